@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { APP_NAME, ENVIRONMENT_NAME } from './names';
+import { ACTIONS, STATUSES } from './types';
+
+/**
+ * What crosses a process boundary, and nothing else does. Each is parsed by its reader; what does not parse is
+ * dropped and counted, never half-believed.
+ */
+
+const appName = z.string().regex(APP_NAME);
+const environmentName = z.string().regex(ENVIRONMENT_NAME);
+/** Milliseconds since 1970 or a number that grew from them. */
+const generation = z.number().int().nonnegative();
+
+/** A newest wish for a fresh boot; a worker boots anew only when what it last applied is older. */
+export const boot = z.object({ generation, how: z.enum(['start', 'restart', 'upgrade']) });
+export type Boot = z.infer<typeof boot>;
+
+/** Where an app's data lies; fixed at creation. Host and password belong to the environment unless `connection` is set. */
+export const appDatabase = z.object({
+  dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']),
+  /** Fixed names; absent ones follow from the app's name and the environment. */
+  database: z.string().optional(),
+  schema: z.string().optional(),
+  tablePrefix: z.string().optional(),
+  /** `new_connection` only. */
+  dialect: z.string().optional(),
+  host: z.string().optional(),
+  port: z.number().int().optional(),
+  username: z.string().optional(),
+  /** Sealed (apps/secrets.ts) when a key is configured. */
+  password: z.string().optional(),
+});
+export type AppDatabase = z.infer<typeof appDatabase>;
+
+/** What one environment is to do with one app. Published by the supervisor, converged to by the worker. */
+export const appRecord = z.object({
+  name: appName,
+  uid: z.string().min(1),
+  generation,
+  boot,
+  desired: z.enum(['running', 'onDemand', 'stopped', 'removed']),
+  title: z.string(),
+  icon: z.string().nullable(),
+  cname: z.string().nullable(),
+  pinned: z.boolean(),
+  sort: z.number(),
+  environments: z.array(environmentName),
+  startMode: z.enum(['onVisit', 'withMain']),
+  autoUpgrade: z.boolean(),
+  database: appDatabase,
+  /** Sealed JWT secret of its own, or null to share the environment's `APP_KEY`. */
+  jwtSecret: z.string().nullable(),
+  sso: z.record(z.string(), z.unknown()).optional(),
+  /** Only the first step of a create may make the database and its mark. */
+  mayCreateDatabase: z.boolean(),
+  /** With `removed`: drop what this app created. */
+  dropDatabase: z.boolean(),
+});
+export type AppRecord = z.infer<typeof appRecord>;
+
+/** What the worker that hosts an app says of it. Worth no more than the lease it was written under. */
+export const statusEntry = z.object({
+  name: appName,
+  uid: z.string(),
+  status: z.enum(STATUSES),
+  /** By the worker's clock. */
+  since: z.number(),
+  /** Newest record generation this worker has converged to. */
+  generation,
+  /** Newest boot generation applied. */
+  bootGeneration: generation,
+  /** Newest generation it has begun to work on. */
+  begun: generation,
+  /** Action that `begun` means, for the rule that a begun create, upgrade or drop is not superseded. */
+  doing: z.enum(['create', 'start', 'restart', 'upgrade', 'stop', 'remove', 'drop']).nullable(),
+  message: z.string().optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  version: z.string().nullable(),
+  lastVisitAt: z.number().nullable(),
+  /** Settings of the running object that differ from the record. */
+  pendingChanges: z.array(z.string()),
+});
+export type StatusEntry = z.infer<typeof statusEntry>;
+
+/** What an environment is; written when its worker takes the lease and when it changes. */
+export const registration = z.object({
+  name: environmentName,
+  url: z.string(),
+  proxyUrl: z.string(),
+  appVersion: z.string(),
+  /** `<name>@<version>` of each enabled plugin. */
+  plugins: z.array(z.string()),
+  serves: z.boolean(),
+  /** First 12 hex digits of a keyed hash, so that equal secrets can be told without showing them. */
+  fingerprints: z.object({ appKey: z.string(), aesKey: z.string().nullable() }),
+  warnings: z.array(z.string()),
+});
+export type Registration = z.infer<typeof registration>;
+
+/** A held lease as its holder last renewed it. */
+export const lease = z.object({
+  instance: z.string(),
+  epoch: z.number().int().nonnegative(),
+  /** Grows with every renewal: a reader's monotonic clock starts anew when it sees another value. */
+  beat: z.number().int().nonnegative(),
+  /** What the holder renews by, in ms; readers judge by this. */
+  interval: z.number().int().positive(),
+  state: z.enum(['serving', 'stopping']),
+  /** Grows with every status written under this lease: unchanged means nothing to fetch. */
+  statusVersion: z.number().int().nonnegative(),
+  memory: z.number(),
+  eventLoopDelay: z.number(),
+  standby: z.string().nullable(),
+});
+export type Lease = z.infer<typeof lease>;
+
+/** Wake-ups: they only make sooner what the 30 s round would do. */
+export const wakeUp = z.object({ names: z.array(appName) });
+
+/** Request/reply for what is not state: database checks, logs, app events. */
+export const request = z.object({ id: z.string(), replyTo: z.string(), method: z.string(), payload: z.unknown() });
+export const reply = z.object({
+  id: z.string(),
+  ok: z.boolean(),
+  payload: z.unknown().optional(),
+  error: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+
+export const operationAction = z.enum(ACTIONS);

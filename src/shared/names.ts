@@ -1,0 +1,30 @@
+/**
+ * What may be called what. These patterns guard every place a name reaches SQL, Redis, a path, a URL or a log.
+ */
+
+/** npm name of this plugin; also its translation namespace. */
+export const PLUGIN = '@nocobase/plugin-app-supervisor';
+
+/** The one environment of shared-memory mode. */
+export const LOCAL_ENVIRONMENT = 'local';
+
+/** An app's identifier: starts with a letter, then letters, digits, `_`, `-`; at most 50 characters, so that `nocobase_<name>` fits PostgreSQL's 63 bytes. */
+export const APP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
+
+/** An environment's identifier: starts with a letter or digit; at most 64 characters. */
+export const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/** A database, schema or table prefix: what every supported database takes quoted, without escaping. */
+export const SQL_IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
+
+/** A schema: lower case only, since the core writes it unquoted in places (db-creator.ts:140). */
+export const SCHEMA_NAME = /^[a-z][a-z0-9_]{0,62}$/;
+
+/** A custom domain: a host name without scheme, port or path. */
+export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** Names that mean something else to the core or to JavaScript. */
+export const RESERVED_APP_NAMES = new Set(['main', 'constructor', 'prototype', 'postgres', 'template0', 'template1', 'mysql', 'sys']);
+
+export const isAppName = (name: unknown): name is string =>
+  typeof name === 'string' && APP_NAME.test(name) && !RESERVED_APP_NAMES.has(name.toLowerCase());
