@@ -10,30 +10,89 @@ const CODES = {
   UNKNOWN_OPERATION: [404, 'There is no operation "%operation". Operations are kept for 30 days.'],
   NAME_TAKEN: [409, 'An app "%app" exists already. Choose another identifier.'],
   DOMAIN_TAKEN: [409, 'The domain "%domain" belongs to app "%app". Choose another one, or remove it there first.'],
-  ENVIRONMENT_CORDONED: [409, 'Environment "%environment" takes no new apps (it is cordoned). Uncordon it, or choose another one.'],
-  OPERATION_BEGUN: [409, 'App "%app" is in the middle of %action in environment "%environment". Wait until that ends, then try again.'],
-  OPERATION_OVER: [409, 'Operation "%operation" is over. Only a failed or cancelled one can be tried again, only a waiting or running one cancelled.'],
+  ENVIRONMENT_CORDONED: [
+    409,
+    'Environment "%environment" takes no new apps (it is cordoned). Uncordon it, or choose another one.',
+  ],
+  OPERATION_BEGUN: [
+    409,
+    'App "%app" is in the middle of %action in environment "%environment". Wait until that ends, then try again.',
+  ],
+  OPERATION_OVER: [
+    409,
+    'Operation "%operation" is over. Only a failed or cancelled one can be tried again, only a waiting or running one cancelled.',
+  ],
+  NOT_READY: [503, 'The list of apps is not read yet. Try again in a moment.'],
   NOT_ON_THIS_PART: [409, 'This instance is a %part and manages no apps. Use the Supervisor.'],
   // configuration
-  KEY_MISSING: [500, 'A secret of app "%app" is encrypted with key %key, which is not configured here. Set APP_SUPERVISOR_AES_SECRET_KEY to the same value on every instance.'],
-  KEY_DIFFERS: [409, 'Environment "%environment" has another %variable than the Supervisor. Set the same value on both and restart the worker.'],
+  KEY_MISSING: [
+    500,
+    'A secret of app "%app" is encrypted with key %key, which is not configured here. Set APP_SUPERVISOR_AES_SECRET_KEY to the same value on every instance.',
+  ],
+  KEY_DIFFERS: [
+    409,
+    'Environment "%environment" has another %variable than the Supervisor. Set the same value on both and restart the worker.',
+  ],
   // an app's database
-  DATABASE_UNREACHABLE: [502, 'The database server %server did not answer: %cause. Check host, port and network from environment "%environment".'],
-  DATABASE_SIGN_IN: [502, 'The database server %server refused the sign-in of "%user": %cause. Check user name and password.'],
+  DATABASE_UNREACHABLE: [
+    502,
+    'The database server %server did not answer: %cause. Check host, port and network as seen from the environment that runs the app.',
+  ],
+  DATABASE_SIGN_IN: [
+    502,
+    'The database server %server refused the sign-in of "%user": %cause. Check user name and password.',
+  ],
   DATABASE_CREATE_DENIED: [502, 'The user "%user" may not create %object on %server. An administrator can run: %sql'],
-  DATABASE_NAME_INVALID: [400, '"%value" cannot be a %what: it must start with a letter and hold letters, digits, "_" or "-" only.'],
-  DATABASE_MISSING: [409, 'The %object of app "%app" does not exist on %server. Was it dropped, or does this environment use another database server than the one that created it?'],
-  DATABASE_FOREIGN: [409, 'The %object on %server holds something that is not app "%app". Choose another name, or adopt it if it is a NocoBase app.'],
-  DATABASE_OTHER_APP: [409, 'The %object on %server belongs to another app (uid %owner). Choose another name.'],
+  DATABASE_NAME_INVALID: [
+    400,
+    '"%value" cannot be a %what: it must start with a letter and hold letters, digits, "_" or "-" only.',
+  ],
+  DATABASE_MISSING: [
+    409,
+    'The %object of app "%app" does not exist on %server. Was it dropped, or does this environment use another database server than the one that created it?',
+  ],
+  DATABASE_FOREIGN: [
+    409,
+    'The %object on %server holds something that is not app "%app". Choose another name, or adopt it if it is a NocoBase app.',
+  ],
+  DATABASE_OTHER_APP: [
+    409,
+    'The %object on %server belongs to app "%owner" (uid %uid). Choose another name; if that app is gone for good, an administrator can free it: %sql',
+  ],
+  DATABASE_UNMARKED: [
+    409,
+    'The %object on %server is empty and does not carry the mark of app "%app". Was it made anew, or does this environment use another database server than the one that created the app?',
+  ],
+  DATABASE_RESERVED: [409, 'The %object on %server is %owner and cannot become an app. Choose another name.'],
+  DATABASE_NOT_EMPTIED: [
+    409,
+    'The installation of app "%app" was cut off, and the %object on %server is not emptied for a new one: %why.',
+  ],
   DATABASE_DIALECT: [400, 'The dialect %dialect cannot be used here: %why.'],
   DATABASE_FAILED: [502, 'The database server %server failed: %cause.'],
   LOCK_BUSY: [409, 'Another environment is starting app "%app" and did not finish within %seconds s.'],
-  LOCK_LOST: [502, 'The connection that held the lock on the database of app "%app" was lost in the middle, so the result cannot be trusted. The app is started again.'],
+  LOCK_POOLED: [
+    409,
+    'The connection to %server passes through a pooler that lends connections by the transaction, so no lock can keep app "%app" from being started twice. Set its pool mode to session, or connect to the server itself.',
+  ],
+  LOCK_LOST: [
+    502,
+    'The connection that held the lock on the database of app "%app" was lost in the middle, so the result cannot be trusted. The app is started again.',
+  ],
   // running an app
   APP_START_FAILED: [500, 'App "%app" did not start: %cause'],
-  APP_TOO_NEW: [409, 'The data of app "%app" is from NocoBase %data, this environment runs %core. Upgrade the environment.'],
-  APP_UPGRADE_FORBIDDEN: [409, 'The data of app "%app" is from %data and would be upgraded to %core, which the app forbids. Allow upgrades in its settings, or use Upgrade.'],
-  APP_CRASH_LOOP: [500, 'App "%app" failed %times times in a row and is left alone. Last cause: %cause. Restart it when the cause is mended.'],
+  APP_TOO_NEW: [
+    409,
+    'The data of app "%app" is from NocoBase %data, this environment runs %core. Upgrade the environment.',
+  ],
+  APP_UPGRADE_FORBIDDEN: [
+    409,
+    'The data of app "%app" is from %data and would be upgraded to %core, which the app forbids. Allow upgrades in its settings, or use Upgrade.',
+  ],
+  APP_CRASH_LOOP: [
+    500,
+    'App "%app" failed %times times in a row and is left alone. Last cause: %cause. Restart it when the cause is mended.',
+  ],
   APP_UNSERVABLE: [409, 'App "%app" cannot be served by environment "%environment": %cause'],
   DEADLINE: [504, 'Environment "%environment" began %seconds s ago and has not finished. Look at its log.'],
   // talking to a worker

@@ -107,11 +107,12 @@ export const lease = z.object({
   /** What the holder renews by, in ms; readers judge by this. */
   interval: z.number().int().positive(),
   state: z.enum(['serving', 'stopping']),
-  /** Grows with every status written under this lease: unchanged means nothing to fetch. */
-  statusVersion: z.number().int().nonnegative(),
+  /** Changes with every registration written: unchanged means nothing to fetch. */
+  registered: z.number().int().nonnegative(),
   memory: z.number(),
   eventLoopDelay: z.number(),
-  standby: z.string().nullable(),
+  /** See `LeaseClaim.provenBy`. */
+  provenBy: z.string().optional(),
 });
 export type Lease = z.infer<typeof lease>;
 

@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  checkDatabase,
+  type DatabaseConnection,
+  dropDatabase,
+  inspectDatabase,
+  prepareDatabase,
+  releaseDatabase,
+  resetPartialInstall,
+} from '../../src/server/apps/databases';
+import type { DbConnType } from '../../src/shared/types';
+import { type Ground, install, PLACES, sql, startGround, table, tables } from './databases-places';
+
+/** What holds in every kind of place. The rest is in databases.postgres and databases.mariadb. */
+
+let ground: Ground;
+beforeAll(async () => {
+  ground = await startGround();
+});
+afterAll(() => ground?.stop());
+
+const MARK = 'app_supervisor_mark';
+const one = { app: 'one', uid: 'uid-1' };
+const two = { app: 'two', uid: 'uid-2' };
+let count = 0;
+
+describe.each(PLACES)('an app in %s', (kind) => {
+  let connection: DatabaseConnection;
+  let mode: DbConnType;
+  const create = () => prepareDatabase(connection, mode, { ...one, mayCreate: true });
+  const verdict = async (uid?: string) => (await checkDatabase(connection, mode, { uid })).verdict;
+  /** A place that somebody else made, without our mark. */
+  const foreignPlace = async () => {
+    await create();
+    await sql(connection, `DROP TABLE ${table(connection, MARK)}`);
+  };
+
+  beforeEach(async () => {
+    ({ connection, mode } = await ground.place(kind, `app_${++count}`));
+  });
+
+  it('is made once, marked, and found again', async () => {
+    expect(await verdict()).toBe('free');
+    const first = await create();
+    expect(first).toEqual({
+      created: true,
+      mark: { uid: 'uid-1', created: true },
+      installed: 'none',
+      version: null,
+      plugins: [],
+      underscored: null,
+    });
+    expect(await create()).toEqual({ ...first, created: false });
+    expect(await inspectDatabase(connection, mode, one)).toEqual({ ...first, created: false });
+    expect(await tables(connection)).toEqual([MARK]);
+    expect(await verdict('uid-1')).toBe('free');
+    expect(await verdict()).toBe('taken');
+  });
+
+  it('is made by the first step of a create only', async () => {
+    await expect(prepareDatabase(connection, mode, { ...one, mayCreate: false })).rejects.toMatchObject({
+      code: 'DATABASE_MISSING',
+    });
+    await expect(prepareDatabase(connection, mode, { ...one, mayCreate: false, adopt: true })).rejects.toMatchObject({
+      code: 'DATABASE_MISSING',
+    });
+    expect(await verdict()).toBe('free');
+  });
+
+  it('refuses a place without its mark, which another server with the same names would be', async () => {
+    await foreignPlace();
+    await expect(inspectDatabase(connection, mode, one)).rejects.toMatchObject({ code: 'DATABASE_UNMARKED' });
+    expect(await tables(connection)).toEqual([]);
+    await install(connection, '2.2.15');
+    await expect(inspectDatabase(connection, mode, one)).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+  });
+
+  it('takes an empty place that is there, and does not call it its own making', async () => {
+    await foreignPlace();
+    expect(await verdict()).toBe('free');
+    expect(await create()).toMatchObject({ created: false, mark: { uid: 'uid-1', created: false } });
+  });
+
+  it('reads version and plugins', async () => {
+    await create();
+    await install(connection, '2.2.15');
+    expect(await inspectDatabase(connection, mode, one)).toMatchObject({
+      installed: 'complete',
+      version: '2.2.15',
+      underscored: false,
+      plugins: [
+        { name: 'acl', version: '2.2.15', enabled: true, builtIn: true },
+        { name: 'map', version: '2.2.14', enabled: false, builtIn: false },
+      ],
+    });
+  });
+
+  it('reads them under a prefix and with underscored names', async () => {
+    const prefixed = { ...connection, tablePrefix: 'p_' };
+    await create();
+    await install(connection, '2.2.15', { prefix: 'p_', underscored: true });
+    expect(await inspectDatabase(prefixed, mode, one)).toMatchObject({
+      installed: 'complete',
+      version: '2.2.15',
+      underscored: true,
+      plugins: [{ name: 'acl', builtIn: true }, { name: 'map' }],
+    });
+  });
+
+  it('refuses what belongs to another app, naming it', async () => {
+    await create();
+    const refused = prepareDatabase(connection, mode, { ...two, mayCreate: true, adopt: true });
+    await expect(refused).rejects.toMatchObject({
+      code: 'DATABASE_OTHER_APP',
+      message: expect.stringContaining('"one" (uid uid-1)'),
+    });
+    await expect(resetPartialInstall(connection, two)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+    const { checks } = await checkDatabase(connection, mode, { uid: 'uid-2' });
+    expect(checks.at(-1)).toMatchObject({ name: 'content', ok: false, message: expect.stringContaining('"one"') });
+    expect(await dropDatabase(connection, mode, two)).toMatch(/^kept: .*belongs to app "one"/);
+    expect(await tables(connection)).toEqual([MARK]);
+  });
+
+  it('refuses what is something else', async () => {
+    await foreignPlace();
+    await sql(connection, `CREATE TABLE ${table(connection, 'wordpress')} (id INTEGER)`);
+    expect(await verdict()).toBe('taken');
+    for (const adopt of [false, true]) {
+      const preparing = prepareDatabase(connection, mode, { ...one, mayCreate: true, adopt });
+      await expect(preparing).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+    }
+    expect(await tables(connection)).toEqual(['wordpress']);
+  });
+
+  it('adopts a NocoBase app without a mark when told to, and never drops it', async () => {
+    await foreignPlace();
+    await install(connection, '2.1.0');
+    expect(await verdict()).toBe('adoptable');
+    await expect(create()).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+    const adopted = await prepareDatabase(connection, mode, { ...one, mayCreate: false, adopt: true });
+    expect(adopted).toMatchObject({ installed: 'complete', version: '2.1.0', mark: { uid: 'uid-1', created: false } });
+    expect(await dropDatabase(connection, mode, one)).toMatch(/^kept: .*was there before this app/);
+    expect(await tables(connection)).toContain('applicationVersion');
+  });
+
+  it('empties what a killed install left, keeping the mark', async () => {
+    await create();
+    await install(connection, null);
+    expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'partial', version: null });
+    await resetPartialInstall(connection, one);
+    expect(await tables(connection)).toEqual([MARK]);
+    expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'none', mark: { created: true } });
+    await install(connection, '2.2.15'); // nothing is left in the way
+  });
+
+  it('never empties an app that was whole once, even when an upgrade was killed while it rewrote the version', async () => {
+    await create();
+    await install(connection, '2.2.15');
+    await inspectDatabase(connection, mode, one);
+    await sql(connection, `DELETE FROM ${table(connection, 'applicationVersion')}`);
+    expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'complete', version: null });
+    await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
+    expect(await tables(connection)).toContain('applicationPlugins');
+  });
+
+  it('never empties an app with a version', async () => {
+    await create();
+    await install(connection, '2.2.15');
+    await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
+  });
+
+  it('never empties a place that was there before the app', async () => {
+    await foreignPlace();
+    await create();
+    await install(connection, null);
+    await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({
+      code: 'DATABASE_NOT_EMPTIED',
+      message: expect.stringContaining('was there before'),
+    });
+    expect(await tables(connection)).toContain('applicationPlugins');
+  });
+
+  it('drops what it created, twice alike', async () => {
+    await create();
+    await install(connection, '2.2.15');
+    expect(await dropDatabase(connection, mode, one)).toBe('dropped');
+    expect(await verdict()).toBe('free');
+    expect(await dropDatabase(connection, mode, one)).toBe('dropped');
+    expect(await create()).toMatchObject({ created: true, installed: 'none' });
+  });
+
+  it('keeps what carries no mark', async () => {
+    await foreignPlace();
+    expect(await dropDatabase(connection, mode, one)).toMatch(/^kept: .*carries no mark/);
+    expect(await verdict()).toBe('free');
+  });
+
+  it("neither takes nor drops the environment's own main database", async () => {
+    await create();
+    const protect = connection;
+    expect(await dropDatabase(connection, mode, { ...one, protect })).toMatch(/^kept: .*main database/);
+    await expect(prepareDatabase(connection, mode, { ...one, mayCreate: true, protect })).rejects.toMatchObject({
+      code: 'DATABASE_RESERVED',
+    });
+    expect((await checkDatabase(connection, mode, { uid: 'uid-1', protect })).verdict).toBe('taken');
+    expect(await tables(connection)).toEqual([MARK]);
+  });
+
+  it('can be adopted by another app once it was released', async () => {
+    await create();
+    await install(connection, '2.2.15');
+    await expect(releaseDatabase(connection, mode, two)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+    await releaseDatabase(connection, mode, one);
+    expect(await prepareDatabase(connection, mode, { ...two, mayCreate: false, adopt: true })).toMatchObject({
+      mark: { uid: 'uid-2', created: false },
+    });
+  });
+
+  it('is marked once when two create it at the same time', async () => {
+    const both = await Promise.allSettled(
+      [one, two].map((owner) => prepareDatabase(connection, mode, { ...owner, mayCreate: true })),
+    );
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const { reason } = both.find((result) => result.status === 'rejected') as PromiseRejectedResult;
+    expect(reason).toMatchObject({ code: 'DATABASE_OTHER_APP' });
+  });
+});

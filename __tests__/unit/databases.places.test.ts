@@ -1,0 +1,127 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type DatabaseConnection, ownerOf, type Protected, placeOf } from '../../src/server/apps/databases/connection';
+import { lockKey } from '../../src/server/apps/databases/lock';
+
+const pg: DatabaseConnection = { dialect: 'postgres', host: 'db', database: 'app_one', username: 'u' };
+const code = (work: () => unknown) => {
+  try {
+    work();
+  } catch (error) {
+    return (error as { code: string; field?: string }).code;
+  }
+  return 'fine';
+};
+
+describe('placeOf', () => {
+  it.each([
+    ['new_database', { ...pg }, 'database', 'public', 'database "app_one"'],
+    ['new_database', { ...pg, schema: 'tenant' }, 'database', 'tenant', 'database "app_one"'],
+    ['new_connection', { ...pg }, 'database', 'public', 'database "app_one"'],
+    ['new_connection', { ...pg, schema: 'tenant' }, 'schema', 'tenant', 'schema "tenant" of database "app_one"'],
+    ['new_schema', { ...pg, schema: 'tenant' }, 'schema', 'tenant', 'schema "tenant" of database "app_one"'],
+    ['new_database', { ...pg, dialect: 'mariadb', schema: 'x y' }, 'database', null, 'database "app_one"'],
+  ] as const)('%s of %o is a %s', (mode, connection, kind, schema, label) => {
+    expect(placeOf(connection, mode)).toMatchObject({ kind, schema, label });
+  });
+
+  it('refuses schema mode without a schema, on every dialect (T10)', () => {
+    expect(code(() => placeOf(pg, 'new_schema'))).toBe('DATABASE_NAME_INVALID');
+    for (const dialect of ['mysql', 'mariadb', 'sqlite'] as const) {
+      const connection = { ...pg, dialect, storage: '/tmp/x.sqlite', schema: 'tenant' };
+      expect(code(() => placeOf(connection, 'new_schema'))).toBe('DATABASE_DIALECT');
+    }
+  });
+
+  it.each(['x"; DROP DATABASE main; --', 'a`b', '', ' a', '1a', '_a', 'a.b', 'a\n', 'ä', 'a'.repeat(64), 'a\0'])(
+    'refuses the database name %j',
+    (database) => expect(code(() => placeOf({ ...pg, database }, 'new_database'))).toBe('DATABASE_NAME_INVALID'),
+  );
+
+  it.each(['MyApp', 'my-app', 'undefined; x', 'a"b', '', '1a'])('refuses the schema name %j', (schema) => {
+    expect(code(() => placeOf({ ...pg, schema }, 'new_schema'))).toBe('DATABASE_NAME_INVALID');
+  });
+
+  it('lets no name through that needs escaping', () => {
+    const name = fc
+      .tuple(
+        fc.constantFrom('', 'app', 'app_one'),
+        fc.string({ unit: 'binary', maxLength: 1 }),
+        fc.constantFrom('', 'x', '1'),
+      )
+      .map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(name, fc.constantFrom('database', 'schema', 'tablePrefix'), (value, field) => {
+        const taken = code(() => placeOf({ ...pg, schema: 'tenant', [field]: value }, 'new_schema')) === 'fine';
+        return !taken || /^[A-Za-z0-9_-]*$/.test(value);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('refuses what is no dialect and SQLite in memory', () => {
+    expect(code(() => placeOf({ ...pg, dialect: 'oracle' as never }, 'new_database'))).toBe('DATABASE_DIALECT');
+    expect(code(() => placeOf({ dialect: 'sqlite', storage: ':memory:' }, 'new_database'))).toBe('DATABASE_DIALECT');
+  });
+
+  it('reads a port that is text, as the core has it', () => {
+    expect(placeOf({ ...pg, port: '5433' }, 'new_database').server).toBe('db:5433');
+  });
+});
+
+describe('ownerOf', () => {
+  const own = (
+    connection: Partial<DatabaseConnection>,
+    mode: 'new_database' | 'new_schema' | 'new_connection',
+    main?: Protected,
+  ) => ownerOf(placeOf({ ...pg, ...connection }, mode), main);
+
+  it("keeps apps out of the server's own databases and of the public schema", () => {
+    expect(own({ database: 'postgres' }, 'new_database')).toContain("server's own");
+    expect(own({ database: 'Template1' }, 'new_database')).toContain("server's own");
+    expect(own({ dialect: 'mariadb', database: 'mysql' }, 'new_database')).toContain("server's own");
+    expect(own({ database: 'nocobase', schema: 'public' }, 'new_schema')).toContain('shares');
+    expect(own({ database: 'postgres', schema: 'tenant' }, 'new_schema')).toBeNull();
+    expect(own({}, 'new_database')).toBeNull();
+  });
+
+  it("keeps apps out of the environment's main database, however its host is spelt", () => {
+    const main: Protected = { host: '127.0.0.1', port: 5432, database: 'nocobase' };
+    expect(own({ host: 'localhost', database: 'nocobase' }, 'new_database', main)).toContain('main database');
+    expect(own({ host: undefined, database: 'nocobase' }, 'new_connection', main)).toContain('main database');
+    expect(own({ host: 'localhost', database: 'nocobase', schema: 'tenant' }, 'new_schema', main)).toBeNull();
+    expect(own({ host: 'other', database: 'nocobase' }, 'new_connection', main)).toBeNull();
+    expect(own({ host: 'localhost', port: 5433, database: 'nocobase' }, 'new_connection', main)).toBeNull();
+    expect(own({ host: 'other', database: 'nocobase' }, 'new_connection', { database: 'nocobase' })).toContain(
+      'main database',
+    );
+  });
+
+  it('keeps an app out of the schema of the main app', () => {
+    const main: Protected = { database: 'nocobase', schema: 'head' };
+    expect(own({ database: 'nocobase', schema: 'head' }, 'new_schema', main)).toContain('main database');
+    expect(own({ database: 'nocobase', schema: 'tenant' }, 'new_schema', main)).toBeNull();
+    expect(own({ database: 'nocobase', schema: 'tenant' }, 'new_database', main)).toContain('main database');
+  });
+});
+
+describe('lockKey', () => {
+  it('is the same in every release, and a signed 64-bit number', () => {
+    expect(lockKey(pg)).toBe(lockKey({ ...pg }));
+    expect(String(lockKey(pg))).toBe('219229184624429319');
+    expect(BigInt.asIntN(64, lockKey(pg))).toBe(lockKey(pg));
+  });
+
+  it('follows database, schema and purpose, and nothing else', () => {
+    expect(lockKey({ ...pg, host: 'elsewhere', port: 1, username: 'v', tablePrefix: 'p_' })).toBe(lockKey(pg));
+    expect(lockKey({ ...pg, schema: 'public' })).toBe(lockKey(pg));
+    const all = [
+      lockKey(pg),
+      lockKey({ ...pg, schema: 'tenant' }),
+      lockKey({ ...pg, database: 'app_two' }),
+      lockKey(pg, 'environment env_a'),
+      lockKey({ ...pg, database: 'app_one\0tenant' }),
+    ];
+    expect(new Set(all).size).toBe(all.length);
+  });
+});

@@ -1,0 +1,264 @@
+import { describe, expect, it, vi } from 'vitest';
+import { answer } from '../../src/server/proxy/answers';
+import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
+import { pageFor, prefersChinese } from '../../src/server/proxy/page';
+import { createSelector, INVALID_APP } from '../../src/server/proxy/selector';
+import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
+import { basePath, originForm, pathOf, reads } from '../../src/server/proxy/url';
+import { destination, isVisit } from '../../src/server/proxy/visit';
+import { isAppName } from '../../src/shared/names';
+
+const app = (name: string, more: Partial<RouteApp> = {}): RouteApp => ({
+  name,
+  cname: null,
+  desired: 'running',
+  environments: ['a'],
+  targetEnvironment: null,
+  statuses: new Map(),
+  ...more,
+});
+
+describe('the routing table', () => {
+  it('is not loaded before the first definitions, and loaded by none at all', () => {
+    const table = new RoutingTable();
+    table.replaceEnvironments([]);
+    expect(table.loaded).toBe(false);
+    table.replaceApps([]);
+    expect(table.loaded).toBe(true);
+  });
+
+  it('finds apps by name and domain, and forgets what is replaced', () => {
+    const table = new RoutingTable();
+    table.replaceApps([app('one', { cname: 'One.Example.com' }), app('two')]);
+    expect(table.app('one')?.name).toBe('one');
+    expect(table.appByDomain('one.example.COM:8443')).toBe('one');
+    expect(table.appByDomain('one.example.com.')).toBe('one');
+    for (const host of [undefined, '', 'example.com', 'x@one.example.com', 'one.example.com, b', '__proto__']) {
+      expect(table.appByDomain(host)).toBeNull();
+    }
+    expect(table.app('constructor')).toBeUndefined();
+    table.replaceApps([app('two')]);
+    expect(table.app('one')).toBeUndefined();
+    expect(table.appByDomain('one.example.com')).toBeNull();
+  });
+
+  it.each([
+    ['a.test', 'a.test'],
+    ['A.Test:80', 'a.test'],
+    ['[::1]:80', '[::1]'],
+    ['[::1', ''],
+    ['10.0.0.1:1', '10.0.0.1'],
+  ])('host %s is %s', (host, expected) => {
+    if (expected) expect(hostnameOf(host)).toBe(expected);
+    else expect(() => hostnameOf(host)).not.toThrow();
+  });
+});
+
+describe('what only reads', () => {
+  it.each<[string, string, boolean, boolean]>([
+    ['GET', '/api/users:list?page=1', false, true],
+    ['HEAD', '/api/users:get/1', false, true],
+    ['GET', '/api/__app/app1/users:list', false, true],
+    ['GET', '/api/posts/1/comments:list', false, true],
+    ['GET', '/api/users:export', false, false],
+    ['GET', '/api/users:listAll', false, false],
+    ['GET', '/api/users:list:destroy', false, false],
+    ['GET', '/api/users:destroy?x=:list', false, false],
+    ['GET', '/api/users:destroy/x:list', false, true],
+    ['GET', '/api/users', false, false],
+    ['POST', '/api/users:list', false, false],
+    ['GET', '/api/users:list', true, false],
+    ['GET', '/assets/x.js', false, true],
+    ['GET', '/static/plugins/@nocobase/x/dist/client/index.js?v=1', false, true],
+    ['GET', '/', false, true],
+    ['DELETE', '/assets/x.js', false, false],
+  ])('%s %s (body: %s): %s', (method, url, body, expected) => {
+    expect(reads(method, url, body, '/api')).toBe(expected);
+  });
+});
+
+it('addresses', () => {
+  expect(pathOf('/a/b?c#d')).toBe('/a/b');
+  expect(pathOf('/a#b?c')).toBe('/a');
+  expect(['/api/', '/api', 'api', '/', '', '//x//y/'].map(basePath)).toEqual(['/api', '/api', '/api', '', '', '/x/y']);
+  expect(originForm('/x//y')).toBe('/x//y');
+  expect(originForm('http://u@h:1/x?y')).toBe('/x?y');
+  expect(originForm('HTTPS://h')).toBe('/');
+  expect(originForm('http://h?y')).toBe('/?y');
+  expect(originForm('*')).toBe('*');
+  expect(originForm('ftp://h/x')).toBe('/ftp://h/x');
+});
+
+describe('the visit link', () => {
+  const config = { apiBase: '/api', publicPath: '/', modernPrefix: 'v' };
+
+  it('is one path of one app', () => {
+    expect(isVisit('/api/__app/app1/__visit?environment=a', 'app1', '/api')).toBe(true);
+    expect(isVisit('/api/__app/app1/__visit/x', 'app1', '/api')).toBe(false);
+    expect(isVisit('/api/__app/app2/__visit', 'app1', '/api')).toBe(false);
+    expect(isVisit('/api/x?y=/__visit', 'app1', '/api')).toBe(false);
+  });
+
+  it.each<[string | null, string]>([
+    [null, '/apps/app1/admin/'],
+    ['/apps/app1/admin/settings?x=1#y', '/apps/app1/admin/settings?x=1#y'],
+    ['/v/apps/app1/admin/', '/v/apps/app1/admin/'],
+    ['/apps/app1', '/apps/app1/admin/'],
+    ['/apps/app2/admin/', '/apps/app1/admin/'],
+    ['/apps/app1x/', '/apps/app1/admin/'],
+    ['/apps/app1/../app2/', '/apps/app1/admin/'],
+    ['/apps/app1/%2e%2e/app2/', '/apps/app1/admin/'],
+    ['/apps/app1/..//evil.test', '/apps/app1/admin/'],
+    ['//evil.test/apps/app1/', '/apps/app1/admin/'],
+    ['/\\evil.test/apps/app1/', '/apps/app1/admin/'],
+    ['\\/evil.test', '/apps/app1/admin/'],
+    ['/\t/evil.test', '/apps/app1/admin/'],
+    ['/apps/app1/\r\nSet-Cookie: x=y', '/apps/app1/admin/'],
+    ['https://evil.test/apps/app1/', '/apps/app1/admin/'],
+    ['javascript:alert(1)', '/apps/app1/admin/'],
+    ['', '/apps/app1/admin/'],
+    ['/apps/app1/ü', '/apps/app1/admin/'],
+  ])('to %j leads to %s', (to, expected) => {
+    expect(destination(app('app1'), to, 'apps.test', config)).toBe(expected);
+  });
+
+  it.each<[string | null, string]>([
+    [null, '/'],
+    ['/admin/x', '/admin/x'],
+    ['//evil.test', '/'],
+    ['/x/..//evil.test', '/'],
+    ['/\\evil.test', '/'],
+    ['https://evil.test/', '/'],
+  ])('on the app’s own domain, to %j leads to %s', (to, expected) => {
+    expect(destination(app('app1', { cname: 'shop.test' }), to, 'Shop.test:443', config)).toBe(expected);
+  });
+
+  it('knows a public path and another modern prefix', () => {
+    const below = { apiBase: '/x/api', publicPath: '/x/', modernPrefix: 'm' };
+    expect(destination(app('app1'), null, 'h', below)).toBe('/x/apps/app1/admin/');
+    expect(destination(app('app1'), '/x/m/apps/app1/a', 'h', below)).toBe('/x/m/apps/app1/a');
+    expect(destination(app('app1'), '/apps/app1/a', 'h', below)).toBe('/x/apps/app1/admin/');
+  });
+});
+
+describe('the selector', () => {
+  const table = new RoutingTable();
+  table.replaceApps([app('shop', { cname: 'shop.test' })]);
+  const select = async (headers: Record<string, string>, resolved: unknown = null) => {
+    const ctx = { req: { headers }, resolvedAppName: resolved as string | null };
+    const next = vi.fn(async () => {});
+    await createSelector(() => table)(ctx, next);
+    expect(next).toHaveBeenCalledOnce();
+    return ctx.resolvedAppName;
+  };
+
+  it('finds the app of a custom domain, by X-Hostname before Host, only if no app is named', async () => {
+    expect(await select({ host: 'shop.test:80' })).toBe('shop');
+    expect(await select({ host: 'inner:14000', 'x-hostname': 'shop.test' })).toBe('shop');
+    expect(await select({ host: 'shop.test', 'x-hostname': 'elsewhere.test' })).toBe('shop');
+    expect(await select({ host: 'shop.test' }, 'other')).toBe('other');
+    expect(await select({ host: 'shop.test' }, 'main')).toBe('main');
+    expect(await select({ host: 'elsewhere.test' })).toBeNull();
+    expect(await select({})).toBeNull();
+  });
+
+  it.each([
+    '../../x',
+    '__proto__',
+    'constructor',
+    'a/b',
+    'a, b',
+    'Main',
+    'x'.repeat(51),
+    'ä',
+    { $ne: 1 },
+    ['a', 'b'],
+    7,
+  ])('makes %j harmless', async (name) => {
+    expect(await select({}, name)).toBe(INVALID_APP);
+    expect(isAppName(INVALID_APP)).toBe(false);
+  });
+
+  it('never throws, even without a table or with a broken one', async () => {
+    for (const domains of [
+      () => null,
+      () => {
+        throw new Error('no');
+      },
+    ]) {
+      const next = vi.fn(async () => {});
+      const ctx = { req: { headers: { host: 'shop.test' } }, resolvedAppName: null };
+      await createSelector(domains)(ctx, next);
+      expect(ctx.resolvedAppName).toBeNull();
+      expect(next).toHaveBeenCalledOnce();
+    }
+  });
+
+  it('sees a table that came later, since the core keeps the first closure for ever', async () => {
+    let current: RoutingTable | null = null;
+    const first = createSelector(() => current);
+    const second = createSelector(() => null);
+    expect(first.toString()).toBe(second.toString()); // so the core takes the first for both
+    current = table;
+    const ctx = { req: { headers: { host: 'shop.test' } }, resolvedAppName: null };
+    await first(ctx, async () => {});
+    expect(ctx.resolvedAppName).toBe('shop');
+  });
+});
+
+describe('failures', () => {
+  it.each<[string | undefined, boolean, string, boolean]>([
+    ['ECONNREFUSED', false, 'UPSTREAM_REFUSED', true],
+    ['ENOTFOUND', false, 'UPSTREAM_REFUSED', true],
+    ['EHOSTUNREACH', false, 'UPSTREAM_REFUSED', true],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', false, 'UPSTREAM_REFUSED', true],
+    [CONNECT_TIMEOUT, false, 'UPSTREAM_TIMEOUT', true],
+    ['ETIMEDOUT', false, 'UPSTREAM_TIMEOUT', true],
+    ['EMFILE', false, 'UPSTREAM_REFUSED', false],
+    ['EADDRNOTAVAIL', false, 'UPSTREAM_REFUSED', false],
+    ['ECONNRESET', true, 'UPSTREAM_RESET', false],
+    ['HPE_INVALID_CONSTANT', true, 'UPSTREAM_RESET', false],
+    [IDLE_TIMEOUT, true, 'UPSTREAM_TIMEOUT', false],
+    [undefined, true, 'UPSTREAM_RESET', false],
+  ])('%s, connected %s: %s, leave %s', (code, connected, expected, leave) => {
+    expect(classify(Object.assign(new Error(), { code }), connected)).toMatchObject({ code: expected, leave });
+  });
+
+  it('survive anything thrown', () => {
+    for (const thrown of [null, undefined, 'text', 7]) expect(classify(thrown, true).code).toBe('UPSTREAM_RESET');
+  });
+});
+
+describe('the page for people', () => {
+  const req = (accept: string, language = 'en', method = 'GET') =>
+    ({ method, headers: { accept, 'accept-language': language } }) as never;
+
+  it('goes to a browser’s address bar only', () => {
+    const what = answer('UPSTREAM_REFUSED', 'app1', 'a');
+    expect(pageFor(req('text/html,*/*'), '/admin/', '/api', what)).toContain('http-equiv="refresh" content="5"');
+    expect(pageFor(req('*/*'), '/admin/', '/api', what)).toBeNull();
+    expect(pageFor(req('text/html'), '/api/users:list', '/api', what)).toBeNull();
+    expect(pageFor(req('text/html', 'en', 'POST'), '/admin/', '/api', what)).toBeNull();
+  });
+
+  it('speaks the visitor’s language and does not promise what will not happen', () => {
+    const stopped = answer('APP_STOPPED', 'app1');
+    expect(pageFor(req('text/html'), '/', '/api', stopped)).toContain('This app is stopped');
+    expect(pageFor(req('text/html', 'zh-CN,zh;q=0.9,en;q=0.8'), '/', '/api', stopped)).toContain('应用已停止');
+    expect(pageFor(req('text/html'), '/', '/api', stopped)).not.toContain('refresh');
+  });
+
+  it.each([
+    [undefined, false],
+    ['en-US,en;q=0.9,zh;q=0.8', false],
+    ['zh', true],
+    ['de,zh-TW;q=0.9,en;q=0.5', true],
+    ['de', false],
+  ])('%s is Chinese: %s', (header, expected) => {
+    expect(prefersChinese(header)).toBe(expected);
+  });
+});
+
+it('an answer keeps names that look like replacement patterns', () => {
+  expect(answer('UPSTREAM_REFUSED', "a$&b$'", 'e')).toMatchObject({ message: expect.stringContaining("a$&b$'") });
+});

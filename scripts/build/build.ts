@@ -1,0 +1,128 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { type Configuration, type MultiStats, rspack } from '@rspack/core';
+import { LANES, type Lane } from './allow-list';
+import {
+  type ClientBundle,
+  checkClientBundle,
+  checkNothingOfTheHost,
+  checkServerBundle,
+  dependenciesOf,
+  requiredIds,
+} from './check';
+import { clientConfig, serverConfig, type Target } from './config';
+import { externalVersions } from './external-versions';
+
+export interface BuildResult {
+  /** One sentence a defect; the build is good when there is none. */
+  problems: string[];
+  files: Array<{ file: string; bytes: number }>;
+}
+
+/** Writes the whole `dist` anew and checks what was written. */
+export async function build(target: Target): Promise<BuildResult> {
+  await fs.rm(target.dist, { recursive: true, force: true });
+  const stats = await bundle([
+    serverConfig(target, await serverEntries(target.source)),
+    ...(await Promise.all(
+      LANES.map(async (lane) => clientConfig(target, lane, await clientEntry(target.source, lane))),
+    )),
+  ]);
+  const { errors = [], warnings = [] } = stats.toJson({ all: false, errors: true, warnings: true });
+  const problems = [...errors, ...warnings].map(({ message }) => message);
+  if (!problems.length) {
+    const output = await readOutput(target.dist);
+    problems.push(...check(target, output, stats));
+    await writeExternalVersions(target, output);
+  }
+  await copyTranslations(target);
+  return { problems, files: await listFiles(target.dist) };
+}
+
+async function bundle(configs: Configuration[]): Promise<MultiStats> {
+  const compiler = rspack(configs);
+  try {
+    return await new Promise((resolve, reject) => {
+      compiler.run((error, stats) => (error || !stats ? reject(error) : resolve(stats)));
+    });
+  } finally {
+    await new Promise<void>((resolve) => compiler.close(() => resolve()));
+  }
+}
+
+/** The API description is a module of its own: the core looks for it at `dist/swagger`. */
+async function serverEntries(source: string): Promise<Record<string, string>> {
+  const swagger = path.join(source, 'server/swagger/index.ts');
+  const entries: Record<string, string> = { 'server/index': path.join(source, 'server/index.ts') };
+  if (await exists(swagger)) entries['swagger/index'] = swagger;
+  return entries;
+}
+
+async function clientEntry(source: string, lane: Lane): Promise<string> {
+  const tsx = path.join(source, lane, 'index.tsx');
+  return (await exists(tsx)) ? tsx : path.join(source, lane, 'index.ts');
+}
+
+interface Output {
+  server: string;
+  clients: Record<Lane, ClientBundle>;
+}
+
+async function readOutput(dist: string): Promise<Output> {
+  const [server, ...clients] = await Promise.all([
+    fs.readFile(path.join(dist, 'server/index.js'), 'utf8'),
+    ...LANES.map(async (lane) => [lane, await readClient(path.join(dist, lane))] as const),
+  ]);
+  return { server, clients: Object.fromEntries(clients) as Output['clients'] };
+}
+
+async function readClient(folder: string): Promise<ClientBundle> {
+  const names = (await exists(folder)) ? (await fs.readdir(folder)).filter((name) => name.endsWith('.js')) : [];
+  const chunks: Record<string, string> = {};
+  for (const name of names) chunks[name] = await fs.readFile(path.join(folder, name), 'utf8');
+  const { 'index.js': index = null, ...others } = chunks;
+  return { index, chunks: others };
+}
+
+const check = ({ packageName }: Target, output: Output, stats: MultiStats): string[] => [
+  ...checkServerBundle(output.server),
+  ...LANES.flatMap((lane) => checkClientBundle(packageName, lane, output.clients[lane])),
+  ...stats.stats.flatMap((child) => checkNothingOfTheHost(child.compilation.name ?? 'bundle', bundledFiles(child))),
+];
+
+function bundledFiles(child: MultiStats['stats'][number]): string[] {
+  const everything = { all: false, modules: true, nestedModules: true, modulesSpace: 1e6, nestedModulesSpace: 1e6 };
+  const { modules = [] } = child.toJson(everything);
+  return modules
+    .flatMap((module) => [module, ...(module.modules ?? [])])
+    .map((module) => module.nameForCondition ?? '');
+}
+
+async function writeExternalVersions({ dist }: Target, { server, clients }: Output): Promise<void> {
+  const ids = [...requiredIds(server), ...LANES.flatMap((lane) => dependenciesOf(clients[lane].index ?? ''))];
+  const text = `module.exports = ${JSON.stringify(externalVersions(ids), null, 2)};\n`;
+  await fs.writeFile(path.join(dist, 'externalVersion.js'), text);
+}
+
+async function copyTranslations(target: Target): Promise<void> {
+  const folder = path.join(target.source, 'locale');
+  const to = path.join(target.dist, 'locale');
+  await fs.mkdir(to, { recursive: true });
+  for (const name of await fs.readdir(folder)) {
+    if (name.endsWith('.json')) await fs.copyFile(path.join(folder, name), path.join(to, name));
+  }
+}
+
+async function listFiles(folder: string): Promise<BuildResult['files']> {
+  const entries = await fs.readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
+  return Promise.all(
+    files.sort().map(async (file) => ({ file: path.relative(folder, file), bytes: (await fs.stat(file)).size })),
+  );
+}
+
+const exists = (file: string) =>
+  fs.access(file).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,99 @@
+import path from 'node:path';
+import type { Configuration } from '@rspack/core';
+import { ROOT } from '../lib/root.mjs';
+import { defineName, isServerExternal, type Lane } from './allow-list';
+
+/** Where bundles go and what they are called after. */
+export interface Target {
+  packageName: string;
+  /** Folder with `src`. */
+  source: string;
+  /** The `dist` folder. */
+  dist: string;
+}
+
+const swc = (target: string, jsx: boolean) => ({
+  test: /\.[jt]sx?$/,
+  exclude: /[\\/]node_modules[\\/]/,
+  loader: 'builtin:swc-loader',
+  type: 'javascript/auto' as const,
+  options: {
+    jsc: {
+      parser: { syntax: 'typescript', tsx: jsx },
+      target,
+      transform: { react: { runtime: 'automatic' } },
+    },
+  },
+});
+
+/**
+ * Not minified: the text is read in stack traces, and never travels.
+ *
+ * @param entries name of the file in `dist` to the source file.
+ */
+export function serverConfig(target: Target, entries: Record<string, string>): Configuration {
+  return {
+    name: 'server',
+    mode: 'production',
+    context: ROOT,
+    target: 'node20',
+    devtool: false,
+    entry: entries,
+    output: {
+      path: target.dist,
+      filename: '[name].js',
+      // Written out as `exports.default = …` and `exports.__esModule`, without which the core takes the module for the class.
+      library: { type: 'commonjs-static' },
+      chunkLoading: false,
+    },
+    optimization: { minimize: false, splitChunks: false },
+    resolve: { extensions: ['.ts', '.js', '.json'] },
+    module: { rules: [swc('es2022', false), { test: /\.lua$/, type: 'asset/source' }] },
+    externals: [
+      ({ request }, done) => (isServerExternal(request ?? '') ? done(undefined, `commonjs ${request}`) : done()),
+    ],
+    ignoreWarnings: [/Can't resolve 'supports-color'/],
+  };
+}
+
+/** @param entry path of the lane's source file. */
+export function clientConfig(target: Target, lane: Lane, entry: string): Configuration {
+  return {
+    name: lane,
+    mode: 'production',
+    context: ROOT,
+    target: ['web', 'es2020'],
+    devtool: false,
+    entry: [`data:text/javascript,${encodeURIComponent(publicPathOf(target.packageName, lane))}`, entry],
+    output: {
+      path: path.join(target.dist, lane),
+      filename: 'index.js',
+      chunkFilename: '[name].[contenthash].js',
+      publicPath: '',
+      globalObject: 'self',
+      uniqueName: `${target.packageName}/${lane}`,
+      library: { name: defineName(target.packageName, lane), type: 'umd', umdNamedDefine: true },
+    },
+    resolve: { extensions: ['.tsx', '.ts', '.js', '.json'] },
+    module: { rules: [swc('es2020', true), { test: /\.(png|jpe?g|gif|svg)$/i, type: 'asset' }] },
+    // Every package is left to the host, so that one outside the allow-list fails the check instead of coming along twice.
+    externalsType: 'umd',
+    externals: [({ request }, done) => (isPackage(request ?? '') ? done(undefined, request) : done())],
+    performance: { hints: false },
+  };
+}
+
+const isPackage = (request: string) => !/^(\.|\/|data:|[A-Za-z]:\\)/.test(request);
+
+/**
+ * RequireJS calls the factory after the script ran, when `document.currentScript` is null, so that the bundler's own way
+ * to find its chunks fails; the host's globals say where they are.
+ */
+function publicPathOf(packageName: string, lane: Lane): string {
+  return `
+var root = window.__webpack_public_path__ || window.__nocobase_public_path__ || '/';
+var seg = String(window.__nocobase_modern_client_prefix__ || 'v').split('/').join('');
+if (!window.__webpack_public_path__ && root.endsWith('/' + seg + '/')) root = root.slice(0, -seg.length - 1);
+if (!root.endsWith('/')) root += '/';
+__webpack_public_path__ = root + 'static/plugins/${packageName}/dist/${lane}/';`;
+}

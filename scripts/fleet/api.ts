@@ -1,0 +1,61 @@
+/** NocoBase's HTTP API as one signed-in user sees it. */
+export class Api {
+  private constructor(
+    readonly url: string,
+    readonly token: string | null,
+  ) {}
+
+  static anonymous(url: string): Api {
+    return new Api(url, null);
+  }
+
+  static async signIn(url: string, user: { email: string; password: string }): Promise<Api> {
+    const answer = await new Api(url, null).post('auth:signIn', user, { 'X-Authenticator': 'basic' });
+    return new Api(url, answer.data.token);
+  }
+
+  get(action: string, params: Record<string, unknown> = {}): Promise<any> {
+    return this.call('GET', action, params);
+  }
+
+  post(action: string, body: unknown = {}, headers: Record<string, string> = {}): Promise<any> {
+    return this.call('POST', action, {}, body, headers);
+  }
+
+  /** @param action such as `apps:start?filterByTk=crm`. @throws with status and body unless the answer is 2xx. */
+  async call(
+    method: string,
+    action: string,
+    params: Record<string, unknown> = {},
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<any> {
+    const url = new URL(`/api/${action}`, this.url);
+    for (const [name, value] of Object.entries(params)) {
+      url.searchParams.set(name, typeof value === 'object' ? JSON.stringify(value) : String(value));
+    }
+    const response = await fetch(url, {
+      method,
+      headers: {
+        ...(this.token && { Authorization: `Bearer ${this.token}`, 'X-Authenticator': 'basic' }),
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new ApiError(`${method} ${url.pathname}${url.search}`, response.status, text);
+    return text ? JSON.parse(text) : null;
+  }
+}
+
+export class ApiError extends Error {
+  constructor(
+    request: string,
+    readonly status: number,
+    readonly body: string,
+  ) {
+    super(`${request} answered ${status}: ${body.slice(0, 500)}`);
+    this.name = 'ApiError';
+  }
+}

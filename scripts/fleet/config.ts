@@ -1,0 +1,116 @@
+import path from 'node:path';
+import { ROOT } from '../lib/root.mjs';
+import { freePort, freePorts } from './ports';
+import type { PostgresServer } from './postgres';
+
+/** Everything that starting a fleet makes lies below this ignored folder. */
+export const FLEETS = path.join(ROOT, '.fleet');
+
+export interface FleetOptions {
+  /** Its folder below `.fleet`. */
+  name?: string;
+  /** `local`: one process in shared-memory mode, without Redis. */
+  mode?: 'remote' | 'local';
+  workers?: number;
+  /** The Supervisor's port, of which the Workers' are 1000, 2000, … away; `free` takes what the system gives. */
+  port?: number | 'free';
+  /** Begin without the data of earlier starts. */
+  reset?: boolean;
+  /** A Redis of its own for APP_COMMAND_REDIS_URL, so that either can fail alone. */
+  separateCommandRedis?: boolean;
+  /** A PostgreSQL that exists already; without it the fleet brings one. */
+  postgres?: PostgresServer;
+  /** A Redis that exists already; without it the fleet brings one. */
+  redisUrl?: string;
+  /** False for tests: PostgreSQL does not wait for the disk. */
+  durable?: boolean;
+  /** Environment variables of every instance. */
+  env?: Record<string, string>;
+  /** Environment variables by instance: `supervisor`, `env_a`, … */
+  instanceEnv?: Record<string, Record<string, string>>;
+}
+
+export interface InstanceConfig {
+  /** `supervisor`, `nocobase` in shared-memory mode, or the environment's name. */
+  name: string;
+  part: 'supervisor' | 'worker' | 'local';
+  /** What people call it. */
+  title: string;
+  port: number;
+  database: string;
+  /** What the options and later restarts add to its environment variables. */
+  env: Record<string, string>;
+}
+
+/** The options with every choice made. */
+export interface FleetConfig {
+  name: string;
+  mode: 'remote' | 'local';
+  instances: InstanceConfig[];
+  ownPostgresPort: number | null;
+  postgres: PostgresServer | null;
+  /** None in shared-memory mode or with a Redis that exists. */
+  ownRedisPorts: { state: number; command: number } | null;
+  redisUrl: string | null;
+  durable: boolean;
+}
+
+const PREFERRED_PORTS = { supervisor: 14_000, local: 13_000, postgres: 15_432, redis: 16_379 };
+const STEP = 1_000;
+
+export async function resolveConfig(options: FleetOptions): Promise<FleetConfig> {
+  const { mode = 'remote', workers = 2, port } = options;
+  const anyPort = port === 'free';
+  const names = mode === 'local' ? [] : Array.from({ length: workers }, (_, index) => letter(index));
+  const first = typeof port === 'number' ? port : PREFERRED_PORTS[mode === 'local' ? 'local' : 'supervisor'];
+  const ports = anyPort
+    ? await freePorts(names.length + 1)
+    : [first, ...names.map((_, index) => first + (index + 1) * STEP)];
+  if (ports.some((value) => value < 1 || value > 65_535)) {
+    throw new Error(`${workers} Workers from port ${first} on, ${STEP} apart, go beyond port 65535.`);
+  }
+  const ownRedis = mode === 'remote' && !options.redisUrl;
+  const redisPort = ownRedis ? await freePort(anyPort ? undefined : PREFERRED_PORTS.redis) : 0;
+  return {
+    name: options.name ?? (mode === 'local' ? 'local' : 'default'),
+    mode,
+    instances: [
+      mode === 'local' ? local(ports[0]) : supervisor(ports[0]),
+      ...names.map((name, index) => worker(name, ports[index + 1])),
+    ].map((instance) => ({ ...instance, env: { ...options.env, ...options.instanceEnv?.[instance.name] } })),
+    ownPostgresPort: options.postgres ? null : await freePort(anyPort ? undefined : PREFERRED_PORTS.postgres),
+    postgres: options.postgres ?? null,
+    ownRedisPorts: ownRedis
+      ? { state: redisPort, command: options.separateCommandRedis ? await freePort() : redisPort }
+      : null,
+    redisUrl: options.redisUrl ?? null,
+    durable: options.durable ?? true,
+  };
+}
+
+const local = (port: number): Omit<InstanceConfig, 'env'> => ({
+  name: 'nocobase',
+  part: 'local',
+  title: 'NocoBase',
+  port,
+  database: 'nocobase_local',
+});
+
+const supervisor = (port: number): Omit<InstanceConfig, 'env'> => ({
+  name: 'supervisor',
+  part: 'supervisor',
+  title: 'Supervisor',
+  port,
+  database: 'nocobase_supervisor',
+});
+
+const worker = (name: string, port: number): Omit<InstanceConfig, 'env'> => ({
+  name: `env_${name}`,
+  part: 'worker',
+  title: `Worker env_${name}`,
+  port,
+  database: `nocobase_worker_${name}`,
+});
+
+/** a, b, …, z, then 27, 28, … */
+const letter = (index: number) => (index < 26 ? String.fromCharCode(97 + index) : String(index + 1));

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { devNull, tmpdir } from 'node:os';
+import path from 'node:path';
+import { ROOT } from '../lib/root.mjs';
+import type { InstanceConfig } from './config';
+import { PACKAGE_NAME, PLUGIN_STORAGE } from './plugin';
+import { HOST } from './ports';
+import type { PostgresServer } from './postgres';
+
+export const ADMIN = { email: 'admin@nocobase.com', password: 'admin123' };
+
+export interface EnvironmentInput {
+  home: string;
+  instance: InstanceConfig;
+  postgres: PostgresServer;
+  redis: { stateUrl: string; commandUrl: string; keyPrefix?: string } | null;
+  appKey: string;
+  aesKey: string;
+}
+
+/**
+ * Of the launcher's own variables only these reach an instance: what a process needs, and what tunes NocoBase or this
+ * plugin. A stray `DB_…` or `NODE_ENV` must not change what is started.
+ */
+const PASSED_ON =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(PUBLIC_URL|TRUSTED_PROXIES))$/i;
+
+/** All environment variables of one instance; `nocobase-v1`'s own defaults come on top (instance-env.cjs). */
+export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
+  const { home, instance, postgres } = input;
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));
+  return {
+    TZ: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    INIT_APP_LANG: 'en-US',
+    INIT_ROOT_USERNAME: 'nocobase',
+    INIT_ROOT_NICKNAME: 'Super Admin',
+    INIT_ROOT_EMAIL: ADMIN.email,
+    INIT_ROOT_PASSWORD: ADMIN.password,
+    ...inherited,
+    // Two copies of a core package in one process do not know each other's classes (symlinked plugin folder).
+    NODE_OPTIONS: '--preserve-symlinks',
+    NODE_PATH: path.join(ROOT, 'node_modules'),
+    NODE_MODULES_PATH: path.join(ROOT, 'node_modules'),
+    APP_ENV: 'production',
+    // A developer's `.env` in the working directory is not this fleet's.
+    APP_ENV_PATH: devNull,
+    APP_HOST: HOST,
+    APP_PORT: String(instance.port),
+    APP_KEY: input.appKey,
+    APP_SUPERVISOR_AES_SECRET_KEY: input.aesKey,
+    APPEND_PRESET_BUILT_IN_PLUGINS: PACKAGE_NAME,
+    STORAGE_PATH: storageOf(home, instance.name),
+    PLUGIN_STORAGE_PATH: PLUGIN_STORAGE,
+    SOCKET_PATH: socketOf(home, instance.name),
+    DB_DIALECT: 'postgres',
+    DB_HOST: postgres.host,
+    DB_PORT: String(postgres.port),
+    DB_USER: postgres.user,
+    DB_PASSWORD: postgres.password,
+    DB_DATABASE: instance.database,
+    ...partOf(input),
+    ...instance.env,
+  };
+}
+
+function partOf({ instance, redis }: EnvironmentInput): Record<string, string> {
+  if (!redis) return { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' };
+  const common = {
+    APP_MODE: instance.part,
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: instance.part === 'worker' ? 'local' : 'remote',
+    APP_COMMAND_ADAPTER: 'redis',
+    APP_SUPERVISOR_REDIS_URL: redis.stateUrl,
+    APP_COMMAND_REDIS_URL: redis.commandUrl,
+    ...(redis.keyPrefix && { APP_SUPERVISOR_KEY_PREFIX: redis.keyPrefix }),
+  };
+  if (instance.part === 'supervisor') return common;
+  return { ...common, ENVIRONMENT_NAME: instance.name, ENVIRONMENT_URL: `http://${HOST}:${instance.port}` };
+}
+
+export const storageOf = (home: string, instance: string) => path.join(home, 'storage', instance);
+
+/** A socket's path may have 107 bytes, which a folder deep in a home directory exceeds. */
+const socketOf = (home: string, instance: string) => path.join(socketFolder(home), `${instance}.sock`);
+
+export const socketFolder = (home: string) =>
+  path.join(tmpdir(), `nocobase-fleet-${createHash('sha256').update(home).digest('hex').slice(0, 8)}`);

@@ -1,0 +1,284 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
+import { environmentOf, socketFolder, storageOf } from './environment';
+import { Instance } from './instance';
+import { type Part, PartError } from './part';
+import { ensureBuilt, ensurePluginInstalled } from './plugin';
+import { isFree } from './ports';
+import { dropDatabase, ensureDatabase, Postgres, type PostgresServer } from './postgres';
+import { identify, isAlive } from './processes';
+import { Redis } from './redis';
+import { FleetState } from './state';
+import { waitFor } from './wait';
+
+/** What the launcher shows while a fleet starts: each part begins once and then is ready. */
+export interface Progress {
+  begin(part: string): void;
+  ready(part: string, detail: string): void;
+}
+
+const SILENT: Progress = { begin: () => {}, ready: () => {} };
+
+/**
+ * A whole fleet on this machine: PostgreSQL, Redis, a Supervisor and its Workers; or one NocoBase in shared-memory mode.
+ * All instances share the repository as working directory and its `node_modules`; each has its own storage, socket and
+ * database.
+ */
+export class Fleet {
+  readonly home: string;
+  /** None when the options named a server that exists. */
+  readonly postgres: Postgres | null;
+  /** Records, leases and statuses. None in shared-memory mode or when the options named a server that exists. */
+  readonly redis: Redis | null;
+  /** Wake-ups and requests; the same as `redis` unless they were to be separate. */
+  readonly commandRedis: Redis | null;
+  readonly instances: Instance[];
+
+  private constructor(
+    readonly config: FleetConfig,
+    private readonly state: FleetState,
+  ) {
+    this.home = homeOf(config.name);
+    this.postgres = config.ownPostgresPort === null ? null : this.makePostgres(config.ownPostgresPort);
+    const ports = config.ownRedisPorts;
+    this.redis = ports && this.makeRedis('redis', 'Redis', ports.state);
+    this.commandRedis =
+      ports && ports.command !== ports.state
+        ? this.makeRedis('redis-command', 'Redis (commands)', ports.command)
+        : this.redis;
+    this.instances = config.instances.map((instance) => this.makeInstance(instance));
+  }
+
+  /**
+   * Starts a fleet whose parts then belong to this process. When it fails, nothing of it is left.
+   *
+   * @param abort gives up, also in the middle of a part's start.
+   */
+  static async start(options: FleetOptions = {}, progress: Progress = SILENT, abort?: AbortSignal): Promise<Fleet> {
+    const home = homeOf(options.name ?? (options.mode === 'local' ? 'local' : 'default'));
+    const before = new FleetState(home);
+    await Fleet.endEarlierStart(before);
+    if (options.reset) await Fleet.erase(home, before, options);
+    const state = new FleetState(home);
+    const config = await resolveConfig(options);
+    state.update((saved) => {
+      saved.config = config;
+      saved.launcher = identify(process.pid);
+    });
+    const fleet = new Fleet(config, state);
+    // Again and again, since a part may be just about to be spawned.
+    const aborting = setInterval(() => abort?.aborted && fleet.stop(), 200);
+    try {
+      await fleet.boot(progress, abort);
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    } finally {
+      clearInterval(aborting);
+    }
+    return fleet;
+  }
+
+  /** The fleet that another process started, to look at it and to act on its parts. */
+  static attach(name: string): Fleet {
+    const state = new FleetState(homeOf(name));
+    const { config } = state.read();
+    if (!config) throw new Error(`There is no fleet in ${homeOf(name)}.`);
+    return new Fleet(config, state);
+  }
+
+  /** The Supervisor, or the one instance of shared-memory mode. */
+  get supervisor(): Instance {
+    return this.instances[0];
+  }
+
+  get workers(): Instance[] {
+    return this.instances.slice(1);
+  }
+
+  /** @param environment such as `env_a`. */
+  worker(environment: string): Instance {
+    const index = this.config.instances.findIndex(({ name }) => name === environment);
+    if (index < 1) throw new Error(`There is no worker ${environment}.`);
+    return this.instances[index];
+  }
+
+  /** Every process, in the order in which they start. */
+  get parts(): Part[] {
+    const redis = [...new Set([this.redis, this.commandRedis])];
+    return [this.postgres, ...redis, ...this.instances].filter((part) => part !== null);
+  }
+
+  get postgresServer(): PostgresServer {
+    return this.config.postgres ?? this.postgres!.server;
+  }
+
+  get redisUrl(): string | null {
+    return this.config.redisUrl ?? this.redis?.url ?? null;
+  }
+
+  /** Undoes what a test did to the processes: resumes the paused and starts the dead. */
+  async heal(): Promise<void> {
+    for (const part of this.parts) await part.heal();
+  }
+
+  /** Waits until the Supervisor shows every Worker as online. */
+  async waitForWorkers(timeout = 60_000): Promise<void> {
+    const api = await this.supervisor.signIn();
+    await waitFor(
+      async () => {
+        const { data } = await api.get('appEnvironments:list', { pageSize: 200 });
+        const online = new Set(data.filter((row: any) => row.health === 'online').map((row: any) => row.name));
+        return this.config.instances.every(({ name, part }) => part !== 'worker' || online.has(name));
+      },
+      { timeout, interval: 500, what: 'Every Worker being online' },
+    );
+  }
+
+  /** Instances first, since they say goodbye to the others. */
+  async stop(): Promise<void> {
+    await Promise.all(this.instances.map((instance) => instance.stop()));
+    await Promise.all(this.parts.map((part) => part.stop()));
+    await fs.rm(socketFolder(this.home), { recursive: true, force: true });
+    this.state.update((saved) => {
+      saved.launcher = null;
+    });
+  }
+
+  /** A launcher that was killed leaves its parts behind. */
+  private static async endEarlierStart(state: FleetState): Promise<void> {
+    const { launcher, config } = state.read();
+    if (launcher && launcher.pid !== process.pid && isAlive(launcher)) {
+      throw new Error(`This fleet runs already, started by process ${launcher.pid}. Stop that one first.`);
+    }
+    if (config) await new Fleet(config, state).stop();
+  }
+
+  private async boot(progress: Progress, abort?: AbortSignal): Promise<void> {
+    for (const { title, port } of this.config.instances) {
+      if (!(await isFree(port)))
+        throw new Error(`${title}: port ${port} is taken. Stop what listens there, or choose --port.`);
+    }
+
+    await step(progress, 'Plugin', async () => {
+      const built = await ensureBuilt();
+      const pluginHash = await ensurePluginInstalled();
+      this.state.update((saved) => {
+        saved.pluginHash = pluginHash;
+      });
+      return built ? 'built' : 'up to date';
+    });
+    for (const part of this.parts) {
+      abort?.throwIfAborted();
+      await step(progress, part.name, () => this.startPart(part));
+    }
+    if (this.workers.length) {
+      await step(progress, 'Environments', async () => {
+        await this.waitForWorkers();
+        return 'online';
+      });
+    }
+  }
+
+  /** @returns its address. */
+  private async startPart(part: Part): Promise<string> {
+    if (part instanceof Instance) {
+      await this.makeDatabase(part.database);
+      await part.start();
+      this.state.update((saved) => {
+        saved.bootedWith[part.database] = saved.pluginHash!;
+      });
+    } else {
+      await part.start();
+    }
+    return part instanceof Postgres || part instanceof Redis || part instanceof Instance ? part.url : '';
+  }
+
+  private async makeDatabase(name: string): Promise<void> {
+    if (await ensureDatabase(this.postgresServer, name)) {
+      this.state.update((saved) => {
+        saved.createdDatabases.push(name);
+      });
+    }
+  }
+
+  private makePostgres(port: number): Postgres {
+    return new Postgres({
+      port,
+      password: this.state.read().postgresPassword,
+      dataDir: path.join(this.home, 'postgres'),
+      logFile: this.logFile('postgres'),
+      durable: this.config.durable,
+      memory: this.state.processOf('postgres'),
+    });
+  }
+
+  private makeRedis(key: string, name: string, port: number): Redis {
+    return new Redis({
+      name,
+      port,
+      dataDir: path.join(this.home, key),
+      logFile: this.logFile(key),
+      memory: this.state.processOf(key),
+    });
+  }
+
+  private makeInstance(config: InstanceConfig): Instance {
+    return new Instance({
+      config,
+      logFile: this.logFile(config.name),
+      storage: storageOf(this.home, config.name),
+      memory: this.state.processOf(config.name),
+      isInstalled: () => {
+        const { bootedWith, pluginHash } = this.state.read();
+        return bootedWith[config.database] === pluginHash;
+      },
+      saveEnv: (env) => {
+        Object.assign(config.env, env);
+        this.state.update((saved) => {
+          saved.config = this.config;
+        });
+      },
+      env: () => {
+        const { id, appKey, aesKey } = this.state.read();
+        const url = this.redisUrl;
+        // On a Redis that others use too, this fleet's keys must be its own, also after a reset.
+        const keyPrefix = this.config.redisUrl ? `fleet-${id}` : undefined;
+        const redis = url ? { stateUrl: url, commandUrl: this.commandRedis?.url ?? url, keyPrefix } : null;
+        return environmentOf({
+          home: this.home,
+          instance: config,
+          postgres: this.postgresServer,
+          redis,
+          appKey,
+          aesKey,
+        });
+      },
+    });
+  }
+
+  private logFile(name: string): string {
+    return path.join(this.home, 'logs', `${name}.log`);
+  }
+
+  /** On a server of somebody else's only the databases that the launcher made are dropped. */
+  private static async erase(home: string, state: FleetState, { postgres }: FleetOptions): Promise<void> {
+    if (postgres) {
+      for (const name of state.read().createdDatabases) await dropDatabase(postgres, name);
+    }
+    await fs.rm(home, { recursive: true, force: true });
+  }
+}
+
+const homeOf = (name: string) => path.join(FLEETS, name);
+
+/** @param run returns what to show beside the part's name. */
+async function step(progress: Progress, part: string, run: () => Promise<string>): Promise<void> {
+  progress.begin(part);
+  try {
+    progress.ready(part, await run());
+  } catch (error) {
+    throw error instanceof PartError ? error : new PartError(part, `failed: ${(error as Error).message}`);
+  }
+}

@@ -1,0 +1,96 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { ROOT } from '../lib/root.mjs';
+import { Api } from './api';
+import type { InstanceConfig } from './config';
+import { ADMIN } from './environment';
+import { Part, type PartOptions } from './part';
+import { HOST } from './ports';
+import { type HttpOptions, waitForHttp } from './wait';
+
+export interface InstanceOptions {
+  config: InstanceConfig;
+  logFile: string;
+  storage: string;
+  /** All environment variables, worked out anew at each start. */
+  env(): NodeJS.ProcessEnv;
+  /** Keeps what a restart added to the instance's environment variables. */
+  saveEnv(env: Record<string, string>): void;
+  /** Whether it became ready before with this very plugin: only then nothing has to be installed or upgraded. */
+  isInstalled(): boolean;
+  memory: PartOptions['memory'];
+}
+
+/** One NocoBase process. */
+export class Instance extends Part {
+  readonly url: string;
+  readonly port: number;
+  readonly storage: string;
+  readonly database: string;
+
+  constructor(private readonly settings: InstanceOptions) {
+    const { config, logFile, env, isInstalled, memory } = settings;
+    const url = `http://${HOST}:${config.port}`;
+    super({
+      name: config.title,
+      logFile,
+      memory,
+      command: () => {
+        fs.mkdirSync(settings.storage, { recursive: true });
+        return {
+          program: process.execPath,
+          args: [
+            '--require',
+            path.join(ROOT, 'scripts/fleet/instance-env.cjs'),
+            path.join(ROOT, 'node_modules/@nocobase/app/lib/index.js'),
+            'start',
+            ...(isInstalled() ? [] : ['--quickstart']),
+          ],
+          options: { cwd: ROOT, env: env() },
+        };
+      },
+      ready: mainAppIsReady(url),
+      readyWithin: 180_000,
+      stopSignal: 'SIGTERM',
+      stopWithin: 6_000,
+    });
+    this.url = url;
+    this.port = config.port;
+    this.storage = settings.storage;
+    this.database = config.database;
+  }
+
+  /** Ends it and starts it with other environment variables on top; they stay for later starts. */
+  async restartWith(env: Record<string, string>): Promise<void> {
+    await this.stop();
+    this.settings.saveEnv(env);
+    await this.start();
+  }
+
+  waitForHttp(pathAndQuery: string, options?: HttpOptions): Promise<Response> {
+    return waitForHttp(`${this.url}${pathAndQuery}`, options);
+  }
+
+  /** The HTTP API as the administrator that the first start made. */
+  signIn(): Promise<Api> {
+    return Api.signIn(this.url, ADMIN);
+  }
+}
+
+/** The core leaves the process running when its main app failed; after this long it will not come any more. */
+const FAILED_FOR = 3_000;
+
+function mainAppIsReady(url: string): () => Promise<boolean> {
+  let failedSince: number | null = null;
+  return async () => {
+    const answer = await fetch(`${url}/api/__health_check`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+    if (answer?.ok) return true;
+    const body = await answer?.json().catch(() => null);
+    const failed = body?.error?.code === 'APP_ERROR';
+    failedSince = failed ? (failedSince ?? performance.now()) : null;
+    if (failedSince !== null && performance.now() - failedSince > FAILED_FOR) {
+      throw new Error(`failed to start: ${body.error.message}`);
+    }
+    return false;
+  };
+}

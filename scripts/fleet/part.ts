@@ -1,0 +1,160 @@
+import { type SpawnOptions, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { identify, isAlive, type ProcessIdentity, signal } from './processes';
+import { waitFor } from './wait';
+
+export interface Command {
+  program: string;
+  args: string[];
+  options?: SpawnOptions;
+}
+
+export interface PartOptions {
+  /** What people call it. */
+  name: string;
+  logFile: string;
+  command(): Command | Promise<Command>;
+  /** Whether it does its work already; may throw to give up waiting. */
+  ready(): Promise<boolean>;
+  /** How long it may take to become ready, in milliseconds. */
+  readyWithin: number;
+  stopSignal: NodeJS.Signals;
+  /** How long it may take to end by itself before it is killed, in milliseconds. */
+  stopWithin: number;
+  /** Where the identity of the process is kept for other processes to find. */
+  memory?: { get(): ProcessIdentity | null; set(identity: ProcessIdentity | null): void };
+}
+
+/** A part that did not start or did not last, with the end of its log where it has one. */
+export class PartError extends Error {
+  constructor(
+    readonly part: string,
+    reason: string,
+    log?: { file: string; lastLines: string[] },
+  ) {
+    const lines = log ? [...log.lastLines.map((line) => `  | ${line}`), `Log: ${log.file}`] : [];
+    super([`${part} ${reason}`, ...lines].join('\n'));
+    this.name = 'PartError';
+  }
+}
+
+/** One process of a fleet: PostgreSQL, a Redis, or a NocoBase. */
+export class Part {
+  private identity: ProcessIdentity | null;
+  /** Where in the log file the current run begins. */
+  private logStart = 0;
+
+  constructor(protected readonly options: PartOptions) {
+    this.identity = options.memory?.get() ?? null;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get logFile(): string {
+    return this.options.logFile;
+  }
+
+  get pid(): number | null {
+    return this.running ? this.identity!.pid : null;
+  }
+
+  get running(): boolean {
+    return isAlive(this.identity);
+  }
+
+  /** Returns when it does its work. */
+  async start(): Promise<void> {
+    if (this.running) throw new Error(`${this.name} is running already.`);
+    await this.launch();
+    try {
+      await waitFor(
+        () => {
+          if (!this.running) throw new Error('ended while it was starting.');
+          return this.options.ready();
+        },
+        { timeout: this.options.readyWithin, what: 'Becoming ready' },
+      );
+    } catch (error) {
+      const failure = this.failure((error as Error).message);
+      await this.kill();
+      throw failure;
+    }
+  }
+
+  /** Asks it to end, and kills it if it does not. */
+  async stop(): Promise<void> {
+    if (this.identity) {
+      signal(this.identity, this.options.stopSignal);
+      signal(this.identity, 'SIGCONT');
+      await this.gone(this.options.stopWithin).catch(() => this.kill());
+    }
+    this.remember(null);
+  }
+
+  /** `kill -9`: nothing is put in order. */
+  async kill(): Promise<void> {
+    if (this.identity) {
+      signal(this.identity, 'SIGKILL');
+      await this.gone(5_000);
+    }
+    this.remember(null);
+  }
+
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** Freezes it: its connections stay open and nothing answers. */
+  pause(): void {
+    if (this.identity) signal(this.identity, 'SIGSTOP');
+  }
+
+  resume(): void {
+    if (this.identity) signal(this.identity, 'SIGCONT');
+  }
+
+  /** Brings it to work again, whatever was done to it. */
+  async heal(): Promise<void> {
+    this.resume();
+    if (!this.running) await this.start();
+  }
+
+  failure(reason: string): PartError {
+    return new PartError(this.name, reason, { file: this.logFile, lastLines: this.logTail() });
+  }
+
+  /** The last lines that its current run wrote. */
+  logTail(lines = 20): string[] {
+    const text = fs.existsSync(this.logFile) ? fs.readFileSync(this.logFile).subarray(this.logStart).toString() : '';
+    return text.split('\n').filter(Boolean).slice(-lines);
+  }
+
+  private async launch(): Promise<void> {
+    const { program, args, options } = await this.options.command();
+    fs.mkdirSync(path.dirname(this.logFile), { recursive: true });
+    const log = fs.openSync(this.logFile, 'a');
+    this.logStart = fs.fstatSync(log).size;
+    try {
+      // A group of its own: Ctrl-C reaches the launcher alone, which stops the parts in order.
+      const child = spawn(program, args, { ...options, detached: true, stdio: ['ignore', log, log] });
+      await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+      child.unref();
+      this.remember(identify(child.pid!));
+    } finally {
+      fs.closeSync(log);
+    }
+  }
+
+  private gone(timeout: number): Promise<true> {
+    return waitFor(() => !this.running || null, { timeout, interval: 20, what: `The end of ${this.name}` });
+  }
+
+  private remember(identity: ProcessIdentity | null): void {
+    this.identity = identity;
+    this.options.memory?.set(identity);
+  }
+}

@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { sourceHash } from '../build/source-hash.mjs';
+import { ROOT } from '../lib/root.mjs';
+import { FLEETS } from './config';
+
+const run = promisify(execFile);
+
+export const PACKAGE_NAME = '@nocobase/plugin-app-supervisor';
+
+/**
+ * Shared by all instances: they share `node_modules` too, where each would otherwise re-point the plugin's link to its
+ * own storage while the others load from there.
+ */
+export const PLUGIN_STORAGE = path.join(FLEETS, 'plugins');
+
+const INSTALLED = path.join(PLUGIN_STORAGE, PACKAGE_NAME);
+const INSTALLED_HASH = path.join(FLEETS, 'plugin-hash');
+const LINK = path.join(ROOT, 'node_modules', PACKAGE_NAME);
+
+/** Builds the plugin if its sources changed. @returns whether it did. */
+export async function ensureBuilt(): Promise<boolean> {
+  if (readHash(path.join(ROOT, 'dist/.source-hash')) === sourceHash()) return false;
+  try {
+    await run(process.execPath, ['node_modules/tsx/dist/cli.mjs', 'scripts/build.ts'], { cwd: ROOT });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw new Error(`${stdout}${stderr}`.trim());
+  }
+  return true;
+}
+
+/**
+ * Puts the files of the packed plugin where an unpacked archive would be, and links them into `node_modules`: the core
+ * makes that link only after it has looked for the plugin, so that a first start without it fails.
+ *
+ * @returns what identifies the installed plugin.
+ */
+export async function ensurePluginInstalled(): Promise<string> {
+  const hash = sourceHash();
+  if (readHash(INSTALLED_HASH) !== hash || !fs.existsSync(INSTALLED)) {
+    const folder = `${INSTALLED}.new`;
+    fs.rmSync(folder, { recursive: true, force: true });
+    for (const file of await packedFiles()) fs.cpSync(path.join(ROOT, file), path.join(folder, file));
+    fs.rmSync(INSTALLED, { recursive: true, force: true });
+    fs.renameSync(folder, INSTALLED);
+    fs.writeFileSync(INSTALLED_HASH, hash);
+  }
+  if (!fs.existsSync(LINK) || fs.realpathSync(LINK) !== fs.realpathSync(INSTALLED)) {
+    fs.rmSync(LINK, { recursive: true, force: true });
+    fs.symlinkSync(INSTALLED, LINK, 'dir');
+  }
+  return hash;
+}
+
+async function packedFiles(): Promise<string[]> {
+  const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT });
+  return JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+}
+
+function readHash(file: string): string | null {
+  return fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : null;
+}

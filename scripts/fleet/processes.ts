@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/**
+ * A process as it can be told from another one that got its number later. Everything that a fleet does to its parts
+ * goes by these two, so that any process that reads them can do it, not only the parent.
+ */
+export interface ProcessIdentity {
+  pid: number;
+  /** The system's own mark of when it began; only equality means something. */
+  startedAt: string;
+}
+
+export function identify(pid: number): ProcessIdentity | null {
+  const seen = look(pid);
+  return seen && { pid, startedAt: seen.startedAt };
+}
+
+/** False also for a zombie: a dead process that nobody has waited for. */
+export function isAlive(identity: ProcessIdentity | null | undefined): boolean {
+  if (!identity) return false;
+  const seen = look(identity.pid);
+  return seen !== null && !seen.zombie && seen.startedAt === identity.startedAt;
+}
+
+/** To the whole process group, of which every part is the leader. */
+export function signal(identity: ProcessIdentity, name: NodeJS.Signals): void {
+  if (!isAlive(identity)) return;
+  try {
+    process.kill(-identity.pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function look(pid: number): { startedAt: string; zombie: boolean } | null {
+  return process.platform === 'linux' ? lookInProc(pid) : lookByPs(pid);
+}
+
+function lookInProc(pid: number) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name before these fields may hold spaces and parentheses.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { zombie: fields[0] === 'Z' || fields[0] === 'X', startedAt: fields[19] };
+  } catch {
+    return null;
+  }
+}
+
+function lookByPs(pid: number) {
+  try {
+    const line = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    const [state, ...startedAt] = line.split(/\s+/);
+    return { zombie: state.startsWith('Z'), startedAt: startedAt.join(' ') };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { FleetConfig } from './config';
+import type { PartOptions } from './part';
+import type { ProcessIdentity } from './processes';
+
+/** What a fleet must find again: at its next start, and from another process while it runs. */
+interface Saved {
+  /** Names this fleet on a Redis that it shares with others. */
+  id: string;
+  appKey: string;
+  aesKey: string;
+  postgresPassword: string;
+  config: FleetConfig | null;
+  /** The process that started it and stops it. */
+  launcher: ProcessIdentity | null;
+  processes: Record<string, ProcessIdentity | null>;
+  /** What identifies the plugin as it is installed now. */
+  pluginHash: string | null;
+  /** By database: the plugin with which its instance last became ready. */
+  bootedWith: Record<string, string>;
+  /** Made by the launcher, and its to drop when the server outlives the fleet's folder. */
+  createdDatabases: string[];
+}
+
+const fresh = (): Saved => ({
+  id: randomBytes(4).toString('hex'),
+  appKey: randomBytes(32).toString('hex'),
+  aesKey: randomBytes(32).toString('hex'),
+  postgresPassword: randomBytes(16).toString('hex'),
+  config: null,
+  launcher: null,
+  processes: {},
+  pluginHash: null,
+  bootedWith: {},
+  createdDatabases: [],
+});
+
+/** One JSON file in the fleet's folder; read at each access, since tests and launcher both write it. */
+export class FleetState {
+  private readonly file: string;
+
+  constructor(home: string) {
+    this.file = path.join(home, 'fleet.json');
+  }
+
+  read(): Saved {
+    try {
+      return JSON.parse(fs.readFileSync(this.file, 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      return this.write(fresh());
+    }
+  }
+
+  update(change: (saved: Saved) => void): Saved {
+    const saved = this.read();
+    change(saved);
+    return this.write(saved);
+  }
+
+  /** The memory of one part. */
+  processOf(key: string): NonNullable<PartOptions['memory']> {
+    return {
+      get: () => this.read().processes[key] ?? null,
+      set: (identity) => {
+        this.update((saved) => {
+          saved.processes[key] = identity;
+        });
+      },
+    };
+  }
+
+  private write(saved: Saved): Saved {
+    fs.mkdirSync(path.dirname(this.file), { recursive: true });
+    fs.writeFileSync(`${this.file}.new`, JSON.stringify(saved, null, 2), { mode: 0o600 });
+    fs.renameSync(`${this.file}.new`, this.file);
+    return saved;
+  }
+}

@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { ROOT } from './root.mjs';
+
+/**
+ * Installs the npm packages if they are missing or older than package-lock.json.
+ *
+ * @param {(line: string) => void} say
+ */
+export function ensureInstalled(say) {
+  const missing = !existsSync(path.join(ROOT, 'node_modules/.package-lock.json'));
+  if (!missing && !outdated().length) return;
+  // On a tree that exists, `npm install` changes what differs; `npm ci` would begin by deleting it.
+  const command = missing ? 'ci' : 'install';
+  say(`Installing npm packages (npm ${command}); the first time takes a few minutes …`);
+  const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
+  const [program, ...args] = [...npm, command, '--no-audit', '--no-fund'];
+  const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit' });
+  if (error || status !== 0) throw new Error(`npm ${command} failed${error ? `: ${error.message}` : ''}.`);
+}
+
+/**
+ * @returns {string[]} packages of package-lock.json that node_modules lacks or holds in another version. Those that this
+ *   platform need not have are not asked for.
+ */
+export function outdated() {
+  const wanted = packagesOf('package-lock.json');
+  const present = packagesOf('node_modules/.package-lock.json');
+  return Object.keys(wanted).filter(
+    (name) => name && !wanted[name].optional && wanted[name].version !== present[name]?.version,
+  );
+}
+
+/**
+ * @param {string} file
+ * @returns {Record<string, { version?: string, optional?: boolean }>}
+ */
+function packagesOf(file) {
+  return JSON.parse(readFileSync(path.join(ROOT, file), 'utf8')).packages;
+}

@@ -1,0 +1,20 @@
+/**
+ * `npm start`: brings a fleet up on this machine. This file needs nothing but Node; what it starts is written in TypeScript
+ * and needs the packages that it installs first.
+ */
+import { ensureInstalled } from './lib/install.mjs';
+import { ensureRedisServer } from './lib/programs.mjs';
+
+/** @param {string} line */
+const say = (line) => console.log(line);
+
+try {
+  ensureInstalled(say);
+  if (!process.argv.includes('--local') && !process.env.REDIS_URL) ensureRedisServer(say);
+  const { tsImport } = await import('tsx/esm/api');
+  const { start } = await tsImport('./start.ts', import.meta.url);
+  await start();
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : error}`);
+  process.exit(1);
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { ADMIN, Fleet, type FleetOptions } from './fleet';
+import { terminalProgress } from './fleet/progress';
+
+const USAGE = `npm start [-- options]
+
+  --reset        begin without the data of earlier starts
+  --local        one process in shared-memory mode: no Redis, no Workers
+  --workers N    how many Workers (default 2)
+  --port N       port of the Supervisor (default 14000); Workers are 1000, 2000, … above it
+                 with --local: port of the one process (default 13000)
+
+  DB_HOST, DB_PORT, DB_USER, DB_PASSWORD   use this PostgreSQL instead of starting one
+  REDIS_URL                                use this Redis instead of starting one
+`;
+
+/** Brings the fleet up, and keeps it up until a signal or the death of a part. */
+export async function start(): Promise<void> {
+  const options = optionsOf(process.argv.slice(2), process.env);
+  if (!options) return;
+  const progress = terminalProgress();
+  const abort = new AbortController();
+  const starting = Fleet.start(options, progress, abort.signal);
+
+  let ending: Promise<never> | null = null;
+  const end = (code: number): Promise<never> => {
+    ending ??= (async () => {
+      progress.end();
+      abort.abort();
+      const fleet = await starting.catch(() => null);
+      await fleet?.stop().catch((error) => console.error(error.message));
+      process.exit(code);
+    })();
+    return ending;
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!ending) console.log('\nStopping …');
+      void end(0);
+    });
+  }
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error) => {
+      console.error(error);
+      void end(1);
+    });
+  }
+
+  const fleet = await starting.catch((error: Error) => {
+    if (ending) return ending;
+    progress.end();
+    console.error(`\n${error.message}`);
+    return end(1);
+  });
+  console.log(summaryOf(fleet));
+
+  const lost = await firstLost(fleet);
+  if (ending) return ending;
+  console.error(`\n${lost.failure('ended by itself.').message}`);
+  return end(1);
+}
+
+function optionsOf(args: string[], env: NodeJS.ProcessEnv): FleetOptions | null {
+  const { values } = parseArgs({
+    args,
+    options: {
+      reset: { type: 'boolean' },
+      local: { type: 'boolean' },
+      workers: { type: 'string' },
+      port: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return null;
+  }
+  if (env.DB_DIALECT && env.DB_DIALECT !== 'postgres')
+    throw new Error(`npm start knows PostgreSQL only, not ${env.DB_DIALECT}.`);
+  return {
+    mode: values.local ? 'local' : 'remote',
+    reset: values.reset,
+    workers: wholeNumber('--workers', values.workers, 1),
+    port: wholeNumber('--port', values.port, 1),
+    redisUrl: env.REDIS_URL,
+    postgres: env.DB_HOST
+      ? {
+          host: env.DB_HOST,
+          port: Number(env.DB_PORT ?? 5432),
+          user: env.DB_USER ?? 'postgres',
+          password: env.DB_PASSWORD ?? '',
+        }
+      : undefined,
+  };
+}
+
+function wholeNumber(option: string, text: string | undefined, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text) || Number(text) < least)
+    throw new Error(`${option} must be a whole number from ${least} on, not "${text}".`);
+  return Number(text);
+}
+
+function summaryOf(fleet: Fleet): string {
+  const { user, password, host, port } = fleet.postgresServer;
+  const rows = [
+    ...fleet.instances.map(({ name, url }) => [name, url]),
+    ['PostgreSQL', `postgres://${user}:${password}@${host}:${port}`],
+    ...(fleet.redisUrl ? [['Redis', fleet.redisUrl]] : []),
+    ['Sign in', `${ADMIN.email} / ${ADMIN.password}`],
+    ['Data, logs', fleet.home],
+  ];
+  return `\n${rows.map(([name, value]) => `  ${name.padEnd(16)}${value}`).join('\n')}\n\n  Ctrl-C stops everything.\n`;
+}
+
+async function firstLost(fleet: Fleet) {
+  for (;;) {
+    const lost = fleet.parts.find((part) => !part.running);
+    if (lost) return lost;
+    await sleep(1_000);
+  }
+}

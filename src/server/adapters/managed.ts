@@ -1,0 +1,28 @@
+/** What the adapters translate into: the process's own services, whichever part it plays. No method ever rejects. */
+export interface Managed {
+  /** Somebody asks for an app; false when there is none of that name here. */
+  visit(name: string): boolean;
+  /** Another plugin wishes something of an app by the core's API. */
+  wish(action: 'create' | 'start' | 'stop' | 'destroy' | 'upgrade', name: string): Promise<void>;
+  /** Emits an event on a running app, wherever it runs; never boots a stopped one. */
+  dispatchEvent(name: string, event: string, payload: unknown): Promise<void>;
+  models(): AppModel[];
+  /** By app: one status, or one an environment. */
+  statuses(names?: string[]): Record<string, string | Record<string, string>>;
+  /** The environment came up, or came up again. */
+  begin(): void;
+  /** The environment leaves. */
+  leave(): Promise<void>;
+}
+
+/** The core's view of an app (app-supervisor/types.ts:73), without secrets. */
+export interface AppModel {
+  name: string;
+  title: string;
+  icon?: string;
+  cname?: string;
+  sort: number;
+  pinned: boolean;
+  environments: string[];
+  options: { hidden?: boolean; sso?: Record<string, unknown> };
+}

@@ -1,0 +1,173 @@
+import type { DbConnType } from '../../../shared/types';
+import { AppSupervisorError, type ErrorCode } from '../../errors';
+import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
+import { readContent } from './content';
+import { createDenied } from './create';
+import type { Creatable, Dialect } from './dialect';
+import { dialects } from './dialects';
+import { removeMarkSql } from './mark';
+import { type Opener, withSessions } from './open';
+import type { Session } from './session';
+
+/** With the goodbye to the server (`CLOSE_TIMEOUT`) an answer takes 5 s at most. */
+const DEADLINE = 4_400;
+
+/** In this order; what follows a failed one was not looked at. */
+export type CheckName = 'names' | 'reachable' | 'signIn' | 'create' | 'content' | 'session';
+
+export interface Check {
+  name: CheckName;
+  ok: boolean;
+  message: string;
+  /** SQL or setting that mends it. */
+  remedy?: string;
+}
+
+/** `adoptable`: a NocoBase app that is nobody's. `taken`: someone's. `unusable`: see the failed check. */
+export type Verdict = 'free' | 'adoptable' | 'taken' | 'unusable';
+
+export interface DatabaseCheck {
+  checks: Check[];
+  verdict: Verdict;
+}
+
+export interface CheckOptions {
+  /** The app that asks; a database with its own mark is free for it. */
+  uid?: string;
+  protect?: Protected;
+}
+
+/** Says whether an app could live there, and why not. Changes nothing, never rejects. */
+export async function checkDatabase(
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  options: CheckOptions = {},
+): Promise<DatabaseCheck> {
+  const checks: Check[] = [];
+  const say: Say = (name, ok, message, remedy) => checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
+  try {
+    const place = placeOf(connection, dbConnType);
+    say('names', true, 'The names can be used.');
+    const verdict = await withSessions(connection, DEADLINE, (open) => new Inspection(open, place, say, options).run());
+    return { checks, verdict };
+  } catch (error) {
+    const { code, message, details } = error as AppSupervisorError;
+    const name = FAILS[code] ?? 'reachable';
+    if (name === 'signIn') say('reachable', true, `${details.server} answers.`);
+    say(name, false, message, details.sql === undefined ? undefined : String(details.sql));
+    return { checks, verdict: 'unusable' };
+  }
+}
+
+type Say = (name: CheckName, ok: boolean, message: string, remedy?: string) => void;
+
+/** Which check an error means. */
+const FAILS: Partial<Record<ErrorCode, CheckName>> = {
+  DATABASE_NAME_INVALID: 'names',
+  DATABASE_DIALECT: 'names',
+  DATABASE_SIGN_IN: 'signIn',
+  DATABASE_CREATE_DENIED: 'create',
+  DATABASE_FAILED: 'content',
+};
+
+class Inspection {
+  private readonly dialect: Dialect;
+
+  constructor(
+    private readonly open: Opener,
+    private readonly place: Place,
+    private readonly say: Say,
+    private readonly options: CheckOptions,
+  ) {
+    this.dialect = dialects[place.connection.dialect];
+  }
+
+  async run(): Promise<Verdict> {
+    const { place, dialect, say } = this;
+    const app = await this.open.app();
+    const session = app ?? (await this.open.server(this.options.protect?.database));
+    say('reachable', true, `${place.server} answers.`);
+    say('signIn', true, `${this.who} is let in.`);
+
+    const reserved = ownerOf(place, this.options.protect);
+    if (reserved) {
+      say('content', false, `The ${place.label} is ${reserved} and cannot become an app.`, 'Choose another name.');
+      return 'taken';
+    }
+    if (!app && place.kind === 'schema') {
+      const message = `Database "${place.database}" does not exist, and a schema is made inside of one that does.`;
+      say('create', false, message, dialect.adminSql(place, 'database'));
+      return 'unusable';
+    }
+    const missing = !app ? 'database' : (await dialect.hasSchema(app, place)) ? null : 'schema';
+    const verdict = missing ? await this.absent(session, missing) : await this.present(session);
+    return verdict === 'unusable' || verdict === 'taken' || (await this.keepsLocks(session, Boolean(app)))
+      ? verdict
+      : 'unusable';
+  }
+
+  private get who() {
+    return this.place.user ? `"${this.place.user}"` : 'This process';
+  }
+
+  private async absent(session: Session, missing: 'database' | 'schema'): Promise<Verdict> {
+    if (!(await this.may(session, missing))) return 'unusable';
+    this.say('create', true, `The ${this.place.label} does not exist yet, and ${this.who} may create it.`);
+    this.say('content', true, 'The name is free.');
+    return 'free';
+  }
+
+  private async present(session: Session): Promise<Verdict> {
+    const { place, dialect, say } = this;
+    const { mark, empty, version } = await readContent(dialect, session, place);
+    if (mark && mark.uid !== this.options.uid) {
+      const message = `The ${place.label} belongs to app "${mark.app}" (uid ${mark.uid}).`;
+      say(
+        'content',
+        false,
+        message,
+        `Choose another name; if that app is gone for good: ${removeMarkSql(dialect, place)}`,
+      );
+      return 'taken';
+    }
+    if (!mark && !empty && !version) {
+      const message = `The ${place.label} holds tables that are not those of a NocoBase app.`;
+      say('content', false, message, 'Choose another name.');
+      return 'taken';
+    }
+    if (!(await this.may(session, 'tables'))) return 'unusable';
+    say('create', true, `The ${place.label} exists, and ${this.who} may create tables in it.`);
+    if (!mark && version) {
+      say(
+        'content',
+        true,
+        `It holds an app of NocoBase ${version} that belongs to no App Supervisor. It can be adopted.`,
+      );
+      return 'adoptable';
+    }
+    say('content', true, mark ? "It is this app's own." : 'It is empty.');
+    return 'free';
+  }
+
+  private async may(session: Session, what: Creatable): Promise<boolean> {
+    if (await this.dialect.mayCreate(session, this.place, what)) return true;
+    const { message, details } = createDenied(this.dialect, this.place, what);
+    this.say('create', false, message, String(details.sql));
+    return false;
+  }
+
+  /** Whether a lock would live as long as its session. */
+  private async keepsLocks(first: Session, exists: boolean): Promise<boolean> {
+    const { isShared } = this.dialect.lock;
+    if (!isShared) return true;
+    const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
+    const shared = second !== null && (await isShared(first, second));
+    if (shared) {
+      const { message } = new AppSupervisorError('LOCK_POOLED', { server: this.place.server, app: 'it' });
+      this.say('session', false, message, 'pool_mode = session');
+    } else {
+      this.say('session', true, 'Connections keep their locks.');
+    }
+    return !shared;
+  }
+}

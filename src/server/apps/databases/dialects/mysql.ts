@@ -1,0 +1,140 @@
+import { type DatabaseConnection, portOf, sslOf } from '../connection';
+import { type Dialect, type Fault, isNetworkError, type SessionLock } from '../dialect';
+import { loadMariadb, loadMysql } from '../drivers';
+import { CONNECT_TIMEOUT, closeWithin, KEEP_ALIVE_DELAY, Loss, type Row, type Session } from '../session';
+
+/** MariaDB and MySQL: one language, two drivers. */
+
+/** What both drivers' connections have in common; mysql2 wraps its answers in `[rows, fields]`. */
+interface DriverConnection {
+  query(sql: string, params?: unknown[]): Promise<unknown>;
+  end(): Promise<void>;
+  destroy(): void;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+}
+
+async function connect(connection: DatabaseConnection, database: string | null, label: string): Promise<Session> {
+  const options = {
+    host: connection.host,
+    port: portOf(connection),
+    user: connection.username,
+    password: connection.password,
+    database: database ?? undefined,
+    ssl: sslOf(connection) as never,
+    connectTimeout: CONNECT_TIMEOUT,
+    connectAttributes: { program_name: label },
+  };
+  const mariadb = connection.dialect === 'mariadb';
+  const driver: unknown = mariadb
+    ? await (await loadMariadb()).createConnection({ ...options, keepAliveDelay: KEEP_ALIVE_DELAY })
+    : await (await loadMysql()).createConnection({
+        ...options,
+        enableKeepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+      });
+  const opened = driver as DriverConnection;
+  const loss = new Loss();
+  opened.on('error', loss.tell);
+  opened.on('end', () => loss.tell(new Error('The server closed the connection.')));
+  return {
+    async query(sql, params = []) {
+      const answer = await opened.query(sql, [...params]);
+      const rows = mariadb ? answer : (answer as unknown[])[0];
+      return Array.isArray(rows) ? (rows as Row[]) : []; // an object tells about a change that gives no rows
+    },
+    close: () => closeWithin(opened.end(), () => opened.destroy()),
+    onLost: loss.listen,
+  };
+}
+
+const FAULTS: Record<number, Fault> = {
+  1045: 'signIn', // ER_ACCESS_DENIED_ERROR
+  1698: 'signIn', // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
+  1130: 'signIn', // ER_HOST_NOT_PRIVILEGED
+  1049: 'missing', // ER_BAD_DB_ERROR
+  1044: 'denied', // ER_DBACCESS_DENIED_ERROR: also said of a database that is not there
+  1142: 'denied', // ER_TABLEACCESS_DENIED_ERROR
+  1227: 'denied', // ER_SPECIFIC_ACCESS_DENIED_ERROR
+  1007: 'exists', // ER_DB_CREATE_EXISTS
+};
+
+function faultOf(error: unknown): Fault {
+  const { code, errno } = (error ?? {}) as { code?: string; errno?: number };
+  if (isNetworkError(error) || /^(ER_(CONNECTION_TIMEOUT|SOCKET_)|PROTOCOL_CONNECTION_LOST)/.test(code ?? ''))
+    return 'unreachable';
+  return FAULTS[errno ?? 0] ?? 'other';
+}
+
+const quote = (name: string) => `\`${name.replace(/`/g, '``')}\``;
+
+/**
+ * Whether one line of SHOW GRANTS lets the user create `database`, whose name in a grant is a LIKE pattern. A line
+ * without `ON` grants a role, of whose rights this server tells nothing here: that passes, and creating will tell.
+ */
+export function grantsCreate(line: string, database: string): boolean {
+  const [, rights, target] = /^GRANT (.+?) ON (.+?)\.\* TO /.exec(line) ?? [];
+  if (!rights || !target) return /^GRANT (?!.* ON )/.test(line);
+  if (!/^ALL( PRIVILEGES)?$/.test(rights) && !rights.split(', ').includes('CREATE')) return false;
+  if (target === '*') return true;
+  const pattern = target
+    .replace(/`/g, '')
+    .replace(/\\?[^\w\\]|\\?_/g, (part) => (part === '%' ? '.*' : part === '_' ? '.' : `\\${part.at(-1)}`));
+  return new RegExp(`^${pattern}$`).test(database);
+}
+
+/** 64 characters at most. */
+const nameOf = (key: bigint) => `app_supervisor:${BigInt.asUintN(64, key).toString(16)}`;
+
+const lock: SessionLock = {
+  async tryTake(session, key) {
+    return Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [nameOf(key)]))[0]?.taken) === 1;
+  },
+  async look(session, key) {
+    const sql = 'SELECT CONNECTION_ID() AS id, COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS held';
+    const row = (await session.query(sql, [nameOf(key)]))[0];
+    return { backend: String(row?.id), held: Number(row?.held) === 1 };
+  },
+  async giveBack(session, key) {
+    await session.query('SELECT RELEASE_LOCK(?)', [nameOf(key)]);
+  },
+};
+
+export const mysql: Dialect = {
+  connect,
+  serverDatabases: () => [null],
+  faultOf,
+  quote,
+  table: (_place, name) => quote(name),
+  insertIgnore: (table, columns, values) => `INSERT IGNORE INTO ${table} (${columns}) VALUES (${values})`,
+  hasSchema: async () => true,
+  async mayCreate(session, place) {
+    const grants = await session.query('SHOW GRANTS');
+    return grants.some((row) => grantsCreate(String(Object.values(row)[0]), place.database));
+  },
+  async create(session, place) {
+    // Servers before MariaDB 11.6 may default to latin1, which holds no Chinese.
+    await session.query(`CREATE DATABASE ${quote(place.database)} CHARACTER SET utf8mb4`);
+  },
+  adminSql(place, what) {
+    const create = what === 'database' ? `CREATE DATABASE ${quote(place.database)} CHARACTER SET utf8mb4; ` : '';
+    return `${create}GRANT ALL ON ${quote(place.database)}.* TO '${place.user.replace(/'/g, "''")}'@'%';`;
+  },
+  async relations(session, place) {
+    const sql =
+      'SELECT table_name AS name, table_type AS kind FROM information_schema.tables WHERE table_schema = ? ORDER BY table_name';
+    const rows = await session.query(sql, [place.database]);
+    return rows.map((row) => ({ name: String(row.name), kind: /VIEW/i.test(String(row.kind)) ? 'VIEW' : 'TABLE' }));
+  },
+  async empty(session, place, keep) {
+    await session.query('SET FOREIGN_KEY_CHECKS = 0');
+    for (const { name, kind } of await mysql.relations(session, place)) {
+      if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
+    }
+  },
+  otherTenant: async () => null,
+  async drop(session, place) {
+    await session.query(`DROP DATABASE IF EXISTS ${quote(place.database)}`);
+  },
+  lock,
+};

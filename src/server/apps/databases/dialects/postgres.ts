@@ -1,0 +1,208 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
+import { type Dialect, type Fault, isNetworkError, type Relation, type SessionLock } from '../dialect';
+import { loadPg } from '../drivers';
+import { CONNECT_TIMEOUT, closeWithin, KEEP_ALIVE_DELAY, Loss, type Session } from '../session';
+
+/** PostgreSQL ≥ 12, and Kingbase, which speaks the same protocol (by reading: no Kingbase server was at hand). */
+
+async function connect(connection: DatabaseConnection, database: string | null, label: string): Promise<Session> {
+  const { Client } = await loadPg();
+  const client = new Client({
+    host: connection.host,
+    port: portOf(connection),
+    user: connection.username,
+    password: connection.password,
+    database: database ?? connection.dialect,
+    ssl: sslOf(connection) as never,
+    connectionTimeoutMillis: CONNECT_TIMEOUT,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY,
+    application_name: label.slice(0, 63),
+  });
+  const loss = new Loss();
+  client.on('error', loss.tell);
+  client.on('end', () => loss.tell(new Error('The server closed the connection.')));
+  await client.connect().catch((error) => {
+    // Without the right to CONNECT, which later on would read like a missing right to create.
+    throw error.code === '42501' ? Object.assign(error, { code: '28000' }) : error;
+  });
+  return {
+    async query(sql, params = []) {
+      let index = 0;
+      const numbered = sql.replace(/\?/g, () => `$${++index}`);
+      return (await client.query(numbered, [...params])).rows;
+    },
+    close: () => closeWithin(client.end(), () => (client as unknown as PgInternals).connection.stream.destroy()),
+    onLost: loss.listen,
+  };
+}
+
+interface PgInternals {
+  connection: { stream: { destroy(): void } };
+}
+
+const FAULTS: Record<string, Fault> = {
+  '28P01': 'signIn', // invalid_password
+  '28000': 'signIn', // invalid_authorization_specification: no such role, or no line in pg_hba.conf
+  '3D000': 'missing', // invalid_catalog_name
+  '42501': 'denied', // insufficient_privilege
+  '42P04': 'exists', // duplicate_database
+  '42P06': 'exists', // duplicate_schema
+  '23505': 'exists', // two at once: the second one meets the catalog's unique index
+  '55006': 'inUse', // object_in_use
+  '57P01': 'unreachable', // admin_shutdown
+  '57P03': 'unreachable', // cannot_connect_now: starting up
+};
+
+function faultOf(error: unknown): Fault {
+  const { code, message = '' } = (error ?? {}) as { code?: string; message?: string };
+  if (isNetworkError(error) || /^timeout expired|^Connection terminated/.test(message)) return 'unreachable';
+  // PgBouncer reports a wrong password as a protocol violation, the driver a missing one as its own error.
+  if (/password authentication failed|client password must be/.test(message)) return 'signIn';
+  return FAULTS[code ?? ''] ?? 'other';
+}
+
+const quote = (name: string) => `"${name.replace(/"/g, '""')}"`;
+const schemaOf = (place: Place) => quote(place.schema as string);
+
+const flag = async (session: Session, sql: string, params: unknown[]) =>
+  (await session.query(`SELECT (${sql}) AS yes`, params))[0]?.yes === true;
+
+const KINDS: Record<string, Relation['kind']> = {
+  r: 'TABLE',
+  p: 'TABLE',
+  v: 'VIEW',
+  m: 'MATERIALIZED VIEW',
+  f: 'FOREIGN TABLE',
+};
+/** Objects of the catalog `c` that came with an extension (PostGIS puts tables of its own into `public`). */
+const notOfExtension = (catalog: string) =>
+  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
+
+const relationsSql = `
+  SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND ${notOfExtension('pg_class')}`;
+
+async function relations(session: Session, place: Place): Promise<Relation[]> {
+  const rows = await session.query(`${relationsSql} AND n.nspname = ? ORDER BY c.relname`, [place.schema]);
+  return rows.map((row) => ({ name: String(row.name), kind: KINDS[String(row.kind)] as Relation['kind'] }));
+}
+
+/** What is left of a schema without its tables: sequences, functions and types. */
+const leftoversSql = `
+  SELECT 'SEQUENCE ' || c.oid::regclass AS object FROM pg_class c
+    WHERE c.relkind = 'S' AND c.relnamespace = to_regnamespace(?) AND ${notOfExtension('pg_class')}
+  UNION ALL
+  SELECT CASE c.prokind WHEN 'p' THEN 'PROCEDURE ' WHEN 'a' THEN 'AGGREGATE ' ELSE 'FUNCTION ' END || c.oid::regprocedure FROM pg_proc c
+    WHERE c.pronamespace = to_regnamespace(?) AND ${notOfExtension('pg_proc')}
+  UNION ALL
+  SELECT 'TYPE ' || c.oid::regtype FROM pg_type c
+    WHERE c.typnamespace = to_regnamespace(?) AND ${notOfExtension('pg_type')}
+    AND (c.typtype IN ('e', 'r', 'd') OR (c.typtype = 'c' AND (SELECT relkind FROM pg_class k WHERE k.oid = c.typrelid) = 'c'))`;
+
+async function empty(session: Session, place: Place, keep: string): Promise<void> {
+  for (const { name, kind } of await relations(session, place)) {
+    // A cascade may have taken it along already.
+    if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${schemaOf(place)}.${quote(name)} CASCADE`);
+  }
+  const schema = schemaOf(place);
+  for (const { object } of await session.query(leftoversSql, [schema, schema, schema])) {
+    await session.query(`DROP ${object} CASCADE`).catch((error) => {
+      if (!/does not exist/.test(String(error))) throw error; // gone with one before it
+    });
+  }
+}
+
+async function drop(session: Session, place: Place): Promise<void> {
+  if (place.kind === 'schema') {
+    await session.query(`DROP SCHEMA IF EXISTS ${schemaOf(place)} CASCADE`);
+    return;
+  }
+  // Not WITH (FORCE), which PostgreSQL 12 and Kingbase lack. A pool may connect again in between, hence the rounds.
+  for (let round = 1; ; round++) {
+    await session.query(
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND usename = current_user AND pid <> pg_backend_pid()',
+      [place.database],
+    );
+    try {
+      await session.query(`DROP DATABASE IF EXISTS ${quote(place.database)}`);
+      return;
+    } catch (error) {
+      if (faultOf(error) !== 'inUse' || round === 5) throw error;
+      await delay(200);
+    }
+  }
+}
+
+const KEY =
+  "((classid::bigint << 32) | objid::bigint) = ?::bigint AND objsubid = 1 AND locktype = 'advisory' AND granted";
+const backendOf = async (session: Session) => String((await session.query('SELECT pg_backend_pid() AS pid'))[0]?.pid);
+
+const lock: SessionLock = {
+  tryTake: (session, key) => flag(session, 'SELECT pg_try_advisory_lock(?::bigint)', [String(key)]),
+  async look(session, key) {
+    const sql = `SELECT pg_backend_pid() AS pid, EXISTS (SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND ${KEY}) AS held`;
+    const row = (await session.query(sql, [String(key)]))[0];
+    return { backend: String(row?.pid), held: row?.held === true };
+  },
+  async giveBack(session, key) {
+    await session.query('SELECT pg_advisory_unlock(?::bigint)', [String(key)]);
+  },
+  async isShared(first, second) {
+    const before = await backendOf(first);
+    await second.query('BEGIN'); // pins whatever the pooler lends
+    try {
+      return (await backendOf(second)) === before || (await backendOf(first)) !== before;
+    } finally {
+      await second.query('COMMIT');
+    }
+  },
+  async evict(session, key) {
+    await session.query(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE ${KEY}`, [String(key)]);
+  },
+};
+
+export const postgres: Dialect = {
+  connect,
+  serverDatabases: (connection, main) => [connection.dialect, ...(main && main !== connection.dialect ? [main] : [])],
+  faultOf,
+  quote,
+  table: (place, name) => `${schemaOf(place)}.${quote(name)}`,
+  insertIgnore: (table, columns, values) =>
+    `INSERT INTO ${table} (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`,
+  hasSchema: (session, place) => flag(session, 'EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = ?)', [place.schema]),
+  mayCreate(session, place, what) {
+    if (what === 'database')
+      return flag(session, 'SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user', []);
+    if (what === 'schema') return flag(session, "has_database_privilege(current_database(), 'CREATE')", []);
+    return flag(session, "has_schema_privilege(?, 'CREATE') AND has_schema_privilege(?, 'USAGE')", [
+      place.schema,
+      place.schema,
+    ]);
+  },
+  async create(session, place, what) {
+    await session.query(
+      what === 'database' ? `CREATE DATABASE ${quote(place.database)}` : `CREATE SCHEMA ${schemaOf(place)}`,
+    );
+  },
+  adminSql(place, what) {
+    const user = quote(place.user);
+    if (what === 'database')
+      return `CREATE DATABASE ${quote(place.database)} OWNER ${user}; (or, for every app to come: ALTER ROLE ${user} CREATEDB;)`;
+    const grant =
+      what === 'schema'
+        ? `CREATE SCHEMA ${schemaOf(place)} AUTHORIZATION ${user};`
+        : `GRANT ALL ON SCHEMA ${schemaOf(place)} TO ${user};`;
+    return `${grant} (connected to database ${quote(place.database)})`;
+  },
+  relations,
+  empty,
+  async otherTenant(session, place) {
+    const sql = `${relationsSql} AND n.nspname <> ? AND n.nspname <> 'information_schema' AND n.nspname !~ '^(pg|sys)_' AND n.nspname <> 'sys' LIMIT 1`;
+    const row = (await session.query(sql, [place.schema]))[0];
+    return row ? String(row.schema) : null;
+  },
+  drop,
+  lock,
+};

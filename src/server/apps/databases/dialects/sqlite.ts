@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import type { DatabaseConnection } from '../connection';
+import { type Dialect, isNetworkError, type SessionLock } from '../dialect';
+import { loadSqlite } from '../drivers';
+import { closeWithin, Loss, type Session } from '../session';
+
+/** SQLite: the database is a file, for one process only. */
+
+/** Says `missing` in the words of `faultOf`. */
+class NoSuchFile extends Error {}
+
+/** No file: a session on nothing, since there is no server to be asked. */
+async function connect(_connection: DatabaseConnection, file: string | null): Promise<Session> {
+  if (file && !existsSync(file)) throw new NoSuchFile(`There is no file ${file}.`);
+  const { Database, OPEN_READWRITE } = await loadSqlite();
+  const db = await new Promise<InstanceType<typeof Database>>((resolve, reject) => {
+    const opened = new Database(file ?? ':memory:', OPEN_READWRITE, (error) =>
+      error ? reject(error) : resolve(opened),
+    );
+  });
+  db.configure('busyTimeout', 3_000);
+  const loss = new Loss();
+  const close = () =>
+    new Promise<void>((resolve) => {
+      db.close(() => resolve());
+    });
+  return {
+    query: (sql, params = []) =>
+      new Promise((resolve, reject) => {
+        db.all(sql, params, (error, rows) => (error ? reject(error) : resolve(rows)));
+      }),
+    close: () => closeWithin(close(), () => loss.tell(new Error('The file was closed.'))),
+    onLost: loss.listen,
+  };
+}
+
+const quote = (name: string) => `"${name.replace(/"/g, '""')}"`;
+
+/** Who holds what, in this process: SQLite has no lock that lives as long as a session. */
+const holders = new Map<bigint, Session>();
+
+const lock: SessionLock = {
+  async tryTake(session, key) {
+    if (holders.has(key)) return false;
+    holders.set(key, session);
+    session.onLost(() => holders.get(key) === session && holders.delete(key));
+    return true;
+  },
+  look: async (session, key) => ({ backend: 'this process', held: holders.get(key) === session }),
+  async giveBack(session, key) {
+    if (holders.get(key) === session) holders.delete(key);
+  },
+};
+
+export const sqlite: Dialect = {
+  connect,
+  serverDatabases: () => [null],
+  faultOf(error) {
+    const { code } = (error ?? {}) as { code?: string };
+    if (error instanceof NoSuchFile) return 'missing';
+    if (code === 'EEXIST') return 'exists';
+    if (code === 'SQLITE_READONLY' || code === 'SQLITE_PERM' || code === 'EACCES') return 'denied';
+    return isNetworkError(error) || code === 'SQLITE_CANTOPEN' ? 'unreachable' : 'other';
+  },
+  quote,
+  table: (_place, name) => quote(name),
+  insertIgnore: (table, columns, values) => `INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${values})`,
+  hasSchema: async () => true,
+  mayCreate: async () => true,
+  async create(_session, place) {
+    await writeFile(place.database, '', { flag: 'wx' }); // SQLite takes an empty file for an empty database
+  },
+  adminSql: (place) => `-- let the user that runs NocoBase write to ${place.database} and its folder`,
+  async relations(session) {
+    const rows = await session.query(
+      "SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    );
+    return rows.map((row) => ({ name: String(row.name), kind: row.type === 'view' ? 'VIEW' : 'TABLE' }));
+  },
+  async empty(session, place, keep) {
+    await session.query('PRAGMA foreign_keys = OFF');
+    for (const { name, kind } of await sqlite.relations(session, place)) {
+      if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
+    }
+  },
+  otherTenant: async () => null,
+  async drop(_session, place) {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(place.database + suffix, { force: true });
+  },
+  lock,
+};

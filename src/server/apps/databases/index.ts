@@ -1,0 +1,10 @@
+/** The databases that apps live in: looked at, made, marked, locked, emptied and dropped. */
+export { type Check, type CheckName, checkDatabase, type DatabaseCheck, type Verdict } from './check';
+export type { DatabaseConnection, DialectName, Protected } from './connection';
+export type { DatabaseContent, PluginRow } from './content';
+export { replaceCoreCreators } from './core-creators';
+export { dropDatabase } from './drop';
+export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './lock';
+export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
+export { releaseDatabase } from './release';
+export { resetPartialInstall } from './reset';

@@ -1,0 +1,61 @@
+import type { Place } from './connection';
+import type { Dialect } from './dialect';
+import type { Session } from './session';
+
+/** A table of one row inside an app's database and schema that tells whose it is. No prefix: one place, one app. */
+export const MARK_TABLE = 'app_supervisor_mark';
+
+export interface Mark {
+  uid: string;
+  /** The app's name when the mark was made, for people. */
+  app: string;
+  /** Whether this app created the place, so that it may be emptied and dropped with it. */
+  created: boolean;
+  /**
+   * Whether a whole installation was ever seen here. An upgrade empties the version table before it writes it anew
+   * (server/src/helpers/application-version.ts:44), so a missing version alone proves nothing.
+   */
+  installed: boolean;
+}
+
+export async function readMark(dialect: Dialect, session: Session, place: Place): Promise<Mark | null> {
+  const row = (
+    await session.query(`SELECT uid, app, created, installed FROM ${tableOf(dialect, place)} WHERE id = 1`)
+  )[0];
+  if (!row) return null;
+  return {
+    uid: String(row.uid),
+    app: String(row.app),
+    created: Number(row.created) === 1,
+    installed: Number(row.installed) === 1,
+  };
+}
+
+/** Writes the mark unless there is one, and gives the one that is there now: of two at once, the first one wins. */
+export async function writeMark(dialect: Dialect, session: Session, place: Place, mark: Mark): Promise<Mark> {
+  const table = tableOf(dialect, place);
+  await session.query(
+    `CREATE TABLE IF NOT EXISTS ${table} (id INTEGER PRIMARY KEY, uid VARCHAR(64) NOT NULL, app VARCHAR(64) NOT NULL, ` +
+      'created INTEGER NOT NULL, installed INTEGER NOT NULL, created_at VARCHAR(30) NOT NULL)',
+  );
+  await session.query(dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?'), [
+    mark.uid,
+    mark.app,
+    mark.created ? 1 : 0,
+    mark.installed ? 1 : 0,
+    new Date().toISOString(),
+  ]);
+  const written = await readMark(dialect, session, place);
+  if (!written) throw new Error(`The mark in ${table} vanished while it was written.`);
+  return written;
+}
+
+/** Notes that a whole installation was seen. */
+export async function noteInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
+  await session.query(`UPDATE ${tableOf(dialect, place)} SET installed = 1 WHERE id = 1`);
+}
+
+/** What frees a place from its mark. */
+export const removeMarkSql = (dialect: Dialect, place: Place) => `DROP TABLE ${tableOf(dialect, place)};`;
+
+const tableOf = (dialect: Dialect, place: Place) => dialect.table(place, MARK_TABLE);

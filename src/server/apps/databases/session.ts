@@ -1,0 +1,67 @@
+/** Rows by column name, as the driver gives the values. */
+export type Row = Record<string, unknown>;
+
+/** One connection to a database. Errors are the driver's own; `Dialect.faultOf` tells what they mean. */
+export interface Session {
+  /** @param sql with `?` for each of `params`, in every dialect. */
+  query(sql: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Ends the connection, within `CLOSE_TIMEOUT`, whatever state it is in. Never rejects. */
+  close(): Promise<void>;
+  /** Calls `listener` once when the connection ends, by whoever's doing; at once when it has. */
+  onLost(listener: (error: Error) => void): void;
+}
+
+/** Connecting, sign-in included, in ms. */
+export const CONNECT_TIMEOUT = 5_000;
+/** A polite goodbye, in ms; then the socket is destroyed. */
+export const CLOSE_TIMEOUT = 500;
+/** First probe of an idle connection by TCP, in ms. */
+export const KEEP_ALIVE_DELAY = 10_000;
+
+/** Remembers that a connection ended, for listeners that come late. */
+export class Loss {
+  private error: Error | undefined;
+  private readonly listeners: Array<(error: Error) => void> = [];
+
+  readonly tell = (error: Error): void => {
+    if (this.error) return;
+    this.error = error;
+    for (const listener of this.listeners) listener(error);
+  };
+
+  readonly listen = (listener: (error: Error) => void): void => {
+    this.listeners.push(listener);
+    if (this.error) listener(this.error);
+  };
+}
+
+/** Waits for a polite goodbye, then makes sure. */
+export async function closeWithin(goodbye: Promise<unknown>, destroy: () => void): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, CLOSE_TIMEOUT);
+  });
+  await Promise.race([goodbye.catch(() => {}), late]);
+  clearTimeout(timer);
+  destroy();
+}
+
+/**
+ * Rejects with `late()` when `work` takes longer than `ms`. The time is counted in slices, so that an event loop that
+ * an app's boot blocks for seconds costs one slice, not the whole deadline: the answer may be waiting in the socket.
+ */
+export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
+  const slices = 10;
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    const wait = (left: number) => {
+      timer = setTimeout(() => (left > 1 ? wait(left - 1) : reject(late())), ms / slices);
+    };
+    wait(slices);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,147 @@
+import type { Database, Filter, Model, Transaction } from '@nocobase/database';
+import type { AppDatabase, AppRecord, Boot } from '../../shared/messages';
+import type { Desired, StartMode } from '../../shared/types';
+
+/** What is published for one environment: what the store must hold, whatever happens to it. */
+export interface Published {
+  generation: number;
+  boot: Boot;
+  desired: Desired;
+  mayCreateDatabase: boolean;
+  dropDatabase: boolean;
+}
+
+/** An app as the supervisor's database has it. Secrets are sealed. */
+export interface AppDefinition {
+  name: string;
+  uid: string;
+  title: string;
+  icon: string | null;
+  cname: string | null;
+  pinned: boolean;
+  hidden: boolean;
+  sort: number;
+  environments: string[];
+  targetEnvironment: string | null;
+  /** What was last asked for; how each environment is to hold it follows from `startMode`. */
+  desired: 'running' | 'stopped';
+  startMode: StartMode;
+  autoUpgrade: boolean;
+  database: AppDatabase;
+  jwtSecret: string | null;
+  sso: Record<string, unknown> | null;
+  generation: number;
+  boot: Boot;
+  published: Record<string, Published>;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** A deleted app that some environments have not confirmed yet. */
+export interface Tombstone {
+  uid: string;
+  name: string;
+  definition: AppDefinition;
+  /** Those that have not confirmed. */
+  environments: string[];
+}
+
+/** Grows with every change, also across a restored backup: never behind the clock. */
+export const nextGeneration = (previous: number, now: number): number => Math.max(previous + 1, now);
+
+/** What a boot of the worker does with an app that should run. */
+export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'running' | 'onDemand' | 'stopped' =>
+  app.desired === 'stopped' ? 'stopped' : app.startMode === 'withMain' ? 'running' : 'onDemand';
+
+/** The record that `environment` gets. */
+export function recordFor(app: AppDefinition, published: Published): AppRecord {
+  return {
+    name: app.name,
+    uid: app.uid,
+    title: app.title,
+    icon: app.icon,
+    cname: app.cname,
+    pinned: app.pinned,
+    sort: app.sort,
+    environments: app.environments,
+    startMode: app.startMode,
+    autoUpgrade: app.autoUpgrade,
+    database: app.database,
+    jwtSecret: app.jwtSecret,
+    ...(app.sso ? { sso: app.sso } : {}),
+    ...published,
+  };
+}
+
+/** The `apps` and `appTombstones` tables. */
+export class Definitions {
+  constructor(private readonly db: Database) {}
+
+  async all(transaction?: Transaction): Promise<AppDefinition[]> {
+    const rows = await this.apps.find({ sort: ['sort', 'name'], transaction });
+    return rows.map(toDefinition);
+  }
+
+  /** Names that match a NocoBase `filter`, in the order of `sort`. */
+  async names(filter: Filter, sort: string[]): Promise<string[]> {
+    const rows = await this.apps.find({ filter, sort, fields: ['name'] });
+    return rows.map((row: Model) => row.get('name') as string);
+  }
+
+  async find(name: string, transaction?: Transaction): Promise<AppDefinition | null> {
+    const row = await this.apps.findOne({ filterByTk: name, transaction });
+    return row ? toDefinition(row) : null;
+  }
+
+  async create(app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'>, transaction?: Transaction): Promise<void> {
+    await this.apps.create({ values: app, transaction });
+  }
+
+  async update(name: string, values: Partial<AppDefinition>, transaction?: Transaction): Promise<void> {
+    await this.apps.update({ filterByTk: name, values, transaction });
+  }
+
+  /** Takes the app out of the list; what is left to do is kept as a tombstone. */
+  async bury(tombstone: Tombstone, transaction?: Transaction): Promise<void> {
+    await this.tombstones.create({ values: tombstone, transaction });
+    await this.apps.destroy({ filterByTk: tombstone.name, transaction });
+  }
+
+  async allTombstones(): Promise<Tombstone[]> {
+    const rows = await this.tombstones.find();
+    return rows.map((row: Model) => row.toJSON() as Tombstone);
+  }
+
+  async updateTombstone(uid: string, values: Partial<Tombstone>): Promise<void> {
+    await this.tombstones.update({ filterByTk: uid, values });
+  }
+
+  async removeTombstone(uid: string): Promise<void> {
+    await this.tombstones.destroy({ filterByTk: uid });
+  }
+
+  private get apps() {
+    return this.db.getRepository('apps');
+  }
+
+  private get tombstones() {
+    return this.db.getRepository('appTombstones');
+  }
+}
+
+function toDefinition(row: { toJSON(): object; get(name: string): unknown }): AppDefinition {
+  const json = row.toJSON() as AppDefinition;
+  return {
+    ...json,
+    // Hidden from every answer of the core's own actions, and needed here.
+    jwtSecret: (row.get('jwtSecret') as string | null) ?? null,
+    cname: json.cname ?? null,
+    icon: json.icon ?? null,
+    targetEnvironment: json.targetEnvironment ?? null,
+    sso: json.sso ?? null,
+    sort: Number(json.sort ?? 0),
+    generation: Number(json.generation ?? 0),
+    createdAt: new Date(json.createdAt).getTime(),
+    updatedAt: new Date(json.updatedAt).getTime(),
+  };
+}

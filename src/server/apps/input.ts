@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import {
+  APP_NAME,
+  DOMAIN,
+  ENVIRONMENT_NAME,
+  RESERVED_APP_NAMES,
+  SCHEMA_NAME,
+  SQL_IDENTIFIER,
+} from '../../shared/names';
+import { AppSupervisorError } from '../errors';
+
+/** What the HTTP API takes; everything else is refused by name, and changes nothing. */
+
+/** Largest icon, in characters: a data URI of a 128 px picture. */
+const ICON_LENGTH = 48 * 1024;
+
+const name = z
+  .string()
+  .regex(APP_NAME, 'must start with a letter and hold letters, digits, "_" or "-" only, at most 50')
+  .refine((value) => !RESERVED_APP_NAMES.has(value.toLowerCase()), 'is a reserved name');
+const environment = z.string().regex(ENVIRONMENT_NAME, 'is not the name of an environment');
+const environments = z
+  .array(environment)
+  .min(1, 'must name at least one environment')
+  .refine((value) => new Set(value).size === value.length, 'names an environment twice');
+const icon = z
+  .string()
+  .max(ICON_LENGTH, `must be at most ${ICON_LENGTH / 1024} KB`)
+  .refine(
+    (value) => /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$/.test(value) || /^[A-Za-z]{1,64}$/.test(value),
+    {
+      message: 'must be a png, jpeg or webp picture as a data URI, or the name of an icon',
+    },
+  );
+/** An empty string in a form means "none". */
+const emptyToNull = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? null : value), schema.nullable());
+
+const database = z.strictObject({
+  dialect: z.enum(['postgres', 'mysql', 'mariadb', 'kingbase']).optional(),
+  host: z.string().max(253).optional(),
+  port: z.coerce.number().int().min(1).max(65535).optional(),
+  username: z.string().max(128).optional(),
+  password: z.string().max(1024).optional(),
+  database: z
+    .string()
+    .regex(SQL_IDENTIFIER, 'must start with a letter and hold letters, digits, "_" or "-" only')
+    .optional(),
+  schema: z
+    .string()
+    .regex(SCHEMA_NAME, 'must start with a lower-case letter and hold lower-case letters, digits or "_" only')
+    .optional(),
+  tablePrefix: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_]{0,19}$/, 'must start with a letter and hold letters, digits or "_" only')
+    .or(z.literal(''))
+    .optional(),
+});
+const options = z
+  .strictObject({
+    dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).optional(),
+    database: database.optional(),
+    sso: z
+      .strictObject({
+        enabled: z.boolean().optional(),
+        autoSignup: z.boolean().optional(),
+        issuer: z.string().max(500).optional(),
+      })
+      .optional(),
+  })
+  .superRefine((value, ctx) => {
+    const problem = (field: string, message: string) =>
+      ctx.addIssue({ code: 'custom', path: ['database', field], message });
+    if (value.dbConnType !== 'new_connection') return;
+    for (const field of ['host', 'username', 'database'] as const) {
+      if (!value.database?.[field]) problem(field, 'is required for a connection of its own');
+    }
+    if (!value.database?.dialect) problem('dialect', 'is required for a connection of its own');
+  });
+
+const settings = {
+  title: z.string().trim().min(1, 'is required').max(200),
+  icon: emptyToNull(icon).optional(),
+  cname: emptyToNull(
+    z.string().trim().toLowerCase().regex(DOMAIN, 'must be a host name such as crm.example.com'),
+  ).optional(),
+  environments: environments.optional(),
+  targetEnvironment: emptyToNull(environment).optional(),
+  startMode: z.enum(['onVisit', 'withMain']).optional(),
+  autoUpgrade: z.boolean().optional(),
+  independentSecret: z.boolean().optional(),
+  pinned: z.boolean().optional(),
+  hidden: z.boolean().optional(),
+  options: options.optional(),
+};
+const targetIsAssigned = (
+  value: { environments?: string[]; targetEnvironment?: string | null },
+  ctx: z.RefinementCtx,
+) => {
+  if (value.targetEnvironment && value.environments && !value.environments.includes(value.targetEnvironment)) {
+    ctx.addIssue({ code: 'custom', path: ['targetEnvironment'], message: 'must be one of the environments' });
+  }
+};
+
+export const createInput = z
+  .strictObject({ ...settings, name: name.default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`) })
+  .superRefine(targetIsAssigned);
+export type CreateInput = z.infer<typeof createInput>;
+
+export const updateInput = z
+  .strictObject({ ...settings, title: settings.title.optional() })
+  .superRefine(targetIsAssigned);
+export type UpdateInput = z.infer<typeof updateInput>;
+
+export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
+
+/** One or several names, as `filterByTk` brings them. */
+export const namesInput = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)])
+  .transform((value) => (Array.isArray(value) ? value : value.split(',').filter(Boolean)));
+
+/**
+ * Parses input of the API.
+ * @throws AppSupervisorError INVALID_INPUT with the first problem's field, and all problems in its details
+ */
+export function parseInput<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : null;
+    const field = [...issue.path, ...(unknown ? [unknown] : [])].join('.');
+    return {
+      field,
+      problem: unknown ? `${field} is not a setting of an app` : `${field || 'the input'} ${reword(issue.message)}`,
+    };
+  });
+  throw new AppSupervisorError(
+    'INVALID_INPUT',
+    { problem: `${problems.map(({ problem }) => problem).join('; ')}.` },
+    problems[0].field,
+  );
+}
+
+const reword = (message: string): string =>
+  message.replace(/^Invalid input: /, 'is not valid: ').replace(/^Invalid option: /, 'is not valid: ');

@@ -1,0 +1,12 @@
+import type { CollectionOptions } from '@nocobase/database';
+
+/** A worker's memory in its own main database: what is desired of it, and what it last applied. */
+export default {
+  name: 'appSnapshots',
+  autoGenId: false,
+  fields: [
+    { name: 'name', type: 'string', primaryKey: true },
+    { name: 'record', type: 'json' },
+    { name: 'applied', type: 'json' },
+  ],
+} satisfies CollectionOptions;

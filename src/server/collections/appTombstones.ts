@@ -1,0 +1,13 @@
+import type { CollectionOptions } from '@nocobase/database';
+
+/** Deleted apps, until every environment they lay in has confirmed or was forgotten. */
+export default {
+  name: 'appTombstones',
+  autoGenId: false,
+  fields: [
+    { name: 'uid', type: 'string', primaryKey: true },
+    { name: 'name', type: 'string', index: true },
+    { name: 'definition', type: 'json' },
+    { name: 'environments', type: 'json', defaultValue: [] },
+  ],
+} satisfies CollectionOptions;

@@ -1,0 +1,303 @@
+import { isMainThread } from 'node:worker_threads';
+import { z } from 'zod';
+import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT } from '../shared/names';
+
+/**
+ * The one reader of environment variables. Everything else gets what `parseConfig` returned.
+ */
+
+export interface RedisConfig {
+  /** Records, leases, statuses, manifests: `APP_SUPERVISOR_REDIS_URL`. */
+  stateUrl: string;
+  /** Wake-ups and request/reply: `APP_COMMAND_REDIS_URL`. */
+  commandUrl: string;
+  /** First part of every key and channel: `APP_SUPERVISOR_KEY_PREFIX`. */
+  prefix: string;
+}
+
+export interface EnvironmentConfig {
+  name: string;
+  url: string;
+  proxyUrl: string;
+  /** Whether this process serves requests (`WORKER_MODE`, server/src/worker-mode.ts). */
+  serves: boolean;
+  /** Lease renewal in ms: `ENVIRONMENT_HEARTBEAT_INTERVAL`. */
+  heartbeatInterval: number;
+}
+
+export interface BootstrapConfig {
+  /** Apps that boot at once: `SUBAPP_BOOTSTRAP_CONCURRENCY`. */
+  concurrency: number;
+  /** At most `intervalCap` boots begin per `interval` ms; 0 means no such bound. */
+  interval: number;
+  intervalCap: number;
+}
+
+/** Where the core put things (cli-v1/src/util.js:608-760), with its defaults. */
+export interface HostConfig {
+  apiBasePath: string;
+  wsPath: string;
+  publicPath: string;
+  pluginStaticsPath: string;
+  modernPrefix: string;
+  nodeModulesPath: string;
+  /** Folder that holds one log folder an app. */
+  logPath: string;
+  appKey: string;
+  /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
+  schemaByDefault: boolean;
+}
+
+interface Common {
+  /** False in command-line runs and transient worker threads, which take no lease and act on nothing. */
+  active: boolean;
+  host: HostConfig;
+  /** 32 bytes, or null: `APP_SUPERVISOR_AES_SECRET_KEY`. */
+  aesKey: Buffer | null;
+  publicUrl: string | null;
+  trustedProxies: string[];
+  bootstrap: BootstrapConfig;
+  /** The one app this process runs: `STARTUP_SUBAPP`. */
+  singleApp: string | null;
+  /** What the operator should know, already in words. */
+  warnings: string[];
+}
+
+export interface DormantConfig extends Common {
+  part: 'dormant';
+}
+export interface LocalConfig extends Common {
+  part: 'local';
+  environment: EnvironmentConfig;
+}
+export interface SupervisorConfig extends Common {
+  part: 'supervisor';
+  redis: RedisConfig;
+}
+export interface WorkerConfig extends Common {
+  part: 'worker';
+  redis: RedisConfig;
+  environment: EnvironmentConfig;
+}
+export type Config = DormantConfig | LocalConfig | SupervisorConfig | WorkerConfig;
+
+/** What is wrong with the environment variables: one problem a line, for the operator's terminal. */
+export class ConfigError extends Error {
+  constructor(readonly problems: string[]) {
+    super(
+      ['App Supervisor cannot start with these environment variables:', ...problems.map((line) => `  - ${line}`)].join(
+        '\n',
+      ),
+    );
+    this.name = 'ConfigError';
+  }
+}
+
+/** The configuration of this process; ends it, with every problem on the terminal, when there is none. */
+export function loadConfig(): Config {
+  try {
+    const config = parseConfig(process.env, { command: process.argv[2], isMainThread });
+    for (const warning of config.warnings) console.warn(`App Supervisor: ${warning}`);
+    return config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    // The core logs and swallows what is thrown here, and would start with other adapters (run-plugin-static-imports.ts).
+    console.error(error.message);
+    process.exit(1);
+  }
+}
+
+type Env = Record<string, string | undefined>;
+
+/** Part by the four selecting variables; design: README, "Environment variables". */
+const PARTS = {
+  local: { APP_MODE: '', APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APP_COMMAND_ADAPTER: '' },
+  supervisor: {
+    APP_MODE: 'supervisor',
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: 'remote',
+    APP_COMMAND_ADAPTER: 'redis',
+  },
+  worker: {
+    APP_MODE: 'worker',
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: 'local',
+    APP_COMMAND_ADAPTER: 'redis',
+  },
+} as const;
+const SELECTORS = Object.keys(PARTS.local) as Array<keyof (typeof PARTS)['local']>;
+
+const MISSPELT = 'APP_COMMAND_ADPATER';
+
+/**
+ * @param env variables as the core left them; `APP_COMMAND_ADAPTER` is set here from its misspelt alias, since the core
+ *   reads it too (app-supervisor/index.ts:140).
+ * @param run how the process was started: only `start` in the main thread takes part in the fleet.
+ * @throws ConfigError with every problem at once.
+ */
+export function parseConfig(env: Env, run: { command: string | undefined; isMainThread: boolean }): Config {
+  const warnings: string[] = [];
+  if (env[MISSPELT] && !env.APP_COMMAND_ADAPTER) {
+    env.APP_COMMAND_ADAPTER = env[MISSPELT];
+    warnings.push(`${MISSPELT} is a misspelling: use APP_COMMAND_ADAPTER.`);
+  }
+  const part = partOf(env);
+  const problems: string[] = [];
+  const read = <T>(name: string, schema: z.ZodType<T>, allowed: string, fallback?: T): T => {
+    const value = env[name]?.trim();
+    if (!value && fallback !== undefined) return fallback;
+    const parsed = schema.safeParse(value || undefined);
+    if (parsed.success) return parsed.data;
+    problems.push(`${name} is ${value ? `"${SECRET.has(name) ? '***' : value}"` : 'not set'}; it must be ${allowed}.`);
+    return fallback as T;
+  };
+
+  const key = read('APP_SUPERVISOR_AES_SECRET_KEY', z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
+  const interval = whole('SUBAPP_BOOTSTRAP_INTERVAL', 0, 3_600_000, 0);
+  const intervalCap = whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);
+  const common: Common = {
+    active: run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-',
+    host: hostOf(env),
+    aesKey: key ? Buffer.from(key, 'hex') : null,
+    publicUrl: read('APP_SUPERVISOR_PUBLIC_URL', httpUrl, 'an address such as https://apps.example.com', '') || null,
+    trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
+    bootstrap: {
+      concurrency: whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2),
+      interval,
+      intervalCap,
+    },
+    singleApp:
+      read('STARTUP_SUBAPP', z.string().refine(isAppName), 'the identifier of an app (letters, digits, _ and -)', '') ||
+      null,
+    warnings,
+  };
+
+  function whole(name: string, least: number, most: number, fallback: number): number {
+    return read(
+      name,
+      z.coerce.number().int().min(least).max(most),
+      `a whole number from ${least} to ${most}`,
+      fallback,
+    );
+  }
+  const redis = (): RedisConfig => ({
+    stateUrl: read('APP_SUPERVISOR_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
+    commandUrl: read('APP_COMMAND_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
+    prefix: read(
+      'APP_SUPERVISOR_KEY_PREFIX',
+      z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
+      'up to 64 letters, digits, "_", "-" or "."',
+      'app-supervisor',
+    ),
+  });
+  const remoteEnvironment = (): EnvironmentConfig => {
+    const url = read('ENVIRONMENT_URL', httpUrl, 'the address of this worker, such as http://localhost:15000');
+    return {
+      name: read(
+        'ENVIRONMENT_NAME',
+        z.string().regex(ENVIRONMENT_NAME),
+        'a name of letters, digits, "_", "-" or ".", at most 64, such as env_a',
+      ),
+      url,
+      proxyUrl: read('ENVIRONMENT_PROXY_URL', httpUrl, 'an address such as http://worker_a', '') || url,
+      serves: serves(env.WORKER_MODE),
+      heartbeatInterval: whole('ENVIRONMENT_HEARTBEAT_INTERVAL', 100, 60_000, 5_000),
+    };
+  };
+  const refuseSqlite = () => {
+    if (env.DB_DIALECT === 'sqlite') {
+      problems.push(
+        'DB_DIALECT is "sqlite"; a fleet needs postgres, mysql, mariadb or kingbase, which several processes can share.',
+      );
+    }
+  };
+
+  let config: Config;
+  if (part === 'supervisor') {
+    config = { part, ...common, redis: redis() };
+    refuseSqlite();
+  } else if (part === 'worker') {
+    config = { part, ...common, redis: redis(), environment: remoteEnvironment() };
+    refuseSqlite();
+  } else if (part === 'local') {
+    const environment = { name: LOCAL_ENVIRONMENT, url: '', proxyUrl: '', serves: true, heartbeatInterval: 5_000 };
+    config = { part, ...common, environment };
+  } else {
+    config = { part, ...common };
+  }
+  if (part !== 'dormant' && !config.aesKey) {
+    warnings.push(
+      'APP_SUPERVISOR_AES_SECRET_KEY is not set: database passwords and JWT secrets are stored unencrypted. Set it to 64 hexadecimal digits (openssl rand -hex 32), the same on every instance.',
+    );
+  }
+  if (problems.length) throw new ConfigError(problems);
+  return config;
+}
+
+const SECRET = new Set(['APP_SUPERVISOR_AES_SECRET_KEY', 'APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL']);
+
+function partOf(env: Env): Config['part'] {
+  const value = (name: string) => env[name]?.trim() ?? '';
+  if (SELECTORS.every((name) => !value(name))) return 'dormant';
+  for (const [part, wanted] of Object.entries(PARTS)) {
+    if (SELECTORS.every((name) => value(name) === wanted[name])) return part as keyof typeof PARTS;
+  }
+  // The part meant is the one that most variables agree with; what differs from it is named.
+  const [meant, wanted] = Object.entries(PARTS)
+    .map(([part, wants]) => [part, wants, SELECTORS.filter((name) => value(name) === wants[name]).length] as const)
+    .sort((a, b) => Number(b[0] === value('APP_MODE')) - Number(a[0] === value('APP_MODE')) || b[2] - a[2])[0];
+  const problems = SELECTORS.filter((name) => value(name) !== wanted[name]).map((name) => {
+    const holds = value(name) ? `is "${value(name)}"` : 'is not set';
+    const must = wanted[name] ? `"${wanted[name]}"` : 'left out';
+    return `${name} ${holds}; for the part "${meant}" it must be ${must}.`;
+  });
+  throw new ConfigError([
+    ...problems,
+    `Known parts: ${Object.entries(PARTS)
+      .map(([part, wants]) => `${part} (${SELECTORS.map((name) => `${name}=${wants[name] || '-'}`).join(' ')})`)
+      .join('; ')}.`,
+  ]);
+}
+
+function addressOf(protocols: string[]) {
+  // Not z.url(): it refuses host names such as worker_a, which compose files use (seed).
+  return z.string().refine((value) => {
+    try {
+      const url = new URL(value);
+      return protocols.includes(url.protocol) && url.hostname !== '';
+    } catch {
+      return false;
+    }
+  });
+}
+const httpUrl = addressOf(['http:', 'https:']).transform((value) => value.replace(/\/+$/, ''));
+const redisUrl = addressOf(['redis:', 'rediss:']);
+
+/** `WORKER_MODE` empty serves; a list serves only with `!` in it (server/src/worker-mode.ts). */
+function serves(mode: string | undefined): boolean {
+  const parts = list(mode, []);
+  return parts.length === 0 || parts.includes('!');
+}
+
+function list(value: string | undefined, fallback: string[]): string[] {
+  const parts = (value ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+  return parts.length ? parts : fallback;
+}
+
+function hostOf(env: Env): HostConfig {
+  const storage = env.STORAGE_PATH || 'storage';
+  return {
+    apiBasePath: env.API_BASE_PATH || '/api/',
+    wsPath: env.WS_PATH || '/ws',
+    publicPath: env.APP_PUBLIC_PATH || '/',
+    pluginStaticsPath: env.PLUGIN_STATICS_PATH || '/static/plugins/',
+    modernPrefix: env.APP_MODERN_CLIENT_PREFIX || 'v',
+    nodeModulesPath: env.NODE_MODULES_PATH || 'node_modules',
+    logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
+    appKey: env.APP_KEY || '',
+    schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
+  };
+}

@@ -1,0 +1,100 @@
+import type { Lease } from '../../shared/messages';
+import type { Health } from '../../shared/types';
+
+/** Two clocks: `mono` (ms, only for differences, `performance.now()`) judges, `wall` (ms since 1970) is shown. */
+export interface Now {
+  mono: number;
+  wall: number;
+}
+export type Clock = () => Now;
+export const systemClock: Clock = () => ({ mono: performance.now(), wall: Date.now() });
+
+/** Without a look at the store for this long the observer knows nothing: two rounds and one command's time-out. */
+export const BLIND_AFTER = 5_000;
+/** What an environment that never said its interval is judged by, in ms. */
+export const DEFAULT_INTERVAL = 5_000;
+/** Missed beats until suspect, and until down. */
+export const SUSPECT_AFTER = 2;
+export const DOWN_AFTER = 3;
+
+/** What the observer knows of one environment's lease. */
+export interface LeaseSight {
+  lease: Lease | null;
+  /** When this observer first looked for the environment. */
+  firstLook: Now;
+  /** When this observer last saw the beat change; null when it never did. */
+  lastBeat: Now | null;
+  /** Since when beats came without a gap. */
+  onlineSince: number;
+  /** When the holder was seen to have given the lease up, rather than letting it run out. */
+  releasedAt: number | null;
+}
+
+/** When the observer last saw the store; null when it never did. */
+export interface ObserverSight {
+  lastLook: Now | null;
+  startedAt: Now;
+}
+
+export const intervalOf = (sight: LeaseSight): number => sight.lease?.interval ?? DEFAULT_INTERVAL;
+
+/**
+ * Health of one environment, by the observer's own monotonic clock only: a worker whose clock is off, or jumps, is judged
+ * the same.
+ */
+export function healthOf(sight: LeaseSight, observer: ObserverSight, now: Now): { health: Health; since: number } {
+  const seen = observer.lastLook ?? observer.startedAt;
+  if (observer.lastLook === null || now.mono - seen.mono > BLIND_AFTER) return { health: 'unknown', since: seen.wall };
+  if (sight.releasedAt !== null) return { health: 'down', since: sight.releasedAt };
+  const interval = intervalOf(sight);
+  if (sight.lastBeat === null) {
+    // Just restarted: an absence proves nothing until a living worker would have been heard.
+    const silence = now.mono - sight.firstLook.mono;
+    return silence < DOWN_AFTER * interval
+      ? { health: 'unknown', since: sight.firstLook.wall }
+      : { health: 'down', since: sight.firstLook.wall };
+  }
+  const age = now.mono - sight.lastBeat.mono;
+  if (age >= DOWN_AFTER * interval) return { health: 'down', since: sight.lastBeat.wall + DOWN_AFTER * interval };
+  if (sight.lease?.state === 'stopping') return { health: 'stopping', since: sight.lastBeat.wall };
+  if (age >= SUSPECT_AFTER * interval)
+    return { health: 'suspect', since: sight.lastBeat.wall + SUSPECT_AFTER * interval };
+  return { health: 'online', since: sight.onlineSince };
+}
+
+/**
+ * The next sight of a lease after a look.
+ * @param flushed whether the store had lost everything: then a missing lease says nothing
+ */
+export function afterLook(
+  previous: LeaseSight | undefined,
+  lease: Lease | null,
+  observer: ObserverSight,
+  flushed: boolean,
+  now: Now,
+): LeaseSight {
+  const before = previous ?? { lease: null, firstLook: now, lastBeat: null, onlineSince: now.wall, releasedAt: null };
+  if (lease) {
+    const changed = lease.beat !== before.lease?.beat || lease.epoch !== before.lease?.epoch;
+    if (!changed) return before;
+    const wasOnline = before.lastBeat !== null && healthOf(before, observer, now).health !== 'down';
+    return {
+      ...before,
+      lease,
+      lastBeat: now,
+      onlineSince: wasOnline ? before.onlineSince : now.wall,
+      releasedAt: null,
+    };
+  }
+  if (before.releasedAt !== null || before.lastBeat === null || flushed) return before;
+  // A lease that goes before it could have run out was given up. The tenth is for the store's own clock.
+  const age = now.mono - before.lastBeat.mono;
+  const runsOut = DOWN_AFTER * intervalOf(before) * 0.9;
+  return age < runsOut ? { ...before, releasedAt: now.wall } : before;
+}
+
+/** After the observer was blind, silence during that time is not the worker's: its age goes on from where it was. */
+export function forgiveBlindness(sight: LeaseSight, blindFor: number, now: Now): LeaseSight {
+  if (!sight.lastBeat) return { ...sight, firstLook: now };
+  return { ...sight, lastBeat: { ...sight.lastBeat, mono: sight.lastBeat.mono + blindFor } };
+}

@@ -1,0 +1,204 @@
+import type { Model } from '@nocobase/database';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import PQueue from 'p-queue';
+import type { AppRecord } from '../../shared/messages';
+import { acquireLock, dropDatabase, inspectDatabase, prepareDatabase, resetPartialInstall } from '../apps/databases';
+import { unseal } from '../apps/secrets';
+import type { BootstrapConfig } from '../config';
+import { AppSupervisorError, messageOf } from '../errors';
+import type { Log } from '../log';
+import { connectionOf, type HostDatabase } from './connection';
+import type { HostedApps } from './hosted-apps';
+import { type PluginVersion, planBoot } from './plan';
+import { createStandIn, isStandIn } from './stand-in';
+
+/** How long a boot waits for another environment's, in ms: longer than an install takes. */
+const LOCK_TIMEOUT = 900_000;
+
+/** What a boot tells while it goes on, for people. */
+export type Progress = (message: string, waiting: boolean) => void;
+
+export interface BootOutcome {
+  /** NocoBase version of the app's data. */
+  version: string | null;
+}
+
+/**
+ * Boots, stops and removes apps in this process. Knows nothing of what is desired: operations/converger.ts decides, one app
+ * at a time. Every method leaves the app either as asked or as an error with its cause.
+ */
+export class AppHost {
+  private readonly boots: PQueue;
+
+  constructor(
+    private readonly supervisor: AppSupervisor,
+    private readonly hosted: HostedApps,
+    private readonly aesKey: Buffer | null,
+    bootstrap: BootstrapConfig,
+    private readonly environment: string,
+    private readonly log: Log,
+  ) {
+    this.boots = new PQueue({
+      concurrency: bootstrap.concurrency,
+      ...(bootstrap.interval > 0 ? { interval: bootstrap.interval, intervalCap: bootstrap.intervalCap } : {}),
+    });
+  }
+
+  /**
+   * Brings an app to `running`, from whatever state, under the lock on its database.
+   * @throws AppSupervisorError and whatever the core throws; then a stand-in with the error has taken its place
+   */
+  async boot(record: AppRecord, how: 'start' | 'restart' | 'upgrade', progress: Progress): Promise<BootOutcome> {
+    const before = this.boots.size;
+    if (this.boots.pending >= this.boots.concurrency)
+      progress(`Waiting for its turn: ${before + 1} in the queue.`, true);
+    return this.boots.add(async () => {
+      try {
+        await this.unload(record.name);
+        return await this.bootUnderLock(record, how, progress);
+      } catch (error) {
+        await this.unload(record.name).catch(() => undefined);
+        this.hosted.setError(record.name, error instanceof Error ? error : new Error(messageOf(error)));
+        this.stand(record.name, 'error');
+        throw error;
+      }
+    });
+  }
+
+  /** Ends an app and leaves a stand-in, so that the core says it is stopped. */
+  async stop(name: string): Promise<void> {
+    await this.unload(name);
+    this.stand(name, 'stopped');
+  }
+
+  /** Ends an app and leaves nothing: the next visit finds it not loaded. */
+  async rest(name: string): Promise<void> {
+    await this.unload(name);
+    this.hosted.drop(name);
+    delete this.hosted.appStatus[name];
+  }
+
+  /** Drops what this app created, and nothing else; answers what became of it, in words. */
+  async dropData(record: AppRecord): Promise<string> {
+    const main = this.mainDatabase();
+    const connection = connectionOf(record, main, this.aesKey);
+    const protect = { database: main.database, schema: main.schema };
+    return dropDatabase(connection, record.database.dbConnType, { uid: record.uid, protect });
+  }
+
+  /** Shows a failure of something that never got as far as an app. */
+  showError(name: string, error: Error): void {
+    this.hosted.setError(name, error);
+    this.stand(name, 'error');
+  }
+
+  isRunning(name: string): boolean {
+    const app = this.hosted.apps[name];
+    return app !== undefined && !isStandIn(app) && this.hosted.appStatus[name] === 'running';
+  }
+
+  private async bootUnderLock(
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+    progress: Progress,
+  ): Promise<BootOutcome> {
+    const mainApp = this.hosted.apps.main;
+    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const { dbConnType } = record.database;
+    const owner = { app: record.name, uid: record.uid };
+    progress('Checking its database.', false);
+    await prepareDatabase(connection, dbConnType, { ...owner, mayCreate: record.mayCreateDatabase });
+    const lock = await acquireLock(connection, {
+      app: record.name,
+      environment: this.environment,
+      timeoutMs: LOCK_TIMEOUT,
+      onWaiting: () => progress('Another environment is starting it; waiting for that to end.', true),
+    });
+    try {
+      // Only now: another environment may just have installed it.
+      const content = await inspectDatabase(connection, dbConnType, owner);
+      const host = { version: mainApp.getPackageVersion(), plugins: await this.pluginsOf(mainApp) };
+      // How tables are named is fixed at installation, whatever this environment's default is.
+      if (content.underscored !== null) connection.underscored = content.underscored;
+      const plan = planBoot(record, how, content, host);
+      if (plan === 'resumeInstall') {
+        progress('An earlier installation was interrupted; beginning it again.', false);
+        await resetPartialInstall(connection, owner);
+      }
+      this.log.info(`App ${record.name}: ${plan}`, { how });
+      delete this.hosted.appErrors[record.name];
+      this.hosted.appStatus[record.name] = 'preparing';
+      const app = this.register(record, connection, mainApp);
+      await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
+      // The command is a no-op while another one runs (application.ts:843): its end proves nothing.
+      if (this.hosted.appStatus[record.name] !== 'running') {
+        const cause =
+          this.hosted.appErrors[record.name]?.message ?? `it ended ${this.hosted.appStatus[record.name] ?? 'nowhere'}`;
+        throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
+      }
+      if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
+      return { version: host.version };
+    } finally {
+      await lock.release();
+    }
+  }
+
+  private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
+    const secret = record.jwtSecret === null ? null : unseal(record.jwtSecret, this.aesKey, record.name);
+    // A stand-in gives its name up at the last moment, so that no request in between finds nothing and boots it again.
+    delete this.hosted.apps[record.name];
+    const app = this.supervisor.registerApp({
+      appModel: {
+        name: record.name,
+        title: record.title,
+        environments: record.environments,
+        options: {
+          dbConnType: record.database.dbConnType,
+          database: connection as never,
+          ...(secret ? { authManager: { jwt: { secret } } } : {}),
+          ...(record.sso ? { sso: record.sso } : {}),
+        },
+      },
+      mainApp,
+      // Its sync messages would start and stop the app in other processes; what is desired says that.
+      hook: false,
+    });
+    app.setMaxListeners(50);
+    return app;
+  }
+
+  /** Destroys the object to the end and cuts off its late events, before a successor takes the name. */
+  private async unload(name: string): Promise<void> {
+    const app = this.hosted.apps[name];
+    if (!app || isStandIn(app)) return;
+    const standIn = createStandIn(name);
+    try {
+      await app.destroy({ logging: false });
+    } catch (error) {
+      this.log.warn(`App ${name} did not stop cleanly: ${messageOf(error)}`);
+      if (!app.db.closed()) await app.db.close().catch(() => undefined);
+    }
+    app.removeAllListeners();
+    this.hosted.apps[name] = standIn;
+  }
+
+  private stand(name: string, status: 'stopped' | 'error'): void {
+    this.hosted.apps[name] = createStandIn(name);
+    this.hosted.setStatus(name, status);
+  }
+
+  private mainDatabase(): HostDatabase {
+    return this.hosted.apps.main.db.options as unknown as HostDatabase;
+  }
+
+  /** What the main app runs is what a sub-app of this process would run: same core, same built-ins. */
+  private async pluginsOf(mainApp: Application): Promise<PluginVersion[]> {
+    const rows = await mainApp.db.getRepository('applicationPlugins').find();
+    return rows.map((row: Model) => ({
+      name: row.get('name') as string,
+      version: row.get('version') as string,
+      enabled: Boolean(row.get('enabled')),
+      builtIn: Boolean(row.get('builtIn')),
+    }));
+  }
+}

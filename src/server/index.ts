@@ -1,0 +1,1 @@
+export { currentRuntime, PluginAppSupervisor as default } from './plugin';

@@ -1,0 +1,400 @@
+import type { AppRecord, StatusEntry } from '../../shared/messages';
+import type { Status } from '../../shared/types';
+import type { Clock } from '../environments/health';
+import { AppSupervisorError, describeError, messageOf } from '../errors';
+import type { AppHost } from '../hosting/host';
+import type { HostedApps } from '../hosting/hosted-apps';
+import type { Log } from '../log';
+import type { StateStore } from '../wire/wire';
+import { type Applied, type Decision, decide, type Hosted, pendingChanges, retryAfter } from './converge';
+import type { SnapshotStore } from './snapshot';
+
+/** What this process knows of one app. */
+interface Held {
+  record: AppRecord;
+  applied: Applied | null;
+  /** The record that the running object was made from. */
+  booted: AppRecord | null;
+  state: Hosted['state'];
+  failures: number;
+  retryAt: number | null;
+  visited: boolean;
+  /** What is reported. */
+  status: Status;
+  since: number;
+  message?: string;
+  error?: { code: string; message: string };
+  generation: number;
+  begun: number;
+  doing: StatusEntry['doing'];
+  version: string | null;
+}
+
+export interface ConvergerOptions {
+  environment: string;
+  state: StateStore;
+  snapshot: SnapshotStore;
+  host: AppHost;
+  hosted: HostedApps;
+  clock: Clock;
+  log: Log;
+  /** Whether this process may host now. */
+  mayHost(): boolean;
+  /** Statuses of these apps have to be told. */
+  onReport(names: string[]): void;
+}
+
+/**
+ * Brings every app of this environment to what is desired of it, one step of one app at a time, on a wake-up, on a visit,
+ * every 30 s and after a restart. It follows records, never messages; an older record than the one it has is ignored.
+ */
+export class Converger {
+  private readonly held = new Map<string, Held>();
+  private readonly queues = new Map<string, Promise<void>>();
+  private closed = false;
+
+  constructor(private readonly options: ConvergerOptions) {
+    options.hosted.onStatus = (name) => this.observe(name);
+  }
+
+  /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
+  async restore(): Promise<void> {
+    for (const { record, applied } of await this.options.snapshot.load()) this.hold(record, applied);
+  }
+
+  /** Takes records over, and converges what they are about. */
+  async accept(records: AppRecord[]): Promise<void> {
+    for (const record of records) {
+      const held = this.held.get(record.name);
+      if (held && held.record.generation > record.generation) continue;
+      if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
+      if (!held) this.hold(record, null);
+      else held.record = record;
+      await this.save(record.name);
+    }
+    for (const record of records) this.converge(record.name);
+  }
+
+  /** Looks at everything again: what failed may be due, what was refused may be possible. */
+  convergeAll(): void {
+    for (const name of this.held.keys()) this.converge(name);
+  }
+
+  /**
+   * The store's records, all of them: what was reported gone and has no record any more is forgotten. An app without a
+   * record otherwise stays as it is: absence is never a wish.
+   */
+  async acceptAll(records: AppRecord[]): Promise<void> {
+    const present = new Set(records.map((record) => record.name));
+    for (const [name, held] of this.held) {
+      if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) {
+        this.held.delete(name);
+        this.options.onReport([name]);
+      }
+    }
+    await this.accept(records);
+  }
+
+  /** Somebody asks for an app. Answers at once; whether there is such an app here. */
+  visit(name: string): boolean {
+    const held = this.held.get(name);
+    if (!held || held.record.desired === 'removed') return false;
+    if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) return true;
+    held.visited = true;
+    this.converge(name);
+    return true;
+  }
+
+  /** What the core says while it works on an app, for people who wait. */
+  tell(name: string, message: string): void {
+    const held = this.held.get(name);
+    if (!held || held.status === 'running' || held.message === message) return;
+    held.message = message;
+    this.report(name);
+  }
+
+  knows(name: string): boolean {
+    const held = this.held.get(name);
+    return held !== undefined && held.record.desired !== 'removed';
+  }
+
+  record(name: string): AppRecord | null {
+    return this.held.get(name)?.record ?? null;
+  }
+
+  records(): AppRecord[] {
+    return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
+  }
+
+  names(): string[] {
+    return [...this.held.keys()];
+  }
+
+  entry(name: string): StatusEntry | null {
+    const held = this.held.get(name);
+    if (!held) return null;
+    const lastVisit = this.options.hosted.lastSeenAt.get(name);
+    return {
+      name,
+      uid: held.record.uid,
+      status: held.status,
+      since: held.since,
+      generation: held.generation,
+      bootGeneration: held.applied?.bootGeneration ?? 0,
+      begun: held.begun,
+      doing: held.doing,
+      ...(held.message ? { message: held.message } : {}),
+      ...(held.error ? { error: held.error } : {}),
+      version: held.version,
+      lastVisitAt: lastVisit === undefined ? null : lastVisit * 1000,
+      pendingChanges: held.state === 'running' ? pendingChanges(held.booted, held.record) : [],
+    };
+  }
+
+  /** Hosts nothing more: another process holds the environment now. */
+  async standDown(): Promise<void> {
+    await Promise.all(
+      [...this.held].map(async ([name, held]) => {
+        await this.queues.get(name)?.catch(() => undefined);
+        if (held.state === 'absent') return;
+        await this.options.host.rest(name);
+        held.state = 'absent';
+      }),
+    );
+  }
+
+  /** Begins nothing more; what is under way is left to end with the process. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private hold(record: AppRecord, applied: Applied | null): void {
+    const now = this.options.clock().wall;
+    this.held.set(record.name, {
+      record,
+      applied,
+      booted: null,
+      state: 'absent',
+      failures: 0,
+      retryAt: null,
+      visited: false,
+      status: 'waiting',
+      since: now,
+      generation: 0,
+      begun: 0,
+      doing: null,
+      version: null,
+    });
+  }
+
+  private converge(name: string): void {
+    const before = this.queues.get(name) ?? Promise.resolve();
+    const after = before
+      .then(() => this.convergeNow(name))
+      .catch((error) => {
+        this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`);
+      });
+    this.queues.set(name, after);
+    void after.then(() => {
+      if (this.queues.get(name) === after) this.queues.delete(name);
+    });
+  }
+
+  private async convergeNow(name: string): Promise<void> {
+    // Each step is decided anew on the newest record; a bound, so that a decision that changes nothing cannot spin.
+    for (let step = 0; step < 8; step++) {
+      const held = this.held.get(name);
+      if (!held || this.closed || !this.options.mayHost()) return;
+      const { record } = held;
+      const decision = decide(record, held.applied, held, this.options.clock().mono, held.visited);
+      if (decision.do === 'nothing') {
+        held.visited = false;
+        await this.settle(name, held, record);
+        return;
+      }
+      this.begin(name, held, record, decision);
+      await this.carryOut(name, held, record, decision);
+    }
+  }
+
+  private begin(name: string, held: Held, record: AppRecord, decision: Decision): void {
+    held.begun = record.generation;
+    held.doing = doingOf(record, held, decision);
+    this.report(name);
+  }
+
+  private async carryOut(name: string, held: Held, record: AppRecord, decision: Decision): Promise<void> {
+    const { host, snapshot, log } = this.options;
+    switch (decision.do) {
+      case 'replace':
+        await host.rest(name);
+        Object.assign(held, {
+          applied: null,
+          booted: null,
+          state: 'absent',
+          failures: 0,
+          retryAt: null,
+          generation: 0,
+        });
+        await this.save(name);
+        return;
+      case 'rest':
+        if (decision.as === 'stopped') await host.stop(name);
+        else await host.rest(name);
+        held.state = decision.as;
+        this.show(name, decision.as);
+        return;
+      case 'boot':
+        await this.boot(name, held, record, decision.how);
+        return;
+      case 'keepOut': {
+        const times = held.applied?.unfinishedBoots ?? 0;
+        this.failed(
+          name,
+          held,
+          new AppSupervisorError('APP_CRASH_LOOP', {
+            app: name,
+            times,
+            cause: 'the worker ended while this app was starting',
+          }),
+        );
+        held.retryAt = null;
+        return;
+      }
+      case 'remove': {
+        await host.rest(name);
+        if (decision.drop) {
+          try {
+            log.info(`App ${name}: its database was ${await host.dropData(record)}`);
+          } catch (error) {
+            held.generation = record.generation;
+            this.failed(name, held, error);
+            return;
+          }
+        }
+        await snapshot.remove(name);
+        Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
+        held.generation = record.generation;
+        this.show(name, 'not_found');
+        return;
+      }
+      case 'nothing':
+    }
+  }
+
+  private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
+    const { host, clock } = this.options;
+    const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
+    const before: Applied = held.applied ?? { uid: record.uid, generation: 0, bootGeneration: 0, unfinishedBoots: 0 };
+    // Noted before it begins: a process that dies in it finds the note.
+    held.applied = { ...before, unfinishedBoots: (freshBoot ? 0 : before.unfinishedBoots) + 1 };
+    await this.save(name);
+    if (freshBoot) held.failures = 0;
+    held.visited = false;
+    held.state = 'absent';
+    held.error = undefined;
+    const applied: Applied = {
+      uid: record.uid,
+      generation: record.generation,
+      bootGeneration: Math.max(record.boot.generation, before.bootGeneration),
+      unfinishedBoots: 0,
+    };
+    try {
+      const { version } = await host.boot(record, how, (message, waiting) => {
+        held.message = message;
+        this.show(name, waiting ? 'waiting' : 'preparing', message);
+      });
+      Object.assign(held, { applied, booted: record, state: 'running', failures: 0, retryAt: null, version });
+      this.show(name, 'running');
+    } catch (error) {
+      held.applied = applied;
+      held.failures++;
+      const wait = retryAfter(held.failures);
+      held.retryAt = wait === null ? null : clock().mono + wait;
+      this.failed(name, held, error);
+      if (wait !== null && record.desired === 'running') setTimeout(() => this.converge(name), wait + 10).unref();
+    }
+    await this.save(name);
+  }
+
+  private failed(name: string, held: Held, error: unknown): void {
+    const { host, log } = this.options;
+    held.state = 'error';
+    held.error = describeError(error);
+    log.error(`App ${name}: ${held.error.message}`, { code: held.error.code, stack: (error as Error)?.stack });
+    host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
+    this.show(name, 'error');
+  }
+
+  /** There is nothing left to do for a record: that is what is reported of it. */
+  private async settle(name: string, held: Held, record: AppRecord): Promise<void> {
+    if (record.desired === 'removed') return;
+    const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
+    const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
+    if (changed) {
+      held.applied = {
+        uid: record.uid,
+        generation: record.generation,
+        bootGeneration,
+        unfinishedBoots: held.applied?.unfinishedBoots ?? 0,
+      };
+      await this.save(name);
+    }
+    if (held.generation === record.generation && held.doing === null) return;
+    held.generation = record.generation;
+    held.begun = Math.max(held.begun, record.generation);
+    held.doing = null;
+    this.report(name);
+  }
+
+  /** The core changed an app's status on its own: a command of it, a plugin enabled, an error. */
+  private observe(name: string): void {
+    const held = this.held.get(name);
+    const status = this.options.hosted.appStatus[name];
+    if (!held || !status || status === 'not_found') return;
+    // While a boot waits or a stop is under way, what is done says more than the core does.
+    if (held.status === status) return;
+    if (status === 'error') {
+      held.error ??= describeError(this.options.hosted.appErrors[name] ?? new Error('It failed.'));
+    }
+    this.show(name, status);
+  }
+
+  private show(name: string, status: Status, message?: string): void {
+    const held = this.held.get(name);
+    if (!held) return;
+    if (held.status !== status) held.since = this.options.clock().wall;
+    held.status = status;
+    held.message = message;
+    if (status !== 'error') held.error = undefined;
+    this.report(name);
+  }
+
+  private report(name: string): void {
+    this.options.onReport([name]);
+  }
+
+  private async save(name: string): Promise<void> {
+    const held = this.held.get(name);
+    if (!held) return;
+    try {
+      await this.options.snapshot.save(name, held.record, held.applied);
+    } catch (error) {
+      this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`);
+    }
+  }
+}
+
+function doingOf(record: AppRecord, held: Held, decision: Decision): StatusEntry['doing'] {
+  switch (decision.do) {
+    case 'boot':
+      if (decision.how !== 'start') return decision.how;
+      return record.mayCreateDatabase && held.applied === null ? 'create' : 'start';
+    case 'remove':
+      return decision.drop ? 'drop' : 'remove';
+    case 'rest':
+      return 'stop';
+    default:
+      return null;
+  }
+}

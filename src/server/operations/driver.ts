@@ -1,0 +1,257 @@
+import type { Catalog } from '../apps/catalog';
+import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/definitions';
+import type { Clock } from '../environments/health';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { StatusBoard } from '../status/board';
+import type { Bus, StateStore } from '../wire/wire';
+import type { Leadership } from './leader';
+import { advance, type Operation, type StepSight } from './rollout';
+import { KEEP_OPERATIONS, type OperationStore } from './store';
+
+/** How often the whole of the store is compared with what it should hold, in ms. */
+export const RECONCILE_EVERY = 30_000;
+
+export interface DriverOptions {
+  definitions: Definitions;
+  catalog: Catalog;
+  operations: OperationStore;
+  board: StatusBoard;
+  leadership: Leadership;
+  state: StateStore;
+  bus: Bus;
+  clock: Clock;
+  log: Log;
+  onChange(): void;
+}
+
+/**
+ * Drives operations to their end and keeps the store as the database says it should be. Runs in every supervisor process;
+ * only the leader acts. Whatever it was doing when it died, its successor's next tick goes on with.
+ */
+export class Driver {
+  /** Operations that are not over, as of the last tick: what the list shows beside an app. */
+  active: Operation[] = [];
+  private ticking: Promise<void> | null = null;
+  private again = false;
+  private reconciledAt: number | null = null;
+  private cleanedAt: number | null = null;
+
+  constructor(private readonly options: DriverOptions) {}
+
+  /** Works off what there is to do now; calls during a tick are folded into one more. Never rejects. */
+  tick(): Promise<void> {
+    if (this.ticking) {
+      this.again = true;
+      return this.ticking;
+    }
+    this.ticking = this.tickUntilQuiet().finally(() => {
+      this.ticking = null;
+    });
+    return this.ticking;
+  }
+
+  /** The store lost its content, or may have: compare everything at the next tick. */
+  distrustStore(): void {
+    this.reconciledAt = null;
+  }
+
+  /** What is known of an environment and an app in it, under a living lease only. */
+  sight(environment: string, app: string): StepSight {
+    const { board } = this.options;
+    const view = board.environment(environment);
+    const alive = view !== null && (view.health === 'online' || view.health === 'suspect');
+    return {
+      health: view?.health ?? (board.sees ? 'down' : 'unknown'),
+      entry: alive ? (board.observed(environment, app)?.entry ?? null) : null,
+    };
+  }
+
+  private async tickUntilQuiet(): Promise<void> {
+    do {
+      this.again = false;
+      try {
+        await this.tickOnce();
+      } catch (error) {
+        this.options.log.error(`Driving operations failed, it is tried again: ${messageOf(error)}`);
+      }
+    } while (this.again);
+  }
+
+  private async tickOnce(): Promise<void> {
+    const { leadership, operations, clock, catalog } = this.options;
+    const leads = await leadership.claim();
+    this.active = await operations.active();
+    if (!leads) return;
+    for (const operation of this.active) await this.drive(operation);
+    for (const uid of [...catalog.tombstones.keys()]) await this.settleTombstone(uid);
+    const now = clock().mono;
+    if (this.reconciledAt === null || now - this.reconciledAt >= RECONCILE_EVERY) {
+      if (await this.reconcile()) this.reconciledAt = now;
+    }
+    if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {
+      await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
+      this.cleanedAt = now;
+    }
+  }
+
+  private async drive(operation: Operation): Promise<void> {
+    const { catalog, operations, clock, log, onChange } = this.options;
+    let app = catalog.byUid(operation.appName, operation.appUid);
+    if (!app || app.generation < operation.generation) {
+      await catalog.refresh([operation.appName]);
+      app = catalog.byUid(operation.appName, operation.appUid);
+    }
+    if (!app) {
+      log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`);
+      await operations.save({ ...operation, state: 'cancelled', waitingFor: null, finishedAt: clock().wall });
+      return;
+    }
+    const sight = (environment: string) => this.sight(environment, operation.appName);
+    const { operation: next, publish } = advance(operation, app, app.published, sight, clock().wall);
+    if (Object.keys(publish).length) await this.publish(app, publish);
+    if (JSON.stringify(next) !== JSON.stringify(operation)) {
+      await operations.save(next);
+      this.active = this.active.map((other) => (other.id === next.id ? next : other));
+      onChange();
+    }
+    if (next.state === 'succeeded' && next.action === 'update') await this.dropRemoved(app, next);
+    if (Object.keys(publish).length) this.again = true;
+  }
+
+  /** Persists first, then tells: a crash in between is mended by the next reconcile. */
+  private async publish(app: AppDefinition, publish: Record<string, Published>): Promise<void> {
+    const { catalog, definitions, state, bus } = this.options;
+    const published = { ...app.published, ...publish };
+    app.published = published;
+    const tombstone = catalog.tombstones.get(app.uid);
+    if (tombstone) {
+      tombstone.definition.published = published;
+      await definitions.updateTombstone(app.uid, { definition: tombstone.definition });
+    } else {
+      await definitions.update(app.name, { published });
+    }
+    for (const [environment, wish] of Object.entries(publish)) {
+      try {
+        await state.publish(environment, [recordFor(app, wish)]);
+        bus.wake({ environment }, [app.name]);
+      } catch {
+        this.distrustStore();
+      }
+    }
+  }
+
+  /** An environment that an app was taken from has confirmed: its record has done its work. */
+  private async dropRemoved(app: AppDefinition, operation: Operation): Promise<void> {
+    const { definitions, state, catalog } = this.options;
+    const gone = operation.steps
+      .filter((step) => step.kind === 'remove' && !step.message)
+      .map((step) => step.environment);
+    const current = catalog.apps.get(app.name);
+    if (!gone.length || !current || current.uid !== app.uid) return;
+    const published = { ...current.published };
+    for (const environment of gone) delete published[environment];
+    current.published = published;
+    await definitions.update(app.name, { published });
+    for (const environment of gone) await state.unpublish(environment, [app.name]).catch(() => this.distrustStore());
+  }
+
+  private async settleTombstone(uid: string): Promise<void> {
+    const { catalog, definitions, state, onChange } = this.options;
+    const tombstone = catalog.tombstones.get(uid);
+    if (!tombstone) return;
+    // Its own operation still drives it.
+    if (this.active.some((operation) => operation.appUid === uid)) return;
+    const confirmed = tombstone.environments.filter((environment) => {
+      const { entry } = this.sight(environment, tombstone.name);
+      const wish = tombstone.definition.published[environment];
+      if (!wish) return true;
+      if (!entry) return false;
+      return entry.uid !== uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
+    });
+    if (!confirmed.length && tombstone.environments.length) return;
+    const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
+    const successor = catalog.apps.get(tombstone.name);
+    for (const environment of confirmed) {
+      if (!successor?.published[environment]) {
+        await state.unpublish(environment, [tombstone.name]).catch(() => this.distrustStore());
+      }
+    }
+    if (environments.length) {
+      await definitions.updateTombstone(uid, { environments });
+      tombstone.environments = environments;
+    } else {
+      await definitions.removeTombstone(uid);
+      catalog.tombstones.delete(uid);
+    }
+    onChange();
+  }
+
+  /**
+   * Makes the store hold exactly what the database says: what a flush, an old copy or an outage took away is written again.
+   * @returns whether all of it could be done
+   */
+  private async reconcile(): Promise<boolean> {
+    const { catalog, state, bus, leadership, board, log } = this.options;
+    await catalog.load();
+    const expected = this.expected();
+    try {
+      const owner = await state.claimFleet(leadership.fleet);
+      if (owner !== leadership.fleet) {
+        log.error(
+          'Another fleet uses the same APP_SUPERVISOR_KEY_PREFIX on this Redis; this one publishes nothing until it has its own.',
+        );
+        return false;
+      }
+      for (const environment of new Set([...expected.keys(), ...board.names()])) {
+        const wanted = expected.get(environment) ?? new Map<string, { app: AppDefinition; wish: Published }>();
+        const stored = new Map((await state.readRecords(environment)).map((record) => [record.name, record]));
+        const missing = [...wanted].filter(([name, { app, wish }]) => {
+          const record = stored.get(name);
+          return (
+            record?.uid !== app.uid ||
+            record.generation !== wish.generation ||
+            record.desired !== wish.desired ||
+            record.dropDatabase !== wish.dropDatabase
+          );
+        });
+        const surplus = [...stored.keys()].filter((name) => !wanted.has(name));
+        // Newer than the database knows: it was restored from a backup, and what it says holds.
+        const newer = missing.filter(([name, { wish }]) => (stored.get(name)?.generation ?? 0) > wish.generation);
+        await state.unpublish(environment, [...surplus, ...newer.map(([name]) => name)]);
+        await state.publish(
+          environment,
+          missing.map(([, { app, wish }]) => recordFor(app, wish)),
+        );
+        if (missing.length)
+          bus.wake(
+            { environment },
+            missing.slice(0, 100).map(([name]) => name),
+          );
+      }
+      return true;
+    } catch (error) {
+      log.debug(`The store could not be compared: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  private expected(): Map<string, Map<string, { app: AppDefinition; wish: Published }>> {
+    const { catalog } = this.options;
+    const expected = new Map<string, Map<string, { app: AppDefinition; wish: Published }>>();
+    const expect = (environment: string, app: AppDefinition, wish: Published) => {
+      const records = expected.get(environment) ?? new Map();
+      expected.set(environment, records.set(app.name, { app, wish }));
+    };
+    for (const { definition, environments } of catalog.tombstones.values()) {
+      for (const environment of environments) {
+        if (definition.published[environment]) expect(environment, definition, definition.published[environment]);
+      }
+    }
+    // After the tombstones: a living app of the same name tells its environment more than a dead one.
+    for (const app of catalog.apps.values()) {
+      for (const [environment, wish] of Object.entries(app.published)) expect(environment, app, wish);
+    }
+    return expected;
+  }
+}

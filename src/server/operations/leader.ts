@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '@nocobase/database';
+import type { Clock } from '../environments/health';
+
+/** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
+export const LEAD_EXPIRY = 10_000;
+
+/**
+ * Which of several supervisor processes drives operations: one row, taken and renewed by a conditional update. No clock is
+ * compared: a challenger waits until it has itself seen the same beat for `LEAD_EXPIRY`.
+ */
+export class Leadership {
+  fleet = '';
+  private beat = 0;
+  private seen: { holder: string | null; beat: number; at: number } | null = null;
+  leads = false;
+
+  constructor(
+    private readonly db: Database,
+    private readonly me: string,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Renews or takes the lead; answers whether this process has it now. */
+  async claim(): Promise<boolean> {
+    const row = await this.row();
+    const holder = row.get('holder') as string | null;
+    const beat = Number(row.get('beat') ?? 0);
+    this.fleet = row.get('fleet') as string;
+    const now = this.clock().mono;
+    if (holder !== this.me && (this.seen?.holder !== holder || this.seen.beat !== beat))
+      this.seen = { holder, beat, at: now };
+    const expired = holder === null || (this.seen !== null && now - this.seen.at >= LEAD_EXPIRY);
+    if (holder !== this.me && !expired) {
+      this.leads = false;
+      return false;
+    }
+    const [count] = await this.db
+      .getModel('appSupervisorLeaders')
+      .update({ holder: this.me, beat: beat + 1 }, { where: { id: 1, holder, beat } });
+    this.leads = count === 1;
+    this.beat = beat + 1;
+    return this.leads;
+  }
+
+  /** Passes the lead on at once. */
+  async resign(): Promise<void> {
+    if (!this.leads) return;
+    this.leads = false;
+    await this.db
+      .getModel('appSupervisorLeaders')
+      .update({ holder: null }, { where: { id: 1, holder: this.me, beat: this.beat } });
+  }
+
+  private async row() {
+    const repository = this.db.getRepository('appSupervisorLeaders');
+    const row = await repository.findOne({ filterByTk: 1 });
+    if (row) return row;
+    // Two first starts at once: the loser's insert fails on the primary key, and the winner's row is read.
+    await repository.create({ values: { id: 1, fleet: randomUUID(), holder: null, beat: 0 } }).catch(() => undefined);
+    return repository.findOne({ filterByTk: 1 });
+  }
+}

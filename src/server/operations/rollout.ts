@@ -1,0 +1,247 @@
+import type { StatusEntry } from '../../shared/messages';
+import type { Action, Health, OperationState, OperationStep } from '../../shared/types';
+import { type AppDefinition, desiredOf, type Published } from '../apps/definitions';
+import { AppSupervisorError } from '../errors';
+
+/**
+ * What a step does in its environment, and when it is done there:
+ * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` and `drop` when it is gone.
+ */
+export type StepKind = 'boot' | 'stop' | 'apply' | 'remove' | 'drop';
+
+export interface Step extends OperationStep {
+  kind: StepKind;
+}
+
+/** One requested change of one app, as it is persisted. */
+export interface Operation {
+  id: string;
+  appName: string;
+  appUid: string;
+  action: Action;
+  state: OperationState;
+  /** What its steps publish; a report of an older one belongs to something else. */
+  generation: number;
+  steps: Step[];
+  /** What a failed step means for those that have not begun. */
+  onFailure: 'stop' | 'continue';
+  waitingFor: string | null;
+  createdById: string | null;
+  createdAt: number;
+  finishedAt: number | null;
+}
+
+/** What is known of one environment: `entry` only under a living lease. */
+export interface StepSight {
+  health: Health;
+  entry: StatusEntry | null;
+}
+
+/** From the moment the worker reports having begun, in ms. A step that never begins waits as long as it takes. */
+const DEADLINES: Record<StepKind, number> = {
+  boot: 300_000,
+  stop: 60_000,
+  apply: 60_000,
+  remove: 60_000,
+  drop: 120_000,
+};
+/** Steps that install or migrate. */
+const LONG_DEADLINE = 900_000;
+
+export const deadlineOf = (operation: Operation, step: Step): number =>
+  step.kind === 'boot' && (operation.action === 'create' || operation.action === 'upgrade')
+    ? LONG_DEADLINE
+    : DEADLINES[step.kind];
+
+const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
+
+export interface Advance {
+  operation: Operation;
+  /** By environment: what has to be published now. */
+  publish: Record<string, Published>;
+}
+
+/**
+ * One step of a rollout: what the operation has become, given what is seen, and what to publish next. Pure; called on every
+ * tick and event until the operation is over, by whoever leads, after any crash.
+ *
+ * @param published what is published of the app now
+ * @param now ms since 1970, the supervisor's clock
+ */
+export function advance(
+  before: Operation,
+  app: Pick<AppDefinition, 'uid' | 'desired' | 'startMode' | 'boot'>,
+  published: Record<string, Published>,
+  sight: (environment: string) => StepSight,
+  now: number,
+): Advance {
+  const operation: Operation = { ...before, steps: before.steps.map((step) => ({ ...step })) };
+  const publish: Record<string, Published> = {};
+  let waitingFor: string | null = null;
+
+  for (const [index, step] of operation.steps.entries()) {
+    if (isOver(step.state)) continue;
+    const failedBefore = operation.steps.some((other) => other.state === 'failed');
+    if (failedBefore && operation.onFailure === 'stop' && step.state === 'queued') {
+      Object.assign(step, { state: 'cancelled', message: 'Not begun, since an earlier step failed.', finishedAt: now });
+      continue;
+    }
+    if (!itsTurn(operation.steps, index)) continue;
+    const { health, entry } = sight(step.environment);
+    const current = published[step.environment];
+    const wished = wishOf(operation, step, app, current, index);
+    if (!current || current.generation < wished.generation) {
+      publish[step.environment] = wished;
+      step.state = 'running';
+    } else {
+      step.state = 'running';
+      judge(operation, step, app.uid, entry, now);
+    }
+    if (step.state !== 'running') continue;
+    if (step.kind === 'remove' && health === 'down' && !operation.steps.some((other) => other.kind === 'drop')) {
+      // The tombstone stays until it is back; nobody has to wait for that.
+      Object.assign(step, { state: 'succeeded', message: 'Away; removed there when it is back.', finishedAt: now });
+      continue;
+    }
+    waitingFor ??= waiting(step, health);
+  }
+
+  operation.state = stateOf(operation.steps);
+  operation.waitingFor = isOver(operation.state) ? null : waitingFor;
+  operation.finishedAt = isOver(operation.state) ? now : null;
+  return { operation, publish };
+}
+
+/** What a step publishes and waits for; a drop comes after the removal in the same environment, and has to be told from it. */
+const generationOf = (operation: Operation, kind: StepKind): number => operation.generation + (kind === 'drop' ? 1 : 0);
+
+/** One environment boots at a time; removals wait until the app runs where it is to run; a drop waits for all removals. */
+function itsTurn(steps: Step[], index: number): boolean {
+  const earlier = steps.slice(0, index);
+  switch (steps[index].kind) {
+    case 'boot':
+      return earlier.every((step) => step.kind !== 'boot' || isOver(step.state));
+    case 'remove':
+      return steps.every((step) => step.kind !== 'boot' || isOver(step.state));
+    case 'drop':
+      return earlier.every((step) => step.state === 'succeeded');
+    default:
+      return true;
+  }
+}
+
+function wishOf(
+  operation: Operation,
+  step: Step,
+  app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot'>,
+  current: Published | undefined,
+  index: number,
+): Published {
+  const generation = generationOf(operation, step.kind);
+  const kept = { generation, boot: current?.boot ?? app.boot, mayCreateDatabase: false, dropDatabase: false };
+  switch (step.kind) {
+    case 'boot': {
+      const how = operation.action === 'restart' || operation.action === 'upgrade' ? operation.action : 'start';
+      const mayCreateDatabase = operation.action === 'create' && index === 0;
+      return { ...kept, boot: { generation, how }, desired: desiredOf(app), mayCreateDatabase };
+    }
+    case 'stop':
+      return { ...kept, desired: 'stopped' };
+    case 'apply':
+      // What it is to do there does not change, but how a boot of its worker starts it may.
+      return { ...kept, desired: desiredOf(app) };
+    case 'remove':
+      return { ...kept, desired: 'removed' };
+    case 'drop':
+      return { ...kept, desired: 'removed', dropDatabase: true };
+  }
+}
+
+/** Takes the worker's word for what it is worth: its own app, this generation. */
+function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry | null, now: number): void {
+  if (!entry || entry.uid !== uid) return;
+  const generation = generationOf(operation, step.kind);
+  if (entry.begun >= generation) step.startedAt ??= now;
+  if (entry.generation >= generation) {
+    const done = isDone(step.kind, entry);
+    if (done) {
+      Object.assign(step, {
+        state: 'succeeded',
+        startedAt: step.startedAt ?? now,
+        finishedAt: now,
+        message: undefined,
+      });
+      return;
+    }
+    if (entry.status === 'error') {
+      const error = entry.error ?? { code: 'APP_START_FAILED', message: entry.message ?? 'It failed.' };
+      Object.assign(step, { state: 'failed', startedAt: step.startedAt ?? now, finishedAt: now, error });
+      return;
+    }
+  }
+  step.message = entry.message;
+  const deadline = deadlineOf(operation, step);
+  if (step.startedAt !== undefined && now - step.startedAt > deadline) {
+    const { code, message } = new AppSupervisorError('DEADLINE', {
+      environment: step.environment,
+      seconds: deadline / 1000,
+    });
+    Object.assign(step, { state: 'failed', finishedAt: now, error: { code, message } });
+  }
+}
+
+function isDone(kind: StepKind, entry: StatusEntry): boolean {
+  switch (kind) {
+    case 'boot':
+      return entry.status === 'running';
+    case 'stop':
+      return entry.status === 'stopped';
+    case 'apply':
+      return true;
+    default:
+      return entry.status === 'not_found';
+  }
+}
+
+function waiting(step: Step, health: Health): string | null {
+  if (health === 'unknown') return 'sight of the environments';
+  if (health === 'down' || health === 'stopping') return `environment ${step.environment} to come back`;
+  return step.startedAt === undefined ? `environment ${step.environment} to begin` : null;
+}
+
+function stateOf(steps: Step[]): OperationState {
+  const states = steps.map((step) => step.state);
+  if (states.some((state) => !isOver(state))) return states.every((state) => state === 'queued') ? 'queued' : 'running';
+  if (states.includes('failed')) return 'failed';
+  return states.includes('cancelled') ? 'cancelled' : 'succeeded';
+}
+
+/**
+ * Whether a new operation may supersede a running one: not while a living worker reports a create, an upgrade or a drop of
+ * it as begun, since those leave half-made data behind.
+ *
+ * @returns what is in the way
+ */
+export function inTheWay(
+  operation: Operation,
+  sight: (environment: string) => StepSight,
+): { environment: string; action: string } | null {
+  for (const step of operation.steps) {
+    const { entry } = sight(step.environment);
+    if (step.state !== 'running' || !entry || entry.uid !== operation.appUid) continue;
+    const generation = generationOf(operation, step.kind);
+    const begun = entry.begun >= generation && entry.generation < generation;
+    if (begun && (entry.doing === 'create' || entry.doing === 'upgrade' || entry.doing === 'drop')) {
+      return { environment: step.environment, action: entry.doing };
+    }
+  }
+  return null;
+}
+
+/** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */
+export function cancelled(operation: Operation, why: string, now: number): Operation {
+  const steps = operation.steps.map((step) =>
+    isOver(step.state) ? step : { ...step, state: 'cancelled' as const, message: why, finishedAt: now },
+  );
+  return { ...operation, steps, state: 'cancelled', waitingFor: null, finishedAt: now };
+}

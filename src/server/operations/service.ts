@@ -1,0 +1,346 @@
+import { randomUUID } from 'node:crypto';
+import type { Database, Transaction } from '@nocobase/database';
+import type { AppDatabase } from '../../shared/messages';
+import type { Action } from '../../shared/types';
+import type { Catalog } from '../apps/catalog';
+import { type AppDefinition, type Definitions, nextGeneration } from '../apps/definitions';
+import type { CreateInput, UpdateInput } from '../apps/input';
+import { newSecret, seal } from '../apps/secrets';
+import type { Clock } from '../environments/health';
+import { AppSupervisorError } from '../errors';
+import type { StatusBoard } from '../status/board';
+import type { Bus } from '../wire/wire';
+import type { Driver } from './driver';
+import { cancelled, inTheWay, type Operation, type Step, type StepKind } from './rollout';
+import { newOperationId, type OperationStore } from './store';
+
+export interface ServiceOptions {
+  db: Database;
+  definitions: Definitions;
+  catalog: Catalog;
+  operations: OperationStore;
+  driver: Driver;
+  board: StatusBoard;
+  bus: Bus;
+  clock: Clock;
+  aesKey: Buffer | null;
+  /** What a new app gets when the request names none; null when it has to name some. */
+  defaultEnvironments: string[] | null;
+  /** Whether an environment may get new apps; throws when not. */
+  assertUsable(environment: string, field: string): void;
+}
+
+/**
+ * What people and programs may ask for. Each request is checked, persisted with its operation in one transaction, and
+ * answered; the driver does the rest. Nothing here waits for an environment.
+ */
+export class AppService {
+  constructor(private readonly options: ServiceOptions) {}
+
+  async create(input: CreateInput, userId: string | null): Promise<Operation> {
+    const { definitions, clock, defaultEnvironments, assertUsable, aesKey } = this.options;
+    const environments = input.environments ?? defaultEnvironments;
+    if (!environments) {
+      throw new AppSupervisorError(
+        'INVALID_INPUT',
+        { problem: 'environments must name at least one environment.' },
+        'environments',
+      );
+    }
+    for (const environment of environments) assertUsable(environment, 'environments');
+    const targetEnvironment = input.targetEnvironment ?? environments[0];
+    if (!environments.includes(targetEnvironment)) {
+      throw new AppSupervisorError(
+        'INVALID_INPUT',
+        { problem: 'targetEnvironment must be one of the environments.' },
+        'targetEnvironment',
+      );
+    }
+    const now = clock().wall;
+    const generation = nextGeneration(0, now);
+    const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
+      name: input.name,
+      uid: randomUUID(),
+      title: input.title,
+      icon: input.icon ?? null,
+      cname: input.cname ?? null,
+      pinned: input.pinned ?? false,
+      hidden: input.hidden ?? false,
+      environments,
+      targetEnvironment,
+      desired: 'running',
+      startMode: input.startMode ?? 'onVisit',
+      autoUpgrade: input.autoUpgrade ?? true,
+      database: this.sealDatabase(placeOf(input)),
+      jwtSecret: input.independentSecret ? seal(newSecret(), aesKey) : null,
+      sso: input.options?.sso ?? null,
+      generation,
+      boot: { generation, how: 'start' },
+      published: {},
+    };
+    const operation = this.newOperation(
+      app,
+      'create',
+      environments.map((environment) => step(environment, 'boot')),
+      userId,
+    );
+    await this.inTransaction(async (transaction) => {
+      if (await definitions.find(app.name, transaction))
+        throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');
+      if (this.options.catalog.tombstones.size && this.waitsToBeDropped(app.name)) {
+        throw new AppSupervisorError('OPERATION_BEGUN', { app: app.name, action: 'drop', environment: '*' }, 'name');
+      }
+      await this.assertDomainFree(app.cname, app.name, transaction);
+      await definitions.create(app, transaction);
+      await this.options.operations.create(operation, transaction);
+    });
+    await this.carryOut([app.name]);
+    return operation;
+  }
+
+  async update(name: string, input: UpdateInput, userId: string | null): Promise<void> {
+    const { definitions, assertUsable, aesKey, clock } = this.options;
+    await this.change(name, async (app, transaction) => {
+      const environments = input.environments ?? app.environments;
+      const added = environments.filter((environment) => !app.environments.includes(environment));
+      const removed = app.environments.filter((environment) => !environments.includes(environment));
+      for (const environment of added) assertUsable(environment, 'environments');
+      const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
+      if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
+        throw new AppSupervisorError(
+          'INVALID_INPUT',
+          { problem: 'targetEnvironment must be one of the environments.' },
+          'targetEnvironment',
+        );
+      }
+      if (input.cname !== undefined) await this.assertDomainFree(input.cname, name, transaction);
+      const generation = nextGeneration(app.generation, clock().wall);
+      const values: Partial<AppDefinition> = {
+        ...pick(input, ['title', 'icon', 'cname', 'pinned', 'hidden', 'startMode', 'autoUpgrade']),
+        environments,
+        targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
+        generation,
+        ...(input.options
+          ? { database: this.changedDatabase(app.database, input.options.database), sso: input.options.sso ?? app.sso }
+          : {}),
+        ...(input.independentSecret === undefined || input.independentSecret === (app.jwtSecret !== null)
+          ? {}
+          : { jwtSecret: input.independentSecret ? seal(newSecret(), aesKey) : null }),
+      };
+      await definitions.update(name, values, transaction);
+      const steps = [
+        ...environments.map((environment) =>
+          step(environment, !added.includes(environment) ? 'apply' : app.desired === 'stopped' ? 'stop' : 'boot'),
+        ),
+        ...removed.map((environment) => step(environment, 'remove')),
+      ];
+      return this.newOperation({ ...app, generation }, 'update', steps, userId);
+    });
+  }
+
+  /** Start, stop, restart or upgrade of one app. */
+  async command(
+    name: string,
+    action: 'start' | 'stop' | 'restart' | 'upgrade',
+    userId: string | null,
+  ): Promise<Operation> {
+    const { definitions, clock } = this.options;
+    return this.change(name, async (app, transaction) => {
+      const generation = nextGeneration(app.generation, clock().wall);
+      const boots = action !== 'stop';
+      const values: Partial<AppDefinition> = {
+        generation,
+        desired: boots ? 'running' : 'stopped',
+        ...(boots ? { boot: { generation, how: action } } : {}),
+      };
+      await definitions.update(name, values, transaction);
+      const steps = app.environments.map((environment) => step(environment, boots ? 'boot' : 'stop'));
+      return this.newOperation({ ...app, generation }, action, steps, userId);
+    });
+  }
+
+  /** Takes an app out of list and routing at once; what its environments still have to do goes on as a tombstone. */
+  async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
+    const { definitions, clock } = this.options;
+    return this.change(name, async (app, transaction) => {
+      const generation = nextGeneration(app.generation, clock().wall);
+      const places = Object.keys(app.published);
+      const steps = places.map((environment) => step(environment, 'remove'));
+      if (database === 'drop') steps.push(step(app.targetEnvironment ?? app.environments[0], 'drop'));
+      const operation = this.newOperation({ ...app, generation }, 'destroy', steps, userId);
+      const environments = [...new Set(steps.map(({ environment }) => environment))];
+      await definitions.bury({ uid: app.uid, name, definition: { ...app, generation }, environments }, transaction);
+      // An app that no environment ever heard of is gone already.
+      return steps.length ? operation : { ...operation, state: 'succeeded', finishedAt: clock().wall };
+    });
+  }
+
+  async cancel(id: string): Promise<Operation> {
+    const { operations, clock } = this.options;
+    const operation = await operations.find(id);
+    if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
+    if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
+    const blocked = inTheWay(operation, (environment) => this.options.driver.sight(environment, operation.appName));
+    if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
+    const ended = cancelled(operation, 'Cancelled.', clock().wall);
+    await operations.save(ended);
+    await this.carryOut([operation.appName]);
+    return ended;
+  }
+
+  async retry(id: string, userId: string | null): Promise<Operation> {
+    const operation = await this.options.operations.find(id);
+    if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
+    if (operation.state !== 'failed' && operation.state !== 'cancelled')
+      throw new AppSupervisorError('OPERATION_OVER', { operation: id });
+    const { definitions, clock } = this.options;
+    const app = this.options.catalog.apps.get(operation.appName);
+    if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
+    return this.change(operation.appName, async (current, transaction) => {
+      const generation = nextGeneration(current.generation, clock().wall);
+      const boots = operation.steps.some(({ kind }) => kind === 'boot');
+      await definitions.update(
+        current.name,
+        { generation, ...(boots ? { desired: 'running', boot: { generation, how: bootHow(operation.action) } } : {}) },
+        transaction,
+      );
+      const steps = operation.steps.map(({ environment, kind }) => step(environment, kind));
+      return this.newOperation({ ...current, generation }, operation.action, steps, userId);
+    });
+  }
+
+  /**
+   * One change of one app: checked, and written together with its operation, unless somebody else changed the app in
+   * between; then it is done anew on what they left.
+   */
+  private async change(
+    name: string,
+    work: (app: AppDefinition, transaction: Transaction) => Promise<Operation>,
+  ): Promise<Operation> {
+    const { definitions, operations, driver, clock, db } = this.options;
+    const operation = await this.inTransaction(async (transaction) => {
+      // The row is locked first, so that two requests for one app come one after the other on every supervisor.
+      await db.getModel('apps').findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
+      const app = await definitions.find(name, transaction);
+      if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      const others = (await operations.active(transaction)).filter((other) => other.appUid === app.uid);
+      for (const other of others) {
+        const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
+        if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
+      }
+      const made = await work(app, transaction);
+      for (const other of others)
+        await operations.save(cancelled(other, `Superseded by a newer ${made.action}.`, clock().wall), transaction);
+      await operations.create(made, transaction);
+      return made;
+    });
+    await this.carryOut([name]);
+    return operation;
+  }
+
+  /** Tells this process and the other supervisors; the leader among them begins. */
+  private async carryOut(names: string[]): Promise<void> {
+    const { catalog, driver, bus } = this.options;
+    await catalog.refresh(names);
+    bus.wake('supervisors', names);
+    void driver.tick();
+  }
+
+  private async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.options.db.sequelize.transaction((transaction: Transaction) => work(transaction));
+  }
+
+  private async assertDomainFree(
+    cname: string | null | undefined,
+    name: string,
+    transaction: Transaction,
+  ): Promise<void> {
+    if (!cname) return;
+    const row = await this.options.db
+      .getRepository('apps')
+      .findOne({ filter: { cname, name: { $ne: name } }, transaction });
+    if (row) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: row.get('name') as string }, 'cname');
+  }
+
+  private waitsToBeDropped(name: string): boolean {
+    return [...this.options.catalog.tombstones.values()].some(
+      (tombstone) =>
+        tombstone.name === name &&
+        this.options.driver.active.some(
+          (other) => other.appUid === tombstone.uid && other.steps.some(({ kind }) => kind === 'drop'),
+        ),
+    );
+  }
+
+  private sealDatabase(database: AppDatabase): AppDatabase {
+    return database.password ? { ...database, password: seal(database.password, this.options.aesKey) } : database;
+  }
+
+  /** Where the data lies is fixed at creation; how it is reached may change. An empty password means the one it has. */
+  private changedDatabase(before: AppDatabase, wanted: Partial<AppDatabase> | undefined): AppDatabase {
+    if (!wanted) return before;
+    for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
+      if (
+        wanted[field] !== undefined &&
+        wanted[field] !== before[field] &&
+        !(wanted[field] === '' && before[field] === undefined)
+      ) {
+        throw new AppSupervisorError(
+          'INVALID_INPUT',
+          { problem: `options.database.${field} is fixed when the app is created; it cannot change.` },
+          `options.database.${field}`,
+        );
+      }
+    }
+    if (before.dbConnType !== 'new_connection') return before;
+    const { password, ...rest } = pick(wanted, ['host', 'port', 'username', 'password']);
+    return { ...before, ...rest, ...(password ? { password: seal(password, this.options.aesKey) } : {}) };
+  }
+
+  private newOperation(
+    app: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
+    action: Action,
+    steps: Step[],
+    userId: string | null,
+  ): Operation {
+    const now = this.options.clock().wall;
+    return {
+      id: newOperationId(now),
+      appName: app.name,
+      appUid: app.uid,
+      action,
+      state: 'queued',
+      generation: app.generation,
+      steps,
+      onFailure: 'stop',
+      waitingFor: null,
+      createdById: userId,
+      createdAt: now,
+      finishedAt: null,
+    };
+  }
+}
+
+const step = (environment: string, kind: StepKind): Step => ({ environment, kind, state: 'queued' });
+
+const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
+  action === 'restart' || action === 'upgrade' ? action : 'start';
+
+/** Where the data will lie, in full, so that no later default can move it. */
+function placeOf({ name, options }: CreateInput): AppDatabase {
+  const dbConnType = options?.dbConnType ?? 'new_database';
+  const given = options?.database ?? {};
+  if (dbConnType === 'new_database')
+    return { dbConnType, ...pick(given, ['tablePrefix']), database: given.database ?? name };
+  if (dbConnType === 'new_schema') {
+    const schema = given.schema ?? name.toLowerCase().replaceAll('-', '_');
+    return { dbConnType, ...pick(given, ['tablePrefix']), schema };
+  }
+  return { dbConnType, ...given };
+}
+
+function pick<T extends object, K extends keyof T>(from: T, keys: K[]): Partial<Pick<T, K>> {
+  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<
+    Pick<T, K>
+  >;
+}

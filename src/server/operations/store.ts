@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import type { Database, Filter, Transaction } from '@nocobase/database';
+import type { Operation } from './rollout';
+
+/** Sorts by time, unique among supervisors. */
+export const newOperationId = (now: number): string => `${now.toString(36)}${randomBytes(4).toString('hex')}`;
+
+/** How long operations that are over are kept, in ms. */
+export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
+
+/** The `appOperations` table. */
+export class OperationStore {
+  constructor(private readonly db: Database) {}
+
+  async active(transaction?: Transaction): Promise<Operation[]> {
+    const rows = await this.repository.find({
+      filter: { state: { $in: ['queued', 'running'] } },
+      sort: ['createdAt', 'id'],
+      transaction,
+    });
+    return rows.map(toOperation);
+  }
+
+  async find(id: string): Promise<Operation | null> {
+    const row = await this.repository.findOne({ filterByTk: id });
+    return row ? toOperation(row) : null;
+  }
+
+  async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[Operation[], number]> {
+    const [rows, count] = await this.repository.findAndCount({
+      filter,
+      sort,
+      limit: pageSize,
+      offset: (page - 1) * pageSize,
+    });
+    return [rows.map(toOperation), count];
+  }
+
+  async create(operation: Operation, transaction?: Transaction): Promise<void> {
+    const { createdAt: _, ...values } = operation;
+    await this.repository.create({ values, transaction });
+  }
+
+  async save(operation: Operation, transaction?: Transaction): Promise<void> {
+    const { state, steps, waitingFor, finishedAt } = operation;
+    await this.repository.update({
+      filterByTk: operation.id,
+      values: { state, steps, waitingFor, finishedAt },
+      transaction,
+    });
+  }
+
+  async removeOlderThan(time: number): Promise<void> {
+    await this.repository.destroy({ filter: { finishedAt: { $lt: time }, state: { $notIn: ['queued', 'running'] } } });
+  }
+
+  private get repository() {
+    return this.db.getRepository('appOperations');
+  }
+}
+
+function toOperation(row: { toJSON(): object }): Operation {
+  const json = row.toJSON() as Operation;
+  return {
+    ...json,
+    generation: Number(json.generation),
+    createdAt: new Date(json.createdAt).getTime(),
+    finishedAt: json.finishedAt === null || json.finishedAt === undefined ? null : Number(json.finishedAt),
+  };
+}

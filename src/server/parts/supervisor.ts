@@ -1,0 +1,367 @@
+import type { Application } from '@nocobase/server';
+import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
+import { Catalog } from '../apps/catalog';
+import { type AppDefinition, Definitions, desiredOf } from '../apps/definitions';
+import { fingerprint } from '../apps/secrets';
+import type { Clock } from '../environments/health';
+import { EnvironmentRegistry, type KnownEnvironment } from '../environments/registry';
+import { AppSupervisorError, messageOf } from '../errors';
+import type { Log } from '../log';
+import { Driver } from '../operations/driver';
+import { Leadership } from '../operations/leader';
+import type { Operation } from '../operations/rollout';
+import { AppService } from '../operations/service';
+import { OperationStore } from '../operations/store';
+import { StatusBoard } from '../status/board';
+import { shownStatus } from '../status/shown';
+import type { Bus, StateStore } from '../wire/wire';
+
+/** How often the fleet is looked at without a wake-up, in ms; two Redis commands a look. */
+const LOOK_EVERY = 1_000;
+/** How often definitions are read anew without a message, in ms. */
+const RELOAD_EVERY = 30_000;
+
+export interface SupervisorPartOptions {
+  state: StateStore;
+  bus: Bus;
+  instance: string;
+  aesKey: Buffer | null;
+  appKey: string;
+  clock: Clock;
+  log: Log;
+  warnings: string[];
+  /** What a new app gets when its request names none; null when it has to name some. */
+  defaultEnvironments: string[] | null;
+  /** Anything that is shown, or routed by, may have changed. */
+  onChange(): void;
+}
+
+interface Running {
+  definitions: Definitions;
+  catalog: Catalog;
+  registry: EnvironmentRegistry;
+  operations: OperationStore;
+  board: StatusBoard;
+  driver: Driver;
+  leadership: Leadership;
+  service: AppService;
+  timers: NodeJS.Timeout[];
+}
+
+/** What manages apps: definitions, what is seen of them, operations, and what of it is shown. */
+export class SupervisorPart {
+  private running: Running | null = null;
+  private starting = false;
+  private known = new Map<string, KnownEnvironment>();
+  private storeWarnings: string[] = [];
+  private pinged = false;
+
+  constructor(private readonly options: SupervisorPartOptions) {}
+
+  /** Whether definitions were read: before that nobody can say that an app is unknown. */
+  get loaded(): boolean {
+    return this.running?.catalog.loaded ?? false;
+  }
+
+  /** Begins, once; again after every restart of the main app does nothing. Never rejects. */
+  start(main: Application): void {
+    if (this.running || this.starting) return;
+    this.starting = true;
+    this.startNow(main).catch((error) => {
+      this.starting = false;
+      this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
+      setTimeout(() => this.start(main), 5_000).unref();
+    });
+  }
+
+  async stop(): Promise<void> {
+    const { running } = this;
+    this.running = null;
+    if (!running) return;
+    for (const timer of running.timers) clearInterval(timer);
+    await running.leadership.resign().catch(() => undefined);
+  }
+
+  /** @throws AppSupervisorError while definitions are not read yet */
+  get parts(): Running {
+    if (!this.running) throw new AppSupervisorError('NOT_READY');
+    return this.running;
+  }
+
+  app(name: string): AppDefinition | null {
+    return this.running?.catalog.apps.get(name) ?? null;
+  }
+
+  apps(): AppDefinition[] {
+    return [...(this.running?.catalog.apps.values() ?? [])];
+  }
+
+  environments(): KnownEnvironment[] {
+    return [...this.known.values()];
+  }
+
+  /** What is shown of one app, by environment; the one pure function on what is known now. */
+  statusesOf(app: AppDefinition): Record<string, ShownStatus> {
+    const { board } = this.parts;
+    return Object.fromEntries(
+      [...app.environments].sort().map((environment) => {
+        const view = board.environment(environment);
+        const evidence = {
+          uid: app.uid,
+          environment,
+          createdAt: app.createdAt,
+          published: app.published[environment]?.generation ?? null,
+          // Known from the database at the latest; one that nobody ever saw cannot be seen now.
+          health: view?.health ?? 'unknown',
+          healthSince: view?.since ?? app.createdAt,
+          observed: board.observed(environment, app.name),
+        };
+        return [environment, shownStatus(evidence)];
+      }),
+    );
+  }
+
+  appRow(app: AppDefinition): AppRow {
+    const { board, driver } = this.parts;
+    const entries = app.environments.flatMap((environment) => board.observed(environment, app.name)?.entry ?? []);
+    const mine = entries.filter((entry) => entry.uid === app.uid);
+    const operation = driver.active.find((other) => other.appUid === app.uid);
+    const { dbConnType, password: _, ...database } = app.database;
+    return {
+      name: app.name,
+      uid: app.uid,
+      title: app.title,
+      icon: app.icon,
+      cname: app.cname,
+      pinned: app.pinned,
+      hidden: app.hidden,
+      sort: app.sort,
+      environments: app.environments,
+      targetEnvironment: app.targetEnvironment,
+      desiredState: desiredOf(app),
+      startMode: app.startMode,
+      autoUpgrade: app.autoUpgrade,
+      independentSecret: app.jwtSecret !== null,
+      options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
+      statuses: this.statusesOf(app),
+      version: mine.find((entry) => entry.version)?.version ?? null,
+      lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
+      pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
+      operation: operation ? operationRow(operation) : null,
+      createdAt: app.createdAt,
+      updatedAt: app.updatedAt,
+    };
+  }
+
+  environmentRows(): EnvironmentRow[] {
+    const { board } = this.parts;
+    const counts = new Map<string, Partial<Record<Status, number>>>();
+    for (const app of this.apps()) {
+      for (const [environment, { status }] of Object.entries(this.statusesOf(app))) {
+        const count = counts.get(environment) ?? {};
+        count[status] = (count[status] ?? 0) + 1;
+        counts.set(environment, count);
+      }
+    }
+    const names = new Set([
+      ...this.known.keys(),
+      ...board.names().filter((name) => board.environment(name)?.registration),
+    ]);
+    return [...names].sort().map((name) => {
+      const view = board.environment(name);
+      const known = this.known.get(name);
+      const registration = view?.registration ?? known?.registration ?? null;
+      const health = view?.health ?? 'unknown';
+      return {
+        name,
+        url: registration?.url ?? '',
+        proxyUrl: registration?.proxyUrl ?? '',
+        appVersion: registration?.appVersion ?? '',
+        available: health === 'online' || health === 'suspect',
+        health,
+        since: view?.since ?? known?.lastSeenAt ?? 0,
+        serves: registration?.serves ?? true,
+        cordoned: known?.cordoned ?? false,
+        instance: view?.lease?.instance ?? null,
+        standby: view?.standby ?? null,
+        lastHeartbeatAt: view?.lastHeartbeatAt ?? known?.lastSeenAt ?? null,
+        apps: counts.get(name) ?? {},
+        memory: view?.lease?.memory ?? null,
+        eventLoopDelay: view?.lease?.eventLoopDelay ?? null,
+        warnings: this.warningsOf(name),
+      };
+    });
+  }
+
+  /**
+   * Whether an environment may get apps.
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS
+   */
+  assertUsable(environment: string, field: string): void {
+    const known = this.known.get(environment);
+    const registration = this.parts.board.environment(environment)?.registration ?? known?.registration;
+    if (!registration) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, field);
+    if (known?.cordoned) throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
+    const variable = this.differingKey(registration.fingerprints);
+    if (variable) throw new AppSupervisorError('KEY_DIFFERS', { environment, variable }, field);
+  }
+
+  async setCordoned(environment: string, cordoned: boolean): Promise<void> {
+    if (!this.known.has(environment)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
+    await this.parts.registry.setCordoned(environment, cordoned);
+    await this.loadEnvironments();
+    this.changed();
+  }
+
+  private async startNow(main: Application): Promise<void> {
+    const { state, bus, instance, aesKey, clock, log, defaultEnvironments } = this.options;
+    const definitions = new Definitions(main.db);
+    const registry = new EnvironmentRegistry(main.db);
+    const operations = new OperationStore(main.db);
+    const leadership = new Leadership(main.db, instance, clock);
+    const catalog = new Catalog(definitions, () => this.changed());
+    const board = new StatusBoard(
+      state,
+      clock,
+      log,
+      (environments) => {
+        void this.rememberSeen(environments);
+        void driver.tick();
+        this.changed();
+      },
+      () => driver.distrustStore(),
+    );
+    const driver: Driver = new Driver({
+      definitions,
+      catalog,
+      operations,
+      board,
+      leadership,
+      state,
+      bus,
+      clock,
+      log,
+      onChange: () => this.changed(),
+    });
+    const service = new AppService({
+      db: main.db,
+      definitions,
+      catalog,
+      operations,
+      driver,
+      board,
+      bus,
+      clock,
+      aesKey,
+      defaultEnvironments,
+      assertUsable: (environment, field) => this.assertUsable(environment, field),
+    });
+    await catalog.load();
+    this.running = { definitions, catalog, registry, operations, board, driver, leadership, service, timers: [] };
+    await this.loadEnvironments();
+    await bus.onWake('supervisors', (names) => {
+      const changed = names.filter((name) => catalog.apps.has(name) || name);
+      void board.look();
+      // Names come from workers, about statuses, and from other supervisors, about definitions.
+      void this.follow(changed);
+    });
+    const every = (interval: number, work: () => void) => {
+      const timer = setInterval(work, interval);
+      timer.unref();
+      this.running?.timers.push(timer);
+    };
+    every(LOOK_EVERY, () => {
+      void board.look();
+      void driver.tick();
+    });
+    every(RELOAD_EVERY, () => {
+      void catalog.load().catch(() => undefined);
+      void this.loadEnvironments().catch(() => undefined);
+      state.warnings().then(
+        (warnings) => {
+          this.storeWarnings = warnings;
+        },
+        () => undefined,
+      );
+    });
+    state.warnings().then(
+      (warnings) => {
+        this.storeWarnings = warnings;
+      },
+      () => undefined,
+    );
+    await board.look();
+    void driver.tick();
+    this.changed();
+  }
+
+  /** Another supervisor may have changed definitions: a change of one is seen by its newer generation. */
+  private async follow(names: string[]): Promise<void> {
+    const { catalog, driver } = this.parts;
+    if (!driver.active.some((operation) => names.includes(operation.appName)) && !this.parts.leadership.leads) {
+      await catalog.refresh(names).catch(() => undefined);
+    }
+    void driver.tick();
+  }
+
+  private async loadEnvironments(): Promise<void> {
+    const { registry, board } = this.parts;
+    const all = await registry.all();
+    this.known = new Map(all.map((environment) => [environment.name, environment]));
+    for (const { name, registration } of all) board.remember(name, registration);
+  }
+
+  private async rememberSeen(environments: Set<string>): Promise<void> {
+    const { running } = this;
+    if (!running) return;
+    for (const name of environments) {
+      const registration = running.board.environment(name)?.registration;
+      const known = this.known.get(name);
+      if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
+      const now = this.options.clock().wall;
+      this.known.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
+      await running.registry
+        .remember(registration, now)
+        .catch((error) => this.options.log.warn(`Environment ${name} could not be remembered: ${messageOf(error)}`));
+    }
+  }
+
+  private differingKey(fingerprints: { aesKey: string | null }): string | null {
+    const mine = this.options.aesKey ? fingerprint(this.options.aesKey.toString('hex')) : null;
+    return fingerprints.aesKey === mine ? null : 'APP_SUPERVISOR_AES_SECRET_KEY';
+  }
+
+  private warningsOf(environment: string): string[] {
+    const view = this.parts.board.environment(environment);
+    const registration = view?.registration ?? this.known.get(environment)?.registration;
+    const own = registration?.warnings ?? [];
+    const key = registration && this.differingKey(registration.fingerprints);
+    return [
+      ...own,
+      ...(key ? [new AppSupervisorError('KEY_DIFFERS', { environment, variable: key }).message] : []),
+      ...(view?.standby
+        ? [
+            `A second process of this environment is running (${view.standby}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.`,
+          ]
+        : []),
+      ...this.storeWarnings,
+      ...this.options.warnings.filter((warning) => !own.includes(warning)),
+    ];
+  }
+
+  /** Tells those who look, at most four times a second. */
+  private changed(): void {
+    if (this.pinged) return;
+    this.pinged = true;
+    setTimeout(() => {
+      this.pinged = false;
+      this.options.onChange();
+    }, 250).unref();
+  }
+}
+
+export function operationRow(operation: Operation): OperationRow {
+  const { id, appName, action, state, waitingFor, createdById, createdAt, finishedAt } = operation;
+  const steps = operation.steps.map(({ kind: _, ...step }) => step);
+  return { id, appName, action, state, waitingFor, steps, createdBy: createdById, createdAt, finishedAt };
+}

@@ -1,0 +1,205 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Model } from '@nocobase/database';
+import type { AppSupervisor } from '@nocobase/server';
+import type { AppRecord, Registration } from '../../shared/messages';
+import { fingerprint } from '../apps/secrets';
+import type { BootstrapConfig, EnvironmentConfig } from '../config';
+import type { Clock } from '../environments/health';
+import { LeaseKeeper } from '../environments/lease';
+import { createProcessLock } from '../environments/process-lock';
+import { messageOf } from '../errors';
+import type { HostDatabase } from '../hosting/connection';
+import { AppHost } from '../hosting/host';
+import type { HostedApps } from '../hosting/hosted-apps';
+import type { Log } from '../log';
+import { Converger } from '../operations/converger';
+import { SnapshotStore } from '../operations/snapshot';
+import { StatusReporter } from '../status/reporter';
+import type { Bus, RequestHandlers, StateStore } from '../wire/wire';
+
+/** How often everything is looked at again, whatever wake-ups came, in ms. */
+export const ROUND = 30_000;
+
+export interface WorkerPartOptions {
+  supervisor: AppSupervisor;
+  hosted: HostedApps;
+  state: StateStore;
+  bus: Bus;
+  environment: EnvironmentConfig;
+  bootstrap: BootstrapConfig;
+  instance: string;
+  aesKey: Buffer | null;
+  appKey: string;
+  clock: Clock;
+  log: Log;
+  warnings: string[];
+  handlers(part: WorkerPart): RequestHandlers;
+  /** Which apps there are, or their domains, may have changed. */
+  onRecords(): void;
+}
+
+/** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
+export class WorkerPart {
+  readonly host: AppHost;
+  readonly aesKey: Buffer | null;
+  private running: {
+    keeper: LeaseKeeper;
+    converger: Converger;
+    reporter: StatusReporter;
+    round: NodeJS.Timeout;
+  } | null = null;
+  private starting = false;
+  private readonly delay = monitorEventLoopDelay({ resolution: 20 });
+
+  constructor(private readonly options: WorkerPartOptions) {
+    const { supervisor, hosted, aesKey, bootstrap, environment, log } = options;
+    this.aesKey = aesKey;
+    this.host = new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, log);
+  }
+
+  get converger(): Converger | null {
+    return this.running?.converger ?? null;
+  }
+
+  /** Begins to take part, once; the main app is not held up by anything of it. Never rejects. */
+  start(): void {
+    if (this.running || this.starting) {
+      // The main app was restarted: what it runs may have changed.
+      void this.announce().catch(() => undefined);
+      return;
+    }
+    this.starting = true;
+    this.startNow().catch((error) => this.options.log.error(`This worker could not begin: ${messageOf(error)}`));
+  }
+
+  /** Leaves: others see it at once. Never rejects. */
+  async stop(): Promise<void> {
+    const { running } = this;
+    if (!running) return;
+    this.running = null;
+    clearInterval(running.round);
+    running.converger.close();
+    running.reporter.close();
+    this.delay.disable();
+    await running.keeper.stop();
+  }
+
+  private async startNow(): Promise<void> {
+    const { options } = this;
+    const { hosted, environment, instance, state, bus, clock, log } = options;
+    const main = hosted.apps.main;
+    this.delay.enable();
+    const converger: Converger = new Converger({
+      environment: environment.name,
+      state,
+      snapshot: new SnapshotStore(main.db),
+      host: this.host,
+      hosted,
+      clock,
+      log,
+      mayHost: () => keeper.role === 'holder' || keeper.role === 'alone',
+      onReport: (names) => reporter.report(names),
+    });
+    const keeper: LeaseKeeper = new LeaseKeeper({
+      state,
+      environment: environment.name,
+      instance,
+      interval: environment.heartbeatInterval,
+      lock: createProcessLock(main.db.options as unknown as HostDatabase, environment.name, log),
+      clock,
+      log,
+      vitals: () => this.vitals(),
+      onRole: async (role, fresh) => {
+        if (role === 'standby') {
+          await converger.standDown();
+          return;
+        }
+        if (fresh) {
+          await this.announce();
+          reporter.reportAll();
+          void this.readAll();
+        }
+        converger.convergeAll();
+      },
+    });
+    const reporter: StatusReporter = new StatusReporter({
+      environment: environment.name,
+      instance,
+      state,
+      bus,
+      log,
+      epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
+      entries: (names) => (names === 'all' ? converger.names() : names).flatMap((name) => converger.entry(name) ?? []),
+      onRefused: () => void keeper.beatNow(),
+    });
+    const round = setInterval(() => {
+      void this.readAll();
+      reporter.reportAll();
+    }, ROUND);
+    round.unref();
+    this.running = { keeper, converger, reporter, round };
+
+    await converger.restore();
+    options.onRecords();
+    await bus.onWake({ environment: environment.name }, (names) => void this.read(names));
+    await bus.serve(environment.name, options.handlers(this));
+    options.supervisor.on('appMaintainingMessageChanged', function tellProgress({ appName, message }) {
+      converger.tell(appName, message);
+    });
+    await keeper.start();
+    await this.readAll();
+    converger.convergeAll();
+  }
+
+  private async read(names: string[]): Promise<void> {
+    await this.take(() => this.options.state.readRecords(this.options.environment.name, names), false);
+  }
+
+  private async readAll(): Promise<void> {
+    await this.take(() => this.options.state.readRecords(this.options.environment.name), true);
+  }
+
+  private async take(read: () => Promise<AppRecord[]>, all: boolean): Promise<void> {
+    const { converger } = this;
+    if (!converger) return;
+    try {
+      const records = await read();
+      await (all ? converger.acceptAll(records) : converger.accept(records));
+      this.options.onRecords();
+    } catch (error) {
+      // The snapshot stands, and what failed may be due for another try.
+      this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
+    }
+    if (all) converger.convergeAll();
+  }
+
+  /** Says what this environment is; again whenever it may have changed. */
+  private async announce(): Promise<void> {
+    const { running } = this;
+    if (running?.keeper.role !== 'holder') return;
+    await this.options.state.writeRegistration(await this.registration());
+    running.keeper.noteRegistration();
+  }
+
+  private async registration(): Promise<Registration> {
+    const { hosted, environment, aesKey, appKey, warnings } = this.options;
+    const main = hosted.apps.main;
+    const rows = await main.db.getRepository('applicationPlugins').find({ filter: { enabled: true }, sort: ['name'] });
+    return {
+      name: environment.name,
+      url: environment.url,
+      proxyUrl: environment.proxyUrl,
+      appVersion: main.getPackageVersion(),
+      plugins: rows.map((row: Model) => `${row.get('name')}@${row.get('version')}`),
+      serves: environment.serves,
+      fingerprints: { appKey: fingerprint(appKey), aesKey: aesKey ? fingerprint(aesKey.toString('hex')) : null },
+      warnings,
+    };
+  }
+
+  private vitals() {
+    const eventLoopDelay = Math.round(this.delay.percentile(99) / 1e6) || 0;
+    this.delay.reset();
+    return { memory: process.memoryUsage.rss(), eventLoopDelay };
+  }
+}

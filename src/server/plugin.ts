@@ -1,0 +1,88 @@
+import { AppSupervisor, Gateway, Plugin } from '@nocobase/server';
+import { z } from 'zod';
+import { CommandAdapter } from './adapters/command';
+import { DiscoveryAdapter } from './adapters/discovery';
+import { ProcessAdapter } from './adapters/process';
+import { collections } from './collections';
+import { type Config, loadConfig } from './config';
+import { registerResources } from './resources';
+import { Runtime } from './runtime';
+
+// The core freezes built-ins once it has started (SES): zod's generated code would be refused from then on.
+z.config({ jitless: true });
+
+let config: Config | null = null;
+let runtime: Runtime | null = null;
+
+/** What this process is; null while the plugin is dormant. */
+export const currentRuntime = (): Runtime | null => runtime;
+
+export class PluginAppSupervisor extends Plugin {
+  /** Before anything exists: the only moment at which adapters can be registered (gateway/index.ts:689). */
+  static async staticImport(): Promise<void> {
+    config = loadConfig();
+    if (config.part === 'dormant') return;
+    const settings = config;
+    // Whichever adapter the core asks for first makes the one runtime they share.
+    const runtimeOf = (supervisor: AppSupervisor) => {
+      runtime ??= new Runtime(settings, supervisor);
+      return runtime;
+    };
+    const discovery = settings.part === 'local' ? 'local' : 'remote';
+    AppSupervisor.registerDiscoveryAdapter(
+      discovery,
+      ({ supervisor }) => createDiscovery(runtimeOf(supervisor), discovery) as never,
+    );
+    const process = settings.part === 'supervisor' ? 'remote' : 'local';
+    AppSupervisor.registerProcessAdapter(process, ({ supervisor }) => {
+      const shared = runtimeOf(supervisor);
+      return new ProcessAdapter(process, shared.hosted, shared) as never;
+    });
+    AppSupervisor.registerCommandAdapter(
+      'redis',
+      ({ supervisor }) => new CommandAdapter(supervisor.logger as never) as never,
+    );
+  }
+
+  /** A sub-app gets none of our tables: there the plugin is a guest. */
+  async loadCollections(): Promise<void> {
+    if (this.isGuest) return;
+    for (const collection of collections) this.app.db.collection({ ...collection, origin: this.options.packageName });
+  }
+
+  async load(): Promise<void> {
+    if (this.isGuest) return;
+    assertAdapters();
+    registerResources(this.app, config, runtime);
+    if (runtime) runtime.routing.install(Gateway.getInstance(), Gateway as never);
+  }
+
+  private get isGuest(): boolean {
+    return this.app.name !== 'main';
+  }
+}
+
+function createDiscovery(shared: Runtime, name: 'local' | 'remote'): DiscoveryAdapter {
+  const { config: settings, hosted, state, log, routing } = shared;
+  const environment = settings.part === 'supervisor' ? null : settings.environment;
+  const adapter = new DiscoveryAdapter(name, hosted, shared, state, environment, log, () => shared.close());
+  if (settings.part === 'supervisor') {
+    adapter.proxyWeb = routing.web;
+    adapter.proxyWs = routing.ws;
+    adapter.loadAppModels = async () => shared.begin();
+  }
+  return adapter;
+}
+
+/** A misspelt name or a failed import falls back to other adapters without a word (app-supervisor/index.ts:144-199). */
+function assertAdapters(): void {
+  if (!config || config.part === 'dormant') return;
+  const supervisor = AppSupervisor.getInstance();
+  const wanted = [config.part === 'local' ? 'local' : 'remote', config.part === 'supervisor' ? 'remote' : 'local'];
+  const inForce = [supervisor.getDiscoveryAdapter()?.name, supervisor.getProcessAdapter()?.name];
+  if (wanted.join() === inForce.join()) return;
+  console.error(
+    `App Supervisor: the adapters in force are "${inForce.join('" and "')}", not "${wanted.join('" and "')}" as the environment variables ask. Another plugin took their place; the process ends.`,
+  );
+  process.exit(1);
+}

@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+/**
+ * What the proxy answers itself, in the core's own error shape (server/src/gateway/errors.ts:13 and
+ * gateway/index.ts:316), so that both clients show what they show for a worker's own `maintaining` errors.
+ */
+export interface Answer {
+  status: number;
+  code: string;
+  message: string;
+  /** Seconds; present where waiting helps. */
+  retryAfter?: number;
+}
+
+export const ANSWERS = {
+  APP_NOT_FOUND: [404, 'application %app not found', null],
+  APP_STOPPED: [503, 'application %app is stopped', null],
+  APP_PREPARING: [503, 'application %app is preparing, please wait patiently', 3],
+  APP_ENVIRONMENT_UNAVAILABLE: [503, 'no environment of application %app is available right now', 5],
+  UPSTREAM_REFUSED: [502, 'the environment %environment of application %app cannot be reached', 5],
+  UPSTREAM_RESET: [502, 'the environment %environment of application %app broke off before it answered', 5],
+  UPSTREAM_TIMEOUT: [504, 'the environment %environment of application %app did not answer in time', 5],
+  APP_PROXY_LOOP: [
+    508,
+    'the request for application %app came back to this Supervisor: an environment address leads to a Supervisor instead of a worker',
+    null,
+  ],
+  BAD_REQUEST: [400, 'the request cannot be understood', null],
+  INVALID_INPUT: [400, 'application %app has no environment of this name', null],
+  APP_PROXY_FAILED: [500, 'the request for application %app failed in this Supervisor', null],
+} as const satisfies Record<string, readonly [number, string, number | null]>;
+export type AnswerCode = keyof typeof ANSWERS;
+
+export function answer(code: AnswerCode, app = '', environment = ''): Answer {
+  const [status, text, retryAfter] = ANSWERS[code];
+  const message = text.replace('%app', () => app).replace('%environment', () => environment);
+  return retryAfter === null ? { status, code, message } : { status, code, message, retryAfter };
+}
+
+function body({ status, message, code }: Answer): string {
+  return JSON.stringify({ error: { status, message, maintaining: true, code } });
+}
+
+/** Answers over HTTP; where the answer has begun already, breaks it off instead. Never throws. */
+export function send(req: IncomingMessage, res: ServerResponse, what: Answer, page: string | null = null): void {
+  if (res.headersSent || res.destroyed || res.writableEnded) {
+    res.destroy();
+    return;
+  }
+  const text = page ?? body(what);
+  res.statusCode = what.status;
+  res.setHeader('Content-Type', page === null ? 'application/json' : 'text/html; charset=utf-8');
+  res.setHeader('Content-Length', Buffer.byteLength(text));
+  res.setHeader('Cache-Control', 'no-store');
+  if (what.retryAfter !== undefined) res.setHeader('Retry-After', what.retryAfter);
+  res.on('error', ignore); // the visitor may leave while it is written
+  res.end(req.method === 'HEAD' ? undefined : text);
+}
+
+/** Answers an upgrade request on its bare socket and lets go of it. */
+export function refuse(socket: Duplex, what: Answer): void {
+  if (socket.destroyed || socket.writableEnded) {
+    socket.destroy();
+    return;
+  }
+  const text = body(what);
+  socket.end(
+    [
+      `HTTP/1.1 ${what.status} ${STATUS_CODES[what.status] ?? 'Error'}`,
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(text)}`,
+      'Cache-Control: no-store',
+      ...(what.retryAfter === undefined ? [] : [`Retry-After: ${what.retryAfter}`]),
+      'Connection: close',
+      '',
+      text,
+    ].join('\r\n'),
+  );
+  letGo(socket, 2_000);
+}
+
+/** After the last byte was written: reads the peer's goodbye, or stops waiting for it. */
+export function letGo(socket: Duplex, linger: number): void {
+  const timer = setTimeout(() => socket.destroy(), linger);
+  socket.once('close', () => clearTimeout(timer));
+  socket.resume();
+}
+
+function ignore(): void {}

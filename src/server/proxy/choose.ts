@@ -1,0 +1,84 @@
+import type { Health, Status } from '../../shared/types';
+import type { RouteApp, RouteEnvironment } from './table';
+
+/** What `choose` needs of a `Quarantine`. */
+export interface Left {
+  holds(environment: RouteEnvironment, now: number): boolean;
+}
+
+/**
+ * Which environment gets this request: design, "Routing". Pure; `now` is monotonic.
+ *
+ * Eligible is what the app is assigned to, what serves requests, and what is not in quarantine. Among those:
+ *  1. what is going away or gone comes last, since it would only cost a refused connection;
+ *  2. the environment asked for, if it runs the app or would start it on this visit;
+ *  3. running before in transition before unproven before dormant before failed: a visit that another environment can
+ *     serve wakes nothing, so that one visit never wakes two;
+ *  4. on equal terms: proven health, then the one asked for, then `targetEnvironment`, then the app's own order.
+ * A visitor with a wish keeps it over a restart of that environment only if nobody else runs the app meanwhile.
+ *
+ * @param asked environment named by header or cookie, already validated; an unassigned one is ignored
+ * @param except environment already tried for this request
+ */
+export function choose(
+  app: RouteApp,
+  environmentOf: (name: string) => RouteEnvironment | undefined,
+  asked: string | null,
+  left: Left,
+  now: number,
+  except: string | null = null,
+): RouteEnvironment | null {
+  if (app.desired === 'stopped') return null;
+  let best: RouteEnvironment | null = null;
+  let bestRank = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < app.environments.length; i++) {
+    const name = app.environments[i];
+    if (name === except) continue;
+    const environment = environmentOf(name);
+    if (!environment?.serves || left.holds(environment, now)) continue;
+    const rank = rankOf(app, environment, asked, i);
+    if (rank < bestRank) {
+      best = environment;
+      bestRank = rank;
+    }
+  }
+  return best;
+}
+
+/** Smaller is better. The steps are wide enough for 9,000 environments an app. */
+function rankOf(app: RouteApp, environment: RouteEnvironment, asked: string | null, index: number): number {
+  const { name, health } = environment;
+  const state = stateRank(app.statuses.get(name));
+  const isAsked = name === asked;
+  const leaving = leavingRank(health);
+  if (isAsked && leaving === 0 && (state === RUNNING || state === DORMANT)) return -1;
+  const preference = isAsked ? 0 : name === app.targetEnvironment ? 1 : 2 + index;
+  return leaving * 1_000_000 + state * 100_000 + (health === 'online' ? 0 : 10_000) + preference;
+}
+
+const RUNNING = 0;
+const DORMANT = 3;
+
+function stateRank(status: Status | undefined): number {
+  switch (status) {
+    case 'running':
+      return RUNNING;
+    case 'preparing':
+    case 'initializing':
+    case 'initialized':
+    case 'commanding':
+    case 'waiting':
+      return 1;
+    case 'unknown':
+    case undefined:
+      return 2;
+    case 'dormant':
+      return DORMANT;
+    default: // stopped, error, not_found: it answers, but not with the app
+      return 4;
+  }
+}
+
+function leavingRank(health: Health): number {
+  return health === 'down' ? 2 : health === 'stopping' ? 1 : 0;
+}

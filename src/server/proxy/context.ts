@@ -1,0 +1,30 @@
+import type { Log } from '../log';
+import type { Limits } from './limits';
+import type { Quarantine } from './quarantine';
+import type { RoutingTable } from './table';
+import type { Targets } from './targets';
+import type { VisitConfig } from './visit';
+
+/** Counts what passes; called once a request, so it must be cheap and must not throw. */
+export interface ProxyMetrics {
+  /** @param result `2xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer; @param ms until it began */
+  request(environment: string, result: string, ms: number): void;
+  /** A WebSocket was opened (1) or closed (-1). */
+  webSocket(environment: string, change: 1 | -1): void;
+}
+
+/** What both halves of the proxy share. */
+export interface Context {
+  table: RoutingTable;
+  targets: Targets;
+  quarantine: Quarantine;
+  config: VisitConfig & { wsPath: string };
+  limits: Limits;
+  trusts: (address: string) => boolean;
+  /** This process's name in the loop header. */
+  mark: string;
+  /** Monotonic milliseconds. */
+  now: () => number;
+  log: Log;
+  metrics?: ProxyMetrics;
+}

@@ -1,0 +1,26 @@
+/** What went wrong between this proxy and a worker, in the three kinds that make a difference to anyone. */
+export interface Failure {
+  code: 'UPSTREAM_REFUSED' | 'UPSTREAM_TIMEOUT' | 'UPSTREAM_RESET';
+  /** The target could not be reached at all: leave it for a while. */
+  leave: boolean;
+  /** Node's or OpenSSL's code, for the log. */
+  cause: string;
+}
+
+export const CONNECT_TIMEOUT = 'APP_PROXY_CONNECT_TIMEOUT';
+export const IDLE_TIMEOUT = 'APP_PROXY_IDLE_TIMEOUT';
+
+/** Shortages of this very process: no target is to blame. */
+const OWN = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+
+/** @param connected whether a connection to the worker had been established */
+export function classify(error: unknown, connected: boolean): Failure {
+  const cause = String((error as NodeJS.ErrnoException | null)?.code ?? 'unknown');
+  if (connected) return { code: cause === IDLE_TIMEOUT ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_RESET', leave: false, cause };
+  const late = cause === CONNECT_TIMEOUT || cause === 'ETIMEDOUT';
+  return { code: late ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_REFUSED', leave: !OWN.has(cause), cause };
+}
+
+export function timeout(code: string): Error {
+  return Object.assign(new Error(code === CONNECT_TIMEOUT ? 'connect timeout' : 'idle timeout'), { code });
+}

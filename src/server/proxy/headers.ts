@@ -1,0 +1,174 @@
+import type { IncomingMessage } from 'node:http';
+import type { Peer } from './peer';
+
+/**
+ * What of a message's headers crosses the proxy. Work is done on `rawHeaders`, name and value in turn: order, case and
+ * repeated fields stay as they came, and Node takes such a list without looking at every field again.
+ */
+
+/** Which supervisors a request has passed; a loop is seen by its own mark coming back. */
+export const VIA = 'x-app-supervisor-via';
+/** More supervisors in a row than anybody has. */
+const MOST_HOPS = 5;
+
+/**
+ * Belong to one connection (RFC 9110 7.6.1), not to the message. `expect` is among them since Node has already answered
+ * it with 100; `transfer-encoding` and `trailer` are written anew by whoever frames the body.
+ */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** Written by this proxy. */
+const OURS = new Set(['x-app', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', VIA]);
+/** May not be struck out by naming them in `Connection`: they frame or route the message. */
+const NEEDED = new Set(['content-length', 'content-type', 'cookie', 'host', 'authorization']);
+
+export interface Outgoing {
+  app: string;
+  peer: Peer;
+  /** This supervisor's mark. */
+  mark: string;
+  /** Used when the request (HTTP/1.0) names no host. */
+  host: string;
+}
+
+/** Headers of the request to a worker, for `http.request`, which takes them unchecked and adds `Connection`. */
+export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): string[] {
+  const { rawHeaders, headers } = req;
+  const named = namedInConnection(headers.connection);
+  const out: string[] = ['Host', headers.host || host];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i].toLowerCase();
+    if (name === 'host' || HOP_BY_HOP.has(name) || OURS.has(name)) continue;
+    if (!peer.trusted && isForwarded(name)) continue;
+    if (named?.has(name)) continue;
+    out.push(rawHeaders[i], rawHeaders[i + 1]);
+  }
+  if (isChunked(req)) {
+    out.push('Transfer-Encoding', 'chunked');
+    if (headers.trailer) out.push('Trailer', headers.trailer);
+  } else if (headers['content-length'] === undefined && !MAY_LACK_BODY.has(req.method ?? '')) {
+    out.push('Content-Length', '0'); // else Node would announce a chunked body where there is none
+  }
+  const forwarded = forwardedOf(req, peer);
+  out.push('X-App', app);
+  out.push('X-Forwarded-For', forwarded.for);
+  out.push('X-Forwarded-Proto', forwarded.proto);
+  out.push('X-Forwarded-Host', forwarded.host);
+  out.push('X-App-Supervisor-Via', viaOf(headers[VIA], mark));
+  return out;
+}
+
+/** The same for an upgrade, where http-proxy copies `req.headers`: they are changed in place. */
+export function upgradeHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): void {
+  const { headers } = req;
+  const forwarded = forwardedOf(req, peer);
+  const via = viaOf(headers[VIA], mark);
+  const named = namedInConnection(headers.connection);
+  for (const name of Object.keys(headers)) {
+    if (HOP_BY_HOP.has(name) || named?.has(name) || (!peer.trusted && isForwarded(name))) delete headers[name];
+  }
+  headers.connection = 'Upgrade';
+  headers.upgrade = 'websocket';
+  headers.host ||= host;
+  headers['x-app'] = app;
+  headers['x-forwarded-for'] = forwarded.for;
+  headers['x-forwarded-proto'] = forwarded.proto;
+  headers['x-forwarded-host'] = forwarded.host;
+  headers[VIA] = via;
+}
+
+/** Headers of the worker's answer, for `res.writeHead`; Node frames the body and writes `Connection` itself. */
+export function responseHeaders(incoming: IncomingMessage, environment: string, trailers: boolean): string[] {
+  const { rawHeaders, headers } = incoming;
+  const named = namedInConnection(headers.connection);
+  const out: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i].toLowerCase();
+    if (HOP_BY_HOP.has(name) || name === 'x-app-environment') continue;
+    if (named?.has(name)) continue;
+    out.push(rawHeaders[i], rawHeaders[i + 1]);
+  }
+  if (trailers && headers.trailer) out.push('Trailer', headers.trailer, 'Transfer-Encoding', 'chunked');
+  out.push('X-App-Environment', environment);
+  return out;
+}
+
+export function isChunked(message: IncomingMessage): boolean {
+  return message.headers['transfer-encoding'] !== undefined;
+}
+
+/**
+ * Requests whose end is not beyond doubt are how one visitor's bytes become another's request. Node's parser refuses
+ * most; what an `insecureHTTPParser` or a later change lets through is refused here.
+ */
+export function isAmbiguous(req: IncomingMessage): boolean {
+  const coding = req.headers['transfer-encoding'];
+  if (coding === undefined) return false;
+  return req.headers['content-length'] !== undefined || coding.trim().toLowerCase() !== 'chunked';
+}
+
+export function isLoop(via: string | string[] | undefined, mark: string): boolean {
+  if (via === undefined) return false;
+  const marks = String(via).split(',');
+  return marks.length > MOST_HOPS || marks.some((one) => one.trim() === mark);
+}
+
+/** Methods for which Node adds no `Transfer-Encoding` of its own (lib/_http_client.js). */
+const MAY_LACK_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
+
+/**
+ * `X-Forwarded-*` as the worker shall see them. A trusted peer's are continued, its first protocol and host kept (the
+ * core reads the first value, utils/src/cors.ts:16); anybody else's are replaced.
+ */
+function forwardedOf(req: IncomingMessage, peer: Peer): { for: string; proto: string; host: string } {
+  const { headers } = req;
+  if (!peer.trusted) return { for: peer.address, proto: peer.protocol, host: headers.host ?? '' };
+  const before = headers['x-forwarded-for'];
+  const proto = firstOf(headers['x-forwarded-proto']).toLowerCase();
+  return {
+    for: before ? `${before}, ${peer.address}` : peer.address,
+    proto: proto === 'https' || proto === 'http' ? proto : peer.protocol,
+    host: firstOf(headers['x-forwarded-host']) || (headers.host ?? ''),
+  };
+}
+
+/** The protocol the visitor's browser uses, as far as it may be believed. */
+export function visitorProtocol(req: IncomingMessage, peer: Peer): string {
+  return forwardedOf(req, peer).proto;
+}
+
+function firstOf(value: string | string[] | undefined): string {
+  if (value === undefined) return '';
+  const first = typeof value === 'string' ? value : (value[0] ?? '');
+  const comma = first.indexOf(',');
+  return (comma < 0 ? first : first.slice(0, comma)).trim();
+}
+
+function isForwarded(name: string): boolean {
+  return name === 'forwarded' || name === 'x-real-ip' || name.startsWith('x-forwarded-');
+}
+
+function viaOf(before: string | string[] | undefined, mark: string): string {
+  return before ? `${before},${mark}` : mark;
+}
+
+function namedInConnection(connection: string | undefined): Set<string> | null {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return null;
+  const named = new Set<string>();
+  for (const part of connection.toLowerCase().split(',')) {
+    const name = part.trim();
+    if (name && !NEEDED.has(name)) named.add(name);
+  }
+  return named;
+}

@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import httpProxy from 'http-proxy';
+import { isAppName } from '../../shared/names';
+import type { Log } from '../log';
+import { answer, refuse, send } from './answers';
+import type { Context, ProxyMetrics } from './context';
+import { LIMITS, type Limits } from './limits';
+import { trustOf } from './peer';
+import { Quarantine } from './quarantine';
+import type { RoutingTable } from './table';
+import { Targets } from './targets';
+import { basePath, pathOf } from './url';
+import { installWeb } from './web';
+import { installWs } from './ws';
+
+export type { ProxyMetrics } from './context';
+export { createGuard, type GuardOptions } from './guard';
+export { LIMITS, type Limits } from './limits';
+export { createSelector, INVALID_APP, type SelectorContext } from './selector';
+export { type RouteApp, type RouteEnvironment, RoutingTable } from './table';
+
+export interface ProxyConfig {
+  /** `API_BASE_PATH`, `WS_PATH`, `APP_PUBLIC_PATH`, `APP_MODERN_CLIENT_PREFIX`: the same on the Supervisor and on workers. */
+  apiBasePath: string;
+  wsPath: string;
+  publicPath: string;
+  modernPrefix: string;
+  /** Addresses, networks or `loopback` whose `X-Forwarded-*` is believed. */
+  trustedProxies: readonly string[];
+  /** `Gateway.getInstance().getRequestHandleAppName(req)`: WebSockets come without a name. */
+  appNameOf(req: IncomingMessage): Promise<string>;
+  limits?: Partial<Limits>;
+}
+
+export interface ProxyStats {
+  environment: string;
+  inFlight: number;
+  webSockets: number;
+}
+
+/** Neither method ever rejects (invariant 7): the core does not catch, and what it does not catch ends the process. */
+export interface Proxy {
+  /** @returns false for `main` only; any other app has been answered or passed on, whatever happens to it. */
+  web(appName: string, req: IncomingMessage, res: ServerResponse): Promise<boolean>;
+  /** @returns false for `main` and for paths other than `wsPath`, which the core handles; else the socket is ours. */
+  ws(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>;
+  stats(): ProxyStats[];
+  /** Ends everything at once; for a process that ends. */
+  close(): void;
+}
+
+export function createProxy(options: {
+  table: RoutingTable;
+  config: ProxyConfig;
+  /** Monotonic milliseconds. */
+  now: () => number;
+  log: Log;
+  metrics?: ProxyMetrics;
+}): Proxy {
+  const { table, config, log } = options;
+  const limits = { ...LIMITS, ...config.limits };
+  const targets = new Targets(limits, (name) => table.environment(name) !== undefined);
+  const wsPath = config.wsPath.replace(/\/$/, '');
+  const context: Context = {
+    table,
+    targets,
+    limits,
+    log,
+    quarantine: new Quarantine(limits.quarantine),
+    config: {
+      apiBase: basePath(config.apiBasePath),
+      publicPath: `${basePath(config.publicPath)}/`,
+      modernPrefix: config.modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
+      wsPath,
+    },
+    trusts: trustOf(config.trustedProxies, (entry) =>
+      log.warn(`"${entry}" is no address, network or name of a proxy: ignored`),
+    ),
+    mark: randomBytes(6).toString('hex'),
+    now: options.now,
+    metrics: options.metrics,
+  };
+  const engine = httpProxy.createProxyServer({});
+  // Errors go to the callbacks; without any listener http-proxy throws (lib/http-proxy/index.js:112).
+  engine.on('error', (error) => log.error('http-proxy reported an error nobody asked for', { error: String(error) }));
+  const web = installWeb(engine, context);
+  const ws = installWs(engine, context);
+
+  return {
+    async web(appName, req, res) {
+      if (appName === 'main') return false;
+      try {
+        const app = table.app(appName);
+        if (app) web(app, req, res);
+        else if (!isAppName(appName)) send(req, res, answer('APP_NOT_FOUND'));
+        else send(req, res, answer(table.loaded ? 'APP_NOT_FOUND' : 'APP_PREPARING', appName));
+      } catch (error) {
+        log.error('The proxy failed', { app: appName, error: stackOf(error) });
+        send(req, res, answer('APP_PROXY_FAILED', appName));
+      }
+      return true;
+    },
+
+    async ws(req, socket, head) {
+      // First of all: a visitor that resets now would end the process (T2).
+      socket.on('error', () => socket.destroy());
+      let name = '';
+      try {
+        if (pathOf(req.url ?? '') !== wsPath) return false;
+        name = await config.appNameOf(req);
+        if (name === 'main') return false;
+        if (socket.destroyed) return true;
+        const app = table.app(name);
+        if (app) ws.upgrade(app, req, socket, head);
+        else if (!isAppName(name)) refuse(socket, answer('APP_NOT_FOUND'));
+        else refuse(socket, answer(table.loaded ? 'APP_NOT_FOUND' : 'APP_PREPARING', name));
+      } catch (error) {
+        log.error('The proxy failed', { app: name, error: stackOf(error) });
+        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''));
+      }
+      return true;
+    },
+
+    stats: () => [...targets].map(({ name, inFlight, webSockets }) => ({ environment: name, inFlight, webSockets })),
+
+    close() {
+      ws.close();
+      targets.close();
+      engine.removeAllListeners('proxyReqWs');
+    },
+  };
+}
+
+/**
+ * Node ends a request that has not been received after five minutes and a connection that was idle for five seconds. The
+ * first breaks large uploads, the second meets the next request of a proxy in front. For `Gateway.getInstance().server`,
+ * on every part; the limit on headers (one minute) stays.
+ */
+export function tuneServer(server: Server): void {
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 65_000;
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import type { Answer } from './answers';
+
+/**
+ * The page for people who opened an app by its own domain while it cannot be reached. (Below `/apps/<name>/` they get the
+ * Supervisor's own page, which shows the error itself: no HTML of an app passes the proxy there.) It needs nothing else
+ * from this server and comes back by itself where waiting helps.
+ */
+
+const TEXTS: Record<string, { en: [string, string]; zh: [string, string] }> = {
+  APP_STOPPED: {
+    en: ['This app is stopped', 'An administrator has stopped it. Ask them to start it again.'],
+    zh: ['应用已停止', '该应用已被管理员停止，请联系管理员重新启动。'],
+  },
+  APP_PREPARING: {
+    en: ['This app is starting', 'This page opens it as soon as it is ready.'],
+    zh: ['应用正在启动', '准备就绪后，本页面会自动打开应用。'],
+  },
+  APP_PROXY_LOOP: {
+    en: ['This app is set up wrongly', 'Its address leads back to this server. Ask an administrator to check it.'],
+    zh: ['应用配置有误', '该应用的地址指回了本服务器，请联系管理员检查配置。'],
+  },
+  WAIT: {
+    en: ['This app cannot be reached right now', 'Its server does not answer. This page tries again by itself.'],
+    zh: ['应用暂时无法访问', '应用所在的服务器没有响应，本页面会自动重试。'],
+  },
+};
+
+/** @returns the page, or null for a request that did not come from a browser's address bar */
+export function pageFor(req: IncomingMessage, path: string, apiBase: string, what: Answer): string | null {
+  if (req.method !== 'GET' && req.method !== 'HEAD') return null;
+  if (!req.headers.accept?.includes('text/html') || path.startsWith(`${apiBase}/`)) return null;
+  const text = TEXTS[what.code] ?? (what.retryAfter === undefined ? null : TEXTS.WAIT);
+  if (!text) return null;
+  const language = prefersChinese(req.headers['accept-language']) ? 'zh' : 'en';
+  const [title, sentence] = text[language];
+  const refresh = what.retryAfter === undefined ? '' : `<meta http-equiv="refresh" content="${what.retryAfter}">`;
+  return `<!doctype html><html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">${refresh}<title>${title}</title>
+<style>:root{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;display:grid;place-content:center;min-height:90vh;margin:0;padding:16px;text-align:center}h1{font-size:22px;margin:0}p{margin:8px 0;opacity:.75}code{font-size:12px;opacity:.5}</style></head>
+<body><h1>${title}</h1><p>${sentence}</p><code>${what.code}</code></body></html>`;
+}
+
+/** Whether Chinese comes before English in `Accept-Language`; weights are taken in the order browsers send them. */
+export function prefersChinese(header: string | undefined): boolean {
+  const first = header?.split(',').find((one) => /^\s*(?:zh|en)\b/i.test(one));
+  return first !== undefined && /^\s*zh/i.test(first);
+}

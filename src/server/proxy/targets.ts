@@ -1,0 +1,151 @@
+import http from 'node:http';
+import https from 'node:https';
+import { isIP, type Socket } from 'node:net';
+import { CONNECT_TIMEOUT, IDLE_TIMEOUT, timeout } from './failures';
+import type { Limits } from './limits';
+import type { RouteEnvironment } from './table';
+
+/** Idle connections kept to one worker; more are closed when they fall idle. */
+const MOST_IDLE = 256;
+
+/** One worker as the proxy reaches it: parsed and connected once, not per request. */
+export interface Target {
+  readonly name: string;
+  readonly proxyUrl: string;
+  readonly secure: boolean;
+  /** In http-proxy's words; `path` stays null, since its joining of paths would fold `//`. */
+  readonly address: { protocol: string; host: string; hostname: string; port: number; path: null };
+  /** Path of `proxyUrl` without its last slash; mostly empty. */
+  readonly prefix: string;
+  /** Value of `Host` for a request that has none. */
+  readonly host: string;
+  /** Keep-alive: this, not the library, is the factor of three to http-proxy as it comes. */
+  readonly agent: http.Agent;
+  /**
+   * One connection for one request: for upgrades, which would take a pooled connection away (httpxy#129), and for chunked
+   * requests, so that bytes the two ends frame differently meet a closed connection and not the next visitor
+   * (GHSA-ggv3-7p47-pfv8).
+   */
+  readonly oneShot: http.Agent;
+  inFlight: number;
+  webSockets: number;
+}
+
+export class Targets {
+  #byName = new Map<string, Target>();
+
+  /** @param known whether an environment is still in the table: the others are forgotten when a new one comes */
+  constructor(
+    private readonly limits: Limits,
+    private readonly known: (name: string) => boolean,
+  ) {}
+
+  of(environment: RouteEnvironment): Target {
+    const prepared = this.#byName.get(environment.name);
+    if (prepared?.proxyUrl === environment.proxyUrl) return prepared;
+    if (prepared) retire(prepared);
+    this.#forget();
+    const target = prepare(environment.name, environment.proxyUrl, this.limits);
+    this.#byName.set(environment.name, target);
+    return target;
+  }
+
+  [Symbol.iterator](): Iterator<Target> {
+    return this.#byName.values();
+  }
+
+  close(): void {
+    for (const target of this) {
+      target.agent.destroy();
+      target.oneShot.destroy();
+    }
+    this.#byName.clear();
+  }
+
+  #forget(): void {
+    for (const [name, target] of this.#byName) {
+      if (this.known(name)) continue;
+      retire(target);
+      this.#byName.delete(name);
+    }
+  }
+}
+
+function prepare(name: string, proxyUrl: string, limits: Limits): Target {
+  const url = new URL(proxyUrl);
+  const secure = url.protocol === 'https:';
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  const create = (options: http.AgentOptions) => {
+    // The certificate is checked against the worker's own name, not against the visitor's `Host`.
+    const agent = secure
+      ? new https.Agent({ ...options, servername: isIP(hostname) ? '' : hostname })
+      : new http.Agent(options);
+    return guard(agent, secure, limits, name);
+  };
+  return {
+    name,
+    proxyUrl,
+    secure,
+    address: {
+      protocol: url.protocol,
+      host: hostname,
+      hostname,
+      port: Number(url.port) || (secure ? 443 : 80),
+      path: null,
+    },
+    prefix: url.pathname.replace(/\/+$/, ''),
+    host: url.host,
+    // `timeout` also makes Node drop an idle connection one second before the worker said it would (`Keep-Alive`), which
+    // is what keeps a POST from meeting a connection that is just being closed.
+    agent: create({ keepAlive: true, timeout: limits.idle, maxFreeSockets: MOST_IDLE, scheduling: 'lifo' }),
+    oneShot: create({ keepAlive: false, timeout: limits.idle }),
+    inFlight: 0,
+    webSockets: 0,
+  };
+}
+
+interface Connecting {
+  createConnection(options: object, done: (error: Error | null, socket: Socket) => void): Socket | undefined;
+  getName(options?: object): string;
+}
+
+const CONNECTED = Symbol('app-supervisor.connected');
+type Marked = Socket & { [CONNECTED]?: true };
+
+export function isConnected(socket: Socket | null): boolean {
+  return socket !== null && (socket as Marked)[CONNECTED] === true;
+}
+
+/** Time limits are put on each connection as it is made, so that a request on a kept one costs nothing. */
+function guard<A extends http.Agent>(agent: A, secure: boolean, limits: Limits, name: string): A {
+  const connecting = agent as unknown as Connecting;
+  const create = connecting.createConnection;
+  connecting.getName = () => name; // one agent, one address: no key to build per request
+  connecting.createConnection = function createConnection(options, done) {
+    const socket = create.call(this, options, done);
+    if (socket) watch(socket, secure, limits);
+    return socket;
+  };
+  return agent;
+}
+
+function watch(socket: Socket, secure: boolean, limits: Limits): void {
+  const timer = setTimeout(() => socket.destroy(timeout(CONNECT_TIMEOUT)), limits.connect);
+  socket.once('close', () => clearTimeout(timer));
+  socket.once(secure ? 'secureConnect' : 'connect', () => {
+    clearTimeout(timer);
+    (socket as Marked)[CONNECTED] = true;
+  });
+  socket.setNoDelay(true);
+  socket.on('timeout', () => {
+    if (isConnected(socket)) socket.destroy(timeout(IDLE_TIMEOUT));
+  });
+}
+
+/** Closes idle connections only: requests under way end by themselves. */
+function retire(target: Target): void {
+  for (const agent of [target.agent, target.oneShot]) {
+    agent.maxFreeSockets = 0;
+    for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  }
+}

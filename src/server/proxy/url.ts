@@ -1,0 +1,36 @@
+/**
+ * Whether a request only reads, so that sending it a second time does no harm: `GET` or `HEAD`, without a body, of a file
+ * (anything outside the API is one to the gateway, server/src/gateway/index.ts:491-580) or of the actions `list` and
+ * `get`. Other actions may do anything, even by `GET`.
+ *
+ * @param apiBase `API_BASE_PATH` without its last slash
+ */
+export function reads(method: string | undefined, url: string, hasBody: boolean, apiBase: string): boolean {
+  if ((method !== 'GET' && method !== 'HEAD') || hasBody) return false;
+  const path = pathOf(url);
+  if (!path.startsWith(`${apiBase}/`)) return true;
+  return /:(?:list|get)(?:\/[^:]*)?$/.test(path);
+}
+
+/** The path of a request target, without query; the core's `url.parse` cuts at `#` as well. */
+export function pathOf(url: string): string {
+  for (let i = 0; i < url.length; i++) {
+    const code = url.charCodeAt(i);
+    if (code === 63 || code === 35) return url.slice(0, i);
+  }
+  return url;
+}
+
+/** `/api/` and `/api` alike as `/api`; `/` as the empty string. */
+export function basePath(path: string): string {
+  const trimmed = path.replace(/\/+/g, '/').replace(/\/$/, '');
+  return trimmed === '' || trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
+}
+
+/** `GET http://host/path` (RFC 9112 3.2.2) as the path that it means here. */
+export function originForm(url: string): string {
+  if (url.startsWith('/')) return url;
+  const rest = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1];
+  if (rest === undefined) return url === '*' ? url : `/${url}`;
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}

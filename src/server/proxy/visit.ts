@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ENVIRONMENT_NAME } from '../../shared/names';
+import { answer, send } from './answers';
+import { COOKIE, withPin } from './asked';
+import { hostnameOf, type RouteApp } from './table';
+import { pathOf } from './url';
+
+/**
+ * `GET <api>/__app/<name>/__visit?environment=&to=`: the link behind "Visit". It pins the visitor's browser to an
+ * environment of that app (or, without `environment`, unpins it) and goes on to a page of the app. Answered by the
+ * proxy itself, since the choice must be made before any environment is asked.
+ */
+export interface VisitConfig {
+  /** Without last slash. */
+  apiBase: string;
+  /** `APP_PUBLIC_PATH`, with last slash. */
+  publicPath: string;
+  modernPrefix: string;
+}
+
+export function isVisit(url: string, app: string, apiBase: string): boolean {
+  return url.includes('/__visit') && pathOf(url) === `${apiBase}/__app/${app}/__visit`;
+}
+
+export function visit(
+  app: RouteApp,
+  url: string,
+  req: IncomingMessage,
+  res: ServerResponse,
+  config: VisitConfig,
+  secure: boolean,
+): void {
+  const query = new URL(url, 'http://any').searchParams;
+  const environment = query.get('environment') || null;
+  if (environment !== null && !(ENVIRONMENT_NAME.test(environment) && app.environments.includes(environment))) {
+    send(req, res, answer('INVALID_INPUT', app.name));
+    return;
+  }
+  const pins = withPin(req.headers.cookie, app.name, environment);
+  res.statusCode = 302;
+  res.setHeader('Location', destination(app, query.get('to'), req.headers.host, config));
+  res.setHeader(
+    'Set-Cookie',
+    `${COOKIE}=${pins}; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}${pins ? '' : '; Max-Age=0'}`,
+  );
+  res.setHeader('Cache-Control', 'no-store');
+  if (environment !== null) res.setHeader('X-App-Environment', environment);
+  res.setHeader('Content-Length', '0');
+  res.end();
+}
+
+/**
+ * Where to go on to: `to` if it is a page of this app and of nothing else, else the app's first page. Whatever a browser
+ * could read as another origin is refused: `//host`, `/\host`, and control characters, which browsers drop before they
+ * parse.
+ */
+export function destination(
+  app: RouteApp,
+  to: string | null,
+  host: string | undefined,
+  { publicPath, modernPrefix }: VisitConfig,
+): string {
+  const ownDomain = app.cname !== null && hostnameOf(host ?? '') === hostnameOf(app.cname);
+  const home = `${publicPath}apps/${app.name}/`;
+  const first = ownDomain ? publicPath : `${home}admin/`;
+  if (to === null || !/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(to)) return first;
+  const parsed = new URL(to, 'http://any'); // resolves `..`, also percent-encoded
+  const path = parsed.pathname;
+  if (parsed.origin !== 'http://any' || path.startsWith('//')) return first;
+  const isOwn = ownDomain || path.startsWith(home) || path.startsWith(`${publicPath}${modernPrefix}/apps/${app.name}/`);
+  return isOwn ? path + parsed.search + parsed.hash : first;
+}

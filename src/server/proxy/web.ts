@@ -1,0 +1,294 @@
+import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import https from 'node:https';
+import type httpProxy from 'http-proxy';
+import { type AnswerCode, answer, send } from './answers';
+import { askedEnvironment } from './asked';
+import { choose } from './choose';
+import type { Context } from './context';
+import { classify } from './failures';
+import { isAmbiguous, isChunked, isLoop, requestHeaders, responseHeaders, VIA, visitorProtocol } from './headers';
+import { pageFor } from './page';
+import { type Peer, peerOf } from './peer';
+import type { RouteApp, RouteEnvironment } from './table';
+import { isConnected, type Target } from './targets';
+import { originForm, pathOf, reads } from './url';
+import { isVisit, visit } from './visit';
+
+/**
+ * HTTP through http-proxy's own pipeline of passes, of which the last, `stream`, is this one. The one it comes with
+ * (http-proxy 1.18.1, lib/http-proxy/passes/web-incoming.js:97) forgets visitors who leave after their request was read
+ * (Node 16 and later no longer emit `aborted` then), folds `//` in paths, drops trailers, hangs when a worker dies in the
+ * middle of an answer, and its `deleteLength` pass (:32) turns the body of a chunked DELETE into the next request. It
+ * also costs a third of the throughput (docs/performance.md): headers are copied three times and checked twice.
+ */
+export function installWeb(
+  proxy: httpProxy,
+  context: Context,
+): (app: RouteApp, req: IncomingMessage, res: ServerResponse) => void {
+  (proxy as unknown as { webPasses: unknown[] }).webPasses = [
+    function stream(_req: IncomingMessage, _res: ServerResponse, options: Options) {
+      options.exchange.start(options.chosen);
+      return true;
+    },
+  ];
+  const { table, config, mark } = context;
+
+  return function web(app, req, res) {
+    const url = originForm(req.url ?? '/'); // read now: the core puts its own back once our promise resolves
+    const peer = peerOf(req.socket, context.trusts);
+    const exchange = new Exchange(context, proxy, app, req, res, url, peer);
+    if (isAmbiguous(req)) {
+      res.shouldKeepAlive = false;
+      return exchange.answer('BAD_REQUEST');
+    }
+    if (isLoop(req.headers[VIA], mark)) return exchange.answer('APP_PROXY_LOOP');
+    if (isVisit(url, app.name, config.apiBase)) {
+      return visit(app, url, req, res, config, visitorProtocol(req, peer) === 'https');
+    }
+    if (app.desired === 'stopped') return exchange.answer('APP_STOPPED');
+    const environment = choose(
+      app,
+      (name) => table.environment(name),
+      askedEnvironment(req.headers, app.name),
+      context.quarantine,
+      context.now(),
+    );
+    if (!environment) return exchange.answer('APP_ENVIRONMENT_UNAVAILABLE');
+    exchange.send(environment);
+  };
+}
+
+interface Options {
+  target: Target['address'];
+  exchange: Exchange;
+  chosen: RouteEnvironment;
+}
+
+/** One request and its answer. At most two attempts; exactly one ending. */
+class Exchange {
+  readonly #startedAt: number;
+  #target: Target | null = null;
+  #outgoing: ClientRequest | null = null;
+  #tried: string | null = null;
+  /** An answer has begun, from the worker or from here, or nobody waits for one any more. */
+  #settled = false;
+
+  constructor(
+    readonly context: Context,
+    readonly proxy: httpProxy,
+    readonly app: RouteApp,
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+    readonly url: string,
+    readonly peer: Peer,
+  ) {
+    this.#startedAt = context.now();
+  }
+
+  send(environment: RouteEnvironment): void {
+    if (this.#tried === null) {
+      // Not `req.on('aborted')`: it is silent once the request has been read to its end.
+      this.res.on('close', () => this.#closed());
+      this.res.on('error', ignore); // a chunk may come after the visitor has gone (ERR_STREAM_DESTROYED)
+    }
+    const options: Options = {
+      target: this.context.targets.of(environment).address,
+      exchange: this,
+      chosen: environment,
+    };
+    this.proxy.web(this.req, this.res, options as unknown as httpProxy.ServerOptions);
+  }
+
+  /** Called by http-proxy as its `stream` pass. */
+  start(environment: RouteEnvironment): void {
+    const { req, context, app, peer } = this;
+    const target = context.targets.of(environment);
+    const chunked = isChunked(req);
+    this.#enter(target);
+    let outgoing: ClientRequest;
+    try {
+      outgoing = (target.secure ? https : http).request({
+        host: target.address.host,
+        port: target.address.port,
+        method: req.method,
+        path: target.prefix + this.url,
+        headers: requestHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host }),
+        agent: chunked ? target.oneShot : target.agent,
+      });
+    } catch (error) {
+      context.log.warn('A request could not be passed on', { app: app.name, error: String(error) });
+      this.answer('BAD_REQUEST');
+      return;
+    }
+    this.#outgoing = outgoing;
+    outgoing.on('error', (error) => this.#failed(error, environment, outgoing));
+    outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
+    if (!hasBody(req)) {
+      outgoing.end();
+    } else {
+      if (chunked) req.on('end', () => addTrailers(outgoing, req)); // before `pipe` ends the request
+      req.pipe(outgoing);
+    }
+  }
+
+  answer(code: AnswerCode): void {
+    const environment = this.#target?.name ?? '';
+    this.#settled = true;
+    const what = answer(code, this.app.name, environment);
+    this.context.metrics?.request(environment, code, this.context.now() - this.#startedAt);
+    send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
+  }
+
+  #answered(incoming: IncomingMessage, target: Target, outgoing: ClientRequest): void {
+    const { req, res } = this;
+    if (this.#settled || outgoing !== this.#outgoing) {
+      incoming.destroy();
+      return;
+    }
+    const status = incoming.statusCode ?? 502;
+    const trailers =
+      isChunked(incoming) && req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304;
+    try {
+      writeHead(res, status, incoming.statusMessage ?? '', responseHeaders(incoming, target.name, trailers));
+    } catch (error) {
+      this.context.log.warn('An answer could not be passed on', { app: this.app.name, error: String(error) });
+      incoming.destroy();
+      this.answer('UPSTREAM_RESET');
+      return;
+    }
+    this.#settled = true;
+    this.context.metrics?.request(target.name, statusClass(status), this.context.now() - this.#startedAt);
+    pump(incoming, res);
+  }
+
+  #failed(error: Error, environment: RouteEnvironment, outgoing: ClientRequest): void {
+    const { context, req } = this;
+    // After the answer has begun its own `close` tells the rest; a body that a worker did not want is read and dropped.
+    if (this.#settled || outgoing !== this.#outgoing) {
+      stopSending(req, outgoing);
+      return;
+    }
+    const failure = classify(error, isConnected(outgoing.socket));
+    if (failure.leave && context.quarantine.leave(environment, context.now())) {
+      context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
+        cause: failure.cause,
+        proxyUrl: environment.proxyUrl,
+      });
+    }
+    const again = this.#again(environment, outgoing);
+    if (again) {
+      this.#leave();
+      this.#tried = environment.name;
+      this.send(again);
+      return;
+    }
+    stopSending(req, outgoing);
+    this.answer(failure.code);
+  }
+
+  /** Whom to ask a second time: someone else, or the same when only a kept connection had gone stale. */
+  #again(failed: RouteEnvironment, outgoing: ClientRequest): RouteEnvironment | null {
+    const { app, context, req } = this;
+    if (this.#tried !== null || !reads(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
+    const environmentOf = (name: string) => context.table.environment(name);
+    // The app may have been changed since; what was chosen then no longer counts.
+    const current = context.table.app(app.name);
+    if (!current) return null;
+    const asked = askedEnvironment(req.headers, app.name);
+    const other = choose(current, environmentOf, asked, context.quarantine, context.now(), failed.name);
+    return other ?? (outgoing.reusedSocket ? failed : null);
+  }
+
+  #enter(target: Target): void {
+    this.#target = target;
+    target.inFlight++;
+  }
+
+  #leave(): void {
+    if (!this.#target) return;
+    this.#target.inFlight--;
+    this.#target = null;
+  }
+
+  /** The visitor has the whole answer, or has gone: then the worker is told. */
+  #closed(): void {
+    if (!this.#settled)
+      this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', this.context.now() - this.#startedAt);
+    this.#settled = true;
+    this.#leave();
+    // A worker that has answered before it read the whole body does not want the rest.
+    if (this.#outgoing && !(this.res.writableFinished && this.req.complete)) {
+      this.#outgoing.destroy();
+      stopSending(this.req, this.#outgoing);
+    }
+  }
+}
+
+/**
+ * A worker's answer to the visitor. `pipe` does the same with eight listeners more; what it does not do is tell a visitor
+ * that the worker has died in the middle, who would wait for ever (httpxy#103).
+ */
+function pump(from: IncomingMessage, to: ServerResponse): void {
+  let sent = false;
+  let ended = false;
+  const resume = () => from.resume();
+  from.on('data', (chunk: Buffer) => {
+    sent = true;
+    if (!to.write(chunk)) {
+      from.pause();
+      to.once('drain', resume);
+    }
+  });
+  from.on('end', () => {
+    ended = true;
+    addTrailers(to, from);
+    to.end();
+  });
+  from.on('close', () => {
+    if (!ended) to.destroy();
+  });
+  // Event streams begin with their head, long before any body (after the tick in which a small body comes along).
+  if (!from.complete) process.nextTick(() => sent || ended || to.destroyed || to.flushHeaders());
+}
+
+/** `writeHead` with a list; if somebody has set headers before, Node would keep only the last of repeated fields. */
+function writeHead(res: ServerResponse, status: number, message: string, headers: string[]): void {
+  if (res.getHeaderNames().length === 0) {
+    res.writeHead(status, message, headers);
+    return;
+  }
+  for (let i = 0; i < headers.length; i += 2) res.removeHeader(headers[i]);
+  for (let i = 0; i < headers.length; i += 2) res.appendHeader(headers[i], headers[i + 1]);
+  res.writeHead(status, message);
+}
+
+function addTrailers(to: ClientRequest | ServerResponse, from: IncomingMessage): void {
+  const { rawTrailers } = from;
+  if (rawTrailers.length === 0 || !to.chunkedEncoding) return;
+  const pairs: Array<[string, string]> = [];
+  for (let i = 0; i < rawTrailers.length; i += 2) pairs.push([rawTrailers[i], rawTrailers[i + 1]]);
+  try {
+    to.addTrailers(pairs);
+  } catch {
+    // a field that Node does not let through: the message is whole without it
+  }
+}
+
+function hasBody(req: IncomingMessage): boolean {
+  const length = req.headers['content-length'];
+  return (length !== undefined && length !== '0') || isChunked(req);
+}
+
+/** Lets the visitor finish sending to nobody, so that it reads its answer instead of a reset connection. */
+function stopSending(req: IncomingMessage, outgoing: ClientRequest): void {
+  req.unpipe(outgoing);
+  req.resume();
+}
+
+const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx'];
+
+function statusClass(status: number): string {
+  return CLASSES[(status / 100) | 0] ?? 'xxx';
+}
+
+function ignore(): void {}

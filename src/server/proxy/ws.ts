@@ -1,0 +1,213 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type httpProxy from 'http-proxy';
+import { type AnswerCode, answer, letGo, refuse } from './answers';
+import { askedEnvironment } from './asked';
+import { choose } from './choose';
+import type { Context } from './context';
+import { classify } from './failures';
+import { isLoop, upgradeHeaders, VIA } from './headers';
+import { peerOf } from './peer';
+import type { RouteApp, RouteEnvironment } from './table';
+import { isConnected, type Target } from './targets';
+
+/**
+ * WebSockets through http-proxy's own pass (http-proxy 1.18.1, lib/http-proxy/passes/ws-incoming.js:78), with what it lacks
+ * put around it: as it comes it crashes the process when a visitor resets before a late 404, never gives up on a worker
+ * that does not answer, and keeps the worker's side when the visitor's is gone (peers-and-demand 3.3).
+ */
+export function installWs(proxy: httpProxy, context: Context): WsProxy {
+  const open = new Set<Upgrade>();
+  // Emitted before http-proxy puts any listener on `outgoing`: ours come first.
+  proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
+    (options as unknown as Options).upgrade.started(outgoing);
+  });
+
+  return {
+    upgrade(app, req, socket, head) {
+      const reason = refusal(app, req, context.mark);
+      if (reason) return refuse(socket, answer(reason, app.name));
+      const environment = choose(
+        app,
+        (name) => context.table.environment(name),
+        askedEnvironment(req.headers, app.name),
+        context.quarantine,
+        context.now(),
+      );
+      if (!environment) return refuse(socket, answer('APP_ENVIRONMENT_UNAVAILABLE', app.name));
+      const target = context.targets.of(environment);
+      const peer = peerOf(socket as Socket, context.trusts);
+      upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
+      const upgrade = new Upgrade(context, app.name, environment, target, socket as Socket, open);
+      const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade };
+      req.url = target.prefix + (req.url ?? '');
+      proxy.ws(req, socket, head, options as unknown as httpProxy.ServerOptions, (error) => upgrade.failed(error));
+    },
+    close() {
+      for (const upgrade of open) upgrade.destroy();
+    },
+  };
+}
+
+export interface WsProxy {
+  upgrade(app: RouteApp, req: IncomingMessage, socket: Duplex, head: Buffer): void;
+  close(): void;
+}
+
+interface Options {
+  target: Target['address'];
+  agent: Target['oneShot'];
+  toProxy: true;
+  upgrade: Upgrade;
+}
+
+function refusal(app: RouteApp, req: IncomingMessage, mark: string): AnswerCode | null {
+  const { headers } = req;
+  // A body on an upgrade has no defined end for whoever comes after it on the connection.
+  const length = headers['content-length'];
+  const body = (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined;
+  if (req.method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket' || body) return 'BAD_REQUEST';
+  if (isLoop(headers[VIA], mark)) return 'APP_PROXY_LOOP';
+  return app.desired === 'stopped' ? 'APP_STOPPED' : null;
+}
+
+/** One upgrade and the pair of sockets that comes of it: whichever end goes, the other follows. */
+class Upgrade {
+  #outgoing: ClientRequest | null = null;
+  #upstream: Socket | null = null;
+  #answered = false;
+  #timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly context: Context,
+    private readonly app: string,
+    private readonly environment: RouteEnvironment,
+    private readonly target: Target,
+    private readonly socket: Socket,
+    private readonly open: Set<Upgrade>,
+  ) {
+    open.add(this);
+    this.#timer = setTimeout(() => this.#late(), context.limits.handshake);
+    socket.once('close', () => this.#clientClosed());
+  }
+
+  /** Called by http-proxy, before its own listeners are on. */
+  started(outgoing: ClientRequest): void {
+    this.#outgoing = outgoing;
+    outgoing.once('response', (incoming) => this.#declined(incoming));
+    outgoing.once('upgrade', (incoming, upstream) => this.#accepted(incoming, upstream));
+    if (this.socket.destroyed) outgoing.destroy();
+  }
+
+  /** Called by http-proxy for an error of either the request or the worker's socket; it ends the visitor's afterwards. */
+  failed(error: Error): void {
+    const { context, environment, socket } = this;
+    if (this.#answered) {
+      this.destroy();
+      return;
+    }
+    if (socket.destroyed) return; // the visitor left and we hung up
+    const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
+    if (failure.leave && context.quarantine.leave(environment, context.now())) {
+      context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
+        cause: failure.cause,
+        proxyUrl: environment.proxyUrl,
+      });
+    }
+    this.#answer(failure.code);
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+    this.#upstream?.destroy();
+    this.#outgoing?.destroy();
+  }
+
+  #answer(code: AnswerCode): void {
+    this.#answered = true;
+    this.context.metrics?.request(this.target.name, code, 0);
+    refuse(this.socket, answer(code, this.app, this.target.name));
+    this.#outgoing?.destroy();
+  }
+
+  #late(): void {
+    if (this.#answered) this.destroy();
+    else this.#answer('UPSTREAM_TIMEOUT');
+  }
+
+  /**
+   * The worker answers with an ordinary response. http-proxy would repeat its headers, chunked encoding among them, over a
+   * body that is chunked no more, on a connection said to be kept; `upgrade` makes it keep out (ws-incoming.js:108). The
+   * handshake timer runs on: it bounds the body too, which else could keep both sockets for ever (CHP#557).
+   */
+  #declined(incoming: IncomingMessage): void {
+    (incoming as IncomingMessage & { upgrade?: boolean }).upgrade = true;
+    const { socket } = this;
+    if (this.#answered || socket.destroyed) {
+      incoming.destroy();
+      return;
+    }
+    this.#answered = true;
+    const lines = [`HTTP/1.1 ${incoming.statusCode} ${incoming.statusMessage ?? ''}`];
+    for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
+      const name = incoming.rawHeaders[i];
+      if (/^(?:connection|keep-alive|transfer-encoding|trailer|upgrade)$/i.test(name)) continue;
+      lines.push(`${name}: ${incoming.rawHeaders[i + 1]}`);
+    }
+    lines.push(`X-App-Environment: ${this.target.name}`, 'Connection: close', '', '');
+    socket.write(lines.join('\r\n'), 'latin1');
+    incoming.once('close', () => (incoming.complete ? letGo(socket, this.context.limits.linger) : socket.destroy()));
+    incoming.pipe(socket);
+  }
+
+  #accepted(incoming: IncomingMessage, upstream: Socket): void {
+    const { socket, target, context } = this;
+    clearTimeout(this.#timer);
+    this.#upstream = upstream;
+    upstream.on('error', () => this.destroy());
+    if (this.#answered || socket.destroyed) {
+      upstream.destroy(); // what http-proxy does with it now is harmless: errors of both sockets have a listener
+      return;
+    }
+    this.#answered = true;
+    this.#outgoing = null; // with its headers; the sockets are all that is left
+    incoming.headers['x-app-environment'] = target.name; // http-proxy writes the 101 from these, next
+    target.webSockets++;
+    context.metrics?.webSocket(target.name, 1);
+    const linger = () => this.#linger();
+    socket.once('end', linger);
+    upstream.once('end', linger);
+    upstream.once('close', (broken) => {
+      target.webSockets--;
+      context.metrics?.webSocket(target.name, -1);
+      if (broken) socket.destroy();
+      this.#follow(socket);
+    });
+    // http-proxy turns keep-alive on with the system's two hours; half a minute finds a dead peer in minutes.
+    process.nextTick(() => {
+      socket.setKeepAlive(true, 30_000);
+      upstream.setKeepAlive(true, 30_000);
+    });
+  }
+
+  #clientClosed(): void {
+    this.open.delete(this);
+    this.#outgoing?.destroy();
+    this.#follow(this.#upstream);
+  }
+
+  /** The other side is gone: this one goes as soon as it has taken the last frame, or when it will not take it. */
+  #follow(other: Socket | null): void {
+    clearTimeout(this.#timer);
+    if (!other || other.destroyed) return;
+    other.destroySoon();
+    this.#linger();
+  }
+
+  /** One side has said goodbye, and `pipe` passed it on; a peer that does not answer it is not waited for. */
+  #linger(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.destroy(), this.context.limits.linger);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Context, Next } from '@nocobase/actions';
+import { AppSupervisorError } from '../errors';
+import type { SupervisorPart } from '../parts/supervisor';
+
+/** What an action gets: the request, and the part that manages. */
+export interface ActionContext {
+  ctx: Context;
+  supervisor: SupervisorPart;
+  userId: string | null;
+  /** The request's body. */
+  values: Record<string, unknown>;
+  params: Record<string, any>;
+}
+
+export interface Answer {
+  data: unknown;
+  meta?: object;
+}
+
+/**
+ * One HTTP action: coded errors become `{errors: [{code, message, field?, details?}]}` with their status; everything else is
+ * the core's to answer. An action that changes something refuses GET, which a link or an image can send.
+ */
+export function action(
+  changes: boolean,
+  work: (context: ActionContext) => Promise<Answer>,
+  supervisor: () => SupervisorPart,
+) {
+  return async (ctx: Context, next: Next) => {
+    ctx.withoutDataWrapping = true;
+    try {
+      if (changes && ctx.method === 'GET') {
+        ctx.status = 405;
+        ctx.set('Allow', 'POST');
+        ctx.body = { errors: [{ code: 'METHOD_NOT_ALLOWED', message: 'This action changes something: use POST.' }] };
+        return;
+      }
+      const user = ctx.state?.currentUser;
+      ctx.body = await work({
+        ctx,
+        supervisor: supervisor(),
+        userId: user?.id === undefined || user?.id === null ? null : String(user.id),
+        values: ctx.action.params.values ?? {},
+        params: ctx.action.params,
+      });
+    } catch (error) {
+      if (!(error instanceof AppSupervisorError)) throw error;
+      ctx.status = error.status;
+      const { code, message, field, details } = error;
+      ctx.body = {
+        errors: [{ code, message, ...(field ? { field } : {}), ...(Object.keys(details).length ? { details } : {}) }],
+      };
+    }
+    await next();
+  };
+}
+
+/** `page` and `pageSize` as the core reads them, bounded. */
+export function paging(params: Record<string, any>): { page: number; pageSize: number } {
+  const whole = (value: unknown, fallback: number, most: number) => {
+    const number = Math.trunc(Number(value));
+    return Number.isFinite(number) && number >= 1 ? Math.min(number, most) : fallback;
+  };
+  return { page: whole(params.page, 1, 1_000_000), pageSize: whole(params.pageSize, 20, 200) };
+}
+
+export const pageMeta = (count: number, page: number, pageSize: number) => ({
+  count,
+  page,
+  pageSize,
+  totalPage: Math.ceil(count / pageSize),
+});
+
+/** `sort` as a list, of known fields only. */
+export function sorting(value: unknown, allowed: readonly string[], fallback: string[]): string[] {
+  const wanted = (Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : []).filter(
+    (field): field is string => typeof field === 'string' && allowed.includes(field.replace(/^-/, '')),
+  );
+  return wanted.length ? wanted : fallback;
+}

@@ -1,0 +1,96 @@
+import type { Filter } from '@nocobase/database';
+import { createInput, destroyInput, namesInput, parseInput, updateInput } from '../apps/input';
+import { AppSupervisorError } from '../errors';
+import { operationRow } from '../parts/supervisor';
+import { type ActionContext, type Answer, pageMeta, paging, sorting } from './action';
+
+const SORTABLE = ['sort', 'name', 'title', 'cname', 'startMode', 'desired', 'createdAt', 'updatedAt'] as const;
+
+/** Constant cost: one query for the names that match, the rest from memory. */
+export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
+  const { definitions } = supervisor.parts;
+  const { page, pageSize } = paging(params);
+  const { status, environment, rest } = splitFilter(params.filter);
+  const names = await definitions.names(rest, sorting(params.sort, SORTABLE, ['sort', 'name']));
+  const apps = names
+    .flatMap((name) => supervisor.app(name) ?? [])
+    .filter((app) => !environment || environment.some((name) => app.environments.includes(name)))
+    .filter(
+      (app) => !status || Object.values(supervisor.statusesOf(app)).some((shown) => status.includes(shown.status)),
+    );
+  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => supervisor.appRow(app));
+  return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
+}
+
+export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
+  return { data: supervisor.appRow(known(supervisor, String(params.filterByTk))) };
+}
+
+export async function create({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  const input = parseInput(createInput, values);
+  const operation = await supervisor.parts.service.create(input, userId);
+  const row = supervisor.appRow(known(supervisor, operation.appName));
+  return { data: { ...row, operation: row.operation ?? operationRow(operation) } };
+}
+
+export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
+  const name = String(params.filterByTk);
+  known(supervisor, name);
+  await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
+  return { data: supervisor.appRow(known(supervisor, name)) };
+}
+
+/** Start, stop, restart and upgrade, of one app or several. */
+export const command =
+  (what: 'start' | 'stop' | 'restart' | 'upgrade') =>
+  async ({ supervisor, params, userId }: ActionContext): Promise<Answer> => {
+    const names = parseInput(namesInput, params.filterByTk);
+    for (const name of names) known(supervisor, name);
+    const operations = [];
+    for (const name of names) operations.push(operationRow(await supervisor.parts.service.command(name, what, userId)));
+    return { data: operations };
+  };
+
+export async function destroy({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const names = parseInput(namesInput, params.filterByTk);
+  const { database } = parseInput(destroyInput, {
+    ...(params.database ? { database: params.database } : {}),
+    ...values,
+  });
+  for (const name of names) known(supervisor, name);
+  const operations = [];
+  for (const name of names)
+    operations.push(operationRow(await supervisor.parts.service.destroy(name, database, userId)));
+  return { data: operations };
+}
+
+function known(supervisor: ActionContext['supervisor'], name: string) {
+  const app = supervisor.app(name);
+  if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
+  return app;
+}
+
+/** `status` and `environment` are filters of ours, at the top level or within `$and`; the rest is the database's. */
+function splitFilter(filter: unknown): { status: string[] | null; environment: string[] | null; rest: Filter } {
+  const found: Record<'status' | 'environment', string[] | null> = { status: null, environment: null };
+  const values = (value: unknown): string[] => {
+    if (typeof value === 'string') return [value];
+    if (Array.isArray(value)) return value.map(String);
+    return value && typeof value === 'object' ? Object.values(value).flatMap(values) : [];
+  };
+  const take = (part: unknown): unknown => {
+    if (!part || typeof part !== 'object' || Array.isArray(part)) return part;
+    return Object.fromEntries(
+      Object.entries(part).flatMap(([key, value]): Array<[string, unknown]> => {
+        if (key === 'status' || key === 'environment') {
+          found[key] = values(value);
+          return [];
+        }
+        if (key === '$and' && Array.isArray(value))
+          return [[key, value.map(take).filter((other) => Object.keys(other as object).length)]];
+        return [[key, value]];
+      }),
+    );
+  };
+  return { rest: (take(filter) ?? {}) as Filter, ...found };
+}

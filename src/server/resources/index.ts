@@ -1,0 +1,74 @@
+import type { Application } from '@nocobase/server';
+import type { Config } from '../config';
+import { AppSupervisorError } from '../errors';
+import type { Runtime } from '../runtime';
+import { type ActionContext, type Answer, action } from './action';
+import * as apps from './apps';
+import * as environments from './environments';
+import * as operations from './operations';
+
+type Work = (context: ActionContext) => Promise<Answer>;
+
+/** By resource and action: whether it changes something, and what does it. */
+const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
+  apps: {
+    list: [false, apps.list],
+    get: [false, apps.get],
+    create: [true, apps.create],
+    update: [true, apps.update],
+    start: [true, apps.command('start')],
+    stop: [true, apps.command('stop')],
+    restart: [true, apps.command('restart')],
+    upgrade: [true, apps.command('upgrade')],
+    destroy: [true, apps.destroy],
+  },
+  appEnvironments: {
+    list: [false, environments.list],
+    cordon: [true, environments.cordon(true)],
+    uncordon: [true, environments.cordon(false)],
+  },
+  appOperations: {
+    list: [false, operations.list],
+    get: [false, operations.get],
+    cancel: [true, operations.cancel],
+    retry: [true, operations.retry],
+  },
+};
+
+/** The HTTP API of a main app. Only a part that manages offers more than what it is; the rest does not exist there. */
+export function registerResources(app: Application, config: Config | null, runtime: Runtime | null): void {
+  app.resourceManager.define({
+    name: 'appSupervisor',
+    actions: {
+      info: async (ctx, next) => {
+        ctx.body = {
+          part: config?.part ?? 'dormant',
+          environment: runtime?.worker ? (config as { environment?: { name: string } }).environment?.name : null,
+          warnings: config?.warnings ?? [],
+        };
+        await next();
+      },
+    },
+  });
+  app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['appSupervisor:*'] });
+
+  const supervisor = () => {
+    if (!runtime?.supervisor) throw new AppSupervisorError('NOT_ON_THIS_PART', { part: config?.part ?? 'dormant' });
+    return runtime.supervisor;
+  };
+  for (const [name, actions] of Object.entries(RESOURCES)) {
+    app.resourceManager.define({
+      name,
+      // Nothing but these: the tables behind them are not a user's to reach by the core's own actions.
+      only: Object.keys(actions) as never,
+      actions: Object.fromEntries(
+        Object.entries(actions).map(([key, [changes, work]]) => [key, action(changes, work, supervisor)]),
+      ) as never,
+    });
+  }
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.apps',
+    actions: ['apps:*', 'appOperations:*', 'appEnvironments:list'],
+  });
+  app.acl.registerSnippet({ name: 'pm.app-supervisor.environments', actions: ['appEnvironments:*'] });
+}

@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import os from 'node:os';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import type { AppModel, Managed } from './adapters/managed';
+import { replaceCoreCreators } from './apps/databases';
+import type { Config } from './config';
+import { systemClock } from './environments/health';
+import { messageOf } from './errors';
+import { HostedApps } from './hosting/hosted-apps';
+import type { Log } from './log';
+import { createRouting, type Routing } from './parts/routing';
+import { SupervisorPart } from './parts/supervisor';
+import { WorkerPart } from './parts/worker';
+import { workerHandlers } from './parts/worker-handlers';
+import { Keys } from './wire/keys';
+import { MemoryBus, MemoryState } from './wire/memory';
+import { RedisBus } from './wire/redis-bus';
+import { RedisState } from './wire/redis-state';
+import type { Bus, StateStore } from './wire/wire';
+
+/** How long an event of another plugin may take to be delivered, in ms. */
+const EVENT_TIMEOUT = 10_000;
+
+/** Everything this process is, put together by its part. One a process. */
+export class Runtime implements Managed {
+  /** Names this process among all that ever ran, in leases and on the page. */
+  readonly instance = `${os.hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+  readonly hosted: HostedApps;
+  readonly log: Log;
+  readonly state: StateStore;
+  readonly bus: Bus;
+  readonly supervisor: SupervisorPart | null;
+  readonly worker: WorkerPart | null;
+  readonly routing: Routing;
+  private readonly openConnections: () => void;
+
+  constructor(
+    readonly config: Exclude<Config, { part: 'dormant' }>,
+    readonly host: AppSupervisor,
+  ) {
+    this.log = host.logger as unknown as Log;
+    this.hosted = new HostedApps(host);
+    replaceCoreCreators(host);
+    const wire = this.createWire();
+    this.state = wire.state;
+    this.bus = wire.bus;
+    this.openConnections = wire.open;
+    const common = {
+      state: this.state,
+      bus: this.bus,
+      instance: this.instance,
+      aesKey: config.aesKey,
+      appKey: config.host.appKey,
+      clock: systemClock,
+      log: this.log,
+      warnings: config.warnings,
+    };
+    this.supervisor =
+      config.part === 'worker'
+        ? null
+        : new SupervisorPart({
+            ...common,
+            defaultEnvironments: config.part === 'local' ? [config.environment.name] : null,
+            onChange: () => this.tellChange(),
+          });
+    this.worker =
+      config.part === 'supervisor'
+        ? null
+        : new WorkerPart({
+            ...common,
+            supervisor: host,
+            hosted: this.hosted,
+            environment: config.environment,
+            bootstrap: config.bootstrap,
+            onRecords: () => this.routing.update(),
+            handlers: (part) => workerHandlers(part, this.hosted, config.host.logPath),
+          });
+    this.routing = createRouting(config, this.supervisor, this.worker, this.log);
+  }
+
+  get mainApp(): Application | undefined {
+    return this.hosted.apps.main;
+  }
+
+  /** The main app has started. Command-line runs and worker threads come here too, and stop here. */
+  begin(): void {
+    const { mainApp } = this;
+    if (!this.config.active || !mainApp) return;
+    this.openConnections();
+    this.supervisor?.start(mainApp);
+    this.worker?.start();
+  }
+
+  async leave(): Promise<void> {
+    await this.worker?.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
+    await this.supervisor?.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
+  }
+
+  async close(): Promise<void> {
+    await this.routing.close();
+    await this.bus.close();
+    await this.state.close();
+  }
+
+  visit(name: string): boolean {
+    const { worker, supervisor } = this;
+    if (worker) return worker.converger ? worker.converger.visit(name) : true;
+    return supervisor ? !supervisor.loaded || supervisor.app(name) !== null : false;
+  }
+
+  async wish(action: 'create' | 'start' | 'stop' | 'destroy' | 'upgrade', name: string): Promise<void> {
+    try {
+      if (!this.supervisor) {
+        if (action === 'start') this.visit(name);
+        else
+          this.log.warn(
+            `"${action}" of app ${name} was asked for here; apps of a worker are managed by its Supervisor.`,
+          );
+        return;
+      }
+      const { service } = this.supervisor.parts;
+      if (action === 'destroy') await service.destroy(name, 'keep', null);
+      else if (action === 'create') await service.command(name, 'start', null);
+      else await service.command(name, action, null);
+    } catch (error) {
+      this.log.warn(`"${action}" of app ${name} was asked for by another plugin and refused: ${messageOf(error)}`);
+    }
+  }
+
+  async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
+    const here = this.hosted.apps[name];
+    if (here && this.worker?.host.isRunning(name)) {
+      await here.emitAsync(event, payload);
+      return;
+    }
+    const environments = this.supervisor?.app(name)?.environments ?? [];
+    await Promise.all(
+      environments.map((environment) =>
+        this.bus
+          .request(environment, 'appEvent', { name, event, payload }, EVENT_TIMEOUT)
+          .catch((error) =>
+            this.log.warn(`Event ${event} did not reach app ${name} in ${environment}: ${messageOf(error)}`),
+          ),
+      ),
+    );
+  }
+
+  models(): AppModel[] {
+    const { supervisor, worker } = this;
+    const apps = supervisor ? supervisor.apps() : (worker?.converger?.records() ?? []);
+    return apps.map((app) => ({
+      name: app.name,
+      title: app.title,
+      ...(app.icon ? { icon: app.icon } : {}),
+      ...(app.cname ? { cname: app.cname } : {}),
+      sort: app.sort,
+      pinned: app.pinned,
+      environments: app.environments,
+      options: {
+        ...('hidden' in app && app.hidden ? { hidden: true } : {}),
+        ...(app.sso ? { sso: app.sso } : {}),
+      },
+    }));
+  }
+
+  statuses(names?: string[]): Record<string, string | Record<string, string>> {
+    const { supervisor, worker } = this;
+    if (supervisor?.loaded) {
+      const apps = supervisor.apps().filter((app) => !names || names.includes(app.name));
+      return Object.fromEntries(
+        apps.map((app) => [
+          app.name,
+          Object.fromEntries(
+            Object.entries(supervisor.statusesOf(app)).map(([environment, { status }]) => [environment, status]),
+          ),
+        ]),
+      );
+    }
+    const known = worker?.converger?.names().filter((name) => !names || names.includes(name)) ?? [];
+    return Object.fromEntries(known.map((name) => [name, worker?.converger?.entry(name)?.status ?? 'unknown']));
+  }
+
+  /** A ping without content: a visitor who is not signed in may get it, and who may see what asks for it. */
+  private tellChange(): void {
+    this.routing.update();
+    this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: 'app-supervisor:changed', payload: {} } });
+  }
+
+  private createWire(): { state: StateStore; bus: Bus; open(): void } {
+    const { config, log } = this;
+    if (config.part === 'local') return { state: new MemoryState(), bus: new MemoryBus(), open: () => undefined };
+    const keys = new Keys(config.redis.prefix);
+    const state = new RedisState(config.redis.stateUrl, keys, log);
+    const bus = new RedisBus(config.redis.commandUrl, keys, this.instance, log);
+    return {
+      state,
+      bus,
+      open: () => {
+        state.open();
+        bus.open();
+      },
+    };
+  }
+}

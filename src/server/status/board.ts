@@ -1,0 +1,189 @@
+import type { Lease, Registration, StatusEntry } from '../../shared/messages';
+import type { Health } from '../../shared/types';
+import {
+  afterLook,
+  BLIND_AFTER,
+  type Clock,
+  forgiveBlindness,
+  healthOf,
+  type LeaseSight,
+  type ObserverSight,
+} from '../environments/health';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { StateStore } from '../wire/wire';
+
+interface EnvironmentSight {
+  sight: LeaseSight;
+  registration: Registration | null;
+  registered: number;
+  standby: string | null;
+  statusVersion: number;
+  entries: Map<string, StatusEntry>;
+}
+
+/** What the supervisor sees of one environment right now. */
+export interface EnvironmentView {
+  name: string;
+  health: Health;
+  since: number;
+  lease: Lease | null;
+  registration: Registration | null;
+  standby: string | null;
+  lastHeartbeatAt: number | null;
+}
+
+/**
+ * What this process knows of all environments: looked up once a second and on every wake-up, at a cost that grows with
+ * what changed. Memory only; every supervisor process has its own, fed from the same store.
+ */
+export class StatusBoard {
+  private readonly environments = new Map<string, EnvironmentSight>();
+  private readonly observer: ObserverSight;
+  private looking: Promise<void> | null = null;
+  private again = false;
+  /** The fleet id in the store at the last look; null after a flush. */
+  private fleet: string | null = null;
+  /** Grows with everything that may change what is shown. */
+  version = 0;
+
+  constructor(
+    private readonly state: StateStore,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    /** Called after a look that changed something, with the environments whose apps or health changed. */
+    private readonly onChange: (environments: Set<string>) => void,
+    /** Called when the store turns out to have lost its content. */
+    private readonly onFlushed: () => void,
+  ) {
+    this.observer = { lastLook: null, startedAt: clock() };
+  }
+
+  /** Looks now; calls during a look are folded into one more look after it. Never rejects. */
+  look(): Promise<void> {
+    if (this.looking) {
+      this.again = true;
+      return this.looking;
+    }
+    this.looking = this.lookUntilQuiet().finally(() => {
+      this.looking = null;
+    });
+    return this.looking;
+  }
+
+  /** Whether the last look succeeded recently enough to prove anything. */
+  get sees(): boolean {
+    const { lastLook } = this.observer;
+    return lastLook !== null && this.clock().mono - lastLook.mono <= BLIND_AFTER;
+  }
+
+  names(): string[] {
+    return [...this.environments.keys()];
+  }
+
+  environment(name: string): EnvironmentView | null {
+    const known = this.environments.get(name);
+    if (!known) return null;
+    const { health, since } = healthOf(known.sight, this.observer, this.clock());
+    const alive = health === 'online' || health === 'suspect' || health === 'stopping';
+    return {
+      name,
+      health,
+      since,
+      lease: alive ? known.sight.lease : null,
+      registration: known.registration,
+      standby: known.standby,
+      lastHeartbeatAt: known.sight.lastBeat?.wall ?? null,
+    };
+  }
+
+  /** What the lease's holder says of an app, and when it was last known to be true. */
+  observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
+    const known = this.environments.get(environment);
+    const entry = known?.entries.get(app);
+    return entry && known?.sight.lastBeat ? { entry, at: known.sight.lastBeat.wall } : null;
+  }
+
+  entries(environment: string): IterableIterator<StatusEntry> {
+    return (this.environments.get(environment)?.entries ?? new Map<string, StatusEntry>()).values();
+  }
+
+  forget(environment: string): void {
+    this.environments.delete(environment);
+    this.version++;
+  }
+
+  private async lookUntilQuiet(): Promise<void> {
+    do {
+      this.again = false;
+      try {
+        await this.lookOnce();
+      } catch (error) {
+        this.log.debug(`A look at the fleet failed: ${messageOf(error)}`);
+      }
+    } while (this.again);
+  }
+
+  private async lookOnce(): Promise<void> {
+    const { fleet, environments } = await this.state.look();
+    const now = this.clock();
+    const blindFor = this.observer.lastLook ? now.mono - this.observer.lastLook.mono : 0;
+    if (blindFor > BLIND_AFTER) {
+      for (const known of this.environments.values()) known.sight = forgiveBlindness(known.sight, blindFor, now);
+    }
+    const healthBefore = new Map(this.names().map((name) => [name, this.environment(name)?.health]));
+    const flushed = fleet === null;
+    const lostNow = flushed && this.fleet !== null;
+    this.fleet = fleet;
+
+    const changed = new Set<string>();
+    for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
+      const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
+      const known = this.environments.get(name) ?? this.introduce(name);
+      const epochBefore = known.sight.lease?.epoch;
+      known.sight = afterLook(known.sight, found.lease, this.observer, flushed, now);
+      known.standby = found.standby;
+      if (found.lease && found.lease.registered !== known.registered) {
+        known.registration = await this.state.readRegistration(name);
+        known.registered = found.lease.registered;
+        changed.add(name);
+      }
+      const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
+      if (newEpoch) known.entries = new Map();
+      if (newEpoch || (found.statusVersion !== known.statusVersion && found.statusVersion !== 0)) {
+        known.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
+        known.statusVersion = found.statusVersion;
+        changed.add(name);
+      }
+    }
+    this.observer.lastLook = this.clock();
+    for (const name of this.names()) {
+      if (this.environment(name)?.health !== healthBefore.get(name)) changed.add(name);
+    }
+    if (lostNow) this.onFlushed();
+    if (changed.size) {
+      this.version++;
+      this.onChange(changed);
+    }
+  }
+
+  /** Fills in what the database remembers of an environment, so that one that is away is still listed. */
+  remember(name: string, registration: Registration): void {
+    const known = this.environments.get(name) ?? this.introduce(name);
+    known.registration ??= registration;
+  }
+
+  private introduce(name: string): EnvironmentSight {
+    const now = this.clock();
+    const known: EnvironmentSight = {
+      sight: { lease: null, firstLook: now, lastBeat: null, onlineSince: now.wall, releasedAt: null },
+      registration: null,
+      registered: -1,
+      standby: null,
+      statusVersion: 0,
+      entries: new Map(),
+    };
+    this.environments.set(name, known);
+    return known;
+  }
+}

@@ -1,0 +1,51 @@
+import type { StatusEntry } from '../../shared/messages';
+import type { Health, ShownStatus } from '../../shared/types';
+
+/** Everything that what is shown of one app in one environment depends on. */
+export interface StatusEvidence {
+  /** The incarnation that is meant; what belongs to another is ignored. */
+  uid: string;
+  environment: string;
+  /** When the app was made, for a status nobody has reported yet. */
+  createdAt: number;
+  /** Newest generation published for this environment; null when its turn has not come. */
+  published: number | null;
+  health: Health;
+  healthSince: number;
+  /** What the lease's holder says, and when this observer last knew it to be true; null without any. */
+  observed: { entry: StatusEntry; at: number } | null;
+}
+
+/**
+ * The one function that says what is shown: list, detail, WebSocket and routing use it and nothing else.
+ *
+ * A worker's word is worth no more than its lease: with the environment down, or out of sight, the status is `unknown`.
+ */
+export function shownStatus(evidence: StatusEvidence): ShownStatus {
+  const { health, healthSince, observed, environment } = evidence;
+  const entry = observed?.entry.uid === evidence.uid ? observed.entry : null;
+  const observedAt = entry ? (observed?.at ?? null) : null;
+  if (health === 'unknown') {
+    return {
+      status: 'unknown',
+      since: healthSince,
+      observedAt,
+      message: 'The Supervisor cannot see its environments right now.',
+    };
+  }
+  if (health === 'down') {
+    return { status: 'unknown', since: healthSince, observedAt, message: `Environment ${environment} is down.` };
+  }
+  if (!entry) {
+    const message =
+      evidence.published === null ? 'Its turn has not come.' : `Environment ${environment} has not answered yet.`;
+    return { status: 'waiting', since: evidence.createdAt, observedAt: null, message };
+  }
+  return {
+    status: entry.status,
+    since: entry.since,
+    observedAt,
+    ...(entry.message ? { message: entry.message } : {}),
+    ...(entry.error ? { error: entry.error } : {}),
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * Every Redis key and channel of a fleet. Nothing else in the code knows one.
+ *
+ * | key | type | holds | lives |
+ * |---|---|---|---|
+ * | `fleet` | string | id of the fleet that owns the prefix | for ever |
+ * | `environments` | set | names of environments that ever took a lease | until forgotten |
+ * | `registration:<env>` | string | `Registration` | until forgotten |
+ * | `lease:<env>` | string | `Lease` | three intervals |
+ * | `holder:<env>` | string | last holder `{epoch, instance}` | until forgotten |
+ * | `standby:<env>` | string | instance that would take the lease | three intervals |
+ * | `records:<env>` | hash | name → `AppRecord` | until confirmed gone |
+ * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
+ * | `version:<env>` | string | version of the statuses | until released |
+ * | `manifest:<ns>:<app>` | hash | item key → JSON | until the app ends |
+ */
+export class Keys {
+  constructor(private readonly prefix: string) {}
+
+  readonly fleet = () => this.key('fleet');
+  readonly environments = () => this.key('environments');
+  readonly registration = (environment: string) => this.key('registration', environment);
+  readonly lease = (environment: string) => this.key('lease', environment);
+  readonly holder = (environment: string) => this.key('holder', environment);
+  readonly standby = (environment: string) => this.key('standby', environment);
+  readonly records = (environment: string) => this.key('records', environment);
+  readonly statuses = (environment: string) => this.key('statuses', environment);
+  readonly version = (environment: string) => this.key('version', environment);
+  readonly manifest = (namespace: string, app: string) => this.key('manifest', namespace, app);
+
+  /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */
+  readonly wakeSupervisors = () => this.key('wake', 'supervisors');
+  readonly wakeEnvironment = (environment: string) => this.key('wake', 'environment', environment);
+  readonly requests = (environment: string) => this.key('requests', environment);
+  readonly replies = (instance: string) => this.key('replies', instance);
+
+  private key(...parts: string[]): string {
+    return [this.prefix, ...parts].join(':');
+  }
+}

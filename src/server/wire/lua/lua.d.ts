@@ -1,0 +1,5 @@
+/** The bundler and the tests' runner import a script as its text. */
+declare module '*.lua' {
+  const text: string;
+  export default text;
+}

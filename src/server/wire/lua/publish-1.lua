@@ -1,0 +1,18 @@
+--[[
+  Writes records, each only when its generation is not older than the stored one of its name: a supervisor that lost
+  the lead cannot undo what its successor published.
+
+  KEYS[1] records (hash, name -> JSON)
+  ARGV name, generation, JSON, name, generation, JSON ...
+
+  Returns how many were written
+]]
+local written = 0
+for i = 1, #ARGV, 3 do
+  local stored = redis.call('HGET', KEYS[1], ARGV[i])
+  if not stored or cjson.decode(stored).generation <= tonumber(ARGV[i + 1]) then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
+    written = written + 1
+  end
+end
+return written

@@ -1,0 +1,19 @@
+--[[
+  Writes statuses under a lease: only its holder can.
+
+  KEYS[1] lease   KEYS[2] statuses (hash, name -> JSON)   KEYS[3] version of the statuses
+  ARGV[1] instance   ARGV[2] epoch   ARGV[3] version   ARGV[4] '1' when this is all there is
+  ARGV[5] JSON list of names to remove   ARGV[6..] name, JSON, name, JSON ...
+
+  Returns 1 when written, 0 when the lease is not the writer's
+]]
+local current = redis.call('GET', KEYS[1])
+if not current then return 0 end
+local held = cjson.decode(current)
+if held.instance ~= ARGV[1] or held.epoch ~= tonumber(ARGV[2]) then return 0 end
+if ARGV[4] == '1' then redis.call('DEL', KEYS[2]) end
+local removed = cjson.decode(ARGV[5])
+if #removed > 0 then redis.call('HDEL', KEYS[2], unpack(removed)) end
+for i = 6, #ARGV, 2 do redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+redis.call('SET', KEYS[3], ARGV[3])
+return 1

@@ -1,0 +1,166 @@
+import type { AppRecord, Registration, StatusEntry } from '../../shared/messages';
+import { AppSupervisorError, messageOf } from '../errors';
+import type {
+  Audience,
+  Bus,
+  FleetSight,
+  LeaseAnswer,
+  LeaseClaim,
+  RequestHandlers,
+  StateStore,
+  StatusWrite,
+} from './wire';
+
+/** `StateStore` of one process: the same contract, with no expiry to wait for, since nobody else can hold anything. */
+export class MemoryState implements StateStore {
+  private fleet: string | null = null;
+  private readonly records = new Map<string, Map<string, AppRecord>>();
+  private readonly statuses = new Map<string, Map<string, StatusEntry>>();
+  private readonly registrations = new Map<string, Registration>();
+  private readonly leases: FleetSight['environments'] = new Map();
+  private readonly manifests = new Map<string, Map<string, unknown>>();
+
+  async publish(environment: string, records: AppRecord[]): Promise<void> {
+    const stored = within(this.records, environment);
+    for (const record of records) {
+      if ((stored.get(record.name)?.generation ?? 0) <= record.generation)
+        stored.set(record.name, structuredClone(record));
+    }
+  }
+
+  async unpublish(environment: string, names: string[]): Promise<void> {
+    for (const name of names) within(this.records, environment).delete(name);
+  }
+
+  async readRecords(environment: string, names?: string[]): Promise<AppRecord[]> {
+    const stored = within(this.records, environment);
+    const found = names ? names.flatMap((name) => stored.get(name) ?? []) : [...stored.values()];
+    return structuredClone(found);
+  }
+
+  async look(): Promise<FleetSight> {
+    return { fleet: this.fleet, environments: structuredClone(this.leases) };
+  }
+
+  async readRegistration(environment: string): Promise<Registration | null> {
+    return this.registrations.get(environment) ?? null;
+  }
+
+  async readStatuses(environment: string): Promise<StatusEntry[]> {
+    return structuredClone([...within(this.statuses, environment).values()]);
+  }
+
+  async forget(environment: string): Promise<void> {
+    for (const map of [this.records, this.statuses, this.registrations, this.leases]) map.delete(environment);
+  }
+
+  async claimFleet(id: string): Promise<string> {
+    this.fleet ??= id;
+    return this.fleet;
+  }
+
+  async claimLease({ environment, lease }: LeaseClaim): Promise<LeaseAnswer> {
+    const held = this.leases.get(environment);
+    const renewed = held?.lease?.instance === lease.instance ? held.lease.epoch : null;
+    const epoch = renewed ?? Math.max((held?.lease?.epoch ?? 0) + 1, Date.now());
+    this.leases.set(environment, {
+      lease: { ...lease, epoch },
+      statusVersion: held?.statusVersion ?? 0,
+      standby: null,
+    });
+    return { held: true, epoch, fresh: renewed === null };
+  }
+
+  async releaseLease(environment: string, instance: string, epoch: number): Promise<void> {
+    const held = this.leases.get(environment);
+    if (held?.lease?.instance !== instance || held.lease.epoch !== epoch) return;
+    held.lease = null;
+    this.statuses.delete(environment);
+  }
+
+  async writeRegistration(registration: Registration): Promise<void> {
+    this.registrations.set(registration.name, structuredClone(registration));
+  }
+
+  async writeStatuses(write: StatusWrite): Promise<boolean> {
+    const held = this.leases.get(write.environment);
+    if (held?.lease?.instance !== write.instance || held.lease.epoch !== write.epoch) return false;
+    const stored = within(this.statuses, write.environment);
+    if (write.complete) stored.clear();
+    for (const name of write.removed) stored.delete(name);
+    for (const entry of write.entries) stored.set(entry.name, structuredClone(entry));
+    held.statusVersion = write.version;
+    return true;
+  }
+
+  async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
+    within(this.manifests, `${namespace}:${app}`).set(key, value);
+  }
+
+  async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
+    if (key === undefined) this.manifests.delete(`${namespace}:${app}`);
+    else this.manifests.get(`${namespace}:${app}`)?.delete(key);
+  }
+
+  async manifestValues(namespace: string, app: string): Promise<unknown[]> {
+    return [...(this.manifests.get(`${namespace}:${app}`)?.values() ?? [])];
+  }
+
+  async warnings(): Promise<string[]> {
+    return [];
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** `Bus` of one process. */
+export class MemoryBus implements Bus {
+  private readonly listeners = new Map<string, (names: string[]) => void>();
+  private readonly handlers = new Map<string, RequestHandlers>();
+
+  wake(to: Audience, names: string[]): void {
+    // Not in the caller's turn: a wake-up over Redis never is, and nobody may come to rely on it.
+    setImmediate(() => this.listeners.get(keyOf(to))?.(names));
+  }
+
+  async onWake(me: Audience, listener: (names: string[]) => void): Promise<void> {
+    this.listeners.set(keyOf(me), listener);
+  }
+
+  async request<T>(environment: string, method: string, payload: unknown, timeout: number): Promise<T> {
+    const handler = this.handlers.get(environment)?.[method];
+    if (!handler) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 })),
+        timeout,
+      );
+    });
+    const answer = handler(payload).catch((error) => {
+      throw new AppSupervisorError('WORKER_FAILED', { environment, cause: messageOf(error) });
+    });
+    return Promise.race([answer as Promise<T>, late]).finally(() => clearTimeout(timer));
+  }
+
+  async serve(environment: string, handlers: RequestHandlers): Promise<void> {
+    this.handlers.set(environment, handlers);
+  }
+
+  async close(): Promise<void> {
+    this.listeners.clear();
+    this.handlers.clear();
+  }
+}
+
+const keyOf = (audience: Audience): string =>
+  audience === 'supervisors' ? audience : `environment ${audience.environment}`;
+
+function within<V>(maps: Map<string, Map<string, V>>, key: string): Map<string, V> {
+  let map = maps.get(key);
+  if (!map) {
+    map = new Map();
+    maps.set(key, map);
+  }
+  return map;
+}

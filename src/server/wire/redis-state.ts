@@ -1,0 +1,197 @@
+import type Redis from 'ioredis';
+import type { z } from 'zod';
+import { appRecord, lease, registration, statusEntry } from '../../shared/messages';
+import type { Log } from '../log';
+import { createRedis, open } from './connect';
+import type { Keys } from './keys';
+import claimLease from './lua/claimLease-4.lua';
+import publish from './lua/publish-1.lua';
+import releaseLease from './lua/releaseLease-3.lua';
+import writeStatuses from './lua/writeStatuses-3.lua';
+import type { FleetSight, LeaseAnswer, LeaseClaim, StateStore, StatusWrite } from './wire';
+
+type Scripted = Redis &
+  Record<'claimLease' | 'publishRecords' | 'releaseLease' | 'writeStatuses', (...args: unknown[]) => Promise<any>>;
+
+/** `StateStore` on `APP_SUPERVISOR_REDIS_URL`. */
+export class RedisState implements StateStore {
+  private readonly redis: Scripted;
+
+  constructor(
+    url: string,
+    private readonly keys: Keys,
+    private readonly log: Log,
+  ) {
+    this.redis = createRedis(url, log, 'state') as Scripted;
+    this.redis.defineCommand('claimLease', { numberOfKeys: 4, lua: claimLease });
+    this.redis.defineCommand('releaseLease', { numberOfKeys: 3, lua: releaseLease });
+    this.redis.defineCommand('writeStatuses', { numberOfKeys: 3, lua: writeStatuses });
+    this.redis.defineCommand('publishRecords', { numberOfKeys: 1, lua: publish });
+  }
+
+  open(): void {
+    open(this.redis);
+  }
+
+  async publish(environment: string, records: Parameters<StateStore['publish']>[1]): Promise<void> {
+    // 500 a call: a script's arguments are limited, and a long one blocks everybody.
+    for (let i = 0; i < records.length; i += 500) {
+      const slice = records.slice(i, i + 500);
+      const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
+      await this.redis.publishRecords(this.keys.records(environment), ...args);
+    }
+  }
+
+  async unpublish(environment: string, names: string[]): Promise<void> {
+    if (names.length) await this.redis.hdel(this.keys.records(environment), ...names);
+  }
+
+  async readRecords(environment: string, names?: string[]) {
+    const key = this.keys.records(environment);
+    const values = names ? (names.length ? await this.redis.hmget(key, ...names) : []) : await this.redis.hvals(key);
+    return this.parseAll(values, appRecord, key);
+  }
+
+  async look(): Promise<FleetSight> {
+    const names = await this.redis.smembers(this.keys.environments());
+    const [fleet, ...rest] = await this.redis.mget(
+      this.keys.fleet(),
+      ...names.flatMap((name) => [this.keys.lease(name), this.keys.version(name), this.keys.standby(name)]),
+    );
+    const environments: FleetSight['environments'] = new Map();
+    names.forEach((name, i) => {
+      const [held, version, standby] = rest.slice(3 * i, 3 * i + 3);
+      environments.set(name, {
+        lease: this.parse(held, lease, this.keys.lease(name)),
+        statusVersion: Number(version ?? 0),
+        standby,
+      });
+    });
+    return { fleet, environments };
+  }
+
+  async readRegistration(environment: string) {
+    const key = this.keys.registration(environment);
+    return this.parse(await this.redis.get(key), registration, key);
+  }
+
+  async readStatuses(environment: string) {
+    const key = this.keys.statuses(environment);
+    return this.parseAll(await this.redis.hvals(key), statusEntry, key);
+  }
+
+  async forget(environment: string): Promise<void> {
+    const { keys } = this;
+    await this.redis
+      .multi()
+      .srem(keys.environments(), environment)
+      .del(
+        ...[keys.registration, keys.lease, keys.holder, keys.records, keys.statuses, keys.version, keys.standby].map(
+          (key) => key(environment),
+        ),
+      )
+      .exec();
+  }
+
+  async claimFleet(id: string): Promise<string> {
+    await this.redis.setnx(this.keys.fleet(), id);
+    return (await this.redis.get(this.keys.fleet())) ?? id;
+  }
+
+  async claimLease(claim: LeaseClaim): Promise<LeaseAnswer> {
+    const { keys } = this;
+    const [result, epoch, instance] = await this.redis.claimLease(
+      keys.lease(claim.environment),
+      keys.holder(claim.environment),
+      keys.environments(),
+      keys.standby(claim.environment),
+      claim.environment,
+      JSON.stringify(claim.lease),
+      claim.ttl,
+      claim.mayTake ? '1' : '0',
+      claim.provenBy ?? '',
+    );
+    if (result === 'nobody') return { held: false, holder: null };
+    if (result === 'other') return { held: false, holder: { instance, epoch: Number(epoch) } };
+    return { held: true, epoch: Number(epoch), fresh: result === 'taken' };
+  }
+
+  async releaseLease(environment: string, instance: string, epoch: number): Promise<void> {
+    const { keys } = this;
+    await this.redis.releaseLease(
+      keys.lease(environment),
+      keys.statuses(environment),
+      keys.version(environment),
+      instance,
+      epoch,
+    );
+  }
+
+  async writeRegistration(value: Parameters<StateStore['writeRegistration']>[0]): Promise<void> {
+    await this.redis.set(this.keys.registration(value.name), JSON.stringify(value));
+  }
+
+  async writeStatuses(write: StatusWrite): Promise<boolean> {
+    const { keys } = this;
+    const written = await this.redis.writeStatuses(
+      keys.lease(write.environment),
+      keys.statuses(write.environment),
+      keys.version(write.environment),
+      write.instance,
+      write.epoch,
+      write.version,
+      write.complete ? '1' : '0',
+      JSON.stringify(write.removed),
+      ...write.entries.flatMap((entry) => [entry.name, JSON.stringify(entry)]),
+    );
+    return written === 1;
+  }
+
+  async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
+    await this.redis.hset(this.keys.manifest(namespace, app), key, JSON.stringify(value ?? null));
+  }
+
+  async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
+    const manifest = this.keys.manifest(namespace, app);
+    await (key === undefined ? this.redis.del(manifest) : this.redis.hdel(manifest, key));
+  }
+
+  async manifestValues(namespace: string, app: string): Promise<unknown[]> {
+    const values = await this.redis.hvals(this.keys.manifest(namespace, app));
+    return values.map((value) => JSON.parse(value));
+  }
+
+  async warnings(): Promise<string[]> {
+    const info = await this.redis.info();
+    const value = (name: string) => info.match(new RegExp(`^${name}:(.*)$`, 'm'))?.[1].trim();
+    const found: string[] = [];
+    const policy = value('maxmemory_policy');
+    if (policy && policy !== 'noeviction') {
+      found.push(`Redis evicts keys when it is full (maxmemory-policy ${policy}): set it to noeviction.`);
+    }
+    if (value('aof_enabled') === '0' && value('rdb_last_save_time') === undefined) {
+      found.push('Redis keeps nothing on disk: set appendonly yes.');
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    this.redis.disconnect();
+  }
+
+  private parseAll<T>(values: Array<string | null>, schema: z.ZodType<T>, key: string): T[] {
+    return values.map((value) => this.parse(value, schema, key)).filter((value) => value !== null);
+  }
+
+  private parse<T>(value: string | null | undefined, schema: z.ZodType<T>, key: string): T | null {
+    if (value === null || value === undefined) return null;
+    try {
+      return schema.parse(JSON.parse(value));
+    } catch (error) {
+      this.log.warn(`Redis key ${key} holds something that is not ours; it is ignored.`, {
+        problem: String(error).slice(0, 300),
+      });
+      return null;
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import type { AppRecord, Lease, Registration, StatusEntry } from '../../shared/messages';
+
+/**
+ * The seam between those who manage and those who host. Two implementations: Redis, and memory for one process.
+ *
+ * `StateStore` is a cache of what the supervisor's database wishes and of what workers observe; losing its whole content
+ * loses nothing, since both sides write theirs again. Its methods reject when the store cannot be reached; callers treat
+ * that as "not now".
+ */
+export interface StateStore {
+  /** Writes what `environment` is to do; a record with an older generation than the stored one of its name is ignored. */
+  publish(environment: string, records: AppRecord[]): Promise<void>;
+  /** Takes away records nobody needs any more: confirmed removals. */
+  unpublish(environment: string, names: string[]): Promise<void>;
+  /** What is wished of `environment`, of the given names or of all; what does not parse is left out. */
+  readRecords(environment: string, names?: string[]): Promise<AppRecord[]>;
+
+  /** One constant-cost look at the whole fleet. */
+  look(): Promise<FleetSight>;
+  readRegistration(environment: string): Promise<Registration | null>;
+  readStatuses(environment: string): Promise<StatusEntry[]>;
+  /** Forgets all that is kept of an environment. */
+  forget(environment: string): Promise<void>;
+  /** Writes this fleet's id; answers another fleet's id when the same prefix is theirs already, else the given one. */
+  claimFleet(id: string): Promise<string>;
+
+  /** Takes, renews or asks for a lease; see `LeaseClaim`. */
+  claimLease(claim: LeaseClaim): Promise<LeaseAnswer>;
+  /** Gives a lease up at once, with its statuses; nothing if it is another's. */
+  releaseLease(environment: string, instance: string, epoch: number): Promise<void>;
+  writeRegistration(registration: Registration): Promise<void>;
+  /** Writes statuses under a lease; false when the lease is not (or no longer) the writer's: nothing was written. */
+  writeStatuses(write: StatusWrite): Promise<boolean>;
+
+  /** Manifest items by (namespace, app): app-supervisor/index.ts:543-602. */
+  manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void>;
+  manifestDelete(namespace: string, app: string, key?: string): Promise<void>;
+  manifestValues(namespace: string, app: string): Promise<unknown[]>;
+
+  /** Answers of the store's own settings that break promises, in words. */
+  warnings(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export interface FleetSight {
+  /** Null when the store was flushed since the last claim. */
+  fleet: string | null;
+  environments: Map<string, { lease: Lease | null; statusVersion: number; standby: string | null }>;
+}
+
+export interface LeaseClaim {
+  environment: string;
+  /** What the lease will hold; `epoch` is the one last held, 0 for none. */
+  lease: Lease;
+  /** How long it holds without renewal, in ms. */
+  ttl: number;
+  /** Whether a lease that nobody holds may be taken by one who did not hold it last. */
+  mayTake: boolean;
+  /**
+   * Fingerprint of the main database whose session lock the claimer holds, or null. A lease with the same fingerprint
+   * is provably a dead process's, since only one can hold that lock, and is taken over at once.
+   */
+  provenBy: string | null;
+}
+
+export type LeaseAnswer =
+  /** Renewed, as before. */
+  | { held: true; epoch: number; fresh: false }
+  /** Taken or retaken: registration and statuses have to be written again. */
+  | { held: true; epoch: number; fresh: true }
+  /** Another live instance has it. */
+  | { held: false; holder: { instance: string; epoch: number } }
+  /** Nobody has it and the claimer may not take it yet. */
+  | { held: false; holder: null };
+
+export interface StatusWrite {
+  environment: string;
+  instance: string;
+  epoch: number;
+  entries: StatusEntry[];
+  removed: string[];
+  /** Grows with every write, so that a reader knows whether there is something to fetch. */
+  version: number;
+  /** Whether `entries` is all there is: what else is stored goes away. */
+  complete: boolean;
+}
+
+/** Wake-ups and request/reply. Wake-ups may be lost, doubled or late; requests fail by their deadline. */
+export interface Bus {
+  /** Never rejects: a lost wake-up costs time only. */
+  wake(to: Audience, names: string[]): void;
+  onWake(me: Audience, listener: (names: string[]) => void): Promise<void>;
+  /**
+   * @param timeout in ms
+   * @throws AppSupervisorError WORKER_SILENT or WORKER_FAILED
+   */
+  request<T>(environment: string, method: string, payload: unknown, timeout: number): Promise<T>;
+  serve(environment: string, handlers: RequestHandlers): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type Audience = 'supervisors' | { environment: string };
+export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;

@@ -1,0 +1,24 @@
+import { Avatar } from 'antd';
+import type { AppRow } from '../../shared/types';
+
+const COLORS = ['#0958d9', '#531dab', '#c41d7f', '#d4380d', '#874d00', '#237804', '#006d75', '#1d39c4'];
+const isImage = (icon: string | null): icon is string =>
+  /^(data:image\/(png|jpeg|webp);|https?:\/\/|\/)/.test(icon ?? '');
+
+/** An app's icon, else the first letter of its name on a colour of its own. */
+export function AppAvatar({ app, size = 32 }: { app: Pick<AppRow, 'name' | 'title' | 'icon'>; size?: number }) {
+  if (isImage(app.icon)) {
+    return <Avatar shape="square" size={size} src={app.icon} alt="" />;
+  }
+  const sum = [...app.name].reduce((total, letter) => total + (letter.codePointAt(0) ?? 0), 0);
+  return (
+    <Avatar
+      shape="square"
+      size={size}
+      aria-hidden
+      style={{ background: COLORS[sum % COLORS.length], color: '#fff', flex: 'none' }}
+    >
+      {[...(app.title || app.name)][0]?.toUpperCase()}
+    </Avatar>
+  );
+}

@@ -1,0 +1,123 @@
+import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs, Typography } from 'antd';
+import type { AppRow } from '../../shared/types';
+import { useApi } from '../common/api';
+import { Failure, Freshness, useIsLocal } from '../common/Page';
+import { Since } from '../common/Since';
+import { inTransition, isUnderway } from '../common/status';
+import { useLive } from '../common/useLive';
+import { useT } from '../host';
+import { AppAvatar } from './AppAvatar';
+import { AppStatuses } from './AppStatuses';
+import { databasePlace } from './database';
+import { DATABASE_LABELS, DESIRED_LABELS, FIELD_LABELS, START_MODE_LABELS } from './labels';
+import { OperationTimeline } from './OperationTimeline';
+
+interface Props {
+  name: string;
+  onClose: () => void;
+  onEdit: (app: AppRow) => void;
+  onRestart: (app: AppRow) => void;
+}
+
+export const isAppBusy = (app: AppRow): boolean =>
+  isUnderway(app.operation) || Object.values(app.statuses).some(({ status }) => inTransition(status));
+
+/** One app: its status in each environment, what was done with it, and its settings. */
+export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
+  const t = useT();
+  const api = useApi();
+  const { data: app, error, refresh } = useLive(() => api.getApp(name), name, isAppBusy);
+  return (
+    <Drawer
+      open
+      width={720}
+      onClose={onClose}
+      aria-label={app?.title ?? name}
+      title={
+        <Flex gap="small" align="center">
+          {app && <AppAvatar app={app} />}
+          {app?.title ?? name}
+          <Typography.Text type="secondary">{name}</Typography.Text>
+        </Flex>
+      }
+      extra={app && <Button onClick={() => onEdit(app)}>{t('Edit')}</Button>}
+    >
+      {app ? (
+        <Flex vertical gap="middle" data-testid={`app-drawer-${name}`}>
+          <Freshness error={error} />
+          <PendingChanges app={app} onRestart={() => onRestart(app)} />
+          <AppStatuses app={app} />
+          <Tabs
+            items={[
+              { key: 'operations', label: t('Operations'), children: <OperationTimeline appName={name} /> },
+              { key: 'settings', label: t('Settings'), children: <Settings app={app} /> },
+            ]}
+          />
+        </Flex>
+      ) : error ? (
+        <Failure error={error} retry={refresh} />
+      ) : (
+        <Spin />
+      )}
+    </Drawer>
+  );
+}
+
+function PendingChanges({ app, onRestart }: { app: AppRow; onRestart: () => void }) {
+  const t = useT();
+  if (!app.pendingChanges.length) {
+    return null;
+  }
+  const changes = app.pendingChanges.map((field) => (FIELD_LABELS[field] ? t(FIELD_LABELS[field]) : field)).join(', ');
+  return (
+    <Alert
+      type="info"
+      showIcon
+      message={t('Takes effect at the next restart: {{changes}}', { changes })}
+      action={
+        <Button size="small" onClick={onRestart}>
+          {t('Restart')}
+        </Button>
+      }
+    />
+  );
+}
+
+function Settings({ app }: { app: AppRow }) {
+  const t = useT();
+  const isLocal = useIsLocal();
+  const yesNo = (value: boolean) => (value ? t('Yes') : t('No'));
+  const { dbConnType, sso } = app.options;
+  const environments = [
+    { key: 'environments', children: app.environments.join(', ') },
+    { key: 'targetEnvironment', children: app.targetEnvironment ?? '–' },
+  ];
+  const items = [
+    { key: 'name', children: app.name },
+    ...(isLocal ? [] : environments),
+    { key: 'desiredState', label: t('Meant to be'), children: t(DESIRED_LABELS[app.desiredState]) },
+    { key: 'startMode', children: t(START_MODE_LABELS[app.startMode]) },
+    {
+      key: 'database',
+      children: [dbConnType && t(DATABASE_LABELS[dbConnType]), databasePlace(t, app)].filter(Boolean).join(': '),
+    },
+    { key: 'version', label: t('Version of its data'), children: app.version ?? '–' },
+    { key: 'autoUpgrade', children: yesNo(app.autoUpgrade) },
+    { key: 'independentSecret', children: app.independentSecret ? t('Its own') : t('Shared') },
+    { key: 'cname', children: app.cname ?? '–' },
+    { key: 'pinned', children: yesNo(app.pinned) },
+    { key: 'hidden', children: yesNo(app.hidden) },
+    { key: 'sso', children: yesNo(sso?.enabled ?? false) },
+    { key: 'lastVisitAt', label: t('Last visit'), children: <Since at={app.lastVisitAt} /> },
+    { key: 'createdAt', label: t('Created'), children: <Since at={app.createdAt} /> },
+    { key: 'updatedAt', label: t('Changed'), children: <Since at={app.updatedAt} /> },
+  ];
+  return (
+    <Descriptions
+      bordered
+      size="small"
+      column={1}
+      items={items.map((item) => ({ label: t(FIELD_LABELS[item.key] ?? item.key), ...item }))}
+    />
+  );
+}

@@ -1,0 +1,186 @@
+import { Alert, Checkbox, Form, Input, Radio, Select, type SelectProps } from 'antd';
+import { DOMAIN, isAppName } from '../../shared/names';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { useIsLocal } from '../common/Page';
+import { HEALTH } from '../common/status';
+import { type Translate, useT } from '../host';
+import type { AppValues } from './form';
+import { IconField } from './IconField';
+import { START_MODE_LABELS } from './labels';
+
+export function BasicFields({ app, environments }: { app?: AppRow; environments: EnvironmentRow[] | null }) {
+  const t = useT();
+  const isLocal = useIsLocal();
+  return (
+    <>
+      <Form.Item
+        name="title"
+        label={t('Application name')}
+        rules={[{ required: true, whitespace: true, message: t('Enter a name') }]}
+      >
+        <Input autoFocus maxLength={255} />
+      </Form.Item>
+      <Form.Item
+        name="name"
+        label={t('Application ID')}
+        tooltip={t('Part of the addresses of the app. It cannot be changed later.')}
+        rules={[
+          {
+            validator: async (_, value?: string) => {
+              if (!app && value && !isAppName(value.trim())) {
+                throw new Error(
+                  t(
+                    'Begin with a letter; letters, digits, "_" and "-" follow, 50 at most. Some names such as "main" are reserved.',
+                  ),
+                );
+              }
+            },
+          },
+        ]}
+      >
+        <Input disabled={Boolean(app)} placeholder={t('Made up when left empty')} autoComplete="off" />
+      </Form.Item>
+      {!isLocal && <EnvironmentFields app={app} environments={environments} />}
+      <Form.Item name="startMode" label={t('Start mode')}>
+        <Radio.Group
+          options={Object.entries(START_MODE_LABELS).map(([value, label]) => ({ value, label: t(label) }))}
+        />
+      </Form.Item>
+    </>
+  );
+}
+
+function EnvironmentFields({ app, environments }: { app?: AppRow; environments: EnvironmentRow[] | null }) {
+  const t = useT();
+  const chosen = Form.useWatch<string[] | undefined>('environments') ?? app?.environments ?? [];
+  const known = environments ?? [];
+  const gone = chosen.filter((name) => !known.some((each) => each.name === name));
+  const removed = app?.environments.filter((name) => !chosen.includes(name)) ?? [];
+  return (
+    <>
+      <Form.Item
+        name="environments"
+        label={t('Environments')}
+        tooltip={t('Usually one. Choose several only where the services of the app are split between them.')}
+        rules={[{ required: true, type: 'array', message: t('Choose at least one environment') }]}
+        extra={
+          removed.length > 0
+            ? t('It will be stopped and removed from {{environments}}; its data stays.', {
+                environments: removed.join(', '),
+              })
+            : !known.length && t('No environment has registered yet. Add one on the Environments tab.')
+        }
+      >
+        <FormSelect
+          mode="multiple"
+          options={[
+            ...known.map((each) => environmentOption(t, each, app?.environments.includes(each.name) ?? false)),
+            ...gone.map((name) => ({ value: name, label: name })),
+          ]}
+        />
+      </Form.Item>
+      {chosen.length > 1 && (
+        <Form.Item
+          name="targetEnvironment"
+          label={t('Target environment of the proxy')}
+          tooltip={t('Where visitors go first when they come through the Supervisor.')}
+          rules={[{ required: true, message: t('Choose the target environment') }]}
+        >
+          <FormSelect options={chosen.map((name) => ({ value: name, label: name }))} />
+        </Form.Item>
+      )}
+    </>
+  );
+}
+
+/** Without what `Form.Item` adds for required fields, which the element that antd puts it on must not have. */
+function FormSelect({ 'aria-required': _, ...props }: SelectProps) {
+  return <Select {...props} />;
+}
+
+function environmentOption(t: Translate, environment: EnvironmentRow, isMember: boolean) {
+  const { name, available, serves, cordoned, health } = environment;
+  const notes = [
+    !available && t(HEALTH[health].label),
+    !serves && t('serves no visitors'),
+    cordoned && t('takes no new apps'),
+  ].filter(Boolean);
+  return {
+    value: name,
+    label: notes.length ? `${name} (${notes.join(', ')})` : name,
+    disabled: !isMember && (!available || cordoned),
+  };
+}
+
+export function AdvancedFields({ app }: { app?: AppRow }) {
+  const t = useT();
+  const independent = Form.useWatch<boolean | undefined>('independentSecret') ?? app?.independentSecret;
+  return (
+    <>
+      <Form.Item name="autoUpgrade" valuePropName="checked" label={t('Upgrade')}>
+        <Checkbox>{t('Upgrade data of a lower version when the app starts')}</Checkbox>
+      </Form.Item>
+      <Form.Item
+        name="independentSecret"
+        valuePropName="checked"
+        label={t('JWT secret')}
+        extra={
+          app && independent !== app.independentSecret
+            ? t('Everyone who is signed in to the app has to sign in again.')
+            : t('An independent JWT secret ensures data and session isolation from other applications.')
+        }
+      >
+        <Checkbox>{t('Automatically generate a JWT secret')}</Checkbox>
+      </Form.Item>
+      <Form.Item
+        name="cname"
+        label={t('Custom domain')}
+        rules={[
+          {
+            validator: async (_, value?: string) => {
+              if (value?.trim() && !DOMAIN.test(value.trim().toLowerCase())) {
+                throw new Error(t('Enter a host name such as crm.example.com, without http:// and without a path'));
+              }
+            },
+          },
+        ]}
+      >
+        <Input placeholder="crm.example.com" autoComplete="off" />
+      </Form.Item>
+    </>
+  );
+}
+
+export function DisplayFields() {
+  const t = useT();
+  const form = Form.useFormInstance<AppValues>();
+  return (
+    <>
+      <Form.Item name="icon" label={t('App icon')}>
+        <IconField title={() => form.getFieldValue('title') || '?'} />
+      </Form.Item>
+      <Form.Item name="hidden" valuePropName="checked">
+        <Checkbox>{t('Hide in Applications block')}</Checkbox>
+      </Form.Item>
+      <Form.Item name="pinned" valuePropName="checked">
+        <Checkbox>{t('Show in app switcher')}</Checkbox>
+      </Form.Item>
+    </>
+  );
+}
+
+export function SsoFields() {
+  const t = useT();
+  const enabled = Form.useWatch<boolean | undefined>(['options', 'sso', 'enabled']);
+  return (
+    <>
+      <Form.Item name={['options', 'sso', 'enabled']} valuePropName="checked">
+        <Checkbox>{t('App SSO')}</Checkbox>
+      </Form.Item>
+      <Form.Item name={['options', 'sso', 'autoSignup']} valuePropName="checked">
+        <Checkbox disabled={!enabled}>{t('Automatically sign up when user does not exist')}</Checkbox>
+      </Form.Item>
+      <Alert type="info" showIcon message={t('Changes to sign-in take effect when the app is restarted.')} />
+    </>
+  );
+}

@@ -1,0 +1,145 @@
+import { Alert, Button, Divider, Drawer, Form, Space } from 'antd';
+import { type ReactNode, useEffect, useState } from 'react';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { useApi } from '../common/api';
+import { useConfirm } from '../common/Confirm';
+import { type ApiError, type Problem, problemText } from '../common/errors';
+import { useIsLocal } from '../common/Page';
+import { useHost } from '../host';
+import { AdvancedFields, BasicFields, DisplayFields, SsoFields } from './AppFields';
+import { DatabaseFields } from './DatabaseFields';
+import { type AppValues, bodyOf, newValues, valuesOf } from './form';
+
+interface Props {
+  /** Absent: a new one is made. */
+  app?: AppRow;
+  /** Null when they cannot be seen. */
+  environments: EnvironmentRow[] | null;
+  onClose: () => void;
+  onSaved: () => void;
+}
+
+const FORM = 'app-form';
+
+export function AppForm({ app, environments, onClose, onSaved }: Props) {
+  const host = useHost();
+  const confirm = useConfirm();
+  const { t } = host;
+  const api = useApi();
+  const isLocal = useIsLocal();
+  const [form] = Form.useForm<AppValues>();
+  const [dirty, setDirty] = useState(false);
+  const [saving, setSaving] = useState(false);
+  const [unplaced, setUnplaced] = useState<Problem[]>([]);
+  const free = environments?.filter(({ available, serves, cordoned }) => available && serves && !cordoned) ?? [];
+  const [initial] = useState(() => (app ? valuesOf(app) : newValues(free.length === 1 ? [free[0].name] : [])));
+  useWarningOnLeave(dirty);
+
+  const close = async () => {
+    const agreed =
+      !dirty ||
+      (await confirm({
+        title: t('Discard what you entered?'),
+        content: t('It has not been saved.'),
+        okText: t('Discard'),
+        danger: true,
+      }));
+    if (agreed) onClose();
+  };
+
+  const save = async (entered: AppValues) => {
+    setSaving(true);
+    try {
+      const body = bodyOf({ ...initial, ...entered, ...(isLocal && { environments: initial.environments }) }, app);
+      await (app ? api.updateApp(app.name, body) : api.createApp(body));
+      host.success(app ? t('Saved') : t('"{{app}}" is being created', { app: entered.title }));
+      onSaved();
+    } catch (error) {
+      setUnplaced(placeProblems((error as ApiError).problems));
+      setSaving(false);
+    }
+  };
+
+  const placeProblems = (problems: Problem[]) =>
+    problems.filter((problem) => {
+      const name = problem.field?.split('.');
+      if (!name || !form.getFieldInstance(name as never)) return true;
+      form.setFields([{ name: name as never, errors: [problemText(t, problem)] }]);
+      form.scrollToField(name as never, { block: 'center' });
+      return false;
+    });
+
+  const title = app ? t('Edit "{{app}}"', { app: app.title }) : t('Add app');
+  return (
+    <Drawer
+      open
+      width={640}
+      title={title}
+      aria-label={title}
+      onClose={close}
+      footer={
+        <Space style={{ float: 'right' }}>
+          <Button onClick={close}>{t('Cancel')}</Button>
+          <Button type="primary" htmlType="submit" form={FORM} loading={saving} data-testid="app-form-submit">
+            {app ? t('Save') : t('Create')}
+          </Button>
+        </Space>
+      }
+    >
+      <Form
+        id={FORM}
+        form={form}
+        layout="vertical"
+        initialValues={initial}
+        disabled={saving}
+        scrollToFirstError={{ block: 'center' }}
+        onValuesChange={() => setDirty(true)}
+        onFinish={save}
+      >
+        {unplaced.map((problem) => (
+          <Alert
+            key={problem.message}
+            type="error"
+            showIcon
+            message={problemText(t, problem)}
+            style={{ marginBottom: 16 }}
+            data-testid="app-form-error"
+          />
+        ))}
+        <BasicFields app={app} environments={environments} />
+        <Section title={t('Database connection')}>
+          <DatabaseFields isNew={!app} />
+        </Section>
+        <Section title={t('Upgrade, sign-in and domain')}>
+          <AdvancedFields app={app} />
+        </Section>
+        <Section title={t('Display configuration')}>
+          <DisplayFields />
+        </Section>
+        <Section title={t('Authentication configuration')}>
+          <SsoFields />
+        </Section>
+      </Form>
+    </Drawer>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section>
+      <Divider orientation="left" orientationMargin={0}>
+        {title}
+      </Divider>
+      {children}
+    </section>
+  );
+}
+
+function useWarningOnLeave(active: boolean) {
+  useEffect(() => {
+    if (!active) return;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener('beforeunload', warn);
+    return () => window.removeEventListener('beforeunload', warn);
+  }, [active]);
+}

@@ -1,0 +1,120 @@
+import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
+import { useDebounceFn } from 'ahooks';
+import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
+import { type AppRow, type EnvironmentRow, STATUSES } from '../../shared/types';
+import type { AppsQuery, OperateAction } from '../common/api';
+import { useIsLocal } from '../common/Page';
+import { STATUS } from '../common/status';
+import { StateIcon } from '../common/Tag';
+import { useT } from '../host';
+import { OPTIONAL_COLUMNS } from './columns';
+import { ACTION_LABELS } from './labels';
+
+interface Props {
+  query: AppsQuery;
+  ask: (change: Partial<AppsQuery>) => void;
+  environments: EnvironmentRow[] | null;
+  shown: string[];
+  show: (columns: string[]) => void;
+  refresh: () => void;
+  add: () => void;
+}
+
+export function AppsToolbar({ query, ask, environments, shown, show, refresh, add }: Props) {
+  const t = useT();
+  const isLocal = useIsLocal();
+  const { run: search } = useDebounceFn((text: string) => ask({ text }), { wait: 250 });
+  return (
+    <Flex gap="small" wrap justify="space-between">
+      <Space wrap role="search">
+        <Input
+          prefix={<SearchOutlined aria-hidden />}
+          allowClear
+          placeholder={t('Name or identifier')}
+          aria-label={t('Find apps by name or identifier')}
+          style={{ width: 220 }}
+          onChange={(event) => search(event.target.value)}
+          data-testid="filter-text"
+        />
+        {!isLocal && environments && (
+          <Select
+            allowClear
+            placeholder={t('Any environment')}
+            aria-label={t('Find apps by environment')}
+            style={{ width: 170 }}
+            value={query.environment}
+            onChange={(environment) => ask({ environment })}
+            options={environments.map(({ name }) => ({ value: name, label: name }))}
+          />
+        )}
+        <Select
+          allowClear
+          placeholder={t('Any status')}
+          aria-label={t('Find apps by status')}
+          style={{ width: 170 }}
+          value={query.status}
+          onChange={(status) => ask({ status })}
+          options={STATUSES.map((status) => ({
+            value: status,
+            label: (
+              <Space size="small">
+                <StateIcon look={STATUS[status].look} />
+                {t(STATUS[status].label)}
+              </Space>
+            ),
+          }))}
+        />
+      </Space>
+      <Space wrap>
+        <Tooltip title={t('Refresh')}>
+          <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} data-testid="refresh-apps" />
+        </Tooltip>
+        <Popover
+          trigger="click"
+          placement="bottomRight"
+          content={
+            <Checkbox.Group
+              value={shown}
+              onChange={show}
+              style={{ flexDirection: 'column', gap: 8 }}
+              options={Object.entries(OPTIONAL_COLUMNS).map(([value, { label }]) => ({ value, label: t(label) }))}
+            />
+          }
+        >
+          <Button icon={<SettingOutlined />} aria-label={t('Choose columns')} />
+        </Popover>
+        <Button type="primary" icon={<PlusOutlined />} onClick={add} data-testid="add-app">
+          {t('Add new')}
+        </Button>
+      </Space>
+    </Flex>
+  );
+}
+
+interface BulkProps {
+  chosen: AppRow[];
+  operate: (action: OperateAction, apps: AppRow[]) => void;
+  destroy: (apps: AppRow[]) => void;
+  clear: () => void;
+}
+
+/** What can be done with all chosen rows at once. */
+export function BulkActions({ chosen, operate, destroy, clear }: BulkProps) {
+  const t = useT();
+  return (
+    <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the chosen apps')}>
+      <span>{t('{{count}} chosen', { count: chosen.length })}</span>
+      {(['start', 'stop', 'restart'] as const).map((action) => (
+        <Button key={action} size="small" onClick={() => operate(action, chosen)} data-testid={`bulk-${action}`}>
+          {t(ACTION_LABELS[action])}
+        </Button>
+      ))}
+      <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(chosen)} data-testid="bulk-delete">
+        {t('Delete')}
+      </Button>
+      <Button size="small" type="text" onClick={clear}>
+        {t('Clear the choice')}
+      </Button>
+    </Flex>
+  );
+}

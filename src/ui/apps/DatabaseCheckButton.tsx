@@ -1,0 +1,71 @@
+import { Alert, Button, Form, Space } from 'antd';
+import { useState } from 'react';
+import { LOCAL_ENVIRONMENT } from '../../shared/names';
+import { type DatabaseCheck, useApi } from '../common/api';
+import { type ApiError, problemText } from '../common/errors';
+import { useIsLocal } from '../common/Page';
+import { key } from '../common/text';
+import { useT } from '../host';
+import { type AppValues, databaseOf } from './form';
+
+const VERDICTS: Record<DatabaseCheck['verdict'], { text: string; type: 'success' | 'warning' | 'error' }> = {
+  free: { text: key('The database can be used.'), type: 'success' },
+  adoptable: { text: key('The database holds a NocoBase app already, which can be adopted.'), type: 'warning' },
+  taken: { text: key('The database is in use by something else. Choose another name.'), type: 'error' },
+  unusable: { text: key('The database cannot be used.'), type: 'error' },
+};
+
+/** Tries the entered connection from the chosen environment; absent where the server cannot check yet. */
+export function DatabaseCheckButton() {
+  const t = useT();
+  const api = useApi();
+  const isLocal = useIsLocal();
+  const form = Form.useFormInstance<AppValues>();
+  const environments = Form.useWatch<string[] | undefined>('environments') ?? [];
+  const environment = isLocal ? LOCAL_ENVIRONMENT : environments[0];
+  const [busy, setBusy] = useState(false);
+  const [result, setResult] = useState<DatabaseCheck>();
+  const [error, setError] = useState<ApiError>();
+
+  const check = async () => {
+    const options = form.getFieldValue('options') as AppValues['options'];
+    setBusy(true);
+    setResult(undefined);
+    setError(undefined);
+    try {
+      const dbConnType = options.dbConnType ?? 'new_database';
+      setResult(await api.checkDatabase({ environment, dbConnType, database: databaseOf(options, true) }));
+    } catch (thrown) {
+      setError(thrown as ApiError);
+    }
+    setBusy(false);
+  };
+
+  if (error?.status === 404 && error.code !== 'UNKNOWN_ENVIRONMENT') {
+    return null;
+  }
+  return (
+    <Space direction="vertical" style={{ width: '100%' }}>
+      <Button onClick={check} loading={busy} disabled={!environment}>
+        {environment && !isLocal ? t('Check from {{environment}}', { environment }) : t('Check')}
+      </Button>
+      {error && <Alert type="error" showIcon message={problemText(t, error.problems[0])} />}
+      {result && <CheckResult result={result} />}
+    </Space>
+  );
+}
+
+function CheckResult({ result }: { result: DatabaseCheck }) {
+  const t = useT();
+  const { text, type } = VERDICTS[result.verdict];
+  return (
+    <Alert
+      type={type}
+      showIcon
+      message={t(text)}
+      description={result.checks
+        .filter(({ ok }) => !ok)
+        .map(({ name, message, remedy }) => <div key={name}>{[message, remedy].filter(Boolean).join(' ')}</div>)}
+    />
+  );
+}

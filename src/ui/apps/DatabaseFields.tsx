@@ -1,0 +1,123 @@
+import { Form, Input, InputNumber, Radio, Select } from 'antd';
+import { useEffect, useState } from 'react';
+import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
+import type { AppOptions, DbConnType } from '../../shared/types';
+import { key } from '../common/text';
+import { useHost, useT } from '../host';
+import { DatabaseCheckButton } from './DatabaseCheckButton';
+import { DATABASE_PARTS, isFixed } from './form';
+import { DATABASE_LABELS } from './labels';
+
+type Part = keyof NonNullable<AppOptions['database']>;
+
+const PART_LABELS: Record<Part, string> = {
+  dialect: key('Dialect'),
+  host: key('Host'),
+  port: key('Port'),
+  username: key('User name'),
+  password: key('Password'),
+  database: key('Database name'),
+  schema: key('Schema'),
+  tablePrefix: key('Table prefix'),
+};
+
+const DIALECTS = ['postgres', 'mysql', 'mariadb', 'kingbase'];
+const WITH_SCHEMAS = ['postgres', 'kingbase'];
+
+/** Where the app's data is to lie; what it is found by cannot be changed later. */
+export function DatabaseFields({ isNew }: { isNew: boolean }) {
+  const t = useT();
+  const kinds = useKinds();
+  const form = Form.useFormInstance();
+  const kind: DbConnType =
+    Form.useWatch(['options', 'dbConnType']) ?? form.getFieldValue(['options', 'dbConnType']) ?? 'new_database';
+  const dialect: string | undefined = Form.useWatch(['options', 'database', 'dialect']);
+  const parts = DATABASE_PARTS[kind].filter(
+    (part) => part !== 'schema' || kind === 'new_schema' || !dialect || WITH_SCHEMAS.includes(dialect),
+  );
+  return (
+    <>
+      <Form.Item
+        name={['options', 'dbConnType']}
+        extra={isNew ? undefined : t('Where the data lies was chosen when the app was created and cannot be changed.')}
+      >
+        <Radio.Group
+          disabled={!isNew}
+          options={kinds.map((value) => ({ value, label: t(DATABASE_LABELS[value]) }))}
+          aria-label={t('Database connection')}
+        />
+      </Form.Item>
+      {parts.map((part) => (
+        <DatabaseField key={part} part={part} kind={kind} isNew={isNew} />
+      ))}
+      {isNew && <DatabaseCheckButton />}
+    </>
+  );
+}
+
+function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; isNew: boolean }) {
+  const t = useT();
+  const disabled = !isNew && isFixed(part);
+  const required = kind === 'new_connection' && isNew && ['dialect', 'host', 'username', 'database'].includes(part);
+  const rule = NAME_RULES[part];
+  return (
+    <Form.Item
+      name={['options', 'database', part]}
+      label={t(PART_LABELS[part])}
+      rules={[
+        ...(required ? [{ required, message: t('This is needed') }] : []),
+        ...(rule && isNew ? [{ pattern: rule.pattern, message: t(rule.message) }] : []),
+      ]}
+    >
+      {part === 'dialect' ? (
+        <Select disabled={disabled} options={DIALECTS.map((value) => ({ value, label: value }))} />
+      ) : part === 'port' ? (
+        <InputNumber min={1} max={65535} style={{ width: '100%' }} />
+      ) : part === 'password' ? (
+        <Input.Password autoComplete="new-password" placeholder={isNew ? undefined : t('Unchanged when left empty')} />
+      ) : (
+        <Input
+          disabled={disabled}
+          autoComplete="off"
+          placeholder={rule?.isOptional && !required ? t('Named after the app when left empty') : undefined}
+        />
+      )}
+    </Form.Item>
+  );
+}
+
+const NAME_RULES: Partial<Record<Part, { pattern: RegExp; message: string; isOptional?: boolean }>> = {
+  database: {
+    pattern: SQL_IDENTIFIER,
+    message: key('Begin with a letter; letters, digits, "_" and "-" follow, 63 at most'),
+    isOptional: true,
+  },
+  schema: {
+    pattern: SCHEMA_NAME,
+    message: key('Begin with a small letter; small letters, digits and "_" follow, 63 at most'),
+    isOptional: true,
+  },
+  tablePrefix: {
+    pattern: /^[A-Za-z][A-Za-z0-9_]{0,19}$/,
+    message: key('Begin with a letter; letters, digits and "_" follow, 20 at most'),
+  },
+};
+
+/** A schema of its own needs a database that has schemas. */
+function useKinds(): DbConnType[] {
+  const host = useHost();
+  const [dialect, setDialect] = useState<string | null>(null);
+  useEffect(() => {
+    let asked = true;
+    host.info().then(
+      (info) => asked && setDialect(info.dialect),
+      () => {},
+    );
+    return () => {
+      asked = false;
+    };
+  }, [host]);
+  return dialect && !WITH_SCHEMAS.includes(dialect)
+    ? ['new_database', 'new_connection']
+    : ['new_database', 'new_connection', 'new_schema'];
+}

@@ -1,0 +1,113 @@
+import { Alert, Form, Input, Modal, Radio, Space, Typography } from 'antd';
+import { useState } from 'react';
+import type { AppRow } from '../../shared/types';
+import { useApi } from '../common/api';
+import { type ApiError, problemText } from '../common/errors';
+import { useHost } from '../host';
+import { databasePlace } from './database';
+
+interface Props {
+  apps: AppRow[];
+  onClose: () => void;
+  onDone: () => void;
+}
+
+/** Asks before deleting: what becomes of the data, and for its loss the app's identifier in writing. */
+export function DeleteDialog({ apps, onClose, onDone }: Props) {
+  const { t, success } = useHost();
+  const api = useApi();
+  const [database, setDatabase] = useState<'keep' | 'drop'>('keep');
+  const [typed, setTyped] = useState('');
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<ApiError>();
+  const [app] = apps;
+  const isOne = apps.length === 1;
+
+  const destroy = async () => {
+    setBusy(true);
+    try {
+      await api.destroyApps(
+        apps.map(({ name }) => name),
+        database,
+      );
+      success(`${t('Deleting')}: ${apps.map(({ title }) => title).join(', ')}`);
+      onDone();
+    } catch (thrown) {
+      setError(thrown as ApiError);
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Modal
+      open
+      title={isOne ? t('Delete "{{app}}"?', { app: app.title }) : t('Delete {{count}} apps?', { count: apps.length })}
+      okText={t('Delete')}
+      cancelText={t('Cancel')}
+      okButtonProps={{ danger: true, disabled: database === 'drop' && typed !== app.name, id: 'confirm-delete' }}
+      confirmLoading={busy}
+      onOk={destroy}
+      onCancel={onClose}
+    >
+      <Space direction="vertical" size="middle" style={{ width: '100%' }}>
+        {error && <Alert type="error" showIcon message={problemText(t, error.problems[0])} />}
+        {isOne ? (
+          <OneApp app={app} database={database} onChoose={setDatabase} />
+        ) : (
+          <>
+            <Typography.Text>{apps.map(({ title }) => title).join(', ')}</Typography.Text>
+            <Typography.Text>{t('They can no longer be visited. Their databases are kept.')}</Typography.Text>
+          </>
+        )}
+        {database === 'drop' && (
+          <Form layout="vertical">
+            <Form.Item
+              htmlFor="confirm-name"
+              label={t('Type {{name}} to confirm that its data is deleted for good', { name: app.name })}
+              style={{ margin: 0 }}
+            >
+              <Input
+                id="confirm-name"
+                autoFocus
+                autoComplete="off"
+                value={typed}
+                onChange={(event) => setTyped(event.target.value)}
+              />
+            </Form.Item>
+          </Form>
+        )}
+      </Space>
+    </Modal>
+  );
+}
+
+function OneApp({
+  app,
+  database,
+  onChoose,
+}: {
+  app: AppRow;
+  database: 'keep' | 'drop';
+  onChoose: (database: 'keep' | 'drop') => void;
+}) {
+  const { t } = useHost();
+  return (
+    <>
+      <Typography.Text>
+        {t('It can no longer be visited, and is removed from: {{environments}}.', {
+          environments: app.environments.join(', '),
+        })}
+      </Typography.Text>
+      <Radio.Group
+        value={database}
+        onChange={(event) => onChoose(event.target.value)}
+        aria-label={t('What becomes of its data')}
+      >
+        <Space direction="vertical">
+          <Radio value="keep">{t('Keep its data: {{place}}', { place: databasePlace(t, app) })}</Radio>
+          <Radio value="drop">{t('Delete its data too, as far as this app created it')}</Radio>
+        </Space>
+      </Radio.Group>
+    </>
+  );
+}

@@ -1,0 +1,41 @@
+import { UploadOutlined } from '@ant-design/icons';
+import { Button, Space, Upload } from 'antd';
+import { useHost } from '../host';
+import { AppAvatar } from './AppAvatar';
+import { iconFromFile } from './icon';
+
+interface Props {
+  id?: string;
+  value?: string | null;
+  onChange?: (icon: string | null) => void;
+  title: () => string;
+}
+
+/** The icon is scaled down in the browser and kept in the app's row, so that every environment and visitor can see it. */
+export function IconField({ id, value = null, onChange, title }: Props) {
+  const { t, failure } = useHost();
+  const take = async (file: File) => {
+    try {
+      onChange?.(await iconFromFile(file));
+    } catch {
+      failure(t('This file cannot be read as a picture.'));
+    }
+  };
+  return (
+    <Space>
+      <AppAvatar app={{ name: title(), title: title(), icon: value }} size={48} />
+      <Upload
+        id={id}
+        accept="image/png,image/jpeg,image/webp"
+        showUploadList={false}
+        beforeUpload={(file) => {
+          void take(file);
+          return false;
+        }}
+      >
+        <Button icon={<UploadOutlined />}>{t('Upload')}</Button>
+      </Upload>
+      {value && <Button onClick={() => onChange?.(null)}>{t('Remove')}</Button>}
+    </Space>
+  );
+}

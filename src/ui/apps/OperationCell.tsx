@@ -1,0 +1,34 @@
+import { Flex, Typography } from 'antd';
+import type { OperationRow } from '../../shared/types';
+import { OPERATION_STATE } from '../common/status';
+import { StateTag } from '../common/Tag';
+import { useT } from '../host';
+import { progress } from './actions';
+import { OPERATION_LABELS } from './labels';
+import { serverSentence } from './sentences';
+
+/** What is under way with an app, how far it is, and what it waits for. */
+export function OperationCell({ operation }: { operation: OperationRow | null }) {
+  const t = useT();
+  if (!operation) {
+    return null;
+  }
+  const { done, total } = progress(operation);
+  return (
+    <Flex vertical gap={2} align="start" style={{ maxWidth: 200 }}>
+      <StateTag look={OPERATION_STATE[operation.state].look}>
+        {t(OPERATION_LABELS[operation.action])}
+        {total > 1 && (
+          <span title={t('{{done}} of {{total}} environments', { done, total })}>
+            {done}/{total}
+          </span>
+        )}
+      </StateTag>
+      {operation.waitingFor && (
+        <Typography.Text type="secondary">
+          {t('Waits for {{what}}', { what: serverSentence(t, operation.waitingFor) })}
+        </Typography.Text>
+      )}
+    </Flex>
+  );
+}

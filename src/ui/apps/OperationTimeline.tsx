@@ -1,0 +1,114 @@
+import { Alert, Button, Empty, Flex, Spin, Timeline, Typography } from 'antd';
+import type { OperationRow, OperationStep } from '../../shared/types';
+import { type Api, useApi } from '../common/api';
+import { type ApiError, problemText } from '../common/errors';
+import { Failure, useIsLocal } from '../common/Page';
+import { Since } from '../common/Since';
+import { isUnderway, OPERATION_STATE } from '../common/status';
+import { StateIcon, StateTag } from '../common/Tag';
+import { duration } from '../common/time';
+import { useLive } from '../common/useLive';
+import { useHost, useT } from '../host';
+import { OPERATION_LABELS } from './labels';
+import { serverSentence } from './sentences';
+
+/** An app's operations, newest first: who, what, when, how long, and each step. */
+export function OperationTimeline({ appName }: { appName: string }) {
+  const host = useHost();
+  const api = useApi();
+  const { data, error, refresh } = useLive(
+    () => api.listOperations(appName),
+    appName,
+    (operations) => operations.some(isUnderway),
+  );
+  const act: Act = async (action, id) => {
+    try {
+      await api.onOperation(action, id);
+    } catch (thrown) {
+      host.failure(problemText(host.t, (thrown as ApiError).problems[0]));
+    }
+    void refresh();
+  };
+  if (!data) {
+    return error ? <Failure error={error} retry={refresh} /> : <Spin />;
+  }
+  if (!data.length) {
+    return (
+      <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={host.t('Nothing has been done with this app yet')} />
+    );
+  }
+  return (
+    <Timeline
+      style={{ paddingTop: 8 }}
+      items={data.map((operation) => ({
+        key: operation.id,
+        dot: <StateIcon look={OPERATION_STATE[operation.state].look} />,
+        children: <Operation operation={operation} act={act} />,
+      }))}
+    />
+  );
+}
+
+type Act = (...args: Parameters<Api['onOperation']>) => void;
+
+function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
+  const t = useT();
+  const { id, state, finishedAt, createdAt, waitingFor } = operation;
+  return (
+    <Flex vertical gap="small" data-testid={`operation-${id}`} data-state={state}>
+      <Flex gap="small" align="center" wrap>
+        <Typography.Text strong>{t(OPERATION_LABELS[operation.action])}</Typography.Text>
+        <StateTag look={OPERATION_STATE[state].look}>{t(OPERATION_STATE[state].label)}</StateTag>
+        <Typography.Text type="secondary">
+          <Since at={createdAt} /> · <Author id={operation.createdBy} />
+          {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
+        </Typography.Text>
+        {(state === 'failed' || state === 'cancelled') && (
+          <Button size="small" onClick={() => act('retry', id)}>
+            {t('Retry')}
+          </Button>
+        )}
+        {isUnderway(operation) && (
+          <Button size="small" onClick={() => act('cancel', id)}>
+            {t('Cancel')}
+          </Button>
+        )}
+      </Flex>
+      {waitingFor && (
+        <Typography.Text type="secondary">
+          {t('Waits for {{what}}', { what: serverSentence(t, waitingFor) })}
+        </Typography.Text>
+      )}
+      {operation.steps.map((step) => (
+        <Step key={step.environment} step={step} />
+      ))}
+    </Flex>
+  );
+}
+
+function Author({ id }: { id: OperationRow['createdBy'] }) {
+  const { t, userId } = useHost();
+  if (id === null) {
+    return <>{t('by the fleet itself')}</>;
+  }
+  return <>{String(id) === String(userId) ? t('by you') : t('by user {{id}}', { id })}</>;
+}
+
+function Step({ step }: { step: OperationStep }) {
+  const t = useT();
+  const isLocal = useIsLocal();
+  const { label, look } = OPERATION_STATE[step.state];
+  const took = step.startedAt && step.finishedAt ? duration(step.finishedAt - step.startedAt) : null;
+  return (
+    <div>
+      <Flex gap="small" align="center">
+        <StateIcon look={look} />
+        {!isLocal && <span>{step.environment}</span>}
+        <Typography.Text type="secondary">
+          {[t(label), took, step.message && serverSentence(t, step.message)].filter(Boolean).join(' · ')}
+        </Typography.Text>
+      </Flex>
+      {step.error && <Alert type="error" showIcon message={problemText(t, step.error)} style={{ marginTop: 4 }} />}
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+import type { AppRow, EnvironmentRow, OperationRow } from '../../shared/types';
+import type { OperateAction } from '../common/api';
+import { isUnderway } from '../common/status';
+import { key, type Message } from '../common/text';
+
+export type AppAction = OperateAction | 'visit' | 'edit' | 'destroy';
+
+/** Why an action makes no sense now; null where it does. */
+export type Refusal = Message | null;
+
+const STARTING = ['create', 'start', 'restart', 'upgrade'];
+const doing = (app: AppRow): OperationRow['action'] | undefined =>
+  app.operation && isUnderway(app.operation) ? app.operation.action : undefined;
+const everywhere = (app: AppRow, ...statuses: string[]) =>
+  app.environments.length > 0 && app.environments.every((name) => statuses.includes(app.statuses[name]?.status));
+const refuse = (text: string, values?: Message['values']): Refusal => ({ text, values });
+
+/** @param environments null when they cannot be seen. */
+export function refusal(action: AppAction, app: AppRow, environments: EnvironmentRow[] | null): Refusal {
+  const now = doing(app);
+  if (now === 'destroy') {
+    return refuse(key('It is being deleted.'));
+  }
+  switch (action) {
+    case 'start':
+      if (now && STARTING.includes(now)) return refuse(key('It is being started.'));
+      return app.desiredState !== 'stopped' && everywhere(app, 'running')
+        ? refuse(key('It is running already.'))
+        : null;
+    case 'stop':
+      if (now === 'stop') return refuse(key('It is being stopped.'));
+      return app.desiredState === 'stopped' && !now ? refuse(key('It is stopped already.')) : null;
+    case 'restart':
+      return app.desiredState === 'stopped' ? refuse(key('It is stopped. Start it instead.')) : null;
+    case 'upgrade':
+      return outdatedIn(app, environments)?.length === 0
+        ? refuse(key('Its data is of the newest version already ({{version}}).'), { version: app.version })
+        : null;
+    case 'visit':
+      if (app.desiredState === 'stopped') return refuse(key('It is stopped. Start it first.'));
+      return servingEnvironments(app, environments).length
+        ? null
+        : refuse(key('None of its environments serves visitors.'));
+    default:
+      return null;
+  }
+}
+
+/** Environments whose core is not of the version of the app's data; null when that cannot be told. */
+function outdatedIn(app: AppRow, environments: EnvironmentRow[] | null): string[] | null {
+  const own = environments?.filter(({ name }) => app.environments.includes(name));
+  if (!own?.length || !app.version) {
+    return null;
+  }
+  return own.filter(({ appVersion }) => appVersion !== app.version).map(({ name }) => name);
+}
+
+/** Where visitors of the app can go: the target environment first, then the others in the app's order. */
+export function servingEnvironments(app: AppRow, environments: EnvironmentRow[] | null): string[] {
+  const serves = (name: string) => environments?.find((each) => each.name === name)?.serves ?? true;
+  const target = app.environments.filter((name) => name === app.targetEnvironment);
+  const others = app.environments.filter((name) => name !== app.targetEnvironment);
+  return [...target, ...others].filter(serves);
+}
+
+/** Where the app is not what it is meant to be though nothing is under way; names of environments. */
+export function strayIn(app: AppRow): string[] {
+  if (doing(app)) {
+    return [];
+  }
+  const meant = { running: ['running'], onDemand: ['running', 'dormant'], stopped: ['stopped', 'not_found'] }[
+    app.desiredState
+  ];
+  return app.environments.filter((name) => {
+    const status = app.statuses[name]?.status;
+    return ['running', 'dormant', 'stopped', 'not_found'].includes(status) && !meant.includes(status);
+  });
+}
+
+/** Steps done and in all. */
+export function progress(operation: OperationRow): { done: number; total: number } {
+  return { done: operation.steps.filter(({ state }) => state === 'succeeded').length, total: operation.steps.length };
+}

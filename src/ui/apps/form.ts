@@ -1,0 +1,113 @@
+import type { AppOptions, AppRow, DbConnType, StartMode } from '../../shared/types';
+
+/** What the form holds, shaped as the API takes it. */
+export interface AppValues {
+  title: string;
+  name?: string;
+  icon: string | null;
+  cname?: string;
+  environments: string[];
+  targetEnvironment?: string;
+  startMode: StartMode;
+  autoUpgrade: boolean;
+  independentSecret: boolean;
+  pinned: boolean;
+  hidden: boolean;
+  options: AppOptions;
+}
+
+export const newValues = (environments: string[]): AppValues => ({
+  title: '',
+  icon: null,
+  environments,
+  startMode: 'onVisit',
+  autoUpgrade: true,
+  independentSecret: false,
+  pinned: false,
+  hidden: false,
+  options: {
+    dbConnType: 'new_database',
+    database: { dialect: 'postgres' },
+    sso: { enabled: false, autoSignup: false },
+  },
+});
+
+export function valuesOf(app: AppRow): AppValues {
+  const {
+    title,
+    name,
+    icon,
+    cname,
+    environments,
+    targetEnvironment,
+    startMode,
+    autoUpgrade,
+    independentSecret,
+    pinned,
+    hidden,
+    options,
+  } = app;
+  return {
+    title,
+    name,
+    icon,
+    cname: cname ?? undefined,
+    environments,
+    targetEnvironment: targetEnvironment ?? undefined,
+    startMode,
+    autoUpgrade,
+    independentSecret,
+    pinned,
+    hidden,
+    options,
+  };
+}
+
+type Database = NonNullable<AppOptions['database']>;
+
+/** The parts of a connection that each kind has, in the order of the form. */
+export const DATABASE_PARTS: Record<DbConnType, (keyof Database)[]> = {
+  new_database: ['database', 'tablePrefix'],
+  new_schema: ['schema', 'tablePrefix'],
+  new_connection: ['dialect', 'host', 'port', 'username', 'password', 'database', 'schema', 'tablePrefix'],
+};
+
+/** What an app's data is found by; chosen at creation for good. */
+const FIXED: (keyof Database)[] = ['dialect', 'database', 'schema', 'tablePrefix'];
+export const isFixed = (part: keyof Database): boolean => FIXED.includes(part);
+
+/** The part of the connection that the API takes: nothing left empty, nothing that cannot be changed. */
+export function databaseOf(options: AppOptions, isNew: boolean): Database {
+  const parts = DATABASE_PARTS[options.dbConnType ?? 'new_database'].filter((part) => isNew || !isFixed(part));
+  const entries = parts
+    .map((part) => [part, clean(options.database?.[part])])
+    .filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries);
+}
+
+/** @returns the body of `apps:create` or, with the app as it was, of `apps:update`. */
+export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown> {
+  const { name, cname, targetEnvironment, environments, options, ...rest } = values;
+  const database = databaseOf(options, !was);
+  return {
+    ...rest,
+    title: values.title.trim(),
+    ...(!was && clean(name) && { name: clean(name) }),
+    cname: clean(cname)?.toLowerCase() ?? null,
+    ...(environments.length > 0 && {
+      environments,
+      targetEnvironment:
+        targetEnvironment && environments.includes(targetEnvironment) ? targetEnvironment : environments[0],
+    }),
+    options: {
+      ...(!was && { dbConnType: options.dbConnType }),
+      ...(Object.keys(database).length > 0 && { database }),
+      sso: options.sso,
+    },
+  };
+}
+
+const clean = <T>(value: T): T | undefined => {
+  const trimmed = (typeof value === 'string' ? value.trim() : value) as T;
+  return trimmed === '' || trimmed === null ? undefined : trimmed;
+};

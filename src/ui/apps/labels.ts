@@ -1,0 +1,58 @@
+import type { Action, AppRow, DbConnType, StartMode } from '../../shared/types';
+import { key } from '../common/text';
+import type { AppAction } from './actions';
+
+export const ACTION_LABELS: Record<AppAction, string> = {
+  start: key('Start'),
+  stop: key('Stop'),
+  restart: key('Restart'),
+  upgrade: key('Upgrade'),
+  visit: key('Visit'),
+  edit: key('Edit'),
+  destroy: key('Delete'),
+};
+
+export const OPERATION_LABELS: Record<Action, string> = {
+  create: key('Creating'),
+  update: key('Changing'),
+  start: key('Starting'),
+  stop: key('Stopping'),
+  restart: key('Restarting'),
+  upgrade: key('Upgrading'),
+  destroy: key('Deleting'),
+};
+
+export const DESIRED_LABELS: Record<AppRow['desiredState'], string> = {
+  running: key('Running'),
+  onDemand: key('Starts when visited'),
+  stopped: key('Stopped'),
+};
+
+export const START_MODE_LABELS: Record<StartMode, string> = {
+  onVisit: key('Start on first visit'),
+  withMain: key('Start with main application'),
+};
+
+export const DATABASE_LABELS: Record<DbConnType, string> = {
+  new_database: key('New database'),
+  new_connection: key('New connection'),
+  new_schema: key('Schema mode'),
+};
+
+/** Labels of settings, by the names that the server uses for them. */
+export const FIELD_LABELS: Record<string, string> = {
+  title: key('Application name'),
+  name: key('Application ID'),
+  icon: key('App icon'),
+  cname: key('Custom domain'),
+  environments: key('Environments'),
+  targetEnvironment: key('Target environment of the proxy'),
+  startMode: key('Start mode'),
+  autoUpgrade: key('Upgrade'),
+  independentSecret: key('JWT secret'),
+  pinned: key('Show in app switcher'),
+  hidden: key('Hide in Applications block'),
+  options: key('Database connection'),
+  database: key('Database connection'),
+  sso: key('App SSO'),
+};

@@ -1,0 +1,96 @@
+import { Typography } from 'antd';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { type OperateAction, useApi } from '../common/api';
+import { useConfirm } from '../common/Confirm';
+import { type ApiError, problemText } from '../common/errors';
+import { key, type Message } from '../common/text';
+import { type Translate, useHost } from '../host';
+import { refusal } from './actions';
+import { ACTION_LABELS, OPERATION_LABELS } from './labels';
+
+const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence: string }> = {
+  start: {
+    one: key('Start "{{app}}"?'),
+    many: key('Start {{count}} apps?'),
+    consequence: key('The environments start it one after the other.'),
+  },
+  stop: {
+    one: key('Stop "{{app}}"?'),
+    many: key('Stop {{count}} apps?'),
+    consequence: key('Visitors are turned away until it is started again.'),
+  },
+  restart: {
+    one: key('Restart "{{app}}"?'),
+    many: key('Restart {{count}} apps?'),
+    consequence: key('The environments restart it one after the other. Visitors wait meanwhile.'),
+  },
+  upgrade: {
+    one: key('Upgrade "{{app}}"?'),
+    many: key('Upgrade {{count}} apps?'),
+    consequence: key('Its data is changed to fit the newer version. That cannot be undone: make a backup first.'),
+  },
+};
+
+/** Asks, then does; says what became of it. */
+export function useAppActions(environments: EnvironmentRow[] | null, refresh: () => void) {
+  const host = useHost();
+  const api = useApi();
+  const confirm = useConfirm();
+  const { t } = host;
+
+  return async (action: OperateAction, chosen: AppRow[]): Promise<void> => {
+    const apps = chosen.filter((app) => !refusal(action, app, environments));
+    const refused = chosen.filter((app) => !apps.includes(app));
+    const { one, many, consequence } = QUESTIONS[action];
+    const agreed = await confirm({
+      title: apps.length === 1 ? t(one, { app: apps[0].title }) : t(many, { count: apps.length }),
+      okText: t(ACTION_LABELS[action]),
+      danger: action === 'stop',
+      content: (
+        <>
+          <Typography.Paragraph>{t(consequence)}</Typography.Paragraph>
+          <List lines={apps.map((app) => placesLine(t, app, environments, apps.length > 1))} />
+          {refused.length > 0 && (
+            <>
+              <Typography.Paragraph type="secondary">{t('Left out:')}</Typography.Paragraph>
+              <List lines={refused.map((app) => `${app.title}: ${told(t, refusal(action, app, environments))}`)} />
+            </>
+          )}
+        </>
+      ),
+    });
+    if (!agreed || !apps.length) {
+      return;
+    }
+    try {
+      await api.operate(
+        action,
+        apps.map(({ name }) => name),
+      );
+      host.success(`${t(OPERATION_LABELS[action])}: ${apps.map(({ title }) => title).join(', ')}`);
+    } catch (error) {
+      host.failure(problemText(t, (error as ApiError).problems[0]));
+    }
+    refresh();
+  };
+}
+
+const told = (t: Translate, message: Message | null) => (message ? t(message.text, message.values) : '');
+
+function placesLine(t: Translate, app: AppRow, environments: EnvironmentRow[] | null, withTitle: boolean): string {
+  const names = app.environments.map((name) => {
+    const known = environments?.find((each) => each.name === name);
+    return known && !known.available ? t('{{environment}} (waits until it is back)', { environment: name }) : name;
+  });
+  return `${withTitle ? app.title : t('Environments')}: ${names.join(', ')}`;
+}
+
+function List({ lines }: { lines: string[] }) {
+  return (
+    <ul style={{ paddingInlineStart: 20, maxHeight: 240, overflow: 'auto' }}>
+      {lines.map((line) => (
+        <li key={line}>{line}</li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,15 @@
+import type { EnvironmentRow } from '../../shared/types';
+import { useApi } from '../common/api';
+import { keepRows } from '../common/refresher';
+import { useLive } from '../common/useLive';
+
+/** The environments apps can be in; null while unknown and for those who may not see them. */
+export function useEnvironments(): EnvironmentRow[] | null {
+  const api = useApi();
+  const { data } = useLive(
+    async (previous: EnvironmentRow[] | undefined) =>
+      keepRows(previous, await api.listEnvironments(), ({ name }) => name),
+    'environments',
+  );
+  return data ?? null;
+}

@@ -1,0 +1,91 @@
+import { Alert, Card, Descriptions, Result, Space, Table, Typography } from 'antd';
+import type { PartInfo } from '../../shared/types';
+import { useT } from '../host';
+
+const ROWS = ['APP_MODE', 'APP_DISCOVERY_ADAPTER', 'APP_PROCESS_ADAPTER', 'APP_COMMAND_ADAPTER'].map(
+  (variable, index) => ({
+    variable,
+    local: ['', 'local', 'local', ''][index],
+    supervisor: ['supervisor', 'remote', 'remote', 'redis'][index],
+    worker: ['worker', 'remote', 'local', 'redis'][index],
+  }),
+);
+
+/** What stands on the settings page of an instance that manages no apps. */
+export function OtherPart({ info }: { info: PartInfo & { supervisorUrl?: string } }) {
+  return <Card>{info.part === 'worker' ? <Worker info={info} /> : <Dormant warnings={info.warnings} />}</Card>;
+}
+
+function Worker({ info }: { info: PartInfo & { supervisorUrl?: string } }) {
+  const t = useT();
+  return (
+    <Space direction="vertical" size="large" style={{ width: '100%' }}>
+      <Result
+        status="info"
+        title={t('This instance is a worker')}
+        subTitle={t('It hosts apps for the environment "{{environment}}". They are managed on the Supervisor.', {
+          environment: info.environment ?? '',
+        })}
+      />
+      <Descriptions
+        column={1}
+        bordered
+        items={[
+          { key: 'environment', label: t('Environment'), children: info.environment },
+          {
+            key: 'supervisor',
+            label: t('Supervisor'),
+            children: info.supervisorUrl ? (
+              <Typography.Link href={info.supervisorUrl}>{info.supervisorUrl}</Typography.Link>
+            ) : (
+              t('Its address is not known here. Set APP_SUPERVISOR_PUBLIC_URL to show it.')
+            ),
+          },
+        ]}
+      />
+      <Warnings warnings={info.warnings} />
+    </Space>
+  );
+}
+
+function Dormant({ warnings }: { warnings: string[] }) {
+  const t = useT();
+  return (
+    <Space direction="vertical" size="large" style={{ width: '100%' }}>
+      <Result
+        status="info"
+        title={t('App Supervisor is installed and does nothing yet')}
+        subTitle={t('Set these environment variables for the part this instance is to play, then restart it.')}
+      />
+      <Table
+        rowKey="variable"
+        pagination={false}
+        scroll={{ x: 'max-content' }}
+        dataSource={ROWS}
+        columns={[
+          { title: t('Variable'), dataIndex: 'variable', render: code },
+          { title: t('One process for all apps'), dataIndex: 'local', render: code },
+          { title: t('Supervisor of several environments'), dataIndex: 'supervisor', render: code },
+          { title: t('Worker (an environment)'), dataIndex: 'worker', render: code },
+        ]}
+      />
+      <Typography.Paragraph>
+        {t(
+          'Supervisor and workers also need {{redis}}; a worker needs {{worker}} as well. All of them share one {{key}}.',
+          {
+            redis: 'APP_SUPERVISOR_REDIS_URL, APP_COMMAND_REDIS_URL',
+            worker: 'ENVIRONMENT_NAME, ENVIRONMENT_URL',
+            key: 'APP_KEY',
+          },
+        )}
+      </Typography.Paragraph>
+      <Warnings warnings={warnings} />
+    </Space>
+  );
+}
+
+const code = (value: string) => (value ? <Typography.Text code>{value}</Typography.Text> : '–');
+
+function Warnings({ warnings }: { warnings: string[] }) {
+  return warnings.map((warning) => <Alert key={warning} type="warning" showIcon message={warning} />);
+}

@@ -1,0 +1,111 @@
+import { Alert, Button, Card, ConfigProvider, Result, Space, Spin, theme } from 'antd';
+import { createContext, type ReactNode, useContext } from 'react';
+import type { PartInfo } from '../../shared/types';
+import { useSocketUp, useT } from '../host';
+import { useApi } from './api';
+import { ConfirmProvider } from './Confirm';
+import { ErrorBoundary } from './ErrorBoundary';
+import { type ApiError, problemText } from './errors';
+import { OtherPart } from './OtherPart';
+import { readableTheme } from './theme';
+import { useLive } from './useLive';
+
+const Part = createContext<PartInfo['part']>('supervisor');
+
+/** In shared-memory mode there is one environment, which need not be named. */
+export const useIsLocal = (): boolean => useContext(Part) === 'local';
+
+/** Frame of a settings page: contains its errors and shows it only where this process manages apps. */
+export function Page({ children }: { children: ReactNode }) {
+  const { token } = theme.useToken();
+  const t = useT();
+  return (
+    <ConfigProvider theme={readableTheme(token)}>
+      <ErrorBoundary
+        fallback={(error) => (
+          <Card>
+            <Result status="error" title={t('This page failed')} subTitle={error.message} />
+          </Card>
+        )}
+      >
+        <ConfirmProvider>
+          <ForThisPart>{children}</ForThisPart>
+        </ConfirmProvider>
+      </ErrorBoundary>
+    </ConfigProvider>
+  );
+}
+
+function ForThisPart({ children }: { children: ReactNode }) {
+  const api = useApi();
+  const { data, error, refresh } = useLive(api.info, 'info');
+  if (!data) {
+    return <Card>{error ? <Failure error={error} retry={refresh} /> : <Spin style={{ display: 'block' }} />}</Card>;
+  }
+  if (data.part === 'worker' || data.part === 'dormant') {
+    return <OtherPart info={data} />;
+  }
+  return (
+    <Part.Provider value={data.part}>
+      <Space direction="vertical" size="middle" style={{ width: '100%' }}>
+        {data.warnings.map((warning) => (
+          <Alert key={warning} type="warning" showIcon message={warning} />
+        ))}
+        {children}
+      </Space>
+    </Part.Provider>
+  );
+}
+
+/** In place of what could not be fetched. */
+export function Failure({ error, retry }: { error: ApiError; retry: () => void }) {
+  const t = useT();
+  if (error.status === 403) {
+    return (
+      <Result
+        status="403"
+        title={t('Your role may not see this')}
+        subTitle={t('Ask an administrator for the permission to manage apps.')}
+      />
+    );
+  }
+  if (error.status === 404) {
+    return (
+      <Result status="404" title={t('Apps are not managed here')} subTitle={t('Open this page in the main app.')} />
+    );
+  }
+  return (
+    <Result
+      status="warning"
+      title={t('This could not be loaded')}
+      subTitle={problemText(t, error.problems[0])}
+      extra={<Button onClick={retry}>{t('Try again')}</Button>}
+    />
+  );
+}
+
+/** Above what is shown: whether it is as true as it can be. */
+export function Freshness({ error }: { error?: ApiError }) {
+  const t = useT();
+  const socketUp = useSocketUp();
+  if (error) {
+    return (
+      <Alert
+        type="error"
+        showIcon
+        banner
+        message={t('What you see is not up to date')}
+        description={problemText(t, error.problems[0])}
+      />
+    );
+  }
+  return socketUp ? null : (
+    <Alert
+      type="info"
+      showIcon
+      banner
+      data-testid="live-off"
+      message={t('Live updates are off. This page is refreshed every 5 seconds.')}
+    />
+  );
+}

@@ -1,0 +1,91 @@
+import { useMemo } from 'react';
+import type { AppOptions, AppRow, DbConnType, EnvironmentRow, OperationRow, PartInfo } from '../../shared/types';
+import { type Host, useHost } from '../host';
+import { apiError } from './errors';
+
+export interface Page<Row> {
+  rows: Row[];
+  count: number;
+}
+
+export interface AppsQuery {
+  text: string;
+  environment?: string;
+  status?: string;
+  /** A field, with `-` before it for descending. */
+  sort?: string;
+  page: number;
+  pageSize: number;
+}
+
+export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';
+export type EnvironmentAction = 'cordon' | 'uncordon' | 'drain' | 'forget';
+
+export interface DatabaseCheck {
+  checks: { name: string; ok: boolean; message: string; remedy?: string }[];
+  verdict: 'free' | 'adoptable' | 'taken' | 'unusable';
+}
+
+/** Names in one request: more would make its address too long. */
+const BATCH = 100;
+
+export function appsFilter({ text, environment, status }: Pick<AppsQuery, 'text' | 'environment' | 'status'>) {
+  return {
+    ...(text.trim() && { $or: [{ title: { $includes: text.trim() } }, { name: { $includes: text.trim() } }] }),
+    ...(environment && { environment }),
+    ...(status && { status }),
+  };
+}
+
+export type Api = ReturnType<typeof apiOf>;
+
+function apiOf(request: Host['request']) {
+  const send = async <T>(url: string, method: 'get' | 'post', params?: Record<string, unknown>, data?: unknown) => {
+    try {
+      return (await request({ url, method, params, data })) as { data: T; meta?: { count?: number } };
+    } catch (error) {
+      throw apiError(error);
+    }
+  };
+  const get = async <T>(url: string, params?: Record<string, unknown>) => (await send<T>(url, 'get', params)).data;
+  const post = async <T>(url: string, params?: Record<string, unknown>, data?: unknown) =>
+    (await send<T>(url, 'post', params, data)).data;
+  const inBatches = async (url: string, names: string[], params?: Record<string, unknown>) => {
+    for (let from = 0; from < names.length; from += BATCH) {
+      await post(url, { ...params, filterByTk: names.slice(from, from + BATCH).join(',') });
+    }
+  };
+
+  return {
+    info: () => get<PartInfo & { supervisorUrl?: string }>('appSupervisor:info'),
+    async listApps(query: AppsQuery): Promise<Page<AppRow>> {
+      const { page, pageSize, sort } = query;
+      const filter = JSON.stringify(appsFilter(query));
+      const { data, meta } = await send<AppRow[]>('apps:list', 'get', { filter, page, pageSize, sort });
+      return { rows: data, count: meta?.count ?? data.length };
+    },
+    getApp: (name: string) => get<AppRow>('apps:get', { filterByTk: name }),
+    createApp: (values: object) => post<AppRow>('apps:create', undefined, values),
+    updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
+    operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
+    destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
+    checkDatabase: (values: { environment: string; dbConnType: DbConnType; database: AppOptions['database'] }) =>
+      post<DatabaseCheck>('apps:checkDatabase', undefined, values),
+    listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
+    onEnvironment: (action: EnvironmentAction, name: string) =>
+      post<EnvironmentRow>(`appEnvironments:${action}`, { filterByTk: name }),
+    listOperations: (appName: string) =>
+      get<OperationRow[]>('appOperations:list', {
+        filter: JSON.stringify({ appName }),
+        sort: '-createdAt',
+        pageSize: 20,
+      }),
+    onOperation: (action: 'retry' | 'cancel', id: string) =>
+      post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
+  };
+}
+
+export function useApi(): Api {
+  const { request } = useHost();
+  return useMemo(() => apiOf(request), [request]);
+}

@@ -1,0 +1,48 @@
+/**
+ * Runs `load` never twice at once: what is asked for meanwhile becomes one more run after it.
+ *
+ * @param wait ms from the first `soon()` to the run that it and its followers share.
+ */
+export function createRefresher(load: () => Promise<void>, wait: number) {
+  let running = false;
+  let again = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const run = async () => {
+    if (running) {
+      again = true;
+      return;
+    }
+    running = true;
+    do {
+      again = false;
+      await load();
+    } while (again);
+    running = false;
+  };
+
+  return {
+    run,
+    soon() {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void run();
+      }, wait);
+    },
+    stop() {
+      clearTimeout(timer);
+      again = false;
+    },
+  };
+}
+
+/** Rows of `next`, as the very objects of `previous` where nothing in them changed: what depends on them rests. */
+export function keepRows<Row>(previous: Row[] | undefined, next: Row[], id: (row: Row) => string): Row[] {
+  const known = new Map(previous?.map((row) => [id(row), row]));
+  const kept = next.map((row) => {
+    const old = known.get(id(row));
+    return old && JSON.stringify(old) === JSON.stringify(row) ? old : row;
+  });
+  const isSame = previous?.length === kept.length && kept.every((row, index) => row === previous[index]);
+  return isSame ? previous : kept;
+}

@@ -1,0 +1,38 @@
+import type { GlobalToken, ThemeConfig } from 'antd';
+
+/** Least contrast of text on its ground (WCAG 2 AA). */
+const READABLE = 4.5;
+
+function luminance(color: string): number {
+  const [red, green, blue] = [1, 3, 5].map((at) => {
+    const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+    return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+/** @param one, other as `#rrggbb` */
+export function contrast(one: string, other: string): number {
+  const [darker, lighter] = [luminance(one), luminance(other)].sort((a, b) => a - b);
+  return (lighter + 0.05) / (darker + 0.05);
+}
+
+const readable = (ground: string, ...colors: string[]) =>
+  colors.find((color) => contrast(color, ground) >= READABLE) ?? colors[0];
+
+/** The host's theme, with those of its tones that can be read where its first choice cannot. */
+export function readableTheme(token: GlobalToken): ThemeConfig {
+  const { colorBgContainer } = token;
+  const link = readable(colorBgContainer, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover);
+  const danger = readable(colorBgContainer, token.colorError, token.colorErrorActive, token.colorErrorTextHover);
+  const primary = readable('#ffffff', token.colorPrimary, token.colorPrimaryActive);
+  return {
+    token: { colorTextDescription: token.colorTextSecondary, colorTextPlaceholder: token.colorTextSecondary },
+    components: {
+      Button: { colorLink: link, colorLinkHover: link, colorError: danger, colorPrimary: primary },
+      Typography: { colorLink: link, colorLinkHover: link, colorError: danger },
+      Tabs: { itemSelectedColor: link },
+      Form: { colorError: danger },
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { useMemoizedFn } from 'ahooks';
+import { useEffect, useRef, useState } from 'react';
+import { useHost, useSocketUp } from '../host';
+import { type ApiError, apiError } from './errors';
+import { createRefresher } from './refresher';
+
+const CHANGES_SETTLE = 150;
+const POLL_BUSY = 5_000;
+const POLL_IDLE = 30_000;
+
+export interface Live<T> {
+  /** The newest answer, also while a newer one is awaited or failed. */
+  data?: T;
+  /** Why the last try failed. */
+  error?: ApiError;
+  /** True until the first answer for the present question. */
+  loading: boolean;
+  refresh: () => Promise<void>;
+}
+
+/**
+ * Data that stays true: fetched again when the server says that something changed, and every 5 s while something is in
+ * transition or the socket is down, else every 30 s; not while the page is hidden.
+ *
+ * @param load answers the present question; `previous` is the last answer to it or to another one.
+ * @param question changes when another answer is wanted.
+ */
+export function useLive<T>(
+  load: (previous: T | undefined) => Promise<T>,
+  question: string,
+  isBusy: (data: T) => boolean = () => false,
+): Live<T> {
+  const host = useHost();
+  const socketUp = useSocketUp();
+  const [answer, setAnswer] = useState<{ question?: string; data?: T; error?: ApiError }>({});
+  const previous = useRef<T>();
+  const ask = useMemoizedFn(load);
+  const refresher = useRef<ReturnType<typeof createRefresher>>();
+
+  useEffect(() => {
+    let asked = true;
+    const current = createRefresher(async () => {
+      try {
+        const data = await ask(previous.current);
+        if (!asked) return;
+        previous.current = data;
+        setAnswer({ question, data });
+      } catch (error) {
+        if (asked) setAnswer({ question, data: previous.current, error: apiError(error) });
+      }
+    }, CHANGES_SETTLE);
+    refresher.current = current;
+    void current.run();
+    const unsubscribe = host.onChange(current.soon);
+    return () => {
+      asked = false;
+      current.stop();
+      unsubscribe();
+    };
+  }, [question, ask, host]);
+
+  const busy = !socketUp || (answer.data !== undefined && isBusy(answer.data));
+  useEffect(() => {
+    const ifSeen = () => {
+      if (!document.hidden) void refresher.current?.run();
+    };
+    const timer = setInterval(ifSeen, busy ? POLL_BUSY : POLL_IDLE);
+    document.addEventListener('visibilitychange', ifSeen);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', ifSeen);
+    };
+  }, [busy]);
+
+  return {
+    data: answer.data,
+    error: answer.error,
+    loading: answer.question !== question,
+    refresh: useMemoizedFn(async () => refresher.current?.run()),
+  };
+}

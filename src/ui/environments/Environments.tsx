@@ -1,0 +1,90 @@
+import { PlusOutlined, ReloadOutlined } from '@ant-design/icons';
+import { useRequest } from 'ahooks';
+import { Button, Card, Empty, Flex, Table, Tooltip } from 'antd';
+import type { EnvironmentRow } from '../../shared/types';
+import { type EnvironmentAction, useApi } from '../common/api';
+import { useConfirm } from '../common/Confirm';
+import { type ApiError, problemText } from '../common/errors';
+import { Failure, Freshness, useIsLocal } from '../common/Page';
+import { keepRows } from '../common/refresher';
+import { useLive } from '../common/useLive';
+import { useHost } from '../host';
+import { columnsOf } from './columns';
+import { QUESTIONS } from './questions';
+
+export function Environments({ onAdd }: { onAdd: () => void }) {
+  const host = useHost();
+  const confirm = useConfirm();
+  const { t } = host;
+  const api = useApi();
+  const isLocal = useIsLocal();
+  const { data: info } = useRequest(host.info);
+  const { data, error, loading, refresh } = useLive(
+    async (previous: EnvironmentRow[] | undefined) =>
+      keepRows(previous, await api.listEnvironments(), ({ name }) => name),
+    'environments',
+    (rows) => rows.some(({ health }) => health !== 'online'),
+  );
+
+  const act = async (action: EnvironmentAction, environment: EnvironmentRow) => {
+    const { name } = environment;
+    const question = QUESTIONS[action];
+    const agreed =
+      !question ||
+      (await confirm({
+        title: t(question.title, { environment: name }),
+        content: t(question.consequence),
+        okText: t(question.agree),
+        danger: action === 'forget',
+      }));
+    if (!agreed) return;
+    try {
+      await api.onEnvironment(action, name);
+    } catch (thrown) {
+      host.failure(problemText(t, (thrown as ApiError).problems[0]));
+    }
+    void refresh();
+  };
+
+  if (!data && error) {
+    return (
+      <Card>
+        <Failure error={error} retry={refresh} />
+      </Card>
+    );
+  }
+  return (
+    <Card>
+      <Flex vertical gap="middle">
+        <Flex gap="small" justify="end">
+          <Tooltip title={t('Refresh')}>
+            <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} />
+          </Tooltip>
+          {!isLocal && (
+            <Button type="primary" icon={<PlusOutlined />} onClick={onAdd} data-testid="add-environment">
+              {t('Add environment')}
+            </Button>
+          )}
+        </Flex>
+        <Freshness error={error} />
+        <Table<EnvironmentRow>
+          rowKey="name"
+          size="middle"
+          columns={columnsOf(t, info?.version ?? null, isLocal, act)}
+          dataSource={data}
+          loading={loading}
+          pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
+          scroll={{ x: 900 }}
+          onRow={({ name, health }) => ({ 'data-testid': `environment-row-${name}`, 'data-health': health }) as object}
+          locale={{
+            emptyText: (
+              <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No environment has registered yet')}>
+                <Button onClick={onAdd}>{t('Add environment')}</Button>
+              </Empty>
+            ),
+          }}
+        />
+      </Flex>
+    </Card>
+  );
+}

@@ -1,0 +1,23 @@
+import type { EnvironmentAction } from '../common/api';
+import { key } from '../common/text';
+
+export const ENVIRONMENT_ACTIONS: Record<EnvironmentAction, string> = {
+  cordon: key('Cordon'),
+  uncordon: key('Uncordon'),
+  drain: key('Drain'),
+  forget: key('Forget'),
+};
+
+/** What is asked before; cordoning is harmless and easily undone. */
+export const QUESTIONS: Partial<Record<EnvironmentAction, { title: string; consequence: string; agree: string }>> = {
+  drain: {
+    title: key('Drain environment "{{environment}}"?'),
+    consequence: key('It takes no new apps, and its apps are moved to their other environments or stopped.'),
+    agree: key('Drain'),
+  },
+  forget: {
+    title: key('Forget environment "{{environment}}"?'),
+    consequence: key('It is taken from the list and from its apps. If its worker starts again, it registers anew.'),
+    agree: key('Forget'),
+  },
+};

@@ -1,0 +1,85 @@
+/** What the operator says about a new environment. */
+export interface NewEnvironment {
+  name: string;
+  url: string;
+  /** Empty: visitors' requests reach it at `url`. */
+  proxyUrl: string;
+}
+
+export type Format = 'compose' | 'shell' | 'kubernetes';
+
+/** Stands for what only the operator knows, since secrets never leave the server. */
+const AS_SUPERVISOR = '<as on the Supervisor>';
+
+/** Variables of a worker, in the order of the documentation. */
+export function workerVariables({ name, url, proxyUrl }: NewEnvironment): [string, string][] {
+  return [
+    ['APP_MODE', 'worker'],
+    ['APP_DISCOVERY_ADAPTER', 'remote'],
+    ['APP_PROCESS_ADAPTER', 'local'],
+    ['APP_COMMAND_ADAPTER', 'redis'],
+    ['APP_SUPERVISOR_REDIS_URL', AS_SUPERVISOR],
+    ['APP_COMMAND_REDIS_URL', AS_SUPERVISOR],
+    ['APP_KEY', AS_SUPERVISOR],
+    ['APP_SUPERVISOR_AES_SECRET_KEY', AS_SUPERVISOR],
+    ['ENVIRONMENT_NAME', name],
+    ['ENVIRONMENT_URL', url],
+    ...(proxyUrl ? ([['ENVIRONMENT_PROXY_URL', proxyUrl]] as [string, string][]) : []),
+    ['APPEND_PRESET_BUILT_IN_PLUGINS', '@nocobase/plugin-app-supervisor'],
+    ['DB_DIALECT', AS_SUPERVISOR],
+    ['DB_HOST', AS_SUPERVISOR],
+    ['DB_PORT', AS_SUPERVISOR],
+    ['DB_USER', AS_SUPERVISOR],
+    ['DB_PASSWORD', AS_SUPERVISOR],
+    ['DB_DATABASE', `nocobase_${identifier(name, '_')}`],
+  ];
+}
+
+/** @param version of the Supervisor's NocoBase, which the worker has to have too */
+export function snippet(format: Format, environment: NewEnvironment, version: string): string {
+  const variables = workerVariables(environment);
+  const image = `nocobase/nocobase:${version}`;
+  const service = `worker-${identifier(environment.name, '-')}`;
+  switch (format) {
+    case 'shell':
+      return [
+        ...variables.map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`),
+        'yarn nocobase start',
+      ].join('\n');
+    case 'compose':
+      return [
+        'services:',
+        `  ${service}:`,
+        `    image: ${image}`,
+        '    restart: always',
+        '    environment:',
+        ...variables.map(([name, value]) => `      ${name}: ${quoted(value)}`),
+        '    volumes:',
+        `      - ./storage-${service}:/app/nocobase/storage`,
+      ].join('\n');
+    case 'kubernetes':
+      return [
+        'apiVersion: apps/v1',
+        'kind: Deployment',
+        'metadata:',
+        `  name: ${service}`,
+        'spec:',
+        '  replicas: 1',
+        '  selector:',
+        `    matchLabels: { app: ${service} }`,
+        '  template:',
+        '    metadata:',
+        `      labels: { app: ${service} }`,
+        '    spec:',
+        '      containers:',
+        '        - name: nocobase',
+        `          image: ${image}`,
+        '          ports: [{ containerPort: 80 }]',
+        '          env:',
+        ...variables.map(([name, value]) => `            - { name: ${name}, value: ${quoted(value)} }`),
+      ].join('\n');
+  }
+}
+
+const quoted = (value: string): string => JSON.stringify(value);
+const identifier = (name: string, separator: string): string => name.toLowerCase().replace(/[^a-z0-9]+/g, separator);

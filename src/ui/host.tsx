@@ -1,0 +1,76 @@
+import { type FlowEngineContext, useFlowEngine } from '@nocobase/flow-engine';
+import { useMemo, useSyncExternalStore } from 'react';
+import { PLUGIN } from '../shared/names';
+
+/** Event of the content-free WebSocket message `app-supervisor:changed`. */
+const CHANGED = 'ws:message:app-supervisor:changed';
+
+/** Everything these pages take from NocoBase; no other file of `src/ui` imports from it. */
+
+export type Translate = (text: string, values?: Record<string, unknown>) => string;
+
+export interface Request {
+  url: string;
+  method: 'get' | 'post';
+  params?: Record<string, unknown>;
+  data?: unknown;
+}
+
+export interface HostInfo {
+  /** Version of NocoBase that answers this page. */
+  version: string | null;
+  /** Dialect of its main database. */
+  dialect: string | null;
+}
+
+export type Host = ReturnType<typeof hostOf>;
+
+function hostOf(context: FlowEngineContext) {
+  const { app, api } = context;
+  return {
+    t: ((text, values) =>
+      context.t(text, { ns: [PLUGIN, 'client'], interpolation: { escapeValue: false }, ...values })) as Translate,
+    language: app.i18n.language,
+    userId: context.auth?.user?.id ?? null,
+    /** @returns the body of the answer; rejects with what axios rejects with. */
+    request: async (request: Request): Promise<unknown> => (await api.request({ ...request, skipNotify: true })).data,
+    success: (text: string) => void context.message.success(text),
+    failure: (text: string) => void context.message.error(text),
+    /** Address of an app's pages in the client that shows this page. */
+    appUrl: (name: string) => app.getRouteUrl(`/apps/${name}/admin/`),
+    /** Absolute address of an action or of another path below the API. */
+    apiUrl: (path: string) => app.getApiUrl(path),
+    info: async (): Promise<HostInfo> => {
+      const info = await context.appInfo;
+      return { version: info?.version ?? null, dialect: info?.database?.dialect ?? null };
+    },
+    onChange(listener: () => void) {
+      app.eventBus.addEventListener(CHANGED, listener);
+      return () => app.eventBus.removeEventListener(CHANGED, listener);
+    },
+    socket: {
+      connected: () => Boolean(app.ws?.connected),
+      subscribe(listener: () => void) {
+        app.ws?.on('open', listener);
+        app.ws?.on('close', listener);
+        return () => {
+          app.ws?.off('open', listener);
+          app.ws?.off('close', listener);
+        };
+      },
+    },
+  };
+}
+
+export function useHost(): Host {
+  const { context } = useFlowEngine();
+  return useMemo(() => hostOf(context), [context]);
+}
+
+export const useT = (): Translate => useHost().t;
+
+/** Whether NocoBase's WebSocket is up, through which changes arrive. */
+export function useSocketUp(): boolean {
+  const { socket } = useHost();
+  return useSyncExternalStore(socket.subscribe, socket.connected);
+}

@@ -1,0 +1,83 @@
+// What the plugin uses of NocoBase's client packages, which are not on the public registry
+// (nocobase/nocobase v2.2.0, packages/core/{client,client-v2,flow-engine}/src).
+
+declare module '@nocobase/flow-engine' {
+  import type { MessageInstance } from 'antd/es/message/interface';
+
+  export interface HostApi {
+    request(config: {
+      url: string;
+      method?: 'get' | 'post';
+      params?: Record<string, unknown>;
+      data?: unknown;
+      skipNotify?: boolean;
+    }): Promise<{ data: unknown }>;
+  }
+  export interface HostSocket {
+    connected: boolean;
+    on(type: 'open' | 'close', listener: () => void): void;
+    off(type: 'open' | 'close', listener: () => void): void;
+  }
+  export interface HostApp {
+    name: string;
+    eventBus: EventTarget;
+    i18n: { language: string };
+    ws?: HostSocket;
+    getRouteUrl(path: string): string;
+    getApiUrl(path?: string): string;
+  }
+  export interface FlowEngineContext {
+    app: HostApp;
+    api: HostApi;
+    message: MessageInstance;
+    auth?: { user?: { id?: number } };
+    appInfo: Promise<{ name?: string; version?: string; database?: { dialect?: string } } | undefined>;
+    t(key: string, options?: Record<string, unknown>): string;
+  }
+  export function useFlowEngine(): { context: FlowEngineContext };
+}
+
+declare module '@nocobase/client-v2' {
+  import type { HostApp } from '@nocobase/flow-engine';
+  import type { ComponentType, ReactNode } from 'react';
+
+  export class Plugin {
+    protected app: HostApp;
+    get pluginSettingsManager(): {
+      addMenuItem(options: { key: string; title: ReactNode; icon?: ReactNode; aclSnippet?: string }): void;
+      addPageTabItem(options: {
+        menuKey: string;
+        key: string;
+        title: ReactNode;
+        sort?: number;
+        aclSnippet?: string;
+        componentLoader: () => Promise<{ default: ComponentType }>;
+      }): void;
+    };
+    t(key: string): string;
+    load(): Promise<void>;
+  }
+}
+
+declare module '@nocobase/client' {
+  import type { HostApp } from '@nocobase/flow-engine';
+  import type { ComponentType, ReactNode } from 'react';
+
+  export class Plugin {
+    protected app: HostApp;
+    get pluginSettingsManager(): {
+      add(
+        name: string,
+        options: {
+          title: ReactNode;
+          icon?: ReactNode;
+          sort?: number;
+          aclSnippet?: string;
+          componentLoader?: () => Promise<{ default: ComponentType }>;
+        },
+      ): void;
+    };
+    t(key: string): string;
+    load(): Promise<void>;
+  }
+}

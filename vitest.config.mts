@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { defineConfig, type Plugin } from 'vitest/config';
+
+/** As in the bundle (scripts/build/config.ts): importing a `.lua` file gives its text. */
+const luaAsText: Plugin = {
+  name: 'lua-as-text',
+  enforce: 'pre',
+  async load(id) {
+    if (id.endsWith('.lua')) return `export default ${JSON.stringify(await readFile(id, 'utf8'))};`;
+  },
+};
+
+/** A fleet is one machine-wide thing, and a test that waits for it must not share the two cores with another one. */
+const SERIAL = { maxWorkers: 1, fileParallelism: false, isolate: false };
+
+const MINUTE = 60_000;
+
+const project = (name: string, options: object) => ({
+  plugins: [luaAsText],
+  test: { name, include: [`__tests__/${name}/**/*.test.{ts,tsx}`], ...options },
+});
+
+export default defineConfig({
+  test: {
+    passWithNoTests: false,
+    projects: [
+      project('unit', { testTimeout: 5_000 }),
+      project('integration', {
+        testTimeout: 30_000,
+        hookTimeout: MINUTE,
+        maxWorkers: 2,
+        globalSetup: './__tests__/setup/services.ts',
+      }),
+      project('e2e', { testTimeout: 3 * MINUTE, hookTimeout: 5 * MINUTE, ...SERIAL }),
+      project('chaos', { testTimeout: 5 * MINUTE, hookTimeout: 5 * MINUTE, ...SERIAL }),
+    ],
+  },
+});
