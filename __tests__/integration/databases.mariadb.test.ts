@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../scripts/fleet';
 import { checkDatabase, type DatabaseConnection, dropDatabase, prepareDatabase } from '../../src/server/apps/databases';
 import { dialects } from '../../src/server/apps/databases/dialects';
 import { on, sql } from './databases-places';
-import { freePort, type Server, startMariadb } from './databases-servers';
+import { type Server, startMariadb } from './databases-servers';
 
 let server: Server;
 let count = 0;
@@ -40,7 +41,9 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB by the driver of %s', (dia
   it('says that nobody listens', async () => {
     const connection = { ...newDatabase(), port: await freePort() };
     expect(await failed(connection)).toMatchObject({ verdict: 'unusable', name: 'reachable' });
-    await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({ code: 'DATABASE_UNREACHABLE' });
+    await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({
+      code: 'DATABASE_UNREACHABLE',
+    });
   });
 
   it('says within 5 s that a server does not answer', async () => {
@@ -58,7 +61,10 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB by the driver of %s', (dia
     const check = await failed(connection);
     expect(check).toMatchObject({ verdict: 'unusable', name: 'create' });
     const error = await prepareDatabase(connection, 'new_database', create).catch((e) => e);
-    expect(error).toMatchObject({ code: 'DATABASE_CREATE_DENIED', message: expect.stringContaining(String(check.remedy)) });
+    expect(error).toMatchObject({
+      code: 'DATABASE_CREATE_DENIED',
+      message: expect.stringContaining(String(check.remedy)),
+    });
     await asAdmin(...String(check.remedy).split('; '));
     expect(await failed(connection)).toMatchObject({ verdict: 'free' });
     expect(await prepareDatabase(connection, 'new_database', create)).toMatchObject({ mark: { created: false } });
@@ -84,7 +90,9 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB by the driver of %s', (dia
 
   it("neither takes nor drops the server's own database", async () => {
     const connection = { ...newDatabase(), database: 'mysql' };
-    await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({ code: 'DATABASE_RESERVED' });
+    await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({
+      code: 'DATABASE_RESERVED',
+    });
     expect(await dropDatabase(connection, 'new_database', create)).toMatch(/^kept: .*server's own/);
   });
 

@@ -1,5 +1,6 @@
 import { createServer, type Server as TcpServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../scripts/fleet';
 import {
   checkDatabase,
   type DatabaseConnection,
@@ -10,7 +11,7 @@ import {
 } from '../../src/server/apps/databases';
 import { dialects } from '../../src/server/apps/databases/dialects';
 import { install, on, sql, tables } from './databases-places';
-import { freePort, type Server, startPgbouncer, startPostgres } from './databases-servers';
+import { type Server, startNetwork, startPgbouncer, startPostgres } from './databases-servers';
 
 let server: Server;
 let count = 0;
@@ -45,7 +46,9 @@ describe('what can be wrong with a PostgreSQL server', () => {
     expect(await failed(connection)).toMatchObject({
       verdict: 'unusable',
       name: 'signIn',
-      message: expect.stringMatching(/127\.0\.0\.1:\d+ refused the sign-in of "postgres".*Check user name and password/),
+      message: expect.stringMatching(
+        /127\.0\.0\.1:\d+ refused the sign-in of "postgres".*Check user name and password/,
+      ),
       before: ['names true', 'reachable true'],
     });
     const error = await prepareDatabase(connection, 'new_database', create).catch((e) => e);
@@ -56,7 +59,11 @@ describe('what can be wrong with a PostgreSQL server', () => {
   it('a port where nobody listens, a host that is not there', async () => {
     for (const wrong of [{ port: await freePort() }, { host: 'nowhere.invalid' }]) {
       const connection = { ...newDatabase(), ...wrong };
-      expect(await failed(connection)).toMatchObject({ verdict: 'unusable', name: 'reachable', before: ['names true'] });
+      expect(await failed(connection)).toMatchObject({
+        verdict: 'unusable',
+        name: 'reachable',
+        before: ['names true'],
+      });
       await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({
         code: 'DATABASE_UNREACHABLE',
         message: expect.stringMatching(/ECONNREFUSED|ENOTFOUND|EAI_AGAIN/),
@@ -83,6 +90,17 @@ describe('what can be wrong with a PostgreSQL server', () => {
     silent.close();
   });
 
+  it('a network that is cut after the sign-in', async () => {
+    const network = await startNetwork(server, /SELECT/);
+    const since = performance.now();
+    expect(await failed({ ...newDatabase(), port: network.port })).toMatchObject({
+      verdict: 'unusable',
+      name: 'reachable',
+    });
+    expect(performance.now() - since).toBeLessThan(5_000);
+    await network.stop();
+  });
+
   it('a server without TLS when TLS is asked for', async () => {
     const connection = { ...newDatabase(), dialectOptions: { ssl: { rejectUnauthorized: false } } };
     await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({
@@ -96,20 +114,36 @@ describe('what a role may not', () => {
   it('create a database: the SQL of the message mends it', async () => {
     const connection = await role();
     const check = await failed(connection);
-    expect(check).toMatchObject({ verdict: 'unusable', name: 'create', before: ['names true', 'reachable true', 'signIn true'] });
+    expect(check).toMatchObject({
+      verdict: 'unusable',
+      name: 'create',
+      before: ['names true', 'reachable true', 'signIn true'],
+    });
     const error = await prepareDatabase(connection, 'new_database', create).catch((e) => e);
-    expect(error).toMatchObject({ code: 'DATABASE_CREATE_DENIED', message: expect.stringContaining(String(check.remedy)) });
+    expect(error).toMatchObject({
+      code: 'DATABASE_CREATE_DENIED',
+      message: expect.stringContaining(String(check.remedy)),
+    });
     await sql(admin(), statement(check.remedy));
     expect(await failed(connection)).toMatchObject({ verdict: 'free' });
-    expect(await prepareDatabase(connection, 'new_database', create)).toMatchObject({ created: false, mark: { created: false } });
+    expect(await prepareDatabase(connection, 'new_database', create)).toMatchObject({
+      created: false,
+      mark: { created: false },
+    });
   });
 
   it('create a schema: the SQL of the message mends it', async () => {
     await sql(admin(), 'CREATE DATABASE pg_shared');
     const connection = { ...(await role('pg_shared')), schema: 'tenant' };
     const check = await failed(connection, 'new_schema');
-    expect(check).toMatchObject({ verdict: 'unusable', name: 'create', message: expect.stringContaining('schema "tenant"') });
-    await expect(prepareDatabase(connection, 'new_schema', create)).rejects.toMatchObject({ code: 'DATABASE_CREATE_DENIED' });
+    expect(check).toMatchObject({
+      verdict: 'unusable',
+      name: 'create',
+      message: expect.stringContaining('schema "tenant"'),
+    });
+    await expect(prepareDatabase(connection, 'new_schema', create)).rejects.toMatchObject({
+      code: 'DATABASE_CREATE_DENIED',
+    });
     await sql(admin('pg_shared'), statement(check.remedy));
     expect(await prepareDatabase(connection, 'new_schema', create)).toMatchObject({ mark: { uid: 'uid-1' } });
   });
@@ -118,9 +152,16 @@ describe('what a role may not', () => {
     const connection = await role();
     await sql(admin(), `CREATE DATABASE ${connection.database}`);
     const check = await failed(connection);
-    expect(check).toMatchObject({ verdict: 'unusable', name: 'create', message: expect.stringContaining('tables in database') });
+    expect(check).toMatchObject({
+      verdict: 'unusable',
+      name: 'create',
+      message: expect.stringContaining('tables in database'),
+    });
     const error = await prepareDatabase(connection, 'new_database', create).catch((e) => e);
-    expect(error).toMatchObject({ code: 'DATABASE_CREATE_DENIED', message: expect.stringContaining(String(check.remedy)) });
+    expect(error).toMatchObject({
+      code: 'DATABASE_CREATE_DENIED',
+      message: expect.stringContaining(String(check.remedy)),
+    });
     await sql(admin(connection.database), statement(check.remedy));
     expect(await failed(connection)).toMatchObject({ verdict: 'free' });
     await prepareDatabase(connection, 'new_database', create);
@@ -130,7 +171,10 @@ describe('what a role may not', () => {
     const connection = await role();
     await sql(admin(), `CREATE DATABASE ${connection.database}`);
     await sql(admin(), `REVOKE CONNECT ON DATABASE ${connection.database} FROM PUBLIC`);
-    expect(await failed(connection)).toMatchObject({ name: 'signIn', message: expect.stringContaining('permission denied') });
+    expect(await failed(connection)).toMatchObject({
+      name: 'signIn',
+      message: expect.stringContaining('permission denied'),
+    });
   });
 
   it("enter the server's own database: the environment's main one serves", async () => {
@@ -139,10 +183,14 @@ describe('what a role may not', () => {
     await sql(admin(), 'CREATE DATABASE pg_main');
     await sql(admin(), 'REVOKE CONNECT ON DATABASE postgres FROM PUBLIC');
     try {
-      await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({ code: 'DATABASE_SIGN_IN' });
+      await expect(prepareDatabase(connection, 'new_database', create)).rejects.toMatchObject({
+        code: 'DATABASE_SIGN_IN',
+      });
       const protect = { database: 'pg_main' };
       expect((await checkDatabase(connection, 'new_database', { protect })).verdict).toBe('free');
-      expect(await prepareDatabase(connection, 'new_database', { ...create, protect })).toMatchObject({ created: true });
+      expect(await prepareDatabase(connection, 'new_database', { ...create, protect })).toMatchObject({
+        created: true,
+      });
       expect(await dropDatabase(connection, 'new_database', { uid: 'uid-1', protect })).toBe('dropped');
     } finally {
       await sql(admin(), 'GRANT CONNECT ON DATABASE postgres TO PUBLIC');
@@ -187,12 +235,16 @@ describe('schemas', () => {
 
   it('are never the one that everybody shares', async () => {
     const connection = { ...admin('postgres'), schema: 'public' };
-    await expect(prepareDatabase(connection, 'new_schema', create)).rejects.toMatchObject({ code: 'DATABASE_RESERVED' });
+    await expect(prepareDatabase(connection, 'new_schema', create)).rejects.toMatchObject({
+      code: 'DATABASE_RESERVED',
+    });
   });
 });
 
 it("the server's own database is never an app's", async () => {
-  await expect(prepareDatabase(admin(), 'new_database', { ...create, adopt: true })).rejects.toMatchObject({ code: 'DATABASE_RESERVED' });
+  await expect(prepareDatabase(admin(), 'new_database', { ...create, adopt: true })).rejects.toMatchObject({
+    code: 'DATABASE_RESERVED',
+  });
   expect(await dropDatabase(admin(), 'new_database', { uid: 'uid-1' })).toMatch(/^kept: .*server's own/);
   expect(await failed(admin())).toMatchObject({ verdict: 'taken' });
 });
@@ -261,7 +313,9 @@ describe('a pooler in front', () => {
 it('leaves no connection behind', async () => {
   const label = 'nocobase app-supervisor';
   await until(async () => {
-    const rows = await sql(admin(), 'SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = ?', [label]);
+    const rows = await sql(admin(), 'SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = ?', [
+      label,
+    ]);
     return rows[0]?.n === 0;
   });
 });

@@ -21,7 +21,7 @@ function sent(headers: Array<[string, string]>, peer = TRUSTED, method = 'GET'):
 
 function byName(list: string[]): Record<string, string[]> {
   const out: Record<string, string[]> = {};
-  for (let i = 0; i < list.length; i += 2) (out[list[i]] ??= []).push(list[i + 1]);
+  for (let i = 0; i < list.length; i += 2) out[list[i]] = [...(out[list[i]] ?? []), list[i + 1]];
   return out;
 }
 

@@ -64,7 +64,7 @@ describe('what only reads', () => {
     ['GET', '/api/users:listAll', false, false],
     ['GET', '/api/users:list:destroy', false, false],
     ['GET', '/api/users:destroy?x=:list', false, false],
-    ['GET', '/api/users:destroy/x:list', false, true],
+    ['GET', '/api/users:destroy/x:list', false, false],
     ['GET', '/api/users', false, false],
     ['POST', '/api/users:list', false, false],
     ['GET', '/api/users:list', true, false],

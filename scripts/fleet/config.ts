@@ -12,7 +12,7 @@ export interface FleetOptions {
   /** `local`: one process in shared-memory mode, without Redis. */
   mode?: 'remote' | 'local';
   workers?: number;
-  /** The Supervisor's port, of which the Workers' are 1000, 2000, … away; `free` takes what the system gives. */
+  /** The port of the Supervisor, or of the one process, of which the Workers' are 1000, 2000, … away; `free` takes what the system gives. */
   port?: number | 'free';
   /** Begin without the data of earlier starts. */
   reset?: boolean;
@@ -55,14 +55,14 @@ export interface FleetConfig {
   durable: boolean;
 }
 
-const PREFERRED_PORTS = { supervisor: 14_000, local: 13_000, postgres: 15_432, redis: 16_379 };
+const PREFERRED_PORTS = { first: 14_000, postgres: 15_432, redis: 16_379 };
 const STEP = 1_000;
 
 export async function resolveConfig(options: FleetOptions): Promise<FleetConfig> {
   const { mode = 'remote', workers = 2, port } = options;
   const anyPort = port === 'free';
   const names = mode === 'local' ? [] : Array.from({ length: workers }, (_, index) => letter(index));
-  const first = typeof port === 'number' ? port : PREFERRED_PORTS[mode === 'local' ? 'local' : 'supervisor'];
+  const first = typeof port === 'number' ? port : PREFERRED_PORTS.first;
   const ports = anyPort
     ? await freePorts(names.length + 1)
     : [first, ...names.map((_, index) => first + (index + 1) * STEP)];

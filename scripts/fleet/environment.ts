@@ -31,6 +31,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));
   return {
     TZ: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    LOGGER_FORMAT: 'logfmt',
     INIT_APP_LANG: 'en-US',
     INIT_ROOT_USERNAME: 'nocobase',
     INIT_ROOT_NICKNAME: 'Super Admin',

@@ -51,6 +51,8 @@ export class Instance extends Part {
       },
       ready: mainAppIsReady(url),
       readyWithin: 180_000,
+      // The core logs each time that it has to answer "not yet".
+      readyEvery: 400,
       stopSignal: 'SIGTERM',
       stopWithin: 6_000,
     });

@@ -19,6 +19,8 @@ export interface PartOptions {
   ready(): Promise<boolean>;
   /** How long it may take to become ready, in milliseconds. */
   readyWithin: number;
+  /** How often to ask, in milliseconds. */
+  readyEvery?: number;
   stopSignal: NodeJS.Signals;
   /** How long it may take to end by itself before it is killed, in milliseconds. */
   stopWithin: number;
@@ -41,13 +43,11 @@ export class PartError extends Error {
 
 /** One process of a fleet: PostgreSQL, a Redis, or a NocoBase. */
 export class Part {
-  private identity: ProcessIdentity | null;
+  private ownIdentity: ProcessIdentity | null = null;
   /** Where in the log file the current run begins. */
   private logStart = 0;
 
-  constructor(protected readonly options: PartOptions) {
-    this.identity = options.memory?.get() ?? null;
-  }
+  constructor(protected readonly options: PartOptions) {}
 
   get name(): string {
     return this.options.name;
@@ -58,7 +58,8 @@ export class Part {
   }
 
   get pid(): number | null {
-    return this.running ? this.identity!.pid : null;
+    const { identity } = this;
+    return isAlive(identity) ? identity!.pid : null;
   }
 
   get running(): boolean {
@@ -75,7 +76,7 @@ export class Part {
           if (!this.running) throw new Error('ended while it was starting.');
           return this.options.ready();
         },
-        { timeout: this.options.readyWithin, what: 'Becoming ready' },
+        { timeout: this.options.readyWithin, interval: this.options.readyEvery, what: 'Becoming ready' },
       );
     } catch (error) {
       const failure = this.failure((error as Error).message);
@@ -86,9 +87,9 @@ export class Part {
 
   /** Asks it to end, and kills it if it does not. */
   async stop(): Promise<void> {
-    if (this.identity) {
-      signal(this.identity, this.options.stopSignal);
-      signal(this.identity, 'SIGCONT');
+    if (this.running) {
+      this.send(this.options.stopSignal);
+      this.send('SIGCONT');
       await this.gone(this.options.stopWithin).catch(() => this.kill());
     }
     this.remember(null);
@@ -96,8 +97,8 @@ export class Part {
 
   /** `kill -9`: nothing is put in order. */
   async kill(): Promise<void> {
-    if (this.identity) {
-      signal(this.identity, 'SIGKILL');
+    if (this.running) {
+      this.send('SIGKILL');
       await this.gone(5_000);
     }
     this.remember(null);
@@ -110,11 +111,11 @@ export class Part {
 
   /** Freezes it: its connections stay open and nothing answers. */
   pause(): void {
-    if (this.identity) signal(this.identity, 'SIGSTOP');
+    this.send('SIGSTOP');
   }
 
   resume(): void {
-    if (this.identity) signal(this.identity, 'SIGCONT');
+    this.send('SIGCONT');
   }
 
   /** Brings it to work again, whatever was done to it. */
@@ -149,12 +150,22 @@ export class Part {
     }
   }
 
+  private send(name: NodeJS.Signals): void {
+    const { identity } = this;
+    if (identity) signal(identity, name);
+  }
+
   private gone(timeout: number): Promise<true> {
     return waitFor(() => !this.running || null, { timeout, interval: 20, what: `The end of ${this.name}` });
   }
 
+  /** Asked for each time: another process may have restarted this part. */
+  private get identity(): ProcessIdentity | null {
+    return this.options.memory ? this.options.memory.get() : this.ownIdentity;
+  }
+
   private remember(identity: ProcessIdentity | null): void {
-    this.identity = identity;
+    this.ownIdentity = identity;
     this.options.memory?.set(identity);
   }
 }

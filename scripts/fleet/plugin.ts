@@ -55,7 +55,8 @@ export async function ensurePluginInstalled(): Promise<string> {
   return hash;
 }
 
-async function packedFiles(): Promise<string[]> {
+/** What `npm pack` takes. */
+export async function packedFiles(): Promise<string[]> {
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT });
   return JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
 }

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
-import { ensureRedisServer } from '../lib/programs.mjs';
+import { findProgram } from '../lib/programs.mjs';
 import { Part, type PartOptions } from './part';
 import { HOST } from './ports';
 
@@ -31,7 +31,7 @@ export class Redis extends Part {
         const persistence = dataDir ? ['--appendonly', 'yes', '--dir', dataDir] : ['--appendonly', 'no'];
         const address = ['--bind', HOST, '--port', String(port)];
         return {
-          program: ensureRedisServer(() => {}),
+          program: findProgram('redis') ?? 'redis-server',
           args: [...address, '--save', '', ...persistence, ...args],
           options: { cwd: dataDir ?? path.dirname(logFile) },
         };

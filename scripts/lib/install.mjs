@@ -3,6 +3,16 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ROOT } from './root.mjs';
 
+/** What the bundler and the tests' runner need; the built plugin runs on any Node.js 20. */
+const LEAST_NODE = [20, 19];
+
+/** @throws unless this Node.js can run the project's tools. */
+export function ensureNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return;
+  throw new Error(`Node.js ${LEAST_NODE.join('.')} or newer is needed; this is ${process.versions.node}.`);
+}
+
 /**
  * Installs the npm packages if they are missing or older than package-lock.json.
  *

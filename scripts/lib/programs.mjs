@@ -6,58 +6,106 @@ import { ROOT } from './root.mjs';
 /**
  * Programs that npm cannot install. Found on the PATH; else installed from the distribution's packages where that needs
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
+ *
+ * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
+ * @type {Record<'redis' | 'mariadb' | 'pgbouncer' | 'chromium', Program>}
  */
-
-const HINTS = {
-  redis: { darwin: 'brew install redis', apt: 'redis-server', dnf: 'valkey', apk: 'redis' },
-  chromium: { darwin: 'brew install --cask chromium', apt: 'chromium', dnf: 'chromium', apk: 'chromium' },
+const PROGRAMS = {
+  redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
+  mariadb: { names: ['mariadbd'], apt: 'mariadb-server', dnf: 'mariadb-server', apk: 'mariadb', brew: 'mariadb' },
+  pgbouncer: { names: ['pgbouncer'], apt: 'pgbouncer', dnf: 'pgbouncer', apk: 'pgbouncer', brew: 'pgbouncer' },
+  chromium: {
+    names: ['chromium', 'google-chrome', 'google-chrome-stable'],
+    files: [
+      '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+      '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    ],
+    apt: 'chromium',
+    dnf: 'chromium',
+    apk: 'chromium',
+    brew: 'google-chrome',
+  },
 };
 
-const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-const CHROMIUM_ELSEWHERE = [
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-  '/Applications/Chromium.app/Contents/MacOS/Chromium',
-];
+/** @typedef {keyof typeof PROGRAMS} ProgramName */
 
 /**
+ * @param {ProgramName[]} wanted
  * @param {(line: string) => void} say
- * @returns {string} path of redis-server or valkey-server
  */
-export function ensureRedisServer(say) {
-  const find = () => findOnPath(['redis-server', 'valkey-server']);
-  return find() ?? install('redis', 'redis-server', say, find);
-}
-
-/**
- * @param {(line: string) => void} say
- * @returns {Promise<string>} path of a Chromium
- */
-export async function ensureChromium(say) {
-  const found = await findChromium();
-  if (found) return found;
-  // Ubuntu's package of that name only asks for snap, so its browser comes from Playwright.
-  if (isRoot() && distribution().includes('ubuntu')) {
-    say('Installing Chromium (playwright-core install --with-deps chromium) …');
-    run([
-      process.execPath,
-      path.join(ROOT, 'node_modules/playwright-core/cli.js'),
-      'install',
-      '--with-deps',
-      'chromium',
-    ]);
-    const downloaded = await findChromium();
-    if (downloaded) return downloaded;
+export function ensurePrograms(wanted, say) {
+  const missing = () => wanted.filter((program) => !findProgram(program));
+  if (!missing().length) return;
+  if (process.getuid?.() === 0 && findOnPath(['apt-get'])) installByApt(missing(), say);
+  if (missing().length) {
+    throw new Error(
+      `Not installed: ${missing().join(', ')}. This command installs it:\n\n  ${commandFor(missing())}\n`,
+    );
   }
-  return install('chromium', 'chromium', say, () => findOnPath(CHROMIUM_NAMES));
 }
 
-/** @returns {Promise<string | null>} */
-export async function findChromium() {
-  if (process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
-  const found = findOnPath(CHROMIUM_NAMES) ?? CHROMIUM_ELSEWHERE.find((file) => existsSync(file));
-  if (found) return found;
-  const { chromium } = await import('playwright-core');
-  return existsSync(chromium.executablePath()) ? chromium.executablePath() : null;
+/**
+ * @param {ProgramName} program
+ * @returns {string | null} its path
+ */
+export function findProgram(program) {
+  const { names, files = [] } = PROGRAMS[program];
+  if (program === 'chromium' && process.env.CHROMIUM_PATH) return process.env.CHROMIUM_PATH;
+  const downloaded = program === 'chromium' ? downloadedChromiums() : [];
+  return findOnPath(names) ?? [...files, ...downloaded].find((file) => existsSync(file)) ?? null;
+}
+
+/**
+ * @param {ProgramName[]} programs
+ * @param {(line: string) => void} say
+ */
+function installByApt(programs, say) {
+  // Ubuntu's package of that name only asks for snap, so its Chromium comes from Playwright.
+  const byPlaywright = programs.includes('chromium') && distribution() === 'ubuntu';
+  const packages = programs
+    .filter((program) => program !== 'chromium' || !byPlaywright)
+    .map((program) => PROGRAMS[program].apt);
+  if (packages.length) {
+    say(`Installing ${packages.join(', ')} (apt-get) …`);
+    run('apt-get', ['update', '-qq']);
+    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
+  }
+  if (byPlaywright) {
+    say('Installing Chromium (Playwright) …');
+    run(process.execPath, [PLAYWRIGHT, 'install', '--with-deps', 'chromium']);
+  }
+}
+
+/**
+ * @param {ProgramName[]} programs
+ * @returns {string}
+ */
+function commandFor(programs) {
+  /** @param {'apt' | 'dnf' | 'apk' | 'brew'} manager */
+  const packages = (manager) => programs.map((program) => PROGRAMS[program][manager]).join(' ');
+  if (process.platform === 'darwin') return `brew install ${packages('brew')}`;
+  if (findOnPath(['dnf'])) return `sudo dnf install -y ${packages('dnf')}`;
+  if (findOnPath(['apk'])) return `sudo apk add ${packages('apk')}`;
+  const others = /** @type {ProgramName[]} */ (programs.filter((program) => program !== 'chromium'));
+  if (distribution() !== 'ubuntu' || others.length === programs.length) {
+    return `sudo apt-get install -y ${packages('apt')}`;
+  }
+  const chromium = 'npx playwright-core install --with-deps chromium';
+  return others.length ? `${commandFor(others)} && ${chromium}` : chromium;
+}
+
+const PLAYWRIGHT = path.join(ROOT, 'node_modules/playwright-core/cli.js');
+
+/** @returns {string[]} where Playwright puts the browsers that it downloads */
+function downloadedChromiums() {
+  const { stdout = '' } = spawnSync(process.execPath, [PLAYWRIGHT, 'install', '--dry-run', 'chromium'], {
+    encoding: 'utf8',
+  });
+  const folders = [...stdout.matchAll(/Install location:\s+(.+)/g)].map(([, folder]) => folder.trim());
+  return folders.flatMap((folder) => [
+    path.join(folder, 'chrome-linux/chrome'),
+    path.join(folder, 'chrome-linux64/chrome'),
+  ]);
 }
 
 /**
@@ -65,7 +113,8 @@ export async function findChromium() {
  * @returns {string | null}
  */
 export function findOnPath(names) {
-  const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
+  // Servers lie in sbin, which is not on everybody's PATH.
+  const folders = [...(process.env.PATH ?? '').split(path.delimiter).filter(Boolean), '/usr/sbin', '/usr/local/sbin'];
   for (const name of names) {
     for (const folder of folders) {
       const file = path.join(folder, name);
@@ -81,46 +130,19 @@ export function findOnPath(names) {
 }
 
 /**
- * @param {keyof typeof HINTS} what
- * @param {string} aptPackage
- * @param {(line: string) => void} say
- * @param {() => string | null} find
- * @returns {string}
+ * @param {string} program
+ * @param {string[]} args
  */
-function install(what, aptPackage, say, find) {
-  if (isRoot() && findOnPath(['apt-get']) && /debian|ubuntu/.test(distribution())) {
-    say(`Installing ${aptPackage} (apt-get) …`);
-    run(['apt-get', 'update', '-qq']);
-    run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', aptPackage]);
-    const installed = find();
-    if (installed) return installed;
-  }
-  throw new Error(`${what === 'redis' ? 'Redis' : 'Chromium'} is missing. Install it with:\n\n  ${commandFor(what)}\n`);
-}
-
-/** @param {keyof typeof HINTS} what */
-function commandFor(what) {
-  const hint = HINTS[what];
-  if (process.platform === 'darwin') return hint.darwin;
-  if (findOnPath(['dnf'])) return `sudo dnf install -y ${hint.dnf}`;
-  if (findOnPath(['apk'])) return `sudo apk add ${hint.apk}`;
-  return `sudo apt-get install -y ${hint.apt}`;
-}
-
-/** @param {string[]} command */
-function run([program, ...args]) {
+function run(program, args) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const { status, stderr, error } = spawnSync(program, args, { env, encoding: 'utf8' });
   if (error || status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${error?.message ?? stderr}`);
 }
 
-const isRoot = () => process.getuid?.() === 0;
-
-/** @returns {string} the distribution's id and what it is like, such as `ubuntu debian` */
+/** @returns {string} such as `debian` or `ubuntu` */
 function distribution() {
   try {
-    const lines = readFileSync('/etc/os-release', 'utf8').split('\n');
-    return lines.filter((line) => /^ID(_LIKE)?=/.test(line)).join(' ');
+    return /^ID="?([a-z]+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? '';
   } catch {
     return '';
   }

@@ -7,6 +7,10 @@ const CODES = {
   INVALID_INPUT: [400, '%problem'],
   UNKNOWN_APP: [404, 'There is no app "%app". Check the identifier in the list of apps.'],
   UNKNOWN_ENVIRONMENT: [404, 'There is no environment "%environment". Start its worker first; it registers itself.'],
+  ENVIRONMENT_ALIVE: [
+    409,
+    'Environment "%environment" is running. Stop its worker first; only one that is gone can be forgotten.',
+  ],
   UNKNOWN_OPERATION: [404, 'There is no operation "%operation". Operations are kept for 30 days.'],
   NAME_TAKEN: [409, 'An app "%app" exists already. Choose another identifier.'],
   DOMAIN_TAKEN: [409, 'The domain "%domain" belongs to app "%app". Choose another one, or remove it there first.'],

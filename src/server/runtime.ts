@@ -60,6 +60,8 @@ export class Runtime implements Managed {
         ? null
         : new SupervisorPart({
             ...common,
+            wsPath: config.host.wsPath,
+            schemaByDefault: config.host.schemaByDefault,
             defaultEnvironments: config.part === 'local' ? [config.environment.name] : null,
             onChange: () => this.tellChange(),
           });

@@ -52,10 +52,10 @@ export const appRecord = z.object({
   /** Sealed JWT secret of its own, or null to share the environment's `APP_KEY`. */
   jwtSecret: z.string().nullable(),
   sso: z.record(z.string(), z.unknown()).optional(),
-  /** Only the first step of a create may make the database and its mark. */
-  mayCreateDatabase: z.boolean(),
-  /** With `removed`: drop what this app created. */
-  dropDatabase: z.boolean(),
+  /** Only the first step of a create may make the database and its mark, or take over one that has none (`adopt`). */
+  claim: z.enum(['none', 'create', 'adopt']),
+  /** With `removed`: what becomes of the data. `drop` what this app created; `release` takes the mark away. */
+  data: z.enum(['keep', 'drop', 'release']),
 });
 export type AppRecord = z.infer<typeof appRecord>;
 
@@ -73,7 +73,7 @@ export const statusEntry = z.object({
   /** Newest generation it has begun to work on. */
   begun: generation,
   /** Action that `begun` means, for the rule that a begun create, upgrade or drop is not superseded. */
-  doing: z.enum(['create', 'start', 'restart', 'upgrade', 'stop', 'remove', 'drop']).nullable(),
+  doing: z.enum(['create', 'start', 'restart', 'upgrade', 'stop', 'remove', 'drop', 'release']).nullable(),
   message: z.string().optional(),
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   version: z.string().nullable(),

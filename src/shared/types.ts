@@ -29,7 +29,7 @@ export type Health = (typeof HEALTHS)[number];
 export type Desired = 'running' | 'onDemand' | 'stopped' | 'removed';
 export type StartMode = 'onVisit' | 'withMain';
 
-export const ACTIONS = ['create', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
+export const ACTIONS = ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;

@@ -7,8 +7,8 @@ export interface Published {
   generation: number;
   boot: Boot;
   desired: Desired;
-  mayCreateDatabase: boolean;
-  dropDatabase: boolean;
+  claim: AppRecord['claim'];
+  data: AppRecord['data'];
 }
 
 /** An app as the supervisor's database has it. Secrets are sealed. */

@@ -113,6 +113,26 @@ export const updateInput = z
   .superRefine(targetIsAssigned);
 export type UpdateInput = z.infer<typeof updateInput>;
 
+/** What `apps:checkDatabase` looks at; `name` stands in for the names that follow from it. */
+export const checkInput = z.strictObject({
+  environment: environment.optional(),
+  name: name.optional(),
+  dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).default('new_database'),
+  database: database.optional(),
+});
+export type CheckInput = z.infer<typeof checkInput>;
+
+export const logsInput = z.object({
+  environment: environment.optional(),
+  lines: z.coerce.number().int().min(1).max(1000).default(100),
+});
+
+/** multi-app-manager's own shape (Migrate.tsx:70). */
+export const migrateInput = z.object({
+  appNames: z.array(z.string().min(1)).min(1).max(1000),
+  environments: environments.optional(),
+});
+
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
 
 /** One or several names, as `filterByTk` brings them. */

@@ -2,7 +2,14 @@ import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import PQueue from 'p-queue';
 import type { AppRecord } from '../../shared/messages';
-import { acquireLock, dropDatabase, inspectDatabase, prepareDatabase, resetPartialInstall } from '../apps/databases';
+import {
+  acquireLock,
+  dropDatabase,
+  inspectDatabase,
+  prepareDatabase,
+  releaseDatabase,
+  resetPartialInstall,
+} from '../apps/databases';
 import { unseal } from '../apps/secrets';
 import type { BootstrapConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
@@ -78,12 +85,14 @@ export class AppHost {
     delete this.hosted.appStatus[name];
   }
 
-  /** Drops what this app created, and nothing else; answers what became of it, in words. */
-  async dropData(record: AppRecord): Promise<string> {
-    const main = this.mainDatabase();
-    const connection = connectionOf(record, main, this.aesKey);
-    const protect = { database: main.database, schema: main.schema };
-    return dropDatabase(connection, record.database.dbConnType, { uid: record.uid, protect });
+  /** Drops what this app created, and nothing else, or takes its mark away; answers what became of it, in words. */
+  async endData(record: AppRecord): Promise<string> {
+    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const { dbConnType } = record.database;
+    if (record.data === 'drop')
+      return dropDatabase(connection, dbConnType, { uid: record.uid, protect: this.protect() });
+    await releaseDatabase(connection, dbConnType, { app: record.name, uid: record.uid });
+    return 'released';
   }
 
   /** Shows a failure of something that never got as far as an app. */
@@ -107,7 +116,12 @@ export class AppHost {
     const { dbConnType } = record.database;
     const owner = { app: record.name, uid: record.uid };
     progress('Checking its database.', false);
-    await prepareDatabase(connection, dbConnType, { ...owner, mayCreate: record.mayCreateDatabase });
+    await prepareDatabase(connection, dbConnType, {
+      ...owner,
+      mayCreate: record.claim === 'create',
+      adopt: record.claim === 'adopt',
+      protect: this.protect(),
+    });
     const lock = await acquireLock(connection, {
       app: record.name,
       environment: this.environment,
@@ -185,6 +199,12 @@ export class AppHost {
   private stand(name: string, status: 'stopped' | 'error'): void {
     this.hosted.apps[name] = createStandIn(name);
     this.hosted.setStatus(name, status);
+  }
+
+  /** The environment's own main database, which is no app's to take or to drop. */
+  private protect() {
+    const { host, port, database, schema, storage } = this.mainDatabase();
+    return { host, port, database, schema, storage };
   }
 
   private mainDatabase(): HostDatabase {

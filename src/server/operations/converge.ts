@@ -27,7 +27,7 @@ export type Decision =
   | { do: 'replace' }
   | { do: 'boot'; how: 'start' | 'restart' | 'upgrade' }
   | { do: 'rest'; as: 'stopped' | 'dormant' }
-  | { do: 'remove'; drop: boolean }
+  | { do: 'remove'; data: 'keep' | 'drop' | 'release' }
   /** It took its process down too often: kept out, with the reason on record. */
   | { do: 'keepOut' };
 
@@ -55,7 +55,7 @@ export function decide(
   visited: boolean,
 ): Decision {
   if (record.desired === 'removed') {
-    return hosted.generation >= record.generation ? { do: 'nothing' } : { do: 'remove', drop: record.dropDatabase };
+    return hosted.generation >= record.generation ? { do: 'nothing' } : { do: 'remove', data: record.data };
   }
   if (applied && applied.uid !== record.uid) return { do: 'replace' };
   if (record.desired === 'stopped')

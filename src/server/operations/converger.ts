@@ -224,7 +224,7 @@ export class Converger {
   }
 
   private async carryOut(name: string, held: Held, record: AppRecord, decision: Decision): Promise<void> {
-    const { host, snapshot, log } = this.options;
+    const { host } = this.options;
     switch (decision.do) {
       case 'replace':
         await host.rest(name);
@@ -261,25 +261,35 @@ export class Converger {
         held.retryAt = null;
         return;
       }
-      case 'remove': {
-        await host.rest(name);
-        if (decision.drop) {
-          try {
-            log.info(`App ${name}: its database was ${await host.dropData(record)}`);
-          } catch (error) {
-            held.generation = record.generation;
-            this.failed(name, held, error);
-            return;
-          }
-        }
-        await snapshot.remove(name);
-        Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
-        held.generation = record.generation;
-        this.show(name, 'not_found');
+      case 'remove':
+        await this.remove(name, held, record, decision.data);
         return;
-      }
       case 'nothing':
     }
+  }
+
+  private async remove(name: string, held: Held, record: AppRecord, data: AppRecord['data']): Promise<void> {
+    const { host, snapshot, log } = this.options;
+    await host.rest(name);
+    held.generation = record.generation;
+    let outcome: string | undefined;
+    if (data !== 'keep') {
+      try {
+        outcome = `Its database was ${await host.endData(record)}.`;
+        log.info(`App ${name}: ${outcome}`);
+      } catch (error) {
+        // A mark that stays is a note on the database; data that stays is not what was asked for.
+        if (data === 'drop') {
+          this.failed(name, held, error);
+          return;
+        }
+        outcome = `Its database keeps its mark: ${messageOf(error)}`;
+        log.warn(`App ${name}: ${outcome}`);
+      }
+    }
+    await snapshot.remove(name);
+    Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
+    this.show(name, 'not_found', outcome);
   }
 
   private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
@@ -389,9 +399,9 @@ function doingOf(record: AppRecord, held: Held, decision: Decision): StatusEntry
   switch (decision.do) {
     case 'boot':
       if (decision.how !== 'start') return decision.how;
-      return record.mayCreateDatabase && held.applied === null ? 'create' : 'start';
+      return record.claim !== 'none' && held.applied === null ? 'create' : 'start';
     case 'remove':
-      return decision.drop ? 'drop' : 'remove';
+      return decision.data === 'keep' ? 'remove' : decision.data;
     case 'rest':
       return 'stop';
     default:

@@ -6,7 +6,7 @@ import type { Log } from '../log';
 import type { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import type { Leadership } from './leader';
-import { advance, type Operation, type StepSight } from './rollout';
+import { advance, isAway, type Operation, type StepSight } from './rollout';
 import { KEEP_OPERATIONS, type OperationStore } from './store';
 
 /** How often the whole of the store is compared with what it should hold, in ms. */
@@ -145,7 +145,7 @@ export class Driver {
   private async dropRemoved(app: AppDefinition, operation: Operation): Promise<void> {
     const { definitions, state, catalog } = this.options;
     const gone = operation.steps
-      .filter((step) => step.kind === 'remove' && !step.message)
+      .filter((step) => step.kind === 'remove' && !isAway(step))
       .map((step) => step.environment);
     const current = catalog.apps.get(app.name);
     if (!gone.length || !current || current.uid !== app.uid) return;
@@ -212,7 +212,7 @@ export class Driver {
             record?.uid !== app.uid ||
             record.generation !== wish.generation ||
             record.desired !== wish.desired ||
-            record.dropDatabase !== wish.dropDatabase
+            record.data !== wish.data
           );
         });
         const surplus = [...stored.keys()].filter((name) => !wanted.has(name));

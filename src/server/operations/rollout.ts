@@ -5,9 +5,10 @@ import { AppSupervisorError } from '../errors';
 
 /**
  * What a step does in its environment, and when it is done there:
- * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` and `drop` when it is gone.
+ * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` when it is gone,
+ * `drop` when its data is gone too, `release` when another app may adopt its data.
  */
-export type StepKind = 'boot' | 'stop' | 'apply' | 'remove' | 'drop';
+export type StepKind = 'boot' | 'stop' | 'apply' | 'remove' | 'drop' | 'release';
 
 export interface Step extends OperationStep {
   kind: StepKind;
@@ -44,16 +45,20 @@ const DEADLINES: Record<StepKind, number> = {
   apply: 60_000,
   remove: 60_000,
   drop: 120_000,
+  release: 60_000,
 };
 /** Steps that install or migrate. */
 const LONG_DEADLINE = 900_000;
+const LONG_ACTIONS = new Set<Action>(['create', 'adopt', 'upgrade']);
 
 export const deadlineOf = (operation: Operation, step: Step): number =>
-  step.kind === 'boot' && (operation.action === 'create' || operation.action === 'upgrade')
-    ? LONG_DEADLINE
-    : DEADLINES[step.kind];
+  step.kind === 'boot' && LONG_ACTIONS.has(operation.action) ? LONG_DEADLINE : DEADLINES[step.kind];
 
 const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
+
+/** Said of a removal that nobody waits for; a tombstone does. */
+const AWAY = 'Away; removed there when it is back.';
+export const isAway = (step: Step): boolean => step.message === AWAY;
 
 export interface Advance {
   operation: Operation;
@@ -98,9 +103,13 @@ export function advance(
       judge(operation, step, app.uid, entry, now);
     }
     if (step.state !== 'running') continue;
+    if (step.kind === 'release' && (health === 'down' || operation.steps.some(isAway))) {
+      Object.assign(step, { state: 'succeeded', message: 'Its database keeps the mark of this app.', finishedAt: now });
+      continue;
+    }
     if (step.kind === 'remove' && health === 'down' && !operation.steps.some((other) => other.kind === 'drop')) {
       // The tombstone stays until it is back; nobody has to wait for that.
-      Object.assign(step, { state: 'succeeded', message: 'Away; removed there when it is back.', finishedAt: now });
+      Object.assign(step, { state: 'succeeded', message: AWAY, finishedAt: now });
       continue;
     }
     waitingFor ??= waiting(step, health);
@@ -112,10 +121,11 @@ export function advance(
   return { operation, publish };
 }
 
-/** What a step publishes and waits for; a drop comes after the removal in the same environment, and has to be told from it. */
-const generationOf = (operation: Operation, kind: StepKind): number => operation.generation + (kind === 'drop' ? 1 : 0);
+/** What a step publishes and waits for; what becomes of the data comes after the removal there, and has to be told from it. */
+const generationOf = (operation: Operation, kind: StepKind): number =>
+  operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
 
-/** One environment boots at a time; removals wait until the app runs where it is to run; a drop waits for all removals. */
+/** One environment boots at a time; removals wait until the app runs where it is to run; what becomes of the data waits for all removals. */
 function itsTurn(steps: Step[], index: number): boolean {
   const earlier = steps.slice(0, index);
   switch (steps[index].kind) {
@@ -124,6 +134,7 @@ function itsTurn(steps: Step[], index: number): boolean {
     case 'remove':
       return steps.every((step) => step.kind !== 'boot' || isOver(step.state));
     case 'drop':
+    case 'release':
       return earlier.every((step) => step.state === 'succeeded');
     default:
       return true;
@@ -138,12 +149,13 @@ function wishOf(
   index: number,
 ): Published {
   const generation = generationOf(operation, step.kind);
-  const kept = { generation, boot: current?.boot ?? app.boot, mayCreateDatabase: false, dropDatabase: false };
+  const kept = { generation, boot: current?.boot ?? app.boot, claim: 'none' as const, data: 'keep' as const };
   switch (step.kind) {
     case 'boot': {
       const how = operation.action === 'restart' || operation.action === 'upgrade' ? operation.action : 'start';
-      const mayCreateDatabase = operation.action === 'create' && index === 0;
-      return { ...kept, boot: { generation, how }, desired: desiredOf(app), mayCreateDatabase };
+      const { action } = operation;
+      const claim = index === 0 && (action === 'create' || action === 'adopt') ? action : 'none';
+      return { ...kept, boot: { generation, how }, desired: desiredOf(app), claim };
     }
     case 'stop':
       return { ...kept, desired: 'stopped' };
@@ -153,7 +165,8 @@ function wishOf(
     case 'remove':
       return { ...kept, desired: 'removed' };
     case 'drop':
-      return { ...kept, desired: 'removed', dropDatabase: true };
+    case 'release':
+      return { ...kept, desired: 'removed', data: step.kind };
   }
 }
 
@@ -169,7 +182,7 @@ function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry
         state: 'succeeded',
         startedAt: step.startedAt ?? now,
         finishedAt: now,
-        message: undefined,
+        message: step.kind === 'drop' ? entry.message : undefined,
       });
       return;
     }

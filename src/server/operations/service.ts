@@ -4,7 +4,7 @@ import type { AppDatabase } from '../../shared/messages';
 import type { Action } from '../../shared/types';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, nextGeneration } from '../apps/definitions';
-import type { CreateInput, UpdateInput } from '../apps/input';
+import type { CheckInput, CreateInput, UpdateInput } from '../apps/input';
 import { newSecret, seal } from '../apps/secrets';
 import type { Clock } from '../environments/health';
 import { AppSupervisorError } from '../errors';
@@ -13,6 +13,10 @@ import type { Bus } from '../wire/wire';
 import type { Driver } from './driver';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind } from './rollout';
 import { newOperationId, type OperationStore } from './store';
+
+/** How long a worker may take over a check, and over reading a log, in ms. */
+const CHECK_TIMEOUT = 6_000;
+const LOGS_TIMEOUT = 5_000;
 
 export interface ServiceOptions {
   db: Database;
@@ -37,7 +41,14 @@ export interface ServiceOptions {
 export class AppService {
   constructor(private readonly options: ServiceOptions) {}
 
-  async create(input: CreateInput, userId: string | null): Promise<Operation> {
+  /** A new app, in a database of its own making (`create`) or one that a NocoBase app lives in already (`adopt`). */
+  async create(
+    input: CreateInput,
+    userId: string | null,
+    action: 'create' | 'adopt' = 'create',
+    /** A JWT secret that the app has already, instead of a new one. */
+    jwtSecret: string | null = null,
+  ): Promise<Operation> {
     const { definitions, clock, defaultEnvironments, assertUsable, aesKey } = this.options;
     const environments = input.environments ?? defaultEnvironments;
     if (!environments) {
@@ -72,7 +83,7 @@ export class AppService {
       startMode: input.startMode ?? 'onVisit',
       autoUpgrade: input.autoUpgrade ?? true,
       database: this.sealDatabase(placeOf(input)),
-      jwtSecret: input.independentSecret ? seal(newSecret(), aesKey) : null,
+      jwtSecret: jwtSecret || input.independentSecret ? seal(jwtSecret ?? newSecret(), aesKey) : null,
       sso: input.options?.sso ?? null,
       generation,
       boot: { generation, how: 'start' },
@@ -80,7 +91,7 @@ export class AppService {
     };
     const operation = this.newOperation(
       app,
-      'create',
+      action,
       environments.map((environment) => step(environment, 'boot')),
       userId,
     );
@@ -138,11 +149,15 @@ export class AppService {
     });
   }
 
-  /** Start, stop, restart or upgrade of one app. */
+  /**
+   * Start, stop, restart or upgrade of one app.
+   * @param environments only there, as a drain needs it; then what the app as a whole should be stays as it is
+   */
   async command(
     name: string,
     action: 'start' | 'stop' | 'restart' | 'upgrade',
     userId: string | null,
+    environments?: string[],
   ): Promise<Operation> {
     const { definitions, clock } = this.options;
     return this.change(name, async (app, transaction) => {
@@ -150,11 +165,11 @@ export class AppService {
       const boots = action !== 'stop';
       const values: Partial<AppDefinition> = {
         generation,
-        desired: boots ? 'running' : 'stopped',
+        ...(environments ? {} : { desired: boots ? ('running' as const) : ('stopped' as const) }),
         ...(boots ? { boot: { generation, how: action } } : {}),
       };
       await definitions.update(name, values, transaction);
-      const steps = app.environments.map((environment) => step(environment, boots ? 'boot' : 'stop'));
+      const steps = (environments ?? app.environments).map((environment) => step(environment, boots ? 'boot' : 'stop'));
       return this.newOperation({ ...app, generation }, action, steps, userId);
     });
   }
@@ -166,13 +181,70 @@ export class AppService {
       const generation = nextGeneration(app.generation, clock().wall);
       const places = Object.keys(app.published);
       const steps = places.map((environment) => step(environment, 'remove'));
-      if (database === 'drop') steps.push(step(app.targetEnvironment ?? app.environments[0], 'drop'));
+      const target = app.targetEnvironment ?? app.environments[0];
+      if (steps.length) steps.push(step(target, database === 'drop' ? 'drop' : 'release'));
       const operation = this.newOperation({ ...app, generation }, 'destroy', steps, userId);
       const environments = [...new Set(steps.map(({ environment }) => environment))];
       await definitions.bury({ uid: app.uid, name, definition: { ...app, generation }, environments }, transaction);
       // An app that no environment ever heard of is gone already.
       return steps.length ? operation : { ...operation, state: 'succeeded', finishedAt: clock().wall };
     });
+  }
+
+  /** Takes an environment out of every app, operation and tombstone: nobody waits for it any more. */
+  async forgetEnvironment(environment: string): Promise<void> {
+    const { definitions, operations, catalog, clock } = this.options;
+    const names: string[] = [];
+    for (const app of catalog.apps.values()) {
+      if (!app.environments.includes(environment) && !app.published[environment]) continue;
+      const { [environment]: _, ...published } = app.published;
+      const environments = app.environments.filter((other) => other !== environment);
+      const targetEnvironment =
+        app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
+      await definitions.update(app.name, { environments, published, targetEnvironment });
+      names.push(app.name);
+    }
+    for (const operation of await operations.active()) {
+      if (!operation.steps.some((other) => other.environment === environment && other.finishedAt === undefined))
+        continue;
+      const steps = operation.steps.map((other) =>
+        other.environment === environment && other.finishedAt === undefined
+          ? {
+              ...other,
+              state: 'cancelled' as const,
+              message: 'The environment was forgotten.',
+              finishedAt: clock().wall,
+            }
+          : other,
+      );
+      await operations.save({ ...operation, steps });
+    }
+    for (const tombstone of catalog.tombstones.values()) {
+      if (!tombstone.environments.includes(environment)) continue;
+      const environments = tombstone.environments.filter((other) => other !== environment);
+      await definitions.updateTombstone(tombstone.uid, { environments });
+      tombstone.environments = environments;
+    }
+    await this.carryOut(names);
+  }
+
+  /** Checks a database on the worker that would use it; within 5 s, in words. */
+  async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<unknown> {
+    const { bus, defaultEnvironments, assertUsable } = this.options;
+    const asked = environment ?? defaultEnvironments?.[0];
+    if (!asked) {
+      throw new AppSupervisorError('INVALID_INPUT', { problem: 'environment is required.' }, 'environment');
+    }
+    assertUsable(asked, 'environment');
+    const place = placeOf({ name, title: name, options: { dbConnType, database } });
+    return bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
+  }
+
+  async logs(app: AppDefinition, environment: string, lines: number): Promise<unknown> {
+    if (!app.environments.includes(environment)) {
+      throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
+    }
+    return this.options.bus.request(environment, 'logs', { name: app.name, lines }, LOGS_TIMEOUT);
   }
 
   async cancel(id: string): Promise<Operation> {
@@ -327,7 +399,7 @@ const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
   action === 'restart' || action === 'upgrade' ? action : 'start';
 
 /** Where the data will lie, in full, so that no later default can move it. */
-function placeOf({ name, options }: CreateInput): AppDatabase {
+function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' | 'title'>): AppDatabase {
   const dbConnType = options?.dbConnType ?? 'new_database';
   const given = options?.database ?? {};
   if (dbConnType === 'new_database')

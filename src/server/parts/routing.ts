@@ -7,7 +7,6 @@ import { desiredOf } from '../apps/definitions';
 import type { Config } from '../config';
 import type { Log } from '../log';
 import {
-  type Proxy as AppProxy,
   createGuard,
   createProxy,
   createSelector,
@@ -42,7 +41,7 @@ export function createRouting(
   const table = new RoutingTable();
   let gateway: Gateway | null = null;
   let installed = false;
-  let proxy: AppProxy | null = null;
+  let proxy: ReturnType<typeof createProxy> | null = null;
   const appNameOf = async (req: { url?: string; headers: IncomingHttpHeaders }) =>
     (await gateway?.getRequestHandleAppName(req as never)) ?? 'main';
   if (config.part === 'supervisor') {

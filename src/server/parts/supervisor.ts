@@ -9,6 +9,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { Driver } from '../operations/driver';
 import { Leadership } from '../operations/leader';
+import { Migration } from '../operations/migration';
 import type { Operation } from '../operations/rollout';
 import { AppService } from '../operations/service';
 import { OperationStore } from '../operations/store';
@@ -30,6 +31,9 @@ export interface SupervisorPartOptions {
   clock: Clock;
   log: Log;
   warnings: string[];
+  /** `WS_PATH`, to try whether a worker opens WebSockets. */
+  wsPath: string;
+  schemaByDefault: boolean;
   /** What a new app gets when its request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
   /** Anything that is shown, or routed by, may have changed. */
@@ -45,6 +49,7 @@ interface Running {
   driver: Driver;
   leadership: Leadership;
   service: AppService;
+  migration: Migration;
   timers: NodeJS.Timeout[];
 }
 
@@ -213,6 +218,30 @@ export class SupervisorPart {
     this.changed();
   }
 
+  get wsPath(): string {
+    return this.options.wsPath;
+  }
+
+  /**
+   * Gone for good: its steps and tombstones end, its apps no longer lie there.
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
+   */
+  async forget(environment: string): Promise<void> {
+    const { board, registry, service, driver } = this.parts;
+    if (!this.known.has(environment)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
+    const health = board.environment(environment)?.health;
+    if (health === 'online' || health === 'suspect' || health === 'stopping') {
+      throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment });
+    }
+    await service.forgetEnvironment(environment);
+    await registry.forget(environment);
+    this.known.delete(environment);
+    board.forget(environment);
+    await this.options.state.forget(environment).catch(() => driver.distrustStore());
+    await driver.tick();
+    this.changed();
+  }
+
   private async startNow(main: Application): Promise<void> {
     const { state, bus, instance, aesKey, clock, log, defaultEnvironments } = this.options;
     const definitions = new Definitions(main.db);
@@ -256,8 +285,20 @@ export class SupervisorPart {
       defaultEnvironments,
       assertUsable: (environment, field) => this.assertUsable(environment, field),
     });
+    const migration = new Migration(main.db, catalog, service, this.options.schemaByDefault);
     await catalog.load();
-    this.running = { definitions, catalog, registry, operations, board, driver, leadership, service, timers: [] };
+    this.running = {
+      definitions,
+      catalog,
+      registry,
+      operations,
+      board,
+      driver,
+      leadership,
+      service,
+      migration,
+      timers: [],
+    };
     await this.loadEnvironments();
     await bus.onWake('supervisors', (names) => {
       const changed = names.filter((name) => catalog.apps.has(name) || name);

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { isAppName } from '../../shared/names';
 import { answer, send } from './answers';
-import { originForm, pathOf } from './url';
+import { basePath, originForm, pathOf } from './url';
 
 /**
  * Stands before the core's own request handler (`Gateway.registerRequestHandler`, called at gateway/index.ts:810) on every
@@ -21,8 +21,9 @@ export interface GuardOptions {
   appNameOf(req: { url: string; headers: IncomingHttpHeaders }): Promise<string>;
   /** Whether the core finds this package: `getPackageDirByExposeUrl` throws when it does not. */
   hasPackage(name: string): boolean;
-  /** `APP_PUBLIC_PATH` and `PLUGIN_STATICS_PATH`, with last slash. */
+  /** `APP_PUBLIC_PATH`. */
   publicPath: string;
+  /** `PLUGIN_STATICS_PATH`, as the core compares it: with last slash. */
   pluginStaticsPath: string;
   /** On the Supervisor, `proxy.web`: the name is known already, so the core need not work it out a second time. */
   serve?(app: string, req: IncomingMessage, res: ServerResponse): Promise<boolean>;
@@ -33,6 +34,7 @@ export type Guard = (req: IncomingMessage, res: ServerResponse) => false | Promi
 
 export function createGuard(options: GuardOptions): Guard {
   const hasPackage = remembered(options.hasPackage);
+  const filesPath = `${basePath(options.publicPath)}/files/`;
   const refusesFile = (path: string) =>
     path.startsWith(options.pluginStaticsPath) && !isServable(path.slice(options.pluginStaticsPath.length), hasPackage);
 
@@ -61,7 +63,7 @@ export function createGuard(options: GuardOptions): Guard {
       notFound(req, res);
       return Promise.resolve(undefined);
     }
-    if (mayNameApp(url, path, req.headers, options)) return named(req, res);
+    if (mayNameApp(url, path, req.headers, filesPath, options.appByDomain)) return named(req, res);
     if (refusesFile(path)) {
       notFound(req, res);
       return Promise.resolve(undefined);
@@ -74,13 +76,19 @@ export function createGuard(options: GuardOptions): Guard {
  * Whether the selectors could find an app in this request (gateway/index.ts:206-262 and our own). Most of a page's files
  * name none, and sorting and running all selectors twice for each would be felt.
  */
-function mayNameApp(url: string, path: string, headers: IncomingHttpHeaders, options: GuardOptions): boolean {
+function mayNameApp(
+  url: string,
+  path: string,
+  headers: IncomingHttpHeaders,
+  filesPath: string,
+  appByDomain: GuardOptions['appByDomain'],
+): boolean {
   if (headers['x-app'] !== undefined || url.includes('__app')) return true;
-  if (path.startsWith('/files/') || path.startsWith(`${options.publicPath}files/`)) return true;
+  if (path.startsWith('/files/') || path.startsWith(filesPath)) return true;
   if (path.length !== url.length && /[?&][^=&]*%/.test(url)) return true; // `__appName` with an encoded letter
   const hostname = headers['x-hostname'];
-  if (typeof hostname === 'string' && options.appByDomain(hostname) !== null) return true;
-  return options.appByDomain(headers.host) !== null;
+  if (typeof hostname === 'string' && appByDomain(hostname) !== null) return true;
+  return appByDomain(headers.host) !== null;
 }
 
 const PACKAGE = /^(?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*(?=\/|$)/i;

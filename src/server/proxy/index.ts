@@ -41,7 +41,7 @@ export interface ProxyStats {
 }
 
 /** Neither method ever rejects (invariant 7): the core does not catch, and what it does not catch ends the process. */
-export interface Proxy {
+export interface AppProxy {
   /** @returns false for `main` only; any other app has been answered or passed on, whatever happens to it. */
   web(appName: string, req: IncomingMessage, res: ServerResponse): Promise<boolean>;
   /** @returns false for `main` and for paths other than `wsPath`, which the core handles; else the socket is ours. */
@@ -58,7 +58,7 @@ export function createProxy(options: {
   now: () => number;
   log: Log;
   metrics?: ProxyMetrics;
-}): Proxy {
+}): AppProxy {
   const { table, config, log } = options;
   const limits = { ...LIMITS, ...config.limits };
   const targets = new Targets(limits, (name) => table.environment(name) !== undefined);

@@ -9,7 +9,7 @@ export function reads(method: string | undefined, url: string, hasBody: boolean,
   if ((method !== 'GET' && method !== 'HEAD') || hasBody) return false;
   const path = pathOf(url);
   if (!path.startsWith(`${apiBase}/`)) return true;
-  return /:(?:list|get)(?:\/[^:]*)?$/.test(path);
+  return /^[^:]*:(?:list|get)(?:\/[^:]*)?$/.test(path);
 }
 
 /** The path of a request target, without query; the core's `url.parse` cuts at `#` as well. */

@@ -123,6 +123,8 @@ class Exchange {
     this.#outgoing = outgoing;
     outgoing.on('error', (error) => this.#failed(error, environment, outgoing));
     outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
+    // Nothing else is said of a worker that switches protocols unasked (lib/_http_client.js, socketCloseListener).
+    outgoing.on('close', () => this.#settled || this.#failed(new Error('closed'), environment, outgoing));
     if (!hasBody(req)) {
       outgoing.end();
     } else {

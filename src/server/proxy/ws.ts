@@ -43,6 +43,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
       const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade };
       req.url = target.prefix + (req.url ?? '');
       proxy.ws(req, socket, head, options as unknown as httpProxy.ServerOptions, (error) => upgrade.failed(error));
+      upgrade.takeResponse();
     },
     close() {
       for (const upgrade of open) upgrade.destroy();
@@ -95,9 +96,17 @@ class Upgrade {
   /** Called by http-proxy, before its own listeners are on. */
   started(outgoing: ClientRequest): void {
     this.#outgoing = outgoing;
-    outgoing.once('response', (incoming) => this.#declined(incoming));
     outgoing.once('upgrade', (incoming, upstream) => this.#accepted(incoming, upstream));
     if (this.socket.destroyed) outgoing.destroy();
+  }
+
+  /**
+   * After http-proxy has put its listeners on. To a worker that answers with an ordinary response it would repeat all
+   * headers, `chunked` among them, over a body that is chunked no more, on a connection said to be kept
+   * (ws-incoming.js:106).
+   */
+  takeResponse(): void {
+    this.#outgoing?.removeAllListeners('response').once('response', (incoming) => this.#declined(incoming));
   }
 
   /** Called by http-proxy for an error of either the request or the worker's socket; it ends the visitor's afterwards. */
@@ -136,13 +145,8 @@ class Upgrade {
     else this.#answer('UPSTREAM_TIMEOUT');
   }
 
-  /**
-   * The worker answers with an ordinary response. http-proxy would repeat its headers, chunked encoding among them, over a
-   * body that is chunked no more, on a connection said to be kept; `upgrade` makes it keep out (ws-incoming.js:108). The
-   * handshake timer runs on: it bounds the body too, which else could keep both sockets for ever (CHP#557).
-   */
+  /** The handshake timer runs on: it bounds the body too, which else could keep both sockets for ever (CHP#557). */
   #declined(incoming: IncomingMessage): void {
-    (incoming as IncomingMessage & { upgrade?: boolean }).upgrade = true;
     const { socket } = this;
     if (this.#answered || socket.destroyed) {
       incoming.destroy();

@@ -1,5 +1,14 @@
 import type { Filter } from '@nocobase/database';
-import { createInput, destroyInput, namesInput, parseInput, updateInput } from '../apps/input';
+import {
+  checkInput,
+  createInput,
+  destroyInput,
+  logsInput,
+  migrateInput,
+  namesInput,
+  parseInput,
+  updateInput,
+} from '../apps/input';
 import { AppSupervisorError } from '../errors';
 import { operationRow } from '../parts/supervisor';
 import { type ActionContext, type Answer, pageMeta, paging, sorting } from './action';
@@ -26,11 +35,32 @@ export async function get({ supervisor, params }: ActionContext): Promise<Answer
   return { data: supervisor.appRow(known(supervisor, String(params.filterByTk))) };
 }
 
-export async function create({ supervisor, values, userId }: ActionContext): Promise<Answer> {
-  const input = parseInput(createInput, values);
-  const operation = await supervisor.parts.service.create(input, userId);
-  const row = supervisor.appRow(known(supervisor, operation.appName));
-  return { data: { ...row, operation: row.operation ?? operationRow(operation) } };
+/** `adopt` takes over a database in which a NocoBase app lives already. */
+export const create =
+  (how: 'create' | 'adopt') =>
+  async ({ supervisor, values, userId }: ActionContext): Promise<Answer> => {
+    const input = parseInput(createInput, values);
+    const operation = await supervisor.parts.service.create(input, userId, how);
+    const row = supervisor.appRow(known(supervisor, operation.appName));
+    return { data: { ...row, operation: row.operation ?? operationRow(operation) } };
+  };
+
+/** Asked of the worker that would use the database, since only it knows its server. */
+export async function checkDatabase({ supervisor, values }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.service.checkDatabase(parseInput(checkInput, values)) };
+}
+
+/** The last lines of an app's log where it runs. */
+export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
+  const app = known(supervisor, String(params.filterByTk));
+  const { environment, lines } = parseInput(logsInput, params);
+  return { data: await supervisor.parts.service.logs(app, environment ?? app.environments[0], lines) };
+}
+
+/** Takes apps over from multi-app-manager, whose page calls this. */
+export async function migrate({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  const { appNames, environments } = parseInput(migrateInput, values);
+  return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId) };
 }
 
 export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {

@@ -14,18 +14,25 @@ const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> 
   apps: {
     list: [false, apps.list],
     get: [false, apps.get],
-    create: [true, apps.create],
+    create: [true, apps.create('create')],
+    adopt: [true, apps.create('adopt')],
     update: [true, apps.update],
     start: [true, apps.command('start')],
     stop: [true, apps.command('stop')],
     restart: [true, apps.command('restart')],
     upgrade: [true, apps.command('upgrade')],
     destroy: [true, apps.destroy],
+    checkDatabase: [false, apps.checkDatabase],
+    logs: [false, apps.logs],
+    migrate: [true, apps.migrate],
   },
   appEnvironments: {
     list: [false, environments.list],
     cordon: [true, environments.cordon(true)],
     uncordon: [true, environments.cordon(false)],
+    drain: [true, environments.drain],
+    forget: [true, environments.forget],
+    check: [false, environments.check],
   },
   appOperations: {
     list: [false, operations.list],
@@ -34,6 +41,9 @@ const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> 
     retry: [true, operations.retry],
   },
 };
+
+/** Tables without an API of their own. */
+const INTERNAL = ['appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
 
 /** The HTTP API of a main app. Only a part that manages offers more than what it is; the rest does not exist there. */
 export function registerResources(app: Application, config: Config | null, runtime: Runtime | null): void {
@@ -66,6 +76,8 @@ export function registerResources(app: Application, config: Config | null, runti
       ) as never,
     });
   }
+  // The core would offer every table by actions of its own (collections become resources): these are nobody's to reach.
+  for (const name of INTERNAL) app.resourceManager.define({ name, only: [] });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
     actions: ['apps:*', 'appOperations:*', 'appEnvironments:list'],

@@ -1,4 +1,4 @@
-import { Avatar } from 'antd';
+import type { CSSProperties } from 'react';
 import type { AppRow } from '../../shared/types';
 
 const COLORS = ['#0958d9', '#531dab', '#c41d7f', '#d4380d', '#874d00', '#237804', '#006d75', '#1d39c4'];
@@ -7,18 +7,24 @@ const isImage = (icon: string | null): icon is string =>
 
 /** An app's icon, else the first letter of its name on a colour of its own. */
 export function AppAvatar({ app, size = 32 }: { app: Pick<AppRow, 'name' | 'title' | 'icon'>; size?: number }) {
+  const square: CSSProperties = { width: size, height: size, borderRadius: 6, flex: 'none' };
   if (isImage(app.icon)) {
-    return <Avatar shape="square" size={size} src={app.icon} alt="" />;
+    return <img src={app.icon} alt="" style={{ ...square, objectFit: 'contain' }} />;
   }
   const sum = [...app.name].reduce((total, letter) => total + (letter.codePointAt(0) ?? 0), 0);
   return (
-    <Avatar
-      shape="square"
-      size={size}
+    <span
       aria-hidden
-      style={{ background: COLORS[sum % COLORS.length], color: '#fff', flex: 'none' }}
+      style={{
+        ...square,
+        display: 'grid',
+        placeItems: 'center',
+        background: COLORS[sum % COLORS.length],
+        color: '#fff',
+        fontSize: size / 2,
+      }}
     >
       {[...(app.title || app.name)][0]?.toUpperCase()}
-    </Avatar>
+    </span>
   );
 }

@@ -1,7 +1,8 @@
-import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs, Typography } from 'antd';
+import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs } from 'antd';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
+import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { inTransition, isUnderway } from '../common/status';
 import { useLive } from '../common/useLive';
@@ -37,7 +38,7 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
         <Flex gap="small" align="center">
           {app && <AppAvatar app={app} />}
           {app?.title ?? name}
-          <Typography.Text type="secondary">{name}</Typography.Text>
+          <Secondary>{name}</Secondary>
         </Flex>
       }
       extra={app && <Button onClick={() => onEdit(app)}>{t('Edit')}</Button>}

@@ -1,7 +1,9 @@
-import { Flex, Typography } from 'antd';
+import { Flex } from 'antd';
+import type { CSSProperties } from 'react';
 import type { AppRow } from '../../shared/types';
 import { problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
+import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
@@ -9,8 +11,8 @@ import { useT } from '../host';
 import { strayIn } from './actions';
 import { DESIRED_LABELS } from './labels';
 
-/** An app's status in each of its environments, sorted by name. */
-export function AppStatuses({ app }: { app: AppRow }) {
+/** An app's status in each of its environments, sorted by name; if brief, with two lines of explanation at most. */
+export function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
   const strays = strayIn(app);
   return (
     <Flex vertical gap="small">
@@ -18,6 +20,7 @@ export function AppStatuses({ app }: { app: AppRow }) {
         <EnvironmentStatus
           key={environment}
           app={app}
+          isBrief={isBrief}
           environment={environment}
           isStray={strays.includes(environment)}
         />
@@ -26,7 +29,14 @@ export function AppStatuses({ app }: { app: AppRow }) {
   );
 }
 
-function EnvironmentStatus({ app, environment, isStray }: { app: AppRow; environment: string; isStray: boolean }) {
+interface Props {
+  app: AppRow;
+  environment: string;
+  isStray: boolean;
+  isBrief: boolean;
+}
+
+function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
   const shown = app.statuses[environment] ?? { status: 'unknown', since: null };
@@ -38,32 +48,36 @@ function EnvironmentStatus({ app, environment, isStray }: { app: AppRow; environ
         <StateTag look={look} data-testid={`status-${app.name}-${environment}`} data-status={shown.status}>
           {t(label)}
         </StateTag>
-        <Typography.Text type="secondary" style={{ fontSize: 'inherit' }}>
+        <Secondary>
           <Since at={shown.since} />
-        </Typography.Text>
+        </Secondary>
       </Flex>
-      {isStray && (
-        <Typography.Text type="secondary">
-          {t('Meant to be: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}
-        </Typography.Text>
-      )}
+      {isStray && <Secondary>{t('Meant to be: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
-        <Detail text={problemText(t, shown.error)} role="alert" />
+        <Detail text={problemText(t, shown.error)} isBrief={isBrief} />
       ) : (
-        shown.message && <Detail text={shown.message} />
+        shown.message && (
+          <Secondary>
+            <Detail text={shown.message} isBrief={isBrief} />
+          </Secondary>
+        )
       )}
     </div>
   );
 }
 
-function Detail({ text, role }: { text: string; role?: 'alert' }) {
+/** Two lines by style alone: measuring text in every row makes a table slow. */
+const TWO_LINES: CSSProperties = {
+  display: '-webkit-box',
+  WebkitBoxOrient: 'vertical',
+  WebkitLineClamp: 2,
+  overflow: 'hidden',
+};
+
+function Detail({ text, isBrief }: { text: string; isBrief: boolean }) {
   return (
-    <Typography.Paragraph
-      type={role ? undefined : 'secondary'}
-      ellipsis={{ rows: 2, tooltip: text }}
-      style={{ margin: 0, maxWidth: 360 }}
-    >
+    <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', ...(isBrief && TWO_LINES) }} title={text}>
       {text}
-    </Typography.Paragraph>
+    </div>
   );
 }

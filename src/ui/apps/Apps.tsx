@@ -74,6 +74,7 @@ export function Apps() {
         {chosen.length > 0 && (
           <BulkActions
             chosen={chosenNow}
+            environments={environments}
             operate={async (action, apps) => {
               await operate(action, apps);
               setChosen([]);
@@ -88,7 +89,7 @@ export function Apps() {
           columns={columns}
           dataSource={data?.rows}
           loading={loading}
-          scroll={{ x: 900 }}
+          scroll={{ x: 740 + 130 * shown.length }}
           onRow={(app) => ({ 'data-testid': `app-row-${app.name}` }) as object}
           rowSelection={{
             selectedRowKeys: chosen.map(({ name }) => name),

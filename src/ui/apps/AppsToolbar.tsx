@@ -2,11 +2,13 @@ import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOu
 import { useDebounceFn } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
 import { type AppRow, type EnvironmentRow, STATUSES } from '../../shared/types';
+import { ActionButton } from '../common/ActionButton';
 import type { AppsQuery, OperateAction } from '../common/api';
 import { useIsLocal } from '../common/Page';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useT } from '../host';
+import { refusalOfAll } from './actions';
 import { OPTIONAL_COLUMNS } from './columns';
 import { ACTION_LABELS } from './labels';
 
@@ -93,21 +95,28 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
 
 interface BulkProps {
   chosen: AppRow[];
+  environments: EnvironmentRow[] | null;
   operate: (action: OperateAction, apps: AppRow[]) => void;
   destroy: (apps: AppRow[]) => void;
   clear: () => void;
 }
 
 /** What can be done with all chosen rows at once. */
-export function BulkActions({ chosen, operate, destroy, clear }: BulkProps) {
+export function BulkActions({ chosen, environments, operate, destroy, clear }: BulkProps) {
   const t = useT();
   return (
     <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the chosen apps')}>
       <span>{t('{{count}} chosen', { count: chosen.length })}</span>
       {(['start', 'stop', 'restart'] as const).map((action) => (
-        <Button key={action} size="small" onClick={() => operate(action, chosen)} data-testid={`bulk-${action}`}>
+        <ActionButton
+          key={action}
+          size="small"
+          refused={refusalOfAll(action, chosen, environments)}
+          onClick={() => operate(action, chosen)}
+          data-testid={`bulk-${action}`}
+        >
           {t(ACTION_LABELS[action])}
-        </Button>
+        </ActionButton>
       ))}
       <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(chosen)} data-testid="bulk-delete">
         {t('Delete')}

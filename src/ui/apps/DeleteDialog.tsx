@@ -104,8 +104,8 @@ function OneApp({
         aria-label={t('What becomes of its data')}
       >
         <Space direction="vertical">
-          <Radio value="keep">{t('Keep its data: {{place}}', { place: databasePlace(t, app) })}</Radio>
-          <Radio value="drop">{t('Delete its data too, as far as this app created it')}</Radio>
+          <Radio value="keep">{t('The data is kept: {{place}}', { place: databasePlace(t, app) })}</Radio>
+          <Radio value="drop">{t('The data is deleted too, as far as this app created it')}</Radio>
         </Space>
       </Radio.Group>
     </>

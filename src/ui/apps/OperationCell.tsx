@@ -1,5 +1,6 @@
-import { Flex, Typography } from 'antd';
+import { Flex } from 'antd';
 import type { OperationRow } from '../../shared/types';
+import { Secondary } from '../common/Secondary';
 import { OPERATION_STATE } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
@@ -25,9 +26,7 @@ export function OperationCell({ operation }: { operation: OperationRow | null })
         )}
       </StateTag>
       {operation.waitingFor && (
-        <Typography.Text type="secondary">
-          {t('Waits for {{what}}', { what: serverSentence(t, operation.waitingFor) })}
-        </Typography.Text>
+        <Secondary>{t('Waits for {{what}}', { what: serverSentence(t, operation.waitingFor) })}</Secondary>
       )}
     </Flex>
   );

@@ -3,6 +3,7 @@ import type { OperationRow, OperationStep } from '../../shared/types';
 import { type Api, useApi } from '../common/api';
 import { type ApiError, problemText } from '../common/errors';
 import { Failure, useIsLocal } from '../common/Page';
+import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { isUnderway, OPERATION_STATE } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
@@ -59,10 +60,10 @@ function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
       <Flex gap="small" align="center" wrap>
         <Typography.Text strong>{t(OPERATION_LABELS[operation.action])}</Typography.Text>
         <StateTag look={OPERATION_STATE[state].look}>{t(OPERATION_STATE[state].label)}</StateTag>
-        <Typography.Text type="secondary">
+        <Secondary>
           <Since at={createdAt} /> · <Author id={operation.createdBy} />
           {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
-        </Typography.Text>
+        </Secondary>
         {(state === 'failed' || state === 'cancelled') && (
           <Button size="small" onClick={() => act('retry', id)}>
             {t('Retry')}
@@ -74,11 +75,7 @@ function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
           </Button>
         )}
       </Flex>
-      {waitingFor && (
-        <Typography.Text type="secondary">
-          {t('Waits for {{what}}', { what: serverSentence(t, waitingFor) })}
-        </Typography.Text>
-      )}
+      {waitingFor && <Secondary>{t('Waits for {{what}}', { what: serverSentence(t, waitingFor) })}</Secondary>}
       {operation.steps.map((step) => (
         <Step key={step.environment} step={step} />
       ))}
@@ -104,9 +101,9 @@ function Step({ step }: { step: OperationStep }) {
       <Flex gap="small" align="center">
         <StateIcon look={look} />
         {!isLocal && <span>{step.environment}</span>}
-        <Typography.Text type="secondary">
+        <Secondary>
           {[t(label), took, step.message && serverSentence(t, step.message)].filter(Boolean).join(' · ')}
-        </Typography.Text>
+        </Secondary>
       </Flex>
       {step.error && <Alert type="error" showIcon message={problemText(t, step.error)} style={{ marginTop: 4 }} />}
     </div>

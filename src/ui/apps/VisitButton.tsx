@@ -1,8 +1,9 @@
 import { DownOutlined } from '@ant-design/icons';
-import { Dropdown, Typography } from 'antd';
+import { Dropdown } from 'antd';
 import { useState } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
+import { Secondary } from '../common/Secondary';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useHost } from '../host';
@@ -66,8 +67,7 @@ function VisitLink({ app, environment }: { app: AppRow; environment: string }) {
       rel="noreferrer"
       data-testid={`app-visit-${app.name}-${environment}`}
     >
-      <StateIcon look={STATUS[status].look} /> {environment}{' '}
-      <Typography.Text type="secondary">{notes.filter(Boolean).join(' · ')}</Typography.Text>
+      <StateIcon look={STATUS[status].look} /> {environment} <Secondary>{notes.filter(Boolean).join(' · ')}</Secondary>
     </a>
   );
 }

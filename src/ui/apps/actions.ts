@@ -38,12 +38,24 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
         : null;
     case 'visit':
       if (app.desiredState === 'stopped') return refuse(key('It is stopped. Start it first.'));
-      return servingEnvironments(app, environments).length
-        ? null
-        : refuse(key('None of its environments serves visitors.'));
+      return visitRefusal(servingEnvironments(app, environments), environments);
     default:
       return null;
   }
+}
+
+/** Why an action makes no sense for any of several apps: the first one's reason. */
+export function refusalOfAll(action: AppAction, apps: AppRow[], environments: EnvironmentRow[] | null): Refusal {
+  const refusals = apps.map((app) => refusal(action, app, environments));
+  return refusals.every(Boolean) ? (refusals[0] ?? null) : null;
+}
+
+function visitRefusal(places: string[], environments: EnvironmentRow[] | null): Refusal {
+  if (!places.length) {
+    return refuse(key('None of its environments serves visitors.'));
+  }
+  const isDown = (name: string) => environments?.find((each) => each.name === name)?.health === 'down';
+  return places.every(isDown) ? refuse(key('All of its environments are down.')) : null;
 }
 
 /** Environments whose core is not of the version of the app's data; null when that cannot be told. */

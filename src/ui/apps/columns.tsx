@@ -3,6 +3,7 @@ import { Button, Dropdown, Flex, type TableColumnType, Typography } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
 import type { OperateAction } from '../common/api';
+import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { key } from '../common/text';
 import { type Translate, useT } from '../host';
@@ -37,12 +38,14 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
+      width: 210,
       sorter: true,
       render: (_, app) => <AppName app={app} open={() => handle('open', app)} />,
     },
-    { key: 'statuses', title: t('Status'), render: (_, app) => <AppStatuses app={app} /> },
-    ...optional('operation', { render: (_, app) => <OperationCell operation={app.operation} /> }),
+    { key: 'statuses', title: t('Status'), render: (_, app) => <AppStatuses app={app} isBrief /> },
+    ...optional('operation', { width: 180, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('cname', {
+      width: 180,
       render: (_, app) =>
         app.cname && (
           <Typography.Link href={`//${app.cname}/`} target="_blank">
@@ -50,14 +53,14 @@ export function columnsOf(
           </Typography.Link>
         ),
     }),
-    ...optional('version', { dataIndex: 'version' }),
-    ...optional('lastVisitAt', { render: (_, app) => <Since at={app.lastVisitAt} /> }),
-    ...optional('startMode', { render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),
-    ...optional('createdAt', { sorter: true, render: (_, app) => <Since at={app.createdAt} /> }),
+    ...optional('version', { width: 90, dataIndex: 'version' }),
+    ...optional('lastVisitAt', { width: 110, render: (_, app) => <Since at={app.lastVisitAt} /> }),
+    ...optional('startMode', { width: 150, render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),
+    ...optional('createdAt', { width: 120, sorter: true, render: (_, app) => <Since at={app.createdAt} /> }),
     {
       key: 'actions',
       fixed: 'right',
-      width: 1,
+      width: 310,
       title: t('Actions'),
       render: (_, app) => <Actions app={app} environments={environments} handle={handle} />,
     },
@@ -78,7 +81,7 @@ function AppName({ app, open }: { app: AppRow; open: () => void }) {
         >
           {app.title}
         </Button>
-        <Typography.Text type="secondary">{app.name}</Typography.Text>
+        <Secondary>{app.name}</Secondary>
       </Flex>
     </Flex>
   );

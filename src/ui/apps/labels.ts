@@ -14,6 +14,7 @@ export const ACTION_LABELS: Record<AppAction, string> = {
 
 export const OPERATION_LABELS: Record<Action, string> = {
   create: key('Creating'),
+  adopt: key('Adopting'),
   update: key('Changing'),
   start: key('Starting'),
   stop: key('Stopping'),

@@ -3,6 +3,7 @@ import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, problemText } from '../common/errors';
+import { useIsLocal } from '../common/Page';
 import { key, type Message } from '../common/text';
 import { type Translate, useHost } from '../host';
 import { refusal } from './actions';
@@ -12,7 +13,7 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
   start: {
     one: key('Start "{{app}}"?'),
     many: key('Start {{count}} apps?'),
-    consequence: key('The environments start it one after the other.'),
+    consequence: key('It becomes available to visitors. Several environments start it one after the other.'),
   },
   stop: {
     one: key('Stop "{{app}}"?'),
@@ -22,7 +23,7 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
   restart: {
     one: key('Restart "{{app}}"?'),
     many: key('Restart {{count}} apps?'),
-    consequence: key('The environments restart it one after the other. Visitors wait meanwhile.'),
+    consequence: key('Visitors wait meanwhile. Several environments restart it one after the other.'),
   },
   upgrade: {
     one: key('Upgrade "{{app}}"?'),
@@ -36,7 +37,13 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
   const host = useHost();
   const api = useApi();
   const confirm = useConfirm();
+  const isLocal = useIsLocal();
   const { t } = host;
+
+  const lineOf = (app: AppRow, isOneOfSeveral: boolean) => {
+    const places = isLocal ? '' : placesOf(t, app, environments);
+    return isOneOfSeveral ? [app.title, places].filter(Boolean).join(': ') : places;
+  };
 
   return async (action: OperateAction, chosen: AppRow[]): Promise<void> => {
     const apps = chosen.filter((app) => !refusal(action, app, environments));
@@ -49,7 +56,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
       content: (
         <>
           <Typography.Paragraph>{t(consequence)}</Typography.Paragraph>
-          <List lines={apps.map((app) => placesLine(t, app, environments, apps.length > 1))} />
+          <List lines={apps.map((app) => lineOf(app, apps.length > 1)).filter(Boolean)} />
           {refused.length > 0 && (
             <>
               <Typography.Paragraph type="secondary">{t('Left out:')}</Typography.Paragraph>
@@ -77,12 +84,12 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
 
 const told = (t: Translate, message: Message | null) => (message ? t(message.text, message.values) : '');
 
-function placesLine(t: Translate, app: AppRow, environments: EnvironmentRow[] | null, withTitle: boolean): string {
+function placesOf(t: Translate, app: AppRow, environments: EnvironmentRow[] | null): string {
   const names = app.environments.map((name) => {
     const known = environments?.find((each) => each.name === name);
     return known && !known.available ? t('{{environment}} (waits until it is back)', { environment: name }) : name;
   });
-  return `${withTitle ? app.title : t('Environments')}: ${names.join(', ')}`;
+  return names.join(', ');
 }
 
 function List({ lines }: { lines: string[] }) {

@@ -1,4 +1,3 @@
-import { Tooltip } from 'antd';
 import { useSyncExternalStore } from 'react';
 import { useHost } from '../host';
 import { exactTime, relativeTime } from './time';
@@ -31,8 +30,8 @@ export function Since({ at }: { at: number | null }) {
     return <>–</>;
   }
   return (
-    <Tooltip title={exactTime(at, language)}>
-      <time dateTime={new Date(at).toISOString()}>{relativeTime(at, Date.now(), language)}</time>
-    </Tooltip>
+    <time dateTime={new Date(at).toISOString()} title={exactTime(at, language)}>
+      {relativeTime(at, Date.now(), language)}
+    </time>
   );
 }

@@ -8,7 +8,7 @@ import {
   QuestionCircleOutlined,
   WarningFilled,
 } from '@ant-design/icons';
-import { theme } from 'antd';
+import { type GlobalToken, theme } from 'antd';
 import type { ReactNode } from 'react';
 import type { Look } from './status';
 
@@ -23,8 +23,7 @@ const ICONS: Record<Look, typeof MoonOutlined> = {
   unknown: QuestionCircleOutlined,
 };
 
-function useColors(look: Look): { strong: string; border: string; background: string } {
-  const { token } = theme.useToken();
+function colorsOf(look: Look, token: GlobalToken): { strong: string; border: string; background: string } {
   const tones = {
     success: { strong: token.colorSuccess, border: token.colorSuccessBorder, background: token.colorSuccessBg },
     info: { strong: token.colorInfo, border: token.colorInfoBorder, background: token.colorInfoBg },
@@ -46,8 +45,9 @@ function useColors(look: Look): { strong: string; border: string; background: st
 }
 
 export function StateIcon({ look }: { look: Look }) {
+  const { token } = theme.useToken();
   const Icon = ICONS[look];
-  return <Icon aria-hidden style={{ color: useColors(look).strong }} />;
+  return <Icon aria-hidden style={{ color: colorsOf(look, token).strong }} />;
 }
 
 /** A state by colour, icon and word. */
@@ -57,7 +57,8 @@ export function StateTag({
   ...rest
 }: { look: Look; children: ReactNode } & Record<`data-${string}`, string>) {
   const { token } = theme.useToken();
-  const colors = useColors(look);
+  const colors = colorsOf(look, token);
+  const Icon = ICONS[look];
   return (
     <span
       {...rest}
@@ -75,7 +76,7 @@ export function StateTag({
         whiteSpace: 'nowrap',
       }}
     >
-      <StateIcon look={look} />
+      <Icon aria-hidden style={{ color: colors.strong }} />
       {children}
     </span>
   );

@@ -17,15 +17,15 @@ export function contrast(one: string, other: string): number {
   return (lighter + 0.05) / (darker + 0.05);
 }
 
-const readable = (ground: string, ...colors: string[]) =>
-  colors.find((color) => contrast(color, ground) >= READABLE) ?? colors[0];
+const readable = (grounds: string[], ...colors: string[]) =>
+  colors.find((color) => grounds.every((ground) => contrast(color, ground) >= READABLE)) ?? colors[0];
 
 /** The host's theme, with those of its tones that can be read where its first choice cannot. */
 export function readableTheme(token: GlobalToken): ThemeConfig {
-  const { colorBgContainer } = token;
-  const link = readable(colorBgContainer, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover);
-  const danger = readable(colorBgContainer, token.colorError, token.colorErrorActive, token.colorErrorTextHover);
-  const primary = readable('#ffffff', token.colorPrimary, token.colorPrimaryActive);
+  const grounds = [token.colorBgContainer, token.controlItemBgActive];
+  const link = readable(grounds, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover);
+  const danger = readable(grounds, token.colorError, token.colorErrorTextHover, token.red7, token.red8);
+  const primary = readable([token.colorTextLightSolid], token.colorPrimary, token.colorPrimaryActive);
   return {
     token: { colorTextDescription: token.colorTextSecondary, colorTextPlaceholder: token.colorTextSecondary },
     components: {

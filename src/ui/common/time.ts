@@ -7,19 +7,26 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
+/** Making a format takes a hundred times as long as using it. */
+const formats = new Map<string, { relative: Intl.RelativeTimeFormat; exact: Intl.DateTimeFormat }>();
+
+function formatsOf(language: string) {
+  const known = formats.get(language) ?? {
+    relative: new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }),
+    exact: new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }),
+  };
+  formats.set(language, known);
+  return known;
+}
+
 /** `5 min. ago`; a time that another clock puts in the future is now. */
 export function relativeTime(at: number, now: number, language: string): string {
   const seconds = Math.max(0, Math.floor((now - at) / 1000));
   const [unit, size] = UNITS.find(([, least]) => seconds >= least) ?? ['second', 1];
-  return new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }).format(
-    -Math.floor(seconds / size),
-    unit,
-  );
+  return formatsOf(language).relative.format(-Math.floor(seconds / size), unit);
 }
 
-export function exactTime(at: number, language: string): string {
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
-}
+export const exactTime = (at: number, language: string): string => formatsOf(language).exact.format(at);
 
 /** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
 export function duration(ms: number): string {
@@ -29,6 +36,6 @@ export function duration(ms: number): string {
   }
   const minutes = Math.floor(seconds / 60);
   return minutes < 60
-    ? `${minutes} min ${Math.round(seconds % 60)} s`
+    ? `${minutes} min ${Math.floor(seconds % 60)} s`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

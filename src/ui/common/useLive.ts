@@ -1,5 +1,5 @@
 import { useMemoizedFn } from 'ahooks';
-import { useEffect, useRef, useState } from 'react';
+import { startTransition, useEffect, useRef, useState } from 'react';
 import { useHost, useSocketUp } from '../host';
 import { type ApiError, apiError } from './errors';
 import { createRefresher } from './refresher';
@@ -44,7 +44,7 @@ export function useLive<T>(
         const data = await ask(previous.current);
         if (!asked) return;
         previous.current = data;
-        setAnswer({ question, data });
+        startTransition(() => setAnswer({ question, data }));
       } catch (error) {
         if (asked) setAnswer({ question, data: previous.current, error: apiError(error) });
       }

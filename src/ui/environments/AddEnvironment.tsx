@@ -1,10 +1,11 @@
 import { ArrowLeftOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
 import { Alert, Button, Card, Flex, Form, Input, Segmented, Typography } from 'antd';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import type { EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
+import { Secondary } from '../common/Secondary';
 import { HEALTH } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useLive } from '../common/useLive';
@@ -17,7 +18,7 @@ const FORMATS: { value: Format; label: string }[] = [
   { value: 'kubernetes', label: 'Kubernetes' },
 ];
 
-const EXAMPLE: NewEnvironment = { name: 'env_a', url: 'http://localhost:15000', proxyUrl: '' };
+const EMPTY: NewEnvironment = { name: '', url: '', proxyUrl: '' };
 
 /** How to start a worker for a new environment, and the environment as it arrives. */
 export function AddEnvironment({ onBack }: { onBack: () => void }) {
@@ -26,8 +27,9 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
   const api = useApi();
   const { data: info } = useRequest(host.info);
   const { data: environments } = useLive(api.listEnvironments, 'environments', () => true);
-  const [entered, setEntered] = useState(EXAMPLE);
+  const [entered, setEntered] = useState(EMPTY);
   const [format, setFormat] = useState<Format>('compose');
+  const before = useFirst(environments);
   const text = snippet(format, entered, info?.version ?? 'latest');
 
   return (
@@ -45,44 +47,62 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
             'An environment is a NocoBase instance of its own. Start one with these variables, and it registers itself.',
           )}
         </Typography.Text>
-        <NewEnvironmentForm onChange={setEntered} />
-        <Segmented value={format} onChange={setFormat} options={FORMATS} style={{ alignSelf: 'start' }} />
-        <Typography.Paragraph copyable={{ text, tooltips: [t('Copy'), t('Copied')] }} data-testid="environment-snippet">
-          <pre style={{ overflow: 'auto' }}>{text}</pre>
-        </Typography.Paragraph>
-        <Typography.Text type="secondary">
-          {t(
-            'Its DB_DATABASE is an empty database of its own, and has to exist. What stands in <> has to be the same as on the Supervisor.',
-          )}
-        </Typography.Text>
-        <Arrival name={entered.name} environment={environments?.find(({ name }) => name === entered.name)} />
+        <Flex gap="large" wrap>
+          <div style={{ flex: '1 1 320px' }}>
+            <NewEnvironmentForm onChange={setEntered} />
+            {entered.name && (
+              <Arrival
+                name={entered.name}
+                environment={environments?.find(({ name }) => name === entered.name)}
+                wasThere={before?.some(({ name }) => name === entered.name) ?? false}
+              />
+            )}
+          </div>
+          <Flex vertical gap="small" style={{ flex: '2 1 480px', minWidth: 0 }}>
+            <Flex justify="space-between" align="center">
+              <Segmented value={format} onChange={setFormat} options={FORMATS} />
+              <Typography.Text copyable={{ text, tooltips: [t('Copy'), t('Copied')] }} />
+            </Flex>
+            <Typography.Paragraph style={{ margin: 0 }}>
+              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be in reach of the keyboard */}
+              <pre data-testid="environment-snippet" tabIndex={0} style={{ margin: 0, overflow: 'auto' }}>
+                {text}
+              </pre>
+            </Typography.Paragraph>
+            <Secondary>
+              {t('Its DB_DATABASE is an empty database of its own, and has to exist. Replace what stands in <>.')}
+            </Secondary>
+          </Flex>
+        </Flex>
       </Flex>
     </Card>
   );
 }
 
+/** The first value that was not undefined. */
+function useFirst<T>(value: T | undefined): T | undefined {
+  const first = useRef(value);
+  first.current ??= value;
+  return first.current;
+}
+
 function NewEnvironmentForm({ onChange }: { onChange: (environment: NewEnvironment) => void }) {
   const t = useT();
   return (
-    <Form
-      layout="vertical"
-      initialValues={EXAMPLE}
-      onValuesChange={(_, values: NewEnvironment) => onChange(values)}
-      style={{ maxWidth: 480 }}
-    >
+    <Form layout="vertical" initialValues={EMPTY} onValuesChange={(_, values: NewEnvironment) => onChange(values)}>
       <Form.Item
         name="name"
         label={t('Environment')}
         rules={[{ pattern: ENVIRONMENT_NAME, message: t('Letters, digits, "_", "-" and ".", 64 at most') }]}
       >
-        <Input autoComplete="off" />
+        <Input autoComplete="off" placeholder="env_a" autoFocus />
       </Form.Item>
       <Form.Item
         name="url"
         label={t('Address')}
         extra={t('Where people and, unless you give another address, the Supervisor reach it')}
       >
-        <Input autoComplete="off" />
+        <Input autoComplete="off" placeholder="http://localhost:15000" />
       </Form.Item>
       <Form.Item
         name="proxyUrl"
@@ -95,7 +115,8 @@ function NewEnvironmentForm({ onChange }: { onChange: (environment: NewEnvironme
   );
 }
 
-function Arrival({ name, environment }: { name: string; environment?: EnvironmentRow }) {
+function Arrival(props: { name: string; environment?: EnvironmentRow; wasThere: boolean }) {
+  const { name, environment, wasThere } = props;
   const t = useT();
   if (!environment) {
     return (
@@ -107,13 +128,27 @@ function Arrival({ name, environment }: { name: string; environment?: Environmen
       />
     );
   }
+  if (wasThere) {
+    return (
+      <Alert
+        role="status"
+        type="warning"
+        showIcon
+        message={t(
+          '"{{environment}}" exists already. A second worker of that name hosts nothing while the first one lives.',
+          {
+            environment: name,
+          },
+        )}
+      />
+    );
+  }
   const { label, look } = HEALTH[environment.health];
   return (
     <Alert
       role="status"
       data-testid="environment-arrived"
-      type={environment.available ? 'success' : 'warning'}
-      showIcon
+      type="success"
       message={
         <Flex gap="small" align="center">
           {t('"{{environment}}" has registered', { environment: name })}

@@ -2,6 +2,7 @@ import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
 import type { EnvironmentAction } from '../common/api';
+import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { HEALTH, STATUS } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
@@ -18,32 +19,43 @@ export function columnsOf(
   isLocal: boolean,
   act: Act,
 ): TableColumnType<EnvironmentRow>[] {
-  const columns: TableColumnType<EnvironmentRow>[] = [
-    { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
-    { key: 'health', title: t('Health'), render: (_, row) => <HealthCell environment={row} /> },
-    { key: 'version', title: t('Version'), render: (_, row) => <Version own={row.appVersion} expected={version} /> },
-    { key: 'apps', title: t('Apps'), render: (_, row) => <AppCounts counts={row.apps} /> },
-    { key: 'load', title: t('Load'), render: (_, row) => <Load environment={row} /> },
-  ];
-  if (isLocal) {
-    return columns;
-  }
+  const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
   return [
-    ...columns.slice(0, 3),
-    { key: 'url', title: t('Address'), render: (_, row) => <Addresses environment={row} /> },
+    { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
+    { key: 'health', title: t('Health'), width: 180, render: (_, row) => <HealthCell environment={row} /> },
     {
-      key: 'lastHeartbeatAt',
-      title: t('Last heartbeat'),
-      render: (_, row) => <Since at={row.lastHeartbeatAt} />,
+      key: 'version',
+      title: t('Version'),
+      width: 100,
+      render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
-    ...columns.slice(3),
+    ...remote(
+      { key: 'url', title: t('Address'), width: 190, render: (_, row) => <Addresses environment={row} /> },
+      {
+        key: 'lastHeartbeatAt',
+        title: t('Last heartbeat'),
+        width: 120,
+        render: (_, row) => <Since at={row.lastHeartbeatAt} />,
+      },
+    ),
     {
+      key: 'apps',
+      title: t('Apps and load'),
+      width: 150,
+      render: (_, row) => (
+        <Flex vertical gap={2} align="start">
+          <AppCounts counts={row.apps} />
+          <Load environment={row} />
+        </Flex>
+      ),
+    },
+    ...remote({
       key: 'actions',
       fixed: 'right',
-      width: 1,
+      width: 220,
       title: t('Actions'),
       render: (_, row) => <Actions environment={row} act={act} />,
-    },
+    }),
   ];
 }
 
@@ -51,7 +63,7 @@ function Name({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
   const { name, cordoned, serves, standby, instance, warnings } = environment;
   return (
-    <Flex vertical gap={2} style={{ maxWidth: 280 }}>
+    <Flex vertical gap={2}>
       <Space size="small" wrap>
         <Tooltip title={instance && t('Held by {{instance}}', { instance })}>
           <Typography.Text strong>{name}</Typography.Text>
@@ -59,11 +71,7 @@ function Name({ environment }: { environment: EnvironmentRow }) {
         {cordoned && <StateTag look="off">{t('Cordoned')}</StateTag>}
         {!serves && <StateTag look="off">{t('Serves no visitors')}</StateTag>}
       </Space>
-      {standby && (
-        <Typography.Text type="secondary">
-          {t('Standby, which hosts nothing: {{instance}}', { instance: standby })}
-        </Typography.Text>
-      )}
+      {standby && <Secondary>{t('Standby, which hosts nothing: {{instance}}', { instance: standby })}</Secondary>}
       {warnings.map((warning) => (
         <Flex key={warning} gap={4} align="baseline">
           <StateIcon look="warning" />
@@ -80,9 +88,9 @@ function HealthCell({ environment: { health, since } }: { environment: Environme
   return (
     <Flex gap="small" align="center">
       <StateTag look={look}>{t(label)}</StateTag>
-      <Typography.Text type="secondary">
+      <Secondary>
         <Since at={since} />
-      </Typography.Text>
+      </Secondary>
     </Flex>
   );
 }
@@ -115,7 +123,7 @@ function Addresses({ environment: { url, proxyUrl } }: { environment: Environmen
       <Typography.Link href={url} target="_blank" rel="noreferrer">
         {url}
       </Typography.Link>
-      {proxyUrl !== url && <Typography.Text type="secondary">{t('Proxy: {{url}}', { url: proxyUrl })}</Typography.Text>}
+      {proxyUrl !== url && <Secondary>{t('Proxy: {{url}}', { url: proxyUrl })}</Secondary>}
     </Flex>
   );
 }
@@ -147,7 +155,7 @@ function Load({ environment: { memory, eventLoopDelay } }: { environment: Enviro
   ].filter(Boolean);
   return (
     <Tooltip title={t('Memory in use, and the 99th percentile of the event-loop delay')}>
-      <span style={{ whiteSpace: 'nowrap' }}>{parts.join(' · ') || '–'}</span>
+      <Secondary>{parts.join(' · ') || '–'}</Secondary>
     </Tooltip>
   );
 }

@@ -22,8 +22,8 @@ export function workerVariables({ name, url, proxyUrl }: NewEnvironment): [strin
     ['APP_COMMAND_REDIS_URL', AS_SUPERVISOR],
     ['APP_KEY', AS_SUPERVISOR],
     ['APP_SUPERVISOR_AES_SECRET_KEY', AS_SUPERVISOR],
-    ['ENVIRONMENT_NAME', name],
-    ['ENVIRONMENT_URL', url],
+    ['ENVIRONMENT_NAME', name || '<its name>'],
+    ['ENVIRONMENT_URL', url || '<its address>'],
     ...(proxyUrl ? ([['ENVIRONMENT_PROXY_URL', proxyUrl]] as [string, string][]) : []),
     ['APPEND_PRESET_BUILT_IN_PLUGINS', '@nocobase/plugin-app-supervisor'],
     ['DB_DIALECT', AS_SUPERVISOR],
@@ -39,6 +39,7 @@ export function workerVariables({ name, url, proxyUrl }: NewEnvironment): [strin
 export function snippet(format: Format, environment: NewEnvironment, version: string): string {
   const variables = workerVariables(environment);
   const image = `nocobase/nocobase:${version}`;
+  const port = portOf(environment.url);
   const service = `worker-${identifier(environment.name, '-')}`;
   switch (format) {
     case 'shell':
@@ -52,6 +53,7 @@ export function snippet(format: Format, environment: NewEnvironment, version: st
         `  ${service}:`,
         `    image: ${image}`,
         '    restart: always',
+        ...(port ? ['    ports:', `      - "${port}:80"`] : []),
         '    environment:',
         ...variables.map(([name, value]) => `      ${name}: ${quoted(value)}`),
         '    volumes:',
@@ -81,5 +83,14 @@ export function snippet(format: Format, environment: NewEnvironment, version: st
   }
 }
 
+function portOf(url: string): string {
+  try {
+    return new URL(url).port;
+  } catch {
+    return '';
+  }
+}
+
 const quoted = (value: string): string => JSON.stringify(value);
-const identifier = (name: string, separator: string): string => name.toLowerCase().replace(/[^a-z0-9]+/g, separator);
+const identifier = (name: string, separator: string): string =>
+  (name || 'env').toLowerCase().replace(/[^a-z0-9]+/g, separator);

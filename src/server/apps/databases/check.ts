@@ -1,8 +1,8 @@
 import type { DbConnType } from '../../../shared/types';
-import { AppSupervisorError, type ErrorCode } from '../../errors';
-import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
+import type { AppSupervisorError, ErrorCode } from '../../errors';
+import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf, serverOf } from './connection';
 import { readContent } from './content';
-import { createDenied } from './create';
+import { createDenied, denied } from './create';
 import type { Creatable, Dialect } from './dialect';
 import { dialects } from './dialects';
 import { removeMarkSql } from './mark';
@@ -45,6 +45,7 @@ export async function checkDatabase(
 ): Promise<DatabaseCheck> {
   const checks: Check[] = [];
   const say: Say = (name, ok, message, remedy) => checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
+  const said = (name: CheckName) => checks.some((check) => check.name === name);
   try {
     const place = placeOf(connection, dbConnType);
     say('names', true, 'The names can be used.');
@@ -52,8 +53,11 @@ export async function checkDatabase(
     return { checks, verdict };
   } catch (error) {
     const { code, message, details } = error as AppSupervisorError;
-    const name = FAILS[code] ?? 'reachable';
-    if (name === 'signIn') say('reachable', true, `${details.server} answers.`);
+    // An error that has no check of its own stopped the one after the last that was said.
+    const name = FAILS[code] ?? (said('signIn') ? 'content' : 'signIn');
+    for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
+      if (!said(passed)) say(passed, true, connected(passed, serverOf(connection), connection.username));
+    }
     say(name, false, message, details.sql === undefined ? undefined : String(details.sql));
     return { checks, verdict: 'unusable' };
   }
@@ -65,10 +69,16 @@ type Say = (name: CheckName, ok: boolean, message: string, remedy?: string) => v
 const FAILS: Partial<Record<ErrorCode, CheckName>> = {
   DATABASE_NAME_INVALID: 'names',
   DATABASE_DIALECT: 'names',
-  DATABASE_SIGN_IN: 'signIn',
+  DATABASE_UNREACHABLE: 'reachable',
   DATABASE_CREATE_DENIED: 'create',
-  DATABASE_FAILED: 'content',
 };
+
+/** What is proven by getting as far as the next one. */
+const CONNECTING: CheckName[] = ['reachable', 'signIn', 'create'];
+
+const userOf = (name?: string) => (name ? `"${name}"` : 'This process');
+const connected = (check: CheckName, server: string, user?: string) =>
+  check === 'reachable' ? `${server} answers.` : `${userOf(user)} is let in.`;
 
 class Inspection {
   private readonly dialect: Dialect;
@@ -84,10 +94,11 @@ class Inspection {
 
   async run(): Promise<Verdict> {
     const { place, dialect, say } = this;
-    const app = await this.open.app();
+    // MySQL and MariaDB say "denied" of a database that is not there too.
+    const app = await denied(dialect, place, 'database', () => this.open.app());
     const session = app ?? (await this.open.server(this.options.protect?.database));
-    say('reachable', true, `${place.server} answers.`);
-    say('signIn', true, `${this.who} is let in.`);
+    say('reachable', true, connected('reachable', place.server));
+    say('signIn', true, connected('signIn', place.server, place.user));
 
     const reserved = ownerOf(place, this.options.protect);
     if (reserved) {
@@ -106,13 +117,10 @@ class Inspection {
       : 'unusable';
   }
 
-  private get who() {
-    return this.place.user ? `"${this.place.user}"` : 'This process';
-  }
-
   private async absent(session: Session, missing: 'database' | 'schema'): Promise<Verdict> {
+    const { place } = this;
     if (!(await this.may(session, missing))) return 'unusable';
-    this.say('create', true, `The ${this.place.label} does not exist yet, and ${this.who} may create it.`);
+    this.say('create', true, `The ${place.label} does not exist yet, and ${userOf(place.user)} may create it.`);
     this.say('content', true, 'The name is free.');
     return 'free';
   }
@@ -136,7 +144,7 @@ class Inspection {
       return 'taken';
     }
     if (!(await this.may(session, 'tables'))) return 'unusable';
-    say('create', true, `The ${place.label} exists, and ${this.who} may create tables in it.`);
+    say('create', true, `The ${place.label} exists, and ${userOf(place.user)} may create tables in it.`);
     if (!mark && version) {
       say(
         'content',
@@ -163,8 +171,13 @@ class Inspection {
     const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
     const shared = second !== null && (await isShared(first, second));
     if (shared) {
-      const { message } = new AppSupervisorError('LOCK_POOLED', { server: this.place.server, app: 'it' });
-      this.say('session', false, message, 'pool_mode = session');
+      const message = `A pooler in front of ${this.place.server} lends connections by the transaction, so no lock can keep the app from being started twice.`;
+      this.say(
+        'session',
+        false,
+        message,
+        'Set its pool mode to session (pool_mode = session), or connect to the server itself.',
+      );
     } else {
       this.say('session', true, 'Connections keep their locks.');
     }

@@ -1,6 +1,6 @@
 import { AppSupervisorError, fail } from '../../errors';
 import type { Place, Protected } from './connection';
-import type { Creatable, Dialect } from './dialect';
+import { type Creatable, type Dialect, made } from './dialect';
 import type { Opener } from './open';
 import type { Session } from './session';
 
@@ -43,17 +43,6 @@ export async function ensurePlace(
     if (place.kind === 'schema') created = schemaMade;
   }
   return { session, created };
-}
-
-/** False when somebody else was faster. */
-async function made(dialect: Dialect, create: () => Promise<void>): Promise<boolean> {
-  try {
-    await create();
-    return true;
-  } catch (error) {
-    if (dialect.faultOf(error) === 'exists') return false;
-    throw error;
-  }
 }
 
 /** Turns a missing right into an error that says how to get it. */

@@ -15,6 +15,8 @@ export interface Relation {
 
 /** A lock that lives as long as its session. */
 export interface SessionLock {
+  /** Makes the server notice that the holder's machine is gone, when no packet says so; by itself it takes hours. */
+  watch?(session: Session): Promise<void>;
   tryTake(session: Session, key: bigint): Promise<boolean>;
   /** Who the server says the session is, and whether that one holds the lock. */
   look(session: Session, key: bigint): Promise<{ backend: string; held: boolean }>;
@@ -72,3 +74,14 @@ const NETWORK = new Set([
 
 /** Whether the network and not the database failed, as every driver reports it. */
 export const isNetworkError = (error: unknown) => NETWORK.has(String((error as { code?: unknown } | null)?.code));
+
+/** False when somebody else was faster. */
+export async function made(dialect: Dialect, create: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await create();
+    return true;
+  } catch (error) {
+    if (dialect.faultOf(error) === 'exists') return false;
+    throw error;
+  }
+}

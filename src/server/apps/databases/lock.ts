@@ -62,6 +62,8 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
   let session: Session | undefined;
   try {
     session = await open();
+    // A server that does not know the settings still has the lock.
+    if (dialect.lock.watch) await answer(dialect.lock.watch(session)).catch(() => {});
     await refusePooler(dialect, session, answer, open, () => pooled(server, options.app));
     await waitFor(() => answer(dialect.lock.tryTake(session as Session, key)), options);
     const backend = await verify(dialect, session, key, answer, () => pooled(server, options.app));

@@ -1,9 +1,13 @@
 import type { Place } from './connection';
-import type { Dialect } from './dialect';
+import { type Dialect, made } from './dialect';
 import type { Session } from './session';
 
 /** A table of one row inside an app's database and schema that tells whose it is. No prefix: one place, one app. */
 export const MARK_TABLE = 'app_supervisor_mark';
+
+const COLUMNS =
+  'id INTEGER PRIMARY KEY, uid VARCHAR(64) NOT NULL, app VARCHAR(64) NOT NULL, created INTEGER NOT NULL, ' +
+  'installed INTEGER NOT NULL, created_at VARCHAR(30) NOT NULL';
 
 export interface Mark {
   uid: string;
@@ -34,10 +38,8 @@ export async function readMark(dialect: Dialect, session: Session, place: Place)
 /** Writes the mark unless there is one, and gives the one that is there now: of two at once, the first one wins. */
 export async function writeMark(dialect: Dialect, session: Session, place: Place, mark: Mark): Promise<Mark> {
   const table = tableOf(dialect, place);
-  await session.query(
-    `CREATE TABLE IF NOT EXISTS ${table} (id INTEGER PRIMARY KEY, uid VARCHAR(64) NOT NULL, app VARCHAR(64) NOT NULL, ` +
-      'created INTEGER NOT NULL, installed INTEGER NOT NULL, created_at VARCHAR(30) NOT NULL)',
-  );
+  // PostgreSQL's IF NOT EXISTS fails all the same when two meet there.
+  await made(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
   await session.query(dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?'), [
     mark.uid,
     mark.app,

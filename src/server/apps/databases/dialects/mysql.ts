@@ -59,10 +59,13 @@ const FAULTS: Record<number, Fault> = {
   1007: 'exists', // ER_DB_CREATE_EXISTS
 };
 
+/** How the two drivers say that the connection is no more, the last one without a code. */
+const GONE =
+  /^(ER_CONNECTION_TIMEOUT|ER_SOCKET_|ER_CMD_CONNECTION_CLOSED|PROTOCOL_CONNECTION_LOST)|connection is in closed state/;
+
 function faultOf(error: unknown): Fault {
-  const { code, errno } = (error ?? {}) as { code?: string; errno?: number };
-  if (isNetworkError(error) || /^(ER_(CONNECTION_TIMEOUT|SOCKET_)|PROTOCOL_CONNECTION_LOST)/.test(code ?? ''))
-    return 'unreachable';
+  const { code, errno, message } = (error ?? {}) as { code?: string; errno?: number; message?: string };
+  if (isNetworkError(error) || GONE.test(`${code} ${message}`)) return 'unreachable';
   return FAULTS[errno ?? 0] ?? 'other';
 }
 
@@ -87,6 +90,11 @@ export function grantsCreate(line: string, database: string): boolean {
 const nameOf = (key: bigint) => `app_supervisor:${BigInt.asUintN(64, key).toString(16)}`;
 
 const lock: SessionLock = {
+  // The server's own TCP probes cannot be set by a session; our beats keep a live one from being idle for so long.
+  async watch(session) {
+    await session.query('SET SESSION wait_timeout = 300');
+  },
+
   async tryTake(session, key) {
     return Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [nameOf(key)]))[0]?.taken) === 1;
   },

@@ -49,6 +49,7 @@ const FAULTS: Record<string, Fault> = {
   '42501': 'denied', // insufficient_privilege
   '42P04': 'exists', // duplicate_database
   '42P06': 'exists', // duplicate_schema
+  '42P07': 'exists', // duplicate_table
   '23505': 'exists', // two at once: the second one meets the catalog's unique index
   '55006': 'inUse', // object_in_use
   '57P01': 'unreachable', // admin_shutdown
@@ -57,7 +58,8 @@ const FAULTS: Record<string, Fault> = {
 
 function faultOf(error: unknown): Fault {
   const { code, message = '' } = (error ?? {}) as { code?: string; message?: string };
-  if (isNetworkError(error) || /^timeout expired|^Connection terminated/.test(message)) return 'unreachable';
+  if (isNetworkError(error) || /^timeout expired|^Connection terminated|is not queryable$/.test(message))
+    return 'unreachable';
   // PgBouncer reports a wrong password as a protocol violation, the driver a missing one as its own error.
   if (/password authentication failed|client password must be/.test(message)) return 'signIn';
   return FAULTS[code ?? ''] ?? 'other';
@@ -140,6 +142,13 @@ const KEY =
 const backendOf = async (session: Session) => String((await session.query('SELECT pg_backend_pid() AS pid'))[0]?.pid);
 
 const lock: SessionLock = {
+  // About 25 s. Not an idle timeout: a process that is only frozen goes on when it thaws, and must still hold the lock.
+  async watch(session) {
+    await session.query('SET tcp_keepalives_idle = 10');
+    await session.query('SET tcp_keepalives_interval = 5');
+    await session.query('SET tcp_keepalives_count = 3');
+  },
+
   tryTake: (session, key) => flag(session, 'SELECT pg_try_advisory_lock(?::bigint)', [String(key)]),
   async look(session, key) {
     const sql = `SELECT pg_backend_pid() AS pid, EXISTS (SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND ${KEY}) AS held`;

@@ -1,0 +1,224 @@
+import http, { type IncomingMessage, type RequestListener } from 'node:http';
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { type AppProxy, createProxy, type Limits, type RouteApp, RoutingTable } from '../../src/server/proxy';
+import type { Status } from '../../src/shared/types';
+
+/**
+ * A Supervisor's front door without the core: a server that calls the proxy as gateway/index.ts does (handlers are async
+ * and nobody catches), workers that are real servers on 127.0.0.1, and visitors down to the bare socket. Every socket of
+ * both sides is counted.
+ */
+
+export const FAST: Partial<Limits> = { connect: 300, handshake: 400, idle: 60_000, linger: 200, quarantine: 5_000 };
+
+export interface Listening {
+  port: number;
+  sockets: Set<Socket>;
+  close(): Promise<void>;
+}
+
+async function listen<S extends net.Server>(server: S, port = 0): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {}); // a visitor that resets is the point of many tests, not a fault of the server's
+    socket.once('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    sockets,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of sockets) socket.destroy();
+      }),
+  };
+}
+
+type OnUpgrade = (req: IncomingMessage, socket: Socket, head: Buffer) => void;
+
+export function worker(handler: RequestListener, more: { port?: number; upgrade?: OnUpgrade } = {}) {
+  const server = http.createServer(handler);
+  if (more.upgrade) server.on('upgrade', more.upgrade);
+  return listen(server, more.port);
+}
+export const rawWorker = (handler: (socket: Socket) => void) =>
+  listen(net.createServer({ allowHalfOpen: true }, handler));
+
+/** A port nobody listens on. */
+export async function deadPort(): Promise<number> {
+  const { port, close } = await listen(net.createServer());
+  await close();
+  return port;
+}
+
+export interface Front extends Listening {
+  proxy: AppProxy;
+  table: RoutingTable;
+  /** Added to the proxy's clock. */
+  clock: { ahead: number };
+  warnings: string[];
+  results: string[];
+  url: string;
+}
+
+export interface FrontOptions {
+  /** Port (or address) of each environment's worker, in the app's order. */
+  environments: Record<string, number | string>;
+  statuses?: Record<string, Status>;
+  app?: Partial<RouteApp>;
+  limits?: Partial<Limits>;
+  trustedProxies?: string[];
+  server?: http.ServerOptions;
+  appNameOf?: (req: IncomingMessage) => Promise<string>;
+}
+
+export async function front(options: FrontOptions): Promise<Front> {
+  const table = new RoutingTable();
+  const names = Object.keys(options.environments);
+  table.replaceApps([
+    {
+      name: 'app1',
+      cname: 'shop.test',
+      desired: 'running',
+      environments: names,
+      targetEnvironment: null,
+      statuses: new Map(names.map((name) => [name, options.statuses?.[name] ?? 'running'])),
+      ...options.app,
+    },
+  ]);
+  table.replaceEnvironments(
+    names.map((name) => {
+      const where = options.environments[name];
+      const proxyUrl = typeof where === 'number' ? `http://127.0.0.1:${where}` : where;
+      return { name, proxyUrl, serves: true, health: 'online' as const };
+    }),
+  );
+  const clock = { ahead: 0 };
+  const warnings: string[] = [];
+  const results: string[] = [];
+  const log = (message: string) => warnings.push(message);
+  const appNameOf =
+    options.appNameOf ?? (async (req: IncomingMessage) => String(req.headers['x-app'] ?? nameInQuery(req) ?? 'app1'));
+  const proxy = createProxy({
+    table,
+    config: {
+      apiBasePath: '/api/',
+      wsPath: '/ws',
+      publicPath: '/',
+      modernPrefix: 'v',
+      trustedProxies: options.trustedProxies ?? ['loopback'],
+      appNameOf,
+      limits: { ...FAST, ...options.limits },
+    },
+    now: () => performance.now() + clock.ahead,
+    log: { debug: () => {}, info: log, warn: log, error: log },
+    metrics: {
+      request: (environment, result) => results.push(`${environment} ${result}`),
+      webSocket: (environment, change) => results.push(`${environment} ws ${change}`),
+    },
+  });
+  const server = http.createServer(options.server ?? {}, async (req, res) => {
+    if (!(await proxy.web(await appNameOf(req), req, res))) res.end('main');
+  });
+  server.on('upgrade', async (req, socket, head) => {
+    if (!(await proxy.ws(req, socket, head))) socket.destroy();
+  });
+  const listening = await listen(server);
+  return {
+    ...listening,
+    proxy,
+    table,
+    clock,
+    warnings,
+    results,
+    url: `http://127.0.0.1:${listening.port}`,
+    async close() {
+      proxy.close();
+      await listening.close();
+    },
+  };
+}
+
+function nameInQuery(req: IncomingMessage): string | null {
+  return new URL(req.url ?? '/', 'http://any').searchParams.get('__appName');
+}
+
+/** Waits for a condition; a test never sleeps for luck. */
+export async function until(what: string, condition: () => boolean, ms = 3_000): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export interface Reply {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  rawHeaders: string[];
+  body: string;
+  trailers: NodeJS.Dict<string>;
+  /** `error.code` of the core's error shape. */
+  code: string | undefined;
+}
+
+export interface Ask {
+  method?: string;
+  headers?: http.OutgoingHttpHeaders;
+  body?: string | Buffer;
+  agent?: http.Agent;
+}
+
+/** One request on a connection of its own, read to the end; rejects if the answer breaks off. */
+export function ask(port: number, path: string, { method = 'GET', headers, body, agent }: Ask = {}): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const req = http.request({ host: '127.0.0.1', port, path, method, headers, agent: agent ?? false }, (res) => {
+      const chunks: Buffer[] = [];
+      res.on('data', (chunk) => chunks.push(chunk));
+      res.on('error', reject);
+      res.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        let code: string | undefined;
+        try {
+          code = JSON.parse(text).error?.code;
+        } catch {}
+        const { statusCode = 0, headers, rawHeaders, trailers } = res;
+        resolve({ status: statusCode, headers, rawHeaders, body: text, trailers, code });
+      });
+    });
+    req.on('error', reject);
+    req.end(body);
+  });
+}
+
+/** A bare connection that gathers what comes back. */
+export async function bare(port: number): Promise<Socket & { text: () => string; ended: () => boolean }> {
+  const socket = net.connect(port, '127.0.0.1');
+  let text = '';
+  let ended = false;
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1');
+  });
+  socket.on('end', () => {
+    ended = true;
+  });
+  socket.on('close', () => {
+    ended = true;
+  });
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return Object.assign(socket, { text: () => text, ended: () => ended });
+}
+
+/** Faults that Node reports for the whole process; vitest would report them too, but not say which test. */
+export function watchProcess(): string[] {
+  const faults: string[] = [];
+  process.on('unhandledRejection', (reason) => faults.push(`unhandled rejection: ${String(reason)}`));
+  process.on('uncaughtException', (error) => faults.push(`uncaught exception: ${String(error)}`));
+  return faults;
+}

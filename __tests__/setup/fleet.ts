@@ -1,0 +1,35 @@
+import { inject } from 'vitest';
+import type { TestProject } from 'vitest/node';
+import { Fleet } from '../../scripts/fleet';
+
+/**
+ * One fleet for all tests of a project: a Supervisor and two Workers in processes of their own, apart from a developer's
+ * `npm start`. Tests get at it with `sharedFleet()`.
+ */
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    fleet: string;
+  }
+}
+
+/** The running fleet; whatever an earlier test did to its processes is undone. */
+export async function sharedFleet(): Promise<Fleet> {
+  const fleet = Fleet.attach(inject('fleet'));
+  await fleet.heal();
+  await fleet.waitForWorkers();
+  return fleet;
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const fleet = await Fleet.start({
+    name: project.name,
+    port: 'free',
+    reset: true,
+    durable: false,
+    // Chaos tests take either Redis away alone.
+    separateCommandRedis: project.name === 'chaos',
+  });
+  project.provide('fleet', fleet.config.name);
+  return () => fleet.stop();
+}

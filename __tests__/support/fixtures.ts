@@ -1,0 +1,131 @@
+import type { AppDefinition, Published } from '../../src/server/apps/definitions';
+import type { Operation, Step, StepKind } from '../../src/server/operations/rollout';
+import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
+
+/** Whole rows and messages, of which a test names only what it is about. */
+
+export function recordOf(values: Partial<AppRecord> = {}): AppRecord {
+  const generation = values.generation ?? 10;
+  return {
+    name: 'crm',
+    uid: 'uid-1',
+    generation,
+    boot: { generation, how: 'start' },
+    desired: 'running',
+    title: 'CRM',
+    icon: null,
+    cname: null,
+    pinned: false,
+    sort: 0,
+    environments: ['env_a', 'env_b'],
+    startMode: 'withMain',
+    autoUpgrade: true,
+    database: { dbConnType: 'new_database', database: 'crm' },
+    jwtSecret: null,
+    claim: 'none',
+    data: 'keep',
+    ...values,
+  };
+}
+
+export function entryOf(values: Partial<StatusEntry> = {}): StatusEntry {
+  const generation = values.generation ?? 10;
+  return {
+    name: 'crm',
+    uid: 'uid-1',
+    status: 'running',
+    since: 1,
+    generation,
+    bootGeneration: generation,
+    begun: generation,
+    doing: null,
+    version: '2.2.15',
+    lastVisitAt: null,
+    pendingChanges: [],
+    ...values,
+  };
+}
+
+export function leaseOf(values: Partial<Lease> = {}): Lease {
+  return {
+    instance: 'one',
+    epoch: 0,
+    beat: 1,
+    interval: 5_000,
+    state: 'serving',
+    registered: 1,
+    memory: 1,
+    eventLoopDelay: 1,
+    ...values,
+  };
+}
+
+export function registrationOf(name: string, values: Partial<Registration> = {}): Registration {
+  return {
+    name,
+    url: `http://${name}:15000`,
+    proxyUrl: `http://${name}:15000`,
+    appVersion: '2.2.15',
+    plugins: [],
+    serves: true,
+    fingerprints: { appKey: 'a', aesKey: null },
+    warnings: [],
+    ...values,
+  };
+}
+
+export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
+  const generation = values.generation ?? 10;
+  return {
+    name: 'crm',
+    uid: 'uid-1',
+    title: 'CRM',
+    icon: null,
+    cname: null,
+    pinned: false,
+    hidden: false,
+    sort: 0,
+    environments: ['env_a', 'env_b'],
+    targetEnvironment: 'env_a',
+    desired: 'running',
+    startMode: 'withMain',
+    autoUpgrade: true,
+    database: { dbConnType: 'new_database', database: 'crm' },
+    jwtSecret: null,
+    sso: null,
+    generation,
+    boot: { generation, how: 'start' },
+    published: {},
+    createdAt: 1,
+    updatedAt: 1,
+    ...values,
+  };
+}
+
+export function publishedOf(values: Partial<Published> = {}): Published {
+  const generation = values.generation ?? 10;
+  return { generation, boot: { generation, how: 'start' }, desired: 'running', claim: 'none', data: 'keep', ...values };
+}
+
+/** @param steps as `env_a boot`, or whole */
+export function operationOf(steps: Array<string | Step>, values: Partial<Operation> = {}): Operation {
+  return {
+    id: 'op-1',
+    appName: 'crm',
+    appUid: 'uid-1',
+    action: 'start',
+    state: 'queued',
+    generation: 10,
+    onFailure: 'stop',
+    waitingFor: null,
+    createdById: null,
+    createdAt: 1,
+    finishedAt: null,
+    ...values,
+    steps: steps.map((step) => {
+      if (typeof step !== 'string') return step;
+      const [environment, kind] = step.split(' ');
+      return { environment, kind: kind as StepKind, state: 'queued' as const };
+    }),
+  };
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describe, expect, it, vi } from 'vitest';
+import { createGuard, type GuardOptions, isServable } from '../../src/server/proxy/guard';
+
+function setup(more: Partial<GuardOptions> = {}) {
+  const options: GuardOptions = {
+    isLoaded: () => true,
+    isKnown: (name) => name === 'app1',
+    appByDomain: (host) => (host === 'shop.test' ? 'app1' : null),
+    appNameOf: vi.fn(async ({ url, headers }) => {
+      if (typeof headers['x-app'] === 'string') return headers['x-app'];
+      if (headers.host === 'shop.test') return 'app1';
+      return new URL(url, 'http://any').searchParams.get('__appName') ?? 'main';
+    }),
+    hasPackage: vi.fn((name: string) => name === '@nocobase/plugin-acl' || name === 'plain'),
+    publicPath: '/',
+    pluginStaticsPath: '/static/plugins/',
+    ...more,
+  };
+  const guard = createGuard(options);
+  const ask = async (url: string, headers: Record<string, string> = {}) => {
+    const res = {
+      statusCode: 200,
+      headers: {} as Record<string, unknown>,
+      body: undefined as string | undefined,
+      setHeader(name: string, value: unknown) {
+        this.headers[name] = value;
+      },
+      on() {},
+      end(text?: string) {
+        this.body = text ?? '';
+      },
+    };
+    const req = { method: 'GET', url, headers };
+    const result = await guard(req as unknown as IncomingMessage, res as unknown as ServerResponse);
+    // What the core makes of it (gateway/index.ts:813): anything but false means "answered".
+    expect(result === false).toBe(res.body === undefined && !served.mock.calls.length);
+    const code = res.body?.startsWith('{') ? JSON.parse(res.body).error.code : null;
+    return result === false ? 'core' : res.body === undefined ? 'served' : `${res.statusCode} ${code ?? res.body}`;
+  };
+  const served = vi.fn();
+  return { ask, options, served };
+}
+
+describe('the guard before the core', () => {
+  it.each<[string, Record<string, string>, string]>([
+    ['/', {}, 'core'],
+    ['/api/users:list?filter=%7B%7D', {}, 'core'],
+    ['/assets/x.js', { 'x-app': 'main' }, 'core'],
+    ['/api/users:list', { 'x-app': 'app1' }, 'core'],
+    ['/api/users:list', { 'x-app': 'nosuch' }, '404 APP_NOT_FOUND'],
+    ['/api/users:list', { 'x-app': '../../../x' }, '404 APP_NOT_FOUND'],
+    ['/api/users:list', { 'x-app': '__proto__' }, '404 APP_NOT_FOUND'],
+    ['/api/users:list?__appName=nosuch', {}, '404 APP_NOT_FOUND'],
+    ['/api/users:list?x=1&__%61ppName=nosuch', {}, '404 APP_NOT_FOUND'],
+    ['/assets/x.js', { 'x-app': 'nosuch' }, '404 APP_NOT_FOUND'],
+    ['/static/plugins/@nocobase/plugin-acl/dist/client/index.js?hash=1', {}, 'core'],
+    ['/static/plugins/plain/x', {}, 'core'],
+    ['/static/plugins/@nocobase/plugin-none/dist/client/index.js', {}, '404 Not Found'],
+    ['/static/plugins/', {}, '404 Not Found'],
+    ['/static/plugins/@nocobase', {}, '404 Not Found'],
+    ['/static/plugins/../../x', {}, '404 Not Found'],
+    ['/static/plugins/plain/%2e%2e/%2e%2e/x', {}, '404 Not Found'],
+    ['/static/plugins/%40nocobase/plugin-acl/x', {}, '404 Not Found'],
+    ['/static/plugins/plain/%E0%A4%A', {}, '404 Not Found'],
+    ['/static/plugins/plain/dist/%73erver/index.js', {}, '404 Not Found'],
+    ['/static/plugins/none/x', { 'x-app': 'main' }, '404 Not Found'],
+    ['/static\\plugins/none/x', {}, '404 Not Found'],
+    ['/x%00', {}, '404 Not Found'],
+    ['http://host/static/plugins/none/x', {}, '404 Not Found'],
+  ])('%s %j: %s', async (url, headers, expected) => {
+    expect(await setup().ask(url, headers)).toBe(expected);
+  });
+
+  it('never calls an app unknown before definitions have been read', async () => {
+    const { ask } = setup({ isLoaded: () => false });
+    expect(await ask('/api/x', { 'x-app': 'nosuch' })).toBe('503 APP_PREPARING');
+    expect(await ask('/api/x', { 'x-app': '../x' })).toBe('404 APP_NOT_FOUND');
+    expect(await ask('/api/x')).toBe('core');
+  });
+
+  it('does not say a hostile name again', async () => {
+    const { options } = setup();
+    const guard = createGuard(options);
+    let body = '';
+    const res = { setHeader() {}, on() {}, end: (text: string) => (body = text) };
+    await guard({ method: 'GET', url: '/', headers: { 'x-app': '<script>' } } as never, res as never);
+    expect(body).not.toContain('script');
+  });
+
+  it('gives the selectors a copy, since the core’s own rewrites the address', async () => {
+    const { options } = setup({
+      appNameOf: async (req) => {
+        req.url = '/rewritten';
+        return 'app1';
+      },
+    });
+    const req = { method: 'GET', url: '/api/__app/app1/x', headers: {} };
+    await createGuard(options)(req as never, {} as never);
+    expect(req.url).toBe('/api/__app/app1/x');
+  });
+
+  it('asks the selectors only where they could find an app', async () => {
+    const { ask, options } = setup();
+    await ask('/assets/x.js?hash=%20', { host: 'apps.test' });
+    await ask('/api/users:list?filter=%7B%22a%22%3A1%7D', { host: 'apps.test', 'x-hostname': 'apps.test' });
+    expect(options.appNameOf).not.toHaveBeenCalled();
+    await ask('/files/app1/main/x', {});
+    await ask('/x', { host: 'shop.test' });
+    await ask('/x', { 'x-hostname': 'shop.test' });
+    expect(options.appNameOf).toHaveBeenCalledTimes(3);
+  });
+
+  it('leaves a failing selector to the core, which answers it', async () => {
+    const { ask } = setup({ appNameOf: async () => Promise.reject(new Error('no')) });
+    expect(await ask('/api/x', { 'x-app': 'app1' })).toBe('core');
+  });
+
+  it('on the Supervisor passes known apps on, also files of plugins that only the worker has', async () => {
+    const serve = vi.fn(async () => true);
+    const { ask, served } = setup({ serve });
+    served();
+    expect(await ask('/static/plugins/only-there/x.js', { host: 'shop.test' })).toBe('served');
+    expect(serve).toHaveBeenCalledWith('app1', expect.anything(), expect.anything());
+  });
+
+  it('remembers packages: one look for each, and for a missing one every ten seconds at most', async () => {
+    const { ask, options } = setup();
+    for (let i = 0; i < 5; i++) await ask('/static/plugins/plain/x');
+    for (let i = 0; i < 5; i++) await ask('/static/plugins/none/x');
+    expect(options.hasPackage).toHaveBeenCalledTimes(2);
+  });
+});
+
+it('a name that is no package is never looked for on the disk', () => {
+  const look = vi.fn(() => true);
+  for (const rest of ['..', '.', '', '/etc', '@x', '@../y/z', 'a b/c', '%2e%2e/x', '.hidden/x']) {
+    expect(isServable(rest, look)).toBe(false);
+  }
+  expect(look).not.toHaveBeenCalled();
+  expect(isServable('@a/b', look)).toBe(true);
+});
