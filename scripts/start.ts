@@ -8,6 +8,7 @@ const USAGE = `npm start [-- options]
   --reset        begin without the data of earlier starts
   --local        one process in shared-memory mode: no Redis, no Workers
   --workers N    how many Workers (default 2)
+  --name NAME    a fleet apart from others, in .fleet/NAME
   --port N       port of the Supervisor, or of the one process (default 14000); Workers are 1000, 2000, … above it
 
   DB_HOST, DB_PORT, DB_USER, DB_PASSWORD   use this PostgreSQL instead of starting one
@@ -66,6 +67,7 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): FleetOptions | null 
     options: {
       reset: { type: 'boolean' },
       local: { type: 'boolean' },
+      name: { type: 'string' },
       workers: { type: 'string' },
       port: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -77,7 +79,11 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): FleetOptions | null 
   }
   if (env.DB_DIALECT && env.DB_DIALECT !== 'postgres')
     throw new Error(`npm start knows PostgreSQL only, not ${env.DB_DIALECT}.`);
+  if (values.name && !/^[a-z0-9-]+$/i.test(values.name)) {
+    throw new Error(`--name may hold letters, digits and "-" only, not "${values.name}".`);
+  }
   return {
+    name: values.name,
     mode: values.local ? 'local' : 'remote',
     reset: values.reset,
     workers: wholeNumber('--workers', values.workers, 1),

@@ -381,7 +381,11 @@ describe('who hears of an end', () => {
     const { door, target } = await simple(
       (_req, res) => {
         const more = () => {
-          while (!res.destroyed && written < 200_000_000 && res.write(Buffer.alloc(65_536))) written += 65_536;
+          let room = true;
+          while (room && !res.destroyed && written < 200_000_000) {
+            room = res.write(Buffer.alloc(65_536));
+            written += 65_536;
+          }
         };
         res.on('drain', more);
         more();
@@ -402,18 +406,18 @@ describe('who hears of an end', () => {
     const { door, target } = await simple(
       (req, res) => {
         if (req.url === '/silent') return;
-        let left = 6;
+        let left = 8;
         const timer = setInterval(() => {
           res.write('.');
           if (--left) return;
           clearInterval(timer);
           res.end();
-        }, 50);
+        }, 100);
       },
-      { limits: { idle: 150 } },
+      { limits: { idle: 500 } },
     );
     expect(await ask(door.port, '/silent')).toMatchObject({ status: 504, code: 'UPSTREAM_TIMEOUT' });
-    expect(await ask(door.port, '/slow')).toMatchObject({ status: 200, body: '......' });
+    expect(await ask(door.port, '/slow')).toMatchObject({ status: 200, body: '........' });
     await nothingLeft(door, target);
   });
 });
@@ -602,7 +606,9 @@ describe('when the worker does not answer', () => {
     // TCP is accepted by the system at once; what never comes is the TLS handshake.
     const mute = keep(await rawWorker((socket) => socket.on('end', () => socket.end()).resume()));
     const b = keep(await worker((_req, res) => res.end('b')));
-    const door = keep(await front({ environments: { a: `https://127.0.0.1:${mute.port}`, b: b.port } }));
+    const door = keep(
+      await front({ environments: { a: `https://127.0.0.1:${mute.port}`, b: b.port }, limits: { connect: 200 } }),
+    );
     expect(await ask(door.port, '/api/x:do', { method: 'POST' })).toMatchObject({
       status: 504,
       code: 'UPSTREAM_TIMEOUT',

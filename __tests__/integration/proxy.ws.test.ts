@@ -133,7 +133,7 @@ describe('WebSocket failure matrix', () => {
   for (const [what, behaviour] of Object.entries(WORKERS)) {
     it.each(Object.entries(VISITORS))(`the worker ${what}; the visitor %s`, async (_name, visit) => {
       const target = keep(await matrixWorker(behaviour));
-      const door = keep(await front({ environments: { a: target.port } }));
+      const door = keep(await front({ environments: { a: target.port }, limits: { handshake: 300 } }));
       await Promise.all(Array.from({ length: CLIENTS }, () => visit(door.port, target.seen)));
       await nothingLeft(door, target);
     });

@@ -6,6 +6,7 @@ import { ProcessAdapter } from './adapters/process';
 import { collections } from './collections';
 import { type Config, loadConfig } from './config';
 import { registerResources } from './resources';
+import { registerEntries } from './resources/entries';
 import { Runtime } from './runtime';
 
 // The core freezes built-ins once it has started (SES): zod's generated code would be refused from then on.
@@ -51,6 +52,7 @@ export class PluginAppSupervisor extends Plugin {
   }
 
   async load(): Promise<void> {
+    registerEntries(this.app, config, runtime);
     if (this.isGuest) return;
     assertAdapters();
     registerResources(this.app, config, runtime);

@@ -8,6 +8,7 @@ import { systemClock } from './environments/health';
 import { messageOf } from './errors';
 import { HostedApps } from './hosting/hosted-apps';
 import type { Log } from './log';
+import { modelOf } from './parts/directory';
 import { createRouting, type Routing } from './parts/routing';
 import { SupervisorPart } from './parts/supervisor';
 import { WorkerPart } from './parts/worker';
@@ -32,6 +33,7 @@ export class Runtime implements Managed {
   readonly supervisor: SupervisorPart | null;
   readonly worker: WorkerPart | null;
   readonly routing: Routing;
+  private begun = false;
   private readonly openConnections: () => void;
 
   constructor(
@@ -89,6 +91,8 @@ export class Runtime implements Managed {
     const { mainApp } = this;
     if (!this.config.active || !mainApp) return;
     this.openConnections();
+    if (!this.begun) mainApp.on('beforeDestroy', async () => this.worker?.prepareToLeave());
+    this.begun = true;
     this.supervisor?.start(mainApp);
     this.worker?.start();
   }
@@ -149,20 +153,8 @@ export class Runtime implements Managed {
 
   models(): AppModel[] {
     const { supervisor, worker } = this;
-    const apps = supervisor ? supervisor.apps() : (worker?.converger?.records() ?? []);
-    return apps.map((app) => ({
-      name: app.name,
-      title: app.title,
-      ...(app.icon ? { icon: app.icon } : {}),
-      ...(app.cname ? { cname: app.cname } : {}),
-      sort: app.sort,
-      pinned: app.pinned,
-      environments: app.environments,
-      options: {
-        ...('hidden' in app && app.hidden ? { hidden: true } : {}),
-        ...(app.sso ? { sso: app.sso } : {}),
-      },
-    }));
+    const entries = supervisor?.loaded ? supervisor.apps() : (worker?.directory.all() ?? []);
+    return entries.map(modelOf);
   }
 
   statuses(names?: string[]): Record<string, string | Record<string, string>> {

@@ -150,3 +150,16 @@ export interface PartInfo {
   environment: string | null;
   warnings: string[];
 }
+
+/** One row of `appEntries:list`: what a switcher shows of an app. */
+export interface AppEntry {
+  name: string;
+  title: string;
+  icon: string | null;
+  /** Absolute when `APP_SUPERVISOR_PUBLIC_URL` is set or the app has a domain; of the legacy client. */
+  url: string;
+  target: '_blank' | '_self';
+  /** The best of its environments. */
+  status: string;
+  pinned: boolean;
+}

@@ -133,6 +133,9 @@ export const migrateInput = z.object({
   environments: environments.optional(),
 });
 
+/** `onFailure`: whether a step that fails ends the operation, or the other environments go on. */
+export const commandInput = z.object({ onFailure: z.enum(['stop', 'continue']).optional() });
+
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
 
 /** One or several names, as `filterByTk` brings them. */

@@ -36,7 +36,8 @@ export function unseal(value: string, key: Buffer | null, app: string): string {
   if (!key || keyId(key) !== id) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
   const [iv, tag, text] = (body ?? '').split('.').map((part) => Buffer.from(part, 'base64url'));
   try {
-    const decipher = createDecipheriv('aes-256-gcm', key, iv);
+    // Without the length a tag cut to four bytes would do.
+    const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 });
     decipher.setAuthTag(tag);
     return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8');
   } catch {

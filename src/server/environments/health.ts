@@ -24,6 +24,8 @@ export interface LeaseSight {
   firstLook: Now;
   /** When this observer last saw the beat change; null when it never did. */
   lastBeat: Now | null;
+  /** How much of the silence since then was this observer's own blindness, in ms; `lastBeat.mono` is later by that. */
+  forgiven: number;
   /** Since when beats came without a gap. */
   onlineSince: number;
   /** When the holder was seen to have given the lease up, rather than letting it run out. */
@@ -62,6 +64,16 @@ export function healthOf(sight: LeaseSight, observer: ObserverSight, now: Now): 
   return { health: 'online', since: sight.onlineSince };
 }
 
+/** Of an environment that was never looked for. */
+export const unseen = (now: Now): LeaseSight => ({
+  lease: null,
+  firstLook: now,
+  lastBeat: null,
+  forgiven: 0,
+  onlineSince: now.wall,
+  releasedAt: null,
+});
+
 /**
  * The next sight of a lease after a look.
  * @param flushed whether the store had lost everything: then a missing lease says nothing
@@ -73,7 +85,7 @@ export function afterLook(
   flushed: boolean,
   now: Now,
 ): LeaseSight {
-  const before = previous ?? { lease: null, firstLook: now, lastBeat: null, onlineSince: now.wall, releasedAt: null };
+  const before = previous ?? unseen(now);
   if (lease) {
     const changed = lease.beat !== before.lease?.beat || lease.epoch !== before.lease?.epoch;
     if (!changed) return before;
@@ -82,19 +94,44 @@ export function afterLook(
       ...before,
       lease,
       lastBeat: now,
+      forgiven: 0,
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,
     };
   }
   if (before.releasedAt !== null || before.lastBeat === null || flushed) return before;
   // A lease that goes before it could have run out was given up. The tenth is for the store's own clock.
-  const age = now.mono - before.lastBeat.mono;
+  const age = now.mono - before.lastBeat.mono + before.forgiven;
   const runsOut = DOWN_AFTER * intervalOf(before) * 0.9;
   return age < runsOut ? { ...before, releasedAt: now.wall } : before;
+}
+
+/** From so many environments on, and when more than this share of them is lost, and lost within this many ms … */
+const CUT_OFF_LEAST = 3;
+const CUT_OFF_SHARE = 0.55;
+const CUT_OFF_WINDOW = 60_000;
+
+/**
+ * … the observer takes itself to be cut off: that most of a fleet dies at once is less likely than that one cannot see it.
+ * Those that said goodbye, or were never seen alive, say nothing either way.
+ */
+export function isCutOff(sights: Iterable<LeaseSight>, observer: ObserverSight, now: Now): boolean {
+  const lostAt: number[] = [];
+  let alive = 0;
+  for (const sight of sights) {
+    if (sight.releasedAt !== null || sight.lastBeat === null) continue;
+    const { health, since } = healthOf(sight, observer, now);
+    if (health === 'down') lostAt.push(since);
+    else alive++;
+  }
+  const total = alive + lostAt.length;
+  if (total < CUT_OFF_LEAST || lostAt.length / total <= CUT_OFF_SHARE) return false;
+  return Math.max(...lostAt) - Math.min(...lostAt) <= CUT_OFF_WINDOW;
 }
 
 /** After the observer was blind, silence during that time is not the worker's: its age goes on from where it was. */
 export function forgiveBlindness(sight: LeaseSight, blindFor: number, now: Now): LeaseSight {
   if (!sight.lastBeat) return { ...sight, firstLook: now };
-  return { ...sight, lastBeat: { ...sight.lastBeat, mono: sight.lastBeat.mono + blindFor } };
+  const lastBeat = { ...sight.lastBeat, mono: sight.lastBeat.mono + blindFor };
+  return { ...sight, lastBeat, forgiven: sight.forgiven + blindFor };
 }

@@ -55,12 +55,19 @@ export class AppHost {
    * Brings an app to `running`, from whatever state, under the lock on its database.
    * @throws AppSupervisorError and whatever the core throws; then a stand-in with the error has taken its place
    */
-  async boot(record: AppRecord, how: 'start' | 'restart' | 'upgrade', progress: Progress): Promise<BootOutcome> {
+  async boot(
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+    /** Awaited when its turn has come, before anything of the app runs. */
+    onTurn: () => Promise<void>,
+    progress: Progress,
+  ): Promise<BootOutcome> {
     const before = this.boots.size;
     if (this.boots.pending >= this.boots.concurrency)
       progress(`Waiting for its turn: ${before + 1} in the queue.`, true);
     return this.boots.add(async () => {
       try {
+        await onTurn();
         await this.unload(record.name);
         return await this.bootUnderLock(record, how, progress);
       } catch (error) {
@@ -70,6 +77,11 @@ export class AppHost {
         throw error;
       }
     });
+  }
+
+  /** From now on no two apps boot at once. */
+  bootOneByOne(): void {
+    this.boots.concurrency = 1;
   }
 
   /** Ends an app and leaves a stand-in, so that the core says it is stopped. */

@@ -5,8 +5,8 @@ export interface Applied {
   uid: string;
   generation: number;
   bootGeneration: number;
-  /** Boots begun that were never seen to end: the process died in them. */
-  unfinishedBoots: number;
+  /** Boots of one boot generation that began and were never seen to end: the process died in them. */
+  unfinished: { bootGeneration: number; count: number } | null;
 }
 
 /** What is there of an app in this process. */
@@ -61,14 +61,16 @@ export function decide(
   if (record.desired === 'stopped')
     return hosted.state === 'stopped' ? { do: 'nothing' } : { do: 'rest', as: 'stopped' };
 
+  const unfinished = applied?.unfinished;
+  if (unfinished && unfinished.bootGeneration === record.boot.generation && unfinished.count >= MAX_UNFINISHED_BOOTS) {
+    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
+  }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
   if (freshBoot) {
     const alreadyDone = record.boot.how === 'start' && hosted.state === 'running';
     return alreadyDone ? { do: 'nothing' } : { do: 'boot', how: record.boot.how };
   }
   if (hosted.state === 'running') return { do: 'nothing' };
-  if ((applied?.unfinishedBoots ?? 0) >= MAX_UNFINISHED_BOOTS)
-    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
   const wanted = record.desired === 'running' || visited;
   if (hosted.state === 'error') {
     const due = hosted.retryAt !== null && mono >= hosted.retryAt;

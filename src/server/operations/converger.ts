@@ -60,6 +60,8 @@ export class Converger {
   /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
   async restore(): Promise<void> {
     for (const { record, applied } of await this.options.snapshot.load()) this.hold(record, applied);
+    // One of them ended the last process, perhaps: alone it is told from those that booted beside it.
+    if ([...this.held.values()].some(({ applied }) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
 
   /** Takes records over, and converges what they are about. */
@@ -163,6 +165,16 @@ export class Converger {
     );
   }
 
+  /** The process ends as it was asked to: a boot that this cuts off is not the app's fault. */
+  async pardon(): Promise<void> {
+    this.closed = true;
+    for (const [name, { applied }] of this.held) {
+      if (!applied?.unfinished) continue;
+      applied.unfinished = null;
+      await this.save(name);
+    }
+  }
+
   /** Begins nothing more; what is under way is left to end with the process. */
   close(): void {
     this.closed = true;
@@ -248,7 +260,7 @@ export class Converger {
         await this.boot(name, held, record, decision.how);
         return;
       case 'keepOut': {
-        const times = held.applied?.unfinishedBoots ?? 0;
+        const times = held.applied?.unfinished?.count ?? 0;
         this.failed(
           name,
           held,
@@ -271,7 +283,6 @@ export class Converger {
   private async remove(name: string, held: Held, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, snapshot, log } = this.options;
     await host.rest(name);
-    held.generation = record.generation;
     let outcome: string | undefined;
     if (data !== 'keep') {
       try {
@@ -280,6 +291,7 @@ export class Converger {
       } catch (error) {
         // A mark that stays is a note on the database; data that stays is not what was asked for.
         if (data === 'drop') {
+          held.generation = record.generation;
           this.failed(name, held, error);
           return;
         }
@@ -288,6 +300,8 @@ export class Converger {
       }
     }
     await snapshot.remove(name);
+    // Only now: a removal before this one has left the same status behind.
+    held.generation = record.generation;
     Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
     this.show(name, 'not_found', outcome);
   }
@@ -295,10 +309,13 @@ export class Converger {
   private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
     const { host, clock } = this.options;
     const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
-    const before: Applied = held.applied ?? { uid: record.uid, generation: 0, bootGeneration: 0, unfinishedBoots: 0 };
-    // Noted before it begins: a process that dies in it finds the note.
-    held.applied = { ...before, unfinishedBoots: (freshBoot ? 0 : before.unfinishedBoots) + 1 };
-    await this.save(name);
+    const before: Applied = held.applied ?? { uid: record.uid, generation: 0, bootGeneration: 0, unfinished: null };
+    // Noted before it begins, when its turn has come: a process that dies in it finds the note, and blames nobody else.
+    const noteBegin = async () => {
+      const count = (before.unfinished?.bootGeneration === record.boot.generation ? before.unfinished.count : 0) + 1;
+      held.applied = { ...before, unfinished: { bootGeneration: record.boot.generation, count } };
+      await this.save(name);
+    };
     if (freshBoot) held.failures = 0;
     held.visited = false;
     held.state = 'absent';
@@ -307,13 +324,12 @@ export class Converger {
       uid: record.uid,
       generation: record.generation,
       bootGeneration: Math.max(record.boot.generation, before.bootGeneration),
-      unfinishedBoots: 0,
+      unfinished: null,
     };
     try {
-      const { version } = await host.boot(record, how, (message, waiting) => {
-        held.message = message;
+      const progress = (message: string, waiting: boolean) =>
         this.show(name, waiting ? 'waiting' : 'preparing', message);
-      });
+      const { version } = await host.boot(record, how, noteBegin, progress);
       Object.assign(held, { applied, booted: record, state: 'running', failures: 0, retryAt: null, version });
       this.show(name, 'running');
     } catch (error) {
@@ -346,7 +362,7 @@ export class Converger {
         uid: record.uid,
         generation: record.generation,
         bootGeneration,
-        unfinishedBoots: held.applied?.unfinishedBoots ?? 0,
+        unfinished: held.applied?.unfinished ?? null,
       };
       await this.save(name);
     }

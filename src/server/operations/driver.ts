@@ -121,7 +121,7 @@ export class Driver {
 
   /** Persists first, then tells: a crash in between is mended by the next reconcile. */
   private async publish(app: AppDefinition, publish: Record<string, Published>): Promise<void> {
-    const { catalog, definitions, state, bus } = this.options;
+    const { catalog, definitions, state, bus, board } = this.options;
     const published = { ...app.published, ...publish };
     app.published = published;
     const tombstone = catalog.tombstones.get(app.uid);
@@ -132,6 +132,10 @@ export class Driver {
       await definitions.update(app.name, { published });
     }
     for (const [environment, wish] of Object.entries(publish)) {
+      if (board.foreign) {
+        this.distrustStore();
+        continue;
+      }
       try {
         await state.publish(environment, [recordFor(app, wish)]);
         bus.wake({ environment }, [app.name]);

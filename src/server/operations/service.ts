@@ -151,13 +151,14 @@ export class AppService {
 
   /**
    * Start, stop, restart or upgrade of one app.
-   * @param environments only there, as a drain needs it; then what the app as a whole should be stays as it is
+   * @param options.environments only there, as a drain needs it; then what the app as a whole should be stays as it is
+   * @param options.onFailure whether a failed step ends the operation (`stop`, default) or the others go on
    */
   async command(
     name: string,
     action: 'start' | 'stop' | 'restart' | 'upgrade',
     userId: string | null,
-    environments?: string[],
+    { environments, onFailure = 'stop' }: { environments?: string[]; onFailure?: Operation['onFailure'] } = {},
   ): Promise<Operation> {
     const { definitions, clock } = this.options;
     return this.change(name, async (app, transaction) => {
@@ -170,7 +171,7 @@ export class AppService {
       };
       await definitions.update(name, values, transaction);
       const steps = (environments ?? app.environments).map((environment) => step(environment, boots ? 'boot' : 'stop'));
-      return this.newOperation({ ...app, generation }, action, steps, userId);
+      return { ...this.newOperation({ ...app, generation }, action, steps, userId), onFailure };
     });
   }
 

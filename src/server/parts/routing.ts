@@ -6,14 +6,7 @@ import type { Gateway } from '@nocobase/server';
 import { desiredOf } from '../apps/definitions';
 import type { Config } from '../config';
 import type { Log } from '../log';
-import {
-  createGuard,
-  createProxy,
-  createSelector,
-  type RouteApp,
-  RoutingTable,
-  tuneServer,
-} from '../proxy';
+import { createGuard, createProxy, createSelector, type RouteApp, RoutingTable, tuneServer } from '../proxy';
 import type { SupervisorPart } from './supervisor';
 import type { WorkerPart } from './worker';
 

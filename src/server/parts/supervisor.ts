@@ -16,6 +16,7 @@ import { OperationStore } from '../operations/store';
 import { StatusBoard } from '../status/board';
 import { shownStatus } from '../status/shown';
 import type { Bus, StateStore } from '../wire/wire';
+import { DirectoryWriter } from './directory';
 
 /** How often the fleet is looked at without a wake-up, in ms; two Redis commands a look. */
 const LOOK_EVERY = 1_000;
@@ -49,6 +50,7 @@ interface Running {
   driver: Driver;
   leadership: Leadership;
   service: AppService;
+  directory: DirectoryWriter;
   migration: Migration;
   timers: NodeJS.Timeout[];
 }
@@ -247,18 +249,23 @@ export class SupervisorPart {
     const definitions = new Definitions(main.db);
     const registry = new EnvironmentRegistry(main.db);
     const operations = new OperationStore(main.db);
+    const directory = new DirectoryWriter(state);
     const leadership = new Leadership(main.db, instance, clock);
     const catalog = new Catalog(definitions, () => this.changed());
     const board = new StatusBoard(
       state,
       clock,
       log,
+      () => leadership.fleet || null,
       (environments) => {
         void this.rememberSeen(environments);
         void driver.tick();
         this.changed();
       },
-      () => driver.distrustStore(),
+      () => {
+        directory.distrust();
+        driver.distrustStore();
+      },
     );
     const driver: Driver = new Driver({
       definitions,
@@ -296,6 +303,7 @@ export class SupervisorPart {
       driver,
       leadership,
       service,
+      directory,
       migration,
       timers: [],
     };
@@ -316,7 +324,10 @@ export class SupervisorPart {
       void driver.tick();
     });
     every(RELOAD_EVERY, () => {
-      void catalog.load().catch(() => undefined);
+      void catalog
+        .load()
+        .then(() => this.tellDirectory())
+        .catch(() => undefined);
       void this.loadEnvironments().catch(() => undefined);
       state.warnings().then(
         (warnings) => {
@@ -385,9 +396,19 @@ export class SupervisorPart {
             `A second process of this environment is running (${view.standby}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.`,
           ]
         : []),
+      ...(this.parts.board.foreign
+        ? ['Another fleet uses the same Redis and APP_SUPERVISOR_KEY_PREFIX: give this one a prefix of its own.']
+        : []),
       ...this.storeWarnings,
       ...this.options.warnings.filter((warning) => !own.includes(warning)),
     ];
+  }
+
+  /** Tells the fleet what apps there are; what could not be written is written with the next change or round. */
+  private async tellDirectory(): Promise<void> {
+    const { running } = this;
+    if (!running?.leadership.leads || running.board.foreign) return;
+    await running.directory.write(running.catalog.apps.values()).catch(() => running.directory.distrust());
   }
 
   /** Tells those who look, at most four times a second. */
@@ -396,6 +417,7 @@ export class SupervisorPart {
     this.pinged = true;
     setTimeout(() => {
       this.pinged = false;
+      void this.tellDirectory();
       this.options.onChange();
     }, 250).unref();
   }

@@ -16,6 +16,7 @@ import { Converger } from '../operations/converger';
 import { SnapshotStore } from '../operations/snapshot';
 import { StatusReporter } from '../status/reporter';
 import type { Bus, RequestHandlers, StateStore } from '../wire/wire';
+import { DirectoryReader } from './directory';
 
 /** How often everything is looked at again, whatever wake-ups came, in ms. */
 export const ROUND = 30_000;
@@ -54,8 +55,12 @@ export class WorkerPart {
   constructor(private readonly options: WorkerPartOptions) {
     const { supervisor, hosted, aesKey, bootstrap, environment, log } = options;
     this.aesKey = aesKey;
+    this.directory = new DirectoryReader(options.state);
     this.host = new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, log);
   }
+
+  /** Apps of the whole fleet, as the supervisor last told them. */
+  readonly directory: DirectoryReader;
 
   get converger(): Converger | null {
     return this.running?.converger ?? null;
@@ -70,6 +75,12 @@ export class WorkerPart {
     }
     this.starting = true;
     this.startNow().catch((error) => this.options.log.error(`This worker could not begin: ${messageOf(error)}`));
+  }
+
+  /** The main app is about to end, and its database with it. */
+  async prepareToLeave(): Promise<void> {
+    await this.running?.keeper.announceStopping().catch(() => undefined);
+    await this.running?.converger.pardon().catch(() => undefined);
   }
 
   /** Leaves: others see it at once. Never rejects. */
@@ -170,7 +181,9 @@ export class WorkerPart {
       // The snapshot stands, and what failed may be due for another try.
       this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }
-    if (all) converger.convergeAll();
+    if (!all) return;
+    await this.directory.read().catch(() => undefined);
+    converger.convergeAll();
   }
 
   /** Says what this environment is; again whenever it may have changed. */

@@ -1,6 +1,7 @@
 import type { Filter } from '@nocobase/database';
 import {
   checkInput,
+  commandInput,
   createInput,
   destroyInput,
   logsInput,
@@ -73,11 +74,13 @@ export async function update({ supervisor, values, params, userId }: ActionConte
 /** Start, stop, restart and upgrade, of one app or several. */
 export const command =
   (what: 'start' | 'stop' | 'restart' | 'upgrade') =>
-  async ({ supervisor, params, userId }: ActionContext): Promise<Answer> => {
+  async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
+    const options = parseInput(commandInput, values);
     const names = parseInput(namesInput, params.filterByTk);
     for (const name of names) known(supervisor, name);
     const operations = [];
-    for (const name of names) operations.push(operationRow(await supervisor.parts.service.command(name, what, userId)));
+    for (const name of names)
+      operations.push(operationRow(await supervisor.parts.service.command(name, what, userId, options)));
     return { data: operations };
   };
 

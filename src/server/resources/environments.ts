@@ -22,7 +22,9 @@ export async function drain({ supervisor, params, userId }: ActionContext): Prom
   const apps = supervisor.apps().filter((app) => app.environments.includes(name) && app.desired === 'running');
   const operations = [];
   for (const app of apps) {
-    operations.push(operationRow(await supervisor.parts.service.command(app.name, 'stop', userId, [name])));
+    operations.push(
+      operationRow(await supervisor.parts.service.command(app.name, 'stop', userId, { environments: [name] })),
+    );
   }
   return { data: supervisor.environmentRows().find((row) => row.name === name), meta: { operations } };
 }

@@ -6,8 +6,11 @@ import {
   type Clock,
   forgiveBlindness,
   healthOf,
+  isCutOff,
   type LeaseSight,
+  type Now,
   type ObserverSight,
+  unseen,
 } from '../environments/health';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
@@ -42,6 +45,9 @@ export class StatusBoard {
   private readonly observer: ObserverSight;
   private looking: Promise<void> | null = null;
   private again = false;
+  private cutOff: { at: number; version: number; is: boolean } | null = null;
+  /** Set when the store turns out to be another fleet's: nothing in it is about ours. */
+  foreign = false;
   /** The fleet id in the store at the last look; null after a flush. */
   private fleet: string | null = null;
   /** Grows with everything that may change what is shown. */
@@ -51,6 +57,8 @@ export class StatusBoard {
     private readonly state: StateStore,
     private readonly clock: Clock,
     private readonly log: Log,
+    /** This fleet's id; null until the database has told it. */
+    private readonly ownFleet: () => string | null,
     /** Called after a look that changed something, with the environments whose apps or health changed. */
     private readonly onChange: (environments: Set<string>) => void,
     /** Called when the store turns out to have lost its content. */
@@ -77,6 +85,16 @@ export class StatusBoard {
     return lastLook !== null && this.clock().mono - lastLook.mono <= BLIND_AFTER;
   }
 
+  /** Whether most environments vanished together, so that this supervisor takes itself to be the one that is away. */
+  private isCutOff(now: Now): boolean {
+    // Asked for each environment of each app of a list: judged once a second.
+    if (this.cutOff === null || now.mono - this.cutOff.at >= 1_000 || this.cutOff.version !== this.version) {
+      const sights = [...this.environments.values()].map(({ sight }) => sight);
+      this.cutOff = { at: now.mono, version: this.version, is: isCutOff(sights, this.observer, now) };
+    }
+    return this.cutOff.is;
+  }
+
   names(): string[] {
     return [...this.environments.keys()];
   }
@@ -84,7 +102,10 @@ export class StatusBoard {
   environment(name: string): EnvironmentView | null {
     const known = this.environments.get(name);
     if (!known) return null;
-    const { health, since } = healthOf(known.sight, this.observer, this.clock());
+    const now = this.clock();
+    const judged = healthOf(known.sight, this.observer, now);
+    const doubtful = judged.health === 'down' && known.sight.releasedAt === null && this.isCutOff(now);
+    const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
     return {
       name,
@@ -126,6 +147,9 @@ export class StatusBoard {
 
   private async lookOnce(): Promise<void> {
     const { fleet, environments } = await this.state.look();
+    this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
+    // Another fleet's environments are not ours to show: as good as no look at all.
+    if (this.foreign) return;
     const now = this.clock();
     const blindFor = this.observer.lastLook ? now.mono - this.observer.lastLook.mono : 0;
     if (blindFor > BLIND_AFTER) {
@@ -141,7 +165,9 @@ export class StatusBoard {
       const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const known = this.environments.get(name) ?? this.introduce(name);
       const epochBefore = known.sight.lease?.epoch;
-      known.sight = afterLook(known.sight, found.lease, this.observer, flushed, now);
+      // A name goes from the store by a flush only, which another supervisor may have mended already.
+      const lost = flushed || !environments.has(name);
+      known.sight = afterLook(known.sight, found.lease, this.observer, lost, now);
       known.standby = found.standby;
       if (found.lease && found.lease.registered !== known.registered) {
         known.registration = await this.state.readRegistration(name);
@@ -174,9 +200,8 @@ export class StatusBoard {
   }
 
   private introduce(name: string): EnvironmentSight {
-    const now = this.clock();
     const known: EnvironmentSight = {
-      sight: { lease: null, firstLook: now, lastBeat: null, onlineSince: now.wall, releasedAt: null },
+      sight: unseen(this.clock()),
       registration: null,
       registered: -1,
       standby: null,

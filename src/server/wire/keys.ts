@@ -12,6 +12,8 @@
  * | `records:<env>` | hash | name → `AppRecord` | until confirmed gone |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
+ * | `directory` | hash | name → what everybody may know of an app | for ever |
+ * | `directoryVersion` | string | changes with the directory | for ever |
  * | `manifest:<ns>:<app>` | hash | item key → JSON | until the app ends |
  */
 export class Keys {
@@ -26,6 +28,8 @@ export class Keys {
   readonly records = (environment: string) => this.key('records', environment);
   readonly statuses = (environment: string) => this.key('statuses', environment);
   readonly version = (environment: string) => this.key('version', environment);
+  readonly directory = () => this.key('directory');
+  readonly directoryVersion = () => this.key('directoryVersion');
   readonly manifest = (namespace: string, app: string) => this.key('manifest', namespace, app);
 
   /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */

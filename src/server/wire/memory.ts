@@ -1,14 +1,15 @@
 import type { AppRecord, Registration, StatusEntry } from '../../shared/messages';
 import { AppSupervisorError, messageOf } from '../errors';
-import type {
-  Audience,
-  Bus,
-  FleetSight,
-  LeaseAnswer,
-  LeaseClaim,
-  RequestHandlers,
-  StateStore,
-  StatusWrite,
+import {
+  type Audience,
+  type Bus,
+  callHandler,
+  type FleetSight,
+  type LeaseAnswer,
+  type LeaseClaim,
+  type RequestHandlers,
+  type StateStore,
+  type StatusWrite,
 } from './wire';
 
 /** `StateStore` of one process: the same contract, with no expiry to wait for, since nobody else can hold anything. */
@@ -18,6 +19,8 @@ export class MemoryState implements StateStore {
   private readonly statuses = new Map<string, Map<string, StatusEntry>>();
   private readonly registrations = new Map<string, Registration>();
   private readonly leases: FleetSight['environments'] = new Map();
+  private readonly directory = new Map<string, string>();
+  private directoryVersion = 0;
   private readonly manifests = new Map<string, Map<string, unknown>>();
 
   async publish(environment: string, records: AppRecord[]): Promise<void> {
@@ -62,19 +65,17 @@ export class MemoryState implements StateStore {
   async claimLease({ environment, lease }: LeaseClaim): Promise<LeaseAnswer> {
     const held = this.leases.get(environment);
     const renewed = held?.lease?.instance === lease.instance ? held.lease.epoch : null;
-    const epoch = renewed ?? Math.max((held?.lease?.epoch ?? 0) + 1, Date.now());
-    this.leases.set(environment, {
-      lease: { ...lease, epoch },
-      statusVersion: held?.statusVersion ?? 0,
-      standby: null,
-    });
+    const epoch = renewed ?? Math.max((held?.lease?.epoch ?? 0) + 1, lease.epoch + 1, Date.now());
+    if (renewed === null) this.statuses.delete(environment);
+    const statusVersion = renewed === null ? 0 : (held?.statusVersion ?? 0);
+    this.leases.set(environment, { lease: { ...lease, epoch }, statusVersion, standby: null });
     return { held: true, epoch, fresh: renewed === null };
   }
 
   async releaseLease(environment: string, instance: string, epoch: number): Promise<void> {
     const held = this.leases.get(environment);
     if (held?.lease?.instance !== instance || held.lease.epoch !== epoch) return;
-    held.lease = null;
+    Object.assign(held, { lease: null, statusVersion: 0 });
     this.statuses.delete(environment);
   }
 
@@ -106,6 +107,19 @@ export class MemoryState implements StateStore {
     return [...(this.manifests.get(`${namespace}:${app}`)?.values() ?? [])];
   }
 
+  async writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void> {
+    if (complete) this.directory.clear();
+    for (const name of gone) this.directory.delete(name);
+    for (const [name, text] of entries) this.directory.set(name, text);
+    this.directoryVersion++;
+  }
+
+  async readDirectory(version: string) {
+    const current = String(this.directoryVersion);
+    if (this.directoryVersion === 0 || current === version) return null;
+    return { version: current, entries: [...this.directory.values()].map((text) => JSON.parse(text)) };
+  }
+
   async warnings(): Promise<string[]> {
     return [];
   }
@@ -128,8 +142,8 @@ export class MemoryBus implements Bus {
   }
 
   async request<T>(environment: string, method: string, payload: unknown, timeout: number): Promise<T> {
-    const handler = this.handlers.get(environment)?.[method];
-    if (!handler) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+    const handlers = this.handlers.get(environment);
+    if (!handlers) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
@@ -137,7 +151,7 @@ export class MemoryBus implements Bus {
         timeout,
       );
     });
-    const answer = handler(payload).catch((error) => {
+    const answer = callHandler(handlers, method, payload).catch((error) => {
       throw new AppSupervisorError('WORKER_FAILED', { environment, cause: messageOf(error) });
     });
     return Promise.race([answer as Promise<T>, late]).finally(() => clearTimeout(timer));

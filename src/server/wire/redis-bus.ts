@@ -5,7 +5,7 @@ import { AppSupervisorError, describeError } from '../errors';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
 import type { Keys } from './keys';
-import type { Audience, Bus, RequestHandlers } from './wire';
+import { type Audience, type Bus, callHandler, type RequestHandlers } from './wire';
 
 /** `Bus` on `APP_COMMAND_REDIS_URL`, by pub/sub: what it loses, the 30 s round finds. */
 export class RedisBus implements Bus {
@@ -77,7 +77,8 @@ export class RedisBus implements Bus {
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {
     this.listen(this.keys.requests(environment), (text) => {
       const message = this.parse(request, text);
-      if (message) void this.answer(message, handlers);
+      // An answer that cannot be sent is waited for until the deadline.
+      if (message) this.answer(message, handlers).catch(() => undefined);
     });
   }
 
@@ -87,16 +88,11 @@ export class RedisBus implements Bus {
   }
 
   private async answer(message: ReturnType<typeof request.parse>, handlers: RequestHandlers): Promise<void> {
-    const handler = Object.hasOwn(handlers, message.method) ? handlers[message.method] : undefined;
-    const outcome = await (handler
-      ? handler(message.payload).then(
-          (payload) => ({ ok: true, payload }),
-          (error) => ({ ok: false, error: describeError(error) }),
-        )
-      : { ok: false, error: { code: 'UNKNOWN_METHOD', message: `This worker does not know "${message.method}".` } });
-    this.publisher
-      .publish(this.keys.replies(message.replyTo), JSON.stringify({ id: message.id, ...outcome }))
-      .catch(() => undefined);
+    const outcome = await callHandler(handlers, message.method, message.payload).then(
+      (payload) => ({ ok: true, payload }),
+      (error) => ({ ok: false, error: describeError(error) }),
+    );
+    await this.publisher.publish(this.keys.replies(message.replyTo), JSON.stringify({ id: message.id, ...outcome }));
   }
 
   private wakeChannel(to: Audience): string {

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
 import type { z } from 'zod';
 import { appRecord, lease, registration, statusEntry } from '../../shared/messages';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
 import type { Keys } from './keys';
-import claimLease from './lua/claimLease-4.lua';
+import claimLease from './lua/claimLease-6.lua';
 import publish from './lua/publish-1.lua';
 import releaseLease from './lua/releaseLease-3.lua';
 import writeStatuses from './lua/writeStatuses-3.lua';
@@ -23,7 +24,7 @@ export class RedisState implements StateStore {
     private readonly log: Log,
   ) {
     this.redis = createRedis(url, log, 'state') as Scripted;
-    this.redis.defineCommand('claimLease', { numberOfKeys: 4, lua: claimLease });
+    this.redis.defineCommand('claimLease', { numberOfKeys: 6, lua: claimLease });
     this.redis.defineCommand('releaseLease', { numberOfKeys: 3, lua: releaseLease });
     this.redis.defineCommand('writeStatuses', { numberOfKeys: 3, lua: writeStatuses });
     this.redis.defineCommand('publishRecords', { numberOfKeys: 1, lua: publish });
@@ -105,6 +106,8 @@ export class RedisState implements StateStore {
       keys.holder(claim.environment),
       keys.environments(),
       keys.standby(claim.environment),
+      keys.statuses(claim.environment),
+      keys.version(claim.environment),
       claim.environment,
       JSON.stringify(claim.lease),
       claim.ttl,
@@ -159,6 +162,22 @@ export class RedisState implements StateStore {
   async manifestValues(namespace: string, app: string): Promise<unknown[]> {
     const values = await this.redis.hvals(this.keys.manifest(namespace, app));
     return values.map((value) => JSON.parse(value));
+  }
+
+  async writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void> {
+    const key = this.keys.directory();
+    const work = this.redis.multi();
+    if (complete) work.del(key);
+    if (gone.length) work.hdel(key, ...gone);
+    if (entries.size) work.hset(key, entries);
+    await work.set(this.keys.directoryVersion(), randomUUID()).exec();
+  }
+
+  async readDirectory(version: string) {
+    const current = await this.redis.get(this.keys.directoryVersion());
+    if (current === null || current === version) return null;
+    const values = await this.redis.hvals(this.keys.directory());
+    return { version: current, entries: values.map((value) => JSON.parse(value)) };
   }
 
   async warnings(): Promise<string[]> {

@@ -37,6 +37,11 @@ export interface StateStore {
   manifestDelete(namespace: string, app: string, key?: string): Promise<void>;
   manifestValues(namespace: string, app: string): Promise<unknown[]>;
 
+  /** Writes the directory of all apps: entries by name as JSON, and names that are gone. `complete`: this is all there is. */
+  writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void>;
+  /** The directory, unparsed; null when it is still of the version that the reader has. */
+  readDirectory(version: string): Promise<{ version: string; entries: unknown[] } | null>;
+
   /** Answers of the store's own settings that break promises, in words. */
   warnings(): Promise<string[]>;
   close(): Promise<void>;
@@ -101,3 +106,9 @@ export interface Bus {
 
 export type Audience = 'supervisors' | { environment: string };
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;
+
+/** A handler's answer to a request, whatever is asked and however it fails. */
+export async function callHandler(handlers: RequestHandlers, method: string, payload: unknown): Promise<unknown> {
+  if (!Object.hasOwn(handlers, method)) throw new Error(`This worker does not know "${method}".`);
+  return handlers[method](payload);
+}

@@ -1,5 +1,5 @@
 import { Flex } from 'antd';
-import type { CSSProperties } from 'react';
+import { type CSSProperties, memo } from 'react';
 import type { AppRow } from '../../shared/types';
 import { problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
@@ -12,7 +12,7 @@ import { strayIn } from './actions';
 import { DESIRED_LABELS } from './labels';
 
 /** An app's status in each of its environments, sorted by name; if brief, with two lines of explanation at most. */
-export function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
+export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
   const strays = strayIn(app);
   return (
     <Flex vertical gap="small">
@@ -27,7 +27,7 @@ export function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: b
       ))}
     </Flex>
   );
-}
+});
 
 interface Props {
   app: AppRow;

@@ -5,14 +5,15 @@ import { useSearchParams } from 'react-router-dom';
 import type { AppRow } from '../../shared/types';
 import { type AppsQuery, useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
-import { keepRows } from '../common/refresher';
+import { keepPage, type Page } from '../common/refresher';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AppDrawer, isAppBusy } from './AppDrawer';
 import { AppForm } from './AppForm';
 import { AppsToolbar, BulkActions } from './AppsToolbar';
-import { columnsOf, OPTIONAL_COLUMNS, type RowHandler } from './columns';
+import { columnsOf, OPTIONAL_COLUMNS } from './columns';
 import { DeleteDialog } from './DeleteDialog';
+import type { RowHandler } from './RowActions';
 import { useAppActions } from './useAppActions';
 import { useEnvironments } from './useEnvironments';
 
@@ -32,10 +33,7 @@ export function Apps() {
   const opened = params.get('app');
 
   const { data, error, loading, refresh } = useLive(
-    async (previous: { rows: AppRow[]; count: number } | undefined) => {
-      const page = await api.listApps(query);
-      return { ...page, rows: keepRows(previous?.rows, page.rows, ({ name }) => name) };
-    },
+    async (previous: Page<AppRow> | undefined) => keepPage(previous, await api.listApps(query), ({ name }) => name),
     JSON.stringify(query),
     ({ rows }) => rows.some(isAppBusy),
   );

@@ -1,20 +1,15 @@
-import { MoreOutlined } from '@ant-design/icons';
-import { Button, Dropdown, Flex, type TableColumnType, Typography } from 'antd';
+import { Button, Flex, type TableColumnType, Typography } from 'antd';
+import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
-import { ActionButton } from '../common/ActionButton';
-import type { OperateAction } from '../common/api';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { key } from '../common/text';
-import { type Translate, useT } from '../host';
+import type { Translate } from '../host';
 import { AppAvatar } from './AppAvatar';
 import { AppStatuses } from './AppStatuses';
-import { refusal } from './actions';
-import { ACTION_LABELS, START_MODE_LABELS } from './labels';
+import { START_MODE_LABELS } from './labels';
 import { OperationCell } from './OperationCell';
-import { VisitButton } from './VisitButton';
-
-export type RowHandler = (action: OperateAction | 'open' | 'edit' | 'destroy', app: AppRow) => void;
+import { RowActions, type RowHandler } from './RowActions';
 
 /** Columns that can be hidden, by key; the others always show. */
 export const OPTIONAL_COLUMNS: Record<string, { label: string; isShown: boolean }> = {
@@ -40,7 +35,7 @@ export function columnsOf(
       title: t('App'),
       width: 210,
       sorter: true,
-      render: (_, app) => <AppName app={app} open={() => handle('open', app)} />,
+      render: (_, app) => <AppName app={app} handle={handle} />,
     },
     { key: 'statuses', title: t('Status'), render: (_, app) => <AppStatuses app={app} isBrief /> },
     ...optional('operation', { width: 180, render: (_, app) => <OperationCell operation={app.operation} /> }),
@@ -62,12 +57,12 @@ export function columnsOf(
       fixed: 'right',
       width: 310,
       title: t('Actions'),
-      render: (_, app) => <Actions app={app} environments={environments} handle={handle} />,
+      render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },
   ];
 }
 
-function AppName({ app, open }: { app: AppRow; open: () => void }) {
+const AppName = memo(function AppName({ app, handle }: { app: AppRow; handle: RowHandler }) {
   return (
     <Flex gap="small" align="center">
       <AppAvatar app={app} />
@@ -76,7 +71,7 @@ function AppName({ app, open }: { app: AppRow; open: () => void }) {
           type="link"
           size="small"
           style={{ padding: 0, height: 'auto', justifyContent: 'flex-start', whiteSpace: 'normal', textAlign: 'start' }}
-          onClick={open}
+          onClick={() => handle('open', app)}
           data-testid={`app-open-${app.name}`}
         >
           {app.title}
@@ -85,58 +80,4 @@ function AppName({ app, open }: { app: AppRow; open: () => void }) {
       </Flex>
     </Flex>
   );
-}
-
-function Actions({
-  app,
-  environments,
-  handle,
-}: {
-  app: AppRow;
-  environments: EnvironmentRow[] | null;
-  handle: RowHandler;
-}) {
-  const t = useT();
-  const button = (action: 'start' | 'stop' | 'edit' | 'destroy') => (
-    <ActionButton
-      type="link"
-      size="small"
-      danger={action === 'destroy'}
-      refused={refusal(action, app, environments)}
-      onClick={() => handle(action, app)}
-      data-testid={`app-${action === 'destroy' ? 'delete' : action}-${app.name}`}
-      aria-label={`${t(ACTION_LABELS[action])} ${app.title}`}
-    >
-      {t(ACTION_LABELS[action])}
-    </ActionButton>
-  );
-  const more = (['restart', 'upgrade'] as const).map((action) => {
-    const refused = refusal(action, app, environments);
-    return {
-      key: action,
-      label: t(ACTION_LABELS[action]),
-      disabled: Boolean(refused),
-      title: refused ? t(refused.text, refused.values) : undefined,
-      onClick: () => handle(action, app),
-      'data-testid': `app-${action}-${app.name}`,
-    };
-  });
-  return (
-    <Flex style={{ marginInlineStart: -8 }}>
-      <VisitButton app={app} environments={environments} />
-      {button('start')}
-      {button('stop')}
-      {button('edit')}
-      {button('destroy')}
-      <Dropdown trigger={['click']} menu={{ items: more }}>
-        <Button
-          type="text"
-          size="small"
-          icon={<MoreOutlined />}
-          aria-label={t('More actions for {{app}}', { app: app.title })}
-          data-testid={`app-more-${app.name}`}
-        />
-      </Dropdown>
-    </Flex>
-  );
-}
+});

@@ -2,11 +2,7 @@ import { useMemo } from 'react';
 import type { AppOptions, AppRow, DbConnType, EnvironmentRow, OperationRow, PartInfo } from '../../shared/types';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
-
-export interface Page<Row> {
-  rows: Row[];
-  count: number;
-}
+import type { Page } from './refresher';
 
 export interface AppsQuery {
   text: string;

@@ -1,3 +1,8 @@
+export interface Page<Row> {
+  rows: Row[];
+  count: number;
+}
+
 /**
  * Runs `load` never twice at once: what is asked for meanwhile becomes one more run after it.
  *
@@ -34,6 +39,12 @@ export function createRefresher(load: () => Promise<void>, wait: number) {
       again = false;
     },
   };
+}
+
+/** A page of rows, by the rule of `keepRows`. */
+export function keepPage<Row>(previous: Page<Row> | undefined, next: Page<Row>, id: (row: Row) => string): Page<Row> {
+  const rows = keepRows(previous?.rows, next.rows, id);
+  return previous && rows === previous.rows && next.count === previous.count ? previous : { ...next, rows };
 }
 
 /** Rows of `next`, as the very objects of `previous` where nothing in them changed: what depends on them rests. */

@@ -4,14 +4,15 @@ import type { GlobalToken, ThemeConfig } from 'antd';
 const READABLE = 4.5;
 
 function luminance(color: string): number {
+  const digits = color.length === 4 ? color.replace(/[\da-f]/gi, '$&$&') : color;
   const [red, green, blue] = [1, 3, 5].map((at) => {
-    const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
+    const part = Number.parseInt(digits.slice(at, at + 2), 16) / 255;
     return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** @param one, other as `#rrggbb` */
+/** @param one, other as `#rrggbb` or `#rgb` */
 export function contrast(one: string, other: string): number {
   const [darker, lighter] = [luminance(one), luminance(other)].sort((a, b) => a - b);
   return (lighter + 0.05) / (darker + 0.05);

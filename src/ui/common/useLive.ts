@@ -22,7 +22,8 @@ export interface Live<T> {
  * Data that stays true: fetched again when the server says that something changed, and every 5 s while something is in
  * transition or the socket is down, else every 30 s; not while the page is hidden.
  *
- * @param load answers the present question; `previous` is the last answer to it or to another one.
+ * @param load answers the present question; `previous` is the last answer to it or to another one, to be returned where
+ *   nothing changed
  * @param question changes when another answer is wanted.
  */
 export function useLive<T>(
@@ -44,7 +45,11 @@ export function useLive<T>(
         const data = await ask(previous.current);
         if (!asked) return;
         previous.current = data;
-        startTransition(() => setAnswer({ question, data }));
+        startTransition(() =>
+          setAnswer((before) =>
+            before.question === question && before.data === data && !before.error ? before : { question, data },
+          ),
+        );
       } catch (error) {
         if (asked) setAnswer({ question, data: previous.current, error: apiError(error) });
       }

@@ -7,10 +7,15 @@
 
   Returns how many were written
 ]]
+local function generationOf(text)
+  local ok, value = pcall(cjson.decode, text or '')
+  -- What is not a record counts as not there.
+  return ok and type(value) == 'table' and tonumber(value.generation) or -1
+end
+
 local written = 0
 for i = 1, #ARGV, 3 do
-  local stored = redis.call('HGET', KEYS[1], ARGV[i])
-  if not stored or cjson.decode(stored).generation <= tonumber(ARGV[i + 1]) then
+  if generationOf(redis.call('HGET', KEYS[1], ARGV[i])) <= tonumber(ARGV[i + 1]) then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
     written = written + 1
   end

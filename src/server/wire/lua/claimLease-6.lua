@@ -5,6 +5,7 @@
   KEYS[2] last holder (string, JSON {epoch, instance}, no expiry)
   KEYS[3] names of all environments (set)
   KEYS[4] standby: the instance that asked last and did not get it (string, with expiry)
+  KEYS[5] statuses (hash)   KEYS[6] version of the statuses
 
   ARGV[1] environment
   ARGV[2] lease as JSON; its epoch is the one last held by the claimer, 0 for none
@@ -14,12 +15,17 @@
 
   Returns {'renewed'|'taken', epoch} or {'other', epoch, instance} or {'nobody'}
 ]]
+local function decode(text)
+  local ok, value = pcall(cjson.decode, text or '')
+  -- What is not ours counts as not there: it must not keep an environment out for ever.
+  if ok and type(value) == 'table' and type(value.epoch) == 'number' then return value end
+end
+
 local claim = cjson.decode(ARGV[2])
-local current = redis.call('GET', KEYS[1])
+local held = decode(redis.call('GET', KEYS[1]))
 local epoch
 
-if current then
-  local held = cjson.decode(current)
+if held then
   if held.instance == claim.instance then
     epoch = held.epoch
   elseif ARGV[5] == '' or held.provenBy ~= ARGV[5] then
@@ -30,18 +36,15 @@ end
 
 local result = epoch and 'renewed' or 'taken'
 if not epoch then
-  local last = redis.call('GET', KEYS[2])
-  local lastEpoch, lastInstance = 0, nil
-  if last then
-    local decoded = cjson.decode(last)
-    lastEpoch, lastInstance = decoded.epoch, decoded.instance
-  end
-  if claim.epoch > 0 and claim.epoch >= lastEpoch and (lastInstance == nil or lastInstance == claim.instance) then
+  local last = decode(redis.call('GET', KEYS[2])) or { epoch = 0 }
+  if claim.epoch > 0 and claim.epoch >= last.epoch and (last.instance == nil or last.instance == claim.instance) then
     -- The last holder comes back, after an expiry or a flush: nobody was in between.
     epoch = claim.epoch
-  elseif ARGV[4] == '1' or current then
+  elseif ARGV[4] == '1' or held then
     local time = redis.call('TIME')
-    epoch = math.max(lastEpoch + 1, claim.epoch + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+    epoch = math.max(last.epoch + 1, claim.epoch + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+    -- What the last holder said of its apps is not the new one's word.
+    redis.call('DEL', KEYS[5], KEYS[6])
   else
     return { 'nobody' }
   end

@@ -1,0 +1,99 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs/promises';
+import net from 'node:net';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { Fleet, freePort, HOST, waitFor } from '../../scripts/fleet';
+import { ROOT } from '../../scripts/lib/root.mjs';
+
+/** `npm start` as a user meets it, in shared-memory mode: the smallest fleet. */
+interface Run {
+  process: ChildProcess;
+  output(): string;
+  ended: Promise<number | null>;
+}
+
+const NAME = 'launcher-test';
+const runs: Run[] = [];
+
+function start(port: number, ...more: string[]): Run {
+  const args = ['scripts/start.mjs', '--local', '--name', NAME, '--port', String(port), ...more];
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  const collect = (chunk: Buffer) => {
+    output += chunk;
+  };
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const run = { process: child, output: () => output, ended };
+  runs.push(run);
+  return run;
+}
+
+const isUp = (run: Run) =>
+  waitFor(
+    () => {
+      if (run.process.exitCode !== null) throw new Error(run.output());
+      return run.output().includes('Ctrl-C stops everything');
+    },
+    { timeout: 120_000, what: 'The fleet' },
+  );
+
+const running = () => Fleet.attach(NAME).parts.filter((part) => part.running);
+
+afterEach(async () => {
+  for (const run of runs.splice(0)) {
+    run.process.kill('SIGINT');
+    await run.ended;
+  }
+});
+
+afterAll(() => fs.rm(Fleet.attach(NAME).home, { recursive: true, force: true }));
+
+describe('npm start', () => {
+  it('starts everything, says where, and leaves no process after Ctrl-C', async () => {
+    const port = await freePort();
+    const run = start(port, '--reset');
+    await isUp(run);
+    expect(run.output()).toContain(`http://${HOST}:${port}`);
+    expect(run.output()).toContain('admin@nocobase.com / admin123');
+    expect((await Fleet.attach(NAME).supervisor.waitForHttp('/')).status).toBe(200);
+    expect(running()).toHaveLength(2);
+
+    const asked = performance.now();
+    run.process.kill('SIGINT');
+    expect(await run.ended).toBe(0);
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    expect(running()).toEqual([]);
+  });
+
+  it('names the part that ends by itself, with its last log lines, and stops the others', async () => {
+    const run = start(await freePort());
+    await isUp(run);
+    await Fleet.attach(NAME).supervisor.kill();
+    expect(await run.ended).toBe(1);
+    expect(run.output()).toMatch(/NocoBase ended by itself\.\n {2}\| .+/);
+    expect(running()).toEqual([]);
+  });
+
+  it('stops what it has started when it is interrupted half-way', async () => {
+    const run = start(await freePort());
+    await waitFor(() => /NocoBase\s+starting/.test(run.output()), { timeout: 60_000, what: 'The start of NocoBase' });
+    run.process.kill('SIGINT');
+    expect(await run.ended).toBe(0);
+    expect(running()).toEqual([]);
+  });
+
+  it('ends at once when a port is taken', async () => {
+    const port = await freePort();
+    const other = net.createServer().listen(port, HOST);
+    try {
+      const run = start(port);
+      expect(await run.ended).toBe(1);
+      expect(run.output()).toContain(`NocoBase: port ${port} is taken`);
+      expect(running()).toEqual([]);
+    } finally {
+      other.close();
+    }
+  });
+});

@@ -1,0 +1,377 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { type Config, ConfigError, loadConfig, parseConfig } from '../../src/server/config';
+
+type Env = Record<string, string | undefined>;
+
+const KEY = 'ab'.repeat(32);
+const RUN = { command: 'start', isMainThread: true };
+const LOCAL: Env = { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' };
+const REDIS: Env = {
+  APP_COMMAND_ADAPTER: 'redis',
+  APP_SUPERVISOR_REDIS_URL: 'redis://localhost:6379/0',
+  APP_COMMAND_REDIS_URL: 'redis://localhost:6379/1',
+};
+const SUPERVISOR: Env = {
+  APP_MODE: 'supervisor',
+  APP_DISCOVERY_ADAPTER: 'remote',
+  APP_PROCESS_ADAPTER: 'remote',
+  ...REDIS,
+};
+const WORKER: Env = {
+  APP_MODE: 'worker',
+  APP_DISCOVERY_ADAPTER: 'remote',
+  APP_PROCESS_ADAPTER: 'local',
+  ...REDIS,
+  ENVIRONMENT_NAME: 'env_a',
+  ENVIRONMENT_URL: 'http://localhost:15000',
+};
+
+const parse = (env: Env, run: Parameters<typeof parseConfig>[1] = RUN): Config => parseConfig({ ...env }, run);
+
+function problemsOf(env: Env): string[] {
+  try {
+    parse(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  throw new Error('It was accepted.');
+}
+
+describe('parts', () => {
+  it.each<[string, Env, Config['part']]>([
+    ['nothing set', {}, 'dormant'],
+    ['only what selects no part', { APP_SUPERVISOR_REDIS_URL: 'redis://x', ENVIRONMENT_NAME: 'a' }, 'dormant'],
+    ['blanks', { APP_MODE: ' ', APP_PROCESS_ADAPTER: '' }, 'dormant'],
+    ['shared memory', LOCAL, 'local'],
+    ['a supervisor', SUPERVISOR, 'supervisor'],
+    ['a worker', WORKER, 'worker'],
+    ['blanks around', { ...WORKER, APP_MODE: ' worker ' }, 'worker'],
+  ])('%s', (_, env, part) => {
+    expect(parse(env).part).toBe(part);
+  });
+
+  it('gives each part what it needs, with the defaults', () => {
+    const redis = {
+      stateUrl: 'redis://localhost:6379/0',
+      commandUrl: 'redis://localhost:6379/1',
+      prefix: 'app-supervisor',
+    };
+    expect(parse(SUPERVISOR)).toMatchObject({
+      redis,
+      active: true,
+      aesKey: null,
+      publicUrl: null,
+      trustedProxies: ['loopback'],
+      bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
+      singleApp: null,
+    });
+    expect(parse(SUPERVISOR)).not.toHaveProperty('environment');
+    const environment = { name: 'env_a', url: 'http://localhost:15000', proxyUrl: 'http://localhost:15000' };
+    expect(parse(WORKER)).toMatchObject({
+      redis,
+      environment: { ...environment, serves: true, heartbeatInterval: 5_000 },
+    });
+    expect(parse(LOCAL)).toMatchObject({ environment: { name: 'local', serves: true } });
+    expect(parse(LOCAL)).not.toHaveProperty('redis');
+  });
+
+  it('reads every variable', () => {
+    expect(
+      parse({
+        ...WORKER,
+        APP_SUPERVISOR_AES_SECRET_KEY: KEY,
+        APP_SUPERVISOR_KEY_PREFIX: 'fleet.two',
+        APP_SUPERVISOR_PUBLIC_URL: 'https://apps.example.com/',
+        APP_SUPERVISOR_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8',
+        ENVIRONMENT_PROXY_URL: 'http://worker_a',
+        ENVIRONMENT_HEARTBEAT_INTERVAL: '2000',
+        WORKER_MODE: 'task1,task2',
+        STARTUP_SUBAPP: 'crm',
+        SUBAPP_BOOTSTRAP_CONCURRENCY: '4',
+        SUBAPP_BOOTSTRAP_INTERVAL: '1000',
+        SUBAPP_BOOTSTRAP_INTERVAL_CAP: '3',
+        API_BASE_PATH: '/nocobase/api/',
+        WS_PATH: '/nocobase/ws',
+        APP_PUBLIC_PATH: '/nocobase/',
+        PLUGIN_STATICS_PATH: '/nocobase/static/plugins/',
+        APP_MODERN_CLIENT_PREFIX: 'next',
+        NODE_MODULES_PATH: '/app/node_modules',
+        STORAGE_PATH: '/app/storage',
+        APP_KEY: 'app-key',
+        USE_DB_SCHEMA_IN_SUBAPP: 'true',
+      }),
+    ).toMatchObject({
+      aesKey: Buffer.from(KEY, 'hex'),
+      publicUrl: 'https://apps.example.com',
+      trustedProxies: ['loopback', '10.0.0.0/8'],
+      redis: { prefix: 'fleet.two' },
+      environment: { proxyUrl: 'http://worker_a', serves: false, heartbeatInterval: 2_000 },
+      bootstrap: { concurrency: 4, interval: 1_000, intervalCap: 3 },
+      singleApp: 'crm',
+      host: {
+        apiBasePath: '/nocobase/api/',
+        wsPath: '/nocobase/ws',
+        publicPath: '/nocobase/',
+        pluginStaticsPath: '/nocobase/static/plugins/',
+        modernPrefix: 'next',
+        nodeModulesPath: '/app/node_modules',
+        logPath: '/app/storage/logs',
+        appKey: 'app-key',
+        schemaByDefault: true,
+      },
+      warnings: [],
+    });
+  });
+});
+
+describe('combinations that are no part', () => {
+  it.each<[string, Env, string[]]>([
+    [
+      'a worker with another process adapter',
+      { ...WORKER, APP_PROCESS_ADAPTER: 'remote' },
+      ['APP_PROCESS_ADAPTER is "remote"; for the part "worker" it must be "local".'],
+    ],
+    [
+      'a supervisor without its command adapter',
+      { ...SUPERVISOR, APP_COMMAND_ADAPTER: '' },
+      ['APP_COMMAND_ADAPTER is not set; for the part "supervisor" it must be "redis".'],
+    ],
+    [
+      'a mode that is none',
+      { ...WORKER, APP_MODE: 'wroker' },
+      ['APP_MODE is "wroker"; for the part "worker" it must be "worker".'],
+    ],
+    [
+      'shared memory with a command adapter',
+      { ...LOCAL, APP_COMMAND_ADAPTER: 'redis' },
+      ['APP_COMMAND_ADAPTER is "redis"; for the part "local" it must be "left out".'.replace('"left out"', 'left out')],
+    ],
+    [
+      'a mode alone',
+      { APP_MODE: 'supervisor' },
+      [
+        'APP_DISCOVERY_ADAPTER is not set; for the part "supervisor" it must be "remote".',
+        'APP_PROCESS_ADAPTER is not set; for the part "supervisor" it must be "remote".',
+        'APP_COMMAND_ADAPTER is not set; for the part "supervisor" it must be "redis".',
+      ],
+    ],
+  ])('%s', (_, env, expected) => {
+    const problems = problemsOf(env);
+    expect(problems.slice(0, -1)).toEqual(expected);
+    expect(problems.at(-1)).toMatch(/^Known parts: local \(.*\); supervisor \(.*\); worker \(.*\)\.$/);
+  });
+});
+
+describe('the misspelt name of the seed', () => {
+  it('is accepted, set right for the core, and warned about', () => {
+    const env: Env = { ...WORKER, APP_COMMAND_ADAPTER: undefined, APP_COMMAND_ADPATER: 'redis' };
+    const config = parseConfig(env, RUN);
+    expect(config.part).toBe('worker');
+    expect(env.APP_COMMAND_ADAPTER).toBe('redis');
+    expect(config.warnings).toContainEqual('APP_COMMAND_ADPATER is a misspelling: use APP_COMMAND_ADAPTER.');
+  });
+
+  it('counts for nothing beside the right one', () => {
+    const env: Env = { ...WORKER, APP_COMMAND_ADPATER: 'other' };
+    expect(parseConfig(env, RUN).part).toBe('worker');
+    expect(env.APP_COMMAND_ADAPTER).toBe('redis');
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    'http://worker_a',
+    'http://localhost:15000',
+    'https://apps.example.com',
+    'http://10.0.0.7:80',
+    'http://[::1]:15000',
+    'http://w/base',
+  ])('%s is one', (url) => {
+    expect(parse({ ...WORKER, ENVIRONMENT_URL: url })).toMatchObject({ environment: { url, proxyUrl: url } });
+  });
+
+  it('loses its trailing slashes, since paths are put after it', () => {
+    expect(parse({ ...WORKER, ENVIRONMENT_URL: 'http://worker_a/' })).toMatchObject({
+      environment: { url: 'http://worker_a' },
+    });
+  });
+
+  it.each(['redis://localhost:6379/0', 'rediss://user:pass@redis.example.com:6380', 'redis://cache_1'])(
+    '%s is one of Redis',
+    (url) => {
+      expect(parse({ ...WORKER, APP_SUPERVISOR_REDIS_URL: url })).toMatchObject({ redis: { stateUrl: url } });
+    },
+  );
+});
+
+describe('refusals', () => {
+  it.each<[string, Env, Env, RegExp]>([
+    [
+      'no state Redis',
+      SUPERVISOR,
+      { APP_SUPERVISOR_REDIS_URL: '' },
+      /^APP_SUPERVISOR_REDIS_URL is not set; it must be/,
+    ],
+    ['no command Redis', WORKER, { APP_COMMAND_REDIS_URL: '' }, /^APP_COMMAND_REDIS_URL is not set; it must be/],
+    [
+      'a Redis over HTTP',
+      WORKER,
+      { APP_COMMAND_REDIS_URL: 'http://r' },
+      /^APP_COMMAND_REDIS_URL is "\*\*\*"; it must be/,
+    ],
+    ['a Redis without host', WORKER, { APP_COMMAND_REDIS_URL: 'redis://' }, /^APP_COMMAND_REDIS_URL is "\*\*\*"; /],
+    [
+      'a prefix with a colon',
+      SUPERVISOR,
+      { APP_SUPERVISOR_KEY_PREFIX: 'a:b' },
+      /^APP_SUPERVISOR_KEY_PREFIX is "a:b"; /,
+    ],
+    ['no name', WORKER, { ENVIRONMENT_NAME: '' }, /^ENVIRONMENT_NAME is not set; it must be a name/],
+    ['a name with a space', WORKER, { ENVIRONMENT_NAME: 'env a' }, /^ENVIRONMENT_NAME is "env a"; /],
+    ['a name that is too long', WORKER, { ENVIRONMENT_NAME: 'e'.repeat(65) }, /^ENVIRONMENT_NAME is "e{65}"; /],
+    ['no address', WORKER, { ENVIRONMENT_URL: '' }, /^ENVIRONMENT_URL is not set; it must be the address/],
+    [
+      'an address without scheme',
+      WORKER,
+      { ENVIRONMENT_URL: 'localhost:15000' },
+      /^ENVIRONMENT_URL is "localhost:15000"; /,
+    ],
+    ['another scheme', WORKER, { ENVIRONMENT_PROXY_URL: 'ws://a' }, /^ENVIRONMENT_PROXY_URL is "ws:\/\/a"; /],
+    [
+      'a beat that is none',
+      WORKER,
+      { ENVIRONMENT_HEARTBEAT_INTERVAL: '5s' },
+      /^ENVIRONMENT_HEARTBEAT_INTERVAL is "5s"; it must be a whole number from 100 to 60000/,
+    ],
+    ['a beat too fast', WORKER, { ENVIRONMENT_HEARTBEAT_INTERVAL: '99' }, /a whole number from 100 to 60000/],
+    ['a fraction', WORKER, { SUBAPP_BOOTSTRAP_CONCURRENCY: '1.5' }, /^SUBAPP_BOOTSTRAP_CONCURRENCY is "1.5"; /],
+    ['no concurrency at all', LOCAL, { SUBAPP_BOOTSTRAP_CONCURRENCY: '0' }, /a whole number from 1 to 100/],
+    ['a negative interval', LOCAL, { SUBAPP_BOOTSTRAP_INTERVAL: '-1' }, /^SUBAPP_BOOTSTRAP_INTERVAL is "-1"; /],
+    ['a cap of none', LOCAL, { SUBAPP_BOOTSTRAP_INTERVAL_CAP: '0' }, /^SUBAPP_BOOTSTRAP_INTERVAL_CAP is "0"; /],
+    [
+      'a short key',
+      LOCAL,
+      { APP_SUPERVISOR_AES_SECRET_KEY: 'abc' },
+      /^APP_SUPERVISOR_AES_SECRET_KEY is "\*\*\*"; it must be 64 hexadecimal digits/,
+    ],
+    ['a key of other letters', LOCAL, { APP_SUPERVISOR_AES_SECRET_KEY: 'z'.repeat(64) }, /64 hexadecimal digits/],
+    [
+      'an entry that is no address',
+      SUPERVISOR,
+      { APP_SUPERVISOR_PUBLIC_URL: 'apps' },
+      /^APP_SUPERVISOR_PUBLIC_URL is "apps"; /,
+    ],
+    [
+      'an app name that is none',
+      WORKER,
+      { STARTUP_SUBAPP: '../x' },
+      /^STARTUP_SUBAPP is "\.\.\/x"; it must be the identifier of an app/,
+    ],
+    ['main as the one app', WORKER, { STARTUP_SUBAPP: 'main' }, /^STARTUP_SUBAPP is "main"; /],
+    ['SQLite on a worker', WORKER, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; a fleet needs postgres/],
+    ['SQLite on a supervisor', SUPERVISOR, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; /],
+  ])('%s', (_, base, change, expected) => {
+    const problems = problemsOf({ ...base, ...change });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(expected);
+  });
+
+  it('come all at once', () => {
+    expect(
+      problemsOf({ ...WORKER, ENVIRONMENT_NAME: '', ENVIRONMENT_URL: 'x', APP_SUPERVISOR_REDIS_URL: '' }).map(
+        (problem) => problem.split(' ')[0],
+      ),
+    ).toEqual(['APP_SUPERVISOR_REDIS_URL', 'ENVIRONMENT_URL', 'ENVIRONMENT_NAME']);
+  });
+
+  it('do not touch SQLite in shared memory', () => {
+    expect(parse({ ...LOCAL, DB_DIALECT: 'sqlite' }).part).toBe('local');
+  });
+
+  it('invariant 8: name no secret', () => {
+    const secrets = ['hunter2', 'c0ffee'];
+    const { message } = (() => {
+      try {
+        return parse({
+          ...WORKER,
+          APP_SUPERVISOR_REDIS_URL: 'http://user:hunter2@r',
+          APP_COMMAND_REDIS_URL: 'rediss//user:hunter2@r',
+          APP_SUPERVISOR_AES_SECRET_KEY: 'c0ffee',
+          ENVIRONMENT_URL: '',
+        }) as unknown as Error;
+      } catch (error) {
+        return error as Error;
+      }
+    })();
+    expect(message).toContain('APP_SUPERVISOR_REDIS_URL');
+    for (const secret of secrets) expect(message).not.toContain(secret);
+  });
+});
+
+describe('warnings', () => {
+  it.each([
+    ['local', LOCAL],
+    ['supervisor', SUPERVISOR],
+    ['worker', WORKER],
+  ])('a %s without a key is told so, with what to do', (_, env) => {
+    expect(parse(env).warnings).toEqual([
+      expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set: .*openssl/),
+    ]);
+    expect(parse({ ...env, APP_SUPERVISOR_AES_SECRET_KEY: KEY }).warnings).toEqual([]);
+  });
+
+  it('a dormant plugin has none', () => {
+    expect(parse({}).warnings).toEqual([]);
+  });
+});
+
+describe('which processes take part', () => {
+  it.each<[string, Env, Parameters<typeof parseConfig>[1], boolean]>([
+    ['nocobase start', WORKER, RUN, true],
+    ['a command-line run', WORKER, { command: 'upgrade', isMainThread: true }, false],
+    ['no command at all', WORKER, { command: undefined, isMainThread: true }, false],
+    ['a worker thread', WORKER, { command: 'start', isMainThread: false }, false],
+    ['a process that only works off tasks', { ...WORKER, WORKER_MODE: '-' }, RUN, false],
+    ['a supervisor on the command line', SUPERVISOR, { command: 'pm', isMainThread: true }, false],
+  ])('invariant 10: %s', (_, env, run, active) => {
+    expect(parse(env, run).active).toBe(active);
+  });
+
+  it.each<[string | undefined, boolean]>([
+    [undefined, true],
+    ['', true],
+    ['!', true],
+    ['!,task1', true],
+    ['task1', false],
+    ['*', false],
+  ])('WORKER_MODE=%s serves requests: %s', (mode, serves) => {
+    expect(parse({ ...WORKER, WORKER_MODE: mode })).toMatchObject({ environment: { serves } });
+  });
+});
+
+describe('at load', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs();
+    vi.restoreAllMocks();
+  });
+
+  it('ends the process, with every problem on the terminal: the core would swallow an error', () => {
+    for (const [name, value] of Object.entries({ ...WORKER, ENVIRONMENT_NAME: '', ENVIRONMENT_URL: '' }))
+      vi.stubEnv(name, value);
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+      throw new Error('ended');
+    });
+    const error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    expect(() => loadConfig()).toThrow('ended');
+    expect(exit).toHaveBeenCalledWith(1);
+    expect(error.mock.calls[0][0]).toMatch(/cannot start[^]*ENVIRONMENT_URL is not set[^]*ENVIRONMENT_NAME is not set/);
+  });
+
+  it('prints warnings', () => {
+    for (const [name, value] of Object.entries(LOCAL)) vi.stubEnv(name, value);
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    expect(loadConfig().part).toBe('local');
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([expect.stringContaining('APP_SUPERVISOR_AES_SECRET_KEY')]);
+  });
+});

@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  afterLook,
+  BLIND_AFTER,
+  forgiveBlindness,
+  healthOf,
+  type LeaseSight,
+  type ObserverSight,
+} from '../../src/server/environments/health';
+import type { Lease } from '../../src/shared/messages';
+import type { Health } from '../../src/shared/types';
+import { FakeClock } from '../support/clock';
+import { leaseOf } from '../support/fixtures';
+
+/** One observer of one environment: looks when told, at a lease that a test writes. */
+class Observer {
+  readonly clock = new FakeClock();
+  readonly sight: { observer: ObserverSight; lease: LeaseSight | undefined };
+
+  constructor() {
+    this.sight = { observer: { lastLook: null, startedAt: this.clock.now }, lease: undefined };
+  }
+
+  /** What the store shows at this moment. */
+  look(lease: Lease | null, flushed = false): this {
+    const { observer } = this.sight;
+    const { now } = this.clock;
+    const blindFor = observer.lastLook ? now.mono - observer.lastLook.mono : 0;
+    if (this.sight.lease && blindFor > BLIND_AFTER)
+      this.sight.lease = forgiveBlindness(this.sight.lease, blindFor, now);
+    this.sight.lease = afterLook(this.sight.lease, lease, observer, flushed, now);
+    observer.lastLook = now;
+    return this;
+  }
+
+  /** Time passes, with a look a second at the same lease. */
+  watch(ms: number, lease: Lease | null): this {
+    for (let passed = 0; passed < ms; passed += 1_000) {
+      this.clock.pass(Math.min(1_000, ms - passed));
+      this.look(lease);
+    }
+    return this;
+  }
+
+  get health(): Health {
+    return healthOf(this.sight.lease!, this.sight.observer, this.clock.now).health;
+  }
+
+  get since(): number {
+    return healthOf(this.sight.lease!, this.sight.observer, this.clock.now).since;
+  }
+}
+
+describe('a silent worker', () => {
+  it.each<[number, number, Health]>([
+    [5_000, 9_999, 'online'],
+    [5_000, 10_000, 'suspect'],
+    [5_000, 14_999, 'suspect'],
+    [5_000, 15_000, 'down'],
+    [5_000, 3_600_000, 'down'],
+    [1_000, 1_999, 'online'],
+    [1_000, 2_000, 'suspect'],
+    [1_000, 3_000, 'down'],
+  ])('that beats every %d ms, after %d ms of silence: %s', (interval, silence, health) => {
+    const lease = leaseOf({ interval });
+    expect(new Observer().look(lease).watch(silence, lease).health).toBe(health);
+  });
+
+  it('is judged by when its last beat came, not by when it was last looked at', () => {
+    const observer = new Observer().look(leaseOf({ beat: 1 }));
+    observer.watch(4_000, leaseOf({ beat: 1 })).watch(1_000, leaseOf({ beat: 2 }));
+    expect(observer.watch(9_000, leaseOf({ beat: 2 })).health).toBe('online');
+    expect(observer.watch(1_000, leaseOf({ beat: 2 })).health).toBe('suspect');
+  });
+
+  it('that was killed is down within 20 s, also when its lease runs out of the store', () => {
+    const observer = new Observer().look(leaseOf());
+    observer.watch(14_000, leaseOf());
+    expect(observer.watch(6_000, null).health).toBe('down');
+    expect(observer.since).toBe(observer.clock.wall - 5_000);
+  });
+
+  it('comes back by a beat, and is online since then', () => {
+    const observer = new Observer().look(leaseOf()).watch(20_000, leaseOf());
+    observer.watch(1_000, leaseOf({ beat: 2 }));
+    expect(observer.health).toBe('online');
+    expect(observer.since).toBe(observer.clock.wall);
+  });
+
+  it('that was only suspect stays online since it came', () => {
+    const observer = new Observer();
+    const start = observer.clock.wall;
+    observer.look(leaseOf()).watch(12_000, leaseOf());
+    expect(observer.health).toBe('suspect');
+    expect(observer.watch(1_000, leaseOf({ beat: 2 })).since).toBe(start);
+  });
+});
+
+describe('clocks', () => {
+  it('invariant 2: a worker whose clock is off, and a supervisor whose wall clock jumps, change nothing', () => {
+    const jump = fc.constantFrom(-300_000, 0, 300_000);
+    const second = fc.record({ beats: fc.boolean(), jump });
+    fc.assert(
+      fc.property(fc.array(second, { minLength: 1, maxLength: 60 }), (seconds) => {
+        const jumping = new Observer();
+        const steady = new Observer();
+        let beat = 1;
+        for (const { beats, jump: by } of seconds) {
+          if (beats) beat++;
+          jumping.clock.jump(by);
+          jumping.watch(1_000, leaseOf({ beat }));
+          steady.watch(1_000, leaseOf({ beat }));
+          expect(jumping.health).toBe(steady.health);
+        }
+      }),
+    );
+  });
+});
+
+describe('an observer', () => {
+  it('that never looked, or cannot see, says unknown and not down', () => {
+    const observer = new Observer();
+    observer.sight.lease = afterLook(undefined, null, observer.sight.observer, false, observer.clock.now);
+    expect(observer.health).toBe('unknown');
+    observer.look(leaseOf()).clock.pass(BLIND_AFTER);
+    expect(observer.health).toBe('online');
+    observer.clock.pass(1);
+    expect(observer.health).toBe('unknown');
+    expect(observer.since).toBe(observer.clock.wall - BLIND_AFTER - 1);
+    observer.clock.pass(3_600_000);
+    expect(observer.health).toBe('unknown');
+  });
+
+  it('that sees again does not take its own blindness for the worker’s silence', () => {
+    const observer = new Observer().look(leaseOf()).watch(8_000, leaseOf());
+    observer.clock.pass(60_000);
+    // The lease ran out meanwhile, or is as it was: neither proves anything yet.
+    expect(observer.look(null).health).toBe('online');
+    expect(observer.watch(3_000, null).health).toBe('suspect');
+    expect(observer.watch(5_000, null).health).toBe('down');
+  });
+
+  it('that sees again and hears a beat goes on as if nothing had been', () => {
+    const observer = new Observer();
+    const start = observer.clock.wall;
+    observer.look(leaseOf()).clock.pass(60_000);
+    observer.look(leaseOf({ beat: 12 }));
+    expect([observer.health, observer.since]).toEqual(['online', start]);
+  });
+
+  it('that has just started waits until a living worker would have been heard', () => {
+    const observer = new Observer().look(null);
+    expect(observer.watch(14_000, null).health).toBe('unknown');
+    expect(observer.watch(1_000, null).health).toBe('down');
+    // An old lease without a beat is heard of once, and then it is as silent as any other.
+    const other = new Observer().look(leaseOf());
+    expect(other.watch(15_000, leaseOf()).health).toBe('down');
+  });
+});
+
+describe('a lease that is gone', () => {
+  it('before it could run out was given up: down at once', () => {
+    const observer = new Observer().look(leaseOf()).watch(3_000, leaseOf());
+    observer.clock.pass(500);
+    expect(observer.look(null).health).toBe('down');
+    expect(observer.since).toBe(observer.clock.wall);
+    // Since then, not since the last look.
+    const since = observer.clock.wall;
+    expect(observer.watch(30_000, null).since).toBe(since);
+  });
+
+  it('together with everything else was flushed: no sign of anything', () => {
+    const observer = new Observer().look(leaseOf()).watch(3_000, leaseOf());
+    observer.clock.pass(500);
+    expect(observer.look(null, true).health).toBe('online');
+    observer.clock.pass(1_000);
+    expect(observer.look(leaseOf({ beat: 2 })).health).toBe('online');
+  });
+
+  it('when it could have run out was not given up, but its holder is silent all the same', () => {
+    const observer = new Observer().look(leaseOf()).watch(14_000, leaseOf());
+    observer.clock.pass(500);
+    expect(observer.look(null).health).toBe('suspect');
+  });
+
+  it('comes back with another holder', () => {
+    const observer = new Observer().look(leaseOf({ epoch: 5 }));
+    observer.clock.pass(1_000);
+    expect(observer.look(null).health).toBe('down');
+    observer.clock.pass(1_000);
+    expect(observer.look(leaseOf({ epoch: 6 })).health).toBe('online');
+    expect(observer.since).toBe(observer.clock.wall);
+  });
+});
+
+describe('a worker that is leaving', () => {
+  it('is stopping while it beats, and down when it no longer does', () => {
+    const stopping = leaseOf({ beat: 2, state: 'stopping' });
+    const observer = new Observer().look(leaseOf()).watch(1_000, stopping);
+    expect(observer.health).toBe('stopping');
+    expect(observer.watch(14_000, stopping).health).toBe('stopping');
+    expect(observer.watch(1_000, stopping).health).toBe('down');
+  });
+});

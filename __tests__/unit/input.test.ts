@@ -1,0 +1,229 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createInput, destroyInput, namesInput, parseInput, updateInput } from '../../src/server/apps/input';
+import { AppSupervisorError } from '../../src/server/errors';
+import { isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
+
+const create = (values: object) => parseInput(createInput, { title: 'CRM', ...values });
+const connection = { dialect: 'postgres', host: 'db', username: 'crm', database: 'crm' };
+
+function refusal(work: () => unknown): AppSupervisorError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof AppSupervisorError) return error;
+    throw error;
+  }
+  throw new Error('It was accepted.');
+}
+
+describe('create', () => {
+  it('takes every setting as it is', () => {
+    const values = {
+      name: 'crm_1',
+      title: 'CRM',
+      icon: 'data:image/png;base64,iVBORw0KGgo=',
+      cname: 'crm.example.com',
+      environments: ['env_a', 'env_b'],
+      targetEnvironment: 'env_b',
+      startMode: 'withMain',
+      autoUpgrade: false,
+      independentSecret: true,
+      pinned: true,
+      hidden: true,
+      options: {
+        dbConnType: 'new_connection',
+        database: { ...connection, port: 5432, password: 'x', schema: 'crm', tablePrefix: 'c_' },
+        sso: { enabled: true, autoSignup: false, issuer: 'https://id.example.com' },
+      },
+    };
+    expect(create(values)).toEqual(values);
+  });
+
+  it('makes up a name that is one', () => {
+    const names = Array.from({ length: 50 }, () => create({}).name);
+    expect(names.every(isAppName)).toBe(true);
+    expect(names[0]).toMatch(/^a_[0-9a-f]{10}$/);
+    expect(new Set(names).size).toBe(50);
+  });
+
+  it('reads what forms send', () => {
+    expect(
+      create({ title: '  CRM ', icon: '', cname: '', targetEnvironment: '', options: { database: { port: '5432' } } }),
+    ).toMatchObject({
+      title: 'CRM',
+      icon: null,
+      cname: null,
+      targetEnvironment: null,
+      options: { database: { port: 5432 } },
+    });
+    expect(create({ cname: ' CRM.Example.com ' }).cname).toBe('crm.example.com');
+    expect(create({ icon: 'AppstoreOutlined' }).icon).toBe('AppstoreOutlined');
+    expect(create({ options: { database: { tablePrefix: '' } } }).options?.database?.tablePrefix).toBe('');
+  });
+
+  it.each<[string, object, string, RegExp]>([
+    ['no title', { title: ' ' }, 'title', /title is required/],
+    ['no title at all', { title: undefined }, 'title', /title is not valid/],
+    ['a title without end', { title: 't'.repeat(201) }, 'title', /title/],
+    ['a name with a slash', { name: '../etc' }, 'name', /name must start with a letter/],
+    ['a name with a quote', { name: 'a"b' }, 'name', /name must start with a letter/],
+    ['a name that begins with a digit', { name: '1a' }, 'name', /name must start with a letter/],
+    ['a name of 51 characters', { name: 'a'.repeat(51) }, 'name', /name must start with a letter/],
+    ['the main app', { name: 'main' }, 'name', /name is a reserved name/],
+    ['the main app in capitals', { name: 'MAIN' }, 'name', /name is a reserved name/],
+    ['what objects have', { name: 'constructor' }, 'name', /name is a reserved name/],
+    ['a prototype', { name: '__proto__' }, 'name', /name must start with a letter/],
+    ['no environment', { environments: [] }, 'environments', /at least one environment/],
+    ['one twice', { environments: ['a', 'a'] }, 'environments', /names an environment twice/],
+    ['one that cannot be', { environments: ['a b'] }, 'environments.0', /is not the name of an environment/],
+    [
+      'a target that is not assigned',
+      { environments: ['a'], targetEnvironment: 'b' },
+      'targetEnvironment',
+      /must be one of the environments/,
+    ],
+    ['a domain with a scheme', { cname: 'https://crm.example.com' }, 'cname', /must be a host name/],
+    ['a domain with a port', { cname: 'crm.example.com:80' }, 'cname', /must be a host name/],
+    ['a domain with a path', { cname: 'crm.example.com/x' }, 'cname', /must be a host name/],
+    ['an icon that is a page', { icon: 'data:text/html;base64,PGI+' }, 'icon', /must be a png, jpeg or webp/],
+    ['an icon that is a script', { icon: 'javascript:alert(1)' }, 'icon', /must be a png, jpeg or webp/],
+    ['an icon as an SVG', { icon: 'data:image/svg+xml;base64,PHN2Zz4=' }, 'icon', /must be a png, jpeg or webp/],
+    ['an icon too large', { icon: `data:image/png;base64,${'A'.repeat(48 * 1024)}` }, 'icon', /must be at most 48 KB/],
+    ['a start mode that is none', { startMode: 'always' }, 'startMode', /startMode is not valid/],
+    ['text for a switch', { pinned: 'yes' }, 'pinned', /pinned is not valid/],
+    ['a setting that is none', { desired: 'stopped' }, 'desired', /desired is not a setting of an app/],
+    ['a column of the table', { uid: 'x' }, 'uid', /uid is not a setting of an app/],
+    [
+      'an option that is none',
+      { options: { autoStart: true } },
+      'options.autoStart',
+      /options.autoStart is not a setting of an app/,
+    ],
+    [
+      'a database option that is none',
+      { options: { database: { storage: '/etc/passwd' } } },
+      'options.database.storage',
+      /is not a setting of an app/,
+    ],
+    [
+      'an sso option that is none',
+      { options: { sso: { secret: 'x' } } },
+      'options.sso.secret',
+      /is not a setting of an app/,
+    ],
+    [
+      'SQL in a database',
+      { options: { database: { database: 'a"; DROP' } } },
+      'options.database.database',
+      /must start with a letter/,
+    ],
+    [
+      'a schema in capitals',
+      { options: { database: { schema: 'CRM' } } },
+      'options.database.schema',
+      /lower-case letter/,
+    ],
+    [
+      'SQL in a prefix',
+      { options: { database: { tablePrefix: "a'" } } },
+      'options.database.tablePrefix',
+      /must start with a letter/,
+    ],
+    [
+      'a port that is none',
+      { options: { database: { port: 70000 } } },
+      'options.database.port',
+      /options.database.port/,
+    ],
+    [
+      'SQLite',
+      { options: { database: { dialect: 'sqlite' } } },
+      'options.database.dialect',
+      /options.database.dialect/,
+    ],
+    [
+      'a connection of its own without host',
+      { options: { dbConnType: 'new_connection', database: { ...connection, host: '' } } },
+      'options.database.host',
+      /host is required/,
+    ],
+    [
+      'a connection of its own without user',
+      { options: { dbConnType: 'new_connection', database: { ...connection, username: undefined } } },
+      'options.database.username',
+      /username is required/,
+    ],
+    [
+      'a connection of its own without dialect',
+      { options: { dbConnType: 'new_connection', database: { ...connection, dialect: undefined } } },
+      'options.database.dialect',
+      /dialect is required/,
+    ],
+    [
+      'a connection of its own without anything',
+      { options: { dbConnType: 'new_connection' } },
+      'options.database.host',
+      /host is required.*username is required.*database is required.*dialect is required/,
+    ],
+  ])('refuses %s', (_, values, field, problem) => {
+    const error = refusal(() => create(values));
+    expect(error).toMatchObject({ code: 'INVALID_INPUT', status: 400, field });
+    expect(error.message).toMatch(problem);
+  });
+
+  it('refuses whatever is no object', () => {
+    for (const value of [null, undefined, 'x', 1, [], [{}]]) {
+      expect(refusal(() => parseInput(createInput, value)).code).toBe('INVALID_INPUT');
+    }
+  });
+
+  it('lets no name through that the core, SQL or a path could take for something else', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.constantFrom(...RESERVED_APP_NAMES)), (name) => {
+        const parsed = createInput.safeParse({ title: 'CRM', name });
+        if (!parsed.success) return;
+        expect(parsed.data.name).toMatch(/^[A-Za-z][\w-]{0,49}$/);
+        expect(RESERVED_APP_NAMES.has(name.toLowerCase())).toBe(false);
+      }),
+    );
+  });
+});
+
+describe('update', () => {
+  it('takes any part, and changes nothing that is not named', () => {
+    expect(parseInput(updateInput, {})).toEqual({});
+    expect(parseInput(updateInput, { title: 'Sales' })).toEqual({ title: 'Sales' });
+  });
+
+  it.each(['name', 'uid', 'generation', 'published', 'jwtSecret'])('refuses %s', (field) => {
+    expect(refusal(() => parseInput(updateInput, { [field]: 'x' }))).toMatchObject({ code: 'INVALID_INPUT', field });
+  });
+});
+
+describe('destroy', () => {
+  it('invariant 9: keeps the database unless told in words', () => {
+    expect(parseInput(destroyInput, {})).toEqual({ database: 'keep' });
+    expect(parseInput(destroyInput, { database: 'drop' })).toEqual({ database: 'drop' });
+    for (const database of ['', true, 'DROP', 'delete', null]) {
+      expect(refusal(() => parseInput(destroyInput, { database })).code).toBe('INVALID_INPUT');
+    }
+  });
+});
+
+describe('names of a request', () => {
+  it.each<[unknown, string[]]>([
+    ['crm', ['crm']],
+    ['crm,shop', ['crm', 'shop']],
+    [
+      ['crm', 'shop'],
+      ['crm', 'shop'],
+    ],
+  ])('%j', (value, names) => {
+    expect(parseInput(namesInput, value)).toEqual(names);
+  });
+
+  it.each([undefined, '', [], [''], {}, Array(1001).fill('a')])('refuses %j', (value) => {
+    expect(refusal(() => parseInput(namesInput, value)).code).toBe('INVALID_INPUT');
+  });
+});

@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../src/shared/types';
+import { progress, refusal, refusalOfAll, servingEnvironments, strayIn } from '../../src/ui/apps/actions';
+
+const status = (value: Status): ShownStatus => ({ status: value, since: 0, observedAt: 0 });
+
+function appOf(change: Partial<AppRow> & { at?: Record<string, Status> } = {}): AppRow {
+  const { at = { env_a: 'running' }, ...rest } = change;
+  return {
+    environments: Object.keys(at),
+    targetEnvironment: Object.keys(at)[0],
+    desiredState: 'running',
+    statuses: Object.fromEntries(Object.entries(at).map(([name, value]) => [name, status(value)])),
+    version: '2.2.15',
+    operation: null,
+    ...rest,
+  } as AppRow;
+}
+
+const operation = (action: OperationRow['action'], state: OperationRow['state'] = 'running') =>
+  ({ action, state, steps: [] }) as unknown as OperationRow;
+
+const environment = (name: string, change: Partial<EnvironmentRow> = {}) =>
+  ({ name, serves: true, health: 'online', available: true, appVersion: '2.2.15', ...change }) as EnvironmentRow;
+
+const reason = (...args: Parameters<typeof refusal>) => refusal(...args)?.text ?? null;
+
+describe('what is offered for an app', () => {
+  it('a running one can be stopped, restarted and visited, and not started', () => {
+    const app = appOf();
+    expect(reason('start', app, null)).toBe('It is running already.');
+    for (const action of ['stop', 'restart', 'visit', 'edit', 'destroy'] as const) {
+      expect(reason(action, app, null)).toBeNull();
+    }
+  });
+
+  it('a stopped one can be started, and neither stopped, restarted nor visited', () => {
+    const app = appOf({ desiredState: 'stopped', at: { env_a: 'stopped' } });
+    expect(reason('start', app, null)).toBeNull();
+    expect(reason('stop', app, null)).toBe('It is stopped already.');
+    expect(reason('restart', app, null)).toBe('It is stopped. Start it instead.');
+    expect(reason('visit', app, null)).toBe('It is stopped. Start it first.');
+  });
+
+  it.each([
+    ['failed somewhere', appOf({ at: { env_a: 'running', env_b: 'error' } })],
+    ['waits to be visited', appOf({ desiredState: 'onDemand', at: { env_a: 'dormant' } })],
+    ['cannot be seen', appOf({ at: { env_a: 'unknown' } })],
+  ])('one that %s can be started', (_, app) => expect(reason('start', app, null)).toBeNull());
+
+  it.each(['create', 'start', 'restart', 'upgrade'] as const)(
+    'during %s it cannot be started but stopped',
+    (action) => {
+      const app = appOf({ at: { env_a: 'commanding' }, operation: operation(action) });
+      expect(reason('start', app, null)).toBe('It is being started.');
+      expect(reason('stop', app, null)).toBeNull();
+    },
+  );
+
+  it('while it stops it can be started but not stopped', () => {
+    const app = appOf({ desiredState: 'stopped', operation: operation('stop', 'queued') });
+    expect(reason('stop', app, null)).toBe('It is being stopped.');
+    expect(reason('start', app, null)).toBeNull();
+  });
+
+  it('while it is deleted nothing is offered', () => {
+    const app = appOf({ operation: operation('destroy') });
+    for (const action of ['start', 'stop', 'restart', 'upgrade', 'visit', 'edit', 'destroy'] as const) {
+      expect(reason(action, app, null)).toBe('It is being deleted.');
+    }
+  });
+
+  it('upgrade only where an environment runs another version than the data, or that cannot be told', () => {
+    expect(refusal('upgrade', appOf(), [environment('env_a')])?.values).toEqual({ version: '2.2.15' });
+    expect(reason('upgrade', appOf(), [environment('env_a', { appVersion: '2.2.16' })])).toBeNull();
+    expect(reason('upgrade', appOf(), null)).toBeNull();
+    expect(reason('upgrade', appOf({ version: null }), [environment('env_a')])).toBeNull();
+  });
+
+  it('visit only where an environment serves and is not down; one that cannot be seen may answer', () => {
+    const app = appOf();
+    expect(reason('visit', app, [environment('env_a', { serves: false })])).toBe(
+      'None of its environments serves visitors.',
+    );
+    expect(reason('visit', app, [environment('env_a', { health: 'down' })])).toBe('All of its environments are down.');
+    expect(reason('visit', app, [environment('env_a', { health: 'unknown' })])).toBeNull();
+  });
+
+  it('for several at once if for one of them, else with the first reason', () => {
+    const running = appOf();
+    const stopped = appOf({ desiredState: 'stopped', at: { env_a: 'stopped' } });
+    expect(refusalOfAll('start', [running, stopped], null)).toBeNull();
+    expect(refusalOfAll('start', [running], null)?.text).toBe('It is running already.');
+  });
+});
+
+describe('where visitors can go', () => {
+  it('the target first, then the others in the order of the app, those that serve', () => {
+    const app = appOf({ at: { env_c: 'running', env_a: 'running', env_b: 'running' }, targetEnvironment: 'env_b' });
+    expect(servingEnvironments(app, null)).toEqual(['env_b', 'env_c', 'env_a']);
+    expect(servingEnvironments(app, [environment('env_c', { serves: false })])).toEqual(['env_b', 'env_a']);
+  });
+});
+
+describe('where an app is not what it is meant to be', () => {
+  it.each<[AppRow['desiredState'], Status, boolean]>([
+    ['running', 'running', false],
+    ['running', 'dormant', true],
+    ['running', 'stopped', true],
+    ['onDemand', 'dormant', false],
+    ['onDemand', 'running', false],
+    ['onDemand', 'stopped', true],
+    ['stopped', 'stopped', false],
+    ['stopped', 'running', true],
+    ['running', 'unknown', false],
+    ['running', 'commanding', false],
+    ['running', 'error', false],
+  ])('meant %s, is %s: %s', (desiredState, is, isStray) => {
+    expect(strayIn(appOf({ desiredState, at: { env_a: is } }))).toEqual(isStray ? ['env_a'] : []);
+  });
+
+  it('is not said while an operation is under way', () => {
+    expect(strayIn(appOf({ at: { env_a: 'stopped' }, operation: operation('start') }))).toEqual([]);
+  });
+});
+
+it('progress counts the steps that succeeded', () => {
+  const steps = ['succeeded', 'running', 'queued'].map((state) => ({ environment: 'x', state }));
+  expect(progress({ steps } as OperationRow)).toEqual({ done: 1, total: 3 });
+});

@@ -1,0 +1,212 @@
+import { theme } from 'antd';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import english from '../../src/locale/en-US.json';
+import { serverSentence } from '../../src/ui/apps/sentences';
+import { visitUrl } from '../../src/ui/apps/visit';
+import { appsFilter } from '../../src/ui/common/api';
+import { apiError, problemText, valuesIn } from '../../src/ui/common/errors';
+import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
+import { contrast, readableTheme } from '../../src/ui/common/theme';
+import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
+import { registerSafely } from '../../src/ui/registration';
+
+const texts: Record<string, string> = english;
+/** As the host translates: an unknown key comes back as it is. */
+const t = (text: string, values: Record<string, unknown> = {}) =>
+  (texts[text] ?? text).replace(/\{\{(\w+)\}\}/g, (whole, name) => String(values[name] ?? whole));
+
+describe('times', () => {
+  const now = Date.UTC(2026, 0, 2, 12);
+
+  it.each([
+    [0, 'now'],
+    [-60_000, 'now'],
+    [9_000, '9 sec. ago'],
+    [60_000, '1 min. ago'],
+    [3_599_000, '59 min. ago'],
+    [7_200_000, '2 hr. ago'],
+    [86_400_000, 'yesterday'],
+    [40 * 86_400_000, 'last mo.'],
+  ])('%i ms ago is %s', (ago, text) => expect(relativeTime(now - ago, now, 'en-US')).toBe(text));
+
+  it('speaks the language of the reader', () => {
+    expect(relativeTime(now - 300_000, now, 'zh-CN')).toBe('5分钟前');
+    expect(exactTime(now, 'zh-CN')).toMatch(/^2026年1月2日/);
+  });
+
+  it.each([
+    [420, '0.4 s'],
+    [12_400, '12 s'],
+    [200_000, '3 min 20 s'],
+    [7_500_000, '2 h 5 min'],
+  ])('%i ms take %s', (ms, text) => expect(duration(ms)).toBe(text));
+});
+
+describe('live changes', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it('several within the wait make one run', async () => {
+    const load = vi.fn(async () => undefined);
+    const refresher = createRefresher(load, 150);
+    refresher.soon();
+    await vi.advanceTimersByTimeAsync(100);
+    refresher.soon();
+    await vi.advanceTimersByTimeAsync(50);
+    expect(load).toHaveBeenCalledTimes(1);
+  });
+
+  it('a steady stream does not put the run off', async () => {
+    const load = vi.fn(async () => undefined);
+    const refresher = createRefresher(load, 150);
+    for (let i = 0; i < 10; i++) {
+      refresher.soon();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(load.mock.calls.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('what is asked for during a run makes one more after it', async () => {
+    const finish: (() => void)[] = [];
+    const load = vi.fn(() => new Promise<void>((resolve) => finish.push(resolve)));
+    const refresher = createRefresher(load, 150);
+    void refresher.run();
+    void refresher.run();
+    void refresher.run();
+    expect(load).toHaveBeenCalledTimes(1);
+    finish[0]();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
+    finish[1]();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(load).toHaveBeenCalledTimes(2);
+  });
+
+  it('nothing runs after stop', async () => {
+    const load = vi.fn(async () => undefined);
+    const refresher = createRefresher(load, 150);
+    refresher.soon();
+    refresher.stop();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  it('keeps the objects of rows that did not change, and the list when none did', () => {
+    const id = ({ name }: { name: string }) => name;
+    const before = [
+      { name: 'a', status: 1 },
+      { name: 'b', status: 1 },
+    ];
+    const next = [
+      { name: 'b', status: 2 },
+      { name: 'a', status: 1 },
+    ];
+    const rows = keepRows(before, next, id);
+    expect(rows).toEqual(next);
+    expect(rows[1]).toBe(before[0]);
+    expect(keepRows(before, structuredClone(before), id)).toBe(before);
+    const page = { rows: before, count: 2 };
+    expect(keepPage(page, structuredClone(page), id)).toBe(page);
+    expect(keepPage(page, { ...structuredClone(page), count: 3 }, id)).toEqual({ rows: before, count: 3 });
+  });
+});
+
+describe('problems in words', () => {
+  const answer = (status: number, data: object) => apiError({ message: 'Request failed', response: { status, data } });
+
+  it('reads the shapes of the plugin, the core and the gateway, and the lack of an answer', () => {
+    const own = answer(409, { errors: [{ code: 'NAME_TAKEN', message: 'm', field: 'name', details: { app: 'x' } }] });
+    expect(own).toMatchObject({ status: 409, code: 'NAME_TAKEN', problems: [{ field: 'name' }] });
+    expect(answer(403, { errors: [{ message: 'No permissions' }] }).problems[0].message).toBe('No permissions');
+    expect(answer(503, { error: { code: 'APP_STOPPED', message: 'stopped' } }).code).toBe('APP_STOPPED');
+    expect(answer(502, {}).message).toBe('Request failed');
+    expect(apiError({ message: 'Network Error' })).toMatchObject({ status: 0, code: 'NO_ANSWER' });
+  });
+
+  it('translates a known code, with the values of its details or, without them, of its message', () => {
+    const chinese = (text: string, values?: object) =>
+      text === 'error.NAME_TAKEN' ? t('应用“{{app}}”已存在', { ...values }) : text;
+    const message = 'An app "a_crm" exists already. Choose another identifier.';
+    expect(problemText(chinese, { code: 'NAME_TAKEN', message, details: { app: 'x' } })).toBe('应用“x”已存在');
+    expect(problemText(chinese, { code: 'NAME_TAKEN', message })).toBe('应用“a_crm”已存在');
+  });
+
+  it('says what the server said where the code or its wording is unknown', () => {
+    expect(problemText(t, { code: 'ECONNRESET', message: 'read ECONNRESET' })).toBe('read ECONNRESET');
+    expect(problemText(t, { code: 'NAME_TAKEN', message: 'worded otherwise' })).toBe('worded otherwise');
+    expect(problemText(t, { code: 'NAME_TAKEN', message: 'said', details: { other: 1 } })).toBe('said');
+  });
+
+  it('finds the values that filled a sentence', () => {
+    expect(valuesIn('{{a}} (v1.0) {{b}}', 'x (v1.0) y\nz')).toEqual({ a: 'x', b: 'y\nz' });
+    expect(valuesIn('Not {{a}}', 'other')).toBeNull();
+    expect(valuesIn('Plain.', 'Plain.')).toEqual({});
+  });
+
+  it('translates what an operation waits for', () => {
+    const marked = (text: string, values?: object) => `[${t(text, { ...values })}]`;
+    expect(serverSentence(marked, 'environment env_b to come back')).toBe('[environment env_b to come back]');
+    expect(serverSentence(marked, 'something new')).toBe('something new');
+  });
+});
+
+it('filters by what was chosen only', () => {
+  expect(appsFilter({ text: ' ' })).toEqual({});
+  expect(appsFilter({ text: ' cr ', environment: 'env_a', status: 'error' })).toEqual({
+    $or: [{ title: { $includes: 'cr' } }, { name: { $includes: 'cr' } }],
+    environment: 'env_a',
+    status: 'error',
+  });
+});
+
+it('visits an environment through the proxy, in the client that asks', () => {
+  const host = { apiUrl: (path: string) => `http://x/api/${path}`, appUrl: (name: string) => `/v/apps/${name}/admin/` };
+  expect(visitUrl(host, 'a_crm', 'env b')).toBe(
+    'http://x/api/__app/a_crm/__visit?environment=env+b&to=%2Fv%2Fapps%2Fa_crm%2Fadmin%2F',
+  );
+});
+
+describe('registration', () => {
+  it('is for the main app only', () => {
+    const register = vi.fn();
+    registerSafely({ name: 'a_crm' }, register);
+    expect(register).not.toHaveBeenCalled();
+    registerSafely({ name: 'main' }, register);
+    expect(register).toHaveBeenCalledOnce();
+  });
+
+  it('never throws into the host', () => {
+    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    registerSafely({ name: 'main' }, () => {
+      throw new Error('an older host');
+    });
+    expect(said).toHaveBeenCalledOnce();
+    said.mockRestore();
+  });
+});
+
+describe.each([
+  ['light', theme.defaultAlgorithm],
+  ['dark', theme.darkAlgorithm],
+])('in the %s theme', (_, algorithm) => {
+  const token = theme.getDesignToken({ algorithm });
+
+  it.each([
+    ['a link', (components: Shown) => components.Button.colorLink],
+    ['a dangerous link', (components: Shown) => components.Button.colorError],
+  ])('%s can be read, also in a chosen row', (__, colorIn) => {
+    const color = colorIn(readableTheme(token).components as Shown);
+    for (const ground of [token.colorBgContainer, token.controlItemBgActive]) {
+      expect(contrast(color, ground)).toBeGreaterThanOrEqual(4.5);
+    }
+  });
+
+  it('a primary button can be read', () => {
+    const { Button } = readableTheme(token).components as Shown;
+    expect(contrast(Button.colorPrimary, '#ffffff')).toBeGreaterThanOrEqual(4.5);
+  });
+});
+
+interface Shown {
+  Button: Record<'colorLink' | 'colorError' | 'colorPrimary', string>;
+}

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { createInput, parseInput, updateInput } from '../../src/server/apps/input';
+import type { AppRow } from '../../src/shared/types';
+import { type AppValues, bodyOf, newValues, valuesOf } from '../../src/ui/apps/form';
+
+const entered = (change: Partial<AppValues> = {}): AppValues => ({
+  ...newValues(['env_a']),
+  title: ' CRM ',
+  options: { dbConnType: 'new_database', database: { database: '', tablePrefix: undefined }, sso: { enabled: false } },
+  ...change,
+});
+
+const app: AppRow = {
+  name: 'a_crm',
+  uid: 'u',
+  title: 'CRM',
+  icon: null,
+  cname: null,
+  pinned: false,
+  hidden: false,
+  sort: 0,
+  environments: ['env_a', 'env_b'],
+  targetEnvironment: 'env_b',
+  desiredState: 'running',
+  startMode: 'withMain',
+  autoUpgrade: true,
+  independentSecret: true,
+  options: {
+    dbConnType: 'new_connection',
+    database: { dialect: 'postgres', host: 'db', port: 5432, username: 'crm', database: 'crm' },
+  },
+  statuses: {},
+  version: null,
+  lastVisitAt: null,
+  pendingChanges: [],
+  operation: null,
+  createdAt: 0,
+  updatedAt: 0,
+};
+
+describe('the body of apps:create', () => {
+  it('leaves out what was left empty, and makes the first environment the target', () => {
+    expect(bodyOf(entered({ name: '', cname: ' CRM.example.com ' }))).toEqual({
+      title: 'CRM',
+      icon: null,
+      cname: 'crm.example.com',
+      environments: ['env_a'],
+      targetEnvironment: 'env_a',
+      startMode: 'onVisit',
+      autoUpgrade: true,
+      independentSecret: false,
+      pinned: false,
+      hidden: false,
+      options: { dbConnType: 'new_database', sso: { enabled: false } },
+    });
+  });
+
+  it('names no environment in shared-memory mode', () => {
+    const body = bodyOf(entered({ environments: [] }));
+    expect(body).not.toHaveProperty('environments');
+    expect(body).not.toHaveProperty('targetEnvironment');
+  });
+
+  it('takes only the parts of a connection that its kind has', () => {
+    const database = {
+      dialect: 'mysql',
+      host: 'db',
+      port: 3306,
+      username: 'u',
+      password: ' p ',
+      database: 'd',
+      schema: '',
+    };
+    const bodyFor = (dbConnType: 'new_connection' | 'new_schema') =>
+      bodyOf(entered({ options: { dbConnType, database: { ...database, schema: 's' } } })).options;
+    expect(bodyFor('new_schema')).toEqual({ dbConnType: 'new_schema', database: { schema: 's' }, sso: undefined });
+    expect(bodyFor('new_connection')).toMatchObject({ database: { host: 'db', port: 3306, schema: 's' } });
+  });
+
+  it('keeps a target only while it is one of the environments', () => {
+    const both = { environments: ['env_a', 'env_b'] };
+    expect(bodyOf(entered({ ...both, targetEnvironment: 'env_b' })).targetEnvironment).toBe('env_b');
+    expect(bodyOf(entered({ ...both, targetEnvironment: 'env_c' })).targetEnvironment).toBe('env_a');
+  });
+
+  it('is what the server takes', () => {
+    expect(() => parseInput(createInput, JSON.parse(JSON.stringify(bodyOf(entered({ name: 'a_crm' })))))).not.toThrow();
+  });
+});
+
+describe('the body of apps:update', () => {
+  it('has neither the name nor where the data lies, and no password unless one was entered', () => {
+    const body = bodyOf(valuesOf(app), app);
+    expect(body).not.toHaveProperty('name');
+    expect(body.options).toEqual({ database: { host: 'db', port: 5432, username: 'crm' }, sso: undefined });
+    const values = valuesOf(app);
+    values.options = { ...app.options, database: { ...app.options.database, password: 'new' } };
+    expect(bodyOf(values, app).options).toMatchObject({ database: { password: 'new' } });
+  });
+
+  it('takes the domain away when it is emptied', () => {
+    expect(bodyOf({ ...valuesOf(app), cname: '' }, app).cname).toBeNull();
+  });
+
+  it('is what the server takes', () => {
+    expect(() => parseInput(updateInput, JSON.parse(JSON.stringify(bodyOf(valuesOf(app), app))))).not.toThrow();
+  });
+});
