@@ -657,6 +657,12 @@ describe('when the worker does not answer', () => {
     await nothingLeft(door, a);
   });
 
+  it('a second environment whose address is none costs the request, not the process', async () => {
+    const door = keep(await front({ environments: { a: await deadPort(), b: 'nonsense' } }));
+    expect(await ask(door.port, '/api/x:list')).toMatchObject({ status: 500, code: 'APP_PROXY_FAILED' });
+    await nothingLeft(door);
+  });
+
   it('never once a byte of an answer has come', async () => {
     const a = keep(
       await rawWorker((socket) => {

@@ -1,9 +1,9 @@
 import { theme } from 'antd';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import english from '../../src/locale/en-US.json';
+import { appsFilter } from '../../src/ui/apps/query';
 import { serverSentence } from '../../src/ui/apps/sentences';
 import { visitUrl } from '../../src/ui/apps/visit';
-import { appsFilter } from '../../src/ui/common/api';
 import { apiError, problemText, valuesIn } from '../../src/ui/common/errors';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
 import { contrast, readableTheme } from '../../src/ui/common/theme';

@@ -113,6 +113,17 @@ export class AppHost {
     this.stand(name, 'error');
   }
 
+  /**
+   * Which plugins of a running app are enabled, and in which versions, as its database says now; null when it cannot be
+   * asked. Another environment of the app may have changed them, and nothing tells this one (no shared events in open core).
+   */
+  async pluginSet(name: string): Promise<string | null> {
+    if (!this.isRunning(name)) return null;
+    const plugins = await this.pluginsOf(this.hosted.apps[name]).catch(() => null);
+    const enabled = plugins?.filter(({ enabled }) => enabled).map(({ name, version }) => `${name}@${version}`);
+    return enabled ? enabled.sort().join() : null;
+  }
+
   isRunning(name: string): boolean {
     const app = this.hosted.apps[name];
     return app !== undefined && !isStandIn(app) && this.hosted.appStatus[name] === 'running';

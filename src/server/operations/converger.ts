@@ -16,6 +16,8 @@ interface Held {
   /** The record that the running object was made from. */
   booted: AppRecord | null;
   state: Hosted['state'];
+  /** Plugins that the running object was loaded with, and whether its database says otherwise by now. */
+  plugins: { loaded: string | null; stale: boolean };
   failures: number;
   retryAt: number | null;
   visited: boolean;
@@ -97,6 +99,18 @@ export class Converger {
     await this.accept(records);
   }
 
+  /** Looks for apps of several environments whose plugins another environment has changed. */
+  async findStalePlugins(): Promise<void> {
+    for (const [name, held] of this.held) {
+      if (held.record.environments.length < 2 || held.status !== 'running' || held.plugins.loaded === null) continue;
+      const current = await this.options.host.pluginSet(name);
+      const stale = current !== null && current !== held.plugins.loaded;
+      if (stale === held.plugins.stale) continue;
+      held.plugins.stale = stale;
+      this.report(name);
+    }
+  }
+
   /** Somebody asks for an app. Answers at once; whether there is such an app here. */
   visit(name: string): boolean {
     const held = this.held.get(name);
@@ -149,7 +163,10 @@ export class Converger {
       ...(held.error ? { error: held.error } : {}),
       version: held.version,
       lastVisitAt: lastVisit === undefined ? null : lastVisit * 1000,
-      pendingChanges: held.state === 'running' ? pendingChanges(held.booted, held.record) : [],
+      pendingChanges:
+        held.state === 'running'
+          ? [...pendingChanges(held.booted, held.record), ...(held.plugins.stale ? ['plugins'] : [])]
+          : [],
     };
   }
 
@@ -187,6 +204,7 @@ export class Converger {
       applied,
       booted: null,
       state: 'absent',
+      plugins: { loaded: null, stale: false },
       failures: 0,
       retryAt: null,
       visited: false,
@@ -390,10 +408,20 @@ export class Converger {
     const held = this.held.get(name);
     if (!held) return;
     if (held.status !== status) held.since = this.options.clock().wall;
+    if (status === 'running' && held.status !== 'running') void this.notePlugins(name, held);
     held.status = status;
     held.message = message;
     if (status !== 'error') held.error = undefined;
     this.report(name);
+  }
+
+  /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
+  private async notePlugins(name: string, held: Held): Promise<void> {
+    if (held.record.environments.length < 2) return;
+    const loaded = await this.options.host.pluginSet(name);
+    const wasStale = held.plugins.stale;
+    held.plugins = { loaded, stale: false };
+    if (wasStale) this.report(name);
   }
 
   private report(name: string): void {

@@ -161,7 +161,8 @@ function wishOf(
       return { ...kept, desired: 'stopped' };
     case 'apply':
       // What it is to do there does not change, but how a boot of its worker starts it may.
-      return { ...kept, desired: desiredOf(app) };
+      // One that was drained stays drained.
+      return { ...kept, desired: current?.desired === 'stopped' ? 'stopped' : desiredOf(app) };
     case 'remove':
       return { ...kept, desired: 'removed' };
     case 'drop':

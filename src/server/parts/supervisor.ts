@@ -259,6 +259,7 @@ export class SupervisorPart {
       () => leadership.fleet || null,
       (environments) => {
         void this.rememberSeen(environments);
+        void this.restartStale(environments);
         void driver.tick();
         this.changed();
       },
@@ -375,6 +376,33 @@ export class SupervisorPart {
       await running.registry
         .remember(registration, now)
         .catch((error) => this.options.log.warn(`Environment ${name} could not be remembered: ${messageOf(error)}`));
+    }
+  }
+
+  /**
+   * Plugins of an app were enabled, disabled or updated in one of its environments: the others restart, one after the other,
+   * since nothing else tells them.
+   */
+  private async restartStale(environments: Set<string>): Promise<void> {
+    const { running } = this;
+    if (!running?.leadership.leads) return;
+    const { board, driver, service, catalog } = running;
+    const names = new Set(
+      [...environments].flatMap((environment) => [...board.entries(environment)].map(({ name }) => name)),
+    );
+    for (const name of names) {
+      const app = catalog.apps.get(name);
+      if (!app || app.environments.length < 2 || app.desired === 'stopped') continue;
+      if (driver.active.some((operation) => operation.appUid === app.uid)) continue;
+      const stale = app.environments.filter((environment) => {
+        const entry = board.observed(environment, name)?.entry;
+        return entry?.uid === app.uid && entry.status === 'running' && entry.pendingChanges.includes('plugins');
+      });
+      if (!stale.length) continue;
+      this.options.log.info(`App ${name}: its plugins were changed elsewhere; ${stale.join(', ')} restart.`);
+      await service
+        .command(name, 'restart', null, { environments: stale })
+        .catch((error) => this.options.log.warn(`App ${name} could not be restarted: ${messageOf(error)}`));
     }
   }
 

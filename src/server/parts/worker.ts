@@ -183,6 +183,7 @@ export class WorkerPart {
     }
     if (!all) return;
     await this.directory.read().catch(() => undefined);
+    await converger.findStalePlugins();
     converger.convergeAll();
   }
 

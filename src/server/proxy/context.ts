@@ -1,7 +1,7 @@
 import type { Log } from '../log';
 import type { Limits } from './limits';
 import type { Quarantine } from './quarantine';
-import type { RoutingTable } from './table';
+import type { RouteEnvironment, RoutingTable } from './table';
 import type { Targets } from './targets';
 import type { VisitConfig } from './visit';
 
@@ -16,6 +16,7 @@ export interface ProxyMetrics {
 /** What both halves of the proxy share. */
 export interface Context {
   table: RoutingTable;
+  environmentOf: (name: string) => RouteEnvironment | undefined;
   targets: Targets;
   quarantine: Quarantine;
   config: VisitConfig & { wsPath: string };

@@ -61,10 +61,12 @@ export function createProxy(options: {
 }): AppProxy {
   const { table, config, log } = options;
   const limits = { ...LIMITS, ...config.limits };
-  const targets = new Targets(limits, (name) => table.environment(name) !== undefined);
+  const environmentOf = (name: string) => table.environment(name);
+  const targets = new Targets(limits, (name) => environmentOf(name) !== undefined);
   const wsPath = config.wsPath.replace(/\/$/, '');
   const context: Context = {
     table,
+    environmentOf,
     targets,
     limits,
     log,

@@ -30,7 +30,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
       if (reason) return refuse(socket, answer(reason, app.name));
       const environment = choose(
         app,
-        (name) => context.table.environment(name),
+        context.environmentOf,
         askedEnvironment(req.headers, app.name),
         context.quarantine,
         context.now(),
@@ -112,11 +112,11 @@ class Upgrade {
   /** Called by http-proxy for an error of either the request or the worker's socket; it ends the visitor's afterwards. */
   failed(error: Error): void {
     const { context, environment, socket } = this;
-    if (this.#answered) {
+    if (this.#upstream) {
       this.destroy();
       return;
     }
-    if (socket.destroyed) return; // the visitor left and we hung up
+    if (this.#answered || socket.destroyed) return; // we hung up ourselves; what was answered is on its way out
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
     if (failure.leave && context.quarantine.leave(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {

@@ -3,7 +3,7 @@ import { useDebounceFn } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
 import { type AppRow, type EnvironmentRow, STATUSES } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
-import type { AppsQuery, OperateAction } from '../common/api';
+import type { OperateAction } from '../common/api';
 import { useIsLocal } from '../common/Page';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
@@ -11,6 +11,7 @@ import { useT } from '../host';
 import { refusalOfAll } from './actions';
 import { OPTIONAL_COLUMNS } from './columns';
 import { ACTION_LABELS } from './labels';
+import type { AppsQuery } from './query';
 
 interface Props {
   query: AppsQuery;

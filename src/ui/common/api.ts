@@ -1,18 +1,9 @@
 import { useMemo } from 'react';
 import type { AppOptions, AppRow, DbConnType, EnvironmentRow, OperationRow, PartInfo } from '../../shared/types';
+import { type AppsQuery, appsFilter } from '../apps/query';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
 import type { Page } from './refresher';
-
-export interface AppsQuery {
-  text: string;
-  environment?: string;
-  status?: string;
-  /** A field, with `-` before it for descending. */
-  sort?: string;
-  page: number;
-  pageSize: number;
-}
 
 export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';
 export type EnvironmentAction = 'cordon' | 'uncordon' | 'drain' | 'forget';
@@ -24,14 +15,6 @@ export interface DatabaseCheck {
 
 /** Names in one request: more would make its address too long. */
 const BATCH = 100;
-
-export function appsFilter({ text, environment, status }: Pick<AppsQuery, 'text' | 'environment' | 'status'>) {
-  return {
-    ...(text.trim() && { $or: [{ title: { $includes: text.trim() } }, { name: { $includes: text.trim() } }] }),
-    ...(environment && { environment }),
-    ...(status && { status }),
-  };
-}
 
 export type Api = ReturnType<typeof apiOf>;
 
