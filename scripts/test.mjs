@@ -10,6 +10,7 @@ import path from 'node:path';
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
 import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
+import { ensureSqliteDriver } from './lib/sqlite.mjs';
 
 const RESULTS = path.join(ROOT, '.fleet/test-results');
 
@@ -19,6 +20,7 @@ try {
   ensureNode();
   ensureInstalled(console.log);
   ensurePrograms(['redis', 'mariadb', 'pgbouncer', 'chromium'], console.log);
+  ensureSqliteDriver(console.log);
   for (const script of ['build', 'check']) runScript(script);
   for (const project of ['unit', 'integration', 'e2e']) runTests(project);
 } catch (error) {

@@ -66,7 +66,7 @@ describe('the packed plugin', () => {
     expect(plugin).toEqual({ esModule: true, type: 'function', staticImport: 'function' });
     expect(asked).toContain('@nocobase/server');
     for (const bundled of ['ioredis', 'http-proxy', 'p-queue', 'zod']) expect(asked).not.toContain(bundled);
-    const drivers = ['pg', 'pg-native', 'mariadb', 'mysql2', 'sequelize'];
+    const drivers = ['pg', 'pg-native', 'mariadb', 'mysql2', 'sqlite3', 'sequelize'];
     expect(
       asked.filter((id: string) => !id.startsWith('@nocobase/') && !drivers.some((driver) => id.startsWith(driver))),
     ).toEqual([]);

@@ -58,7 +58,7 @@ export const CLIENT_EXTERNALS: Record<Lane, ReadonlySet<string>> = {
 };
 
 /** Packages that the server takes from the NocoBase it is installed in: one copy of each must exist in the process. */
-const SERVER_HOST_PACKAGES = /^(@nocobase\/|sequelize$|sequelize\/|pg$|pg-native$|mysql2$|mysql2\/|mariadb$)/;
+const SERVER_HOST_PACKAGES = /^(@nocobase\/|sequelize$|sequelize\/|pg$|pg-native$|mysql2$|mysql2\/|mariadb$|sqlite3$)/;
 
 export const isServerExternal = (id: string): boolean => SERVER_HOST_PACKAGES.test(id);
 

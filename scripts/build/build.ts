@@ -23,7 +23,7 @@ export interface BuildResult {
 export async function build(target: Target): Promise<BuildResult> {
   await fs.rm(target.dist, { recursive: true, force: true });
   const stats = await bundle([
-    serverConfig(target, await serverEntries(target.source)),
+    serverConfig(target, { 'server/index': path.join(target.source, 'server/index.ts') }),
     ...(await Promise.all(
       LANES.map(async (lane) => clientConfig(target, lane, await clientEntry(target.source, lane))),
     )),
@@ -36,6 +36,7 @@ export async function build(target: Target): Promise<BuildResult> {
     await writeExternalVersions(target, output);
   }
   await copyTranslations(target);
+  await writeApiDescription(target);
   return { problems, files: await listFiles(target.dist) };
 }
 
@@ -48,14 +49,6 @@ async function bundle(configs: Configuration[]): Promise<MultiStats> {
   } finally {
     await new Promise<void>((resolve) => compiler.close(() => resolve()));
   }
-}
-
-/** The API description is a module of its own: the core looks for it at `dist/swagger`. */
-async function serverEntries(source: string): Promise<Record<string, string>> {
-  const swagger = path.join(source, 'server/swagger/index.ts');
-  const entries: Record<string, string> = { 'server/index': path.join(source, 'server/index.ts') };
-  if (await exists(swagger)) entries['swagger/index'] = swagger;
-  return entries;
 }
 
 async function clientEntry(source: string, lane: Lane): Promise<string> {
@@ -111,6 +104,15 @@ async function copyTranslations(target: Target): Promise<void> {
   for (const name of await fs.readdir(folder)) {
     if (name.endsWith('.json')) await fs.copyFile(path.join(folder, name), path.join(to, name));
   }
+}
+
+/** Where the core looks for it (plugin-api-doc/dist/server/swagger/loader.js); data, so that nothing runs after its lockdown. */
+async function writeApiDescription({ source, dist }: Target): Promise<void> {
+  const module = path.join(source, 'server/swagger/index.ts');
+  if (!(await exists(module))) return;
+  const { apiDescription } = await import(module);
+  await fs.mkdir(path.join(dist, 'swagger'), { recursive: true });
+  await fs.writeFile(path.join(dist, 'swagger/index.json'), JSON.stringify(apiDescription));
 }
 
 async function listFiles(folder: string): Promise<BuildResult['files']> {

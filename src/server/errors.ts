@@ -106,6 +106,9 @@ const CODES = {
 
 export type ErrorCode = keyof typeof CODES;
 
+/** The HTTP status that a code is answered with. */
+export const statusOf = (code: ErrorCode): number => CODES[code][0];
+
 /** An error for its reader. `field` names the input it stands beside, `details` are what the text was filled from. */
 export class AppSupervisorError extends Error {
   readonly status: number;

@@ -76,6 +76,7 @@ export class Runtime implements Managed {
             hosted: this.hosted,
             environment: config.environment,
             bootstrap: config.bootstrap,
+            logPath: config.host.logPath,
             onRecords: () => this.routing.update(),
             handlers: (part) => workerHandlers(part, this.hosted, config.host.logPath),
           });

@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import PQueue from 'p-queue';
@@ -43,6 +45,7 @@ export class AppHost {
     private readonly aesKey: Buffer | null,
     bootstrap: BootstrapConfig,
     private readonly environment: string,
+    private readonly logPath: string,
     private readonly log: Log,
   ) {
     this.boots = new PQueue({
@@ -95,6 +98,11 @@ export class AppHost {
     await this.unload(name);
     this.hosted.drop(name);
     delete this.hosted.appStatus[name];
+  }
+
+  /** Removes what an app that is gone from here has written into this instance's logs. */
+  async forgetLogs(name: string): Promise<void> {
+    await rm(path.join(this.logPath, name), { recursive: true, force: true });
   }
 
   /** Drops what this app created, and nothing else, or takes its mark away; answers what became of it, in words. */

@@ -317,6 +317,7 @@ export class Converger {
         log.warn(`App ${name}: ${outcome}`);
       }
     }
+    await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
     await snapshot.remove(name);
     // Only now: a removal before this one has left the same status behind.
     held.generation = record.generation;

@@ -185,6 +185,7 @@ export class Driver {
       await definitions.updateTombstone(uid, { environments });
       tombstone.environments = environments;
     } else {
+      if (!successor) await state.manifestForget(tombstone.name).catch(() => undefined);
       await definitions.removeTombstone(uid);
       catalog.tombstones.delete(uid);
     }

@@ -29,6 +29,8 @@ export interface WorkerPartOptions {
   environment: EnvironmentConfig;
   bootstrap: BootstrapConfig;
   instance: string;
+  /** Folder with one log folder an app. */
+  logPath: string;
   aesKey: Buffer | null;
   appKey: string;
   clock: Clock;
@@ -53,10 +55,10 @@ export class WorkerPart {
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   constructor(private readonly options: WorkerPartOptions) {
-    const { supervisor, hosted, aesKey, bootstrap, environment, log } = options;
+    const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log } = options;
     this.aesKey = aesKey;
     this.directory = new DirectoryReader(options.state);
-    this.host = new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, log);
+    this.host = new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log);
   }
 
   /** Apps of the whole fleet, as the supervisor last told them. */

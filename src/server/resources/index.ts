@@ -10,7 +10,7 @@ import * as operations from './operations';
 type Work = (context: ActionContext) => Promise<Answer>;
 
 /** By resource and action: whether it changes something, and what does it. */
-const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
+export const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
   apps: {
     list: [false, apps.list],
     get: [false, apps.get],

@@ -14,7 +14,7 @@
  * | `version:<env>` | string | version of the statuses | until released |
  * | `directory` | hash | name → what everybody may know of an app | for ever |
  * | `directoryVersion` | string | changes with the directory | for ever |
- * | `manifest:<ns>:<app>` | hash | item key → JSON | until the app ends |
+ * | `manifest:<app>` | hash | JSON of `[namespace, item key]` → JSON | until the app ends |
  */
 export class Keys {
   constructor(private readonly prefix: string) {}
@@ -30,7 +30,7 @@ export class Keys {
   readonly version = (environment: string) => this.key('version', environment);
   readonly directory = () => this.key('directory');
   readonly directoryVersion = () => this.key('directoryVersion');
-  readonly manifest = (namespace: string, app: string) => this.key('manifest', namespace, app);
+  readonly manifest = (app: string) => this.key('manifest', app);
 
   /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */
   readonly wakeSupervisors = () => this.key('wake', 'supervisors');

@@ -95,16 +95,25 @@ export class MemoryState implements StateStore {
   }
 
   async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
-    within(this.manifests, `${namespace}:${app}`).set(key, value);
+    within(this.manifests, app).set(JSON.stringify([namespace, key]), value);
   }
 
   async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
-    if (key === undefined) this.manifests.delete(`${namespace}:${app}`);
-    else this.manifests.get(`${namespace}:${app}`)?.delete(key);
+    const items = within(this.manifests, app);
+    for (const field of [...items.keys()]) {
+      const [itsNamespace, itsKey] = JSON.parse(field);
+      if (itsNamespace === namespace && (key === undefined || itsKey === key)) items.delete(field);
+    }
+  }
+
+  async manifestForget(app: string): Promise<void> {
+    this.manifests.delete(app);
   }
 
   async manifestValues(namespace: string, app: string): Promise<unknown[]> {
-    return [...(this.manifests.get(`${namespace}:${app}`)?.values() ?? [])];
+    return [...within(this.manifests, app)]
+      .filter(([field]) => JSON.parse(field)[0] === namespace)
+      .map(([, value]) => value);
   }
 
   async writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void> {

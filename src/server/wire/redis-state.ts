@@ -151,17 +151,25 @@ export class RedisState implements StateStore {
   }
 
   async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
-    await this.redis.hset(this.keys.manifest(namespace, app), key, JSON.stringify(value ?? null));
+    await this.redis.hset(this.keys.manifest(app), JSON.stringify([namespace, key]), JSON.stringify(value ?? null));
   }
 
   async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
-    const manifest = this.keys.manifest(namespace, app);
-    await (key === undefined ? this.redis.del(manifest) : this.redis.hdel(manifest, key));
+    const manifest = this.keys.manifest(app);
+    const fields = key === undefined ? await this.redis.hkeys(manifest) : [JSON.stringify([namespace, key])];
+    const gone = fields.filter((field) => JSON.parse(field)[0] === namespace);
+    if (gone.length) await this.redis.hdel(manifest, ...gone);
+  }
+
+  async manifestForget(app: string): Promise<void> {
+    await this.redis.del(this.keys.manifest(app));
   }
 
   async manifestValues(namespace: string, app: string): Promise<unknown[]> {
-    const values = await this.redis.hvals(this.keys.manifest(namespace, app));
-    return values.map((value) => JSON.parse(value));
+    const items = await this.redis.hgetall(this.keys.manifest(app));
+    return Object.entries(items)
+      .filter(([field]) => JSON.parse(field)[0] === namespace)
+      .map(([, value]) => JSON.parse(value));
   }
 
   async writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void> {

@@ -34,7 +34,10 @@ export interface StateStore {
 
   /** Manifest items by (namespace, app): app-supervisor/index.ts:543-602. */
   manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void>;
+  /** One item, or a whole namespace of the app. */
   manifestDelete(namespace: string, app: string, key?: string): Promise<void>;
+  /** Everything of the app, in every namespace. */
+  manifestForget(app: string): Promise<void>;
   manifestValues(namespace: string, app: string): Promise<unknown[]>;
 
   /** Writes the directory of all apps: entries by name as JSON, and names that are gone. `complete`: this is all there is. */

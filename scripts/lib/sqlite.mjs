@@ -1,0 +1,41 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { ensurePrograms } from './programs.mjs';
+import { ROOT } from './root.mjs';
+
+const FOLDER = path.join(ROOT, '.fleet/drivers');
+const INSTALLED = path.join(FOLDER, 'node_modules/sqlite3');
+const LINK = path.join(ROOT, 'node_modules/sqlite3');
+const VERSION = '6.0.1';
+
+/**
+ * The one driver that NocoBase does not bring and that may have to be compiled: only the tests of SQLite need it, and
+ * `npm start` should neither wait for a compiler nor fail for want of one. So it is no dependency of this package.
+ *
+ * @param {(line: string) => void} say
+ */
+export function ensureSqliteDriver(say) {
+  const compiled = path.join(INSTALLED, 'build/Release/node_sqlite3.node');
+  if (!existsSync(compiled)) {
+    say('Installing the SQLite driver for its tests …');
+    mkdirSync(FOLDER, { recursive: true });
+    writeFileSync(
+      path.join(FOLDER, 'package.json'),
+      JSON.stringify({ private: true, allowScripts: { sqlite3: true } }),
+    );
+    if (!install()) {
+      // There was no ready-made one to download.
+      ensurePrograms(['compiler', 'make', 'python'], say);
+      if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
+    }
+  }
+  if (existsSync(LINK)) return;
+  rmSync(LINK, { force: true });
+  symlinkSync(INSTALLED, LINK, 'dir');
+}
+
+function install() {
+  const args = ['install', '--no-audit', '--no-fund', `sqlite3@${VERSION}`];
+  return spawnSync('npm', args, { cwd: FOLDER, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+}

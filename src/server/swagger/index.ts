@@ -1,0 +1,242 @@
+import { z } from 'zod';
+import { checkInput, commandInput, createInput, destroyInput, migrateInput, updateInput } from '../apps/input';
+import { type ErrorCode, statusOf } from '../errors';
+
+/** The HTTP API as NocoBase's API documentation shows it; made at build time, bodies from the schemas that parse them. */
+
+interface ActionDescription {
+  summary: string;
+  method?: 'get' | 'post';
+  query?: Record<string, string>;
+  body?: z.ZodType;
+  gives: string;
+  errors?: ErrorCode[];
+}
+
+const ONE_APP = { filterByTk: 'Identifier of the app.' };
+const SOME_APPS = { filterByTk: 'Identifier of the app, or several.' };
+const ONE_ENVIRONMENT = { filterByTk: 'Name of the environment.' };
+const ONE_OPERATION = { filterByTk: 'Id of the operation.' };
+const LIST = {
+  filter: 'NocoBase filter.',
+  sort: 'Fields; `-` before one turns it round.',
+  page: 'From 1 on.',
+  pageSize: 'At most 200.',
+};
+const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
+const PLACES_APP: ErrorCode[] = [
+  'INVALID_INPUT',
+  'UNKNOWN_ENVIRONMENT',
+  'ENVIRONMENT_CORDONED',
+  'KEY_DIFFERS',
+  'DOMAIN_TAKEN',
+];
+
+const ACTIONS: Record<string, Record<string, ActionDescription>> = {
+  apps: {
+    list: {
+      summary: 'Apps, with what each is observed to be in each environment',
+      query: { ...LIST, filter: 'NocoBase filter; `status` and `environment` are filters too.' },
+      gives: 'App rows, and `meta` with count and paging.',
+    },
+    get: { summary: 'One app', query: ONE_APP, gives: 'The app row.', errors: ['UNKNOWN_APP'] },
+    create: {
+      summary: 'Make an app with a database of its own, and start it',
+      body: createInput,
+      gives: 'The app row with its operation.',
+      errors: [...PLACES_APP, 'NAME_TAKEN'],
+    },
+    adopt: {
+      summary: 'Make an app from a database in which a NocoBase app lives already',
+      body: createInput,
+      gives: 'The app row with its operation.',
+      errors: [...PLACES_APP, 'NAME_TAKEN'],
+    },
+    update: {
+      summary: 'Change an app; changed environments add and remove it there',
+      query: ONE_APP,
+      body: updateInput,
+      gives: 'The app row. `pendingChanges` names what takes effect at the next restart.',
+      errors: [...PLACES_APP, ...CHANGES_APP],
+    },
+    start: { summary: 'Start', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
+    stop: { summary: 'Stop', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
+    restart: {
+      summary: 'Restart',
+      query: SOME_APPS,
+      body: commandInput,
+      gives: 'The operations.',
+      errors: CHANGES_APP,
+    },
+    upgrade: {
+      summary: 'Upgrade the data',
+      query: SOME_APPS,
+      body: commandInput,
+      gives: 'The operations.',
+      errors: CHANGES_APP,
+    },
+    destroy: {
+      summary: 'Delete; its database is kept unless `drop` is asked for, and then only what the app created is dropped',
+      query: SOME_APPS,
+      body: destroyInput,
+      gives: 'The operations.',
+      errors: CHANGES_APP,
+    },
+    checkDatabase: {
+      summary: 'Check a database on the worker that would use it',
+      method: 'post',
+      body: checkInput,
+      gives: '`{checks: [{name, ok, message, remedy?}], verdict: free | adoptable | taken | unusable}`',
+      errors: ['INVALID_INPUT', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+    },
+    logs: {
+      summary: 'The last lines of the log of an app',
+      method: 'get',
+      query: { ...ONE_APP, environment: 'Where; its first one when left out.', lines: '1 to 1000, 100 when left out.' },
+      gives: 'Lines.',
+      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT'],
+    },
+    migrate: {
+      summary: 'Take apps over from multi-app-manager',
+      body: migrateInput,
+      gives: '`{migrated: [name], skipped: [{name, reason}]}`',
+      errors: ['INVALID_INPUT'],
+    },
+  },
+  appEnvironments: {
+    list: { summary: 'Environments, with health, lease and warnings', gives: 'Environment rows.' },
+    cordon: {
+      summary: 'Let it take no new apps',
+      query: ONE_ENVIRONMENT,
+      gives: 'The row.',
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    uncordon: {
+      summary: 'Let it take apps again',
+      query: ONE_ENVIRONMENT,
+      gives: 'The row.',
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    drain: {
+      summary: 'Cordon it and stop its apps one after the other',
+      query: ONE_ENVIRONMENT,
+      gives: 'The row; `meta.operations` are the stops.',
+      errors: ['UNKNOWN_ENVIRONMENT', 'OPERATION_BEGUN'],
+    },
+    forget: {
+      summary: 'Forget an environment that is gone for good',
+      query: ONE_ENVIRONMENT,
+      gives: 'Its name.',
+      errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE'],
+    },
+    check: {
+      summary: 'Whether the Supervisor reaches the proxy address, web and WebSocket apart',
+      method: 'post',
+      query: ONE_ENVIRONMENT,
+      gives: '`{web: {ok, message}, ws: {ok, message}}`',
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+  },
+  appOperations: {
+    list: { summary: 'Operations, newest first', query: LIST, gives: 'Operation rows, and `meta`.' },
+    get: { summary: 'One operation', query: ONE_OPERATION, gives: 'The row.', errors: ['UNKNOWN_OPERATION'] },
+    retry: {
+      summary: 'Do a failed or cancelled operation again',
+      query: ONE_OPERATION,
+      gives: 'The new operation.',
+      errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'UNKNOWN_APP', 'OPERATION_BEGUN'],
+    },
+    cancel: {
+      summary: 'End an operation; steps that have not begun do not begin',
+      query: ONE_OPERATION,
+      gives: 'The operation.',
+      errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
+    },
+  },
+  appEntries: {
+    list: {
+      summary: 'What a signed-in user may enter',
+      gives: '`{name, title, icon, url, target, status, pinned}` each.',
+    },
+  },
+  appSupervisor: {
+    info: { summary: 'Which part this instance plays', method: 'get', gives: '`{part, environment, warnings}`' },
+  },
+};
+
+const isReading = (name: string) => name === 'list' || name === 'get';
+
+function describe(
+  { summary, method, query, body, gives, errors = [] }: ActionDescription,
+  resource: string,
+  name: string,
+) {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of errors) byStatus.set(statusOf(code), [...(byStatus.get(statusOf(code)) ?? []), code]);
+  const verb = method ?? (isReading(name) ? 'get' : 'post');
+  return {
+    [verb]: {
+      tags: [resource],
+      summary,
+      parameters: Object.entries(query ?? {}).map(([key, description]) => ({
+        name: key,
+        in: 'query',
+        required: key === 'filterByTk',
+        description,
+        schema: { type: 'string' },
+      })),
+      ...(body
+        ? {
+            requestBody: {
+              content: {
+                'application/json': { schema: z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' }) },
+              },
+            },
+          }
+        : {}),
+      responses: {
+        200: { description: `\`{data, meta?}\`: ${gives}` },
+        ...Object.fromEntries(
+          [...byStatus].map(([status, codes]) => [
+            status,
+            {
+              description: codes.join(', '),
+              content: { 'application/json': { schema: { $ref: '#/components/schemas/appSupervisorErrors' } } },
+            },
+          ]),
+        ),
+      },
+    },
+  };
+}
+
+/** An OpenAPI 3 document, without what the core adds to it. */
+export const apiDescription = {
+  info: { title: 'NocoBase API - App supervisor plugin' },
+  paths: Object.fromEntries(
+    Object.entries(ACTIONS).flatMap(([resource, actions]) =>
+      Object.entries(actions).map(([name, action]) => [`/${resource}:${name}`, describe(action, resource, name)]),
+    ),
+  ),
+  components: {
+    schemas: {
+      appSupervisorErrors: {
+        type: 'object',
+        properties: {
+          errors: {
+            type: 'array',
+            items: {
+              type: 'object',
+              properties: {
+                code: { type: 'string' },
+                message: { type: 'string' },
+                field: { type: 'string', description: 'The input it stands beside.' },
+                details: { type: 'object' },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
