@@ -78,11 +78,14 @@ export async function startMariadb(): Promise<Server> {
   return { host: '127.0.0.1', port, username: 'admin', password: 'admin', stop: () => stopChild(child, folder) };
 }
 
-/** PgBouncer in front of `server`; the pooler that voids session locks when `mode` is `transaction`. */
+/**
+ * PgBouncer in front of `server`; it voids session locks when `mode` is `transaction`.
+ * @param pool `inTurn` lends the connection that has rested longest, instead of the one that came back last
+ */
 export async function startPgbouncer(
   server: Server,
   mode: 'transaction' | 'session',
-  roundRobin = false,
+  pool: { size?: number; inTurn?: boolean } = {},
 ): Promise<Server> {
   const program = programOf('pgbouncer');
   const port = await freePort();
@@ -100,8 +103,8 @@ export async function startPgbouncer(
       'auth_type = plain',
       `auth_file = ${join(folder, 'users')}`,
       `pool_mode = ${mode}`,
-      'default_pool_size = 4',
-      `server_round_robin = ${roundRobin ? 1 : 0}`,
+      `default_pool_size = ${pool.size ?? 4}`,
+      `server_round_robin = ${pool.inTurn ? 1 : 0}`,
     ].join('\n'),
   );
   const asRoot = process.getuid?.() === 0;

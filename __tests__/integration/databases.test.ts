@@ -217,7 +217,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
   });
 
   it('is marked once when two create it at the same time', async () => {
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < 10; round++) {
       ({ connection, mode } = await ground.place(kind, `app_${++count}`));
       const both = await Promise.allSettled(
         [one, two].map((owner) => prepareDatabase(connection, mode, { ...owner, mayCreate: true })),

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -70,6 +71,19 @@ describe('the packed plugin', () => {
     expect(
       asked.filter((id: string) => !id.startsWith('@nocobase/') && !drivers.some((driver) => id.startsWith(driver))),
     ).toEqual([]);
+  });
+
+  it('is compatible by the core’s own table of versions', () => {
+    const require = createRequire(import.meta.url);
+    const semver = require('semver');
+    const ranges: Record<string, string> = require('@nocobase/server/lib/plugin-manager/deps.js').default;
+    const versions: Record<string, string> = require(path.join(folder, 'dist/externalVersion.js'));
+    expect(Object.keys(versions)).toEqual(expect.arrayContaining(['@nocobase/server', '@nocobase/client-v2', 'react']));
+    const bad = Object.entries(versions).filter(([name, version]) => {
+      const range = ranges[name] ?? ranges[name.split('/')[0]];
+      return range && !semver.satisfies(version, range, { includePrerelease: true });
+    });
+    expect(bad).toEqual([]);
   });
 
   it('says all that the plugin manager shows', () => {

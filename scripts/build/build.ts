@@ -37,6 +37,7 @@ export async function build(target: Target): Promise<BuildResult> {
   }
   await copyTranslations(target);
   await writeApiDescription(target);
+  await writeCommands(target);
   return { problems, files: await listFiles(target.dist) };
 }
 
@@ -104,6 +105,13 @@ async function copyTranslations(target: Target): Promise<void> {
   for (const name of await fs.readdir(folder)) {
     if (name.endsWith('.json')) await fs.copyFile(path.join(folder, name), path.join(to, name));
   }
+}
+
+/** Where the core looks for commands (plugin-manager.ts:389); what they do is in the one server bundle. */
+async function writeCommands({ dist }: Target): Promise<void> {
+  await fs.mkdir(path.join(dist, 'server/commands'), { recursive: true });
+  const text = "module.exports = (app) => require('../index.js').registerOwnCommands(app);\n";
+  await fs.writeFile(path.join(dist, 'server/commands/index.js'), text);
 }
 
 /** Where the core looks for it (plugin-api-doc/dist/server/swagger/loader.js); data, so that nothing runs after its lockdown. */

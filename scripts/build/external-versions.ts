@@ -2,8 +2,11 @@ import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
 import { ROOT } from '../lib/root.mjs';
 
-/** The core accepts 1.7.x only, and installs a newer one itself: listed, the plugin would be shown as incompatible. */
-const LEFT_OUT = new Set(['axios']);
+/**
+ * Packages whose version the core would compare with a range that the one in use does not meet, so that the plugin would
+ * be shown as incompatible: axios, of which the core itself installs a newer one, and sqlite3, which is not its to have.
+ */
+const LEFT_OUT = new Set(['axios', 'sqlite3']);
 
 /** Every package of NocoBase carries the version of the core; the browser's ones are not on the registry. */
 const HOST = '@nocobase/server';

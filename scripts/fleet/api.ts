@@ -1,17 +1,27 @@
-/** NocoBase's HTTP API as one signed-in user sees it. */
+/** NocoBase's HTTP API as one user sees it: of an instance's main app, or of one of its apps. */
 export class Api {
   private constructor(
     readonly url: string,
     readonly token: string | null,
+    readonly app: string | null,
   ) {}
 
-  static anonymous(url: string): Api {
-    return new Api(url, null);
+  static anonymous(url: string, app: string | null = null): Api {
+    return new Api(url, null, app);
   }
 
-  static async signIn(url: string, user: { email: string; password: string }): Promise<Api> {
-    const answer = await new Api(url, null).post('auth:signIn', user, { 'X-Authenticator': 'basic' });
-    return new Api(url, answer.data.token);
+  static async signIn(
+    url: string,
+    user: { email: string; password: string },
+    app: string | null = null,
+  ): Promise<Api> {
+    const answer = await Api.anonymous(url, app).post('auth:signIn', user, { 'X-Authenticator': 'basic' });
+    return new Api(url, answer.data.token, app);
+  }
+
+  /** The same user with a token from somewhere else. */
+  withToken(token: string): Api {
+    return new Api(this.url, token, this.app);
   }
 
   get(action: string, params: Record<string, unknown> = {}): Promise<any> {
@@ -37,6 +47,7 @@ export class Api {
     const response = await fetch(url, {
       method,
       headers: {
+        ...(this.app && { 'X-App': this.app }),
         ...(this.token && { Authorization: `Bearer ${this.token}`, 'X-Authenticator': 'basic' }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
         ...headers,

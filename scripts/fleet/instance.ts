@@ -62,6 +62,11 @@ export class Instance extends Part {
     this.database = config.database;
   }
 
+  /** All environment variables with which it starts. */
+  get env(): NodeJS.ProcessEnv {
+    return this.settings.env();
+  }
+
   /** Ends it and starts it with other environment variables on top; they stay for later starts. */
   async restartWith(env: Record<string, string>): Promise<void> {
     await this.stop();

@@ -54,6 +54,8 @@ interface Common {
   host: HostConfig;
   /** 32 bytes, or null: `APP_SUPERVISOR_AES_SECRET_KEY`. */
   aesKey: Buffer | null;
+  /** For the command `app-supervisor:rekey` alone: `APP_SUPERVISOR_AES_OLD_SECRET_KEY`. */
+  oldAesKey: Buffer | null;
   publicUrl: string | null;
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
@@ -152,13 +154,17 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
     return fallback as T;
   };
 
-  const key = read('APP_SUPERVISOR_AES_SECRET_KEY', z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
+  const aesKey = (name: string) => {
+    const key = read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
+    return key ? Buffer.from(key, 'hex') : null;
+  };
   const interval = whole('SUBAPP_BOOTSTRAP_INTERVAL', 0, 3_600_000, 0);
   const intervalCap = whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);
   const common: Common = {
     active: run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-',
     host: hostOf(env),
-    aesKey: key ? Buffer.from(key, 'hex') : null,
+    aesKey: aesKey('APP_SUPERVISOR_AES_SECRET_KEY'),
+    oldAesKey: aesKey('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
     publicUrl: read('APP_SUPERVISOR_PUBLIC_URL', httpUrl, 'an address such as https://apps.example.com', '') || null,
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
     bootstrap: {
@@ -234,7 +240,12 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
   return config;
 }
 
-const SECRET = new Set(['APP_SUPERVISOR_AES_SECRET_KEY', 'APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL']);
+const SECRET = new Set([
+  'APP_SUPERVISOR_AES_OLD_SECRET_KEY',
+  'APP_SUPERVISOR_AES_SECRET_KEY',
+  'APP_SUPERVISOR_REDIS_URL',
+  'APP_COMMAND_REDIS_URL',
+]);
 
 function partOf(env: Env): Config['part'] {
   const value = (name: string) => env[name]?.trim() ?? '';

@@ -1,1 +1,1 @@
-export { currentRuntime, PluginAppSupervisor as default } from './plugin';
+export { PluginAppSupervisor as default, registerOwnCommands } from './plugin';

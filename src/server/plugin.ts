@@ -1,9 +1,10 @@
-import { AppSupervisor, Gateway, Plugin } from '@nocobase/server';
+import { type Application, AppSupervisor, Gateway, Plugin } from '@nocobase/server';
 import { z } from 'zod';
 import { CommandAdapter } from './adapters/command';
 import { DiscoveryAdapter } from './adapters/discovery';
 import { ProcessAdapter } from './adapters/process';
 import { collections } from './collections';
+import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
 import { registerResources } from './resources';
 import { registerEntries } from './resources/entries';
@@ -15,8 +16,8 @@ z.config({ jitless: true });
 let config: Config | null = null;
 let runtime: Runtime | null = null;
 
-/** What this process is; null while the plugin is dormant. */
-export const currentRuntime = (): Runtime | null => runtime;
+/** Called by `dist/server/commands`, for each app that loads commands. */
+export const registerOwnCommands = (app: Application): void => registerCommands(app, config);
 
 export class PluginAppSupervisor extends Plugin {
   /** Before anything exists: the only moment at which adapters can be registered (gateway/index.ts:689). */

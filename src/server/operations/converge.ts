@@ -80,13 +80,21 @@ export function decide(
   return hosted.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
 }
 
-/** Settings whose change a running app does not see: it was made with what they were. */
-export function pendingChanges(booted: AppRecord | null, record: AppRecord): string[] {
+/**
+ * Settings whose change a running app does not see: it was made with what they were.
+ * @param reveal opens a sealed secret: sealed anew under another key it is the same one
+ */
+export function pendingChanges(
+  booted: AppRecord | null,
+  record: AppRecord,
+  reveal: (sealed: string) => string,
+): string[] {
   if (!booted) return [];
   const differs = (a: unknown, b: unknown) => JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);
+  const place = ({ database }: AppRecord) => ({ ...database, password: reveal(database.password ?? '') });
   const found: string[] = [];
-  if (differs(booted.database, record.database)) found.push('options.database');
-  if (differs(booted.jwtSecret, record.jwtSecret)) found.push('independentSecret');
+  if (differs(place(booted), place(record))) found.push('options.database');
+  if (differs(reveal(booted.jwtSecret ?? ''), reveal(record.jwtSecret ?? ''))) found.push('independentSecret');
   if (differs(booted.sso, record.sso)) found.push('options.sso');
   return found;
 }

@@ -165,7 +165,10 @@ export class Converger {
       lastVisitAt: lastVisit === undefined ? null : lastVisit * 1000,
       pendingChanges:
         held.state === 'running'
-          ? [...pendingChanges(held.booted, held.record), ...(held.plugins.stale ? ['plugins'] : [])]
+          ? [
+              ...pendingChanges(held.booted, held.record, (sealed) => this.options.host.reveal(sealed)),
+              ...(held.plugins.stale ? ['plugins'] : []),
+            ]
           : [],
     };
   }

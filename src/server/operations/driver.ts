@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/definitions';
 import type { Clock } from '../environments/health';
@@ -213,12 +214,7 @@ export class Driver {
         const stored = new Map((await state.readRecords(environment)).map((record) => [record.name, record]));
         const missing = [...wanted].filter(([name, { app, wish }]) => {
           const record = stored.get(name);
-          return (
-            record?.uid !== app.uid ||
-            record.generation !== wish.generation ||
-            record.desired !== wish.desired ||
-            record.data !== wish.data
-          );
+          return !isDeepStrictEqual(record, recordFor(app, wish));
         });
         const surplus = [...stored.keys()].filter((name) => !wanted.has(name));
         // Newer than the database knows: it was restored from a backup, and what it says holds.

@@ -92,7 +92,7 @@ export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType)
       database: file,
       schema: null,
       prefix,
-      server: serverOf(connection),
+      server: 'this machine',
       user: '',
       label: `file "${file}"`,
     };

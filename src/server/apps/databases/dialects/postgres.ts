@@ -50,6 +50,7 @@ const FAULTS: Record<string, Fault> = {
   '42P04': 'exists', // duplicate_database
   '42P06': 'exists', // duplicate_schema
   '42P07': 'exists', // duplicate_table
+  '42710': 'exists', // duplicate_object: a table's row type, when two create the table at once
   '23505': 'exists', // two at once: the second one meets the catalog's unique index
   '55006': 'inUse', // object_in_use
   '57P01': 'unreachable', // admin_shutdown

@@ -1,0 +1,136 @@
+import { ADMIN, Api, type Fleet, type Instance, waitFor } from '../../scripts/fleet';
+import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
+
+/** An app's first start installs some eighty plugins. */
+const INSTALL = 120_000;
+const SOON = 20_000;
+
+interface Wait {
+  timeout?: number;
+  /** What is waited for, in words. */
+  what: string;
+}
+
+/** The API that manages apps, as tests use it: every wait has a deadline and says what did not come. */
+export class Manager {
+  constructor(readonly api: Api) {}
+
+  /** @param instance by default the fleet's Supervisor, or its one instance in shared memory. */
+  static async of(fleet: Fleet, instance: Instance = fleet.supervisor): Promise<Manager> {
+    return new Manager(await instance.signIn());
+  }
+
+  async apps(params: Record<string, unknown> = {}): Promise<AppRow[]> {
+    return (await this.api.get('apps:list', { pageSize: 200, ...params })).data;
+  }
+
+  async app(name: string): Promise<AppRow> {
+    return (await this.api.get('apps:get', { filterByTk: name })).data;
+  }
+
+  async environments(): Promise<EnvironmentRow[]> {
+    return (await this.api.get('appEnvironments:list')).data;
+  }
+
+  async environment(name: string): Promise<EnvironmentRow> {
+    const found = (await this.environments()).find((row) => row.name === name);
+    if (!found) throw new Error(`No environment ${name} is listed.`);
+    return found;
+  }
+
+  async operation(id: string): Promise<OperationRow> {
+    return (await this.api.get('appOperations:get', { filterByTk: id })).data;
+  }
+
+  /** Asks for a new app, and leaves it to its operation. */
+  async begin(action: 'create' | 'adopt', values: { name: string; [setting: string]: unknown }): Promise<AppRow> {
+    return (await this.api.post(`apps:${action}`, { title: values.name, ...values })).data;
+  }
+
+  /** @returns the app as it is once all its environments have it. */
+  async create(values: { name: string; [setting: string]: unknown }): Promise<AppRow> {
+    const { operation } = await this.begin('create', values);
+    await this.succeeded(operation!);
+    return this.app(values.name);
+  }
+
+  async adopt(values: { name: string; [setting: string]: unknown }): Promise<AppRow> {
+    const { operation } = await this.begin('adopt', values);
+    await this.succeeded(operation!);
+    return this.app(values.name);
+  }
+
+  /** @returns the app as it is once the change has reached all its environments. */
+  async update(name: string, values: Record<string, unknown>): Promise<AppRow> {
+    const { data } = await this.api.post(`apps:update?filterByTk=${name}`, values);
+    await this.succeeded(data.operation);
+    return this.app(name);
+  }
+
+  /** @returns the operation at its end. */
+  async command(action: 'start' | 'stop' | 'restart' | 'upgrade', name: string): Promise<OperationRow> {
+    const { data } = await this.api.post(`apps:${action}?filterByTk=${name}`);
+    return this.succeeded(data[0]);
+  }
+
+  async destroy(name: string, database: 'keep' | 'drop'): Promise<OperationRow> {
+    const { data } = await this.api.post(`apps:destroy?filterByTk=${name}`, { database });
+    return this.succeeded(data[0]);
+  }
+
+  /** Leaves nothing of these apps, whichever of them there are. */
+  async clear(...names: string[]): Promise<void> {
+    const there = new Set((await this.apps()).map(({ name }) => name));
+    await Promise.all(names.filter((name) => there.has(name)).map((name) => this.destroy(name, 'drop')));
+  }
+
+  async ended({ id }: { id: string }, timeout = INSTALL): Promise<OperationRow> {
+    const ask = async () => {
+      const operation = await this.operation(id);
+      return operation.finishedAt === null ? null : operation;
+    };
+    return waitFor(ask, { timeout, interval: 150, what: `The end of operation ${id}` });
+  }
+
+  /** @throws with its steps when it ended otherwise. */
+  async succeeded(asked: { id: string }, timeout?: number): Promise<OperationRow> {
+    const operation = await this.ended(asked, timeout);
+    if (operation.state !== 'succeeded') throw new Error(`It ended ${JSON.stringify(operation, null, 2)}`);
+    return operation;
+  }
+
+  untilApp(name: string, wanted: (app: AppRow) => boolean, { timeout = SOON, what }: Wait): Promise<AppRow> {
+    return until(() => this.app(name), wanted, { timeout, what: `App ${name} ${what}` });
+  }
+
+  untilEnvironment(
+    name: string,
+    wanted: (environment: EnvironmentRow) => boolean,
+    { timeout = SOON, what }: Wait,
+  ): Promise<EnvironmentRow> {
+    return until(() => this.environment(name), wanted, { timeout, what: `Environment ${name} ${what}` });
+  }
+}
+
+/** Signs in to an app through an instance, as its administrator. */
+export const signInTo = (instance: Instance, app: string): Promise<Api> => Api.signIn(instance.url, ADMIN, app);
+
+export const statusIn = (app: AppRow, environment: string): string | undefined => app.statuses[environment]?.status;
+
+/** Asks until the answer is as wanted; a failure shows the last one. */
+async function until<T>(
+  ask: () => Promise<T>,
+  wanted: (found: T) => boolean,
+  { timeout, what }: Required<Wait>,
+): Promise<T> {
+  let last: T | undefined;
+  const probe = async () => {
+    last = await ask();
+    return wanted(last) ? { found: last } : null;
+  };
+  try {
+    return (await waitFor(probe, { timeout, interval: 100, what })).found;
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\nLast seen: ${JSON.stringify(last, null, 2)}`);
+  }
+}

@@ -1,0 +1,24 @@
+import type { Application } from '@nocobase/server';
+import { Definitions } from './apps/definitions';
+import { rekey } from './apps/rekey';
+import type { Config } from './config';
+
+/** Commands of the host's command line; the core finds them by `dist/server/commands` (plugin-manager.ts:389). */
+export function registerCommands(app: Application, config: Config | null): void {
+  if (app.name !== 'main') return;
+  app
+    .command('app-supervisor:rekey')
+    .description('Encrypts all secrets anew: from APP_SUPERVISOR_AES_OLD_SECRET_KEY to APP_SUPERVISOR_AES_SECRET_KEY')
+    .preload()
+    .action(async () => {
+      const { changed, unreadable } = await rekey(
+        new Definitions(app.db),
+        config?.oldAesKey ?? null,
+        config?.aesKey ?? null,
+      );
+      console.log(`${changed} apps have new secrets at rest.`);
+      if (unreadable.length) {
+        throw new Error(`The secrets of ${unreadable.join(', ')} are sealed with neither key; they are as they were.`);
+      }
+    });
+}
