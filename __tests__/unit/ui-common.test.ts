@@ -1,15 +1,18 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { theme } from 'antd';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import english from '../../src/locale/en-US.json';
 import { appsFilter } from '../../src/ui/apps/query';
-import { serverSentence } from '../../src/ui/apps/sentences';
 import { visitUrl } from '../../src/ui/apps/visit';
 import { apiError, problemText, valuesIn } from '../../src/ui/common/errors';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
+import { SENTENCES, serverSentence } from '../../src/ui/common/sentences';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
 import { registerSafely } from '../../src/ui/registration';
 
+const SERVER = path.resolve(import.meta.dirname, '../../src/server');
 const texts: Record<string, string> = english;
 /** As the host translates: an unknown key comes back as it is. */
 const t = (text: string, values: Record<string, unknown> = {}) =>
@@ -143,9 +146,20 @@ describe('problems in words', () => {
     expect(valuesIn('Plain.', 'Plain.')).toEqual({});
   });
 
-  it('translates what an operation waits for', () => {
+  it('knows what the server says in English as it stands in its code', () => {
+    const said = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => readFileSync(path.join(SERVER, file), 'utf8'))
+      .join('\n');
+    const parts = SENTENCES.flatMap((sentence) => sentence.split(/\{\{\w+\}\}/));
+    expect(parts.filter((part) => !said.includes(part))).toEqual([]);
+  });
+
+  it('translates what the server says beside its coded errors', () => {
     const marked = (text: string, values?: object) => `[${t(text, { ...values })}]`;
     expect(serverSentence(marked, 'environment env_b to come back')).toBe('[environment env_b to come back]');
+    const error = 'There is no environment "x". Start its worker first; it registers itself.';
+    expect(serverSentence(marked, error)).toBe(`[${error}]`);
     expect(serverSentence(marked, 'something new')).toBe('something new');
   });
 });

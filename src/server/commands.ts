@@ -12,7 +12,7 @@ export function registerCommands(app: Application, config: Config | null): void 
     .preload()
     .action(async () => {
       const { changed, unreadable } = await rekey(
-        new Definitions(app.db),
+        new Definitions(app),
         config?.oldAesKey ?? null,
         config?.aesKey ?? null,
       );

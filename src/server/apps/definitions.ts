@@ -1,6 +1,7 @@
-import type { Database, Filter, Model, Transaction } from '@nocobase/database';
+import type { Filter, Model, Transaction } from '@nocobase/database';
 import type { AppDatabase, AppRecord, Boot } from '../../shared/messages';
 import type { Desired, StartMode } from '../../shared/types';
+import type { WithDatabase } from './with-database';
 
 /** What is published for one environment: what the store must hold, whatever happens to it. */
 export interface Published {
@@ -75,7 +76,7 @@ export function recordFor(app: AppDefinition, published: Published): AppRecord {
 
 /** The `apps` and `appTombstones` tables. */
 export class Definitions {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly app: WithDatabase) {}
 
   async all(transaction?: Transaction): Promise<AppDefinition[]> {
     const rows = await this.apps.find({ sort: ['sort', 'name'], transaction });
@@ -121,11 +122,11 @@ export class Definitions {
   }
 
   private get apps() {
-    return this.db.getRepository('apps');
+    return this.app.db.getRepository('apps');
   }
 
   private get tombstones() {
-    return this.db.getRepository('appTombstones');
+    return this.app.db.getRepository('appTombstones');
   }
 }
 

@@ -1,5 +1,6 @@
-import type { Database, Model } from '@nocobase/database';
+import type { Model } from '@nocobase/database';
 import { type Registration, registration } from '../../shared/messages';
+import type { WithDatabase } from '../apps/with-database';
 
 /** An environment as the supervisor's database remembers it. */
 export interface KnownEnvironment {
@@ -11,7 +12,7 @@ export interface KnownEnvironment {
 
 /** The `appEnvironments` table. */
 export class EnvironmentRegistry {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly app: WithDatabase) {}
 
   async all(): Promise<KnownEnvironment[]> {
     const rows = await this.repository.find({ sort: ['name'] });
@@ -36,6 +37,6 @@ export class EnvironmentRegistry {
   }
 
   private get repository() {
-    return this.db.getRepository('appEnvironments');
+    return this.app.db.getRepository('appEnvironments');
   }
 }

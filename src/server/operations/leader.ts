@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Database } from '@nocobase/database';
+import type { WithDatabase } from '../apps/with-database';
 import type { Clock } from '../environments/health';
 
 /** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
 export const LEAD_EXPIRY = 10_000;
+/** How often a lead is renewed at most, in ms. */
+const RENEW_EVERY = 1_000;
 
 /**
  * Which of several supervisor processes drives operations: one row, taken and renewed by a conditional update. No clock is
@@ -14,15 +16,19 @@ export class Leadership {
   private beat = 0;
   private seen: { holder: string | null; beat: number; at: number } | null = null;
   leads = false;
+  /** When the lead was last renewed, by the monotonic clock. */
+  private renewedAt = 0;
 
   constructor(
-    private readonly db: Database,
+    private readonly app: WithDatabase,
     private readonly me: string,
     private readonly clock: Clock,
   ) {}
 
   /** Renews or takes the lead; answers whether this process has it now. */
   async claim(): Promise<boolean> {
+    // Asked at every event: once a second is often enough to be seen alive.
+    if (this.leads && this.clock().mono - this.renewedAt < RENEW_EVERY) return true;
     const row = await this.row();
     const holder = row.get('holder') as string | null;
     const beat = Number(row.get('beat') ?? 0);
@@ -35,10 +41,11 @@ export class Leadership {
       this.leads = false;
       return false;
     }
-    const [count] = await this.db
+    const [count] = await this.app.db
       .getModel('appSupervisorLeaders')
       .update({ holder: this.me, beat: beat + 1 }, { where: { id: 1, holder, beat } });
     this.leads = count === 1;
+    this.renewedAt = now;
     this.beat = beat + 1;
     return this.leads;
   }
@@ -47,13 +54,13 @@ export class Leadership {
   async resign(): Promise<void> {
     if (!this.leads) return;
     this.leads = false;
-    await this.db
+    await this.app.db
       .getModel('appSupervisorLeaders')
       .update({ holder: null }, { where: { id: 1, holder: this.me, beat: this.beat } });
   }
 
   private async row() {
-    const repository = this.db.getRepository('appSupervisorLeaders');
+    const repository = this.app.db.getRepository('appSupervisorLeaders');
     const row = await repository.findOne({ filterByTk: 1 });
     if (row) return row;
     // Two first starts at once: the loser's insert fails on the primary key, and the winner's row is read.

@@ -1,7 +1,7 @@
-import type { Database } from '@nocobase/database';
 import { z } from 'zod';
 import type { Catalog } from '../apps/catalog';
 import { createInput } from '../apps/input';
+import type { WithDatabase } from '../apps/with-database';
 import { describeError } from '../errors';
 import type { AppService } from './service';
 
@@ -31,7 +31,7 @@ export interface MigrationResult {
 /** Takes apps over from the deprecated multi-app-manager: same databases, titles, domains, secrets and start mode. */
 export class Migration {
   constructor(
-    private readonly db: Database,
+    private readonly app: WithDatabase,
     private readonly catalog: Catalog,
     private readonly service: AppService,
     /** Whether the core would have put these apps into schemas (`USE_DB_SCHEMA_IN_SUBAPP`). */
@@ -55,7 +55,7 @@ export class Migration {
   /** @returns why it was left out, or null */
   private async migrateOne(name: string, environments: string[] | null, userId: string | null): Promise<string | null> {
     if (this.catalog.apps.has(name)) return 'An app of this name is managed already.';
-    const repository = this.db.hasCollection('applications') ? this.db.getRepository('applications') : null;
+    const repository = this.app.db.hasCollection('applications') ? this.app.db.getRepository('applications') : null;
     const row = await repository?.findOne({ filterByTk: name });
     if (!row) return 'multi-app-manager has no app of this name.';
     const legacy = legacyApp.parse(row.toJSON());

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, Transaction } from '@nocobase/database';
+import type { Transaction } from '@nocobase/database';
 import type { AppDatabase } from '../../shared/messages';
 import type { Action } from '../../shared/types';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, nextGeneration } from '../apps/definitions';
 import type { CheckInput, CreateInput, UpdateInput } from '../apps/input';
 import { newSecret, seal } from '../apps/secrets';
+import type { WithDatabase } from '../apps/with-database';
 import type { Clock } from '../environments/health';
 import { AppSupervisorError } from '../errors';
 import type { StatusBoard } from '../status/board';
@@ -19,7 +20,7 @@ const CHECK_TIMEOUT = 6_000;
 const LOGS_TIMEOUT = 5_000;
 
 export interface ServiceOptions {
-  db: Database;
+  app: WithDatabase;
   definitions: Definitions;
   catalog: Catalog;
   operations: OperationStore;
@@ -109,9 +110,9 @@ export class AppService {
     return operation;
   }
 
-  async update(name: string, input: UpdateInput, userId: string | null): Promise<void> {
+  async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
     const { definitions, assertUsable, aesKey, clock } = this.options;
-    await this.change(name, async (app, transaction) => {
+    return this.change(name, async (app, transaction) => {
       const environments = input.environments ?? app.environments;
       const added = environments.filter((environment) => !app.environments.includes(environment));
       const removed = app.environments.filter((environment) => !environments.includes(environment));
@@ -290,10 +291,12 @@ export class AppService {
     name: string,
     work: (app: AppDefinition, transaction: Transaction) => Promise<Operation>,
   ): Promise<Operation> {
-    const { definitions, operations, driver, clock, db } = this.options;
+    const { definitions, operations, driver, clock } = this.options;
     const operation = await this.inTransaction(async (transaction) => {
       // The row is locked first, so that two requests for one app come one after the other on every supervisor.
-      await db.getModel('apps').findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
+      await this.options.app.db
+        .getModel('apps')
+        .findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
       const app = await definitions.find(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = (await operations.active(transaction)).filter((other) => other.appUid === app.uid);
@@ -320,7 +323,15 @@ export class AppService {
   }
 
   private async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    return this.options.db.sequelize.transaction((transaction: Transaction) => work(transaction));
+    try {
+      return await this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction));
+    } catch (error) {
+      // Two requests at once, on two supervisors: both looked, one was first.
+      const { name, fields } = error as { name?: string; fields?: Record<string, string> };
+      if (name !== 'SequelizeUniqueConstraintError' || !fields) throw error;
+      if (fields.cname) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: fields.cname, app: '?' }, 'cname');
+      throw new AppSupervisorError('NAME_TAKEN', { app: fields.name ?? '?' }, 'name');
+    }
   }
 
   private async assertDomainFree(
@@ -329,7 +340,7 @@ export class AppService {
     transaction: Transaction,
   ): Promise<void> {
     if (!cname) return;
-    const row = await this.options.db
+    const row = await this.options.app.db
       .getRepository('apps')
       .findOne({ filter: { cname, name: { $ne: name } }, transaction });
     if (row) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: row.get('name') as string }, 'cname');

@@ -1,5 +1,6 @@
-import type { Database, Model } from '@nocobase/database';
+import type { Model } from '@nocobase/database';
 import { type AppRecord, appRecord } from '../../shared/messages';
+import type { WithDatabase } from '../apps/with-database';
 import type { Applied } from './converge';
 
 export interface Remembered {
@@ -9,7 +10,7 @@ export interface Remembered {
 
 /** The `appSnapshots` table in a worker's own main database: what it starts from when nobody else answers. */
 export class SnapshotStore {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly app: WithDatabase) {}
 
   async load(): Promise<Remembered[]> {
     const rows = await this.repository.find();
@@ -29,6 +30,6 @@ export class SnapshotStore {
   }
 
   private get repository() {
-    return this.db.getRepository('appSnapshots');
+    return this.app.db.getRepository('appSnapshots');
   }
 }

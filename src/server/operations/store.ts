@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { Database, Filter, Transaction } from '@nocobase/database';
+import type { Filter, Transaction } from '@nocobase/database';
+import type { WithDatabase } from '../apps/with-database';
 import type { Operation } from './rollout';
 
 /** Sorts by time, unique among supervisors. */
@@ -10,7 +11,7 @@ export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 
 /** The `appOperations` table. */
 export class OperationStore {
-  constructor(private readonly db: Database) {}
+  constructor(private readonly app: WithDatabase) {}
 
   async active(transaction?: Transaction): Promise<Operation[]> {
     const rows = await this.repository.find({
@@ -55,7 +56,7 @@ export class OperationStore {
   }
 
   private get repository() {
-    return this.db.getRepository('appOperations');
+    return this.app.db.getRepository('appOperations');
   }
 }
 

@@ -246,11 +246,11 @@ export class SupervisorPart {
 
   private async startNow(main: Application): Promise<void> {
     const { state, bus, instance, aesKey, clock, log, defaultEnvironments } = this.options;
-    const definitions = new Definitions(main.db);
-    const registry = new EnvironmentRegistry(main.db);
-    const operations = new OperationStore(main.db);
+    const definitions = new Definitions(main);
+    const registry = new EnvironmentRegistry(main);
+    const operations = new OperationStore(main);
     const directory = new DirectoryWriter(state);
-    const leadership = new Leadership(main.db, instance, clock);
+    const leadership = new Leadership(main, instance, clock);
     const catalog = new Catalog(definitions, () => this.changed());
     const board = new StatusBoard(
       state,
@@ -281,7 +281,7 @@ export class SupervisorPart {
       onChange: () => this.changed(),
     });
     const service = new AppService({
-      db: main.db,
+      app: main,
       definitions,
       catalog,
       operations,
@@ -293,7 +293,7 @@ export class SupervisorPart {
       defaultEnvironments,
       assertUsable: (environment, field) => this.assertUsable(environment, field),
     });
-    const migration = new Migration(main.db, catalog, service, this.options.schemaByDefault);
+    const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
     await catalog.load();
     this.running = {
       definitions,

@@ -105,7 +105,7 @@ export class WorkerPart {
     const converger: Converger = new Converger({
       environment: environment.name,
       state,
-      snapshot: new SnapshotStore(main.db),
+      snapshot: new SnapshotStore(main),
       host: this.host,
       hosted,
       clock,

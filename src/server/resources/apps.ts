@@ -43,7 +43,7 @@ export const create =
     const input = parseInput(createInput, values);
     const operation = await supervisor.parts.service.create(input, userId, how);
     const row = supervisor.appRow(known(supervisor, operation.appName));
-    return { data: { ...row, operation: row.operation ?? operationRow(operation) } };
+    return { data: { ...row, operation: operationRow(operation) } };
   };
 
 /** Asked of the worker that would use the database, since only it knows its server. */
@@ -67,8 +67,8 @@ export async function migrate({ supervisor, values, userId }: ActionContext): Pr
 export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
   const name = String(params.filterByTk);
   known(supervisor, name);
-  await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
-  return { data: supervisor.appRow(known(supervisor, name)) };
+  const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
+  return { data: { ...supervisor.appRow(known(supervisor, name)), operation: operationRow(operation) } };
 }
 
 /** Start, stop, restart and upgrade, of one app or several. */

@@ -45,6 +45,7 @@ export class StatusBoard {
   private readonly observer: ObserverSight;
   private looking: Promise<void> | null = null;
   private again = false;
+  private toldSight = false;
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set when the store turns out to be another fleet's: nothing in it is about ours. */
   foreign = false;
@@ -142,7 +143,17 @@ export class StatusBoard {
       } catch (error) {
         this.log.debug(`A look at the fleet failed: ${messageOf(error)}`);
       }
+      this.tellBlindness();
     } while (this.again);
+  }
+
+  /** Sight is lost by time alone: nothing that is read says so. */
+  private tellBlindness(): void {
+    if (this.sees === this.toldSight) return;
+    this.toldSight = this.sees;
+    if (this.sees || !this.environments.size) return;
+    this.version++;
+    this.onChange(new Set(this.names()));
   }
 
   private async lookOnce(): Promise<void> {

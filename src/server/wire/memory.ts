@@ -19,6 +19,8 @@ export class MemoryState implements StateStore {
   private readonly statuses = new Map<string, Map<string, StatusEntry>>();
   private readonly registrations = new Map<string, Registration>();
   private readonly leases: FleetSight['environments'] = new Map();
+  /** Of the last holders: a successor's is higher, also in the same millisecond. */
+  private readonly epochs = new Map<string, number>();
   private readonly directory = new Map<string, string>();
   private directoryVersion = 0;
   private readonly manifests = new Map<string, Map<string, unknown>>();
@@ -65,7 +67,8 @@ export class MemoryState implements StateStore {
   async claimLease({ environment, lease }: LeaseClaim): Promise<LeaseAnswer> {
     const held = this.leases.get(environment);
     const renewed = held?.lease?.instance === lease.instance ? held.lease.epoch : null;
-    const epoch = renewed ?? Math.max((held?.lease?.epoch ?? 0) + 1, lease.epoch + 1, Date.now());
+    const epoch = renewed ?? Math.max((this.epochs.get(environment) ?? 0) + 1, lease.epoch + 1, Date.now());
+    this.epochs.set(environment, epoch);
     if (renewed === null) this.statuses.delete(environment);
     const statusVersion = renewed === null ? 0 : (held?.statusVersion ?? 0);
     this.leases.set(environment, { lease: { ...lease, epoch }, statusVersion, standby: null });

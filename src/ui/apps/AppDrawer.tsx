@@ -8,6 +8,7 @@ import { inTransition, isUnderway } from '../common/status';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AppAvatar } from './AppAvatar';
+import { AppLog } from './AppLog';
 import { AppStatuses } from './AppStatuses';
 import { databasePlace } from './database';
 import { DATABASE_LABELS, DESIRED_LABELS, FIELD_LABELS, START_MODE_LABELS } from './labels';
@@ -51,6 +52,7 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
           <Tabs
             items={[
               { key: 'operations', label: t('Operations'), children: <OperationTimeline appName={name} /> },
+              { key: 'log', label: t('Log'), children: <AppLog app={app} /> },
               { key: 'settings', label: t('Settings'), children: <Settings app={app} /> },
             ]}
           />

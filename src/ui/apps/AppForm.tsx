@@ -47,17 +47,22 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
     if (agreed) onClose();
   };
 
-  const save = async (entered: AppValues) => {
+  const save = async (entered: AppValues, how: 'createApp' | 'adoptApp' = 'createApp') => {
     setSaving(true);
     try {
       const body = bodyOf({ ...initial, ...entered, ...(isLocal && { environments: initial.environments }) }, app);
-      await (app ? api.updateApp(app.name, body) : api.createApp(body));
+      await (app ? api.updateApp(app.name, body) : api[how](body));
       host.success(app ? t('Saved') : t('"{{app}}" is being created', { app: entered.title }));
       onSaved();
     } catch (error) {
       setUnplaced(placeProblems((error as ApiError).problems));
       setSaving(false);
     }
+  };
+
+  const adopt = async () => {
+    const entered = await form.validateFields().catch(() => null);
+    if (entered) await save(entered, 'adoptApp');
   };
 
   const placeProblems = (problems: Problem[]) =>
@@ -94,7 +99,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
         disabled={saving}
         scrollToFirstError={{ block: 'center' }}
         onValuesChange={() => setDirty(true)}
-        onFinish={save}
+        onFinish={(entered) => save(entered)}
       >
         {unplaced.map((problem) => (
           <Alert
@@ -108,7 +113,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
         ))}
         <BasicFields app={app} environments={environments} />
         <Section title={t('Database connection')}>
-          <DatabaseFields isNew={!app} />
+          <DatabaseFields isNew={!app} adopt={adopt} />
         </Section>
         <Section title={t('Upgrade, sign-in and domain')}>
           <AdvancedFields app={app} />

@@ -4,6 +4,7 @@ import { LOCAL_ENVIRONMENT } from '../../shared/names';
 import { type DatabaseCheck, useApi } from '../common/api';
 import { type ApiError, problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
+import { serverSentence } from '../common/sentences';
 import { key } from '../common/text';
 import { useT } from '../host';
 import { type AppValues, databaseOf } from './form';
@@ -15,8 +16,8 @@ const VERDICTS: Record<DatabaseCheck['verdict'], { text: string; type: 'success'
   unusable: { text: key('The database cannot be used.'), type: 'error' },
 };
 
-/** Tries the entered connection from the chosen environment; absent where the server cannot check yet. */
-export function DatabaseCheckButton() {
+/** Tries the entered connection from the chosen environment; what lies there already may be adopted. */
+export function DatabaseCheckButton({ adopt }: { adopt: () => void }) {
   const t = useT();
   const api = useApi();
   const isLocal = useIsLocal();
@@ -33,29 +34,27 @@ export function DatabaseCheckButton() {
     setResult(undefined);
     setError(undefined);
     try {
-      const dbConnType = options.dbConnType ?? 'new_database';
-      setResult(await api.checkDatabase({ environment, dbConnType, database: databaseOf(options, true) }));
+      const { dbConnType = 'new_database' } = options;
+      const name = form.getFieldValue('name')?.trim() || undefined;
+      setResult(await api.checkDatabase({ environment, name, dbConnType, database: databaseOf(options, true) }));
     } catch (thrown) {
       setError(thrown as ApiError);
     }
     setBusy(false);
   };
 
-  if (error?.status === 404 && error.code !== 'UNKNOWN_ENVIRONMENT') {
-    return null;
-  }
   return (
     <Space direction="vertical" style={{ width: '100%' }}>
       <Button onClick={check} loading={busy} disabled={!environment}>
         {environment && !isLocal ? t('Check from {{environment}}', { environment }) : t('Check')}
       </Button>
       {error && <Alert type="error" showIcon message={problemText(t, error.problems[0])} />}
-      {result && <CheckResult result={result} />}
+      {result && <CheckResult result={result} adopt={adopt} />}
     </Space>
   );
 }
 
-function CheckResult({ result }: { result: DatabaseCheck }) {
+function CheckResult({ result, adopt }: { result: DatabaseCheck; adopt: () => void }) {
   const t = useT();
   const { text, type } = VERDICTS[result.verdict];
   return (
@@ -63,9 +62,21 @@ function CheckResult({ result }: { result: DatabaseCheck }) {
       type={type}
       showIcon
       message={t(text)}
+      data-testid="database-verdict"
+      action={
+        result.verdict === 'adoptable' && (
+          <Button size="small" onClick={adopt} data-testid="adopt-app">
+            {t('Adopt')}
+          </Button>
+        )
+      }
       description={result.checks
         .filter(({ ok }) => !ok)
-        .map(({ name, message, remedy }) => <div key={name}>{[message, remedy].filter(Boolean).join(' ')}</div>)}
+        .map(({ name, message, remedy }) => (
+          <div key={name}>
+            {serverSentence(t, message)} {remedy && serverSentence(t, remedy)}
+          </div>
+        ))}
     />
   );
 }

@@ -25,7 +25,7 @@ const DIALECTS = ['postgres', 'mysql', 'mariadb', 'kingbase'];
 const WITH_SCHEMAS = ['postgres', 'kingbase'];
 
 /** Where the app's data is to lie; what it is found by cannot be changed later. */
-export function DatabaseFields({ isNew }: { isNew: boolean }) {
+export function DatabaseFields({ isNew, adopt }: { isNew: boolean; adopt: () => void }) {
   const t = useT();
   const kinds = useKinds();
   const form = Form.useFormInstance();
@@ -50,7 +50,7 @@ export function DatabaseFields({ isNew }: { isNew: boolean }) {
       {parts.map((part) => (
         <DatabaseField key={part} part={part} kind={kind} isNew={isNew} />
       ))}
-      {isNew && <DatabaseCheckButton />}
+      {isNew && <DatabaseCheckButton adopt={adopt} />}
     </>
   );
 }

@@ -1,12 +1,12 @@
 import { Flex } from 'antd';
 import type { OperationRow } from '../../shared/types';
 import { Secondary } from '../common/Secondary';
+import { serverSentence } from '../common/sentences';
 import { OPERATION_STATE } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
 import { progress } from './actions';
 import { OPERATION_LABELS } from './labels';
-import { serverSentence } from './sentences';
 
 /** What is under way with an app, how far it is, and what it waits for. */
 export function OperationCell({ operation }: { operation: OperationRow | null }) {

@@ -5,13 +5,13 @@ import { type ApiError, problemText } from '../common/errors';
 import { Failure, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
+import { serverSentence } from '../common/sentences';
 import { isUnderway, OPERATION_STATE } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { duration } from '../common/time';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { OPERATION_LABELS } from './labels';
-import { serverSentence } from './sentences';
 
 /** An app's operations, newest first: who, what, when, how long, and each step. */
 export function OperationTimeline({ appName }: { appName: string }) {

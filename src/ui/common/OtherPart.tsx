@@ -1,6 +1,7 @@
 import { Alert, Card, Descriptions, Result, Space, Table, Typography } from 'antd';
 import type { PartInfo } from '../../shared/types';
 import { useT } from '../host';
+import { serverSentence } from './sentences';
 
 const ROWS = ['APP_MODE', 'APP_DISCOVERY_ADAPTER', 'APP_PROCESS_ADAPTER', 'APP_COMMAND_ADAPTER'].map(
   (variable, index) => ({
@@ -87,5 +88,8 @@ function Dormant({ warnings }: { warnings: string[] }) {
 const code = (value: string) => (value ? <Typography.Text code>{value}</Typography.Text> : '–');
 
 function Warnings({ warnings }: { warnings: string[] }) {
-  return warnings.map((warning) => <Alert key={warning} type="warning" showIcon message={warning} />);
+  const t = useT();
+  return warnings.map((warning) => (
+    <Alert key={warning} type="warning" showIcon message={serverSentence(t, warning)} />
+  ));
 }

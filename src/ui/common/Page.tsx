@@ -7,13 +7,17 @@ import { ConfirmProvider } from './Confirm';
 import { ErrorBoundary } from './ErrorBoundary';
 import { type ApiError, problemText } from './errors';
 import { OtherPart } from './OtherPart';
+import { serverSentence } from './sentences';
 import { readableTheme } from './theme';
 import { useLive } from './useLive';
 
-const Part = createContext<PartInfo['part']>('supervisor');
+const Part = createContext<PartInfo | null>(null);
+
+/** Said once above the page, though every environment repeats them. */
+export const useOwnWarnings = (): string[] => useContext(Part)?.warnings ?? [];
 
 /** In shared-memory mode there is one environment, which need not be named. */
-export const useIsLocal = (): boolean => useContext(Part) === 'local';
+export const useIsLocal = (): boolean => useContext(Part)?.part === 'local';
 
 /** Frame of a settings page: contains its errors and shows it only where this process manages apps. */
 export function Page({ children }: { children: ReactNode }) {
@@ -37,6 +41,7 @@ export function Page({ children }: { children: ReactNode }) {
 }
 
 function ForThisPart({ children }: { children: ReactNode }) {
+  const t = useT();
   const api = useApi();
   const { data, error, refresh } = useLive(api.info, 'info');
   if (!data) {
@@ -46,10 +51,10 @@ function ForThisPart({ children }: { children: ReactNode }) {
     return <OtherPart info={data} />;
   }
   return (
-    <Part.Provider value={data.part}>
+    <Part.Provider value={data}>
       <Space direction="vertical" size="middle" style={{ width: '100%' }}>
         {data.warnings.map((warning) => (
-          <Alert key={warning} type="warning" showIcon message={warning} />
+          <Alert key={warning} type="warning" showIcon message={serverSentence(t, warning)} />
         ))}
         {children}
       </Space>

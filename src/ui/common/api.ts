@@ -8,6 +8,12 @@ import type { Page } from './refresher';
 export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';
 export type EnvironmentAction = 'cordon' | 'uncordon' | 'drain' | 'forget';
 
+/** Whether an address answers, and in words what it answered. */
+export interface Reach {
+  ok: boolean;
+  message: string;
+}
+
 export interface DatabaseCheck {
   checks: { name: string; ok: boolean; message: string; remedy?: string }[];
   verdict: 'free' | 'adoptable' | 'taken' | 'unusable';
@@ -48,11 +54,19 @@ function apiOf(request: Host['request']) {
     updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
     operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
     destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
-    checkDatabase: (values: { environment: string; dbConnType: DbConnType; database: AppOptions['database'] }) =>
-      post<DatabaseCheck>('apps:checkDatabase', undefined, values),
+    adoptApp: (values: object) => post<AppRow>('apps:adopt', undefined, values),
+    logs: (name: string, environment: string, lines: number) =>
+      get<string[]>('apps:logs', { filterByTk: name, environment, lines }),
+    checkDatabase: (values: {
+      environment: string;
+      name?: string;
+      dbConnType: DbConnType;
+      database: AppOptions['database'];
+    }) => post<DatabaseCheck>('apps:checkDatabase', undefined, values),
     listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
     onEnvironment: (action: EnvironmentAction, name: string) =>
       post<EnvironmentRow>(`appEnvironments:${action}`, { filterByTk: name }),
+    checkEnvironment: (name: string) => get<Record<'web' | 'ws', Reach>>('appEnvironments:check', { filterByTk: name }),
     listOperations: (appName: string) =>
       get<OperationRow[]>('appOperations:list', {
         filter: JSON.stringify({ appName }),

@@ -2,12 +2,15 @@ import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
 import type { EnvironmentAction } from '../common/api';
+import { useOwnWarnings } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
+import { serverSentence } from '../common/sentences';
 import { HEALTH, STATUS } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { key } from '../common/text';
 import { type Translate, useT } from '../host';
+import { Addresses } from './Addresses';
 import { ENVIRONMENT_ACTIONS } from './questions';
 
 type Act = (action: EnvironmentAction, environment: EnvironmentRow) => void;
@@ -61,7 +64,9 @@ export function columnsOf(
 
 function Name({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
-  const { name, cordoned, serves, standby, instance, warnings } = environment;
+  const { name, cordoned, serves, instance } = environment;
+  const ownWarnings = useOwnWarnings();
+  const warnings = environment.warnings.filter((warning) => !ownWarnings.includes(warning));
   return (
     <Flex vertical gap={2}>
       <Space size="small" wrap>
@@ -71,11 +76,10 @@ function Name({ environment }: { environment: EnvironmentRow }) {
         {cordoned && <StateTag look="off">{t('Cordoned')}</StateTag>}
         {!serves && <StateTag look="off">{t('Serves no visitors')}</StateTag>}
       </Space>
-      {standby && <Secondary>{t('Standby, which hosts nothing: {{instance}}', { instance: standby })}</Secondary>}
       {warnings.map((warning) => (
         <Flex key={warning} gap={4} align="baseline">
           <StateIcon look="warning" />
-          <Typography.Text>{warning}</Typography.Text>
+          <span style={{ overflowWrap: 'anywhere' }}>{serverSentence(t, warning)}</span>
         </Flex>
       ))}
     </Flex>
@@ -116,18 +120,6 @@ function Version({ own, expected }: { own: string; expected: string | null }) {
   );
 }
 
-function Addresses({ environment: { url, proxyUrl } }: { environment: EnvironmentRow }) {
-  const t = useT();
-  return (
-    <Flex vertical gap={2}>
-      <Typography.Link href={url} target="_blank" rel="noreferrer">
-        {url}
-      </Typography.Link>
-      {proxyUrl !== url && <Secondary>{t('Proxy: {{url}}', { url: proxyUrl })}</Secondary>}
-    </Flex>
-  );
-}
-
 function AppCounts({ counts }: { counts: EnvironmentRow['apps'] }) {
   const t = useT();
   const entries = Object.entries(counts) as [Status, number][];
@@ -154,15 +146,16 @@ function Load({ environment: { memory, eventLoopDelay } }: { environment: Enviro
     eventLoopDelay !== null && `${Math.round(eventLoopDelay)} ms`,
   ].filter(Boolean);
   return (
-    <Tooltip title={t('Memory in use, and the 99th percentile of the event-loop delay')}>
+    <span title={t('Memory in use, and the 99th percentile of the event-loop delay')}>
       <Secondary>{parts.join(' · ') || '–'}</Secondary>
-    </Tooltip>
+    </span>
   );
 }
 
 function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }) {
   const t = useT();
-  const { name, cordoned, available, apps } = environment;
+  const { name, cordoned, health, apps } = environment;
+  const isGone = health === 'down' || health === 'unknown';
   const button = (action: EnvironmentAction, refused: string | null = null) => (
     <ActionButton
       type="link"
@@ -180,7 +173,7 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
     <Flex style={{ marginInlineStart: -8 }}>
       {button(cordoned ? 'uncordon' : 'cordon')}
       {button('drain', Object.keys(apps).length ? null : key('No apps are in it.'))}
-      {button('forget', available ? key('Its worker is alive and would register again. Stop it first.') : null)}
+      {button('forget', isGone ? null : key('Its worker is alive and would register again. Stop it first.'))}
     </Flex>
   );
 }

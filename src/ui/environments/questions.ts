@@ -12,7 +12,7 @@ export const ENVIRONMENT_ACTIONS: Record<EnvironmentAction, string> = {
 export const QUESTIONS: Partial<Record<EnvironmentAction, { title: string; consequence: string; agree: string }>> = {
   drain: {
     title: key('Drain environment "{{environment}}"?'),
-    consequence: key('It takes no new apps, and its apps are moved to their other environments or stopped.'),
+    consequence: key('It takes no new apps, and those it has are stopped there.'),
     agree: key('Drain'),
   },
   forget: {

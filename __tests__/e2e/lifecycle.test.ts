@@ -1,0 +1,334 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ADMIN, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
+import type { AppRow, OperationRow } from '../../src/shared/types';
+import { sharedFleet } from '../setup/fleet';
+import { type Answer, ask, Tab } from '../support/http';
+import { Manager, signInTo, statusIn } from '../support/manager';
+import { silentServer } from '../support/silent-server';
+
+/** An app's whole life, as its operator and its visitors meet it. The tests follow one another. */
+
+let fleet: Fleet;
+let manager: Manager;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  manager = await Manager.of(fleet);
+});
+
+const APPS = ['shop', 'ledger', 'partner', 'unreachable', 'silent', 'stranger'];
+afterAll(async () => {
+  await manager.clear(...APPS);
+  for (const name of ['shop', 'partner_data']) {
+    await query(fleet.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  }
+});
+
+const sql = async (database: string, text: string) => (await query(fleet.postgresServer, database, text)).rows;
+const databases = async () => (await sql('postgres', 'SELECT datname FROM pg_database')).map((row) => row.datname);
+const shop = (path = 'app:getInfo', headers: Record<string, string> = {}) =>
+  ask(fleet.supervisor.url, `/api/__app/shop/${path}`, { headers });
+const tab = (path = '/ws?__appName=shop') => Tab.open(fleet.supervisor.url, path);
+const openTab = async () => (await tab()) as Tab;
+
+describe('creating an app in two environments', () => {
+  const seen: AppRow[] = [];
+  let operation: OperationRow;
+
+  beforeAll(async () => {
+    const created = await manager.begin('create', { name: 'shop', environments: ['env_a', 'env_b'] });
+    seen.push(created);
+    let ended: OperationRow | null = null;
+    const watch = async () => {
+      ended = await manager.operation(created.operation!.id);
+      seen.push(await manager.app('shop'));
+      return ended.finishedAt !== null;
+    };
+    await waitFor(watch, { timeout: 120_000, what: 'The end of the creation' });
+    operation = ended!;
+  });
+
+  it('succeeds in both', () => {
+    expect(operation).toMatchObject({
+      action: 'create',
+      state: 'succeeded',
+      waitingFor: null,
+      steps: [
+        { environment: 'env_a', state: 'succeeded' },
+        { environment: 'env_b', state: 'succeeded' },
+      ],
+    });
+    expect(seen.at(-1)).toMatchObject({
+      operation: null,
+      desiredState: 'onDemand',
+      targetEnvironment: 'env_a',
+      version: '2.2.15',
+      statuses: { env_a: { status: 'running' }, env_b: { status: 'running' } },
+    });
+  });
+
+  it('invariant 4: does not begin in the second before it runs in the first', () => {
+    const tooSoon = seen.filter((row) => statusIn(row, 'env_b') !== 'waiting' && statusIn(row, 'env_a') !== 'running');
+    expect(tooSoon).toEqual([]);
+    const [first, second] = operation.steps;
+    expect(second.startedAt).toBeGreaterThanOrEqual(first.finishedAt!);
+  });
+
+  it('shows on the way what is done in which environment', () => {
+    const statuses = (environment: string) => new Set(seen.map((row) => statusIn(row, environment)));
+    expect([...statuses('env_a')]).toEqual(expect.arrayContaining(['waiting', 'commanding', 'running']));
+    expect([...statuses('env_b')]).toEqual(expect.arrayContaining(['waiting', 'commanding', 'running']));
+    expect(seen[0].operation).toMatchObject({ action: 'create', state: 'queued' });
+    expect(seen.some((row) => row.operation?.steps[0].state === 'running')).toBe(true);
+    expect(seen.some((row) => row.statuses.env_a.message)).toBe(true);
+  });
+
+  it('makes one database with one mark', async () => {
+    const { uid } = seen[0];
+    expect(await sql('shop', 'SELECT uid, app, created, installed FROM app_supervisor_mark')).toEqual([
+      { uid, app: 'shop', created: 1, installed: 1 },
+    ]);
+  });
+});
+
+describe('visiting it through the Supervisor', () => {
+  it.each([
+    ['the path', '/api/__app/shop/app:getInfo', {}],
+    ['the header X-App', '/api/app:getInfo', { 'X-App': 'shop' }],
+    ['the parameter __appName', '/api/app:getInfo?__appName=shop', {}],
+  ])('finds it by %s', async (_, path, headers) => {
+    const answer = await ask(fleet.supervisor.url, path, { headers: headers as Record<string, string> });
+    expect(answer.status).toBe(200);
+    expect(answer.json.data).toMatchObject({ name: 'shop' });
+    expect(answer.headers['x-app-environment']).toBe('env_a');
+  });
+
+  it('reaches the environment asked for', async () => {
+    const answer = await shop('app:getInfo', { 'X-App-Environment': 'env_b' });
+    expect(answer.headers['x-app-environment']).toBe('env_b');
+  });
+
+  it('signs its administrator in, who is known in both environments', async () => {
+    const api = await signInTo(fleet.supervisor, 'shop');
+    for (const environment of ['env_a', 'env_b']) {
+      const headers = { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic' };
+      const answer = await shop('auth:check', { ...headers, 'X-App-Environment': environment });
+      expect(answer.json.data).toMatchObject({ email: ADMIN.email });
+    }
+  });
+
+  it('carries a WebSocket and its messages', async () => {
+    const { token } = await signInTo(fleet.supervisor, 'shop');
+    const open = await openTab();
+    open.send({ type: 'auth:token', payload: { token, authenticator: 'basic' } });
+    await open.message(({ type }) => type === 'authorized');
+    open.close();
+  });
+});
+
+describe('stopping and starting it', () => {
+  it('tells its open tabs and its visitors that it is stopped, and nothing of theirs wakes it', async () => {
+    const open = await openTab();
+    const told = open.message(({ type, payload }) => type === 'maintaining' && payload.code === 'APP_STOPPED');
+    await manager.command('stop', 'shop');
+    await told;
+    open.close();
+    expect((await manager.app('shop')).statuses).toMatchObject({
+      env_a: { status: 'stopped' },
+      env_b: { status: 'stopped' },
+    });
+
+    // Through the Supervisor, which knows, and on a worker itself, where the core would boot whatever is asked for.
+    for (const { url } of fleet.instances) {
+      expect(await ask(url, '/api/__app/shop/app:getInfo')).toMatchObject({ status: 503, code: 'APP_STOPPED' });
+      expect(await ask(url, '/api/app:getInfo?__appName=shop')).toMatchObject({ status: 503, code: 'APP_STOPPED' });
+    }
+    expect((await tab()) as Answer).toMatchObject({ status: 503, code: 'APP_STOPPED' });
+    const onWorker = (await Tab.open(fleet.worker('env_a').url, '/ws?__appName=shop')) as Tab;
+    onWorker.send({ type: 'auth:token', payload: {} });
+    expect(await ask(fleet.worker('env_a').url, '/api/__app/shop/app:getInfo')).toMatchObject({ code: 'APP_STOPPED' });
+    expect(statusIn(await manager.app('shop'), 'env_a')).toBe('stopped');
+    onWorker.close();
+  });
+
+  it('is fast to start again, and tells a tab that waited', async () => {
+    const waiting = (await Tab.open(fleet.worker('env_a').url, '/ws?__appName=shop')) as Tab;
+    const { steps } = await manager.command('start', 'shop');
+    for (const { startedAt, finishedAt } of steps) expect(finishedAt! - startedAt!).toBeLessThan(8_000);
+    expect((await shop()).json.data).toMatchObject({ name: 'shop' });
+    await waiting.message(({ payload }) => payload.code === 'APP_RUNNING');
+    waiting.close();
+  });
+
+  it('restarts, one environment after the other, and serves meanwhile', async () => {
+    const { statuses } = await manager.app('shop');
+    const answers: Answer[] = [];
+    const visits = setInterval(async () => answers.push(await shop()), 100);
+    const { steps } = await manager.command('restart', 'shop').finally(() => clearInterval(visits));
+    expect(steps[1].startedAt).toBeGreaterThanOrEqual(steps[0].finishedAt!);
+    const after = await manager.app('shop');
+    for (const environment of ['env_a', 'env_b']) {
+      expect(after.statuses[environment].since).toBeGreaterThan(statuses[environment].since);
+    }
+    expect(answers.length).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => status !== 200 && status !== 503)).toEqual([]);
+  });
+});
+
+describe('changing it', () => {
+  it('takes a title at once, and shows what waits for a restart until that happened', async () => {
+    const before = await manager.app('shop');
+    const after = await manager.update('shop', { title: 'The shop', independentSecret: true });
+    expect(after).toMatchObject({ title: 'The shop', independentSecret: true, pendingChanges: ['independentSecret'] });
+    expect(after.statuses.env_a.since).toBe(before.statuses.env_a.since);
+    await manager.command('restart', 'shop');
+    expect((await manager.app('shop')).pendingChanges).toEqual([]);
+  });
+
+  it('takes it out of an environment, and puts it into one, while it runs in the other', async () => {
+    const { statuses } = await manager.app('shop');
+    const without = await manager.update('shop', { environments: ['env_a'] });
+    expect(Object.keys(without.statuses)).toEqual(['env_a']);
+    expect(await ask(fleet.worker('env_b').url, '/api/__app/shop/app:getInfo')).toMatchObject({
+      status: 404,
+      code: 'APP_NOT_FOUND',
+    });
+    const withIt = await manager.update('shop', { environments: ['env_a', 'env_b'] });
+    expect(withIt.statuses).toMatchObject({
+      env_a: { status: 'running', since: statuses.env_a.since },
+      env_b: { status: 'running' },
+    });
+    expect((await ask(fleet.worker('env_b').url, '/api/__app/shop/app:getInfo')).status).toBe(200);
+  });
+});
+
+describe('where its data lies', () => {
+  it('can be a schema of the environment’s own database', async () => {
+    const app = await manager.create({
+      name: 'ledger',
+      environments: ['env_a'],
+      startMode: 'withMain',
+      options: { dbConnType: 'new_schema', database: { schema: 'ledger_data' } },
+    });
+    expect(app.desiredState).toBe('running');
+    const main = fleet.worker('env_a').database;
+    const [{ count }] = await sql(main, "SELECT count(*)::int FROM pg_tables WHERE schemaname = 'ledger_data'");
+    expect(count).toBeGreaterThan(50);
+    expect(await databases()).not.toContain('ledger');
+    expect(await signInTo(fleet.supervisor, 'ledger')).toBeTruthy();
+  });
+
+  it('can be a server of its own', async () => {
+    await manager.create({
+      name: 'partner',
+      environments: ['env_a'],
+      startMode: 'withMain',
+      options: { dbConnType: 'new_connection', database: connection({ database: 'partner_data' }) },
+    });
+    expect(await databases()).toContain('partner_data');
+    expect(await signInTo(fleet.supervisor, 'partner')).toBeTruthy();
+  });
+
+  it('says within 15 s why it cannot be reached', async () => {
+    const silent = await silentServer();
+    const broken = {
+      unreachable: { port: await freePort() },
+      silent: { port: silent.port },
+      stranger: { username: 'stranger' },
+    };
+    const asked = performance.now();
+    const ended = await Promise.all(
+      Object.entries(broken).map(async ([name, wrong]) => {
+        const options = { dbConnType: 'new_connection', database: connection(wrong) };
+        const { operation } = await manager.begin('create', { name, environments: ['env_a'], options });
+        return manager.ended(operation!);
+      }),
+    );
+    expect(performance.now() - asked).toBeLessThan(15_000);
+    silent.close();
+    expect(ended.map(({ state, steps }) => [state, steps[0].error?.code])).toEqual([
+      ['failed', 'DATABASE_UNREACHABLE'],
+      ['failed', 'DATABASE_UNREACHABLE'],
+      ['failed', 'DATABASE_SIGN_IN'],
+    ]);
+    expect(ended[0].steps[0].error!.message).toContain(`${HOST}:${broken.unreachable.port}`);
+    const { statuses } = await manager.app('unreachable');
+    expect(statuses.env_a).toMatchObject({ status: 'error', error: { code: 'DATABASE_UNREACHABLE' } });
+    for (const name of Object.keys(broken)) await manager.destroy(name, 'keep');
+  });
+
+  const connection = (different: object) => {
+    const { host, port, user, password } = fleet.postgresServer;
+    return { dialect: 'postgres', host, port, username: user, password, database: 'nowhere', ...different };
+  };
+});
+
+describe('start modes, when the worker starts anew', () => {
+  beforeAll(async () => {
+    await manager.command('stop', 'partner');
+    await fleet.worker('env_a').restart();
+    await fleet.waitForWorkers();
+  });
+
+  it('starts what starts with the main app', async () => {
+    const running = (app: AppRow) => statusIn(app, 'env_a') === 'running';
+    await manager.untilApp('ledger', running, { what: 'running again' });
+  });
+
+  it('leaves what is stopped stopped', async () => {
+    expect(await ask(fleet.worker('env_a').url, '/api/__app/partner/app:getInfo')).toMatchObject({
+      status: 503,
+      code: 'APP_STOPPED',
+    });
+    expect(statusIn(await manager.app('partner'), 'env_a')).toBe('stopped');
+  });
+
+  it('leaves the rest dormant until it is visited, and wakes nothing while another environment serves', async () => {
+    expect((await shop()).headers['x-app-environment']).toBe('env_b');
+    expect((await manager.app('shop')).statuses).toMatchObject({
+      env_a: { status: 'dormant' },
+      env_b: { status: 'running' },
+    });
+
+    const first = await shop('app:getInfo', { 'X-App-Environment': 'env_a' });
+    expect(first).toMatchObject({ status: 503, code: 'APP_PREPARING' });
+    const running = (app: AppRow) => statusIn(app, 'env_a') === 'running';
+    await manager.untilApp('shop', running, { what: 'woken by its visitor' });
+    expect((await shop('app:getInfo', { 'X-App-Environment': 'env_a' })).status).toBe(200);
+  });
+});
+
+describe('deleting it', () => {
+  it('invariant 9: keeps its database, free of its mark, and adopting that brings the data back', async () => {
+    const nickname = 'Kept through deletion';
+    const before = await signInTo(fleet.supervisor, 'shop');
+    await before.post('users:create', { nickname, username: 'kept', password: 'secret-123' });
+
+    await manager.destroy('shop', 'keep');
+    await expect(manager.app('shop')).rejects.toMatchObject({ status: 404 });
+    for (const { url } of fleet.instances) {
+      expect(await ask(url, '/api/__app/shop/app:getInfo')).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
+    }
+    expect(await databases()).toContain('shop');
+    expect(await sql('shop', "SELECT 1 FROM pg_tables WHERE tablename = 'app_supervisor_mark'")).toEqual([]);
+
+    await manager.adopt({ name: 'shop', environments: ['env_b'], options: { database: { database: 'shop' } } });
+    const after = await signInTo(fleet.supervisor, 'shop');
+    const { data } = await after.get('users:list', { filter: { username: 'kept' } });
+    expect(data).toEqual([expect.objectContaining({ nickname })]);
+  });
+
+  it('invariant 9: never drops a database that it adopted', async () => {
+    const { steps } = await manager.destroy('shop', 'drop');
+    expect(steps.at(-1)?.message).toContain('was there before this app');
+    expect(await databases()).toContain('shop');
+  });
+
+  it('drops what it created, when it is asked to', async () => {
+    await manager.destroy('partner', 'drop');
+    await manager.destroy('ledger', 'drop');
+    expect(await databases()).not.toContain('partner_data');
+    const main = fleet.worker('env_a').database;
+    expect(await sql(main, "SELECT 1 FROM pg_namespace WHERE nspname = 'ledger_data'")).toEqual([]);
+  });
+});

@@ -1,0 +1,59 @@
+import { useRequest } from 'ahooks';
+import { Button, Empty, Flex, Segmented, Spin } from 'antd';
+import { useState } from 'react';
+import type { AppRow } from '../../shared/types';
+import { useApi } from '../common/api';
+import type { ApiError } from '../common/errors';
+import { Failure, useIsLocal } from '../common/Page';
+import { useT } from '../host';
+
+const LINES = 100;
+
+/** The last lines of an app's log in one of its environments, asked for anew on demand. */
+export function AppLog({ app }: { app: AppRow }) {
+  const t = useT();
+  const api = useApi();
+  const isLocal = useIsLocal();
+  const environments = [...app.environments].sort();
+  const [environment, setEnvironment] = useState(environments[0]);
+  const { data, error, loading, refresh } = useRequest<string[], []>(() => api.logs(app.name, environment, LINES), {
+    refreshDeps: [app.name, environment],
+  });
+  return (
+    <Flex vertical gap="small">
+      <Flex justify="space-between">
+        {isLocal ? (
+          <span />
+        ) : (
+          <Segmented
+            value={environment}
+            onChange={setEnvironment}
+            options={environments}
+            aria-label={t('Environment')}
+          />
+        )}
+        <Button size="small" loading={loading} onClick={refresh}>
+          {t('Refresh')}
+        </Button>
+      </Flex>
+      {error ? <Failure error={error as ApiError} retry={refresh} /> : data ? <Lines lines={data} /> : <Spin />}
+    </Flex>
+  );
+}
+
+function Lines({ lines }: { lines: string[] }) {
+  const t = useT();
+  if (!lines.length) {
+    return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('It has written no log yet')} />;
+  }
+  return (
+    <pre
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be in reach of the keyboard
+      tabIndex={0}
+      data-testid="app-log"
+      style={{ margin: 0, maxHeight: 480, overflow: 'auto', fontSize: 12 }}
+    >
+      {lines.join('\n')}
+    </pre>
+  );
+}

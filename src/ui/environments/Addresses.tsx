@@ -1,0 +1,61 @@
+import { useRequest } from 'ahooks';
+import { Button, Flex, Typography } from 'antd';
+import type { EnvironmentRow } from '../../shared/types';
+import { type Reach, useApi } from '../common/api';
+import { type ApiError, problemText } from '../common/errors';
+import { Secondary } from '../common/Secondary';
+import { serverSentence } from '../common/sentences';
+import { StateIcon } from '../common/Tag';
+import { useHost, useT } from '../host';
+import { reachFromHere } from './reach';
+
+/** Where an environment is reached, and on demand whether it is: by this browser, and by the Supervisor. */
+export function Addresses({ environment: { name, url, proxyUrl } }: { environment: EnvironmentRow }) {
+  const { t, failure } = useHost();
+  const api = useApi();
+  const { data, loading, run } = useRequest(
+    async () => {
+      const [browser, supervisor] = await Promise.all([reachFromHere(url), api.checkEnvironment(name)]);
+      return { browser, supervisor };
+    },
+    { manual: true, onError: (error) => failure(problemText(t, (error as ApiError).problems[0])) },
+  );
+  return (
+    <Flex vertical gap={2} align="start">
+      <Typography.Link href={url} target="_blank" rel="noreferrer">
+        {url}
+      </Typography.Link>
+      {proxyUrl !== url && <Secondary>{t('Proxy: {{url}}', { url: proxyUrl })}</Secondary>}
+      <Button
+        type="link"
+        size="small"
+        style={{ padding: 0 }}
+        loading={loading}
+        onClick={run}
+        data-testid={`environment-check-${name}`}
+      >
+        {t('Check')}
+      </Button>
+      {data && (
+        <div role="status" data-testid={`environment-reach-${name}`}>
+          <Line
+            what={t('This browser')}
+            reach={{ ok: data.browser, message: data.browser ? '' : t('It is not reached.') }}
+          />
+          <Line what={t('Supervisor, web')} reach={data.supervisor.web} />
+          <Line what={t('Supervisor, WebSocket')} reach={data.supervisor.ws} />
+        </div>
+      )}
+    </Flex>
+  );
+}
+
+function Line({ what, reach: { ok, message } }: { what: string; reach: Reach }) {
+  const t = useT();
+  return (
+    <div title={serverSentence(t, message)}>
+      <StateIcon look={ok ? 'good' : 'bad'} /> {what}
+      {!ok && <Secondary>: {serverSentence(t, message)}</Secondary>}
+    </div>
+  );
+}
