@@ -109,9 +109,11 @@ function wholeNumber(option: string, text: string | undefined, least: number): n
 
 function summaryOf(fleet: Fleet): string {
   const { user, password, host, port } = fleet.postgresServer;
+  // The password of a server of the user's own is nothing to show on a screen.
+  const secret = fleet.postgres ? `:${password}` : '';
   const rows = [
     ...fleet.instances.map(({ name, url }) => [name, url]),
-    ['PostgreSQL', `postgres://${user}:${password}@${host}:${port}`],
+    ['PostgreSQL', `postgres://${user}${secret}@${host}:${port}`],
     ...(fleet.redisUrl ? [['Redis', fleet.redisUrl]] : []),
     ['Sign in', `${ADMIN.email} / ${ADMIN.password}`],
     ['Data, logs', fleet.home],

@@ -31,6 +31,14 @@ const shop = (path = 'app:getInfo', headers: Record<string, string> = {}) =>
 const tab = (path = '/ws?__appName=shop') => Tab.open(fleet.supervisor.url, path);
 const openTab = async () => (await tab()) as Tab;
 
+/** What a reconnecting tab gets instead of a connection. */
+async function refusedTab(): Promise<Answer | null> {
+  const got = await tab();
+  if (!(got instanceof Tab)) return got;
+  got.close();
+  return null;
+}
+
 describe('creating an app in two environments', () => {
   const seen: AppRow[] = [];
   let operation: OperationRow;
@@ -143,7 +151,8 @@ describe('stopping and starting it', () => {
       expect(await ask(url, '/api/__app/shop/app:getInfo')).toMatchObject({ status: 503, code: 'APP_STOPPED' });
       expect(await ask(url, '/api/app:getInfo?__appName=shop')).toMatchObject({ status: 503, code: 'APP_STOPPED' });
     }
-    expect((await tab()) as Answer).toMatchObject({ status: 503, code: 'APP_STOPPED' });
+    const refused = await waitFor(refusedTab, { timeout: 2_000, what: 'The refusal of a WebSocket' });
+    expect(refused).toMatchObject({ status: 503, code: 'APP_STOPPED' });
     const onWorker = (await Tab.open(fleet.worker('env_a').url, '/ws?__appName=shop')) as Tab;
     onWorker.send({ type: 'auth:token', payload: {} });
     expect(await ask(fleet.worker('env_a').url, '/api/__app/shop/app:getInfo')).toMatchObject({ code: 'APP_STOPPED' });
@@ -203,14 +212,17 @@ describe('changing it', () => {
 });
 
 describe('where its data lies', () => {
+  beforeAll(async () => {
+    const common = { environments: ['env_a'], startMode: 'withMain' };
+    const schema = { dbConnType: 'new_schema', database: { schema: 'ledger_data' } };
+    const server = { dbConnType: 'new_connection', database: connection({ database: 'partner_data' }) };
+    await Promise.all([
+      manager.create({ ...common, name: 'ledger', options: schema }),
+      manager.create({ ...common, name: 'partner', options: server }),
+    ]);
+  });
+
   it('can be a schema of the environment’s own database', async () => {
-    const app = await manager.create({
-      name: 'ledger',
-      environments: ['env_a'],
-      startMode: 'withMain',
-      options: { dbConnType: 'new_schema', database: { schema: 'ledger_data' } },
-    });
-    expect(app.desiredState).toBe('running');
     const main = fleet.worker('env_a').database;
     const [{ count }] = await sql(main, "SELECT count(*)::int FROM pg_tables WHERE schemaname = 'ledger_data'");
     expect(count).toBeGreaterThan(50);
@@ -219,12 +231,6 @@ describe('where its data lies', () => {
   });
 
   it('can be a server of its own', async () => {
-    await manager.create({
-      name: 'partner',
-      environments: ['env_a'],
-      startMode: 'withMain',
-      options: { dbConnType: 'new_connection', database: connection({ database: 'partner_data' }) },
-    });
     expect(await databases()).toContain('partner_data');
     expect(await signInTo(fleet.supervisor, 'partner')).toBeTruthy();
   });

@@ -48,8 +48,13 @@ export async function startPostgres(): Promise<Postgres> {
 
 const folders: string[] = [];
 
+/** Inherited by the processes that run tests, so that what they leave behind goes with the run. */
+const RUN_FOLDER = 'APP_SUPERVISOR_TEST_FOLDER';
+
 async function makeFolder(): Promise<string> {
-  const folder = await fs.mkdtemp(path.join(tmpdir(), 'app-supervisor-test-'));
+  const folder = await fs.mkdtemp(path.join(process.env[RUN_FOLDER] ?? tmpdir(), 'app-supervisor-test-'));
+  // PostgreSQL runs as another user where the tests run as root.
+  await fs.chmod(folder, 0o755);
   folders.push(folder);
   return folder;
 }
@@ -60,6 +65,7 @@ export async function removeFolders(): Promise<void> {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  process.env[RUN_FOLDER] = await makeFolder();
   const [postgres, redis] = await Promise.all([startPostgres(), startRedis()]);
   project.provide('postgres', postgres.server);
   project.provide('redisUrl', redis.url);

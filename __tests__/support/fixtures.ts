@@ -20,7 +20,7 @@ export function recordOf(values: Partial<AppRecord> = {}): AppRecord {
     environments: ['env_a', 'env_b'],
     startMode: 'withMain',
     autoUpgrade: true,
-    database: { dbConnType: 'new_database', database: 'crm' },
+    database: { dbConnType: 'new_database', database: values.name ?? 'crm' },
     jwtSecret: null,
     claim: 'none',
     data: 'keep',

@@ -35,7 +35,10 @@ export function ask(origin: string, path: string, options: Ask = {}): Promise<An
       agent: false,
       headers: { ...(text !== undefined && { 'Content-Type': 'application/json' }), ...headers },
     });
-    const timer = setTimeout(() => request.destroy(new Error(`${method} ${path}: no answer in ${timeout} ms`)), timeout);
+    const timer = setTimeout(
+      () => request.destroy(new Error(`${method} ${path}: no answer in ${timeout} ms`)),
+      timeout,
+    );
     request.on('error', (error) => {
       clearTimeout(timer);
       reject(error);

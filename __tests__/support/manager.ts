@@ -33,9 +33,13 @@ export class Manager {
   }
 
   async environment(name: string): Promise<EnvironmentRow> {
-    const found = (await this.environments()).find((row) => row.name === name);
+    const found = await this.listed(name);
     if (!found) throw new Error(`No environment ${name} is listed.`);
     return found;
+  }
+
+  private async listed(name: string): Promise<EnvironmentRow | undefined> {
+    return (await this.environments()).find((row) => row.name === name);
   }
 
   async operation(id: string): Promise<OperationRow> {
@@ -103,12 +107,17 @@ export class Manager {
     return until(() => this.app(name), wanted, { timeout, what: `App ${name} ${what}` });
   }
 
-  untilEnvironment(
+  async untilEnvironment(
     name: string,
     wanted: (environment: EnvironmentRow) => boolean,
     { timeout = SOON, what }: Wait,
   ): Promise<EnvironmentRow> {
-    return until(() => this.environment(name), wanted, { timeout, what: `Environment ${name} ${what}` });
+    const ask = () => this.listed(name);
+    const found = await until(ask, (row) => row !== undefined && wanted(row), {
+      timeout,
+      what: `Environment ${name} ${what}`,
+    });
+    return found!;
   }
 }
 

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Configuration } from '@rspack/core';
+import type { Compiler, Configuration } from '@rspack/core';
 import { ROOT } from '../lib/root.mjs';
 import { defineName, isServerExternal, type Lane } from './allow-list';
 
@@ -48,12 +48,35 @@ export function serverConfig(target: Target, entries: Record<string, string>): C
     },
     optimization: { minimize: false, splitChunks: false },
     resolve: { extensions: ['.ts', '.js', '.json'] },
-    module: { rules: [swc('es2022', false), { test: /\.lua$/, type: 'asset/source' }] },
+    module: {
+      rules: [swc('es2022', false), { test: /\.lua$/, type: 'asset/source' }],
+      // One file: a dynamic import is evaluated when it is reached, but not fetched.
+      parser: { javascript: { dynamicImportMode: 'eager' } },
+    },
+    plugins: [{ apply: surviveLockdown }],
     externals: [
       ({ request }, done) => (isServerExternal(request ?? '') ? done(undefined, `commonjs ${request}`) : done()),
     ],
     ignoreWarnings: [/Can't resolve 'supports-color'/],
   };
+}
+
+/**
+ * The core freezes the built-ins once it has started (SES lockdown). From then on no ordinary object can be given a key
+ * `constructor`, which the bundler's helper for `import()` of a CommonJS package does whenever the package exports an
+ * instance, as `pg` does.
+ */
+function surviveLockdown(compiler: Compiler): void {
+  compiler.hooks.compilation.tap('SurviveLockdown', (compilation) => {
+    compilation.hooks.runtimeModule.tap('SurviveLockdown', (module) => {
+      if (module.name !== 'create_fake_namespace_object') return;
+      const { source } = module as unknown as { source: { source: Buffer } };
+      const text = source.source.toString();
+      const mended = text.replace('var def = {};', 'var def = Object.create(null);');
+      if (mended === text) throw new Error('The bundler writes its helper for import() in another way now.');
+      source.source = Buffer.from(mended);
+    });
+  });
 }
 
 /** @param entry path of the lane's source file. */

@@ -10,11 +10,7 @@ export class Api {
     return new Api(url, null, app);
   }
 
-  static async signIn(
-    url: string,
-    user: { email: string; password: string },
-    app: string | null = null,
-  ): Promise<Api> {
+  static async signIn(url: string, user: { email: string; password: string }, app: string | null = null): Promise<Api> {
     const answer = await Api.anonymous(url, app).post('auth:signIn', user, { 'X-Authenticator': 'basic' });
     return new Api(url, answer.data.token, app);
   }

@@ -74,6 +74,11 @@ export class Instance extends Part {
     await this.start();
   }
 
+  /** Changes the environment variables of later starts. */
+  saveEnv(env: Record<string, string>): void {
+    this.settings.saveEnv(env);
+  }
+
   waitForHttp(pathAndQuery: string, options?: HttpOptions): Promise<Response> {
     return waitForHttp(`${this.url}${pathAndQuery}`, options);
   }

@@ -13,6 +13,10 @@ const CODES = {
   ],
   UNKNOWN_OPERATION: [404, 'There is no operation "%operation". Operations are kept for 30 days.'],
   NAME_TAKEN: [409, 'An app "%app" exists already. Choose another identifier.'],
+  DROP_PENDING: [
+    409,
+    'An app "%app" was deleted and its data is still to be dropped. Wait for that operation, cancel it, or forget the environment it waits for.',
+  ],
   DOMAIN_TAKEN: [409, 'The domain "%domain" belongs to app "%app". Choose another one, or remove it there first.'],
   ENVIRONMENT_CORDONED: [
     409,

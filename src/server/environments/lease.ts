@@ -49,6 +49,8 @@ export class LeaseKeeper {
   private registered = Date.now();
   private told = this.registered;
   private stopping = false;
+  /** Whoever still asks for a beat, a refused write or a late registration, must not take the lease again. */
+  private left = false;
   private wasStandby = false;
   /** Since when nobody was seen to hold the lease, by the monotonic clock. */
   private missingSince: number | null = null;
@@ -66,6 +68,7 @@ export class LeaseKeeper {
 
   /** Beats now: at a start, after a change of the registration, when a write was refused. Never rejects. */
   beatNow(): Promise<void> {
+    if (this.left) return Promise.resolve();
     this.beating ??= this.beatOnce()
       .catch((error) =>
         this.options.log.warn(`A beat of environment ${this.options.environment} failed: ${messageOf(error)}`),
@@ -86,6 +89,8 @@ export class LeaseKeeper {
   /** Says that the process is leaving; apps are stopped next. */
   async announceStopping(): Promise<void> {
     this.stopping = true;
+    // One that is under way still says `serving`.
+    await this.beating;
     if (this.role === 'holder') await this.beatNow();
   }
 
@@ -93,6 +98,7 @@ export class LeaseKeeper {
   async stop(): Promise<void> {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    this.left = true;
     await this.beating;
     const { state, environment, instance, lock } = this.options;
     if (this.role === 'holder') await state.releaseLease(environment, instance, this.epoch).catch(() => undefined);

@@ -181,6 +181,8 @@ export class Converger {
         if (held.state === 'absent') return;
         await this.options.host.rest(name);
         held.state = 'absent';
+        // What it was is no longer true, should this process come to speak again.
+        this.show(name, 'waiting');
       }),
     );
   }

@@ -113,7 +113,9 @@ export class Driver {
     if (Object.keys(publish).length) await this.publish(app, publish);
     if (JSON.stringify(next) !== JSON.stringify(operation)) {
       await operations.save(next);
-      this.active = this.active.map((other) => (other.id === next.id ? next : other));
+      this.active = this.active.flatMap((other) =>
+        other.id !== next.id ? other : next.finishedAt === null ? next : [],
+      );
       onChange();
     }
     if (next.state === 'succeeded' && next.action === 'update') await this.dropRemoved(app, next);

@@ -135,7 +135,8 @@ function itsTurn(steps: Step[], index: number): boolean {
       return steps.every((step) => step.kind !== 'boot' || isOver(step.state));
     case 'drop':
     case 'release':
-      return earlier.every((step) => step.state === 'succeeded');
+      // A cancelled removal is one of an environment that was forgotten: nobody can wait for it.
+      return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');
     default:
       return true;
   }

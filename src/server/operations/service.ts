@@ -100,7 +100,7 @@ export class AppService {
       if (await definitions.find(app.name, transaction))
         throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');
       if (this.options.catalog.tombstones.size && this.waitsToBeDropped(app.name)) {
-        throw new AppSupervisorError('OPERATION_BEGUN', { app: app.name, action: 'drop', environment: '*' }, 'name');
+        throw new AppSupervisorError('DROP_PENDING', { app: app.name }, 'name');
       }
       await this.assertDomainFree(app.cname, app.name, transaction);
       await definitions.create(app, transaction);

@@ -26,6 +26,7 @@ export class StatusReporter {
   private version = 0;
   private timer: NodeJS.Timeout | null = null;
   private writing = false;
+  private closed = false;
 
   constructor(private readonly options: ReporterOptions) {}
 
@@ -41,12 +42,13 @@ export class StatusReporter {
   }
 
   close(): void {
+    this.closed = true;
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
   }
 
   private schedule(wait: number): void {
-    if (this.writing) return;
+    if (this.writing || this.closed) return;
     this.timer ??= setTimeout(() => {
       this.timer = null;
       void this.write();

@@ -1,4 +1,5 @@
 import { Alert, Checkbox, Form, Input, Radio, Select, type SelectProps } from 'antd';
+import { useEffect } from 'react';
 import { DOMAIN, isAppName } from '../../shared/names';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { useIsLocal } from '../common/Page';
@@ -55,6 +56,11 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
   const chosen = Form.useWatch<string[] | undefined>('environments') ?? app?.environments ?? [];
   const known = environments ?? [];
   const gone = chosen.filter((name) => !known.some((each) => each.name === name));
+  const form = Form.useFormInstance<AppValues>();
+  const target = Form.useWatch('targetEnvironment', form);
+  useEffect(() => {
+    if (chosen.length && !(target && chosen.includes(target))) form.setFieldValue('targetEnvironment', chosen[0]);
+  }, [form, chosen, target]);
   const removed = app?.environments.filter((name) => !chosen.includes(name)) ?? [];
   return (
     <>
@@ -157,7 +163,7 @@ export function DisplayFields() {
   return (
     <>
       <Form.Item name="icon" label={t('App icon')}>
-        <IconField title={() => form.getFieldValue('title') || '?'} />
+        <IconField name={() => form.getFieldValue('name') || '?'} title={() => form.getFieldValue('title') || '?'} />
       </Form.Item>
       <Form.Item name="hidden" valuePropName="checked">
         <Checkbox>{t('Hide in Applications block')}</Checkbox>

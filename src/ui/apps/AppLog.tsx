@@ -43,7 +43,7 @@ export function AppLog({ app }: { app: AppRow }) {
 
 function Lines({ lines }: { lines: string[] }) {
   const t = useT();
-  if (!lines.length) {
+  if (!lines.some(Boolean)) {
     return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('It has written no log yet')} />;
   }
   return (

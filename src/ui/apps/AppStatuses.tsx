@@ -5,6 +5,7 @@ import { problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
+import { serverSentence } from '../common/sentences';
 import { STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
@@ -58,7 +59,7 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
       ) : (
         shown.message && (
           <Secondary>
-            <Detail text={shown.message} isBrief={isBrief} />
+            <Detail text={serverSentence(t, shown.message)} isBrief={isBrief} />
           </Secondary>
         )
       )}

@@ -8,11 +8,12 @@ interface Props {
   id?: string;
   value?: string | null;
   onChange?: (icon: string | null) => void;
+  name: () => string;
   title: () => string;
 }
 
 /** The icon is scaled down in the browser and kept in the app's row, so that every environment and visitor can see it. */
-export function IconField({ id, value = null, onChange, title }: Props) {
+export function IconField({ id, value = null, onChange, name, title }: Props) {
   const { t, failure } = useHost();
   const take = async (file: File) => {
     try {
@@ -23,7 +24,7 @@ export function IconField({ id, value = null, onChange, title }: Props) {
   };
   return (
     <Space>
-      <AppAvatar app={{ name: title(), title: title(), icon: value }} size={48} />
+      <AppAvatar app={{ name: name(), title: title(), icon: value }} size={48} />
       <Upload
         id={id}
         accept="image/png,image/jpeg,image/webp"

@@ -3,11 +3,17 @@ import type { Translate } from '../host';
 import { valuesIn } from './errors';
 import { key } from './text';
 
-/** What the server says in English beside its coded errors: of operations, of checks, and as warnings. */
+/** What the server says in English beside its coded errors: of statuses, operations and checks, and as warnings. */
 export const SENTENCES = [
   key('environment {{environment}} to come back'),
   key('environment {{environment}} to begin'),
   key('sight of the environments'),
+  key('Its turn has not come.'),
+  key('Checking its database.'),
+  key('The Supervisor cannot see its environments right now.'),
+  key('Environment {{environment}} is down.'),
+  key('Environment {{environment}} has not answered yet.'),
+  key('The environment was forgotten.'),
   key('Not begun, since an earlier step failed.'),
   key('Away; removed there when it is back.'),
   key('Its database keeps the mark of this app.'),

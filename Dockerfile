@@ -1,0 +1,19 @@
+# The official image with this plugin in it. A real directory in node_modules: a volume over /app/nocobase/storage would
+# hide storage/plugins, and a licensed download replaces what lies there, but leaves a directory in node_modules alone.
+ARG NOCOBASE_VERSION=2.2.15
+
+FROM node:22-bookworm-slim AS build
+WORKDIR /plugin
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --ignore-scripts
+COPY . .
+RUN npm run build \
+  && npm pack --ignore-scripts --pack-destination /tmp \
+  && mkdir /package \
+  && tar -xzf /tmp/nocobase-plugin-app-supervisor-*.tgz --strip-components=1 -C /package
+
+FROM nocobase/nocobase:${NOCOBASE_VERSION}
+# An image that unpacks NocoBase only when it starts would hide the plugin: better no image than that.
+RUN test -f /app/nocobase/package.json
+COPY --from=build /package /app/nocobase/node_modules/@nocobase/plugin-app-supervisor
+ENV APPEND_PRESET_BUILT_IN_PLUGINS=@nocobase/plugin-app-supervisor

@@ -1,0 +1,175 @@
+import Redis from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Fleet, waitFor } from '../../scripts/fleet';
+import { sharedFleet } from '../setup/fleet';
+import { ask } from '../support/http';
+import { Manager, signInTo, statusIn } from '../support/manager';
+
+/** Processes and stores taken away while they are in use. Each kill waits until what it interrupts is seen in progress. */
+
+let fleet: Fleet;
+let manager: Manager;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  manager = await Manager.of(fleet);
+  await manager.clear('steady', 'victim');
+  await manager.create({ name: 'steady', environments: ['env_a', 'env_b'], startMode: 'withMain' });
+});
+
+afterEach(async () => {
+  await fleet.heal();
+  await fleet.waitForWorkers();
+  await manager.clear('victim');
+});
+
+afterAll(() => manager.clear('steady'));
+
+/** Asks the app through the Supervisor ten times a second; tells which answers were not the app's. */
+function watch(app: string) {
+  const bad: string[] = [];
+  let asked = 0;
+  let ending = false;
+  const done = (async () => {
+    while (!ending) {
+      asked++;
+      const answer = await ask(fleet.supervisor.url, `/api/__app/${app}/app:getInfo`, { timeout: 5_000 }).catch(
+        (error: Error) => ({ status: 0, text: error.message }),
+      );
+      if (answer.status !== 200) bad.push(`${answer.status} ${answer.text.slice(0, 120)}`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  return {
+    async end() {
+      ending = true;
+      await done;
+      return { asked, bad };
+    },
+  };
+}
+
+const runsEverywhere = (timeout: number) =>
+  manager.untilApp('steady', (app) => ['env_a', 'env_b'].every((name) => statusIn(app, name) === 'running'), {
+    timeout,
+    what: 'running in both environments',
+  });
+
+describe('the state Redis', () => {
+  it('invariant 1: flushed at any moment, everything is back within 30 s and nobody noticed', async () => {
+    const visitors = watch('steady');
+    const before = await manager.app('steady');
+    const redis = new Redis(fleet.redis!.url);
+    await redis.flushall();
+    await waitFor(async () => (await redis.keys('*lease:*')).length === 2, { timeout: 30_000, what: 'Both leases' });
+    await waitFor(async () => (await redis.keys('*records:*')).length === 2, { timeout: 30_000, what: 'All records' });
+    redis.disconnect();
+    const after = await runsEverywhere(30_000);
+    expect(after.statuses.env_a.since).toBe(before.statuses.env_a.since);
+    const { asked, bad } = await visitors.end();
+    expect(bad).toEqual([]);
+    expect(asked).toBeGreaterThan(5);
+  });
+
+  it('invariant 6: away, running apps answer, what is shown is unknown, and a change waits until it is back', async () => {
+    await manager.create({ name: 'victim', environments: ['env_a'] });
+    const visitors = watch('steady');
+    await fleet.redis!.kill();
+    await manager.untilApp('steady', (app) => statusIn(app, 'env_a') === 'unknown', { what: 'being unknown' });
+    expect((await manager.environments()).map(({ health }) => health)).toEqual(['unknown', 'unknown']);
+
+    const { data } = await manager.api.post('apps:stop?filterByTk=victim');
+    await waitFor(async () => (await manager.operation(data[0].id)).waitingFor, {
+      timeout: 10_000,
+      what: 'Its waiting',
+    });
+    expect(await manager.operation(data[0].id)).toMatchObject({
+      state: 'running',
+      waitingFor: 'sight of the environments',
+    });
+
+    await fleet.redis!.start();
+    await manager.succeeded(data[0], 35_000);
+    await runsEverywhere(30_000);
+    expect((await visitors.end()).bad).toEqual([]);
+  });
+
+  it('frozen, nobody takes a silence for a death', async () => {
+    const visitors = watch('steady');
+    fleet.redis!.pause();
+    await manager.untilApp('steady', (app) => statusIn(app, 'env_a') === 'unknown', { what: 'being unknown' });
+    // Longer than a lease lives.
+    const until = Date.now() + 17_000;
+    await waitFor(
+      async () => {
+        const healths = (await manager.environments()).map(({ health }) => health);
+        expect(healths).not.toContain('down');
+        return Date.now() > until;
+      },
+      { timeout: 30_000, interval: 1_000, what: 'The end of the freeze' },
+    );
+    fleet.redis!.resume();
+    await runsEverywhere(30_000);
+    expect((await manager.environments()).map(({ health }) => health)).toEqual(['online', 'online']);
+    expect((await visitors.end()).bad).toEqual([]);
+  });
+});
+
+describe('the command Redis', () => {
+  it('invariant 3: away, every change still comes, only slower', async () => {
+    await fleet.commandRedis!.kill();
+    const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_a'] });
+    await manager.succeeded(operation!, 180_000);
+    await manager.command('stop', 'victim');
+    expect(statusIn(await manager.app('victim'), 'env_a')).toBe('stopped');
+  });
+});
+
+describe('a Supervisor killed', () => {
+  it('in the middle of an operation goes on with it when it is back', async () => {
+    const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_a', 'env_b'] });
+    await manager.untilApp('victim', (app) => statusIn(app, 'env_a') === 'commanding', {
+      timeout: 60_000,
+      what: 'being installed in env_a',
+    });
+    await fleet.supervisor.kill();
+    await fleet.supervisor.start();
+    manager = await Manager.of(fleet);
+    const ended = await manager.succeeded(operation!);
+    const [first, second] = ended.steps;
+    expect(second.startedAt).toBeGreaterThanOrEqual(first.finishedAt!);
+  });
+});
+
+describe('a worker killed', () => {
+  it('in the middle of an installation begins it again, in the database that it made', async () => {
+    const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_b'] });
+    await manager.untilApp('victim', (app) => /install/.test(app.statuses.env_b?.message ?? ''), {
+      timeout: 60_000,
+      what: 'being installed',
+    });
+    await fleet.worker('env_b').kill();
+    await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { timeout: 25_000, what: 'being down' });
+    await waitFor(
+      async () => (await manager.operation(operation!.id)).waitingFor === 'environment env_b to come back',
+      { timeout: 5_000, what: 'The operation waiting for env_b' },
+    );
+    await fleet.worker('env_b').start();
+    await manager.succeeded(operation!);
+    const api = await signInTo(fleet.supervisor, 'victim');
+    expect((await api.get('users:list')).data).toHaveLength(1);
+  });
+
+  it('in the middle of a start comes up with the app started', async () => {
+    await manager.create({ name: 'victim', environments: ['env_b'] });
+    await manager.command('stop', 'victim');
+    const { data } = await manager.api.post('apps:start?filterByTk=victim');
+    await manager.untilApp('victim', (app) => !['stopped', 'running'].includes(statusIn(app, 'env_b') ?? ''), {
+      what: 'starting',
+    });
+    await fleet.worker('env_b').kill();
+    await fleet.worker('env_b').start();
+    await manager.succeeded(data[0]);
+    expect(statusIn(await manager.app('victim'), 'env_b')).toBe('running');
+  });
+});

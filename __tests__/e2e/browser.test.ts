@@ -1,0 +1,181 @@
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
+import { ADMIN, type Api, type Fleet, query } from '../../scripts/fleet';
+import { sharedFleet } from '../setup/fleet';
+import { complaintsOf } from '../support/browser';
+
+/** The main job by mouse alone, as an administrator meets it; each step goes on from the one before. */
+
+let fleet: Fleet;
+let api: Api;
+let browser: Browser;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  api = await fleet.supervisor.signIn();
+  browser = await launchBrowser();
+});
+
+afterAll(() => browser?.close());
+
+describe.each(CLIENTS)('an administrator with the $client client', ({ client, base }) => {
+  const name = `crm_${client}`;
+  const title = `CRM ${client}`;
+  let context: BrowserContext;
+  let page: Page;
+  let app: Page;
+  let sockets: Socket[];
+  let complaints: string[];
+
+  const status = (environment: string) => page.getByTestId(`status-${name}-${environment}`);
+  const becomes = (environment: string, wanted: string) =>
+    page.locator(`[data-testid="status-${name}-${environment}"][data-status="${wanted}"]`).waitFor({ timeout: 90_000 });
+  const press = (action: string) => page.getByTestId(`app-${action}-${name}`).click();
+  const agree = async (dialog: Locator, answer: string) => {
+    await dialog.getByRole('button', { name: answer, exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+
+  beforeAll(async () => {
+    context = await openContext(browser, api);
+    page = await context.newPage();
+    complaints = complaintsOf(context);
+  });
+
+  afterAll(async () => {
+    await context?.close();
+    await api.post(`apps:destroy?filterByTk=${name}&database=drop`).catch(() => {});
+  });
+
+  it('finds the App supervisor in the settings, with the tabs Apps and Environments', async () => {
+    await page.goto(`${fleet.supervisor.url}${base}admin/`);
+    await page.getByTestId('plugin-settings-button').hover();
+    await page.getByRole('menuitem', { name: 'App supervisor' }).click();
+    await page.getByTestId('add-app').waitFor();
+    expect(await tabs(page).allTextContents()).toEqual(['Apps', 'Environments']);
+  });
+
+  it('sees the environments: identifier, version, address, health and last heartbeat', async () => {
+    await tabs(page).filter({ hasText: 'Environments' }).click();
+    for (const worker of fleet.workers) {
+      const environment = worker.database.replace('nocobase_worker', 'env');
+      const row = page.getByTestId(`environment-row-${environment}`);
+      await row.waitFor();
+      const shown = await row.innerText();
+      expect(shown).toContain(environment);
+      expect(shown).toContain('2.2.15');
+      expect(shown).toContain(worker.url);
+      expect(shown).toContain('Online');
+      const beat = row.getByRole('cell', { name: /ago$/ }).locator('time');
+      expect(Date.now() - Date.parse((await beat.last().getAttribute('datetime'))!)).toBeLessThan(60_000);
+    }
+    await tabs(page).filter({ hasText: 'Apps' }).click();
+    await page.getByTestId('add-app').waitFor();
+  });
+
+  it('adds an app in two environments and watches it start in them, one after the other, without a reload', async () => {
+    await page.getByTestId('add-app').click();
+    const form = page.getByRole('dialog', { name: 'Add app' });
+    await form.getByLabel('Application name').fill(title);
+    await form.getByLabel('Application ID').fill(name);
+    await choose(form, 'Environments', 'env_a', 'env_b');
+    await choose(form, 'Target environment of the proxy', 'env_b');
+    await form.getByText('Start with main application').click();
+    await form.getByTestId('app-form-submit').click();
+    await form.waitFor({ state: 'hidden' });
+    const seen = await recordStatuses(page, name);
+    await becomes('env_a', 'running');
+    await becomes('env_b', 'running');
+    const steps = await seen();
+    const begunIn = (environment: string) =>
+      steps.findIndex((step) => step.startsWith(`${environment} `) && !step.endsWith(' waiting'));
+    expect(steps).toContain('env_a commanding');
+    expect(begunIn('env_b')).toBeGreaterThan(steps.indexOf('env_a running'));
+    expect(steps.at(-1)).toBe('env_b running');
+  });
+
+  it('sees within a moment what another administrator changes', async () => {
+    const row = page.getByTestId(`app-row-${name}`);
+    // Both within a moment, which the refresh every 30 s cannot do.
+    for (const changed of [`${title} I`, title]) {
+      await api.post(`apps:update?filterByTk=${name}`, { title: changed });
+      await row.getByText(changed, { exact: true }).waitFor({ timeout: 2_000 });
+    }
+  });
+
+  it('visits it in an environment of choice, the target first, and signs in there through the Supervisor', async () => {
+    await press('visit');
+    const places = page.getByRole('menuitem').filter({ has: page.locator(`[data-testid^="app-visit-${name}-"]`) });
+    await places.first().waitFor();
+    expect((await places.allInnerTexts()).map((place) => place.trim())).toEqual([
+      expect.stringMatching(/^env_b.*Running.*target/s),
+      expect.stringMatching(/^env_a.*Running/s),
+    ]);
+    const opening = context.waitForEvent('page');
+    await places.first().click();
+    app = await opening;
+    sockets = socketsOf(app);
+    await app.getByPlaceholder('Username/Email').fill(ADMIN.email);
+    await app.getByPlaceholder('Password').fill(ADMIN.password);
+    await app.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await app.getByTestId('plugin-settings-button').waitFor();
+    expect(new URL(app.url()).href).toMatch(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin`));
+    console.log(sockets);
+  });
+});
+
+/** Of a settings page. */
+const tabs = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
+
+/** Picks options of a select in a form, by mouse. */
+async function choose(form: Locator, label: string, ...options: string[]): Promise<void> {
+  const input = form.getByLabel(label);
+  const list = form.page().locator(`.ant-select-dropdown:has(#${await input.getAttribute('aria-controls')})`);
+  await input.click();
+  for (const option of options) await list.getByTitle(option, { exact: true }).click();
+  await form.getByLabel('Application name').click();
+}
+
+interface Socket {
+  url: string;
+  received: number;
+  open: boolean;
+}
+
+/** The WebSockets that a page opens from now on. */
+function socketsOf(page: Page): Socket[] {
+  const sockets: Socket[] = [];
+  page.on('websocket', (opened) => {
+    const socket = { url: opened.url(), received: 0, open: true };
+    sockets.push(socket);
+    opened.on('framereceived', () => {
+      socket.received += 1;
+    });
+    opened.on('close', () => {
+      socket.open = false;
+    });
+  });
+  return sockets;
+}
+
+/** @returns what gives every status that the page has shown of the app since, as `env_a running`. */
+async function recordStatuses(page: Page, name: string): Promise<() => Promise<string[]>> {
+  const steps = await page.evaluateHandle((prefix) => {
+    const seen: string[] = [];
+    const shown = new Map<string, string>();
+    const look = () => {
+      for (const tag of document.querySelectorAll<HTMLElement>(`[data-testid^="${prefix}"]`)) {
+        const environment = tag.dataset.testid!.slice(prefix.length);
+        const { status = '' } = tag.dataset;
+        if (shown.get(environment) === status) continue;
+        shown.set(environment, status);
+        seen.push(`${environment} ${status}`);
+      }
+    };
+    look();
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    return seen;
+  }, `status-${name}-`);
+  return () => steps.jsonValue();
+}

@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Fleet, type Instance, waitFor } from '../../scripts/fleet';
+import type { AppRow, EnvironmentRow } from '../../src/shared/types';
+import { sharedFleet } from '../setup/fleet';
+import { Ghost } from '../support/ghost';
+import { ask } from '../support/http';
+import { Manager, statusIn } from '../support/manager';
+import { twinOf } from '../support/twin';
+
+/**
+ * What happens to an environment and to what it hosts. `relay` lies in env_b, to which everything happens; `steady` in env_a,
+ * to which nothing does. The tests follow one another.
+ */
+
+let fleet: Fleet;
+let manager: Manager;
+let worker: Instance;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  manager = await Manager.of(fleet);
+  worker = fleet.worker('env_b');
+  await manager.clear('relay', 'steady');
+  await Promise.all([
+    manager.create({ name: 'relay', environments: ['env_b'], startMode: 'withMain' }),
+    manager.create({ name: 'steady', environments: ['env_a'], startMode: 'withMain' }),
+  ]);
+});
+
+afterAll(() => manager.clear('relay', 'steady'));
+
+const get = (instance: Instance, app: string) => ask(instance.url, `/api/__app/${app}/app:getInfo`);
+const serves = (instance: Instance, app: string) => async () =>
+  (await get(instance, app).catch(() => null))?.status === 200;
+const isServed = (instance: Instance, app: string, timeout: number) =>
+  waitFor(serves(instance, app), { timeout, what: `${app} being served by ${instance.name}` });
+const refusal = (work: Promise<unknown>) =>
+  work.then(
+    () => null,
+    ({ status, body }) => ({ status, ...JSON.parse(body).errors[0] }),
+  );
+
+describe('a second process of an environment', () => {
+  let twin: Instance;
+
+  beforeAll(async () => {
+    twin = await twinOf(fleet, 'env_b');
+    await twin.start();
+  });
+  afterAll(() => twin.kill());
+
+  it('is a standby: it is shown, and hosts nothing', async () => {
+    const { instance } = await manager.environment('env_b');
+    const row = await manager.untilEnvironment('env_b', ({ standby }) => standby !== null, {
+      what: 'having a standby',
+    });
+    expect(row).toMatchObject({ health: 'online', instance, url: worker.url });
+    expect(row.instance).toContain(`:${worker.pid}:`);
+    expect(row.standby).toContain(`:${twin.pid}:`);
+    expect(row.warnings.join()).toContain('it hosts nothing');
+    expect((await get(twin, 'relay')).status).toBe(503);
+    expect((await get(fleet.supervisor, 'relay')).status).toBe(200);
+  });
+
+  it('takes over, with the same apps and its own address, when the holder dies', async () => {
+    const { uid } = await manager.app('relay');
+    await worker.kill();
+    const row = await manager.untilEnvironment('env_b', ({ url }) => url === twin.url, {
+      what: 'at its other address',
+    });
+    expect(row).toMatchObject({ health: 'online', proxyUrl: twin.url });
+    expect(row.instance).toContain(`:${twin.pid}:`);
+    await isServed(fleet.supervisor, 'relay', 20_000);
+    expect(await manager.app('relay')).toMatchObject({ uid, statuses: { env_b: { status: 'running' } } });
+  });
+});
+
+describe('a worker that dies by kill -9', () => {
+  it('invariant 2: is suspect and then down within 20 s, and its apps are nothing that could be untrue', async () => {
+    const { lastHeartbeatAt } = await manager.environment('env_b');
+    const seen: EnvironmentRow[] = [];
+    const isDown = async () => {
+      seen.push(await manager.environment('env_b'));
+      return seen.at(-1)!.health === 'down';
+    };
+    await waitFor(isDown, { timeout: 20_000, what: 'env_b being down' });
+    expect([...new Set(seen.map(({ health }) => health))].filter((health) => health !== 'online')).toEqual([
+      'suspect',
+      'down',
+    ]);
+    const down = seen.at(-1)!;
+    expect(down).toMatchObject({ available: false, instance: null, apps: { unknown: 1 }, memory: null });
+    expect(down.lastHeartbeatAt).toBeGreaterThanOrEqual(lastHeartbeatAt!);
+    expect((await manager.app('relay')).statuses.env_b).toMatchObject({
+      status: 'unknown',
+      message: 'Environment env_b is down.',
+    });
+    expect((await manager.app('steady')).statuses.env_a.status).toBe('running');
+  });
+
+  it('invariant 7: leaves visitors of its apps with an answer in the core’s own shape', async () => {
+    const first = await get(fleet.supervisor, 'relay');
+    const next = await get(fleet.supervisor, 'relay');
+    for (const { status, json, headers } of [first, next]) {
+      expect(json).toEqual({
+        error: { status, code: expect.any(String), message: expect.stringContaining('relay'), maintaining: true },
+      });
+      expect(headers['retry-after']).toBe('5');
+    }
+    expect(['UPSTREAM_REFUSED', 'APP_ENVIRONMENT_UNAVAILABLE']).toContain(first.code);
+    expect(next).toMatchObject({ status: 503, code: 'APP_ENVIRONMENT_UNAVAILABLE' });
+    expect((await get(fleet.supervisor, 'steady')).status).toBe(200);
+  });
+
+  it('says that nothing of it can be reached, when asked to check', async () => {
+    const { data } = await manager.api.get('appEnvironments:check', { filterByTk: 'env_b' });
+    expect(data).toMatchObject({ web: { ok: false }, ws: { ok: false } });
+    expect(data.web.message).toContain('ECONNREFUSED');
+  });
+
+  it('comes back by itself with the same apps, and at the address that it then says', async () => {
+    const { uid } = await manager.app('relay');
+    const proxyUrl = `http://localhost:${worker.port}`;
+    await worker.restartWith({ ENVIRONMENT_PROXY_URL: proxyUrl });
+    await isServed(fleet.supervisor, 'relay', 20_000);
+    expect(await manager.environment('env_b')).toMatchObject({ health: 'online', url: worker.url, proxyUrl });
+    const running = (app: AppRow) => statusIn(app, 'env_b') === 'running';
+    expect((await manager.untilApp('relay', running, { what: 'shown as running' })).uid).toBe(uid);
+    const { data } = await manager.api.get('appEnvironments:check', { filterByTk: 'env_b' });
+    expect(data).toMatchObject({ web: { ok: true }, ws: { ok: true } });
+  });
+});
+
+describe('a worker that is stopped', () => {
+  it('is down within two seconds', async () => {
+    const asked = performance.now();
+    const stopping = worker.stop();
+    await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { what: 'down' });
+    expect(performance.now() - asked).toBeLessThan(2_000);
+    await stopping;
+  });
+});
+
+describe('a worker with another key', () => {
+  const OTHER_KEY = 'f'.repeat(64);
+  let key: string;
+
+  beforeAll(async () => {
+    key = worker.env.APP_SUPERVISOR_AES_SECRET_KEY!;
+    await worker.restartWith({ APP_SUPERVISOR_AES_SECRET_KEY: OTHER_KEY, ENVIRONMENT_PROXY_URL: '' });
+    const online = ({ health }: EnvironmentRow) => health === 'online';
+    await manager.untilEnvironment('env_b', online, { what: 'online' });
+  });
+
+  afterAll(async () => {
+    await worker.stop();
+    // Started by the test below.
+    worker.saveEnv({ APP_SUPERVISOR_AES_SECRET_KEY: key });
+  });
+
+  it('is shown with a warning that says so, and shows nobody either key', async () => {
+    const { warnings } = await manager.environment('env_b');
+    expect(warnings.join()).toContain('another APP_SUPERVISOR_AES_SECRET_KEY');
+    expect(warnings.join()).not.toContain(OTHER_KEY);
+    expect(warnings.join()).not.toContain(key);
+  });
+
+  it('gets no app, neither a new one nor one from elsewhere', async () => {
+    const refused = { status: 409, code: 'KEY_DIFFERS', field: 'environments' };
+    expect(await refusal(manager.begin('create', { name: 'other', environments: ['env_b'] }))).toMatchObject(refused);
+    expect(await refusal(manager.update('steady', { environments: ['env_a', 'env_b'] }))).toMatchObject(refused);
+    expect((await manager.app('steady')).environments).toEqual(['env_a']);
+  });
+});
+
+describe('without Redis', () => {
+  beforeAll(() => fleet.redis!.kill());
+  afterAll(() => fleet.redis!.heal());
+
+  it('invariant 6: a worker starts what it hosted from its own database', async () => {
+    await worker.start();
+    await isServed(worker, 'relay', 20_000);
+  });
+
+  it('invariant 2: the Supervisor says that it cannot see, and calls nobody down', async () => {
+    const rows = await waitFor(
+      async () => {
+        const found = await manager.environments();
+        return found.every(({ health }) => health === 'unknown') ? found : null;
+      },
+      { timeout: 10_000, what: 'Not seeing any environment' },
+    );
+    expect(rows.map(({ available }) => available)).toEqual([false, false]);
+    expect(statusIn(await manager.app('steady'), 'env_a')).toBe('unknown');
+  });
+
+  it('invariant 6: running apps are served through the Supervisor', async () => {
+    expect((await get(fleet.supervisor, 'steady')).status).toBe(200);
+  });
+
+  it('invariant 1: what is asked for meanwhile is kept, and done when Redis is back', async () => {
+    const stop = (await manager.api.post('apps:stop?filterByTk=relay')).data[0];
+    const destroy = (await manager.api.post('apps:destroy?filterByTk=steady')).data[0];
+    const says = async () => (await manager.operation(stop.id)).waitingFor === 'sight of the environments';
+    await waitFor(says, { timeout: 5_000, what: 'Saying what is waited for' });
+    expect((await get(worker, 'relay')).status).toBe(200);
+    expect((await get(fleet.worker('env_a'), 'steady')).status).toBe(200);
+
+    await fleet.redis!.start();
+    for (const operation of [stop, destroy]) await manager.succeeded(operation, 30_000);
+    expect(await get(worker, 'relay')).toMatchObject({ status: 503, code: 'APP_STOPPED' });
+    expect(await get(fleet.worker('env_a'), 'steady')).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
+    expect(await manager.environments()).toMatchObject([
+      { health: 'online', apps: {} },
+      { health: 'online', apps: { stopped: 1 } },
+    ]);
+  });
+});
+
+describe('taking an environment out of service', () => {
+  const act = (action: string, name: string) => manager.api.post(`appEnvironments:${action}?filterByTk=${name}`);
+
+  beforeAll(() => manager.command('start', 'relay'));
+
+  it('cordoned, takes no new app and keeps those it has', async () => {
+    expect((await act('cordon', 'env_b')).data).toMatchObject({ name: 'env_b', cordoned: true });
+    expect(await refusal(manager.begin('create', { name: 'other', environments: ['env_b'] }))).toMatchObject({
+      status: 409,
+      code: 'ENVIRONMENT_CORDONED',
+    });
+    expect((await get(fleet.supervisor, 'relay')).status).toBe(200);
+    expect((await act('uncordon', 'env_b')).data).toMatchObject({ cordoned: false });
+  });
+
+  it('drained, stops its apps there, which are wanted all the same', async () => {
+    const { data, meta } = await act('drain', 'env_b');
+    expect(data.cordoned).toBe(true);
+    expect(meta.operations.map(({ appName }: { appName: string }) => appName)).toEqual(['relay']);
+    await manager.succeeded(meta.operations[0]);
+    expect(await manager.app('relay')).toMatchObject({
+      desiredState: 'running',
+      statuses: { env_b: { status: 'stopped' } },
+    });
+    await act('uncordon', 'env_b');
+    await manager.command('start', 'relay');
+    expect((await get(fleet.supervisor, 'relay')).status).toBe(200);
+  });
+
+  it('forgotten, is waited for no more', async () => {
+    const { url, appVersion } = await manager.environment('env_a');
+    const ghost = new Ghost(fleet, 'env_ghost');
+    for (const version of ['2.2.0', appVersion]) {
+      await ghost.appear({ url, appVersion: version });
+      const listed = (row?: EnvironmentRow) => row?.appVersion === version;
+      await manager.untilEnvironment('env_ghost', listed, { what: `listed with version ${version}` });
+    }
+    expect(await refusal(act('forget', 'env_ghost'))).toMatchObject({ status: 409, code: 'ENVIRONMENT_ALIVE' });
+
+    const { operation } = await manager.begin('create', { name: 'haunted', environments: ['env_ghost'] });
+    await ghost.leave();
+    await manager.untilEnvironment('env_ghost', ({ health }) => health === 'down', { what: 'down' });
+    await act('forget', 'env_ghost');
+    expect(await manager.ended(operation!)).toMatchObject({
+      state: 'cancelled',
+      steps: [{ state: 'cancelled', message: 'The environment was forgotten.' }],
+    });
+    expect((await manager.environments()).map(({ name }) => name)).toEqual(['env_a', 'env_b']);
+    expect(await manager.app('haunted')).toMatchObject({ environments: [], targetEnvironment: null });
+    expect(await refusal(act('forget', 'env_ghost'))).toMatchObject({ status: 404, code: 'UNKNOWN_ENVIRONMENT' });
+    await manager.destroy('haunted', 'drop');
+    await ghost.close();
+  });
+});

@@ -1,0 +1,180 @@
+import type { AppSupervisor } from '@nocobase/server';
+import { AppSupervisorError } from '../../src/server/errors';
+import type { AppHost } from '../../src/server/hosting/host';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import type { SnapshotStore } from '../../src/server/operations/snapshot';
+import type { AppRecord } from '../../src/shared/messages';
+
+/** What environments share: the databases of apps. Whatever is wrong in what they are told to do shows here. */
+export class Ground {
+  /** Owner's uid by the name of the app's database. */
+  readonly databases = new Map<string, string>();
+  /** `env_a boots crm start`, `env_a runs crm`, `env_a ends crm`, `env_a drops crm` … in the order of time. */
+  readonly journal: string[] = [];
+  /** Apps whose boot was begun in a second environment while the first had not ended. */
+  readonly overlaps: string[] = [];
+  private readonly booting = new Map<string, string>();
+
+  /** What happened to an app, or in an environment. */
+  story(part: string): string[] {
+    return this.journal.filter((line) => line.split(' ').includes(part));
+  }
+
+  begin(environment: string, name: string): void {
+    const other = this.booting.get(name);
+    if (other) this.overlaps.push(`${name}: ${environment} beside ${other}`);
+    this.booting.set(name, environment);
+  }
+
+  end(name: string): void {
+    this.booting.delete(name);
+  }
+}
+
+/** How boots of one app go. */
+export interface Manner {
+  /** In ms; a promise is waited for. */
+  takes?: number | Promise<void>;
+  fails?: Error;
+}
+
+/** The seam to the host's core: boots and ends nothing but notes, as the real one would tell of it. */
+export class FakeHost {
+  readonly hosted: HostedApps;
+  readonly running = new Map<string, AppRecord>();
+  /** By app; changed by a test at any moment. */
+  readonly manners = new Map<string, Manner>();
+  oneByOne = false;
+  /** Plugin sets by app, as its database has them. */
+  readonly plugins = new Map<string, string>();
+
+  constructor(
+    readonly environment: string,
+    readonly ground = new Ground(),
+  ) {
+    this.hosted = new HostedApps({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
+  }
+
+  get asHost(): AppHost {
+    return this as unknown as AppHost;
+  }
+
+  async boot(
+    record: AppRecord,
+    how: string,
+    onTurn: () => Promise<void>,
+    progress: (message: string, waiting: boolean) => void,
+  ): Promise<{ version: string }> {
+    await onTurn();
+    const { name } = record;
+    const { takes = 0, fails } = this.manners.get(name) ?? {};
+    this.note(`boots ${name} ${how}`);
+    this.running.delete(name);
+    this.ground.begin(this.environment, name);
+    try {
+      progress('Checking its database.', false);
+      this.claimDatabase(record);
+      this.hosted.setStatus(name, 'initializing');
+      if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
+      if (fails) throw fails;
+      this.running.set(name, record);
+      this.hosted.setStatus(name, 'running');
+      this.note(`runs ${name}`);
+      return { version: '2.2.15' };
+    } finally {
+      this.ground.end(name);
+    }
+  }
+
+  async stop(name: string): Promise<void> {
+    this.end(name);
+    this.hosted.setStatus(name, 'stopped');
+  }
+
+  async rest(name: string): Promise<void> {
+    this.end(name);
+    delete this.hosted.appStatus[name];
+  }
+
+  async endData(record: AppRecord): Promise<string> {
+    const { name } = record;
+    if (this.ground.databases.get(databaseOf(record)) !== record.uid)
+      throw new AppSupervisorError('DATABASE_FOREIGN', { object: 'database', server: 'here', app: name });
+    this.note(`${record.data === 'drop' ? 'drops' : 'releases'} ${name}`);
+    if (record.data === 'drop') this.ground.databases.delete(databaseOf(record));
+    else this.ground.databases.set(databaseOf(record), '');
+    return record.data === 'drop' ? 'dropped' : 'released';
+  }
+
+  async forgetLogs(): Promise<void> {}
+
+  showError(name: string, error: Error): void {
+    this.end(name);
+    this.hosted.setError(name, error);
+    this.hosted.setStatus(name, 'error');
+  }
+
+  async pluginSet(name: string): Promise<string | null> {
+    return this.running.has(name) ? (this.plugins.get(name) ?? '') : null;
+  }
+
+  isRunning(name: string): boolean {
+    return this.running.has(name);
+  }
+
+  reveal(sealed: string): string {
+    return sealed;
+  }
+
+  bootOneByOne(): void {
+    this.oneByOne = true;
+  }
+
+  /** As the real one: a database that is not there, or not this app's, is an error. */
+  private claimDatabase(record: AppRecord): void {
+    const { databases } = this.ground;
+    const place = databaseOf(record);
+    const details = { object: `database "${place}"`, app: record.name, server: 'here' };
+    if (!databases.has(place)) {
+      if (record.claim !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
+      databases.set(place, record.uid);
+      this.note(`creates ${record.name}`);
+    }
+    if (databases.get(place) === '' && record.claim === 'adopt') databases.set(place, record.uid);
+    if (databases.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+  }
+
+  private end(name: string): void {
+    if (this.running.delete(name)) this.note(`ends ${name}`);
+  }
+
+  private note(text: string): void {
+    this.ground.journal.push(`${this.environment} ${text}`);
+  }
+}
+
+const databaseOf = (record: AppRecord): string => record.database.database ?? record.name;
+
+/** A worker's own memory: outlives the converger that a test drops, as the table outlives the process. */
+export class FakeSnapshot {
+  readonly rows = new Map<string, string>();
+  away = false;
+
+  get asStore(): SnapshotStore {
+    return this as unknown as SnapshotStore;
+  }
+
+  async load() {
+    return [...this.rows.values()].map((row) => JSON.parse(row));
+  }
+
+  async save(name: string, record: AppRecord, applied: unknown): Promise<void> {
+    if (this.away) throw new Error('The database is away.');
+    this.rows.set(name, JSON.stringify({ record, applied }));
+  }
+
+  async remove(name: string): Promise<void> {
+    if (this.away) throw new Error('The database is away.');
+    this.rows.delete(name);
+  }
+}

@@ -1,0 +1,151 @@
+import type { AppSupervisor } from '@nocobase/server';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CommandAdapter } from '../../src/server/adapters/command';
+import { DiscoveryAdapter } from '../../src/server/adapters/discovery';
+import type { AppModel, Managed } from '../../src/server/adapters/managed';
+import { ProcessAdapter } from '../../src/server/adapters/process';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { recordedLog } from '../support/log';
+import { Store } from '../support/store';
+
+const model: AppModel = {
+  name: 'crm',
+  title: 'CRM',
+  cname: 'crm.example.com',
+  sort: 0,
+  pinned: false,
+  environments: ['env_a'],
+  options: {},
+};
+
+let store: Store;
+let hosted: HostedApps;
+let asked: string[];
+let managed: Managed;
+let discovery: DiscoveryAdapter;
+let processes: ProcessAdapter;
+const log = recordedLog();
+
+beforeEach(() => {
+  store = new Store();
+  asked = [];
+  hosted = new HostedApps({ emit: () => true } as unknown as AppSupervisor);
+  managed = {
+    visit: (name) => name === 'crm',
+    wish: async (action, name) => void asked.push(`${action} ${name}`),
+    dispatchEvent: async (name, event) => void asked.push(`event ${name} ${event}`),
+    models: () => [model],
+    statuses: () => ({ crm: { env_a: 'running' } }),
+    begin: () => void asked.push('begin'),
+    leave: async () => void asked.push('leave'),
+  };
+  const environment = { name: 'env_a', url: 'http://a', proxyUrl: 'http://a', serves: true, heartbeatInterval: 5_000 };
+  discovery = new DiscoveryAdapter('remote', hosted, managed, store.state, environment, log, async () => {
+    throw new Error('cannot be closed');
+  });
+  processes = new ProcessAdapter('local', hosted, managed);
+});
+
+/** Every method the core calls, by what it calls it with. */
+const everything = (): Array<() => unknown> => [
+  () => discovery.getAppStatus('crm', 'running'),
+  () => discovery.setAppStatus('crm', 'running'),
+  () => discovery.clearAppStatus('crm'),
+  () => discovery.getAppsStatuses(['crm']),
+  () => discovery.listAppModels(),
+  () => discovery.getAppModel('crm'),
+  () => discovery.getAppNameByCName('crm.example.com'),
+  () => discovery.setAppManifestItem('crm', 'ns', 'k', {}),
+  () => discovery.removeAppManifestItem('crm', 'ns', 'k'),
+  () => discovery.removeAppManifest('crm', 'ns'),
+  () => discovery.getAppManifestItems('crm', 'ns'),
+  () => discovery.getAppManifests('ns', ['crm', 'shop']),
+  () => discovery.registerEnvironment(),
+  () => discovery.unregisterEnvironment(),
+  () => discovery.setAppLastSeenAt('crm'),
+  () => discovery.getAppLastSeenAt('crm'),
+  () => processes.getApp('crm'),
+  () => processes.bootstrapApp('crm'),
+  () => processes.bootstrapApp('nobody'),
+  () => processes.createApp({ appModel: { name: 'crm' } }),
+  () => processes.startApp('crm'),
+  () => processes.stopApp('crm'),
+  () => processes.removeApp('crm'),
+  () => processes.upgradeApp('crm'),
+  () => processes.dispatchAppEvent('crm', 'x'),
+  () => processes.removeAllApps(),
+  () => discovery.dispose(),
+  () => new CommandAdapter(log).dispatchCommand({ action: 'x', appName: 'crm' }),
+];
+
+describe('the adapters', () => {
+  it('invariant 7: never reject, with the store away and closing impossible', async () => {
+    store.away = true;
+    for (const call of everything()) {
+      await expect(
+        Promise.resolve()
+          .then(call)
+          .then(() => 'fine'),
+        String(call),
+      ).resolves.toBe('fine');
+    }
+  });
+
+  it('answer with nothing what the store cannot tell', async () => {
+    store.away = true;
+    expect(await discovery.getAppManifestItems('crm', 'ns')).toEqual([]);
+    expect(await discovery.getAppManifests('ns', ['crm'])).toEqual({});
+    store.away = false;
+    await discovery.setAppManifestItem('crm', 'ns', 'k', { a: 1 });
+    expect(await discovery.getAppManifests('ns', ['crm', 'shop'])).toEqual({ crm: [{ a: 1 }] });
+  });
+
+  it('invariant 5: answer what is asked in every request without the store', async () => {
+    hosted.setStatus('crm', 'running');
+    expect(discovery.getAppStatus('crm')).toBe('running');
+    expect(await discovery.getAppNameByCName('CRM.example.com')).toBe('crm');
+    expect(await discovery.getAppModel('crm')).toEqual(model);
+    expect(await discovery.getAppsStatuses()).toEqual({ crm: { env_a: 'running' } });
+    expect(processes.hasApp('crm')).toBe(false);
+    expect(await processes.getApp('crm', { withOutBootStrap: true })).toBeUndefined();
+    await processes.bootstrapApp('crm');
+    discovery.setAppLastSeenAt('crm');
+    expect(store.calls).toEqual([]);
+  });
+
+  it('say that a name nobody has is not found, and note no visit to it', async () => {
+    await processes.bootstrapApp('nobody');
+    expect(hosted.appStatus.nobody).toBe('not_found');
+    discovery.setAppLastSeenAt('nobody');
+    expect(discovery.getAppLastSeenAt('nobody')).toBeNull();
+    hosted.appStatus.crm = 'not_found';
+    await processes.bootstrapApp('crm');
+    expect(hosted.appStatus.crm).toBeUndefined();
+  });
+
+  it('pass wishes on to whoever manages', async () => {
+    await processes.createApp({ appModel: { name: 'crm' } });
+    await processes.startApp('crm');
+    await processes.stopApp('crm');
+    await processes.removeApp('crm');
+    await processes.upgradeApp('crm');
+    await processes.dispatchAppEvent('crm', 'x');
+    expect(asked).toEqual(['create crm', 'start crm', 'stop crm', 'destroy crm', 'upgrade crm', 'event crm x']);
+  });
+
+  it('begin once the main app has started, without its own two-minute beat, and leave when it ends', async () => {
+    expect(await discovery.registerEnvironment()).toBe(false);
+    await discovery.unregisterEnvironment();
+    expect(asked).toEqual(['begin', 'leave']);
+  });
+
+  it('keep an app’s status when the core clears it in the middle of a restart', () => {
+    hosted.setStatus('crm', 'running');
+    hosted.setStatus('main', 'running');
+    discovery.clearAppStatus('crm');
+    discovery.clearAppStatus('main');
+    expect(discovery.getAppStatus('crm')).toBe('running');
+    expect(discovery.getAppStatus('main', 'preparing')).toBe('preparing');
+    expect(discovery.getAppStatus('main')).toBeNull();
+  });
+});

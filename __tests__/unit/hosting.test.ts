@@ -1,0 +1,239 @@
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { describe, expect, it } from 'vitest';
+import { seal } from '../../src/server/apps/secrets';
+import { connectionOf, type HostDatabase } from '../../src/server/hosting/connection';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { compareVersions, type PluginVersion, planBoot } from '../../src/server/hosting/plan';
+import { createStandIn, isStandIn } from '../../src/server/hosting/stand-in';
+import type { AppDatabase } from '../../src/shared/messages';
+import { recordOf } from '../support/fixtures';
+
+const plugin = (name: string, version: string, more: Partial<PluginVersion> = {}): PluginVersion => ({
+  name,
+  version,
+  enabled: true,
+  builtIn: false,
+  ...more,
+});
+
+describe('how an app comes up', () => {
+  const acl = plugin('acl', '2.2.15', { builtIn: true });
+  const kanban = plugin('kanban', '2.2.15');
+  const host = { version: '2.2.15', plugins: [acl, kanban] };
+  const app = { name: 'crm', autoUpgrade: true };
+  type Content = Parameters<typeof planBoot>[2];
+  const content = (values: Partial<Content> = {}): Content => ({
+    installed: 'complete',
+    version: '2.2.15',
+    plugins: [acl, kanban],
+    ...values,
+  });
+
+  it.each<[string, Partial<Content>, 'start' | 'restart' | 'upgrade', string]>([
+    ['an empty database', { installed: 'none', version: null, plugins: [] }, 'start', 'install'],
+    ['an installation that was cut off', { installed: 'partial', version: null, plugins: [] }, 'start', 'resumeInstall'],
+    ['nothing changed', {}, 'start', 'start'],
+    ['nothing changed, at a restart', {}, 'restart', 'start'],
+    ['nothing changed, but an upgrade is asked for', {}, 'upgrade', 'upgrade'],
+    ['an older core', { version: '2.2.14' }, 'start', 'upgrade'],
+    ['an unknown core', { version: null }, 'start', 'upgrade'],
+    ['a plugin of another version', { plugins: [acl, plugin('kanban', '2.2.14')] }, 'start', 'upgrade'],
+    ['a disabled plugin of another version', { plugins: [acl, plugin('kanban', '2.2.14', { enabled: false })] }, 'start', 'start'],
+    ['a plugin that is not here', { plugins: [acl, kanban, plugin('gone', '1.0.0')] }, 'start', 'start'],
+    ['a new built-in', { plugins: [kanban] }, 'start', 'upgrade'],
+  ])('%s', (_, values, how, expected) => {
+    expect(planBoot(app, how, content(values), host)).toBe(expected);
+  });
+
+  it.each<[string, Partial<Content>, string, RegExp]>([
+    ['data of a newer core', { version: '2.3.0' }, 'APP_TOO_NEW', /from NocoBase 2\.3\.0, this environment runs 2\.2\.15/],
+  ])('%s is refused, whatever is asked for', (_, values, code, message) => {
+    for (const how of ['start', 'restart', 'upgrade'] as const) {
+      expect(() => planBoot(app, how, content(values), host)).toThrow(expect.objectContaining({ code }));
+      expect(() => planBoot(app, how, content(values), host)).toThrow(message);
+    }
+  });
+
+  it('an app that must not be upgraded is refused, but for an upgrade that is asked for', () => {
+    const pinned = { name: 'crm', autoUpgrade: false };
+    const older = content({ plugins: [acl, plugin('kanban', '2.2.14')] });
+    expect(() => planBoot(pinned, 'start', older, host)).toThrow(/from kanban 2\.2\.14 .*upgraded to kanban 2\.2\.15/);
+    expect(planBoot(pinned, 'upgrade', older, host)).toBe('upgrade');
+    expect(planBoot(pinned, 'start', content(), host)).toBe('start');
+    expect(planBoot(pinned, 'start', content({ installed: 'partial', version: null }), host)).toBe('resumeInstall');
+  });
+
+  it.each([
+    ['2.2.15', '2.2.15', 0],
+    ['2.2.9', '2.2.15', -1],
+    ['2.10.0', '2.9.9', 1],
+    ['2.2', '2.2.0', 0],
+    ['2.2.1', '2.2', 1],
+    ['2.2.15-beta.3', '2.2.15', 0],
+    ['3.0.0-alpha.1', '2.9.0', 1],
+  ])('%s against %s: %d', (a, b, expected) => {
+    expect(compareVersions(a, b)).toBe(expected);
+    expect(compareVersions(b, a)).toBe(expected === 0 ? 0 : -expected);
+  });
+});
+
+describe('how an environment reaches an app’s database', () => {
+  const KEY = Buffer.alloc(32, 7);
+  const main = {
+    dialect: 'postgres',
+    host: 'db.a',
+    port: 5432,
+    username: 'noco',
+    password: 'own',
+    database: 'main_a',
+    schema: 'main_schema',
+    tablePrefix: 'm_',
+    underscored: true,
+    dialectOptions: { ssl: { ca: 'x' } },
+    migrator: {},
+    logging: false,
+  } as unknown as HostDatabase;
+  const of = (database: Partial<AppDatabase>, values = {}) =>
+    connectionOf(recordOf({ database: database as AppDatabase, ...values }), main, KEY);
+
+  it('host and password are the environment’s own, the name is the app’s', () => {
+    expect(of({ dbConnType: 'new_database', database: 'crm' })).toMatchObject({
+      host: 'db.a',
+      username: 'noco',
+      password: 'own',
+      database: 'crm',
+      underscored: true,
+      dialectOptions: { ssl: { ca: 'x' } },
+    });
+  });
+
+  it('the main app’s table prefix and migrations are not the app’s', () => {
+    const connection = of({ dbConnType: 'new_database', database: 'crm' });
+    expect(connection.tablePrefix).toBe('');
+    expect(connection).not.toHaveProperty('migrator');
+    expect(of({ dbConnType: 'new_database', database: 'crm', tablePrefix: 'c_' }).tablePrefix).toBe('c_');
+  });
+
+  it('a schema lies in the environment’s main database', () => {
+    expect(of({ dbConnType: 'new_schema', schema: 'crm' })).toMatchObject({ database: 'main_a', schema: 'crm' });
+  });
+
+  it('a connection of its own brings everything, and nothing of the environment’s server goes with it', () => {
+    const connection = of({
+      dbConnType: 'new_connection',
+      dialect: 'mysql',
+      host: 'elsewhere',
+      port: 3306,
+      username: 'crm',
+      password: seal('theirs', KEY),
+      database: 'crm',
+    });
+    expect(connection).toMatchObject({
+      dialect: 'mysql',
+      host: 'elsewhere',
+      port: 3306,
+      username: 'crm',
+      password: 'theirs',
+      database: 'crm',
+    });
+    for (const key of ['schema', 'ssl', 'dialectOptions']) expect(connection).not.toHaveProperty(key);
+  });
+
+  it('a password sealed with another key is an error that says so', () => {
+    const record = recordOf({
+      database: { dbConnType: 'new_connection', host: 'x', database: 'crm', password: seal('theirs', KEY) },
+    });
+    expect(() => connectionOf(record, main, null)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }));
+  });
+
+  it('empty fields of a form count as not given', () => {
+    expect(of({ dbConnType: 'new_database', database: 'crm', host: '', username: undefined })).toMatchObject({
+      host: 'db.a',
+      username: 'noco',
+    });
+  });
+
+  it('SQLite keeps each app in a file beside the main one', () => {
+    const sqlite = { dialect: 'sqlite', storage: '/app/storage/db/nocobase.sqlite' } as unknown as HostDatabase;
+    expect(connectionOf(recordOf(), sqlite, null)).toMatchObject({
+      dialect: 'sqlite',
+      storage: '/app/storage/db/crm.sqlite',
+    });
+  });
+});
+
+describe('what stands in for an app', () => {
+  it('has all that the core calls on whatever is in its place', async () => {
+    const standIn = createStandIn('crm');
+    expect(standIn.name).toBe('crm');
+    expect(standIn.getMaintaining()).toBeNull();
+    expect(standIn.emit('anything')).toBe(false);
+    await standIn.emitAsync('anything');
+    await standIn.destroy();
+    expect(isStandIn(standIn)).toBe(true);
+    expect(isStandIn({})).toBe(false);
+    expect(isStandIn(undefined)).toBe(false);
+  });
+});
+
+describe('what this process holds', () => {
+  function bench() {
+    const emitted: unknown[] = [];
+    const supervisor = { emit: (...args: unknown[]) => emitted.push(args) } as unknown as AppSupervisor;
+    const hosted = new HostedApps(supervisor);
+    const told: string[] = [];
+    hosted.onStatus = (name) => told.push(`${name} ${hosted.appStatus[name]}`);
+    return { hosted, emitted, told };
+  }
+  const app = (name: string) => ({ name }) as Application;
+
+  it('knows no name that nobody gave it: names come from requests', () => {
+    const { hosted } = bench();
+    for (const map of [hosted.apps, hosted.appErrors, hosted.appStatus, hosted.lastMaintainingMessage]) {
+      for (const name of ['__proto__', 'constructor', 'toString']) expect(map[name]).toBeUndefined();
+    }
+  });
+
+  it('has a status in memory before anybody hears of it, and says each once', () => {
+    const { hosted, emitted, told } = bench();
+    hosted.setStatus('crm', 'running');
+    hosted.setStatus('crm', 'running');
+    expect(told).toEqual(['crm running']);
+    expect(emitted).toEqual([['appStatusChanged', { appName: 'crm', status: 'running', options: {} }]]);
+  });
+
+  it('takes an app once, and forgets that its name was once unknown', () => {
+    const { hosted } = bench();
+    hosted.appStatus.crm = 'not_found';
+    hosted.addApp(app('crm'));
+    expect(hosted.appStatus.crm).toBe('preparing');
+    expect(() => hosted.addApp(app('crm'))).toThrow(/already exists/);
+    hosted.addApp(app('main'));
+    expect(hosted.subApps().map(({ name }) => name)).toEqual(['crm']);
+  });
+
+  it('binds the main app once it is there, and not while it runs', () => {
+    const { hosted, told } = bench();
+    hosted.bootstrapMain();
+    expect(hosted.appStatus.main).toBeUndefined();
+    hosted.addApp(app('main'));
+    hosted.bootstrapMain();
+    expect(hosted.appStatus.main).toBe('initialized');
+    hosted.setStatus('main', 'running');
+    hosted.bootstrapMain();
+    expect(told).toEqual(['main preparing', 'main initializing', 'main initialized', 'main running']);
+  });
+
+  it('forgets a name wholly', () => {
+    const { hosted } = bench();
+    hosted.addApp(app('crm'));
+    hosted.setError('crm', new Error('x'));
+    hosted.lastMaintainingMessage.crm = 'x';
+    hosted.drop('crm');
+    expect([hosted.apps.crm, hosted.appErrors.crm, hosted.lastMaintainingMessage.crm]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+});

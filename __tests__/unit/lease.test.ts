@@ -1,0 +1,277 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LeaseKeeper, type LeaseRole } from '../../src/server/environments/lease';
+import type { LeaseAnswer, LeaseClaim, StateStore } from '../../src/server/wire/wire';
+import { FakeClock } from '../support/clock';
+import { recordedLog } from '../support/log';
+
+/** What the store answers to a beat; what it makes of a claim is tested against Redis itself (integration/wire). */
+type Answers = LeaseAnswer | 'away';
+
+const held = (epoch: number, fresh = false): LeaseAnswer => ({ held: true, epoch, fresh });
+const other = (epoch: number, instance = 'two'): LeaseAnswer => ({ held: false, holder: { instance, epoch } });
+const nobody: LeaseAnswer = { held: false, holder: null };
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly claims: LeaseClaim[] = [];
+  readonly roles: Array<[LeaseRole, boolean]> = [];
+  readonly released: unknown[][] = [];
+  readonly log = recordedLog();
+  lockIsMine = true;
+  lockReleased = false;
+  answer: Answers = held(100, true);
+  /** Set by a test that wants a beat to take its time. */
+  gate: Promise<void> | null = null;
+  readonly keeper: LeaseKeeper;
+
+  constructor() {
+    const state = {
+      claimLease: async (claim: LeaseClaim) => {
+        this.claims.push(claim);
+        await this.gate;
+        if (this.answer === 'away') throw new Error('Connection is closed.');
+        return this.answer;
+      },
+      releaseLease: async (...args: unknown[]) => void this.released.push(args),
+    };
+    this.keeper = new LeaseKeeper({
+      state: state as unknown as StateStore,
+      environment: 'env_a',
+      instance: 'one',
+      interval: 5_000,
+      lock: {
+        hold: async () => this.lockIsMine,
+        fingerprint: 'print',
+        release: async () => {
+          this.lockReleased = true;
+        },
+      },
+      clock: this.clock.read,
+      log: this.log,
+      vitals: () => ({ memory: 1, eventLoopDelay: 2 }),
+      onRole: async (role, fresh) => void this.roles.push([role, fresh]),
+    });
+  }
+
+  async beat(answer: Answers, { lock = true }: { lock?: boolean } = {}): Promise<LeaseClaim> {
+    this.answer = answer;
+    this.lockIsMine = lock;
+    await this.keeper.beatNow();
+    return this.claims.at(-1)!;
+  }
+
+  /** A beat that the store has and does not answer yet. */
+  async slowBeat(answer: Answers): Promise<[beat: Promise<LeaseClaim>, open: () => void]> {
+    let open!: () => void;
+    this.gate = new Promise((resolve) => {
+      open = resolve;
+    });
+    const before = this.claims.length;
+    const beat = this.beat(answer);
+    await vi.waitFor(() => expect(this.claims.length).toBeGreaterThan(before));
+    return [beat, open];
+  }
+}
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('a holder', () => {
+  it('takes the lease, tells everything, and renews it with what it is', async () => {
+    const first = await bench.beat(held(100, true));
+    expect(first).toMatchObject({
+      environment: 'env_a',
+      ttl: 15_000,
+      mayTake: true,
+      provenBy: 'print',
+      lease: { instance: 'one', epoch: 0, beat: 1, interval: 5_000, state: 'serving', memory: 1, eventLoopDelay: 2 },
+    });
+    const second = await bench.beat(held(100));
+    expect(second.lease).toMatchObject({ epoch: 100, beat: 2, registered: first.lease.registered });
+    expect(bench.keeper.role).toBe('holder');
+    expect(bench.roles).toEqual([['holder', true]]);
+  });
+
+  it('that retakes it after a flush keeps its epoch, and tells everything again', async () => {
+    await bench.beat(held(100, true));
+    expect((await bench.beat(held(100, true))).lease.epoch).toBe(100);
+    expect(bench.roles).toEqual([
+      ['holder', true],
+      ['holder', true],
+    ]);
+  });
+
+  it('invariant 6: goes on as it is while the store is away, however long', async () => {
+    await bench.beat(held(100, true));
+    for (let i = 0; i < 50; i++) {
+      bench.clock.pass(5_000);
+      await bench.beat('away', { lock: i % 2 === 0 });
+    }
+    expect(bench.keeper.role).toBe('holder');
+    expect(bench.roles).toHaveLength(1);
+  });
+
+  it('stops hosting only for another instance with a higher epoch', async () => {
+    await bench.beat(held(100, true));
+    // A store restored from an old copy names holders of the past.
+    await bench.beat(other(99));
+    await bench.beat(other(100));
+    expect(bench.keeper.role).toBe('holder');
+    await bench.beat(other(101));
+    expect(bench.keeper.role).toBe('standby');
+    expect(bench.roles.at(-1)).toEqual(['standby', false]);
+    expect(bench.log.at('warn')).toEqual([expect.stringMatching(/held by another process \(two\).*hosts nothing/)]);
+  });
+
+  it('says at once that its registration was written anew, also in the middle of a beat', async () => {
+    const before = await bench.beat(held(100, true));
+    const [beat, open] = await bench.slowBeat(held(100));
+    bench.keeper.noteRegistration();
+    open();
+    await beat;
+    await vi.waitFor(() => expect(bench.claims).toHaveLength(3));
+    expect(bench.claims[2].lease.registered).toBe(before.lease.registered + 1);
+  });
+});
+
+describe('a second instance', () => {
+  it('is a standby, and says so once', async () => {
+    for (let i = 0; i < 3; i++) await bench.beat(other(100), { lock: false });
+    expect(bench.roles).toEqual([['standby', false]]);
+    expect(bench.claims.every((claim) => !claim.mayTake && claim.provenBy === null)).toBe(true);
+    expect(bench.log.at('warn')).toHaveLength(1);
+  });
+
+  it('takes the lease only after it was missing for a further expiry', async () => {
+    await bench.beat(other(100), { lock: false });
+    expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
+    bench.clock.pass(14_999);
+    expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
+    bench.clock.pass(1);
+    expect((await bench.beat(held(101, true), { lock: false })).mayTake).toBe(true);
+    expect(bench.roles).toEqual([
+      ['standby', false],
+      ['holder', true],
+    ]);
+  });
+
+  it('begins to wait anew when the holder came back in between', async () => {
+    await bench.beat(other(100), { lock: false });
+    await bench.beat(nobody, { lock: false });
+    bench.clock.pass(10_000);
+    await bench.beat(other(100), { lock: false });
+    bench.clock.pass(10_000);
+    await bench.beat(nobody, { lock: false });
+    bench.clock.pass(10_000);
+    expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
+  });
+
+  it('waits so even with the lock on a database of its own: two are configured alike by mistake', async () => {
+    await bench.beat(other(100));
+    expect((await bench.beat(nobody)).mayTake).toBe(false);
+  });
+
+  it('is waiting, and hosts nothing, while nothing is decided', async () => {
+    await bench.beat(nobody, { lock: false });
+    await bench.beat('away', { lock: false });
+    expect(bench.keeper.role).toBe('waiting');
+    expect(bench.roles).toEqual([]);
+  });
+});
+
+describe('without a store', () => {
+  it('invariant 6: the lock on the main database decides who starts from the snapshot', async () => {
+    await bench.beat('away');
+    expect(bench.roles).toEqual([['alone', false]]);
+    const second = new Bench();
+    await second.beat('away', { lock: false });
+    expect(second.roles).toEqual([]);
+  });
+
+  it('the one that is alone takes the lease when the store comes', async () => {
+    await bench.beat('away');
+    await bench.beat('away', { lock: false });
+    expect(bench.keeper.role).toBe('alone');
+    expect((await bench.beat(held(100, true), { lock: false })).mayTake).toBe(true);
+    expect(bench.keeper.role).toBe('holder');
+  });
+
+  it('the one that is alone gives way to a living holder', async () => {
+    await bench.beat('away');
+    await bench.beat(other(100));
+    expect(bench.roles).toEqual([
+      ['alone', false],
+      ['standby', false],
+    ]);
+  });
+});
+
+describe('leaving', () => {
+  it('gives the lease and the lock up', async () => {
+    await bench.beat(held(100, true));
+    await bench.keeper.announceStopping();
+    expect(bench.claims.at(-1)?.lease.state).toBe('stopping');
+    await bench.keeper.stop();
+    expect(bench.released).toEqual([['env_a', 'one', 100]]);
+    expect(bench.lockReleased).toBe(true);
+  });
+
+  it('a standby gives nothing up but the lock', async () => {
+    await bench.beat(other(100), { lock: false });
+    await bench.keeper.announceStopping();
+    await bench.keeper.stop();
+    expect(bench.claims).toHaveLength(1);
+    expect(bench.released).toEqual([]);
+    expect(bench.lockReleased).toBe(true);
+  });
+
+  it('is said even when a beat that does not say so is under way', async () => {
+    await bench.beat(held(100, true));
+    const [beat, open] = await bench.slowBeat(held(100));
+    const announced = bench.keeper.announceStopping();
+    open();
+    await Promise.all([beat, announced]);
+    expect(bench.claims.at(-1)?.lease.state).toBe('stopping');
+  });
+
+  it('is for good: a beat asked for afterwards, or due in the middle, does not take the lease again', async () => {
+    await bench.beat(held(100, true));
+    const [beat, open] = await bench.slowBeat(held(100));
+    // Would be said with one more beat.
+    bench.keeper.noteRegistration();
+    const stopped = bench.keeper.stop();
+    open();
+    await Promise.all([beat, stopped]);
+    const { length } = bench.claims;
+    await bench.keeper.beatNow();
+    expect(bench.claims).toHaveLength(length);
+    expect(bench.released).toHaveLength(1);
+    expect(bench.keeper.role).toBe('waiting');
+  });
+
+  it('never rejects', async () => {
+    await bench.beat(held(100, true));
+    bench.answer = 'away';
+    await expect(bench.keeper.announceStopping()).resolves.toBeUndefined();
+    await expect(bench.keeper.stop()).resolves.toBeUndefined();
+  });
+});
+
+describe('the timer', () => {
+  it('beats by the interval, a twentieth more or less, and ends', async () => {
+    vi.useFakeTimers();
+    await bench.keeper.start();
+    await vi.advanceTimersByTimeAsync(52_500);
+    expect(bench.claims.length).toBeGreaterThanOrEqual(11);
+    expect(bench.claims.length).toBeLessThanOrEqual(12);
+    await bench.keeper.stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(bench.claims.length).toBeLessThanOrEqual(12);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,201 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { StatusReporter } from '../../src/server/status/reporter';
+import type { Bus, StateStore, StatusWrite } from '../../src/server/wire/wire';
+import type { StatusEntry } from '../../src/shared/messages';
+import { entryOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+
+let writes: StatusWrite[];
+let wakes: string[][];
+let refusals: number;
+let apps: Map<string, StatusEntry>;
+let epoch: number | null;
+let answer: 'written' | 'refused' | 'away' | Promise<boolean>;
+let reporter: StatusReporter;
+
+const show = (name: string, status: StatusEntry['status']) => apps.set(name, entryOf({ name, status }));
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_000_000 });
+  writes = [];
+  wakes = [];
+  refusals = 0;
+  apps = new Map();
+  epoch = 100;
+  answer = 'written';
+  const state = {
+    writeStatuses: async (write: StatusWrite) => {
+      writes.push(structuredClone(write));
+      if (answer === 'away') throw new Error('Connection is closed.');
+      return typeof answer === 'string' ? answer === 'written' : answer;
+    },
+  };
+  reporter = new StatusReporter({
+    environment: 'env_a',
+    instance: 'one',
+    state: state as unknown as StateStore,
+    bus: { wake: (_: unknown, names: string[]) => wakes.push(names) } as unknown as Bus,
+    log: recordedLog(),
+    epoch: () => epoch,
+    entries: (names) => (names === 'all' ? [...apps.keys()] : names).flatMap((name) => apps.get(name) ?? []),
+    onRefused: () => refusals++,
+  });
+});
+afterEach(() => {
+  reporter.close();
+  vi.useRealTimers();
+});
+
+/** The first write always tells everything. */
+async function begin(): Promise<void> {
+  reporter.reportAll();
+  await vi.advanceTimersByTimeAsync(0);
+  writes.length = 0;
+  wakes.length = 0;
+}
+
+describe('reporting', () => {
+  it('tells everything first, under the lease', async () => {
+    show('crm', 'running');
+    show('shop', 'stopped');
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toMatchObject([{ environment: 'env_a', instance: 'one', epoch: 100, complete: true }]);
+    expect(writes[0].entries.map(({ name }) => name)).toEqual(['crm', 'shop']);
+  });
+
+  it('then tells what changed, with what it is at the moment of telling, and wakes the supervisors', async () => {
+    show('crm', 'waiting');
+    show('shop', 'stopped');
+    await begin();
+    reporter.report(['crm']);
+    show('crm', 'running');
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toMatchObject([{ complete: false, removed: [], entries: [{ name: 'crm', status: 'running' }] }]);
+    expect(wakes).toEqual([['crm']]);
+  });
+
+  it('tells what is gone', async () => {
+    show('crm', 'not_found');
+    await begin();
+    apps.delete('crm');
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toMatchObject([{ entries: [], removed: ['crm'] }]);
+  });
+
+  it('writes ten times a second at most, however often something changes', async () => {
+    show('crm', 'preparing');
+    await begin();
+    for (let i = 0; i < 340; i++) {
+      reporter.report(['crm']);
+      await vi.advanceTimersByTimeAsync(10);
+    }
+    expect(writes.length).toBeLessThanOrEqual(35);
+    expect(writes.length).toBeGreaterThanOrEqual(30);
+  });
+
+  it('gives each write a higher version, also when the clock stands still or goes back', async () => {
+    show('crm', 'running');
+    await begin();
+    for (const jump of [0, -300_000, 0]) {
+      vi.setSystemTime(Date.now() + jump);
+      reporter.report(['crm']);
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    const versions = writes.map(({ version }) => version);
+    expect(versions).toHaveLength(3);
+    expect(versions[1]).toBeGreaterThan(versions[0]);
+    expect(versions[2]).toBeGreaterThan(versions[1]);
+  });
+});
+
+describe('what could not be told', () => {
+  it('is told later, as it is then', async () => {
+    show('crm', 'preparing');
+    await begin();
+    answer = 'away';
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(100);
+    show('crm', 'running');
+    answer = 'written';
+    expect(wakes).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(writes).toHaveLength(2);
+    expect(writes[1]).toMatchObject({ complete: false, entries: [{ status: 'running' }] });
+    expect(wakes).toEqual([['crm']]);
+  });
+
+  it('stays a complete telling when it was to be one', async () => {
+    show('crm', 'running');
+    answer = 'away';
+    reporter.reportAll();
+    await vi.advanceTimersByTimeAsync(0);
+    answer = 'written';
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(writes.map(({ complete }) => complete)).toEqual([true, true]);
+  });
+
+  it('because the lease is another’s asks for the lease', async () => {
+    show('crm', 'running');
+    await begin();
+    answer = 'refused';
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(refusals).toBe(1);
+    expect(wakes).toEqual([]);
+  });
+
+  it('without a lease is told when there is one', async () => {
+    show('crm', 'running');
+    await begin();
+    epoch = null;
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(writes).toEqual([]);
+    epoch = 101;
+    reporter.reportAll();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(writes).toMatchObject([{ epoch: 101, complete: true, entries: [{ name: 'crm' }] }]);
+  });
+
+  it('while a write is under way is told after it', async () => {
+    show('crm', 'preparing');
+    await begin();
+    let end!: (written: boolean) => void;
+    answer = new Promise((resolve) => {
+      end = resolve;
+    });
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(100);
+    show('crm', 'running');
+    reporter.report(['crm']);
+    reporter.reportAll();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(writes).toHaveLength(1);
+    end(true);
+    answer = 'written';
+    await vi.advanceTimersByTimeAsync(100);
+    expect(writes).toHaveLength(2);
+    expect(writes[1]).toMatchObject({ complete: true, entries: [{ status: 'running' }] });
+  });
+});
+
+describe('closing', () => {
+  it('leaves no timer, also after a write that fails later', async () => {
+    show('crm', 'running');
+    await begin();
+    let fail!: () => void;
+    answer = new Promise<boolean>((_, reject) => {
+      fail = () => reject(new Error('Connection is closed.'));
+    });
+    reporter.report(['crm']);
+    await vi.advanceTimersByTimeAsync(100);
+    reporter.close();
+    fail();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(vi.getTimerCount()).toBe(0);
+    reporter.report(['crm']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,492 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { AppDefinition, Published } from '../../src/server/apps/definitions';
+import {
+  type Advance,
+  advance,
+  cancelled,
+  deadlineOf,
+  inTheWay,
+  type Operation,
+  type StepKind,
+  type StepSight,
+} from '../../src/server/operations/rollout';
+import type { StatusEntry } from '../../src/shared/messages';
+import { type Action, ACTIONS, HEALTHS, type Health, STATUSES } from '../../src/shared/types';
+import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
+
+const SECOND = 1_000;
+
+/** An operation on its way, with what is published and what the environments say. */
+class Rollout {
+  now = 1_000_000;
+  published: Record<string, Published>;
+  readonly publications: Array<[environment: string, wish: Published]> = [];
+  private readonly sights = new Map<string, StepSight>();
+
+  constructor(
+    public operation: Operation,
+    readonly app: AppDefinition = appOf({ generation: operation.generation }),
+    published: Record<string, Published> = {},
+  ) {
+    this.published = published;
+  }
+
+  /** What an environment says from now on. */
+  says(environment: string, entry: Partial<StatusEntry> | null, health: Health = 'online'): this {
+    this.sights.set(environment, { health, entry: entry && entryOf({ generation: this.operation.generation, ...entry }) });
+    return this;
+  }
+
+  tick(ms = SECOND): this {
+    this.now += ms;
+    const { operation, publish } = advance(
+      this.operation,
+      this.app,
+      this.published,
+      (environment) => this.sights.get(environment) ?? { health: 'online', entry: null },
+      this.now,
+    );
+    this.operation = operation;
+    this.published = { ...this.published, ...publish };
+    this.publications.push(...Object.entries(publish));
+    return this;
+  }
+
+  /** `state` of each step, in order. */
+  get steps(): string {
+    return this.operation.steps.map(({ state }) => state).join(' ');
+  }
+}
+
+const begun = { generation: 9, begun: 10, status: 'preparing' } as const;
+
+describe('starting in several environments', () => {
+  it('invariant 4: is one after the other', () => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c boot']));
+    rollout.tick();
+    expect(rollout.steps).toBe('running queued queued');
+    expect(rollout.publications.map(([environment]) => environment)).toEqual(['env_a']);
+    // Whatever the others say: their turn has not come.
+    rollout.says('env_b', { status: 'running' }).tick();
+    expect(rollout.steps).toBe('running queued queued');
+    rollout.says('env_a', { status: 'running' }).tick();
+    expect(rollout.steps).toBe('succeeded running queued');
+    expect(rollout.operation).toMatchObject({ state: 'running', finishedAt: null });
+    rollout.says('env_b', null).tick().says('env_b', { status: 'running' }).says('env_c', { status: 'running' }).tick().tick();
+    expect(rollout.steps).toBe('succeeded succeeded succeeded');
+    expect(rollout.operation).toMatchObject({ state: 'succeeded', waitingFor: null, finishedAt: rollout.now });
+    expect(rollout.publications).toHaveLength(3);
+  });
+
+  it('is done in an environment when the app runs there, whatever the start mode', () => {
+    const onVisit = appOf({ startMode: 'onVisit' });
+    const rollout = new Rollout(operationOf(['env_a boot']), onVisit).tick();
+    expect(rollout.published.env_a).toEqual(publishedOf({ desired: 'onDemand' }));
+    for (const status of ['waiting', 'preparing', 'initializing', 'dormant', 'stopped'] as const)
+      expect(rollout.says('env_a', { status }).tick().steps).toBe('running');
+    expect(rollout.says('env_a', { status: 'running' }).tick().steps).toBe('succeeded');
+  });
+
+  it.each([
+    ['start', 'start', 'none'],
+    ['restart', 'restart', 'none'],
+    ['upgrade', 'upgrade', 'none'],
+    ['create', 'start', 'create'],
+    ['adopt', 'start', 'adopt'],
+  ] as const)('%s asks for a fresh boot, and only the first step of a create may make a database', (action, how, claim) => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action }));
+    rollout.tick().says('env_a', { status: 'running' }).tick();
+    expect(rollout.publications).toEqual([
+      ['env_a', publishedOf({ boot: { generation: 10, how }, claim })],
+      ['env_b', publishedOf({ boot: { generation: 10, how }, claim: 'none' })],
+    ]);
+  });
+});
+
+describe('stopping in several environments', () => {
+  it('is at once', () => {
+    const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'], { action: 'stop' })).tick();
+    expect(rollout.steps).toBe('running running');
+    expect(rollout.published).toEqual({
+      env_a: publishedOf({ desired: 'stopped' }),
+      env_b: publishedOf({ desired: 'stopped' }),
+    });
+    rollout.says('env_b', { status: 'stopped' }).tick();
+    expect(rollout.steps).toBe('running succeeded');
+    expect(rollout.says('env_a', { status: 'stopped' }).tick().operation.state).toBe('succeeded');
+  });
+
+  it('asks for no fresh boot: what was asked for before stands', () => {
+    const before = { env_a: publishedOf({ generation: 5, boot: { generation: 4, how: 'restart' } }) };
+    const rollout = new Rollout(operationOf(['env_a stop'], { action: 'stop' }), undefined, before).tick();
+    expect(rollout.published.env_a.boot).toEqual({ generation: 4, how: 'restart' });
+  });
+});
+
+describe('changing an app', () => {
+  it('applies everywhere at once, boots where it is new, and leaves where it is not wanted only when it runs there', () => {
+    const before = { env_a: publishedOf({ generation: 5 }), env_c: publishedOf({ generation: 5 }) };
+    const steps = ['env_a apply', 'env_b boot', 'env_c remove'];
+    const rollout = new Rollout(operationOf(steps, { action: 'update' }), undefined, before).tick();
+    expect(rollout.steps).toBe('running running queued');
+    expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 5, how: 'start' } }));
+    rollout.says('env_a', { status: 'running' }).says('env_b', { ...begun }).tick();
+    expect(rollout.steps).toBe('succeeded running queued');
+    rollout.says('env_b', { status: 'running' }).tick();
+    expect(rollout.steps).toBe('succeeded succeeded running');
+    expect(rollout.published.env_c).toMatchObject({ desired: 'removed', data: 'keep' });
+    rollout.says('env_c', { status: 'not_found' }).tick();
+    expect(rollout.operation.state).toBe('succeeded');
+  });
+
+  it('is known to a worker whatever the app is doing there', () => {
+    for (const status of ['stopped', 'error', 'dormant', 'running'] as const) {
+      const rollout = new Rollout(operationOf(['env_a apply'], { action: 'update' })).tick();
+      expect(rollout.says('env_a', { status }).tick().operation.state).toBe('succeeded');
+    }
+  });
+
+  it('starts nothing where it was drained', () => {
+    const before = { env_a: publishedOf({ generation: 5, desired: 'stopped' }) };
+    const rollout = new Rollout(operationOf(['env_a apply'], { action: 'update' }), undefined, before).tick();
+    expect(rollout.published.env_a.desired).toBe('stopped');
+  });
+});
+
+describe('deleting an app', () => {
+  const destroy = (steps: string[]) => new Rollout(operationOf(steps, { action: 'destroy' }));
+
+  it('invariant 9: keeps its data unless a drop is one of the steps', () => {
+    const rollout = destroy(['env_a remove', 'env_b remove', 'env_a release']).tick();
+    rollout.says('env_a', { status: 'not_found' }).says('env_b', { status: 'not_found' }).tick();
+    rollout.says('env_a', { status: 'not_found', generation: 11 }).tick().tick();
+    expect(rollout.operation.state).toBe('succeeded');
+    expect(rollout.publications.map(([, { data }]) => data)).toEqual(['keep', 'keep', 'release']);
+  });
+
+  it('drops after every environment has let go, and told from the removal there', () => {
+    const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']).tick();
+    expect(rollout.steps).toBe('running running queued');
+    rollout.says('env_a', { status: 'not_found' }).tick();
+    expect(rollout.steps).toBe('succeeded running queued');
+    rollout.says('env_b', { status: 'not_found' }).tick();
+    expect(rollout.steps).toBe('succeeded succeeded running');
+    expect(rollout.published.env_a).toMatchObject({ generation: 11, desired: 'removed', data: 'drop' });
+    // That it is gone was said of the removal.
+    expect(rollout.tick().steps).toBe('succeeded succeeded running');
+    rollout.says('env_a', { status: 'not_found', generation: 11, message: 'Its database was dropped.' }).tick();
+    expect(rollout.operation).toMatchObject({ state: 'succeeded' });
+    expect(rollout.operation.steps[2].message).toBe('Its database was dropped.');
+  });
+
+  it('waits for nobody who is down, since a tombstone does', () => {
+    const rollout = destroy(['env_a remove', 'env_b remove', 'env_a release']);
+    rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick();
+    expect(rollout.steps).toBe('succeeded succeeded succeeded');
+    expect(rollout.operation.steps[1].message).toMatch(/Away; removed there when it is back/);
+    // Another environment still has the app: its mark stays.
+    expect(rollout.operation.steps[2].message).toMatch(/keeps the mark/);
+    expect(rollout.published.env_b.desired).toBe('removed');
+  });
+
+  it('but does not drop while somebody may still use the data', () => {
+    const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']);
+    rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick(3_600_000);
+    expect(rollout.steps).toBe('succeeded running queued');
+    expect(rollout.operation.waitingFor).toBe('environment env_b to come back');
+    expect(rollout.publications.some(([, { data }]) => data === 'drop')).toBe(false);
+  });
+
+  it('does not hang for an environment that was forgotten meanwhile', () => {
+    const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']);
+    rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick();
+    rollout.operation.steps[1] = { ...rollout.operation.steps[1], state: 'cancelled', message: 'Forgotten.', finishedAt: 1 };
+    rollout.tick().says('env_a', { status: 'not_found', generation: 11 }).tick();
+    expect(rollout.operation.steps[2].state).toBe('succeeded');
+    expect(rollout.operation.finishedAt).not.toBeNull();
+  });
+
+  it('does not drop after a removal that failed', () => {
+    const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']).tick();
+    rollout.says('env_a', { status: 'not_found' }).says('env_b', { status: 'error' }).tick().tick();
+    expect(rollout.steps).toBe('succeeded failed cancelled');
+    expect(rollout.operation.state).toBe('failed');
+  });
+});
+
+describe('a worker’s word', () => {
+  it.each<[string, Partial<StatusEntry> | null, Health]>([
+    ['no word', null, 'online'],
+    ['of an older generation', { status: 'running', generation: 9 }, 'online'],
+    ['of another incarnation', { status: 'running', uid: 'uid-0' }, 'online'],
+    ['of an older generation, of an error', { status: 'error', generation: 9 }, 'online'],
+  ])('invariant 3: %s counts for nothing', (_, entry, health) => {
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', entry, health).tick(3_600_000);
+    expect(rollout.steps).toBe('running');
+  });
+
+  it('of a later generation is as good: it worked off more than this', () => {
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { status: 'running', generation: 12 });
+    expect(rollout.tick().steps).toBe('succeeded');
+  });
+
+  it('of what it is doing is passed on', () => {
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick();
+    rollout.says('env_a', { ...begun, message: 'Installing.' }).tick();
+    expect(rollout.operation.steps[0]).toMatchObject({ message: 'Installing.', startedAt: rollout.now });
+    expect(rollout.operation.waitingFor).toBeNull();
+  });
+
+  it('of a failure ends the step, with the cause', () => {
+    const error = { code: 'DATABASE_UNREACHABLE', message: 'No answer.' };
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { status: 'error', error }).tick();
+    expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error, finishedAt: rollout.now });
+    expect(rollout.operation.state).toBe('failed');
+    const silent = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { status: 'error' }).tick();
+    expect(silent.operation.steps[0].error).toEqual({ code: 'APP_START_FAILED', message: 'It failed.' });
+  });
+});
+
+describe('after a failure', () => {
+  const failing = (onFailure: Operation['onFailure']) =>
+    new Rollout(operationOf(['env_a boot', 'env_b boot'], { onFailure })).tick().says('env_a', { status: 'error' }).tick();
+
+  it('what has not begun is not begun', () => {
+    const rollout = failing('stop');
+    expect(rollout.steps).toBe('failed cancelled');
+    expect(rollout.operation.steps[1].message).toMatch(/an earlier step failed/);
+    expect(rollout.operation.state).toBe('failed');
+    expect(rollout.publications).toHaveLength(1);
+  });
+
+  it('the others go on when asked to', () => {
+    const rollout = failing('continue');
+    expect(rollout.steps).toBe('failed running');
+    expect(rollout.says('env_b', { status: 'running' }).tick().operation.state).toBe('failed');
+  });
+
+  it('what had begun goes on to its end', () => {
+    const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'], { action: 'stop' })).tick();
+    rollout.says('env_a', { status: 'error' }).tick();
+    expect(rollout.steps).toBe('failed running');
+    expect(rollout.says('env_b', { status: 'stopped' }).tick().steps).toBe('failed succeeded');
+  });
+});
+
+describe('deadlines', () => {
+  it.each<[Operation['action'], StepKind, number]>([
+    ['create', 'boot', 900],
+    ['adopt', 'boot', 900],
+    ['upgrade', 'boot', 900],
+    ['start', 'boot', 300],
+    ['restart', 'boot', 300],
+    ['update', 'boot', 300],
+    ['stop', 'stop', 60],
+    ['update', 'apply', 60],
+    ['destroy', 'remove', 60],
+    ['destroy', 'release', 60],
+    ['destroy', 'drop', 120],
+  ])('%s: a %s has %d s from when the worker began', (action, kind, seconds) => {
+    const operation = operationOf([`env_a ${kind}`], { action });
+    expect(deadlineOf(operation, operation.steps[0])).toBe(seconds * SECOND);
+    const rollout = new Rollout(operation).tick();
+    // Waiting costs nothing: an environment may be away for a day.
+    rollout.tick(24 * 3_600 * SECOND).says('env_a', { ...begun, begun: 11 }).tick();
+    expect(rollout.steps).toBe('running');
+    expect(rollout.tick(seconds * SECOND).steps).toBe('running');
+    rollout.tick(1);
+    expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error: { code: 'DEADLINE' } });
+    expect(rollout.operation.steps[0].error?.message).toContain(`${seconds} s`);
+  });
+
+  it('stand still while the worker cannot be heard', () => {
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', begun).tick();
+    rollout.says('env_a', null, 'down').tick(3_600 * SECOND);
+    expect(rollout.steps).toBe('running');
+    expect(rollout.operation.waitingFor).toBe('environment env_a to come back');
+  });
+});
+
+describe('waiting', () => {
+  it.each<[Health, string]>([
+    ['online', 'environment env_a to begin'],
+    ['suspect', 'environment env_a to begin'],
+    ['down', 'environment env_a to come back'],
+    ['stopping', 'environment env_a to come back'],
+    ['unknown', 'sight of the environments'],
+  ])('says for what: %s', (health, text) => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'])).says('env_a', null, health).tick();
+    expect(rollout.operation).toMatchObject({ state: 'running', waitingFor: text });
+  });
+
+  it('says the first thing', () => {
+    const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'])).says('env_a', begun);
+    rollout.says('env_b', null, 'down').tick().tick();
+    expect(rollout.operation.waitingFor).toBe('environment env_b to come back');
+  });
+});
+
+describe('a second operation on the same app', () => {
+  const running = (doing: StatusEntry['doing'], entry: Partial<StatusEntry> = {}, health: Health = 'online') => {
+    const operation = operationOf(['env_a boot']);
+    operation.steps[0].state = 'running';
+    const sight = { health, entry: entryOf({ ...begun, doing, ...entry }) };
+    return inTheWay(operation, () => sight);
+  };
+
+  it.each<[StatusEntry['doing'], boolean]>([
+    ['create', true],
+    ['upgrade', true],
+    ['drop', true],
+    ['start', false],
+    ['restart', false],
+    ['stop', false],
+    ['remove', false],
+    [null, false],
+  ])('while a worker is in the middle of %s: in the way %s', (doing, blocked) => {
+    expect(running(doing)).toEqual(blocked ? { environment: 'env_a', action: doing } : null);
+  });
+
+  it('is not in the way of what has not begun, is over, or is another app’s', () => {
+    expect(running('create', { begun: 9 })).toBeNull();
+    expect(running('create', { generation: 10 })).toBeNull();
+    expect(running('create', { uid: 'uid-0' })).toBeNull();
+    expect(inTheWay(operationOf(['env_a boot']), () => ({ health: 'online', entry: entryOf({ ...begun, doing: 'create' }) }))).toBeNull();
+  });
+
+  it('is in the way only under a living lease: a dead worker’s word is none', () => {
+    const operation = operationOf(['env_a boot']);
+    operation.steps[0].state = 'running';
+    expect(inTheWay(operation, () => ({ health: 'down', entry: null }))).toBeNull();
+  });
+});
+
+describe('a cancelled operation', () => {
+  it('keeps what was done, and begins nothing more', () => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c boot'])).tick();
+    rollout.says('env_a', { status: 'running' }).tick();
+    const ended = cancelled(rollout.operation, 'Cancelled.', 5);
+    expect(ended.steps.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
+    expect(ended).toMatchObject({ state: 'cancelled', waitingFor: null, finishedAt: 5 });
+    expect(ended.steps[1]).toMatchObject({ message: 'Cancelled.', finishedAt: 5 });
+  });
+});
+
+describe('whatever is seen, in whatever order', () => {
+  const environments = ['env_a', 'env_b', 'env_c'];
+  const some = fc.shuffledSubarray(environments, { minLength: 1 });
+  /** As the service makes them. */
+  const operation = fc
+    .oneof(
+      fc.tuple(fc.constantFrom(...ACTIONS), some.map((names) => names.map((name) => `${name} boot`))),
+      fc.tuple(fc.constant<Action>('stop'), some.map((names) => names.map((name) => `${name} stop`))),
+      fc.tuple(
+        fc.constant<Action>('update'),
+        fc
+          .tuple(some, fc.array(fc.constantFrom('apply', 'boot', 'stop', 'remove'), { minLength: 3, maxLength: 3 }))
+          .map(([names, kinds]) => [
+            ...names.flatMap((name, i) => (kinds[i] === 'remove' ? [] : [`${name} ${kinds[i]}`])),
+            ...names.flatMap((name, i) => (kinds[i] === 'remove' ? [`${name} remove`] : [])),
+          ]),
+      ),
+      fc.tuple(
+        fc.constant<Action>('destroy'),
+        fc
+          .tuple(some, fc.constantFrom(...environments), fc.constantFrom('drop', 'release'))
+          .map(([names, target, data]) => [...names.map((name) => `${name} remove`), `${target} ${data}`]),
+      ),
+    )
+    .chain(([action, steps]) =>
+      fc
+        .constantFrom('stop' as const, 'continue' as const)
+        .map((onFailure) => operationOf(steps, { action, onFailure })),
+    );
+  const entry = fc
+    .record({
+      uid: fc.constantFrom('uid-1', 'uid-1', 'uid-1', 'uid-0'),
+      status: fc.constantFrom(...STATUSES),
+      generation: fc.integer({ min: 8, max: 12 }),
+      begun: fc.integer({ min: 8, max: 12 }),
+    })
+    .map(entryOf);
+  const sight = fc.record({ health: fc.constantFrom(...HEALTHS), entry: fc.option(entry) });
+  const moment = fc.record({
+    pass: fc.constantFrom(0, 1_000, 61_000, 1_000_000),
+    sights: fc.tuple(sight, sight, sight),
+  });
+
+  it('invariant 4: two boots never run at once, each environment gets a generation once, and nothing goes back', () => {
+    fc.assert(
+      fc.property(operation, fc.array(moment, { maxLength: 15 }), (start, moments) => {
+        let current = start;
+        let published: Record<string, Published> = {};
+        let now = 1_000;
+        for (const { pass, sights } of moments) {
+          now += pass;
+          const look = (environment: string) => sights[environments.indexOf(environment)];
+          const first = advance(current, appOf(), published, look, now);
+          const isNewer = ({ publish }: Advance) => {
+            for (const [environment, wish] of Object.entries(publish))
+              expect(wish.generation).toBeGreaterThan(published[environment]?.generation ?? 0);
+          };
+          isNewer(first);
+          published = { ...published, ...first.publish };
+          // Killed after it was published and before it was saved: a successor publishes nothing twice.
+          isNewer(advance(current, appOf(), published, look, now));
+          const second = advance(first.operation, appOf(), published, look, now);
+          isNewer(second);
+          if (!Object.keys(first.publish).length) {
+            expect(second.publish).toEqual({});
+            expect(second.operation).toEqual(first.operation);
+          }
+          const boots = first.operation.steps.filter((step) => step.kind === 'boot' && step.state === 'running');
+          expect(boots.length).toBeLessThanOrEqual(1);
+          // What is over stays over.
+          current.steps.forEach((step, i) => {
+            if (step.finishedAt !== undefined) expect(first.operation.steps[i]).toEqual(step);
+          });
+          expect(first.operation.finishedAt === null).toBe(
+            first.operation.state === 'queued' || first.operation.state === 'running',
+          );
+          current = first.operation;
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('invariant 9: nothing but a drop step ever asks for data to be dropped', () => {
+    fc.assert(
+      fc.property(operation, fc.tuple(sight, sight, sight), (start, sights) => {
+        const { publish } = advance(start, appOf(), {}, (name) => sights[environments.indexOf(name)], 1_000);
+        for (const [environment, { data }] of Object.entries(publish)) {
+          if (data !== 'drop') continue;
+          expect(start.steps.some((step) => step.kind === 'drop' && step.environment === environment)).toBe(true);
+        }
+      }),
+    );
+  });
+
+  it('it comes to an end when every environment does what it is told', () => {
+    fc.assert(
+      fc.property(operation, (start) => {
+        let current = start;
+        let published: Record<string, Published> = {};
+        const statusOf = { running: 'running', onDemand: 'running', stopped: 'stopped', removed: 'not_found' } as const;
+        for (let tick = 0; tick < 30 && current.finishedAt === null; tick++) {
+          const look = (environment: string): StepSight => {
+            const wish = published[environment];
+            if (!wish) return { health: 'online', entry: null };
+            const { generation, desired } = wish;
+            return { health: 'online', entry: entryOf({ generation, status: statusOf[desired] }) };
+          };
+          const { operation: next, publish } = advance(current, appOf(), published, look, 1_000 + tick);
+          published = { ...published, ...publish };
+          current = next;
+        }
+        expect(current.finishedAt).not.toBeNull();
+      }),
+    );
+  });
+});
