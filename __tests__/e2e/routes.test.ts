@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Api, Fleet, Instance } from '../../scripts/fleet';
+import type { Fleet, Instance } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
 import { type Ask, ask, Tab } from '../support/http';
 import { Manager, signInTo } from '../support/manager';
@@ -124,7 +124,7 @@ describe('an address of an uploaded file', () => {
     const uploaded = (await (await fetch(address, { method: 'POST', headers: signedIn, body })).json()) as any;
     expect(uploaded.data.url).toMatch(/^\/files\/routed\/main\/attachments\//);
 
-    expect((await through(uploaded.data.url)).status).toBe(401);
+    expect((await through(uploaded.data.url)).status).toBe(403);
     const first = await through(uploaded.data.url, signedIn);
     expect(first).toMatchObject({ status: 302, headers: { 'x-app-environment': 'env_a' } });
     const { location } = first.headers;

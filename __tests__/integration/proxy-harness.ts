@@ -22,7 +22,6 @@ async function listen<S extends net.Server>(server: S, port = 0): Promise<Listen
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
-    socket.on('error', () => {}); // a visitor that resets is the point of many tests, not a fault of the server's
     socket.once('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve, reject) => {
@@ -45,10 +44,16 @@ type OnUpgrade = (req: IncomingMessage, socket: Socket, head: Buffer) => void;
 export function worker(handler: RequestListener, more: { port?: number; upgrade?: OnUpgrade } = {}) {
   const server = http.createServer(handler);
   if (more.upgrade) server.on('upgrade', more.upgrade);
-  return listen(server, more.port);
+  return listen(tolerant(server), more.port);
 }
 export const rawWorker = (handler: (socket: Socket) => void) =>
-  listen(net.createServer({ allowHalfOpen: true }, handler));
+  listen(tolerant(net.createServer({ allowHalfOpen: true }, handler)));
+
+/** Workers put up with resets; the front has to by itself. */
+function tolerant<S extends net.Server>(server: S): S {
+  server.on('connection', (socket: Socket) => socket.on('error', () => {}));
+  return server;
+}
 
 /** A port nobody listens on. */
 export async function deadPort(): Promise<number> {
@@ -197,9 +202,12 @@ export function ask(port: number, path: string, { method = 'GET', headers, body,
   });
 }
 
-/** A bare connection that gathers what comes back. */
-export async function bare(port: number): Promise<Socket & { text: () => string; ended: () => boolean }> {
-  const socket = net.connect(port, '127.0.0.1');
+/** A bare connection that gathers what comes back; with `keepsOpen` it does not answer a goodbye. */
+export async function bare(
+  port: number,
+  keepsOpen = false,
+): Promise<Socket & { text: () => string; ended: () => boolean }> {
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: keepsOpen });
   let text = '';
   let ended = false;
   socket.on('data', (chunk) => {

@@ -364,10 +364,13 @@ describe('who hears of an end', () => {
   });
 
   it('a visitor that leaves an upload unfinished after its answer does not keep the worker’s connection', async () => {
-    const { door, target } = await simple((_req, res) => {
-      res.writeHead(413, { 'Content-Length': 3 });
-      res.end('too');
-    });
+    const target = keep(
+      await rawWorker((socket) => {
+        socket.once('data', () => socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\ntoo'));
+        socket.on('end', () => socket.end()).resume();
+      }),
+    );
+    const door = keep(await front({ environments: { a: target.port } }));
     const socket = await bare(door.port);
     socket.write('POST /api/x:upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\nbegin');
     await until('the answer', () => socket.text().includes('too'));
@@ -700,8 +703,15 @@ describe('when the worker does not answer', () => {
 
   it('a body on its way to a worker that refuses it: the visitor gets to read why', async () => {
     const door = keep(await front({ environments: { a: await deadPort() } }));
-    const reply = await ask(door.port, '/api/x:upload', { method: 'POST', body: Buffer.alloc(20_000_000) });
-    expect(reply).toMatchObject({ status: 502, code: 'UPSTREAM_REFUSED' });
+    const socket = await bare(door.port);
+    const size = 5_000_000;
+    socket.write(`POST /api/x:upload HTTP/1.1\r\nHost: h\r\nContent-Length: ${size}\r\n\r\n`);
+    socket.write(Buffer.alloc(size));
+    await until('the answer', () => socket.text().includes('UPSTREAM_REFUSED'));
+    // The connection is still good: the next request on it is read.
+    socket.write('GET /api/x:export HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n');
+    await until('the next answer', () => socket.text().includes('APP_ENVIRONMENT_UNAVAILABLE'));
+    socket.destroy();
     await nothingLeft(door);
   });
 });
@@ -799,5 +809,6 @@ it('a worker that left the table and came back at another address is found there
     { name: 'a', proxyUrl: `http://127.0.0.1:${two.port}`, serves: true, health: 'online' },
   ]);
   expect((await ask(door.port, '/x')).body).toBe('two');
-  await until('its idle connections are closed', () => one.sockets.size === 0);
+  // Sooner than the worker itself would close them (5 s).
+  await until('its idle connections are closed', () => one.sockets.size === 0, 3_000);
 });

@@ -192,6 +192,15 @@ describe('what a visitor is told', () => {
     second.destroy();
   });
 
+  it('and is let go, also when it does not leave', async () => {
+    const door = keep(await front({ environments: { a: await deadPort() } }));
+    const socket = await bare(door.port, true);
+    socket.write(UPGRADE());
+    await until('the answer', () => socket.ended());
+    await nothingLeft(door);
+    socket.destroy();
+  });
+
   it('too late', async () => {
     const target = keep(await matrixWorker(WORKERS['never answers']));
     const { line, code } = await refusal({ environments: { a: target.port }, limits: { handshake: 60 } });
@@ -364,24 +373,48 @@ describe('an open WebSocket', () => {
     await nothingLeft(door, target);
   });
 
-  it('a visitor that stops reading does not keep the worker’s side after the worker has gone', async () => {
+  it('a peer that takes nothing is given up, on either side; a silent one is not', async () => {
+    const flood = Buffer.alloc(1 << 20, 1);
     const target = keep(
       await matrixWorker((socket) => {
         socket.write(SWITCH);
-        // More than all buffers between here and the visitor hold.
-        const flood = Buffer.alloc(1 << 20, 1);
-        for (let i = 0; i < 32; i++) socket.write(flood);
-        socket.end();
+        if (target.seen() === 1) for (let i = 0; i < 64; i++) socket.write(flood);
+        if (target.seen() === 2) socket.pause();
       }),
     );
-    const door = keep(await front({ environments: { a: target.port } }));
-    const socket = await bare(door.port);
-    socket.write(UPGRADE());
-    await until('it is open', () => socket.text().includes('101'));
-    socket.pause();
-    await until('the worker’s flood has begun', () => target.seen() === 1);
-    for (const one of target.sockets) one.destroy();
+    const door = keep(await front({ environments: { a: target.port }, limits: { idle: 300 } }));
+    const open = async () => {
+      const socket = await bare(door.port);
+      socket.write(UPGRADE());
+      await until('it is open', () => socket.text().includes('101'));
+      return socket;
+    };
+    const unread = await open();
+    unread.pause();
+    const flooding = await open();
+    for (let i = 0; i < 64; i++) flooding.write(flood);
+    const silent = await open();
+    await until('both stuck ones are gone', () => door.proxy.stats()[0].webSockets === 1);
+    expect(silent.ended()).toBe(false);
+    for (const socket of [unread, flooding, silent]) socket.destroy();
     await nothingLeft(door, target);
-    socket.destroy();
   });
+
+  it.each<[string, (target: Listening, visitor: Socket) => void]>([
+    ['worker', (target) => { for (const socket of target.sockets) socket.end(); }],
+    ['visitor', (_target, visitor) => visitor.end()],
+  ])('a goodbye of the %s that nobody answers ends both sides', async (_who, leave) => {
+    const target = keep(await rawWorker((socket) => socket.once('data', () => socket.write(SWITCH)).resume()));
+    const door = keep(await front({ environments: { a: target.port } }));
+    const visitor = await bare(door.port, true);
+    visitor.write(UPGRADE());
+    await until('it is open', () => visitor.text().includes('101'));
+    leave(target, visitor);
+    await until('nothing is open', () => door.proxy.stats()[0].webSockets === 0);
+    await until('the front has let go', () => door.sockets.size === 0);
+    visitor.destroy();
+    for (const socket of target.sockets) socket.end();
+    await nothingLeft(door, target);
+  });
+});
 });

@@ -95,12 +95,29 @@ describe('starting in several environments', () => {
     ['create', 'start', 'create'],
     ['adopt', 'start', 'adopt'],
   ] as const)('%s asks for a fresh boot, and only the first step of a create may make a database', (action, how, claim) => {
-    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action }));
-    rollout.tick().says('env_a', { status: 'running' }).tick();
-    expect(rollout.publications).toEqual([
-      ['env_a', publishedOf({ boot: { generation: 10, how }, claim })],
-      ['env_b', publishedOf({ boot: { generation: 10, how }, claim: 'none' })],
-    ]);
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action })).tick();
+    expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim }));
+    rollout.says('env_a', { status: 'running' }).tick();
+    expect(rollout.published.env_b).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
+    // It is there now: one that is missing later is an error, and is not made anew.
+    expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
+  });
+
+  it('may make the database when the create that was to make it never began, or failed', () => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action: 'create' })).tick();
+    // Superseded by a change of the title, a stop, and a start.
+    for (const [generation, action, kind] of [
+      [11, 'update', 'apply'],
+      [12, 'stop', 'stop'],
+      [13, 'start', 'boot'],
+    ] as const) {
+      rollout.operation = operationOf([`env_a ${kind}`, `env_b ${kind}`], { action, generation });
+      rollout.tick();
+      expect(rollout.published.env_a).toMatchObject({ generation, claim: 'create' });
+      expect(rollout.published.env_b?.claim ?? 'none').toBe('none');
+    }
+    rollout.says('env_a', { status: 'running' }).tick();
+    expect(rollout.published.env_a).toMatchObject({ generation: 13, claim: 'none' });
   });
 });
 
@@ -427,8 +444,11 @@ describe('whatever is seen, in whatever order', () => {
           const look = (environment: string) => sights[environments.indexOf(environment)];
           const first = advance(current, appOf(), published, look, now);
           const isNewer = ({ publish }: Advance) => {
-            for (const [environment, wish] of Object.entries(publish))
-              expect(wish.generation).toBeGreaterThan(published[environment]?.generation ?? 0);
+            for (const [environment, wish] of Object.entries(publish)) {
+              const before = published[environment];
+              if (before?.generation === wish.generation) expect(wish).toEqual({ ...before, claim: 'none' });
+              else expect(wish.generation).toBeGreaterThan(before?.generation ?? 0);
+            }
           };
           isNewer(first);
           published = { ...published, ...first.publish };

@@ -101,6 +101,9 @@ export function advance(
     } else {
       step.state = 'running';
       judge(operation, step, app.uid, entry, now);
+      // It has its database: from now on one that is missing is an error, and is not made anew.
+      if (step.kind === 'boot' && step.state === 'succeeded' && current.claim !== 'none')
+        publish[step.environment] = { ...current, claim: 'none' };
     }
     if (step.state !== 'running') continue;
     if (step.kind === 'release' && (health === 'down' || operation.steps.some(isAway))) {
@@ -150,13 +153,15 @@ function wishOf(
   index: number,
 ): Published {
   const generation = generationOf(operation, step.kind);
-  const kept = { generation, boot: current?.boot ?? app.boot, claim: 'none' as const, data: 'keep' as const };
+  // A claim that was not made use of stands: a create that never began, or failed, may be superseded by a start.
+  const claim = current?.claim ?? 'none';
+  const kept = { generation, boot: current?.boot ?? app.boot, claim, data: 'keep' as const };
   switch (step.kind) {
     case 'boot': {
       const how = operation.action === 'restart' || operation.action === 'upgrade' ? operation.action : 'start';
       const { action } = operation;
-      const claim = index === 0 && (action === 'create' || action === 'adopt') ? action : 'none';
-      return { ...kept, boot: { generation, how }, desired: desiredOf(app), claim };
+      const claims = index === 0 && (action === 'create' || action === 'adopt');
+      return { ...kept, boot: { generation, how }, desired: desiredOf(app), ...(claims ? { claim: action } : {}) };
     }
     case 'stop':
       return { ...kept, desired: 'stopped' };
@@ -165,10 +170,10 @@ function wishOf(
       // One that was drained stays drained.
       return { ...kept, desired: current?.desired === 'stopped' ? 'stopped' : desiredOf(app) };
     case 'remove':
-      return { ...kept, desired: 'removed' };
+      return { ...kept, desired: 'removed', claim: 'none' };
     case 'drop':
     case 'release':
-      return { ...kept, desired: 'removed', data: step.kind };
+      return { ...kept, desired: 'removed', claim: 'none', data: step.kind };
   }
 }
 

@@ -60,7 +60,7 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
 }
 
 /** Answers an upgrade request on its bare socket and lets go of it. */
-export function refuse(socket: Duplex, what: Answer): void {
+export function refuse(socket: Duplex, what: Answer, linger: number): void {
   if (socket.destroyed || socket.writableEnded) {
     socket.destroy();
     return;
@@ -78,7 +78,7 @@ export function refuse(socket: Duplex, what: Answer): void {
       text,
     ].join('\r\n'),
   );
-  letGo(socket, 2_000);
+  letGo(socket, linger);
 }
 
 /** After the last byte was written: reads the peer's goodbye, or stops waiting for it. */

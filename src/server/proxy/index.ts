@@ -116,11 +116,11 @@ export function createProxy(options: {
         if (socket.destroyed) return true;
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
-        else if (!isAppName(name)) refuse(socket, answer('APP_NOT_FOUND'));
-        else refuse(socket, answer(table.loaded ? 'APP_NOT_FOUND' : 'APP_PREPARING', name));
+        else if (!isAppName(name)) refuse(socket, answer('APP_NOT_FOUND'), limits.linger);
+        else refuse(socket, answer(table.loaded ? 'APP_NOT_FOUND' : 'APP_PREPARING', name), limits.linger);
       } catch (error) {
         log.error('The proxy failed', { app: name, error: stackOf(error) });
-        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''));
+        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger);
       }
       return true;
     },

@@ -19,6 +19,7 @@ import { isConnected, type Target } from './targets';
  */
 export function installWs(proxy: httpProxy, context: Context): WsProxy {
   const open = new Set<Upgrade>();
+  const { linger } = context.limits;
   // Emitted before http-proxy puts any listener on `outgoing`: ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
     (options as unknown as Options).upgrade.started(outgoing);
@@ -27,7 +28,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
   return {
     upgrade(app, req, socket, head) {
       const reason = refusal(app, req, context.mark);
-      if (reason) return refuse(socket, answer(reason, app.name));
+      if (reason) return refuse(socket, answer(reason, app.name), linger);
       const environment = choose(
         app,
         context.environmentOf,
@@ -35,7 +36,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
         context.quarantine,
         context.now(),
       );
-      if (!environment) return refuse(socket, answer('APP_ENVIRONMENT_UNAVAILABLE', app.name));
+      if (!environment) return refuse(socket, answer('APP_ENVIRONMENT_UNAVAILABLE', app.name), linger);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
       upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
@@ -136,7 +137,7 @@ class Upgrade {
   #answer(code: AnswerCode): void {
     this.#answered = true;
     this.context.metrics?.request(this.target.name, code, 0);
-    refuse(this.socket, answer(code, this.app, this.target.name));
+    refuse(this.socket, answer(code, this.app, this.target.name), this.context.limits.linger);
     this.#outgoing?.destroy();
   }
 
@@ -188,11 +189,27 @@ class Upgrade {
       if (broken) socket.destroy();
       this.#follow(socket);
     });
-    // http-proxy turns keep-alive on with the system's two hours; half a minute finds a dead peer in minutes.
+    // Once http-proxy is done with them: it takes all limits off (common.js:129).
     process.nextTick(() => {
-      socket.setKeepAlive(true, 30_000);
-      upstream.setKeepAlive(true, 30_000);
+      this.#watch(socket);
+      this.#watch(upstream);
     });
+  }
+
+  /**
+   * An open WebSocket may be silent for ever, but what is on its way to someone must get there: a peer that takes nothing
+   * holds both sides, unread, beyond any goodbye. Keep-alive finds peers that are dead, within minutes and not the two hours
+   * that http-proxy leaves it at.
+   */
+  #watch(socket: Socket): void {
+    const { idle } = this.context.limits;
+    socket.setKeepAlive(true, 30_000);
+    socket.removeAllListeners('timeout'); // for the worker's: the limit on requests (targets.ts)
+    socket.on('timeout', () => {
+      if (socket.writableLength > 0) this.destroy();
+      else socket.setTimeout(idle);
+    });
+    socket.setTimeout(idle);
   }
 
   #clientClosed(): void {

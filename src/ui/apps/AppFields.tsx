@@ -57,10 +57,10 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
   const known = environments ?? [];
   const gone = chosen.filter((name) => !known.some((each) => each.name === name));
   const form = Form.useFormInstance<AppValues>();
-  const target = Form.useWatch('targetEnvironment', form);
   useEffect(() => {
+    const target = form.getFieldValue('targetEnvironment');
     if (chosen.length && !(target && chosen.includes(target))) form.setFieldValue('targetEnvironment', chosen[0]);
-  }, [form, chosen, target]);
+  }, [form, chosen]);
   const removed = app?.environments.filter((name) => !chosen.includes(name)) ?? [];
   return (
     <>

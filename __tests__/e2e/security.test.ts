@@ -1,0 +1,455 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import Redis from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Api, type Fleet, query } from '../../scripts/fleet';
+import { unseal } from '../../src/server/apps/secrets';
+import type { OperationRow } from '../../src/shared/types';
+import { sharedFleet } from '../setup/fleet';
+import { type Answer, ask } from '../support/http';
+import { Manager, signInTo } from '../support/manager';
+
+/** Who may do what, what nobody gets to see, and what is refused. */
+
+let fleet: Fleet;
+let manager: Manager;
+let root: Api;
+
+/** `vault` has a database server and a JWT secret of its own. */
+const PASSWORD = 'a-password-of-its-own';
+const partner = (database = 'vault_data') => {
+  const { host, port } = fleet.postgresServer;
+  return { dialect: 'postgres', host, port, username: 'vault_user', password: PASSWORD, database };
+};
+const sql = async (database: string, text: string) => (await query(fleet.postgresServer, database, text)).rows;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  manager = await Manager.of(fleet);
+  root = manager.api;
+  await removeAll();
+  await sql('postgres', `CREATE ROLE vault_user LOGIN CREATEDB PASSWORD '${PASSWORD}'`);
+  await manager.create({
+    name: 'vault',
+    environments: ['env_a'],
+    cname: 'vault.example.test',
+    options: { dbConnType: 'new_connection', database: partner() },
+  });
+});
+
+afterAll(removeAll);
+
+async function removeAll() {
+  await manager.clear('vault');
+  await root.post('users:destroy', { filter: { username: { $in: Object.keys(ROLES) } } }).catch(() => {});
+  for (const name of Object.keys(ROLES)) await root.post(`roles:destroy?filterByTk=${name}`).catch(() => {});
+  await sql('postgres', 'DROP DATABASE IF EXISTS vault_data WITH (FORCE)');
+  await sql('postgres', 'DROP ROLE IF EXISTS vault_user');
+}
+
+const READS = {
+  apps: ['list', 'get', 'checkDatabase', 'logs'],
+  appEnvironments: ['list', 'check'],
+  appOperations: ['list', 'get'],
+};
+const CHANGES = {
+  apps: ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'migrate'],
+  appEnvironments: ['cordon', 'uncordon', 'drain', 'forget'],
+  appOperations: ['cancel', 'retry'],
+};
+const ROLES = {
+  stranger: [],
+  appkeeper: ['pm.app-supervisor.apps'],
+  envkeeper: ['pm.app-supervisor.environments'],
+};
+
+const named = (actions: Record<string, string[]>) =>
+  Object.entries(actions).flatMap(([resource, names]) => names.map((name) => `${resource}:${name}`));
+const ALL = [...named(READS), ...named(CHANGES)];
+
+/** The status and code that a request is answered with, whatever they are. */
+async function outcome(api: Api, method: 'GET' | 'POST', action: string, body?: unknown): Promise<Answer> {
+  const headers = { ...(api.token && { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic' }) };
+  return ask(api.url, `/api/${action}`, {
+    method,
+    headers: { ...headers, ...(api.app && { 'X-App': api.app }) },
+    body,
+  });
+}
+
+describe('who may do what', () => {
+  const users = {} as Record<keyof typeof ROLES, Api>;
+
+  beforeAll(async () => {
+    for (const [name, snippets] of Object.entries(ROLES)) {
+      await root.post('roles:create', { name, title: name, snippets: ['!pm', '!pm.*', '!ui.*', '!app', ...snippets] });
+      const user = { username: name, email: `${name}@example.test`, password: 'secret-123' };
+      await root.post('users:create', { ...user, roles: [{ name }] });
+      users[name as keyof typeof ROLES] = await Api.signIn(fleet.supervisor.url, user);
+    }
+  });
+
+  it.each(ALL)('%s is refused to who is not signed in, or has another role', async (action) => {
+    const anonymous = Api.anonymous(fleet.supervisor.url);
+    for (const method of ['GET', 'POST'] as const) {
+      expect((await outcome(anonymous, method, `${action}?filterByTk=vault`)).status).toBe(401);
+      expect((await outcome(users.stranger, method, `${action}?filterByTk=vault`)).status).toBe(403);
+    }
+  });
+
+  it('the snippet for apps is enough for apps and operations, and to see environments', async () => {
+    for (const action of ALL) {
+      const { status } = await outcome(users.appkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
+      const allowed = !action.startsWith('appEnvironments:') || action === 'appEnvironments:list';
+      expect([action, status === 403]).toEqual([action, !allowed]);
+    }
+    expect((await outcome(users.appkeeper, 'GET', 'apps:get?filterByTk=vault')).json.data.name).toBe('vault');
+  });
+
+  it('the snippet for environments is enough for environments alone', async () => {
+    for (const action of ALL) {
+      const { status } = await outcome(users.envkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
+      expect([action, status === 403]).toEqual([action, !action.startsWith('appEnvironments:')]);
+    }
+  });
+
+  it('what can be entered is shown to whoever is signed in, and to nobody else', async () => {
+    const { status, json } = await outcome(users.stranger, 'GET', 'appEntries:list');
+    expect(status).toBe(200);
+    expect(Object.keys(json.data[0]).sort()).toEqual(['icon', 'name', 'pinned', 'status', 'target', 'title', 'url']);
+    expect((await outcome(Api.anonymous(fleet.supervisor.url), 'GET', 'appEntries:list')).status).toBe(401);
+  });
+
+  it.each(named(CHANGES))('%s is not to be had by GET, which a link can send', async (action) => {
+    const answer = await outcome(root, 'GET', `${action}?filterByTk=vault`);
+    expect(answer).toMatchObject({ status: 405, code: 'METHOD_NOT_ALLOWED', headers: { allow: 'POST' } });
+  });
+
+  it.each(['appSnapshots', 'appTombstones', 'appSupervisorLeaders'])(
+    'the table %s is nobody’s to reach, not even root’s',
+    async (table) => {
+      for (const action of ['list', 'get', 'create', 'update', 'destroy', 'firstOrCreate', 'updateOrCreate', 'query']) {
+        for (const method of ['GET', 'POST'] as const) {
+          const { status } = await outcome(
+            root,
+            method,
+            `${table}:${action}?filterByTk=1`,
+            method === 'POST' ? {} : undefined,
+          );
+          expect([action, status]).toEqual([action, 404]);
+        }
+      }
+    },
+  );
+
+  it.each(['apps', 'appEnvironments', 'appOperations'])('the table %s has no actions of the core', async (table) => {
+    for (const action of [
+      'add',
+      'set',
+      'remove',
+      'toggle',
+      'move',
+      'firstOrCreate',
+      'updateOrCreate',
+      'query',
+      'export',
+    ]) {
+      const { status } = await outcome(root, 'POST', `${table}:${action}?filterByTk=vault`, {});
+      expect([action, status]).toEqual([action, 404]);
+    }
+  });
+});
+
+describe('an instance that manages no apps', () => {
+  it.each(ALL)('a worker’s main app refuses %s', async (action) => {
+    const api = await workerRoot();
+    const answer = await outcome(api, 'POST', `${action}?filterByTk=vault`, {});
+    expect(answer).toMatchObject({ status: 409, code: 'NOT_ON_THIS_PART' });
+  });
+
+  it('invariant 11: an app has neither the actions nor the tables', async () => {
+    const api = await signInTo(fleet.supervisor, 'vault');
+    for (const action of [...ALL, 'appSupervisor:info']) {
+      expect([action, (await outcome(api, 'GET', action)).status]).toEqual([action, 404]);
+    }
+    const tables = await sql('vault_data', "SELECT tablename FROM pg_tables WHERE tablename ILIKE 'app%'");
+    const ours = /^app_?(s|snapshots|environments|operations|tombstones|supervisor_?leaders)$/i;
+    expect(tables.map(({ tablename }) => tablename).filter((name) => ours.test(name))).toEqual([]);
+  });
+});
+
+let cachedWorkerRoot: Api | null = null;
+const workerRoot = async () => {
+  cachedWorkerRoot ??= await fleet.worker('env_a').signIn();
+  return cachedWorkerRoot;
+};
+
+describe('a JWT secret of its own', () => {
+  const check = async (token: string) =>
+    outcome((await signInTo(fleet.supervisor, 'vault')).withToken(token), 'GET', 'auth:check');
+
+  it('is what keeps the main apps’ tokens out, once the app has restarted with it', async () => {
+    const tokens = [root.token!, (await workerRoot()).token!];
+    // One APP_KEY in the fleet: the main app's user 1 is anybody's user 1.
+    for (const token of tokens) expect((await check(token)).json?.data?.id).toBe(1);
+    await manager.update('vault', { independentSecret: true });
+    await manager.command('restart', 'vault');
+    for (const token of tokens) expect(await check(token)).toMatchObject({ status: 401 });
+    const own = await signInTo(fleet.supervisor, 'vault');
+    expect((await check(own.token!)).json.data.id).toBe(1);
+    expect(await outcome(root.withToken(own.token!), 'GET', 'auth:check')).toMatchObject({ status: 401 });
+  });
+});
+
+/** After the tests above, which have used all of it. */
+describe('invariant 8: secrets stay on the server', () => {
+  let secrets: string[];
+
+  beforeAll(async () => {
+    const [{ jwtSecret, database }] = await sql(
+      fleet.supervisor.database,
+      `SELECT "jwtSecret", database FROM apps WHERE name = 'vault'`,
+    );
+    const key = Buffer.from(fleet.supervisor.env.APP_SUPERVISOR_AES_SECRET_KEY!, 'hex');
+    expect(jwtSecret).toMatch(/^sealed:/);
+    expect(database.password).toMatch(/^sealed:/);
+    expect(unseal(database.password, key, 'vault')).toBe(PASSWORD);
+    secrets = [PASSWORD, unseal(jwtSecret, key, 'vault'), jwtSecret, database.password, key.toString('hex')];
+  });
+
+  /** The whole of what is given, as far as it holds a secret. */
+  const leaks = (from: string, text: string, what = secrets) =>
+    what.filter((secret) => text.includes(secret)).map((secret) => `${from} holds ${secret.slice(0, 12)}…`);
+
+  it('no answer of the API holds one, sealed or not', async () => {
+    const logs = await outcome(root, 'GET', 'apps:logs?filterByTk=vault&lines=1000');
+    expect(logs.json.data.length).toBeGreaterThan(0);
+    const broken = { dbConnType: 'new_connection', database: { ...partner(), username: 'nobody' } };
+    const answers: Array<Answer> = [
+      logs,
+      await outcome(root, 'GET', 'apps:list'),
+      await outcome(root, 'GET', 'apps:list?fields=jwtSecret,database&appends=database&except=name'),
+      await outcome(root, 'GET', 'apps:get?filterByTk=vault'),
+      await outcome(root, 'GET', 'appOperations:list'),
+      await outcome(root, 'GET', 'appEnvironments:list'),
+      await outcome(root, 'GET', 'appEntries:list'),
+      await outcome(root, 'GET', 'app:getPortals'),
+      await outcome(root, 'POST', 'apps:checkDatabase', { environment: 'env_a', ...broken }),
+      await outcome(root, 'POST', 'apps:update?filterByTk=vault', { options: { database: { password: PASSWORD } } }),
+    ];
+    for (const { json } of answers) expect(json?.data).toBeTruthy();
+    expect(answers.flatMap(({ text }, index) => leaks(`answer ${index}`, text))).toEqual([]);
+  });
+
+  it('no filter tells one character after the other', async () => {
+    const [{ jwtSecret }] = await sql(fleet.supervisor.database, `SELECT "jwtSecret" FROM apps WHERE name = 'vault'`);
+    const filters = [
+      { jwtSecret: { $ne: null } },
+      { jwtSecret: { $includes: jwtSecret.slice(0, 20) } },
+      { 'jwtSecret.$notEmpty': true },
+      { database: { password: { $includes: 'sealed' } } },
+      { 'database.password.$includes': 'sealed' },
+      { $and: [{ $or: [{ jwtSecret: { $ne: null } }] }] },
+    ];
+    for (const filter of filters) {
+      const target = `apps:list?filter=${encodeURIComponent(JSON.stringify(filter))}`;
+      expect(await outcome(root, 'GET', target)).toMatchObject({ status: 400, code: 'INVALID_INPUT' });
+    }
+  });
+
+  it('Redis holds them sealed only', async () => {
+    const redis = new Redis(fleet.redisUrl!);
+    const found: string[] = [];
+    for (const key of await redis.keys('*')) {
+      const type = await redis.type(key);
+      const value =
+        type === 'hash' ? await redis.hgetall(key) : type === 'set' ? await redis.smembers(key) : await redis.get(key);
+      found.push(`${key} ${JSON.stringify(value)}`);
+    }
+    redis.disconnect();
+    expect(found.join('\n')).toContain('vault_data');
+    const [password, jwt, , , key] = secrets;
+    expect(found.flatMap((text) => leaks(text.slice(0, 40), text, [password, jwt, key]))).toEqual([]);
+  });
+
+  it('no log file holds one', () => {
+    const storages = fleet.instances.map(({ storage }) => path.join(storage, 'logs'));
+    const files = [path.dirname(fleet.supervisor.logFile), ...storages].flatMap((folder) =>
+      fs
+        .readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => path.join(entry.parentPath, entry.name)),
+    );
+    expect(files.length).toBeGreaterThan(5);
+    expect(files.flatMap((file) => leaks(file, fs.readFileSync(file, 'utf8')))).toEqual([]);
+  });
+
+  it('an empty password on update means the one it has', async () => {
+    const stored = async () =>
+      (await sql(fleet.supervisor.database, "SELECT database FROM apps WHERE name = 'vault'"))[0].database;
+    const before = await stored();
+    await manager.update('vault', {
+      options: { dbConnType: 'new_connection', database: { ...partner(), password: '' } },
+    });
+    expect(await stored()).toEqual(before);
+  });
+});
+
+describe('bad input', () => {
+  const app = (values: object) => ({ name: 'bad', title: 'Bad', environments: ['env_a'], ...values });
+  const server = (values: object) =>
+    app({ options: { dbConnType: 'new_connection', database: { ...partner(), ...values } } });
+
+  /** Action, body, status, code, field. */
+  type Case = [string, unknown, number, string, string?];
+  const CASES: Case[] = [
+    ['apps:create', {}, 400, 'INVALID_INPUT', 'title'],
+    ['apps:create', [], 400, 'INVALID_INPUT'],
+    ['apps:create', 'text', 400, 'INVALID_INPUT'],
+    ...[
+      ...['', ' ', '1abc', 'a b', 'a.b', '../x', '__proto__', 'constructor', 'main', 'MAIN', 'a'.repeat(51), 'ä'],
+      ...[5, null, {}, ['crm'], true],
+    ].map((name): Case => ['apps:create', app({ name }), 400, 'INVALID_INPUT', 'name']),
+    ...['', '  ', 'x'.repeat(201), 5, null].map(
+      (title): Case => ['apps:create', app({ title }), 400, 'INVALID_INPUT', 'title'],
+    ),
+    ['apps:create', app({ environments: undefined }), 400, 'INVALID_INPUT', 'environments'],
+    ['apps:create', app({ environments: [] }), 400, 'INVALID_INPUT', 'environments'],
+    ['apps:create', app({ environments: 'env_a' }), 400, 'INVALID_INPUT', 'environments'],
+    ['apps:create', app({ environments: ['env_a', 'env_a'] }), 400, 'INVALID_INPUT', 'environments'],
+    ['apps:create', app({ environments: ['../..'] }), 400, 'INVALID_INPUT', 'environments.0'],
+    ['apps:create', app({ environments: ['nosuch'] }), 404, 'UNKNOWN_ENVIRONMENT', 'environments'],
+    ['apps:create', app({ targetEnvironment: 'env_b' }), 400, 'INVALID_INPUT', 'targetEnvironment'],
+    ['apps:create', app({ startMode: 'sometimes' }), 400, 'INVALID_INPUT', 'startMode'],
+    ['apps:create', app({ pinned: 'yes' }), 400, 'INVALID_INPUT', 'pinned'],
+    ['apps:create', app({ name: 'vault' }), 409, 'NAME_TAKEN', 'name'],
+    ['apps:create', app({ cname: 'vault.example.test' }), 409, 'DOMAIN_TAKEN', 'cname'],
+    ['apps:create', app({ cname: 'VAULT.example.test' }), 409, 'DOMAIN_TAKEN', 'cname'],
+    ...['not a domain', 'http://x.test', 'x.test/path', 'x.test:80', '-x.test', 'x..test'].map(
+      (cname): Case => ['apps:create', app({ cname }), 400, 'INVALID_INPUT', 'cname'],
+    ),
+    ...['javascript:alert(1)', 'data:image/svg+xml;base64,AAAA', `data:image/png;base64,${'A'.repeat(50_000)}`].map(
+      (icon): Case => ['apps:create', app({ icon }), 400, 'INVALID_INPUT', 'icon'],
+    ),
+    // Nothing that is the server's to say.
+    ...['uid', 'generation', 'desired', 'boot', 'published', 'jwtSecret', 'database', 'createdAt'].map(
+      (key): Case => ['apps:create', app({ [key]: 'x' }), 400, 'INVALID_INPUT', key],
+    ),
+    [
+      'apps:create',
+      app({ options: { authManager: { jwt: { secret: 'x' } } } }),
+      400,
+      'INVALID_INPUT',
+      'options.authManager',
+    ],
+    ['apps:create', app({ options: { plugins: [] } }), 400, 'INVALID_INPUT', 'options.plugins'],
+    ['apps:create', app({ options: { dbConnType: 'sqlite' } }), 400, 'INVALID_INPUT', 'options.dbConnType'],
+    [
+      'apps:create',
+      app({ options: { database: { storage: '/etc/passwd' } } }),
+      400,
+      'INVALID_INPUT',
+      'options.database.storage',
+    ],
+    [
+      'apps:create',
+      app({ options: { database: { database: 'x; DROP' } } }),
+      400,
+      'INVALID_INPUT',
+      'options.database.database',
+    ],
+    [
+      'apps:create',
+      app({ options: { dbConnType: 'new_schema', database: { schema: 'Upper' } } }),
+      400,
+      'INVALID_INPUT',
+      'options.database.schema',
+    ],
+    ['apps:create', app({ options: { dbConnType: 'new_connection' } }), 400, 'INVALID_INPUT', 'options.database.host'],
+    ['apps:create', (): unknown => server({ port: 70_000 }), 400, 'INVALID_INPUT', 'options.database.port'],
+    ['apps:create', (): unknown => server({ dialect: 'sqlite' }), 400, 'INVALID_INPUT', 'options.database.dialect'],
+    [
+      'apps:create',
+      (): unknown => server({ tablePrefix: 'x"; --' }),
+      400,
+      'INVALID_INPUT',
+      'options.database.tablePrefix',
+    ],
+    ['apps:adopt', {}, 400, 'INVALID_INPUT', 'title'],
+    ['apps:adopt', app({ name: 'vault' }), 409, 'NAME_TAKEN', 'name'],
+    ['apps:update?filterByTk=vault', { name: 'other' }, 400, 'INVALID_INPUT', 'name'],
+    ['apps:update?filterByTk=vault', { title: '' }, 400, 'INVALID_INPUT', 'title'],
+    ['apps:update?filterByTk=vault', { environments: [] }, 400, 'INVALID_INPUT', 'environments'],
+    ['apps:update?filterByTk=vault', { environments: ['nosuch'] }, 404, 'UNKNOWN_ENVIRONMENT', 'environments'],
+    ['apps:update?filterByTk=vault', { targetEnvironment: 'env_b' }, 400, 'INVALID_INPUT', 'targetEnvironment'],
+    [
+      'apps:update?filterByTk=vault',
+      { options: { database: { database: 'other' } } },
+      400,
+      'INVALID_INPUT',
+      'options.database.database',
+    ],
+    [
+      'apps:update?filterByTk=vault',
+      { options: { database: { schema: 'other' } } },
+      400,
+      'INVALID_INPUT',
+      'options.database.schema',
+    ],
+    ['apps:destroy?filterByTk=vault', { database: 'erase' }, 400, 'INVALID_INPUT', 'database'],
+    ['apps:destroy?filterByTk=vault&database=erase', {}, 400, 'INVALID_INPUT', 'database'],
+    ['apps:start?filterByTk=vault', { onFailure: 'pray' }, 400, 'INVALID_INPUT', 'onFailure'],
+    ...['update', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'get', 'logs'].map(
+      (action): Case => [
+        `apps:${action}?filterByTk=nosuch`,
+        action === 'update' ? { title: 'x' } : {},
+        404,
+        'UNKNOWN_APP',
+      ],
+    ),
+    ...['update', 'get', 'logs'].map((action): Case => [`apps:${action}`, {}, 404, 'UNKNOWN_APP']),
+    ...['start', 'stop', 'destroy'].map((action): Case => [`apps:${action}`, {}, 400, 'INVALID_INPUT']),
+    ['apps:stop?filterByTk=vault,nosuch', {}, 404, 'UNKNOWN_APP'],
+    ['apps:stop?filterByTk=__proto__', {}, 404, 'UNKNOWN_APP'],
+    ['apps:logs?filterByTk=vault&lines=0', {}, 400, 'INVALID_INPUT', 'lines'],
+    ['apps:logs?filterByTk=vault&environment=../..', {}, 400, 'INVALID_INPUT', 'environment'],
+    ['apps:logs?filterByTk=vault&environment=env_b', {}, 404, 'UNKNOWN_ENVIRONMENT', 'environment'],
+    ['apps:checkDatabase', {}, 400, 'INVALID_INPUT', 'environment'],
+    ['apps:checkDatabase', { environment: 'nosuch' }, 404, 'UNKNOWN_ENVIRONMENT', 'environment'],
+    ['apps:checkDatabase', { environment: 'env_a', dbConnType: 'x' }, 400, 'INVALID_INPUT', 'dbConnType'],
+    ['apps:migrate', {}, 400, 'INVALID_INPUT', 'appNames'],
+    ['apps:list?filter=%7B%22nosuch%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],
+    ['apps:list?filter=nonsense', undefined, 400, 'INVALID_INPUT', 'filter'],
+    ['appOperations:list?filter=%7B%22nosuch%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],
+    ...['cordon', 'uncordon', 'drain', 'forget', 'check'].map(
+      (action): Case => [`appEnvironments:${action}?filterByTk=nosuch`, {}, 404, 'UNKNOWN_ENVIRONMENT'],
+    ),
+    ['appEnvironments:forget?filterByTk=env_a', {}, 409, 'ENVIRONMENT_ALIVE'],
+    ...['get', 'cancel', 'retry'].map(
+      (action): Case => [`appOperations:${action}?filterByTk=nosuch`, {}, 404, 'UNKNOWN_OPERATION'],
+    ),
+  ];
+
+  it.each(CASES)('%s %j gets %d %s', async (action, given, status, code, field) => {
+    const body = typeof given === 'function' ? given() : given;
+    const answer = await outcome(root, body === undefined ? 'GET' : 'POST', action, body);
+    expect(answer).toMatchObject({ status, code });
+    expect(answer.json.errors[0].field).toBe(field);
+    expect(answer.json.errors[0].message).not.toMatch(/%\w+|undefined|\[object/);
+  });
+
+  it('a page beyond all pages is empty, and a nonsensical one is the first', async () => {
+    expect((await outcome(root, 'GET', 'apps:list?page=1000')).json.data).toEqual([]);
+    const nonsense = await outcome(root, 'GET', 'apps:list?page=-1&pageSize=1e9&sort=jwtSecret');
+    expect(nonsense.json.meta).toMatchObject({ page: 1, pageSize: 200 });
+  });
+
+  it('nothing of it has changed anything', async () => {
+    expect((await manager.apps()).map(({ name }) => name)).toEqual(['vault']);
+    expect(await manager.app('vault')).toMatchObject({ title: 'vault', environments: ['env_a'], operation: null });
+    const { data } = await root.get('appOperations:list', { pageSize: 200, filter: { appName: 'vault' } });
+    const actions = (data as OperationRow[]).map(({ action }) => action);
+    expect(actions.filter((action) => action !== 'update')).toEqual(['restart', 'create']);
+    expect((await manager.environments()).map(({ cordoned }) => cordoned)).toEqual([false, false]);
+  });
+});
