@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import { ADMIN, type Api, type Fleet, query } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
@@ -43,6 +43,14 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     complaints = complaintsOf(context);
   });
 
+  let isBroken = false;
+  beforeEach(({ skip, onTestFailed }) => {
+    skip(isBroken, 'A step before it failed.');
+    onTestFailed(() => {
+      isBroken = true;
+    });
+  });
+
   afterAll(async () => {
     await context?.close();
     await api.post(`apps:destroy?filterByTk=${name}&database=drop`).catch(() => {});
@@ -67,8 +75,8 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
       expect(shown).toContain('2.2.15');
       expect(shown).toContain(worker.url);
       expect(shown).toContain('Online');
-      const beat = row.getByRole('cell', { name: /ago$/ }).locator('time');
-      expect(Date.now() - Date.parse((await beat.last().getAttribute('datetime'))!)).toBeLessThan(60_000);
+      const beat = await row.locator('time').last().getAttribute('datetime');
+      expect(Date.now() - Date.parse(beat!)).toBeLessThan(60_000);
     }
     await tabs(page).filter({ hasText: 'Apps' }).click();
     await page.getByTestId('add-app').waitFor();

@@ -8,13 +8,22 @@ export class Catalog {
   loaded = false;
   readonly apps = new Map<string, AppDefinition>();
   readonly tombstones = new Map<string, Tombstone>();
+  private reading: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly definitions: Definitions,
     private readonly onChange: (names: string[] | 'all') => void,
   ) {}
 
-  async load(): Promise<void> {
+  load(): Promise<void> {
+    return this.inTurn(() => this.loadNow());
+  }
+
+  refresh(names: string[]): Promise<void> {
+    return this.inTurn(() => (names.length > 20 ? this.loadNow() : this.refreshNow(names)));
+  }
+
+  private async loadNow(): Promise<void> {
     const [apps, tombstones] = await Promise.all([this.definitions.all(), this.definitions.allTombstones()]);
     this.apps.clear();
     for (const app of apps) this.apps.set(app.name, app);
@@ -24,8 +33,7 @@ export class Catalog {
     this.onChange('all');
   }
 
-  async refresh(names: string[]): Promise<void> {
-    if (names.length > 20) return this.load();
+  private async refreshNow(names: string[]): Promise<void> {
     const found = await Promise.all(names.map((name) => this.definitions.find(name)));
     names.forEach((name, i) => {
       const app = found[i];
@@ -38,6 +46,13 @@ export class Catalog {
       for (const tombstone of tombstones) this.tombstones.set(tombstone.uid, tombstone);
     }
     this.onChange(names);
+  }
+
+  /** One read after the other: a long one that began before a change must not end after the one that was made for it. */
+  private inTurn(read: () => Promise<void>): Promise<void> {
+    const done = this.reading.then(read);
+    this.reading = done.catch(() => undefined);
+    return done;
   }
 
   /** A definition by incarnation, alive or deleted. */

@@ -11,7 +11,11 @@ export type HostDatabase = DatabaseConnection & Record<string, unknown>;
  *
  * @throws AppSupervisorError KEY_MISSING when the password was sealed with another key
  */
-export function connectionOf(record: AppRecord, main: HostDatabase, aesKey: Buffer | null): HostDatabase {
+export function connectionOf(
+  record: Pick<AppRecord, 'name' | 'database'>,
+  main: HostDatabase,
+  aesKey: Buffer | null,
+): HostDatabase {
   const { dbConnType, password, ...place } = record.database;
   const given = Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined && value !== ''));
   const { migrator: _, ...inherited } = main;

@@ -6,6 +6,8 @@ import PQueue from 'p-queue';
 import type { AppRecord } from '../../shared/messages';
 import {
   acquireLock,
+  checkDatabase,
+  type DatabaseCheck,
   dropDatabase,
   inspectDatabase,
   prepareDatabase,
@@ -239,6 +241,12 @@ export class AppHost {
   private stand(name: string, status: 'stopped' | 'error'): void {
     this.hosted.apps[name] = createStandIn(name);
     this.hosted.setStatus(name, status);
+  }
+
+  /** Says whether an app could live in a database that this environment would reach so. */
+  checkDatabase(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
+    const connection = connectionOf({ name, database }, this.mainDatabase(), this.aesKey);
+    return checkDatabase(connection, database.dbConnType, { protect: this.protect() });
   }
 
   /** The environment's own main database, which is no app's to take or to drop. */

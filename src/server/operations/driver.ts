@@ -133,6 +133,8 @@ export class Driver {
       await definitions.updateTombstone(app.uid, { definition: tombstone.definition });
     } else {
       await definitions.update(app.name, { published });
+      // A reload that began before may have put the definition in its place that it had read.
+      await catalog.refresh([app.name]);
     }
     for (const [environment, wish] of Object.entries(publish)) {
       if (board.foreign) {
@@ -169,6 +171,18 @@ export class Driver {
     if (!tombstone) return;
     // Its own operation still drives it.
     if (this.active.some((operation) => operation.appUid === uid)) return;
+    const { definition } = tombstone;
+    const untold = tombstone.environments.filter((environment) => {
+      const wish = definition.published[environment];
+      return wish !== undefined && wish.desired !== 'removed';
+    });
+    if (untold.length) {
+      // The operation was cancelled before it had told them: what is gone from the list goes from there too.
+      const removed = { generation: definition.generation, desired: 'removed', claim: 'none', data: 'keep' } as const;
+      const wishes = untold.map((environment) => [environment, { ...definition.published[environment], ...removed }]);
+      await this.publish(definition, Object.fromEntries(wishes));
+      return;
+    }
     const confirmed = tombstone.environments.filter((environment) => {
       const { entry } = this.sight(environment, tombstone.name);
       const wish = tombstone.definition.published[environment];

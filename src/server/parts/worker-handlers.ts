@@ -3,8 +3,6 @@ import path from 'node:path';
 import { z } from 'zod';
 import { appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
-import { checkDatabase } from '../apps/databases';
-import { connectionOf, type HostDatabase } from '../hosting/connection';
 import type { HostedApps } from '../hosting/hosted-apps';
 import type { RequestHandlers } from '../wire/wire';
 import type { WorkerPart } from './worker';
@@ -19,9 +17,7 @@ export function workerHandlers(part: WorkerPart, hosted: HostedApps, logPath: st
   return {
     async checkDatabase(payload) {
       const { name, database } = checkRequest.parse(payload);
-      const main = hosted.apps.main.db.options as unknown as HostDatabase;
-      const connection = connectionOf({ name, database } as never, main, part.aesKey);
-      return checkDatabase(connection, database.dbConnType, {});
+      return part.host.checkDatabase(name, database);
     },
     async logs(payload) {
       const { name, lines } = logsRequest.parse(payload);

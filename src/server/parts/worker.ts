@@ -44,7 +44,6 @@ export interface WorkerPartOptions {
 /** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
 export class WorkerPart {
   readonly host: AppHost;
-  readonly aesKey: Buffer | null;
   private running: {
     keeper: LeaseKeeper;
     converger: Converger;
@@ -56,7 +55,6 @@ export class WorkerPart {
 
   constructor(private readonly options: WorkerPartOptions) {
     const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log } = options;
-    this.aesKey = aesKey;
     this.directory = new DirectoryReader(options.state);
     this.host = new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log);
   }

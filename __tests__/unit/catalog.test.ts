@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { Catalog } from '../../src/server/apps/catalog';
+import type { AppDefinition, Definitions, Tombstone } from '../../src/server/apps/definitions';
+import { appOf } from '../support/fixtures';
+
+/** A table whose answers may take their time; each shows what the table held when it was asked. */
+class Table {
+  rows: AppDefinition[] = [];
+  tombstones: Tombstone[] = [];
+  /** Answers of `all()` wait for it. */
+  slow: Promise<void> | null = null;
+  fails = false;
+
+  readonly asDefinitions = {
+    all: async () => {
+      const found = structuredClone(this.rows);
+      if (this.fails) throw new Error('The database is away.');
+      await this.slow;
+      return found;
+    },
+    find: async (name: string) => structuredClone(this.rows.find((row) => row.name === name) ?? null),
+    allTombstones: async () => structuredClone(this.tombstones),
+  } as unknown as Definitions;
+}
+
+function bench() {
+  const table = new Table();
+  const changes: unknown[] = [];
+  const catalog = new Catalog(table.asDefinitions, (names) => changes.push(names));
+  return { table, catalog, changes };
+}
+
+const names = (catalog: Catalog) => [...catalog.apps.keys()];
+
+describe('the catalog', () => {
+  it('is what the database says: all of it, or what changed', async () => {
+    const { table, catalog, changes } = bench();
+    expect(catalog.loaded).toBe(false);
+    table.rows = [appOf(), appOf({ name: 'shop', uid: 'uid-2' })];
+    await catalog.load();
+    expect([catalog.loaded, names(catalog)]).toEqual([true, ['crm', 'shop']]);
+    const definition = table.rows.pop()!;
+    table.rows[0] = appOf({ title: 'Sales' });
+    table.tombstones = [{ uid: 'uid-2', name: 'shop', definition, environments: ['env_a'] }];
+    await catalog.refresh(['crm', 'shop']);
+    expect(names(catalog)).toEqual(['crm']);
+    expect(catalog.apps.get('crm')?.title).toBe('Sales');
+    expect(catalog.byUid('shop', 'uid-2')).toEqual(definition);
+    expect(catalog.byUid('crm', 'uid-0')).toBeNull();
+    expect(changes).toEqual(['all', ['crm', 'shop']]);
+  });
+
+  it('does not lose a new app, or a change, to a reload that had begun before it', async () => {
+    const { table, catalog } = bench();
+    table.rows = [appOf()];
+    let answer!: () => void;
+    table.slow = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const reload = catalog.load();
+    await Promise.resolve();
+    table.rows = [appOf({ title: 'Sales' }), appOf({ name: 'shop', uid: 'uid-2' })];
+    const refresh = catalog.refresh(['crm', 'shop']);
+    answer();
+    await Promise.all([reload, refresh]);
+    expect(names(catalog)).toEqual(['crm', 'shop']);
+    expect(catalog.apps.get('crm')?.title).toBe('Sales');
+  });
+
+  it('keeps what it has while the database is away, and goes on', async () => {
+    const { table, catalog } = bench();
+    table.rows = [appOf()];
+    await catalog.load();
+    table.fails = true;
+    await expect(catalog.load()).rejects.toThrow();
+    expect(names(catalog)).toEqual(['crm']);
+    table.fails = false;
+    await catalog.load();
+    expect(catalog.loaded).toBe(true);
+  });
+});
