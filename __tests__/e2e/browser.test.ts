@@ -126,21 +126,69 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     sockets = socketsOf(app);
     await app.getByPlaceholder('Username/Email').fill(ADMIN.email);
     await app.getByPlaceholder('Password').fill(ADMIN.password);
-    await app.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await app.getByRole('button', { name: /Sign in$/ }).click();
     await app.getByTestId('plugin-settings-button').waitFor();
-    expect(new URL(app.url()).href).toMatch(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin`));
-    console.log(sockets);
+    expect(app.url()).toMatch(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin`));
+    const socket = `${fleet.supervisor.url.replace('http', 'ws')}/ws?__appName=${name}`;
+    await expect.poll(() => sockets).toContainEqual({ url: socket, received: expect.toSatisfy(isSome), open: true });
+  });
+
+  it('finds no App supervisor in the app’s own settings', async () => {
+    await app.getByTestId('plugin-settings-button').hover();
+    await app.getByRole('menuitem', { name: 'System settings' }).waitFor();
+    expect(await app.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
+  });
+
+  it('stops it, after a question', async () => {
+    await press('stop');
+    const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });
+    expect(await dialog.innerText()).toContain('env_a, env_b');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await press('stop');
+    await agree(dialog, 'Stop');
+    await becomes('env_a', 'stopped');
+    await becomes('env_b', 'stopped');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await app.screenshot({ path: `/tmp/brw/stopped-${client}.png` });
+  });
+
+  it('starts it again, after a question, in one environment after the other', async () => {
+    const seen = await recordStatuses(page, name);
+    await press('start');
+    await agree(page.getByRole('dialog', { name: `Start "${title}"?` }), 'Start');
+    await becomes('env_a', 'running');
+    await becomes('env_b', 'running');
+    console.log(await seen());
+    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await app.screenshot({ path: `/tmp/brw/started-${client}.png` });
+  });
+
+  it('deletes it, after a question that says that the database is kept, which it is', async () => {
+    await press('delete');
+    const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
+    expect(await dialog.getByRole('radio', { checked: true }).locator('xpath=ancestor::label').innerText()).toBe('');
+    await agree(dialog, 'Delete');
+    await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 30_000 });
+    const { rows } = await query(fleet.postgresServer, name, 'SELECT email FROM users');
+    expect(rows).toEqual([{ email: ADMIN.email }]);
+  });
+
+  it('saw no error in the consoles, and no reload', async () => {
+    expect(complaints).toEqual([]);
   });
 });
+
+const isSome = (count: number) => count > 0;
 
 /** Of a settings page. */
 const tabs = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
 
 /** Picks options of a select in a form, by mouse. */
 async function choose(form: Locator, label: string, ...options: string[]): Promise<void> {
-  const input = form.getByLabel(label);
-  const list = form.page().locator(`.ant-select-dropdown:has(#${await input.getAttribute('aria-controls')})`);
-  await input.click();
+  const id = await form.getByLabel(label).getAttribute('id');
+  await form.locator(`.ant-select:has(#${id})`).click();
+  const list = form.page().locator(`.ant-select-dropdown:has(#${id}_list)`);
   for (const option of options) await list.getByTitle(option, { exact: true }).click();
   await form.getByLabel('Application name').click();
 }

@@ -77,6 +77,8 @@ export interface FrontOptions {
   environments: Record<string, number | string>;
   statuses?: Record<string, Status>;
   app?: Partial<RouteApp>;
+  /** False: definitions have not been read yet. */
+  loaded?: boolean;
   limits?: Partial<Limits>;
   trustedProxies?: string[];
   server?: http.ServerOptions;
@@ -86,7 +88,7 @@ export interface FrontOptions {
 export async function front(options: FrontOptions): Promise<Front> {
   const table = new RoutingTable();
   const names = Object.keys(options.environments);
-  table.replaceApps([
+  const apps: RouteApp[] = [
     {
       name: 'app1',
       cname: 'shop.test',
@@ -96,7 +98,8 @@ export async function front(options: FrontOptions): Promise<Front> {
       statuses: new Map(names.map((name) => [name, options.statuses?.[name] ?? 'running'])),
       ...options.app,
     },
-  ]);
+  ];
+  if (options.loaded !== false) table.replaceApps(apps);
   table.replaceEnvironments(
     names.map((name) => {
       const where = options.environments[name];

@@ -726,6 +726,8 @@ describe('what the proxy answers itself', () => {
     ['prototype', {}, '__proto__', 404, 'APP_NOT_FOUND', undefined],
     ['stopped', { app: { desired: 'stopped' } }, 'app1', 503, 'APP_STOPPED', undefined],
     ['nowhere', { app: { environments: [] } }, 'app1', 503, 'APP_ENVIRONMENT_UNAVAILABLE', '5'],
+    ['not read yet', { loaded: false }, 'app1', 503, 'APP_PREPARING', '3'],
+    ['hostile, and nothing read yet', { loaded: false }, '../../x', 404, 'APP_NOT_FOUND', undefined],
     ['a bad address', { environments: { a: 'nonsense' } }, 'app1', 500, 'APP_PROXY_FAILED', undefined],
   ])('%s', async (_what, options, app, status, code, retryAfter) => {
     const door = await nobody(options);

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { createProxy, RoutingTable } from '../../src/server/proxy';
 import {
   bare,
   deadPort,
@@ -195,7 +194,7 @@ describe('what a visitor is told', () => {
   it('and is let go, also when it does not leave', async () => {
     const door = keep(await front({ environments: { a: await deadPort() } }));
     const socket = await bare(door.port, true);
-    socket.write(UPGRADE());
+    socket.write(UPGRADE('/ws?__appName=nosuch'));
     await until('the answer', () => socket.ended());
     await nothingLeft(door);
     socket.destroy();
@@ -255,32 +254,8 @@ describe('what a visitor is told', () => {
   });
 
   it('before the first load: not yet, never unknown', async () => {
-    const proxy = createProxy({
-      table: new RoutingTable(),
-      config: {
-        apiBasePath: '/api/',
-        wsPath: '/ws',
-        publicPath: '/',
-        modernPrefix: 'v',
-        trustedProxies: [],
-        appNameOf: async () => 'app1',
-      },
-      now: () => 0,
-      log: { debug() {}, info() {}, warn() {}, error() {} },
-    });
-    let text = '';
-    const socket = {
-      on() {},
-      once() {},
-      resume() {},
-      destroyed: false,
-      end(what: string) {
-        text = what;
-      },
-    };
-    await proxy.ws({ url: '/ws', headers: {} } as never, socket as never, Buffer.alloc(0));
-    expect(text).toContain('APP_PREPARING');
-    proxy.close();
+    const { line, code } = await refusal({ environments: {}, loaded: false });
+    expect([line, code]).toEqual(['HTTP/1.1 503 Service Unavailable', 'APP_PREPARING']);
   });
 
   it('other paths and main are the core’s: they never reach a worker', async () => {
@@ -397,11 +372,43 @@ describe('an open WebSocket', () => {
     await until('both stuck ones are gone', () => door.proxy.stats()[0].webSockets === 1);
     expect(silent.ended()).toBe(false);
     for (const socket of [unread, flooding, silent]) socket.destroy();
+    for (const socket of target.sockets) socket.resume(); // else it would not see that it was given up
+    await nothingLeft(door, target);
+  });
+
+  it.each([
+    ['before its answer', ''],
+    ['once it is open', SWITCH],
+  ])('a visitor that resets %s takes the worker’s side along at once', async (_when, reply) => {
+    let asked = false;
+    const target = keep(
+      await rawWorker((socket) => {
+        socket.once('data', () => {
+          asked = true;
+          if (reply) socket.write(reply);
+        });
+        socket.resume(); // and never ends by itself
+      }),
+    );
+    const door = keep(await front({ environments: { a: target.port }, limits: { handshake: 60_000, linger: 100 } }));
+    const visitor = await bare(door.port);
+    visitor.write(UPGRADE());
+    await until('it has got so far', () => asked && (!reply || visitor.text().includes('101')));
+    visitor.resetAndDestroy();
+    let gone = false;
+    for (const socket of target.sockets) socket.on('end', () => (gone = true)).on('close', () => (gone = true));
+    await until('the worker is told', () => gone);
+    for (const socket of target.sockets) socket.end();
     await nothingLeft(door, target);
   });
 
   it.each<[string, (target: Listening, visitor: Socket) => void]>([
-    ['worker', (target) => { for (const socket of target.sockets) socket.end(); }],
+    [
+      'worker',
+      (target) => {
+        for (const socket of target.sockets) socket.end();
+      },
+    ],
     ['visitor', (_target, visitor) => visitor.end()],
   ])('a goodbye of the %s that nobody answers ends both sides', async (_who, leave) => {
     const target = keep(await rawWorker((socket) => socket.once('data', () => socket.write(SWITCH)).resume()));
@@ -416,5 +423,4 @@ describe('an open WebSocket', () => {
     for (const socket of target.sockets) socket.end();
     await nothingLeft(door, target);
   });
-});
 });

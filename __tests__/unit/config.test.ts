@@ -365,7 +365,9 @@ describe('at load', () => {
     const error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     expect(() => loadConfig()).toThrow('ended');
     expect(exit).toHaveBeenCalledWith(1);
-    expect(error.mock.calls[0][0]).toMatch(/cannot start[\s\S]*ENVIRONMENT_URL is not set[\s\S]*ENVIRONMENT_NAME is not set/);
+    expect(error.mock.calls[0][0]).toMatch(
+      /cannot start[\s\S]*ENVIRONMENT_URL is not set[\s\S]*ENVIRONMENT_NAME is not set/,
+    );
   });
 
   it('prints warnings', () => {

@@ -55,18 +55,54 @@ describe('an app that should run', () => {
     ['dormant before', { hosted: { state: 'dormant' } }, boot()],
     ['with an older boot applied', { applied: { bootGeneration: 9 } }, boot()],
     ['a start of what runs', { applied: { bootGeneration: 9 }, hosted: { state: 'running' } }, nothing],
-    ['a restart of what runs', { record: { boot: { generation: 10, how: 'restart' } }, applied: { bootGeneration: 9 }, hosted: { state: 'running' } }, boot('restart')],
-    ['a restart that was applied', { record: { boot: { generation: 10, how: 'restart' } }, hosted: { state: 'running' } }, nothing],
-    ['a restart that was applied, after one of the worker', { record: { boot: { generation: 10, how: 'restart' } } }, boot('start')],
-    ['an upgrade', { record: { boot: { generation: 10, how: 'upgrade' } }, applied: { bootGeneration: 9 }, hosted: { state: 'running' } }, boot('upgrade')],
-    ['a change that is no boot', { record: { generation: 12, boot: { generation: 10, how: 'start' } }, hosted: { state: 'running' } }, nothing],
+    [
+      'a restart of what runs',
+      {
+        record: { boot: { generation: 10, how: 'restart' } },
+        applied: { bootGeneration: 9 },
+        hosted: { state: 'running' },
+      },
+      boot('restart'),
+    ],
+    [
+      'a restart that was applied',
+      { record: { boot: { generation: 10, how: 'restart' } }, hosted: { state: 'running' } },
+      nothing,
+    ],
+    [
+      'a restart that was applied, after one of the worker',
+      { record: { boot: { generation: 10, how: 'restart' } } },
+      boot('start'),
+    ],
+    [
+      'an upgrade',
+      {
+        record: { boot: { generation: 10, how: 'upgrade' } },
+        applied: { bootGeneration: 9 },
+        hosted: { state: 'running' },
+      },
+      boot('upgrade'),
+    ],
+    [
+      'a change that is no boot',
+      { record: { generation: 12, boot: { generation: 10, how: 'start' } }, hosted: { state: 'running' } },
+      nothing,
+    ],
     ['failed, not due yet', { hosted: { state: 'error', retryAt: 1_001 } }, nothing],
     ['failed, and due', { hosted: { state: 'error', retryAt: 1_000 } }, boot()],
     ['failed for good', { hosted: { state: 'error', failures: MAX_FAILURES } }, nothing],
     ['failed for good, and visited', { hosted: { state: 'error', failures: MAX_FAILURES }, visited: true }, nothing],
-    ['failed for good, and started anew', { applied: { bootGeneration: 9 }, hosted: { state: 'error', failures: MAX_FAILURES } }, boot()],
+    [
+      'failed for good, and started anew',
+      { applied: { bootGeneration: 9 }, hosted: { state: 'error', failures: MAX_FAILURES } },
+      boot(),
+    ],
     ['another incarnation here', { applied: { uid: 'uid-0' } }, { do: 'replace' }],
-    ['another incarnation here, running', { applied: { uid: 'uid-0' }, hosted: { state: 'running' } }, { do: 'replace' }],
+    [
+      'another incarnation here, running',
+      { applied: { uid: 'uid-0' }, hosted: { state: 'running' } },
+      { do: 'replace' },
+    ],
   ])('%s', (_, given, expected) => {
     expect(decideOn(given)).toEqual(expected);
   });
@@ -99,7 +135,11 @@ describe('an app that should be stopped', () => {
     ['failed', { hosted: { state: 'error', retryAt: 1 } }, stopped],
     ['stopped', { hosted: { state: 'stopped' } }, nothing],
     ['stopped, and visited', { hosted: { state: 'stopped' }, visited: true }, nothing],
-    ['stopped, with a boot that was never applied', { applied: { bootGeneration: 9 }, hosted: { state: 'stopped' } }, nothing],
+    [
+      'stopped, with a boot that was never applied',
+      { applied: { bootGeneration: 9 }, hosted: { state: 'stopped' } },
+      nothing,
+    ],
     ['another incarnation here', { applied: { uid: 'uid-0' }, hosted: { state: 'running' } }, { do: 'replace' }],
   ])('%s', (_, given, expected) => {
     expect(decideOn({ ...given, record })).toEqual(expected);
@@ -113,7 +153,11 @@ describe('an app that was removed', () => {
     ['with its data', { record: { data: 'drop' }, hosted: { generation: 9 } }, { do: 'remove', data: 'drop' }],
     ['and released', { record: { data: 'release' }, hosted: { generation: 9 } }, { do: 'remove', data: 'release' }],
     ['removed', { applied: null, hosted: { generation: 10 } }, nothing],
-    ['removed, and dropped after it', { record: { generation: 11, data: 'drop' }, applied: null, hosted: { generation: 10 } }, { do: 'remove', data: 'drop' }],
+    [
+      'removed, and dropped after it',
+      { record: { generation: 11, data: 'drop' }, applied: null, hosted: { generation: 10 } },
+      { do: 'remove', data: 'drop' },
+    ],
   ])('%s', (_, given, expected) => {
     expect(decideOn({ ...given, record: { desired: 'removed', ...given.record } })).toEqual(expected);
   });
@@ -125,9 +169,21 @@ describe('an app that takes its worker down with it', () => {
     ['three times is kept out', { applied: { bootGeneration: 9, unfinished: poison } }, { do: 'keepOut' }],
     ['also after it once ran', { applied: { unfinished: poison } }, { do: 'keepOut' }],
     ['is left alone then', { applied: { unfinished: poison }, hosted: { state: 'error' } }, nothing],
-    ['is not woken by a visit', { applied: { unfinished: poison }, hosted: { state: 'error' }, visited: true }, nothing],
-    ['is stopped when asked to', { record: { desired: 'stopped' }, applied: { unfinished: poison }, hosted: { state: 'error' } }, stopped],
-    ['is tried again when somebody starts it anew', { record: { generation: 11 }, applied: { unfinished: poison }, hosted: { state: 'error' } }, boot()],
+    [
+      'is not woken by a visit',
+      { applied: { unfinished: poison }, hosted: { state: 'error' }, visited: true },
+      nothing,
+    ],
+    [
+      'is stopped when asked to',
+      { record: { desired: 'stopped' }, applied: { unfinished: poison }, hosted: { state: 'error' } },
+      stopped,
+    ],
+    [
+      'is tried again when somebody starts it anew',
+      { record: { generation: 11 }, applied: { unfinished: poison }, hosted: { state: 'error' } },
+      boot(),
+    ],
   ])('%s', (_, given, expected) => {
     expect(decideOn(given)).toEqual(expected);
   });
@@ -181,7 +237,13 @@ describe('decision after decision', () => {
     }),
   );
   const hosted = fc.record({
-    state: fc.constantFrom('absent' as const, 'dormant' as const, 'stopped' as const, 'running' as const, 'error' as const),
+    state: fc.constantFrom(
+      'absent' as const,
+      'dormant' as const,
+      'stopped' as const,
+      'running' as const,
+      'error' as const,
+    ),
     failures: fc.integer({ min: 0, max: 6 }),
     retryAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
     generation,

@@ -31,14 +31,24 @@ describe('how an app comes up', () => {
 
   it.each<[string, Partial<Content>, 'start' | 'restart' | 'upgrade', string]>([
     ['an empty database', { installed: 'none', version: null, plugins: [] }, 'start', 'install'],
-    ['an installation that was cut off', { installed: 'partial', version: null, plugins: [] }, 'start', 'resumeInstall'],
+    [
+      'an installation that was cut off',
+      { installed: 'partial', version: null, plugins: [] },
+      'start',
+      'resumeInstall',
+    ],
     ['nothing changed', {}, 'start', 'start'],
     ['nothing changed, at a restart', {}, 'restart', 'start'],
     ['nothing changed, but an upgrade is asked for', {}, 'upgrade', 'upgrade'],
     ['an older core', { version: '2.2.14' }, 'start', 'upgrade'],
     ['an unknown core', { version: null }, 'start', 'upgrade'],
     ['a plugin of another version', { plugins: [acl, plugin('kanban', '2.2.14')] }, 'start', 'upgrade'],
-    ['a disabled plugin of another version', { plugins: [acl, plugin('kanban', '2.2.14', { enabled: false })] }, 'start', 'start'],
+    [
+      'a disabled plugin of another version',
+      { plugins: [acl, plugin('kanban', '2.2.14', { enabled: false })] },
+      'start',
+      'start',
+    ],
     ['a plugin that is not here', { plugins: [acl, kanban, plugin('gone', '1.0.0')] }, 'start', 'start'],
     ['a new built-in', { plugins: [kanban] }, 'start', 'upgrade'],
   ])('%s', (_, values, how, expected) => {
@@ -46,7 +56,12 @@ describe('how an app comes up', () => {
   });
 
   it.each<[string, Partial<Content>, string, RegExp]>([
-    ['data of a newer core', { version: '2.3.0' }, 'APP_TOO_NEW', /from NocoBase 2\.3\.0, this environment runs 2\.2\.15/],
+    [
+      'data of a newer core',
+      { version: '2.3.0' },
+      'APP_TOO_NEW',
+      /from NocoBase 2\.3\.0, this environment runs 2\.2\.15/,
+    ],
   ])('%s is refused, whatever is asked for', (_, values, code, message) => {
     for (const how of ['start', 'restart', 'upgrade'] as const) {
       expect(() => planBoot(app, how, content(values), host)).toThrow(expect.objectContaining({ code }));

@@ -64,7 +64,7 @@ describe('create', () => {
 
   it.each<[string, object, string, RegExp]>([
     ['no title', { title: ' ' }, 'title', /title is required/],
-    ['no title at all', { title: undefined }, 'title', /title is not valid/],
+    ['no title at all', { title: undefined }, 'title', /title is required/],
     ['a title without end', { title: 't'.repeat(201) }, 'title', /title/],
     ['a name with a slash', { name: '../etc' }, 'name', /name must start with a letter/],
     ['a name with a quote', { name: 'a"b' }, 'name', /name must start with a letter/],

@@ -12,7 +12,7 @@ import {
   type StepSight,
 } from '../../src/server/operations/rollout';
 import type { StatusEntry } from '../../src/shared/messages';
-import { type Action, ACTIONS, HEALTHS, type Health, STATUSES } from '../../src/shared/types';
+import { ACTIONS, type Action, HEALTHS, type Health, STATUSES } from '../../src/shared/types';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
 
 const SECOND = 1_000;
@@ -34,7 +34,10 @@ class Rollout {
 
   /** What an environment says from now on. */
   says(environment: string, entry: Partial<StatusEntry> | null, health: Health = 'online'): this {
-    this.sights.set(environment, { health, entry: entry && entryOf({ generation: this.operation.generation, ...entry }) });
+    this.sights.set(environment, {
+      health,
+      entry: entry && entryOf({ generation: this.operation.generation, ...entry }),
+    });
     return this;
   }
 
@@ -73,7 +76,13 @@ describe('starting in several environments', () => {
     rollout.says('env_a', { status: 'running' }).tick();
     expect(rollout.steps).toBe('succeeded running queued');
     expect(rollout.operation).toMatchObject({ state: 'running', finishedAt: null });
-    rollout.says('env_b', null).tick().says('env_b', { status: 'running' }).says('env_c', { status: 'running' }).tick().tick();
+    rollout
+      .says('env_b', null)
+      .tick()
+      .says('env_b', { status: 'running' })
+      .says('env_c', { status: 'running' })
+      .tick()
+      .tick();
     expect(rollout.steps).toBe('succeeded succeeded succeeded');
     expect(rollout.operation).toMatchObject({ state: 'succeeded', waitingFor: null, finishedAt: rollout.now });
     expect(rollout.publications).toHaveLength(3);
@@ -94,14 +103,17 @@ describe('starting in several environments', () => {
     ['upgrade', 'upgrade', 'none'],
     ['create', 'start', 'create'],
     ['adopt', 'start', 'adopt'],
-  ] as const)('%s asks for a fresh boot, and only the first step of a create may make a database', (action, how, claim) => {
-    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action })).tick();
-    expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim }));
-    rollout.says('env_a', { status: 'running' }).tick();
-    expect(rollout.published.env_b).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
-    // It is there now: one that is missing later is an error, and is not made anew.
-    expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
-  });
+  ] as const)(
+    '%s asks for a fresh boot, and only the first step of a create may make a database',
+    (action, how, claim) => {
+      const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action })).tick();
+      expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim }));
+      rollout.says('env_a', { status: 'running' }).tick();
+      expect(rollout.published.env_b).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
+      // It is there now: one that is missing later is an error, and is not made anew.
+      expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
+    },
+  );
 
   it('may make the database when the create that was to make it never began, or failed', () => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action: 'create' })).tick();
@@ -148,7 +160,10 @@ describe('changing an app', () => {
     const rollout = new Rollout(operationOf(steps, { action: 'update' }), undefined, before).tick();
     expect(rollout.steps).toBe('running running queued');
     expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 5, how: 'start' } }));
-    rollout.says('env_a', { status: 'running' }).says('env_b', { ...begun }).tick();
+    rollout
+      .says('env_a', { status: 'running' })
+      .says('env_b', { ...begun })
+      .tick();
     expect(rollout.steps).toBe('succeeded running queued');
     rollout.says('env_b', { status: 'running' }).tick();
     expect(rollout.steps).toBe('succeeded succeeded running');
@@ -218,7 +233,12 @@ describe('deleting an app', () => {
   it('does not hang for an environment that was forgotten meanwhile', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']);
     rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick();
-    rollout.operation.steps[1] = { ...rollout.operation.steps[1], state: 'cancelled', message: 'Forgotten.', finishedAt: 1 };
+    rollout.operation.steps[1] = {
+      ...rollout.operation.steps[1],
+      state: 'cancelled',
+      message: 'Forgotten.',
+      finishedAt: 1,
+    };
     rollout.tick().says('env_a', { status: 'not_found', generation: 11 }).tick();
     expect(rollout.operation.steps[2].state).toBe('succeeded');
     expect(rollout.operation.finishedAt).not.toBeNull();
@@ -244,7 +264,9 @@ describe('a worker’s word', () => {
   });
 
   it('of a later generation is as good: it worked off more than this', () => {
-    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { status: 'running', generation: 12 });
+    const rollout = new Rollout(operationOf(['env_a boot']))
+      .tick()
+      .says('env_a', { status: 'running', generation: 12 });
     expect(rollout.tick().steps).toBe('succeeded');
   });
 
@@ -267,7 +289,10 @@ describe('a worker’s word', () => {
 
 describe('after a failure', () => {
   const failing = (onFailure: Operation['onFailure']) =>
-    new Rollout(operationOf(['env_a boot', 'env_b boot'], { onFailure })).tick().says('env_a', { status: 'error' }).tick();
+    new Rollout(operationOf(['env_a boot', 'env_b boot'], { onFailure }))
+      .tick()
+      .says('env_a', { status: 'error' })
+      .tick();
 
   it('what has not begun is not begun', () => {
     const rollout = failing('stop');
@@ -309,7 +334,10 @@ describe('deadlines', () => {
     expect(deadlineOf(operation, operation.steps[0])).toBe(seconds * SECOND);
     const rollout = new Rollout(operation).tick();
     // Waiting costs nothing: an environment may be away for a day.
-    rollout.tick(24 * 3_600 * SECOND).says('env_a', { ...begun, begun: 11 }).tick();
+    rollout
+      .tick(24 * 3_600 * SECOND)
+      .says('env_a', { ...begun, begun: 11 })
+      .tick();
     expect(rollout.steps).toBe('running');
     expect(rollout.tick(seconds * SECOND).steps).toBe('running');
     rollout.tick(1);
@@ -369,7 +397,12 @@ describe('a second operation on the same app', () => {
     expect(running('create', { begun: 9 })).toBeNull();
     expect(running('create', { generation: 10 })).toBeNull();
     expect(running('create', { uid: 'uid-0' })).toBeNull();
-    expect(inTheWay(operationOf(['env_a boot']), () => ({ health: 'online', entry: entryOf({ ...begun, doing: 'create' }) }))).toBeNull();
+    expect(
+      inTheWay(operationOf(['env_a boot']), () => ({
+        health: 'online',
+        entry: entryOf({ ...begun, doing: 'create' }),
+      })),
+    ).toBeNull();
   });
 
   it('is in the way only under a living lease: a dead worker’s word is none', () => {
@@ -396,8 +429,14 @@ describe('whatever is seen, in whatever order', () => {
   /** As the service makes them. */
   const operation = fc
     .oneof(
-      fc.tuple(fc.constantFrom(...ACTIONS), some.map((names) => names.map((name) => `${name} boot`))),
-      fc.tuple(fc.constant<Action>('stop'), some.map((names) => names.map((name) => `${name} stop`))),
+      fc.tuple(
+        fc.constantFrom(...ACTIONS),
+        some.map((names) => names.map((name) => `${name} boot`)),
+      ),
+      fc.tuple(
+        fc.constant<Action>('stop'),
+        some.map((names) => names.map((name) => `${name} stop`)),
+      ),
       fc.tuple(
         fc.constant<Action>('update'),
         fc

@@ -4,7 +4,8 @@ import type { AppRow } from '../../src/shared/types';
 import { type AppValues, bodyOf, newValues, valuesOf } from '../../src/ui/apps/form';
 
 const entered = (change: Partial<AppValues> = {}): AppValues => ({
-  ...newValues(['env_a']),
+  ...newValues(),
+  environments: ['env_a'],
   title: ' CRM ',
   options: { dbConnType: 'new_database', database: { database: '', tablePrefix: undefined }, sso: { enabled: false } },
   ...change,

@@ -140,19 +140,20 @@ export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).defaul
 
 /** One or several names, as `filterByTk` brings them. */
 export const namesInput = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)])
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)], 'must name one or several')
   .transform((value) => (Array.isArray(value) ? value : value.split(',').filter(Boolean)));
 
 /**
  * Parses input of the API.
+ * @param name of the input as a whole, where it is one field
  * @throws AppSupervisorError INVALID_INPUT with the first problem's field, and all problems in its details
  */
-export function parseInput<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+export function parseInput<T extends z.ZodType>(schema: T, value: unknown, name?: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => {
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : null;
-    const field = [...issue.path, ...(unknown ? [unknown] : [])].join('.');
+    const field = [...(name ? [name] : []), ...issue.path, ...(unknown ? [unknown] : [])].join('.');
     return {
       field,
       problem: unknown ? `${field} is not a setting of an app` : `${field || 'the input'} ${reword(issue.message)}`,
@@ -166,4 +167,6 @@ export function parseInput<T extends z.ZodType>(schema: T, value: unknown): z.in
 }
 
 const reword = (message: string): string =>
-  message.replace(/^Invalid input: /, 'is not valid: ').replace(/^Invalid option: /, 'is not valid: ');
+  message
+    .replace(/^Invalid input: .* received undefined$/, 'is required')
+    .replace(/^Invalid (input|option): /, 'is not valid: ');

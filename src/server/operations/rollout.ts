@@ -56,6 +56,8 @@ export const deadlineOf = (operation: Operation, step: Step): number =>
 
 const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
 
+const hasBooted = (step: Step): boolean => step.kind === 'boot' && step.state === 'succeeded';
+
 /** Said of a removal that nobody waits for; a tombstone does. */
 const AWAY = 'Away; removed there when it is back.';
 export const isAway = (step: Step): boolean => step.message === AWAY;
@@ -102,8 +104,7 @@ export function advance(
       step.state = 'running';
       judge(operation, step, app.uid, entry, now);
       // It has its database: from now on one that is missing is an error, and is not made anew.
-      if (step.kind === 'boot' && step.state === 'succeeded' && current.claim !== 'none')
-        publish[step.environment] = { ...current, claim: 'none' };
+      if (hasBooted(step) && current.claim !== 'none') publish[step.environment] = { ...current, claim: 'none' };
     }
     if (step.state !== 'running') continue;
     if (step.kind === 'release' && (health === 'down' || operation.steps.some(isAway))) {

@@ -1,4 +1,5 @@
 import type { Context, Next } from '@nocobase/actions';
+import type { Filter } from '@nocobase/database';
 import { AppSupervisorError } from '../errors';
 import type { SupervisorPart } from '../parts/supervisor';
 
@@ -77,4 +78,29 @@ export function sorting(value: unknown, allowed: readonly string[], fallback: st
     (field): field is string => typeof field === 'string' && allowed.includes(field.replace(/^-/, '')),
   );
   return wanted.length ? wanted : fallback;
+}
+
+/**
+ * A `filter` on known fields only: whoever may ask whether a secret begins with a letter finds it out, one after the other.
+ * @throws AppSupervisorError INVALID_INPUT
+ */
+export function filtering(filter: unknown, allowed: readonly string[]): Filter {
+  const other = fieldsOf(filter).find((field) => !allowed.includes(field));
+  if (other === undefined) return (filter ?? {}) as Filter;
+  const problem = `filter names "${other}"; it may name ${allowed.join(', ')}.`;
+  throw new AppSupervisorError('INVALID_INPUT', { problem }, 'filter');
+}
+
+/** The fields at every level; below one of them there are operators alone, or parts of it. */
+function fieldsOf(filter: unknown): string[] {
+  if (Array.isArray(filter)) return filter.flatMap(fieldsOf);
+  if (!filter || typeof filter !== 'object') return [];
+  return Object.entries(filter).flatMap(([key, value]) => (key.startsWith('$') ? fieldsOf(value) : key.split('.')[0]));
+}
+
+/** The one thing that a request is about, which every action but lists and `create` needs. */
+export function target(params: Record<string, any>): string {
+  const { filterByTk } = params;
+  if (typeof filterByTk === 'string' && filterByTk !== '') return filterByTk;
+  throw new AppSupervisorError('INVALID_INPUT', { problem: 'filterByTk must name one.' }, 'filterByTk');
 }

@@ -12,28 +12,34 @@ import {
 } from '../apps/input';
 import { AppSupervisorError } from '../errors';
 import { operationRow } from '../parts/supervisor';
-import { type ActionContext, type Answer, pageMeta, paging, sorting } from './action';
+import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = ['sort', 'name', 'title', 'cname', 'startMode', 'desired', 'createdAt', 'updatedAt'] as const;
+const FILTERABLE = [...SORTABLE, 'uid', 'pinned', 'hidden', 'autoUpgrade', 'targetEnvironment'] as const;
 
 /** Constant cost: one query for the names that match, the rest from memory. */
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
   const { definitions } = supervisor.parts;
   const { page, pageSize } = paging(params);
   const { status, environment, rest } = splitFilter(params.filter);
-  const names = await definitions.names(rest, sorting(params.sort, SORTABLE, ['sort', 'name']));
+  const names = await definitions.names(filtering(rest, FILTERABLE), sorting(params.sort, SORTABLE, ['sort', 'name']));
   const apps = names
     .flatMap((name) => supervisor.app(name) ?? [])
     .filter((app) => !environment || environment.some((name) => app.environments.includes(name)))
     .filter(
-      (app) => !status || Object.values(supervisor.statusesOf(app)).some((shown) => status.includes(shown.status)),
+      (app) =>
+        !status ||
+        Object.entries(supervisor.statusesOf(app)).some(
+          // Of both filters: that status in that environment.
+          ([name, shown]) => status.includes(shown.status) && (!environment || environment.includes(name)),
+        ),
     );
   const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => supervisor.appRow(app));
   return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
 }
 
 export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.appRow(known(supervisor, String(params.filterByTk))) };
+  return { data: supervisor.appRow(known(supervisor, target(params))) };
 }
 
 /** `adopt` takes over a database in which a NocoBase app lives already. */
@@ -53,7 +59,7 @@ export async function checkDatabase({ supervisor, values }: ActionContext): Prom
 
 /** The last lines of an app's log where it runs. */
 export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
-  const app = known(supervisor, String(params.filterByTk));
+  const app = known(supervisor, target(params));
   const { environment, lines } = parseInput(logsInput, params);
   return { data: await supervisor.parts.service.logs(app, environment ?? app.environments[0], lines) };
 }
@@ -65,7 +71,7 @@ export async function migrate({ supervisor, values, userId }: ActionContext): Pr
 }
 
 export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
-  const name = String(params.filterByTk);
+  const name = target(params);
   known(supervisor, name);
   const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
   return { data: { ...supervisor.appRow(known(supervisor, name)), operation: operationRow(operation) } };
@@ -76,7 +82,7 @@ export const command =
   (what: 'start' | 'stop' | 'restart' | 'upgrade') =>
   async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
     const options = parseInput(commandInput, values);
-    const names = parseInput(namesInput, params.filterByTk);
+    const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
     for (const name of names) known(supervisor, name);
     const operations = [];
     for (const name of names)
@@ -85,7 +91,7 @@ export const command =
   };
 
 export async function destroy({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
-  const names = parseInput(namesInput, params.filterByTk);
+  const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
   const { database } = parseInput(destroyInput, {
     ...(params.database ? { database: params.database } : {}),
     ...values,
@@ -103,6 +109,8 @@ function known(supervisor: ActionContext['supervisor'], name: string) {
   return app;
 }
 
+const isFilter = (part: unknown): part is object => typeof part === 'object' && part !== null && !Array.isArray(part);
+
 /** `status` and `environment` are filters of ours, at the top level or within `$and`; the rest is the database's. */
 function splitFilter(filter: unknown): { status: string[] | null; environment: string[] | null; rest: Filter } {
   const found: Record<'status' | 'environment', string[] | null> = { status: null, environment: null };
@@ -112,7 +120,7 @@ function splitFilter(filter: unknown): { status: string[] | null; environment: s
     return value && typeof value === 'object' ? Object.values(value).flatMap(values) : [];
   };
   const take = (part: unknown): unknown => {
-    if (!part || typeof part !== 'object' || Array.isArray(part)) return part;
+    if (!isFilter(part)) return part;
     return Object.fromEntries(
       Object.entries(part).flatMap(([key, value]): Array<[string, unknown]> => {
         if (key === 'status' || key === 'environment') {
@@ -120,7 +128,7 @@ function splitFilter(filter: unknown): { status: string[] | null; environment: s
           return [];
         }
         if (key === '$and' && Array.isArray(value))
-          return [[key, value.map(take).filter((other) => Object.keys(other as object).length)]];
+          return [[key, value.map(take).filter((other) => isFilter(other) && Object.keys(other).length)]];
         return [[key, value]];
       }),
     );

@@ -1,7 +1,7 @@
 import { checkReach } from '../environments/reach';
 import { AppSupervisorError } from '../errors';
 import { operationRow } from '../parts/supervisor';
-import type { ActionContext, Answer } from './action';
+import { type ActionContext, type Answer, target } from './action';
 
 export async function list({ supervisor }: ActionContext): Promise<Answer> {
   return { data: supervisor.environmentRows() };
@@ -10,14 +10,14 @@ export async function list({ supervisor }: ActionContext): Promise<Answer> {
 export const cordon =
   (cordoned: boolean) =>
   async ({ supervisor, params }: ActionContext): Promise<Answer> => {
-    const name = String(params.filterByTk);
+    const name = target(params);
     await supervisor.setCordoned(name, cordoned);
     return { data: supervisor.environmentRows().find((row) => row.name === name) };
   };
 
 /** Takes no new apps, and stops those it has, one after the other. */
 export async function drain({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  const name = String(params.filterByTk);
+  const name = target(params);
   await supervisor.setCordoned(name, true);
   const apps = supervisor.apps().filter((app) => app.environments.includes(name) && app.desired === 'running');
   const operations = [];
@@ -31,14 +31,14 @@ export async function drain({ supervisor, params, userId }: ActionContext): Prom
 
 /** Gone for good: nothing waits for it any more. */
 export async function forget({ supervisor, params }: ActionContext): Promise<Answer> {
-  const name = String(params.filterByTk);
+  const name = target(params);
   await supervisor.forget(name);
   return { data: { name } };
 }
 
 /** Whether this Supervisor reaches the proxy address, web and WebSocket apart. */
 export async function check({ supervisor, params }: ActionContext): Promise<Answer> {
-  const name = String(params.filterByTk);
+  const name = target(params);
   const row = supervisor.environmentRows().find((environment) => environment.name === name);
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
   return { data: await checkReach(row.proxyUrl, supervisor.wsPath) };

@@ -6,6 +6,7 @@ import { type ActionContext, type Answer, action } from './action';
 import * as apps from './apps';
 import * as environments from './environments';
 import * as operations from './operations';
+import { strikeOutPasswords } from './request-log';
 
 type Work = (context: ActionContext) => Promise<Answer>;
 
@@ -77,7 +78,12 @@ export function registerResources(app: Application, config: Config | null, runti
     });
   }
   // The core would offer every table by actions of its own (collections become resources): these are nobody's to reach.
-  for (const name of INTERNAL) app.resourceManager.define({ name, only: [] });
+  for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
+  app.use(strikeOutPasswords(Object.keys(RESOURCES)), {
+    tag: 'appSupervisorLog',
+    after: 'logger',
+    before: 'dataSource',
+  });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
     actions: ['apps:*', 'appOperations:*', 'appEnvironments:list'],

@@ -196,7 +196,9 @@ export class RedisState implements StateStore {
     if (policy && policy !== 'noeviction') {
       found.push(`Redis evicts keys when it is full (maxmemory-policy ${policy}): set it to noeviction.`);
     }
-    if (value('aof_enabled') === '0' && value('rdb_last_save_time') === undefined) {
+    // INFO does not tell whether snapshots are taken; a server that others run may refuse to.
+    const [, saves] = ((await this.redis.config('GET', 'save').catch(() => [])) as string[]) ?? [];
+    if (value('aof_enabled') === '0' && saves === '') {
       found.push('Redis keeps nothing on disk: set appendonly yes.');
     }
     return found;

@@ -61,6 +61,12 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
     const target = form.getFieldValue('targetEnvironment');
     if (chosen.length && !(target && chosen.includes(target))) form.setFieldValue('targetEnvironment', chosen[0]);
   }, [form, chosen]);
+  useEffect(() => {
+    const free = environments?.filter(({ available, serves, cordoned }) => available && serves && !cordoned) ?? [];
+    if (!app && free.length === 1 && !form.isFieldTouched('environments')) {
+      form.setFieldValue('environments', [free[0].name]);
+    }
+  }, [app, environments, form]);
   const removed = app?.environments.filter((name) => !chosen.includes(name)) ?? [];
   return (
     <>

@@ -31,8 +31,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   const [dirty, setDirty] = useState(false);
   const [saving, setSaving] = useState(false);
   const [unplaced, setUnplaced] = useState<Problem[]>([]);
-  const free = environments?.filter(({ available, serves, cordoned }) => available && serves && !cordoned) ?? [];
-  const [initial] = useState(() => (app ? valuesOf(app) : newValues(free.length === 1 ? [free[0].name] : [])));
+  const [initial] = useState(() => (app ? valuesOf(app) : newValues()));
   useWarningOnLeave(dirty);
 
   const close = async () => {

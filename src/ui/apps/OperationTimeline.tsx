@@ -11,7 +11,7 @@ import { StateIcon, StateTag } from '../common/Tag';
 import { duration } from '../common/time';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
-import { OPERATION_LABELS } from './labels';
+import { OPERATION_NAMES } from './labels';
 
 /** An app's operations, newest first: who, what, when, how long, and each step. */
 export function OperationTimeline({ appName }: { appName: string }) {
@@ -58,7 +58,7 @@ function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
   return (
     <Flex vertical gap="small" data-testid={`operation-${id}`} data-state={state}>
       <Flex gap="small" align="center" wrap>
-        <Typography.Text strong>{t(OPERATION_LABELS[operation.action])}</Typography.Text>
+        <Typography.Text strong>{t(OPERATION_NAMES[operation.action])}</Typography.Text>
         <StateTag look={OPERATION_STATE[state].look}>{t(OPERATION_STATE[state].label)}</StateTag>
         <Secondary>
           <Since at={createdAt} /> · <Author id={operation.createdBy} />

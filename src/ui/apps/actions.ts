@@ -8,7 +8,7 @@ export type AppAction = OperateAction | 'visit' | 'edit' | 'destroy';
 /** Why an action makes no sense now; null where it does. */
 export type Refusal = Message | null;
 
-const STARTING = ['create', 'start', 'restart', 'upgrade'];
+const STARTING = ['create', 'adopt', 'start', 'restart', 'upgrade'];
 const doing = (app: AppRow): OperationRow['action'] | undefined =>
   app.operation && isUnderway(app.operation) ? app.operation.action : undefined;
 const everywhere = (app: AppRow, ...statuses: string[]) =>

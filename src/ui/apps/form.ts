@@ -16,10 +16,10 @@ export interface AppValues {
   options: AppOptions;
 }
 
-export const newValues = (environments: string[]): AppValues => ({
+export const newValues = (): AppValues => ({
   title: '',
   icon: null,
-  environments,
+  environments: [],
   startMode: 'onVisit',
   autoUpgrade: true,
   independentSecret: false,

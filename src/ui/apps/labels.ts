@@ -12,6 +12,18 @@ export const ACTION_LABELS: Record<AppAction, string> = {
   destroy: key('Delete'),
 };
 
+export const OPERATION_NAMES: Record<Action, string> = {
+  create: key('Create'),
+  adopt: key('Adopt'),
+  update: key('Change'),
+  start: key('Start'),
+  stop: key('Stop'),
+  restart: key('Restart'),
+  upgrade: key('Upgrade'),
+  destroy: key('Delete'),
+};
+
+/** While they are under way. */
 export const OPERATION_LABELS: Record<Action, string> = {
   create: key('Creating'),
   adopt: key('Adopting'),

@@ -1,0 +1,336 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { AppSupervisorError } from '../../src/server/errors';
+import { Keys } from '../../src/server/wire/keys';
+import { MemoryBus, MemoryState } from '../../src/server/wire/memory';
+import { RedisBus } from '../../src/server/wire/redis-bus';
+import { RedisState } from '../../src/server/wire/redis-state';
+import type { Bus, LeaseAnswer, StateStore } from '../../src/server/wire/wire';
+import type { StatusEntry } from '../../src/shared/messages';
+import { entryOf, leaseOf, recordOf, registrationOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { until } from '../support/wait';
+
+/** What both implementations of the wire promise to those who use it; what is Redis' alone is in wire.redis.test.ts. */
+
+interface Wire {
+  state: StateStore;
+  bus: Bus;
+}
+
+const IMPLEMENTATIONS: Record<string, () => Promise<Wire>> = {
+  memory: async () => ({ state: new MemoryState(), bus: new MemoryBus() }),
+  redis: async () => {
+    const log = recordedLog();
+    const keys = new Keys(`wire-${randomUUID()}`);
+    const state = new RedisState(inject('redisUrl'), keys, log);
+    const bus = new RedisBus(inject('redisUrl'), keys, 'one', log);
+    state.open();
+    bus.open();
+    // Nobody waits for a connection anywhere else: callers try again.
+    await until('Redis', () => state.look().catch(() => null));
+    await until('The bus', () => state.manifestValues('x', 'x').catch(() => null));
+    return { state, bus };
+  },
+};
+
+describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
+  let state: StateStore;
+  let bus: Bus;
+
+  beforeEach(async () => {
+    ({ state, bus } = await IMPLEMENTATIONS[name]());
+  });
+  afterEach(async () => {
+    await bus.close();
+    await state.close();
+  });
+
+  const claim = async (environment: string, values: Parameters<typeof leaseOf>[0] = {}): Promise<LeaseAnswer> =>
+    state.claimLease({ environment, lease: leaseOf(values), ttl: 15_000, mayTake: true, provenBy: null });
+  const hold = async (environment: string, instance = 'one'): Promise<number> => {
+    const answer = await claim(environment, { instance });
+    if (!answer.held) throw new Error('The lease was not given.');
+    return answer.epoch;
+  };
+  const tell = (epoch: number, version: number, entries: StatusEntry[], more: object = {}) =>
+    state.writeStatuses({
+      environment: 'env_a',
+      instance: 'one',
+      epoch,
+      version,
+      entries,
+      removed: [],
+      complete: false,
+      ...more,
+    });
+  const statuses = async () =>
+    (await state.readStatuses('env_a')).map(({ name, status }) => `${name} ${status}`).sort();
+
+  describe('records', () => {
+    const crm = recordOf();
+    const shop = recordOf({ name: 'shop', uid: 'uid-2', sso: { enabled: true }, icon: '☕' });
+    const names = async (environment = 'env_a') => (await state.readRecords(environment)).map((r) => r.name).sort();
+
+    it('are read as they were published, all of them or by name', async () => {
+      await state.publish('env_a', [crm, shop]);
+      expect((await state.readRecords('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
+      expect(await state.readRecords('env_a', ['shop', 'nobody'])).toEqual([shop]);
+      expect(await state.readRecords('env_a', [])).toEqual([]);
+      expect(await state.readRecords('env_b')).toEqual([]);
+    });
+
+    it('invariant 3: an older one does not replace a newer one; the same one, and a newer one, do', async () => {
+      await state.publish('env_a', [recordOf({ generation: 10, title: 'ten' })]);
+      await state.publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop]);
+      expect((await state.readRecords('env_a', ['crm']))[0].title).toBe('ten');
+      expect(await names()).toEqual(['crm', 'shop']);
+      await state.publish('env_a', [recordOf({ generation: 10, title: 'ten again' })]);
+      expect((await state.readRecords('env_a', ['crm']))[0].title).toBe('ten again');
+      await state.publish('env_a', [recordOf({ generation: 11, title: 'eleven' })]);
+      expect((await state.readRecords('env_a', ['crm']))[0].title).toBe('eleven');
+      // Generations are milliseconds since 1970, and compared as numbers.
+      const today = Date.now();
+      await state.publish('env_a', [recordOf({ generation: today, title: 'today' })]);
+      await state.publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })]);
+      expect((await state.readRecords('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
+    });
+
+    it('are taken away', async () => {
+      await state.publish('env_a', [crm, shop]);
+      await state.publish('env_b', [crm]);
+      await state.unpublish('env_a', ['crm', 'nobody']);
+      await state.unpublish('env_a', []);
+      expect([await names(), await names('env_b')]).toEqual([['shop'], ['crm']]);
+    });
+
+    it('come in thousands', async () => {
+      const many = Array.from({ length: 1_200 }, (_, i) => recordOf({ name: `app${i}`, uid: `uid-${i}` }));
+      await state.publish('env_a', many);
+      expect(await state.readRecords('env_a')).toHaveLength(1_200);
+    });
+  });
+
+  describe('a lease', () => {
+    it('is taken, renewed and seen', async () => {
+      expect((await state.look()).environments.size).toBe(0);
+      const before = Date.now();
+      const first = await claim('env_a', { memory: 5 });
+      expect(first).toMatchObject({ held: true, fresh: true });
+      const { epoch } = first as { epoch: number };
+      // By Redis' clock, which is this machine's.
+      expect(epoch).toBeGreaterThanOrEqual(before - 1_000);
+      expect(await claim('env_a', { epoch, beat: 2 })).toEqual({ held: true, epoch, fresh: false });
+      const sight = await state.look();
+      expect(sight.environments.get('env_a')).toEqual({
+        lease: leaseOf({ epoch, beat: 2 }),
+        statusVersion: 0,
+        standby: null,
+      });
+    });
+
+    it('given up is gone at once, with its statuses; another’s is not', async () => {
+      const epoch = await hold('env_a');
+      await tell(epoch, 1, [entryOf()]);
+      await state.releaseLease('env_a', 'two', epoch);
+      await state.releaseLease('env_a', 'one', epoch - 1);
+      expect((await state.look()).environments.get('env_a')?.lease?.epoch).toBe(epoch);
+      await state.releaseLease('env_a', 'one', epoch);
+      expect((await state.look()).environments.get('env_a')).toEqual({ lease: null, statusVersion: 0, standby: null });
+      expect(await statuses()).toEqual([]);
+      await state.releaseLease('env_a', 'one', epoch);
+    });
+
+    it('has a higher epoch with every holder', async () => {
+      const first = await hold('env_a', 'one');
+      await state.releaseLease('env_a', 'one', first);
+      const second = await hold('env_a', 'two');
+      expect(second).toBeGreaterThan(first);
+    });
+
+    it('invariant 2: passes on nothing that its last holder said', async () => {
+      const first = await hold('env_a', 'one');
+      await tell(first, 1, [entryOf()]);
+      await state.releaseLease('env_a', 'one', first);
+      await hold('env_a', 'two');
+      expect(await statuses()).toEqual([]);
+      expect((await state.look()).environments.get('env_a')?.statusVersion).toBe(0);
+    });
+  });
+
+  describe('statuses', () => {
+    it('are written and read, each on its own', async () => {
+      const epoch = await hold('env_a');
+      const entry = entryOf({ message: 'm', error: { code: 'X', message: 'e' }, pendingChanges: ['plugins'] });
+      expect(await tell(epoch, 7, [entry, entryOf({ name: 'shop', status: 'stopped' })])).toBe(true);
+      expect(await state.readStatuses('env_a')).toContainEqual(entry);
+      expect((await state.look()).environments.get('env_a')?.statusVersion).toBe(7);
+      await tell(epoch, 8, [entryOf({ status: 'error' })]);
+      expect(await statuses()).toEqual(['crm error', 'shop stopped']);
+      await tell(epoch, 9, [], { removed: ['crm', 'nobody'] });
+      expect(await statuses()).toEqual(['shop stopped']);
+    });
+
+    it('that are all there is replace the rest', async () => {
+      const epoch = await hold('env_a');
+      await tell(epoch, 1, [entryOf(), entryOf({ name: 'shop' })]);
+      await tell(epoch, 2, [entryOf({ name: 'wiki' })], { complete: true });
+      expect(await statuses()).toEqual(['wiki running']);
+      await tell(epoch, 3, [], { complete: true });
+      expect(await statuses()).toEqual([]);
+    });
+
+    it('invariant 2: are written by the holder of the lease only', async () => {
+      expect(await tell(1, 1, [entryOf()])).toBe(false);
+      const epoch = await hold('env_a');
+      expect(await tell(epoch - 1, 1, [entryOf()])).toBe(false);
+      expect(await tell(epoch, 1, [entryOf()], { instance: 'two' })).toBe(false);
+      expect(await statuses()).toEqual([]);
+      expect(await tell(epoch, 1, [entryOf()])).toBe(true);
+      await state.releaseLease('env_a', 'one', epoch);
+      expect(await tell(epoch, 2, [entryOf()])).toBe(false);
+      expect(await statuses()).toEqual([]);
+    });
+  });
+
+  it('a registration is what was written last', async () => {
+    expect(await state.readRegistration('env_a')).toBeNull();
+    await state.writeRegistration(registrationOf('env_a'));
+    await state.writeRegistration(registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] }));
+    expect(await state.readRegistration('env_a')).toEqual(
+      registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] }),
+    );
+  });
+
+  it('a forgotten environment leaves nothing, and may come back', async () => {
+    await state.publish('env_a', [recordOf()]);
+    await state.writeRegistration(registrationOf('env_a'));
+    await tell(await hold('env_a'), 1, [entryOf()]);
+    await hold('env_b');
+    await state.forget('env_a');
+    expect([...(await state.look()).environments.keys()]).toEqual(['env_b']);
+    expect(await state.readRegistration('env_a')).toBeNull();
+    expect([await state.readRecords('env_a'), await statuses()]).toEqual([[], []]);
+    await hold('env_a');
+    expect([...(await state.look()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
+  });
+
+  it('the fleet is whose it was first', async () => {
+    expect((await state.look()).fleet).toBeNull();
+    expect(await state.claimFleet('one')).toBe('one');
+    expect(await state.claimFleet('two')).toBe('one');
+    expect((await state.look()).fleet).toBe('one');
+  });
+
+  it('the directory is read when it changed', async () => {
+    expect(await state.readDirectory('')).toBeNull();
+    await state.writeDirectory(new Map([['crm', '{"name":"crm"}'], ['shop', '{"name":"shop"}']]), [], true);
+    const first = await state.readDirectory('');
+    expect(first?.entries).toHaveLength(2);
+    expect(await state.readDirectory(first!.version)).toBeNull();
+    await state.writeDirectory(new Map([['wiki', '{"name":"wiki"}']]), ['crm'], false);
+    const second = await state.readDirectory(first!.version);
+    expect(second?.entries).toEqual(expect.arrayContaining([{ name: 'shop' }, { name: 'wiki' }]));
+    expect(second?.entries).toHaveLength(2);
+    await state.writeDirectory(new Map(), [], true);
+    expect((await state.readDirectory(second!.version))?.entries).toEqual([]);
+  });
+
+  it('manifests are kept by namespace and app', async () => {
+    await state.manifestSet('ns', 'crm', 'a', { x: 1 });
+    await state.manifestSet('ns', 'crm', 'b', undefined);
+    await state.manifestSet('other', 'crm', 'a', 2);
+    expect(await state.manifestValues('ns', 'crm')).toEqual(expect.arrayContaining([{ x: 1 }]));
+    expect(await state.manifestValues('ns', 'crm')).toHaveLength(2);
+    await state.manifestDelete('ns', 'crm', 'b');
+    expect(await state.manifestValues('ns', 'crm')).toEqual([{ x: 1 }]);
+    await state.manifestDelete('ns', 'crm');
+    expect(await state.manifestValues('ns', 'crm')).toEqual([]);
+    expect(await state.manifestValues('other', 'crm')).toEqual([2]);
+    await state.manifestForget('crm');
+    expect(await state.manifestValues('other', 'crm')).toEqual([]);
+  });
+
+  describe('wake-ups', () => {
+    it('reach whom they are for, with the names they are about', async () => {
+      const heard: string[] = [];
+      await bus.onWake('supervisors', (names) => heard.push(`supervisors ${names}`));
+      await bus.onWake({ environment: 'env_a' }, (names) => heard.push(`env_a ${names}`));
+      await until('A wake-up', () => {
+        if (heard.length === 0) bus.wake({ environment: 'env_a' }, ['crm', 'shop']);
+        return heard.length;
+      });
+      expect(new Set(heard)).toEqual(new Set(['env_a crm,shop']));
+      bus.wake({ environment: 'env_b' }, ['crm']);
+      bus.wake('supervisors', []);
+      await until('The supervisors’', () => heard.includes('supervisors '));
+      expect(heard.some((line) => line.startsWith('env_b'))).toBe(false);
+    });
+
+    it('never come in the turn of the caller', async () => {
+      let heard = false;
+      await bus.onWake('supervisors', () => {
+        heard = true;
+      });
+      bus.wake('supervisors', ['crm']);
+      expect(heard).toBe(false);
+    });
+  });
+
+  describe('requests', () => {
+    const failure = async (work: Promise<unknown>): Promise<AppSupervisorError> => {
+      const error = await work.then(
+        () => null,
+        (thrown) => thrown,
+      );
+      expect(error).toBeInstanceOf(AppSupervisorError);
+      return error;
+    };
+
+    beforeEach(async () => {
+      await bus.serve('env_a', {
+        double: async (payload) => ({ twice: 2 * (payload as number) }),
+        nothing: async () => undefined,
+        fail: async () => {
+          throw new Error('No disk.');
+        },
+        failAtOnce: (() => {
+          throw new Error('No disk.');
+        }) as never,
+        never: () => new Promise(() => undefined),
+      });
+      // A subscription takes its time.
+      await until('The worker', () => bus.request('env_a', 'double', 1, 200).catch(() => null));
+    });
+
+    it('are answered', async () => {
+      expect(await bus.request('env_a', 'double', 21, 5_000)).toEqual({ twice: 42 });
+      expect(await bus.request('env_a', 'nothing', null, 5_000)).toBeUndefined();
+      const many = await Promise.all(Array.from({ length: 50 }, (_, i) => bus.request('env_a', 'double', i, 5_000)));
+      expect(many).toEqual(Array.from({ length: 50 }, (_, i) => ({ twice: 2 * i })));
+    });
+
+    it.each(['fail', 'failAtOnce'])('that %s say why', async (method) => {
+      const error = await failure(bus.request('env_a', method, null, 5_000));
+      expect(error).toMatchObject({ code: 'WORKER_FAILED', status: 502 });
+      expect(error.message).toContain('No disk.');
+    });
+
+    it.each(['unknown', 'constructor', '__proto__'])('of a method that nobody knows (%s) say so', async (method) => {
+      const error = await failure(bus.request('env_a', method, null, 5_000));
+      expect(error.code).toBe('WORKER_FAILED');
+      expect(error.message).toContain(`does not know "${method}"`);
+    });
+
+    it('fail by their deadline', async () => {
+      const begun = performance.now();
+      const error = await failure(bus.request('env_a', 'never', null, 300));
+      expect(error).toMatchObject({ code: 'WORKER_SILENT', status: 504 });
+      expect(performance.now() - begun).toBeLessThan(2_000);
+    });
+
+    it('to nobody fail', async () => {
+      expect((await failure(bus.request('env_b', 'double', 1, 5_000))).code).toBe('WORKER_SILENT');
+    });
+  });
+});

@@ -1,0 +1,275 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { resolveConfig } from '../../scripts/fleet/config';
+import { environmentOf } from '../../scripts/fleet/environment';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { parseConfig } from '../../src/server/config';
+
+type Env = Record<string, string | undefined>;
+
+const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
+const RUN = { command: 'start', isMainThread: true };
+const REDIS = {
+  APP_COMMAND_ADAPTER: 'redis',
+  APP_SUPERVISOR_REDIS_URL: 'redis://x',
+  APP_COMMAND_REDIS_URL: 'redis://x',
+};
+const PARTS: Record<string, Env> = {
+  dormant: {},
+  local: { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' },
+  supervisor: { APP_MODE: 'supervisor', APP_DISCOVERY_ADAPTER: 'remote', APP_PROCESS_ADAPTER: 'remote', ...REDIS },
+  worker: {
+    APP_MODE: 'worker',
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: 'local',
+    ...REDIS,
+    ENVIRONMENT_NAME: 'a',
+    ENVIRONMENT_URL: 'http://a',
+  },
+};
+
+/** Names that `parseConfig` looks at, by asking it. */
+const NAMES = new Set<string>();
+for (const env of Object.values(PARTS)) {
+  const watched = new Proxy(env, {
+    get(target, name) {
+      if (typeof name === 'string') NAMES.add(name);
+      return Reflect.get(target, name);
+    },
+  });
+  parseConfig(watched, RUN);
+}
+
+/** First cells of all table rows below a heading of level 2. */
+function firstCells(markdown: string, heading: RegExp): string[] {
+  const section = markdown.split(/^## /m).find((part) => heading.test(part)) ?? '';
+  return [...section.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
+}
+
+/** Every test file, and the numbers of the invariants that titles in it name. */
+const TEST_FILES = readdirSync(path.join(ROOT, '__tests__'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts') || file.endsWith('.test.tsx'))
+  .map((file) => ({
+    file: file.replaceAll(path.sep, '/'),
+    numbers: new Set([...read(`__tests__/${file}`).matchAll(/['"`]invariant (\d+): /g)].map(([, number]) => +number)),
+  }));
+
+describe('docs/invariants.md', () => {
+  const sections = read('docs/invariants.md')
+    .split(/^## /m)
+    .slice(1)
+    .map((text) => ({
+      number: Number.parseInt(text, 10),
+      tests: [...text.slice(text.indexOf('**Tests**')).matchAll(/\]\(\.\.\/__tests__\/([^)]+)\)/g)].map(
+        ([, file]) => file,
+      ),
+    }));
+
+  it('has all eleven', () => {
+    expect(sections.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+  });
+
+  it.each(sections)('$number links to every file with a test of it, and to nothing that is not there', (section) => {
+    const { number, tests } = section;
+    expect(tests.filter((file) => !existsSync(path.join(ROOT, '__tests__', file)))).toEqual([]);
+    const titled = TEST_FILES.filter(({ numbers }) => numbers.has(number)).map(({ file }) => file);
+    expect(titled, `no test is titled "invariant ${number}: …"`).not.toEqual([]);
+    expect(tests).toEqual(expect.arrayContaining(titled));
+  });
+});
+
+describe('links', () => {
+  const documents = [
+    'README.md',
+    'README.zh-CN.md',
+    'CONTRIBUTING.md',
+    ...readdirSync(path.join(ROOT, 'docs')).map((file) => `docs/${file}`),
+  ].filter((file) => file.endsWith('.md'));
+
+  it.each(documents)('%s: lead somewhere', (document) => {
+    const links = [...read(document).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
+    expect(
+      links.filter((link) => {
+        const target = path.resolve(ROOT, path.dirname(document), link);
+        return !existsSync(target) || path.relative(ROOT, target).startsWith('..');
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe('environment variables', () => {
+  it.each([
+    ['README.md', /^Environment variables/],
+    ['README.zh-CN.md', /^环境变量/],
+  ])('%s: the table has what config.ts reads, once each', (file, heading) => {
+    expect(firstCells(read(file), heading).sort()).toEqual([...NAMES].sort());
+  });
+});
+
+describe('docs/errors.md', () => {
+  it('has every code of errors.ts with its status, and no other', () => {
+    const source = read('src/server/errors.ts');
+    const codes = [...source.matchAll(/^ {2}([A-Z_]+): \[\s*(\d{3}),/gm)].map(
+      ([, code, status]) => `${code} ${status}`,
+    );
+    const rows = [...read('docs/errors.md').matchAll(/^\| `([A-Z_]+)` \| (\d{3}) \|/gm)].map(
+      ([, code, status]) => `${code} ${status}`,
+    );
+    expect(codes.length).toBeGreaterThan(30);
+    expect(rows.sort()).toEqual(codes.sort());
+  });
+});
+
+describe('README', () => {
+  it.each(['README.md', 'README.zh-CN.md'])('%s: has every answer of the proxy', (file) => {
+    const codes = [...read('src/server/proxy/answers.ts').matchAll(/^ {2}([A-Z_]+): \[/gm)].map(([, code]) => code);
+    expect(codes.length).toBeGreaterThan(5);
+    expect(codes.filter((code) => !read(file).includes(`\`${code}\``))).toEqual([]);
+  });
+
+  it('says the same in both languages, as far as names can tell', () => {
+    const names = (file: string) =>
+      [
+        ...new Set([...read(file).matchAll(/`([a-z][A-Za-z]+:[A-Za-z:-]+|[A-Z][A-Z_]{4,})`/g)].map(([, name]) => name)),
+      ].sort();
+    expect(names('README.zh-CN.md')).toEqual(names('README.md'));
+  });
+});
+
+describe('docker-compose.yml', () => {
+  interface Service {
+    environment?: Env;
+    depends_on?: Record<string, { condition: string }>;
+    healthcheck?: { test: string[] };
+    ports?: string[];
+    command?: string[];
+    entrypoint?: string[];
+    volumes?: string[];
+  }
+  const { services, volumes } = parse(read('docker-compose.yml'), { merge: true }) as {
+    services: Record<string, Service>;
+    volumes: Record<string, null>;
+  };
+  const folder = mkdtempSync(path.join(tmpdir(), 'app-supervisor-compose-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** `${NAME:-default}` as with an empty environment. */
+  const interpolate = (env: Env): Env =>
+    Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value?.replace(/\$\{\w+:-([^}]*)\}/g, '$1')]));
+
+  const makeKeys = (env: Env = {}): Env => {
+    const file = path.join(folder, 'fleet.env');
+    execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), file], { env: { PATH: process.env.PATH, ...env } });
+    expect(statSync(file).mode & 0o077).toBe(0);
+    return Object.fromEntries(
+      [...readFileSync(file, 'utf8').matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]),
+    );
+  };
+
+  /** As a container gets them: those of the service, and the keys that its command reads from the file. */
+  const envOf = (service: string): Env => ({ ...interpolate(services[service].environment ?? {}), ...makeKeys() });
+
+  const INSTANCES = { supervisor: 'supervisor', worker_a: 'env_a', worker_b: 'env_b' };
+  const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x' });
+  const launcherEnvOf = async (instance: string): Promise<Env> => {
+    const config = (await fleet).instances.find(({ name }) => name === instance)!;
+    return environmentOf({
+      home: folder,
+      instance: config,
+      postgres: { host: 'x', port: 1, user: 'x', password: 'x' },
+      redis: { stateUrl: 'redis://x', commandUrl: 'redis://x' },
+      appKey: 'x',
+      aesKey: 'ab'.repeat(32),
+    });
+  };
+
+  it.each(Object.entries(INSTANCES))('%s is what npm start makes of %s', async (service, instance) => {
+    const env = envOf(service);
+    const launched = await launcherEnvOf(instance);
+    const ours = (names: Env) =>
+      Object.keys(names).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && NAMES.has(name));
+    // Inside the network of the containers a worker has another address than for people.
+    const proxyUrl = service === 'supervisor' ? [] : ['ENVIRONMENT_PROXY_URL'];
+    expect(ours(env).sort()).toEqual([...ours(launched), ...proxyUrl].sort());
+    for (const name of [
+      'APP_MODE',
+      'APP_DISCOVERY_ADAPTER',
+      'APP_PROCESS_ADAPTER',
+      'APP_COMMAND_ADAPTER',
+      'ENVIRONMENT_NAME',
+      'DB_DATABASE',
+      'DB_DIALECT',
+      'APPEND_PRESET_BUILT_IN_PLUGINS',
+    ])
+      expect([name, env[name]]).toEqual([name, launched[name]]);
+  });
+
+  it.each(Object.keys(INSTANCES))('%s is accepted without a warning, and needs each variable it sets', (service) => {
+    const env = envOf(service);
+    const config = parseConfig({ ...env }, RUN);
+    expect(config).toMatchObject({
+      part: service === 'supervisor' ? 'supervisor' : 'worker',
+      active: true,
+      warnings: [],
+    });
+    const optional = /^(APP_KEY|APP_SUPERVISOR_AES_SECRET_KEY|ENVIRONMENT_PROXY_URL)$/;
+    for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
+      expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
+    }
+  });
+
+  it('lets the Supervisor reach each worker by the name of its service', () => {
+    for (const service of ['worker_a', 'worker_b']) {
+      expect(envOf(service).ENVIRONMENT_PROXY_URL).toBe(`http://${service}`);
+      const [published] = services[service].ports![0].split(':');
+      expect(envOf(service).ENVIRONMENT_URL).toBe(`http://localhost:${published}`);
+    }
+    expect(['supervisor', 'worker_a', 'worker_b'].map((service) => services[service].ports)).toEqual([
+      ['14000:80'],
+      ['15000:80'],
+      ['16000:80'],
+    ]);
+  });
+
+  it('makes one pair of keys, keeps it, and takes those it is given', () => {
+    const made = makeKeys();
+    expect(made.APP_KEY).toMatch(/^[0-9a-f]{64}$/);
+    expect(made.APP_SUPERVISOR_AES_SECRET_KEY).toMatch(/^[0-9a-f]{64}$/);
+    expect(makeKeys()).toEqual(made);
+    expect(makeKeys({ APP_KEY: 'given' })).toEqual({ ...made, APP_KEY: 'given' });
+    expect(makeKeys()).toEqual({ ...made, APP_KEY: 'given' });
+    for (const service of Object.keys(INSTANCES)) {
+      expect(services[service].command).toEqual(['sh', '-c', expect.stringContaining('. /keys/fleet.env')]);
+      expect(services[service].volumes).toContain('keys:/keys:ro');
+    }
+  });
+
+  it('makes every database that is named', () => {
+    const made = [...read('docker/create-databases.sql').matchAll(/^CREATE DATABASE (\w+);$/gm)].map(
+      ([, name]) => name,
+    );
+    expect(Object.keys(INSTANCES).map((service) => envOf(service).DB_DATABASE)).toEqual(made);
+  });
+
+  it('starts in order, each when what it needs is healthy', () => {
+    for (const { depends_on: needs = {} } of Object.values(services)) {
+      for (const [needed, { condition }] of Object.entries(needs)) {
+        const ends = needed === 'keys';
+        expect(condition).toBe(ends ? 'service_completed_successfully' : 'service_healthy');
+        if (!ends) expect(services[needed].healthcheck?.test.every((part) => typeof part === 'string')).toBe(true);
+      }
+    }
+    expect(Object.keys(services.supervisor.depends_on!)).toEqual(['keys', 'postgres', 'redis']);
+  });
+
+  it('keeps what has to be kept, Redis with append-only persistence', () => {
+    expect(services.redis.command!.join(' ')).toContain('--appendonly yes');
+    const used = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0]));
+    expect(used.filter((name) => !name.startsWith('./') && !(name in volumes))).toEqual([]);
+    expect(used.filter((name) => name.startsWith('./') && !existsSync(path.join(ROOT, name)))).toEqual([]);
+  });
+});
