@@ -27,8 +27,8 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   let app: Page;
   let sockets: Socket[];
   let complaints: string[];
+  let loadedAt: number;
 
-  const status = (environment: string) => page.getByTestId(`status-${name}-${environment}`);
   const becomes = (environment: string, wanted: string) =>
     page.locator(`[data-testid="status-${name}-${environment}"][data-status="${wanted}"]`).waitFor({ timeout: 90_000 });
   const press = (action: string) => page.getByTestId(`app-${action}-${name}`).click();
@@ -58,6 +58,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
 
   it('finds the App supervisor in the settings, with the tabs Apps and Environments', async () => {
     await page.goto(`${fleet.supervisor.url}${base}admin/`);
+    loadedAt = await page.evaluate(() => performance.timeOrigin);
     await page.getByTestId('plugin-settings-button').hover();
     await page.getByRole('menuitem', { name: 'App supervisor' }).click();
     await page.getByTestId('add-app').waitFor();
@@ -95,12 +96,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     const seen = await recordStatuses(page, name);
     await becomes('env_a', 'running');
     await becomes('env_b', 'running');
-    const steps = await seen();
-    const begunIn = (environment: string) =>
-      steps.findIndex((step) => step.startsWith(`${environment} `) && !step.endsWith(' waiting'));
-    expect(steps).toContain('env_a commanding');
-    expect(begunIn('env_b')).toBeGreaterThan(steps.indexOf('env_a running'));
-    expect(steps.at(-1)).toBe('env_b running');
+    expectOneAfterTheOther(await seen());
   });
 
   it('sees within a moment what another administrator changes', async () => {
@@ -140,6 +136,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   });
 
   it('stops it, after a question', async () => {
+    await page.bringToFront();
     await press('stop');
     const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });
     expect(await dialog.innerText()).toContain('env_a, env_b');
@@ -149,8 +146,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await agree(dialog, 'Stop');
     await becomes('env_a', 'stopped');
     await becomes('env_b', 'stopped');
-    await new Promise((resolve) => setTimeout(resolve, 3000));
-    await app.screenshot({ path: `/tmp/brw/stopped-${client}.png` });
+    await app.getByText('App stopped').waitFor();
   });
 
   it('starts it again, after a question, in one environment after the other', async () => {
@@ -159,27 +155,34 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await agree(page.getByRole('dialog', { name: `Start "${title}"?` }), 'Start');
     await becomes('env_a', 'running');
     await becomes('env_b', 'running');
-    console.log(await seen());
-    await new Promise((resolve) => setTimeout(resolve, 5000));
-    await app.screenshot({ path: `/tmp/brw/started-${client}.png` });
+    expectOneAfterTheOther(await seen());
+    await app.getByText('App stopped').waitFor({ state: 'hidden' });
   });
 
   it('deletes it, after a question that says that the database is kept, which it is', async () => {
     await press('delete');
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
-    expect(await dialog.getByRole('radio', { checked: true }).locator('xpath=ancestor::label').innerText()).toBe('');
+    expect(await dialog.getByLabel(`The data is kept: database "${name}"`).isChecked()).toBe(true);
     await agree(dialog, 'Delete');
     await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 30_000 });
     const { rows } = await query(fleet.postgresServer, name, 'SELECT email FROM users');
     expect(rows).toEqual([{ email: ADMIN.email }]);
   });
 
-  it('saw no error in the consoles, and no reload', async () => {
+  it('has had to reload nothing and has seen no error in the consoles', async () => {
+    expect(await page.evaluate(() => performance.timeOrigin)).toBe(loadedAt);
     expect(complaints).toEqual([]);
   });
 });
 
 const isSome = (count: number) => count > 0;
+
+/** @param seen of `recordStatuses`. */
+function expectOneAfterTheOther(seen: string[]): void {
+  expect(seen).toContain('env_a commanding');
+  expect(seen.indexOf('env_b commanding')).toBeGreaterThan(seen.indexOf('env_a running'));
+  expect(seen.filter((step) => step.endsWith(' running'))).toEqual(['env_a running', 'env_b running']);
+}
 
 /** Of a settings page. */
 const tabs = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');

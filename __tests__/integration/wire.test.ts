@@ -224,7 +224,14 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
 
   it('the directory is read when it changed', async () => {
     expect(await state.readDirectory('')).toBeNull();
-    await state.writeDirectory(new Map([['crm', '{"name":"crm"}'], ['shop', '{"name":"shop"}']]), [], true);
+    await state.writeDirectory(
+      new Map([
+        ['crm', '{"name":"crm"}'],
+        ['shop', '{"name":"shop"}'],
+      ]),
+      [],
+      true,
+    );
     const first = await state.readDirectory('');
     expect(first?.entries).toHaveLength(2);
     expect(await state.readDirectory(first!.version)).toBeNull();

@@ -4,7 +4,6 @@ import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, type Problem, problemText } from '../common/errors';
-import { useIsLocal } from '../common/Page';
 import { useHost } from '../host';
 import { AdvancedFields, BasicFields, DisplayFields, SsoFields } from './AppFields';
 import { DatabaseFields } from './DatabaseFields';
@@ -26,7 +25,6 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   const confirm = useConfirm();
   const { t } = host;
   const api = useApi();
-  const isLocal = useIsLocal();
   const [form] = Form.useForm<AppValues>();
   const [dirty, setDirty] = useState(false);
   const [saving, setSaving] = useState(false);
@@ -49,7 +47,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   const save = async (entered: AppValues, how: 'createApp' | 'adoptApp' = 'createApp') => {
     setSaving(true);
     try {
-      const body = bodyOf({ ...initial, ...entered, ...(isLocal && { environments: initial.environments }) }, app);
+      const body = bodyOf({ ...initial, ...entered }, app);
       await (app ? api.updateApp(app.name, body) : api[how](body));
       host.success(app ? t('Saved') : t('"{{app}}" is being created', { app: entered.title }));
       onSaved();

@@ -17,7 +17,7 @@ export function ActionButton({
   }
   const reason = t(refused.text, refused.values);
   return (
-    <Tooltip title={reason}>
+    <Tooltip title={reason} trigger={['hover', 'focus']}>
       <Button
         {...rest}
         aria-disabled
