@@ -291,11 +291,11 @@ describe('a Redis that is away', () => {
   it('frozen fails by time, and is used again when it thaws', async () => {
     const redis = await ownRedis();
     const { state } = await connect({ url: redis.url });
-    process.kill(redis.pid!, 'SIGSTOP');
+    redis.pause();
     const begun = performance.now();
     await expect(state.look()).rejects.toThrow(/timed out/i);
     expect(performance.now() - begun).toBeLessThan(4_000);
-    process.kill(redis.pid!, 'SIGCONT');
+    redis.resume();
     await until('Redis', () => state.look().catch(() => null));
   });
 

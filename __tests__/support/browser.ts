@@ -1,17 +1,17 @@
-import type { BrowserContext } from 'playwright-core';
+import type { Page } from 'playwright-core';
 
 /** What NocoBase itself complains of on every load. */
 const NOISE = [/favicon_no_exist\.ico/];
 
-/** Collects errors of the consoles and of the scripts of all pages of a context. */
-export function complaintsOf(context: BrowserContext): string[] {
+/** Collects the errors that a page logs and those that its scripts throw, from now on. */
+export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   const add = (complaint: string) => {
     if (!NOISE.some((noise) => noise.test(complaint))) complaints.push(complaint);
   };
-  context.on('console', (message) => {
+  page.on('console', (message) => {
     if (message.type() === 'error') add(`${message.text()} (${message.location().url})`);
   });
-  context.on('weberror', (thrown) => add(`${thrown.error().stack}`));
+  page.on('pageerror', (error) => add(`${error.stack}`));
   return complaints;
 }

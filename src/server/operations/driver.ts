@@ -11,7 +11,7 @@ import { advance, isAway, type Operation, type StepSight } from './rollout';
 import { KEEP_OPERATIONS, type OperationStore } from './store';
 
 /** How often the whole of the store is compared with what it should hold, in ms. */
-export const RECONCILE_EVERY = 30_000;
+const RECONCILE_EVERY = 30_000;
 
 export interface DriverOptions {
   definitions: Definitions;
@@ -23,6 +23,7 @@ export interface DriverOptions {
   bus: Bus;
   clock: Clock;
   log: Log;
+  reconcileEvery?: number;
   onChange(): void;
 }
 
@@ -80,14 +81,14 @@ export class Driver {
   }
 
   private async tickOnce(): Promise<void> {
-    const { leadership, operations, clock, catalog } = this.options;
+    const { leadership, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
     const leads = await leadership.claim();
     this.active = await operations.active();
     if (!leads) return;
     for (const operation of this.active) await this.drive(operation);
     for (const uid of [...catalog.tombstones.keys()]) await this.settleTombstone(uid);
     const now = clock().mono;
-    if (this.reconciledAt === null || now - this.reconciledAt >= RECONCILE_EVERY) {
+    if (this.reconciledAt === null || now - this.reconciledAt >= reconcileEvery) {
       if (await this.reconcile()) this.reconciledAt = now;
     }
     if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {

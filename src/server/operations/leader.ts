@@ -3,7 +3,7 @@ import type { WithDatabase } from '../apps/with-database';
 import type { Clock } from '../environments/health';
 
 /** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
-export const LEAD_EXPIRY = 10_000;
+const LEAD_EXPIRY = 10_000;
 /** How often a lead is renewed at most, in ms. */
 const RENEW_EVERY = 1_000;
 
@@ -23,6 +23,7 @@ export class Leadership {
     private readonly app: WithDatabase,
     private readonly me: string,
     private readonly clock: Clock,
+    private readonly expiry = LEAD_EXPIRY,
   ) {}
 
   /** Renews or takes the lead; answers whether this process has it now. */
@@ -36,7 +37,7 @@ export class Leadership {
     const now = this.clock().mono;
     if (holder !== this.me && (this.seen?.holder !== holder || this.seen.beat !== beat))
       this.seen = { holder, beat, at: now };
-    const expired = holder === null || (this.seen !== null && now - this.seen.at >= LEAD_EXPIRY);
+    const expired = holder === null || (this.seen !== null && now - this.seen.at >= this.expiry);
     if (holder !== this.me && !expired) {
       this.leads = false;
       return false;

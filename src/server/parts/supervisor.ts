@@ -18,10 +18,18 @@ import { shownStatus } from '../status/shown';
 import type { Bus, StateStore } from '../wire/wire';
 import { DirectoryWriter } from './directory';
 
-/** How often the fleet is looked at without a wake-up, in ms; two Redis commands a look. */
-const LOOK_EVERY = 1_000;
-/** How often definitions are read anew without a message, in ms. */
-const RELOAD_EVERY = 30_000;
+/** What is done without being asked, and how often, in ms; tests hurry. */
+export interface SupervisorPace {
+  /** The fleet is looked at; two Redis commands a look. */
+  look: number;
+  /** Definitions are read anew. */
+  reload: number;
+  /** The store is compared with what it should hold. */
+  reconcile?: number;
+  /** A lead that does not move is over. */
+  leadExpiry?: number;
+}
+const PACE: SupervisorPace = { look: 1_000, reload: 30_000 };
 
 export interface SupervisorPartOptions {
   state: StateStore;
@@ -37,6 +45,7 @@ export interface SupervisorPartOptions {
   schemaByDefault: boolean;
   /** What a new app gets when its request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
+  pace?: SupervisorPace;
   /** Anything that is shown, or routed by, may have changed. */
   onChange(): void;
 }
@@ -245,12 +254,12 @@ export class SupervisorPart {
   }
 
   private async startNow(main: Application): Promise<void> {
-    const { state, bus, instance, aesKey, clock, log, defaultEnvironments } = this.options;
+    const { state, bus, instance, aesKey, clock, log, defaultEnvironments, pace = PACE } = this.options;
     const definitions = new Definitions(main);
     const registry = new EnvironmentRegistry(main);
     const operations = new OperationStore(main);
     const directory = new DirectoryWriter(state);
-    const leadership = new Leadership(main, instance, clock);
+    const leadership = new Leadership(main, instance, clock, pace.leadExpiry);
     const catalog = new Catalog(definitions, () => this.changed());
     const board = new StatusBoard(
       state,
@@ -278,6 +287,7 @@ export class SupervisorPart {
       bus,
       clock,
       log,
+      reconcileEvery: pace.reconcile,
       onChange: () => this.changed(),
     });
     const service = new AppService({
@@ -320,11 +330,11 @@ export class SupervisorPart {
       timer.unref();
       this.running?.timers.push(timer);
     };
-    every(LOOK_EVERY, () => {
+    every(pace.look, () => {
       void board.look();
       void driver.tick();
     });
-    every(RELOAD_EVERY, () => {
+    every(pace.reload, () => {
       void catalog
         .load()
         .then(() => this.tellDirectory())

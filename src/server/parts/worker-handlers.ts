@@ -32,11 +32,14 @@ export function workerHandlers(part: WorkerPart, hosted: HostedApps, logPath: st
   };
 }
 
+/** Not `system_error_…`, which holds the same lines again, but only the bad ones (logger/src/system-logger.ts). */
+const SYSTEM_LOG = /^system_\d{4}-\d{2}-\d{2}.*\.log$/;
+
 /** The last lines of an app's newest system log. */
 async function lastLines(folder: string, lines: number): Promise<string[]> {
   const files = await readdir(folder).catch(() => [] as string[]);
   const newest = files
-    .filter((file) => file.startsWith('system') && file.endsWith('.log'))
+    .filter((file) => SYSTEM_LOG.test(file))
     .sort()
     .at(-1);
   if (!newest) return [];

@@ -19,7 +19,9 @@ import type { Bus, RequestHandlers, StateStore } from '../wire/wire';
 import { DirectoryReader } from './directory';
 
 /** How often everything is looked at again, whatever wake-ups came, in ms. */
-export const ROUND = 30_000;
+const ROUND = 30_000;
+/** When to try again to begin, in ms. */
+const BEGIN_AGAIN = 5_000;
 
 export interface WorkerPartOptions {
   supervisor: AppSupervisor;
@@ -37,6 +39,9 @@ export interface WorkerPartOptions {
   log: Log;
   warnings: string[];
   handlers(part: WorkerPart): RequestHandlers;
+  roundEvery?: number;
+  /** Another than the host's core, for tests. */
+  host?: AppHost;
   /** Which apps there are, or their domains, may have changed. */
   onRecords(): void;
 }
@@ -51,12 +56,13 @@ export class WorkerPart {
     round: NodeJS.Timeout;
   } | null = null;
   private starting = false;
+  private left = false;
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   constructor(private readonly options: WorkerPartOptions) {
     const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log } = options;
     this.directory = new DirectoryReader(options.state);
-    this.host = new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log);
+    this.host = options.host ?? new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log);
   }
 
   /** Apps of the whole fleet, as the supervisor last told them. */
@@ -74,7 +80,15 @@ export class WorkerPart {
       return;
     }
     this.starting = true;
-    this.startNow().catch((error) => this.options.log.error(`This worker could not begin: ${messageOf(error)}`));
+    this.startNow().catch((error) => {
+      this.options.log.error(`This worker could not begin, it is tried again: ${messageOf(error)}`);
+      if (this.running) clearInterval(this.running.round);
+      this.running = null;
+      setTimeout(() => {
+        this.starting = false;
+        if (!this.left) this.start();
+      }, BEGIN_AGAIN).unref();
+    });
   }
 
   /** The main app is about to end, and its database with it. */
@@ -85,6 +99,7 @@ export class WorkerPart {
 
   /** Leaves: others see it at once. Never rejects. */
   async stop(): Promise<void> {
+    this.left = true;
     const { running } = this;
     if (!running) return;
     this.running = null;
@@ -146,7 +161,7 @@ export class WorkerPart {
     const round = setInterval(() => {
       void this.readAll();
       reporter.reportAll();
-    }, ROUND);
+    }, options.roundEvery ?? ROUND);
     round.unref();
     this.running = { keeper, converger, reporter, round };
 

@@ -35,7 +35,7 @@ export type AnswerCode = keyof typeof ANSWERS;
 
 export function answer(code: AnswerCode, app = '', environment = ''): Answer {
   const [status, text, retryAfter] = ANSWERS[code];
-  const message = text.replace('%app', () => app).replace('%environment', () => environment);
+  const message = text.replace(' %app', () => app && ` ${app}`).replace('%environment', () => environment);
   return retryAfter === null ? { status, code, message } : { status, code, message, retryAfter };
 }
 

@@ -1,6 +1,6 @@
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { type Api, HOST } from './fleet';
-import { findProgram } from './lib/programs.mjs';
+import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import type { Api } from '../fleet';
+import { findProgram } from '../lib/programs.mjs';
 
 /** Chromium for end-to-end tests and screenshots, at work in NocoBase's two clients. */
 
@@ -48,3 +48,5 @@ export async function chooseTheme(user: Api, uid: 'default' | 'dark'): Promise<v
 export async function enableLanguages(user: Api, ...enabledLanguages: string[]): Promise<void> {
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }
+
+export { STATES, type Sample, type State, tabsOf } from './states';

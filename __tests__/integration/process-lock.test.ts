@@ -1,0 +1,65 @@
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { ensureDatabase, query } from '../../scripts/fleet';
+import type { DatabaseConnection } from '../../src/server/apps/databases';
+import type { ProcessLock } from '../../src/server/environments/lease';
+import { createProcessLock } from '../../src/server/environments/process-lock';
+import { recordedLog } from '../support/log';
+import { silentServer } from '../support/silent-server';
+import { until } from '../support/wait';
+
+const DATABASE = 'process_lock';
+const locks: ProcessLock[] = [];
+
+function lockOf(environment: string, values: Partial<DatabaseConnection> = {}): ProcessLock {
+  const { host, port, user, password } = inject('postgres');
+  const main = { dialect: 'postgres' as const, host, port, username: user, password, database: DATABASE, ...values };
+  const lock = createProcessLock(main, environment, recordedLog());
+  locks.push(lock);
+  return lock;
+}
+
+afterEach(async () => {
+  for (const lock of locks.splice(0)) await lock.release();
+});
+
+describe('the lock of a process on its own main database', () => {
+  it('is held by one process of an environment, again and again, until it gives it up', async () => {
+    await ensureDatabase(inject('postgres'), DATABASE);
+    const [one, two, other] = [lockOf('env_a'), lockOf('env_a'), lockOf('env_b')];
+    expect([await one.hold(), await one.hold(), await two.hold(), await other.hold()]).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(one.fingerprint).toBe(two.fingerprint);
+    expect(one.fingerprint).not.toBe(other.fingerprint);
+    await one.release();
+    expect(await two.hold()).toBe(true);
+  });
+
+  it('goes with the connection, and is noticed to be gone', async () => {
+    await ensureDatabase(inject('postgres'), DATABASE);
+    const [one, two] = [lockOf('env_a'), lockOf('env_a')];
+    expect(await one.hold()).toBe(true);
+    const cut = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
+    await query(inject('postgres'), DATABASE, cut, [DATABASE]);
+    await until('The other to get it', () => two.hold());
+    expect(await one.hold()).toBe(false);
+  });
+
+  it('proves nothing while the database hangs, and keeps no beat waiting', async () => {
+    const server = await silentServer();
+    const lock = lockOf('env_a', { host: '127.0.0.1', port: server.port });
+    const begun = performance.now();
+    expect(await lock.hold()).toBe(false);
+    // Asked once, however many beats ask.
+    expect(await lock.hold()).toBe(false);
+    expect(performance.now() - begun).toBeLessThan(8_000);
+    server.close();
+  });
+
+  it('that is nowhere to be had costs nothing', async () => {
+    expect(await lockOf('env_a', { port: 1 }).hold()).toBe(false);
+  });
+});

@@ -1,0 +1,180 @@
+import type { Page } from 'playwright-core';
+
+/** What the states show: an app in several environments that may be visited and stopped, and one of its environments. */
+export interface Sample {
+  app: string;
+  environment: string;
+}
+
+export interface State {
+  name: string;
+  /** Comes here from the state before; the first one from a page with the list of apps. Independent of the language. */
+  show(page: Page, sample: Sample): Promise<void>;
+}
+
+const shown = (page: Page, selector: string) => page.locator(selector).last().waitFor();
+const hidden = (page: Page, selector: string) => page.locator(selector).first().waitFor({ state: 'hidden' });
+
+/** The Apps and Environments tabs of the settings pages, in either client. */
+export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
+
+const drawerTab = (page: Page, index: number) => page.locator('.ant-drawer').getByRole('tab').nth(index).click();
+
+async function closeDrawer(page: Page): Promise<void> {
+  await page.locator('.ant-drawer-close').click();
+  await hidden(page, '.ant-drawer-mask');
+}
+
+async function answerNo(page: Page): Promise<void> {
+  await page.locator('.ant-modal-footer button').first().click();
+  await hidden(page, '.ant-modal-mask');
+}
+
+/** A walk through every page, drawer, dialog and menu of ours. */
+export const STATES: State[] = [
+  {
+    name: 'apps',
+    show: (page, { app }) => page.getByTestId(`app-row-${app}`).waitFor(),
+  },
+  {
+    name: 'apps-none-found',
+    async show(page) {
+      await page.getByTestId('filter-text').fill('no such app');
+      await shown(page, '.ant-empty');
+    },
+  },
+  {
+    name: 'apps-chosen',
+    async show(page, { app }) {
+      await page.getByTestId('filter-text').fill('');
+      await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
+      await page.getByTestId('bulk-start').waitFor();
+    },
+  },
+  {
+    name: 'apps-visit',
+    async show(page, { app, environment }) {
+      await page.getByTestId(`app-row-${app}`).getByRole('checkbox').uncheck();
+      await page.getByTestId(`app-visit-${app}`).click();
+      await page.getByTestId(`app-visit-${app}-${environment}`).waitFor();
+    },
+  },
+  {
+    name: 'apps-more',
+    async show(page, { app }) {
+      await page.getByTestId(`app-more-${app}`).click();
+      await page.getByTestId(`app-upgrade-${app}`).waitFor();
+    },
+  },
+  {
+    name: 'apps-stop',
+    async show(page, { app }) {
+      await page.getByTestId(`app-stop-${app}`).click();
+      await shown(page, '#confirm-ok');
+    },
+  },
+  {
+    name: 'apps-delete',
+    async show(page, { app }) {
+      await answerNo(page);
+      await page.getByTestId(`app-delete-${app}`).click();
+      await shown(page, '#confirm-delete');
+    },
+  },
+  {
+    name: 'apps-delete-data',
+    async show(page) {
+      await page.locator('.ant-modal input[value=drop]').check();
+      await shown(page, '#confirm-name');
+    },
+  },
+  {
+    name: 'app-operations',
+    async show(page, { app }) {
+      await answerNo(page);
+      await page.getByTestId(`app-open-${app}`).click();
+      await page.getByTestId(`app-drawer-${app}`).waitFor();
+      await shown(page, '[data-testid^="operation-"]');
+    },
+  },
+  {
+    name: 'app-log',
+    async show(page) {
+      await drawerTab(page, 1);
+      await page.getByTestId('app-log').waitFor();
+    },
+  },
+  {
+    name: 'app-settings',
+    async show(page) {
+      await drawerTab(page, 2);
+      await shown(page, '.ant-descriptions');
+    },
+  },
+  {
+    name: 'add-app',
+    async show(page) {
+      await closeDrawer(page);
+      await page.getByTestId('add-app').click();
+      await shown(page, '#title');
+    },
+  },
+  {
+    name: 'add-app-problems',
+    async show(page) {
+      await page.locator('#name').fill('main');
+      await page.getByTestId('app-form-submit').click();
+      await shown(page, '.ant-form-item-explain-error');
+    },
+  },
+  {
+    name: 'add-app-connection',
+    async show(page) {
+      await page.locator('input[value=new_connection]').check();
+      await shown(page, '#options_database_host');
+      await page.locator('#options_database_tablePrefix').scrollIntoViewIfNeeded();
+    },
+  },
+  {
+    name: 'add-app-end',
+    show: (page) => page.locator('#options_sso_enabled').scrollIntoViewIfNeeded(),
+  },
+  {
+    name: 'add-app-discard',
+    async show(page) {
+      await page.locator('.ant-drawer-close').click();
+      await shown(page, '#confirm-ok');
+    },
+  },
+  {
+    name: 'environments',
+    async show(page, { environment }) {
+      await page.locator('#confirm-ok').click();
+      await hidden(page, '.ant-drawer-mask');
+      await tabsOf(page).nth(1).click();
+      await page.getByTestId(`environment-row-${environment}`).waitFor();
+    },
+  },
+  {
+    name: 'environments-checked',
+    async show(page, { environment }) {
+      await page.getByTestId(`environment-check-${environment}`).click();
+      await page.getByTestId(`environment-reach-${environment}`).waitFor();
+    },
+  },
+  {
+    name: 'add-environment',
+    async show(page) {
+      await page.getByTestId('add-environment').click();
+      await page.getByTestId('environment-snippet').waitFor();
+    },
+  },
+  {
+    name: 'add-environment-waiting',
+    async show(page) {
+      await page.locator('#name').fill('env_c');
+      await page.locator('#url').fill('http://localhost:17000');
+      await shown(page, '[role=status]');
+    },
+  },
+];
