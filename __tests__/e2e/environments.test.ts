@@ -48,6 +48,7 @@ describe('a second process of an environment', () => {
     await twin.start();
   });
   afterAll(() => twin.kill());
+  const boots = () => twin.logTail(2_000).filter((line) => line.includes('App relay: start'));
 
   it('is a standby: it is shown, and hosts nothing', async () => {
     const { instance } = await manager.environment('env_b');
@@ -58,7 +59,11 @@ describe('a second process of an environment', () => {
     expect(row.instance).toContain(`:${worker.pid}:`);
     expect(row.standby).toContain(`:${twin.pid}:`);
     expect(row.warnings.join()).toContain('it hosts nothing');
+    // Not even when it is visited; a boot would have begun within a beat.
     expect((await get(twin, 'relay')).status).toBe(503);
+    const beaten = ({ lastHeartbeatAt }: EnvironmentRow) => lastHeartbeatAt! > row.lastHeartbeatAt!;
+    await manager.untilEnvironment('env_b', beaten, { what: 'beating again' });
+    expect(boots()).toEqual([]);
     expect((await get(fleet.supervisor, 'relay')).status).toBe(200);
   });
 
@@ -71,7 +76,9 @@ describe('a second process of an environment', () => {
     expect(row).toMatchObject({ health: 'online', proxyUrl: twin.url });
     expect(row.instance).toContain(`:${twin.pid}:`);
     await isServed(fleet.supervisor, 'relay', 20_000);
-    expect(await manager.app('relay')).toMatchObject({ uid, statuses: { env_b: { status: 'running' } } });
+    const app = await manager.untilApp('relay', (found) => statusIn(found, 'env_b') === 'running', { what: 'running' });
+    expect(app.uid).toBe(uid);
+    expect(boots()).toHaveLength(1);
   });
 });
 
@@ -200,7 +207,7 @@ describe('without Redis', () => {
 
   it('invariant 1: what is asked for meanwhile is kept, and done when Redis is back', async () => {
     const stop = (await manager.api.post('apps:stop?filterByTk=relay')).data[0];
-    const destroy = (await manager.api.post('apps:destroy?filterByTk=steady')).data[0];
+    const destroy = (await manager.api.post('apps:destroy?filterByTk=steady', { database: 'drop' })).data[0];
     const says = async () => (await manager.operation(stop.id)).waitingFor === 'sight of the environments';
     await waitFor(says, { timeout: 5_000, what: 'Saying what is waited for' });
     expect((await get(worker, 'relay')).status).toBe(200);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { waitFor } from '../../scripts/fleet';
 import {
   acquireLock,
   type DatabaseConnection,
@@ -181,9 +182,14 @@ describe('the lock through a pooler', () => {
     const pooled = { ...connection, port: pooler.port };
     try {
       // Connections that lie ready, as in a pool that is in use.
-      await Promise.all(Array.from({ length: pool.size }, () => sql(pooled, 'SELECT pg_sleep(0.1)')));
-      const before = await lent(String(connection.database));
-      expect(before).toHaveLength(pool.size);
+      const before = await waitFor(
+        async () => {
+          await Promise.all(Array.from({ length: pool.size }, () => sql(pooled, 'SELECT pg_sleep(0.3)')));
+          const ready = await lent(String(connection.database));
+          return ready.length === pool.size ? ready : null;
+        },
+        { timeout: 15_000, what: 'A pool that is in use' },
+      );
       await expect(acquireLock(pooled, options)).rejects.toMatchObject({ code: 'LOCK_POOLED' });
       expect(await locks()).toEqual([]);
       // The pooler's connections are ended only when the lock had to be taken from one of them.

@@ -26,8 +26,13 @@ export class Ground {
     this.booting.set(name, environment);
   }
 
-  end(name: string): void {
-    this.booting.delete(name);
+  end(environment: string, name: string): void {
+    if (this.booting.get(name) === environment) this.booting.delete(name);
+  }
+
+  /** A process died: nothing boots in it any more. */
+  died(environment: string): void {
+    for (const [name, where] of this.booting) if (where === environment) this.booting.delete(name);
   }
 }
 
@@ -55,6 +60,15 @@ export class FakeHost {
     this.hosted = new HostedApps({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   }
 
+  private dead = false;
+
+  /** `kill -9`: whatever was under way never ends, and nothing is heard of it. */
+  die(): void {
+    this.dead = true;
+    this.running.clear();
+    this.ground.died(this.environment);
+  }
+
   get asHost(): AppHost {
     return this as unknown as AppHost;
   }
@@ -76,13 +90,14 @@ export class FakeHost {
       this.claimDatabase(record);
       this.hosted.setStatus(name, 'initializing');
       if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
+      if (this.dead) await new Promise(() => undefined);
       if (fails) throw fails;
       this.running.set(name, record);
       this.hosted.setStatus(name, 'running');
       this.note(`runs ${name}`);
       return { version: '2.2.15' };
     } finally {
-      this.ground.end(name);
+      this.ground.end(this.environment, name);
     }
   }
 
@@ -149,6 +164,7 @@ export class FakeHost {
   }
 
   private note(text: string): void {
+    if (this.dead) return;
     this.ground.journal.push(`${this.environment} ${text}`);
   }
 }

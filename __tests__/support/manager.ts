@@ -82,10 +82,14 @@ export class Manager {
     return this.succeeded(data[0]);
   }
 
-  /** Leaves nothing of these apps, whichever of them there are. */
+  /** Leaves nothing of these apps, whichever of them there are; of a broken one, its database. */
   async clear(...names: string[]): Promise<void> {
     const there = new Set((await this.apps()).map(({ name }) => name));
-    await Promise.all(names.filter((name) => there.has(name)).map((name) => this.destroy(name, 'drop')));
+    const drop = async (name: string) => {
+      const { data } = await this.api.post(`apps:destroy?filterByTk=${name}`, { database: 'drop' });
+      await this.ended(data[0]);
+    };
+    await Promise.all(names.filter((name) => there.has(name)).map(drop));
   }
 
   async ended({ id }: { id: string }, timeout = INSTALL): Promise<OperationRow> {

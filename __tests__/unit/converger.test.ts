@@ -27,6 +27,7 @@ function start(): void {
     clock: clock.read,
     log: recordedLog(),
     mayHost: () => mayHost,
+    leaving: 20,
     onReport: (names) => {
       for (const name of names) {
         const entry = converger.entry(name);
@@ -47,7 +48,7 @@ async function restart(): Promise<void> {
 const quiet = () => vi.advanceTimersByTimeAsync(0);
 
 async function accept(values: Partial<AppRecord>): Promise<StatusEntry> {
-  await converger.accept([recordOf(values)]);
+  await converger.accept([recordOf({ environments: ['env_a'], ...values })]);
   await quiet();
   return converger.entry('crm')!;
 }
@@ -103,11 +104,12 @@ describe('a record', () => {
 
   it('invariant 3: of an older generation is ignored, doubled it does nothing, late it changes nothing', async () => {
     await create();
-    const stop = recordOf({ generation: 12, desired: 'stopped', boot: { generation: 10, how: 'start' } });
+    const one = (values: Partial<AppRecord>) => recordOf({ environments: ['env_a'], ...values });
+    const stop = one({ generation: 12, desired: 'stopped', boot: { generation: 10, how: 'start' } });
     await converger.accept([stop]);
     await converger.accept([stop, stop]);
-    await converger.accept([recordOf({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
-    await converger.acceptAll([recordOf({ generation: 10, claim: 'create' })]);
+    await converger.accept([one({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
+    await converger.acceptAll([one({ generation: 10, claim: 'create' })]);
     await quiet();
     expect(ground.journal.filter((line) => line.includes('ends'))).toHaveLength(1);
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
@@ -228,6 +230,24 @@ describe('a restart of the worker', () => {
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
     await restart();
     expect(ground.journal.at(-2)).toBe('env_a boots crm start');
+  });
+
+  it('finds the newest of what was written: no write overtakes another', async () => {
+    const { save } = snapshot;
+    let waits = 300;
+    // A database whose answers take longer the earlier they are asked for.
+    snapshot.save = async (...args) => {
+      waits -= 100;
+      await new Promise((resolve) => setTimeout(resolve, waits));
+      await save.apply(snapshot, args);
+    };
+    await Promise.all([
+      converger.accept([recordOf({ claim: 'create' })]),
+      converger.accept([recordOf({ generation: 11, title: 'Sales', claim: 'create' })]),
+      vi.advanceTimersByTimeAsync(1_000),
+    ]);
+    const [row] = await snapshot.load();
+    expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
   });
 
   it('a snapshot that cannot be written costs the app nothing', async () => {
@@ -411,6 +431,20 @@ describe('a process that may not host', () => {
   });
 });
 
+describe('an app of several environments', () => {
+  it.each<[string, Partial<AppRecord>]>([
+    ['stopped', { desired: 'stopped' }],
+    ['restarted', { boot: { generation: 11, how: 'restart' } }],
+  ])('that is %s says so first, and serves until visitors are sent elsewhere', async (_, values) => {
+    const environments = ['env_a', 'env_b'];
+    await create({ environments });
+    ground.journal.length = 0;
+    await accept({ environments, boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
+    expect([crm().status, ground.journal]).toEqual(['preparing', []]);
+    await vi.waitFor(() => expect(ground.journal).not.toEqual([]));
+  });
+});
+
 describe('what the core does on its own', () => {
   it('is reported', async () => {
     await create();
@@ -442,15 +476,14 @@ describe('what the core does on its own', () => {
 describe('plugins changed by another environment', () => {
   it('are a pending change of the running app, until it was loaded again', async () => {
     host.plugins.set('crm', 'kanban@1');
-    await create();
+    await create({ environments: ['env_a', 'env_b'] });
     await converger.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
     host.plugins.set('crm', 'kanban@2');
     await converger.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
-    expect(await accept({ generation: 11, boot: { generation: 11, how: 'restart' } })).toMatchObject({
-      pendingChanges: [],
-    });
+    await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
+    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }));
   });
 
   it('are nobody’s business in an app of one environment', async () => {

@@ -1,4 +1,4 @@
-import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { Api } from '../fleet';
 import { findProgram } from '../lib/programs.mjs';
 
@@ -25,10 +25,12 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Where `user` is signed in to the main app, in a language of NocoBase's. */
-export async function openContext(browser: Browser, user: Api, language = 'en-US'): Promise<BrowserContext> {
-  const stored = { NOCOBASE_TOKEN: user.token!, NOCOBASE_AUTH: 'basic', NOCOBASE_LOCALE: language };
-  const localStorage = Object.entries(stored).map(([name, value]) => ({ name, value }));
+/** Where `user` is signed in to the main app. */
+export async function openContext(browser: Browser, user: Api): Promise<BrowserContext> {
+  const localStorage = [
+    { name: 'NOCOBASE_TOKEN', value: user.token! },
+    { name: 'NOCOBASE_AUTH', value: 'basic' },
+  ];
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     reducedMotion: 'reduce',
@@ -38,15 +40,23 @@ export async function openContext(browser: Browser, user: Api, language = 'en-US
   return context;
 }
 
-/** The theme of the user's own choice, such as `dark`; needs a reload to show. */
+/** Opens our settings pages, in one of the languages that the system has enabled. */
+export async function openSettings(page: Page, url: string, { base }: Client, language = 'en-US'): Promise<void> {
+  if (page.url() === 'about:blank') await page.goto(`${url}/favicon.ico`);
+  await page.evaluate((chosen) => localStorage.setItem('NOCOBASE_LOCALE', chosen), language);
+  await page.goto(`${url}${base}admin/settings/app-supervisor`);
+  await page.getByTestId('add-app').waitFor();
+}
+
+/** The theme of the user's own choice, from the next load of a page on. */
 export async function chooseTheme(user: Api, uid: 'default' | 'dark'): Promise<void> {
   const { data } = await user.get('themeConfig:list', { paginate: false });
   await user.post('users:updateTheme', { themeId: data.find((theme: { uid: string }) => theme.uid === uid).id });
 }
 
-/** Languages other than these are refused, whatever a browser asks for. */
+/** NocoBase answers in no other languages, whatever a browser asks for. */
 export async function enableLanguages(user: Api, ...enabledLanguages: string[]): Promise<void> {
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }
 
-export { STATES, type Sample, type State, tabsOf } from './states';
+export { type Sample, STATES, type State, tabsOf } from './states';

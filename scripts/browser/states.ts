@@ -12,8 +12,11 @@ export interface State {
   show(page: Page, sample: Sample): Promise<void>;
 }
 
-const shown = (page: Page, selector: string) => page.locator(selector).last().waitFor();
-const hidden = (page: Page, selector: string) => page.locator(selector).first().waitFor({ state: 'hidden' });
+const shown = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().waitFor();
+/** Shown, and no longer on its way in. */
+const settled = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().click({ trial: true });
+const hidden = (page: Page, selector: string) =>
+  page.locator(`${selector}:visible`).first().waitFor({ state: 'hidden' });
 
 /** The Apps and Environments tabs of the settings pages, in either client. */
 export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
@@ -26,7 +29,7 @@ async function closeDrawer(page: Page): Promise<void> {
 }
 
 async function answerNo(page: Page): Promise<void> {
-  await page.locator('.ant-modal-footer button').first().click();
+  await page.locator('.ant-modal-footer button:visible').first().click();
   await hidden(page, '.ant-modal-mask');
 }
 
@@ -70,7 +73,7 @@ export const STATES: State[] = [
     name: 'apps-stop',
     async show(page, { app }) {
       await page.getByTestId(`app-stop-${app}`).click();
-      await shown(page, '#confirm-ok');
+      await settled(page, '#confirm-ok');
     },
   },
   {
@@ -78,7 +81,7 @@ export const STATES: State[] = [
     async show(page, { app }) {
       await answerNo(page);
       await page.getByTestId(`app-delete-${app}`).click();
-      await shown(page, '#confirm-delete');
+      await settled(page, '#confirm-delete');
     },
   },
   {
@@ -93,7 +96,7 @@ export const STATES: State[] = [
     async show(page, { app }) {
       await answerNo(page);
       await page.getByTestId(`app-open-${app}`).click();
-      await page.getByTestId(`app-drawer-${app}`).waitFor();
+      await settled(page, '.ant-drawer-close');
       await shown(page, '[data-testid^="operation-"]');
     },
   },
@@ -116,7 +119,7 @@ export const STATES: State[] = [
     async show(page) {
       await closeDrawer(page);
       await page.getByTestId('add-app').click();
-      await shown(page, '#title');
+      await settled(page, '#title');
     },
   },
   {
@@ -143,7 +146,7 @@ export const STATES: State[] = [
     name: 'add-app-discard',
     async show(page) {
       await page.locator('.ant-drawer-close').click();
-      await shown(page, '#confirm-ok');
+      await settled(page, '#confirm-ok');
     },
   },
   {

@@ -39,7 +39,7 @@ const CODES = {
   ],
   KEY_DIFFERS: [
     409,
-    'Environment "%environment" has another %variable than the Supervisor. Set the same value on both and restart the worker.',
+    'Environment "%environment" has another %variable than the instances that it works with. Set the same value on all and restart the worker.',
   ],
   // an app's database
   DATABASE_UNREACHABLE: [
@@ -101,7 +101,6 @@ const CODES = {
     500,
     'App "%app" failed %times times in a row and is left alone. Last cause: %cause. Restart it when the cause is mended.',
   ],
-  APP_UNSERVABLE: [409, 'App "%app" cannot be served by environment "%environment": %cause'],
   DEADLINE: [504, 'Environment "%environment" began %seconds s ago and has not finished. Look at its log.'],
   // talking to a worker
   WORKER_SILENT: [504, 'Environment "%environment" did not answer within %seconds s. Is its worker running?'],

@@ -24,7 +24,16 @@ export const SCHEMA_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Names that mean something else to the core or to JavaScript. */
-export const RESERVED_APP_NAMES = new Set(['main', 'constructor', 'prototype', 'postgres', 'template0', 'template1', 'mysql', 'sys']);
+export const RESERVED_APP_NAMES = new Set([
+  'main',
+  'constructor',
+  'prototype',
+  'postgres',
+  'template0',
+  'template1',
+  'mysql',
+  'sys',
+]);
 
 export const isAppName = (name: unknown): name is string =>
   typeof name === 'string' && APP_NAME.test(name) && !RESERVED_APP_NAMES.has(name.toLowerCase());

@@ -227,7 +227,9 @@ export class AppHost {
   private async unload(name: string): Promise<void> {
     const app = this.hosted.apps[name];
     if (!app || isStandIn(app)) return;
-    const standIn = createStandIn(name);
+    // First of all, so that a request that still comes gets a 503 and not a closed database.
+    this.hosted.apps[name] = createStandIn(name);
+    this.hosted.appStatus[name] = 'preparing';
     try {
       await app.destroy({ logging: false });
     } catch (error) {
@@ -235,7 +237,8 @@ export class AppHost {
       if (!app.db.closed()) await app.db.close().catch(() => undefined);
     }
     app.removeAllListeners();
-    this.hosted.apps[name] = standIn;
+    // The core's own listener took it out of the map (app-supervisor/index.ts:852).
+    this.hosted.apps[name] = createStandIn(name);
   }
 
   private stand(name: string, status: 'stopped' | 'error'): void {

@@ -1,3 +1,4 @@
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import type { AppRecord, StatusEntry } from '../../shared/messages';
 import type { Status } from '../../shared/types';
 import type { Clock } from '../environments/health';
@@ -8,6 +9,9 @@ import type { Log } from '../log';
 import type { StateStore } from '../wire/wire';
 import { type Applied, type Decision, decide, type Hosted, pendingChanges, retryAfter } from './converge';
 import type { SnapshotStore } from './snapshot';
+
+/** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
+const LEAVING = 1_500;
 
 /** What this process knows of one app. */
 interface Held {
@@ -40,6 +44,8 @@ export interface ConvergerOptions {
   hosted: HostedApps;
   clock: Clock;
   log: Log;
+  /** In place of `LEAVING`. */
+  leaving?: number;
   /** Whether this process may host now. */
   mayHost(): boolean;
   /** Statuses of these apps have to be told. */
@@ -53,6 +59,7 @@ export interface ConvergerOptions {
 export class Converger {
   private readonly held = new Map<string, Held>();
   private readonly queues = new Map<string, Promise<void>>();
+  private readonly writes = new Map<string, Promise<void>>();
   private closed = false;
 
   constructor(private readonly options: ConvergerOptions) {
@@ -274,6 +281,7 @@ export class Converger {
         await this.save(name);
         return;
       case 'rest':
+        await this.leaveRouting(name, held, record, 'Stopping.');
         if (decision.as === 'stopped') await host.stop(name);
         else await host.rest(name);
         held.state = decision.as;
@@ -303,6 +311,16 @@ export class Converger {
     }
   }
 
+  /**
+   * Says that a running app will not be for much longer, and gives the Supervisor the time to send visitors to its other
+   * environments; until then it serves them.
+   */
+  private async leaveRouting(name: string, held: Held, record: AppRecord, message: string): Promise<void> {
+    if (held.state !== 'running' || record.environments.length < 2) return;
+    this.show(name, 'preparing', message);
+    await setTimeoutAsync(this.options.leaving ?? LEAVING);
+  }
+
   private async remove(name: string, held: Held, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, snapshot, log } = this.options;
     await host.rest(name);
@@ -323,7 +341,7 @@ export class Converger {
       }
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
-    await snapshot.remove(name);
+    await this.inTurn(name, () => snapshot.remove(name));
     // Only now: a removal before this one has left the same status behind.
     held.generation = record.generation;
     Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
@@ -340,6 +358,7 @@ export class Converger {
       held.applied = { ...before, unfinished: { bootGeneration: record.boot.generation, count } };
       await this.save(name);
     };
+    await this.leaveRouting(name, held, record, 'Restarting.');
     if (freshBoot) held.failures = 0;
     held.visited = false;
     held.state = 'absent';
@@ -435,13 +454,25 @@ export class Converger {
   }
 
   private async save(name: string): Promise<void> {
-    const held = this.held.get(name);
-    if (!held) return;
     try {
-      await this.options.snapshot.save(name, held.record, held.applied);
+      await this.inTurn(name, async () => {
+        const held = this.held.get(name);
+        if (held) await this.options.snapshot.save(name, held.record, held.applied);
+      });
     } catch (error) {
       this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`);
     }
+  }
+
+  /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
+  private inTurn(name: string, write: () => Promise<void>): Promise<void> {
+    const turn = (this.writes.get(name) ?? Promise.resolve()).then(write);
+    const settled = turn.catch(() => undefined);
+    this.writes.set(name, settled);
+    void settled.then(() => {
+      if (this.writes.get(name) === settled) this.writes.delete(name);
+    });
+    return turn;
   }
 }
 

@@ -33,6 +33,8 @@ export interface ServiceOptions {
   defaultEnvironments: string[] | null;
   /** Whether an environment may get new apps; throws when not. */
   assertUsable(environment: string, field: string): void;
+  /** Whether several environments may serve one app together; throws when not. */
+  assertAgree(environments: string[], field: string): void;
 }
 
 /**
@@ -60,6 +62,7 @@ export class AppService {
       );
     }
     for (const environment of environments) assertUsable(environment, 'environments');
+    this.options.assertAgree(environments, 'environments');
     const targetEnvironment = input.targetEnvironment ?? environments[0];
     if (!environments.includes(targetEnvironment)) {
       throw new AppSupervisorError(
@@ -117,6 +120,7 @@ export class AppService {
       const added = environments.filter((environment) => !app.environments.includes(environment));
       const removed = app.environments.filter((environment) => !environments.includes(environment));
       for (const environment of added) assertUsable(environment, 'environments');
+      if (added.length) this.options.assertAgree(environments, 'environments');
       const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
       if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
         throw new AppSupervisorError(

@@ -71,6 +71,8 @@ export class SupervisorPart {
   private known = new Map<string, KnownEnvironment>();
   private storeWarnings: string[] = [];
   private pinged = false;
+  /** Names that wake-ups were about, until their definitions are read. */
+  private readonly heard = new Set<string>();
 
   constructor(private readonly options: SupervisorPartOptions) {}
 
@@ -85,6 +87,9 @@ export class SupervisorPart {
     this.starting = true;
     this.startNow(main).catch((error) => {
       this.starting = false;
+      // Half begun is not begun.
+      for (const timer of this.running?.timers ?? []) clearInterval(timer);
+      this.running = null;
       this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
       setTimeout(() => this.start(main), 5_000).unref();
     });
@@ -222,6 +227,21 @@ export class SupervisorPart {
     if (variable) throw new AppSupervisorError('KEY_DIFFERS', { environment, variable }, field);
   }
 
+  /**
+   * Whether several environments may serve one app: what one of them signs, all have to accept.
+   * @throws AppSupervisorError KEY_DIFFERS
+   */
+  assertAgree(environments: string[], field: string): void {
+    const { board } = this.parts;
+    let first: string | undefined;
+    for (const environment of environments) {
+      const registration = board.environment(environment)?.registration ?? this.known.get(environment)?.registration;
+      const appKey = registration?.fingerprints.appKey;
+      first ??= appKey;
+      if (appKey !== first) throw new AppSupervisorError('KEY_DIFFERS', { environment, variable: 'APP_KEY' }, field);
+    }
+  }
+
   async setCordoned(environment: string, cordoned: boolean): Promise<void> {
     if (!this.known.has(environment)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
     await this.parts.registry.setCordoned(environment, cordoned);
@@ -302,9 +322,12 @@ export class SupervisorPart {
       aesKey,
       defaultEnvironments,
       assertUsable: (environment, field) => this.assertUsable(environment, field),
+      assertAgree: (environments, field) => this.assertAgree(environments, field),
     });
     const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
     await catalog.load();
+    // Tells which fleet this is: whose environments the first look shows has to be known before it.
+    await leadership.claim();
     this.running = {
       definitions,
       catalog,
@@ -320,10 +343,9 @@ export class SupervisorPart {
     };
     await this.loadEnvironments();
     await bus.onWake('supervisors', (names) => {
-      const changed = names.filter((name) => catalog.apps.has(name) || name);
       void board.look();
       // Names come from workers, about statuses, and from other supervisors, about definitions.
-      void this.follow(changed);
+      this.follow(names);
     });
     const every = (interval: number, work: () => void) => {
       const timer = setInterval(work, interval);
@@ -358,13 +380,22 @@ export class SupervisorPart {
     this.changed();
   }
 
-  /** Another supervisor may have changed definitions: a change of one is seen by its newer generation. */
-  private async follow(names: string[]): Promise<void> {
-    const { catalog, driver } = this.parts;
-    if (!driver.active.some((operation) => names.includes(operation.appName)) && !this.parts.leadership.leads) {
-      await catalog.refresh(names).catch(() => undefined);
-    }
+  /** Another supervisor may have changed definitions. The leader sees that by the operation that each change has. */
+  private follow(names: string[]): void {
+    // A wake-up may come while this process leaves.
+    if (!this.running) return;
+    const { driver, leadership } = this.running;
     void driver.tick();
+    if (leadership.leads || !names.length) return;
+    if (!this.heard.size) {
+      // Together: most wake-ups are about statuses, up to ten a second while an app boots.
+      setTimeout(() => {
+        const heard = [...this.heard];
+        this.heard.clear();
+        void this.running?.catalog.refresh(heard).catch(() => undefined);
+      }, 100).unref();
+    }
+    for (const name of names) this.heard.add(name);
   }
 
   private async loadEnvironments(): Promise<void> {

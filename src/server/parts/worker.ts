@@ -40,6 +40,7 @@ export interface WorkerPartOptions {
   warnings: string[];
   handlers(part: WorkerPart): RequestHandlers;
   roundEvery?: number;
+  leaving?: number;
   /** Another than the host's core, for tests. */
   host?: AppHost;
   /** Which apps there are, or their domains, may have changed. */
@@ -125,6 +126,7 @@ export class WorkerPart {
       log,
       mayHost: () => keeper.role === 'holder' || keeper.role === 'alone',
       onReport: (names) => reporter.report(names),
+      leaving: options.leaving,
     });
     const keeper: LeaseKeeper = new LeaseKeeper({
       state,

@@ -41,5 +41,7 @@ export async function check({ supervisor, params }: ActionContext): Promise<Answ
   const name = target(params);
   const row = supervisor.environmentRows().find((environment) => environment.name === name);
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
-  return { data: await checkReach(row.proxyUrl, supervisor.wsPath) };
+  // In shared memory there is nothing between the two.
+  const here = { ok: true, message: 'It is this process.' };
+  return { data: row.proxyUrl ? await checkReach(row.proxyUrl, supervisor.wsPath) : { web: here, ws: here } };
 }

@@ -1,6 +1,6 @@
 import { useRequest } from 'ahooks';
 import { Button, Empty, Flex, Segmented, Spin } from 'antd';
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import type { ApiError } from '../common/errors';
@@ -43,6 +43,11 @@ export function AppLog({ app }: { app: AppRow }) {
 
 function Lines({ lines }: { lines: string[] }) {
   const t = useT();
+  const shown = useRef<HTMLPreElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: new lines come with their end in sight
+  useEffect(() => {
+    shown.current?.scrollTo({ top: shown.current.scrollHeight });
+  }, [lines]);
   if (!lines.some(Boolean)) {
     return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('It has written no log yet')} />;
   }
@@ -51,6 +56,7 @@ function Lines({ lines }: { lines: string[] }) {
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be in reach of the keyboard
       tabIndex={0}
       data-testid="app-log"
+      ref={shown}
       style={{ margin: 0, maxHeight: 480, overflow: 'auto', fontSize: 12 }}
     >
       {lines.join('\n')}

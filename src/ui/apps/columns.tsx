@@ -38,7 +38,7 @@ export function columnsOf(
       render: (_, app) => <AppName app={app} handle={handle} />,
     },
     { key: 'statuses', title: t('Status'), render: (_, app) => <AppStatuses app={app} isBrief /> },
-    ...optional('operation', { width: 180, render: (_, app) => <OperationCell operation={app.operation} /> }),
+    ...optional('operation', { width: 160, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('cname', {
       width: 180,
       render: (_, app) =>
@@ -55,7 +55,7 @@ export function columnsOf(
     {
       key: 'actions',
       fixed: 'right',
-      width: 310,
+      width: 300,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },

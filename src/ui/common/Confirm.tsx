@@ -37,6 +37,8 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
       {children}
       <Modal
         open={open}
+        // Made anew each time, it lies above the drawers that have opened since the last one.
+        destroyOnClose
         width={480}
         title={asked?.question.title}
         okText={asked?.question.okText}

@@ -55,7 +55,7 @@ export function columnsOf(
     ...remote({
       key: 'actions',
       fixed: 'right',
-      width: 220,
+      width: 200,
       title: t('Actions'),
       render: (_, row) => <Actions environment={row} act={act} />,
     }),

@@ -1,0 +1,289 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { SmallFleet } from '../support/small-fleet';
+import { until } from '../support/wait';
+
+/**
+ * How the fleet agrees: once with wake-ups at production's pace, and once with every wake-up taken away (the command Redis is
+ * nowhere), where what production does every 30 s is done more often. A file each, so that they run beside each other.
+ */
+export const fleetSuite = (wakeUps: boolean) =>
+  describe(wakeUps ? 'with wake-ups' : 'without wake-ups', () => {
+    let fleet: SmallFleet;
+    beforeAll(async () => {
+      fleet = await SmallFleet.start(wakeUps ? 'woken' : 'deaf', { wakeUps });
+    });
+    afterEach(async () => {
+      expect(fleet.ground.overlaps).toEqual([]);
+      await fleet.reset();
+    });
+    afterAll(() => fleet?.stop());
+
+    const both = ['env_a', 'env_b'];
+    /** A boot that ends when it is told to. */
+    const held = () => {
+      let end!: () => void;
+      const takes = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      return { takes, end };
+    };
+
+    it('invariant 4: an app is made in two environments one after the other, and from then on is what is asked for', async () => {
+      fleet.manners.set('crm', { takes: 100 });
+      const [supervisor] = await fleet.begin(...both);
+      const { service } = supervisor.parts;
+      const story = () => fleet.ground.journal.splice(0);
+      const shown = (expected: string) => until(expected, () => supervisor.shows('crm') === expected);
+
+      const created = await supervisor.create({ name: 'crm', environments: both });
+      expect(await supervisor.ends(created)).toBe('succeeded: env_a succeeded, env_b succeeded');
+      expect(story()).toEqual([
+        'env_a boots crm start',
+        'env_a creates crm',
+        'env_a runs crm',
+        'env_b boots crm start',
+        'env_b runs crm',
+      ]);
+      await shown('env_a running, env_b running');
+
+      await supervisor.ends(await service.command('crm', 'stop', '1'));
+      expect(story().sort()).toEqual(['env_a ends crm', 'env_b ends crm']);
+      await shown('env_a stopped, env_b stopped');
+
+      await supervisor.ends(await service.command('crm', 'start', '1'));
+      await supervisor.ends(await service.command('crm', 'restart', '1'));
+      expect(story()).toEqual([
+        'env_a boots crm start',
+        'env_a runs crm',
+        'env_b boots crm start',
+        'env_b runs crm',
+        'env_a boots crm restart',
+        'env_a runs crm',
+        'env_b boots crm restart',
+        'env_b runs crm',
+      ]);
+
+      const destroyed = await service.destroy('crm', 'keep', '1');
+      expect(supervisor.shows('crm')).toBe('nothing');
+      expect(await supervisor.ends(destroyed)).toMatch(/^succeeded/);
+      expect(story().filter((line) => line.includes('drops'))).toEqual([]);
+      expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
+      await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+      await until('The records to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
+    });
+
+    it('invariant 1: a flush in the middle loses nothing', async () => {
+      const slow = held();
+      const [supervisor, a, b] = await fleet.begin(...both);
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+      await supervisor.ends(await supervisor.create({ name: 'gone', environments: ['env_b'] }));
+      await b.kill();
+      await supervisor.ends(await supervisor.parts.service.destroy('gone', 'keep', '1'), 15_000);
+      a.host.manners.set('shop', { takes: slow.takes });
+      const creating = await supervisor.create({ name: 'shop', environments: ['env_a'] });
+      await until('The boot', () => fleet.ground.journal.includes('env_a boots shop start'));
+
+      await fleet.onRedis((redis) => redis.flushall());
+      slow.end();
+
+      expect(await supervisor.ends(creating)).toMatch(/^succeeded/);
+      const { state } = supervisor.wire;
+      await until('Every record', async () => (await state.readRecords('env_a')).length === 2);
+      await until('The tombstone’s', async () => (await state.readRecords('env_b'))[0]?.desired === 'removed');
+      await until('Every status', async () => (await state.readStatuses('env_a')).length === 2);
+      await until('The environment', async () => (await state.readRegistration('env_a')) !== null);
+      expect([supervisor.shows('crm'), supervisor.shows('shop'), supervisor.health('env_a')]).toEqual([
+        'env_a running',
+        'env_a running',
+        'online',
+      ]);
+      expect(fleet.ground.story('crm').filter((line) => /boots|ends/.test(line))).toEqual(['env_a boots crm start']);
+      // And whoever was away hears of it all the same.
+      const again = await fleet.worker('env_b');
+      await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+      expect(again.runs).toEqual([]);
+    });
+
+    it('invariant 6: with Redis away apps run on, changes are taken and wait, and with a new one all comes true', async () => {
+      const [supervisor, a] = await fleet.begin('env_a');
+      const { service } = supervisor.parts;
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+      await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_a'] }));
+      await fleet.redis.kill();
+      const stop = await service.command('crm', 'stop', '1');
+      const created = await supervisor.create({ name: 'wiki', environments: ['env_a'] });
+      await until('The change to wait', async () => (await supervisor.operation(stop.id)).state === 'running');
+      expect(a.runs).toEqual(['crm', 'shop']);
+      await fleet.redis.start();
+      expect(await supervisor.ends(stop)).toMatch(/^succeeded/);
+      expect(await supervisor.ends(created)).toMatch(/^succeeded/);
+      expect(a.runs).toEqual(['shop', 'wiki']);
+      await until(
+        'All to be shown',
+        () =>
+          ['crm', 'shop', 'wiki'].map((name) => supervisor.shows(name)).join() ===
+          'env_a stopped,env_a running,env_a running',
+      );
+      expect(fleet.ground.story('shop').filter((line) => line.includes('boots'))).toHaveLength(1);
+    });
+
+    it('a supervisor that dies in the middle is succeeded by one that goes on', async () => {
+      const slow = held();
+      const [supervisor, a] = await fleet.begin(...both);
+      a.host.manners.set('crm', { takes: slow.takes });
+      const operation = await supervisor.create({ name: 'crm', environments: both });
+      await until('The boot', () => fleet.ground.journal.includes('env_a boots crm start'));
+      await supervisor.kill();
+      slow.end();
+      await until('The app', () => a.runs.includes('crm'));
+      const successor = await fleet.supervisor();
+      expect(await successor.ends(operation, 15_000)).toBe('succeeded: env_a succeeded, env_b succeeded');
+      expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start', 'env_b boots crm start']);
+    });
+
+    it('of two supervisors one leads and drives, both answer and agree, and the lead passes on', async () => {
+      const [one] = await fleet.begin(...both);
+      const two = await fleet.supervisor();
+      await until('The other to see', () => two.health('env_b') === 'online');
+      expect([one.leads, two.leads]).toEqual([true, false]);
+      // Asked of the one that does not lead.
+      const operation = await two.create({ name: 'crm', environments: both });
+      await one.ends(operation);
+      const agree = (expected: string) =>
+        until(
+          `Both to show ${expected}`,
+          () => [one, two].every((supervisor) => supervisor.shows('crm') === expected),
+          4_000,
+        );
+      await agree('env_a running, env_b running');
+      for (const [asked, action, expected] of [
+        [one, 'stop', 'stopped'],
+        [two, 'start', 'running'],
+      ] as const) {
+        await asked.ends(await asked.parts.service.command('crm', action, '1'));
+        await agree(`env_a ${expected}, env_b ${expected}`);
+      }
+      await one.parts.service.update('crm', { title: 'Sales' }, '1');
+      await until('Both to know the title', () => [one, two].every((s) => s.part.app('crm')?.title === 'Sales'), 4_000);
+
+      await one.kill();
+      const stop = await two.parts.service.command('crm', 'stop', '1');
+      expect(await two.ends(stop, 10_000)).toMatch(/^succeeded/);
+      expect(two.leads).toBe(true);
+      const three = await fleet.supervisor();
+      await two.stop();
+      await until('The lead to pass on at once', () => three.leads, 2_000);
+    });
+
+    it('a worker that dies in the middle of a boot begins it again when it is back', async () => {
+      const [supervisor, a] = await fleet.begin(...both);
+      a.host.manners.set('crm', { takes: new Promise(() => undefined) });
+      const operation = await supervisor.create({ name: 'crm', environments: both });
+      await until('The boot', () => fleet.ground.journal.includes('env_a creates crm'));
+      await a.kill();
+      await until('It to be seen', () => supervisor.health('env_a') === 'down');
+      expect(supervisor.shows('crm')).toBe('env_a unknown, env_b waiting');
+      await until(
+        'The reason',
+        async () => (await supervisor.operation(operation.id)).waitingFor === 'environment env_a to come back',
+      );
+      await fleet.worker('env_a');
+      expect(await supervisor.ends(operation)).toBe('succeeded: env_a succeeded, env_b succeeded');
+      expect(fleet.ground.story('boots')).toEqual([
+        'env_a boots crm start',
+        'env_a boots crm start',
+        'env_b boots crm start',
+      ]);
+    });
+
+    it('an environment that was away learns what was deleted, made and changed meanwhile', async () => {
+      const [supervisor, , b] = await fleet.begin(...both);
+      const { service } = supervisor.parts;
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+      await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b'] }));
+      await b.kill();
+      await until('It to be seen', () => supervisor.health('env_b') === 'down');
+      const destroyed = await service.destroy('crm', 'keep', '1');
+      expect(await supervisor.ends(destroyed)).toMatch(/^succeeded/);
+      const stopped = await service.command('shop', 'stop', '1');
+      const created = await supervisor.create({ name: 'wiki', environments: ['env_b'] });
+      await until(
+        'The reason',
+        async () => (await supervisor.operation(created.id)).waitingFor === 'environment env_b to come back',
+      );
+      await until('The tombstone to wait for env_b alone', async () => {
+        const [tombstone] = await supervisor.parts.definitions.allTombstones();
+        return tombstone.environments.join() === 'env_b';
+      });
+
+      fleet.ground.journal.length = 0;
+      const again = await fleet.worker('env_b');
+      expect(await supervisor.ends(stopped)).toMatch(/^succeeded/);
+      expect(await supervisor.ends(created)).toMatch(/^succeeded/);
+      await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+      expect([again.runs, again.status('shop')]).toEqual([['wiki'], 'stopped']);
+      // What was running when it died is not run again first.
+      if (wakeUps) expect(fleet.ground.story('boots')).toContain('env_b boots wiki start');
+      expect([...fleet.ground.databases.keys()].sort()).toEqual(['crm', 'shop', 'wiki']);
+    });
+
+    it('invariant 3: what belongs to an old generation, incarnation or epoch changes nothing', async () => {
+      const [supervisor, a] = await fleet.begin('env_a');
+      const { state, bus } = supervisor.wire;
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+      await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
+      const [record] = await state.readRecords('env_a');
+      fleet.ground.journal.length = 0;
+      // A former leader's words, late; and again; and without a word.
+      const old = { ...record, generation: record.generation - 1, desired: 'stopped' as const };
+      for (let i = 0; i < 3; i++) {
+        await state.publish('env_a', [old]);
+        bus.wake({ environment: 'env_a' }, ['crm']);
+      }
+      // An old copy of the store, in which the supervisor's newest words are missing.
+      await state.unpublish('env_a', ['crm']);
+      await state.publish('env_a', [old]);
+      await until('The supervisor to mend it', async () => {
+        // At production's pace: with the next round.
+        if (wakeUps) supervisor.parts.driver.distrustStore();
+        return (await state.readRecords('env_a', ['crm']))[0]?.generation === record.generation;
+      });
+      // Words of a process whose lease is over, or that never was.
+      const [entry] = await state.readStatuses('env_a');
+      const lie = { environment: 'env_a', removed: [], version: Date.now(), complete: true };
+      for (const [instance, epoch] of [
+        [a.instance, 1],
+        ['nobody', Date.now()],
+      ] as const) {
+        const written = await state.writeStatuses({
+          ...lie,
+          instance,
+          epoch,
+          entries: [{ ...entry, status: 'error' }],
+        });
+        expect(written).toBe(false);
+      }
+      await supervisor.parts.board.look();
+      expect(supervisor.shows('crm')).toBe('env_a running');
+      expect(fleet.ground.journal).toEqual([]);
+    });
+
+    it('a second live process of an environment is a standby, and takes over when the first is gone', async () => {
+      const [supervisor, first] = await fleet.begin('env_a');
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+      const second = await fleet.worker('env_a');
+      await until('The standby', () => second.role === 'standby');
+      await until('The page to name it', () => {
+        const [row] = supervisor.part.environmentRows();
+        return row.standby === second.instance && row.instance === first.instance;
+      });
+      expect([first.runs, second.runs]).toEqual([['crm'], []]);
+      expect(supervisor.shows('crm')).toBe('env_a running');
+      await first.kill();
+      await until('The second', () => second.role === 'holder' && second.runs.includes('crm'));
+      await until('It to be shown', () => {
+        const [row] = supervisor.part.environmentRows();
+        return row.instance === second.instance && supervisor.shows('crm') === 'env_a running';
+      });
+    });
+  });

@@ -1,0 +1,298 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { query } from '../../scripts/fleet';
+import { AppSupervisorError } from '../../src/server/errors';
+import { SmallFleet } from '../support/small-fleet';
+import { until } from '../support/wait';
+
+/** What people ask for, and what may come in between. */
+
+let fleet: SmallFleet;
+beforeAll(async () => {
+  fleet = await SmallFleet.start('changes', { wakeUps: true });
+});
+afterEach(async () => {
+  expect(fleet.ground.overlaps).toEqual([]);
+  await fleet.reset();
+});
+afterAll(() => fleet?.stop());
+
+const both = ['env_a', 'env_b'];
+const never = () => new Promise<void>(() => undefined);
+
+async function refusal(work: Promise<unknown>): Promise<AppSupervisorError> {
+  const error = await work.then(
+    () => null,
+    (thrown) => thrown,
+  );
+  expect(error).toBeInstanceOf(AppSupervisorError);
+  return error;
+}
+
+describe('two requests', () => {
+  it('for one new name, or one domain, at once: one of them gets it, the other is told why', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    const other = await fleet.supervisor();
+    await until('The other to see', () => other.health('env_a') === 'online');
+    const twice = await Promise.allSettled(
+      [supervisor, other].map((asked) => asked.create({ name: 'crm', environments: ['env_a'] })),
+    );
+    const lost = twice.find((outcome) => outcome.status === 'rejected');
+    expect(twice.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
+    expect(lost).toMatchObject({ reason: { code: 'NAME_TAKEN', status: 409, field: 'name' } });
+
+    const domains = await Promise.allSettled(
+      ['shop', 'wiki'].map((name, i) =>
+        [supervisor, other][i].create({ name, environments: ['env_a'], cname: 'one.example.com' }),
+      ),
+    );
+    expect(domains.filter((outcome) => outcome.status === 'fulfilled')).toHaveLength(1);
+    expect(domains.find((outcome) => outcome.status === 'rejected')).toMatchObject({
+      reason: { code: 'DOMAIN_TAKEN', status: 409, field: 'cname' },
+    });
+    expect(await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).toMatchObject({
+      code: 'NAME_TAKEN',
+    });
+  });
+
+  it('on one app: the newer one supersedes what has not begun, and waits for what must not be cut off', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    const { service } = supervisor.parts;
+    let end!: () => void;
+    a.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    const created = await supervisor.create({ name: 'crm', environments: ['env_a'] });
+    await until('The create to begin', () => supervisor.parts.driver.sight('env_a', 'crm').entry?.doing === 'create');
+    const error = await refusal(service.command('crm', 'stop', '1'));
+    expect(error).toMatchObject({ code: 'OPERATION_BEGUN', status: 409 });
+    expect(error.message).toMatch(/"crm" is in the middle of create in environment "env_a"/);
+    end();
+    expect(await supervisor.ends(created)).toMatch(/^succeeded/);
+
+    // A plain start may be: the app is as before.
+    a.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    const restart = await service.command('crm', 'restart', '1');
+    await until('The restart', () => fleet.ground.journal.includes('env_a boots crm restart'));
+    const stop = await service.command('crm', 'stop', '1');
+    expect(await supervisor.ends(restart)).toBe('cancelled: env_a cancelled');
+    expect((await supervisor.operation(restart.id)).steps[0].message).toBe('Superseded by a newer stop.');
+    end();
+    expect(await supervisor.ends(stop)).toMatch(/^succeeded/);
+    expect(a.runs).toEqual([]);
+  });
+});
+
+describe('a create', () => {
+  it('that was superseded before it began still makes its database, once', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await a.kill();
+    const created = await supervisor.create({ name: 'crm', environments: ['env_a'] });
+    await until('It to wait', async () => (await supervisor.operation(created.id)).waitingFor !== null);
+    await supervisor.parts.service.update('crm', { title: 'Sales' }, '1');
+    const restarted = await supervisor.parts.service.command('crm', 'restart', '1');
+    const again = await fleet.worker('env_a');
+    expect(await supervisor.ends(restarted)).toMatch(/^succeeded/);
+    expect(again.runs).toEqual(['crm']);
+    // From now on one that is missing is an error.
+    await until('The claim to be taken back', async () => {
+      const [record] = await supervisor.wire.state.readRecords('env_a');
+      return record.claim === 'none';
+    });
+    fleet.ground.databases.clear();
+    const more = await supervisor.parts.service.command('crm', 'restart', '1');
+    expect(await supervisor.ends(more)).toMatch(/^failed/);
+    expect((await supervisor.operation(more.id)).steps[0].error?.code).toBe('DATABASE_MISSING');
+  });
+
+  it('that fails stops at the first environment, says why, and can be tried again', async () => {
+    const [supervisor, a] = await fleet.begin(...both);
+    a.host.manners.set('crm', { fails: new Error('The disk is full.') });
+    const created = await supervisor.create({ name: 'crm', environments: both });
+    expect(await supervisor.ends(created)).toBe('failed: env_a failed, env_b cancelled');
+    expect((await supervisor.operation(created.id)).steps[0].error).toEqual({
+      code: 'FAILED',
+      message: 'The disk is full.',
+    });
+    expect(supervisor.shows('crm')).toBe('env_a error, env_b waiting');
+    expect((await refusal(supervisor.parts.service.cancel(created.id))).code).toBe('OPERATION_OVER');
+    a.host.manners.clear();
+    const retried = await supervisor.parts.service.retry(created.id, '1');
+    expect(await supervisor.ends(retried)).toBe('succeeded: env_a succeeded, env_b succeeded');
+    expect((await refusal(supervisor.parts.service.retry(retried.id, '1'))).code).toBe('OPERATION_OVER');
+  });
+
+  it('in an environment that nobody knows, or that takes none, is refused and leaves nothing', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    expect(await refusal(supervisor.create({ name: 'crm', environments: ['env_z'] }))).toMatchObject({
+      code: 'UNKNOWN_ENVIRONMENT',
+      field: 'environments',
+    });
+    await until('It to be remembered', async () => (await supervisor.parts.registry.all()).length);
+    await supervisor.part.setCordoned('env_a', true);
+    expect((await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).code).toBe(
+      'ENVIRONMENT_CORDONED',
+    );
+    expect(await supervisor.parts.definitions.all()).toEqual([]);
+    await supervisor.part.setCordoned('env_a', false);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+  });
+});
+
+describe('moving an app', () => {
+  it('runs it in the new environment before it ends in the old one', async () => {
+    const [supervisor] = await fleet.begin(...both);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    fleet.ground.journal.length = 0;
+    const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
+    expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
+    expect(fleet.ground.journal).toEqual(['env_b boots crm start', 'env_b runs crm', 'env_a ends crm']);
+    expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
+    await until('The record to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
+    expect(Object.keys((await supervisor.parts.definitions.find('crm'))?.published ?? {})).toEqual(['env_b']);
+  });
+});
+
+describe('deleting an app', () => {
+  it('invariant 9: with its data drops that once everybody has let go, and the name is free again', async () => {
+    const [supervisor, a] = await fleet.begin(...both);
+    const { service } = supervisor.parts;
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+    await supervisor.ends(await supervisor.create({ name: 'kept', environments: both }));
+    await service.destroy('kept', 'keep', '1');
+    const destroyed = await service.destroy('crm', 'drop', '1');
+    expect(await supervisor.ends(destroyed)).toBe('succeeded: env_a succeeded, env_b succeeded, env_a succeeded');
+    expect((await supervisor.operation(destroyed.id)).steps.at(-1)?.message).toBe('Its database was dropped.');
+    expect([...fleet.ground.databases.keys()]).toEqual(['kept']);
+    const [, , drop] = fleet.ground.story('crm').slice(-3);
+    expect(drop).toBe('env_a drops crm');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    expect(a.runs).toEqual(['crm']);
+  });
+
+  it('that is cancelled in the middle is gone all the same, with its data kept', async () => {
+    const [supervisor, , b] = await fleet.begin(...both);
+    const { service } = supervisor.parts;
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+    await b.kill();
+    await until('It to be seen', () => supervisor.health('env_b') === 'down');
+    const destroyed = await service.destroy('crm', 'drop', '1');
+    await until('It to wait', async () => (await supervisor.operation(destroyed.id)).waitingFor?.includes('env_b'));
+    await service.cancel(destroyed.id);
+    const again = await fleet.worker('env_b');
+    await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+    expect(again.runs).toEqual([]);
+    expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
+  });
+
+  it('that is cancelled before anything was told is gone from where it runs, too', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    // As if this supervisor had died between the request and its first step.
+    const { driver, service, operations } = supervisor.parts;
+    const { tick } = driver;
+    driver.tick = async () => undefined;
+    const destroyed = await service.destroy('crm', 'keep', '1');
+    await operations.save({ ...destroyed, state: 'cancelled', steps: [], finishedAt: 1 });
+    driver.tick = tick;
+    await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+    expect(a.runs).toEqual([]);
+  });
+
+  it('waits for no environment that was forgotten', async () => {
+    const [supervisor, , b] = await fleet.begin(...both);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+    await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b', 'env_a'] }));
+    expect((await refusal(supervisor.part.forget('env_b'))).code).toBe('ENVIRONMENT_ALIVE');
+    await b.kill();
+    await until('It to be seen', () => supervisor.health('env_b') === 'down');
+    const destroyed = await supervisor.parts.service.destroy('crm', 'drop', '1');
+    await until('It to wait', async () => (await supervisor.operation(destroyed.id)).waitingFor?.includes('env_b'));
+    await supervisor.part.forget('env_b');
+    expect(await supervisor.ends(destroyed)).toMatch(/env_b cancelled, env_a succeeded$/);
+    expect([...fleet.ground.databases.keys()]).toEqual(['shop']);
+    expect(supervisor.shows('shop')).toBe('env_a running');
+    expect(supervisor.health('env_b')).toBeUndefined();
+    await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+  });
+});
+
+describe('draining', () => {
+  it('stops what is there, and a change of the app does not start it again', async () => {
+    const [supervisor, a, b] = await fleet.begin(...both);
+    const { service } = supervisor.parts;
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+    await supervisor.ends(await service.command('crm', 'stop', '1', { environments: ['env_a'] }));
+    expect([a.runs, b.runs]).toEqual([[], ['crm']]);
+    await supervisor.ends(await service.update('crm', { title: 'Sales' }, '1'));
+    expect([a.runs, b.runs]).toEqual([[], ['crm']]);
+    expect(supervisor.part.app('crm')?.desired).toBe('running');
+    await supervisor.ends(await service.command('crm', 'start', '1'));
+    expect([a.runs, b.runs]).toEqual([['crm'], ['crm']]);
+  });
+});
+
+describe('secrets', () => {
+  it('invariant 8: rest nowhere in the clear, and are in no answer', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    const { service } = supervisor.parts;
+    const database = { dialect: 'postgres', host: 'db', username: 'crm', database: 'crm', password: 'hunter2hunter2' };
+    await supervisor.ends(
+      await supervisor.create({
+        name: 'crm',
+        environments: ['env_a'],
+        independentSecret: true,
+        options: { dbConnType: 'new_connection', database },
+      }),
+    );
+    const before = await supervisor.parts.definitions.find('crm');
+    // Empty on update means unchanged.
+    await supervisor.ends(await service.update('crm', { options: { database: { host: 'other', password: '' } } }, '1'));
+    const after = await supervisor.parts.definitions.find('crm');
+    expect(after?.database).toEqual({ ...before?.database, host: 'other' });
+    expect(after?.database.password).toMatch(/^sealed:/);
+    expect(after?.jwtSecret).toMatch(/^sealed:/);
+
+    const dump: string[] = [JSON.stringify(supervisor.part.appRow(supervisor.part.app('crm')!))];
+    expect(dump[0]).not.toContain('sealed:');
+    expect(JSON.parse(dump[0])).toMatchObject({ independentSecret: true, options: { database: { host: 'other' } } });
+    for (const part of ['supervisor', 'env_a']) {
+      for (const table of ['apps', 'appOperations', 'appEnvironments', 'appSnapshots']) {
+        const { rows } = await query(inject('postgres'), fleet.database(part), `SELECT * FROM "${table}"`);
+        dump.push(JSON.stringify(rows));
+      }
+    }
+    await fleet.onRedis(async (redis) => {
+      for (const key of await redis.keys('*')) {
+        const isHash = (await redis.type(key)) === 'hash';
+        dump.push(isHash ? JSON.stringify(await redis.hgetall(key)) : String(await redis.dump(key)));
+      }
+    });
+    dump.push(...supervisor.log.lines, ...a.log.lines);
+    expect(dump.join('\n')).not.toContain('hunter2');
+    expect(dump.join('\n')).toContain('sealed:');
+  });
+
+  it('and where the data lies cannot be moved by an update', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    for (const [field, value] of [
+      ['database', 'other'],
+      ['schema', 'other'],
+      ['tablePrefix', 'x_'],
+      ['dialect', 'mysql'],
+    ]) {
+      const change = { options: { database: { [field]: value } } } as object;
+      const error = await refusal(supervisor.parts.service.update('crm', change, '1'));
+      expect(error).toMatchObject({ code: 'INVALID_INPUT', field: `options.database.${field}` });
+    }
+  });
+});
+
+describe('a stop that never ends', () => {
+  it('keeps nothing else of the worker from going on', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    a.host.stop = never;
+    await supervisor.parts.service.command('crm', 'stop', '1');
+    const created = await supervisor.create({ name: 'shop', environments: ['env_a'] });
+    expect(await supervisor.ends(created)).toMatch(/^succeeded/);
+  });
+});

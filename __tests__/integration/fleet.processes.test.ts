@@ -1,0 +1,164 @@
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { query } from '../../scripts/fleet';
+import { SmallFleet } from '../support/small-fleet';
+import { until } from '../support/wait';
+
+/** Processes that come, go, and come back as something else. */
+
+let fleet: SmallFleet;
+beforeAll(async () => {
+  fleet = await SmallFleet.start('processes', { wakeUps: true });
+});
+afterEach(() => fleet.reset());
+afterAll(() => fleet?.stop());
+
+describe('a worker', () => {
+  it('invariant 6: that begins with neither Redis nor a supervisor goes on from its snapshot, and corrects itself', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    const { service } = supervisor.parts;
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_a'] }));
+    await supervisor.ends(await service.command('shop', 'stop', '1'));
+    await supervisor.ends(await supervisor.create({ name: 'wiki', environments: ['env_a'], startMode: 'onVisit' }));
+    await supervisor.kill();
+    await a.kill();
+    await fleet.redis.kill();
+
+    const again = await fleet.worker('env_a');
+    await until('The app', () => again.runs.includes('crm'));
+    expect([again.role, again.runs]).toEqual(['alone', ['crm']]);
+    await until('The others', () => again.status('wiki') === 'dormant' && again.status('shop') === 'stopped');
+    expect(again.part.converger?.visit('wiki')).toBe(true);
+    await until('The visited one', () => again.runs.includes('wiki'));
+    // A second process of the same environment does not start them too.
+    const second = await fleet.worker('env_a');
+    await until('It to have tried', () => second.log.lines.some((line) => line.includes('is not free')));
+    expect([second.role, second.runs]).toEqual(['waiting', []]);
+    await second.kill();
+
+    await fleet.redis.start();
+    await until('The lease', () => again.role === 'holder');
+    const successor = await fleet.supervisor();
+    await until('It to be seen', () => successor.shows('crm') === 'env_a running');
+    await successor.ends(await successor.parts.service.command('crm', 'stop', '1'));
+    expect(again.runs).toEqual(['wiki']);
+  });
+
+  it('that is killed and comes back at once takes its lease over at once, and lies about nothing', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    fleet.manners.set('crm', { takes: new Promise(() => undefined) });
+    await a.kill();
+    const again = await fleet.worker('env_a');
+    // Not after an expiry: the lock on its database proves that the first is dead.
+    await until('The lease', () => again.role === 'holder', 3_000);
+    await until('The new process to be seen', async () => {
+      await supervisor.parts.board.look();
+      return supervisor.part.environmentRows()[0].instance === again.instance;
+    });
+    expect(supervisor.shows('crm')).not.toContain('running');
+  });
+
+  it('that leaves is seen to be gone within a second', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const begun = performance.now();
+    await a.stop();
+    await until('It to be down', () => supervisor.health('env_a') === 'down');
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(supervisor.shows('crm')).toBe('env_a unknown');
+  });
+
+  it('that comes back with other addresses is shown with them, and remembered', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await a.stop();
+    await fleet.worker('env_a', { proxyUrl: 'http://elsewhere' });
+    await until('The new address', () => supervisor.part.environmentRows()[0]?.proxyUrl === 'http://elsewhere');
+    await until('It to be remembered', async () => {
+      const [known] = await supervisor.parts.registry.all();
+      return known?.registration.proxyUrl === 'http://elsewhere';
+    });
+    // By a supervisor that comes while the worker is away, too.
+    const other = await fleet.supervisor();
+    expect(other.part.environments().map(({ name }) => name)).toEqual(['env_a']);
+  });
+
+  it('whose database cannot be read at first begins when it can', async () => {
+    const [, a] = await fleet.begin('env_a');
+    await a.stop();
+    const rename = (from: string, to: string) =>
+      query(inject('postgres'), fleet.database('env_a'), `ALTER TABLE "${from}" RENAME TO "${to}"`);
+    await rename('appSnapshots', 'elsewhere');
+    try {
+      const again = await fleet.worker('env_a');
+      await until('It to fail', () => again.log.at('error').some((line) => line.includes('could not begin')));
+      expect(again.role).toBeUndefined();
+      await rename('elsewhere', 'appSnapshots');
+      await until('It to begin', () => again.role === 'holder', 8_000);
+    } finally {
+      await rename('elsewhere', 'appSnapshots').catch(() => undefined);
+    }
+  });
+});
+
+describe('a supervisor', () => {
+  it('with a database restored from a backup is believed, and goes on', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    const { definitions, driver, service } = supervisor.parts;
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const backup = await definitions.find('crm');
+    await supervisor.ends(await service.command('crm', 'stop', '1'));
+    const { createdAt: _, updatedAt: __, ...values } = backup!;
+    await definitions.update('crm', values);
+    driver.distrustStore();
+    await until('The store to say what the database says', async () => {
+      await driver.tick();
+      return (await supervisor.wire.state.readRecords('env_a'))[0]?.generation === values.generation;
+    });
+    // The worker has heard newer words than these, and new ones are newer still.
+    await supervisor.ends(await service.command('crm', 'start', '1'));
+    expect(a.runs).toEqual(['crm']);
+  });
+
+  it('of another fleet with the same prefix on the same Redis touches nothing, and says so', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    await until('The fleet to be marked', async () => (await supervisor.wire.state.look()).fleet !== null);
+    const before = await supervisor.wire.state.readRecords('env_a');
+    const stranger = await fleet.supervisor('stranger');
+    await until('It to notice', () => stranger.parts.board.foreign);
+    await until('It to say so', () => stranger.log.at('error').some((line) => line.includes('Another fleet')));
+    expect(stranger.part.environmentRows()).toEqual([]);
+    expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
+    expect(a.runs).toEqual(['crm']);
+    expect(supervisor.shows('crm')).toBe('env_a running');
+  });
+});
+
+describe('plugins of an app', () => {
+  it('that changed in one environment restart the others, one after the other', async () => {
+    const hurried = await SmallFleet.start('plugins', { wakeUps: false });
+    try {
+      const [supervisor, a, b] = await hurried.begin('env_a', 'env_b', 'env_c');
+      const workers = [a, b];
+      for (const worker of workers) worker.host.plugins.set('crm', 'kanban@1');
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a', 'env_b'] }));
+      await supervisor.ends(await supervisor.create({ name: 'alone', environments: ['env_c'] }));
+      hurried.ground.journal.length = 0;
+      // Enabled in env_a, which loaded itself anew; the database that both share says so.
+      for (const worker of workers) worker.host.plugins.set('crm', 'kanban@1,gantt@1');
+      a.host.hosted.setStatus('crm', 'commanding');
+      a.host.hosted.setStatus('crm', 'running');
+      await until('The other to restart', () => hurried.ground.journal.includes('env_b runs crm'));
+      expect(hurried.ground.overlaps).toEqual([]);
+      expect(hurried.ground.story('env_a').filter((line) => line.includes('boots')).length).toBeLessThanOrEqual(1);
+      await until(
+        'Nothing more to be pending',
+        () => !supervisor.part.appRow(supervisor.part.app('crm')!).pendingChanges.length,
+      );
+      expect(hurried.ground.story('alone')).toEqual([]);
+    } finally {
+      await hurried.stop();
+    }
+  });
+});

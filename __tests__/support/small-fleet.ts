@@ -1,0 +1,398 @@
+import { randomUUID } from 'node:crypto';
+import { Database } from '@nocobase/database';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import RedisClient from 'ioredis';
+import { inject } from 'vitest';
+import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
+import { createInput, parseInput } from '../../src/server/apps/input';
+import { collections } from '../../src/server/collections';
+import { systemClock } from '../../src/server/environments/health';
+import type { Operation } from '../../src/server/operations/rollout';
+import { SupervisorPart } from '../../src/server/parts/supervisor';
+import { WorkerPart } from '../../src/server/parts/worker';
+import { Keys } from '../../src/server/wire/keys';
+import { RedisBus } from '../../src/server/wire/redis-bus';
+import { RedisState } from '../../src/server/wire/redis-state';
+import { startRedis } from '../setup/services';
+import { FakeHost, Ground } from './fake-host';
+import { type RecordedLog, recordedLog } from './log';
+import { until } from './wait';
+
+/**
+ * Supervisors and workers as they run, on real PostgreSQL and real Redis, in one process and in a hurry. Only the host's core
+ * is played (`FakeHost`), so that an app boots in no time, and a process can be killed in the middle of anything.
+ */
+
+export const KEY = Buffer.alloc(32, 9);
+/** Down after 0.9 s, which a busy machine does not make up. */
+const BEAT = 300;
+
+const PACES = {
+  /** What production does by itself every 30 s is not done at all within a test: what comes comes by wake-ups. */
+  patient: { supervisor: { look: 1_000, reload: 30_000, reconcile: 30_000, leadExpiry: 2_500 }, round: 30_000 },
+  /** The same 30 s, in a hurry. */
+  hurried: { supervisor: { look: 100, reload: 400, reconcile: 400, leadExpiry: 2_500 }, round: 300 },
+};
+
+interface Wire {
+  state: RedisState;
+  bus: RedisBus;
+  close(): Promise<void>;
+}
+
+const databases = new Map<string, Promise<Database>>();
+
+/** A main app's database, with the plugin's tables; synced once for all tests of a file. */
+async function openDatabase(name: string): Promise<Database> {
+  const { host, port, user, password } = inject('postgres');
+  const open = () => {
+    const options = { dialect: 'postgres', host, port, username: user, password, database: name, logging: false };
+    const db = new Database({ ...options, pool: { max: 10 } } as never);
+    for (const collection of collections) db.collection(collection);
+    db.collection({
+      name: 'applicationPlugins',
+      fields: [
+        { name: 'name', type: 'string' },
+        { name: 'version', type: 'string' },
+        { name: 'enabled', type: 'boolean' },
+      ],
+    });
+    return db;
+  };
+  if (!databases.has(name)) {
+    databases.set(
+      name,
+      (async () => {
+        await ensureDatabase(inject('postgres'), name);
+        const db = open();
+        await db.sync();
+        return db;
+      })(),
+    );
+  }
+  await databases.get(name);
+  return open();
+}
+
+const mainOf = (db: Database): Application =>
+  ({ name: 'main', db, getPackageVersion: () => '2.2.15' }) as unknown as Application;
+
+/** One process of a Supervisor. */
+export class FakeSupervisor {
+  readonly log: RecordedLog = recordedLog();
+  private alive = true;
+
+  private constructor(
+    readonly part: SupervisorPart,
+    readonly db: Database,
+    readonly wire: Wire,
+  ) {}
+
+  static async start(fleet: SmallFleet, database = 'supervisor'): Promise<FakeSupervisor> {
+    const db = await openDatabase(fleet.database(database));
+    const instance = `supervisor-${randomUUID().slice(0, 8)}`;
+    const log = recordedLog();
+    const wire = fleet.connect(instance, log);
+    const part = new SupervisorPart({
+      ...wire,
+      instance,
+      aesKey: KEY,
+      appKey: 'app-key',
+      clock: systemClock,
+      log,
+      warnings: [],
+      wsPath: '/ws',
+      schemaByDefault: false,
+      defaultEnvironments: null,
+      pace: PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor,
+      onChange: () => undefined,
+    });
+    const supervisor = new FakeSupervisor(part, db, wire);
+    Object.assign(supervisor, { log });
+    part.start(mainOf(db));
+    await until('The supervisor', () => part.loaded);
+    return supervisor;
+  }
+
+  get parts() {
+    return this.part.parts;
+  }
+
+  get leads(): boolean {
+    return this.part.loaded && this.parts.leadership.leads;
+  }
+
+  create(values: { name: string; environments: string[]; [key: string]: unknown }): Promise<Operation> {
+    return this.parts.service.create(
+      parseInput(createInput, { title: values.name, startMode: 'withMain', ...values }),
+      '1',
+    );
+  }
+
+  /** `env_a running, env_b stopped`: what is shown of an app. */
+  shows(name: string): string {
+    const app = this.part.app(name);
+    if (!app) return 'nothing';
+    const { statuses } = this.part.appRow(app);
+    return Object.entries(statuses)
+      .map(([environment, { status }]) => `${environment} ${status}`)
+      .join(', ');
+  }
+
+  health(environment: string): string | undefined {
+    return this.part.environmentRows().find((row) => row.name === environment)?.health;
+  }
+
+  async operation(id: string): Promise<Operation> {
+    const found = await this.parts.operations.find(id);
+    if (!found) throw new Error(`There is no operation ${id}.`);
+    return found;
+  }
+
+  /** Waits for the end of an operation; answers its state and those of its steps. */
+  async ends(operation: Operation, timeout?: number): Promise<string> {
+    const ended = await until(
+      `The end of ${operation.action} ${operation.appName}`,
+      async () => {
+        const now = await this.operation(operation.id);
+        return now.finishedAt === null ? null : now;
+      },
+      timeout,
+    );
+    return `${ended.state}: ${ended.steps.map((step) => `${step.environment} ${step.state}`).join(', ')}`;
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    if (!this.alive) return;
+    this.alive = false;
+    await this.part.stop();
+    await this.cut();
+  }
+
+  /** `kill -9`: in the middle of whatever it does, and says no word. */
+  async kill(): Promise<void> {
+    if (!this.alive) return;
+    this.alive = false;
+    const inside = this.part as unknown as { running: { timers: NodeJS.Timeout[] } | null };
+    for (const timer of inside.running?.timers ?? []) clearInterval(timer);
+    inside.running = null;
+    await this.cut();
+  }
+
+  private async cut(): Promise<void> {
+    await this.wire.close();
+    await this.db.close();
+  }
+}
+
+/** One process of a Worker. */
+export class FakeWorker {
+  private alive = true;
+
+  private constructor(
+    readonly environment: string,
+    readonly part: WorkerPart,
+    readonly host: FakeHost,
+    readonly db: Database,
+    readonly wire: Wire,
+    readonly log: RecordedLog,
+    readonly instance: string,
+    private readonly database: string,
+  ) {}
+
+  static async start(
+    fleet: SmallFleet,
+    environment: string,
+    { database = environment, proxyUrl }: { database?: string; proxyUrl?: string } = {},
+  ): Promise<FakeWorker> {
+    const db = await openDatabase(fleet.database(database));
+    const instance = `${environment}-${randomUUID().slice(0, 8)}`;
+    const log = recordedLog();
+    const wire = fleet.connect(instance, log);
+    const host = new FakeHost(environment, fleet.ground);
+    host.hosted.apps.main = mainOf(db);
+    for (const [name, manner] of fleet.manners) host.manners.set(name, manner);
+    const url = `http://${environment}`;
+    const part = new WorkerPart({
+      ...wire,
+      supervisor: { on: () => undefined } as unknown as AppSupervisor,
+      hosted: host.hosted,
+      host: host.asHost,
+      environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: BEAT },
+      bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
+      instance,
+      logPath: '/nowhere',
+      aesKey: KEY,
+      appKey: 'app-key',
+      clock: systemClock,
+      log,
+      warnings: [],
+      handlers: () => ({}),
+      leaving: 50,
+      roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
+      onRecords: () => undefined,
+    });
+    part.start();
+    return new FakeWorker(environment, part, host, db, wire, log, instance, fleet.database(database));
+  }
+
+  get runs(): string[] {
+    return [...this.host.running.keys()].sort();
+  }
+
+  status(name: string): string | undefined {
+    return this.part.converger?.entry(name)?.status;
+  }
+
+  get role(): string | undefined {
+    return this.inside?.keeper.role;
+  }
+
+  /** SIGTERM. */
+  async stop(): Promise<void> {
+    if (!this.alive) return;
+    this.alive = false;
+    await this.part.prepareToLeave();
+    await this.part.stop();
+    this.host.die();
+    await this.cut();
+  }
+
+  /** `kill -9`: its boots never end, its lease runs out, and its database connections break. */
+  async kill(): Promise<void> {
+    if (!this.alive) return;
+    this.alive = false;
+    this.host.die();
+    const inside = this.inside;
+    if (inside) {
+      clearInterval(inside.round);
+      if (inside.keeper.timer) clearTimeout(inside.keeper.timer);
+      Object.assign(inside.keeper, { left: true, timer: null });
+      inside.converger.close();
+      inside.reporter.close();
+      Object.assign(this.part, { running: null });
+    }
+    await this.cut();
+    const end =
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE $2';
+    await query(inject('postgres'), 'postgres', end, [this.database, 'nocobase lock%']);
+  }
+
+  private get inside() {
+    const { running } = this.part as unknown as {
+      running: {
+        keeper: { role: string; timer: NodeJS.Timeout | null };
+        converger: { close(): void };
+        reporter: { close(): void };
+        round: NodeJS.Timeout;
+      } | null;
+    };
+    return running;
+  }
+
+  private async cut(): Promise<void> {
+    await this.wire.close();
+    await this.db.close();
+  }
+}
+
+export class SmallFleet {
+  ground = new Ground();
+  /** How boots go in workers that are started from now on. */
+  readonly manners: FakeHost['manners'] = new Map();
+  private readonly supervisors: FakeSupervisor[] = [];
+  private readonly workers: FakeWorker[] = [];
+  private prefix = `small-${randomUUID()}`;
+
+  private constructor(
+    readonly redis: Redis,
+    private readonly name: string,
+    readonly wakeUps: boolean,
+  ) {}
+
+  /** @param wakeUps false: the command Redis is nowhere */
+  static async start(name: string, { wakeUps }: { wakeUps: boolean }): Promise<SmallFleet> {
+    return new SmallFleet(await startRedis(), name, wakeUps);
+  }
+
+  database(part: string): string {
+    return `small_${this.name}_${part}`;
+  }
+
+  keys(): Keys {
+    return new Keys(this.prefix);
+  }
+
+  connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
+    const keys = new Keys(prefix);
+    const state = new RedisState(this.redis.url, keys, log);
+    const bus = new RedisBus(this.wakeUps ? this.redis.url : 'redis://127.0.0.1:1', keys, instance, log);
+    state.open();
+    bus.open();
+    return {
+      state,
+      bus,
+      close: async () => {
+        await bus.close();
+        await state.close();
+      },
+    };
+  }
+
+  /** @param database another one makes another fleet of it */
+  async supervisor(database?: string): Promise<FakeSupervisor> {
+    const supervisor = await FakeSupervisor.start(this, database);
+    this.supervisors.push(supervisor);
+    return supervisor;
+  }
+
+  async worker(environment: string, options?: Parameters<typeof FakeWorker.start>[2]): Promise<FakeWorker> {
+    const worker = await FakeWorker.start(this, environment, options);
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** A supervisor that leads and sees these environments. */
+  async begin(...environments: string[]): Promise<[FakeSupervisor, ...FakeWorker[]]> {
+    const supervisor = await this.supervisor();
+    const workers = await Promise.all(environments.map((environment) => this.worker(environment)));
+    await until('The lead', () => supervisor.leads);
+    await until('The workers', () => environments.every((name) => supervisor.health(name) === 'online'));
+    return [supervisor, ...workers];
+  }
+
+  /** Redis as somebody sees it who is no part of the fleet. */
+  async onRedis<T>(work: (redis: RedisClient) => Promise<T>): Promise<T> {
+    const client = new RedisClient(this.redis.url);
+    try {
+      return await work(client);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  /** Ends all processes and forgets everything, for the next test. */
+  async reset(): Promise<void> {
+    await Promise.all([...this.supervisors.splice(0), ...this.workers.splice(0)].map((process) => process.kill()));
+    await this.redis.heal();
+    for (const [name, opening] of databases) {
+      if (!name.startsWith(`small_${this.name}_`)) continue;
+      const db = await opening;
+      for (const { name: collection } of collections) await db.getModel(collection).destroy({ truncate: true });
+    }
+    this.ground = new Ground();
+    this.manners.clear();
+    this.prefix = `small-${randomUUID()}`;
+  }
+
+  async stop(): Promise<void> {
+    await this.reset();
+    for (const [name, opening] of databases) {
+      if (!name.startsWith(`small_${this.name}_`)) continue;
+      databases.delete(name);
+      await (await opening).close();
+    }
+    await this.redis.stop();
+  }
+}
