@@ -1,19 +1,20 @@
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
-import { ADMIN, type Api, type Fleet, query } from '../../scripts/fleet';
+import { CLIENTS, launchBrowser, openContext, tabsOf } from '../../scripts/browser';
+import { ADMIN, type Fleet, query } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
-import { complaintsOf } from '../support/browser';
+import { complaintsOf, photograph } from '../support/browser';
+import { Manager } from '../support/manager';
 
 /** The main job by mouse alone, as an administrator meets it; each step goes on from the one before. */
 
 let fleet: Fleet;
-let api: Api;
+let manager: Manager;
 let browser: Browser;
 
 beforeAll(async () => {
   fleet = await sharedFleet();
-  api = await fleet.supervisor.signIn();
+  manager = await Manager.of(fleet);
   browser = await launchBrowser();
 });
 
@@ -25,7 +26,6 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   let context: BrowserContext;
   let page: Page;
   let app: Page;
-  let sockets: Socket[];
   let complaints: string[];
   let complaintsInApp: string[];
   let loadedAt: number;
@@ -39,7 +39,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   };
 
   beforeAll(async () => {
-    context = await openContext(browser, api);
+    context = await openContext(browser, manager.api);
     page = await context.newPage();
     complaints = complaintsOf(page);
   });
@@ -47,14 +47,16 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   let isBroken = false;
   beforeEach(({ skip, onTestFailed }) => {
     skip(isBroken, 'A step before it failed.');
-    onTestFailed(() => {
+    onTestFailed(async () => {
       isBroken = true;
+      await photograph(page, `browser-${client}`);
     });
   });
 
   afterAll(async () => {
     await context?.close();
-    await api.post(`apps:destroy?filterByTk=${name}&database=drop`).catch(() => {});
+    await manager.clear(name);
+    await query(fleet.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   });
 
   it('finds the App supervisor in the settings, with the tabs Apps and Environments', async () => {
@@ -63,24 +65,23 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await page.getByTestId('plugin-settings-button').hover();
     await page.getByRole('menuitem', { name: 'App supervisor' }).click();
     await page.getByTestId('add-app').waitFor();
-    expect(await tabs(page).allTextContents()).toEqual(['Apps', 'Environments']);
+    expect(await tabsOf(page).allTextContents()).toEqual(['Apps', 'Environments']);
   });
 
   it('sees the environments: identifier, version, address, health and last heartbeat', async () => {
-    await tabs(page).filter({ hasText: 'Environments' }).click();
-    for (const worker of fleet.workers) {
-      const environment = worker.database.replace('nocobase_worker', 'env');
+    await tabsOf(page).filter({ hasText: 'Environments' }).click();
+    for (const environment of ['env_a', 'env_b']) {
       const row = page.getByTestId(`environment-row-${environment}`);
       await row.waitFor();
-      const shown = await row.innerText();
+      const shown = await row.textContent();
       expect(shown).toContain(environment);
       expect(shown).toContain('2.2.15');
-      expect(shown).toContain(worker.url);
+      expect(shown).toContain(fleet.worker(environment).url);
       expect(shown).toContain('Online');
       const beat = await row.locator('time').last().getAttribute('datetime');
       expect(Date.now() - Date.parse(beat!)).toBeLessThan(60_000);
     }
-    await tabs(page).filter({ hasText: 'Apps' }).click();
+    await tabsOf(page).filter({ hasText: 'Apps' }).click();
     await page.getByTestId('add-app').waitFor();
   });
 
@@ -104,12 +105,12 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     const row = page.getByTestId(`app-row-${name}`);
     // Both within a moment, which the refresh every 30 s cannot do.
     for (const changed of [`${title} I`, title]) {
-      await api.post(`apps:update?filterByTk=${name}`, { title: changed });
+      await manager.api.post(`apps:update?filterByTk=${name}`, { title: changed });
       await row.getByText(changed, { exact: true }).waitFor({ timeout: 2_000 });
     }
   });
 
-  it('visits it in an environment of choice, the target first, and signs in there through the Supervisor', async () => {
+  it('visits it in the environment of choice, offered the target first, and signs in through the Supervisor', async () => {
     await press('visit');
     const places = page.getByRole('menuitem').filter({ has: page.locator(`[data-testid^="app-visit-${name}-"]`) });
     await places.first().waitFor();
@@ -118,9 +119,11 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
       expect.stringMatching(/^env_a.*Running/s),
     ]);
     const opening = context.waitForEvent('page');
-    await places.first().click();
+    await places.last().click();
     app = await opening;
-    sockets = socketsOf(app);
+    const sockets = socketsOf(app);
+    const answeredBy = new Set<string>();
+    app.on('response', (response) => answeredBy.add(response.headers()['x-app-environment'] ?? 'the Supervisor'));
     complaintsInApp = complaintsOf(app);
     await app.getByPlaceholder('Username/Email').fill(ADMIN.email);
     await app.getByPlaceholder('Password').fill(ADMIN.password);
@@ -128,7 +131,10 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await app.getByTestId('plugin-settings-button').waitFor();
     expect(app.url()).toMatch(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin`));
     const socket = `${fleet.supervisor.url.replace('http', 'ws')}/ws?__appName=${name}`;
-    await expect.poll(() => sockets).toContainEqual({ url: socket, received: expect.toSatisfy(isSome), open: true });
+    await expect
+      .poll(() => sockets, { timeout: 10_000 })
+      .toContainEqual({ url: socket, received: expect.toSatisfy(isSome), open: true });
+    expect([...answeredBy].sort()).toEqual(['env_a', 'the Supervisor']);
   });
 
   it('finds no App supervisor in the app’s own settings', async () => {
@@ -141,7 +147,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await page.bringToFront();
     await press('stop');
     const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });
-    expect(await dialog.innerText()).toContain('env_a, env_b');
+    expect(await dialog.textContent()).toContain('env_a, env_b');
     await dialog.getByRole('button', { name: 'Cancel' }).click();
     await dialog.waitFor({ state: 'hidden' });
     await press('stop');
@@ -167,6 +173,8 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     expect(await dialog.getByLabel(`The data is kept: database "${name}"`).isChecked()).toBe(true);
     await agree(dialog, 'Delete');
     await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 30_000 });
+    const { data } = await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt' });
+    expect(await manager.succeeded(data[0])).toMatchObject({ action: 'destroy' });
     const { rows } = await query(fleet.postgresServer, name, 'SELECT email FROM users');
     expect(rows).toEqual([{ email: ADMIN.email }]);
   });
@@ -185,11 +193,7 @@ const isSome = (count: number) => count > 0;
 function expectOneAfterTheOther(seen: string[]): void {
   expect(seen).toContain('env_a commanding');
   expect(seen.indexOf('env_b commanding')).toBeGreaterThan(seen.indexOf('env_a running'));
-  expect(seen.filter((step) => step.endsWith(' running'))).toEqual(['env_a running', 'env_b running']);
 }
-
-/** Of a settings page. */
-const tabs = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
 
 /** Picks options of a select in a form, by mouse. */
 async function choose(form: Locator, label: string, ...options: string[]): Promise<void> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Fleet, query } from '../../scripts/fleet';
+import { Fleet, freePorts, query } from '../../scripts/fleet';
 import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { commandLine, type Run } from '../support/command-line';
@@ -44,7 +44,10 @@ describe('a wrong combination of variables', () => {
   let runs: Run[];
   beforeAll(async () => {
     const { env } = fleet.worker('env_b');
-    runs = await Promise.all(WRONG.map(([, wrong]) => commandLine(['start'], { ...env, ...wrong })));
+    const ports = await freePorts(WRONG.length);
+    const start = (wrong: object, index: number) =>
+      commandLine(['start'], { ...env, APP_PORT: String(ports[index]), ...wrong }, 30_000);
+    runs = await Promise.all(WRONG.map(([, wrong], index) => start(wrong, index)));
   });
 
   it.each(WRONG.map(([what], index) => [what, index] as const))('%s ends the process, which says why', (_, index) => {

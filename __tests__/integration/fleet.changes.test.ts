@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { AppSupervisorError } from '../../src/server/errors';
 import { SmallFleet } from '../support/small-fleet';
@@ -33,6 +33,8 @@ describe('two requests', () => {
     const [supervisor] = await fleet.begin('env_a');
     const other = await fleet.supervisor();
     await until('The other to see', () => other.health('env_a') === 'online');
+    // The core prints what it cannot write.
+    const print = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const twice = await Promise.allSettled(
       [supervisor, other].map((asked) => asked.create({ name: 'crm', environments: ['env_a'] })),
     );
@@ -49,6 +51,7 @@ describe('two requests', () => {
     expect(domains.find((outcome) => outcome.status === 'rejected')).toMatchObject({
       reason: { code: 'DOMAIN_TAKEN', status: 409, field: 'cname' },
     });
+    print.mockRestore();
     expect(await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).toMatchObject({
       code: 'NAME_TAKEN',
     });

@@ -1,3 +1,4 @@
+import type { Application } from '@nocobase/server';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { SmallFleet } from '../support/small-fleet';
@@ -118,6 +119,27 @@ describe('a supervisor', () => {
     // The worker has heard newer words than these, and new ones are newer still.
     await supervisor.ends(await service.command('crm', 'start', '1'));
     expect(a.runs).toEqual(['crm']);
+  });
+
+  it('whose database fails while it begins begins again, and leaves nothing half begun', async () => {
+    await fleet.begin('env_a');
+    let failures = 0;
+    const flaky = (main: Application) => {
+      const { db } = main;
+      const getRepository = (name: string) => {
+        if (name === 'appEnvironments' && failures++ === 0) throw new Error('The connection was lost.');
+        return db.getRepository(name);
+      };
+      const proxy = new Proxy(db, {
+        get: (_, key) => (key === 'getRepository' ? getRepository : Reflect.get(db, key)),
+      });
+      return { ...main, db: proxy } as Application;
+    };
+    const supervisor = await fleet.supervisor('supervisor', flaky);
+    expect(supervisor.log.at('error')).toEqual([
+      expect.stringMatching(/could not begin, it is tried again: The connection/),
+    ]);
+    await until('It to see', () => supervisor.health('env_a') === 'online');
   });
 
   it('of another fleet with the same prefix on the same Redis touches nothing, and says so', async () => {

@@ -4,7 +4,7 @@ import type { DatabaseConnection } from '../../src/server/apps/databases';
 import type { ProcessLock } from '../../src/server/environments/lease';
 import { createProcessLock } from '../../src/server/environments/process-lock';
 import { recordedLog } from '../support/log';
-import { silentServer } from '../support/silent-server';
+import { silentServer } from '../support/tcp';
 import { until } from '../support/wait';
 
 const DATABASE = 'process_lock';

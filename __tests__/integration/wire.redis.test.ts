@@ -314,6 +314,17 @@ describe('a Redis that is away', () => {
     await until('The log', () => log.at('warn').length >= 3);
   });
 
+  it('when listeners come gets them when it is there', async () => {
+    const redis = await ownRedis();
+    await redis.kill();
+    const bus = new RedisBus(redis.url, new Keys('wire'), 'one', recordedLog());
+    closing.push(() => bus.close());
+    bus.open();
+    await bus.serve('env_a', { x: async () => 1 });
+    await redis.start();
+    await until('An answer', () => bus.request('env_a', 'x', null, 500).catch(() => null));
+  });
+
   it('invariant 10: is not even looked for by a process that never opens its connections', async () => {
     const { raw } = await connect();
     const count = async () => ((await raw.client('LIST')) as string).split('\n').length;

@@ -1,4 +1,6 @@
+import path from 'node:path';
 import type { Page } from 'playwright-core';
+import { ROOT } from '../../scripts/lib/root.mjs';
 
 /** What NocoBase itself complains of on every load. */
 const NOISE = [/favicon_no_exist\.ico/];
@@ -14,4 +16,9 @@ export function complaintsOf(page: Page): string[] {
   });
   page.on('pageerror', (error) => add(`${error.stack}`));
   return complaints;
+}
+
+/** Of a test that failed, beside the results of its project. */
+export async function photograph(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: path.join(ROOT, `.fleet/test-results/${name}.png`) });
 }

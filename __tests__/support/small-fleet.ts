@@ -27,11 +27,12 @@ export const KEY = Buffer.alloc(32, 9);
 /** Down after 0.9 s, which a busy machine does not make up. */
 const BEAT = 300;
 
+const FASTER = { leadExpiry: 2_500, beginAgain: 500 };
 const PACES = {
   /** What production does by itself every 30 s is not done at all within a test: what comes comes by wake-ups. */
-  patient: { supervisor: { look: 1_000, reload: 30_000, reconcile: 30_000, leadExpiry: 2_500 }, round: 30_000 },
+  patient: { supervisor: { look: 1_000, reload: 30_000, reconcile: 30_000, ...FASTER }, round: 30_000 },
   /** The same 30 s, in a hurry. */
-  hurried: { supervisor: { look: 100, reload: 400, reconcile: 400, leadExpiry: 2_500 }, round: 300 },
+  hurried: { supervisor: { look: 100, reload: 400, reconcile: 400, ...FASTER }, round: 300 },
 };
 
 interface Wire {
@@ -88,7 +89,11 @@ export class FakeSupervisor {
     readonly wire: Wire,
   ) {}
 
-  static async start(fleet: SmallFleet, database = 'supervisor'): Promise<FakeSupervisor> {
+  static async start(
+    fleet: SmallFleet,
+    database = 'supervisor',
+    wrap = (main: Application): Application => main,
+  ): Promise<FakeSupervisor> {
     const db = await openDatabase(fleet.database(database));
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
@@ -109,8 +114,8 @@ export class FakeSupervisor {
     });
     const supervisor = new FakeSupervisor(part, db, wire);
     Object.assign(supervisor, { log });
-    part.start(mainOf(db));
-    await until('The supervisor', () => part.loaded);
+    part.start(wrap(mainOf(db)));
+    await until('The supervisor', () => part.loaded && (supervisor.parts.board.sees || supervisor.parts.board.foreign));
     return supervisor;
   }
 
@@ -230,6 +235,7 @@ export class FakeWorker {
       warnings: [],
       handlers: () => ({}),
       leaving: 50,
+      beginAgain: 500,
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
       onRecords: () => undefined,
     });
@@ -297,6 +303,9 @@ export class FakeWorker {
   }
 }
 
+type OptionsOf<Start extends (fleet: SmallFleet, ...options: never[]) => unknown> =
+  Parameters<Start> extends [SmallFleet, ...infer Options] ? Options : never;
+
 export class SmallFleet {
   ground = new Ground();
   /** How boots go in workers that are started from now on. */
@@ -341,8 +350,8 @@ export class SmallFleet {
   }
 
   /** @param database another one makes another fleet of it */
-  async supervisor(database?: string): Promise<FakeSupervisor> {
-    const supervisor = await FakeSupervisor.start(this, database);
+  async supervisor(...options: OptionsOf<typeof FakeSupervisor.start>): Promise<FakeSupervisor> {
+    const supervisor = await FakeSupervisor.start(this, ...options);
     this.supervisors.push(supervisor);
     return supervisor;
   }

@@ -141,7 +141,6 @@ describe('the word of a worker', () => {
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
     await board.look();
     // Killed; another process takes the lease, and has not said anything yet.
-    await store.state.releaseLease('env_a', 'one', epoch);
     const successor = await beat('env_a', { instance: 'two' });
     await board.look();
     expect(health()).toBe('online');

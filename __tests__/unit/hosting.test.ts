@@ -104,6 +104,7 @@ describe('how an environment reaches an app’s database', () => {
     schema: 'main_schema',
     tablePrefix: 'm_',
     underscored: true,
+    ssl: { ca: 'x' },
     dialectOptions: { ssl: { ca: 'x' } },
     migrator: {},
     logging: false,

@@ -219,8 +219,13 @@ describe.each([
     const { Button } = readableTheme(token).components as Shown;
     expect(contrast(Button.colorPrimary, '#ffffff')).toBeGreaterThanOrEqual(4.5);
   });
+
+  it('a dangerous primary button can be read', () => {
+    const { Button } = readableTheme(token).components as Shown;
+    expect(contrast(Button.colorError, Button.dangerColor)).toBeGreaterThanOrEqual(4.5);
+  });
 });
 
 interface Shown {
-  Button: Record<'colorLink' | 'colorError' | 'colorPrimary', string>;
+  Button: Record<'colorLink' | 'colorError' | 'dangerColor' | 'colorPrimary', string>;
 }

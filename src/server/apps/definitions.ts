@@ -113,8 +113,8 @@ export class Definitions {
     return rows.map((row: Model) => row.toJSON() as Tombstone);
   }
 
-  async updateTombstone(uid: string, values: Partial<Tombstone>): Promise<void> {
-    await this.tombstones.update({ filterByTk: uid, values });
+  async updateTombstone(uid: string, values: Partial<Tombstone>, transaction?: Transaction): Promise<void> {
+    await this.tombstones.update({ filterByTk: uid, values, transaction });
   }
 
   async removeTombstone(uid: string): Promise<void> {

@@ -3,7 +3,7 @@ import type { Transaction } from '@nocobase/database';
 import type { AppDatabase } from '../../shared/messages';
 import type { Action } from '../../shared/types';
 import type { Catalog } from '../apps/catalog';
-import { type AppDefinition, type Definitions, nextGeneration } from '../apps/definitions';
+import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } from '../apps/definitions';
 import type { CheckInput, CreateInput, UpdateInput } from '../apps/input';
 import { newSecret, seal } from '../apps/secrets';
 import type { WithDatabase } from '../apps/with-database';
@@ -271,8 +271,10 @@ export class AppService {
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.state !== 'failed' && operation.state !== 'cancelled')
       throw new AppSupervisorError('OPERATION_OVER', { operation: id });
-    const { definitions, clock } = this.options;
-    const app = this.options.catalog.apps.get(operation.appName);
+    const { definitions, clock, catalog } = this.options;
+    const app = catalog.apps.get(operation.appName);
+    const tombstone = catalog.tombstones.get(operation.appUid);
+    if (!app && tombstone) return this.retryEnd(tombstone, operation, userId);
     if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
     return this.change(operation.appName, async (current, transaction) => {
       const generation = nextGeneration(current.generation, clock().wall);
@@ -285,6 +287,22 @@ export class AppService {
       const steps = operation.steps.map(({ environment, kind }) => step(environment, kind));
       return this.newOperation({ ...current, generation }, operation.action, steps, userId);
     });
+  }
+
+  /** Once more what a deleted app's environments have to do: its data may be within reach by now. */
+  private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
+    const { definitions, operations, clock } = this.options;
+    // Beyond what its drop or release published.
+    const generation = nextGeneration(definition.generation + 1, clock().wall);
+    const steps = failed.steps.map(({ environment, kind }) => step(environment, kind));
+    const operation = this.newOperation({ ...definition, generation }, failed.action, steps, userId);
+    const environments = [...new Set(steps.map(({ environment }) => environment))];
+    await this.inTransaction(async (transaction) => {
+      await definitions.updateTombstone(uid, { definition: { ...definition, generation }, environments }, transaction);
+      await operations.create(operation, transaction);
+    });
+    await this.carryOut([name]);
+    return operation;
   }
 
   /**

@@ -28,8 +28,10 @@ export interface SupervisorPace {
   reconcile?: number;
   /** A lead that does not move is over. */
   leadExpiry?: number;
+  /** Begins again after it could not begin. */
+  beginAgain: number;
 }
-const PACE: SupervisorPace = { look: 1_000, reload: 30_000 };
+const PACE: SupervisorPace = { look: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 export interface SupervisorPartOptions {
   state: StateStore;
@@ -91,7 +93,7 @@ export class SupervisorPart {
       for (const timer of this.running?.timers ?? []) clearInterval(timer);
       this.running = null;
       this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
-      setTimeout(() => this.start(main), 5_000).unref();
+      setTimeout(() => this.start(main), (this.options.pace ?? PACE).beginAgain).unref();
     });
   }
 

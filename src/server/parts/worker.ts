@@ -40,6 +40,7 @@ export interface WorkerPartOptions {
   warnings: string[];
   handlers(part: WorkerPart): RequestHandlers;
   roundEvery?: number;
+  beginAgain?: number;
   leaving?: number;
   /** Another than the host's core, for tests. */
   host?: AppHost;
@@ -88,7 +89,7 @@ export class WorkerPart {
       setTimeout(() => {
         this.starting = false;
         if (!this.left) this.start();
-      }, BEGIN_AGAIN).unref();
+      }, this.options.beginAgain ?? BEGIN_AGAIN).unref();
     });
   }
 

@@ -1,7 +1,8 @@
-import { Alert, Checkbox, Form, Input, Radio, Select, type SelectProps } from 'antd';
+import { Alert, Checkbox, Form, Input, Radio } from 'antd';
 import { useEffect } from 'react';
 import { DOMAIN, isAppName } from '../../shared/names';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { FormSelect } from '../common/FormSelect';
 import { useIsLocal } from '../common/Page';
 import { HEALTH } from '../common/status';
 import { type Translate, useT } from '../host';
@@ -19,7 +20,7 @@ export function BasicFields({ app, environments }: { app?: AppRow; environments:
         label={t('Application name')}
         rules={[{ required: true, whitespace: true, message: t('Enter a name') }]}
       >
-        <Input autoFocus maxLength={255} />
+        <Input maxLength={255} />
       </Form.Item>
       <Form.Item
         name="name"
@@ -103,11 +104,6 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
       )}
     </>
   );
-}
-
-/** Without what `Form.Item` adds for required fields, which the element that antd puts it on must not have. */
-function FormSelect({ 'aria-required': _, ...props }: SelectProps) {
-  return <Select {...props} />;
 }
 
 function environmentOption(t: Translate, environment: EnvironmentRow, isMember: boolean) {

@@ -75,6 +75,10 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   return (
     <Drawer
       open
+      // Only now, since the drawer takes the focus when it opens; unless somebody was quicker.
+      afterOpenChange={(isOpen) => {
+        if (isOpen && !document.activeElement?.closest(`#${FORM}`)) form.getFieldInstance('title')?.focus();
+      }}
       width={640}
       title={title}
       aria-label={title}

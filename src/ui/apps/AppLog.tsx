@@ -1,5 +1,5 @@
 import { useRequest } from 'ahooks';
-import { Button, Empty, Flex, Segmented, Spin } from 'antd';
+import { Button, Empty, Flex, Radio, Spin } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
@@ -25,9 +25,11 @@ export function AppLog({ app }: { app: AppRow }) {
         {isLocal ? (
           <span />
         ) : (
-          <Segmented
+          <Radio.Group
+            size="small"
+            optionType="button"
             value={environment}
-            onChange={setEnvironment}
+            onChange={({ target }) => setEnvironment(target.value)}
             options={environments}
             aria-label={t('Environment')}
           />

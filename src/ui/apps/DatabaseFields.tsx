@@ -1,7 +1,8 @@
-import { Form, Input, InputNumber, Radio, Select } from 'antd';
+import { Form, Input, InputNumber, Radio } from 'antd';
 import { useEffect, useState } from 'react';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
 import type { AppOptions, DbConnType } from '../../shared/types';
+import { FormSelect } from '../common/FormSelect';
 import { key } from '../common/text';
 import { useHost, useT } from '../host';
 import { DatabaseCheckButton } from './DatabaseCheckButton';
@@ -70,7 +71,7 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
       ]}
     >
       {part === 'dialect' ? (
-        <Select disabled={disabled} options={DIALECTS.map((value) => ({ value, label: value }))} />
+        <FormSelect disabled={disabled} options={DIALECTS.map((value) => ({ value, label: value }))} />
       ) : part === 'port' ? (
         <InputNumber min={1} max={65535} style={{ width: '100%' }} />
       ) : part === 'password' ? (

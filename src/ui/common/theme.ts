@@ -27,10 +27,11 @@ export function readableTheme(token: GlobalToken): ThemeConfig {
   const link = readable(grounds, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover);
   const danger = readable(grounds, token.colorError, token.colorErrorTextHover, token.red7, token.red8);
   const primary = readable([token.colorTextLightSolid], token.colorPrimary, token.colorPrimaryActive);
+  const dangerColor = readable([danger], token.colorTextLightSolid, token.colorBgContainer);
   return {
     token: { colorTextDescription: token.colorTextSecondary, colorTextPlaceholder: token.colorTextSecondary },
     components: {
-      Button: { colorLink: link, colorLinkHover: link, colorError: danger, colorPrimary: primary },
+      Button: { colorLink: link, colorLinkHover: link, colorError: danger, dangerColor, colorPrimary: primary },
       Typography: { colorLink: link, colorLinkHover: link, colorError: danger },
       Tabs: { itemSelectedColor: link },
       Form: { colorError: danger },

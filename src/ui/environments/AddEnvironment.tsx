@@ -1,6 +1,6 @@
 import { ArrowLeftOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
-import { Alert, Button, Card, Flex, Form, Input, Segmented, Typography } from 'antd';
+import { Alert, Button, Card, Flex, Form, Input, Radio, Typography } from 'antd';
 import { useRef, useState } from 'react';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import type { EnvironmentRow } from '../../shared/types';
@@ -60,7 +60,13 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
           </div>
           <Flex vertical gap="small" style={{ flex: '2 1 480px', minWidth: 0 }}>
             <Flex justify="space-between" align="center">
-              <Segmented value={format} onChange={setFormat} options={FORMATS} />
+              <Radio.Group
+                optionType="button"
+                value={format}
+                onChange={({ target }) => setFormat(target.value)}
+                options={FORMATS}
+                aria-label={t('Format of the variables')}
+              />
               <Typography.Text copyable={{ text, tooltips: [t('Copy'), t('Copied')] }} />
             </Flex>
             <Typography.Paragraph style={{ margin: 0 }}>

@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type axe from 'axe-core';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  CLIENTS,
+  chooseTheme,
+  enableLanguages,
+  launchBrowser,
+  openContext,
+  openSettings,
+  STATES,
+} from '../../scripts/browser';
+import type { Fleet } from '../../scripts/fleet';
+import english from '../../src/locale/en-US.json';
+import { valuesIn } from '../../src/ui/common/errors';
+import { sharedFleet } from '../setup/fleet';
+import { complaintsOf } from '../support/browser';
+import { Manager } from '../support/manager';
+
+/** What holds of every page and state of ours in either client. */
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What may stand on a page that is ours, each above those before it. */
+const OURS = ['.ant-card', '.ant-dropdown', '.ant-drawer', '.ant-modal-wrap'];
+
+const SAMPLE = { app: 'pages', environment: 'env_a' };
+
+let fleet: Fleet;
+let manager: Manager;
+let browser: Browser;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  manager = await Manager.of(fleet);
+  await enableLanguages(manager.api, 'en-US', 'zh-CN');
+  await manager.create({ name: SAMPLE.app, title: '示例', environments: ['env_a', 'env_b'] });
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await chooseTheme(manager.api, 'default');
+  await enableLanguages(manager.api, 'en-US');
+  await manager.destroy(SAMPLE.app, 'drop');
+});
+
+describe.each(CLIENTS)('in the $client client', (client) => {
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    page = await (await openContext(browser, manager.api)).newPage();
+    complaints = complaintsOf(page);
+  });
+
+  afterAll(() => page?.context().close());
+
+  it('every page and state is accessible', async () => {
+    await openSettings(page, fleet.supervisor.url, client);
+    const violations: string[] = [];
+    for (const { name, show } of STATES) {
+      await show(page, SAMPLE);
+      violations.push(...(await violationsOn(page)).map((violation) => `${name}: ${violation}`));
+    }
+    expect(violations).toEqual([]);
+  });
+
+  it('every page and state is Chinese throughout, and dark and accessible in the dark theme', async () => {
+    await chooseTheme(manager.api, 'dark');
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    const problems: string[] = [];
+    for (const { name, show } of STATES) {
+      await show(page, SAMPLE);
+      const found = [...(await violationsOn(page)), ...(await englishOn(page)), ...(await brightOn(page))];
+      problems.push(...found.map((problem) => `${name}: ${problem}`));
+    }
+    await chooseTheme(manager.api, 'default');
+    expect(problems).toEqual([]);
+  });
+
+  it('an app is added by keyboard alone', async () => {
+    await openSettings(page, fleet.supervisor.url, client);
+    const sent = new Promise<unknown>((resolve) => {
+      void page.route('**/api/apps:create*', async (route) => {
+        resolve(route.request().postDataJSON());
+        await route.fulfill({ json: { data: {} } });
+      });
+    });
+    const { keyboard } = page;
+    await tabTo(page, '[data-testid="add-app"]');
+    await keyboard.press('Enter');
+    await page.locator('#title:focus').waitFor();
+    await keyboard.type('Keyboard');
+    await tabTo(page, '#name');
+    await keyboard.type('keys');
+    await tabTo(page, '#environments');
+    await keyboard.press('ArrowDown');
+    await page.locator('.ant-select-item-option-active[title="env_a"]').waitFor();
+    await keyboard.press('Enter');
+    await keyboard.press('Escape');
+    await tabTo(page, 'input[value="onVisit"]');
+    await keyboard.press('ArrowRight');
+    await tabTo(page, '[data-testid="app-form-submit"]');
+    await keyboard.press('Enter');
+    expect(await sent).toMatchObject({
+      title: 'Keyboard',
+      name: 'keys',
+      environments: ['env_a'],
+      targetEnvironment: 'env_a',
+      startMode: 'withMain',
+    });
+    await page.getByRole('dialog', { name: 'Add app' }).waitFor({ state: 'hidden' });
+    await page.unrouteAll();
+  });
+
+  it('nothing was logged as an error', () => {
+    expect(complaints).toEqual([]);
+  });
+});
+
+/** Moves the focus on by the Tab key until something has it. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let pressed = 0; pressed < 60; pressed += 1) {
+    if (await page.locator(`${selector}:focus`).count()) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`The Tab key does not lead to ${selector}.`);
+}
+
+/** What axe finds serious in the uppermost of what is ours. */
+async function violationsOn(page: Page): Promise<string[]> {
+  await page.mouse.move(0, 0);
+  await page.evaluate(`window.axe || (() => { ${AXE} })()`);
+  const found = await page.evaluate(async (selectors) => {
+    const isShown = (selector: string) => document.querySelector(selector)?.checkVisibility();
+    const { violations } = await (window as unknown as { axe: typeof axe }).axe.run(selectors.findLast(isShown)!, {
+      resultTypes: ['violations'],
+    });
+    return violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ html }) => html) }));
+  }, OURS);
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id} in ${nodes.slice(0, 3).join(' ')}`);
+}
+
+/** Our sentences in English where they can be seen or heard. */
+async function englishOn(page: Page): Promise<string[]> {
+  const texts = await page.evaluate((selectors) => {
+    const found: string[] = [];
+    for (const element of document.querySelectorAll<HTMLElement>(
+      selectors.flatMap((one) => [one, `${one} *`]).join(),
+    )) {
+      if (!element.checkVisibility() || element.closest('pre')) continue;
+      for (const name of ['aria-label', 'aria-description', 'placeholder', 'title', 'alt']) {
+        found.push(element.getAttribute(name) ?? '');
+      }
+      for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) found.push(node.textContent ?? '');
+    }
+    return [...new Set(found.map((text) => text.trim()))];
+  }, OURS);
+  const sentences = Object.values(english).filter((text) => /[a-z]{2}/i.test(text.replace(/\{\{\w+\}\}/g, '')));
+  return texts
+    .filter((text) => text && sentences.some((sentence) => valuesIn(sentence, text)))
+    .map((text) => `"${text}" is English`);
+}
+
+/** Cards, drawers and dialogs of ours with a bright ground. */
+function brightOn(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.ant-card, .ant-drawer-content, .ant-modal-content')].flatMap((element) => {
+      const ground = getComputedStyle(element).backgroundColor;
+      const [red, green, blue] = ground.match(/\d+/g)!.map(Number);
+      return red + green + blue > 200 ? [`${element.className} is ${ground}`] : [];
+    }),
+  );
+}

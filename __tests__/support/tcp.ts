@@ -1,0 +1,36 @@
+import net, { type AddressInfo, type Socket } from 'node:net';
+import { HOST } from '../../scripts/fleet';
+
+export interface Listening {
+  port: number;
+  close(): void;
+}
+
+/** A server that takes connections and never says a word: what a firewall or a hung machine looks like. */
+export const silentServer = (): Promise<Listening> => listen(0, () => {});
+
+/** Another way to the same server, for as long as it is open. */
+export const detour = (port: number, to: number): Promise<Listening> =>
+  listen(port, (socket) => {
+    const there = net.connect(to, HOST);
+    there.on('error', () => socket.destroy());
+    socket.on('close', () => there.destroy());
+    socket.pipe(there).pipe(socket);
+  });
+
+async function listen(port: number, serve: (socket: Socket) => void): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  const server = net.createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => {});
+    serve(socket);
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, HOST, resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}

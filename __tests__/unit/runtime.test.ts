@@ -1,0 +1,105 @@
+import net, { type AddressInfo } from 'node:net';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Config, parseConfig } from '../../src/server/config';
+import { Runtime } from '../../src/server/runtime';
+import { recordedLog } from '../support/log';
+
+/** A server that counts who comes. */
+let connections: number;
+let server: net.Server;
+beforeEach(async () => {
+  connections = 0;
+  server = net.createServer((socket) => {
+    connections++;
+    socket.on('error', () => undefined);
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+});
+afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+function runtimeOf(part: 'local' | 'supervisor' | 'worker', command: string, isMainThread = true) {
+  const redis = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = {
+    APP_MODE: part === 'local' ? '' : part,
+    APP_DISCOVERY_ADAPTER: part === 'local' ? 'local' : 'remote',
+    APP_PROCESS_ADAPTER: part === 'supervisor' ? 'remote' : 'local',
+    APP_COMMAND_ADAPTER: part === 'local' ? '' : 'redis',
+    APP_SUPERVISOR_REDIS_URL: redis,
+    APP_COMMAND_REDIS_URL: redis,
+    ENVIRONMENT_NAME: 'env_a',
+    ENVIRONMENT_URL: 'http://localhost:15000',
+  };
+  const config = parseConfig(env, { command, isMainThread }) as Exclude<Config, { part: 'dormant' }>;
+  const host = {
+    logger: recordedLog(),
+    registerAppDbCreator: () => undefined,
+    on: () => undefined,
+    emit: () => true,
+  } as unknown as AppSupervisor;
+  const runtime = new Runtime(config, host);
+  const touched: string[] = [];
+  const main = {
+    name: 'main',
+    get db() {
+      touched.push('db');
+      throw new Error('No database in this test.');
+    },
+    on: () => undefined,
+    emit: () => true,
+  };
+  runtime.hosted.apps.main = main as unknown as Application;
+  return { runtime, touched };
+}
+
+describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
+  it.each([
+    ['a command-line run', 'upgrade', true],
+    ['a transient worker thread', 'start', false],
+  ])(
+    'invariant 10: as %s takes no lease, writes no status, acts on nothing, and ends',
+    async (_, command, isMainThread) => {
+      vi.useFakeTimers();
+      try {
+        const { runtime, touched } = runtimeOf(part, command, isMainThread);
+        runtime.begin();
+        runtime.begin();
+        await vi.advanceTimersByTimeAsync(60_000);
+        expect(touched).toEqual([]);
+        expect(runtime.supervisor?.loaded ?? false).toBe(false);
+        expect(runtime.worker?.converger ?? null).toBeNull();
+        await runtime.leave();
+        await runtime.close();
+        // Nothing that would keep the process alive.
+        expect(vi.getTimerCount()).toBe(0);
+      } finally {
+        vi.useRealTimers();
+      }
+      expect(connections).toBe(0);
+    },
+  );
+
+  it('that is started takes part', async () => {
+    const { runtime, touched } = runtimeOf(part, 'start');
+    runtime.begin();
+    await vi.waitFor(() => expect(touched.length).toBeGreaterThan(0));
+    if (part !== 'local') await vi.waitFor(() => expect(connections).toBeGreaterThan(0));
+    await runtime.leave();
+    await runtime.close();
+  });
+
+  it('invariant 7: that cannot begin holds nothing up and answers what it can', async () => {
+    const { runtime } = runtimeOf(part, 'start');
+    runtime.begin();
+    expect(runtime.models()).toEqual([]);
+    expect(runtime.statuses()).toEqual({});
+    // Nobody can say yet that there is no such app.
+    expect(runtime.visit('crm')).toBe(true);
+    await expect(runtime.wish('start', 'crm')).resolves.toBeUndefined();
+    await expect(runtime.wish('destroy', 'crm')).resolves.toBeUndefined();
+    await expect(runtime.dispatchEvent('crm', 'x', null)).resolves.toBeUndefined();
+    await runtime.leave();
+    await runtime.close();
+  });
+});
