@@ -133,7 +133,13 @@ async function tabTo(page: Page, selector: string): Promise<void> {
 /** What axe finds serious in the uppermost of what is ours. */
 async function violationsOn(page: Page): Promise<string[]> {
   await page.mouse.move(0, 0);
-  await page.evaluate(`window.axe || (() => { ${AXE} })()`);
+  // What fades in has less contrast than it will have.
+  await page.waitForFunction(() =>
+    document.getAnimations().every(({ playState, effect }) => {
+      return playState !== 'running' || effect?.getComputedTiming().endTime === Infinity;
+    }),
+  );
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE);
   const found = await page.evaluate(async (selectors) => {
     const isShown = (selector: string) => document.querySelector(selector)?.checkVisibility();
     const { violations } = await (window as unknown as { axe: typeof axe }).axe.run(selectors.findLast(isShown)!, {

@@ -59,14 +59,14 @@ export const STATES: State[] = [
     async show(page, { app, environment }) {
       await page.getByTestId(`app-row-${app}`).getByRole('checkbox').uncheck();
       await page.getByTestId(`app-visit-${app}`).click();
-      await page.getByTestId(`app-visit-${app}-${environment}`).waitFor();
+      await settled(page, `[data-testid="app-visit-${app}-${environment}"]`);
     },
   },
   {
     name: 'apps-more',
     async show(page, { app }) {
       await page.getByTestId(`app-more-${app}`).click();
-      await page.getByTestId(`app-upgrade-${app}`).waitFor();
+      await settled(page, `[data-testid="app-restart-${app}"]`);
     },
   },
   {
