@@ -2,6 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright-core';
+import { type AppRow, type OperationRow, STATUSES, type Status } from '../src/shared/types';
 import {
   CLIENTS,
   chooseTheme,
@@ -53,7 +54,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { fleet: { type: 'string' } } });
   const fleet = values.fleet
     ? Fleet.attach(values.fleet)
-    : await Fleet.start({ name: 'screenshots', port: 'free', reset: true, durable: false }, terminalProgress());
+    : await Fleet.start({ name: 'photographer', port: 'free', reset: true, durable: false }, terminalProgress());
   const browser = await launchBrowser();
   try {
     const api = await fleet.supervisor.signIn();
@@ -95,10 +96,11 @@ async function makeApps(api: Api): Promise<void> {
 /** @returns how many. */
 async function photograph(page: Page, folder: string): Promise<number> {
   let count = 0;
-  const take = (name: string) => {
+  const take = async (name: string) => {
     count += 1;
+    await page.mouse.move(0, 0);
     const file = `${String(count).padStart(2, '0')}-${name}.png`;
-    return page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
+    await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
   };
   for (const { name, show } of STATES) {
     await show(page, SAMPLE).catch(async (error) => {
@@ -107,17 +109,56 @@ async function photograph(page: Page, folder: string): Promise<number> {
     });
     await take(name);
   }
-  await answerWith(page, []);
+  await answerWith(page, () => []);
   await tabsOf(page).nth(0).click();
   await page.locator('.ant-empty').waitFor();
   await take('apps-empty');
+  await answerWith(page, ([app]) => STATUSES.map((status) => inStatus(app, status)));
+  await page.getByTestId('refresh-apps').click();
+  await page.getByTestId(`app-row-${STATUSES.at(-1)}`).waitFor();
+  await page.setViewportSize({ width: 1440, height: 1300 });
+  await take('apps-every-status');
+  await page.setViewportSize({ width: 1440, height: 900 });
   await page.unrouteAll();
   return count;
 }
 
-/** Lets the list of apps be this one. */
-async function answerWith(page: Page, data: object[]): Promise<void> {
-  await page.route('**/api/apps:list*', (route) => route.fulfill({ json: { data, meta: { count: data.length } } }));
+/** Lets the list of apps be what is made of the real one. */
+async function answerWith(page: Page, make: (apps: AppRow[]) => AppRow[]): Promise<void> {
+  await page.route('**/api/apps:list*', async (route) => {
+    const data = make((await (await route.fetch()).json()).data);
+    await route.fulfill({ json: { data, meta: { count: data.length } } });
+  });
 }
+
+function inStatus(app: AppRow, status: Status): AppRow {
+  const [environment] = app.environments;
+  const shown = {
+    ...app.statuses[environment],
+    status,
+    ...(status === 'commanding' && { message: 'load locale resource' }),
+  };
+  return {
+    ...app,
+    name: status,
+    title: status,
+    desiredState: 'onDemand',
+    environments: [environment],
+    statuses: { [environment]: shown },
+    operation: status === 'commanding' ? OPERATION : null,
+  };
+}
+
+const OPERATION: OperationRow = {
+  id: '1',
+  appName: 'commanding',
+  action: 'restart',
+  state: 'running',
+  waitingFor: 'environment env_a to begin',
+  steps: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
+  createdBy: null,
+  createdAt: 0,
+  finishedAt: null,
+};
 
 await main();

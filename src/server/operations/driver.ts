@@ -53,6 +53,20 @@ export class Driver {
     return this.ticking;
   }
 
+  /** Does something between two ticks, for what a tick that began before would write over. */
+  async between(work: () => Promise<void>): Promise<void> {
+    while (this.ticking) await this.ticking;
+    const working = work();
+    // Rejects to who asked; those who wait for a tick wait for no more than that.
+    this.ticking = working
+      .catch(() => undefined)
+      .finally(() => {
+        this.ticking = null;
+        if (this.again) void this.tick();
+      });
+    return working;
+  }
+
   /** The store lost its content, or may have: compare everything at the next tick. */
   distrustStore(): void {
     this.reconciledAt = null;

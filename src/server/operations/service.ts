@@ -199,6 +199,17 @@ export class AppService {
 
   /** Takes an environment out of every app, operation and tombstone: nobody waits for it any more. */
   async forgetEnvironment(environment: string): Promise<void> {
+    const { driver } = this.options;
+    const names: string[] = [];
+    // A tick that began before would publish once more for the environment, and wait for it for ever.
+    await driver.between(async () => {
+      names.push(...(await this.takeOut(environment)));
+    });
+    await this.carryOut(names);
+  }
+
+  /** @returns the apps that lay there */
+  private async takeOut(environment: string): Promise<string[]> {
     const { definitions, operations, catalog, clock } = this.options;
     const names: string[] = [];
     for (const app of catalog.apps.values()) {
@@ -231,7 +242,8 @@ export class AppService {
       await definitions.updateTombstone(tombstone.uid, { environments });
       tombstone.environments = environments;
     }
-    await this.carryOut(names);
+    await catalog.refresh(names);
+    return names;
   }
 
   /** Checks a database on the worker that would use it; within 5 s, in words. */

@@ -42,13 +42,12 @@ export class OperationStore {
     await this.repository.create({ values, transaction });
   }
 
+  /** Nothing happens to an operation that is over: who worked on it meanwhile, on what it was before, comes too late. */
   async save(operation: Operation, transaction?: Transaction): Promise<void> {
-    const { state, steps, waitingFor, finishedAt } = operation;
-    await this.repository.update({
-      filterByTk: operation.id,
-      values: { state, steps, waitingFor, finishedAt },
-      transaction,
-    });
+    const { id, state, steps, waitingFor, finishedAt } = operation;
+    await this.app.db
+      .getModel('appOperations')
+      .update({ state, steps, waitingFor, finishedAt }, { where: { id, finishedAt: null }, transaction });
   }
 
   async removeOlderThan(time: number): Promise<void> {
