@@ -92,11 +92,8 @@ export const fleetSuite = (wakeUps: boolean) =>
       await until('The tombstone’s', async () => (await state.readRecords('env_b'))[0]?.desired === 'removed');
       await until('Every status', async () => (await state.readStatuses('env_a')).length === 2);
       await until('The environment', async () => (await state.readRegistration('env_a')) !== null);
-      expect([supervisor.shows('crm'), supervisor.shows('shop'), supervisor.health('env_a')]).toEqual([
-        'env_a running',
-        'env_a running',
-        'online',
-      ]);
+      await supervisor.toShow('crm', 'env_a running');
+      await supervisor.toShow('shop', 'env_a running');
       expect(fleet.ground.story('crm').filter((line) => /boots|ends/.test(line))).toEqual(['env_a boots crm start']);
       // And whoever was away hears of it all the same.
       const again = await fleet.worker('env_b');
@@ -182,7 +179,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await until('The boot', () => fleet.ground.journal.includes('env_a creates crm'));
       await a.kill();
       await until('It to be seen', () => supervisor.health('env_a') === 'down');
-      expect(supervisor.shows('crm')).toBe('env_a unknown, env_b waiting');
+      await supervisor.toShow('crm', 'env_a unknown, env_b waiting');
       await until(
         'The reason',
         async () => (await supervisor.operation(operation.id)).waitingFor === 'environment env_a to come back',
@@ -264,7 +261,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         expect(written).toBe(false);
       }
       await supervisor.parts.board.look();
-      expect(supervisor.shows('crm')).toBe('env_a running');
+      await supervisor.toShow('crm', 'env_a running');
       expect(fleet.ground.journal).toEqual([]);
     });
 
@@ -278,7 +275,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         return row.standby === second.instance && row.instance === first.instance;
       });
       expect([first.runs, second.runs]).toEqual([['crm'], []]);
-      expect(supervisor.shows('crm')).toBe('env_a running');
+      await supervisor.toShow('crm', 'env_a running');
       await first.kill();
       await until('The second', () => second.role === 'holder' && second.runs.includes('crm'));
       await until('It to be shown', () => {

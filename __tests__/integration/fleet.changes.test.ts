@@ -114,7 +114,7 @@ describe('a create', () => {
       code: 'FAILED',
       message: 'The disk is full.',
     });
-    expect(supervisor.shows('crm')).toBe('env_a error, env_b waiting');
+    await supervisor.toShow('crm', 'env_a error, env_b waiting');
     expect((await refusal(supervisor.parts.service.cancel(created.id))).code).toBe('OPERATION_OVER');
     a.host.manners.clear();
     const retried = await supervisor.parts.service.retry(created.id, '1');
@@ -211,7 +211,7 @@ describe('deleting an app', () => {
     await supervisor.part.forget('env_b');
     expect(await supervisor.ends(destroyed)).toMatch(/env_b cancelled, env_a succeeded$/);
     expect([...fleet.ground.databases.keys()]).toEqual(['shop']);
-    expect(supervisor.shows('shop')).toBe('env_a running');
+    await supervisor.toShow('shop', 'env_a running');
     expect(supervisor.health('env_b')).toBeUndefined();
     await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
   });

@@ -67,7 +67,7 @@ describe('a worker', () => {
     await a.stop();
     await until('It to be down', () => supervisor.health('env_a') === 'down');
     expect(performance.now() - begun).toBeLessThan(2_000);
-    expect(supervisor.shows('crm')).toBe('env_a unknown');
+    await supervisor.toShow('crm', 'env_a unknown');
   });
 
   it('that comes back with other addresses is shown with them, and remembered', async () => {
@@ -153,7 +153,7 @@ describe('a supervisor', () => {
     expect(stranger.part.environmentRows()).toEqual([]);
     expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
-    expect(supervisor.shows('crm')).toBe('env_a running');
+    await supervisor.toShow('crm', 'env_a running');
   });
 });
 

@@ -144,6 +144,11 @@ export class FakeSupervisor {
       .join(', ');
   }
 
+  /** Waits for what is shown: on a busy machine an environment may miss its beats for a moment. */
+  async toShow(name: string, expected: string): Promise<void> {
+    await until(`${name} to be shown as '${expected}'`, () => this.shows(name) === expected);
+  }
+
   health(environment: string): string | undefined {
     return this.part.environmentRows().find((row) => row.name === environment)?.health;
   }
