@@ -153,6 +153,30 @@ describe('moving an app', () => {
   });
 });
 
+describe('an environment', () => {
+  it('that is cordoned as soon as it is there stays cordoned', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    const { registry } = supervisor.parts;
+    const { remember } = registry;
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    registry.remember = async (...seen) => {
+      await held;
+      return remember.apply(registry, seen);
+    };
+    await fleet.worker('env_b');
+    await until('It to be listed', () => supervisor.part.environmentRows().some(({ name }) => name === 'env_b'));
+    const cordoned = supervisor.part.setCordoned('env_b', true);
+    release();
+    await cordoned;
+    const row = () => supervisor.part.environmentRows().find(({ name }) => name === 'env_b');
+    expect(row()?.cordoned).toBe(true);
+    expect((await registry.all()).find(({ name }) => name === 'env_b')?.cordoned).toBe(true);
+  });
+});
+
 describe('deleting an app', () => {
   it('invariant 9: with its data drops that once everybody has let go, and the name is free again', async () => {
     const [supervisor, a] = await fleet.begin(...both);

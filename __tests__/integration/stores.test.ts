@@ -174,7 +174,14 @@ describe('environments', () => {
 });
 
 describe('a worker’s snapshot', () => {
-  const applied = { uid: 'uid-1', generation: NOW, bootGeneration: NOW, unfinished: { bootGeneration: NOW, count: 2 } };
+  const applied = {
+    uid: 'uid-1',
+    generation: NOW,
+    bootGeneration: NOW,
+    unfinished: { bootGeneration: NOW, count: 2 },
+    version: '2.2.15',
+    failure: null,
+  };
 
   it('is read as it was written last', async () => {
     const store = new SnapshotStore({ db });

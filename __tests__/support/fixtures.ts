@@ -95,6 +95,7 @@ export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
     sso: null,
     generation,
     boot: { generation, how: 'start' },
+    claim: 'none',
     published: {},
     createdAt: 1,
     updatedAt: 1,

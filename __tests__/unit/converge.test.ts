@@ -18,6 +18,8 @@ const appliedOf = (values: Partial<Applied> = {}): Applied => ({
   generation: 10,
   bootGeneration: 10,
   unfinished: null,
+  version: null,
+  failure: null,
   ...values,
 });
 const hostedOf = (values: Partial<Hosted> = {}): Hosted => ({
@@ -229,12 +231,14 @@ describe('decision after decision', () => {
     })
     .map(recordOf);
   const applied = fc.option(
-    fc.record({
-      uid: fc.constantFrom('uid-1', 'uid-2'),
-      generation,
-      bootGeneration: generation,
-      unfinished: fc.option(fc.record({ bootGeneration: generation, count: fc.integer({ min: 1, max: 4 }) })),
-    }),
+    fc
+      .record({
+        uid: fc.constantFrom('uid-1', 'uid-2'),
+        generation,
+        bootGeneration: generation,
+        unfinished: fc.option(fc.record({ bootGeneration: generation, count: fc.integer({ min: 1, max: 4 }) })),
+      })
+      .map(appliedOf),
   );
   const hosted = fc.record({
     state: fc.constantFrom(
@@ -264,7 +268,7 @@ describe('decision after decision', () => {
         const bootGeneration = Math.max(record.boot.generation, applied?.bootGeneration ?? 0);
         const state: Hosted['state'] = fails ? 'error' : 'running';
         return {
-          applied: { uid: record.uid, generation: record.generation, bootGeneration, unfinished: null },
+          applied: appliedOf({ uid: record.uid, generation: record.generation, bootGeneration }),
           hosted: { ...hosted, state, retryAt: fails ? 1_000_000 : null },
         };
       }

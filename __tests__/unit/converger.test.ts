@@ -335,6 +335,23 @@ describe('a boot that fails', () => {
     await quiet();
     expect(crm().status).toBe('running');
   });
+
+  it('of an app that waits for visits is dormant in its worker’s next process, with the reason, until it is tried', async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    host.manners.set('crm', { fails });
+    const boot = { generation: 11, how: 'restart' } as const;
+    await accept({ generation: 11, boot, desired: 'onDemand', startMode: 'onVisit' });
+    await restart();
+    const error = { code: 'FAILED', message: fails.message };
+    expect(crm()).toMatchObject({ status: 'dormant', generation: 11, bootGeneration: 11, error, version: '2.2.15' });
+    converger.visit('crm');
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'running' });
+    expect(crm().error).toBeUndefined();
+    await restart();
+    expect(crm()).toMatchObject({ status: 'dormant', version: '2.2.15' });
+    expect(crm().error).toBeUndefined();
+  });
 });
 
 describe('an app that takes its worker down', () => {

@@ -43,7 +43,7 @@ class Rollout {
 
   tick(ms = SECOND): this {
     this.now += ms;
-    const { operation, publish } = advance(
+    const { operation, publish, claimed } = advance(
       this.operation,
       this.app,
       this.published,
@@ -52,6 +52,7 @@ class Rollout {
     );
     this.operation = operation;
     this.published = { ...this.published, ...publish };
+    if (claimed) this.app.claim = 'none';
     this.publications.push(...Object.entries(publish));
     return this;
   }
@@ -93,7 +94,7 @@ describe('starting in several environments', () => {
     const rollout = new Rollout(operationOf(['env_a boot']), onVisit).tick();
     expect(rollout.published.env_a).toEqual(publishedOf({ desired: 'onDemand' }));
     for (const status of ['waiting', 'preparing', 'initializing', 'dormant', 'stopped'] as const)
-      expect(rollout.says('env_a', { status }).tick().steps).toBe('running');
+      expect(rollout.says('env_a', { status, bootGeneration: 9 }).tick().steps).toBe('running');
     expect(rollout.says('env_a', { status: 'running' }).tick().steps).toBe('succeeded');
   });
 
@@ -106,17 +107,19 @@ describe('starting in several environments', () => {
   ] as const)(
     '%s asks for a fresh boot, and only the first step of a create may make a database',
     (action, how, claim) => {
-      const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action })).tick();
+      const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action }), appOf({ claim })).tick();
       expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim }));
       rollout.says('env_a', { status: 'running' }).tick();
       expect(rollout.published.env_b).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
       // It is there now: one that is missing later is an error, and is not made anew.
       expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
+      expect(rollout.app.claim).toBe('none');
     },
   );
 
   it('may make the database when the create that was to make it never began, or failed', () => {
-    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action: 'create' })).tick();
+    const create = operationOf(['env_a boot', 'env_b boot'], { action: 'create' });
+    const rollout = new Rollout(create, appOf({ claim: 'create' })).tick();
     // Superseded by a change of the title, a stop, and a start.
     for (const [generation, action, kind] of [
       [11, 'update', 'apply'],
@@ -130,6 +133,34 @@ describe('starting in several environments', () => {
     }
     rollout.says('env_a', { status: 'running' }).tick();
     expect(rollout.published.env_a).toMatchObject({ generation: 13, claim: 'none' });
+  });
+});
+
+describe('a create that was superseded before anybody was told of it', () => {
+  it('leaves the right to make the database to the start that came after it, wherever that is', () => {
+    const start = operationOf(['env_b boot', 'env_a boot'], { action: 'start', generation: 12 });
+    const rollout = new Rollout(start, appOf({ claim: 'create' })).tick();
+    expect(rollout.published.env_b).toMatchObject({ generation: 12, claim: 'create' });
+    rollout.says('env_b', { status: 'running' }).tick();
+    expect(rollout.published).toMatchObject({ env_a: { claim: 'none' }, env_b: { claim: 'none' } });
+    expect(rollout.app.claim).toBe('none');
+  });
+});
+
+describe('a worker that began anew between the end of a boot and anybody seeing it', () => {
+  const dormant = { status: 'dormant' } as const;
+
+  it('says dormant of an app on demand, which is done: the boot that was asked for had ended well', () => {
+    const rollout = new Rollout(operationOf(['env_a boot']), appOf({ startMode: 'onVisit' })).tick();
+    expect(rollout.says('env_a', { ...dormant, bootGeneration: 9 }).tick().steps).toBe('running');
+    expect(rollout.says('env_a', { ...dormant, bootGeneration: 10 }).tick().steps).toBe('succeeded');
+  });
+
+  it('names the error of a boot that had failed, which is what the step fails with', () => {
+    const error = { code: 'FAILED', message: 'The disk is full.' };
+    const rollout = new Rollout(operationOf(['env_a boot']), appOf({ startMode: 'onVisit' })).tick();
+    rollout.says('env_a', { ...dormant, bootGeneration: 10, error }).tick();
+    expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error });
   });
 });
 

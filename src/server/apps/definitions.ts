@@ -33,6 +33,8 @@ export interface AppDefinition {
   sso: Record<string, unknown> | null;
   generation: number;
   boot: Boot;
+  /** How its first boot comes by its database; `none` once it has. */
+  claim: AppRecord['claim'];
   published: Record<string, Published>;
   createdAt: number;
   updatedAt: number;

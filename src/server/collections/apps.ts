@@ -23,6 +23,7 @@ export default {
     { name: 'sso', type: 'json' },
     { name: 'generation', type: 'bigInt' },
     { name: 'boot', type: 'json' },
+    { name: 'claim', type: 'string', defaultValue: 'none' },
     { name: 'published', type: 'json', defaultValue: {} },
   ],
 } satisfies CollectionOptions;

@@ -7,6 +7,10 @@ export interface Applied {
   bootGeneration: number;
   /** Boots of one boot generation that began and were never seen to end: the process died in them. */
   unfinished: { bootGeneration: number; count: number } | null;
+  /** NocoBase's version that last ran it; null before. */
+  version: string | null;
+  /** Why its last boot failed; null when it did not. */
+  failure: { code: string; message: string } | null;
 }
 
 /** What is there of an app in this process. */

@@ -13,6 +13,9 @@ import type { SnapshotStore } from './snapshot';
 /** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
 const LEAVING = 1_500;
 
+/** Of an app that was never applied here. */
+const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
+
 /** What this process knows of one app. */
 interface Held {
   record: AppRecord;
@@ -225,7 +228,7 @@ export class Converger {
       generation: 0,
       begun: 0,
       doing: null,
-      version: null,
+      version: applied?.version ?? null,
     });
   }
 
@@ -286,6 +289,8 @@ export class Converger {
         else await host.rest(name);
         held.state = decision.as;
         this.show(name, decision.as);
+        // The process is another one since; the reason stands until the next try.
+        if (decision.as === 'dormant') held.error = held.applied?.failure ?? undefined;
         return;
       case 'boot':
         await this.boot(name, held, record, decision.how);
@@ -351,7 +356,7 @@ export class Converger {
   private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
     const { host, clock } = this.options;
     const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
-    const before: Applied = held.applied ?? { uid: record.uid, generation: 0, bootGeneration: 0, unfinished: null };
+    const before: Applied = held.applied ?? { ...NEVER, uid: record.uid };
     // Noted before it begins, when its turn has come: a process that dies in it finds the note, and blames nobody else.
     const noteBegin = async () => {
       const count = (before.unfinished?.bootGeneration === record.boot.generation ? before.unfinished.count : 0) + 1;
@@ -368,15 +373,18 @@ export class Converger {
       generation: record.generation,
       bootGeneration: Math.max(record.boot.generation, before.bootGeneration),
       unfinished: null,
+      version: before.version,
+      failure: null,
     };
     try {
       const progress = (message: string, waiting: boolean) =>
         this.show(name, waiting ? 'waiting' : 'preparing', message);
       const { version } = await host.boot(record, how, noteBegin, progress);
-      Object.assign(held, { applied, booted: record, state: 'running', failures: 0, retryAt: null, version });
+      held.applied = { ...applied, version };
+      Object.assign(held, { booted: record, state: 'running', failures: 0, retryAt: null, version });
       this.show(name, 'running');
     } catch (error) {
-      held.applied = applied;
+      held.applied = { ...applied, failure: describeError(error) };
       held.failures++;
       const wait = retryAfter(held.failures);
       held.retryAt = wait === null ? null : clock().mono + wait;
@@ -401,12 +409,7 @@ export class Converger {
     const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
     const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
     if (changed) {
-      held.applied = {
-        uid: record.uid,
-        generation: record.generation,
-        bootGeneration,
-        unfinished: held.applied?.unfinished ?? null,
-      };
+      held.applied = { ...NEVER, ...held.applied, uid: record.uid, generation: record.generation, bootGeneration };
       await this.save(name);
     }
     if (held.generation === record.generation && held.doing === null) return;

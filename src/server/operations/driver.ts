@@ -7,7 +7,7 @@ import type { Log } from '../log';
 import type { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import type { Leadership } from './leader';
-import { advance, isAway, type Operation, type StepSight } from './rollout';
+import { advance, type Operation, type StepSight } from './rollout';
 import { KEEP_OPERATIONS, type OperationStore } from './store';
 
 /** How often the whole of the store is compared with what it should hold, in ms. */
@@ -124,8 +124,8 @@ export class Driver {
       return;
     }
     const sight = (environment: string) => this.sight(environment, operation.appName);
-    const { operation: next, publish } = advance(operation, app, app.published, sight, clock().wall);
-    if (Object.keys(publish).length) await this.publish(app, publish);
+    const { operation: next, publish, claimed } = advance(operation, app, app.published, sight, clock().wall);
+    if (Object.keys(publish).length) await this.publish(app, publish, claimed);
     if (JSON.stringify(next) !== JSON.stringify(operation)) {
       await operations.save(next);
       this.active = this.active.flatMap((other) =>
@@ -133,21 +133,22 @@ export class Driver {
       );
       onChange();
     }
-    if (next.state === 'succeeded' && next.action === 'update') await this.dropRemoved(app, next);
+    if (next.finishedAt !== null) await this.unpublishGone(app.name);
     if (Object.keys(publish).length) this.again = true;
   }
 
   /** Persists first, then tells: a crash in between is mended by the next reconcile. */
-  private async publish(app: AppDefinition, publish: Record<string, Published>): Promise<void> {
+  private async publish(app: AppDefinition, publish: Record<string, Published>, claimed = false): Promise<void> {
     const { catalog, definitions, state, bus, board } = this.options;
     const published = { ...app.published, ...publish };
     app.published = published;
+    if (claimed) app.claim = 'none';
     const tombstone = catalog.tombstones.get(app.uid);
     if (tombstone) {
       tombstone.definition.published = published;
       await definitions.updateTombstone(app.uid, { definition: tombstone.definition });
     } else {
-      await definitions.update(app.name, { published });
+      await definitions.update(app.name, { published, ...(claimed ? { claim: 'none' } : {}) });
       // A reload that began before may have put the definition in its place that it had read.
       await catalog.refresh([app.name]);
     }
@@ -165,19 +166,28 @@ export class Driver {
     }
   }
 
-  /** An environment that an app was taken from has confirmed: its record has done its work. */
-  private async dropRemoved(app: AppDefinition, operation: Operation): Promise<void> {
+  /** An environment that an app was taken from has confirmed, at once or when it was back: its record has done its work. */
+  private async unpublishGone(name: string): Promise<void> {
     const { definitions, state, catalog } = this.options;
-    const gone = operation.steps
-      .filter((step) => step.kind === 'remove' && !isAway(step))
-      .map((step) => step.environment);
-    const current = catalog.apps.get(app.name);
-    if (!gone.length || !current || current.uid !== app.uid) return;
-    const published = { ...current.published };
+    const app = catalog.apps.get(name);
+    if (!app || this.active.some((operation) => operation.appUid === app.uid)) return;
+    const gone = Object.entries(app.published)
+      .filter(([environment, wish]) => !app.environments.includes(environment) && this.isGone(environment, app, wish))
+      .map(([environment]) => environment);
+    if (!gone.length) return;
+    const published = { ...app.published };
     for (const environment of gone) delete published[environment];
-    current.published = published;
-    await definitions.update(app.name, { published });
-    for (const environment of gone) await state.unpublish(environment, [app.name]).catch(() => this.distrustStore());
+    app.published = published;
+    await definitions.update(name, { published });
+    for (const environment of gone) await state.unpublish(environment, [name]).catch(() => this.distrustStore());
+  }
+
+  /** Whether a living worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
+  private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
+    if (!this.options.board.environment(environment)) return true;
+    const { entry } = this.sight(environment, app.name);
+    if (!entry) return false;
+    return entry.uid !== app.uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
   }
 
   private async settleTombstone(uid: string): Promise<void> {
@@ -199,11 +209,8 @@ export class Driver {
       return;
     }
     const confirmed = tombstone.environments.filter((environment) => {
-      const { entry } = this.sight(environment, tombstone.name);
-      const wish = tombstone.definition.published[environment];
-      if (!wish) return true;
-      if (!entry) return false;
-      return entry.uid !== uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
+      const wish = definition.published[environment];
+      return !wish || this.isGone(environment, definition, wish);
     });
     if (!confirmed.length && tombstone.environments.length) return;
     const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
@@ -231,6 +238,7 @@ export class Driver {
   private async reconcile(): Promise<boolean> {
     const { catalog, state, bus, leadership, board, log } = this.options;
     await catalog.load();
+    for (const name of [...catalog.apps.keys()]) await this.unpublishGone(name);
     const expected = this.expected();
     try {
       const owner = await state.claimFleet(leadership.fleet);

@@ -60,12 +60,14 @@ const hasBooted = (step: Step): boolean => step.kind === 'boot' && step.state ==
 
 /** Said of a removal that nobody waits for; a tombstone does. */
 const AWAY = 'Away; removed there when it is back.';
-export const isAway = (step: Step): boolean => step.message === AWAY;
+const isAway = (step: Step): boolean => step.message === AWAY;
 
 export interface Advance {
   operation: Operation;
   /** By environment: what has to be published now. */
   publish: Record<string, Published>;
+  /** The app has its database by now: its claim ends with this publication. */
+  claimed: boolean;
 }
 
 /**
@@ -77,13 +79,14 @@ export interface Advance {
  */
 export function advance(
   before: Operation,
-  app: Pick<AppDefinition, 'uid' | 'desired' | 'startMode' | 'boot'>,
+  app: Pick<AppDefinition, 'uid' | 'desired' | 'startMode' | 'boot' | 'claim'>,
   published: Record<string, Published>,
   sight: (environment: string) => StepSight,
   now: number,
 ): Advance {
   const operation: Operation = { ...before, steps: before.steps.map((step) => ({ ...step })) };
   const publish: Record<string, Published> = {};
+  let claimed = false;
   let waitingFor: string | null = null;
 
   for (const [index, step] of operation.steps.entries()) {
@@ -96,7 +99,7 @@ export function advance(
     if (!itsTurn(operation.steps, index)) continue;
     const { health, entry } = sight(step.environment);
     const current = published[step.environment];
-    const wished = wishOf(operation, step, app, current, index);
+    const wished = wishOf(operation, step, app, current);
     if (!current || current.generation < wished.generation) {
       publish[step.environment] = wished;
       step.state = 'running';
@@ -104,7 +107,10 @@ export function advance(
       step.state = 'running';
       judge(operation, step, app.uid, entry, now);
       // It has its database: from now on one that is missing is an error, and is not made anew.
-      if (hasBooted(step) && current.claim !== 'none') publish[step.environment] = { ...current, claim: 'none' };
+      if (hasBooted(step) && current.claim !== 'none') {
+        publish[step.environment] = { ...current, claim: 'none' };
+        claimed = true;
+      }
     }
     if (step.state !== 'running') continue;
     if (step.kind === 'release' && (health === 'down' || operation.steps.some(isAway))) {
@@ -122,7 +128,7 @@ export function advance(
   operation.state = stateOf(operation.steps);
   operation.waitingFor = isOver(operation.state) ? null : waitingFor;
   operation.finishedAt = isOver(operation.state) ? now : null;
-  return { operation, publish };
+  return { operation, publish, claimed };
 }
 
 /** What a step publishes and waits for; what becomes of the data comes after the removal there, and has to be told from it. */
@@ -149,20 +155,18 @@ function itsTurn(steps: Step[], index: number): boolean {
 function wishOf(
   operation: Operation,
   step: Step,
-  app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot'>,
+  app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot' | 'claim'>,
   current: Published | undefined,
-  index: number,
 ): Published {
   const generation = generationOf(operation, step.kind);
-  // A claim that was not made use of stands: a create that never began, or failed, may be superseded by a start.
-  const claim = current?.claim ?? 'none';
-  const kept = { generation, boot: current?.boot ?? app.boot, claim, data: 'keep' as const };
+  const kept = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
   switch (step.kind) {
     case 'boot': {
       const how = operation.action === 'restart' || operation.action === 'upgrade' ? operation.action : 'start';
-      const { action } = operation;
-      const claims = index === 0 && (action === 'create' || action === 'adopt');
-      return { ...kept, boot: { generation, how }, desired: desiredOf(app), ...(claims ? { claim: action } : {}) };
+      // Only the first makes or takes the database. A claim that was not made use of stands: a create that never began,
+      // or failed, may be superseded by a start.
+      const first = operation.steps.find(({ kind }) => kind === 'boot') === step;
+      return { ...kept, boot: { generation, how }, desired: desiredOf(app), claim: first ? app.claim : 'none' };
     }
     case 'stop':
       return { ...kept, desired: 'stopped' };
@@ -184,7 +188,7 @@ function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry
   const generation = generationOf(operation, step.kind);
   if (entry.begun >= generation) step.startedAt ??= now;
   if (entry.generation >= generation) {
-    const done = isDone(step.kind, entry);
+    const done = isDone(step.kind, entry, generation);
     if (done) {
       Object.assign(step, {
         state: 'succeeded',
@@ -194,7 +198,8 @@ function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry
       });
       return;
     }
-    if (entry.status === 'error') {
+    // A dormant one names the error of its last boot, which a former process of its worker did.
+    if (entry.status === 'error' || (step.kind === 'boot' && entry.error)) {
       const error = entry.error ?? { code: 'APP_START_FAILED', message: entry.message ?? 'It failed.' };
       Object.assign(step, { state: 'failed', startedAt: step.startedAt ?? now, finishedAt: now, error });
       return;
@@ -211,10 +216,13 @@ function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry
   }
 }
 
-function isDone(kind: StepKind, entry: StatusEntry): boolean {
+function isDone(kind: StepKind, entry: StatusEntry, generation: number): boolean {
   switch (kind) {
     case 'boot':
-      return entry.status === 'running';
+      // Dormant: it had booted, and its worker began anew before anybody saw that.
+      return (
+        entry.status === 'running' || (entry.status === 'dormant' && !entry.error && entry.bootGeneration >= generation)
+      );
     case 'stop':
       return entry.status === 'stopped';
     case 'apply':

@@ -91,6 +91,7 @@ export class AppService {
       sso: input.options?.sso ?? null,
       generation,
       boot: { generation, how: 'start' },
+      claim: action,
       published: {},
     };
     const operation = this.newOperation(

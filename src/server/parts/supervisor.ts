@@ -71,6 +71,7 @@ export class SupervisorPart {
   private running: Running | null = null;
   private starting = false;
   private known = new Map<string, KnownEnvironment>();
+  private remembering: Promise<void> = Promise.resolve();
   private storeWarnings: string[] = [];
   private pinged = false;
   /** Names that wake-ups were about, until their definitions are read. */
@@ -245,6 +246,8 @@ export class SupervisorPart {
   }
 
   async setCordoned(environment: string, cordoned: boolean): Promise<void> {
+    // One that has just been seen for the first time has its row then.
+    await this.remembering;
     if (!this.known.has(environment)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
     await this.parts.registry.setCordoned(environment, cordoned);
     await this.loadEnvironments();
@@ -260,19 +263,26 @@ export class SupervisorPart {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(environment: string): Promise<void> {
-    const { board, registry, service, driver } = this.parts;
+    const { board, registry, driver } = this.parts;
     if (!this.known.has(environment)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
     const health = board.environment(environment)?.health;
     if (health === 'online' || health === 'suspect' || health === 'stopping') {
       throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment });
     }
-    await service.forgetEnvironment(environment);
+    await this.takeOut(environment);
     await registry.forget(environment);
     this.known.delete(environment);
     board.forget(environment);
-    await this.options.state.forget(environment).catch(() => driver.distrustStore());
     await driver.tick();
     this.changed();
+  }
+
+  /** What lies in an environment, waits for it, or is told to it. */
+  private async takeOut(environment: string): Promise<void> {
+    const { board, service, driver } = this.parts;
+    board.forget(environment);
+    await service.forgetEnvironment(environment);
+    await this.options.state.forget(environment).catch(() => driver.distrustStore());
   }
 
   private async startNow(main: Application): Promise<void> {
@@ -289,7 +299,7 @@ export class SupervisorPart {
       log,
       () => leadership.fleet || null,
       (environments) => {
-        void this.rememberSeen(environments);
+        this.rememberSeen(environments);
         void this.restartStale(environments);
         void driver.tick();
         this.changed();
@@ -401,24 +411,35 @@ export class SupervisorPart {
   }
 
   private async loadEnvironments(): Promise<void> {
-    const { registry, board } = this.parts;
+    await this.remembering;
+    const { registry, board, leadership } = this.parts;
     const all = await registry.all();
+    const before = this.known;
     this.known = new Map(all.map((environment) => [environment.name, environment]));
     for (const { name, registration } of all) board.remember(name, registration);
+    for (const name of before.keys()) {
+      if (this.known.has(name)) continue;
+      // Another supervisor forgot it. What a tick of the leader wrote meanwhile is taken out again.
+      if (leadership.leads) await this.takeOut(name);
+      else board.forget(name);
+    }
   }
 
-  private async rememberSeen(environments: Set<string>): Promise<void> {
-    const { running } = this;
-    if (!running) return;
+  /** One after the other, so that each environment gets one row. */
+  private rememberSeen(environments: Set<string>): void {
+    this.remembering = this.remembering
+      .then(() => this.rememberNow(environments))
+      .catch((error) => this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`));
+  }
+
+  private async rememberNow(environments: Set<string>): Promise<void> {
     for (const name of environments) {
-      const registration = running.board.environment(name)?.registration;
+      const registration = this.running?.board.environment(name)?.registration;
       const known = this.known.get(name);
       if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
       const now = this.options.clock().wall;
+      await this.parts.registry.remember(registration, now);
       this.known.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
-      await running.registry
-        .remember(registration, now)
-        .catch((error) => this.options.log.warn(`Environment ${name} could not be remembered: ${messageOf(error)}`));
     }
   }
 
