@@ -40,6 +40,13 @@ export async function start(): Promise<void> {
       void end(0);
     });
   }
+  // A terminated `npm` does not pass it on, and nobody would be left to stop the fleet.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event) {
+    setInterval(() => {
+      if (process.ppid !== parent) void end(0);
+    }, 1_000).unref();
+  }
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error) => {
       console.error(error);

@@ -15,9 +15,11 @@ interface Run {
 const NAME = 'launcher-test';
 const runs: Run[] = [];
 
-function start(port: number, ...more: string[]): Run {
-  const args = ['scripts/start.mjs', '--local', '--name', NAME, '--port', String(port), ...more];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+const start = (port: number, ...more: string[]): Run =>
+  run(process.execPath, 'scripts/start.mjs', '--local', '--name', NAME, '--port', String(port), ...more);
+
+function run(program: string, ...args: string[]): Run {
+  const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const collect = (chunk: Buffer) => {
     output += chunk;
@@ -25,9 +27,9 @@ function start(port: number, ...more: string[]): Run {
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const run = { process: child, output: () => output, ended };
-  runs.push(run);
-  return run;
+  const begun = { process: child, output: () => output, ended };
+  runs.push(begun);
+  return begun;
 }
 
 const isUp = (run: Run) =>
@@ -46,6 +48,8 @@ afterEach(async () => {
     run.process.kill('SIGINT');
     await run.ended;
   }
+  // What a failed test has left.
+  await Fleet.attach(NAME).stop();
 });
 
 afterAll(() => fs.rm(Fleet.attach(NAME).home, { recursive: true, force: true }));
@@ -74,6 +78,14 @@ describe('npm start', () => {
     expect(await run.ended).toBe(1);
     expect(run.output()).toMatch(/NocoBase ended by itself\.\n {2}\| .+/);
     expect(running()).toEqual([]);
+  });
+
+  it('stops everything when the npm that runs it is terminated', async () => {
+    const npm = run('npm', 'start', '--', '--local', '--name', NAME, '--port', String(await freePort()));
+    await isUp(npm);
+    npm.process.kill('SIGTERM');
+    await npm.ended;
+    await waitFor(() => !running().length, { timeout: 15_000, what: 'The end of the fleet' });
   });
 
   it('stops what it has started when it is interrupted half-way', async () => {

@@ -50,6 +50,17 @@ async function list(params: Record<string, unknown>, { supervisor, asked } = thr
 }
 
 describe('apps:list', () => {
+  it.each<[unknown, string]>([
+    [{ status: { $ne: 'running' } }, 'status'],
+    [{ status: { $in: ['error'], $ne: 'running' } }, 'status'],
+    [{ $and: [{ environment: { $includes: 'env' } }] }, 'environment'],
+    [{ environment: 7 }, 'environment'],
+  ])('compares %j by equality alone', async (filter, field) => {
+    const refused = list({ filter });
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'filter' });
+    await expect(refused).rejects.toThrow(`${field} can be compared with $eq and $in.`);
+  });
+
   it.each<[unknown, string[]]>([
     [undefined, ['crm', 'shop', 'wiki']],
     [{ status: 'running' }, ['crm', 'shop']],

@@ -43,6 +43,10 @@ describe('sealing', () => {
     expect(unseal('hunter2', KEY, 'crm')).toBe('hunter2');
     expect(unseal('hunter2', null, 'crm')).toBe('hunter2');
   });
+
+  it.each(['sealed:hunter2', 'plain:hunter2', 'plain:sealed:'])('and a password like %s is one, too', (plain) => {
+    for (const kept of [null, KEY]) expect(unseal(seal(plain, kept), KEY, 'crm')).toBe(plain);
+  });
 });
 
 describe('unsealing is refused, in words and without the secret,', () => {

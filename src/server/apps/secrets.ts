@@ -3,9 +3,12 @@ import { AppSupervisorError } from '../errors';
 
 /**
  * Secrets at rest: `sealed:<key id>:<iv>.<tag>.<ciphertext>` (AES-256-GCM, base64url) once a key is configured, plain
- * text until then. The key's id stands beside each secret, so that a wrong key is an error that says so and not garbage.
+ * text until then (after `plain:` where it looks like either). The key’s id stands beside each secret, so that a wrong
+ * key is an error that says so and not garbage.
  */
 const PREFIX = 'sealed:';
+/** Before a plain text that would otherwise be taken for something else. */
+const PLAIN = 'plain:';
 
 /** First 12 hex digits of SHA-256: tells keys apart without telling them. */
 export const keyId = (key: Buffer): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
@@ -18,7 +21,7 @@ export const fingerprint = (value: string): string =>
 export const newSecret = (): string => randomBytes(32).toString('base64url');
 
 export function seal(plain: string, key: Buffer | null): string {
-  if (!key) return plain;
+  if (!key) return plain.startsWith(PREFIX) || plain.startsWith(PLAIN) ? `${PLAIN}${plain}` : plain;
   const iv = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, iv);
   const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
@@ -31,7 +34,7 @@ export function seal(plain: string, key: Buffer | null): string {
  * @throws AppSupervisorError KEY_MISSING when it was sealed with another key, or was tampered with.
  */
 export function unseal(value: string, key: Buffer | null, app: string): string {
-  if (!value.startsWith(PREFIX)) return value;
+  if (!value.startsWith(PREFIX)) return value.startsWith(PLAIN) ? value.slice(PLAIN.length) : value;
   const [id, body] = value.slice(PREFIX.length).split(':');
   if (!key || keyId(key) !== id) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
   const [iv, tag, text] = (body ?? '').split('.').map((part) => Buffer.from(part, 'base64url'));

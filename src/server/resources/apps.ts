@@ -1,4 +1,5 @@
 import type { Filter } from '@nocobase/database';
+import { z } from 'zod';
 import {
   checkInput,
   commandInput,
@@ -111,20 +112,27 @@ function known(supervisor: ActionContext['supervisor'], name: string) {
 
 const isFilter = (part: unknown): part is object => typeof part === 'object' && part !== null && !Array.isArray(part);
 
+const ownFilter = z.union([z.string(), z.array(z.string())]);
+
+/** @throws AppSupervisorError INVALID_INPUT on any other comparison */
+function valuesOf(key: string, value: unknown): string[] {
+  const operand = z.strictObject({ $eq: ownFilter.optional(), $in: ownFilter.optional() }).safeParse(value);
+  const given = operand.success
+    ? [operand.data.$eq ?? [], operand.data.$in ?? []].flat()
+    : ownFilter.safeParse(value).data;
+  if (given !== undefined) return [given].flat();
+  throw new AppSupervisorError('INVALID_INPUT', { problem: `${key} can be compared with $eq and $in.` }, 'filter');
+}
+
 /** `status` and `environment` are filters of ours, at the top level or within `$and`; the rest is the database's. */
 function splitFilter(filter: unknown): { status: string[] | null; environment: string[] | null; rest: Filter } {
   const found: Record<'status' | 'environment', string[] | null> = { status: null, environment: null };
-  const values = (value: unknown): string[] => {
-    if (typeof value === 'string') return [value];
-    if (Array.isArray(value)) return value.map(String);
-    return value && typeof value === 'object' ? Object.values(value).flatMap(values) : [];
-  };
   const take = (part: unknown): unknown => {
     if (!isFilter(part)) return part;
     return Object.fromEntries(
       Object.entries(part).flatMap(([key, value]): Array<[string, unknown]> => {
         if (key === 'status' || key === 'environment') {
-          found[key] = values(value);
+          found[key] = valuesOf(key, value);
           return [];
         }
         if (key === '$and' && Array.isArray(value))
