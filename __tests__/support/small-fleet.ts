@@ -230,6 +230,7 @@ export class FakeWorker {
       hosted: host.hosted,
       host: host.asHost,
       environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: BEAT },
+      only: null,
       bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
       instance,
       logPath: '/nowhere',

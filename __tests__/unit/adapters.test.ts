@@ -32,6 +32,7 @@ beforeEach(() => {
   hosted = new HostedApps({ emit: () => true } as unknown as AppSupervisor);
   managed = {
     visit: (name) => name === 'crm',
+    openForCommand: () => null,
     wish: async (action, name) => void asked.push(`${action} ${name}`),
     dispatchEvent: async (name, event) => void asked.push(`event ${name} ${event}`),
     models: () => [model],

@@ -87,7 +87,6 @@ describe('parts', () => {
         ENVIRONMENT_PROXY_URL: 'http://worker_a',
         ENVIRONMENT_HEARTBEAT_INTERVAL: '2000',
         WORKER_MODE: 'task1,task2',
-        STARTUP_SUBAPP: 'crm',
         SUBAPP_BOOTSTRAP_CONCURRENCY: '4',
         SUBAPP_BOOTSTRAP_INTERVAL: '1000',
         SUBAPP_BOOTSTRAP_INTERVAL_CAP: '3',
@@ -108,7 +107,6 @@ describe('parts', () => {
       redis: { prefix: 'fleet.two' },
       environment: { proxyUrl: 'http://worker_a', serves: false, heartbeatInterval: 2_000 },
       bootstrap: { concurrency: 4, interval: 1_000, intervalCap: 3 },
-      singleApp: 'crm',
       host: {
         apiBasePath: '/nocobase/api/',
         wsPath: '/nocobase/ws',
@@ -269,6 +267,13 @@ describe('refusals', () => {
       /^STARTUP_SUBAPP is "\.\.\/x"; it must be the identifier of an app/,
     ],
     ['main as the one app', WORKER, { STARTUP_SUBAPP: 'main' }, /^STARTUP_SUBAPP is "main"; /],
+    [
+      'one app alone on a worker',
+      WORKER,
+      { STARTUP_SUBAPP: 'crm' },
+      /^STARTUP_SUBAPP is "crm"; for the part "worker" /,
+    ],
+    ['one app alone on a supervisor', SUPERVISOR, { STARTUP_SUBAPP: 'crm' }, /^STARTUP_SUBAPP is "crm"; /],
     ['SQLite on a worker', WORKER, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; a fleet needs postgres/],
     ['SQLite on a supervisor', SUPERVISOR, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; /],
   ])('%s', (_, base, change, expected) => {
@@ -336,6 +341,16 @@ describe('which processes take part', () => {
     ['a supervisor on the command line', SUPERVISOR, { command: 'pm', isMainThread: true }, false],
   ])('invariant 10: %s', (_, env, run, active) => {
     expect(parse(env, run).active).toBe(active);
+  });
+
+  it('one app alone, in shared memory; and in a worker thread that has a command of it', () => {
+    const STARTUP_SUBAPP = 'crm';
+    expect(parse({ ...LOCAL, STARTUP_SUBAPP })).toMatchObject({ active: true, transient: false, singleApp: 'crm' });
+    const thread = { command: undefined, isMainThread: false };
+    for (const env of [LOCAL, WORKER]) {
+      const config = parse({ ...env, STARTUP_SUBAPP, WORKER_MODE: '-' }, thread);
+      expect(config).toMatchObject({ active: false, transient: true, singleApp: 'crm' });
+    }
   });
 
   it.each<[string | undefined, boolean]>([

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -40,17 +41,19 @@ function runtimeOf(part: 'local' | 'supervisor' | 'worker', command: string, isM
   } as unknown as AppSupervisor;
   const runtime = new Runtime(config, host);
   const touched: string[] = [];
-  const main = {
-    name: 'main',
-    get db() {
+  const main = Object.defineProperty(Object.assign(new EventEmitter(), { name: 'main' }), 'db', {
+    get() {
       touched.push('db');
       throw new Error('No database in this test.');
     },
-    on: () => undefined,
-    emit: () => true,
-  };
+  });
   runtime.hosted.apps.main = main as unknown as Application;
-  return { runtime, touched };
+  /** As the core starts its main app: the environment is registered, other plugins follow, and then it has started. */
+  const start = () => {
+    runtime.begin();
+    main.emit('__started');
+  };
+  return { runtime, touched, start };
 }
 
 describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
@@ -62,9 +65,9 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     async (_, command, isMainThread) => {
       vi.useFakeTimers();
       try {
-        const { runtime, touched } = runtimeOf(part, command, isMainThread);
-        runtime.begin();
-        runtime.begin();
+        const { runtime, touched, start } = runtimeOf(part, command, isMainThread);
+        start();
+        start();
         await vi.advanceTimersByTimeAsync(60_000);
         expect(touched).toEqual([]);
         expect(runtime.supervisor?.loaded ?? false).toBe(false);
@@ -80,9 +83,12 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     },
   );
 
-  it('that is started takes part', async () => {
-    const { runtime, touched } = runtimeOf(part, 'start');
+  it('that is started takes part, and not before its main app has started', async () => {
+    const { runtime, touched, start } = runtimeOf(part, 'start');
     runtime.begin();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(touched).toEqual([]);
+    start();
     await vi.waitFor(() => expect(touched.length).toBeGreaterThan(0));
     if (part !== 'local') await vi.waitFor(() => expect(connections).toBeGreaterThan(0));
     await runtime.leave();
@@ -90,8 +96,8 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
   });
 
   it('invariant 7: that cannot begin holds nothing up and answers what it can', async () => {
-    const { runtime } = runtimeOf(part, 'start');
-    runtime.begin();
+    const { runtime, start } = runtimeOf(part, 'start');
+    start();
     expect(runtime.models()).toEqual([]);
     expect(runtime.statuses()).toEqual({});
     // Nobody can say yet that there is no such app.

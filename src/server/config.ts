@@ -59,8 +59,10 @@ interface Common {
   publicUrl: string | null;
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
-  /** The one app this process runs: `STARTUP_SUBAPP`. */
+  /** The one app that this process runs, or that a worker thread has a command of: `STARTUP_SUBAPP`. */
   singleApp: string | null;
+  /** A worker thread that the core starts for one command, and that may open `singleApp` for it (worker-mode.ts). */
+  transient: boolean;
   /** What the operator should know, already in words. */
   warnings: string[];
 }
@@ -162,6 +164,7 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
   const intervalCap = whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);
   const common: Common = {
     active: run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-',
+    transient: env.WORKER_MODE === '-',
     host: hostOf(env),
     aesKey: aesKey('APP_SUPERVISOR_AES_SECRET_KEY'),
     oldAesKey: aesKey('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
@@ -234,6 +237,11 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
   if (part !== 'dormant' && !config.aesKey) {
     warnings.push(
       'APP_SUPERVISOR_AES_SECRET_KEY is not set: database passwords and JWT secrets are stored unencrypted. Set it to 64 hexadecimal digits (openssl rand -hex 32), the same on every instance.',
+    );
+  }
+  if (common.active && common.singleApp && part !== 'local' && part !== 'dormant') {
+    problems.push(
+      `STARTUP_SUBAPP is "${common.singleApp}"; for the part "${part}" it must be left out. An app runs alone in shared memory only, or as the only app of an environment.`,
     );
   }
   if (problems.length) throw new ConfigError(problems);

@@ -57,8 +57,10 @@ export class Runtime implements Managed {
       log: this.log,
       warnings: config.warnings,
     };
+    // What runs one app alone manages none: the process beside it does.
+    const only = config.active ? config.singleApp : null;
     this.supervisor =
-      config.part === 'worker'
+      config.part === 'worker' || only
         ? null
         : new SupervisorPart({
             ...common,
@@ -75,6 +77,7 @@ export class Runtime implements Managed {
             supervisor: host,
             hosted: this.hosted,
             environment: config.environment,
+            only,
             bootstrap: config.bootstrap,
             logPath: config.host.logPath,
             onRecords: () => this.routing.update(),
@@ -87,15 +90,33 @@ export class Runtime implements Managed {
     return this.hosted.apps.main;
   }
 
-  /** The main app has started. Command-line runs and worker threads come here too, and stop here. */
+  /**
+   * The main app is about to have started. Command-line runs and worker threads come here too, and stop here.
+   *
+   * Nothing begins before it has: its other plugins still write, and with SQLite a write of ours would fail theirs.
+   */
   begin(): void {
     const { mainApp } = this;
     if (!this.config.active || !mainApp) return;
-    this.openConnections();
-    if (!this.begun) mainApp.on('beforeDestroy', async () => this.worker?.prepareToLeave());
+    if (!this.begun) {
+      mainApp.on('__started', () => this.beginNow(mainApp));
+      mainApp.on('beforeDestroy', async () => this.worker?.prepareToLeave());
+    }
     this.begun = true;
+  }
+
+  private beginNow(mainApp: Application): void {
+    this.openConnections();
     this.supervisor?.start(mainApp);
     this.worker?.start();
+  }
+
+  openForCommand(name: string): Promise<void> | null {
+    const { config, worker, mainApp, log } = this;
+    if (!config.transient || !worker || !mainApp || name !== config.singleApp) return null;
+    return worker
+      .openForCommand(name)
+      .catch((error) => log.error(`App ${name} could not be opened for a command of it: ${messageOf(error)}`));
   }
 
   async leave(): Promise<void> {

@@ -2,6 +2,8 @@
 export interface Managed {
   /** Somebody asks for an app; false when there is none of that name here. */
   visit(name: string): boolean;
+  /** Opens an app for a command of it in a worker thread; null where that is not what this process is for. */
+  openForCommand(name: string): Promise<void> | null;
   /** Another plugin wishes something of an app by the core's API. */
   wish(action: 'create' | 'start' | 'stop' | 'destroy' | 'upgrade', name: string): Promise<void>;
   /** Emits an event on a running app, wherever it runs; never boots a stopped one. */

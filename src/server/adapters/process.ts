@@ -38,9 +38,14 @@ export class ProcessAdapter {
     return this.hosted.apps[name] !== undefined;
   }
 
-  /** Answers at once: the gateway waits for it, and then says what state the app is in (gateway/index.ts:588-618). */
+  /**
+   * Answers at once: the gateway waits for it, and then says what state the app is in (gateway/index.ts:588-618). Only in
+   * a worker thread, where there is no gateway, is the app there at the end.
+   */
   async bootstrapApp(name: string): Promise<void> {
-    if (name === 'main') this.hosted.bootstrapMain();
+    const opening = this.managed.openForCommand(name);
+    if (opening) await opening;
+    else if (name === 'main') this.hosted.bootstrapMain();
     else if (!this.managed.visit(name)) this.hosted.appStatus[name] = 'not_found';
     else if (this.hosted.appStatus[name] === 'not_found') delete this.hosted.appStatus[name];
   }

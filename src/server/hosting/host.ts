@@ -84,6 +84,22 @@ export class AppHost {
     });
   }
 
+  /**
+   * Starts an app that another process hosts, for a command of it, without a lock and without changing anything of it; it ends
+   * with the main app.
+   * @throws AppSupervisorError DATABASE_… and whatever the core throws
+   */
+  async openBeside(record: AppRecord): Promise<void> {
+    const mainApp = this.hosted.apps.main;
+    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const owner = { app: record.name, uid: record.uid };
+    const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
+    if (underscored !== null) connection.underscored = underscored;
+    const app = this.register(record, connection, mainApp);
+    mainApp.on('afterStop', async () => app.destroy({ logging: false }));
+    await app.runCommandThrowError('start');
+  }
+
   /** A sealed secret in the clear, or as it is when this instance has another key. */
   reveal(sealed: string): string {
     try {

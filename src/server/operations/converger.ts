@@ -8,7 +8,7 @@ import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
 import type { StateStore } from '../wire/wire';
 import { type Applied, type Decision, decide, type Hosted, pendingChanges, retryAfter } from './converge';
-import type { SnapshotStore } from './snapshot';
+import type { Snapshot } from './snapshot';
 
 /** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
 const LEAVING = 1_500;
@@ -42,7 +42,7 @@ interface Held {
 export interface ConvergerOptions {
   environment: string;
   state: StateStore;
-  snapshot: SnapshotStore;
+  snapshot: Snapshot;
   host: AppHost;
   hosted: HostedApps;
   clock: Clock;

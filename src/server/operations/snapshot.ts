@@ -8,17 +8,21 @@ export interface Remembered {
   applied: Applied | null;
 }
 
+/** What a converger remembers of its apps. */
+export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove'>;
+
 /** The `appSnapshots` table in a worker's own main database: what it starts from when nobody else answers. */
 export class SnapshotStore {
   constructor(private readonly app: WithDatabase) {}
 
   async load(): Promise<Remembered[]> {
     const rows = await this.repository.find();
-    return rows.flatMap((row: Model) => {
-      const { record, applied } = row.toJSON();
-      const parsed = appRecord.safeParse(record);
-      return parsed.success ? [{ record: parsed.data, applied: applied ?? null }] : [];
-    });
+    return rows.flatMap((row: Model) => parse(row) ?? []);
+  }
+
+  async find(name: string): Promise<Remembered | null> {
+    const row = await this.repository.findOne({ filterByTk: name });
+    return row ? parse(row) : null;
   }
 
   async save(name: string, record: AppRecord, applied: Applied | null): Promise<void> {
@@ -32,4 +36,10 @@ export class SnapshotStore {
   private get repository() {
     return this.app.db.getRepository('appSnapshots');
   }
+}
+
+function parse(row: Model): Remembered | null {
+  const { record, applied } = row.toJSON();
+  const parsed = appRecord.safeParse(record);
+  return parsed.success ? { record: parsed.data, applied: applied ?? null } : null;
 }

@@ -83,7 +83,10 @@ export function createRouting(
       gateway = instance;
       if (instance.server) tuneServer(instance.server);
       // Deduplicated by their text, so the first ones survive a restart of the main app; so does this table.
-      instance.addAppSelectorMiddleware(createSelector(() => table) as never, { tag: 'app-supervisor', after: 'core' });
+      instance.addAppSelectorMiddleware(createSelector(() => table, config.active ? config.singleApp : null) as never, {
+        tag: 'app-supervisor',
+        after: 'core',
+      });
       if (installed) return;
       installed = true;
       const { publicPath, pluginStaticsPath, nodeModulesPath } = config.host;

@@ -291,7 +291,7 @@ export class SupervisorPart {
     const registry = new EnvironmentRegistry(main);
     const operations = new OperationStore(main);
     const directory = new DirectoryWriter(state);
-    const leadership = new Leadership(main, instance, clock, pace.leadExpiry);
+    const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
     const catalog = new Catalog(definitions, () => this.changed());
     const board = new StatusBoard(
       state,

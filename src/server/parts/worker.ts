@@ -7,12 +7,13 @@ import type { BootstrapConfig, EnvironmentConfig } from '../config';
 import type { Clock } from '../environments/health';
 import { LeaseKeeper } from '../environments/lease';
 import { createProcessLock } from '../environments/process-lock';
-import { messageOf } from '../errors';
+import { AppSupervisorError, messageOf } from '../errors';
 import type { HostDatabase } from '../hosting/connection';
 import { AppHost } from '../hosting/host';
 import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
 import { Converger } from '../operations/converger';
+import { FollowedSnapshot } from '../operations/followed-snapshot';
 import { SnapshotStore } from '../operations/snapshot';
 import { StatusReporter } from '../status/reporter';
 import type { Bus, RequestHandlers, StateStore } from '../wire/wire';
@@ -20,6 +21,8 @@ import { DirectoryReader } from './directory';
 
 /** How often everything is looked at again, whatever wake-ups came, in ms. */
 const ROUND = 30_000;
+/** The same where another process's snapshot is followed, since nothing wakes this one. */
+const FOLLOWING_ROUND = 5_000;
 /** When to try again to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
 
@@ -29,6 +32,8 @@ export interface WorkerPartOptions {
   state: StateStore;
   bus: Bus;
   environment: EnvironmentConfig;
+  /** The one app that this process runs; null runs all of the environment's. */
+  only: string | null;
   bootstrap: BootstrapConfig;
   instance: string;
   /** Folder with one log folder an app. */
@@ -57,6 +62,7 @@ export class WorkerPart {
     reporter: StatusReporter;
     round: NodeJS.Timeout;
   } | null = null;
+  private followed: FollowedSnapshot | null = null;
   private starting = false;
   private left = false;
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
@@ -93,6 +99,17 @@ export class WorkerPart {
     });
   }
 
+  /**
+   * In a worker thread: opens one app as it was last wished, beside the process that hosts it, until the main app ends.
+   * @throws AppSupervisorError and whatever the core throws
+   */
+  async openForCommand(name: string): Promise<void> {
+    const { main } = this.options.hosted.apps;
+    const found = await new SnapshotStore(main).find(name);
+    if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+    await this.host.openBeside(found.record);
+  }
+
   /** The main app is about to end, and its database with it. */
   async prepareToLeave(): Promise<void> {
     await this.running?.keeper.announceStopping().catch(() => undefined);
@@ -114,13 +131,17 @@ export class WorkerPart {
 
   private async startNow(): Promise<void> {
     const { options } = this;
-    const { hosted, environment, instance, state, bus, clock, log } = options;
+    const { hosted, environment, instance, state, bus, only, clock, log } = options;
     const main = hosted.apps.main;
+    const store = new SnapshotStore(main);
+    this.followed = only === null ? null : new FollowedSnapshot(store, only);
+    // Beside the process that runs the others, which has the environment's own lock.
+    const lockName = only === null ? environment.name : `${environment.name}/${only}`;
     this.delay.enable();
     const converger: Converger = new Converger({
       environment: environment.name,
       state,
-      snapshot: new SnapshotStore(main),
+      snapshot: this.followed ?? store,
       host: this.host,
       hosted,
       clock,
@@ -134,7 +155,7 @@ export class WorkerPart {
       environment: environment.name,
       instance,
       interval: environment.heartbeatInterval,
-      lock: createProcessLock(main.db.options as unknown as HostDatabase, environment.name, log),
+      lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, log),
       clock,
       log,
       vitals: () => this.vitals(),
@@ -161,10 +182,13 @@ export class WorkerPart {
       entries: (names) => (names === 'all' ? converger.names() : names).flatMap((name) => converger.entry(name) ?? []),
       onRefused: () => void keeper.beatNow(),
     });
-    const round = setInterval(() => {
-      void this.readAll();
-      reporter.reportAll();
-    }, options.roundEvery ?? ROUND);
+    const round = setInterval(
+      () => {
+        void this.readAll();
+        reporter.reportAll();
+      },
+      options.roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
+    );
     round.unref();
     this.running = { keeper, converger, reporter, round };
 
@@ -185,7 +209,9 @@ export class WorkerPart {
   }
 
   private async readAll(): Promise<void> {
-    await this.take(() => this.options.state.readRecords(this.options.environment.name), true);
+    const { followed } = this;
+    const { state, environment } = this.options;
+    await this.take(() => followed?.records() ?? state.readRecords(environment.name), true);
   }
 
   private async take(read: () => Promise<AppRecord[]>, all: boolean): Promise<void> {

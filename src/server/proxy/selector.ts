@@ -17,16 +17,19 @@ export interface SelectorContext {
 export type Selector = (ctx: SelectorContext, next: () => Promise<void>) => Promise<void>;
 
 /**
+ * @param only the one app of a process that runs it alone: every request is meant for it.
  * @param domains where to look up a host: asked anew each time, since the core keeps the first closure it is given for ever
  *   (it compares functions by their text, gateway/index.ts:291) and a restart of the main app brings a new table.
  */
 export function createSelector(
   domains: () => { appByDomain(host: string | undefined): string | null } | null,
+  only: string | null = null,
 ): Selector {
   return async function selectAppBySupervisor(ctx, next) {
     try {
       const name: unknown = ctx.resolvedAppName;
-      if (!name) ctx.resolvedAppName = byDomain(ctx.req.headers, domains());
+      if (only) ctx.resolvedAppName = only;
+      else if (!name) ctx.resolvedAppName = byDomain(ctx.req.headers, domains());
       else if (name !== 'main' && !isAppName(name)) ctx.resolvedAppName = INVALID_APP;
     } catch {
       // A selector that throws would make every app, main included, answer 503 (gateway/index.ts:459).

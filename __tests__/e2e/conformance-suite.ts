@@ -1,0 +1,353 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ADMIN, type Api, type Instance, waitFor } from '../../scripts/fleet';
+import type { AppRow, OperationRow } from '../../src/shared/types';
+import { type Answer, ask, Tab } from '../support/http';
+import { type Manager, signInTo, statusIn } from '../support/manager';
+import { refusesBadInput } from './bad-input-suite';
+
+/**
+ * What the API and the apps behind it do whatever the mode and the database: a fleet and one process in shared memory
+ * must not drift apart. The tests follow one another, on an app that starts with the main app and one that waits for visitors.
+ */
+
+export interface Ground {
+  manager: Manager;
+  /** Where apps are managed and entered. */
+  entry: Instance;
+  /** The process that hosts the apps: the same one in shared memory. */
+  host: Instance;
+  /** Whether an app's data are there. */
+  hasData(name: string): Promise<boolean>;
+  dropData(name: string): Promise<void>;
+}
+
+export interface Mode {
+  /** Whether a new app has to say where. */
+  remote: boolean;
+  environment: string;
+}
+
+export const APP = 'solo';
+const DOMAIN = 'solo.example.test';
+const OTHER_DOMAIN = 'other.example.test';
+/** A change of a domain has to be in force within this, in ms. */
+const DOMAIN_WITHIN = 2_000;
+/** An answer that has not waited for a boot, in ms; a boot takes a second at the least. */
+const AT_ONCE = 1_000;
+const PREPARING: Partial<Answer> = { status: 503, code: 'APP_PREPARING' };
+const STOPPED: Partial<Answer> = { status: 503, code: 'APP_STOPPED' };
+
+/** @param groundOf what was started by a `beforeAll` before */
+export function conforms({ remote, environment }: Mode, groundOf: () => Ground): void {
+  let ground: Ground;
+  let manager: Manager;
+  /** Created without a name. */
+  let mate: string;
+  beforeAll(() => {
+    ground = groundOf();
+    manager = ground.manager;
+  });
+  afterAll(async () => {
+    await manager?.clear(...[APP, mate, 'bad'].filter(Boolean));
+    await ground?.dropData(APP);
+  });
+
+  const where = remote ? { environments: [environment] } : {};
+  const get = (target: string, headers: Record<string, string> = {}, instance = ground.entry) =>
+    ask(instance.url, target, { headers });
+  const info = (name: string, instance = ground.entry) => get(`/api/__app/${name}/app:getInfo`, {}, instance);
+  const instances = () => [...new Set([ground.entry, ground.host])];
+  const nameBy = async (headers: Record<string, string>, instance: Instance) =>
+    (await get('/api/app:getInfo', headers, instance)).json?.data?.name;
+  const status = async (name: string) => statusIn(await manager.app(name), environment);
+  const is = (wanted: string) => (row: AppRow) => statusIn(row, environment) === wanted;
+  const boots = (name: string) => ground.host.logTail(20_000).filter((line) => line.includes(`message=App ${name}: `));
+
+  describe('creating', () => {
+    let operations: OperationRow[];
+    beforeAll(async () => {
+      const { data: unnamed } = await manager.api.post('apps:create', { title: 'The mate', ...where });
+      mate = unnamed.name;
+      const named = await manager.begin('create', {
+        name: APP,
+        title: 'Solo',
+        cname: DOMAIN,
+        startMode: 'withMain',
+        ...where,
+      });
+      expect(named).toMatchObject({ name: APP, operation: { action: 'create', appName: APP } });
+      operations = await Promise.all([unnamed, named].map((row) => manager.succeeded(row.operation)));
+    });
+
+    it('gives an app that runs, in the environment that it was created for', async () => {
+      expect(
+        operations.map(({ action, state, steps }) => [action, state, steps.map((step) => step.environment)]),
+      ).toEqual(Array(2).fill(['create', 'succeeded', [environment]]));
+      const row = await manager.app(APP);
+      expect(row).toMatchObject({
+        name: APP,
+        title: 'Solo',
+        cname: DOMAIN,
+        environments: [environment],
+        targetEnvironment: environment,
+        startMode: 'withMain',
+        desiredState: 'running',
+        autoUpgrade: true,
+        independentSecret: false,
+        pendingChanges: [],
+        operation: null,
+        version: '2.2.15',
+        statuses: { [environment]: { status: 'running' } },
+      });
+      expect(row.options).toEqual({ dbConnType: 'new_database', database: { database: APP } });
+      expect(await ground.hasData(APP)).toBe(true);
+    });
+
+    it('makes up an identifier when it is given none', async () => {
+      expect(mate).toMatch(/^a_[a-z0-9]{10}$/);
+      expect((await info(mate)).json.data).toMatchObject({ name: mate });
+    });
+
+    it('is one environment’s business that says how many apps it has', async () => {
+      const { apps, health } = await manager.environment(environment);
+      expect([health, apps.running]).toEqual(['online', 2]);
+    });
+  });
+
+  describe('listing', () => {
+    const names = async (params: Record<string, unknown>) =>
+      (await manager.api.get('apps:list', params)).data.map(({ name }: AppRow) => name);
+
+    it('gives what get gives, in pages', async () => {
+      const { data, meta } = await manager.api.get('apps:list', { sort: 'title', pageSize: 1, page: 1 });
+      expect(meta).toEqual({ count: 2, page: 1, pageSize: 1, totalPage: 2 });
+      expect(data).toEqual([await manager.app(APP)]);
+      expect(await names({ sort: '-title' })).toEqual([mate, APP]);
+    });
+
+    it.each<[object, () => string[]]>([
+      [{ name: APP }, () => [APP]],
+      [{ title: { $includes: 'mate' } }, () => [mate]],
+      [{ startMode: 'withMain' }, () => [APP]],
+      [{ status: 'running', environment }, () => [APP, mate]],
+      [{ status: 'stopped' }, () => []],
+      [{ environment: 'another' }, () => []],
+      [{ $and: [{ status: 'running' }, { cname: DOMAIN }] }, () => [APP]],
+    ])('by %j', async (filter, expected) => {
+      expect((await names({ filter })).sort()).toEqual(expected().sort());
+    });
+  });
+
+  describe('bad input', () => {
+    refusesBadInput({ manager: () => manager, app: APP, domain: DOMAIN, environment, remote });
+  });
+
+  describe('visiting', () => {
+    it.each<[string, Record<string, string>]>([
+      [`/api/__app/${APP}/app:getInfo`, {}],
+      [`/api/app:getInfo?__appName=${APP}`, {}],
+      ['/api/app:getInfo', { 'X-App': APP }],
+      ['/api/app:getInfo', { Host: DOMAIN }],
+      ['/api/app:getInfo', { 'X-Hostname': DOMAIN }],
+    ])('by %s %o', async (target, headers) => {
+      for (const instance of instances()) {
+        expect((await get(target, headers, instance)).json.data).toMatchObject({ name: APP });
+      }
+    });
+
+    it.each<[string, Record<string, string>]>([
+      [`/ws?__appName=${APP}`, {}],
+      ['/ws', { Host: DOMAIN }],
+      ['/ws', { 'X-Hostname': DOMAIN }],
+    ])('by WebSocket %s %o', async (path, headers) => {
+      const { token } = await signInTo(ground.entry, APP);
+      const tab = (await Tab.open(ground.entry.url, path, headers)) as Tab;
+      tab.send({ type: 'auth:token', payload: { token, authenticator: 'basic' } });
+      await tab.message(({ type }) => type === 'authorized');
+      tab.close();
+    });
+
+    it('what is no app’s', async () => {
+      for (const instance of instances()) {
+        expect(await info('nosuch', instance)).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
+      }
+      const { json, status } = await info('nosuch');
+      expect(json.error).toMatchObject({ status, code: 'APP_NOT_FOUND', message: expect.stringContaining('nosuch') });
+    });
+  });
+
+  describe('a custom domain', () => {
+    /** What two domains lead to, everywhere, soon after a change. */
+    const soonLead = (first: string, second: string) =>
+      waitFor(
+        async () => {
+          const found = await Promise.all(
+            instances().flatMap((instance) =>
+              [DOMAIN, OTHER_DOMAIN].map((domain) => nameBy({ 'X-Hostname': domain }, instance)),
+            ),
+          );
+          return found.every((name, index) => name === [first, second][index % 2]);
+        },
+        { timeout: DOMAIN_WITHIN, interval: 50, what: `${DOMAIN} leading to ${first}, ${OTHER_DOMAIN} to ${second},` },
+      );
+    const change = (cname: string | null) => manager.api.post(`apps:update?filterByTk=${APP}`, { cname });
+
+    it('is one app’s', async () => {
+      const refused = await manager.api
+        .post(`apps:update?filterByTk=${mate}`, { cname: DOMAIN.toUpperCase() })
+        .catch(String);
+      expect(refused).toContain('DOMAIN_TAKEN');
+    });
+
+    it('leads elsewhere within two seconds after it was changed, removed, or set again', async () => {
+      await change(OTHER_DOMAIN);
+      await soonLead('main', APP);
+      await change(null);
+      await soonLead('main', 'main');
+      const { data } = await change(DOMAIN);
+      await soonLead(APP, 'main');
+      await manager.succeeded(data.operation);
+    });
+  });
+
+  describe('a JWT secret of its own', () => {
+    const checked = async (token: string, app: string | null) =>
+      get('/api/auth:check', {
+        Authorization: `Bearer ${token}`,
+        'X-Authenticator': 'basic',
+        ...(app && { 'X-App': app }),
+      });
+    const tokenOf = async (api: Promise<Api>) => (await api).token!;
+
+    it('shows as pending until the app has restarted with it, and reaches no browser', async () => {
+      const { statuses } = await manager.app(APP);
+      const row = await manager.update(APP, { title: 'The one', independentSecret: true });
+      expect(row).toMatchObject({ title: 'The one', independentSecret: true, pendingChanges: ['independentSecret'] });
+      expect(row.statuses[environment].since).toBe(statuses[environment].since);
+      expect(JSON.stringify(row)).not.toMatch(/jwt/i);
+      await manager.command('restart', APP);
+      const after = await manager.app(APP);
+      expect(after.pendingChanges).toEqual([]);
+      expect(after.statuses[environment].since).toBeGreaterThan(statuses[environment].since);
+    });
+
+    it('keeps the tokens of the main app and of another app out, and its own in', async () => {
+      const [main, other, own] = await Promise.all([
+        tokenOf(ground.entry.signIn()),
+        tokenOf(signInTo(ground.entry, mate)),
+        tokenOf(signInTo(ground.entry, APP)),
+      ]);
+      // Without one it is the fleet's APP_KEY that both were made with.
+      expect((await checked(main, mate)).json?.data).toMatchObject({ email: ADMIN.email });
+      expect((await checked(own, APP)).json.data).toMatchObject({ email: ADMIN.email });
+      for (const token of [main, other]) expect(await checked(token, APP)).toMatchObject({ status: 401 });
+      for (const app of [mate, null]) expect(await checked(own, app)).toMatchObject({ status: 401 });
+    });
+  });
+
+  describe('stopping', () => {
+    it('tells an open tab, and nothing that a visitor does starts the app again', async () => {
+      const open = (await Tab.open(ground.entry.url, `/ws?__appName=${APP}`)) as Tab;
+      const told = open.message(({ type, payload }) => type === 'maintaining' && payload.code === 'APP_STOPPED');
+      await manager.command('stop', APP);
+      await told;
+      open.close();
+      for (const instance of instances()) {
+        expect(await info(APP, instance)).toMatchObject(STOPPED);
+        expect(await get(`/api/app:getInfo?__appName=${APP}`, {}, instance)).toMatchObject(STOPPED);
+      }
+      const tab = (await Tab.open(ground.host.url, `/ws?__appName=${APP}`)) as Tab;
+      tab.send({ type: 'auth:token', payload: {} });
+      expect(await info(APP, ground.host)).toMatchObject(STOPPED);
+      expect(await manager.app(APP)).toMatchObject({
+        desiredState: 'stopped',
+        statuses: { [environment]: { status: 'stopped' } },
+      });
+      tab.close();
+    });
+  });
+
+  describe('a restart of the process that hosts', () => {
+    beforeAll(async () => {
+      await ground.host.restart();
+      await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online again' });
+    });
+
+    it('starts nothing that is stopped', async () => {
+      await manager.untilApp(APP, is('stopped'), { what: 'shown as stopped' });
+      for (const instance of instances()) expect(await info(APP, instance)).toMatchObject(STOPPED);
+      expect(boots(APP)).toEqual([]);
+    });
+
+    it('leaves the rest dormant, until a visit starts it exactly once, however many come at once', async () => {
+      await manager.untilApp(mate, is('dormant'), { what: 'shown as dormant' });
+      expect(boots(mate)).toEqual([]);
+      const asked = performance.now();
+      const visits = await Promise.all(Array.from({ length: 30 }, () => info(mate)));
+      expect(performance.now() - asked).toBeLessThan(AT_ONCE * 3);
+      for (const answer of visits) {
+        expect(answer).toMatchObject(PREPARING);
+        expect(answer.json.error).toMatchObject({ status: 503, code: 'APP_PREPARING', maintaining: true });
+      }
+      await manager.untilApp(mate, is('running'), { what: 'woken by its visitors' });
+      expect((await info(mate)).json.data).toMatchObject({ name: mate });
+      expect(boots(mate)).toEqual([expect.stringContaining(`App ${mate}: start`)]);
+    });
+
+    it('does not keep a stopped app from being started, which an open tab is told', async () => {
+      const tab = (await Tab.open(ground.host.url, `/ws?__appName=${APP}`)) as Tab;
+      await manager.command('start', APP);
+      await tab.message(({ payload }) => payload?.code === 'APP_RUNNING');
+      tab.close();
+      expect((await info(APP)).status).toBe(200);
+    });
+  });
+
+  describe('upgrading', () => {
+    it('is an operation that ends with the app running', async () => {
+      const { since } = (await manager.app(APP)).statuses[environment];
+      const { steps } = await manager.command('upgrade', APP);
+      expect(steps).toMatchObject([{ environment, state: 'succeeded', error: null }]);
+      const row = await manager.app(APP);
+      expect(row).toMatchObject({ version: '2.2.15', statuses: { [environment]: { status: 'running' } } });
+      expect(row.statuses[environment].since).toBeGreaterThan(since);
+      expect(boots(APP).at(-1)).toContain('upgrade');
+    });
+  });
+
+  describe('deleting', () => {
+    it('invariant 9: keeps the data, which another app may then adopt', async () => {
+      const nickname = 'Kept through deletion';
+      const before = await signInTo(ground.entry, APP);
+      await before.post('users:create', { nickname, username: 'kept', password: 'secret-123' });
+      await manager.destroy(APP, 'keep');
+      const gone = await manager.api
+        .get('apps:get', { filterByTk: APP })
+        .catch(({ status, body }) => ({ status, body }));
+      expect(gone).toMatchObject({ status: 404, body: expect.stringContaining('UNKNOWN_APP') });
+      for (const instance of instances()) {
+        expect(await info(APP, instance)).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
+      }
+      expect(await ground.hasData(APP)).toBe(true);
+
+      await manager.adopt({ name: APP, ...where });
+      const after = await signInTo(ground.entry, APP);
+      const { data } = await after.get('users:list', { filter: { username: 'kept' } });
+      expect(data).toEqual([expect.objectContaining({ nickname })]);
+    });
+
+    it('invariant 9: never drops data that it adopted', async () => {
+      const { steps } = await manager.destroy(APP, 'drop');
+      expect(steps.at(-1)?.message).toContain('was there before this app');
+      expect(await ground.hasData(APP)).toBe(true);
+    });
+
+    it('drops what it created, when it is asked to', async () => {
+      expect(await ground.hasData(mate)).toBe(true);
+      await manager.destroy(mate, 'drop');
+      expect(await ground.hasData(mate)).toBe(false);
+      expect(await status(APP).catch(() => 'gone')).toBe('gone');
+      expect(await manager.apps()).toEqual([]);
+    });
+  });
+}

@@ -1,0 +1,26 @@
+const { Plugin } = require('@nocobase/server');
+
+/**
+ * Offers one action, which has an app's users counted by a command task: in a worker thread of the core's own making
+ * (plugin-async-task-manager), as import and export do it.
+ */
+class TaskProbe extends Plugin {
+  async load() {
+    const { app } = this;
+    app.resourceManager.define({
+      name: 'taskProbe',
+      actions: {
+        async run(ctx, next) {
+          const argv = ['task-probe', `--app=${app.name}`];
+          const values = { type: 'command', params: { argv }, createdById: ctx.auth.user.id };
+          const { record } = await app.container.get('AsyncTaskManager').createTask(values, { useQueue: true });
+          ctx.body = { id: record.id };
+          await next();
+        },
+      },
+    });
+    app.acl.allow('taskProbe', 'run', 'loggedIn');
+  }
+}
+
+exports.default = TaskProbe;

@@ -1,0 +1,32 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { PACKAGE_NAME, PLUGIN_STORAGE } from '../../scripts/fleet/plugin';
+import { ROOT } from '../../scripts/lib/root.mjs';
+
+const SOURCES = path.join(ROOT, '__tests__/support');
+
+/** Where the core looks for what a plugin brings. */
+const PLACES: Record<string, string> = {
+  'package.json': 'package.json',
+  'server.cjs': 'dist/server/index.js',
+  'command.cjs': 'dist/server/commands/index.js',
+  'client.cjs': 'dist/client/index.js',
+};
+
+/**
+ * Installs a plugin of the tests beside ours, before a fleet starts.
+ *
+ * @param name of its folder in `__tests__/support`
+ * @returns the environment variables that make an instance's main app and its apps have it
+ */
+export function installTestPlugin(name: string): Record<string, string> {
+  const packageName = `@nocobase/plugin-${name}`;
+  const installed = path.join(PLUGIN_STORAGE, packageName);
+  const link = path.join(ROOT, 'node_modules', packageName);
+  for (const [source, place] of Object.entries(PLACES)) {
+    fs.cpSync(path.join(SOURCES, name, source), path.join(installed, place));
+  }
+  fs.rmSync(link, { recursive: true, force: true });
+  fs.symlinkSync(installed, link, 'dir');
+  return { APPEND_PRESET_BUILT_IN_PLUGINS: `${PACKAGE_NAME},${packageName}` };
+}
