@@ -1,6 +1,6 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { AppSupervisorError } from '../../src/server/errors';
-import type { AppHost } from '../../src/server/hosting/host';
+import type { AppHost, PluginSet } from '../../src/server/hosting/host';
 import { HostedApps } from '../../src/server/hosting/hosted-apps';
 import type { SnapshotStore } from '../../src/server/operations/snapshot';
 import type { AppRecord } from '../../src/shared/messages';
@@ -129,8 +129,8 @@ export class FakeHost {
     this.hosted.setStatus(name, 'error');
   }
 
-  async pluginSet(name: string): Promise<string | null> {
-    return this.running.has(name) ? (this.plugins.get(name) ?? '') : null;
+  async pluginSet(name: string): Promise<PluginSet | null> {
+    return this.running.has(name) ? { text: this.plugins.get(name) ?? '', own: [] } : null;
   }
 
   isRunning(name: string): boolean {

@@ -42,6 +42,7 @@ export function entryOf(values: Partial<StatusEntry> = {}): StatusEntry {
     version: '2.2.15',
     lastVisitAt: null,
     pendingChanges: [],
+    plugins: [],
     ...values,
   };
 }

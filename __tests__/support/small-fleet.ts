@@ -109,6 +109,7 @@ export class FakeSupervisor {
       wsPath: '/ws',
       schemaByDefault: false,
       defaultEnvironments: null,
+      findInstalled: async () => [],
       pace: PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor,
       onChange: () => undefined,
     });
@@ -242,6 +243,7 @@ export class FakeWorker {
       handlers: () => ({}),
       leaving: 50,
       beginAgain: 500,
+      findInstalled: async () => [],
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
       onRecords: () => undefined,
     });

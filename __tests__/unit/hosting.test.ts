@@ -26,6 +26,7 @@ describe('how an app comes up', () => {
     installed: 'complete',
     version: '2.2.15',
     plugins: [acl, kanban],
+    upgrading: false,
     ...values,
   });
 
@@ -51,6 +52,12 @@ describe('how an app comes up', () => {
     ],
     ['a plugin that is not here', { plugins: [acl, kanban, plugin('gone', '1.0.0')] }, 'start', 'start'],
     ['a new built-in', { plugins: [kanban] }, 'start', 'upgrade'],
+    [
+      'an upgrade that was cut off or failed, whose versions are written already',
+      { upgrading: true },
+      'start',
+      'upgrade',
+    ],
   ])('%s', (_, values, how, expected) => {
     expect(planBoot(app, how, content(values), host)).toBe(expected);
   });
@@ -61,6 +68,18 @@ describe('how an app comes up', () => {
       { version: '2.3.0' },
       'APP_TOO_NEW',
       /from NocoBase 2\.3\.0, this environment runs 2\.2\.15/,
+    ],
+    [
+      'data of a newer plugin',
+      { plugins: [acl, plugin('kanban', '2.2.16')] },
+      'APP_TOO_NEW',
+      /from kanban 2\.2\.16, this environment runs kanban 2\.2\.15/,
+    ],
+    [
+      'data of a newer plugin, half upgraded',
+      { plugins: [acl, plugin('kanban', '2.2.16')], upgrading: true },
+      'APP_TOO_NEW',
+      /kanban/,
     ],
   ])('%s is refused, whatever is asked for', (_, values, code, message) => {
     for (const how of ['start', 'restart', 'upgrade'] as const) {

@@ -39,7 +39,7 @@ function runtimeOf(part: 'local' | 'supervisor' | 'worker', command: string, isM
     on: () => undefined,
     emit: () => true,
   } as unknown as AppSupervisor;
-  const runtime = new Runtime(config, host);
+  const runtime = new Runtime(config, host, async () => []);
   const touched: string[] = [];
   const main = Object.defineProperty(Object.assign(new EventEmitter(), { name: 'main' }), 'db', {
     get() {

@@ -34,6 +34,7 @@ const app: AppRow = {
   version: null,
   lastVisitAt: null,
   pendingChanges: [],
+  warnings: [],
   operation: null,
   createdAt: 0,
   updatedAt: 0,

@@ -41,6 +41,31 @@ const CODES = {
     409,
     'Environment "%environment" has another %variable than the instances that it works with. Set the same value on all and restart the worker.',
   ],
+  // releases (environments/compatibility.ts)
+  VERSION_DIFFERS: [
+    409,
+    'Environment "%environment" runs NocoBase %version and the Supervisor %supervisor. Pages come from the Supervisor and may not fit, so it gets no apps. Bring both to one release.',
+  ],
+  PATCH_DIFFERS: [
+    409,
+    'Environment "%environment" runs NocoBase %version and the Supervisor %supervisor. Bring both to one release.',
+  ],
+  PLUGINS_MISSING: [
+    409,
+    'Plugins of "%owner" are not installed on the Supervisor, from which its pages come; they would stay blank: %plugins. Install them there too.',
+  ],
+  PLUGINS_DIFFER: [
+    409,
+    'The Supervisor, from which pages come, has other versions of plugins of "%owner": %plugins. Install the same versions.',
+  ],
+  PLUGINS_ABSENT: [
+    409,
+    'App "%owner" has enabled plugins that environment "%environment" does not have: %plugins. Install them there, or disable them.',
+  ],
+  ENVIRONMENTS_DIFFER: [
+    409,
+    'Environments "%one" and "%other" cannot have one app together: %what is %here in the one and %there in the other. Bring both to one release.',
+  ],
   // an app's database
   DATABASE_UNREACHABLE: [
     502,
@@ -89,10 +114,7 @@ const CODES = {
   ],
   // running an app
   APP_START_FAILED: [500, 'App "%app" did not start: %cause'],
-  APP_TOO_NEW: [
-    409,
-    'The data of app "%app" is from NocoBase %data, this environment runs %core. Upgrade the environment.',
-  ],
+  APP_TOO_NEW: [409, 'The data of app "%app" is from %data, this environment runs %core. Upgrade the environment.'],
   APP_UPGRADE_FORBIDDEN: [
     409,
     'The data of app "%app" is from %data and would be upgraded to %core, which the app forbids. Allow upgrades in its settings, or use Upgrade.',

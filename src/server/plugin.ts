@@ -6,6 +6,7 @@ import { ProcessAdapter } from './adapters/process';
 import { collections } from './collections';
 import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
+import { findInstalled } from './hosting/plugins';
 import { registerResources } from './resources';
 import { registerEntries } from './resources/entries';
 import { Runtime } from './runtime';
@@ -27,7 +28,7 @@ export class PluginAppSupervisor extends Plugin {
     const settings = config;
     // Whichever adapter the core asks for first makes the one runtime they share.
     const runtimeOf = (supervisor: AppSupervisor) => {
-      runtime ??= new Runtime(settings, supervisor);
+      runtime ??= new Runtime(settings, supervisor, findInstalled);
       return runtime;
     };
     const discovery = settings.part === 'local' ? 'local' : 'remote';

@@ -7,6 +7,7 @@ import type { Config } from './config';
 import { systemClock } from './environments/health';
 import { messageOf } from './errors';
 import { HostedApps } from './hosting/hosted-apps';
+import type { FindInstalled } from './hosting/plan';
 import type { Log } from './log';
 import { modelOf } from './parts/directory';
 import { createRouting, type Routing } from './parts/routing';
@@ -39,6 +40,7 @@ export class Runtime implements Managed {
   constructor(
     readonly config: Exclude<Config, { part: 'dormant' }>,
     readonly host: AppSupervisor,
+    findInstalled: FindInstalled,
   ) {
     this.log = host.logger as unknown as Log;
     this.hosted = new HostedApps(host);
@@ -56,6 +58,7 @@ export class Runtime implements Managed {
       clock: systemClock,
       log: this.log,
       warnings: config.warnings,
+      findInstalled,
     };
     // What runs one app alone manages none: the process beside it does.
     const only = config.active ? config.singleApp : null;

@@ -59,6 +59,16 @@ export const appRecord = z.object({
 });
 export type AppRecord = z.infer<typeof appRecord>;
 
+/** A plugin that an app has enabled beyond those that every app has. */
+export const appPlugin = z.object({
+  name: z.string(),
+  /** By the app's database. */
+  version: z.string(),
+  /** Whether the environment has it. */
+  installed: z.boolean(),
+});
+export type AppPlugin = z.infer<typeof appPlugin>;
+
 /** What the worker that hosts an app says of it. Worth no more than the lease it was written under. */
 export const statusEntry = z.object({
   name: appName,
@@ -80,6 +90,8 @@ export const statusEntry = z.object({
   lastVisitAt: z.number().nullable(),
   /** Settings of the running object that differ from the record. */
   pendingChanges: z.array(z.string()),
+  /** Of the running object. */
+  plugins: z.array(appPlugin).default([]),
 });
 export type StatusEntry = z.infer<typeof statusEntry>;
 
@@ -89,7 +101,7 @@ export const registration = z.object({
   url: z.string(),
   proxyUrl: z.string(),
   appVersion: z.string(),
-  /** `<name>@<version>` of each enabled plugin. */
+  /** `<name>@<version>` of each plugin that all of its apps have. */
   plugins: z.array(z.string()),
   serves: z.boolean(),
   /** First 12 hex digits of a keyed hash, so that equal secrets can be told without showing them. */

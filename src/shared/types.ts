@@ -112,6 +112,8 @@ export interface AppRow {
   lastVisitAt: number | null;
   /** Names of changed settings that take effect at the next restart. */
   pendingChanges: string[];
+  /** For people, in English; each says what to do. */
+  warnings: string[];
   /** The newest operation, if it is not over. */
   operation: OperationRow | null;
   createdAt: number;

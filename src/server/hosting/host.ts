@@ -3,13 +3,14 @@ import path from 'node:path';
 import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import PQueue from 'p-queue';
-import type { AppRecord } from '../../shared/messages';
+import type { AppPlugin, AppRecord } from '../../shared/messages';
 import {
   acquireLock,
   checkDatabase,
   type DatabaseCheck,
   dropDatabase,
   inspectDatabase,
+  markUpgrading,
   prepareDatabase,
   releaseDatabase,
   resetPartialInstall,
@@ -20,7 +21,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { connectionOf, type HostDatabase } from './connection';
 import type { HostedApps } from './hosted-apps';
-import { type PluginVersion, planBoot } from './plan';
+import { type FindInstalled, type PluginVersion, planBoot } from './plan';
 import { createStandIn, isStandIn } from './stand-in';
 
 /** How long a boot waits for another environment's, in ms: longer than an install takes. */
@@ -28,6 +29,14 @@ const LOCK_TIMEOUT = 900_000;
 
 /** What a boot tells while it goes on, for people. */
 export type Progress = (message: string, waiting: boolean) => void;
+
+/** The enabled plugins of an app. */
+export interface PluginSet {
+  /** All of them, with versions, in one comparable text. */
+  text: string;
+  /** Those that not every app has. */
+  own: AppPlugin[];
+}
 
 export interface BootOutcome {
   /** NocoBase version of the app's data. */
@@ -49,6 +58,7 @@ export class AppHost {
     private readonly environment: string,
     private readonly logPath: string,
     private readonly log: Log,
+    private readonly findInstalled: FindInstalled,
   ) {
     this.boots = new PQueue({
       concurrency: bootstrap.concurrency,
@@ -152,11 +162,20 @@ export class AppHost {
    * Which plugins of a running app are enabled, and in which versions, as its database says now; null when it cannot be
    * asked. Another environment of the app may have changed them, and nothing tells this one (no shared events in open core).
    */
-  async pluginSet(name: string): Promise<string | null> {
+  async pluginSet(name: string): Promise<PluginSet | null> {
     if (!this.isRunning(name)) return null;
     const plugins = await this.pluginsOf(this.hosted.apps[name]).catch(() => null);
-    const enabled = plugins?.filter(({ enabled }) => enabled).map(({ name, version }) => `${name}@${version}`);
-    return enabled ? enabled.sort().join() : null;
+    if (!plugins) return null;
+    const enabled = plugins.filter((plugin) => plugin.enabled);
+    const own = enabled.filter((plugin) => !plugin.builtIn);
+    const here = new Set((await this.findInstalled(own.map((plugin) => plugin.name))).map((plugin) => plugin.name));
+    return {
+      text: enabled
+        .map(({ name, version }) => `${name}@${version}`)
+        .sort()
+        .join(),
+      own: own.map(({ name, version }) => ({ name, version, installed: here.has(name) })),
+    };
   }
 
   isRunning(name: string): boolean {
@@ -189,15 +208,19 @@ export class AppHost {
     try {
       // Only now: another environment may just have installed it.
       const content = await inspectDatabase(connection, dbConnType, owner);
-      const host = { version: mainApp.getPackageVersion(), plugins: await this.pluginsOf(mainApp) };
+      const host = {
+        version: mainApp.getPackageVersion(),
+        plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
+      };
       // How tables are named is fixed at installation, whatever this environment's default is.
       if (content.underscored !== null) connection.underscored = content.underscored;
-      const plan = planBoot(record, how, content, host);
+      const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
       if (plan === 'resumeInstall') {
         progress('An earlier installation was interrupted; beginning it again.', false);
         await resetPartialInstall(connection, owner);
       }
       this.log.info(`App ${record.name}: ${plan}`, { how });
+      if (plan === 'upgrade') await markUpgrading(connection, owner, true);
       delete this.hosted.appErrors[record.name];
       this.hosted.appStatus[record.name] = 'preparing';
       const app = this.register(record, connection, mainApp);
@@ -209,6 +232,7 @@ export class AppHost {
         throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
       }
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
+      if (plan === 'upgrade') await markUpgrading(connection, owner, false);
       return { version: host.version };
     } finally {
       await lock.release();
@@ -278,9 +302,8 @@ export class AppHost {
     return this.hosted.apps.main.db.options as unknown as HostDatabase;
   }
 
-  /** What the main app runs is what a sub-app of this process would run: same core, same built-ins. */
-  private async pluginsOf(mainApp: Application): Promise<PluginVersion[]> {
-    const rows = await mainApp.db.getRepository('applicationPlugins').find();
+  private async pluginsOf(app: Application): Promise<PluginVersion[]> {
+    const rows = await app.db.getRepository('applicationPlugins').find();
     return rows.map((row: Model) => ({
       name: row.get('name') as string,
       version: row.get('version') as string,

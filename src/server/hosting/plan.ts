@@ -1,34 +1,42 @@
 import type { DatabaseContent } from '../apps/databases';
 import { AppSupervisorError } from '../errors';
 
-export interface PluginVersion {
+/** A plugin as an app's database has it. */
+export interface PluginVersion extends HostPlugin {
+  enabled: boolean;
+}
+
+/** A plugin as it is installed in this environment. */
+export interface HostPlugin {
   name: string;
   version: string;
-  enabled: boolean;
+  /** Whether every app has it. */
   builtIn: boolean;
 }
+
+/** Which of these plugins, and of those that every app has, are installed here, and in which versions. */
+export type FindInstalled = (names: string[]) => Promise<HostPlugin[]>;
 
 /** How an app comes up: `start` is one load (1.2 s), the other two load twice and write. */
 export type BootPlan = 'install' | 'resumeInstall' | 'upgrade' | 'start';
 
 /**
- * Which way an app comes up, from what its database holds and what this instance runs. Plain `start` only when core version,
- * every enabled plugin's version and the built-in set are unchanged.
+ * Which way an app comes up, from what its database holds and what is installed here. Plain `start` only when core version,
+ * every enabled plugin's version and the built-in set are unchanged, and no upgrade was left unfinished.
  *
  * @throws AppSupervisorError APP_TOO_NEW, APP_UPGRADE_FORBIDDEN
  */
 export function planBoot(
   app: { name: string; autoUpgrade: boolean },
   how: 'start' | 'restart' | 'upgrade',
-  content: Pick<DatabaseContent, 'installed' | 'version'> & { plugins: PluginVersion[] },
-  host: { version: string; plugins: PluginVersion[] },
+  content: Pick<DatabaseContent, 'installed' | 'version'> & { plugins: PluginVersion[]; upgrading: boolean },
+  host: { version: string; plugins: HostPlugin[] },
 ): BootPlan {
   if (content.installed === 'none') return 'install';
   if (content.installed === 'partial') return 'resumeInstall';
-  if (content.version && compareVersions(content.version, host.version) > 0) {
-    throw new AppSupervisorError('APP_TOO_NEW', { app: app.name, data: content.version, core: host.version });
-  }
-  if (how === 'upgrade') return 'upgrade';
+  const newer = newerOf(content, host);
+  if (newer) throw new AppSupervisorError('APP_TOO_NEW', { app: app.name, ...newer });
+  if (how === 'upgrade' || content.upgrading) return 'upgrade';
   const difference = differenceOf(content, host);
   if (!difference) return 'start';
   if (!app.autoUpgrade) {
@@ -37,9 +45,28 @@ export function planBoot(
   return 'upgrade';
 }
 
+/**
+ * What of the data is newer than what is installed here. A plugin counts like the core: with the older one here, this
+ * environment and a newer one would upgrade the app to and fro.
+ */
+function newerOf(
+  content: { version: string | null; plugins: PluginVersion[] },
+  host: { version: string; plugins: HostPlugin[] },
+): { data: string; core: string } | null {
+  if (content.version && compareVersions(content.version, host.version) > 0)
+    return { data: `NocoBase ${content.version}`, core: host.version };
+  const here = new Map(host.plugins.map(({ name, version }) => [name, version]));
+  for (const { name, version, enabled } of content.plugins) {
+    const current = here.get(name);
+    if (enabled && current !== undefined && compareVersions(version, current) > 0)
+      return { data: `${name} ${version}`, core: `${name} ${current}` };
+  }
+  return null;
+}
+
 function differenceOf(
   content: { version: string | null; plugins: PluginVersion[] },
-  host: { version: string; plugins: PluginVersion[] },
+  host: { version: string; plugins: HostPlugin[] },
 ): { data: string; core: string } | null {
   if (content.version !== host.version)
     return { data: `NocoBase ${content.version}`, core: `NocoBase ${host.version}` };

@@ -3,7 +3,7 @@ import type { AppRecord, StatusEntry } from '../../shared/messages';
 import type { Status } from '../../shared/types';
 import type { Clock } from '../environments/health';
 import { AppSupervisorError, describeError, messageOf } from '../errors';
-import type { AppHost } from '../hosting/host';
+import type { AppHost, PluginSet } from '../hosting/host';
 import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
 import type { StateStore } from '../wire/wire';
@@ -24,7 +24,7 @@ interface Held {
   booted: AppRecord | null;
   state: Hosted['state'];
   /** Plugins that the running object was loaded with, and whether its database says otherwise by now. */
-  plugins: { loaded: string | null; stale: boolean };
+  plugins: { loaded: PluginSet | null; stale: boolean };
   failures: number;
   retryAt: number | null;
   visited: boolean;
@@ -114,7 +114,7 @@ export class Converger {
     for (const [name, held] of this.held) {
       if (held.record.environments.length < 2 || held.status !== 'running' || held.plugins.loaded === null) continue;
       const current = await this.options.host.pluginSet(name);
-      const stale = current !== null && current !== held.plugins.loaded;
+      const stale = current !== null && current.text !== held.plugins.loaded.text;
       if (stale === held.plugins.stale) continue;
       held.plugins.stale = stale;
       this.report(name);
@@ -180,6 +180,7 @@ export class Converger {
               ...(held.plugins.stale ? ['plugins'] : []),
             ]
           : [],
+      plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
     };
   }
 
@@ -445,11 +446,10 @@ export class Converger {
 
   /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
   private async notePlugins(name: string, held: Held): Promise<void> {
-    if (held.record.environments.length < 2) return;
     const loaded = await this.options.host.pluginSet(name);
-    const wasStale = held.plugins.stale;
+    const said = held.plugins.stale || held.plugins.loaded?.own.length || loaded?.own.length;
     held.plugins = { loaded, stale: false };
-    if (wasStale) this.report(name);
+    if (said) this.report(name);
   }
 
   private report(name: string): void {

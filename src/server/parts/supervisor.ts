@@ -1,11 +1,20 @@
 import type { Application } from '@nocobase/server';
+import type { Registration } from '../../shared/messages';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
 import { Catalog } from '../apps/catalog';
 import { type AppDefinition, Definitions, desiredOf } from '../apps/definitions';
 import { fingerprint } from '../apps/secrets';
+import {
+  appFindings,
+  disagreement,
+  environmentFindings,
+  type Finding,
+  type Installed,
+} from '../environments/compatibility';
 import type { Clock } from '../environments/health';
 import { EnvironmentRegistry, type KnownEnvironment } from '../environments/registry';
 import { AppSupervisorError, messageOf } from '../errors';
+import type { FindInstalled } from '../hosting/plan';
 import type { Log } from '../log';
 import { Driver } from '../operations/driver';
 import { Leadership } from '../operations/leader';
@@ -45,6 +54,7 @@ export interface SupervisorPartOptions {
   /** `WS_PATH`, to try whether a worker opens WebSockets. */
   wsPath: string;
   schemaByDefault: boolean;
+  findInstalled: FindInstalled;
   /** What a new app gets when its request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
@@ -76,6 +86,7 @@ export class SupervisorPart {
   private pinged = false;
   /** Names that wake-ups were about, until their definitions are read. */
   private readonly heard = new Set<string>();
+  private installed: Installed = { appVersion: '', plugins: new Map() };
 
   constructor(private readonly options: SupervisorPartOptions) {}
 
@@ -171,6 +182,7 @@ export class SupervisorPart {
       version: mine.find((entry) => entry.version)?.version ?? null,
       lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
       pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
+      warnings: this.appWarningsOf(app),
       operation: operation ? operationRow(operation) : null,
       createdAt: app.createdAt,
       updatedAt: app.updatedAt,
@@ -219,7 +231,7 @@ export class SupervisorPart {
 
   /**
    * Whether an environment may get apps.
-   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, VERSION_DIFFERS, PLUGINS_MISSING
    */
   assertUsable(environment: string, field: string): void {
     const known = this.known.get(environment);
@@ -228,21 +240,55 @@ export class SupervisorPart {
     if (known?.cordoned) throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
     const variable = this.differingKey(registration.fingerprints);
     if (variable) throw new AppSupervisorError('KEY_DIFFERS', { environment, variable }, field);
+    const refusal = this.findingsOf(registration).find(({ refuses }) => refuses);
+    if (refusal) throw new AppSupervisorError(refusal.error.code, refusal.error.details, field);
   }
 
   /**
-   * Whether several environments may serve one app: what one of them signs, all have to accept.
-   * @throws AppSupervisorError KEY_DIFFERS
+   * Whether several environments may serve one app: what one of them signs, all have to accept, and to what one upgrades its
+   * data, all have to know.
+   * @throws AppSupervisorError KEY_DIFFERS, ENVIRONMENTS_DIFFER
    */
   assertAgree(environments: string[], field: string): void {
-    const { board } = this.parts;
-    let first: string | undefined;
-    for (const environment of environments) {
-      const registration = board.environment(environment)?.registration ?? this.known.get(environment)?.registration;
-      const appKey = registration?.fingerprints.appKey;
-      first ??= appKey;
-      if (appKey !== first) throw new AppSupervisorError('KEY_DIFFERS', { environment, variable: 'APP_KEY' }, field);
+    const [first, ...others] = environments.flatMap((environment) => this.registrationOf(environment) ?? []);
+    for (const other of others) {
+      if (other.fingerprints.appKey !== first.fingerprints.appKey)
+        throw new AppSupervisorError('KEY_DIFFERS', { environment: other.name, variable: 'APP_KEY' }, field);
+      const differ = disagreement(first, other);
+      if (differ) throw new AppSupervisorError(differ.code, differ.details, field);
     }
+  }
+
+  private registrationOf(environment: string): Registration | null {
+    return this.parts.board.environment(environment)?.registration ?? this.known.get(environment)?.registration ?? null;
+  }
+
+  /** In shared memory there is but one release. */
+  private findingsOf(registration: Registration): Finding[] {
+    return this.options.defaultEnvironments ? [] : environmentFindings(registration, this.installed);
+  }
+
+  /** Looks for the packages of whatever plugins the fleet has. Never rejects. */
+  private async findPlugins(): Promise<void> {
+    const { running } = this;
+    if (!running || this.options.defaultEnvironments) return;
+    const names = new Set<string>();
+    for (const { registration } of this.known.values()) {
+      for (const plugin of registration.plugins) names.add(plugin.slice(0, plugin.lastIndexOf('@')));
+    }
+    for (const { name, environments } of running.catalog.apps.values()) {
+      for (const environment of environments) {
+        for (const plugin of running.board.observed(environment, name)?.entry.plugins ?? []) names.add(plugin.name);
+      }
+    }
+    const versions = new Map(
+      (await this.options.findInstalled([...names])).map(({ name, version }) => [name, version]),
+    );
+    const plugins = new Map([...names].map((name) => [name, versions.get(name) ?? null]));
+    const before = this.installed.plugins;
+    this.installed = { ...this.installed, plugins };
+    if (plugins.size !== before.size || [...plugins].some(([name, version]) => before.get(name) !== version))
+      this.changed();
   }
 
   async setCordoned(environment: string, cordoned: boolean): Promise<void> {
@@ -353,7 +399,9 @@ export class SupervisorPart {
       migration,
       timers: [],
     };
+    this.installed = { appVersion: main.getPackageVersion(), plugins: new Map() };
     await this.loadEnvironments();
+    await this.findPlugins();
     await bus.onWake('supervisors', (names) => {
       void board.look();
       // Names come from workers, about statuses, and from other supervisors, about definitions.
@@ -374,6 +422,7 @@ export class SupervisorPart {
         .then(() => this.tellDirectory())
         .catch(() => undefined);
       void this.loadEnvironments().catch(() => undefined);
+      void this.findPlugins();
       state.warnings().then(
         (warnings) => {
           this.storeWarnings = warnings;
@@ -441,6 +490,7 @@ export class SupervisorPart {
       await this.parts.registry.remember(registration, now);
       this.known.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
     }
+    await this.findPlugins();
   }
 
   /**
@@ -483,6 +533,7 @@ export class SupervisorPart {
     return [
       ...own,
       ...(key ? [new AppSupervisorError('KEY_DIFFERS', { environment, variable: key }).message] : []),
+      ...(registration ? this.findingsOf(registration).map(({ error }) => error.message) : []),
       ...(view?.standby
         ? [
             `A second process of this environment is running (${view.standby}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.`,
@@ -494,6 +545,16 @@ export class SupervisorPart {
       ...this.storeWarnings,
       ...this.options.warnings.filter((warning) => !own.includes(warning)),
     ];
+  }
+
+  private appWarningsOf(app: AppDefinition): string[] {
+    if (this.options.defaultEnvironments) return [];
+    const { board } = this.parts;
+    const found = app.environments.flatMap((environment) => {
+      const entry = board.observed(environment, app.name)?.entry;
+      return entry?.uid === app.uid ? appFindings(app.name, environment, entry.plugins, this.installed) : [];
+    });
+    return [...new Set(found.map(({ message }) => message))];
   }
 
   /** Tells the fleet what apps there are; what could not be written is written with the next change or round. */

@@ -11,6 +11,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import type { HostDatabase } from '../hosting/connection';
 import { AppHost } from '../hosting/host';
 import type { HostedApps } from '../hosting/hosted-apps';
+import type { FindInstalled } from '../hosting/plan';
 import type { Log } from '../log';
 import { Converger } from '../operations/converger';
 import { FollowedSnapshot } from '../operations/followed-snapshot';
@@ -47,6 +48,7 @@ export interface WorkerPartOptions {
   roundEvery?: number;
   beginAgain?: number;
   leaving?: number;
+  findInstalled: FindInstalled;
   /** Another than the host's core, for tests. */
   host?: AppHost;
   /** Which apps there are, or their domains, may have changed. */
@@ -68,9 +70,10 @@ export class WorkerPart {
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   constructor(private readonly options: WorkerPartOptions) {
-    const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log } = options;
+    const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
     this.directory = new DirectoryReader(options.state);
-    this.host = options.host ?? new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log);
+    this.host =
+      options.host ?? new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
   }
 
   /** Apps of the whole fleet, as the supervisor last told them. */
@@ -242,7 +245,9 @@ export class WorkerPart {
   private async registration(): Promise<Registration> {
     const { hosted, environment, aesKey, appKey, warnings } = this.options;
     const main = hosted.apps.main;
-    const rows = await main.db.getRepository('applicationPlugins').find({ filter: { enabled: true }, sort: ['name'] });
+    const rows = await main.db
+      .getRepository('applicationPlugins')
+      .find({ filter: { enabled: true, builtIn: true }, sort: ['name'] });
     return {
       name: environment.name,
       url: environment.url,

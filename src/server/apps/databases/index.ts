@@ -8,3 +8,4 @@ export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './loc
 export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
 export { releaseDatabase } from './release';
 export { resetPartialInstall } from './reset';
+export { markUpgrading } from './upgrade';

@@ -7,7 +7,7 @@ export const MARK_TABLE = 'app_supervisor_mark';
 
 const COLUMNS =
   'id INTEGER PRIMARY KEY, uid VARCHAR(64) NOT NULL, app VARCHAR(64) NOT NULL, created INTEGER NOT NULL, ' +
-  'installed INTEGER NOT NULL, created_at VARCHAR(30) NOT NULL';
+  'installed INTEGER NOT NULL, upgrading INTEGER NOT NULL DEFAULT 0, created_at VARCHAR(30) NOT NULL';
 
 export interface Mark {
   uid: string;
@@ -20,11 +20,16 @@ export interface Mark {
    * (server/src/helpers/application-version.ts:44), so a missing version alone proves nothing.
    */
   installed: boolean;
+  /**
+   * Whether an upgrade began and was not seen to end. The core writes the new version of a built-in plugin before that
+   * plugin's migrations run (preset-nocobase, `upgrade`), so versions alone do not tell of one that failed.
+   */
+  upgrading: boolean;
 }
 
 export async function readMark(dialect: Dialect, session: Session, place: Place): Promise<Mark | null> {
   const row = (
-    await session.query(`SELECT uid, app, created, installed FROM ${tableOf(dialect, place)} WHERE id = 1`)
+    await session.query(`SELECT uid, app, created, installed, upgrading FROM ${tableOf(dialect, place)} WHERE id = 1`)
   )[0];
   if (!row) return null;
   return {
@@ -32,11 +37,17 @@ export async function readMark(dialect: Dialect, session: Session, place: Place)
     app: String(row.app),
     created: Number(row.created) === 1,
     installed: Number(row.installed) === 1,
+    upgrading: Number(row.upgrading) === 1,
   };
 }
 
 /** Writes the mark unless there is one, and gives the one that is there now: of two at once, the first one wins. */
-export async function writeMark(dialect: Dialect, session: Session, place: Place, mark: Mark): Promise<Mark> {
+export async function writeMark(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  mark: Omit<Mark, 'upgrading'>,
+): Promise<Mark> {
   const table = tableOf(dialect, place);
   // PostgreSQL's IF NOT EXISTS fails all the same when two meet there.
   await made(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
@@ -55,6 +66,16 @@ export async function writeMark(dialect: Dialect, session: Session, place: Place
 /** Notes that a whole installation was seen. */
 export async function noteInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
   await session.query(`UPDATE ${tableOf(dialect, place)} SET installed = 1 WHERE id = 1`);
+}
+
+/** Notes that an upgrade begins, or that it has ended. */
+export async function noteUpgrading(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  upgrading: boolean,
+): Promise<void> {
+  await session.query(`UPDATE ${tableOf(dialect, place)} SET upgrading = ${upgrading ? 1 : 0} WHERE id = 1`);
 }
 
 /** What frees a place from its mark. */

@@ -30,7 +30,7 @@ export interface PrepareOptions extends Owner {
 export interface PreparedDatabase extends DatabaseContent {
   /** Whether database or schema was made just now. */
   created: boolean;
-  mark: Pick<Mark, 'uid' | 'created'>;
+  mark: Pick<Mark, 'uid' | 'created' | 'upgrading'>;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function prepareDatabase(
     const mark = found ?? (await takePlace(dialect, session, place, { ...content, created }, options));
     refuseOther(dialect, place, mark, options);
     if (content.installed === 'complete' && !mark.installed) await noteInstalled(dialect, session, place);
-    return { ...content, created, mark: { uid: mark.uid, created: mark.created } };
+    return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
   });
 }
 

@@ -1,0 +1,147 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { type Instance, type PostgresServer, query } from '../../scripts/fleet';
+import { FLEETS } from '../../scripts/fleet/config';
+import { PACKAGE_NAME, PLUGIN_STORAGE } from '../../scripts/fleet/plugin';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { ask } from './http';
+
+/**
+ * A plugin of two releases, `1.0.0` and `2.0.0`, with a migration between them, for no older NocoBase can be installed
+ * here. It keeps people; the second release adds their initials, and the migration fills them in. What it did is noted in
+ * `releaseRuns` of the app's own database, and `releaseOrders` may tell it to `hold` or to `fail`.
+ */
+export const RELEASE_PACKAGE = '@nocobase/plugin-e2e-release';
+export const RELEASE_PLUGIN = 'e2e-release';
+
+export type Release = '1.0.0' | '2.0.0';
+
+/** Environment variables with which an instance has this release, whatever the others have. */
+export function releaseEnv(release: Release): Record<string, string> {
+  const home = path.join(FLEETS, 'releases', release);
+  const modules = path.join(home, 'modules');
+  const plugins = path.join(home, 'plugins');
+  fs.rmSync(home, { recursive: true, force: true });
+  writePackage(path.join(plugins, RELEASE_PACKAGE), release);
+  // The core looks for plugins in one folder, which all instances share otherwise.
+  const scope = path.join(ROOT, 'node_modules/@nocobase');
+  fs.mkdirSync(path.join(modules, '@nocobase'), { recursive: true });
+  for (const name of fs.readdirSync(scope)) {
+    fs.symlinkSync(path.join(scope, name), path.join(modules, '@nocobase', name));
+  }
+  fs.symlinkSync(path.join(plugins, RELEASE_PACKAGE), path.join(modules, RELEASE_PACKAGE));
+  fs.symlinkSync(path.join(PLUGIN_STORAGE, PACKAGE_NAME), path.join(plugins, PACKAGE_NAME));
+  return {
+    NODE_MODULES_PATH: modules,
+    NODE_PATH: [modules, path.join(ROOT, 'node_modules')].join(path.delimiter),
+    PLUGIN_STORAGE_PATH: plugins,
+  };
+}
+
+/** Which release answers, and what it knows of its one person. */
+export async function askRelease(instance: Instance, app: string, headers: Record<string, string> = {}) {
+  const {
+    status,
+    json,
+    headers: answered,
+  } = await ask(instance.url, '/api/releasePeople:look', {
+    headers: { 'X-App': app, ...headers },
+  });
+  return { status, environment: answered['x-app-environment'], data: json?.data };
+}
+
+/** What its migration did in an app's database, from first to last. */
+export async function runsOf(server: PostgresServer, database: string): Promise<string[]> {
+  const { rows } = await query(server, database, 'SELECT event FROM "releaseRuns" ORDER BY id');
+  return rows.map(({ event }) => event);
+}
+
+/** What its migration is to do when it comes: `hold` until told otherwise, or `fail`. */
+export async function order(server: PostgresServer, database: string, migration: 'hold' | 'fail' | null) {
+  await query(server, database, 'DELETE FROM "releaseOrders"');
+  if (migration) await query(server, database, 'INSERT INTO "releaseOrders" (migration) VALUES ($1)', [migration]);
+}
+
+function writePackage(folder: string, release: Release): void {
+  const manifest = {
+    name: RELEASE_PACKAGE,
+    version: release,
+    displayName: 'Release',
+    main: 'dist/server/index.js',
+    nocobase: { supportedVersions: ['2.x'], editionLevel: 0 },
+    peerDependencies: { '@nocobase/client': '2.x', '@nocobase/server': '2.x' },
+  };
+  const client = (lane: string, host: string) =>
+    `define(${JSON.stringify(RELEASE_PACKAGE + lane)}, ["${host}"], function (host) {
+      return { default: class extends host.Plugin {} };
+    });`;
+  const files: Record<string, string> = {
+    'package.json': JSON.stringify(manifest, null, 2),
+    'client.js': "module.exports = require('./dist/client/index.js');",
+    'client-v2.js': "module.exports = require('./dist/client-v2/index.js');",
+    'server.js': "module.exports = require('./dist/server/index.js');",
+    'dist/externalVersion.js': "module.exports = { '@nocobase/server': '2.2.15', '@nocobase/client': '2.2.15' };",
+    'dist/client/index.js': client('', '@nocobase/client'),
+    'dist/client-v2/index.js': client('/client-v2', '@nocobase/client-v2'),
+    'dist/server/index.js': serverOf(release),
+    'dist/server/collections/releasePeople.js': collection('releasePeople', [
+      'name',
+      ...(release === '2.0.0' ? ['initials'] : []),
+    ]),
+    'dist/server/collections/releaseRuns.js': collection('releaseRuns', ['event']),
+    'dist/server/collections/releaseOrders.js': collection('releaseOrders', ['migration']),
+    ...(release === '2.0.0' && { 'dist/server/migrations/20260101000000-initials.js': MIGRATION }),
+  };
+  for (const [file, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    fs.writeFileSync(path.join(folder, file), text);
+  }
+}
+
+const collection = (name: string, fields: string[]) =>
+  `module.exports = { __esModule: true, default: ${JSON.stringify({
+    name,
+    timestamps: false,
+    fields: fields.map((field) => ({ type: 'string', name: field })),
+  })} };`;
+
+const serverOf = (release: Release) => `
+const { Plugin } = require('@nocobase/server');
+module.exports = {
+  __esModule: true,
+  default: class extends Plugin {
+    async load() {
+      this.app.resourceManager.registerActionHandler('releasePeople:look', async (ctx, next) => {
+        const person = await ctx.db.getRepository('releasePeople').findOne();
+        ctx.body = { release: '${release}', ...person.toJSON() };
+        await next();
+      });
+      this.app.acl.allow('releasePeople', 'look', 'public');
+    }
+    async install() {
+      const values = { name: 'Ada Lovelace'${release === '2.0.0' ? ", initials: 'AL'" : ''} };
+      await this.db.getRepository('releasePeople').create({ values });
+    }
+  },
+};`;
+
+const MIGRATION = `
+const { Migration } = require('@nocobase/server');
+module.exports = {
+  __esModule: true,
+  default: class extends Migration {
+    on = 'afterSync';
+    async up() {
+      const note = (event) => this.db.getRepository('releaseRuns').create({ values: { event } });
+      const ordered = async () => (await this.db.getRepository('releaseOrders').findOne())?.get('migration');
+      await note('begun');
+      while ((await ordered()) === 'hold') await new Promise((resolve) => setTimeout(resolve, 100));
+      if ((await ordered()) === 'fail') throw new Error('The migration was told to fail.');
+      for (const person of await this.db.getRepository('releasePeople').find()) {
+        const initials = person.get('name').split(' ').map((word) => word[0]).join('');
+        await person.update({ initials });
+      }
+      await note('done');
+    }
+  },
+};`;

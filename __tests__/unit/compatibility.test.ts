@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { appFindings, disagreement, environmentFindings } from '../../src/server/environments/compatibility';
+import { registrationOf } from '../support/fixtures';
+
+const supervisor = {
+  appVersion: '2.2.15',
+  plugins: new Map<string, string | null>([
+    ['acl', '2.2.15'],
+    ['ledger', '1.0.0'],
+    ['gone', null],
+  ]),
+};
+const environment = (appVersion: string, ...plugins: string[]) => registrationOf('env_a', { appVersion, plugins });
+const found = (appVersion: string, ...plugins: string[]) =>
+  environmentFindings(environment(appVersion, ...plugins), supervisor).map(({ error, refuses }) => [
+    error.code,
+    refuses,
+  ]);
+
+describe('an environment beside its Supervisor', () => {
+  it.each<[string, string[], Array<[string, boolean]>]>([
+    ['2.2.15', ['acl@2.2.15', 'ledger@1.0.0'], []],
+    ['2.2.14', ['acl@2.2.14'], [['PATCH_DIFFERS', false]]],
+    ['2.2.16', ['acl@2.2.16'], [['PATCH_DIFFERS', false]]],
+    ['2.3.0', ['acl@2.3.0'], [['VERSION_DIFFERS', true]]],
+    ['2.1.99', ['acl@2.1.99'], [['VERSION_DIFFERS', true]]],
+    ['3.2.15', ['acl@3.2.15'], [['VERSION_DIFFERS', true]]],
+    ['2.2.15', ['gone@1.0.0'], [['PLUGINS_MISSING', true]]],
+    ['2.2.15', ['ledger@2.0.0'], [['PLUGINS_DIFFER', false]]],
+    ['2.2.15', ['never-looked-for@1.0.0'], []],
+    [
+      '2.3.0',
+      ['acl@2.3.0', 'gone@1.0.0', 'ledger@2.0.0'],
+      [
+        ['VERSION_DIFFERS', true],
+        ['PLUGINS_MISSING', true],
+        ['PLUGINS_DIFFER', false],
+      ],
+    ],
+  ])('NocoBase %s with %j: %j', (appVersion, plugins, expected) => {
+    expect(found(appVersion, ...plugins)).toEqual(expected);
+  });
+
+  it('is told which plugins, but not all of them', () => {
+    const names = Array.from({ length: 7 }, (_, index) => `gone-${index}`);
+    const none = { ...supervisor, plugins: new Map(names.map((name) => [name, null])) };
+    const [{ error }] = environmentFindings(environment('2.2.15', ...names.map((name) => `${name}@1.0.0`)), none);
+    expect(error.message).toContain('gone-0 1.0.0, gone-1 1.0.0, gone-2 1.0.0, gone-3 1.0.0, gone-4 1.0.0, …');
+  });
+});
+
+describe('an app’s own plugins', () => {
+  const plugin = (name: string, version: string, installed = true) => ({ name, version, installed });
+  it.each([
+    [plugin('ledger', '1.0.0'), []],
+    [plugin('ledger', '2.0.0'), ['PLUGINS_DIFFER']],
+    [plugin('acl', '2.2.15'), []],
+    [plugin('gone', '1.0.0'), ['PLUGINS_MISSING']],
+    [plugin('ledger', '1.0.0', false), ['PLUGINS_ABSENT']],
+    [plugin('gone', '1.0.0', false), ['PLUGINS_ABSENT']],
+  ])('%j: %j', (own, codes) => {
+    expect(appFindings('crm', 'env_a', [own], supervisor).map(({ code }) => code)).toEqual(codes);
+  });
+});
+
+describe('two environments with one app', () => {
+  const other = (appVersion: string, ...plugins: string[]) => registrationOf('env_b', { appVersion, plugins });
+  it.each([
+    ['2.2.15', ['acl@2.2.15'], null],
+    ['2.2.16', ['acl@2.2.15'], 'NocoBase is 2.2.15 in the one and 2.2.16 in the other'],
+    ['2.2.15', ['acl@2.2.16'], 'acl is 2.2.15 in the one and 2.2.16 in the other'],
+    ['2.2.15', [], 'acl is 2.2.15 in the one and - in the other'],
+    ['2.2.15', ['acl@2.2.15', 'ledger@1.0.0'], 'ledger is - in the one and 1.0.0 in the other'],
+  ])('%s with %j: %s', (appVersion, plugins, words) => {
+    const error = disagreement(environment('2.2.15', 'acl@2.2.15'), other(appVersion, ...plugins));
+    if (words === null) expect(error).toBeNull();
+    else expect(error).toMatchObject({ code: 'ENVIRONMENTS_DIFFER', message: expect.stringContaining(words) });
+  });
+});
