@@ -23,12 +23,14 @@ export interface RedisTestOptions {
   args?: string[];
   /** Keeps an append-only file, so that its data outlive `kill()`. */
   persistent?: boolean;
+  /** Which of the two, when that matters. */
+  program?: 'redis' | 'valkey';
 }
 
-export async function startRedis({ args, persistent = false }: RedisTestOptions = {}): Promise<Redis> {
+export async function startRedis({ args, persistent = false, program }: RedisTestOptions = {}): Promise<Redis> {
   const folder = await makeFolder();
   const dataDir = persistent ? path.join(folder, 'data') : null;
-  const redis = new Redis({ port: await freePort(), dataDir, logFile: path.join(folder, 'redis.log'), args });
+  const redis = new Redis({ port: await freePort(), dataDir, logFile: path.join(folder, 'redis.log'), args, program });
   await redis.start();
   return redis;
 }

@@ -13,6 +13,8 @@ export interface RedisOptions {
   logFile: string;
   /** More arguments of redis-server. */
   args?: string[];
+  /** Which of the two, when that matters. */
+  program?: 'redis' | 'valkey';
   memory?: PartOptions['memory'];
 }
 
@@ -21,7 +23,7 @@ export class Redis extends Part {
   readonly url: string;
   readonly port: number;
 
-  constructor({ name = 'Redis', port, dataDir, logFile, args = [], memory }: RedisOptions) {
+  constructor({ name = 'Redis', port, dataDir, logFile, args = [], program = 'redis', memory }: RedisOptions) {
     super({
       name,
       logFile,
@@ -31,7 +33,7 @@ export class Redis extends Part {
         const persistence = dataDir ? ['--appendonly', 'yes', '--dir', dataDir] : ['--appendonly', 'no'];
         const address = ['--bind', HOST, '--port', String(port)];
         return {
-          program: findProgram('redis') ?? 'redis-server',
+          program: findProgram(program) ?? 'redis-server',
           args: [...address, '--save', '', ...persistence, ...args],
           options: { cwd: dataDir ?? path.dirname(logFile) },
         };

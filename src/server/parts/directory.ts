@@ -61,7 +61,7 @@ export class DirectoryReader {
   }
 }
 
-/** The core's view of an app (app-supervisor/types.ts:73). */
+/** The core's view of an app (app-supervisor/types.ts:73), a copy through and through: plugins change what they get. */
 export const modelOf = (entry: DirectoryEntry): AppModel => ({
   name: entry.name,
   title: entry.title,
@@ -69,6 +69,6 @@ export const modelOf = (entry: DirectoryEntry): AppModel => ({
   ...(entry.cname ? { cname: entry.cname } : {}),
   sort: entry.sort,
   pinned: entry.pinned,
-  environments: entry.environments,
-  options: { ...(entry.hidden ? { hidden: true } : {}), ...(entry.sso ? { sso: entry.sso } : {}) },
+  environments: [...entry.environments],
+  options: { ...(entry.hidden ? { hidden: true } : {}), ...(entry.sso ? { sso: structuredClone(entry.sso) } : {}) },
 });

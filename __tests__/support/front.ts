@@ -1,0 +1,100 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePort, HOST, Part } from '../../scripts/fleet';
+import { findProgram } from '../../scripts/lib/programs.mjs';
+import { ROOT } from '../../scripts/lib/root.mjs';
+
+/** What stands in front of a Supervisor, with the very files of docs/deploy. */
+export interface Front {
+  /** Such as `http://127.0.0.1:8080`. */
+  url: string;
+  stop(): Promise<void>;
+}
+
+const KINDS = {
+  nginx: {
+    file: 'nginx.conf',
+    listen: 'listen 80 default_server;',
+    listenOn: (port: number) => `listen ${HOST}:${port};`,
+    below: (folder: string) => ({ 'location / {': `location ${folder} {` }),
+    /** What the distribution's own nginx.conf is around the file; nothing of it outside of the folder. */
+    main: (folder: string, site: string) => `
+      daemon off; worker_processes 1; pid ${folder}/pid; error_log stderr; user root;
+      events {}
+      http {
+        access_log off;
+        ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
+        include ${site};
+      }`,
+    args: (folder: string, main: string) => ['-p', folder, '-c', main],
+  },
+  caddy: {
+    file: 'Caddyfile',
+    listen: ':80 {',
+    listenOn: (port: number) => `http://:${port} {\n\tbind ${HOST}`,
+    below: (folder: string) => ({ 'handle {': `handle ${folder}* {` }),
+    main: (_: string, site: string) => `{\n\tadmin off\n}\nimport ${site}\n`,
+    args: (_: string, main: string) => ['run', '--adapter', 'caddyfile', '--config', main],
+  },
+};
+export type FrontKind = keyof typeof KINDS;
+
+/**
+ * @param to the Supervisor's address
+ * @param below a sub-path such as `/portal/` instead of everything
+ */
+export async function startFront(kind: FrontKind, to: string, below?: string): Promise<Front> {
+  const { file, listen, listenOn, below: belowOf, main, args } = KINDS[kind];
+  const port = await freePort();
+  const folder = fs.mkdtempSync(path.join(tmpdir(), `app-supervisor-${kind}-`));
+  const changes = {
+    [listen]: listenOn(port),
+    '127.0.0.1:14000': new URL(to).host,
+    ...(below && belowOf(below)),
+  };
+  const site = path.join(folder, 'site');
+  fs.writeFileSync(site, changed(fs.readFileSync(path.join(ROOT, 'docs/deploy', file), 'utf8'), changes));
+  const config = path.join(folder, 'main');
+  fs.writeFileSync(config, main(folder, site));
+
+  const url = `http://${HOST}:${port}`;
+  const part = new Part({
+    name: kind,
+    logFile: path.join(folder, 'log'),
+    command: () => ({
+      program: findProgram(kind) ?? kind,
+      args: args(folder, config),
+      // Where Caddy would keep certificates.
+      options: { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
+    }),
+    ready: async () => (await fetch(url).catch(() => null)) !== null,
+    readyWithin: 20_000,
+    stopSignal: 'SIGTERM',
+    stopWithin: 5_000,
+  });
+  await part.start();
+  return {
+    url,
+    async stop() {
+      await part.stop();
+      fs.rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** @throws when something to change is not there exactly once: then the file was changed, and this must follow. */
+function changed(text: string, changes: Record<string, string>): string {
+  for (const [from, to] of Object.entries(changes)) {
+    const parts = text.split(`${from}`);
+    // Comments may name it as well.
+    const code = text.split('\n').filter((line) => !line.trim().startsWith('#') && line.includes(from));
+    if (code.length !== 1)
+      throw new Error(`"${from}" is there ${code.length} times, ${parts.length - 1} with comments.`);
+    text = text
+      .split('\n')
+      .map((line) => (line.trim().startsWith('#') ? line : line.replace(from, () => to)))
+      .join('\n');
+  }
+  return text;
+}

@@ -1,0 +1,66 @@
+import type { RedisBus } from '../../src/server/wire/redis-bus';
+import type { RedisState } from '../../src/server/wire/redis-state';
+import { entryOf, leaseOf, recordOf, registrationOf } from './fixtures';
+
+/** How long a request may take that a refused publication or subscription would never answer, in ms. */
+const PATIENCE = 3_000;
+
+/**
+ * Every call that the plugin makes on its two Redis, each with the outcome it must have. The prefix must be unused.
+ *
+ * @throws at the first that fails or does something else
+ */
+export async function makeEveryCall(state: RedisState, bus: RedisBus): Promise<void> {
+  const environment = 'env_a';
+  const claim = { environment, lease: leaseOf(), ttl: 60_000, provenBy: null };
+  equal('the fleet', await state.claimFleet('fleet-1'), 'fleet-1');
+  await state.publish(environment, [recordOf(), recordOf({ name: 'gone' })]);
+  await state.unpublish(environment, ['gone']);
+  equal('records', (await state.readRecords(environment)).length, 1);
+  equal('one record', (await state.readRecords(environment, ['crm', 'gone'])).length, 1);
+
+  equal('a lease that may not be taken', (await state.claimLease({ ...claim, mayTake: false })).held, false);
+  const taken = await state.claimLease({ ...claim, mayTake: true });
+  if (!taken.held) throw new Error('The lease was not given.');
+  const { epoch } = taken;
+  equal('a renewal', (await state.claimLease({ ...claim, mayTake: true })).held, true);
+  const other = { ...claim, lease: leaseOf({ instance: 'two' }), mayTake: true };
+  equal('a standby', (await state.claimLease(other)).held, false);
+  await state.writeRegistration(registrationOf(environment));
+  const write = { environment, instance: 'one', epoch, version: 1, removed: ['gone'] };
+  equal('statuses', await state.writeStatuses({ ...write, entries: [entryOf()], complete: true }), true);
+  equal('statuses, read', (await state.readStatuses(environment)).length, 1);
+  equal('a registration', (await state.readRegistration(environment))?.name, environment);
+  const { environments } = await state.look();
+  equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
+  await state.releaseLease(environment, 'one', epoch);
+  await state.forget(environment);
+  equal('a forgotten environment', (await state.look()).environments.size, 0);
+
+  await state.manifestSet('portals', 'crm', 'a', { title: 'A' });
+  await state.manifestSet('portals', 'crm', 'b', { title: 'B' });
+  await state.manifestDelete('portals', 'crm', 'b');
+  equal('manifests', (await state.manifestValues('portals', 'crm')).length, 1);
+  await state.manifestDelete('portals', 'crm');
+  await state.manifestForget('crm');
+  await state.writeDirectory(new Map([['crm', '{}']]), ['gone'], true);
+  equal('the directory', (await state.readDirectory(''))?.entries.length, 1);
+  await state.warnings();
+
+  let woken = 0;
+  await bus.onWake('supervisors', () => {
+    woken++;
+  });
+  await bus.serve(environment, { echo: async (payload) => payload });
+  const deadline = performance.now() + PATIENCE;
+  for (;;) {
+    bus.wake('supervisors', ['crm']);
+    const answer = await bus.request(environment, 'echo', 'hello', 500).catch(() => null);
+    if (answer === 'hello' && woken) return;
+    if (performance.now() > deadline) throw new Error(`Wake-ups: ${woken}, answer: ${answer}.`);
+  }
+}
+
+function equal(what: string, got: unknown, wanted: unknown): void {
+  if (got !== wanted) throw new Error(`${what}: ${JSON.stringify(got)} instead of ${JSON.stringify(wanted)}`);
+}
