@@ -142,7 +142,7 @@ describe('a Supervisor killed', () => {
 });
 
 describe('a worker killed', () => {
-  it('in the middle of an installation begins it again, in the database that it made', async () => {
+  it('in the middle of an installation begins it again, in the database that it made (#5127)', async () => {
     const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_b'] });
     await manager.untilApp('victim', (app) => /install/.test(app.statuses.env_b?.message ?? ''), {
       timeout: 60_000,

@@ -143,7 +143,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     expect(await app.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
   });
 
-  it('stops it, after a question', async () => {
+  it('stops it, after a question (v2.0.18)', async () => {
     await page.bringToFront();
     await press('stop');
     const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });

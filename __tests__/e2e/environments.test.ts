@@ -139,7 +139,7 @@ describe('a worker that dies by kill -9', () => {
 });
 
 describe('a worker that is stopped', () => {
-  it('is down within two seconds', async () => {
+  it('is down within two seconds (#8517)', async () => {
     const asked = performance.now();
     const stopping = worker.stop();
     await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { what: 'down' });

@@ -29,7 +29,7 @@ describe.each<FrontKind>(['nginx', 'caddy'])('behind %s', (kind) => {
   });
   afterAll(() => front?.stop());
 
-  it('apps are found by path and by custom domain, whatever port is in it (#5918, #8976)', async () => {
+  it('apps are found by path and by custom domain (#5918)', async () => {
     const named = async (target: string, headers: Record<string, string> = {}) =>
       (await ask(front.url, target, { headers })).json?.data?.name;
     expect(await named('/api/app:getInfo')).toBe('main');

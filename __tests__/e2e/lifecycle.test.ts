@@ -201,7 +201,7 @@ describe('changing it', () => {
     expect((await manager.app('shop')).pendingChanges).toEqual([]);
   });
 
-  it('takes it out of an environment, and puts it into one, while it runs in the other', async () => {
+  it('takes it out of an environment, and puts it into one, while it runs in the other (#7927)', async () => {
     const { statuses } = await manager.app('shop');
     const without = await manager.update('shop', { environments: ['env_a'] });
     expect(Object.keys(without.statuses)).toEqual(['env_a']);
@@ -229,7 +229,7 @@ describe('where its data lies', () => {
     ]);
   });
 
-  it('can be a schema of the environment’s own database', async () => {
+  it('can be a schema of the environment’s own database (#5481)', async () => {
     const main = fleet.worker('env_a').database;
     const [{ count }] = await sql(main, "SELECT count(*)::int FROM pg_tables WHERE schemaname = 'ledger_data'");
     expect(count).toBeGreaterThan(50);
@@ -237,7 +237,7 @@ describe('where its data lies', () => {
     expect(await signInTo(fleet.supervisor, 'ledger')).toBeTruthy();
   });
 
-  it('can be a server of its own', async () => {
+  it('can be a server of its own (#2746)', async () => {
     expect(await databases()).toContain('partner_data');
     expect(await signInTo(fleet.supervisor, 'partner')).toBeTruthy();
   });
@@ -291,7 +291,7 @@ describe('start modes, when the worker starts anew', () => {
     await fleet.waitForWorkers();
   });
 
-  it('starts what starts with the main app', async () => {
+  it('starts what starts with the main app (#2436, #3188)', async () => {
     const running = (app: AppRow) => statusIn(app, 'env_a') === 'running';
     await manager.untilApp('ledger', running, { what: 'running again' });
   });
@@ -320,7 +320,7 @@ describe('start modes, when the worker starts anew', () => {
 });
 
 describe('deleting it', () => {
-  it('invariant 9: keeps its database, free of its mark, and adopting that brings the data back', async () => {
+  it('invariant 9: keeps its database, free of its mark, and adopting that brings the data back (#3188)', async () => {
     const nickname = 'Kept through deletion';
     const before = await signInTo(fleet.supervisor, 'shop');
     await before.post('users:create', { nickname, username: 'kept', password: 'secret-123' });

@@ -7,8 +7,8 @@ import { Manager, signInTo } from '../support/manager';
 
 /** What went wrong for users of NocoBase's multi-app before, and must not here; all numbers: docs/regressions.md. */
 
-/** A plugin that nobody has enabled yet, with a page of its own in the client. */
-const PLUGIN = 'block-iframe';
+/** A plugin that nobody has enabled yet. */
+const PLUGIN = 'field-code';
 
 let fleet: Fleet;
 let manager: Manager;

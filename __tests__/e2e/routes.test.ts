@@ -115,7 +115,7 @@ describe('an address of a page or a file', () => {
 });
 
 describe('an address of an uploaded file', () => {
-  it('leads to the worker that keeps it, for who may see it', async () => {
+  it('leads to the worker that keeps it, for who may see it (#10358)', async () => {
     const { token } = await signInTo(fleet.supervisor, 'routed');
     const signedIn = { Authorization: `Bearer ${token}` };
     const body = new FormData();

@@ -167,7 +167,7 @@ describe('an instance that manages no apps', () => {
     expect(answer).toMatchObject({ status: 409, code: 'NOT_ON_THIS_PART' });
   });
 
-  it('invariant 11: an app has neither the actions nor the tables', async () => {
+  it('invariant 11: an app has neither the actions nor the tables (#6005)', async () => {
     const api = await signInTo(fleet.supervisor, 'vault');
     for (const action of [...ALL, 'appSupervisor:info']) {
       expect([action, (await outcome(api, 'GET', action)).status]).toEqual([action, 404]);
@@ -188,7 +188,7 @@ describe('a JWT secret of its own', () => {
   const check = async (token: string) =>
     outcome((await signInTo(fleet.supervisor, 'vault')).withToken(token), 'GET', 'auth:check');
 
-  it('is what keeps the main apps’ tokens out, once the app has restarted with it', async () => {
+  it('is what keeps the main apps’ tokens out, once the app has restarted with it (v2.1.21)', async () => {
     const tokens = [root.token!, (await workerRoot()).token!];
     // One APP_KEY in the fleet: the main app's user 1 is anybody's user 1.
     for (const token of tokens) expect((await check(token)).json?.data?.id).toBe(1);
@@ -258,7 +258,7 @@ describe('invariant 8: secrets stay on the server', () => {
     }
   });
 
-  it('Redis holds them sealed only', async () => {
+  it('Redis holds them sealed only (#8579)', async () => {
     const redis = new Redis(fleet.redisUrl!);
     const found: string[] = [];
     for (const key of await redis.keys('*')) {

@@ -111,7 +111,7 @@ describe('what can be wrong with a PostgreSQL server', () => {
 });
 
 describe('what a role may not', () => {
-  it('create a database: the SQL of the message mends it', async () => {
+  it('create a database: the SQL of the message mends it (#5154)', async () => {
     const connection = await role();
     const check = await failed(connection);
     expect(check).toMatchObject({

@@ -143,7 +143,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
     expect(await tables(connection)).toContain('applicationVersion');
   });
 
-  it('empties what a killed install left, keeping the mark', async () => {
+  it('empties what a killed install left, keeping the mark (#5127)', async () => {
     await create();
     await install(connection, null);
     expect(await inspectDatabase(connection, mode, one)).toMatchObject({ installed: 'partial', version: null });

@@ -138,7 +138,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start', 'env_b boots crm start']);
     });
 
-    it('of two supervisors one leads and drives, both answer and agree, and the lead passes on', async () => {
+    it('of two supervisors one leads and drives, both answer and agree, and the lead passes on (#7849)', async () => {
       const [one] = await fleet.begin(...both);
       const two = await fleet.supervisor();
       await until('The other to see', () => two.health('env_b') === 'online');

@@ -48,7 +48,7 @@ async function nothingLeft(door: Front, target?: Listening): Promise<void> {
 }
 
 describe('what passes', () => {
-  it('path, host, method, headers and body, to the letter', async () => {
+  it('path, host, method, headers and body, to the letter (#9383)', async () => {
     const seen: http.IncomingMessage[] = [];
     const { door, target } = await simple((req, res) => {
       seen.push(req);
@@ -425,6 +425,54 @@ describe('who hears of an end', () => {
   });
 });
 
+describe('half-open connections', () => {
+  it('a visitor that says goodbye right behind its request has left, for Node’s server, and the worker is told', async () => {
+    let told = false;
+    const { door, target } = await simple((_req, res) => {
+      res.on('close', () => {
+        told = true;
+      });
+    });
+    const socket = await bare(door.port, true);
+    socket.end('GET /api/x:list HTTP/1.1\r\nHost: h\r\n\r\n');
+    await until('the worker is told', () => told);
+    await until('the front has let go', () => door.sockets.size === 0);
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('a visitor that is gone without a word in the middle of its body is given up, and the worker told', async () => {
+    let told = false;
+    const { door, target } = await simple(
+      (req) => {
+        req.on('error', () => {});
+        req.on('close', () => {
+          told = true;
+        });
+        req.resume();
+      },
+      { limits: { idle: 300 } },
+    );
+    const socket = await bare(door.port, true);
+    socket.write('POST /api/x:do HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf');
+    await until('the worker is told', () => told);
+    // Node waits for another request as long as it keeps connections (5 s).
+    await until('the front has let go', () => door.sockets.size === 0, 20_000);
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('a worker that says goodbye before it has answered is a broken answer', async () => {
+    const target = keep(await rawWorker((socket) => socket.once('data', () => socket.end()).resume()));
+    const door = keep(await front({ environments: { a: target.port } }));
+    expect(await ask(door.port, '/api/x:do', { method: 'POST' })).toMatchObject({
+      status: 502,
+      code: 'UPSTREAM_RESET',
+    });
+    await nothingLeft(door, target);
+  });
+});
+
 describe('requests whose end is in doubt', () => {
   /** A worker that keeps to the letter what it received. */
   async function recorder() {
@@ -504,6 +552,32 @@ describe('requests whose end is in doubt', () => {
     expect(socket.text()).toContain(' 431 ');
     expect(target.received).toEqual([]);
     socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('a worker’s head that is too large is a broken answer, and costs the next request nothing', async () => {
+    let bomb = true;
+    const { door, target } = await simple((_req, res) => {
+      if (bomb) res.setHeader('X-Bomb', 'x'.repeat(100_000));
+      res.end('ok');
+    });
+    expect(await ask(door.port, '/api/x:do', { method: 'POST' })).toMatchObject({
+      status: 502,
+      code: 'UPSTREAM_RESET',
+    });
+    bomb = false;
+    expect(await ask(door.port, '/api/x:do', { method: 'POST' })).toMatchObject({ status: 200, body: 'ok' });
+    await nothingLeft(door, target);
+  });
+
+  it('a head with thousands of fields takes neither side down', async () => {
+    const { door, target } = await simple((_req, res) => res.end('ok'));
+    const socket = await bare(door.port);
+    socket.write(`GET /api/x:list HTTP/1.1\r\nHost: h\r\n${'A: b\r\n'.repeat(5_000)}\r\n`);
+    await until('an answer', () => socket.text().includes('\r\n\r\n') || socket.ended());
+    expect(socket.text()).toMatch(/ (200|431) /);
+    socket.destroy();
+    expect(await ask(door.port, '/api/x:list')).toMatchObject({ body: 'ok' });
     await nothingLeft(door, target);
   });
 

@@ -128,7 +128,7 @@ async function nothingLeft(door: Front, target?: Listening): Promise<void> {
   expect(door.proxy.stats().every((one) => one.webSockets === 0)).toBe(true);
 }
 
-describe('WebSocket failure matrix', () => {
+describe('WebSocket failure matrix (v2.1.7)', () => {
   for (const [what, behaviour] of Object.entries(WORKERS)) {
     it.each(Object.entries(VISITORS))(`the worker ${what}; the visitor %s`, async (_name, visit) => {
       const target = keep(await matrixWorker(behaviour));
@@ -253,7 +253,16 @@ describe('what a visitor is told', () => {
     expect([refused.line, refused.code]).toEqual([`HTTP/1.1 ${line}`, code]);
   });
 
-  it('before the first load: not yet, never unknown', async () => {
+  it('a head too large: 431, and nothing is left', async () => {
+    const { head, door } = await refusal(
+      { environments: { a: await deadPort() } },
+      UPGRADE('/ws', `X-Bomb: ${'x'.repeat(100_000)}\r\n`),
+    );
+    expect(head).toContain(' 431 ');
+    await nothingLeft(door);
+  });
+
+  it('before the first load: not yet, never unknown (#9365)', async () => {
     const { line, code } = await refusal({ environments: {}, loaded: false });
     expect([line, code]).toEqual(['HTTP/1.1 503 Service Unavailable', 'APP_PREPARING']);
   });

@@ -101,7 +101,7 @@ describe('the adapters', () => {
     expect(await discovery.getAppManifests('ns', ['crm', 'shop'])).toEqual({ crm: [{ a: 1 }] });
   });
 
-  it('invariant 5: answer what is asked in every request without the store', async () => {
+  it('invariant 5: answer what is asked in every request without the store (#10170)', async () => {
     hosted.setStatus('crm', 'running');
     expect(discovery.getAppStatus('crm')).toBe('running');
     expect(await discovery.getAppNameByCName('CRM.example.com')).toBe('crm');

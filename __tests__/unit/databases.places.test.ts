@@ -34,7 +34,7 @@ describe('placeOf', () => {
   });
 
   it.each(['x"; DROP DATABASE main; --', 'a`b', '', ' a', '1a', '_a', 'a.b', 'a\n', 'ä', 'a'.repeat(64), 'a\0'])(
-    'refuses the database name %j',
+    'refuses the database name %j (v2.1.37)',
     (database) => expect(code(() => placeOf({ ...pg, database }, 'new_database'))).toBe('DATABASE_NAME_INVALID'),
   );
 

@@ -16,7 +16,7 @@ const plugin = (name: string, version: string, more: Partial<PluginVersion> = {}
   ...more,
 });
 
-describe('how an app comes up', () => {
+describe('how an app comes up (#6133)', () => {
   const acl = plugin('acl', '2.2.15', { builtIn: true });
   const kanban = plugin('kanban', '2.2.15');
   const host = { version: '2.2.15', plugins: [acl, kanban] };
@@ -88,7 +88,7 @@ describe('how an app comes up', () => {
     }
   });
 
-  it('an app that must not be upgraded is refused, but for an upgrade that is asked for', () => {
+  it('an app that must not be upgraded is refused, but for an upgrade that is asked for (#2728)', () => {
     const pinned = { name: 'crm', autoUpgrade: false };
     const older = content({ plugins: [acl, plugin('kanban', '2.2.14')] });
     expect(() => planBoot(pinned, 'start', older, host)).toThrow(/from kanban 2\.2\.14 .*upgraded to kanban 2\.2\.15/);

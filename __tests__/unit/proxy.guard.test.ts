@@ -72,7 +72,7 @@ describe('the guard before the core', () => {
     expect(await setup().ask(url, headers)).toBe(expected);
   });
 
-  it('never calls an app unknown before definitions have been read', async () => {
+  it('never calls an app unknown before definitions have been read (#3188, #9365)', async () => {
     const { ask } = setup({ isLoaded: () => false });
     expect(await ask('/api/x', { 'x-app': 'nosuch' })).toBe('503 APP_PREPARING');
     expect(await ask('/api/x', { 'x-app': '../x' })).toBe('404 APP_NOT_FOUND');

@@ -72,7 +72,7 @@ describe('apps:list', () => {
     [{ status: 'running', environment: 'env_c' }, []],
     [{ status: 'stopped', environment: 'env_a' }, []],
     [{ status: 'stopped', environment: 'env_b' }, ['crm']],
-  ])('filter %j', async (filter, expected) => {
+  ])('filter %j (v2.0.18)', async (filter, expected) => {
     expect((await list({ filter })).names).toEqual(expected);
   });
 

@@ -20,4 +20,14 @@ describe('the API documentation', () => {
       }
     }
   });
+
+  it('shows defaults, but none that is made up for each request', () => {
+    const bodyOf = (action: string) =>
+      apiDescription.paths[action].post.requestBody!.content['application/json'].schema.properties as Record<
+        string,
+        { default?: unknown }
+      >;
+    expect(bodyOf('/apps:create').name).not.toHaveProperty('default');
+    expect(bodyOf('/apps:destroy').database.default).toBe('keep');
+  });
 });

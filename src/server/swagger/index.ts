@@ -166,6 +166,19 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
 
 const isReading = (name: string) => name === 'list' || name === 'get';
 
+const schemaOf = (body: z.ZodType) =>
+  z.toJSONSchema(body, {
+    io: 'input',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const { def } = zodSchema._zod;
+      if (def.type !== 'default') return;
+      const [once, again] = [def.defaultValue, def.defaultValue];
+      // What is made up anew for each request, such as a name, is not what anybody should send.
+      if (once !== again) delete jsonSchema.default;
+    },
+  });
+
 function describe(
   { summary, method, query, body, gives, errors = [] }: ActionDescription,
   resource: string,
@@ -189,7 +202,7 @@ function describe(
         ? {
             requestBody: {
               content: {
-                'application/json': { schema: z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' }) },
+                'application/json': { schema: schemaOf(body) },
               },
             },
           }

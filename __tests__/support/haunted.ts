@@ -1,0 +1,75 @@
+import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type Fleet, HOST } from '../../scripts/fleet';
+import { Ghost } from './ghost';
+import { Manager } from './manager';
+
+/**
+ * An app that the Supervisor takes to be a Worker's, while a test answers for it: what passes the real front door, and how,
+ * can be seen on the other side to the byte.
+ */
+export class Haunted {
+  readonly sockets = new Set<Socket>();
+  /** What answers requests of the app. */
+  answer: RequestListener = (_req: IncomingMessage, res: ServerResponse) => void res.end('haunted');
+  /** What answers upgrades. */
+  upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void = (_req, socket) => socket.destroy();
+
+  private constructor(
+    readonly name: string,
+    private readonly manager: Manager,
+    private readonly ghost: Ghost,
+    private readonly server: http.Server,
+  ) {
+    server.on('request', (req, res) => this.answer(req, res));
+    server.on('upgrade', (req, socket, head) => this.upgrade(req, socket as Socket, head));
+    server.on('connection', (socket) => {
+      this.sockets.add(socket);
+      socket.on('error', () => {});
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+  }
+
+  /** @param name of the app; its environment is `env_` and the name */
+  static async begin(fleet: Fleet, name: string, cname: string): Promise<Haunted> {
+    const manager = await Manager.of(fleet);
+    const environment = `env_${name}`;
+    const server = http.createServer();
+    const ghost = new Ghost(fleet, environment);
+    const haunted = new Haunted(name, manager, ghost, server);
+    await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+    const { version } = (await manager.api.get('app:getInfo')).data;
+    await ghost.appear({ url: haunted.url, proxyUrl: haunted.url, appVersion: version });
+    await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
+    await manager.begin('create', { name, cname, environments: [environment] });
+    return haunted;
+  }
+
+  get url(): string {
+    return `http://${HOST}:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  /** Where the Supervisor finds the app from now on. */
+  async moveTo(proxyUrl: string): Promise<void> {
+    await this.ghost.appear({ proxyUrl });
+    const moved = (row: { proxyUrl: string }) => row.proxyUrl === proxyUrl;
+    await this.manager.untilEnvironment(`env_${this.name}`, moved, { what: `at ${proxyUrl}` });
+  }
+
+  /** Asks for it, and leaves it at that: nobody is there to confirm it. */
+  async wish(action: 'start' | 'stop'): Promise<void> {
+    await this.manager.api.post(`apps:${action}?filterByTk=${this.name}`);
+  }
+
+  async end(): Promise<void> {
+    await this.ghost.leave();
+    const environment = `env_${this.name}`;
+    await this.manager.untilEnvironment(environment, ({ health }) => health === 'down', { what: 'down' });
+    await this.manager.api.post(`appEnvironments:forget?filterByTk=${environment}`);
+    await this.manager.clear(this.name);
+    await this.ghost.close();
+    this.server.close();
+    this.server.closeAllConnections();
+    for (const socket of this.sockets) socket.destroy();
+  }
+}

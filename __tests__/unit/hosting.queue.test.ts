@@ -1,0 +1,36 @@
+import type { AppSupervisor } from '@nocobase/server';
+import { describe, expect, it } from 'vitest';
+import { AppHost } from '../../src/server/hosting/host';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { recordOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+
+const APPS = 50;
+
+describe('fifty apps that start with the main app', () => {
+  it('boot two at a time, and each says its place in the queue (#1931, #5571, #7749)', async () => {
+    const core = { emit: () => true } as unknown as AppSupervisor;
+    const bootstrap = { concurrency: 2, interval: 0, intervalCap: 1 };
+    const host = new AppHost(core, new HostedApps(core), null, bootstrap, 'env_a', '/nowhere', recordedLog());
+    let [booting, most] = [0, 0];
+    const order: string[] = [];
+    const said: string[] = [];
+    const boot = (name: string) => {
+      const turn = async () => {
+        order.push(name);
+        most = Math.max(most, ++booting);
+        // A boot lets others have the event loop.
+        await new Promise((resolve) => setImmediate(resolve));
+        booting--;
+        throw new Error('There is no database here.');
+      };
+      return host.boot(recordOf({ name }), 'start', turn, (message, waiting) => waiting && said.push(message));
+    };
+    const names = Array.from({ length: APPS }, (_, index) => `app_${index}`);
+    const ended = await Promise.allSettled(names.map(boot));
+    expect(ended.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(most).toBe(2);
+    expect(order).toEqual(names);
+    expect(said).toEqual(names.slice(2).map((_, place) => `Waiting for its turn: ${place + 1} in the queue.`));
+  });
+});
