@@ -231,15 +231,18 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       ]),
       [],
       true,
+      '{"instance":"one"}',
     );
     const first = await state.readDirectory('');
+    expect(first?.supervisor).toEqual({ instance: 'one' });
     expect(first?.entries).toHaveLength(2);
     expect(await state.readDirectory(first!.version)).toBeNull();
-    await state.writeDirectory(new Map([['wiki', '{"name":"wiki"}']]), ['crm'], false);
+    await state.writeDirectory(new Map([['wiki', '{"name":"wiki"}']]), ['crm'], false, '{"instance":"two"}');
     const second = await state.readDirectory(first!.version);
     expect(second?.entries).toEqual(expect.arrayContaining([{ name: 'shop' }, { name: 'wiki' }]));
     expect(second?.entries).toHaveLength(2);
-    await state.writeDirectory(new Map(), [], true);
+    expect(second?.supervisor).toEqual({ instance: 'two' });
+    await state.writeDirectory(new Map(), [], true, 'null');
     expect((await state.readDirectory(second!.version))?.entries).toEqual([]);
   });
 

@@ -36,7 +36,7 @@ beforeEach(() => {
     wish: async (action, name) => void asked.push(`${action} ${name}`),
     dispatchEvent: async (name, event) => void asked.push(`event ${name} ${event}`),
     models: () => [model],
-    statuses: () => ({ crm: { env_a: 'running' } }),
+    statuses: async () => ({ crm: { env_a: 'running' } }),
     begin: () => void asked.push('begin'),
     leave: async () => void asked.push('leave'),
   };
@@ -61,6 +61,10 @@ const everything = (): Array<() => unknown> => [
   () => discovery.removeAppManifest('crm', 'ns'),
   () => discovery.getAppManifestItems('crm', 'ns'),
   () => discovery.getAppManifests('ns', ['crm', 'shop']),
+  () => discovery.getAppsByCondition('autoStart', { filter: { name: 'crm' } }),
+  () => discovery.getAppsByCondition('odd', { filter: { name: { $nosuch: 1 } } }),
+  () => discovery.addAppsToCondition('autoStart', 'env_a', ['crm']),
+  () => discovery.removeAppsFromCondition('autoStart', 'env_a', ['crm']),
   () => discovery.registerEnvironment(),
   () => discovery.unregisterEnvironment(),
   () => discovery.setAppLastSeenAt('crm'),
@@ -99,6 +103,20 @@ describe('the adapters', () => {
     store.away = false;
     await discovery.setAppManifestItem('crm', 'ns', 'k', { a: 1 });
     expect(await discovery.getAppManifests('ns', ['crm', 'shop'])).toEqual({ crm: [{ a: 1 }] });
+  });
+
+  it('keep in the store which apps belong to a condition by hand, until the app ends', async () => {
+    const others = { filter: { name: 'other' } };
+    expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
+    await discovery.addAppsToCondition('c', 'env_a', ['crm']);
+    expect(await discovery.getAppsByCondition('c', others)).toEqual(['crm']);
+    expect(await discovery.getAppsByCondition('another', others)).toEqual([]);
+    expect(await discovery.getAppsByCondition('c', others, { environmentName: 'env_b' })).toEqual([]);
+    await discovery.removeAppsFromCondition('c', 'env_a', ['crm']);
+    expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
+    await discovery.addAppsToCondition('c', 'env_a', ['crm']);
+    await store.state.manifestForget('crm');
+    expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
   });
 
   it('invariant 5: answer what is asked in every request without the store (#10170)', async () => {

@@ -247,10 +247,12 @@ describe('rows', () => {
   it.each<[string, string | null, string | null, string, string]>([
     ['crm', null, null, '/', '/apps/crm/admin/'],
     ['crm', null, 'https://apps.example.com', '/noco/', 'https://apps.example.com/noco/apps/crm/admin/'],
+    ['crm', null, 'https://apps.example.com', '/v/', 'https://apps.example.com/v/apps/crm/admin/'],
     ['main', null, 'https://apps.example.com', '/', 'https://apps.example.com/admin/'],
     ['crm', 'crm.example.com', 'https://apps.example.com', '/', 'https://crm.example.com/admin/'],
+    ['crm', 'crm.example.com', 'http://apps.example.com:8080', '/v/', 'http://crm.example.com:8080/v/admin/'],
     ['crm', 'crm.example.com', null, '/', '//crm.example.com/admin/'],
   ])('of an entry lead to %s (domain %s, public address %s, path %s): %s', (name, cname, publicUrl, path, expected) => {
-    expect(entryUrl({ name, ...(cname ? { cname } : {}) }, publicUrl, path)).toBe(expected);
+    expect(entryUrl({ name, ...(cname ? { cname } : {}) }, { publicUrl, path })).toBe(expected);
   });
 });

@@ -99,7 +99,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     const { runtime, start } = runtimeOf(part, 'start');
     start();
     expect(runtime.models()).toEqual([]);
-    expect(runtime.statuses()).toEqual({});
+    expect(await runtime.statuses()).toEqual({});
     // Nobody can say yet that there is no such app.
     expect(runtime.visit('crm')).toBe(true);
     await expect(runtime.wish('start', 'crm')).resolves.toBeUndefined();

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { HostApp } from '@nocobase/flow-engine';
 import { theme } from 'antd';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import english from '../../src/locale/en-US.json';
@@ -181,20 +182,61 @@ it('visits an environment through the proxy, in the client that asks', () => {
 });
 
 describe('registration', () => {
-  it('is for the main app only', () => {
-    const register = vi.fn();
-    registerSafely({ name: 'a_crm' }, register);
-    expect(register).not.toHaveBeenCalled();
-    registerSafely({ name: 'main' }, register);
-    expect(register).toHaveBeenCalledOnce();
+  /** A client that takes itself for `name`, and what the server says. */
+  const hostOf = (name: string, info: () => Promise<unknown> = async () => ({ data: { data: { name } } })) => ({
+    name,
+    apiClient: { request: vi.fn(info) },
+    flowEngine: { registerModelLoaders: vi.fn() },
+  });
+  const register = async (host: ReturnType<typeof hostOf>, parts: object = {}) => {
+    const registered = { switcher: vi.fn(), settings: vi.fn(), ...parts };
+    await registerSafely(host as unknown as HostApp, 'modern', registered);
+    return registered;
+  };
+
+  it('is in an app for the switcher and the block, in the main app for the settings too', async () => {
+    const inApp = hostOf('a_crm');
+    const { switcher, settings } = await register(inApp);
+    expect(switcher).toHaveBeenCalledOnce();
+    expect(inApp.flowEngine.registerModelLoaders).toHaveBeenCalledOnce();
+    expect(settings).not.toHaveBeenCalled();
+    expect((await register(hostOf('main'))).settings).toHaveBeenCalledOnce();
   });
 
-  it('never throws into the host', () => {
+  it('knows an app on its own domain, which takes itself for the main app', async () => {
+    const { settings } = await register(hostOf('main', async () => ({ data: { data: { name: 'a_crm' } } })));
+    expect(settings).not.toHaveBeenCalled();
+  });
+
+  it('is for the main app when the server does not say', async () => {
+    const refused = () => Promise.reject(new Error('503'));
+    expect((await register(hostOf('main', refused))).settings).toHaveBeenCalledOnce();
+    expect((await register({ ...hostOf('main'), apiClient: {} as never })).settings).toHaveBeenCalledOnce();
+  });
+
+  it('does not keep the client waiting for a server that is silent', async () => {
+    vi.useFakeTimers();
+    const settings = vi.fn();
+    const done = register(
+      hostOf('main', () => new Promise(() => undefined)),
+      { settings },
+    );
+    await vi.advanceTimersByTimeAsync(3_000);
+    await done;
+    vi.useRealTimers();
+    expect(settings).toHaveBeenCalledOnce();
+  });
+
+  it('never throws into the host, and keeps what works', async () => {
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-    registerSafely({ name: 'main' }, () => {
+    const older = () => {
       throw new Error('an older host');
-    });
-    expect(said).toHaveBeenCalledOnce();
+    };
+    const host = { ...hostOf('main'), flowEngine: {} as never };
+    const { settings } = await register(host, { switcher: older });
+    expect(settings).toHaveBeenCalledOnce();
+    await register(host, { switcher: older, settings: older });
+    expect(said).toHaveBeenCalledTimes(2 + 3);
     said.mockRestore();
   });
 });

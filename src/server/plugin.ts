@@ -58,6 +58,8 @@ export class PluginAppSupervisor extends Plugin {
     if (this.isGuest) return;
     assertAdapters();
     registerResources(this.app, config, runtime);
+    // The same on every part: registrations are not told from one process to another.
+    AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
     if (runtime) runtime.routing.install(Gateway.getInstance(), Gateway as never);
   }
 

@@ -68,6 +68,7 @@ export class Runtime implements Managed {
         : new SupervisorPart({
             ...common,
             wsPath: config.host.wsPath,
+            publicUrl: config.publicUrl,
             schemaByDefault: config.host.schemaByDefault,
             defaultEnvironments: config.part === 'local' ? [config.environment.name] : null,
             onChange: () => this.tellChange(),
@@ -81,6 +82,7 @@ export class Runtime implements Managed {
             hosted: this.hosted,
             environment: config.environment,
             only,
+            publicUrl: config.publicUrl,
             bootstrap: config.bootstrap,
             logPath: config.host.logPath,
             onRecords: () => this.routing.update(),
@@ -159,21 +161,24 @@ export class Runtime implements Managed {
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
-    const here = this.hosted.apps[name];
-    if (here && this.worker?.host.isRunning(name)) {
-      await here.emitAsync(event, payload);
-      return;
-    }
-    const environments = this.supervisor?.app(name)?.environments ?? [];
+    const statuses = (await this.statuses([name]))[name] ?? {};
+    const places =
+      typeof statuses === 'string' ? [] : Object.keys(statuses).filter((place) => statuses[place] === 'running');
     await Promise.all(
-      environments.map((environment) =>
-        this.bus
-          .request(environment, 'appEvent', { name, event, payload }, EVENT_TIMEOUT)
-          .catch((error) =>
-            this.log.warn(`Event ${event} did not reach app ${name} in ${environment}: ${messageOf(error)}`),
-          ),
-      ),
+      places.map(async (place) => {
+        try {
+          if (place === this.worker?.environment) await this.emitHere(name, event, payload);
+          else await this.bus.request(place, 'appEvent', { name, event, payload }, EVENT_TIMEOUT);
+        } catch (error) {
+          this.log.warn(`Event ${event} did not reach app ${name} in ${place}: ${messageOf(error)}`);
+        }
+      }),
     );
+  }
+
+  /** `APP_SUPERVISOR_PUBLIC_URL`, of this process or else as the Supervisor told its workers. */
+  get publicUrl(): string | null {
+    return this.config.publicUrl ?? this.worker?.directory.supervisor?.publicUrl ?? null;
   }
 
   models(): AppModel[] {
@@ -182,27 +187,22 @@ export class Runtime implements Managed {
     return entries.map(modelOf);
   }
 
-  statuses(names?: string[]): Record<string, string | Record<string, string>> {
+  async statuses(names?: string[]): Promise<Record<string, string | Record<string, string>>> {
     const { supervisor, worker } = this;
-    if (supervisor?.loaded) {
-      const apps = supervisor.apps().filter((app) => !names || names.includes(app.name));
-      return Object.fromEntries(
-        apps.map((app) => [
-          app.name,
-          Object.fromEntries(
-            Object.entries(supervisor.statusesOf(app)).map(([environment, { status }]) => [environment, status]),
-          ),
-        ]),
-      );
-    }
-    const known = worker?.converger?.names().filter((name) => !names || names.includes(name)) ?? [];
-    return Object.fromEntries(known.map((name) => [name, worker?.converger?.entry(name)?.status ?? 'unknown']));
+    const all = supervisor?.loaded
+      ? { ...supervisor.statuses(), ...(this.hosted.appStatus.main ? { main: this.hosted.appStatus.main } : {}) }
+      : await worker?.statuses();
+    return Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => !names || names.includes(name)));
   }
 
   /** A ping without content: a visitor who is not signed in may get it, and who may see what asks for it. */
   private tellChange(): void {
     this.routing.update();
     this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: 'app-supervisor:changed', payload: {} } });
+  }
+
+  private async emitHere(name: string, event: string, payload: unknown): Promise<void> {
+    if (this.worker?.host.isRunning(name)) await this.hosted.apps[name].emitAsync(event, payload);
   }
 
   private createWire(): { state: StateStore; bus: Bus; open(): void } {

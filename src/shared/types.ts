@@ -146,11 +146,25 @@ export interface EnvironmentRow {
   warnings: string[];
 }
 
-/** `GET apps:info` of this plugin's own page: which part this process plays. */
+/** `GET appSupervisor:info` of this plugin's own page: which part this process plays. */
 export interface PartInfo {
   part: 'local' | 'supervisor' | 'worker' | 'dormant';
   environment: string | null;
   warnings: string[];
+  /** Of a worker: who manages it, as far as it was told. */
+  supervisor?: { instance: string; publicUrl: string | null } | null;
+  /** Of a worker: what it hosts. */
+  apps?: HostedAppInfo[];
+}
+
+export interface HostedAppInfo {
+  name: string;
+  title: string;
+  status: Status;
+  since: number;
+  version: string | null;
+  message?: string;
+  error?: { code: string; message: string };
 }
 
 /** One row of `appEntries:list`: what a switcher shows of an app. */

@@ -3,7 +3,7 @@ import { useMemo, useSyncExternalStore } from 'react';
 import { PLUGIN } from '../shared/names';
 
 /** Event of the content-free WebSocket message `app-supervisor:changed`. */
-const CHANGED = 'ws:message:app-supervisor:changed';
+export const CHANGED = 'ws:message:app-supervisor:changed';
 
 /** Everything these pages take from NocoBase; no other file of `src/ui` imports from it. */
 

@@ -3,6 +3,7 @@
 
 declare module '@nocobase/flow-engine' {
   import type { MessageInstance } from 'antd/es/message/interface';
+  import type { ReactNode } from 'react';
 
   export interface HostApi {
     request(config: {
@@ -25,7 +26,31 @@ declare module '@nocobase/flow-engine' {
     ws?: HostSocket;
     getRouteUrl(path: string): string;
     getApiUrl(path?: string): string;
+    apiClient: HostApi;
+    flowEngine: FlowEngine;
+    setAppsProvider(provider: {
+      loadAppList: () => Promise<{ title: string; url: string; target: string; icon: ReactNode }[]>;
+    }): void;
   }
+  /** A class of the host's models, as far as ours extend them. */
+  export interface ModelClass {
+    new (
+      ...args: any[]
+    ): {
+      context: { flowSettingsEnabled?: boolean };
+      onInit(options: unknown): void;
+      hasActions(): boolean;
+      renderContent(): ReactNode;
+    };
+    define(options: { label: string; createModelOptions?: { use: string } }): void;
+  }
+  export interface FlowEngine {
+    getModelClass(name: string): ModelClass | undefined;
+    getModelClassAsync(name: string): Promise<ModelClass | undefined>;
+    registerModels(models: Record<string, ModelClass>): void;
+    registerModelLoaders(loaders: Record<string, { extends?: string; loader: () => Promise<ModelClass> }>): void;
+  }
+  export function observable<T extends object>(value: T): T;
   export interface FlowEngineContext {
     app: HostApp;
     api: HostApi;

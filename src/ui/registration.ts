@@ -1,4 +1,6 @@
+import type { HostApp } from '@nocobase/flow-engine';
 import { key } from './common/text';
+import type { ClientName } from './entries/entries';
 
 /** The settings pages, as both clients register them. */
 export const SETTINGS = {
@@ -26,14 +28,45 @@ export const SETTINGS = {
   ],
 };
 
-/** Apps are managed in the main app only; whatever fails here would replace NocoBase's whole interface by an error. */
-export function registerSafely(app: { name: string }, register: () => void): void {
-  if (app.name !== 'main') {
-    return;
-  }
+interface Parts {
+  /** The settings pages, which the main app alone has. */
+  settings(): void;
+  /** The app switcher in the upper left. */
+  switcher(): void;
+}
+
+/** Each part by itself: whatever fails here would otherwise replace NocoBase's whole interface by an error. */
+export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
+  attempt('app switcher', parts.switcher);
+  attempt('Applications block', () => {
+    app.flowEngine.registerModelLoaders({
+      ApplicationsBlockModel: {
+        extends: 'BlockModel',
+        loader: async () => (await import('./entries/block')).createBlock(app.flowEngine, client),
+      },
+    });
+  });
+  if (await isMain(app)) attempt('settings pages', parts.settings);
+}
+
+function attempt(what: string, register: () => void): void {
   try {
     register();
   } catch (error) {
-    console.error('[app-supervisor] Its settings pages could not be registered.', error);
+    console.error(`[app-supervisor] Its ${what} could not be registered.`, error);
   }
+}
+
+/** How long the client may wait to be told, in ms. */
+const PATIENCE = 3_000;
+
+/** On an app's own domain the client takes itself for the main app: the server knows. */
+async function isMain(app: HostApp): Promise<boolean> {
+  if (app.name !== 'main') return false;
+  const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE));
+  const told = Promise.resolve()
+    .then(() => app.apiClient.request({ url: 'app:getInfo', skipNotify: true }))
+    .then(({ data }) => (data as { data?: { name?: string } }).data?.name)
+    .catch(() => undefined);
+  return ((await Promise.race([told, late])) ?? 'main') === 'main';
 }

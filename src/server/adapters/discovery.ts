@@ -4,6 +4,7 @@ import { messageOf } from '../errors';
 import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
 import type { StateStore } from '../wire/wire';
+import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './conditions';
 import type { Managed } from './managed';
 
 type CoreStatus = NonNullable<HostedApps['appStatus'][string]>;
@@ -79,6 +80,38 @@ export class DiscoveryAdapter {
     return this.managed.models().find((model) => model.cname === domain)?.name ?? null;
   }
 
+  /** @param options.environmentName by default this process's own; null or absent on a Supervisor, which has none */
+  async getAppsByCondition(
+    name: string,
+    condition: AppCondition,
+    options: { environmentName?: string; allEnvironments?: boolean } = {},
+  ): Promise<string[]> {
+    const decide = async () => {
+      const models = this.managed.models();
+      const said = await this.getAppManifests(
+        conditionNamespace(name),
+        models.map((model) => model.name),
+      );
+      const byHand = Object.fromEntries(
+        Object.entries(said).map(([app, items]) => [
+          app,
+          items.flatMap((item) => membership.safeParse(item).data ?? []),
+        ]),
+      );
+      const environment = options.allEnvironments ? null : (options.environmentName ?? this.environmentName ?? null);
+      return appsOf(condition, models, byHand, environment);
+    };
+    return this.quietly(decide(), []);
+  }
+
+  async addAppsToCondition(name: string, environment: string, apps: string[]): Promise<void> {
+    await this.say(name, apps, { environment, member: true });
+  }
+
+  async removeAppsFromCondition(name: string, environment: string, apps: string[]): Promise<void> {
+    await this.say(name, apps, { environment, member: false });
+  }
+
   async setAppManifestItem(app: string, namespace: string, key: string, item: unknown): Promise<void> {
     await this.quietly(this.state.manifestSet(namespace, app, key, item), undefined);
   }
@@ -116,6 +149,11 @@ export class DiscoveryAdapter {
   async dispose(): Promise<void> {
     await this.quietly(this.managed.leave(), undefined);
     await this.quietly(this.close(), undefined);
+  }
+
+  private async say(condition: string, apps: string[], membership: Membership): Promise<void> {
+    const namespace = conditionNamespace(condition);
+    await Promise.all(apps.map((app) => this.setAppManifestItem(app, namespace, membership.environment, membership)));
   }
 
   private async quietly<T>(work: Promise<T>, otherwise: T): Promise<T> {

@@ -6,11 +6,11 @@ export interface Managed {
   openForCommand(name: string): Promise<void> | null;
   /** Another plugin wishes something of an app by the core's API. */
   wish(action: 'create' | 'start' | 'stop' | 'destroy' | 'upgrade', name: string): Promise<void>;
-  /** Emits an event on a running app, wherever it runs; never boots a stopped one. */
+  /** Emits an event on an app in every environment where it runs; never boots a stopped one. */
   dispatchEvent(name: string, event: string, payload: unknown): Promise<void>;
   models(): AppModel[];
   /** By app: one status, or one an environment. */
-  statuses(names?: string[]): Record<string, string | Record<string, string>>;
+  statuses(names?: string[]): Promise<Record<string, string | Record<string, string>>>;
   /** The environment came up, or came up again. */
   begin(): void;
   /** The environment leaves. */
@@ -26,5 +26,5 @@ export interface AppModel {
   sort: number;
   pinned: boolean;
   environments: string[];
-  options: { hidden?: boolean; sso?: Record<string, unknown> };
+  options: { autoStart?: boolean; hidden?: boolean; sso?: Record<string, unknown> };
 }

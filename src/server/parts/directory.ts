@@ -13,29 +13,44 @@ export const directoryEntry = z.object({
   pinned: z.boolean(),
   hidden: z.boolean(),
   environments: z.array(z.string()),
+  startMode: z.enum(['onVisit', 'withMain']),
   sso: z.record(z.string(), z.unknown()).nullable(),
 });
 export type DirectoryEntry = z.infer<typeof directoryEntry>;
+
+/** Who manages the fleet, as its workers know it. */
+export const supervisorEntry = z.object({
+  /** The process that leads, `host:pid:random`. */
+  instance: z.string(),
+  /** `APP_SUPERVISOR_PUBLIC_URL` as set there. */
+  publicUrl: z.string().nullable(),
+});
+export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 
 /** Writes the directory of all apps for those that host some of them: what changed, and everything after a flush. */
 export class DirectoryWriter {
   private written = new Map<string, string>();
 
-  constructor(private readonly state: StateStore) {}
+  constructor(
+    private readonly state: StateStore,
+    private readonly supervisor: SupervisorEntry,
+  ) {}
 
   /** The store lost its content: nothing is written any more. */
   distrust(): void {
     this.written = new Map();
   }
 
-  async write(apps: Iterable<AppDefinition>): Promise<void> {
+  /** @returns whether there was something to write. */
+  async write(apps: Iterable<AppDefinition>): Promise<boolean> {
     const wanted = new Map([...apps].map((app) => [app.name, JSON.stringify(directoryEntry.parse(app))]));
     const changed = [...wanted].filter(([name, text]) => this.written.get(name) !== text);
     const gone = [...this.written.keys()].filter((name) => !wanted.has(name));
     const complete = this.written.size === 0;
-    if (!changed.length && !gone.length && !complete) return;
-    await this.state.writeDirectory(new Map(changed), gone, complete);
+    if (!changed.length && !gone.length && !complete) return false;
+    await this.state.writeDirectory(new Map(changed), gone, complete, JSON.stringify(this.supervisor));
     this.written = wanted;
+    return true;
   }
 }
 
@@ -43,6 +58,8 @@ export class DirectoryWriter {
 export class DirectoryReader {
   private version = '';
   private entries: DirectoryEntry[] = [];
+  /** Null until one has told. */
+  supervisor: SupervisorEntry | null = null;
 
   constructor(private readonly state: StateStore) {}
 
@@ -54,6 +71,7 @@ export class DirectoryReader {
       const parsed = directoryEntry.safeParse(entry);
       return parsed.success ? [parsed.data] : [];
     });
+    this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
   }
 
   all(): DirectoryEntry[] {
@@ -70,5 +88,9 @@ export const modelOf = (entry: DirectoryEntry): AppModel => ({
   sort: entry.sort,
   pinned: entry.pinned,
   environments: [...entry.environments],
-  options: { ...(entry.hidden ? { hidden: true } : {}), ...(entry.sso ? { sso: structuredClone(entry.sso) } : {}) },
+  options: {
+    ...(entry.startMode === 'withMain' ? { autoStart: true } : {}),
+    ...(entry.hidden ? { hidden: true } : {}),
+    ...(entry.sso ? { sso: structuredClone(entry.sso) } : {}),
+  },
 });

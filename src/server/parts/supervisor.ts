@@ -53,6 +53,8 @@ export interface SupervisorPartOptions {
   warnings: string[];
   /** `WS_PATH`, to try whether a worker opens WebSockets. */
   wsPath: string;
+  /** `APP_SUPERVISOR_PUBLIC_URL`, for the workers to know. */
+  publicUrl: string | null;
   schemaByDefault: boolean;
   findInstalled: FindInstalled;
   /** What a new app gets when its request names none; null when it has to name some. */
@@ -153,6 +155,16 @@ export class SupervisorPart {
         };
         return [environment, shownStatus(evidence)];
       }),
+    );
+  }
+
+  /** By app and environment, in one word each. */
+  statuses(): Record<string, Record<string, Status>> {
+    return Object.fromEntries(
+      this.apps().map((app) => [
+        app.name,
+        Object.fromEntries(Object.entries(this.statusesOf(app)).map(([name, { status }]) => [name, status])),
+      ]),
     );
   }
 
@@ -336,7 +348,7 @@ export class SupervisorPart {
     const definitions = new Definitions(main);
     const registry = new EnvironmentRegistry(main);
     const operations = new OperationStore(main);
-    const directory = new DirectoryWriter(state);
+    const directory = new DirectoryWriter(state, { instance, publicUrl: this.options.publicUrl });
     const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
     const catalog = new Catalog(definitions, () => this.changed());
     const board = new StatusBoard(
@@ -561,7 +573,13 @@ export class SupervisorPart {
   private async tellDirectory(): Promise<void> {
     const { running } = this;
     if (!running?.leadership.leads || running.board.foreign) return;
-    await running.directory.write(running.catalog.apps.values()).catch(() => running.directory.distrust());
+    try {
+      if (!(await running.directory.write(running.catalog.apps.values()))) return;
+      // By name of no app: the directory is what there is to read.
+      for (const environment of this.known.keys()) this.options.bus.wake({ environment }, []);
+    } catch {
+      running.directory.distrust();
+    }
   }
 
   /** Tells those who look, at most four times a second. */

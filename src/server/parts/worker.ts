@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Model } from '@nocobase/database';
 import type { AppSupervisor } from '@nocobase/server';
 import type { AppRecord, Registration } from '../../shared/messages';
+import type { PartInfo, Status } from '../../shared/types';
 import { fingerprint } from '../apps/secrets';
 import type { BootstrapConfig, EnvironmentConfig } from '../config';
 import type { Clock } from '../environments/health';
@@ -16,6 +17,7 @@ import type { Log } from '../log';
 import { Converger } from '../operations/converger';
 import { FollowedSnapshot } from '../operations/followed-snapshot';
 import { SnapshotStore } from '../operations/snapshot';
+import { Elsewhere } from '../status/elsewhere';
 import { StatusReporter } from '../status/reporter';
 import type { Bus, RequestHandlers, StateStore } from '../wire/wire';
 import { DirectoryReader } from './directory';
@@ -35,6 +37,8 @@ export interface WorkerPartOptions {
   environment: EnvironmentConfig;
   /** The one app that this process runs; null runs all of the environment's. */
   only: string | null;
+  /** `APP_SUPERVISOR_PUBLIC_URL` as set here, which says more than what the Supervisor tells. */
+  publicUrl: string | null;
   bootstrap: BootstrapConfig;
   instance: string;
   /** Folder with one log folder an app. */
@@ -72,15 +76,51 @@ export class WorkerPart {
   constructor(private readonly options: WorkerPartOptions) {
     const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
     this.directory = new DirectoryReader(options.state);
+    this.elsewhere = new Elsewhere(options.state);
     this.host =
       options.host ?? new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
   }
 
   /** Apps of the whole fleet, as the supervisor last told them. */
   readonly directory: DirectoryReader;
+  private readonly elsewhere: Elsewhere;
+
+  get environment(): string {
+    return this.options.environment.name;
+  }
 
   get converger(): Converger | null {
     return this.running?.converger ?? null;
+  }
+
+  /** By app and environment: of its own apps as they are, of the others as their environments report them. Never rejects. */
+  async statuses(): Promise<Record<string, Record<string, Status>>> {
+    const { converger, environment } = this;
+    const elsewhere = await this.elsewhere.read();
+    const places = new Map<string, string[]>();
+    for (const name of converger?.names() ?? []) places.set(name, [environment]);
+    for (const { name, environments } of this.directory.all()) places.set(name, environments);
+    const statusIn = (place: string, app: string) =>
+      place === environment ? converger?.entry(app)?.status : elsewhere.get(place)?.get(app);
+    return Object.fromEntries(
+      [...places].map(([app, names]) => [
+        app,
+        Object.fromEntries(names.map((place) => [place, statusIn(place, app) ?? 'unknown'])),
+      ]),
+    );
+  }
+
+  /** What this worker's own page says: who manages it, and what it hosts. */
+  about(): Required<Pick<PartInfo, 'supervisor' | 'apps'>> {
+    const { converger, directory, options } = this;
+    const { supervisor } = directory;
+    const apps = (converger?.records() ?? []).flatMap(({ name, title }) => {
+      const entry = converger?.entry(name);
+      if (!entry) return [];
+      const { status, since, version, message, error } = entry;
+      return [{ name, title, status, since, version, ...(message ? { message } : {}), ...(error ? { error } : {}) }];
+    });
+    return { supervisor: supervisor && { ...supervisor, publicUrl: options.publicUrl ?? supervisor.publicUrl }, apps };
   }
 
   /** Begins to take part, once; the main app is not held up by anything of it. Never rejects. */
@@ -197,7 +237,10 @@ export class WorkerPart {
 
     await converger.restore();
     options.onRecords();
-    await bus.onWake({ environment: environment.name }, (names) => void this.read(names));
+    await bus.onWake(
+      { environment: environment.name },
+      (names) => void (names.length ? this.read(names) : this.readDirectory()),
+    );
     await bus.serve(environment.name, options.handlers(this));
     options.supervisor.on('appMaintainingMessageChanged', function tellProgress({ appName, message }) {
       converger.tell(appName, message);
@@ -229,9 +272,13 @@ export class WorkerPart {
       this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }
     if (!all) return;
-    await this.directory.read().catch(() => undefined);
+    await this.readDirectory();
     await converger.findStalePlugins();
     converger.convergeAll();
+  }
+
+  private async readDirectory(): Promise<void> {
+    await this.directory.read().catch(() => undefined);
   }
 
   /** Says what this environment is; again whenever it may have changed. */

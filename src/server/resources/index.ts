@@ -54,8 +54,9 @@ export function registerResources(app: Application, config: Config | null, runti
       info: async (ctx, next) => {
         ctx.body = {
           part: config?.part ?? 'dormant',
-          environment: runtime?.worker ? (config as { environment?: { name: string } }).environment?.name : null,
+          environment: runtime?.worker?.environment ?? null,
           warnings: config?.warnings ?? [],
+          ...(config?.part === 'worker' ? runtime?.worker?.about() : {}),
         };
         await next();
       },

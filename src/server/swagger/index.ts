@@ -156,11 +156,19 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
   appEntries: {
     list: {
       summary: 'What a signed-in user may enter',
-      gives: '`{name, title, icon, url, target, status, pinned}` each.',
+      query: {
+        place: '`switcher`: what is shown in the app switcher, and from inside an app the main app.',
+        client: '`v2`: addresses of the modern client.',
+      },
+      gives: '`{name, title, icon, url, target, status, pinned}` each; without `place`, what is not hidden.',
     },
   },
   appSupervisor: {
-    info: { summary: 'Which part this instance plays', method: 'get', gives: '`{part, environment, warnings}`' },
+    info: {
+      summary: 'Which part this instance plays',
+      method: 'get',
+      gives: '`{part, environment, warnings}`; of a worker also `supervisor` and `apps`',
+    },
   },
 };
 

@@ -14,6 +14,7 @@
  * | `version:<env>` | string | version of the statuses | until released |
  * | `directory` | hash | name → what everybody may know of an app | for ever |
  * | `directoryVersion` | string | changes with the directory | for ever |
+ * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
  * | `manifest:<app>` | hash | JSON of `[namespace, item key]` → JSON | until the app ends |
  */
 export class Keys {
@@ -30,6 +31,7 @@ export class Keys {
   readonly version = (environment: string) => this.key('version', environment);
   readonly directory = () => this.key('directory');
   readonly directoryVersion = () => this.key('directoryVersion');
+  readonly supervisor = () => this.key('supervisor');
   readonly manifest = (app: string) => this.key('manifest', app);
 
   /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */

@@ -23,6 +23,7 @@ export class MemoryState implements StateStore {
   private readonly epochs = new Map<string, number>();
   private readonly directory = new Map<string, string>();
   private directoryVersion = 0;
+  private supervisor = 'null';
   private readonly manifests = new Map<string, Map<string, unknown>>();
 
   async publish(environment: string, records: AppRecord[]): Promise<void> {
@@ -119,17 +120,24 @@ export class MemoryState implements StateStore {
       .map(([, value]) => value);
   }
 
-  async writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void> {
+  async writeDirectory(
+    entries: Map<string, string>,
+    gone: string[],
+    complete: boolean,
+    supervisor: string,
+  ): Promise<void> {
     if (complete) this.directory.clear();
     for (const name of gone) this.directory.delete(name);
     for (const [name, text] of entries) this.directory.set(name, text);
     this.directoryVersion++;
+    this.supervisor = supervisor;
   }
 
   async readDirectory(version: string) {
     const current = String(this.directoryVersion);
     if (this.directoryVersion === 0 || current === version) return null;
-    return { version: current, entries: [...this.directory.values()].map((text) => JSON.parse(text)) };
+    const entries = [...this.directory.values()].map((text) => JSON.parse(text));
+    return { version: current, entries, supervisor: JSON.parse(this.supervisor) };
   }
 
   async warnings(): Promise<string[]> {

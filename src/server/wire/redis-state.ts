@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { appRecord, lease, registration, statusEntry } from '../../shared/messages';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
@@ -10,6 +10,9 @@ import publish from './lua/publish-1.lua';
 import releaseLease from './lua/releaseLease-3.lua';
 import writeStatuses from './lua/writeStatuses-3.lua';
 import type { FleetSight, LeaseAnswer, LeaseClaim, StateStore, StatusWrite } from './wire';
+
+/** Field of a manifest: namespace and item. */
+const manifestField = z.tuple([z.string(), z.string()]);
 
 type Scripted = Redis &
   Record<'claimLease' | 'publishRecords' | 'releaseLease' | 'writeStatuses', (...args: unknown[]) => Promise<any>>;
@@ -157,7 +160,7 @@ export class RedisState implements StateStore {
   async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
     const manifest = this.keys.manifest(app);
     const fields = key === undefined ? await this.redis.hkeys(manifest) : [JSON.stringify([namespace, key])];
-    const gone = fields.filter((field) => JSON.parse(field)[0] === namespace);
+    const gone = fields.filter((field) => this.isOf(namespace, field));
     if (gone.length) await this.redis.hdel(manifest, ...gone);
   }
 
@@ -168,24 +171,33 @@ export class RedisState implements StateStore {
   async manifestValues(namespace: string, app: string): Promise<unknown[]> {
     const items = await this.redis.hgetall(this.keys.manifest(app));
     return Object.entries(items)
-      .filter(([field]) => JSON.parse(field)[0] === namespace)
-      .map(([, value]) => JSON.parse(value));
+      .filter(([field]) => this.isOf(namespace, field))
+      .map(([, value]) => this.parse(value, z.unknown(), this.keys.manifest(app)));
   }
 
-  async writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void> {
+  async writeDirectory(
+    entries: Map<string, string>,
+    gone: string[],
+    complete: boolean,
+    supervisor: string,
+  ): Promise<void> {
     const key = this.keys.directory();
     const work = this.redis.multi();
     if (complete) work.del(key);
     if (gone.length) work.hdel(key, ...gone);
     if (entries.size) work.hset(key, entries);
-    await work.set(this.keys.directoryVersion(), randomUUID()).exec();
+    await work.set(this.keys.supervisor(), supervisor).set(this.keys.directoryVersion(), randomUUID()).exec();
   }
 
   async readDirectory(version: string) {
     const current = await this.redis.get(this.keys.directoryVersion());
     if (current === null || current === version) return null;
-    const values = await this.redis.hvals(this.keys.directory());
-    return { version: current, entries: values.map((value) => JSON.parse(value)) };
+    const [values, supervisor] = await Promise.all([
+      this.redis.hvals(this.keys.directory()),
+      this.redis.get(this.keys.supervisor()),
+    ]);
+    const parse = (value: string | null) => this.parse(value, z.unknown(), this.keys.directory());
+    return { version: current, entries: values.map(parse), supervisor: parse(supervisor) };
   }
 
   async warnings(): Promise<string[]> {
@@ -206,6 +218,10 @@ export class RedisState implements StateStore {
 
   async close(): Promise<void> {
     this.redis.disconnect();
+  }
+
+  private isOf(namespace: string, field: string): boolean {
+    return this.parse(field, manifestField, 'manifest')?.[0] === namespace;
   }
 
   private parseAll<T>(values: Array<string | null>, schema: z.ZodType<T>, key: string): T[] {

@@ -40,10 +40,13 @@ export interface StateStore {
   manifestForget(app: string): Promise<void>;
   manifestValues(namespace: string, app: string): Promise<unknown[]>;
 
-  /** Writes the directory of all apps: entries by name as JSON, and names that are gone. `complete`: this is all there is. */
-  writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean): Promise<void>;
+  /**
+   * Writes the directory of all apps: entries by name as JSON, names that are gone, and as JSON who manages them.
+   * `complete`: this is all there is.
+   */
+  writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean, supervisor: string): Promise<void>;
   /** The directory, unparsed; null when it is still of the version that the reader has. */
-  readDirectory(version: string): Promise<{ version: string; entries: unknown[] } | null>;
+  readDirectory(version: string): Promise<{ version: string; entries: unknown[]; supervisor: unknown } | null>;
 
   /** Answers of the store's own settings that break promises, in words. */
   warnings(): Promise<string[]>;
