@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Lane } from '../../scripts/build/allow-list';
 import { checkClientBundle, checkNothingOfTheHost, checkServerBundle } from '../../scripts/build/check';
@@ -36,6 +37,12 @@ describe('client bundles', () => {
     ['a plugin that may be disabled', 'client', umd(NAME, ['@nocobase/plugin-users']), '"@nocobase/plugin-users"'],
     ['no define at all', 'client', 'self.x = 1', '0 times'],
     ['no file', 'client', null, 'is missing'],
+    [
+      'more than every page may load',
+      'client',
+      `${umd(NAME, ['react'])};//${randomBytes(24_000).toString('base64')}`,
+      'gzipped',
+    ],
   ] as const)('refuses %s', (_defect, lane, index, text) => {
     const problems = check(lane, index);
     expect(problems).toHaveLength(1);

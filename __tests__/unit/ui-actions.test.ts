@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../src/shared/types';
-import { progress, refusal, refusalOfAll, servingEnvironments, strayIn } from '../../src/ui/apps/actions';
+import {
+  answeringEnvironment,
+  progress,
+  refusal,
+  refusalOfAll,
+  servingEnvironments,
+  strayIn,
+  visitableEnvironments,
+} from '../../src/ui/apps/actions';
 
 const status = (value: Status): ShownStatus => ({ status: value, since: 0, observedAt: 0 });
 
@@ -75,6 +83,27 @@ describe('what is offered for an app', () => {
     expect(reason('upgrade', appOf(), [environment('env_a', { appVersion: '2.2.16' })])).toBeNull();
     expect(reason('upgrade', appOf(), null)).toBeNull();
     expect(reason('upgrade', appOf({ version: null }), [environment('env_a')])).toBeNull();
+  });
+
+  it('visit never where it has failed', () => {
+    const both = { environments: ['env_a', 'env_b'], targetEnvironment: 'env_a' };
+    const failed = appOf({ ...both, at: { env_a: 'error', env_b: 'error' } });
+    expect(reason('visit', failed, null)).toBe('It has failed. Open it to see why.');
+    const half = appOf({ ...both, at: { env_a: 'error', env_b: 'dormant' } });
+    expect(reason('visit', half, null)).toBeNull();
+    expect(visitableEnvironments(half, null)).toEqual(['env_b']);
+  });
+
+  it('the environment that answers is the one chosen last, else what runs, else the target', () => {
+    const app = appOf({
+      environments: ['env_a', 'env_b', 'env_c'],
+      targetEnvironment: 'env_a',
+      at: { env_a: 'dormant', env_b: 'running', env_c: 'running' },
+    });
+    const places = visitableEnvironments(app, null);
+    expect(answeringEnvironment(app, places, 'env_c')).toBe('env_c');
+    expect(answeringEnvironment(app, places, 'env_gone')).toBe('env_b');
+    expect(answeringEnvironment(app, ['env_a'], null)).toBe('env_a');
   });
 
   it('visit only where an environment serves and is not down; one that cannot be seen may answer', () => {

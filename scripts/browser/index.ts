@@ -25,16 +25,29 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** Where `user` is signed in to the main app. */
-export async function openContext(browser: Browser, user: Api): Promise<BrowserContext> {
-  const localStorage = [
-    { name: 'NOCOBASE_TOKEN', value: user.token! },
-    { name: 'NOCOBASE_AUTH', value: 'basic' },
-  ];
+/** A session beside the main app's: of an app at its path below `url`, or without a name at its own domain. */
+export interface Session {
+  url: string;
+  app?: string;
+  token: string;
+}
+
+/** Where `user` is signed in to the main app, and to what else there is a session for. */
+export async function openContext(browser: Browser, user: Api, others: Session[] = []): Promise<BrowserContext> {
+  const origins = new Map<string, { name: string; value: string }[]>();
+  for (const { url, app, token } of [{ url: user.url, token: user.token! } as Session, ...others]) {
+    const { origin } = new URL(url);
+    const prefix = app ? `NOCOBASE_${app.toUpperCase()}_` : 'NOCOBASE_';
+    const stored = [
+      { name: `${prefix}TOKEN`, value: token },
+      { name: `${prefix}AUTH`, value: 'basic' },
+    ];
+    origins.set(origin, [...(origins.get(origin) ?? []), ...stored]);
+  }
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     reducedMotion: 'reduce',
-    storageState: { cookies: [], origins: [{ origin: new URL(user.url).origin, localStorage }] },
+    storageState: { cookies: [], origins: [...origins].map(([origin, localStorage]) => ({ origin, localStorage })) },
   });
   context.setDefaultTimeout(PATIENCE);
   return context;

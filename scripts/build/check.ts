@@ -1,11 +1,15 @@
 import { isBuiltin } from 'node:module';
 import vm from 'node:vm';
+import { gzipSync } from 'node:zlib';
 import { CLIENT_EXTERNALS, defineName, isServerExternal, type Lane } from './allow-list';
 
 /**
  * Checks of what the bundler wrote. Each defect found here would otherwise show only in a browser or in a running
  * NocoBase, as a blank admin UI or a second copy of the core.
  */
+
+/** Bytes of a client's entry, gzipped. */
+const ENTRY_LIMIT = 20 * 1024;
 
 export interface ClientBundle {
   /** Text of `index.js`; null when the bundler wrote none. */
@@ -19,6 +23,11 @@ export function checkClientBundle(packageName: string, lane: Lane, bundle: Clien
   if (bundle.index === null)
     return [`${lane}/index.js is missing: the client would answer "Script error" to everybody.`];
   const problems: string[] = [];
+  const size = gzipSync(bundle.index).length;
+  if (size > ENTRY_LIMIT)
+    problems.push(
+      `${lane}/index.js has ${size} bytes gzipped; every page of NocoBase loads it, so ${ENTRY_LIMIT} at most.`,
+    );
   const defines = definesOf(bundle.index);
   if (defines.length !== 1)
     problems.push(`${lane}/index.js calls define() ${defines.length} times; it must do so once.`);

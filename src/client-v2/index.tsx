@@ -1,6 +1,7 @@
 import { Plugin } from '@nocobase/client-v2';
 import { withPinnedApps } from '../ui/entries/switcher';
-import { registerSafely, SETTINGS } from '../ui/registration';
+import { registerSafely } from '../ui/registration';
+import { SETTINGS } from '../ui/settings';
 
 const PANEL = 'AppSwitcherActionPanelModel';
 

@@ -2,7 +2,8 @@ import { Plugin } from '@nocobase/client';
 import { AppAvatar } from '../ui/apps/AppAvatar';
 import { key } from '../ui/common/text';
 import { pinnedEntries } from '../ui/entries/entries';
-import { registerSafely, SETTINGS } from '../ui/registration';
+import { registerSafely } from '../ui/registration';
+import { SETTINGS } from '../ui/settings';
 
 const MAIN = key('Main app');
 

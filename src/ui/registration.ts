@@ -1,32 +1,5 @@
 import type { HostApp } from '@nocobase/flow-engine';
-import { key } from './common/text';
 import type { ClientName } from './entries/entries';
-
-/** The settings pages, as both clients register them. */
-export const SETTINGS = {
-  menu: {
-    key: 'app-supervisor',
-    title: key('App supervisor'),
-    icon: 'AppstoreOutlined',
-    aclSnippet: 'pm.app-supervisor',
-  },
-  tabs: [
-    {
-      key: 'apps',
-      title: key('Apps'),
-      sort: 1,
-      aclSnippet: 'pm.app-supervisor.apps',
-      componentLoader: () => import('./apps/AppsPage'),
-    },
-    {
-      key: 'environments',
-      title: key('Environments'),
-      sort: 2,
-      aclSnippet: 'pm.app-supervisor.environments',
-      componentLoader: () => import('./environments/EnvironmentsPage'),
-    },
-  ],
-};
 
 interface Parts {
   /** The settings pages, which the main app alone has. */

@@ -7,7 +7,7 @@ import { Secondary } from '../common/Secondary';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useHost } from '../host';
-import { refusal, servingEnvironments } from './actions';
+import { answeringEnvironment, refusal, visitableEnvironments } from './actions';
 import { rememberedVisit, rememberVisit, visitUrl } from './visit';
 
 interface Props {
@@ -19,7 +19,7 @@ interface Props {
 export function VisitButton({ app, environments }: Props) {
   const host = useHost();
   const refused = refusal('visit', app, environments);
-  const places = servingEnvironments(app, environments);
+  const places = visitableEnvironments(app, environments);
   const button = {
     type: 'link' as const,
     size: 'small' as const,
@@ -39,7 +39,7 @@ export function VisitButton({ app, environments }: Props) {
       menu={{
         items: places.map((environment) => ({
           key: environment,
-          label: <VisitLink app={app} environment={environment} />,
+          label: <VisitLink app={app} environment={environment} places={places} />,
         })),
         onClick: ({ key }) => rememberVisit(app.name, key),
       }}
@@ -51,14 +51,14 @@ export function VisitButton({ app, environments }: Props) {
   );
 }
 
-function VisitLink({ app, environment }: { app: AppRow; environment: string }) {
+function VisitLink({ app, environment, places }: { app: AppRow; environment: string; places: string[] }) {
   const host = useHost();
   const [last] = useState(() => rememberedVisit(app.name));
   const status = app.statuses[environment]?.status ?? 'unknown';
   const notes = [
     host.t(STATUS[status].label),
     environment === app.targetEnvironment && host.t('target'),
-    environment === last && host.t('chosen last'),
+    environment === answeringEnvironment(app, places, last) && host.t('answers you now'),
   ];
   return (
     <a

@@ -38,7 +38,7 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
         : null;
     case 'visit':
       if (app.desiredState === 'stopped') return refuse(key('It is stopped. Start it first.'));
-      return visitRefusal(servingEnvironments(app, environments), environments);
+      return visitRefusal(app, environments);
     default:
       return null;
   }
@@ -50,9 +50,13 @@ export function refusalOfAll(action: AppAction, apps: AppRow[], environments: En
   return refusals.every(Boolean) ? (refusals[0] ?? null) : null;
 }
 
-function visitRefusal(places: string[], environments: EnvironmentRow[] | null): Refusal {
+function visitRefusal(app: AppRow, environments: EnvironmentRow[] | null): Refusal {
+  const places = servingEnvironments(app, environments);
   if (!places.length) {
     return refuse(key('None of its environments serves visitors.'));
+  }
+  if (!visitableEnvironments(app, environments).length) {
+    return refuse(key('It has failed. Open it to see why.'));
   }
   const isDown = (name: string) => environments?.find((each) => each.name === name)?.health === 'down';
   return places.every(isDown) ? refuse(key('All of its environments are down.')) : null;
@@ -73,6 +77,16 @@ export function servingEnvironments(app: AppRow, environments: EnvironmentRow[] 
   const target = app.environments.filter((name) => name === app.targetEnvironment);
   const others = app.environments.filter((name) => name !== app.targetEnvironment);
   return [...target, ...others].filter(serves);
+}
+
+/** Those of them where it has not failed. */
+export const visitableEnvironments = (app: AppRow, environments: EnvironmentRow[] | null): string[] =>
+  servingEnvironments(app, environments).filter((name) => app.statuses[name]?.status !== 'error');
+
+/** Which of `places` answers: the one chosen last, else by the Supervisor's order of choice what runs before what starts. */
+export function answeringEnvironment(app: AppRow, places: string[], chosen: string | null): string | undefined {
+  if (chosen && places.includes(chosen)) return chosen;
+  return places.find((name) => app.statuses[name]?.status === 'running') ?? places[0];
 }
 
 /** Where the app is not what it is meant to be though nothing is under way; names of environments. */

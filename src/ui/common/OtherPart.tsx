@@ -1,7 +1,12 @@
 import { Alert, Card, Descriptions, Result, Space, Table, Typography } from 'antd';
-import type { PartInfo } from '../../shared/types';
+import type { HostedAppInfo, PartInfo } from '../../shared/types';
 import { useT } from '../host';
+import { problemText } from './errors';
+import { Secondary } from './Secondary';
+import { Since } from './Since';
 import { serverSentence } from './sentences';
+import { STATUS } from './status';
+import { StateTag } from './Tag';
 
 const ROWS = ['APP_MODE', 'APP_DISCOVERY_ADAPTER', 'APP_PROCESS_ADAPTER', 'APP_COMMAND_ADAPTER'].map(
   (variable, index) => ({
@@ -13,14 +18,14 @@ const ROWS = ['APP_MODE', 'APP_DISCOVERY_ADAPTER', 'APP_PROCESS_ADAPTER', 'APP_C
 );
 
 /** What stands on the settings page of an instance that manages no apps. */
-export function OtherPart({ info }: { info: PartInfo & { supervisorUrl?: string } }) {
+export function OtherPart({ info }: { info: PartInfo }) {
   return <Card>{info.part === 'worker' ? <Worker info={info} /> : <Dormant warnings={info.warnings} />}</Card>;
 }
 
-function Worker({ info }: { info: PartInfo & { supervisorUrl?: string } }) {
+function Worker({ info }: { info: PartInfo }) {
   const t = useT();
   return (
-    <Space direction="vertical" size="large" style={{ width: '100%' }}>
+    <Space direction="vertical" size="large" style={{ width: '100%' }} data-testid="worker-page">
       <Result
         status="info"
         title={t('This instance is a worker')}
@@ -33,26 +38,78 @@ function Worker({ info }: { info: PartInfo & { supervisorUrl?: string } }) {
         bordered
         items={[
           { key: 'environment', label: t('Environment'), children: info.environment },
-          {
-            key: 'supervisor',
-            label: t('Supervisor'),
-            children: info.supervisorUrl ? (
-              <Typography.Link href={info.supervisorUrl}>{info.supervisorUrl}</Typography.Link>
-            ) : (
-              t('Its address is not known here. Set APP_SUPERVISOR_PUBLIC_URL to show it.')
-            ),
-          },
+          { key: 'supervisor', label: t('Supervisor'), children: <Supervisor supervisor={info.supervisor ?? null} /> },
         ]}
       />
+      <HostedApps apps={info.apps ?? []} />
       <Warnings warnings={info.warnings} />
     </Space>
+  );
+}
+
+function Supervisor({ supervisor }: { supervisor: NonNullable<PartInfo['supervisor']> | null }) {
+  const t = useT();
+  if (!supervisor) {
+    return <>{t('It has not been heard of yet.')}</>;
+  }
+  const { publicUrl, instance } = supervisor;
+  return (
+    <Space direction="vertical" size={0}>
+      {publicUrl ? (
+        <Typography.Link href={`${publicUrl}/admin/settings/app-supervisor`} data-testid="supervisor-link">
+          {publicUrl}
+        </Typography.Link>
+      ) : (
+        t('Its address is not known here. Set APP_SUPERVISOR_PUBLIC_URL to show it.')
+      )}
+      <Secondary>{t('Process {{instance}}', { instance })}</Secondary>
+    </Space>
+  );
+}
+
+function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
+  const t = useT();
+  return (
+    <Table<HostedAppInfo>
+      rowKey="name"
+      size="middle"
+      dataSource={apps}
+      pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
+      scroll={{ x: 'max-content' }}
+      locale={{ emptyText: t('It hosts no apps yet') }}
+      columns={[
+        {
+          title: t('App'),
+          render: (_, { name, title }) => (
+            <>
+              {title} <Secondary>{name}</Secondary>
+            </>
+          ),
+        },
+        {
+          title: t('Status'),
+          render: (_, app) => (
+            <Space size="small" wrap>
+              <StateTag look={STATUS[app.status].look} data-testid={`hosted-${app.name}`} data-status={app.status}>
+                {t(STATUS[app.status].label)}
+              </StateTag>
+              <Secondary>
+                <Since at={app.since} />
+              </Secondary>
+              {app.error ? problemText(t, app.error) : app.message && serverSentence(t, app.message)}
+            </Space>
+          ),
+        },
+        { title: t('Version'), render: (_, { version }) => version ?? '–' },
+      ]}
+    />
   );
 }
 
 function Dormant({ warnings }: { warnings: string[] }) {
   const t = useT();
   return (
-    <Space direction="vertical" size="large" style={{ width: '100%' }}>
+    <Space direction="vertical" size="large" style={{ width: '100%' }} data-testid="dormant-page">
       <Result
         status="info"
         title={t('App Supervisor is installed and does nothing yet')}

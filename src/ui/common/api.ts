@@ -42,7 +42,7 @@ function apiOf(request: Host['request']) {
   };
 
   return {
-    info: () => get<PartInfo & { supervisorUrl?: string }>('appSupervisor:info'),
+    info: () => get<PartInfo>('appSupervisor:info'),
     async listApps(query: AppsQuery): Promise<Page<AppRow>> {
       const { page, pageSize, sort } = query;
       const filter = JSON.stringify(appsFilter(query));

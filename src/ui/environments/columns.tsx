@@ -113,9 +113,10 @@ function Version({ own, expected }: { own: string; expected: string | null }) {
         },
       )}
     >
-      <span>
+      <Flex vertical align="start" gap={2}>
         <StateTag look="warning">{own}</StateTag>
-      </span>
+        <Secondary>{t('Supervisor: {{version}}', { version: expected })}</Secondary>
+      </Flex>
     </Tooltip>
   );
 }

@@ -1,0 +1,229 @@
+import Redis from 'ioredis';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
+import { type Api, type Fleet, waitFor } from '../../scripts/fleet';
+import type { AppEntry } from '../../src/shared/types';
+import { sharedFleet } from '../setup/fleet';
+import { complaintsOf } from '../support/browser';
+import { Manager, signInTo } from '../support/manager';
+
+/** Where apps are entered: the app switcher and the Applications block, and what they and NocoBase's portals are fed by. */
+
+const DOMAIN = 'till.localhost';
+const PAGE = 'entries_page';
+
+let fleet: Fleet;
+let manager: Manager;
+let browser: Browser;
+let publicUrl: string;
+let domainUrl: string;
+let till: Api;
+let shelf: Api;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  publicUrl = fleet.supervisor.url;
+  domainUrl = publicUrl.replace('127.0.0.1', DOMAIN);
+  await fleet.supervisor.restartWith({ APP_SUPERVISOR_PUBLIC_URL: publicUrl });
+  await fleet.waitForWorkers();
+  manager = await Manager.of(fleet);
+  await Promise.all([
+    manager.create({ name: 'till', title: 'Till', environments: ['env_a'], pinned: true, cname: DOMAIN }),
+    manager.create({ name: 'shelf', title: 'Shelf', environments: ['env_b'], pinned: true, hidden: true }),
+  ]);
+  [till, shelf] = await Promise.all(['till', 'shelf'].map((name) => signInTo(fleet.supervisor, name)));
+  browser = await launchBrowser();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  const { data } = await manager.api.get('desktopRoutes:list', { filter: { schemaUid: PAGE }, paginate: false });
+  for (const { id } of data) await manager.api.post(`desktopRoutes:destroy?filterByTk=${id}`);
+  await manager.clear('till', 'shelf');
+});
+
+const entriesOf = async (user: Api, params: object = {}): Promise<AppEntry[]> =>
+  (await user.get('appEntries:list', params as Record<string, unknown>)).data;
+const placesOf = (entries: AppEntry[]) => entries.map(({ name, url, target }) => [name, url, target].join(' '));
+
+describe('appEntries:list', () => {
+  it('of the main app is what is not hidden, and for the switcher what is pinned', async () => {
+    const visible = (await entriesOf(manager.api)).filter(({ name }) => ['till', 'shelf'].includes(name));
+    expect(placesOf(visible)).toEqual([`till ${domainUrl}/admin/ _blank`]);
+    expect(placesOf(await entriesOf(manager.api, { place: 'switcher', client: 'v2' }))).toEqual([
+      `shelf ${publicUrl}/v/apps/shelf/admin/ _blank`,
+      `till ${domainUrl}/v/admin/ _blank`,
+    ]);
+  });
+
+  it('of an app is the same in the same tab with the way back, and as fresh as the Supervisor’s', async () => {
+    const wanted = [
+      `main ${publicUrl}/admin/ _self`,
+      `shelf ${publicUrl}/apps/shelf/admin/ _self`,
+      `till ${domainUrl}/admin/ _self`,
+    ];
+    // The worker heard of both a moment ago, and sees what runs on the other one.
+    const seen = await waitFor(
+      async () => {
+        const entries = await entriesOf(till, { place: 'switcher' });
+        return entries.length === 3 && entries.every(({ status }) => status === 'running') ? entries : null;
+      },
+      { timeout: 10_000, interval: 200, what: 'The entries of an app' },
+    );
+    expect(placesOf(seen)).toEqual(wanted);
+    await manager.update('till', { title: 'Till 2' });
+    await waitFor(async () => (await entriesOf(shelf)).some(({ title }) => title === 'Till 2'), {
+      timeout: 5_000,
+      interval: 100,
+      what: 'The new title on the other worker',
+    });
+    await manager.update('till', { title: 'Till' });
+  });
+});
+
+describe('app:getPortals of NocoBase', () => {
+  const portalsOf = async (user: Api) => (await user.get('app:getPortals')).data;
+
+  it('names every app with its status, in the main app and in an app', async () => {
+    const fields = { icon: null, ssoEnabled: false };
+    const apps = [
+      { ...fields, name: 'shelf', title: 'Shelf', cname: null, status: { env_b: 'running' } },
+      { ...fields, name: 'till', title: 'Till', cname: DOMAIN, status: { env_a: 'running' } },
+    ];
+    const main = await portalsOf(manager.api);
+    expect(main.apps).toEqual(
+      expect.arrayContaining([
+        ...apps.map((app) => ({ ...app, target: '_blank' })),
+        expect.objectContaining({ name: 'main', status: 'running' }),
+      ]),
+    );
+    expect((await portalsOf(till)).apps).toEqual(expect.arrayContaining(apps));
+  });
+
+  it('shows what an app’s worker keeps in its manifest, until the app ends', async () => {
+    const redis = new Redis(fleet.redisUrl!);
+    try {
+      const portal = { uid: 'desk', title: 'Desk', routePath: '/desk', layout: 'desktop', secret: 'x' };
+      const prefix = fleet.supervisor.env.APP_SUPERVISOR_KEY_PREFIX ?? 'app-supervisor';
+      await redis.hset(`${prefix}:manifest:till`, '["multi-portal","desk"]', JSON.stringify(portal));
+      const { secret: _, ...shown } = portal;
+      for (const user of [manager.api, shelf]) {
+        expect((await portalsOf(user)).portals).toContainEqual({ ...shown, icon: null, appName: 'till' });
+      }
+      await redis.hdel(`${prefix}:manifest:till`, '["multi-portal","desk"]');
+    } finally {
+      redis.disconnect();
+    }
+  });
+});
+
+it('the Applications block is added to a page by mouse', async () => {
+  await makePage(manager.api);
+  const page = await (await openContext(browser, manager.api)).newPage();
+  await page.goto(`${publicUrl}/v/admin/${PAGE}`);
+  await page.getByTestId('ui-editor-button').first().click();
+  // A page that was opened without the editor has not saved its grid: what is added to that is lost.
+  await page.reload();
+  await page.getByRole('button', { name: 'Add block' }).first().click();
+  await page.getByText('Other blocks').first().hover();
+  const saved = page.waitForResponse(
+    (response) => response.request().postData()?.includes('ApplicationsBlockModel') ?? false,
+  );
+  await page.getByText('Applications', { exact: true }).last().click();
+  await page.getByTestId('entry-till').waitFor();
+  expect((await saved).status()).toBe(200);
+  await page.context().close();
+});
+
+describe.each(CLIENTS)('in the $client client', ({ base }) => {
+  let context: BrowserContext;
+  const open = async (url: string): Promise<Page> => {
+    const page = await context.newPage();
+    await page.goto(url);
+    return page;
+  };
+  const switcher = async (page: Page) => {
+    await page.locator('.ant-pro-layout-apps-icon').click();
+    const links = page.locator('.ant-pro-layout-apps-popover a, .ant-popover a').filter({ visible: true });
+    await links.first().waitFor();
+    return links;
+  };
+  const inApp = (name: string) => `${publicUrl}${base}apps/${name}/admin/`;
+  const onDomain = () => `${domainUrl}${base}admin/`;
+
+  beforeAll(async () => {
+    context = await openContext(browser, manager.api, [
+      { url: publicUrl, app: 'shelf', token: shelf.token! },
+      { url: domainUrl, token: till.token! },
+    ]);
+  });
+  afterAll(() => context?.close());
+
+  it('the main app’s switcher opens an app in a new tab', async () => {
+    const page = await open(`${publicUrl}${base}admin/`);
+    const complaints = complaintsOf(page);
+    const links = await switcher(page);
+    expect(await links.allInnerTexts()).toEqual([expect.stringContaining('Shelf'), expect.stringContaining('Till')]);
+    const opening = context.waitForEvent('page');
+    await links.first().click();
+    const opened = await opening;
+    await opened.getByTestId('user-center-button').waitFor();
+    expect(opened.url()).toContain(inApp('shelf'));
+    expect(complaints).toEqual([]);
+  });
+
+  it('an app’s switcher leads in the same tab to another app on its own domain, and from there back to the main app', async () => {
+    const page = await open(inApp('shelf'));
+    const links = await switcher(page);
+    expect(await links.allInnerTexts()).toEqual(
+      ['Main app', 'Shelf', 'Till'].map((name) => expect.stringContaining(name)),
+    );
+    await links.last().click();
+    await page.waitForURL(`${onDomain()}**`);
+    const back = await switcher(page);
+    await back.first().click();
+    await page.waitForURL(`${publicUrl}${base}admin/**`);
+    expect(context.pages().filter((each) => each.url().startsWith(domainUrl))).toEqual([]);
+  });
+
+  it('an app on its own domain, which takes itself for the main app, has no App supervisor in its settings', async () => {
+    const page = await open(onDomain());
+    await page.getByTestId('plugin-settings-button').hover();
+    await page.getByRole('menuitem', { name: 'System settings' }).waitFor();
+    expect(await page.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
+  });
+
+  it('the Applications block shows what is not hidden, on one page for both clients', async () => {
+    const page = await open(`${publicUrl}${base}admin/${PAGE}`);
+    const entry = page.getByTestId('entry-till');
+    await entry.waitFor();
+    expect(await page.getByTestId('entry-shelf').count()).toBe(0);
+    expect(await entry.getAttribute('href')).toBe(onDomain());
+    await manager.command('stop', 'till');
+    await page.locator('[data-testid="entry-till"][data-status="stopped"]').getByText('Stopped').waitFor();
+    await manager.command('start', 'till');
+    await page.locator('[data-testid="entry-till"][data-status="running"]').waitFor();
+  });
+
+  it('a worker’s own page says which Supervisor manages it and what it hosts', async () => {
+    const worker = fleet.worker('env_a');
+    const own = await openContext(browser, await worker.signIn());
+    const page = await own.newPage();
+    await page.goto(`${worker.url}${base}admin/settings/app-supervisor`);
+    await page.getByTestId('worker-page').waitFor();
+    expect(await page.getByTestId('supervisor-link').getAttribute('href')).toBe(
+      `${publicUrl}/admin/settings/app-supervisor`,
+    );
+    expect(await page.getByTestId('hosted-till').getAttribute('data-status')).toBe('running');
+    expect(await page.getByTestId('hosted-shelf').count()).toBe(0);
+    await own.close();
+  });
+});
+
+/** A page of NocoBase, as its menu makes one. */
+async function makePage(api: Api): Promise<void> {
+  const tab = { type: 'tabs', schemaUid: `${PAGE}_tab`, tabSchemaName: `${PAGE}_tab`, hidden: true };
+  const route = { type: 'flowPage', title: 'Entries', schemaUid: PAGE, menuSchemaUid: `${PAGE}_menu`, children: [tab] };
+  await api.post('desktopRoutes:create', { ...route, enableTabs: false });
+}

@@ -1,0 +1,30 @@
+import { NotLoaded } from './common/NotLoaded';
+import { key } from './common/text';
+
+const notLoaded = () => ({ default: NotLoaded });
+
+/** The settings pages, as both clients register them. */
+export const SETTINGS = {
+  menu: {
+    key: 'app-supervisor',
+    title: key('App supervisor'),
+    icon: 'AppstoreOutlined',
+    aclSnippet: 'pm.app-supervisor',
+  },
+  tabs: [
+    {
+      key: 'apps',
+      title: key('Apps'),
+      sort: 1,
+      aclSnippet: 'pm.app-supervisor.apps',
+      componentLoader: () => import('./apps/AppsPage').catch(notLoaded),
+    },
+    {
+      key: 'environments',
+      title: key('Environments'),
+      sort: 2,
+      aclSnippet: 'pm.app-supervisor.environments',
+      componentLoader: () => import('./environments/EnvironmentsPage').catch(notLoaded),
+    },
+  ],
+};
