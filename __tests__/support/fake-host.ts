@@ -52,6 +52,8 @@ export class FakeHost {
   oneByOne = false;
   /** Plugin sets by app, as its database has them. */
   readonly plugins = new Map<string, string>();
+  /** Apps that another environment has upgraded to what this one does not have. */
+  readonly behind = new Set<string>();
 
   constructor(
     readonly environment: string,
@@ -131,6 +133,10 @@ export class FakeHost {
 
   async pluginSet(name: string): Promise<PluginSet | null> {
     return this.running.has(name) ? { text: this.plugins.get(name) ?? '', own: [] } : null;
+  }
+
+  async canRestart(name: string): Promise<boolean> {
+    return !this.behind.has(name);
   }
 
   isRunning(name: string): boolean {

@@ -56,6 +56,7 @@ async function openDatabase(name: string): Promise<Database> {
         { name: 'name', type: 'string' },
         { name: 'version', type: 'string' },
         { name: 'enabled', type: 'boolean' },
+        { name: 'builtIn', type: 'boolean' },
       ],
     });
     return db;

@@ -503,6 +503,18 @@ describe('plugins changed by another environment', () => {
     await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }));
   });
 
+  it('are left as they are where they came with a release that is not here', async () => {
+    host.plugins.set('crm', 'kanban@1');
+    await create({ environments: ['env_a', 'env_b'] });
+    host.plugins.set('crm', 'kanban@2');
+    host.behind.add('crm');
+    await converger.findStalePlugins();
+    expect(crm().pendingChanges).toEqual([]);
+    host.behind.delete('crm');
+    await converger.findStalePlugins();
+    expect(crm().pendingChanges).toEqual(['plugins']);
+  });
+
   it('are nobody’s business in an app of one environment', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a'] });

@@ -123,6 +123,11 @@ export class Definitions {
     await this.tombstones.destroy({ filterByTk: uid });
   }
 
+  /** @param time in ms since 1970 */
+  async removeTombstonesOlderThan(time: number): Promise<void> {
+    await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(time) } } });
+  }
+
   private get apps() {
     return this.app.db.getRepository('apps');
   }

@@ -21,7 +21,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { connectionOf, type HostDatabase } from './connection';
 import type { HostedApps } from './hosted-apps';
-import { type FindInstalled, type PluginVersion, planBoot } from './plan';
+import { type FindInstalled, newerOf, type PluginVersion, planBoot } from './plan';
 import { createStandIn, isStandIn } from './stand-in';
 
 /** How long a boot waits for another environment's, in ms: longer than an install takes. */
@@ -168,7 +168,8 @@ export class AppHost {
     if (!plugins) return null;
     const enabled = plugins.filter((plugin) => plugin.enabled);
     const own = enabled.filter((plugin) => !plugin.builtIn);
-    const here = new Set((await this.findInstalled(own.map((plugin) => plugin.name))).map((plugin) => plugin.name));
+    const found = own.length ? await this.findInstalled(own.map((plugin) => plugin.name)) : [];
+    const here = new Set(found.map((plugin) => plugin.name));
     return {
       text: enabled
         .map(({ name, version }) => `${name}@${version}`)
@@ -176,6 +177,21 @@ export class AppHost {
         .join(),
       own: own.map(({ name, version }) => ({ name, version, installed: here.has(name) })),
     };
+  }
+
+  /**
+   * Whether a running app could be started again with what its database says now: not after an environment with a newer
+   * release has upgraded it.
+   */
+  async canRestart(name: string): Promise<boolean> {
+    const app = this.hosted.apps[name];
+    const plugins = await this.pluginsOf(app);
+    const content = { version: (await app.version.get()) ?? null, plugins };
+    const host = {
+      version: this.hosted.apps.main.getPackageVersion(),
+      plugins: await this.findInstalled(plugins.map((plugin) => plugin.name)),
+    };
+    return newerOf(content, host) === null;
   }
 
   isRunning(name: string): boolean {

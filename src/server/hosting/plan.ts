@@ -46,10 +46,10 @@ export function planBoot(
 }
 
 /**
- * What of the data is newer than what is installed here. A plugin counts like the core: with the older one here, this
+ * What of the data is newer than what is installed here; null when nothing is. A plugin counts like the core: with the older one here, this
  * environment and a newer one would upgrade the app to and fro.
  */
-function newerOf(
+export function newerOf(
   content: { version: string | null; plugins: PluginVersion[] },
   host: { version: string; plugins: HostPlugin[] },
 ): { data: string; core: string } | null {

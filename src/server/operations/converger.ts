@@ -109,12 +109,16 @@ export class Converger {
     await this.accept(records);
   }
 
-  /** Looks for apps of several environments whose plugins another environment has changed. */
+  /**
+   * Looks for apps of several environments whose plugins another environment has changed. One that it has upgraded to a newer
+   * release goes on as it is: a restart here would be refused.
+   */
   async findStalePlugins(): Promise<void> {
     for (const [name, held] of this.held) {
       if (held.record.environments.length < 2 || held.status !== 'running' || held.plugins.loaded === null) continue;
       const current = await this.options.host.pluginSet(name);
-      const stale = current !== null && current.text !== held.plugins.loaded.text;
+      const changed = current !== null && current.text !== held.plugins.loaded.text;
+      const stale = changed && (await this.options.host.canRestart(name).catch(() => false));
       if (stale === held.plugins.stale) continue;
       held.plugins.stale = stale;
       this.report(name);

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Catalog } from '../apps/catalog';
-import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/definitions';
+import { type AppDefinition, type Definitions, nextGeneration, type Published, recordFor } from '../apps/definitions';
 import type { Clock } from '../environments/health';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
@@ -12,6 +12,8 @@ import { KEEP_OPERATIONS, type OperationStore } from './store';
 
 /** How often the whole of the store is compared with what it should hold, in ms. */
 const RECONCILE_EVERY = 30_000;
+/** How long an environment that is away may take to hear that an app was deleted, in ms. */
+export const KEEP_TOMBSTONES = 180 * 24 * 3_600_000;
 
 export interface DriverOptions {
   definitions: Definitions;
@@ -95,7 +97,7 @@ export class Driver {
   }
 
   private async tickOnce(): Promise<void> {
-    const { leadership, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
+    const { leadership, definitions, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
     const leads = await leadership.claim();
     this.active = await operations.active();
     if (!leads) return;
@@ -107,6 +109,7 @@ export class Driver {
     }
     if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {
       await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
+      await definitions.removeTombstonesOlderThan(clock().wall - KEEP_TOMBSTONES);
       this.cleanedAt = now;
     }
   }
@@ -239,6 +242,7 @@ export class Driver {
     const { catalog, state, bus, leadership, board, log } = this.options;
     await catalog.load();
     for (const name of [...catalog.apps.keys()]) await this.unpublishGone(name);
+    await this.overtake();
     const expected = this.expected();
     try {
       const owner = await state.claimFleet(leadership.fleet);
@@ -273,6 +277,32 @@ export class Driver {
     } catch (error) {
       log.debug(`The store could not be compared: ${messageOf(error)}`);
       return false;
+    }
+  }
+
+  /**
+   * A worker that has done more than the database knows of: the database was restored from a backup. What it says holds, so
+   * it is wished anew, later than what the worker has seen; otherwise the worker would take it for old and ignore it.
+   */
+  private async overtake(): Promise<void> {
+    const { catalog, definitions, board, clock, log } = this.options;
+    for (const app of [...catalog.apps.values()]) {
+      if (this.active.some((operation) => operation.appUid === app.uid)) continue;
+      const ahead = Object.entries(app.published).flatMap(([environment, wish]) => {
+        const entry = board.observed(environment, app.name)?.entry;
+        const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
+        return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
+      });
+      if (!ahead.length) continue;
+      const seen = Math.max(app.generation, ...ahead.map((one) => one.seen));
+      const generation = nextGeneration(seen, clock().wall);
+      const published = { ...app.published };
+      for (const { environment, wish } of ahead) published[environment] = { ...wish, generation };
+      log.warn(
+        `App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`,
+      );
+      await definitions.update(app.name, { generation, published });
+      await catalog.refresh([app.name]);
     }
   }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '@nocobase/database';
-import type { AppDatabase } from '../../shared/messages';
+import type { AppDatabase, StatusEntry } from '../../shared/messages';
 import type { Action } from '../../shared/types';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } from '../apps/definitions';
@@ -71,11 +71,14 @@ export class AppService {
         'targetEnvironment',
       );
     }
+    const stranger = this.strangerOf(input.name);
+    if (stranger && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
     const now = clock().wall;
-    const generation = nextGeneration(0, now);
+    const generation = nextGeneration(stranger?.generation ?? 0, now);
     const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
       name: input.name,
-      uid: randomUUID(),
+      // Its database carries this mark, and its worker goes on with it.
+      uid: stranger?.uid ?? randomUUID(),
       title: input.title,
       icon: input.icon ?? null,
       cname: input.cname ?? null,
@@ -347,6 +350,18 @@ export class AppService {
     });
     await this.carryOut([name]);
     return operation;
+  }
+
+  /** Whether a worker reports an app that the database does not know, neither as living nor as deleted. */
+  isStranger({ name, uid, status }: StatusEntry): boolean {
+    return status !== 'not_found' && this.options.catalog.byUid(name, uid) === null;
+  }
+
+  private strangerOf(name: string): StatusEntry | null {
+    const { board, catalog } = this.options;
+    if (catalog.apps.has(name)) return null;
+    const entries = board.names().flatMap((environment) => board.observed(environment, name)?.entry ?? []);
+    return entries.find((entry) => this.isStranger(entry)) ?? null;
   }
 
   /** Tells this process and the other supervisors; the leader among them begins. */

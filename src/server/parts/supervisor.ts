@@ -546,6 +546,7 @@ export class SupervisorPart {
       ...own,
       ...(key ? [new AppSupervisorError('KEY_DIFFERS', { environment, variable: key }).message] : []),
       ...(registration ? this.findingsOf(registration).map(({ error }) => error.message) : []),
+      ...this.strangersOf(environment),
       ...(view?.standby
         ? [
             `A second process of this environment is running (${view.standby}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.`,
@@ -556,6 +557,17 @@ export class SupervisorPart {
         : []),
       ...this.storeWarnings,
       ...this.options.warnings.filter((warning) => !own.includes(warning)),
+    ];
+  }
+
+  /** Apps that an environment has and the database does not know: they were made after the backup it was restored from. */
+  private strangersOf(environment: string): string[] {
+    const { board, service } = this.parts;
+    const strangers = [...board.entries(environment)].filter((entry) => service.isStranger(entry));
+    if (!strangers.length) return [];
+    const names = strangers.map(({ name }) => name).sort();
+    return [
+      `Apps lie here that this Supervisor does not know: ${names.join(', ')}. They go on as they are. Adopt them under the same names to manage them again.`,
     ];
   }
 

@@ -44,6 +44,9 @@ export const SENTENCES = [
   key(
     'A second process of this environment is running ({{standby}}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.',
   ),
+  key(
+    'Apps lie here that this Supervisor does not know: {{names}}. They go on as they are. Adopt them under the same names to manage them again.',
+  ),
   key('Another fleet uses the same Redis and APP_SUPERVISOR_KEY_PREFIX: give this one a prefix of its own.'),
 ];
 

@@ -1,0 +1,125 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createInput, parseInput } from '../../src/server/apps/input';
+import { collections } from '../../src/server/collections';
+import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
+import { until } from '../support/wait';
+
+/** A Supervisor whose database is older than what its fleet has seen. */
+
+let fleet: SmallFleet;
+beforeAll(async () => {
+  fleet = await SmallFleet.start('restored', { wakeUps: false });
+});
+afterEach(async () => {
+  expect(fleet.ground.overlaps).toEqual([]);
+  await fleet.reset();
+});
+afterAll(() => fleet?.stop());
+
+type Rows = Array<[table: string, rows: object[]]>;
+
+async function backup({ db }: FakeSupervisor): Promise<Rows> {
+  return Promise.all(
+    collections.map(async ({ name }): Promise<Rows[number]> => [name, await db.getModel(name).findAll({ raw: true })]),
+  );
+}
+
+/** Puts the backup in place of what a Supervisor has, and a Supervisor that starts with it in its place. */
+async function restore(supervisor: FakeSupervisor, tables: Rows): Promise<FakeSupervisor> {
+  await supervisor.parts.driver.between(async () => {
+    for (const [name, rows] of tables) {
+      const model = supervisor.db.getModel(name);
+      await model.destroy({ truncate: true });
+      await model.bulkCreate(rows as never);
+    }
+    await supervisor.kill();
+  });
+  const next = await fleet.supervisor();
+  await until('The lead', () => next.leads);
+  return next;
+}
+
+const command = async (supervisor: FakeSupervisor, action: 'start' | 'stop', name: string) =>
+  supervisor.ends(await supervisor.parts.service.command(name, action, null));
+const bootsSoFar = () => fleet.ground.journal.filter((line) => line.includes(' boots ')).length;
+const warnings = (supervisor: FakeSupervisor) =>
+  supervisor.part.environmentRows().flatMap((row) => row.warnings.filter((warning) => warning.includes('not know')));
+
+describe('a restored database', () => {
+  it('holds: what was changed after the backup is as it was, and changes go on from what the fleet has seen', async () => {
+    const [supervisor, worker] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const before = await backup(supervisor);
+    expect(await command(supervisor, 'stop', 'crm')).toBe('succeeded: env_a succeeded');
+    const seen = supervisor.part.app('crm')!.generation;
+
+    const restored = await restore(supervisor, before);
+    await restored.toShow('crm', 'env_a running');
+    expect(worker.runs).toEqual(['crm']);
+    expect(restored.part.app('crm')!.generation).toBeGreaterThan(seen);
+    expect(await command(restored, 'stop', 'crm')).toBe('succeeded: env_a succeeded');
+    await restored.toShow('crm', 'env_a stopped');
+  });
+
+  it('leaves alone what runs as it says', async () => {
+    const [supervisor, worker] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const before = await backup(supervisor);
+    const operation = await supervisor.parts.service.update('crm', { title: 'Later' }, null);
+    await supervisor.ends(operation);
+    const boots = bootsSoFar();
+
+    const restored = await restore(supervisor, before);
+    await until('The older title in env_a', () => worker.part.converger?.record('crm')?.title === 'crm');
+    await restored.toShow('crm', 'env_a running');
+    expect(bootsSoFar()).toBe(boots);
+  });
+
+  it('without an app that was made since: it runs on, is named, and comes back as it is by being adopted', async () => {
+    const [supervisor, worker] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const before = await backup(supervisor);
+    await supervisor.ends(await supervisor.create({ name: 'late', environments: ['env_a'] }));
+    const { uid } = supervisor.part.app('late')!;
+    const boots = bootsSoFar();
+
+    const restored = await restore(supervisor, before);
+    await until('The warning', () => warnings(restored).length > 0);
+    expect(warnings(restored).join()).toContain('does not know: late.');
+    expect(worker.runs).toEqual(['crm', 'late']);
+    await expect(restored.create({ name: 'late', environments: ['env_a'] })).rejects.toMatchObject({
+      code: 'NAME_TAKEN',
+    });
+
+    const input = parseInput(createInput, {
+      name: 'late',
+      title: 'Late',
+      environments: ['env_a'],
+      startMode: 'withMain',
+    });
+    expect(await restored.ends(await restored.parts.service.create(input, null, 'adopt'))).toBe(
+      'succeeded: env_a succeeded',
+    );
+    expect(restored.part.app('late')).toMatchObject({ uid, title: 'Late' });
+    expect(bootsSoFar()).toBe(boots);
+    await until('The end of the warning', () => warnings(restored).length === 0);
+  });
+});
+
+describe('what is kept of deleted apps', () => {
+  it('goes after half a year, if an environment did not hear of it by then', async () => {
+    const [supervisor, worker] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    await worker.stop();
+    await until('env_a being down', () => supervisor.health('env_a') === 'down');
+    await supervisor.ends(await supervisor.parts.service.destroy('crm', 'keep', null));
+    const { definitions, catalog } = supervisor.parts;
+    const day = 24 * 3_600_000;
+    await definitions.removeTombstonesOlderThan(Date.now() - day);
+    await catalog.load();
+    expect(catalog.tombstones.size).toBe(1);
+    await definitions.removeTombstonesOlderThan(Date.now() + day);
+    await catalog.load();
+    expect(catalog.tombstones.size).toBe(0);
+  });
+});
