@@ -1,7 +1,10 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, query, waitFor } from '../../scripts/fleet';
-import type { AppRow, OperationRow } from '../../src/shared/types';
+import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
+import { Ghost } from '../support/ghost';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 import { askRelease, order, RELEASE_PLUGIN, releaseEnv, runsOf } from '../support/release';
@@ -41,6 +44,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await manager.clear('vault');
+  await fleet.worker('env_b').restartWith({ WORKER_MODE: '' });
   await query(fleet.postgresServer, 'postgres', 'DROP DATABASE IF EXISTS vault WITH (FORCE)');
 });
 
@@ -66,7 +70,8 @@ describe('a plugin enabled in one environment of an app', () => {
     const after = await manager.app('vault');
     expect(after.statuses.env_b.since).toBeGreaterThan(before.statuses.env_b.since);
     expect(after.pendingChanges).toEqual([]);
-    console.log('visits', visits.length, visits.filter((status) => status !== 200).length);
+    expect(visits.length).toBeGreaterThan(5);
+    expect(visits.filter((status) => status !== 200)).toEqual([]);
   });
 
   it('says so in an operation that nobody asked for, of the stale environment alone', async () => {
@@ -80,6 +85,74 @@ describe('a plugin enabled in one environment of an app', () => {
   });
 });
 
+describe('what open-source NocoBase does not share between two environments of an app', () => {
+  const inBoth = async (action: string) =>
+    Promise.all(fleet.workers.map(async (worker) => (await askRelease(worker, 'vault', { action })).data));
+
+  it('is a lock', async () => {
+    expect(await inBoth('lock')).toEqual(['taken', 'taken']);
+    expect(await inBoth('lock')).toEqual(['busy', 'busy']);
+  });
+
+  it('is a cache', async () => {
+    await askRelease(fleet.worker('env_a'), 'vault', { action: 'remember?value=here' });
+    expect(await inBoth('remember')).toEqual(['here', null]);
+  });
+
+  it('is what was changed in the other: a new collection', async () => {
+    const [here, there] = await Promise.all(fleet.workers.map((worker) => signInTo(worker, 'vault')));
+    const fields = [{ name: 'title', type: 'string', interface: 'input' }];
+    await here.post('collections:create', { name: 'news', fields });
+    expect((await here.get('news:list')).data).toEqual([]);
+    await expect(there.get('news:list')).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('is the key of what they encrypt', () => {
+    const [here, there] = fleet.workers.map(({ storage }) =>
+      fs.readFileSync(path.join(storage, 'apps/vault/aes_key.dat')).toString('hex'),
+    );
+    expect(here).not.toBe(there);
+  });
+});
+
+describe('a plugin that the Supervisor does not have', () => {
+  it('is a warning of the app that uses it', async () => {
+    const warned = (app: AppRow) => app.warnings.some((text) => text.includes('e2e-release 1.0.0. Install them there'));
+    const { warnings } = await manager.untilApp('vault', warned, { timeout: 60_000, what: 'warned of' });
+    expect(warnings).toEqual([expect.stringContaining('Plugins of "vault" are not installed on the Supervisor')]);
+  });
+});
+
+describe('an environment of another release', () => {
+  it('gets no apps, neither alone nor beside another, and is listed with the reason', async () => {
+    const ghost = new Ghost(fleet, 'env_ghost');
+    const { url } = await manager.environment('env_a');
+    await ghost.appear({ url, appVersion: '2.3.0' });
+    try {
+      const warned = ({ warnings }: EnvironmentRow) =>
+        warnings.join().includes('runs NocoBase 2.3.0 and the Supervisor');
+      await manager.untilEnvironment('env_ghost', warned, { what: 'warned of' });
+      await expect(manager.begin('create', { name: 'other', environments: ['env_ghost'] })).rejects.toMatchObject({
+        status: 409,
+        body: expect.stringContaining('VERSION_DIFFERS'),
+      });
+      await ghost.appear({ appVersion: '2.2.14' });
+      const patch = ({ warnings }: EnvironmentRow) => warnings.join().includes('runs NocoBase 2.2.14');
+      await manager.untilEnvironment('env_ghost', patch, { what: 'warned of' });
+      const update = manager.update('vault', { environments: [...BOTH, 'env_ghost'] });
+      await expect(update).rejects.toMatchObject({
+        status: 409,
+        body: expect.stringContaining('ENVIRONMENTS_DIFFER'),
+      });
+    } finally {
+      await ghost.leave();
+      await manager.untilEnvironment('env_ghost', ({ health }) => health === 'down', { what: 'down' });
+      await manager.api.post('appEnvironments:forget?filterByTk=env_ghost');
+      await ghost.close();
+    }
+  });
+});
+
 describe('a newer release on its workers', () => {
   it('is what the app is upgraded to, once, in one environment, while the other waits', async () => {
     expect(await askRelease(fleet.worker('env_a'), 'vault')).toMatchObject({
@@ -87,7 +160,9 @@ describe('a newer release on its workers', () => {
     });
     await order(fleet.postgresServer, 'vault', 'hold');
     const release = releaseEnv('2.0.0');
-    await Promise.all(fleet.workers.map((worker) => worker.restartWith(release)));
+    const [a, b] = fleet.workers;
+    // From now on env_b works off tasks only.
+    await Promise.all([a.restartWith(release), b.restartWith({ ...release, WORKER_MODE: 'workflow:process' })]);
     await waitFor(async () => (await runsOf(fleet.postgresServer, 'vault')).length > 0, {
       timeout: 60_000,
       what: 'The migration',
@@ -107,6 +182,19 @@ describe('a newer release on its workers', () => {
         data: { release: '2.0.0', initials: 'AL' },
       });
     }
+  });
+});
+
+describe('an environment whose WORKER_MODE does not serve requests', () => {
+  it('is shown so, and serves no visitor, not even one who asks for it', async () => {
+    expect(await manager.environment('env_b')).toMatchObject({ health: 'online', serves: false });
+    expect(statusIn(await manager.app('vault'), 'env_b')).toBe('running');
+    const { environment } = await askRelease(fleet.supervisor, 'vault', { headers: { 'X-App-Environment': 'env_b' } });
+    expect(environment).toBe('env_a');
+    const entry = (await manager.api.get('appEntries:list')).data.find(
+      ({ name }: { name: string }) => name === 'vault',
+    );
+    expect(entry).toMatchObject({ status: 'running' });
   });
 });
 

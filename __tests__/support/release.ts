@@ -38,13 +38,17 @@ export function releaseEnv(release: Release): Record<string, string> {
   };
 }
 
-/** Which release answers, and what it knows of its one person. */
-export async function askRelease(instance: Instance, app: string, headers: Record<string, string> = {}) {
+/** Which release answers, and what it knows of its one person; or what another of its actions answers. */
+export async function askRelease(
+  instance: Instance,
+  app: string,
+  { action = 'look', headers = {} }: { action?: string; headers?: Record<string, string> } = {},
+) {
   const {
     status,
     json,
     headers: answered,
-  } = await ask(instance.url, '/api/releasePeople:look', {
+  } = await ask(instance.url, `/api/releasePeople:${action}`, {
     headers: { 'X-App': app, ...headers },
   });
   return { status, environment: answered['x-app-environment'], data: json?.data };
@@ -116,7 +120,21 @@ module.exports = {
         ctx.body = { release: '${release}', ...person.toJSON() };
         await next();
       });
-      this.app.acl.allow('releasePeople', 'look', 'public');
+      // What a plugin guards with a lock, or puts into the cache, as seen in this process.
+      this.app.resourceManager.registerActionHandler('releasePeople:lock', async (ctx, next) => {
+        ctx.body = await this.app.lockManager.tryAcquire('release').then(
+          async (lock) => ((await lock.acquire(600000)), 'taken'),
+          () => 'busy',
+        );
+        await next();
+      });
+      this.app.resourceManager.registerActionHandler('releasePeople:remember', async (ctx, next) => {
+        const { value } = ctx.action.params;
+        if (value) await this.app.cache.set('release', value);
+        ctx.body = (await this.app.cache.get('release')) ?? null;
+        await next();
+      });
+      this.app.acl.allow('releasePeople', ['look', 'lock', 'remember'], 'public');
     }
     async install() {
       const values = { name: 'Ada Lovelace'${release === '2.0.0' ? ", initials: 'AL'" : ''} };

@@ -24,15 +24,14 @@ const environments = z
   .array(environment)
   .min(1, 'must name at least one environment')
   .refine((value) => new Set(value).size === value.length, 'names an environment twice');
+/** Of an icon that NocoBase brings. */
+export const ICON_NAME = /^[A-Za-z]{1,64}$/;
 const icon = z
   .string()
   .max(ICON_LENGTH, `must be at most ${ICON_LENGTH / 1024} KB`)
-  .refine(
-    (value) => /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$/.test(value) || /^[A-Za-z]{1,64}$/.test(value),
-    {
-      message: 'must be a png, jpeg or webp picture as a data URI, or the name of an icon',
-    },
-  );
+  .refine((value) => /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$/.test(value) || ICON_NAME.test(value), {
+    message: 'must be a png, jpeg or webp picture as a data URI, or the name of an icon',
+  });
 /** An empty string in a form means "none". */
 const emptyToNull = <T extends z.ZodType>(schema: T) =>
   z.preprocess((value) => (value === '' ? null : value), schema.nullable());

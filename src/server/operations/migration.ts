@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Catalog } from '../apps/catalog';
-import { createInput } from '../apps/input';
+import { createInput, ICON_NAME } from '../apps/input';
 import type { WithDatabase } from '../apps/with-database';
 import { describeError } from '../errors';
 import type { AppService } from './service';
@@ -66,6 +66,7 @@ export class Migration {
       title: legacy.displayName || name,
       cname: legacy.cname ?? '',
       pinned: legacy.pinned ?? false,
+      ...(legacy.icon && ICON_NAME.test(legacy.icon) ? { icon: legacy.icon } : {}),
       startMode: options.autoStart ? 'withMain' : 'onVisit',
       options: this.place(name, options),
       ...(environments ? { environments } : {}),

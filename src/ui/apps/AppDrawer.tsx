@@ -4,6 +4,7 @@ import { useApi } from '../common/api';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
+import { serverSentence } from '../common/sentences';
 import { inTransition, isUnderway } from '../common/status';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
@@ -47,6 +48,9 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
       {app ? (
         <Flex vertical gap="middle" data-testid={`app-drawer-${name}`}>
           <Freshness error={error} />
+          {app.warnings.map((warning) => (
+            <Alert key={warning} type="warning" showIcon message={serverSentence(t, warning)} />
+          ))}
           <PendingChanges app={app} onRestart={() => onRestart(app)} />
           <AppStatuses app={app} />
           <Tabs

@@ -1,0 +1,146 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser, openContext } from '../../scripts/browser';
+import { type Api, Fleet, query, waitFor } from '../../scripts/fleet';
+import { sharedFleet } from '../setup/fleet';
+import { photograph } from '../support/browser';
+import { ask } from '../support/http';
+import { Manager, signInTo, statusIn } from '../support/manager';
+
+/**
+ * Apps of NocoBase's own multi-app-manager, made by it in a NocoBase that has this plugin and no part for it, and taken over
+ * when it has one. The tests follow one another.
+ */
+
+const DOMAIN = 'old.example.test';
+const SECRET = 'a-secret-of-its-own-0123456789';
+const APPS = ['old', 'plain'];
+
+let shared: Fleet;
+let alone: Fleet;
+let manager: Manager;
+let old: Api;
+
+const info = (app: string, headers: Record<string, string> = {}) =>
+  ask(alone.supervisor.url, '/api/app:getInfo', { headers: { ...(app && { 'X-App': app }), ...headers } });
+const runs = (app: string) =>
+  waitFor(async () => (await info(app)).status === 200, { timeout: 120_000, what: `App ${app}` });
+const check = (token: string) =>
+  ask(alone.supervisor.url, '/api/auth:check', {
+    headers: { 'X-App': 'old', 'X-Authenticator': 'basic', Authorization: `Bearer ${token}` },
+  });
+
+beforeAll(async () => {
+  shared = await sharedFleet();
+  alone = await Fleet.start({
+    name: 'migration',
+    mode: 'local',
+    port: 'free',
+    reset: true,
+    durable: false,
+    postgres: shared.postgresServer,
+    env: { APP_DISCOVERY_ADAPTER: '', APP_PROCESS_ADAPTER: '' },
+  });
+  const api = await alone.supervisor.signIn();
+  expect((await api.get('appSupervisor:info')).data).toMatchObject({ part: 'dormant' });
+  await api.post('pm:enable?filterByTk=multi-app-manager&awaitResponse=true');
+  await alone.supervisor.waitForHttp('/api/__health_check');
+  const authManager = { jwt: { secret: SECRET } };
+  await api.post('applications:create', {
+    name: 'old',
+    displayName: 'Old shop',
+    cname: DOMAIN,
+    pinned: true,
+    icon: 'shopoutlined',
+    options: { autoStart: true, authManager },
+  });
+  await runs('old');
+  await api.post('applications:create', { name: 'plain', displayName: 'Plain', options: {} });
+  await runs('plain');
+  old = await signInTo(alone.supervisor, 'old');
+  await old.post('users:create', { username: 'kept', nickname: 'Kept', password: 'secret-123' });
+  await alone.supervisor.restartWith({ APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' });
+  manager = await Manager.of(alone);
+}, 400_000);
+
+afterAll(async () => {
+  await alone?.stop();
+  for (const name of [...APPS, alone?.supervisor.database])
+    await query(shared.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+});
+
+describe('the button on multi-app-manager’s own page', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser?.close());
+
+  it('takes the selected apps over', async () => {
+    const page = await (await openContext(browser, manager.api)).newPage();
+    try {
+      await page.goto(`${alone.supervisor.url}/admin/settings/multi-app-manager`);
+      const row = page.locator('tr', { hasText: 'Old shop' });
+      await row.waitFor();
+      await row.locator('input[type=checkbox]').check();
+      await page.getByRole('button', { name: 'Migrate to app supervisor' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByRole('combobox').click();
+      await page.locator('.ant-select-item-option', { hasText: 'local' }).click();
+      const answered = page.waitForResponse((response) => response.url().includes('/apps:migrate'));
+      await dialog.getByRole('button', { name: 'Submit' }).click();
+      expect((await (await answered).json()).data).toEqual({ migrated: ['old'], skipped: [] });
+    } catch (error) {
+      await photograph(page, 'migration');
+      throw error;
+    }
+  });
+
+  it('with their title, domain, database, start mode and secret', async () => {
+    const app = await manager.untilApp('old', (found) => statusIn(found, 'local') === 'running', {
+      timeout: 60_000,
+      what: 'running',
+    });
+    expect(app).toMatchObject({
+      title: 'Old shop',
+      cname: DOMAIN,
+      pinned: true,
+      icon: 'shopoutlined',
+      startMode: 'withMain',
+      environments: ['local'],
+      independentSecret: true,
+      options: { dbConnType: 'new_database', database: { database: 'old' } },
+    });
+    expect((await info('', { Host: DOMAIN })).json.data).toMatchObject({ name: 'old' });
+    const { data } = await (await signInTo(alone.supervisor, 'old')).get('users:list', {
+      filter: { username: 'kept' },
+    });
+    expect(data).toMatchObject([{ nickname: 'Kept' }]);
+    // Signed by it before it was taken over, and by nobody else.
+    expect((await check(old.token!)).status).toBe(200);
+    expect((await check(manager.api.token!)).status).toBe(401);
+  });
+});
+
+describe('asking again', () => {
+  it('changes nothing of what was taken over, says so, and goes on with the rest', async () => {
+    const { updatedAt, uid } = await manager.app('old');
+    const { data } = await manager.api.post('apps:migrate', {
+      appNames: ['old', 'nosuch', 'plain'],
+      environments: ['local'],
+    });
+    expect(data).toEqual({
+      migrated: ['plain'],
+      skipped: [
+        { name: 'old', reason: 'An app of this name is managed already.' },
+        { name: 'nosuch', reason: 'multi-app-manager has no app of this name.' },
+      ],
+    });
+    expect(await manager.app('old')).toMatchObject({ updatedAt, uid, operation: null });
+    const plain = await manager.untilApp('plain', (found) => statusIn(found, 'local') === 'running', {
+      timeout: 60_000,
+      what: 'running',
+    });
+    expect(plain).toMatchObject({ title: 'Plain', startMode: 'onVisit', cname: null, independentSecret: false });
+  });
+});
