@@ -87,6 +87,7 @@ describe('a rolling upgrade', () => {
       timeout: 60_000,
       what: 'env_a',
     });
+    // Longer than the round in which it would be noticed, for what must not come.
     await new Promise((resolve) => setTimeout(resolve, 35_000));
     expect(statusIn(await manager.app('rolled'), 'env_b')).toBe('running');
     expect(await bySelf()).toBe(before);
