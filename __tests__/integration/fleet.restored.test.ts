@@ -106,20 +106,38 @@ describe('a restored database', () => {
   });
 });
 
-describe('what is kept of deleted apps', () => {
-  it('goes after half a year, if an environment did not hear of it by then', async () => {
+describe('what is over', () => {
+  /** A Supervisor that begins so many days after it happened: it cleans up at once, and then every hour. */
+  async function daysLater(supervisor: FakeSupervisor, days: number): Promise<FakeSupervisor> {
+    const time = Date.now() - days * 24 * 3_600_000;
+    const at = new Date(time).toISOString();
+    await supervisor.db.sequelize.query(`UPDATE "appTombstones" SET "createdAt" = '${at}'`);
+    await supervisor.db.sequelize.query(`UPDATE "appOperations" SET "finishedAt" = ${time}`);
+    await supervisor.kill();
+    const next = await fleet.supervisor();
+    await until('The lead', () => next.leads);
+    await next.parts.driver.tick();
+    await next.parts.catalog.load();
+    return next;
+  }
+  const kept = async ({ parts: { catalog, operations } }: FakeSupervisor) => ({
+    tombstones: catalog.tombstones.size,
+    operations: (await operations.page({}, ['createdAt'], 1, 10))[1],
+  });
+
+  it('is kept: operations for 30 days, deleted apps that an environment has not heard of for 180', async () => {
     const [supervisor, worker] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     await worker.stop();
     await until('env_a being down', () => supervisor.health('env_a') === 'down');
     await supervisor.ends(await supervisor.parts.service.destroy('crm', 'keep', null));
-    const { definitions, catalog } = supervisor.parts;
-    const day = 24 * 3_600_000;
-    await definitions.removeTombstonesOlderThan(Date.now() - day);
-    await catalog.load();
-    expect(catalog.tombstones.size).toBe(1);
-    await definitions.removeTombstonesOlderThan(Date.now() + day);
-    await catalog.load();
-    expect(catalog.tombstones.size).toBe(0);
+    const first = await daysLater(supervisor, 29);
+    expect(await kept(first)).toEqual({ tombstones: 1, operations: 2 });
+    const second = await daysLater(first, 31);
+    expect(await kept(second)).toEqual({ tombstones: 1, operations: 0 });
+    const third = await daysLater(second, 179);
+    expect(await kept(third)).toEqual({ tombstones: 1, operations: 0 });
+    const last = await daysLater(third, 181);
+    expect(await kept(last)).toEqual({ tombstones: 0, operations: 0 });
   });
 });
