@@ -128,7 +128,6 @@ export async function front(options: FrontOptions): Promise<Front> {
     log: { debug: () => {}, info: log, warn: log, error: log },
     metrics: {
       request: (environment, result) => results.push(`${environment} ${result}`),
-      webSocket: (environment, change) => results.push(`${environment} ws ${change}`),
     },
   });
   const server = http.createServer(options.server ?? {}, async (req, res) => {

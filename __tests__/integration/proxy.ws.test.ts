@@ -321,7 +321,8 @@ describe('an open WebSocket', () => {
     ws.close(4001, 'bye');
     expect(await code).toBe(4001);
     await nothingLeft(door, target);
-    expect(door.results).toEqual(['a ws 1', 'a ws -1']);
+    expect(door.results).toEqual(['a 1xx']);
+    expect(door.proxy.stats()).toMatchObject([{ environment: 'a', webSockets: 0 }]);
   });
 
   it('goes where the cookie pins it, and where it runs when that is gone', async () => {

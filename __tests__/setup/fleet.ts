@@ -29,6 +29,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     durable: false,
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
+    instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
   });
   project.provide('fleet', fleet.config.name);
   return () => fleet.stop();

@@ -23,7 +23,7 @@ export interface EnvironmentInput {
  * plugin. A stray `DB_…` or `NODE_ENV` must not change what is started.
  */
 const PASSED_ON =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(PUBLIC_URL|TRUSTED_PROXIES))$/i;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|TELEMETRY_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(PUBLIC_URL|TRUSTED_PROXIES))$/i;
 
 /** All environment variables of one instance; `nocobase-v1`'s own defaults come on top (instance-env.cjs). */
 export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {

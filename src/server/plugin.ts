@@ -7,6 +7,9 @@ import { collections } from './collections';
 import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
 import { findInstalled } from './hosting/plugins';
+import { createProbes } from './observe/probes';
+import type { GatewayHooks } from './parts/routing';
+import { basePath } from './proxy';
 import { registerResources } from './resources';
 import { registerEntries } from './resources/entries';
 import { Runtime } from './runtime';
@@ -31,6 +34,9 @@ export class PluginAppSupervisor extends Plugin {
       runtime ??= new Runtime(settings, supervisor, findInstalled);
       return runtime;
     };
+    const starting = { main: undefined, begun: false, loaded: null, role: null };
+    const probes = createProbes(basePath(settings.host.apiBasePath), () => runtime?.sight() ?? starting);
+    (Gateway as unknown as GatewayHooks).registerRequestHandler(probes as never);
     const discovery = settings.part === 'local' ? 'local' : 'remote';
     AppSupervisor.registerDiscoveryAdapter(
       discovery,
@@ -60,7 +66,9 @@ export class PluginAppSupervisor extends Plugin {
     registerResources(this.app, config, runtime);
     // The same on every part: registrations are not told from one process to another.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
-    if (runtime) runtime.routing.install(Gateway.getInstance(), Gateway as never);
+    if (!runtime) return;
+    runtime.routing.install(Gateway.getInstance(), Gateway as never);
+    runtime.measure(this.app);
   }
 
   private get isGuest(): boolean {

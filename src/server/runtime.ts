@@ -9,6 +9,8 @@ import { messageOf } from './errors';
 import { HostedApps } from './hosting/hosted-apps';
 import type { FindInstalled } from './hosting/plan';
 import type { Log } from './log';
+import { Metrics } from './observe/metrics';
+import type { ProbeSight } from './observe/probes';
 import { modelOf } from './parts/directory';
 import { createRouting, type Routing } from './parts/routing';
 import { SupervisorPart } from './parts/supervisor';
@@ -34,6 +36,7 @@ export class Runtime implements Managed {
   readonly supervisor: SupervisorPart | null;
   readonly worker: WorkerPart | null;
   readonly routing: Routing;
+  readonly metrics = new Metrics();
   private begun = false;
   private readonly openConnections: () => void;
 
@@ -72,6 +75,7 @@ export class Runtime implements Managed {
             schemaByDefault: config.host.schemaByDefault,
             defaultEnvironments: config.part === 'local' ? [config.environment.name] : null,
             onChange: () => this.tellChange(),
+            onOperationEnd: ({ action, state }) => this.metrics.operation(action, state),
           });
     this.worker =
       config.part === 'supervisor'
@@ -88,7 +92,7 @@ export class Runtime implements Managed {
             onRecords: () => this.routing.update(),
             handlers: (part) => workerHandlers(part, this.hosted, config.host.logPath),
           });
-    this.routing = createRouting(config, this.supervisor, this.worker, this.log);
+    this.routing = createRouting(config, this.supervisor, this.worker, this.metrics, this.log);
   }
 
   get mainApp(): Application | undefined {
@@ -122,6 +126,28 @@ export class Runtime implements Managed {
     return worker
       .openForCommand(name)
       .catch((error) => log.error(`App ${name} could not be opened for a command of it: ${messageOf(error)}`));
+  }
+
+  /** Tells what is counted through the main app's telemetry, which each of its starts makes anew. */
+  measure(main: Application): void {
+    const { supervisor, routing } = this;
+    // A worker is seen by its Supervisor.
+    if (!supervisor) return;
+    this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
+      proxy: () => routing.stats(),
+      environments: () => (supervisor.loaded ? supervisor.environmentRows() : []),
+    });
+  }
+
+  /** What an orchestrator may know of this process. */
+  sight(): ProbeSight {
+    const { supervisor, worker, hosted, begun } = this;
+    return {
+      main: hosted.appStatus.main,
+      begun,
+      loaded: supervisor ? supervisor.loaded : null,
+      role: worker ? worker.role : null,
+    };
   }
 
   async leave(): Promise<void> {

@@ -11,7 +11,11 @@ export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 
 /** The `appOperations` table. */
 export class OperationStore {
-  constructor(private readonly app: WithDatabase) {}
+  /** @param onEnd told of each operation that this process brings to its end */
+  constructor(
+    private readonly app: WithDatabase,
+    private readonly onEnd: (operation: Operation) => void = () => undefined,
+  ) {}
 
   async active(transaction?: Transaction): Promise<Operation[]> {
     const rows = await this.repository.find({
@@ -45,9 +49,10 @@ export class OperationStore {
   /** Nothing happens to an operation that is over: who worked on it meanwhile, on what it was before, comes too late. */
   async save(operation: Operation, transaction?: Transaction): Promise<void> {
     const { id, state, steps, waitingFor, finishedAt } = operation;
-    await this.app.db
+    const [changed] = await this.app.db
       .getModel('appOperations')
       .update({ state, steps, waitingFor, finishedAt }, { where: { id, finishedAt: null }, transaction });
+    if (changed && finishedAt !== null) this.onEnd(operation);
   }
 
   async removeOlderThan(time: number): Promise<void> {

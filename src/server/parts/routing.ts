@@ -6,7 +6,16 @@ import type { Gateway } from '@nocobase/server';
 import { desiredOf } from '../apps/definitions';
 import type { Config } from '../config';
 import type { Log } from '../log';
-import { createGuard, createProxy, createSelector, type RouteApp, RoutingTable, tuneServer } from '../proxy';
+import {
+  createGuard,
+  createProxy,
+  createSelector,
+  type ProxyMetrics,
+  type ProxyStats,
+  type RouteApp,
+  RoutingTable,
+  tuneServer,
+} from '../proxy';
 import type { SupervisorPart } from './supervisor';
 import type { WorkerPart } from './worker';
 
@@ -18,6 +27,8 @@ export interface Routing {
   update(): void;
   /** Hooks into the core's gateway; again after a restart of the main app changes nothing. */
   install(gateway: Gateway, GatewayClass: GatewayHooks): void;
+  /** Of the proxy, by environment. */
+  stats(): ProxyStats[];
   close(): Promise<void>;
 }
 
@@ -29,6 +40,7 @@ export function createRouting(
   config: Config,
   supervisor: SupervisorPart | null,
   worker: WorkerPart | null,
+  metrics: ProxyMetrics,
   log: Log,
 ): Routing {
   const table = new RoutingTable();
@@ -44,6 +56,7 @@ export function createRouting(
       config: { apiBasePath, wsPath, publicPath, modernPrefix, trustedProxies: config.trustedProxies, appNameOf },
       now: () => performance.now(),
       log,
+      metrics,
     });
   }
 
@@ -76,7 +89,13 @@ export function createRouting(
       table.replaceApps(appsOf());
       if (!supervisor) return;
       table.replaceEnvironments(
-        supervisor.environmentRows().map(({ name, proxyUrl, serves, health }) => ({ name, proxyUrl, serves, health })),
+        supervisor.environmentRows().map(({ name, proxyUrl, serves, health }) => ({
+          name,
+          proxyUrl,
+          serves,
+          health,
+          epoch: supervisor.epochOf(name),
+        })),
       );
     },
     install(instance, GatewayClass) {
@@ -102,6 +121,7 @@ export function createRouting(
       });
       GatewayClass.registerRequestHandler(guard as never);
     },
+    stats: () => proxy?.stats() ?? [],
     close: async () => proxy?.close(),
   };
 }

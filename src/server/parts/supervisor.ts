@@ -62,6 +62,7 @@ export interface SupervisorPartOptions {
   pace?: SupervisorPace;
   /** Anything that is shown, or routed by, may have changed. */
   onChange(): void;
+  onOperationEnd?(operation: Operation): void;
 }
 
 interface Running {
@@ -199,6 +200,11 @@ export class SupervisorPart {
       createdAt: app.createdAt,
       updatedAt: app.updatedAt,
     };
+  }
+
+  /** Of the lease under which an environment was last seen. */
+  epochOf(environment: string): number | undefined {
+    return this.parts.board.environment(environment)?.lease?.epoch;
   }
 
   environmentRows(): EnvironmentRow[] {
@@ -347,7 +353,7 @@ export class SupervisorPart {
     const { state, bus, instance, aesKey, clock, log, defaultEnvironments, pace = PACE } = this.options;
     const definitions = new Definitions(main);
     const registry = new EnvironmentRegistry(main);
-    const operations = new OperationStore(main);
+    const operations = new OperationStore(main, this.options.onOperationEnd);
     const directory = new DirectoryWriter(state, { instance, publicUrl: this.options.publicUrl });
     const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
     const catalog = new Catalog(definitions, () => this.changed());

@@ -6,7 +6,7 @@ import type { PartInfo, Status } from '../../shared/types';
 import { fingerprint } from '../apps/secrets';
 import type { BootstrapConfig, EnvironmentConfig } from '../config';
 import type { Clock } from '../environments/health';
-import { LeaseKeeper } from '../environments/lease';
+import { LeaseKeeper, type LeaseRole } from '../environments/lease';
 import { createProcessLock } from '../environments/process-lock';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { HostDatabase } from '../hosting/connection';
@@ -121,6 +121,11 @@ export class WorkerPart {
       return [{ name, title, status, since, version, ...(message ? { message } : {}), ...(error ? { error } : {}) }];
     });
     return { supervisor: supervisor && { ...supervisor, publicUrl: options.publicUrl ?? supervisor.publicUrl }, apps };
+  }
+
+  /** What this process may do for its environment; undefined until it has begun and after it has left. */
+  get role(): LeaseRole | undefined {
+    return this.running?.keeper.role;
   }
 
   /** Begins to take part, once; the main app is not held up by anything of it. Never rejects. */

@@ -7,10 +7,12 @@ import type { VisitConfig } from './visit';
 
 /** Counts what passes; called once a request, so it must be cheap and must not throw. */
 export interface ProxyMetrics {
-  /** @param result `2xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer; @param ms until it began */
-  request(environment: string, result: string, ms: number): void;
-  /** A WebSocket was opened (1) or closed (-1). */
-  webSocket(environment: string, change: 1 | -1): void;
+  /**
+   * @param environment empty when none was chosen
+   * @param result `1xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer
+   * @param ms until a worker's answer to an HTTP request began; null for everything else
+   */
+  request(environment: string, result: string, ms: number | null): void;
 }
 
 /** What both halves of the proxy share. */

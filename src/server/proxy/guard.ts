@@ -43,9 +43,9 @@ export function createGuard(options: GuardOptions): Guard {
       const name: unknown = await options.appNameOf({ url: req.url ?? '/', headers: req.headers });
       if (name !== 'main') {
         if (!isAppName(name)) return void send(req, res, answer('APP_NOT_FOUND'));
+        if (options.serve && (await options.serve(name, req, res))) return undefined;
         if (!options.isLoaded()) return void send(req, res, answer('APP_PREPARING', name));
         if (!options.isKnown(name)) return void send(req, res, answer('APP_NOT_FOUND', name));
-        if (options.serve && (await options.serve(name, req, res))) return undefined;
       }
       if (refusesFile(pathOf(req.url ?? '/'))) return void notFound(req, res);
     } catch {

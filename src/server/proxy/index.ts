@@ -20,6 +20,7 @@ export { createGuard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
 export { createSelector, INVALID_APP, type SelectorContext } from './selector';
 export { type RouteApp, type RouteEnvironment, RoutingTable } from './table';
+export { basePath } from './url';
 
 export interface ProxyConfig {
   /** `API_BASE_PATH`, `WS_PATH`, `APP_PUBLIC_PATH`, `APP_MODERN_CLIENT_PREFIX`: the same on the Supervisor and on workers. */
@@ -90,14 +91,19 @@ export function createProxy(options: {
   const web = installWeb(engine, context);
   const ws = installWs(engine, context);
 
+  const unroutable = (name: string) => {
+    const code = table.loaded || !isAppName(name) ? 'APP_NOT_FOUND' : 'APP_PREPARING';
+    context.metrics?.request('', code, null);
+    return answer(code, isAppName(name) ? name : '');
+  };
+
   return {
     async web(appName, req, res) {
       if (appName === 'main') return false;
       try {
         const app = table.app(appName);
         if (app) web(app, req, res);
-        else if (!isAppName(appName)) send(req, res, answer('APP_NOT_FOUND'));
-        else send(req, res, answer(table.loaded ? 'APP_NOT_FOUND' : 'APP_PREPARING', appName));
+        else send(req, res, unroutable(appName));
       } catch (error) {
         log.error('The proxy failed', { app: appName, error: stackOf(error) });
         send(req, res, answer('APP_PROXY_FAILED', appName));
@@ -116,8 +122,7 @@ export function createProxy(options: {
         if (socket.destroyed) return true;
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
-        else if (!isAppName(name)) refuse(socket, answer('APP_NOT_FOUND'), limits.linger);
-        else refuse(socket, answer(table.loaded ? 'APP_NOT_FOUND' : 'APP_PREPARING', name), limits.linger);
+        else refuse(socket, unroutable(name), limits.linger);
       } catch (error) {
         log.error('The proxy failed', { app: name, error: stackOf(error) });
         refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger);

@@ -9,6 +9,7 @@ import { classify } from './failures';
 import { isAmbiguous, isChunked, isLoop, requestHeaders, responseHeaders, VIA, visitorProtocol } from './headers';
 import { pageFor } from './page';
 import { type Peer, peerOf } from './peer';
+import { statusClass } from './status-class';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { originForm, pathOf, reads } from './url';
@@ -135,7 +136,7 @@ class Exchange {
     const environment = this.#target?.name ?? '';
     this.#settled = true;
     const what = answer(code, this.app.name, environment);
-    this.context.metrics?.request(environment, code, this.context.now() - this.#startedAt);
+    this.context.metrics?.request(environment, code, null);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
   }
 
@@ -211,8 +212,7 @@ class Exchange {
 
   /** The visitor has the whole answer, or has gone: then the worker is told. */
   #closed(): void {
-    if (!this.#settled)
-      this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', this.context.now() - this.#startedAt);
+    if (!this.#settled) this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', null);
     this.#settled = true;
     this.#leave();
     // A worker that has answered before it read the whole body does not want the rest.
@@ -286,11 +286,5 @@ function stopSending(req: IncomingMessage, outgoing: ClientRequest): void {
 
 /** What Node says of a request that a lenient parser let in and it does not let out. */
 const UNSENDABLE = new Set(['ERR_INVALID_CHAR', 'ERR_INVALID_HTTP_TOKEN', 'ERR_UNESCAPED_CHARACTERS']);
-
-const CLASSES = ['0xx', '1xx', '2xx', '3xx', '4xx', '5xx'];
-
-function statusClass(status: number): string {
-  return CLASSES[(status / 100) | 0] ?? 'xxx';
-}
 
 function ignore(): void {}

@@ -9,6 +9,7 @@ import type { Context } from './context';
 import { classify } from './failures';
 import { isLoop, upgradeHeaders, VIA } from './headers';
 import { peerOf } from './peer';
+import { statusClass } from './status-class';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 
@@ -20,6 +21,10 @@ import { isConnected, type Target } from './targets';
 export function installWs(proxy: httpProxy, context: Context): WsProxy {
   const open = new Set<Upgrade>();
   const { linger } = context.limits;
+  const turnDown = (code: AnswerCode, app: string, socket: Duplex) => {
+    context.metrics?.request('', code, null);
+    refuse(socket, answer(code, app), linger);
+  };
   // Emitted before http-proxy puts any listener on `outgoing`: ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
     (options as unknown as Options).upgrade.started(outgoing);
@@ -28,7 +33,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
   return {
     upgrade(app, req, socket, head) {
       const reason = refusal(app, req, context.mark);
-      if (reason) return refuse(socket, answer(reason, app.name), linger);
+      if (reason) return turnDown(reason, app.name, socket);
       const environment = choose(
         app,
         context.environmentOf,
@@ -36,7 +41,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
         context.quarantine,
         context.now(),
       );
-      if (!environment) return refuse(socket, answer('APP_ENVIRONMENT_UNAVAILABLE', app.name), linger);
+      if (!environment) return turnDown('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
       upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
@@ -136,7 +141,7 @@ class Upgrade {
 
   #answer(code: AnswerCode): void {
     this.#answered = true;
-    this.context.metrics?.request(this.target.name, code, 0);
+    this.context.metrics?.request(this.target.name, code, null);
     refuse(this.socket, answer(code, this.app, this.target.name), this.context.limits.linger);
     this.#outgoing?.destroy();
   }
@@ -154,6 +159,7 @@ class Upgrade {
       return;
     }
     this.#answered = true;
+    this.context.metrics?.request(this.target.name, statusClass(incoming.statusCode ?? 502), null);
     const lines = [`HTTP/1.1 ${incoming.statusCode} ${incoming.statusMessage ?? ''}`];
     for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
       const name = incoming.rawHeaders[i];
@@ -179,13 +185,12 @@ class Upgrade {
     this.#outgoing = null; // with its headers; the sockets are all that is left
     incoming.headers['x-app-environment'] = target.name; // http-proxy writes the 101 from these, next
     target.webSockets++;
-    context.metrics?.webSocket(target.name, 1);
+    context.metrics?.request(target.name, '1xx', null);
     const linger = () => this.#linger();
     socket.once('end', linger);
     upstream.once('end', linger);
     upstream.once('close', (broken) => {
       target.webSockets--;
-      context.metrics?.webSocket(target.name, -1);
       if (broken) socket.destroy();
       this.#follow(socket);
     });

@@ -1,0 +1,135 @@
+import type { Application } from '@nocobase/server';
+import type { EnvironmentRow } from '../../shared/types';
+import type { ProxyMetrics, ProxyStats } from '../proxy';
+
+/** Of NocoBase's own telemetry, while it is on (`TELEMETRY_ENABLED=on`). */
+export type Meter = NonNullable<ReturnType<Application['telemetry']['metric']['getMeter']>>;
+
+/** What is asked for at each collection. */
+export interface Sources {
+  /** Nothing on a part without a proxy. */
+  proxy(): ProxyStats[];
+  /** Nothing while definitions have not been read. */
+  environments(): Array<Pick<EnvironmentRow, 'health' | 'name' | 'apps'>>;
+}
+
+/** The histogram's bounds, in seconds: from what the proxy itself costs to what a visitor gives up on. */
+const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/**
+ * What this process counts, told through NocoBase's telemetry; names and meanings are in docs/observability.md.
+ *
+ * Counters are kept here and only read at a collection: the SDK's own would hash their attributes in every request, and
+ * would miss what comes while the main app restarts.
+ */
+export class Metrics implements ProxyMetrics {
+  private on = false;
+  private latency: ReturnType<Meter['createHistogram']> | null = null;
+  private readonly requests = new Counts();
+  private readonly operations = new Counts();
+
+  /** @param meter null while telemetry is off; again after each start of the main app, which makes a new one */
+  install(meter: Meter | null, sources: Sources): void {
+    this.on = meter !== null;
+    this.latency = null;
+    this.requests.beginAgain();
+    this.operations.beginAgain();
+    if (!meter) return;
+    this.latency = meter.createHistogram('app_supervisor.proxy.duration', {
+      description: 'Time until a proxied answer began',
+      unit: 's',
+      advice: { explicitBucketBoundaries: BOUNDS },
+    });
+    meter
+      .createObservableCounter('app_supervisor.proxy.requests', { description: 'Requests that came to the proxy' })
+      .addCallback((result) => {
+        for (const [environment, answer, count] of this.requests) {
+          result.observe(count, { environment, result: answer });
+        }
+      });
+    meter
+      .createObservableUpDownCounter('app_supervisor.proxy.active_requests', {
+        description: 'Proxied requests under way',
+      })
+      .addCallback((result) => {
+        for (const { environment, inFlight } of sources.proxy()) result.observe(inFlight, { environment });
+      });
+    meter
+      .createObservableUpDownCounter('app_supervisor.proxy.websockets', { description: 'Open proxied WebSockets' })
+      .addCallback((result) => {
+        for (const { environment, webSockets } of sources.proxy()) result.observe(webSockets, { environment });
+      });
+    meter
+      .createObservableCounter('app_supervisor.operations', { description: 'Operations that this process ended' })
+      .addCallback((result) => {
+        for (const [action, state, count] of this.operations) result.observe(count, { action, result: state });
+      });
+    meter
+      .createObservableGauge('app_supervisor.environments', { description: 'Environments by health' })
+      .addCallback((result) => {
+        const byHealth = new Map<string, number>();
+        for (const { health } of sources.environments()) byHealth.set(health, (byHealth.get(health) ?? 0) + 1);
+        for (const [health, count] of byHealth) result.observe(count, { health });
+      });
+    meter
+      .createObservableGauge('app_supervisor.apps', { description: 'Apps by environment and status' })
+      .addCallback((result) => {
+        for (const { name, apps } of sources.environments()) {
+          for (const [status, count] of Object.entries(apps)) result.observe(count, { environment: name, status });
+        }
+      });
+  }
+
+  request(environment: string, result: string, ms: number | null): void {
+    if (!this.on) return;
+    this.requests.add(environment, result);
+    if (ms !== null) this.latency?.record(ms / 1_000, { environment });
+  }
+
+  /** An operation came to its end. */
+  operation(action: string, state: string): void {
+    if (this.on) this.operations.add(action, state);
+  }
+}
+
+interface Count {
+  value: number;
+  /** Of it, what a collection has seen. */
+  told: number;
+}
+
+/** Counters with two attributes each. */
+class Counts {
+  private readonly byFirst = new Map<string, Map<string, Count>>();
+
+  add(first: string, second: string): void {
+    let bySecond = this.byFirst.get(first);
+    if (!bySecond) {
+      bySecond = new Map();
+      this.byFirst.set(first, bySecond);
+    }
+    const count = bySecond.get(second);
+    if (count) count.value++;
+    else bySecond.set(second, { value: 1, told: 0 });
+  }
+
+  /** For whoever collects. */
+  *[Symbol.iterator](): Generator<[string, string, number]> {
+    for (const [first, bySecond] of this.byFirst) {
+      for (const [second, count] of bySecond) {
+        count.told = count.value;
+        yield [first, second, count.value];
+      }
+    }
+  }
+
+  /** For a collector that knows nothing of what its predecessor has told: one that adds differences would add it twice. */
+  beginAgain(): void {
+    for (const bySecond of this.byFirst.values()) {
+      for (const count of bySecond.values()) {
+        count.value -= count.told;
+        count.told = 0;
+      }
+    }
+  }
+}

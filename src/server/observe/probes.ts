@@ -1,0 +1,58 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/**
+ * `GET <API_BASE_PATH>__live` and `__ready`, for orchestrators, on every part and from the moment at which the process
+ * listens. The core's own `__health_check` answers 503 while the main app installs, upgrades or restarts: a liveness probe on
+ * it kills what only waits, and the apps that go on meanwhile.
+ */
+export interface ProbeSight {
+  /** The main app's status, in the core's words; undefined before there is one. */
+  main: string | undefined;
+  /** Whether the main app has ever started in this process. */
+  begun: boolean;
+  /** On a part that manages: whether definitions were read, so that requests are routed. */
+  loaded: boolean | null;
+  /** On a part that hosts: what it may do for its environment; undefined until it has begun and after it has left. */
+  role: string | null | undefined;
+}
+
+export interface ProbeAnswer {
+  ok: boolean;
+  state: string;
+}
+
+/**
+ * False only when nothing but a new process helps: the core leaves a process running whose main app could not start, and
+ * never tries again. A main app that fails later takes no app with it, so neither may the orchestrator.
+ */
+export function liveness({ main, begun }: ProbeSight): ProbeAnswer {
+  return main === 'error' && !begun ? { ok: false, state: 'failed' } : { ok: true, state: 'live' };
+}
+
+/** Whether requests should be sent here. A main app that restarts keeps nobody from its apps, so it is not asked. */
+export function readiness({ begun, loaded, role }: ProbeSight): ProbeAnswer {
+  if (!begun) return { ok: false, state: 'starting' };
+  if (loaded === false) return { ok: false, state: 'loading' };
+  if (role === null || role === 'holder' || role === 'alone') return { ok: true, state: 'ready' };
+  return { ok: false, state: role === 'standby' ? 'standby' : 'joining' };
+}
+
+/**
+ * For `Gateway.registerRequestHandler`.
+ * @param apiBase `API_BASE_PATH` without its last slash
+ */
+export function createProbes(apiBase: string, sight: () => ProbeSight) {
+  const probes = new Map([
+    [`${apiBase}/__live`, liveness],
+    [`${apiBase}/__ready`, readiness],
+  ]);
+  /** `false`: not answered, the core goes on. */
+  return function probeBySupervisor(req: IncomingMessage, res: ServerResponse): boolean {
+    const probe = probes.get((req.url ?? '').split('?', 1)[0]);
+    if (!probe || (req.method !== 'GET' && req.method !== 'HEAD')) return false;
+    const { ok, state } = probe(sight());
+    res.writeHead(ok ? 200 : 503, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+    res.end(req.method === 'HEAD' ? undefined : JSON.stringify({ state }));
+    return true;
+  };
+}
