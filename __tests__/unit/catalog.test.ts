@@ -1,20 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/server/apps/catalog';
-import type { AppDefinition, Definitions, Tombstone } from '../../src/server/apps/definitions';
+import { type AppDefinition, type Definitions, type Tombstone, versionOf } from '../../src/server/apps/definitions';
 import { appOf } from '../support/fixtures';
 
 /** A table whose answers may take their time; each shows what the table held when it was asked. */
 class Table {
   rows: AppDefinition[] = [];
   tombstones: Tombstone[] = [];
-  /** Answers of `all()` wait for it. */
+  /** Rows of several apps come after it. */
   slow: Promise<void> | null = null;
   fails = false;
+  /** Names whose rows were asked for together. */
+  asked: string[][] = [];
 
   readonly asDefinitions = {
-    all: async () => {
-      const found = structuredClone(this.rows);
+    versions: async () => {
       if (this.fails) throw new Error('The database is away.');
+      return new Map(this.rows.map((row) => [row.name, versionOf(row)]));
+    },
+    some: async (wanted: string[]) => {
+      this.asked.push(wanted);
+      const found = structuredClone(this.rows.filter(({ name }) => wanted.includes(name)));
       await this.slow;
       return found;
     },
@@ -25,8 +31,8 @@ class Table {
 
 function bench() {
   const table = new Table();
-  const changes: unknown[] = [];
-  const catalog = new Catalog(table.asDefinitions, (names) => changes.push(names));
+  const changes: number[] = [];
+  const catalog: Catalog = new Catalog(table.asDefinitions, () => changes.push(catalog.version));
   return { table, catalog, changes };
 }
 
@@ -47,7 +53,29 @@ describe('the catalog', () => {
     expect(catalog.apps.get('crm')?.title).toBe('Sales');
     expect(catalog.byUid('shop', 'uid-2')).toEqual(definition);
     expect(catalog.byUid('crm', 'uid-0')).toBeNull();
-    expect(changes).toEqual(['all', ['crm', 'shop']]);
+    expect(changes).toEqual([1, 2]);
+  });
+
+  it('reads of everything only what changed, and says nothing when nothing did', async () => {
+    const { table, catalog, changes } = bench();
+    table.rows = [appOf(), appOf({ name: 'shop', uid: 'uid-2' }), appOf({ name: 'wiki', uid: 'uid-3' })];
+    await catalog.load();
+    const shop = catalog.apps.get('shop');
+    await catalog.load();
+    expect([table.asked, changes]).toEqual([[['crm', 'shop', 'wiki']], [1]]);
+
+    const [crm, , wiki] = table.rows;
+    table.rows = [{ ...wiki, updatedAt: wiki.updatedAt + 1, title: 'Docs' }, table.rows[1], { ...crm, uid: 'uid-4' }];
+    await catalog.load();
+    expect(table.asked.at(-1)).toEqual(['wiki', 'crm']);
+    expect(names(catalog)).toEqual(['wiki', 'shop', 'crm']);
+    expect([catalog.apps.get('wiki')?.title, catalog.apps.get('crm')?.uid]).toEqual(['Docs', 'uid-4']);
+    expect(catalog.apps.get('shop')).toBe(shop);
+
+    table.rows.pop();
+    await catalog.load();
+    expect(names(catalog)).toEqual(['wiki', 'shop']);
+    expect([table.asked.length, changes]).toEqual([2, [1, 2, 3]]);
   });
 
   it('does not lose a new app, or a change, to a reload that had begun before it', async () => {

@@ -76,12 +76,32 @@ export function recordFor(app: AppDefinition, published: Published): AppRecord {
   };
 }
 
+/** As in `Definitions.versions`. */
+export const versionOf = (app: Pick<AppDefinition, 'uid' | 'generation' | 'updatedAt'>): string =>
+  `${app.uid} ${app.generation} ${new Date(app.updatedAt).getTime()}`;
+
 /** The `apps` and `appTombstones` tables. */
 export class Definitions {
   constructor(private readonly app: WithDatabase) {}
 
   async all(transaction?: Transaction): Promise<AppDefinition[]> {
     const rows = await this.apps.find({ sort: ['sort', 'name'], transaction });
+    return rows.map(toDefinition);
+  }
+
+  /** Of every app, in the order in which they are shown, what changes with any change of it: cheap beside its row. */
+  async versions(): Promise<Map<string, string>> {
+    const rows = (await this.apps.model.findAll({
+      attributes: ['name', 'uid', 'generation', 'updatedAt'],
+      order: ['sort', 'name'],
+      raw: true,
+    })) as unknown as AppDefinition[];
+    return new Map(rows.map((row) => [row.name, versionOf(row)]));
+  }
+
+  /** Those of the given names that there are. */
+  async some(names: string[]): Promise<AppDefinition[]> {
+    const rows = names.length ? await this.apps.find({ filter: { name: { $in: names } } }) : [];
     return rows.map(toDefinition);
   }
 

@@ -144,17 +144,19 @@ export class Driver {
   private async publish(app: AppDefinition, publish: Record<string, Published>, claimed = false): Promise<void> {
     const { catalog, definitions, state, bus, board } = this.options;
     const published = { ...app.published, ...publish };
-    app.published = published;
-    if (claimed) app.claim = 'none';
     const tombstone = catalog.tombstones.get(app.uid);
     if (tombstone) {
       tombstone.definition.published = published;
+      if (claimed) tombstone.definition.claim = 'none';
       await definitions.updateTombstone(app.uid, { definition: tombstone.definition });
     } else {
       await definitions.update(app.name, { published, ...(claimed ? { claim: 'none' } : {}) });
       // A reload that began before may have put the definition in its place that it had read.
       await catalog.refresh([app.name]);
     }
+    // In memory what is in the database, and nothing that may still fail.
+    app.published = published;
+    if (claimed) app.claim = 'none';
     for (const [environment, wish] of Object.entries(publish)) {
       if (board.foreign) {
         this.distrustStore();
@@ -180,8 +182,8 @@ export class Driver {
     if (!gone.length) return;
     const published = { ...app.published };
     for (const environment of gone) delete published[environment];
-    app.published = published;
     await definitions.update(name, { published });
+    app.published = published;
     for (const environment of gone) await state.unpublish(environment, [name]).catch(() => this.distrustStore());
   }
 

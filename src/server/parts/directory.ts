@@ -30,6 +30,8 @@ export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 /** Writes the directory of all apps for those that host some of them: what changed, and everything after a flush. */
 export class DirectoryWriter {
   private written = new Map<string, string>();
+  /** A definition that changes is another object. */
+  private readonly texts = new WeakMap<AppDefinition, string>();
 
   constructor(
     private readonly state: StateStore,
@@ -43,7 +45,7 @@ export class DirectoryWriter {
 
   /** @returns whether there was something to write. */
   async write(apps: Iterable<AppDefinition>): Promise<boolean> {
-    const wanted = new Map([...apps].map((app) => [app.name, JSON.stringify(directoryEntry.parse(app))]));
+    const wanted = new Map([...apps].map((app) => [app.name, this.textOf(app)]));
     const changed = [...wanted].filter(([name, text]) => this.written.get(name) !== text);
     const gone = [...this.written.keys()].filter((name) => !wanted.has(name));
     const complete = this.written.size === 0;
@@ -51,6 +53,14 @@ export class DirectoryWriter {
     await this.state.writeDirectory(new Map(changed), gone, complete, JSON.stringify(this.supervisor));
     this.written = wanted;
     return true;
+  }
+
+  private textOf(app: AppDefinition): string {
+    const known = this.texts.get(app);
+    if (known !== undefined) return known;
+    const text = JSON.stringify(directoryEntry.parse(app));
+    this.texts.set(app, text);
+    return text;
   }
 }
 

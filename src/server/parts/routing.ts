@@ -60,6 +60,8 @@ export function createRouting(
     });
   }
 
+  /** Of the definitions that the table was made of. */
+  let version: number | null = null;
   const appsOf = (): RouteApp[] => {
     if (supervisor) {
       return supervisor.apps().map((app) => ({
@@ -68,7 +70,8 @@ export function createRouting(
         desired: desiredOf(app),
         environments: app.environments,
         targetEnvironment: app.targetEnvironment,
-        statuses: new Map(Object.entries(supervisor.statusesOf(app)).map(([name, { status }]) => [name, status])),
+        // Asked for the few that a request is about: statuses change far more often than they are looked at.
+        statuses: { get: (environment) => supervisor.statusIn(app, environment)?.status },
       }));
     }
     return (worker?.converger?.records() ?? []).map((record) => ({
@@ -86,17 +89,10 @@ export function createRouting(
     ws: async (req, socket, head) => proxy?.ws(req, socket as Duplex, head) ?? false,
     update() {
       if (supervisor ? !supervisor.loaded : !worker?.converger) return;
-      table.replaceApps(appsOf());
+      if (!supervisor || version !== supervisor.version) table.replaceApps(appsOf());
       if (!supervisor) return;
-      table.replaceEnvironments(
-        supervisor.environmentRows().map(({ name, proxyUrl, serves, health }) => ({
-          name,
-          proxyUrl,
-          serves,
-          health,
-          epoch: supervisor.epochOf(name),
-        })),
-      );
+      version = supervisor.version;
+      table.replaceEnvironments(supervisor.routeEnvironments());
     },
     install(instance, GatewayClass) {
       gateway = instance;

@@ -22,6 +22,7 @@ import { Migration } from '../operations/migration';
 import type { Operation } from '../operations/rollout';
 import { AppService } from '../operations/service';
 import { OperationStore } from '../operations/store';
+import type { RouteEnvironment } from '../proxy';
 import { StatusBoard } from '../status/board';
 import { shownStatus } from '../status/shown';
 import type { Bus, StateStore } from '../wire/wire';
@@ -138,25 +139,36 @@ export class SupervisorPart {
     return [...this.known.values()];
   }
 
-  /** What is shown of one app, by environment; the one pure function on what is known now. */
+  /** Grows with every change of a definition. */
+  get version(): number {
+    return this.running?.catalog.version ?? 0;
+  }
+
+  /** What is shown of one app, by environment. */
   statusesOf(app: AppDefinition): Record<string, ShownStatus> {
-    const { board } = this.parts;
-    return Object.fromEntries(
-      [...app.environments].sort().map((environment) => {
-        const view = board.environment(environment);
-        const evidence = {
-          uid: app.uid,
-          environment,
-          createdAt: app.createdAt,
-          published: app.published[environment]?.generation ?? null,
-          // Known from the database at the latest; one that nobody ever saw cannot be seen now.
-          health: view?.health ?? 'unknown',
-          healthSince: view?.since ?? app.createdAt,
-          observed: board.observed(environment, app.name),
-        };
-        return [environment, shownStatus(evidence)];
-      }),
-    );
+    const statuses: Record<string, ShownStatus> = {};
+    for (const environment of [...app.environments].sort()) {
+      const status = this.statusIn(app, environment);
+      if (status) statuses[environment] = status;
+    }
+    return statuses;
+  }
+
+  /** The one pure function on what is known now; nothing is known before the first load and after the end. */
+  statusIn(app: AppDefinition, environment: string): ShownStatus | undefined {
+    if (!this.running) return undefined;
+    const { board } = this.running;
+    const view = board.environment(environment);
+    return shownStatus({
+      uid: app.uid,
+      environment,
+      createdAt: app.createdAt,
+      published: app.published[environment]?.generation ?? null,
+      // Known from the database at the latest; one that nobody ever saw cannot be seen now.
+      health: view?.health ?? 'unknown',
+      healthSince: view?.since ?? app.createdAt,
+      observed: board.observed(environment, app.name),
+    });
   }
 
   /** By app and environment, in one word each. */
@@ -202,9 +214,26 @@ export class SupervisorPart {
     };
   }
 
-  /** Of the lease under which an environment was last seen. */
-  epochOf(environment: string): number | undefined {
-    return this.parts.board.environment(environment)?.lease?.epoch;
+  /** All environments, as requests are routed to them. */
+  routeEnvironments(): RouteEnvironment[] {
+    const { board } = this.parts;
+    return this.environmentNames().map((name) => {
+      const view = board.environment(name);
+      const registration = view?.registration ?? this.known.get(name)?.registration;
+      return {
+        name,
+        proxyUrl: registration?.proxyUrl ?? '',
+        serves: registration?.serves ?? true,
+        health: view?.health ?? 'unknown',
+        epoch: view?.lease?.epoch,
+      };
+    });
+  }
+
+  private environmentNames(): string[] {
+    const { board } = this.parts;
+    const seen = board.names().filter((name) => board.environment(name)?.registration);
+    return [...new Set([...this.known.keys(), ...seen])].sort();
   }
 
   environmentRows(): EnvironmentRow[] {
@@ -217,11 +246,7 @@ export class SupervisorPart {
         counts.set(environment, count);
       }
     }
-    const names = new Set([
-      ...this.known.keys(),
-      ...board.names().filter((name) => board.environment(name)?.registration),
-    ]);
-    return [...names].sort().map((name) => {
+    return this.environmentNames().map((name) => {
       const view = board.environment(name);
       const known = this.known.get(name);
       const registration = view?.registration ?? known?.registration ?? null;

@@ -14,7 +14,7 @@ export interface RouteApp {
   environments: readonly string[];
   targetEnvironment: string | null;
   /** By environment; an absent one has not been reported yet. May be changed in place by its owner. */
-  statuses: ReadonlyMap<string, Status>;
+  statuses: { get(environment: string): Status | undefined };
 }
 
 export interface RouteEnvironment {

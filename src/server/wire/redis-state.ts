@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
 import { z } from 'zod';
-import { appRecord, lease, registration, statusEntry } from '../../shared/messages';
+import { appRecord, lease, registration, type StatusEntry, statusEntry } from '../../shared/messages';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
 import type { Keys } from './keys';
@@ -20,6 +20,8 @@ type Scripted = Redis &
 /** `StateStore` on `APP_SUPERVISOR_REDIS_URL`. */
 export class RedisState implements StateStore {
   private readonly redis: Scripted;
+  /** By environment, what its last statuses were by their texts: most are the same the next time. */
+  private readonly parsed = new Map<string, Map<string, StatusEntry>>();
 
   constructor(
     url: string,
@@ -81,11 +83,19 @@ export class RedisState implements StateStore {
 
   async readStatuses(environment: string) {
     const key = this.keys.statuses(environment);
-    return this.parseAll(await this.redis.hvals(key), statusEntry, key);
+    const before = this.parsed.get(environment);
+    const now = new Map<string, StatusEntry>();
+    for (const text of await this.redis.hvals(key)) {
+      const entry = before?.get(text) ?? this.parse(text, statusEntry, key);
+      if (entry) now.set(text, entry);
+    }
+    this.parsed.set(environment, now);
+    return [...now.values()];
   }
 
   async forget(environment: string): Promise<void> {
     const { keys } = this;
+    this.parsed.delete(environment);
     await this.redis
       .multi()
       .srem(keys.environments(), environment)
