@@ -10,6 +10,7 @@ const entry: DirectoryEntry = {
   pinned: true,
   hidden: true,
   environments: ['env_a'],
+  startMode: 'withMain',
   sso: { mapping: { field: 'email' } },
 };
 
