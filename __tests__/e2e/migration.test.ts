@@ -82,6 +82,8 @@ describe('the button on multi-app-manager’s own page', () => {
       await page.goto(`${alone.supervisor.url}/admin/settings/multi-app-manager`);
       const row = page.locator('tr', { hasText: 'Old shop' });
       await row.waitFor();
+      // The page shows a row's number there until the pointer is on it.
+      await row.locator('td').first().hover();
       await row.locator('input[type=checkbox]').check();
       await page.getByRole('button', { name: 'Migrate to app supervisor' }).click();
       const dialog = page.getByRole('dialog');

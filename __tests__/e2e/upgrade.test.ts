@@ -96,7 +96,7 @@ describe('what open-source NocoBase does not share between two environments of a
 
   it('is a cache', async () => {
     await askRelease(fleet.worker('env_a'), 'vault', { action: 'remember?value=here' });
-    expect(await inBoth('remember')).toEqual(['here', null]);
+    expect(await inBoth('remember')).toEqual([{ value: 'here' }, { value: null }]);
   });
 
   it('is what was changed in the other: a new collection', async () => {

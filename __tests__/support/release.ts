@@ -131,7 +131,7 @@ module.exports = {
       this.app.resourceManager.registerActionHandler('releasePeople:remember', async (ctx, next) => {
         const { value } = ctx.action.params;
         if (value) await this.app.cache.set('release', value);
-        ctx.body = (await this.app.cache.get('release')) ?? null;
+        ctx.body = { value: (await this.app.cache.get('release')) ?? null };
         await next();
       });
       this.app.acl.allow('releasePeople', ['look', 'lock', 'remember'], 'public');

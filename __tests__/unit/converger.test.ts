@@ -501,6 +501,9 @@ describe('plugins changed by another environment', () => {
     expect(crm().pendingChanges).toEqual(['plugins']);
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
     await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }));
+    // Not even for a moment: it would be restarted once more.
+    const again = reports.filter((entry) => entry.status === 'running' && entry.bootGeneration === 11);
+    expect(again.flatMap((entry) => entry.pendingChanges)).toEqual([]);
   });
 
   it('are left as they are where they came with a release that is not here', async () => {

@@ -11,7 +11,8 @@ describe('fifty apps that start with the main app', () => {
   it('boot two at a time, and each says its place in the queue (#1931, #5571, #7749)', async () => {
     const core = { emit: () => true } as unknown as AppSupervisor;
     const bootstrap = { concurrency: 2, interval: 0, intervalCap: 1 };
-    const host = new AppHost(core, new HostedApps(core), null, bootstrap, 'env_a', '/nowhere', recordedLog());
+    const none = async () => [];
+    const host = new AppHost(core, new HostedApps(core), null, bootstrap, 'env_a', '/nowhere', recordedLog(), none);
     let [booting, most] = [0, 0];
     const order: string[] = [];
     const said: string[] = [];

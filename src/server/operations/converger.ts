@@ -441,7 +441,11 @@ export class Converger {
     const held = this.held.get(name);
     if (!held) return;
     if (held.status !== status) held.since = this.options.clock().wall;
-    if (status === 'running' && held.status !== 'running') void this.notePlugins(name, held);
+    if (status === 'running' && held.status !== 'running') {
+      // At once: "running" with the word of the object before it would be taken for one more reason to restart.
+      held.plugins = { loaded: null, stale: false };
+      void this.notePlugins(name, held);
+    }
     held.status = status;
     held.message = message;
     if (status !== 'error') held.error = undefined;
@@ -451,9 +455,8 @@ export class Converger {
   /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
   private async notePlugins(name: string, held: Held): Promise<void> {
     const loaded = await this.options.host.pluginSet(name);
-    const said = held.plugins.stale || held.plugins.loaded?.own.length || loaded?.own.length;
     held.plugins = { loaded, stale: false };
-    if (said) this.report(name);
+    if (loaded?.own.length) this.report(name);
   }
 
   private report(name: string): void {
