@@ -501,9 +501,22 @@ describe('plugins changed by another environment', () => {
     expect(crm().pendingChanges).toEqual(['plugins']);
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
     await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }));
-    // Not even for a moment: it would be restarted once more.
-    const again = reports.filter((entry) => entry.status === 'running' && entry.bootGeneration === 11);
-    expect(again.flatMap((entry) => entry.pendingChanges)).toEqual([]);
+  });
+
+  it('are no reason to restart it once more before it is known what it has loaded', async () => {
+    host.plugins.set('crm', 'kanban@1');
+    await create({ environments: ['env_a', 'env_b'] });
+    host.plugins.set('crm', 'kanban@2');
+    await converger.findStalePlugins();
+    let tell!: (set: { text: string; own: [] }) => void;
+    vi.spyOn(host, 'pluginSet').mockReturnValueOnce(new Promise((resolve) => (tell = resolve)));
+    await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
+    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }));
+    await converger.findStalePlugins();
+    expect(reports.filter(({ generation }) => generation === 11).flatMap((entry) => entry.pendingChanges)).toEqual([]);
+    tell({ text: 'kanban@2', own: [] });
+    await converger.findStalePlugins();
+    expect(crm().pendingChanges).toEqual([]);
   });
 
   it('are left as they are where they came with a release that is not here', async () => {
