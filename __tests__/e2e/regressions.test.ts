@@ -27,14 +27,21 @@ beforeAll(async () => {
 });
 afterAll(() => manager.clear('first', 'second'));
 
-const infoOf = (app: string) => ask(fleet.supervisor.url, `/api/__app/${app}/app:getInfo`);
+/** A busy machine may be slow to answer; no answer at all is a failure. */
+const infoOf = (app: string) => ask(fleet.supervisor.url, `/api/__app/${app}/app:getInfo`, { timeout: 60_000 });
 
-/** Asks for an app's status again and again while something else happens. @returns the answers' statuses, each once */
+/** Asks for an app again and again while something else happens. @returns the answers' statuses, each once */
 async function statusesOf(app: string, meanwhile: () => Promise<unknown>): Promise<number[]> {
   const seen = new Set<number>();
-  const timer = setInterval(async () => seen.add((await infoOf(app)).status), 50);
-  await meanwhile().finally(() => clearInterval(timer));
-  seen.add((await infoOf(app)).status);
+  let over = false;
+  const asking = (async () => {
+    do seen.add((await infoOf(app)).status);
+    while (!over);
+  })();
+  await meanwhile().finally(() => {
+    over = true;
+  });
+  await asking;
   return [...seen].sort();
 }
 

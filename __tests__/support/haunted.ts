@@ -1,7 +1,8 @@
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type Fleet, HOST } from '../../scripts/fleet';
+import { type Fleet, HOST, waitFor } from '../../scripts/fleet';
 import { Ghost } from './ghost';
+import { ask } from './http';
 import { Manager } from './manager';
 
 /**
@@ -42,6 +43,8 @@ export class Haunted {
     await ghost.appear({ url: haunted.url, proxyUrl: haunted.url, appVersion: version });
     await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
     await manager.begin('create', { name, cname, environments: [environment] });
+    const isRouted = async () => (await ask(fleet.supervisor.url, `/api/__app/${name}/x`)).text === 'haunted';
+    await waitFor(isRouted, { timeout: 20_000, what: `A route to ${name}` });
     return haunted;
   }
 
