@@ -9,6 +9,7 @@ const entry: DirectoryEntry = {
   sort: 1,
   pinned: true,
   hidden: true,
+  startMode: 'onVisit',
   environments: ['env_a'],
   startMode: 'withMain',
   sso: { mapping: { field: 'email' } },
