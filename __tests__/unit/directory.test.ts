@@ -11,7 +11,6 @@ const entry: DirectoryEntry = {
   hidden: true,
   startMode: 'onVisit',
   environments: ['env_a'],
-  startMode: 'withMain',
   sso: { mapping: { field: 'email' } },
 };
 
