@@ -1,6 +1,7 @@
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { Fleet } from '../../scripts/fleet';
+import { installTestPlugin } from '../support/test-plugin';
 
 /**
  * One fleet for all tests of a project: a Supervisor and two Workers in processes of their own, apart from a developer's
@@ -30,6 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
+    env: project.name === 'e2e' ? installTestPlugin('task-probe') : {},
   });
   project.provide('fleet', fleet.config.name);
   return () => fleet.stop();

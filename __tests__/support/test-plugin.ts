@@ -26,7 +26,9 @@ export function installTestPlugin(name: string): Record<string, string> {
   for (const [source, place] of Object.entries(PLACES)) {
     fs.cpSync(path.join(SOURCES, name, source), path.join(installed, place));
   }
-  fs.rmSync(link, { recursive: true, force: true });
-  fs.symlinkSync(installed, link, 'dir');
+  if (!fs.existsSync(link)) {
+    fs.rmSync(link, { force: true });
+    fs.symlinkSync(installed, link, 'dir');
+  }
   return { APPEND_PRESET_BUILT_IN_PLUGINS: `${PACKAGE_NAME},${packageName}` };
 }

@@ -184,7 +184,7 @@ export class Fleet {
   /** @returns its address. */
   private async startPart(part: Part): Promise<string> {
     if (part instanceof Instance) {
-      await this.makeDatabase(part.database);
+      if (part.env.DB_DIALECT === 'postgres') await this.makeDatabase(part.database);
       await part.start();
       this.state.update((saved) => {
         saved.bootedWith[part.database] = saved.pluginHash!;

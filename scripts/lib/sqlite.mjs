@@ -5,7 +5,9 @@ import { ensurePrograms } from './programs.mjs';
 import { ROOT } from './root.mjs';
 
 const FOLDER = path.join(ROOT, '.fleet/drivers');
-const INSTALLED = path.join(FOLDER, 'node_modules/sqlite3');
+/** Also for `NODE_PATH`: a process that keeps symlinks as they are finds what the driver needs only here. */
+export const SQLITE_MODULES = path.join(FOLDER, 'node_modules');
+const INSTALLED = path.join(SQLITE_MODULES, 'sqlite3');
 const LINK = path.join(ROOT, 'node_modules/sqlite3');
 const VERSION = '6.0.1';
 

@@ -2,6 +2,7 @@ import type { Application } from '@nocobase/server';
 import { Definitions } from './apps/definitions';
 import { rekey } from './apps/rekey';
 import type { Config } from './config';
+import { SnapshotStore } from './operations/snapshot';
 
 /** Commands of the host's command line; the core finds them by `dist/server/commands` (plugin-manager.ts:389). */
 export function registerCommands(app: Application, config: Config | null): void {
@@ -13,6 +14,7 @@ export function registerCommands(app: Application, config: Config | null): void 
     .action(async () => {
       const { changed, unreadable } = await rekey(
         new Definitions(app),
+        new SnapshotStore(app),
         config?.oldAesKey ?? null,
         config?.aesKey ?? null,
       );

@@ -1,6 +1,7 @@
 const { AppSupervisor } = require('@nocobase/server');
 const { parentPort } = require('node:worker_threads');
 
+Object.defineProperty(exports, '__esModule', { value: true });
 exports.default = (main) => {
   main
     .command('task-probe')

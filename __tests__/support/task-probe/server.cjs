@@ -23,4 +23,5 @@ class TaskProbe extends Plugin {
   }
 }
 
+Object.defineProperty(exports, '__esModule', { value: true });
 exports.default = TaskProbe;

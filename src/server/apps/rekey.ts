@@ -2,6 +2,15 @@ import { AppSupervisorError } from '../errors';
 import type { AppDefinition, Definitions } from './definitions';
 import { seal, unseal } from './secrets';
 
+/** What of an app is secret, in its definition and in the records made of it. */
+type Secrets = Pick<AppDefinition, 'name' | 'database' | 'jwtSecret'>;
+
+/** What a main database remembers of apps that were hosted there (operations/snapshot.ts). */
+export interface Records<T extends Secrets> {
+  load(): Promise<Array<{ record: T; applied: unknown }>>;
+  save(name: string, record: T, applied: never): Promise<void>;
+}
+
 /** A secret under the new key, from the old one, from none, or from the new one already; null stays null. */
 function reseal(value: string | null | undefined, app: string, from: Buffer | null, to: Buffer | null): string | null {
   if (value === null || value === undefined || value === '') return value ?? null;
@@ -15,44 +24,51 @@ function reseal(value: string | null | undefined, app: string, from: Buffer | nu
   }
 }
 
+/** Null when there is nothing to change. @throws AppSupervisorError KEY_MISSING */
 function resealed(
-  app: AppDefinition,
+  app: Secrets,
   from: Buffer | null,
   to: Buffer | null,
-): Pick<AppDefinition, 'database' | 'jwtSecret'> {
+): Pick<AppDefinition, 'database' | 'jwtSecret'> | null {
   const password = reseal(app.database.password, app.name, from, to);
-  return {
-    database: password === null ? app.database : { ...app.database, password },
-    jwtSecret: reseal(app.jwtSecret, app.name, from, to),
-  };
+  const jwtSecret = reseal(app.jwtSecret, app.name, from, to);
+  if (jwtSecret === app.jwtSecret && password === (app.database.password ?? null)) return null;
+  return { database: password === null ? app.database : { ...app.database, password }, jwtSecret };
 }
 
 /**
- * Seals every secret of the supervisor's database with another key. The leader's next comparison publishes the records anew.
+ * Seals every secret of this main database with another key: of definitions, of tombstones, and of what a process that hosts
+ * remembers. The leader's next comparison publishes the records anew.
  *
  * @param from key they are sealed with; null when they are plain
  * @param to key they are to be sealed with; null makes them plain
+ * @returns how many apps' secrets changed, and whose are sealed with neither key: those stay as they are
  */
-export async function rekey(
+export async function rekey<T extends Secrets>(
   definitions: Definitions,
+  snapshot: Records<T>,
   from: Buffer | null,
   to: Buffer | null,
 ): Promise<{ changed: number; unreadable: string[] }> {
-  const unreadable: string[] = [];
-  let changed = 0;
-  for (const app of await definitions.all()) {
+  const changed = new Set<string>();
+  const unreadable = new Set<string>();
+  const each = async (app: Secrets, write: (values: NonNullable<ReturnType<typeof resealed>>) => Promise<void>) => {
     try {
       const values = resealed(app, from, to);
-      if (values.jwtSecret === app.jwtSecret && values.database.password === app.database.password) continue;
-      await definitions.update(app.name, values);
-      changed++;
+      if (!values) return;
+      await write(values);
+      changed.add(app.name);
     } catch (error) {
       if (!(error instanceof AppSupervisorError)) throw error;
-      unreadable.push(app.name);
+      unreadable.add(app.name);
     }
-  }
+  };
+  for (const app of await definitions.all()) await each(app, (values) => definitions.update(app.name, values));
   for (const { uid, definition } of await definitions.allTombstones()) {
-    await definitions.updateTombstone(uid, { definition: { ...definition, ...resealed(definition, from, to) } });
+    await each(definition, (values) => definitions.updateTombstone(uid, { definition: { ...definition, ...values } }));
   }
-  return { changed, unreadable };
+  for (const { record, applied } of await snapshot.load()) {
+    await each(record, (values) => snapshot.save(record.name, { ...record, ...values }, applied as never));
+  }
+  return { changed: changed.size, unreadable: [...unreadable] };
 }

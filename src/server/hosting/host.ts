@@ -2,7 +2,6 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import PQueue from 'p-queue';
 import type { AppPlugin, AppRecord } from '../../shared/messages';
 import {
   acquireLock,
@@ -19,6 +18,7 @@ import { unseal } from '../apps/secrets';
 import type { BootstrapConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
+import { BootQueue } from './boot-queue';
 import { connectionOf, type HostDatabase } from './connection';
 import type { HostedApps } from './hosted-apps';
 import { type FindInstalled, newerOf, type PluginVersion, planBoot } from './plan';
@@ -48,7 +48,7 @@ export interface BootOutcome {
  * at a time. Every method leaves the app either as asked or as an error with its cause.
  */
 export class AppHost {
-  private readonly boots: PQueue;
+  private readonly boots: BootQueue;
 
   constructor(
     private readonly supervisor: AppSupervisor,
@@ -60,10 +60,7 @@ export class AppHost {
     private readonly log: Log,
     private readonly findInstalled: FindInstalled,
   ) {
-    this.boots = new PQueue({
-      concurrency: bootstrap.concurrency,
-      ...(bootstrap.interval > 0 ? { interval: bootstrap.interval, intervalCap: bootstrap.intervalCap } : {}),
-    });
+    this.boots = new BootQueue(bootstrap);
   }
 
   /**
@@ -77,10 +74,7 @@ export class AppHost {
     onTurn: () => Promise<void>,
     progress: Progress,
   ): Promise<BootOutcome> {
-    const before = this.boots.size;
-    if (this.boots.pending >= this.boots.concurrency)
-      progress(`Waiting for its turn: ${before + 1} in the queue.`, true);
-    return this.boots.add(async () => {
+    const boot = async () => {
       try {
         await onTurn();
         await this.unload(record.name);
@@ -91,7 +85,8 @@ export class AppHost {
         this.stand(record.name, 'error');
         throw error;
       }
-    });
+    };
+    return this.boots.add(boot, (place) => progress(`Waiting for its turn: ${place} in the queue.`, true));
   }
 
   /**
@@ -121,7 +116,7 @@ export class AppHost {
 
   /** From now on no two apps boot at once. */
   bootOneByOne(): void {
-    this.boots.concurrency = 1;
+    this.boots.oneByOne();
   }
 
   /** Ends an app and leaves a stand-in, so that the core says it is stopped. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Transaction } from '@nocobase/database';
 import type { AppDatabase, StatusEntry } from '../../shared/messages';
 import type { Action } from '../../shared/types';
+import { againWhenBusy } from '../apps/busy';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } from '../apps/definitions';
 import type { CheckInput, CreateInput, UpdateInput } from '../apps/input';
@@ -374,7 +375,9 @@ export class AppService {
 
   private async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
-      return await this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction));
+      return await againWhenBusy(() =>
+        this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction)),
+      );
     } catch (error) {
       // Two requests at once, on two supervisors: both looked, one was first.
       const { name, fields } = error as { name?: string; fields?: Record<string, string> };
