@@ -1,7 +1,9 @@
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { Fleet } from '../../scripts/fleet';
+import { readWitness, witnessEnv, witnessFolder } from '../../scripts/fleet/witness';
 import { installTestPlugin } from '../support/test-plugin';
+import { leftLocks, verdict } from '../support/verdict';
 
 /**
  * One fleet for all tests of a project: a Supervisor and two Workers in processes of their own, apart from a developer's
@@ -31,8 +33,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
-    env: project.name === 'e2e' ? installTestPlugin('task-probe') : {},
+    env: project.name === 'e2e' ? installTestPlugin('task-probe') : witnessEnv(project.name),
   });
   project.provide('fleet', fleet.config.name);
-  return () => fleet.stop();
+  if (project.name !== 'chaos') return () => fleet.stop();
+  return async () => {
+    const locks = await leftLocks(fleet);
+    const { lost } = fleet;
+    await fleet.stop();
+    const found = verdict({ lost, locks, processes: readWitness(witnessFolder(project.name)) });
+    if (found.length) throw new Error(`The fleet did not come through unharmed:\n${found.join('\n')}`);
+  };
 }

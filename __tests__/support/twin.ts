@@ -1,13 +1,18 @@
 import path from 'node:path';
 import { type Fleet, freePort, HOST, Instance } from '../../scripts/fleet';
+import type { InstanceConfig } from '../../scripts/fleet/config';
 
 /**
- * A second process of a worker's environment on the same main database, as replicas are: another port and storage, which
- * the fleet does not know, so that whoever makes one ends it.
+ * A second process of an instance on the same main database, as replicas are: another port and storage, which the fleet does
+ * not know, so that whoever makes one ends it.
+ *
+ * @param original `supervisor`, or an environment
  */
-export const twinOf = (fleet: Fleet, environment: string): Promise<Instance> => {
-  const worker = fleet.worker(environment);
-  return besides(worker, `${environment}-twin`, (url) => ({ ENVIRONMENT_URL: url }));
+export const twinOf = (fleet: Fleet, original: string): Promise<Instance> => {
+  const index = fleet.config.instances.findIndex((instance) => instance.name === original);
+  const { part } = fleet.config.instances[index];
+  const more = (url: string): Record<string, string> => (part === 'worker' ? { ENVIRONMENT_URL: url } : {});
+  return besides(fleet.instances[index], `${original}-twin`, more, part);
 };
 
 /** Another process on an instance's main database. @param more its own environment variables, given its address */
@@ -15,12 +20,13 @@ export async function besides(
   instance: Instance,
   name: string,
   more: (url: string) => Record<string, string>,
+  part: InstanceConfig['part'] = 'worker',
 ): Promise<Instance> {
   const port = await freePort();
   const storage = path.join(path.dirname(instance.storage), name);
   const socket = path.join(path.dirname(instance.env.SOCKET_PATH!), `${name}.sock`);
   return new Instance({
-    config: { name, part: 'worker', title: name, port, database: instance.database, env: {} },
+    config: { name, part, title: name, port, database: instance.database, env: {} },
     logFile: path.join(path.dirname(instance.logFile), `${name}.log`),
     storage,
     env: () => ({

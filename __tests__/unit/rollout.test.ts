@@ -10,12 +10,15 @@ import {
   type Operation,
   type StepKind,
   type StepSight,
+  takeOver,
 } from '../../src/server/operations/rollout';
 import type { StatusEntry } from '../../src/shared/messages';
-import { ACTIONS, type Action, HEALTHS, type Health, STATUSES } from '../../src/shared/types';
+import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/types';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
 
 const SECOND = 1_000;
+
+const howOf = (action: Action) => (action === 'restart' || action === 'upgrade' ? action : 'start');
 
 /** An operation on its way, with what is published and what the environments say. */
 class Rollout {
@@ -26,7 +29,10 @@ class Rollout {
 
   constructor(
     public operation: Operation,
-    readonly app: AppDefinition = appOf({ generation: operation.generation }),
+    public app: AppDefinition = appOf({
+      generation: operation.generation,
+      boot: { generation: operation.generation, how: howOf(operation.action) },
+    }),
     published: Record<string, Published> = {},
   ) {
     this.published = published;
@@ -107,7 +113,10 @@ describe('starting in several environments', () => {
   ] as const)(
     '%s asks for a fresh boot, and only the first step of a create may make a database',
     (action, how, claim) => {
-      const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'], { action }), appOf({ claim })).tick();
+      const rollout = new Rollout(
+        operationOf(['env_a boot', 'env_b boot'], { action }),
+        appOf({ claim, boot: { generation: 10, how } }),
+      ).tick();
       expect(rollout.published.env_a).toEqual(publishedOf({ boot: { generation: 10, how }, claim }));
       rollout.says('env_a', { status: 'running' }).tick();
       expect(rollout.published.env_b).toEqual(publishedOf({ boot: { generation: 10, how }, claim: 'none' }));
@@ -127,6 +136,7 @@ describe('starting in several environments', () => {
       [13, 'start', 'boot'],
     ] as const) {
       rollout.operation = operationOf([`env_a ${kind}`, `env_b ${kind}`], { action, generation });
+      if (kind === 'boot') rollout.app = appOf({ generation, claim: rollout.app.claim });
       rollout.tick();
       expect(rollout.published.env_a).toMatchObject({ generation, claim: 'create' });
       expect(rollout.published.env_b?.claim ?? 'none').toBe('none');
@@ -440,6 +450,55 @@ describe('a second operation on the same app', () => {
     const operation = operationOf(['env_a boot']);
     operation.steps[0].state = 'running';
     expect(inTheWay(operation, () => ({ health: 'down', entry: null }))).toBeNull();
+  });
+});
+
+describe('what an operation takes over from one that it supersedes', () => {
+  const over = (made: Operation, ...superseded: Operation[]) =>
+    takeOver(made, superseded).steps.map(({ environment, kind }) => `${environment} ${kind}`);
+  const states = (operation: Operation, ...given: StepState[]): Operation => ({
+    ...operation,
+    steps: operation.steps.map((step, index) => ({ ...step, state: given[index] })),
+  });
+
+  it('is the boots and stops that a mere change would forget', () => {
+    const change = operationOf(['env_a apply', 'env_b apply', 'env_c apply'], { action: 'update' });
+    const start = states(operationOf(['env_a boot', 'env_b boot', 'env_c boot']), 'succeeded', 'running', 'queued');
+    expect(over(change, start)).toEqual(['env_a apply', 'env_b boot', 'env_c boot']);
+    const stop = states(operationOf(['env_a stop', 'env_b stop']), 'succeeded', 'running');
+    expect(over(change, stop)).toEqual(['env_a apply', 'env_b stop', 'env_c apply']);
+  });
+
+  it('is the removal from an environment that it knows nothing of', () => {
+    const move = states(operationOf(['env_b boot', 'env_a remove'], { action: 'update' }), 'running', 'queued');
+    expect(over(operationOf(['env_b stop'], { action: 'stop' }), move)).toEqual(['env_b stop', 'env_a remove']);
+    // Wanted there again.
+    const back = operationOf(['env_b apply', 'env_a boot'], { action: 'update' });
+    expect(over(back, move)).toEqual(['env_b boot', 'env_a boot']);
+  });
+
+  it('is the rest of the environments, when it is about one of them', () => {
+    const restart = states(operationOf(['env_a boot', 'env_b boot'], { action: 'restart' }), 'running', 'queued');
+    expect(over(operationOf(['env_b stop'], { action: 'stop' }), restart)).toEqual(['env_b stop', 'env_a boot']);
+  });
+
+  it('is nothing that is over, and nothing for an app that is deleted', () => {
+    const start = operationOf(['env_a boot', 'env_b boot']);
+    const change = operationOf(['env_a apply'], { action: 'update' });
+    expect(over(change, states(start, 'succeeded', 'failed'))).toEqual(['env_a apply']);
+    expect(over(operationOf(['env_a remove'], { action: 'destroy' }), start)).toEqual(['env_a remove']);
+  });
+
+  it('is asked for once: what the other one has published already stands', () => {
+    const restart = operationOf(['env_a boot', 'env_b boot'], { action: 'restart' });
+    const rollout = new Rollout(restart).tick();
+    const asked = rollout.published.env_a.boot;
+    const change = operationOf(['env_a apply', 'env_b apply'], { action: 'update', generation: 11 });
+    rollout.operation = takeOver(change, [rollout.operation]);
+    rollout.tick();
+    expect(rollout.published.env_a).toMatchObject({ generation: 11, boot: asked });
+    rollout.says('env_a', { status: 'running', generation: 11 }).tick();
+    expect(rollout.published.env_b).toMatchObject({ generation: 11, boot: { generation: 11, how: 'restart' } });
   });
 });
 

@@ -118,6 +118,11 @@ export class Fleet {
     return this.config.redisUrl ?? this.redis?.url ?? null;
   }
 
+  /** What has ended since the fleet was started, and was ended by nobody. */
+  get lost(): string[] {
+    return [...(this.state.read().lost ?? []), ...this.parts.filter(({ lost }) => lost).map(({ name }) => name)];
+  }
+
   /** Undoes what a test did to the processes: resumes the paused and starts the dead. */
   async heal(): Promise<void> {
     for (const part of this.parts) await part.heal();

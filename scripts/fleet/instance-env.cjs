@@ -10,4 +10,5 @@ if (isMainThread) {
   const { initEnv, generateAppDir } = require('@nocobase/cli-v1/src/util');
   initEnv();
   generateAppDir();
+  if (process.env.FLEET_WITNESS) require('./witness.cjs');
 }

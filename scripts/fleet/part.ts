@@ -25,7 +25,12 @@ export interface PartOptions {
   /** How long it may take to end by itself before it is killed, in milliseconds. */
   stopWithin: number;
   /** Where the identity of the process is kept for other processes to find. */
-  memory?: { get(): ProcessIdentity | null; set(identity: ProcessIdentity | null): void };
+  memory?: {
+    get(): ProcessIdentity | null;
+    set(identity: ProcessIdentity | null): void;
+    /** Notes that the process has ended, and that nobody ended it. */
+    lost(): void;
+  };
 }
 
 /** A part that did not start or did not last, with the end of its log where it has one. */
@@ -66,9 +71,15 @@ export class Part {
     return isAlive(this.identity);
   }
 
+  /** Whether it has ended and nobody ended it. */
+  get lost(): boolean {
+    return this.identity !== null && !this.running;
+  }
+
   /** Returns when it does its work. */
   async start(): Promise<void> {
     if (this.running) throw new Error(`${this.name} is running already.`);
+    if (this.lost) this.options.memory?.lost();
     await this.launch();
     try {
       await waitFor(

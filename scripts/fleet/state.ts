@@ -16,6 +16,8 @@ interface Saved {
   /** The process that started it and stops it. */
   launcher: ProcessIdentity | null;
   processes: Record<string, ProcessIdentity | null>;
+  /** Processes that had ended by themselves when they were started again. */
+  lost?: string[];
   /** What identifies the plugin as it is installed now. */
   pluginHash: string | null;
   /** By database: the plugin with which its instance last became ready. */
@@ -67,6 +69,11 @@ export class FleetState {
       set: (identity) => {
         this.update((saved) => {
           saved.processes[key] = identity;
+        });
+      },
+      lost: () => {
+        this.update((saved) => {
+          saved.lost = [...(saved.lost ?? []), key];
         });
       },
     };

@@ -105,7 +105,7 @@ export function advance(
       step.state = 'running';
     } else {
       step.state = 'running';
-      judge(operation, step, app.uid, entry, now);
+      judge(operation, step, app.uid, current.boot.generation, entry, now);
       // It has its database: from now on one that is missing is an error, and is not made anew.
       if (hasBooted(step) && current.claim !== 'none') {
         publish[step.environment] = { ...current, claim: 'none' };
@@ -162,11 +162,13 @@ function wishOf(
   const kept = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
   switch (step.kind) {
     case 'boot': {
-      const how = operation.action === 'restart' || operation.action === 'upgrade' ? operation.action : 'start';
+      // One that was taken over, and was asked for already, is not asked for again.
+      const asked = current && current.boot.generation >= app.boot.generation;
+      const boot = asked ? current.boot : { generation, how: app.boot.how };
       // Only the first makes or takes the database. A claim that was not made use of stands: a create that never began,
       // or failed, may be superseded by a start.
       const first = operation.steps.find(({ kind }) => kind === 'boot') === step;
-      return { ...kept, boot: { generation, how }, desired: desiredOf(app), claim: first ? app.claim : 'none' };
+      return { ...kept, boot, desired: desiredOf(app), claim: first ? app.claim : 'none' };
     }
     case 'stop':
       return { ...kept, desired: 'stopped' };
@@ -183,12 +185,20 @@ function wishOf(
 }
 
 /** Takes the worker's word for what it is worth: its own app, this generation. */
-function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry | null, now: number): void {
+function judge(
+  operation: Operation,
+  step: Step,
+  uid: string,
+  /** Of the newest boot that was asked for there. */
+  bootGeneration: number,
+  entry: StatusEntry | null,
+  now: number,
+): void {
   if (!entry || entry.uid !== uid) return;
   const generation = generationOf(operation, step.kind);
   if (entry.begun >= generation) step.startedAt ??= now;
   if (entry.generation >= generation) {
-    const done = isDone(step.kind, entry, generation);
+    const done = isDone(step.kind, entry, bootGeneration);
     if (done) {
       Object.assign(step, {
         state: 'succeeded',
@@ -216,12 +226,13 @@ function judge(operation: Operation, step: Step, uid: string, entry: StatusEntry
   }
 }
 
-function isDone(kind: StepKind, entry: StatusEntry, generation: number): boolean {
+function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boolean {
   switch (kind) {
     case 'boot':
       // Dormant: it had booted, and its worker began anew before anybody saw that.
       return (
-        entry.status === 'running' || (entry.status === 'dormant' && !entry.error && entry.bootGeneration >= generation)
+        entry.status === 'running' ||
+        (entry.status === 'dormant' && !entry.error && entry.bootGeneration >= bootGeneration)
       );
     case 'stop':
       return entry.status === 'stopped';
@@ -265,6 +276,23 @@ export function inTheWay(
     }
   }
   return null;
+}
+
+/**
+ * A new operation with what it takes over from those that it supersedes: what they had still to do in an environment where it
+ * does nothing itself, or no more than tell a change. Else a change of the title would undo the start before it, and an
+ * environment that the app was just taken from would run it for ever.
+ */
+export function takeOver(made: Operation, superseded: Operation[]): Operation {
+  if (made.action === 'destroy') return made;
+  const steps = made.steps.map((step) => ({ ...step }));
+  const left = superseded.flatMap((operation) => operation.steps.filter((step) => !isOver(step.state)));
+  for (const { environment, kind } of left) {
+    const own = steps.find((step) => step.environment === environment);
+    if (!own) steps.push({ environment, kind, state: 'queued' });
+    else if (own.kind === 'apply' && (kind === 'boot' || kind === 'stop')) own.kind = kind;
+  }
+  return { ...made, steps };
 }
 
 /** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */

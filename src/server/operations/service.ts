@@ -13,7 +13,7 @@ import { AppSupervisorError } from '../errors';
 import type { StatusBoard } from '../status/board';
 import type { Bus } from '../wire/wire';
 import type { Driver } from './driver';
-import { cancelled, inTheWay, type Operation, type Step, type StepKind } from './rollout';
+import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from './rollout';
 import { newOperationId, type OperationStore } from './store';
 
 /** How long a worker may take over a check, and over reading a log, in ms. */
@@ -343,7 +343,7 @@ export class AppService {
         const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
       }
-      const made = await work(app, transaction);
+      const made = takeOver(await work(app, transaction), others);
       for (const other of others)
         await operations.save(cancelled(other, `Superseded by a newer ${made.action}.`, clock().wall), transaction);
       await operations.create(made, transaction);

@@ -1,0 +1,173 @@
+import Redis from 'ioredis';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type Fleet, query, waitFor } from '../../scripts/fleet';
+import type { OperationRow } from '../../src/shared/types';
+import { sharedFleet } from '../setup/fleet';
+import { bootsOf } from '../support/boots';
+import { ask } from '../support/http';
+import { Manager, signInTo, statusIn } from '../support/manager';
+import { detour, silentServer } from '../support/tcp';
+
+/**
+ * Processes killed at each point of an operation. A kill comes only after the thing that it interrupts was seen in progress,
+ * and the operation ends as if nothing had happened.
+ */
+
+let fleet: Fleet;
+let manager: Manager;
+
+beforeAll(async () => {
+  fleet = await sharedFleet();
+  manager = await Manager.of(fleet);
+  await manager.clear('victim');
+});
+
+afterEach(async () => {
+  await fleet.heal();
+  await fleet.waitForWorkers();
+  manager = await Manager.of(fleet);
+});
+
+afterAll(() => manager.clear('victim'));
+
+const worker = () => fleet.worker('env_b');
+const LONG = 240_000;
+
+const command = async (action: string): Promise<OperationRow> =>
+  (await manager.api.post(`apps:${action}?filterByTk=victim`)).data[0];
+
+describe('a worker killed', () => {
+  it('before an installation begins, while it looks for the database, installs it when it is back', async () => {
+    const server = fleet.postgresServer;
+    const silent = await silentServer();
+    const { port } = silent;
+    const database = {
+      dialect: 'postgres',
+      host: server.host,
+      port,
+      username: server.user,
+      password: server.password,
+      database: 'victim',
+    };
+    const options = { dbConnType: 'new_connection', database };
+    const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_b'], options });
+    await manager.untilApp('victim', (app) => app.statuses.env_b?.message === 'Checking its database.', {
+      what: 'looking for its database',
+    });
+    expect(bootsOf(fleet, 'victim')).toEqual([]);
+    await worker().kill();
+    silent.close();
+    const way = await detour(port, server.port);
+    try {
+      await worker().start();
+      await manager.succeeded(operation!, LONG);
+      const api = await signInTo(fleet.supervisor, 'victim');
+      expect((await api.get('users:list')).data).toHaveLength(1);
+      await manager.clear('victim');
+    } finally {
+      way.close();
+    }
+  });
+
+  it('in a migration upgrades again when it is back', async () => {
+    await manager.create({ name: 'victim', environments: ['env_b'], startMode: 'withMain' });
+    const held = await holdTable('victim', 'migrations');
+    const operation = await command('upgrade');
+    await held.awaited();
+    expect(statusIn(await manager.app('victim'), 'env_b')).not.toBe('running');
+    await worker().kill();
+    await held.letGo();
+    await worker().start();
+    await manager.succeeded(operation, LONG);
+    expect((await ask(worker().url, '/api/__app/victim/app:getInfo')).status).toBe(200);
+  });
+
+  it('between publish and begin begins when it is back, and the Supervisor killed with it goes on', async () => {
+    const before = bootsOf(fleet, 'victim').length;
+    worker().pause();
+    const operation = await command('restart');
+    const redis = new Redis(fleet.redis!.url);
+    const published = async () => {
+      const [key] = await redis.keys('*records:env_b');
+      return JSON.parse((await redis.hget(key, 'victim'))!).boot.how === 'restart';
+    };
+    await waitFor(published, { timeout: 20_000, what: 'The record in Redis' });
+    redis.disconnect();
+    const { steps } = await manager.operation(operation.id);
+    expect(steps).toMatchObject([{ environment: 'env_b', state: 'running' }]);
+    expect(steps[0].startedAt).toBeUndefined();
+    expect(bootsOf(fleet, 'victim')).toHaveLength(before);
+    await Promise.all([worker().kill(), fleet.supervisor.kill()]);
+    await Promise.all([worker().start(), fleet.supervisor.start()]);
+    manager = await Manager.of(fleet);
+    await manager.succeeded(operation, LONG);
+    // By the record, or by its snapshot and then by the record.
+    expect(bootsOf(fleet, 'victim').length - before).toBeLessThanOrEqual(2);
+  });
+
+  it('between done and reported says what is so when it is back, and does it no second time', async () => {
+    await command('stop').then((operation) => manager.succeeded(operation));
+    const before = bootsOf(fleet, 'victim').length;
+    const held = await holdTable('victim', 'collections');
+    const operation = await command('start');
+    // It is under way before the way to report it is gone.
+    await held.awaited();
+    fleet.redis!.pause();
+    await held.letGo();
+    await waitFor(() => bootsOf(fleet, 'victim').at(-1)!.runningAt !== null, { timeout: LONG, what: 'Its boot' });
+    await worker().kill();
+    fleet.redis!.resume();
+    await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { timeout: 40_000, what: 'down' });
+    expect(await manager.operation(operation.id)).toMatchObject({ state: 'running' });
+    await worker().start();
+    await manager.succeeded(operation, LONG);
+    // Once before the kill and once after it.
+    expect(bootsOf(fleet, 'victim').length - before).toBe(2);
+  });
+});
+
+describe('the connection that holds the lock of a real boot, cut', () => {
+  it('fails the boot, which is done again and only then believed', async () => {
+    await command('stop').then((operation) => manager.succeeded(operation));
+    const before = bootsOf(fleet, 'victim').length;
+    const held = await holdTable('victim', 'collections');
+    const operation = await command('start');
+    await held.awaited();
+    expect(bootsOf(fleet, 'victim').at(-1)).toMatchObject({ environment: 'env_b', runningAt: null, goneAt: null });
+    const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nocobase lock: victim by env_b'`;
+    expect((await query(fleet.postgresServer, 'postgres', cut)).rowCount).toBe(1);
+    await held.letGo();
+    const ended = await manager.ended(operation, LONG);
+    expect(ended).toMatchObject({ state: 'failed', steps: [{ error: { code: 'LOCK_LOST' } }] });
+    await manager.untilApp('victim', (app) => statusIn(app, 'env_b') === 'running', {
+      timeout: 60_000,
+      what: 'running after all',
+    });
+    expect(bootsOf(fleet, 'victim').length - before).toBe(2);
+  });
+});
+
+/** Keeps everybody else from a table of an app's database, so that what needs it is seen waiting for it. */
+async function holdTable(database: string, table: string) {
+  const client = new pg.Client({ ...fleet.postgresServer, database });
+  await client.connect();
+  await client.query(`BEGIN; LOCK TABLE ${pg.escapeIdentifier(table)} IN ACCESS EXCLUSIVE MODE`);
+  return {
+    /** Until somebody waits for it. */
+    awaited: () =>
+      waitFor(
+        async () => {
+          const { rows } = await query(
+            fleet.postgresServer,
+            database,
+            `SELECT 1 FROM pg_locks WHERE relation = $1::regclass AND NOT granted`,
+            [`"${table}"`],
+          );
+          return rows.length > 0;
+        },
+        { timeout: LONG, what: `Somebody waiting for ${table}` },
+      ),
+    letGo: () => client.end(),
+  };
+}

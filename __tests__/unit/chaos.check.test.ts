@@ -1,0 +1,301 @@
+import { describe, expect, it } from 'vitest';
+import { check, RULES, type Rule } from '../../scripts/chaos/check';
+import type { Asked, Harmed, History, Life, Look, Sample } from '../../scripts/chaos/history';
+import type { OperationRow } from '../../src/shared/types';
+
+/** Whether the checker of chaos runs finds what is planted in a history in which nothing is wrong. */
+
+/** Times are in seconds here. */
+const s = (seconds: number) => seconds * 1000;
+
+const boot = (app: string, added: number, running: number | null, gone: number | null = null) => ({
+  app,
+  addedAt: s(added),
+  runningAt: running === null ? null : s(running),
+  leavingAt: gone === null ? null : s(gone),
+  goneAt: gone === null ? null : s(gone),
+});
+
+const life = (part: string, boots: Life['boots'], values: Partial<Life> = {}): Life => ({
+  part,
+  pid: 1,
+  begunAt: 0,
+  boots,
+  crashes: [],
+  exit: null,
+  endedAt: null,
+  ended: false,
+  ...values,
+});
+
+const asked = (at: number, app: string, action: Asked['action'], values: Partial<Asked> = {}): Asked => ({
+  at: s(at),
+  app,
+  action,
+  environments: null,
+  startMode: null,
+  answeredAt: s(at),
+  outcome: 'accepted',
+  id: `${action}-${app}-${at}`,
+  code: null,
+  ...values,
+});
+
+const recorded = (change: Asked, finished: number | null, values: Partial<OperationRow> = {}): OperationRow => ({
+  id: change.id!,
+  appName: change.app,
+  action: change.action,
+  state: 'succeeded',
+  waitingFor: null,
+  steps: [],
+  createdBy: null,
+  createdAt: change.at,
+  finishedAt: finished === null ? null : s(finished),
+  ...values,
+});
+
+const sample = (at: number, shown: Sample['shown']): Sample => ({ from: s(at), to: s(at) + 100, shown });
+const look = (at: number, shown: Sample['shown'], answered: Look['answered']): Look => ({
+  ...sample(at, shown),
+  answered,
+});
+const froze = (target: string, from: number, to: number): Harmed => ({
+  target,
+  harm: 'freeze',
+  from: s(from),
+  to: s(to),
+});
+
+/**
+ * `crm` is created in two environments, env_b is killed and comes back, `crm` is restarted; `shop` is created in env_a and
+ * stopped. Then all is quiet.
+ */
+function history(): History {
+  const createCrm = asked(0, 'crm', 'create', { environments: ['env_a', 'env_b'], startMode: 'withMain' });
+  const createShop = asked(0, 'shop', 'create', { environments: ['env_a'], startMode: 'withMain' });
+  const restart = asked(60, 'crm', 'restart');
+  const stop = asked(60, 'shop', 'stop');
+  return {
+    seed: 1,
+    begunAt: 0,
+    endedAt: s(120),
+    asked: [createCrm, createShop, restart, stop],
+    recorded: [recorded(createCrm, 30), recorded(createShop, 20), recorded(restart, 70), recorded(stop, 61)],
+    processes: [
+      life('supervisor', []),
+      life('env_a', [boot('crm', 1, 10, 62), boot('shop', 1, 10, 61), boot('crm', 62, 64)]),
+      life('env_b', [boot('crm', 11, 20)], { pid: 2, endedAt: s(40), ended: true }),
+      life('env_b', [boot('crm', 55, 57, 65), boot('crm', 65, 67)], { pid: 3, begunAt: s(50) }),
+    ],
+    harms: [{ target: 'env_b', harm: 'kill', from: s(40), to: s(54) }],
+    samples: [
+      sample(30, { crm: { env_a: 'running', env_b: 'running' }, shop: { env_a: 'running' } }),
+      sample(56, { crm: { env_a: 'running', env_b: 'unknown' }, shop: { env_a: 'running' } }),
+      sample(63, { crm: { env_a: 'preparing', env_b: 'running' }, shop: { env_a: 'stopped' } }),
+    ],
+    settlings: [
+      {
+        healedAt: s(69),
+        operationsEndedAt: s(70),
+        looks: [
+          look(
+            75,
+            { crm: { env_a: 'running', env_b: 'running' }, shop: { env_a: 'stopped' } },
+            { crm: { env_a: '200', env_b: '200' }, shop: { env_a: '503 APP_STOPPED' } },
+          ),
+        ],
+        locks: [],
+      },
+    ],
+    visits: [],
+    requests: [{ through: 'supervisor', asked: 100, failed: [], slowest: 10 }],
+  };
+}
+
+/** The rules that a change of the good history breaks. */
+function broken(plant: (history: History) => void): Rule[] {
+  const planted = history();
+  plant(planted);
+  return [...new Set(check(planted).map(({ rule }) => rule))].sort();
+}
+const operation = (found: History, action: Asked['action'], app: string) =>
+  found.recorded.find((one) => one.action === action && one.appName === app)!;
+
+describe('the checker of chaos runs', () => {
+  it('finds nothing in a good history', () => {
+    expect(check(history())).toEqual([]);
+  });
+
+  it('has a test of every rule', () => {
+    expect(Object.keys(RULES).sort()).toEqual(Object.keys(PLANTED).sort());
+  });
+
+  const PLANTED: Record<Rule, Array<[string, (history: History) => void]>> = {
+    lost: [
+      ['accepted, and not on record', (found) => found.recorded.splice(2, 1)],
+      [
+        'never ended',
+        (found) => Object.assign(operation(found, 'restart', 'crm'), { state: 'running', finishedAt: null }),
+      ],
+      ['cancelled by nobody', (found) => Object.assign(operation(found, 'restart', 'crm'), { state: 'cancelled' })],
+      [
+        'ended well without its effect',
+        (found) => {
+          found.processes[3].boots[1] = boot('crm', 65, 67, 68);
+          const [quiet] = found.settlings;
+          quiet.looks[0].shown.crm.env_b = 'error';
+        },
+      ],
+      [
+        'recorded, though its client saw no answer, and without its effect',
+        (found) => {
+          const start = asked(65, 'shop', 'start', { outcome: 'unknown', id: null, answeredAt: null });
+          found.asked.push(start);
+          found.recorded.push(recorded({ ...start, id: 'start-shop' }, 66));
+        },
+      ],
+    ],
+    failed: [['by itself', (found) => Object.assign(operation(found, 'stop', 'shop'), { state: 'failed' })]],
+    twice: [
+      [
+        'restarted twice by one restart',
+        (found) => found.processes[1].boots.push(boot('crm', 64.5, 66, 68), boot('crm', 68, 69)),
+      ],
+      [
+        'booted by nothing',
+        (found) => found.processes[3].boots.splice(1, 1, boot('crm', 65, 66, 67), boot('crm', 67, 69)),
+      ],
+    ],
+    doubleBoot: [
+      ['in two environments', (found) => Object.assign(found.processes[3].boots[1], { addedAt: s(63) })],
+      [
+        'in two processes of one environment',
+        (found) =>
+          Object.assign(found.processes[2], {
+            endedAt: s(56),
+            boots: [boot('crm', 11, 20, 30), boot('crm', 54, null)],
+          }),
+      ],
+    ],
+    misplaced: [
+      ['stopped', (found) => Object.assign(found.processes[1].boots[1], { leavingAt: null, goneAt: null })],
+      [
+        'deleted',
+        (found) => {
+          const destroy = asked(65, 'crm', 'destroy');
+          found.asked.push(destroy);
+          found.recorded.push(recorded(destroy, 66));
+        },
+      ],
+      [
+        'moved away',
+        (found) => {
+          const move = asked(65, 'crm', 'update', { environments: ['env_b'] });
+          found.asked.push(move);
+          found.recorded.push(recorded(move, 66));
+        },
+      ],
+    ],
+    lie: [
+      [
+        'running, and dead',
+        (found) => found.samples.push(sample(63, { crm: { env_b: 'running' } }), sample(39, {})) && killB(found),
+      ],
+      [
+        'running, and frozen',
+        (found) =>
+          found.harms.push(froze('env_a', 20, 55)) && found.samples.push(sample(48, { shop: { env_a: 'running' } })),
+      ],
+      ['stopped, and running', (found) => found.samples.push(sample(50, { shop: { env_a: 'stopped' } }))],
+      ['dormant, and running', (found) => found.samples.push(sample(50, { shop: { env_a: 'dormant' } }))],
+    ],
+    late: [
+      ['shown otherwise', (found) => Object.assign(found.settlings[0].looks[0].shown.shop, { env_a: 'unknown' })],
+      [
+        'not what its environment says',
+        (found) => Object.assign(found.settlings[0].looks[0].answered.crm, { env_b: '503 APP_STOPPED' }),
+      ],
+      ['too late', (found) => Object.assign(found.settlings[0].looks[0], { from: s(91), to: s(92) })],
+      ['not shown at all', (found) => delete found.settlings[0].looks[0].shown.crm.env_b],
+    ],
+    request: [
+      ['through the Supervisor', (found) => found.requests[0].failed.push({ from: s(5), to: s(6), why: '502' })],
+      [
+        'at its Worker, the Supervisor being away',
+        (found) => {
+          found.harms.push({ target: 'supervisor', harm: 'kill', from: s(4), to: s(8) });
+          found.requests.push({
+            through: 'env_c',
+            asked: 1,
+            failed: [{ from: s(5), to: s(6), why: '502' }],
+            slowest: 1,
+          });
+        },
+      ],
+    ],
+    crash: [
+      ['a rejection', (found) => found.processes[1].crashes.push({ at: s(5), message: 'unhandledRejection: no' })],
+    ],
+    gone: [['by itself', (found) => Object.assign(found.processes[2], { ended: false })]],
+    lock: [
+      ['held in the quiet', (found) => found.settlings[0].locks.push('somebody holds "nocobase lock: crm by env_a"')],
+    ],
+  };
+
+  /** Its second process never came, so that what is shown of it later is of nothing. */
+  function killB(found: History): void {
+    found.processes.splice(3, 1);
+  }
+
+  for (const [rule, cases] of Object.entries(PLANTED)) {
+    it.each(cases)(`finds a planted ${rule}: %s`, (_, plant) => {
+      expect(broken(plant)).toContain(rule);
+    });
+  }
+});
+
+describe('the checker of chaos runs excuses', () => {
+  it('requests through a Supervisor that is away', () => {
+    expect(
+      broken((found) => {
+        found.harms.push({ target: 'supervisor', harm: 'kill', from: s(4), to: s(8) });
+        found.requests[0].failed.push({ from: s(7), to: s(7.5), why: 'ECONNREFUSED' });
+      }),
+    ).toEqual([]);
+  });
+
+  it('a change whose client saw no answer, and which is on no record', () => {
+    expect(broken((found) => found.asked.push(asked(65, 'crm', 'stop', { outcome: 'unknown', id: null })))).toEqual([]);
+  });
+
+  it('a change that a newer one superseded', () => {
+    expect(
+      broken((found) => {
+        const stop = asked(50, 'crm', 'stop');
+        found.asked.splice(2, 0, stop);
+        found.recorded.push(recorded(stop, 60, { state: 'cancelled' }));
+      }),
+    ).toEqual([]);
+  });
+
+  it('a boot that failed with its lock, which was cut, and the boot beside it', () => {
+    expect(
+      broken((found) => {
+        found.harms.push({ target: 'locks', harm: 'cut', from: s(63), to: s(63) });
+        Object.assign(found.processes[3].boots[1], { addedAt: s(63) });
+        const steps = [{ environment: 'env_a', state: 'failed' as const, error: { code: 'LOCK_LOST', message: '' } }];
+        Object.assign(operation(found, 'restart', 'crm'), { state: 'failed', steps });
+      }),
+    ).toEqual([]);
+  });
+
+  it('a dormant app that a visit wakes', () => {
+    expect(
+      broken((found) => {
+        found.visits.push({ at: s(64), app: 'crm' });
+        found.processes[3].boots[1] = boot('crm', 65, 66, 67);
+        found.processes[3].boots.push(boot('crm', 67, 68));
+      }),
+    ).toEqual([]);
+  });
+});

@@ -1,0 +1,372 @@
+import type { OperationRow } from '../../src/shared/types';
+import type { Asked, Harmed, History, Life, Look, Sample, Settling } from './history';
+
+/** What must hold of every history. Nothing here asks or waits: the same history has the same verdict. */
+
+export const RULES = {
+  lost: 'every accepted change ends, and the last word on an app is in effect',
+  failed: 'no change fails for what the run did to the processes',
+  twice: 'no change boots an app twice in one process',
+  doubleBoot: 'no app boots in two processes at once',
+  misplaced: 'no app runs where it should not',
+  lie: 'what is shown was true within the last 20 s',
+  late: 'in the quiet, every status is the truth within 20 s',
+  request: 'no request to the untouched app fails',
+  crash: 'no exception and no rejection goes uncaught',
+  gone: 'no process ends that nobody ended',
+  lock: 'no lock is left behind',
+} as const;
+export type Rule = keyof typeof RULES;
+
+export interface Violation {
+  rule: Rule;
+  what: string;
+  at: number;
+}
+
+/** How long what is shown may lag behind, in ms. */
+const LAG = 20_000;
+/** How long a Worker may still be carrying out a change that failed or was superseded, in ms. */
+const AFTERMATH = 60_000;
+/** Deaths in a row in the boot of one app after which it is kept out. */
+const KEPT_OUT_AFTER = 3;
+
+const boots = ({ action, environments }: Asked): boolean =>
+  action === 'update' ? environments !== null : action !== 'stop' && action !== 'destroy';
+
+export function check(history: History): Violation[] {
+  const changes = resolve(history);
+  return [
+    ...lost(changes),
+    ...failed(history, changes),
+    ...twice(history, changes),
+    ...doubleBoot(history),
+    ...history.settlings.flatMap((settling) => wrongPlaces(history, settling, changes)),
+    ...lies(history),
+    ...late(history),
+    ...requests(history),
+    ...processes(history),
+    ...history.settlings.flatMap(({ locks, healedAt }) =>
+      locks.map((lock): Violation => ({ rule: 'lock', what: lock, at: healedAt })),
+    ),
+  ].sort((a, b) => a.at - b.at);
+}
+
+/** A change that was made, with what became of it. */
+interface Made extends Asked {
+  operation: OperationRow | null;
+}
+
+/** An answer that never came is told from the record: what was written down was accepted. */
+function resolve({ asked, recorded }: History): Made[] {
+  const byId = new Map(recorded.map((operation) => [operation.id, operation]));
+  const unclaimed = new Set(byId.keys());
+  for (const { id } of asked) if (id) unclaimed.delete(id);
+  return asked.flatMap((change): Made[] => {
+    if (change.outcome === 'refused') return [];
+    if (change.outcome === 'accepted') return [{ ...change, operation: byId.get(change.id!) ?? null }];
+    const { app, action, at } = change;
+    const found = [...unclaimed]
+      .map((id) => byId.get(id)!)
+      .find((other) => other.appName === app && other.action === action && Math.abs(other.createdAt - at) < AFTERMATH);
+    if (!found) return [];
+    unclaimed.delete(found.id);
+    return [{ ...change, id: found.id, operation: found }];
+  });
+}
+
+const describe = ({ app, action, id }: Asked) => `${action} ${app} (${id})`;
+
+function lost(changes: Made[]): Violation[] {
+  return changes.flatMap((change, index): Violation[] => {
+    const violation = (what: string): Violation[] => [
+      { rule: 'lost', what: `${describe(change)} ${what}`, at: change.at },
+    ];
+    const { operation } = change;
+    if (!operation) return violation('was accepted and is not on record');
+    if (operation.finishedAt === null) return violation(`never ended; it waits for ${operation.waitingFor}`);
+    const newer = changes.slice(index + 1).some(({ app }) => app === change.app);
+    if (operation.state === 'cancelled' && !newer) return violation('was cancelled, and nothing came in its place');
+    return [];
+  });
+}
+
+function failed({ harms, processes }: History, changes: Made[]): Violation[] {
+  return changes.flatMap((change): Violation[] => {
+    if (change.operation?.state !== 'failed') return [];
+    const step = change.operation.steps.find(({ state }) => state === 'failed');
+    const until = change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
+    const cut = harms.some(({ target, from }) => target === 'locks' && from >= change.at && from <= until);
+    if (step?.error?.code === 'LOCK_LOST' && cut) return [];
+    const deaths = processes.filter(({ part, endedAt }) => part === step?.environment && endedAt && endedAt <= until);
+    if (step?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
+    const why = `${step?.environment}: ${step?.error?.code} ${step?.error?.message}`;
+    return [{ rule: 'failed', what: `${describe(change)} failed in ${why}`, at: change.at }];
+  });
+}
+
+interface Span {
+  app: string;
+  environment: string;
+  life: Life;
+  from: number;
+  /** When the boot was over, one way or the other. */
+  booted: number;
+  succeeded: boolean;
+  /** From when to when it ran; null when it never did. */
+  ran: { from: number; to: number } | null;
+}
+
+function spansOf({ processes }: History): Span[] {
+  return processes.flatMap((life) =>
+    life.boots.map(({ app, addedAt, runningAt, leavingAt, goneAt }): Span => {
+      const death = life.endedAt ?? Number.POSITIVE_INFINITY;
+      const over = Math.min(leavingAt ?? Number.POSITIVE_INFINITY, goneAt ?? Number.POSITIVE_INFINITY, death);
+      return {
+        app,
+        environment: life.part,
+        life,
+        from: addedAt,
+        booted: Math.min(runningAt ?? Number.POSITIVE_INFINITY, goneAt ?? Number.POSITIVE_INFINITY, death),
+        succeeded: runningAt !== null,
+        ran: runningAt === null ? null : { from: runningAt, to: over },
+      };
+    }),
+  );
+}
+
+function doubleBoot(history: History): Violation[] {
+  const spans = spansOf(history);
+  // Without its lock a boot is not alone; it fails, and is done again.
+  const unlocked = ({ from, booted }: Span) =>
+    history.harms.some((harm) => harm.target === 'locks' && harm.from >= from && harm.from <= booted);
+  return spans.flatMap((one, index) =>
+    spans
+      .slice(index + 1)
+      .filter((other) => other.app === one.app && other.life !== one.life)
+      .filter((other) => one.from < other.booted && other.from < one.booted && !unlocked(one) && !unlocked(other))
+      .map(
+        (other): Violation => ({
+          rule: 'doubleBoot',
+          what: `${one.app} booted in ${one.environment} (process ${one.life.pid}) and ${other.environment} (process ${other.life.pid}) at once`,
+          at: Math.max(one.from, other.from),
+        }),
+      ),
+  );
+}
+
+/**
+ * Each boot has a cause of its own: the beginning of its process, if the app was there before; a change that boots it; a visit;
+ * a boot before it that failed.
+ */
+function twice(history: History, changes: Made[]): Violation[] {
+  const spans = spansOf(history);
+  const violations: Violation[] = [];
+  for (const life of history.processes) {
+    for (const app of new Set(life.boots.map((boot) => boot.app))) {
+      const here = spans.filter((span) => span.life === life && span.app === app).sort((a, b) => a.from - b.from);
+      const causes = changes.filter((change) => change.app === app && boots(change)).map(causeOf);
+      for (const visit of history.visits)
+        if (visit.app === app) causes.push({ from: visit.at, to: visit.at + AFTERMATH });
+      const hostedBefore = spans.some(
+        (span) => span.app === app && span.environment === life.part && span.from < life.begunAt,
+      );
+      let own = hostedBefore ? 1 : 0;
+      for (const [index, span] of here.entries()) {
+        if (index > 0 && !here[index - 1].succeeded) continue;
+        if (own > 0) {
+          own--;
+          continue;
+        }
+        causes.sort((a, b) => a.to - b.to);
+        const cause = causes.findIndex(({ from, to }) => from <= span.from && span.from <= to);
+        if (cause >= 0) causes.splice(cause, 1);
+        else {
+          violations.push({
+            rule: 'twice',
+            what: `${app} booted in ${life.part} (process ${life.pid}) with no cause left: boot ${index + 1} of ${here.length}`,
+            at: span.from,
+          });
+        }
+      }
+    }
+  }
+  return violations;
+}
+
+/** From when to when a change may make an app boot; one that ended well was carried out everywhere by then. */
+function causeOf({ at, operation }: Made): { from: number; to: number } {
+  const over = operation?.state === 'succeeded' ? 0 : AFTERMATH;
+  return { from: at, to: (operation?.finishedAt ?? Number.POSITIVE_INFINITY) + over };
+}
+
+interface Expected {
+  /** Empty once it is deleted. */
+  environments: string[];
+  startMode: 'withMain' | 'onVisit';
+  /** Null when a change of it failed: then either is right. */
+  running: boolean | null;
+}
+
+/** What the clients' last words on each app ask for. */
+function expectedAt(changes: Made[], at: number): Map<string, Expected> {
+  const apps = new Map<string, Expected>();
+  for (const change of changes) {
+    if (change.at > at) continue;
+    const before = apps.get(change.app) ?? { environments: [], startMode: 'withMain', running: false };
+    const now = { ...before };
+    if (change.environments) now.environments = change.environments;
+    if (change.startMode) now.startMode = change.startMode;
+    if (change.action === 'destroy') Object.assign(now, { environments: [], running: false });
+    else if (change.action !== 'update') now.running = change.action !== 'stop';
+    if (change.operation?.state === 'failed') now.running = null;
+    apps.set(change.app, now);
+  }
+  return apps;
+}
+
+/** Where an app does not run that should, or runs that should not, at the last look of a quiet time. */
+export function wrongPlaces(history: History, settling: Settling, changes = resolve(history)): Violation[] {
+  const look = settling.looks.at(-1);
+  if (!look) return [];
+  const spans = spansOf(history);
+  const violations: Violation[] = [];
+  for (const [app, { environments, running, startMode }] of expectedAt(changes, settling.healedAt)) {
+    for (const environment of hostsOf(history)) {
+      const here = runsAt(spans, app, environment, look.to);
+      const assigned = environments.includes(environment);
+      if (here && (!assigned || running === false)) {
+        violations.push({ rule: 'misplaced', what: `${app} runs in ${environment} and should not`, at: look.to });
+      }
+      if (!here && assigned && running && startMode === 'withMain') {
+        const what = `${app} should run in ${environment} and does not (shown ${look.shown[app]?.[environment]})`;
+        violations.push({ rule: 'lost', what, at: look.to });
+      }
+    }
+  }
+  return violations;
+}
+
+const hostsOf = ({ processes }: History) =>
+  [...new Set(processes.map(({ part }) => part))].filter((part) => part !== 'supervisor');
+
+const runsAt = (spans: Span[], app: string, environment: string, at: number): boolean =>
+  spans.some(
+    ({ app: name, environment: where, ran }) =>
+      name === app && where === environment && ran && ran.from <= at && at < ran.to,
+  );
+
+/** What a sample says must have been so at some moment from `LAG` before it was asked for until it was answered. */
+function lies(history: History): Violation[] {
+  const spans = spansOf(history);
+  const frozen = history.harms.filter(({ harm }) => harm === 'freeze');
+  return history.samples.flatMap((sample) =>
+    claimsOf(sample).flatMap(({ app, environment, status }): Violation[] => {
+      const window = { from: sample.from - LAG, to: sample.to };
+      const ran = spans
+        .filter((span) => span.app === app && span.environment === environment)
+        .flatMap(({ ran }) => ran ?? []);
+      const true_ =
+        status === 'running'
+          ? ran.some((span) => isAwake(span, environment, frozen, window))
+          : !ran.some(({ from, to }) => from < window.from && to > window.to);
+      if (true_) return [];
+      const what = `${app} was shown ${status} in ${environment} and had not been so for ${LAG / 1000} s`;
+      return [{ rule: 'lie', what, at: sample.from }];
+    }),
+  );
+}
+
+/** Whether any moment of the window lies in the span and outside of every freeze. */
+function isAwake(
+  span: { from: number; to: number },
+  environment: string,
+  frozen: Harmed[],
+  window: { from: number; to: number },
+): boolean {
+  let from = Math.max(span.from, window.from);
+  const to = Math.min(span.to, window.to);
+  for (const freeze of frozen)
+    if (freeze.target === environment && freeze.from <= from && from < freeze.to) from = freeze.to;
+  return from <= to;
+}
+
+/** The other statuses claim nothing: something is under way, or cannot be seen. */
+const CLAIMS = new Set(['running', 'stopped', 'dormant', 'error', 'not_found']);
+
+const claimsOf = ({ shown }: Sample) =>
+  Object.entries(shown).flatMap(([app, statuses]) =>
+    Object.entries(statuses)
+      .filter(([, status]) => CLAIMS.has(status))
+      .map(([environment, status]) => ({ app, environment, status })),
+  );
+
+/** In words, where a look at the quiet fleet shows something else than what is so. */
+export function disagreements(look: Look, history: Pick<History, 'processes'>): string[] {
+  const spans = spansOf(history as History);
+  const found: string[] = [];
+  for (const [app, statuses] of Object.entries(look.shown)) {
+    for (const [environment, status] of Object.entries(statuses)) {
+      const here = runsAt(spans, app, environment, look.to);
+      const answer = look.answered[app]?.[environment];
+      const agrees =
+        status === 'running'
+          ? here && answer === '200'
+          : status === 'stopped'
+            ? !here && answer === '503 APP_STOPPED'
+            : (status === 'dormant' || status === 'error') && !here;
+      if (!agrees)
+        found.push(`${app} in ${environment} is shown ${status}, ${here ? 'runs' : 'does not run'}, answers ${answer}`);
+    }
+  }
+  for (const { app, environment, ran } of spans) {
+    if (ran && ran.from <= look.to && look.to < ran.to && look.shown[app]?.[environment] === undefined)
+      found.push(`${app} runs in ${environment} and is not shown there`);
+  }
+  return found;
+}
+
+/** From when on everything shown was the truth, and how long that took from the last change, in ms; null when it never was. */
+export function agreement(settling: Settling, history: History): { at: number; took: number } | null {
+  const look = settling.looks.find((candidate) => disagreements(candidate, history).length === 0);
+  if (!look || settling.operationsEndedAt === null) return null;
+  const changes = history.processes
+    .flatMap(({ boots }) => boots.flatMap(({ addedAt, runningAt, goneAt }) => [addedAt, runningAt, goneAt]))
+    .filter((at) => at !== null && at <= look.to) as number[];
+  // From when it was asked for: what came of it while it was on its way may not be in it.
+  return {
+    at: look.to,
+    took: Math.max(0, look.from - Math.max(settling.healedAt, settling.operationsEndedAt, ...changes)),
+  };
+}
+
+function late(history: History): Violation[] {
+  return history.settlings.flatMap((settling): Violation[] => {
+    const agreed = agreement(settling, history);
+    if (agreed && agreed.took <= LAG) return [];
+    const last = settling.looks.at(-1);
+    const found = last ? disagreements(last, history) : ['nobody looked'];
+    const what = agreed ? `the truth was shown ${agreed.took} ms after the last change` : found.join('; ');
+    return [{ rule: 'late', what: what || 'an operation never ended', at: settling.healedAt }];
+  });
+}
+
+function requests({ requests, harms }: History): Violation[] {
+  const away = harms.filter(({ target }) => target === 'supervisor');
+  return requests.flatMap(({ through, failed }) =>
+    failed
+      .filter(({ from, to }) => through !== 'supervisor' || !away.some((harm) => from <= harm.to && to >= harm.from))
+      .map(({ from, why }): Violation => ({ rule: 'request', what: `through ${through}: ${why}`, at: from })),
+  );
+}
+
+function processes({ processes }: History): Violation[] {
+  return processes.flatMap((life): Violation[] => [
+    ...life.crashes.map(
+      ({ at, message }): Violation => ({ rule: 'crash', what: `${life.part} (process ${life.pid}): ${message}`, at }),
+    ),
+    ...(life.endedAt !== null && !life.ended
+      ? [{ rule: 'gone' as const, what: `${life.part} (process ${life.pid}) ended by itself`, at: life.endedAt }]
+      : []),
+  ]);
+}

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ADMIN, Api } from '../fleet';
+
+/** Longer than the longest freeze. */
+const PATIENCE = 45_000;
+
+export interface Reply {
+  status: number;
+  body: any;
+}
+
+/** An administrator who goes on asking while the Supervisor is away and comes back. */
+export class Client {
+  private token: string | null = null;
+
+  constructor(private readonly url: string) {}
+
+  async signIn(): Promise<void> {
+    this.token = (await Api.signIn(this.url, ADMIN)).token;
+  }
+
+  /** One request. @throws when no whole answer comes */
+  async send(method: 'GET' | 'POST', action: string, body?: unknown): Promise<Reply> {
+    const response = await fetch(`${this.url}/api/${action}`, {
+      method,
+      headers: {
+        Authorization: `Bearer ${this.token}`,
+        'X-Authenticator': 'basic',
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+      },
+      body: body === undefined ? undefined : JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : null };
+  }
+
+  /** Asks until an answer of the Supervisor itself comes. */
+  async read(action: string): Promise<any> {
+    for (;;) {
+      const reply = await this.send('GET', action).catch(() => null);
+      if (reply?.status === 200) return reply.body;
+      if (reply?.status === 401) await this.signIn().catch(() => {});
+      await sleep(300);
+    }
+  }
+
+  /**
+   * Asks for a change, again for as long as it is certain that nobody has heard of it.
+   * @returns null when the connection broke after it had been sent: it may have been accepted
+   */
+  async change(action: string, body: unknown): Promise<Reply | null> {
+    for (;;) {
+      try {
+        const reply = await this.send('POST', action, body);
+        // The Supervisor is up and not ready, or was begun anew without its sessions: neither has touched anything.
+        if (reply.status !== 503 && reply.status !== 401) return reply;
+        if (reply.status === 401) await this.signIn().catch(() => {});
+      } catch (error) {
+        if (!wasRefused(error)) return null;
+      }
+      await sleep(300);
+    }
+  }
+}
+
+const wasRefused = (error: unknown): boolean =>
+  ((error as Error).cause as { code?: string } | undefined)?.code === 'ECONNREFUSED';

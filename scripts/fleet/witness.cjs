@@ -1,0 +1,60 @@
+/**
+ * Loaded into a NocoBase process by instance-env.cjs when FLEET_WITNESS names a folder: writes down, apart from the plugin and
+ * whatever that says of itself, what this process does with its apps and whether it fails. One file a process, one JSON object
+ * a line (witness.ts reads them), written at once, so that a kill takes away nothing that has happened.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+const Module = require('node:module');
+
+const name = process.env.ENVIRONMENT_NAME || process.env.APP_MODE || 'nocobase';
+const folder = process.env.FLEET_WITNESS;
+fs.mkdirSync(folder, { recursive: true });
+const file = fs.openSync(path.join(folder, `${name}-${process.pid}-${Date.now()}.jsonl`), 'a');
+const note = (what, rest) => fs.writeSync(file, `${JSON.stringify({ at: Date.now(), what, ...rest })}\n`);
+
+note('begin', { part: name, pid: process.pid });
+// Only watches: the process ends of it as it would have without.
+process.on('uncaughtExceptionMonitor', (error, origin) => {
+  note('crash', { message: `${origin}: ${error?.stack ?? error}` });
+});
+process.on('exit', (code) => note('exit', { code }));
+
+let boots = 0;
+
+function watchApps(supervisor) {
+  supervisor.on('afterAppAdded', (app) => {
+    if (app.name === 'main') return;
+    const boot = { app: app.name, boot: ++boots };
+    note('added', boot);
+    let running = false;
+    app.on('afterStart', () => {
+      if (!running) note('running', boot);
+      running = true;
+    });
+    app.on('beforeDestroy', () => note('leaving', boot));
+    app.on('afterDestroy', () => note('gone', boot));
+  });
+}
+
+const load = Module._load;
+Module._load = function (request, ...rest) {
+  const exported = load.call(this, request, ...rest);
+  // While the package is being loaded its parts ask for it and get what there is of it; the first that gets this class does.
+  if (request === '@nocobase/server' && Module._load !== load && exported.AppSupervisor?.getInstance) {
+    Module._load = load;
+    watchWhenMade(exported.AppSupervisor);
+  }
+  return exported;
+};
+
+/** The first call makes it, with adapters that are registered only now. */
+function watchWhenMade(AppSupervisor) {
+  const { getInstance } = AppSupervisor;
+  AppSupervisor.getInstance = () => {
+    AppSupervisor.getInstance = getInstance;
+    const supervisor = AppSupervisor.getInstance();
+    watchApps(supervisor);
+    return supervisor;
+  };
+}

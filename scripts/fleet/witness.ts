@@ -1,0 +1,81 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { FLEETS } from './config';
+
+/** What witness.cjs writes down in each NocoBase process of a fleet. Times are ms since 1970. */
+
+/** One object of an app in one process, from its making to its end; null for what has not happened. */
+export interface WitnessedBoot {
+  app: string;
+  addedAt: number;
+  runningAt: number | null;
+  /** It was asked to end: from here on it does not count as running. */
+  leavingAt: number | null;
+  goneAt: number | null;
+}
+
+export interface WitnessedProcess {
+  /** `supervisor`, or the environment's name. */
+  part: string;
+  pid: number;
+  begunAt: number;
+  boots: WitnessedBoot[];
+  /** What nobody caught: exceptions, and rejections that nobody handled. */
+  crashes: Array<{ at: number; message: string }>;
+  /** Null while it runs, and for one that was killed. */
+  exit: { at: number; code: number } | null;
+}
+
+const at = z.number();
+const boot = { at, app: z.string(), boot: z.number() };
+const Line = z.discriminatedUnion('what', [
+  z.object({ what: z.literal('begin'), at, part: z.string(), pid: z.number() }),
+  z.object({ what: z.literal('added'), ...boot }),
+  z.object({ what: z.literal('running'), ...boot }),
+  z.object({ what: z.literal('leaving'), ...boot }),
+  z.object({ what: z.literal('gone'), ...boot }),
+  z.object({ what: z.literal('crash'), at, message: z.string() }),
+  z.object({ what: z.literal('exit'), at, code: z.number() }),
+]);
+
+/** Where the processes of a fleet write, by the fleet's name. */
+export const witnessFolder = (fleet: string): string => path.join(FLEETS, fleet, 'witness');
+
+/** The environment variables of every instance of a fleet that is to be watched. */
+export const witnessEnv = (fleet: string): Record<string, string> => ({ FLEET_WITNESS: witnessFolder(fleet) });
+
+/** Everything written so far, one entry a process, in the order of their beginnings. */
+export function readWitness(folder: string): WitnessedProcess[] {
+  if (!fs.existsSync(folder)) return [];
+  return fs
+    .readdirSync(folder)
+    .flatMap((file) => readProcess(path.join(folder, file)) ?? [])
+    .sort((a, b) => a.begunAt - b.begunAt);
+}
+
+function readProcess(file: string): WitnessedProcess | null {
+  // A process that is just being killed, or just writes, leaves half a line at the end.
+  const complete = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  const [first, ...lines] = complete.map((line) => Line.parse(JSON.parse(line)));
+  if (first?.what !== 'begin') return null;
+  const found: WitnessedProcess = {
+    part: first.part,
+    pid: first.pid,
+    begunAt: first.at,
+    boots: [],
+    crashes: [],
+    exit: null,
+  };
+  const boots = new Map<number, WitnessedBoot>();
+  for (const line of lines) {
+    if (line.what === 'added') {
+      const made = { app: line.app, addedAt: line.at, runningAt: null, leavingAt: null, goneAt: null };
+      boots.set(line.boot, made);
+      found.boots.push(made);
+    } else if (line.what === 'crash') found.crashes.push({ at: line.at, message: line.message });
+    else if (line.what === 'exit') found.exit = { at: line.at, code: line.code };
+    else if (line.what !== 'begin') boots.get(line.boot)![`${line.what}At`] = line.at;
+  }
+  return found;
+}
