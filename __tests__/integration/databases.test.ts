@@ -44,7 +44,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
     const first = await create();
     expect(first).toEqual({
       created: true,
-      mark: { uid: 'uid-1', created: true },
+      mark: { uid: 'uid-1', created: true, upgrading: false },
       installed: 'none',
       version: null,
       plugins: [],

@@ -114,9 +114,10 @@ describe('a supervisor', () => {
     driver.distrustStore();
     await until('The store to say what the database says', async () => {
       await driver.tick();
-      return (await supervisor.wire.state.readRecords('env_a'))[0]?.generation === values.generation;
+      return (await supervisor.wire.state.readRecords('env_a'))[0]?.desired === 'running';
     });
-    // The worker has heard newer words than these, and new ones are newer still.
+    // The worker has heard newer words than these, and what is told now is newer still.
+    await until('The worker to follow', () => a.runs.includes('crm'));
     await supervisor.ends(await service.command('crm', 'start', '1'));
     expect(a.runs).toEqual(['crm']);
   });
