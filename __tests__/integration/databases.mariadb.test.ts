@@ -85,7 +85,8 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB by the driver of %s', (dia
       'SELECT default_character_set_name AS name FROM information_schema.schemata WHERE schema_name = ?',
       [connection.database],
     );
-    expect(rows).toMatchObject([{ name: 'utf8mb4' }]);
+    // Without what its driver hangs onto the list.
+    expect([...rows]).toEqual([expect.objectContaining({ name: 'utf8mb4' })]);
   });
 
   it("neither takes nor drops the server's own database", async () => {
