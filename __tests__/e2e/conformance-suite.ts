@@ -36,7 +36,12 @@ const PREPARING: Partial<Answer> = { status: 503, code: 'APP_PREPARING' };
 const STOPPED: Partial<Answer> = { status: 503, code: 'APP_STOPPED' };
 
 /** @param groundOf what was started by a `beforeAll` before */
-export function conforms({ remote, environment }: Mode, groundOf: () => Ground): void {
+export function conforms(mode: Mode, groundOf: () => Ground): void {
+  // With an end of its own, before what else a file does with the same processes.
+  describe('in every mode', () => conformsInEveryMode(mode, groundOf));
+}
+
+function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Ground): void {
   let ground: Ground;
   let manager: Manager;
   /** Created without a name. */

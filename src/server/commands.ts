@@ -4,11 +4,13 @@ import { rekey } from './apps/rekey';
 import type { Config } from './config';
 import { SnapshotStore } from './operations/snapshot';
 
-/** Commands of the host's command line; the core finds them by `dist/server/commands` (plugin-manager.ts:389). */
+const REKEY = 'app-supervisor:rekey';
+
+/** Commands of the host's command line, once an app; the core finds them by `dist/server/commands` (plugin-manager.ts:389). */
 export function registerCommands(app: Application, config: Config | null): void {
-  if (app.name !== 'main') return;
+  if (app.name !== 'main' || app.cli.hasCommand(REKEY)) return;
   app
-    .command('app-supervisor:rekey')
+    .command(REKEY)
     .description('Encrypts all secrets anew: from APP_SUPERVISOR_AES_OLD_SECRET_KEY to APP_SUPERVISOR_AES_SECRET_KEY')
     .preload()
     .action(async () => {

@@ -31,7 +31,14 @@ export class PluginAppSupervisor extends Plugin {
     const settings = config;
     // Whichever adapter the core asks for first makes the one runtime they share.
     const runtimeOf = (supervisor: AppSupervisor) => {
-      runtime ??= new Runtime(settings, supervisor, findInstalled);
+      if (!runtime) {
+        runtime = new Runtime(settings, supervisor, findInstalled);
+        // Before the core looks for commands of plugins: a file of theirs that gives it none (repair-filenames.js of
+        // NocoBase 2.2.15) ends the search, and any command with it.
+        supervisor.on('afterAppAdded', function addOwnCommands(app: Application) {
+          registerOwnCommands(app);
+        });
+      }
       return runtime;
     };
     const starting = { main: undefined, begun: false, loaded: null, role: null };
