@@ -18,8 +18,11 @@ class TaskProbe extends Plugin {
       actions: {
         async run(ctx, next) {
           const argv = ['task-probe', `--app=${app.name}`];
-          const values = { type: 'command', params: { argv }, createdById: ctx.auth.user.id };
-          const { record } = await app.container.get('AsyncTaskManager').createTask(values, { useQueue: true });
+          const tasks = app.container.get('AsyncTaskManager');
+          const { record } = await tasks.createTask(
+            { type: 'command', params: { argv } },
+            { useQueue: true, context: ctx },
+          );
           ctx.body = { id: record.id };
           await next();
         },
