@@ -73,12 +73,15 @@ describe('appEntries:list', () => {
     );
     expect(placesOf(seen)).toEqual(wanted);
     await manager.update('till', { title: 'Till 2' });
-    await waitFor(async () => (await entriesOf(shelf)).some(({ title }) => title === 'Till 2'), {
-      timeout: 5_000,
-      interval: 100,
-      what: 'The new title on the other worker',
-    });
+    const heard = async (user: Api, wanted: string) =>
+      waitFor(async () => (await entriesOf(user)).some(({ title }) => title === wanted), {
+        timeout: 5_000,
+        interval: 100,
+        what: `The title ${wanted} on a worker`,
+      });
+    await heard(shelf, 'Till 2');
     await manager.update('till', { title: 'Till' });
+    await Promise.all([heard(till, 'Till'), heard(shelf, 'Till')]);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type DirectoryEntry, modelOf } from '../../src/server/parts/directory';
+import { type DirectoryEntry, DirectoryReader, modelOf } from '../../src/server/parts/directory';
+import type { StateStore } from '../../src/server/wire/wire';
 
 const entry: DirectoryEntry = {
   name: 'crm',
@@ -26,4 +27,17 @@ describe('what the core gets to know of an app', () => {
     Object.assign(model.options, { hidden: false });
     expect(entry).toEqual(before);
   });
+});
+
+it('a hosting process has the apps in the Supervisor’s order, whatever order the store gives them in', async () => {
+  const entries = [
+    { ...entry, name: 'wiki' },
+    { ...entry, name: 'shop', sort: 0 },
+    { ...entry, name: 'crm' },
+  ];
+  const reader = new DirectoryReader({
+    readDirectory: async () => ({ version: '1', entries, supervisor: null }),
+  } as unknown as StateStore);
+  await reader.read();
+  expect(reader.all().map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
 });

@@ -77,10 +77,13 @@ export class DirectoryReader {
     const found = await this.state.readDirectory(this.version);
     if (!found) return;
     this.version = found.version;
-    this.entries = found.entries.flatMap((entry) => {
-      const parsed = directoryEntry.safeParse(entry);
-      return parsed.success ? [parsed.data] : [];
-    });
+    this.entries = found.entries
+      .flatMap((entry) => {
+        const parsed = directoryEntry.safeParse(entry);
+        return parsed.success ? [parsed.data] : [];
+      })
+      // As the Supervisor has them; the store keeps no order.
+      .sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1));
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
   }
 
