@@ -49,6 +49,19 @@ describe('the lead', () => {
     expect(one.leadership.leads).toBe(false);
   });
 
+  it('is written nowhere where nobody else can be', async () => {
+    const clock = new FakeClock();
+    const alone = new Leadership({ db }, 'one', clock.read, undefined, true);
+    expect(await alone.claim()).toBe(true);
+    const before = await db.getRepository('appSupervisorLeaders').findOne();
+    expect(before.toJSON()).toMatchObject({ fleet: alone.fleet, holder: null, beat: 0 });
+    clock.pass(60_000);
+    expect([await alone.claim(), alone.leads]).toEqual([true, true]);
+    await alone.resign();
+    expect(alone.leads).toBe(false);
+    expect((await db.getRepository('appSupervisorLeaders').findOne()).toJSON()).toEqual(before.toJSON());
+  });
+
   it('is not taken from one who renewed it just before', async () => {
     const [one, two] = [process('one'), process('two')];
     await one.leadership.claim();
