@@ -1,4 +1,4 @@
-import { ADMIN, Api, type Fleet, type Instance, waitFor } from '../../scripts/fleet';
+import { ADMIN, Api, ApiError, type Fleet, type Instance, waitFor } from '../../scripts/fleet';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
 
 /** An app's first start installs some eighty plugins. */
@@ -125,8 +125,16 @@ export class Manager {
   }
 }
 
-/** Signs in to an app through an instance, as its administrator. */
-export const signInTo = (instance: Instance, app: string): Promise<Api> => Api.signIn(instance.url, ADMIN, app);
+/** Signs in to an app through an instance, as its administrator; waits while the app says that a command of it goes on. */
+export const signInTo = (instance: Instance, app: string): Promise<Api> =>
+  waitFor(
+    () =>
+      Api.signIn(instance.url, ADMIN, app).catch((error) => {
+        if (error instanceof ApiError && error.status === 503 && error.body.includes('"APP_COMMANDING"')) return null;
+        throw error;
+      }),
+    { timeout: 60_000, interval: 200, what: `The end of what app ${app} is doing` },
+  );
 
 export const statusIn = (app: AppRow, environment: string): string | undefined => app.statuses[environment]?.status;
 
