@@ -175,16 +175,20 @@ export class Driver {
   private async unpublishGone(name: string): Promise<void> {
     const { definitions, state, catalog } = this.options;
     const app = catalog.apps.get(name);
-    if (!app || this.active.some((operation) => operation.appUid === app.uid)) return;
+    if (!app) return;
     const gone = Object.entries(app.published)
       .filter(([environment, wish]) => !app.environments.includes(environment) && this.isGone(environment, app, wish))
       .map(([environment]) => environment);
-    if (!gone.length) return;
+    if (!gone.length || this.isBusy(app)) return;
     const published = { ...app.published };
     for (const environment of gone) delete published[environment];
     await definitions.update(name, { published });
     app.published = published;
     for (const environment of gone) await state.unpublish(environment, [name]).catch(() => this.distrustStore());
+  }
+
+  private isBusy({ uid }: AppDefinition): boolean {
+    return this.active.some((operation) => operation.appUid === uid);
   }
 
   /** Whether a living worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
@@ -289,13 +293,12 @@ export class Driver {
   private async overtake(): Promise<void> {
     const { catalog, definitions, board, clock, log } = this.options;
     for (const app of [...catalog.apps.values()]) {
-      if (this.active.some((operation) => operation.appUid === app.uid)) continue;
       const ahead = Object.entries(app.published).flatMap(([environment, wish]) => {
         const entry = board.observed(environment, app.name)?.entry;
         const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
         return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
       });
-      if (!ahead.length) continue;
+      if (!ahead.length || this.isBusy(app)) continue;
       const seen = Math.max(app.generation, ...ahead.map((one) => one.seen));
       const generation = nextGeneration(seen, clock().wall);
       const published = { ...app.published };
