@@ -74,7 +74,7 @@ describe('what passes', () => {
       expect(String((await event)[0])).toBe(`data: ${word}\n\n`);
     }
     outgoing.destroy();
-    await expect.poll(() => left, { timeout: 5_000 }).toBe(true);
+    await expect.poll(() => left).toBe(true);
   });
 
   it('a range, and the permission to go on with a body', async () => {
@@ -151,23 +151,23 @@ describe('what is said when nobody is behind it', () => {
     await app.moveTo(`http://${HOST}:${await freePort()}`);
     // The routes follow in a moment; the first refusal is told once.
     const refused = { status: 502, code: 'UPSTREAM_REFUSED', headers: { 'retry-after': '5' } };
-    await expect.poll(() => api(), { timeout: 20_000 }).toMatchObject(refused);
+    await expect.poll(() => api()).toMatchObject(refused);
     await expectSaid('APP_ENVIRONMENT_UNAVAILABLE', 503, '5');
     await app.moveTo(app.url);
-    await expect.poll(async () => (await api()).text, { timeout: 20_000 }).toBe('haunted');
+    await expect.poll(async () => (await api()).text).toBe('haunted');
   });
 
   it('an address that leads back to the Supervisor: a loop is seen at once', async () => {
     await app.moveTo(fleet.supervisor.url);
-    await expect.poll(async () => (await api()).code, { timeout: 20_000 }).toBe('APP_PROXY_LOOP');
+    await expect.poll(async () => (await api()).code).toBe('APP_PROXY_LOOP');
     await expectSaid('APP_PROXY_LOOP', 508, undefined);
     await app.moveTo(app.url);
-    await expect.poll(async () => (await api()).text, { timeout: 20_000 }).toBe('haunted');
+    await expect.poll(async () => (await api()).text).toBe('haunted');
   });
 
   it('a stopped app', async () => {
     await app.wish('stop');
-    await expect.poll(async () => (await api()).code, { timeout: 20_000 }).toBe('APP_STOPPED');
+    await expect.poll(async () => (await api()).code).toBe('APP_STOPPED');
     await expectSaid('APP_STOPPED', 503, undefined);
   });
 });

@@ -32,8 +32,8 @@ afterAll(() => manager.clear('relay', 'steady'));
 const get = (instance: Instance, app: string) => ask(instance.url, `/api/__app/${app}/app:getInfo`);
 const serves = (instance: Instance, app: string) => async () =>
   (await get(instance, app).catch(() => null))?.status === 200;
-const isServed = (instance: Instance, app: string, timeout: number) =>
-  waitFor(serves(instance, app), { timeout, what: `${app} being served by ${instance.name}` });
+const isServed = (instance: Instance, app: string) =>
+  waitFor(serves(instance, app), { timeout: 120_000, what: `${app} being served by ${instance.name}` });
 const refusal = (work: Promise<unknown>) =>
   work.then(
     () => null,
@@ -75,7 +75,7 @@ describe('a second process of an environment', () => {
     });
     expect(row).toMatchObject({ health: 'online', proxyUrl: twin.url });
     expect(row.instance).toContain(`:${twin.pid}:`);
-    await isServed(fleet.supervisor, 'relay', 20_000);
+    await isServed(fleet.supervisor, 'relay');
     const app = await manager.untilApp('relay', (found) => statusIn(found, 'env_b') === 'running', { what: 'running' });
     expect(app.uid).toBe(uid);
     expect(boots()).toHaveLength(1);
@@ -86,11 +86,16 @@ describe('a worker that dies by kill -9', () => {
   it('invariant 2: is suspect and then down within 20 s, and its apps are nothing that could be untrue', async () => {
     const { lastHeartbeatAt } = await manager.environment('env_b');
     const seen: EnvironmentRow[] = [];
+    /** When it was asked for the last time that it was not down yet, in ms since 1970. */
+    let notYet = 0;
     const isDown = async () => {
+      const asked = Date.now();
       seen.push(await manager.environment('env_b'));
-      return seen.at(-1)!.health === 'down';
+      if (seen.at(-1)!.health === 'down') return true;
+      notYet = asked;
+      return false;
     };
-    await waitFor(isDown, { timeout: 20_000, what: 'env_b being down' });
+    await waitFor(isDown, { timeout: 60_000, what: 'env_b being down' });
     expect([...new Set(seen.map(({ health }) => health))].filter((health) => health !== 'online')).toEqual([
       'suspect',
       'down',
@@ -98,6 +103,7 @@ describe('a worker that dies by kill -9', () => {
     const down = seen.at(-1)!;
     expect(down).toMatchObject({ available: false, instance: null, apps: { unknown: 1 }, memory: null });
     expect(down.lastHeartbeatAt).toBeGreaterThanOrEqual(lastHeartbeatAt!);
+    expect(notYet - down.lastHeartbeatAt!).toBeLessThan(20_000);
     expect((await manager.app('relay')).statuses.env_b).toMatchObject({
       status: 'unknown',
       message: 'Environment env_b is down.',
@@ -129,7 +135,7 @@ describe('a worker that dies by kill -9', () => {
     const { uid } = await manager.app('relay');
     const proxyUrl = `http://localhost:${worker.port}`;
     await worker.restartWith({ ENVIRONMENT_PROXY_URL: proxyUrl });
-    await isServed(fleet.supervisor, 'relay', 20_000);
+    await isServed(fleet.supervisor, 'relay');
     expect(await manager.environment('env_b')).toMatchObject({ health: 'online', url: worker.url, proxyUrl });
     const running = (app: AppRow) => statusIn(app, 'env_b') === 'running';
     expect((await manager.untilApp('relay', running, { what: 'shown as running' })).uid).toBe(uid);
@@ -139,11 +145,11 @@ describe('a worker that dies by kill -9', () => {
 });
 
 describe('a worker that is stopped', () => {
-  it('is down within two seconds (#8517)', async () => {
-    const asked = performance.now();
+  it('is down by its goodbye, before its silence would tell (#8517)', async () => {
     const stopping = worker.stop();
-    await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { what: 'down' });
-    expect(performance.now() - asked).toBeLessThan(2_000);
+    const down = await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { what: 'down' });
+    // Three beats of 5 s.
+    expect(down.since - down.lastHeartbeatAt!).toBeLessThan(15_000);
     await stopping;
   });
 });
@@ -186,7 +192,7 @@ describe('without Redis', () => {
 
   it('invariant 6: a worker starts what it hosted from its own database', async () => {
     await worker.start();
-    await isServed(worker, 'relay', 20_000);
+    await isServed(worker, 'relay');
   });
 
   it('invariant 2: the Supervisor says that it cannot see, and calls nobody down', async () => {
@@ -195,7 +201,7 @@ describe('without Redis', () => {
         const found = await manager.environments();
         return found.every(({ health }) => health === 'unknown') ? found : null;
       },
-      { timeout: 10_000, what: 'Not seeing any environment' },
+      { timeout: 60_000, what: 'Not seeing any environment' },
     );
     expect(rows.map(({ available }) => available)).toEqual([false, false]);
     expect(statusIn(await manager.app('steady'), 'env_a')).toBe('unknown');
@@ -209,18 +215,20 @@ describe('without Redis', () => {
     const stop = (await manager.api.post('apps:stop?filterByTk=relay')).data[0];
     const destroy = (await manager.api.post('apps:destroy?filterByTk=steady', { database: 'drop' })).data[0];
     const says = async () => (await manager.operation(stop.id)).waitingFor === 'sight of the environments';
-    await waitFor(says, { timeout: 5_000, what: 'Saying what is waited for' });
+    await waitFor(says, { timeout: 60_000, what: 'Saying what is waited for' });
     expect((await get(worker, 'relay')).status).toBe(200);
     expect((await get(fleet.worker('env_a'), 'steady')).status).toBe(200);
 
     await fleet.redis!.start();
-    for (const operation of [stop, destroy]) await manager.succeeded(operation, 30_000);
+    for (const operation of [stop, destroy]) await manager.succeeded(operation);
     expect(await get(worker, 'relay')).toMatchObject({ status: 503, code: 'APP_STOPPED' });
     expect(await get(fleet.worker('env_a'), 'steady')).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
-    expect(await manager.environments()).toMatchObject([
-      { health: 'online', apps: {} },
-      { health: 'online', apps: { stopped: 1 } },
-    ]);
+    await expect
+      .poll(() => manager.environments())
+      .toMatchObject([
+        { health: 'online', apps: {} },
+        { health: 'online', apps: { stopped: 1 } },
+      ]);
   });
 });
 

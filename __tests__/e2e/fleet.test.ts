@@ -11,21 +11,22 @@ beforeAll(async () => {
 describe('a fleet', () => {
   it('has its Workers online in the Supervisor', async () => {
     const api = await fleet.supervisor.signIn();
-    const { data } = await api.get('appEnvironments:list');
-    expect(data).toEqual([
-      expect.objectContaining({
-        name: 'env_a',
-        health: 'online',
-        url: fleet.worker('env_a').url,
-        appVersion: '2.2.15',
-      }),
-      expect.objectContaining({
-        name: 'env_b',
-        health: 'online',
-        url: fleet.worker('env_b').url,
-        appVersion: '2.2.15',
-      }),
-    ]);
+    await expect
+      .poll(async () => (await api.get('appEnvironments:list')).data)
+      .toEqual([
+        expect.objectContaining({
+          name: 'env_a',
+          health: 'online',
+          url: fleet.worker('env_a').url,
+          appVersion: '2.2.15',
+        }),
+        expect.objectContaining({
+          name: 'env_b',
+          health: 'online',
+          url: fleet.worker('env_b').url,
+          appVersion: '2.2.15',
+        }),
+      ]);
   });
 
   it.each(['/', '/v/'])('serves the client at %s', async (path) => {

@@ -92,7 +92,7 @@ async function pack(version?: string): Promise<void> {
 
 const getInfo = async (of: string) =>
   (await ask(elsewhere.url, of)) as { status: number; code?: string; json: { data: { name: string } } };
-const until = (probe: () => Promise<unknown>) => expect.poll(probe, { timeout: 60_000, interval: 300 });
+const until = (probe: () => Promise<unknown>) => expect.poll(probe, { timeout: 120_000, interval: 300 });
 const manager = async () => new Manager(await elsewhere.signIn());
 const pluginOf = async (api: Api) =>
   (await api.get('pm:list')).data.find((row: { name: string }) => row.name === 'app-supervisor');
@@ -238,6 +238,6 @@ describe('removed', () => {
     await elsewhere.nocobase.start();
     const back = await manager();
     const running = (app: { statuses: Record<string, { status: string }> }) => app.statuses.local.status === 'running';
-    await back.untilApp(APP, running, { timeout: 60_000, what: 'running again' });
+    await back.untilApp(APP, running, { timeout: 200_000, what: 'running again' });
   });
 });

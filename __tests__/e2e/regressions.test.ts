@@ -50,7 +50,7 @@ async function switchPlugin(action: 'enable' | 'disable'): Promise<void> {
   const tab = (await Tab.open(fleet.supervisor.url, '/ws?__appName=first')) as Tab;
   tab.send({ type: 'auth:token', payload: { token: first.token, authenticator: 'basic' } });
   await tab.message(({ type }) => type === 'authorized');
-  const ended = tab.message(({ payload }) => payload?.code === 'APP_RUNNING', 60_000);
+  const ended = tab.message(({ payload }) => payload?.code === 'APP_RUNNING', 200_000);
   await first.post(`pm:${action}?filterByTk=${PLUGIN}`);
   await ended;
   tab.close();

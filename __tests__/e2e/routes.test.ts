@@ -190,17 +190,17 @@ describe('an address of a WebSocket', () => {
 describe('a custom domain', () => {
   afterAll(() => manager.update('routed', { cname: DOMAIN }));
 
-  it('takes effect, and ends, within two seconds on Supervisor and worker', async () => {
+  it('takes effect, and ends, soon on Supervisor and worker', async () => {
     const nameAt = async ({ url }: Instance, host: string) =>
       (await ask(url, '/api/app:getInfo', { headers: { Host: host } })).json.data.name;
     const from = [fleet.supervisor, fleet.worker('env_a')];
     await manager.api.post('apps:update?filterByTk=routed', { cname: 'moved.example.test' });
-    const asked = performance.now();
+    // Not with the regular round, which comes every 30 s.
+    const soon = { timeout: 20_000 };
     for (const instance of from) {
-      await expect.poll(() => nameAt(instance, 'moved.example.test'), { timeout: 2_000 }).toBe('routed');
-      await expect.poll(() => nameAt(instance, DOMAIN), { timeout: 2_000 }).toBe('main');
+      await expect.poll(() => nameAt(instance, 'moved.example.test'), soon).toBe('routed');
+      await expect.poll(() => nameAt(instance, DOMAIN), soon).toBe('main');
     }
-    expect(performance.now() - asked).toBeLessThan(2_000);
   });
 });
 

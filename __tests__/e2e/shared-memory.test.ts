@@ -66,7 +66,7 @@ describe('on PostgreSQL', () => {
           const answer = await ask(single.url, '/api/app:getInfo');
           return answer.status === status && answer.code === code;
         };
-        await waitFor(wanted, { timeout: 20_000, what: `An answer ${status}` });
+        await waitFor(wanted, { timeout: 60_000, what: `An answer ${status}` });
       };
       await manager.command('stop', 'kiosk');
       await answers(503, 'APP_STOPPED');
@@ -103,14 +103,14 @@ describe('on PostgreSQL', () => {
 
       await entry.stop();
       const keys = { APP_SUPERVISOR_AES_OLD_SECRET_KEY: oldKey, APP_SUPERVISOR_AES_SECRET_KEY: NEW_KEY };
-      const { code, output } = await commandLine(['app-supervisor:rekey'], { ...entry.env, ...keys }, 120_000);
+      const { code, output } = await commandLine(['app-supervisor:rekey'], { ...entry.env, ...keys });
       expect([code, output]).toEqual([0, expect.stringContaining('1 apps have new secrets at rest.')]);
       expect(plain(NEW_KEY, await stored())).toEqual(before);
 
       entry.saveEnv({ APP_SUPERVISOR_AES_SECRET_KEY: NEW_KEY });
       await entry.start();
       const running = (app: Parameters<typeof statusIn>[0]) => statusIn(app, 'local') === 'running';
-      await manager.untilApp('keeper', running, { timeout: 60_000, what: 'running again' });
+      await manager.untilApp('keeper', running, { timeout: 200_000, what: 'running again' });
       const check = await ask(entry.url, '/api/__app/keeper/auth:check', {
         headers: { Authorization: `Bearer ${token}`, 'X-Authenticator': 'basic' },
       });

@@ -59,9 +59,9 @@ describe('a plugin enabled in one environment of an app', () => {
     const visiting = setInterval(async () => visits.push((await getInfo()).status), 200);
     try {
       const known = async () => (await askRelease(fleet.worker('env_b'), 'vault')).status === 200;
-      await waitFor(known, { timeout: 90_000, what: 'The plugin in env_b' });
+      await waitFor(known, { timeout: 200_000, what: 'The plugin in env_b' });
       await manager.untilApp('vault', (app) => app.operation === null && runsIn(app), {
-        timeout: 60_000,
+        timeout: 200_000,
         what: 'running in both, with nothing left to do',
       });
     } finally {
@@ -118,7 +118,7 @@ describe('what open-source NocoBase does not share between two environments of a
 describe('a plugin that the Supervisor does not have', () => {
   it('is a warning of the app that uses it', async () => {
     const warned = (app: AppRow) => app.warnings.some((text) => text.includes('e2e-release 1.0.0. Install them there'));
-    const { warnings } = await manager.untilApp('vault', warned, { timeout: 60_000, what: 'warned of' });
+    const { warnings } = await manager.untilApp('vault', warned, { timeout: 200_000, what: 'warned of' });
     expect(warnings).toEqual([expect.stringContaining('Plugins of "vault" are not installed on the Supervisor')]);
   });
 });
@@ -164,17 +164,17 @@ describe('a newer release on its workers', () => {
     // From now on env_b works off tasks only.
     await Promise.all([a.restartWith(release), b.restartWith({ ...release, WORKER_MODE: 'workflow:process' })]);
     await waitFor(async () => (await runsOf(fleet.postgresServer, 'vault')).length > 0, {
-      timeout: 60_000,
+      timeout: 200_000,
       what: 'The migration',
     });
     const held = await manager.untilApp('vault', (app) => BOTH.some((name) => statusIn(app, name) === 'waiting'), {
-      timeout: 60_000,
+      timeout: 200_000,
       what: 'waiting in one environment',
     });
     const waits = BOTH.find((name) => statusIn(held, name) === 'waiting')!;
     expect(held.statuses[waits].message).toBe('Another environment is starting it; waiting for that to end.');
     await order(fleet.postgresServer, 'vault', null);
-    await manager.untilApp('vault', (app) => runsIn(app), { timeout: 60_000, what: 'running in both' });
+    await manager.untilApp('vault', (app) => runsIn(app), { timeout: 200_000, what: 'running in both' });
     expect(await runsOf(fleet.postgresServer, 'vault')).toEqual(['begun', 'done']);
     for (const worker of fleet.workers) {
       expect(await askRelease(worker, 'vault')).toMatchObject({
@@ -187,8 +187,9 @@ describe('a newer release on its workers', () => {
 
 describe('an environment whose WORKER_MODE does not serve requests', () => {
   it('is shown so, and serves no visitor, not even one who asks for it', async () => {
-    expect(await manager.environment('env_b')).toMatchObject({ health: 'online', serves: false });
-    expect(statusIn(await manager.app('vault'), 'env_b')).toBe('running');
+    const isOnline = ({ health }: EnvironmentRow) => health === 'online';
+    expect(await manager.untilEnvironment('env_b', isOnline, { what: 'online' })).toMatchObject({ serves: false });
+    await manager.untilApp('vault', (app) => runsIn(app, ['env_b']), { what: 'running in env_b' });
     const { environment } = await askRelease(fleet.supervisor, 'vault', { headers: { 'X-App-Environment': 'env_b' } });
     expect(environment).toBe('env_a');
     const entry = (await manager.api.get('appEntries:list')).data.find(
@@ -208,17 +209,19 @@ describe('data of an older NocoBase', () => {
   it('is not upgraded where the app forbids it, which says so', async () => {
     const error = { code: 'APP_UPGRADE_FORBIDDEN', message: expect.stringContaining('is from NocoBase 2.2.14') };
     expect(await refusedStart()).toMatchObject({ state: 'failed', steps: [{ state: 'failed', error }] });
-    expect((await manager.app('vault')).statuses.env_a).toMatchObject({ status: 'error', error });
-    const answer = await getInfo();
-    expect(answer.status).toBe(503);
-    expect(answer.text).toContain('which the app forbids');
+    await expect
+      .poll(async () => (await manager.app('vault')).statuses.env_a)
+      .toMatchObject({ status: 'error', error });
+    await expect
+      .poll(() => getInfo())
+      .toMatchObject({ status: 503, text: expect.stringContaining('which the app forbids') });
     expect(await coreVersion()).toBe('2.2.14');
   });
 
   it('is upgraded by hand all the same', async () => {
     await manager.command('upgrade', 'vault');
     expect(await coreVersion()).toBe('2.2.15');
-    expect((await getInfo()).status).toBe(200);
+    await expect.poll(async () => (await getInfo()).status).toBe(200);
   });
 
   it('is upgraded by a start where the app allows it', async () => {
@@ -253,7 +256,7 @@ describe('data that is newer than its worker', () => {
     for (const action of ['start', 'upgrade'] as const) {
       expect(await refusedStart(action)).toMatchObject({ state: 'failed', steps: [{ error: newer(words) }] });
     }
-    expect((await getInfo()).status).toBe(503);
+    await expect.poll(async () => (await getInfo()).status).toBe(503);
     await undo();
     await manager.command('start', 'vault');
   });

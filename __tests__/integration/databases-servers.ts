@@ -122,7 +122,10 @@ export async function startPgbouncer(
  * A network in front of `server` that can be cut without a word: nothing gets through any more, and no connection ends.
  * @param cutAt cuts as soon as a client sends something that matches
  */
-export async function startNetwork(server: Server, cutAt?: RegExp): Promise<Server & { cut(): void }> {
+export async function startNetwork(
+  server: Server,
+  cutAt?: RegExp,
+): Promise<Server & { cut(): void; isCut(): boolean }> {
   const sockets = new Set<Socket>();
   let isCut = false;
   const network = createServer((client) => {
@@ -147,6 +150,7 @@ export async function startNetwork(server: Server, cutAt?: RegExp): Promise<Serv
     cut: () => {
       isCut = true;
     },
+    isCut: () => isCut,
     async stop() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => network.close(resolve));

@@ -8,6 +8,7 @@ import {
   prepareDatabase,
 } from '../../src/server/apps/databases';
 import { dialects } from '../../src/server/apps/databases/dialects';
+import { until } from '../support/wait';
 import { type Ground, on, PLACES, sql, startGround } from './databases-places';
 import { startNetwork, startPgbouncer } from './databases-servers';
 
@@ -17,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => ground?.stop());
 
-const options: LockOptions = { app: 'one', environment: 'env_a', timeoutMs: 20_000 };
+const options: LockOptions = { app: 'one', environment: 'env_a', timeoutMs: 120_000 };
 let count = 0;
 
 async function preparedPlace(kind: (typeof PLACES)[number]): Promise<DatabaseConnection> {
@@ -46,7 +47,7 @@ describe.each(PLACES)('the lock of an app in %s', (kind) => {
     await first.release();
     await first.release();
     expect(await first.isHeld()).toBe(false);
-    await vi.waitFor(() => expect(second).toBeDefined(), 5_000);
+    await vi.waitFor(() => expect(second).toBeDefined(), 60_000);
     expect(await second?.isHeld()).toBe(true);
     await second?.release();
   });
@@ -99,12 +100,12 @@ describe.each(PLACES)('the lock of an app in %s', (kind) => {
   // SQLite has no connection that could be cut.
   if (kind !== 'sqlite')
     it('is lost when its connection is killed, and free for the next one', async () => {
-      const first = await acquireLock(connection, options);
+      // Told at once, not found at its next beat: that never comes here.
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      const first = await acquireLock(connection, options).finally(() => vi.useRealTimers());
       const second = acquireLock(connection, { ...options, environment: 'env_b' });
       await kill(connection, 'nocobase lock: one by env_a');
-      const since = performance.now();
       expect(await first.lost).toMatchObject({ code: 'LOCK_LOST', message: expect.stringContaining('"one"') });
-      expect(performance.now() - since).toBeLessThan(2_000); // told at once, not found at the next beat
       expect(await first.isHeld()).toBe(false);
       const lock = await second;
       expect(await lock.isHeld()).toBe(true);
@@ -188,10 +189,11 @@ describe('the lock through a pooler', () => {
           const ready = await lent(String(connection.database));
           return ready.length === pool.size ? ready : null;
         },
-        { timeout: 15_000, what: 'A pool that is in use' },
+        { timeout: 90_000, what: 'A pool that is in use' },
       );
       await expect(acquireLock(pooled, options)).rejects.toMatchObject({ code: 'LOCK_POOLED' });
-      expect(await locks()).toEqual([]);
+      // The end of a connection frees what it held when the server has noticed it.
+      await until('No lock to be left', async () => (await locks()).length === 0);
       // The pooler's connections are ended only when the lock had to be taken from one of them.
       if (pool.seenBeforeTheLock) expect(await lent(String(connection.database))).toEqual(before);
       const direct = await acquireLock(connection, { ...options, timeoutMs: 0 });

@@ -98,7 +98,7 @@ function ask(port: number, url: string, headers: Record<string, string>): Promis
       });
       res.on('end', () => resolve(`${res.statusCode} ${/"code":"(\w+)"/.exec(text)?.[1] ?? ''}`.trim()));
     });
-    req.setTimeout(3_000, () => req.destroy(new Error('no answer')));
+    req.setTimeout(60_000, () => req.destroy(new Error('no answer')));
     req.on('error', (error) => resolve(error.message));
     req.end();
   });

@@ -1,5 +1,6 @@
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import { freePort } from '../../scripts/fleet';
 import { type AppProxy, createProxy, type Limits, type RouteApp, RoutingTable } from '../../src/server/proxy';
 import type { Status } from '../../src/shared/types';
 
@@ -9,8 +10,8 @@ import type { Status } from '../../src/shared/types';
  * both sides is counted.
  */
 
-/** Short where a test waits for the limit itself; long enough elsewhere for a machine that is busy with other tests. */
-const SHORT: Partial<Limits> = { handshake: 5_000, idle: 60_000, linger: 200 };
+/** Short where a test waits for the limit itself; long enough elsewhere for a machine that is starved. */
+const SHORT: Partial<Limits> = { connect: 60_000, handshake: 60_000, idle: 60_000, linger: 200 };
 
 export interface Listening {
   port: number;
@@ -41,8 +42,15 @@ async function listen<S extends net.Server>(server: S, port = 0): Promise<Listen
 
 type OnUpgrade = (req: IncomingMessage, socket: Socket, head: Buffer) => void;
 
-export function worker(handler: RequestListener, more: { port?: number; upgrade?: OnUpgrade } = {}) {
-  const server = http.createServer(handler);
+interface WorkerOptions {
+  port?: number;
+  upgrade?: OnUpgrade;
+  /** How long it keeps a connection without a request, in ms. */
+  keepAliveTimeout?: number;
+}
+
+export function worker(handler: RequestListener, more: WorkerOptions = {}) {
+  const server = http.createServer({ keepAliveTimeout: more.keepAliveTimeout }, handler);
   if (more.upgrade) server.on('upgrade', more.upgrade);
   return listen(tolerant(server), more.port);
 }
@@ -55,17 +63,13 @@ function tolerant<S extends net.Server>(server: S): S {
   return server;
 }
 
-/** A port nobody listens on. */
-export async function deadPort(): Promise<number> {
-  const { port, close } = await listen(net.createServer());
-  await close();
-  return port;
-}
+/** A port nobody listens on, none of other tests either. */
+export const deadPort = (): Promise<number> => freePort();
 
 export interface Front extends Listening {
   proxy: AppProxy;
   table: RoutingTable;
-  /** Added to the proxy's clock. */
+  /** The proxy's clock stands still unless a test turns it. */
   clock: { ahead: number };
   warnings: string[];
   results: string[];
@@ -124,7 +128,7 @@ export async function front(options: FrontOptions): Promise<Front> {
       appNameOf,
       limits: { ...SHORT, ...options.limits },
     },
-    now: () => performance.now() + clock.ahead,
+    now: () => 1_000_000 + clock.ahead,
     log: { debug: () => {}, info: log, warn: log, error: log },
     metrics: {
       request: (environment, result) => results.push(`${environment} ${result}`),
@@ -157,7 +161,7 @@ function nameInQuery(req: IncomingMessage): string | null {
 }
 
 /** Waits for a condition; a test never sleeps for luck. */
-export async function until(what: string, condition: () => boolean, ms = 8_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
   const deadline = performance.now() + ms;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`);

@@ -393,7 +393,7 @@ describe('who hears of an end', () => {
         res.on('drain', more);
         more();
       },
-      { limits: { idle: 300 } },
+      { limits: { idle: 1_500 } },
     );
     const socket = await bare(door.port);
     socket.pause();
@@ -415,9 +415,10 @@ describe('who hears of an end', () => {
           if (--left) return;
           clearInterval(timer);
           res.end();
-        }, 100);
+        }, 500);
       },
-      { limits: { idle: 500 } },
+      // A machine that is starved must not make silence of slowness.
+      { limits: { idle: 3_000 } },
     );
     expect(await ask(door.port, '/silent')).toMatchObject({ status: 504, code: 'UPSTREAM_TIMEOUT' });
     expect(await ask(door.port, '/slow')).toMatchObject({ status: 200, body: '........' });
@@ -451,13 +452,13 @@ describe('half-open connections', () => {
         });
         req.resume();
       },
-      { limits: { idle: 300 } },
+      { limits: { idle: 1_500 } },
     );
     const socket = await bare(door.port, true);
     socket.write('POST /api/x:do HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhalf');
     await until('the worker is told', () => told);
     // Node waits for another request as long as it keeps connections (5 s).
-    await until('the front has let go', () => door.sockets.size === 0, 20_000);
+    await until('the front has let go', () => door.sockets.size === 0);
     socket.destroy();
     await nothingLeft(door, target);
   });
@@ -684,7 +685,7 @@ describe('when the worker does not answer', () => {
     const mute = keep(await rawWorker((socket) => socket.on('end', () => socket.end()).resume()));
     const b = keep(await worker((_req, res) => res.end('b')));
     const door = keep(
-      await front({ environments: { a: `https://127.0.0.1:${mute.port}`, b: b.port }, limits: { connect: 200 } }),
+      await front({ environments: { a: `https://127.0.0.1:${mute.port}`, b: b.port }, limits: { connect: 2_000 } }),
     );
     expect(await ask(door.port, '/api/x:do', { method: 'POST' })).toMatchObject({
       status: 504,
@@ -757,14 +758,21 @@ describe('when the worker does not answer', () => {
   });
 
   it('loses no reading request when one of two environments is killed under load', async () => {
-    const a = keep(await worker((_req, res) => void setTimeout(() => res.end('a'), 5)));
+    let answered = 0;
+    const a = keep(
+      await worker((_req, res) => void setTimeout(() => res.end('a').once('finish', () => answered++), 5)),
+    );
     const b = keep(await worker((_req, res) => res.end('b')));
     const door = keep(await front({ environments: { a: a.port, b: b.port } }));
     const agent = new http.Agent({ keepAlive: true });
     const replies: Array<Promise<string>> = [];
-    for (let i = 0; i < 200; i++) {
+    let closed = false;
+    for (let left = 100; left; closed && left--) {
       replies.push(ask(door.port, '/api/x:list', { agent }).then(({ status, body }) => `${status} ${body}`));
-      if (i === 100) void a.close();
+      if (answered > 60 && !closed) {
+        closed = true;
+        void a.close();
+      }
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     const counted = new Map<string, number>();
@@ -876,7 +884,8 @@ describe('what the proxy answers itself', () => {
 });
 
 it('a worker that left the table and came back at another address is found there', async () => {
-  const one = keep(await worker((_req, res) => res.end('one')));
+  // Not the worker itself closes them.
+  const one = keep(await worker((_req, res) => res.end('one'), { keepAliveTimeout: 600_000 }));
   const two = keep(await worker((_req, res) => res.end('two')));
   const door = keep(await front({ environments: { a: one.port } }));
   expect((await ask(door.port, '/x')).body).toBe('one');
@@ -885,6 +894,5 @@ it('a worker that left the table and came back at another address is found there
     { name: 'a', proxyUrl: `http://127.0.0.1:${two.port}`, serves: true, health: 'online' },
   ]);
   expect((await ask(door.port, '/x')).body).toBe('two');
-  // Sooner than the worker itself would close them (5 s).
-  await until('its idle connections are closed', () => one.sockets.size === 0, 3_000);
+  await until('its idle connections are closed', () => one.sockets.size === 0);
 });

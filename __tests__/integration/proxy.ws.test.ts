@@ -367,7 +367,7 @@ describe('an open WebSocket', () => {
         if (target.seen() === 2) socket.pause();
       }),
     );
-    const door = keep(await front({ environments: { a: target.port }, limits: { idle: 300 } }));
+    const door = keep(await front({ environments: { a: target.port }, limits: { idle: 1_000 } }));
     const open = async () => {
       const socket = await bare(door.port);
       socket.write(UPGRADE());

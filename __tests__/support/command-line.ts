@@ -9,7 +9,7 @@ export interface Run {
 }
 
 /** A NocoBase command such as `db:auth` to its end, or for as long as it may take. */
-export function commandLine(command: string[], env: NodeJS.ProcessEnv, timeout = 60_000): Promise<Run> {
+export function commandLine(command: string[], env: NodeJS.ProcessEnv, timeout = 180_000): Promise<Run> {
   const program = ['scripts/fleet/instance-env.cjs', 'node_modules/@nocobase/app/lib/index.js'];
   const [preload, main] = program.map((file) => path.join(ROOT, file));
   const child = spawn(process.execPath, ['--require', preload, main, ...command], { cwd: ROOT, env });

@@ -32,7 +32,7 @@ export class Ghost {
   /** Appears, or appears again with other values. */
   async appear(values: Partial<Registration> = {}): Promise<void> {
     this.registration = { ...this.registration, ...values };
-    await waitFor(this.isConnected, { timeout: 5_000, what: 'A connection to Redis' });
+    await waitFor(this.isConnected, { timeout: 60_000, what: 'A connection to Redis' });
     await this.state.writeRegistration(this.registration);
     this.held = { ...this.held, beat: this.held.beat + 1, registered: this.held.registered + 1 };
     const environment = this.registration.name;

@@ -44,7 +44,7 @@ export class Haunted {
     await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
     await manager.begin('create', { name, cname, environments: [environment] });
     const isRouted = async () => (await ask(fleet.supervisor.url, `/api/__app/${name}/x`)).text === 'haunted';
-    await waitFor(isRouted, { timeout: 20_000, what: `A route to ${name}` });
+    await waitFor(isRouted, { timeout: 60_000, what: `A route to ${name}` });
     return haunted;
   }
 

@@ -23,7 +23,7 @@ export interface Ask {
  * @throws when there is no answer in time
  */
 export function ask(origin: string, path: string, options: Ask = {}): Promise<Answer> {
-  const { method = 'GET', headers = {}, body, timeout = 10_000 } = options;
+  const { method = 'GET', headers = {}, body, timeout = 60_000 } = options;
   const { hostname, port } = new URL(origin);
   const text = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -76,7 +76,7 @@ export class Tab {
 
   /** @returns the open tab, or the answer that it got instead. */
   static open(origin: string, path: string, headers: Record<string, string> = {}): Promise<Tab | Answer> {
-    const socket = new WebSocket(`${origin.replace(/^http/, 'ws')}${path}`, { headers, handshakeTimeout: 10_000 });
+    const socket = new WebSocket(`${origin.replace(/^http/, 'ws')}${path}`, { headers, handshakeTimeout: 60_000 });
     const tab = new Tab(socket);
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(tab));
@@ -94,7 +94,7 @@ export class Tab {
   }
 
   /** The first message that is as wanted, of those that came and those to come. */
-  message(wanted: (message: any) => boolean, timeout = 10_000): Promise<any> {
+  message(wanted: (message: any) => boolean, timeout = 60_000): Promise<any> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.listeners.delete(look);

@@ -42,10 +42,10 @@ export class Installation {
         const answer = await fetch(`http://${HOST}:${port}${readyPath(folder)}`).catch(() => null);
         return answer?.ok ?? false;
       },
-      readyWithin: 180_000,
+      readyWithin: 240_000,
       readyEvery: 300,
       stopSignal: 'SIGTERM',
-      stopWithin: 10_000,
+      stopWithin: 20_000,
     });
     return new Installation(folder, port, nocobase);
   }

@@ -2,8 +2,8 @@ import { ADMIN, Api, ApiError, type Fleet, type Instance, waitFor } from '../../
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
 
 /** An app's first start installs some eighty plugins. */
-const INSTALL = 120_000;
-const SOON = 20_000;
+const INSTALL = 200_000;
+const SOON = 60_000;
 
 interface Wait {
   timeout?: number;
@@ -133,7 +133,7 @@ export const signInTo = (instance: Instance, app: string): Promise<Api> =>
         if (error instanceof ApiError && error.status === 503 && error.body.includes('"APP_COMMANDING"')) return null;
         throw error;
       }),
-    { timeout: 60_000, interval: 200, what: `The end of what app ${app} is doing` },
+    { timeout: 120_000, interval: 200, what: `The end of what app ${app} is doing` },
   );
 
 export const statusIn = (app: AppRow, environment: string): string | undefined => app.statuses[environment]?.status;

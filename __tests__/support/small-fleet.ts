@@ -6,13 +6,14 @@ import { inject } from 'vitest';
 import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
 import { createInput, parseInput } from '../../src/server/apps/input';
 import { collections } from '../../src/server/collections';
-import { systemClock } from '../../src/server/environments/health';
+import { DOWN_AFTER, systemClock } from '../../src/server/environments/health';
 import type { Operation } from '../../src/server/operations/rollout';
 import { SupervisorPart } from '../../src/server/parts/supervisor';
 import { WorkerPart } from '../../src/server/parts/worker';
 import { Keys } from '../../src/server/wire/keys';
 import { RedisBus } from '../../src/server/wire/redis-bus';
 import { RedisState } from '../../src/server/wire/redis-state';
+import type { Lease } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { FakeHost, Ground } from './fake-host';
 import { type RecordedLog, recordedLog } from './log';
@@ -24,16 +25,34 @@ import { until } from './wait';
  */
 
 export const KEY = Buffer.alloc(32, 9);
-/** Down after 0.9 s, which a busy machine does not make up. */
-const BEAT = 300;
+/** Three beats that are missed are an end: a machine that is starved holds all processes of a test up for seconds. */
+const BEAT = 2_000;
+/** What the last beat of a process says that is killed: so its end shows without waiting for three of the others. */
+const LAST_BEAT = 500;
+/** A lead is not lost to a machine that is starved; where its leader is dead, there is nobody to take it from. */
+const LEAD_EXPIRY = { beside: 60_000, alone: 500 };
 
-const FASTER = { leadExpiry: 2_500, beginAgain: 500 };
+const FASTER = { beginAgain: 500 };
 const PACES = {
   /** What production does by itself every 30 s is not done at all within a test: what comes comes by wake-ups. */
   patient: { supervisor: { look: 1_000, reload: 30_000, reconcile: 30_000, ...FASTER }, round: 30_000 },
   /** The same 30 s, in a hurry. */
   hurried: { supervisor: { look: 100, reload: 400, reconcile: 400, ...FASTER }, round: 300 },
 };
+
+export interface SupervisorOptions {
+  /** Another one makes another fleet of it. */
+  database?: string;
+  /** What it sees of its main app. */
+  wrap?: (main: Application) => Application;
+  /** In ms; by default as long as nothing but a resignation passes the lead on from a living process. */
+  leadExpiry?: number;
+}
+
+export interface WorkerOptions {
+  database?: string;
+  proxyUrl?: string;
+}
 
 interface Wire {
   state: RedisState;
@@ -82,7 +101,7 @@ const mainOf = (db: Database): Application =>
 /** One process of a Supervisor. */
 export class FakeSupervisor {
   readonly log: RecordedLog = recordedLog();
-  private alive = true;
+  alive = true;
 
   private constructor(
     readonly part: SupervisorPart,
@@ -92,8 +111,7 @@ export class FakeSupervisor {
 
   static async start(
     fleet: SmallFleet,
-    database = 'supervisor',
-    wrap = (main: Application): Application => main,
+    { database = 'supervisor', wrap = (main) => main, leadExpiry }: SupervisorOptions,
   ): Promise<FakeSupervisor> {
     const db = await openDatabase(fleet.database(database));
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
@@ -112,7 +130,7 @@ export class FakeSupervisor {
       schemaByDefault: false,
       defaultEnvironments: null,
       findInstalled: async () => [],
-      pace: PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor,
+      pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
       onChange: () => undefined,
     });
     const supervisor = new FakeSupervisor(part, db, wire);
@@ -199,9 +217,17 @@ export class FakeSupervisor {
   }
 }
 
+/** What is inside of a `LeaseKeeper`. */
+interface Keeper {
+  role: string;
+  timer: NodeJS.Timeout | null;
+  beating: Promise<void> | null;
+  lease(): Lease;
+}
+
 /** One process of a Worker. */
 export class FakeWorker {
-  private alive = true;
+  alive = true;
 
   private constructor(
     readonly environment: string,
@@ -217,7 +243,7 @@ export class FakeWorker {
   static async start(
     fleet: SmallFleet,
     environment: string,
-    { database = environment, proxyUrl }: { database?: string; proxyUrl?: string } = {},
+    { database = environment, proxyUrl }: WorkerOptions,
   ): Promise<FakeWorker> {
     const db = await openDatabase(fleet.database(database));
     const instance = `${environment}-${randomUUID().slice(0, 8)}`;
@@ -232,7 +258,7 @@ export class FakeWorker {
       supervisor: { on: () => undefined } as unknown as AppSupervisor,
       hosted: host.hosted,
       host: host.asHost,
-      environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: BEAT },
+      environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: fleet.beat },
       only: null,
       publicUrl: null,
       bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
@@ -276,8 +302,12 @@ export class FakeWorker {
     await this.cut();
   }
 
-  /** `kill -9`: its boots never end, its lease runs out, and its database connections break. */
-  async kill(): Promise<void> {
+  /**
+   * `kill -9`: its boots never end, its lease runs out, and its database connections break.
+   *
+   * @param lastBeat what its last beat says of the time to the next, in ms; null: its lease lasts as it is
+   */
+  async kill(lastBeat: number | null = LAST_BEAT): Promise<void> {
     if (!this.alive) return;
     this.alive = false;
     this.host.die();
@@ -289,6 +319,7 @@ export class FakeWorker {
       inside.converger.close();
       inside.reporter.close();
       Object.assign(this.part, { running: null });
+      if (lastBeat !== null && inside.keeper.role === 'holder') await this.beatOnceMore(inside.keeper, lastBeat);
     }
     await this.cut();
     const end =
@@ -296,10 +327,23 @@ export class FakeWorker {
     await query(inject('postgres'), 'postgres', end, [this.database, 'nocobase lock%']);
   }
 
+  private async beatOnceMore(keeper: Keeper, interval: number): Promise<void> {
+    const { environment } = this;
+    // One that is under way would come later and say otherwise.
+    await keeper.beating;
+    const claim = {
+      lease: { ...keeper.lease(), interval },
+      ttl: interval * DOWN_AFTER,
+      mayTake: false,
+      provenBy: null,
+    };
+    await this.wire.state.claimLease({ environment, ...claim }).catch(() => undefined);
+  }
+
   private get inside() {
     const { running } = this.part as unknown as {
       running: {
-        keeper: { role: string; timer: NodeJS.Timeout | null };
+        keeper: Keeper;
         converger: { close(): void };
         reporter: { close(): void };
         round: NodeJS.Timeout;
@@ -314,13 +358,12 @@ export class FakeWorker {
   }
 }
 
-type OptionsOf<Start extends (fleet: SmallFleet, ...options: never[]) => unknown> =
-  Parameters<Start> extends [SmallFleet, ...infer Options] ? Options : never;
-
 export class SmallFleet {
   ground = new Ground();
   /** How boots go in workers that are started from now on. */
   readonly manners: FakeHost['manners'] = new Map();
+  /** Between heartbeats of workers that are started from now on, in ms. */
+  beat = BEAT;
   private readonly supervisors: FakeSupervisor[] = [];
   private readonly workers: FakeWorker[] = [];
   private prefix = `small-${randomUUID()}`;
@@ -360,14 +403,16 @@ export class SmallFleet {
     };
   }
 
-  /** @param database another one makes another fleet of it */
-  async supervisor(...options: OptionsOf<typeof FakeSupervisor.start>): Promise<FakeSupervisor> {
-    const supervisor = await FakeSupervisor.start(this, ...options);
+  /** Returns when it can be woken, too. */
+  async supervisor(options: SupervisorOptions = {}): Promise<FakeSupervisor> {
+    const leadExpiry = LEAD_EXPIRY[this.supervisors.some(({ alive }) => alive) ? 'beside' : 'alone'];
+    const supervisor = await FakeSupervisor.start(this, { leadExpiry, ...options });
     this.supervisors.push(supervisor);
+    await this.listening();
     return supervisor;
   }
 
-  async worker(environment: string, options?: Parameters<typeof FakeWorker.start>[2]): Promise<FakeWorker> {
+  async worker(environment: string, options: WorkerOptions = {}): Promise<FakeWorker> {
     const worker = await FakeWorker.start(this, environment, options);
     this.workers.push(worker);
     return worker;
@@ -379,7 +424,27 @@ export class SmallFleet {
     const workers = await Promise.all(environments.map((environment) => this.worker(environment)));
     await until('The lead', () => supervisor.leads);
     await until('The workers', () => environments.every((name) => supervisor.health(name) === 'online'));
+    await this.listening();
     return [supervisor, ...workers];
+  }
+
+  /** Waits until all hear wake-ups who live and have begun: an earlier one is lost, and made up for by the next round. */
+  async listening(): Promise<void> {
+    if (!this.wakeUps) return;
+    const keys = this.keys();
+    const living = <Process extends { alive: boolean }>(all: Process[]) => all.filter(({ alive }) => alive);
+    const channels = [
+      ...living(this.supervisors).map(() => keys.wakeSupervisors()),
+      ...living(this.workers).map(({ environment }) => keys.wakeEnvironment(environment)),
+    ];
+    const wanted = new Map<string, number>();
+    for (const channel of channels) wanted.set(channel, (wanted.get(channel) ?? 0) + 1);
+    await until('All to listen', () =>
+      this.onRedis(async (redis) => {
+        const counts = (await redis.pubsub('NUMSUB', ...wanted.keys())) as Array<string | number>;
+        return [...wanted].every(([channel, count]) => Number(counts[counts.indexOf(channel) + 1]) >= count);
+      }),
+    );
   }
 
   /** Redis as somebody sees it who is no part of the fleet. */
@@ -403,6 +468,7 @@ export class SmallFleet {
     }
     this.ground = new Ground();
     this.manners.clear();
+    this.beat = BEAT;
     this.prefix = `small-${randomUUID()}`;
   }
 

@@ -3,6 +3,9 @@ import { HOST } from '../../scripts/fleet';
 
 export interface Listening {
   port: number;
+  /** Connections that were made, and those of them that are open. */
+  connections(): number;
+  open(): number;
   close(): void;
 }
 
@@ -20,14 +23,19 @@ export const detour = (port: number, to: number): Promise<Listening> =>
 
 async function listen(port: number, serve: (socket: Socket) => void): Promise<Listening> {
   const sockets = new Set<Socket>();
+  let connections = 0;
   const server = net.createServer((socket) => {
+    connections++;
     sockets.add(socket);
     socket.on('error', () => {});
+    socket.once('close', () => sockets.delete(socket));
     serve(socket);
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, HOST, resolve));
   return {
     port: (server.address() as AddressInfo).port,
+    connections: () => connections,
+    open: () => sockets.size,
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();

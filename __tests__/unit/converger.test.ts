@@ -458,7 +458,7 @@ describe('an app of several environments', () => {
     ground.journal.length = 0;
     await accept({ environments, boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
     expect([crm().status, ground.journal]).toEqual(['preparing', []]);
-    await vi.waitFor(() => expect(ground.journal).not.toEqual([]));
+    await vi.waitFor(() => expect(ground.journal).not.toEqual([]), 30_000);
   });
 });
 
@@ -500,7 +500,10 @@ describe('plugins changed by another environment', () => {
     await converger.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
-    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }));
+    await vi.waitFor(
+      () => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }),
+      30_000,
+    );
   });
 
   it('are no reason to restart it once more before it is known what it has loaded', async () => {
@@ -511,7 +514,7 @@ describe('plugins changed by another environment', () => {
     let tell!: (set: { text: string; own: [] }) => void;
     vi.spyOn(host, 'pluginSet').mockReturnValueOnce(new Promise((resolve) => (tell = resolve)));
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
-    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }));
+    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }), 30_000);
     await converger.findStalePlugins();
     expect(reports.filter(({ generation }) => generation === 11).flatMap((entry) => entry.pendingChanges)).toEqual([]);
     tell({ text: 'kanban@2', own: [] });

@@ -25,8 +25,8 @@ describe('within', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
     const answer = fetchText(port);
-    const waiting = within(200, answer, late);
-    const until = performance.now() + 400;
+    const waiting = within(1_000, answer, late);
+    const until = performance.now() + 1_200;
     while (performance.now() < until); // an app's boot
     expect(await waiting).toBe('answer');
     server.close();

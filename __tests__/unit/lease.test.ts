@@ -68,7 +68,7 @@ class Bench {
     });
     const before = this.claims.length;
     const beat = this.beat(answer);
-    await vi.waitFor(() => expect(this.claims.length).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(this.claims.length).toBeGreaterThan(before), 30_000);
     return [beat, open];
   }
 }
@@ -134,7 +134,7 @@ describe('a holder', () => {
     bench.keeper.noteRegistration();
     open();
     await beat;
-    await vi.waitFor(() => expect(bench.claims).toHaveLength(3));
+    await vi.waitFor(() => expect(bench.claims).toHaveLength(3), 30_000);
     expect(bench.claims[2].lease.registered).toBe(before.lease.registered + 1);
   });
 });

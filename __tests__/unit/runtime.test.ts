@@ -89,8 +89,8 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(touched).toEqual([]);
     start();
-    await vi.waitFor(() => expect(touched.length).toBeGreaterThan(0));
-    if (part !== 'local') await vi.waitFor(() => expect(connections).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(touched.length).toBeGreaterThan(0), 30_000);
+    if (part !== 'local') await vi.waitFor(() => expect(connections).toBeGreaterThan(0), 30_000);
     await runtime.leave();
     await runtime.close();
   });

@@ -129,7 +129,7 @@ export class Fleet {
   }
 
   /** Waits until the Supervisor shows every Worker as online. */
-  async waitForWorkers(timeout = 60_000): Promise<void> {
+  async waitForWorkers(timeout = 120_000): Promise<void> {
     const api = await this.supervisor.signIn();
     await waitFor(
       async () => {

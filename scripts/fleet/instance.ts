@@ -50,11 +50,11 @@ export class Instance extends Part {
         };
       },
       ready: mainAppIsReady(url),
-      readyWithin: 180_000,
+      readyWithin: 240_000,
       // The core logs each time that it has to answer "not yet".
       readyEvery: 400,
       stopSignal: 'SIGTERM',
-      stopWithin: 6_000,
+      stopWithin: 15_000,
     });
     this.url = url;
     this.port = config.port;

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import net from 'node:net';
 
 export const HOST = '127.0.0.1';
@@ -13,18 +14,25 @@ export async function freePort(preferred?: number): Promise<number> {
   return port;
 }
 
+/**
+ * Below the ports that systems give to outgoing connections and to whoever asks for any: so nobody takes by chance one
+ * that is free now, and is listened on later, or again after a restart.
+ */
+const RANGE = { first: 20_000, end: 32_000 };
+
 /** Different ports, all free now. */
 export async function freePorts(count: number): Promise<number[]> {
-  const held = await Promise.all(Array.from({ length: count }, () => listen(0)));
-  await Promise.all(held.map((listener) => listener.close()));
-  return held.map(({ port }) => port);
+  const found = new Set<number>();
+  for (let tries = 0; found.size < count; tries++) {
+    if (tries > RANGE.end - RANGE.first) throw new Error('There is no free port.');
+    const port = randomInt(RANGE.first, RANGE.end);
+    if (await isFree(port)) found.add(port);
+  }
+  return [...found];
 }
 
-async function listen(port: number): Promise<{ port: number; close(): Promise<true> }> {
+async function listen(port: number): Promise<{ close(): Promise<true> }> {
   const server = net.createServer();
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, HOST, resolve));
-  return {
-    port: (server.address() as net.AddressInfo).port,
-    close: () => new Promise((resolve) => server.close(() => resolve(true))),
-  };
+  return { close: () => new Promise((resolve) => server.close(() => resolve(true))) };
 }

@@ -50,10 +50,10 @@ export class Postgres extends Part {
           () => true,
           () => false,
         ),
-      readyWithin: 60_000,
+      readyWithin: 120_000,
       // "Fast": ends open connections instead of waiting for them.
       stopSignal: 'SIGINT',
-      stopWithin: 5_000,
+      stopWithin: 20_000,
     });
     this.server = server;
   }

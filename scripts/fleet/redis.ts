@@ -39,9 +39,9 @@ export class Redis extends Part {
         };
       },
       ready: () => answersPing(port),
-      readyWithin: 20_000,
+      readyWithin: 60_000,
       stopSignal: 'SIGTERM',
-      stopWithin: 3_000,
+      stopWithin: 10_000,
     });
     this.port = port;
     this.url = `redis://${HOST}:${port}/0`;

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
 /** What the bundler and the tests' runner need; the built plugin runs on any Node.js 20. */
@@ -26,8 +27,10 @@ export function ensureInstalled(say) {
   say(`Installing npm packages (npm ${command}); the first time takes a few minutes …`);
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const [program, ...args] = [...npm, command, '--no-audit', '--no-fund'];
-  const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit' });
-  if (error || status !== 0) throw new Error(`npm ${command} failed${error ? `: ${error.message}` : ''}.`);
+  retried(say, () => {
+    const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit' });
+    if (error || status !== 0) throw new Error(`npm ${command} failed${error ? `: ${error.message}` : ''}.`);
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
 /**
@@ -73,14 +74,25 @@ function installByApt(programs, say) {
     .map((program) => PROGRAMS[program].apt);
   if (packages.length) {
     say(`Installing ${packages.join(', ')} (apt-get) …`);
-    run('apt-get', ['update', '-qq']);
-    run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages]);
+    retried(say, () => {
+      run('apt-get', [...APT_OPTIONS, 'update']);
+      run('apt-get', [...APT_OPTIONS, 'install', '-y', '--no-install-recommends', ...packages]);
+    });
   }
   if (byPlaywright) {
     say('Installing Chromium (Playwright) …');
-    run(process.execPath, [PLAYWRIGHT, 'install', '--with-deps', 'chromium']);
+    retried(say, () => run(process.execPath, [PLAYWRIGHT, 'install', '--with-deps', 'chromium']));
   }
 }
+
+/** Waits for another apt, and asks nobody about configuration files. */
+const APT_SETTINGS = [
+  'Acquire::Retries=5',
+  'DPkg::Lock::Timeout=300',
+  'Dpkg::Options::=--force-confdef',
+  'Dpkg::Options::=--force-confold',
+];
+const APT_OPTIONS = ['-qq', ...APT_SETTINGS.flatMap((setting) => ['-o', setting])];
 
 /**
  * @param {ProgramName[]} programs
@@ -140,8 +152,13 @@ export function findOnPath(names) {
  * @param {string[]} args
  */
 function run(program, args) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, stderr, error } = spawnSync(program, args, { env, encoding: 'utf8' });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1' };
+  const { status, stderr, error } = spawnSync(program, args, {
+    env,
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'pipe'],
+    maxBuffer: Number.POSITIVE_INFINITY,
+  });
   if (error || status !== 0) throw new Error(`${program} ${args.join(' ')} failed:\n${error?.message ?? stderr}`);
 }
 

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ensurePrograms } from './programs.mjs';
+import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
 const FOLDER = path.join(ROOT, '.fleet/drivers');
@@ -29,7 +30,9 @@ export function ensureSqliteDriver(say) {
     if (!install()) {
       // There was no ready-made one to download.
       ensurePrograms(['compiler', 'make', 'python'], say);
-      if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
+      retried(say, () => {
+        if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
+      });
     }
   }
   if (existsSync(LINK)) return;
