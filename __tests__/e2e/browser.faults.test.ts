@@ -1,25 +1,14 @@
-import type { Browser, BrowserContext, Page, Route } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
-import type { Fleet } from '../../scripts/fleet';
-import { sharedFleet } from '../setup/fleet';
-import { Manager } from '../support/manager';
+import type { BrowserContext, Page, Route } from 'playwright-core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CLIENTS, openContext } from '../../scripts/browser';
+import { browser, eventually, fleet, manager, onStage } from '../support/browser';
 
 /** Whatever breaks in this plugin, NocoBase's own interface stays: each fault is made in the scripts and answers that a browser gets. */
 
 const SCRIPTS = '**/plugin-app-supervisor/dist/**/*.js*';
 const isEntry = (url: string) => new URL(url).pathname.endsWith('/index.js');
 
-let fleet: Fleet;
-let manager: Manager;
-let browser: Browser;
-
-beforeAll(async () => {
-  fleet = await sharedFleet();
-  manager = await Manager.of(fleet);
-  browser = await launchBrowser();
-});
-afterAll(() => browser?.close());
+onStage();
 
 /** Lets the entry be another than the one that is served. */
 const changeEntry = (page: Page, change: (script: string) => string) =>
@@ -125,6 +114,6 @@ describe.each(CLIENTS)('in the $client client', ({ client, base }) => {
     expect(loaded.length).toBeGreaterThan(0);
     await settings();
     await page.getByTestId('add-app').waitFor();
-    expect(loaded.some((path) => !path.endsWith('/index.js'))).toBe(true);
+    await eventually(() => loaded.filter((path) => !path.endsWith('/index.js')).length).toBeGreaterThan(0);
   });
 });

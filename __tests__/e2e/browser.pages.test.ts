@@ -1,23 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type axe from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  CLIENTS,
-  chooseTheme,
-  enableLanguages,
-  launchBrowser,
-  openContext,
-  openSettings,
-  STATES,
-} from '../../scripts/browser';
-import type { Fleet } from '../../scripts/fleet';
+import { CLIENTS, chooseTheme, enableLanguages, openContext, openSettings, STATES } from '../../scripts/browser';
 import english from '../../src/locale/en-US.json';
 import { valuesIn } from '../../src/ui/common/errors';
-import { sharedFleet } from '../setup/fleet';
-import { complaintsOf } from '../support/browser';
-import { Manager } from '../support/manager';
+import { browser, complaintsOf, fleet, manager, onStage } from '../support/browser';
 
 /** What holds of every page and state of ours in either client. */
 
@@ -28,20 +17,14 @@ const OURS = ['.ant-card', '.ant-dropdown', '.ant-drawer', '.ant-modal-wrap'];
 
 const SAMPLE = { app: 'pages', environment: 'env_a' };
 
-let fleet: Fleet;
-let manager: Manager;
-let browser: Browser;
+onStage();
 
 beforeAll(async () => {
-  fleet = await sharedFleet();
-  manager = await Manager.of(fleet);
   await enableLanguages(manager.api, 'en-US', 'zh-CN');
   await manager.create({ name: SAMPLE.app, title: '示例', environments: ['env_a', 'env_b'] });
-  browser = await launchBrowser();
 });
 
 afterAll(async () => {
-  await browser?.close();
   await chooseTheme(manager.api, 'default');
   await enableLanguages(manager.api, 'en-US');
   await manager.destroy(SAMPLE.app, 'drop');

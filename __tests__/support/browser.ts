@@ -1,6 +1,59 @@
 import path from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { launchBrowser } from '../../scripts/browser';
+import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
+import { sharedFleet } from '../setup/fleet';
+import { Manager } from './manager';
+
+/** The shared fleet, its administrator and Chromium, for the tests of one file. */
+export let fleet: Fleet;
+export let manager: Manager;
+export let browser: Browser;
+
+/** Called at the top of a file: its tests have all three. */
+export function onStage(): void {
+  beforeAll(async () => {
+    fleet = await sharedFleet();
+    manager = await Manager.of(fleet);
+    browser = await launchBrowser();
+  });
+  afterAll(() => browser?.close());
+}
+
+/** How long what is to be seen may take on a loaded machine, in ms. */
+const PATIENCE = 20_000;
+
+/** Of what is read from a page: it is to become so. A page is never done, and what was there a moment ago may be gone. */
+export const eventually = <T>(read: () => T | Promise<T>, timeout = PATIENCE) =>
+  expect.poll(read, { timeout, interval: 100 });
+
+/** The texts of all that can be seen of it are to become these. */
+export const shows = (locator: Locator, texts: unknown[]) =>
+  eventually(async () => (await locator.filter({ visible: true }).allInnerTexts()).map((text) => text.trim())).toEqual(
+    texts,
+  );
+
+/**
+ * Chooses an app in the switcher, once that shows these and no others. NocoBase may make its layout anew while it loads,
+ * and a list that was open is then gone.
+ */
+export async function chooseInSwitcher(page: Page, titles: string[], chosen: string): Promise<void> {
+  const links = page.locator('.ant-popover a').filter({ visible: true });
+  const attempt = async () => {
+    if (!(await links.count())) {
+      await page.locator('.ant-pro-layout-apps-icon').click();
+      await links.first().waitFor({ timeout: 2_000 });
+    }
+    // The first letter stands for an icon.
+    const shown = (await links.allInnerTexts()).map((text) => text.split('\n').at(-1)?.trim());
+    expect(shown).toEqual(titles);
+    await links.nth(titles.indexOf(chosen)).click({ timeout: 2_000 });
+    return 'chosen';
+  };
+  await eventually(() => attempt().catch((error: Error) => error.message)).toBe('chosen');
+}
 
 /** What NocoBase itself complains of on every load. */
 const NOISE = [/favicon_no_exist\.ico/];

@@ -11,6 +11,7 @@ import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresh
 import { SENTENCES, serverSentence } from '../../src/ui/common/sentences';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
+import { entryHref, followPinned } from '../../src/ui/entries/entries';
 import { registerSafely } from '../../src/ui/registration';
 
 const SERVER = path.resolve(import.meta.dirname, '../../src/server');
@@ -238,6 +239,68 @@ describe('registration', () => {
     await register(host, { switcher: older, settings: older });
     expect(said).toHaveBeenCalledTimes(2 + 3);
     said.mockRestore();
+  });
+});
+
+describe('the app switcher', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  const entry = (name: string) => ({ name, title: name });
+  const followed = () => {
+    const answers = { next: async (): Promise<unknown> => ({ data: { data: [entry('till')] } }) };
+    const eventBus = new EventTarget();
+    const request = vi.fn(() => answers.next());
+    const changed = vi.fn();
+    const ask = followPinned({ eventBus, apiClient: { request } } as unknown as HostApp, 'modern', changed);
+    const tell = () => eventBus.dispatchEvent(new Event('ws:message:app-supervisor:changed'));
+    return { answers, request, changed, ask, tell };
+  };
+
+  it('asks first when it is first shown, and again when something has changed', async () => {
+    const { answers, request, changed, ask, tell } = followed();
+    tell();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(request).not.toHaveBeenCalled();
+    expect(await ask()).toEqual([entry('till')]);
+    answers.next = async () => ({ data: { data: [entry('till'), entry('shelf')] } });
+    for (let told = 0; told < 5; told += 1) tell();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(request).toHaveBeenCalledTimes(2);
+    expect(changed).toHaveBeenLastCalledWith([entry('till'), entry('shelf')]);
+    tell();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(changed).toHaveBeenCalledTimes(2);
+  });
+
+  it.each([
+    ['fails', () => Promise.reject(new Error('503'))],
+    ['is nonsense', async () => ({ data: { data: 'nonsense' } })],
+  ])('stays as it was when an answer %s', async (_, next) => {
+    const { answers, changed, ask, tell } = followed();
+    await ask();
+    answers.next = next;
+    tell();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(await ask()).toEqual([entry('till')]);
+    expect(changed).toHaveBeenCalledOnce();
+  });
+
+  it('waits for an answer that is under way already', async () => {
+    const { answers, ask } = followed();
+    answers.next = () => new Promise((resolve) => setTimeout(resolve, 50, { data: { data: [entry('till')] } }));
+    const asked = Promise.all([ask(), ask()]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await asked).toEqual([[entry('till')], [entry('till')]]);
+  });
+
+  it.each([
+    ['//till.test/admin/', '14000', '//till.test:14000/admin/'],
+    ['//till.test/admin/', '', '//till.test/admin/'],
+    ['https://till.test/admin/', '14000', 'https://till.test/admin/'],
+    ['/apps/till/admin/', '14000', '/apps/till/admin/'],
+  ])('leads from %s at port "%s" to %s', (url, port, href) => {
+    expect(entryHref(url, port)).toBe(href);
   });
 });
 

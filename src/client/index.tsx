@@ -1,7 +1,8 @@
 import { Plugin } from '@nocobase/client';
+import type { AppEntry } from '../shared/types';
 import { AppAvatar } from '../ui/apps/AppAvatar';
 import { key } from '../ui/common/text';
-import { pinnedEntries } from '../ui/entries/entries';
+import { entryHref, followPinned } from '../ui/entries/entries';
 import { registerSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
 
@@ -10,7 +11,7 @@ const MAIN = key('Main app');
 export class PluginAppSupervisorClient extends Plugin {
   async load() {
     await registerSafely(this.app, 'classic', {
-      switcher: () => this.app.setAppsProvider({ loadAppList: () => this.loadApps() }),
+      switcher: () => this.provideApps(),
       settings: () => {
         const { menu, tabs } = SETTINGS;
         this.pluginSettingsManager.add(menu.key, { ...menu, title: this.t(menu.title) });
@@ -21,12 +22,27 @@ export class PluginAppSupervisorClient extends Plugin {
     });
   }
 
-  private async loadApps() {
-    const entries = await pinnedEntries(this.app, 'classic');
-    return entries.map((entry) => {
-      const title = entry.name === 'main' ? this.t(MAIN) : entry.title;
-      return { title, url: entry.url, target: entry.target, icon: <AppAvatar app={{ ...entry, title }} /> };
+  /** This client asks a provider once, and again when there is another one. */
+  private provideApps(): void {
+    let asking = 0;
+    const ask = followPinned(this.app, 'classic', () => {
+      if (!asking) provide();
     });
+    const provide = () =>
+      this.app.setAppsProvider({
+        loadAppList: async () => {
+          asking += 1;
+          const entries = await ask();
+          asking -= 1;
+          return entries.map((entry) => this.appOf(entry));
+        },
+      });
+    provide();
+  }
+
+  private appOf(entry: AppEntry) {
+    const title = entry.name === 'main' ? this.t(MAIN) : entry.title;
+    return { title, url: entryHref(entry.url), target: entry.target, icon: <AppAvatar app={{ ...entry, title }} /> };
   }
 }
 

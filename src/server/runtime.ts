@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import type { Application, AppSupervisor } from '@nocobase/server';
+import { CHANGED } from '../shared/names';
 import type { AppModel, Managed } from './adapters/managed';
 import { replaceCoreCreators } from './apps/databases';
 import type { Config } from './config';
@@ -224,7 +225,7 @@ export class Runtime implements Managed {
   /** A ping without content: a visitor who is not signed in may get it, and who may see what asks for it. */
   private tellChange(): void {
     this.routing.update();
-    this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: 'app-supervisor:changed', payload: {} } });
+    this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
   }
 
   private async emitHere(name: string, event: string, payload: unknown): Promise<void> {

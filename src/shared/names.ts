@@ -5,6 +5,9 @@
 /** npm name of this plugin; also its translation namespace. */
 export const PLUGIN = '@nocobase/plugin-app-supervisor';
 
+/** The WebSocket message, without content, that something about apps or environments has changed. */
+export const CHANGED = 'app-supervisor:changed';
+
 /** The one environment of shared-memory mode. */
 export const LOCAL_ENVIRONMENT = 'local';
 

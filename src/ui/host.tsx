@@ -1,9 +1,6 @@
 import { type FlowEngineContext, useFlowEngine } from '@nocobase/flow-engine';
 import { useMemo, useSyncExternalStore } from 'react';
-import { PLUGIN } from '../shared/names';
-
-/** Event of the content-free WebSocket message `app-supervisor:changed`. */
-export const CHANGED = 'ws:message:app-supervisor:changed';
+import { CHANGED, PLUGIN } from '../shared/names';
 
 /** Everything these pages take from NocoBase; no other file of `src/ui` imports from it. */
 
@@ -45,8 +42,8 @@ function hostOf(context: FlowEngineContext) {
       return { version: info?.version ?? null, dialect: info?.database?.dialect ?? null };
     },
     onChange(listener: () => void) {
-      app.eventBus.addEventListener(CHANGED, listener);
-      return () => app.eventBus.removeEventListener(CHANGED, listener);
+      app.eventBus.addEventListener(`ws:message:${CHANGED}`, listener);
+      return () => app.eventBus.removeEventListener(`ws:message:${CHANGED}`, listener);
     },
     socket: {
       connected: () => Boolean(app.ws?.connected),

@@ -4,26 +4,27 @@ export interface Page<Row> {
 }
 
 /**
- * Runs `load` never twice at once: what is asked for meanwhile becomes one more run after it.
+ * Runs `load` never twice at once: what is asked for meanwhile becomes one more run after it, and `run` waits for that.
  *
+ * @param load never rejects
  * @param wait ms from the first `soon()` to the run that it and its followers share.
  */
 export function createRefresher(load: () => Promise<void>, wait: number) {
-  let running = false;
+  let running: Promise<void> | undefined;
   let again = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const run = async () => {
-    if (running) {
-      again = true;
-      return;
-    }
-    running = true;
+  const runs = async () => {
     do {
       again = false;
       await load();
     } while (again);
-    running = false;
+    running = undefined;
+  };
+  const run = () => {
+    if (running) again = true;
+    running ??= runs();
+    return running;
   };
 
   return {

@@ -5,6 +5,7 @@ import { Secondary } from '../common/Secondary';
 import { STATUS } from '../common/status';
 import { key } from '../common/text';
 import { useT } from '../host';
+import { entryHref } from './entries';
 
 const MAIN = key('Main app');
 /** Not said of an app: it opens when it is visited. */
@@ -41,7 +42,7 @@ function EntryLink({ entry }: { entry: AppEntry }) {
   const state = READY.includes(status) ? null : STATUS[status as Status];
   return (
     <a
-      href={url}
+      href={entryHref(url)}
       target={target}
       rel="noreferrer"
       data-testid={`entry-${name}`}

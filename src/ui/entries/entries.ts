@@ -1,5 +1,7 @@
 import type { HostApp } from '@nocobase/flow-engine';
+import { CHANGED } from '../../shared/names';
 import type { AppEntry } from '../../shared/types';
+import { createRefresher, keepRows } from '../common/refresher';
 
 /** The client whose addresses are wanted. */
 export type ClientName = 'classic' | 'modern';
@@ -9,13 +11,51 @@ export const entriesQuery = (client: ClientName, place?: 'switcher') => ({
   params: { ...(client === 'modern' ? { client: 'v2' } : {}), ...(place ? { place } : {}) },
 });
 
-/** What the app switcher shows; nothing where it cannot be asked for, which is no reason to bother anybody. */
-export async function pinnedEntries(app: HostApp, client: ClientName): Promise<AppEntry[]> {
+/**
+ * Where an entry leads. The server may not know the port that it is reached at from outside: a custom domain is then taken
+ * to be served at the one of the page that shows the entry.
+ *
+ * @param port empty where the scheme says it
+ */
+export const entryHref = (url: string, port: string = window.location.port): string =>
+  port ? url.replace(/^(\/\/[^/:]+)(?=\/)/, `$1:${port}`) : url;
+
+/** In ms: changes come in crowds, and this is in every page of a client. */
+const REST = 2_000;
+
+/**
+ * What the app switcher shows, from the first time that it is asked for.
+ *
+ * @param changed gets it whenever it has become another.
+ * @returns what asks now. What cannot be told leaves it as it was, which is no reason to bother anybody.
+ */
+export function followPinned(
+  app: HostApp,
+  client: ClientName,
+  changed: (entries: AppEntry[]) => void,
+): () => Promise<AppEntry[]> {
+  let known: AppEntry[] = [];
+  const refresher = createRefresher(async () => {
+    const next = keepRows(known, (await ask(app, client)) ?? known, ({ name }) => name);
+    if (next === known) return;
+    known = next;
+    changed(known);
+  }, REST);
+  let isFollowed = false;
+  return async () => {
+    if (!isFollowed) app.eventBus.addEventListener(`ws:message:${CHANGED}`, refresher.soon);
+    isFollowed = true;
+    await refresher.run();
+    return known;
+  };
+}
+
+async function ask(app: HostApp, client: ClientName): Promise<AppEntry[] | null> {
   try {
     const { data } = await app.apiClient.request({ ...entriesQuery(client, 'switcher'), skipNotify: true });
     const entries = (data as { data?: AppEntry[] }).data;
-    return Array.isArray(entries) ? entries : [];
+    return Array.isArray(entries) ? entries : null;
   } catch {
-    return [];
+    return null;
   }
 }

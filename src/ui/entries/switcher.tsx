@@ -2,31 +2,20 @@ import { type HostApp, type ModelClass, observable } from '@nocobase/flow-engine
 import { lazy, type ReactNode, Suspense } from 'react';
 import type { AppEntry } from '../../shared/types';
 import { ErrorBoundary } from '../common/ErrorBoundary';
-import { createRefresher } from '../common/refresher';
-import { CHANGED } from '../host';
-import { pinnedEntries } from './entries';
+import { followPinned } from './entries';
 
 const EntryLinks = lazy(async () => ({ default: (await import('./EntryLinks')).EntryLinks }));
-
-/** Changes come in crowds, and this is in every page of the client. */
-const REST = 2_000;
 
 /** The modern client's own panel in the upper left, with the apps that are to be shown there above what is configured. */
 export function withPinnedApps(Panel: ModelClass, app: HostApp): ModelClass {
   const pinned = observable({ list: [] as AppEntry[] });
-  const refresher = createRefresher(async () => {
-    pinned.list = await pinnedEntries(app, 'modern');
-  }, REST);
-  let begun = false;
-  const begin = () => {
-    void refresher.run();
-    if (!begun) app.eventBus.addEventListener(CHANGED, refresher.soon);
-    begun = true;
-  };
+  const ask = followPinned(app, 'modern', (entries) => {
+    pinned.list = entries;
+  });
   return class extends Panel {
     onInit(options: unknown): void {
       super.onInit(options);
-      begin();
+      void ask();
     }
 
     hasActions(): boolean {
