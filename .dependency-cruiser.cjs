@@ -85,7 +85,12 @@ module.exports = {
       from: { path: '^src/server/' },
       to: { path: '^src/(ui|client|client-v2)/' },
     },
-    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^@nocobase/' } },
+    {
+      name: 'resolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^(@nocobase|@emotion)/' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

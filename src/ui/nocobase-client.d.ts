@@ -62,6 +62,14 @@ declare module '@nocobase/flow-engine' {
   export function useFlowEngine(): { context: FlowEngineContext };
 }
 
+/** Comes with both clients; from the registry it would bring forty packages for two functions. */
+declare module '@emotion/css' {
+  import type { CSSProperties } from 'react';
+
+  export function css(style: CSSProperties & { [selector: `&${string}`]: CSSProperties }): string;
+  export function cx(...classes: (string | false | undefined)[]): string;
+}
+
 declare module '@nocobase/client-v2' {
   import type { HostApp } from '@nocobase/flow-engine';
   import type { ComponentType, ReactNode } from 'react';

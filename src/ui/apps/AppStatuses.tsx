@@ -1,4 +1,3 @@
-import { Flex } from 'antd';
 import { type CSSProperties, memo } from 'react';
 import type { AppRow } from '../../shared/types';
 import { problemText } from '../common/errors';
@@ -16,7 +15,7 @@ import { DESIRED_LABELS } from './labels';
 export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
   const strays = strayIn(app);
   return (
-    <Flex vertical gap="small">
+    <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
       {[...app.environments].sort().map((environment) => (
         <EnvironmentStatus
           key={environment}
@@ -26,7 +25,7 @@ export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: {
           isStray={strays.includes(environment)}
         />
       ))}
-    </Flex>
+    </div>
   );
 });
 
@@ -44,7 +43,7 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
   const { label, look } = STATUS[shown.status];
   return (
     <div>
-      <Flex align="center" gap="small" wrap>
+      <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
         {!isLocal && <span>{environment}</span>}
         <StateTag look={look} data-testid={`status-${app.name}-${environment}`} data-status={shown.status}>
           {t(label)}
@@ -52,7 +51,7 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
         <Secondary>
           <Since at={shown.since} />
         </Secondary>
-      </Flex>
+      </div>
       {isStray && <Secondary>{t('Meant to be: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
         <Detail text={problemText(t, shown.error)} isBrief={isBrief} />

@@ -1,9 +1,9 @@
 import { MoreOutlined } from '@ant-design/icons';
-import { Button, Dropdown, Flex } from 'antd';
 import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
-import { ActionButton } from '../common/ActionButton';
 import type { OperateAction } from '../common/api';
+import { RowButton } from '../common/RowButton';
+import { RowMenu } from '../common/RowMenu';
 import { useT } from '../host';
 import { refusal } from './actions';
 import { ACTION_LABELS } from './labels';
@@ -21,45 +21,43 @@ interface Props {
 export const RowActions = memo(function RowActions({ app, environments, handle }: Props) {
   const t = useT();
   const button = (action: 'start' | 'stop' | 'edit' | 'destroy') => (
-    <ActionButton
-      type="link"
-      size="small"
-      danger={action === 'destroy'}
+    <RowButton
+      isDanger={action === 'destroy'}
       refused={refusal(action, app, environments)}
       onClick={() => handle(action, app)}
       data-testid={`app-${action === 'destroy' ? 'delete' : action}-${app.name}`}
       aria-label={`${t(ACTION_LABELS[action])} ${app.title}`}
     >
       {t(ACTION_LABELS[action])}
-    </ActionButton>
+    </RowButton>
   );
-  const more = (['restart', 'upgrade'] as const).map((action) => {
-    const refused = refusal(action, app, environments);
-    return {
-      key: action,
-      label: t(ACTION_LABELS[action]),
-      disabled: Boolean(refused),
-      title: refused ? t(refused.text, refused.values) : undefined,
-      onClick: () => handle(action, app),
-      'data-testid': `app-${action}-${app.name}`,
-    };
+  const more = () => ({
+    items: (['restart', 'upgrade'] as const).map((action) => {
+      const refused = refusal(action, app, environments);
+      return {
+        key: action,
+        label: t(ACTION_LABELS[action]),
+        disabled: Boolean(refused),
+        title: refused ? t(refused.text, refused.values) : undefined,
+        onClick: () => handle(action, app),
+        'data-testid': `app-${action}-${app.name}`,
+      };
+    }),
   });
   return (
-    <Flex style={{ marginInlineStart: -8 }}>
+    <div style={{ display: 'flex', marginInlineStart: -8 }}>
       <VisitButton app={app} environments={environments} />
       {button('start')}
       {button('stop')}
       {button('edit')}
       {button('destroy')}
-      <Dropdown trigger={['click']} menu={{ items: more }}>
-        <Button
-          type="text"
-          size="small"
-          icon={<MoreOutlined />}
-          aria-label={t('More actions for {{app}}', { app: app.title })}
-          data-testid={`app-more-${app.name}`}
-        />
-      </Dropdown>
-    </Flex>
+      <RowMenu
+        menu={more}
+        aria-label={t('More actions for {{app}}', { app: app.title })}
+        data-testid={`app-more-${app.name}`}
+      >
+        <MoreOutlined />
+      </RowMenu>
+    </div>
   );
 });

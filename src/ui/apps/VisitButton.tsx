@@ -1,8 +1,8 @@
 import { DownOutlined } from '@ant-design/icons';
-import { Dropdown } from 'antd';
 import { useState } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
-import { ActionButton } from '../common/ActionButton';
+import { RowButton, RowLink } from '../common/RowButton';
+import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
@@ -21,33 +21,37 @@ export function VisitButton({ app, environments }: Props) {
   const refused = refusal('visit', app, environments);
   const places = visitableEnvironments(app, environments);
   const button = {
-    type: 'link' as const,
-    size: 'small' as const,
     'data-testid': `app-visit-${app.name}`,
     'aria-label': host.t('Visit {{app}}', { app: app.title }),
   };
-  if (refused || places.length < 2) {
+  if (refused) {
     return (
-      <ActionButton {...button} refused={refused} href={host.appUrl(app.name)} target="_blank">
+      <RowButton {...button} refused={refused}>
         {host.t('Visit')}
-      </ActionButton>
+      </RowButton>
+    );
+  }
+  if (places.length < 2) {
+    return (
+      <RowLink {...button} href={host.appUrl(app.name)}>
+        {host.t('Visit')}
+      </RowLink>
     );
   }
   return (
-    <Dropdown
-      trigger={['click']}
-      menu={{
+    <RowMenu
+      {...button}
+      menu={() => ({
         items: places.map((environment) => ({
           key: environment,
           label: <VisitLink app={app} environment={environment} places={places} />,
         })),
         onClick: ({ key }) => rememberVisit(app.name, key),
-      }}
+      })}
     >
-      <ActionButton {...button} refused={null} icon={<DownOutlined />} iconPosition="end" aria-haspopup="menu">
-        {host.t('Visit')}
-      </ActionButton>
-    </Dropdown>
+      {host.t('Visit')}
+      <DownOutlined style={{ fontSize: 12 }} />
+    </RowMenu>
   );
 }
 

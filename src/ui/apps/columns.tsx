@@ -1,9 +1,11 @@
-import { Button, Flex, type TableColumnType, Typography } from 'antd';
+import { type TableColumnType, Typography } from 'antd';
 import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { key } from '../common/text';
+import { entryHref } from '../entries/entries';
 import type { Translate } from '../host';
 import { AppAvatar } from './AppAvatar';
 import { AppStatuses } from './AppStatuses';
@@ -43,7 +45,7 @@ export function columnsOf(
       width: 180,
       render: (_, app) =>
         app.cname && (
-          <Typography.Link href={`//${app.cname}/`} target="_blank">
+          <Typography.Link href={entryHref(`//${app.cname}/`)} target="_blank">
             {app.cname}
           </Typography.Link>
         ),
@@ -64,20 +66,18 @@ export function columnsOf(
 
 const AppName = memo(function AppName({ app, handle }: { app: AppRow; handle: RowHandler }) {
   return (
-    <Flex gap="small" align="center">
+    <div style={{ display: 'flex', gap: 8, alignItems: 'center' }}>
       <AppAvatar app={app} />
-      <Flex vertical style={{ minWidth: 0 }}>
-        <Button
-          type="link"
-          size="small"
-          style={{ padding: 0, height: 'auto', justifyContent: 'flex-start', whiteSpace: 'normal', textAlign: 'start' }}
+      <div style={{ display: 'flex', flexDirection: 'column', alignItems: 'start', minWidth: 0 }}>
+        <RowButton
+          style={{ padding: 0, minHeight: 0, whiteSpace: 'normal', textAlign: 'start' }}
           onClick={() => handle('open', app)}
           data-testid={`app-open-${app.name}`}
         >
           {app.title}
-        </Button>
+        </RowButton>
         <Secondary>{app.name}</Secondary>
-      </Flex>
-    </Flex>
+      </div>
+    </div>
   );
 });

@@ -21,11 +21,18 @@ export function contrast(one: string, other: string): number {
 const readable = (grounds: string[], ...colors: string[]) =>
   colors.find((color) => grounds.every((ground) => contrast(color, ground) >= READABLE)) ?? colors[0];
 
+/** Of what can be pressed without a ground of its own, in a chosen row too. */
+export function readableColors(token: GlobalToken): Record<'link' | 'danger', string> {
+  const grounds = [token.colorBgContainer, token.controlItemBgActive];
+  return {
+    link: readable(grounds, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover),
+    danger: readable(grounds, token.colorError, token.colorErrorTextHover, token.red7, token.red8),
+  };
+}
+
 /** The host's theme, with those of its tones that can be read where its first choice cannot. */
 export function readableTheme(token: GlobalToken): ThemeConfig {
-  const grounds = [token.colorBgContainer, token.controlItemBgActive];
-  const link = readable(grounds, token.colorLink, token.colorLinkActive, token.colorPrimaryTextHover);
-  const danger = readable(grounds, token.colorError, token.colorErrorTextHover, token.red7, token.red8);
+  const { link, danger } = readableColors(token);
   const primary = readable([token.colorTextLightSolid], token.colorPrimary, token.colorPrimaryActive);
   const dangerColor = readable([danger], token.colorTextLightSolid, token.colorBgContainer);
   return {

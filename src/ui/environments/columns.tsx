@@ -1,8 +1,8 @@
 import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
-import { ActionButton } from '../common/ActionButton';
 import type { EnvironmentAction } from '../common/api';
 import { useOwnWarnings } from '../common/Page';
+import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { serverSentence } from '../common/sentences';
@@ -158,17 +158,15 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
   const { name, cordoned, health, apps } = environment;
   const isGone = health === 'down' || health === 'unknown';
   const button = (action: EnvironmentAction, refused: string | null = null) => (
-    <ActionButton
-      type="link"
-      size="small"
-      danger={action === 'forget'}
+    <RowButton
+      isDanger={action === 'forget'}
       refused={refused ? { text: refused } : null}
       onClick={() => act(action, environment)}
       data-testid={`environment-${action}-${name}`}
       aria-label={`${t(ENVIRONMENT_ACTIONS[action])} ${name}`}
     >
       {t(ENVIRONMENT_ACTIONS[action])}
-    </ActionButton>
+    </RowButton>
   );
   return (
     <Flex style={{ marginInlineStart: -8 }}>

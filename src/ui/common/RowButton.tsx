@@ -1,0 +1,98 @@
+import { css, cx } from '@emotion/css';
+import { type GlobalToken, Tooltip, theme } from 'antd';
+import { type ComponentPropsWithoutRef, forwardRef, type ReactNode, useState } from 'react';
+import { useT } from '../host';
+import type { Message } from './text';
+import { readableColors } from './theme';
+
+interface Props extends ComponentPropsWithoutRef<'button'> {
+  /** Why it makes no sense now. It stays in reach of the keyboard and says so. */
+  refused?: Message | null;
+  isDanger?: boolean;
+  children: ReactNode;
+}
+
+/**
+ * A button in a table's row, with the looks of antd's small link button. Those are dear where a page has a hundred of them:
+ * this one is a plain element, and its tooltip is made when it is wanted.
+ */
+export const RowButton = forwardRef<HTMLButtonElement, Props & Partial<Record<`data-${string}`, string>>>(
+  function RowButton({ refused, isDanger, onClick, children, ...rest }, ref) {
+    const t = useT();
+    const { token } = theme.useToken();
+    const [isAsked, setAsked] = useState(false);
+    const reason = refused ? t(refused.text, refused.values) : undefined;
+    const asks = reason && {
+      onMouseEnter: () => setAsked(true),
+      onMouseLeave: () => setAsked(false),
+      onFocus: () => setAsked(true),
+      onBlur: () => setAsked(false),
+    };
+    return (
+      <button
+        type="button"
+        {...rest}
+        {...asks}
+        ref={ref}
+        className={cx(looksOf(token), isDanger && !reason && dangerOf(token))}
+        aria-disabled={reason ? true : undefined}
+        aria-description={reason}
+        onClick={reason ? undefined : onClick}
+      >
+        {children}
+        {reason && isAsked && (
+          <Tooltip title={reason} open>
+            <span className={COVER} />
+          </Tooltip>
+        )}
+      </button>
+    );
+  },
+);
+
+/** A link of the same looks, to a new tab. */
+export function RowLink({ children, ...rest }: ComponentPropsWithoutRef<'a'>) {
+  const { token } = theme.useToken();
+  return (
+    <a target="_blank" rel="noreferrer" {...rest} className={looksOf(token)}>
+      {children}
+    </a>
+  );
+}
+
+/** Lies over the positioned element that it is in, to hang a popup on that. */
+export const COVER = css({ position: 'absolute', inset: 0, pointerEvents: 'none' });
+
+/** Of one theme, the classes are made once. */
+const once = (make: (token: GlobalToken) => string) => {
+  const made = new WeakMap<GlobalToken, string>();
+  return (token: GlobalToken) => {
+    const known = made.get(token) ?? make(token);
+    made.set(token, known);
+    return known;
+  };
+};
+
+const looksOf = once((token) =>
+  css({
+    position: 'relative',
+    display: 'inline-flex',
+    alignItems: 'center',
+    gap: 4,
+    minHeight: token.controlHeightSM,
+    padding: `0 ${token.paddingXS - token.lineWidth}px`,
+    border: 0,
+    borderRadius: token.borderRadiusSM,
+    background: 'none',
+    color: readableColors(token).link,
+    font: 'inherit',
+    lineHeight: token.lineHeight,
+    whiteSpace: 'nowrap',
+    cursor: 'pointer',
+    '&:hover': { textDecoration: 'underline' },
+    '&:focus-visible': { outline: `${token.lineWidthFocus}px solid ${token.colorPrimaryBorder}`, outlineOffset: 1 },
+    '&[aria-disabled]': { opacity: 0.45, cursor: 'not-allowed', textDecoration: 'none' },
+  }),
+);
+
+const dangerOf = once((token) => css({ color: readableColors(token).danger }));
