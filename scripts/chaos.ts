@@ -53,8 +53,9 @@ function size(): PlanSize {
     apps: wholeNumber('apps'),
     harmed,
     hosting: harmed,
-    changeEvery: [4_000, 20_000],
-    harmEvery: [20_000, 50_000],
+    changePause: [2_000, 12_000],
+    harmPause: [5_000, 25_000],
+    supervisorPause: [20_000, 60_000],
     longest: 30_000,
   };
 }

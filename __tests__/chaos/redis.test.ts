@@ -3,9 +3,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { keepAsking } from '../../scripts/chaos/requests';
-import { type Fleet, waitFor } from '../../scripts/fleet';
+import { type Fleet, type Instance, waitFor } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
 import { bootsOf } from '../support/boots';
+import { ask } from '../support/http';
 import { Manager, statusIn } from '../support/manager';
 
 /**
@@ -32,12 +33,18 @@ afterEach(async () => {
 
 afterAll(() => manager.clear('steady', 'changing'));
 
-/** Several visitors at once, through the Supervisor and at both Workers. */
+/** Several visitors at once without a pause to speak of, ten through the Supervisor and one at each Worker. */
 function visitors() {
-  const addresses = [fleet.supervisor, fleet.supervisor, fleet.supervisor, ...fleet.workers];
-  const streams = addresses.map(({ name, url }) => keepAsking(name, url, 'steady'));
+  const begun = performance.now();
+  const addresses = [...Array.from({ length: 10 }, () => fleet.supervisor), ...fleet.workers];
+  const streams = addresses.map(({ name, url }) => keepAsking(name, url, 'steady', 50));
   return async () => {
     const seen = await Promise.all(streams.map((stream) => stream.end()));
+    const total = seen.reduce((sum, { asked }) => sum + asked, 0);
+    const seconds = (performance.now() - begun) / 1000;
+    console.log(
+      `${total} requests in ${Math.round(seconds)} s, slowest ${Math.max(...seen.map((one) => one.slowest))} ms`,
+    );
     expect(seen.flatMap(({ failed }) => failed)).toEqual([]);
     expect(seen.every(({ asked }) => asked > 10)).toBe(true);
   };
@@ -58,31 +65,41 @@ const allIsTrue = (timeout = 30_000) =>
 
 const boots = () => bootsOf(fleet, 'steady').length;
 
-describe.each([['frozen for 30 s', 30_000, () => fleet.redis!.pause(), async () => fleet.redis!.resume()]] as const)(
-  'the state Redis %s',
-  (_, lasts, take, giveBack) => {
-    it('invariant 6: nobody who visits an app notices, a change waits, and within 30 s everything is true again', async () => {
-      const before = boots();
-      const end = visitors();
-      const taken = performance.now();
-      await take();
-      await manager.untilApp('steady', (app) => statusIn(app, 'env_a') === 'unknown', { what: 'unknown' });
-      const { data } = await manager.api.post('apps:restart?filterByTk=changing');
-      await waitFor(async () => (await manager.operation(data[0].id)).waitingFor !== null, {
+describe.each([
+  ['frozen for 30 s', 30_000, async () => fleet.redis!.pause(), async () => fleet.redis!.resume()],
+  ['away for a minute', 60_000, () => fleet.redis!.kill(), () => fleet.redis!.start()],
+] as const)('the state Redis %s', (_, lasts, take, giveBack) => {
+  it('invariant 6: nobody who visits an app notices, changes wait, and within 30 s everything is true again', async () => {
+    const before = boots();
+    const end = visitors();
+    const taken = performance.now();
+    await take();
+    await manager.untilApp('steady', (app) => statusIn(app, 'env_a') === 'unknown', { what: 'unknown' });
+    // The second takes the first one's place while that waits.
+    const waits = async (action: string) => {
+      const { data } = await manager.api.post(`apps:${action}?filterByTk=changing`);
+      const operation = () => manager.operation(data[0].id);
+      await waitFor(async () => (await operation()).waitingFor === 'sight of the environments', {
         timeout: 10_000,
         what: 'Saying what it waits for',
       });
-      await sleep(lasts - (performance.now() - taken));
-      await giveBack();
-      const back = performance.now();
-      await manager.succeeded(data[0]);
-      await allIsTrue(Math.max(5_000, 30_000 - (performance.now() - back)));
-      await end();
-      // Nothing was started anew for it.
-      expect(boots()).toBe(before);
-    });
-  },
-);
+      return operation();
+    };
+    const superseded = await waits('stop');
+    const operation = await waits('restart');
+    await sleep(lasts - (performance.now() - taken));
+    expect(await manager.operation(operation.id)).toMatchObject({ finishedAt: null });
+    await giveBack();
+    const back = performance.now();
+    await manager.succeeded(operation, 30_000);
+    await allIsTrue(30_000 - (performance.now() - back));
+    console.log(`Everything true again after ${Math.round((performance.now() - back) / 100) / 10} s`);
+    expect(await manager.operation(superseded.id)).toMatchObject({ state: 'cancelled' });
+    await end();
+    // Nothing was started anew for it.
+    expect(boots()).toBe(before);
+  });
+});
 
 describe.each([
   ['with its data', false],
@@ -119,6 +136,34 @@ describe('the state Redis away while', () => {
     await manager.succeeded(data[0]);
     await allIsTrue();
     await end();
+    expect(boots()).toBe(before);
+  });
+
+  it('invariants 4 and 6: both Workers begin, without a Supervisor too: each app boots in one after the other', async () => {
+    const APPS = ['steady', 'changing'];
+    const bootsBefore = APPS.map((name) => bootsOf(fleet, name).length);
+    await Promise.all([...fleet.instances, fleet.redis!, fleet.commandRedis!].map((part) => part.kill()));
+    await Promise.all(fleet.workers.map((worker) => worker.start()));
+    const serves = ({ url }: Instance, name: string) =>
+      ask(url, `/api/__app/${name}/app:getInfo`).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    const allServe = async () =>
+      (await Promise.all(fleet.workers.flatMap((worker) => APPS.map((name) => serves(worker, name))))).every(Boolean);
+    await waitFor(allServe, { timeout: 120_000, what: 'Both apps at both Workers' });
+    for (const [index, name] of APPS.entries()) {
+      const [one, two, ...more] = bootsOf(fleet, name).slice(bootsBefore[index]);
+      expect(new Set([one.environment, two.environment])).toEqual(new Set(['env_a', 'env_b']));
+      expect(two.addedAt).toBeGreaterThanOrEqual(one.runningAt!);
+      expect(more).toEqual([]);
+    }
+    // With the others back, that is how it stays.
+    const before = boots();
+    await Promise.all([fleet.redis!.start(), fleet.commandRedis!.start()]);
+    await fleet.supervisor.start();
+    manager = await Manager.of(fleet);
+    await allIsTrue();
     expect(boots()).toBe(before);
   });
 });

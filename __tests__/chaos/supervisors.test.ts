@@ -90,3 +90,17 @@ it('the one that comes back follows, and both show the same again', async () => 
   await first.untilApp('shared', (app) => statusIn(app, 'env_a') === 'stopped', { what: 'stopped' });
   await agree();
 });
+
+it('the leader that is asked to end passes the lead on within 2 s, and the operation that it drove ends', async () => {
+  expect(await leads(second)).toBe(true);
+  const { data } = await first.api.post('apps:start?filterByTk=shared');
+  await first.untilApp('shared', (app) => app.operation?.steps[0].startedAt !== undefined, { what: 'starting' });
+  const asked = performance.now();
+  const ending = second.stop();
+  await waitFor(() => leads(fleet.supervisor), { timeout: 20_000, interval: 20, what: 'The lead of the first' });
+  const took = performance.now() - asked;
+  console.log(`The lead passed on ${Math.round(took)} ms after SIGTERM`);
+  expect(took).toBeLessThan(2_000);
+  await ending;
+  await first.succeeded(data[0]);
+});

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, type Instance, query, waitFor } from '../../scripts/fleet';
-import { PACKAGE_NAME } from '../../scripts/fleet/plugin';
 import { FleetState } from '../../scripts/fleet/state';
 import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
@@ -25,7 +24,7 @@ const runsWell = (name: string, environments = BOTH) =>
   manager.untilApp(name, (app) => runsIn(app, environments), { timeout: BOOT, what: 'running' });
 const envOf = (release: Release) => ({
   ...releaseEnv(release),
-  APPEND_PRESET_BUILT_IN_PLUGINS: `${PACKAGE_NAME},${RELEASE_PACKAGE}`,
+  APPEND_PRESET_BUILT_IN_PLUGINS: `${fleet.supervisor.env.APPEND_PRESET_BUILT_IN_PLUGINS},${RELEASE_PACKAGE}`,
 });
 
 /** Ends an instance and starts it with another release, which upgrades its main app, as `nocobase start --quickstart` does. */

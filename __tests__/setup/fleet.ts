@@ -33,10 +33,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
-    env: project.name === 'e2e' ? installTestPlugin('task-probe') : witnessEnv(project.name),
+    env: { ...witnessEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'task-probe' : 'poison') },
   });
   project.provide('fleet', fleet.config.name);
-  if (project.name !== 'chaos') return () => fleet.stop();
   return async () => {
     const locks = await leftLocks(fleet);
     const { lost } = fleet;

@@ -26,9 +26,9 @@ import { until } from './wait';
 
 export const KEY = Buffer.alloc(32, 9);
 /** Three beats that are missed are an end: a machine that is starved holds all processes of a test up for seconds. */
-const BEAT = 2_000;
+export const BEAT = 2_000;
 /** What the last beat of a process says that is killed: so its end shows without waiting for three of the others. */
-const LAST_BEAT = 500;
+export const LAST_BEAT = 500;
 /** A lead is not lost to a machine that is starved; where its leader is dead, there is nobody to take it from. */
 const LEAD_EXPIRY = { beside: 60_000, alone: 500 };
 

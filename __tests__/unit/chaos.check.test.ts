@@ -34,10 +34,8 @@ const asked = (at: number, app: string, action: Asked['action'], values: Partial
   action,
   environments: null,
   startMode: null,
-  answeredAt: s(at),
-  outcome: 'accepted',
   id: `${action}-${app}-${at}`,
-  code: null,
+  refusal: null,
   ...values,
 });
 
@@ -146,13 +144,12 @@ describe('the checker of chaos runs', () => {
           quiet.looks[0].shown.crm.env_b = 'error';
         },
       ],
+    ],
+    refused: [
       [
-        'recorded, though its client saw no answer, and without its effect',
-        (found) => {
-          const start = asked(65, 'shop', 'start', { outcome: 'unknown', id: null, answeredAt: null });
-          found.asked.push(start);
-          found.recorded.push(recorded({ ...start, id: 'start-shop' }, 66));
-        },
+        'without a code',
+        (found) =>
+          found.asked.push(asked(65, 'crm', 'stop', { id: null, refusal: { code: null, answer: '404 Not Found' } })),
       ],
     ],
     failed: [['by itself', (found) => Object.assign(operation(found, 'stop', 'shop'), { state: 'failed' })]],
@@ -264,8 +261,9 @@ describe('the checker of chaos runs excuses', () => {
     ).toEqual([]);
   });
 
-  it('a change whose client saw no answer, and which is on no record', () => {
-    expect(broken((found) => found.asked.push(asked(65, 'crm', 'stop', { outcome: 'unknown', id: null })))).toEqual([]);
+  it('a change that was refused for a reason', () => {
+    const refusal = { code: 'OPERATION_BEGUN', answer: '409' };
+    expect(broken((found) => found.asked.push(asked(65, 'crm', 'stop', { id: null, refusal })))).toEqual([]);
   });
 
   it('a change that a newer one superseded', () => {

@@ -5,6 +5,7 @@ import type { Asked, Harmed, History, Life, Look, Sample, Settling } from './his
 
 export const RULES = {
   lost: 'every accepted change ends, and the last word on an app is in effect',
+  refused: 'a change is refused for a reason that has a code, or not at all',
   failed: 'no change fails for what the run did to the processes',
   twice: 'no change boots an app twice in one process',
   doubleBoot: 'no app boots in two processes at once',
@@ -38,6 +39,7 @@ export function check(history: History): Violation[] {
   const changes = resolve(history);
   return [
     ...lost(changes),
+    ...refused(history),
     ...failed(history, changes),
     ...twice(history, changes),
     ...doubleBoot(history),
@@ -57,22 +59,9 @@ interface Made extends Asked {
   operation: OperationRow | null;
 }
 
-/** An answer that never came is told from the record: what was written down was accepted. */
 function resolve({ asked, recorded }: History): Made[] {
   const byId = new Map(recorded.map((operation) => [operation.id, operation]));
-  const unclaimed = new Set(byId.keys());
-  for (const { id } of asked) if (id) unclaimed.delete(id);
-  return asked.flatMap((change): Made[] => {
-    if (change.outcome === 'refused') return [];
-    if (change.outcome === 'accepted') return [{ ...change, operation: byId.get(change.id!) ?? null }];
-    const { app, action, at } = change;
-    const found = [...unclaimed]
-      .map((id) => byId.get(id)!)
-      .find((other) => other.appName === app && other.action === action && Math.abs(other.createdAt - at) < AFTERMATH);
-    if (!found) return [];
-    unclaimed.delete(found.id);
-    return [{ ...change, id: found.id, operation: found }];
-  });
+  return asked.flatMap((change): Made[] => (change.id ? [{ ...change, operation: byId.get(change.id) ?? null }] : []));
 }
 
 const describe = ({ app, action, id }: Asked) => `${action} ${app} (${id})`;
@@ -89,6 +78,14 @@ function lost(changes: Made[]): Violation[] {
     if (operation.state === 'cancelled' && !newer) return violation('was cancelled, and nothing came in its place');
     return [];
   });
+}
+
+function refused({ asked }: History): Violation[] {
+  return asked.flatMap((change): Violation[] =>
+    change.refusal && !change.refusal.code
+      ? [{ rule: 'refused', what: `${change.action} ${change.app}: ${change.refusal.answer}`, at: change.at }]
+      : [],
+  );
 }
 
 function failed({ harms, processes }: History, changes: Made[]): Violation[] {

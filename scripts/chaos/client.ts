@@ -7,6 +7,7 @@ const PATIENCE = 45_000;
 export interface Reply {
   status: number;
   body: any;
+  text: string;
 }
 
 /** An administrator who goes on asking while the Supervisor is away and comes back. */
@@ -32,7 +33,7 @@ export class Client {
       signal: AbortSignal.timeout(PATIENCE),
     });
     const text = await response.text();
-    return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : null };
+    return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : null, text };
   }
 
   /** Asks until an answer of the Supervisor itself comes. */
@@ -46,10 +47,12 @@ export class Client {
   }
 
   /**
-   * Asks for a change, again for as long as it is certain that nobody has heard of it.
-   * @returns null when the connection broke after it had been sent: it may have been accepted
+   * Asks for a change until there is an answer to it.
+   *
+   * @param recorded what the Supervisor has on record of it, or null: asked whenever the connection broke after the request
+   * had been sent
    */
-  async change(action: string, body: unknown): Promise<Reply | null> {
+  async change<T>(action: string, body: unknown, recorded: () => Promise<T | null>): Promise<Reply | T> {
     for (;;) {
       try {
         const reply = await this.send('POST', action, body);
@@ -57,7 +60,8 @@ export class Client {
         if (reply.status !== 503 && reply.status !== 401) return reply;
         if (reply.status === 401) await this.signIn().catch(() => {});
       } catch (error) {
-        if (!wasRefused(error)) return null;
+        const found = wasRefused(error) ? null : await recorded();
+        if (found) return found;
       }
       await sleep(300);
     }

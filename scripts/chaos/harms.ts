@@ -47,6 +47,8 @@ export async function harm(
   else await part.stop();
   await sleep(lasts);
   await part.start();
+  // Its main app answers a moment before the definitions of apps are read.
+  if (target === 'supervisor') await fleet.supervisor.waitForHttp('/api/__ready');
   return done();
 }
 

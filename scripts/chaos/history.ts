@@ -27,13 +27,10 @@ export interface Asked {
   /** Of `create`, and of an `update` that moves the app. */
   environments: string[] | null;
   startMode: 'withMain' | 'onVisit' | null;
-  answeredAt: number | null;
-  /** `unknown`: the connection broke before an answer came. */
-  outcome: 'accepted' | 'refused' | 'unknown';
-  /** Of the operation, if accepted. */
+  /** Of the operation, if it was accepted; also when that was told from the record, for no answer came. */
   id: string | null;
-  /** Of the refusal. */
-  code: string | null;
+  /** If it was refused: by which of the Supervisor's codes, if any, and the whole answer. */
+  refusal: { code: string | null; answer: string } | null;
 }
 
 /** A process, by what it wrote down itself and by what was done to it. */

@@ -2,7 +2,7 @@ import { Random } from './random';
 
 /**
  * What a run does, decided by its seed before anything begins: two runs with the same seed and size ask for the same changes
- * and do the same harm in the same order. When each comes depends on the machine.
+ * and do the same harm in the same order. When each comes depends on the machine, and so does how many of a round do.
  */
 
 export interface PlannedApp {
@@ -14,9 +14,10 @@ export interface PlannedApp {
 export const CHANGES = ['start', 'stop', 'restart', 'upgrade', 'rename', 'move', 'visit', 'recreate'] as const;
 export type Change = (typeof CHANGES)[number];
 
-/** One change of one app, so many ms after the round's begin, or as soon as the one before it was answered. */
+/** One change of one app. */
 export interface PlannedChange {
-  at: number;
+  /** How long after the answer to the one before it, in ms. */
+  pause: number;
   app: string;
   change: Change;
   /** Of `move` and `recreate`. */
@@ -27,9 +28,10 @@ export interface PlannedChange {
 export const HARMS = ['kill', 'freeze', 'stop', 'flush', 'cut'] as const;
 export type Harm = (typeof HARMS)[number];
 
-/** One harm to one part, from so many ms after the round's begin, or as soon as the one before it is over. */
+/** One harm to one part. */
 export interface PlannedHarm {
-  at: number;
+  /** How long after the part was back at work from the one before it, in ms. */
+  pause: number;
   /** `supervisor`, `redis`, `locks`, `visitors`, or an environment. */
   target: string;
   harm: Harm;
@@ -37,6 +39,7 @@ export interface PlannedHarm {
   lasts: number;
 }
 
+/** What comes until the round's time is up, in turn for each app and each part. */
 export interface Round {
   changes: PlannedChange[];
   harms: PlannedHarm[];
@@ -52,16 +55,20 @@ export interface PlanSize {
   harmed: string[];
   /** Environments that host the apps. */
   hosting: string[];
-  /** Pause between two changes of one app, in ms. */
-  changeEvery: [number, number];
-  /** Pause between two harms to one part, in ms. */
-  harmEvery: [number, number];
+  /** Pauses between two changes of one app, in ms. */
+  changePause: [number, number];
+  /** Pauses between two harms to one part, in ms. */
+  harmPause: [number, number];
+  /** The same of the Supervisor, without which nothing can be asked for. */
+  supervisorPause: [number, number];
   /** How long a part stays dead or frozen at most, in ms. */
   longest: number;
 }
 
 export interface Plan {
   apps: PlannedApp[];
+  /** Of one round, in ms. */
+  lasting: number;
   rounds: Round[];
 }
 
@@ -93,37 +100,39 @@ export function makePlan(size: PlanSize): Plan {
       startMode: index % 4 === 3 ? 'onVisit' : 'withMain',
     }),
   );
-  return { apps, rounds: Array.from({ length: size.rounds }, () => makeRound(random, size, apps)) };
+  return {
+    apps,
+    lasting: size.lasting,
+    rounds: Array.from({ length: size.rounds }, () => makeRound(random, size, apps)),
+  };
 }
 
 function makeRound(random: Random, size: PlanSize, apps: PlannedApp[]): Round {
   const targets = [...size.harmed, 'supervisor', 'redis', 'locks', 'visitors'];
-  const byTime = (a: { at: number }, b: { at: number }) => a.at - b.at;
   return {
-    changes: apps
-      .flatMap(({ name }) =>
-        moments(random, size.lasting, size.changeEvery).map((at): PlannedChange => {
-          const change = random.weighted(CHANGE_WEIGHTS);
-          const places = change === 'move' || change === 'recreate';
-          return { at, app: name, change, environments: places ? random.some(size.hosting, 2) : [] };
-        }),
-      )
-      .sort(byTime),
-    harms: targets
-      .flatMap((target) =>
-        moments(random, size.lasting, size.harmEvery).map((at): PlannedHarm => {
+    changes: apps.flatMap(({ name }) =>
+      pauses(random, size.lasting, size.changePause).map((pause): PlannedChange => {
+        const change = random.weighted(CHANGE_WEIGHTS);
+        const places = change === 'move' || change === 'recreate';
+        return { pause, app: name, change, environments: places ? random.some(size.hosting, 2) : [] };
+      }),
+    ),
+    harms: targets.flatMap((target) =>
+      pauses(random, size.lasting, target === 'supervisor' ? size.supervisorPause : size.harmPause).map(
+        (pause): PlannedHarm => {
           const weights = HARM_WEIGHTS[target] ?? HARM_WEIGHTS.worker;
           const harm = random.weighted(weights as Record<Harm, number>);
-          return { at, target, harm, lasts: lasting(random, harm, size.longest) };
-        }),
-      )
-      .sort(byTime),
+          return { pause, target, harm, lasts: lasting(random, harm, size.longest) };
+        },
+      ),
+    ),
   };
 }
 
-function moments(random: Random, until: number, [least, most]: [number, number]): number[] {
-  const found: number[] = [];
-  for (let at = random.between(0, most); at < until; at += random.between(least, most)) found.push(at);
+/** As many as a round has time for if nothing else took any; the first is of any length, so that not everything begins at once. */
+function pauses(random: Random, lasting: number, [least, most]: [number, number]): number[] {
+  const found = [random.between(0, most)];
+  for (let total = found[0]; total < lasting; total += found[found.length - 1]) found.push(random.between(least, most));
   return found;
 }
 

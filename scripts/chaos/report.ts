@@ -5,7 +5,8 @@ import type { History } from './history';
 /** What a run did and found, for a terminal. */
 export function report(history: History, violations: Violation[]): string {
   const { asked, recorded, harms, processes, samples, requests, settlings } = history;
-  const accepted = asked.filter(({ outcome }) => outcome === 'accepted');
+  const accepted = asked.filter(({ id }) => id !== null);
+  const refusals = asked.flatMap(({ refusal }) => refusal ?? []);
   const kills = harms.filter(({ harm }) => harm === 'kill').length;
   const boots = processes.flatMap((life) => life.boots);
   const took = settlings.flatMap((settling) => agreement(settling, history)?.took ?? []);
@@ -14,7 +15,7 @@ export function report(history: History, violations: Violation[]): string {
     ['Seed', String(history.seed)],
     ['Duration', `${minutes.toFixed(1)} min`],
     ['Changes', `${accepted.length} accepted (${counted(accepted, ({ action }) => action)})`],
-    ['', `${counted(asked, ({ outcome, code }) => (outcome === 'refused' ? `refused ${code}` : outcome))}`],
+    ['', `${refusals.length} refused (${counted(refusals, ({ code, answer }) => code ?? answer.slice(0, 60))})`],
     ['Operations', counted(recorded, ({ state }) => state)],
     ['Harms', `${harms.length}, of them ${kills} kills`],
     ['', counted(harms, ({ harm, target }) => `${harm} ${target}`)],

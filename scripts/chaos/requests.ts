@@ -6,8 +6,8 @@ const PAUSE = 250;
 /** Longer than a freeze of anything but the Supervisor may hold a request up. */
 const PATIENCE = 10_000;
 
-/** Asks one app again and again through one address, until it is ended. */
-export function keepAsking(through: string, origin: string, app: string): { end(): Promise<Requests> } {
+/** Asks one app again and again through one address, until it is ended. @param pause after each answer, in ms */
+export function keepAsking(through: string, origin: string, app: string, pause = PAUSE): { end(): Promise<Requests> } {
   const result: Requests = { through, asked: 0, failed: [], slowest: 0 };
   let ending = false;
   const asking = (async () => {
@@ -18,7 +18,7 @@ export function keepAsking(through: string, origin: string, app: string): { end(
       result.asked++;
       if (why) result.failed.push({ from, to, why });
       else result.slowest = Math.max(result.slowest, to - from);
-      await sleep(PAUSE);
+      await sleep(pause);
     }
   })();
   return {

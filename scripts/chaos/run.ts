@@ -3,7 +3,7 @@ import type { AppRow, OperationRow } from '../../src/shared/types';
 import { type Fleet, query } from '../fleet';
 import { readWitness } from '../fleet/witness';
 import { disagreements, wrongPlaces } from './check';
-import { Client } from './client';
+import { Client, type Reply } from './client';
 import { groupBy } from './group';
 import { type Ended, harm } from './harms';
 import type { Asked, History, Life, Look, Sample, Settling } from './history';
@@ -89,17 +89,17 @@ class Run {
     await Promise.all(watching);
     await this.recordAll();
     this.history.endedAt = Date.now();
-    const { recorded, processes } = this.history;
+    const { asked, recorded, processes } = structuredClone(this.history);
     await this.leave();
-    return { ...this.history, recorded, processes };
+    return { ...this.history, asked, recorded, processes };
   }
 
   private async carryOut({ changes, harms }: Round): Promise<void> {
-    const begun = performance.now();
-    const due = (at: number) => sleep(Math.max(0, at - (performance.now() - begun)));
-    const inTurn = async <T extends { at: number }>(items: T[], act: (item: T) => Promise<void>) => {
+    const over = performance.now() + this.options.plan.lasting;
+    const inTurn = async <T extends { pause: number }>(items: T[], act: (item: T) => Promise<void>) => {
       for (const item of items) {
-        await due(item.at);
+        await sleep(item.pause);
+        if (performance.now() > over) return;
         await act(item);
       }
     };
@@ -153,26 +153,19 @@ class Run {
   private async ask(app: string, action: Asked['action'], values: Values): Promise<Asked> {
     const { environments = null, startMode = null } = values;
     const target = action === 'create' ? '' : `?filterByTk=${app}`;
-    const asked: Asked = {
-      at: Date.now(),
-      app,
-      action,
-      environments,
-      startMode,
-      answeredAt: null,
-      outcome: 'unknown',
-      id: null,
-      code: null,
-    };
+    const at = Date.now();
+    const recorded = () => this.recordedSince(at, app, action);
+    const reply = await this.client.change(`apps:${action}${target}`, values, recorded);
+    const asked: Asked = { at, app, action, environments, startMode, ...outcomeOf(reply) };
     this.history.asked.push(asked);
-    const reply = await this.client.change(`apps:${action}${target}`, values);
-    asked.answeredAt = Date.now();
-    if (!reply || reply.status >= 500) return asked;
-    asked.outcome = reply.status === 200 ? 'accepted' : 'refused';
-    asked.code = reply.body?.errors?.[0]?.code ?? null;
-    const { data } = reply.body ?? {};
-    if (reply.status === 200) asked.id = (Array.isArray(data) ? data[0] : data.operation)?.id ?? null;
     return asked;
+  }
+
+  /** The operation of a change whose answer never came, if it was made: no other of this app is asked for meanwhile. */
+  private async recordedSince(at: number, app: string, action: Asked['action']): Promise<OperationRow | null> {
+    const filter = encodeURIComponent(JSON.stringify({ appName: app, action }));
+    const { data } = await this.client.read(`appOperations:list?filter=${filter}&sort=-createdAt&pageSize=1`);
+    return data[0]?.createdAt >= at ? data[0] : null;
   }
 
   private async untilEnded(id: string): Promise<void> {
@@ -280,7 +273,8 @@ class Run {
         const endedAt = alive.has(seen.pid)
           ? null
           : (seen.exit?.at ?? killedAt ?? this.missed.get(seen.pid) ?? Date.now());
-        return { ...seen, endedAt, ended: killedAt !== undefined };
+        const boots = seen.boots.filter(({ app }) => this.apps.has(app));
+        return { ...seen, boots, endedAt, ended: killedAt !== undefined };
       });
   }
 
@@ -296,15 +290,21 @@ class Run {
   }
 
   private async leave(): Promise<void> {
-    await Promise.all(
-      [...this.apps].map((name) => this.client.change(`apps:destroy?filterByTk=${name}`, { database: 'drop' })),
-    );
+    await Promise.all([...this.apps].map((name) => this.ask(name, 'destroy', { database: 'drop' })));
     await this.untilOperationsEnd();
   }
 }
 
 /** What has to happen one after the other, by what it happens to. */
 const lanesOf = <T>(items: T[], keyOf: (item: T) => string): T[][] => [...groupBy(items, keyOf).values()];
+
+function outcomeOf(reply: Reply | OperationRow): Pick<Asked, 'id' | 'refusal'> {
+  if ('id' in reply) return { id: reply.id, refusal: null };
+  const { status, body, text } = reply;
+  if (status === 200) return { id: (Array.isArray(body.data) ? body.data[0] : body.data.operation).id, refusal: null };
+  const code = body?.errors?.[0]?.code ?? null;
+  return { id: null, refusal: { code, answer: `${status} ${text.slice(0, 300)}` } };
+}
 
 async function answerOf(url: string, app: string): Promise<string> {
   try {

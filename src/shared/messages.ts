@@ -140,4 +140,23 @@ export const reply = z.object({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 
+/** What a worker answers to `checkDatabase`. */
+export const databaseCheck = z.object({
+  checks: z.array(
+    z.object({
+      name: z.enum(['names', 'reachable', 'signIn', 'create', 'content', 'session']),
+      ok: z.boolean(),
+      message: z.string(),
+      /** SQL or setting that mends it. */
+      remedy: z.string().optional(),
+    }),
+  ),
+  /** `adoptable`: a NocoBase app that is nobody's. `taken`: someone's. `unusable`: see the failed check. */
+  verdict: z.enum(['free', 'adoptable', 'taken', 'unusable']),
+});
+export type DatabaseCheck = z.infer<typeof databaseCheck>;
+
+/** What a worker answers to `logs`: the last lines. */
+export const logLines = z.array(z.string());
+
 export const operationAction = z.enum(ACTIONS);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '@nocobase/database';
-import type { AppDatabase, StatusEntry } from '../../shared/messages';
+import type { z } from 'zod';
+import { type AppDatabase, type DatabaseCheck, databaseCheck, logLines, type StatusEntry } from '../../shared/messages';
 import type { Action } from '../../shared/types';
 import { againWhenBusy } from '../apps/busy';
 import type { Catalog } from '../apps/catalog';
@@ -252,7 +253,7 @@ export class AppService {
   }
 
   /** Checks a database on the worker that would use it; within 5 s, in words. */
-  async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<unknown> {
+  async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
     const { bus, defaultEnvironments, assertUsable } = this.options;
     const asked = environment ?? defaultEnvironments?.[0];
     if (!asked) {
@@ -260,14 +261,16 @@ export class AppService {
     }
     assertUsable(asked, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
-    return bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
+    const answer = await bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
+    return parseAnswer(asked, databaseCheck, answer);
   }
 
-  async logs(app: AppDefinition, environment: string, lines: number): Promise<unknown> {
+  async logs(app: AppDefinition, environment: string, lines: number): Promise<string[]> {
     if (!app.environments.includes(environment)) {
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
     }
-    return this.options.bus.request(environment, 'logs', { name: app.name, lines }, LOGS_TIMEOUT);
+    const answer = await this.options.bus.request(environment, 'logs', { name: app.name, lines }, LOGS_TIMEOUT);
+    return parseAnswer(environment, logLines, answer);
   }
 
   async cancel(id: string): Promise<Operation> {
@@ -462,6 +465,14 @@ const step = (environment: string, kind: StepKind): Step => ({ environment, kind
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
   action === 'restart' || action === 'upgrade' ? action : 'start';
+
+/** @throws AppSupervisorError WORKER_FAILED for what is no such answer */
+function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
+  const parsed = schema.safeParse(answer);
+  if (parsed.success) return parsed.data;
+  const cause = 'its answer is not understood. Bring Supervisor and Worker to one version of this plugin';
+  throw new AppSupervisorError('WORKER_FAILED', { environment, cause });
+}
 
 /** Where the data will lie, in full, so that no later default can move it. */
 function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' | 'title'>): AppDatabase {

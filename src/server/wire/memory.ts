@@ -161,7 +161,7 @@ export class MemoryBus implements Bus {
     this.listeners.set(keyOf(me), listener);
   }
 
-  async request<T>(environment: string, method: string, payload: unknown, timeout: number): Promise<T> {
+  async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const handlers = this.handlers.get(environment);
     if (!handlers) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
     let timer: NodeJS.Timeout | undefined;
@@ -174,7 +174,7 @@ export class MemoryBus implements Bus {
     const answer = callHandler(handlers, method, payload).catch((error) => {
       throw new AppSupervisorError('WORKER_FAILED', { environment, cause: messageOf(error) });
     });
-    return Promise.race([answer as Promise<T>, late]).finally(() => clearTimeout(timer));
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {

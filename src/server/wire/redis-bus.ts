@@ -47,10 +47,10 @@ export class RedisBus implements Bus {
     });
   }
 
-  async request<T>(environment: string, method: string, payload: unknown, timeout: number): Promise<T> {
+  async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const id = randomUUID();
     const silent = () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
-    return new Promise<T>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       const timer = setTimeout(() => finish(() => reject(silent())), timeout);
       const finish = (end: () => void) => {
         clearTimeout(timer);
@@ -60,7 +60,7 @@ export class RedisBus implements Bus {
       this.waiting.set(id, (answer) =>
         finish(() =>
           answer.ok
-            ? resolve(answer.payload as T)
+            ? resolve(answer.payload)
             : reject(
                 new AppSupervisorError('WORKER_FAILED', { environment, cause: answer.error?.message ?? 'unknown' }),
               ),

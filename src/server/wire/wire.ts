@@ -103,9 +103,10 @@ export interface Bus {
   onWake(me: Audience, listener: (names: string[]) => void): Promise<void>;
   /**
    * @param timeout in ms
+   * @returns what the worker answered, for the caller to parse
    * @throws AppSupervisorError WORKER_SILENT or WORKER_FAILED
    */
-  request<T>(environment: string, method: string, payload: unknown, timeout: number): Promise<T>;
+  request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown>;
   serve(environment: string, handlers: RequestHandlers): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { DatabaseCheck } from '../../../shared/messages';
 import type { DbConnType } from '../../../shared/types';
 import type { AppSupervisorError, ErrorCode } from '../../errors';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf, serverOf } from './connection';
@@ -13,23 +14,10 @@ import type { Session } from './session';
 const DEADLINE = 4_400;
 
 /** In this order; what follows a failed one was not looked at. */
-export type CheckName = 'names' | 'reachable' | 'signIn' | 'create' | 'content' | 'session';
-
-export interface Check {
-  name: CheckName;
-  ok: boolean;
-  message: string;
-  /** SQL or setting that mends it. */
-  remedy?: string;
-}
-
-/** `adoptable`: a NocoBase app that is nobody's. `taken`: someone's. `unusable`: see the failed check. */
-export type Verdict = 'free' | 'adoptable' | 'taken' | 'unusable';
-
-export interface DatabaseCheck {
-  checks: Check[];
-  verdict: Verdict;
-}
+export type { DatabaseCheck };
+export type Check = DatabaseCheck['checks'][number];
+export type CheckName = Check['name'];
+export type Verdict = DatabaseCheck['verdict'];
 
 export interface CheckOptions {
   /** The app that asks; a database with its own mark is free for it. */
