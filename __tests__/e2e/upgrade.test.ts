@@ -1,11 +1,11 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Fleet, query, waitFor } from '../../scripts/fleet';
+import { type Api, type ApiError, type Fleet, type Instance, query, waitFor } from '../../scripts/fleet';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { Ghost } from '../support/ghost';
-import { ask } from '../support/http';
+import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 import { askRelease, order, RELEASE_PLUGIN, releaseEnv, runsOf } from '../support/release';
 
@@ -105,6 +105,77 @@ describe('what open-source NocoBase does not share between two environments of a
     await here.post('collections:create', { name: 'news', fields });
     expect((await here.get('news:list')).data).toEqual([]);
     await expect(there.get('news:list')).rejects.toMatchObject({ status: 404 });
+  });
+
+  it('is what was changed in the other: a role', async () => {
+    const [here, there] = await Promise.all(fleet.workers.map((worker) => signInTo(worker, 'vault')));
+    await here.post('roles:create', { name: 'clerk', title: 'Clerk', snippets: ['pm.*'] });
+    const { data } = await here.get('users:list');
+    await here.post(`users/${data[0].id}/roles:add`, ['clerk']);
+    const as = (api: Api) => api.call('GET', 'roles:check', {}, undefined, { 'X-Role': 'clerk' });
+    expect((await as(here)).data).toMatchObject({ role: 'clerk', snippets: ['pm.*'] });
+    // The user has it, for that is in the database; what it allows is in nobody's memory there.
+    const answer = await as(there).catch((error: ApiError) => error);
+    console.log('a role of the other environment:', answer);
+    expect(answer).not.toMatchObject({ data: { role: 'clerk', snippets: ['pm.*'] } });
+  });
+
+  it('is a queue: each does the work that it was given itself', async () => {
+    const work = (worker: Instance, value = '') =>
+      askRelease(worker, 'vault', { action: `work?value=${value}` }).then(({ data }) => data);
+    await work(fleet.worker('env_a'), 'here');
+    await work(fleet.worker('env_b'), 'there');
+    const isDone = async () => (await work(fleet.worker('env_a'))).length && (await work(fleet.worker('env_b'))).length;
+    await waitFor(isDone, { timeout: 20_000, what: 'Both having worked' });
+    expect(await inBoth('work')).toEqual([['here'], ['there']]);
+  });
+
+  it('is a message to whoever has the app open', async () => {
+    const open = ({ url }: Instance) => Tab.open(url, '/ws?__appName=vault') as Promise<Tab>;
+    const [here, there] = await Promise.all(fleet.workers.map(open));
+    try {
+      // The second one comes after the first on the same way.
+      await askRelease(fleet.worker('env_a'), 'vault', { action: 'shout?value=here' });
+      await here.message(({ payload }) => payload === 'here');
+      await askRelease(fleet.worker('env_b'), 'vault', { action: 'shout?value=there' });
+      await there.message(({ payload }) => payload === 'there');
+      const heard = [here, there].map((tab) =>
+        tab.messages.filter(({ type }) => type === 'release').map(({ payload }) => payload),
+      );
+      expect(heard).toEqual([['here'], ['there']]);
+    } finally {
+      here.close();
+      there.close();
+    }
+  });
+
+  it('is who makes which ids: two that draw the same number of 32 make the same ones', async () => {
+    const both = await inBoth('id?value=7');
+    for (const { own } of both) expect(own.workerId).toBeLessThan(32);
+    console.log(`numbers drawn: ${both.map(({ own }) => own.workerId).join(' and ')}`);
+    const sameSecond = async () => {
+      const [one, two] = (await inBoth('id?value=7')).map(({ drawn }) => drawn);
+      return one.timestamp === two.timestamp ? { one, two } : null;
+    };
+    const { one, two } = await waitFor(sameSecond, { timeout: 10_000, what: 'Two ids of one second' });
+    expect(one.id).toBe(two.id);
+  });
+
+  it('is an upload to local storage', async () => {
+    const [a, b] = fleet.workers;
+    const { token } = await signInTo(a, 'vault');
+    const headers = { Authorization: `Bearer ${token}` };
+    const body = new FormData();
+    body.append('file', new Blob(['only here']), 'note.txt');
+    const address = `${a.url}/api/__app/vault/attachments:create`;
+    const uploaded = (await (await fetch(address, { method: 'POST', headers, body })).json()) as any;
+    const read = async ({ url }: Instance) => {
+      const answer = await fetch(new URL(uploaded.data.url, url), { headers });
+      return [answer.status, (await answer.text()) === 'only here'];
+    };
+    expect(await read(a)).toEqual([200, true]);
+    console.log('an upload at the other environment:', await read(b));
+    expect((await read(b))[0]).toBe(404);
   });
 
   it('is the key of what they encrypt', () => {

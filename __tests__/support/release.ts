@@ -134,7 +134,29 @@ module.exports = {
         ctx.body = { value: (await this.app.cache.get('release')) ?? null };
         await next();
       });
-      this.app.acl.allow('releasePeople', ['look', 'lock', 'remember'], 'public');
+      // A job in the core's queue, and which of them this process has done.
+      const done = [];
+      this.app.eventQueue.subscribe('release', { idle: () => true, process: async (job) => done.push(job.value) });
+      this.app.resourceManager.registerActionHandler('releasePeople:work', async (ctx, next) => {
+        const { value } = ctx.action.params;
+        if (value) await this.app.eventQueue.publish('release', { value });
+        ctx.body = done;
+        await next();
+      });
+      // A message for everybody who has the app open.
+      this.app.resourceManager.registerActionHandler('releasePeople:shout', async (ctx, next) => {
+        this.app.emit('ws:sendToCurrentApp', { message: { type: 'release', payload: ctx.action.params.value } });
+        ctx.body = {};
+        await next();
+      });
+      // An id of its own making, and one as made by whoever has drawn a given number.
+      this.app.resourceManager.registerActionHandler('releasePeople:id', async (ctx, next) => {
+        const { snowflakeIdGenerator: own } = this.app;
+        const drawn = new own.constructor({ workerId: Number(ctx.action.params.value ?? 0) });
+        ctx.body = { own: own.parse(own.generate()), drawn: drawn.parse(drawn.generate()) };
+        await next();
+      });
+      this.app.acl.allow('releasePeople', ['look', 'lock', 'remember', 'work', 'shout', 'id'], 'public');
     }
     async install() {
       const values = { name: 'Ada Lovelace'${release === '2.0.0' ? ", initials: 'AL'" : ''} };
