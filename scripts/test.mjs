@@ -19,7 +19,7 @@ const total = { passed: 0, failed: 0 };
 try {
   ensureNode();
   ensureInstalled(console.log);
-  ensurePrograms(['redis', 'valkey', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium'], console.log);
+  ensurePrograms(['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium'], console.log);
   ensureSqliteDriver(console.log);
   for (const script of ['build', 'check']) runScript(script);
   for (const project of ['unit', 'integration', 'e2e']) runTests(project);

