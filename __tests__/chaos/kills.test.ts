@@ -83,6 +83,7 @@ describe('a worker killed', () => {
     await worker().start();
     await manager.succeeded(operation, LONG);
     took('Worker killed in an upgrade, from its start until the app is upgraded');
+    expect(worker().logTail(10_000).join('\n')).toContain('App victim: upgrade');
     expect((await ask(worker().url, '/api/__app/victim/app:getInfo')).status).toBe(200);
   });
 
