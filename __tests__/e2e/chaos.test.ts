@@ -6,8 +6,8 @@ import { run } from '../../scripts/chaos/run';
 import { witnessFolder } from '../../scripts/fleet/witness';
 import { sharedFleet } from '../setup/fleet';
 
-/** `npm run chaos` in short: always the same plan, on the fleet of these tests. */
-const SEED = 6;
+/** `npm run chaos` in short: always the same plan, on the fleet of these tests; one that begins with a kill of each part. */
+const SEED = 161;
 
 it('random changes and harms break no rule', async () => {
   const fleet = await sharedFleet();
@@ -35,6 +35,6 @@ it('random changes and harms break no rule', async () => {
   console.log(report(history, violations));
   expect(violations).toEqual([]);
   // It has not held for want of anything to hold against.
-  expect(history.asked.filter(({ id }) => id).length).toBeGreaterThan(10);
+  expect(history.asked.filter(({ id }) => id).length).toBeGreaterThan(7);
   expect(history.harms.filter(({ harm }) => harm === 'kill').length).toBeGreaterThan(2);
 }, 600_000);

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { PlayedWorker } from '../support/played-worker';
-import { BEAT, type FakeSupervisor, SmallFleet } from '../support/small-fleet';
+import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** Workers that are not as they should be, before a real Supervisor: slow, silent, wrong, dead, or behind. */
@@ -25,7 +25,7 @@ async function begin(environment = 'env_a'): Promise<PlayedWorker> {
 }
 
 async function play(environment: string): Promise<PlayedWorker> {
-  const worker = await PlayedWorker.appear(fleet, environment, BEAT);
+  const worker = await PlayedWorker.appear(fleet, environment);
   workers.push(worker);
   await until(`${environment} online`, () => supervisor.health(environment) === 'online');
   return worker;

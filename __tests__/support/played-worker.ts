@@ -2,7 +2,7 @@ import { fingerprint } from '../../src/server/apps/secrets';
 import type { AppRecord, Lease, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 import { recordedLog } from './log';
-import { KEY, type SmallFleet } from './small-fleet';
+import { BEAT, KEY, LAST_BEAT, type SmallFleet } from './small-fleet';
 import { until } from './wait';
 
 /**
@@ -19,17 +19,16 @@ export class PlayedWorker {
     private readonly lease: Lease,
   ) {
     // Kept up by beats, as a living process does; a beat that Redis does not take is made good by the next.
-    this.timer = setInterval(() => void this.beat().catch(() => undefined), this.lease.interval / 2);
+    this.timer = setInterval(() => void this.beat().catch(() => undefined), BEAT / 2);
   }
 
-  /** @param interval between two beats as it reports it, in ms */
-  static async appear(fleet: SmallFleet, environment: string, interval: number): Promise<PlayedWorker> {
+  static async appear(fleet: SmallFleet, environment: string): Promise<PlayedWorker> {
     const instance = `played-${environment}`;
     const wire = fleet.connect(instance, recordedLog());
     await until('Redis', () => wire.state.look().catch(() => null));
     const fingerprints = { appKey: fingerprint('app-key'), aesKey: fingerprint(KEY.toString('hex')) };
     await wire.state.writeRegistration(registrationOf(environment, { fingerprints }));
-    const worker = new PlayedWorker(environment, wire, leaseOf({ instance, interval }));
+    const worker = new PlayedWorker(environment, wire, leaseOf({ instance, interval: BEAT }));
     await worker.beat();
     return worker;
   }
@@ -51,9 +50,11 @@ export class PlayedWorker {
     return this.wire.state.writeStatuses({ ...write, entries: [entry], version: ++this.version });
   }
 
-  /** `kill -9`: its lease runs out. */
+  /** `kill -9`: its lease runs out, soon after a last beat. */
   async die(): Promise<void> {
     clearInterval(this.timer);
+    this.lease.interval = LAST_BEAT;
+    await this.beat().catch(() => undefined);
     await this.wire.close();
   }
 
