@@ -83,7 +83,7 @@ it('one that answers wrong is not believed', async () => {
   await goesOn(operation.id);
   await fleet.onRedis(async (redis) => {
     await redis.hset(fleet.keys().statuses('env_a'), 'crm', '{"name": "crm", ');
-    await redis.incr(fleet.keys().version('env_a'));
+    await redis.incrby(fleet.keys().version('env_a'), 1_000);
   });
   await goesOn(operation.id);
   await worker.wire.bus.serve('env_a', { logs: async () => 'no list of lines' });
