@@ -13,7 +13,7 @@ import { witnessEnv, witnessFolder } from './fleet/witness';
 const USAGE = `npm run chaos [-- options]
 
   --seed N       what decides all that happens (default: from the clock; it is printed)
-  --minutes N    about how long to go on (default 5)
+  --minutes N    how long to go on; the round that is under way then is the last one (default 5)
   --apps N       how many apps (default 10)
   --workers N    how many Workers are harmed (default 3); one more is left alone
   --plan         prints what would happen, and does nothing
@@ -21,9 +21,8 @@ const USAGE = `npm run chaos [-- options]
 `;
 
 const NAME = 'chaos-run';
-/** A round and the quiet after it, in ms. */
-const ROUND = 120_000;
-const QUIET = 60_000;
+/** Of one round without the quiet after it, in ms. */
+const ROUND = 180_000;
 const UNTOUCHED = 'untouched';
 
 const { values } = parseArgs({
@@ -48,15 +47,16 @@ function size(): PlanSize {
   const harmed = Array.from({ length: workers }, (_, index) => `env_${String.fromCharCode(97 + index)}`);
   return {
     seed: values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('seed'),
-    rounds: Math.max(1, Math.round((wholeNumber('minutes') * 60_000) / (ROUND + QUIET))),
+    // No more can begin in that time.
+    rounds: Math.ceil(minutes() / ROUND),
     lasting: ROUND,
     apps: wholeNumber('apps'),
     harmed,
     hosting: harmed,
-    changePause: [2_000, 12_000],
-    harmPause: [5_000, 25_000],
+    changePause: [3_000, 13_000],
+    harmPause: [5_000, 20_000],
     supervisorPause: [20_000, 60_000],
-    longest: 30_000,
+    longest: 20_000,
   };
 }
 
@@ -66,9 +66,11 @@ function wholeNumber(name: 'seed' | 'minutes' | 'apps' | 'workers'): number {
   return value;
 }
 
+const minutes = () => wholeNumber('minutes') * 60_000;
+
 async function go(size: PlanSize): Promise<void> {
   console.log(
-    `Seed ${size.seed}: ${size.rounds} rounds, ${size.apps} apps, ${size.harmed.length} Workers and one that is left alone.`,
+    `Seed ${size.seed}: ${values.minutes} minutes, ${size.apps} apps, ${size.harmed.length} Workers and one that is left alone.`,
   );
   const progress = terminalProgress();
   const abort = new AbortController();
@@ -84,16 +86,17 @@ async function go(size: PlanSize): Promise<void> {
   const fleet = await starting.finally(() => progress.end());
   try {
     const environment = fleet.config.instances.at(-1)!.name;
+    const file = path.join(fleet.home, 'history.json');
     const history = await run({
       fleet,
       witness: witnessFolder(NAME),
       seed: size.seed,
       plan: makePlan(size),
+      lasting: minutes(),
       untouched: { app: UNTOUCHED, environment },
       say: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
+      keep: (soFar) => fs.writeFileSync(file, JSON.stringify(soFar)),
     });
-    const file = path.join(fleet.home, 'history.json');
-    fs.writeFileSync(file, JSON.stringify(history));
     judge(history);
     console.log(`History: ${file}`);
   } finally {

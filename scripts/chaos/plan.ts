@@ -85,7 +85,7 @@ const CHANGE_WEIGHTS: Record<Change, number> = {
 const HARM_WEIGHTS: Record<string, Partial<Record<Harm, number>>> = {
   worker: { kill: 7, freeze: 2, stop: 1 },
   supervisor: { kill: 7, freeze: 2, stop: 1 },
-  redis: { kill: 3, freeze: 3, flush: 2, cut: 2 },
+  redis: { kill: 5, freeze: 2, flush: 2, cut: 2 },
   locks: { cut: 1 },
   visitors: { cut: 1 },
 };

@@ -16,10 +16,14 @@ export interface RunOptions {
   witness: string;
   seed: number;
   plan: Plan;
+  /** After so many ms no further round begins; by default all of the plan do. */
+  lasting?: number;
   /** Lies in an environment that the plan does no harm to, and nothing is done to it. */
   untouched: { app: string; environment: string };
   /** One line of what is going on. */
   say(line: string): void;
+  /** Gets the history so far after each round, and the whole at the end. */
+  keep?(history: History): void;
 }
 
 /** How long operations may take to end once everything works, and then statuses to be right; in ms. */
@@ -64,7 +68,7 @@ class Run {
   }
 
   async run(): Promise<History> {
-    const { fleet, plan, untouched, say } = this.options;
+    const { fleet, plan, lasting = Number.POSITIVE_INFINITY, untouched, say, keep } = this.options;
     await this.client.signIn();
     await this.create({ name: untouched.app, environments: [untouched.environment], startMode: 'withMain' });
     await Promise.all(plan.apps.map((app) => this.create(app)));
@@ -75,14 +79,17 @@ class Run {
       keepAsking(untouched.environment, fleet.worker(untouched.environment).url, untouched.app),
       keepAsking('supervisor', fleet.supervisor.url, untouched.app),
     ];
+    const end = performance.now() + lasting;
     for (const [index, round] of plan.rounds.entries()) {
+      if (performance.now() > end) break;
       const before = this.history.asked.length;
       await this.carryOut(round);
       const settling = await this.settle();
       const took = settling.looks.length ? `${settling.looks.at(-1)!.to - settling.healedAt} ms` : 'never';
       say(
-        `Round ${index + 1} of ${plan.rounds.length}: ${this.history.asked.length - before} changes, settled after ${took}.`,
+        `Round ${index + 1}: ${this.history.asked.length - before} changes, settled after ${took}; in all ${this.history.asked.length} changes and ${this.history.harms.filter(({ harm }) => harm === 'kill').length} kills.`,
       );
+      keep?.({ ...this.history, endedAt: Date.now() });
     }
     this.history.requests = await Promise.all(streams.map((stream) => stream.end()));
     this.ending = true;
@@ -91,7 +98,9 @@ class Run {
     this.history.endedAt = Date.now();
     const { asked, recorded, processes } = structuredClone(this.history);
     await this.leave();
-    return { ...this.history, asked, recorded, processes };
+    const history = { ...this.history, asked, recorded, processes };
+    keep?.(history);
+    return history;
   }
 
   private async carryOut({ changes, harms }: Round): Promise<void> {
