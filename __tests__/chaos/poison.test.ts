@@ -41,8 +41,8 @@ async function dies(): Promise<void> {
   await worker().kill();
 }
 
-const othersRun = async () =>
-  (await Promise.all(OTHERS.map((name) => ask(worker().url, `/api/__app/${name}/app:getInfo`)))).every(
+const run = async (names: string[]) =>
+  (await Promise.all(names.map((name) => ask(worker().url, `/api/__app/${name}/app:getInfo`)))).every(
     ({ status }) => status === 200,
   );
 
@@ -51,7 +51,8 @@ it.each([
   ['by all of its memory', 'poison: memory'],
 ])('a poison app is kept out after it took its Worker down three times %s, and all others run', async (_, poison) => {
   if (poison === 'poison: memory') {
-    await worker().restartWith({ NODE_OPTIONS: '--preserve-symlinks --max-old-space-size=700' });
+    await worker().restartWith({ NODE_OPTIONS: '--preserve-symlinks --max-old-space-size=1000' });
+    await waitFor(() => run(['poison', ...OTHERS]), { timeout: LONG, what: 'All apps running' });
   }
   await poisonWith(poison);
   const before = bootsOf(fleet, 'poison').length;
@@ -71,7 +72,7 @@ it.each([
   const app = await manager.untilApp('poison', (row) => statusIn(row, 'env_b') === 'error', { what: 'kept out' });
   took('Worker started after the third death, until the app is kept out');
   expect(app.statuses.env_b.error).toMatchObject({ code: 'APP_CRASH_LOOP' });
-  await waitFor(othersRun, { timeout: LONG, what: 'All others running' });
+  await waitFor(() => run(OTHERS), { timeout: LONG, what: 'All others running' });
   took('Worker started after the third death, until all others run');
   expect(bootsOf(fleet, 'poison')).toHaveLength(before + 3);
 
