@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createGuard, createSelector, RoutingTable } from '../../src/server/proxy';
+import { createGuard, createNaming, createSelector, RoutingTable } from '../../src/server/proxy';
+import { hostnameOf } from '../../src/server/proxy/table';
 
 /**
  * The real gateway of `@nocobase/server` with guard and selector in front of it, in a process of its own: the core keeps
@@ -35,6 +36,7 @@ const { Gateway } = createRequire(import.meta.url)('@nocobase/server');
 const gateway = Gateway.getInstance();
 const table = new RoutingTable();
 table.replaceApps([]);
+const nameApp = createNaming({ apiBasePath: '/api/', publicPath: '/', domains: table });
 gateway.addAppSelectorMiddleware(
   createSelector(() => table),
   { tag: 'app-supervisor', after: 'core' },
@@ -44,11 +46,10 @@ if (process.argv[2] !== 'unguarded') {
     createGuard({
       isKnown: (name) => table.app(name) !== undefined,
       isLoaded: () => table.loaded,
-      appByDomain: (host) => table.appByDomain(host),
-      appNameOf: (req) => gateway.getRequestHandleAppName(req),
+      appNameOf: nameApp,
       hasPackage: (name) => existsSync(path.join(nodeModules, name, 'package.json')),
-      publicPath: '/',
       pluginStaticsPath: '/static/plugins/',
+      serve: null,
     }),
   );
 }
@@ -67,13 +68,129 @@ const REQUESTS: Array<[string, Record<string, string>?]> = [
   ['/api/users:list?__appName[]=nosuch'],
   ['/api/users:list?%5F_appName=..%2F..%2Fstray'],
   ['/files/..%2f..%2fstray/x'],
+  ['//a@b/api/__app/nosuch/users:list'],
 ];
+
+/** Parts of requests that name an app, or seem to; every combination is asked. */
+const PATHS = [
+  '/',
+  '/admin/',
+  '/apps/one/admin/',
+  '/api',
+  '/api/users:list',
+  '/api/__app',
+  '/api/__app/',
+  '/api/__app/one',
+  '/api/__app/one/',
+  '/api/__app/one/users:list',
+  '/api/__app/o%6ee/users:list',
+  '/api/__app//one/users:list',
+  '/api/__app/../x',
+  '/api//__app/one/x',
+  '//api/__app/one/x',
+  '/API/__app/one/x',
+  '/x/api/__app/one/x',
+  '/api/__app/main/x',
+  '/api/__app/{one}/x',
+  "/api/__app/o'ne/x",
+  '/api/__app/o@ne:1/x',
+  '/api/__apps/one/x',
+  '/files/one/main/1.txt',
+  '/files/o%6ee/main/1.txt',
+  '/files/one',
+  '/files/',
+  '/files//one',
+  '/files/%E0%A4%A/x',
+  '/files/..%2f/x',
+  '/files/main/x',
+  '/portal/files/one/x',
+  '/portal/one/files/x',
+];
+const QUERIES = [
+  '',
+  '?',
+  '?__appName=two',
+  '?a=1&__appName=two&b=2',
+  '?__appName=',
+  '?__appName',
+  '?__appName=main',
+  '?__appName=two&__appName=three',
+  '?__appName=&__appName=two',
+  '?__appName[]=two',
+  '?__appName[0]=two',
+  '?__appName[x]=two',
+  '?__appName[x][y]=two',
+  '?__appName[=two',
+  '?__appName%5B%5D=two',
+  '?__appNames=two',
+  '?x__appName=two',
+  '?x=__appName=two',
+  '?x=__appName',
+  '?%5F_appName=two',
+  '?__%61ppName=two',
+  '?__appName=t%77o',
+  '?__appName=t+wo',
+  '?__appName=%E0%A4%A',
+  '?%E0%A4%A=1&__appName=two',
+  '?__appName=two#three',
+  '?x#&__appName=two',
+  '#?__appName=two',
+  '#/api/__app/two/x',
+  '??__appName=two',
+  '?&&__appName=two&',
+  '?__appName=two=three',
+  '?__appName=two;x=1',
+  '?x=1;__appName=two',
+  "?__appName='two'",
+  '?filter=%7B%22a%22%3A1%7D&__appName=two',
+  '?filter=%7B%22__appName%22%3A1%7D',
+  '?filter[__appName]=two',
+];
+const HEADERS: Array<Record<string, string>> = [
+  {},
+  { 'x-app': 'three' },
+  { 'x-app': '' },
+  { 'x-app': 'main' },
+  { 'x-app': 'a, b' },
+  { 'x-app': '../x' },
+  { host: 'four.test:80' },
+  { host: 'four.test', 'x-app': 'three' },
+  { host: 'four.test', 'x-app': 'main' },
+  { 'x-hostname': 'FOUR.test' },
+  { host: 'four.test', 'x-hostname': 'five.test' },
+];
+
+/** Requests of which the gateway and ours think differently. */
+async function differences(publicPath: string): Promise<{ asked: number; different: string[] }> {
+  process.env.APP_PUBLIC_PATH = publicPath;
+  const domains = { appByDomain: (host?: string) => (hostnameOf(host ?? '') === 'four.test' ? 'four' : null) };
+  const ours = createNaming({ apiBasePath: '/api/', publicPath, domains });
+  Object.assign(table, domains);
+  const different: string[] = [];
+  let asked = 0;
+  for (const path of PATHS) {
+    for (const query of QUERIES) {
+      for (const headers of HEADERS) {
+        const url = path + query;
+        const theirs = await gateway.getRequestHandleAppName({ url, headers });
+        asked++;
+        if (theirs !== ours({ url, headers })) {
+          different.push(`${url} ${JSON.stringify(headers)}: ${theirs}, not ${ours({ url, headers })}`);
+        }
+      }
+    }
+  }
+  process.env.APP_PUBLIC_PATH = '/';
+  return { asked, different };
+}
 
 gateway.start({
   port: 0,
   host: '127.0.0.1',
   async callback(server: http.Server) {
     const { port } = server.address() as AddressInfo;
+    const naming = [await differences('/'), await differences('/portal/')];
+    table.appByDomain = () => null;
     const replies: Record<string, string> = {};
     for (const [url, headers = {}] of REQUESTS)
       replies[`${url} ${headers['X-App'] ?? ''}`.trim()] = await ask(port, url, headers);
@@ -85,7 +202,9 @@ gateway.start({
     const logs = readdirSync(`${root}/a/b/storage/logs`);
     const loggers = [...gateway.loggers.getKeys()];
     rmSync(root, { recursive: true, force: true });
-    process.stdout.write(`\n${JSON.stringify({ replies, unhandled, logs, loggers, stray })}\n`, () => process.exit(0));
+    process.stdout.write(`\n${JSON.stringify({ replies, unhandled, logs, loggers, stray, naming })}\n`, () =>
+      process.exit(0),
+    );
   },
 });
 

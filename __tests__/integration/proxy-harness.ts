@@ -1,7 +1,14 @@
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { freePort } from '../../scripts/fleet';
-import { type AppProxy, createProxy, type Limits, type RouteApp, RoutingTable } from '../../src/server/proxy';
+import {
+  type AppNaming,
+  type AppProxy,
+  createProxy,
+  type Limits,
+  type RouteApp,
+  RoutingTable,
+} from '../../src/server/proxy';
 import type { Status } from '../../src/shared/types';
 
 /**
@@ -86,7 +93,7 @@ export interface FrontOptions {
   limits?: Partial<Limits>;
   trustedProxies?: string[];
   server?: http.ServerOptions;
-  appNameOf?: (req: IncomingMessage) => Promise<string>;
+  appNameOf?: AppNaming;
 }
 
 export async function front(options: FrontOptions): Promise<Front> {
@@ -116,7 +123,8 @@ export async function front(options: FrontOptions): Promise<Front> {
   const results: string[] = [];
   const log = (message: string) => warnings.push(message);
   const appNameOf =
-    options.appNameOf ?? (async (req: IncomingMessage) => String(req.headers['x-app'] ?? nameInQuery(req) ?? 'app1'));
+    options.appNameOf ??
+    ((req: Parameters<AppNaming>[0]) => String(req.headers['x-app'] ?? nameInQuery(req) ?? 'app1'));
   const proxy = createProxy({
     table,
     config: {
@@ -134,11 +142,11 @@ export async function front(options: FrontOptions): Promise<Front> {
       request: (environment, result) => results.push(`${environment} ${result}`),
     },
   });
-  const server = http.createServer(options.server ?? {}, async (req, res) => {
-    if (!(await proxy.web(await appNameOf(req), req, res))) res.end('main');
+  const server = http.createServer(options.server ?? {}, (req, res) => {
+    if (!proxy.web(appNameOf(req), req, res)) res.end('main');
   });
-  server.on('upgrade', async (req, socket, head) => {
-    if (!(await proxy.ws(req, socket, head))) socket.destroy();
+  server.on('upgrade', (req, socket, head) => {
+    if (!proxy.ws(req, socket, head)) socket.destroy();
   });
   const listening = await listen(server);
   return {
@@ -156,7 +164,7 @@ export async function front(options: FrontOptions): Promise<Front> {
   };
 }
 
-function nameInQuery(req: IncomingMessage): string | null {
+function nameInQuery(req: { url?: string }): string | null {
   return new URL(req.url ?? '/', 'http://any').searchParams.get('__appName');
 }
 

@@ -143,29 +143,6 @@ describe('WebSocket failure matrix (v2.1.7)', () => {
     await Promise.all(Array.from({ length: CLIENTS }, () => visit(door.port, () => -1)));
     await nothingLeft(door);
   });
-
-  it('the visitor resets while its app is still being looked up', async () => {
-    const target = keep(await matrixWorker(WORKERS['accepts and stays']));
-    let release = () => {};
-    const gate = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    let waiting = 0;
-    const appNameOf = async () => {
-      waiting++;
-      await gate;
-      return 'app1';
-    };
-    const door = keep(await front({ environments: { a: target.port }, appNameOf }));
-    const visitors = await Promise.all(Array.from({ length: CLIENTS }, () => bare(door.port)));
-    for (const socket of visitors) socket.write(UPGRADE());
-    await until('all are waiting', () => waiting === CLIENTS);
-    for (const socket of visitors) socket.resetAndDestroy();
-    await until('the resets have arrived', () => door.sockets.size === 0);
-    release();
-    await nothingLeft(door, target);
-    expect(target.seen()).toBe(0);
-  });
 });
 
 describe('what a visitor is told', () => {
@@ -242,8 +219,12 @@ describe('what a visitor is told', () => {
     ['another method', {}, UPGRADE().replace('GET', 'POST'), '400 Bad Request', 'BAD_REQUEST'],
     ['a loop', {}, UPGRADE('/ws', 'X-App-Supervisor-Via: a,b,c,d,e,f\r\n'), '508 Loop Detected', 'APP_PROXY_LOOP'],
     [
-      'selectors that fail',
-      { appNameOf: () => Promise.reject(new Error('no')) },
+      'a fault of ours',
+      {
+        appNameOf: () => {
+          throw new Error('no');
+        },
+      },
       UPGRADE(),
       '500 Internal Server Error',
       'APP_PROXY_FAILED',

@@ -1,8 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
 import { answer } from '../../src/server/proxy/answers';
 import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
+import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
 import { pageFor, prefersChinese } from '../../src/server/proxy/page';
-import { createSelector, INVALID_APP } from '../../src/server/proxy/selector';
+import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { basePath, originForm, pathOf, reads } from '../../src/server/proxy/url';
 import { destination, isVisit } from '../../src/server/proxy/visit';
@@ -138,6 +139,32 @@ describe('the visit link', () => {
     expect(destination(app('app1'), null, 'h', below)).toBe('/x/apps/app1/admin/');
     expect(destination(app('app1'), '/x/m/apps/app1/a', 'h', below)).toBe('/x/m/apps/app1/a');
     expect(destination(app('app1'), '/apps/app1/a', 'h', below)).toBe('/x/apps/app1/admin/');
+  });
+});
+
+/** That it finds what the core finds is proven against the core (integration/proxy.core.test.ts). */
+describe('the app of a request', () => {
+  const table = new RoutingTable();
+  table.replaceApps([app('shop', { cname: 'shop.test' })]);
+  const options = { apiBasePath: '/x/api/', publicPath: '/x/', domains: table };
+
+  it.each<[string, Record<string, string>, string]>([
+    ['/', {}, 'main'],
+    ['/x/api/users:list?filter=%7B%7D', {}, 'main'],
+    ['/x/api/users:list', { 'x-app': 'one' }, 'one'],
+    ['/x/api/users:list?__appName=two', { 'x-app': 'one' }, 'two'],
+    ['/x/api/__app/three/users:list?__appName=two', { 'x-app': 'one' }, 'three'],
+    ['/x/files/f%6fur/main/1.txt?__appName=two', { 'x-app': 'one' }, 'four'],
+    ['/x/admin/', { host: 'shop.test' }, 'shop'],
+    ['/x/admin/', { host: 'shop.test', 'x-app': 'one' }, 'one'],
+    ['/x/admin/', { host: 'shop.test', 'x-app': 'main' }, 'main'],
+    ['/x/apps/one/admin/', {}, 'main'],
+    ['/api/__app/three/users:list', {}, 'main'],
+    ['/x/api/__app/__proto__/users:list', {}, INVALID_APP],
+    ['/x/api/users:list?__appName=two&__appName=two', {}, INVALID_APP],
+  ])('%s %j: %s', (url, headers, expected) => {
+    expect(createNaming(options)({ url, headers })).toBe(expected);
+    expect(createNaming({ ...options, only: 'lone' })({ url, headers })).toBe('lone');
   });
 });
 

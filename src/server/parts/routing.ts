@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Gateway } from '@nocobase/server';
@@ -8,6 +8,7 @@ import type { Config } from '../config';
 import type { Log } from '../log';
 import {
   createGuard,
+  createNaming,
   createProxy,
   createSelector,
   type ProxyMetrics,
@@ -44,13 +45,12 @@ export function createRouting(
   log: Log,
 ): Routing {
   const table = new RoutingTable();
-  let gateway: Gateway | null = null;
   let installed = false;
   let proxy: ReturnType<typeof createProxy> | null = null;
-  const appNameOf = async (req: { url?: string; headers: IncomingHttpHeaders }) =>
-    (await gateway?.getRequestHandleAppName(req as never)) ?? 'main';
+  const { apiBasePath, wsPath, publicPath, modernPrefix, pluginStaticsPath, nodeModulesPath } = config.host;
+  const only = config.active ? config.singleApp : null;
+  const appNameOf = createNaming({ apiBasePath, publicPath, domains: table, only });
   if (config.part === 'supervisor') {
-    const { apiBasePath, wsPath, publicPath, modernPrefix } = config.host;
     proxy = createProxy({
       table,
       config: { apiBasePath, wsPath, publicPath, modernPrefix, trustedProxies: config.trustedProxies, appNameOf },
@@ -95,25 +95,21 @@ export function createRouting(
       table.replaceEnvironments(supervisor.routeEnvironments());
     },
     install(instance, GatewayClass) {
-      gateway = instance;
       if (instance.server) tuneServer(instance.server);
       // Deduplicated by their text, so the first ones survive a restart of the main app; so does this table.
-      instance.addAppSelectorMiddleware(createSelector(() => table, config.active ? config.singleApp : null) as never, {
+      instance.addAppSelectorMiddleware(createSelector(() => table, only) as never, {
         tag: 'app-supervisor',
         after: 'core',
       });
       if (installed) return;
       installed = true;
-      const { publicPath, pluginStaticsPath, nodeModulesPath } = config.host;
       const guard = createGuard({
         isKnown: (name) => table.app(name) !== undefined,
         isLoaded: () => table.loaded,
-        appByDomain: (host) => table.appByDomain(host),
         appNameOf,
         hasPackage: (name) => existsSync(path.join(nodeModulesPath, name, 'package.json')),
-        publicPath,
         pluginStaticsPath,
-        ...(proxy ? { serve: proxy.web } : {}),
+        serve: proxy?.web ?? null,
       });
       GatewayClass.registerRequestHandler(guard as never);
     },

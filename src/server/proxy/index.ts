@@ -7,6 +7,7 @@ import type { Log } from '../log';
 import { answer, refuse, send } from './answers';
 import type { Context, ProxyMetrics } from './context';
 import { LIMITS, type Limits } from './limits';
+import type { AppNaming } from './naming';
 import { trustOf } from './peer';
 import { Quarantine } from './quarantine';
 import type { RoutingTable } from './table';
@@ -18,7 +19,8 @@ import { installWs } from './ws';
 export type { ProxyMetrics } from './context';
 export { createGuard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
-export { createSelector, INVALID_APP, type SelectorContext } from './selector';
+export { type AppNaming, createNaming, INVALID_APP } from './naming';
+export { createSelector, type SelectorContext } from './selector';
 export { type RouteApp, type RouteEnvironment, RoutingTable } from './table';
 export { basePath } from './url';
 
@@ -30,8 +32,8 @@ export interface ProxyConfig {
   modernPrefix: string;
   /** Addresses, networks or `loopback` whose `X-Forwarded-*` is believed. */
   trustedProxies: readonly string[];
-  /** `Gateway.getInstance().getRequestHandleAppName(req)`: WebSockets come without a name. */
-  appNameOf(req: IncomingMessage): Promise<string>;
+  /** WebSockets come without a name. */
+  appNameOf: AppNaming;
   limits?: Partial<Limits>;
 }
 
@@ -41,12 +43,12 @@ export interface ProxyStats {
   webSockets: number;
 }
 
-/** Neither method ever rejects (invariant 7): the core does not catch, and what it does not catch ends the process. */
+/** Neither `web` nor `ws` ever throws (invariant 7): the core does not catch, and what it does not catch ends the process. */
 export interface AppProxy {
   /** @returns false for `main` only; any other app has been answered or passed on, whatever happens to it. */
-  web(appName: string, req: IncomingMessage, res: ServerResponse): Promise<boolean>;
+  web(appName: string, req: IncomingMessage, res: ServerResponse): boolean;
   /** @returns false for `main` and for paths other than `wsPath`, which the core handles; else the socket is ours. */
-  ws(req: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>;
+  ws(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   stats(): ProxyStats[];
   /** Ends everything at once; for a process that ends. */
   close(): void;
@@ -98,7 +100,7 @@ export function createProxy(options: {
   };
 
   return {
-    async web(appName, req, res) {
+    web(appName, req, res) {
       if (appName === 'main') return false;
       try {
         const app = table.app(appName);
@@ -111,15 +113,14 @@ export function createProxy(options: {
       return true;
     },
 
-    async ws(req, socket, head) {
+    ws(req, socket, head) {
       // First of all: a visitor that resets now would end the process (T2).
       socket.on('error', () => socket.destroy());
       let name = '';
       try {
         if (pathOf(req.url ?? '') !== wsPath) return false;
-        name = await config.appNameOf(req);
+        name = config.appNameOf(req);
         if (name === 'main') return false;
-        if (socket.destroyed) return true;
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
         else refuse(socket, unroutable(name), limits.linger);

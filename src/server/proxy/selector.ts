@@ -1,14 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isAppName } from '../../shared/names';
+import { appByDomain, INVALID_APP } from './naming';
 
 /**
- * The app selector that runs after the core's own (gateway/index.ts:206) on every request and file: it adds custom domains
- * and takes the harm out of names. The core turns a name into a log folder (gateway/index.ts:298) and a key of plain
- * objects before anybody has looked at it.
+ * The app selector that runs after the core's own (gateway/index.ts:206) wherever the core itself looks for the app: it
+ * adds custom domains and takes the harm out of names. The core turns a name into a log folder (gateway/index.ts:298) and
+ * a key of plain objects before anybody has looked at it.
  */
-
-/** What a hostile name becomes: no app can be called so, and as a folder name it is harmless. */
-export const INVALID_APP = '_invalid_';
 
 export interface SelectorContext {
   req: { url?: string; headers: IncomingHttpHeaders };
@@ -28,22 +26,17 @@ export function createSelector(
   return async function selectAppBySupervisor(ctx, next) {
     try {
       const name: unknown = ctx.resolvedAppName;
-      if (only) ctx.resolvedAppName = only;
-      else if (!name) ctx.resolvedAppName = byDomain(ctx.req.headers, domains());
-      else if (name !== 'main' && !isAppName(name)) ctx.resolvedAppName = INVALID_APP;
+      if (only) {
+        ctx.resolvedAppName = only;
+      } else if (!name) {
+        const known = domains();
+        ctx.resolvedAppName = known && appByDomain(ctx.req.headers, known);
+      } else if (name !== 'main' && !isAppName(name)) {
+        ctx.resolvedAppName = INVALID_APP;
+      }
     } catch {
       // A selector that throws would make every app, main included, answer 503 (gateway/index.ts:459).
     }
     await next();
   };
-}
-
-/** The browser names its host in `X-Hostname` on every API call, since a proxy in front may have rewritten `Host`. */
-function byDomain(
-  headers: IncomingHttpHeaders,
-  domains: { appByDomain(host: string | undefined): string | null } | null,
-): string | null {
-  if (!domains) return null;
-  const named = headers['x-hostname'];
-  return (typeof named === 'string' && domains.appByDomain(named)) || domains.appByDomain(headers.host);
 }
