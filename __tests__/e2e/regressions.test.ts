@@ -3,7 +3,7 @@ import { type Api, type Fleet, query } from '../../scripts/fleet';
 import { apiDescription } from '../../src/server/swagger';
 import { sharedFleet } from '../setup/fleet';
 import { ask, Tab } from '../support/http';
-import { Manager, signInTo } from '../support/manager';
+import { afterCommands, Manager, signInTo } from '../support/manager';
 
 /** What went wrong for users of NocoBase's multi-app before, and must not here; all numbers: docs/regressions.md. */
 
@@ -56,8 +56,10 @@ async function switchPlugin(action: 'enable' | 'disable'): Promise<void> {
   tab.close();
 }
 
-const isEnabled = async () =>
-  (await first.get('pm:list')).data.find(({ name }: { name: string }) => name === PLUGIN)?.enabled;
+const isEnabled = async () => {
+  const { data } = await afterCommands('first', () => first.get('pm:list'));
+  return data.find(({ name }: { name: string }) => name === PLUGIN)?.enabled;
+};
 
 describe('a new app', () => {
   it('has the tables of all its plugins once it is called running (#2287, #2408)', async () => {

@@ -31,7 +31,12 @@ afterAll(async () => {
 });
 
 /** @returns what the server refused: `user command`, and what failed for it. */
-async function everyCallAs(port: number, prefix: string, on: Redis): Promise<{ refused: string[]; failure: unknown }> {
+async function everyCallAs(
+  port: number,
+  prefix: string,
+  on: Redis,
+  patience?: number,
+): Promise<{ refused: string[]; failure: unknown }> {
   await refusals(on);
   const keys = new Keys(prefix);
   const log = recordedLog();
@@ -42,7 +47,7 @@ async function everyCallAs(port: number, prefix: string, on: Redis): Promise<{ r
   try {
     // A user that may not even ask for the first key is answered, too.
     await until('An answer of Redis', () => state.look().then(Boolean, (error) => /NOPERM/.test(String(error))));
-    const failure = await makeEveryCall(state, bus).then(
+    const failure = await makeEveryCall(state, bus, patience).then(
       () => null,
       (error) => error,
     );
@@ -65,7 +70,7 @@ describe('the users of docs/redis.md', () => {
     async (user, command) => {
       const prefix = unique();
       await makeUsers(admin, prefix, command);
-      const { refused } = await everyCallAs(server.port, prefix, admin);
+      const { refused } = await everyCallAs(server.port, prefix, admin, 3_000);
       expect(refused).toContain(`${user} ${command}`);
     },
   );

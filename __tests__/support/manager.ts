@@ -127,9 +127,13 @@ export class Manager {
 
 /** Signs in to an app through an instance, as its administrator; waits while the app says that a command of it goes on. */
 export const signInTo = (instance: Instance, app: string): Promise<Api> =>
+  afterCommands(app, () => Api.signIn(instance.url, ADMIN, app));
+
+/** Asks an app once no command of it goes on. */
+export const afterCommands = <T>(app: string, ask: () => Promise<T>): Promise<NonNullable<T>> =>
   waitFor(
     () =>
-      Api.signIn(instance.url, ADMIN, app).catch((error) => {
+      ask().catch((error) => {
         if (error instanceof ApiError && error.status === 503 && error.body.includes('"APP_COMMANDING"')) return null;
         throw error;
       }),
