@@ -277,7 +277,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       const second = await fleet.worker('env_a');
       await until('The standby', () => second.role === 'standby');
       await until('The page to name it', () => {
-        const [row] = supervisor.part.environmentRows();
+        const [row] = supervisor.parts.view.environmentRows();
         return row.standby === second.instance && row.instance === first.instance;
       });
       expect([first.runs, second.runs]).toEqual([['crm'], []]);
@@ -285,7 +285,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await first.kill();
       await until('The second', () => second.role === 'holder' && second.runs.includes('crm'));
       await until('It to be shown', () => {
-        const [row] = supervisor.part.environmentRows();
+        const [row] = supervisor.parts.view.environmentRows();
         return row.instance === second.instance && supervisor.shows('crm') === 'env_a running';
       });
     });

@@ -129,12 +129,12 @@ describe('a create', () => {
       field: 'environments',
     });
     await until('It to be remembered', async () => (await supervisor.parts.registry.all()).length);
-    await supervisor.part.setCordoned('env_a', true);
+    await supervisor.parts.known.setCordoned('env_a', true);
     expect((await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).code).toBe(
       'ENVIRONMENT_CORDONED',
     );
     expect(await supervisor.parts.definitions.all()).toEqual([]);
-    await supervisor.part.setCordoned('env_a', false);
+    await supervisor.parts.known.setCordoned('env_a', false);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
   });
 });
@@ -167,11 +167,11 @@ describe('an environment', () => {
       return remember.apply(registry, seen);
     };
     await fleet.worker('env_b');
-    await until('It to be listed', () => supervisor.part.environmentRows().some(({ name }) => name === 'env_b'));
-    const cordoned = supervisor.part.setCordoned('env_b', true);
+    await until('It to be listed', () => supervisor.parts.view.environmentRows().some(({ name }) => name === 'env_b'));
+    const cordoned = supervisor.parts.known.setCordoned('env_b', true);
     release();
     await cordoned;
-    const row = () => supervisor.part.environmentRows().find(({ name }) => name === 'env_b');
+    const row = () => supervisor.parts.view.environmentRows().find(({ name }) => name === 'env_b');
     expect(row()?.cordoned).toBe(true);
     expect((await registry.all()).find(({ name }) => name === 'env_b')?.cordoned).toBe(true);
   });
@@ -277,7 +277,7 @@ describe('secrets', () => {
     expect(after?.database.password).toMatch(/^sealed:/);
     expect(after?.jwtSecret).toMatch(/^sealed:/);
 
-    const dump: string[] = [JSON.stringify(supervisor.part.appRow(supervisor.part.app('crm')!))];
+    const dump: string[] = [JSON.stringify(supervisor.parts.view.appRow(supervisor.part.app('crm')!))];
     expect(dump[0]).not.toContain('sealed:');
     expect(JSON.parse(dump[0])).toMatchObject({ independentSecret: true, options: { database: { host: 'other' } } });
     for (const part of ['supervisor', 'env_a']) {

@@ -60,7 +60,7 @@ describe('a worker', () => {
     await until('The lease', () => again.role === 'holder');
     await until('The new process to be seen', async () => {
       await supervisor.parts.board.look();
-      return supervisor.part.environmentRows()[0].instance === again.instance;
+      return supervisor.parts.view.environmentRows()[0].instance === again.instance;
     });
     expect(supervisor.shows('crm')).not.toContain('running');
   });
@@ -79,14 +79,14 @@ describe('a worker', () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await a.stop();
     await fleet.worker('env_a', { proxyUrl: 'http://elsewhere' });
-    await until('The new address', () => supervisor.part.environmentRows()[0]?.proxyUrl === 'http://elsewhere');
+    await until('The new address', () => supervisor.parts.view.environmentRows()[0]?.proxyUrl === 'http://elsewhere');
     await until('It to be remembered', async () => {
       const [known] = await supervisor.parts.registry.all();
       return known?.registration.proxyUrl === 'http://elsewhere';
     });
     // By a supervisor that comes while the worker is away, too.
     const other = await fleet.supervisor();
-    expect(other.part.environments().map(({ name }) => name)).toEqual(['env_a']);
+    expect(other.parts.known.all().map(({ name }) => name)).toEqual(['env_a']);
   });
 
   it('whose database cannot be read at first begins when it can', async () => {
@@ -156,7 +156,8 @@ describe('a supervisor', () => {
     const stranger = await fleet.supervisor({ database: 'stranger' });
     await until('It to notice', () => stranger.parts.board.foreign);
     await until('It to say so', () => stranger.log.at('error').some((line) => line.includes('Another fleet')));
-    expect(stranger.part.environmentRows()).toEqual([]);
+    expect(stranger.parts.view.environmentRows()).toEqual([]);
+    expect(stranger.part.warnings()).toEqual([expect.stringContaining('Another fleet uses the same Redis')]);
     expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
     await supervisor.toShow('crm', 'env_a running');
@@ -182,7 +183,7 @@ describe('plugins of an app', () => {
       expect(hurried.ground.story('env_a').filter((line) => line.includes('boots')).length).toBeLessThanOrEqual(1);
       await until(
         'Nothing more to be pending',
-        () => !supervisor.part.appRow(supervisor.part.app('crm')!).pendingChanges.length,
+        () => !supervisor.parts.view.appRow(supervisor.part.app('crm')!).pendingChanges.length,
       );
       expect(hurried.ground.story('alone')).toEqual([]);
     } finally {

@@ -43,7 +43,9 @@ const command = async (supervisor: FakeSupervisor, action: 'start' | 'stop', nam
   supervisor.ends(await supervisor.parts.service.command(name, action, null));
 const bootsSoFar = () => fleet.ground.journal.filter((line) => line.includes(' boots ')).length;
 const warnings = (supervisor: FakeSupervisor) =>
-  supervisor.part.environmentRows().flatMap((row) => row.warnings.filter((warning) => warning.includes('not know')));
+  supervisor.parts.view
+    .environmentRows()
+    .flatMap((row) => row.warnings.filter((warning) => warning.includes('not know')));
 
 describe('a restored database', () => {
   it('holds: what was changed after the backup is as it was, and changes go on from what the fleet has seen', async () => {

@@ -159,7 +159,7 @@ export class FakeSupervisor {
   shows(name: string): string {
     const app = this.part.app(name);
     if (!app) return 'nothing';
-    const { statuses } = this.part.appRow(app);
+    const { statuses } = this.parts.view.appRow(app);
     return Object.entries(statuses)
       .map(([environment, { status }]) => `${environment} ${status}`)
       .join(', ');
@@ -171,7 +171,7 @@ export class FakeSupervisor {
   }
 
   health(environment: string): string | undefined {
-    return this.part.environmentRows().find((row) => row.name === environment)?.health;
+    return this.parts.view.environmentRows().find((row) => row.name === environment)?.health;
   }
 
   async operation(id: string): Promise<Operation> {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AppDefinition } from '../../src/server/apps/definitions';
 import { AppSupervisorError } from '../../src/server/errors';
 import type { SupervisorPart } from '../../src/server/parts/supervisor';
-import { operationRow } from '../../src/server/parts/supervisor';
+import { operationRow } from '../../src/server/parts/view';
 import { type ActionContext, action, pageMeta, paging, sorting } from '../../src/server/resources/action';
 import * as apps from '../../src/server/resources/apps';
 import { entryStatus, entryUrl } from '../../src/server/resources/entries';
@@ -20,9 +20,8 @@ function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Statu
   const supervisor = {
     loaded: true,
     app: (name: string) => definitions.find((app) => app.name === name) ?? null,
-    statusesOf,
-    appRow: (app: AppDefinition) => ({ name: app.name }),
     parts: {
+      view: { statusesOf, appRow: (app: AppDefinition) => ({ name: app.name }) },
       definitions: {
         names: async (filter: unknown, sort: unknown) => {
           asked.push(filter, sort);

@@ -136,7 +136,7 @@ export class Runtime implements Managed {
     if (!supervisor) return;
     this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
       proxy: () => routing.stats(),
-      environments: () => (supervisor.loaded ? supervisor.environmentRows() : []),
+      environments: () => (supervisor.loaded ? supervisor.parts.view.environmentRows() : []),
     });
   }
 

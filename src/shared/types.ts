@@ -150,6 +150,7 @@ export interface EnvironmentRow {
 export interface PartInfo {
   part: 'local' | 'supervisor' | 'worker' | 'dormant';
   environment: string | null;
+  /** Of this process and its Redis, for people, in English; each says what to do. */
   warnings: string[];
   /** Of a worker: who manages it, as far as it was told. */
   supervisor?: { instance: string; publicUrl: string | null } | null;

@@ -1,3 +1,4 @@
+import type { StatusEntry } from '../../shared/messages';
 import { type AppDefinition, type Definitions, type Tombstone, versionOf } from './definitions';
 
 /**
@@ -88,5 +89,10 @@ export class Catalog {
   byUid(name: string, uid: string): AppDefinition | null {
     const app = this.apps.get(name);
     return app?.uid === uid ? app : (this.tombstones.get(uid)?.definition ?? null);
+  }
+
+  /** Whether a worker reports an app that the database does not know, neither as living nor as deleted. */
+  isStranger({ name, uid, status }: Pick<StatusEntry, 'name' | 'uid' | 'status'>): boolean {
+    return status !== 'not_found' && this.byUid(name, uid) === null;
   }
 }

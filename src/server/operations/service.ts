@@ -9,6 +9,7 @@ import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } 
 import type { CheckInput, CreateInput, UpdateInput } from '../apps/input';
 import { newSecret, seal } from '../apps/secrets';
 import type { WithDatabase } from '../apps/with-database';
+import type { Fitness } from '../environments/fitness';
 import type { Clock } from '../environments/health';
 import { AppSupervisorError } from '../errors';
 import type { StatusBoard } from '../status/board';
@@ -33,10 +34,8 @@ export interface ServiceOptions {
   aesKey: Buffer | null;
   /** What a new app gets when the request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
-  /** Whether an environment may get new apps; throws when not. */
-  assertUsable(environment: string, field: string): void;
-  /** Whether several environments may serve one app together; throws when not. */
-  assertAgree(environments: string[], field: string): void;
+  /** Which environments may get new apps, and serve one app together. */
+  fitness: Pick<Fitness, 'assertUsable' | 'assertAgree'>;
 }
 
 /**
@@ -54,7 +53,7 @@ export class AppService {
     /** A JWT secret that the app has already, instead of a new one. */
     jwtSecret: string | null = null,
   ): Promise<Operation> {
-    const { definitions, clock, defaultEnvironments, assertUsable, aesKey } = this.options;
+    const { definitions, clock, defaultEnvironments, fitness, aesKey } = this.options;
     const environments = input.environments ?? defaultEnvironments;
     if (!environments) {
       throw new AppSupervisorError(
@@ -63,8 +62,8 @@ export class AppService {
         'environments',
       );
     }
-    for (const environment of environments) assertUsable(environment, 'environments');
-    this.options.assertAgree(environments, 'environments');
+    for (const environment of environments) fitness.assertUsable(environment, 'environments');
+    fitness.assertAgree(environments, 'environments');
     const targetEnvironment = input.targetEnvironment ?? environments[0];
     if (!environments.includes(targetEnvironment)) {
       throw new AppSupervisorError(
@@ -120,13 +119,13 @@ export class AppService {
   }
 
   async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
-    const { definitions, assertUsable, aesKey, clock } = this.options;
+    const { definitions, fitness, aesKey, clock } = this.options;
     return this.change(name, async (app, transaction) => {
       const environments = input.environments ?? app.environments;
       const added = environments.filter((environment) => !app.environments.includes(environment));
       const removed = app.environments.filter((environment) => !environments.includes(environment));
-      for (const environment of added) assertUsable(environment, 'environments');
-      if (added.length) this.options.assertAgree(environments, 'environments');
+      for (const environment of added) fitness.assertUsable(environment, 'environments');
+      if (added.length) fitness.assertAgree(environments, 'environments');
       const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
       if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
         throw new AppSupervisorError(
@@ -254,12 +253,12 @@ export class AppService {
 
   /** Checks a database on the worker that would use it; within 5 s, in words. */
   async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
-    const { bus, defaultEnvironments, assertUsable } = this.options;
+    const { bus, defaultEnvironments, fitness } = this.options;
     const asked = environment ?? defaultEnvironments?.[0];
     if (!asked) {
       throw new AppSupervisorError('INVALID_INPUT', { problem: 'environment is required.' }, 'environment');
     }
-    assertUsable(asked, 'environment');
+    fitness.assertUsable(asked, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
     const answer = await bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
     return parseAnswer(asked, databaseCheck, answer);
@@ -356,16 +355,11 @@ export class AppService {
     return operation;
   }
 
-  /** Whether a worker reports an app that the database does not know, neither as living nor as deleted. */
-  isStranger({ name, uid, status }: StatusEntry): boolean {
-    return status !== 'not_found' && this.options.catalog.byUid(name, uid) === null;
-  }
-
   private strangerOf(name: string): StatusEntry | null {
     const { board, catalog } = this.options;
     if (catalog.apps.has(name)) return null;
     const entries = board.names().flatMap((environment) => board.observed(environment, name)?.entry ?? []);
-    return entries.find((entry) => this.isStranger(entry)) ?? null;
+    return entries.find((entry) => catalog.isStranger(entry)) ?? null;
   }
 
   /** Tells this process and the other supervisors; the leader among them begins. */

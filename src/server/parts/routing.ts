@@ -92,7 +92,7 @@ export function createRouting(
       if (!supervisor || version !== supervisor.version) table.replaceApps(appsOf());
       if (!supervisor) return;
       version = supervisor.version;
-      table.replaceEnvironments(supervisor.routeEnvironments());
+      table.replaceEnvironments(supervisor.parts.view.routeEnvironments());
     },
     install(instance, GatewayClass) {
       if (instance.server) tuneServer(instance.server);

@@ -12,7 +12,7 @@ import {
   updateInput,
 } from '../apps/input';
 import { AppSupervisorError } from '../errors';
-import { operationRow } from '../parts/supervisor';
+import { operationRow } from '../parts/view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = ['sort', 'name', 'title', 'cname', 'startMode', 'desired', 'createdAt', 'updatedAt'] as const;
@@ -30,17 +30,17 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
     .filter(
       (app) =>
         !status ||
-        Object.entries(supervisor.statusesOf(app)).some(
+        Object.entries(supervisor.parts.view.statusesOf(app)).some(
           // Of both filters: that status in that environment.
           ([name, shown]) => status.includes(shown.status) && (!environment || environment.includes(name)),
         ),
     );
-  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => supervisor.appRow(app));
+  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => supervisor.parts.view.appRow(app));
   return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
 }
 
 export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.appRow(known(supervisor, target(params))) };
+  return { data: supervisor.parts.view.appRow(known(supervisor, target(params))) };
 }
 
 /** `adopt` takes over a database in which a NocoBase app lives already. */
@@ -49,7 +49,7 @@ export const create =
   async ({ supervisor, values, userId }: ActionContext): Promise<Answer> => {
     const input = parseInput(createInput, values);
     const operation = await supervisor.parts.service.create(input, userId, how);
-    const row = supervisor.appRow(known(supervisor, operation.appName));
+    const row = supervisor.parts.view.appRow(known(supervisor, operation.appName));
     return { data: { ...row, operation: operationRow(operation) } };
   };
 
@@ -75,7 +75,7 @@ export async function update({ supervisor, values, params, userId }: ActionConte
   const name = target(params);
   known(supervisor, name);
   const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
-  return { data: { ...supervisor.appRow(known(supervisor, name)), operation: operationRow(operation) } };
+  return { data: { ...supervisor.parts.view.appRow(known(supervisor, name)), operation: operationRow(operation) } };
 }
 
 /** Start, stop, restart and upgrade, of one app or several. */

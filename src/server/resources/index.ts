@@ -55,7 +55,7 @@ export function registerResources(app: Application, config: Config | null, runti
         ctx.body = {
           part: config?.part ?? 'dormant',
           environment: runtime?.worker?.environment ?? null,
-          warnings: config?.warnings ?? [],
+          warnings: runtime?.supervisor?.warnings() ?? config?.warnings ?? [],
           ...(config?.part === 'worker' ? runtime?.worker?.about() : {}),
         };
         await next();

@@ -1,5 +1,5 @@
 import { AppSupervisorError } from '../errors';
-import { operationRow } from '../parts/supervisor';
+import { operationRow } from '../parts/view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = ['createdAt', 'appName', 'action', 'state', 'finishedAt'] as const;

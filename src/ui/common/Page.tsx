@@ -13,9 +13,6 @@ import { useLive } from './useLive';
 
 const Part = createContext<PartInfo | null>(null);
 
-/** Said once above the page, though every environment repeats them. */
-export const useOwnWarnings = (): string[] => useContext(Part)?.warnings ?? [];
-
 /** In shared-memory mode there is one environment, which need not be named. */
 export const useIsLocal = (): boolean => useContext(Part)?.part === 'local';
 

@@ -1,7 +1,6 @@
 import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
-import { useOwnWarnings } from '../common/Page';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
@@ -64,9 +63,7 @@ export function columnsOf(
 
 function Name({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
-  const { name, cordoned, serves, instance } = environment;
-  const ownWarnings = useOwnWarnings();
-  const warnings = environment.warnings.filter((warning) => !ownWarnings.includes(warning));
+  const { name, cordoned, serves, instance, warnings } = environment;
   return (
     <Flex vertical gap={2}>
       <Space size="small" wrap>

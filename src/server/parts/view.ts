@@ -1,0 +1,138 @@
+import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
+import type { Catalog } from '../apps/catalog';
+import { type AppDefinition, desiredOf } from '../apps/definitions';
+import type { Fitness } from '../environments/fitness';
+import type { KnownEnvironments } from '../environments/known';
+import { warningsOf } from '../environments/warnings';
+import type { Driver } from '../operations/driver';
+import type { Operation } from '../operations/rollout';
+import type { RouteEnvironment } from '../proxy';
+import type { StatusBoard } from '../status/board';
+import { shownStatus } from '../status/shown';
+
+export interface FleetViewOptions {
+  catalog: Catalog;
+  board: StatusBoard;
+  driver: Driver;
+  known: KnownEnvironments;
+  fitness: Fitness;
+  isThisProcess: boolean;
+}
+
+/** What is shown of apps, environments and operations, and what requests are routed by: from memory, as of now. */
+export class FleetView {
+  constructor(private readonly options: FleetViewOptions) {}
+
+  /** What is shown of one app, by environment. */
+  statusesOf(app: AppDefinition): Record<string, ShownStatus> {
+    return Object.fromEntries(
+      [...app.environments].sort().map((environment) => [environment, this.statusIn(app, environment)]),
+    );
+  }
+
+  statusIn(app: AppDefinition, environment: string): ShownStatus {
+    const { board } = this.options;
+    const view = board.environment(environment);
+    return shownStatus({
+      uid: app.uid,
+      environment,
+      createdAt: app.createdAt,
+      published: app.published[environment]?.generation ?? null,
+      // Known from the database at the latest; one that nobody ever saw cannot be seen now.
+      health: view?.health ?? 'unknown',
+      healthSince: view?.since ?? app.createdAt,
+      observed: board.observed(environment, app.name),
+    });
+  }
+
+  appRow(app: AppDefinition): AppRow {
+    const { board, driver, fitness } = this.options;
+    const entries = app.environments.flatMap((environment) => board.observed(environment, app.name)?.entry ?? []);
+    const mine = entries.filter((entry) => entry.uid === app.uid);
+    const operation = driver.active.find((other) => other.appUid === app.uid);
+    const { dbConnType, password: _, ...database } = app.database;
+    return {
+      name: app.name,
+      uid: app.uid,
+      title: app.title,
+      icon: app.icon,
+      cname: app.cname,
+      pinned: app.pinned,
+      hidden: app.hidden,
+      sort: app.sort,
+      environments: app.environments,
+      targetEnvironment: app.targetEnvironment,
+      desiredState: desiredOf(app),
+      startMode: app.startMode,
+      autoUpgrade: app.autoUpgrade,
+      independentSecret: app.jwtSecret !== null,
+      options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
+      statuses: this.statusesOf(app),
+      version: mine.find((entry) => entry.version)?.version ?? null,
+      lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
+      pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
+      warnings: fitness.warningsOf(app),
+      operation: operation ? operationRow(operation) : null,
+      createdAt: app.createdAt,
+      updatedAt: app.updatedAt,
+    };
+  }
+
+  environmentRows(): EnvironmentRow[] {
+    const { catalog, board, known } = this.options;
+    const counts = new Map<string, Partial<Record<Status, number>>>();
+    for (const app of catalog.apps.values()) {
+      for (const [environment, { status }] of Object.entries(this.statusesOf(app))) {
+        const count = counts.get(environment) ?? {};
+        count[status] = (count[status] ?? 0) + 1;
+        counts.set(environment, count);
+      }
+    }
+    return known.names().map((name) => {
+      const view = board.environment(name);
+      const remembered = known.get(name);
+      const registration = known.registrationOf(name);
+      const health = view?.health ?? 'unknown';
+      return {
+        name,
+        url: registration?.url ?? '',
+        proxyUrl: registration?.proxyUrl ?? '',
+        appVersion: registration?.appVersion ?? '',
+        available: health === 'online' || health === 'suspect',
+        health,
+        since: view?.since ?? remembered?.lastSeenAt ?? 0,
+        serves: registration?.serves ?? true,
+        cordoned: remembered?.cordoned ?? false,
+        instance: view?.lease?.instance ?? null,
+        standby: view?.standby ?? null,
+        lastHeartbeatAt: view?.lastHeartbeatAt ?? remembered?.lastSeenAt ?? null,
+        apps: counts.get(name) ?? {},
+        memory: view?.lease?.memory ?? null,
+        eventLoopDelay: view?.lease?.eventLoopDelay ?? null,
+        warnings: warningsOf(name, this.options),
+      };
+    });
+  }
+
+  /** All environments, as requests are routed to them. */
+  routeEnvironments(): RouteEnvironment[] {
+    const { board, known } = this.options;
+    return known.names().map((name) => {
+      const view = board.environment(name);
+      const registration = known.registrationOf(name);
+      return {
+        name,
+        proxyUrl: registration?.proxyUrl ?? '',
+        serves: registration?.serves ?? true,
+        health: view?.health ?? 'unknown',
+        epoch: view?.lease?.epoch,
+      };
+    });
+  }
+}
+
+export function operationRow(operation: Operation): OperationRow {
+  const { id, appName, action, state, waitingFor, createdById, createdAt, finishedAt } = operation;
+  const steps = operation.steps.map(({ kind: _, ...step }) => step);
+  return { id, appName, action, state, waitingFor, steps, createdBy: createdById, createdAt, finishedAt };
+}
