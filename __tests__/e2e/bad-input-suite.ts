@@ -139,8 +139,7 @@ export function refusesBadInput({ manager, app: present, domain, environment, re
         'UNKNOWN_APP',
       ],
     ),
-    // Without `filterByTk` the core itself refuses `update` and `destroy`, with a 500.
-    ...['get', 'logs', 'start', 'stop'].map(
+    ...['get', 'logs', 'start', 'stop', 'update', 'destroy'].map(
       (action): Case => [`apps:${action}`, {}, 400, 'INVALID_INPUT', 'filterByTk'],
     ),
     [`apps:start?filterByTk[]=${present}&filterByTk[]=`, {}, 400, 'INVALID_INPUT', 'filterByTk.1'],

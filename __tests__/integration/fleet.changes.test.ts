@@ -223,6 +223,21 @@ describe('deleting an app', () => {
     expect(a.runs).toEqual([]);
   });
 
+  it('that could not be written down at first is told to its environments all the same', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const { definitions, service } = supervisor.parts;
+    const { updateTombstone } = definitions;
+    let writes = 0;
+    definitions.updateTombstone = async (...change) => {
+      if (writes++ === 0) throw new Error('The connection was lost.');
+      await updateTombstone.apply(definitions, change);
+    };
+    const destroyed = await service.destroy('crm', 'keep', '1');
+    expect(await supervisor.ends(destroyed)).toBe('succeeded: env_a succeeded, env_a succeeded');
+    expect([writes > 1, a.runs]).toEqual([true, []]);
+  });
+
   it('waits for no environment that was forgotten', async () => {
     const [supervisor, , b] = await fleet.begin(...both);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));

@@ -148,6 +148,20 @@ describe('a supervisor', () => {
     await until('It to see', () => supervisor.health('env_a') === 'online');
   });
 
+  it('that leaves passes the lead on before its database is gone, and what it drove goes on', async () => {
+    // By their expiry the lead would not pass on within this test.
+    const one = await fleet.supervisor({ leadExpiry: 60_000 });
+    const two = await fleet.supervisor({ leadExpiry: 60_000 });
+    const a = await fleet.worker('env_a');
+    await until('The lead', () => one.leads);
+    await until('The worker', () => two.health('env_a') === 'online');
+    const operation = await one.create({ name: 'crm', environments: ['env_a'] });
+    await one.stop();
+    await until('The lead of the other', () => two.leads);
+    expect(await two.ends(operation)).toBe('succeeded: env_a succeeded');
+    expect(a.runs).toEqual(['crm']);
+  });
+
   it('of another fleet with the same prefix on the same Redis touches nothing, and says so', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));

@@ -72,7 +72,7 @@ describe('a restored database', () => {
     const boots = bootsSoFar();
 
     const restored = await restore(supervisor, before);
-    await until('The older title in env_a', () => worker.part.converger?.record('crm')?.title === 'crm');
+    await until('The older title in env_a', () => worker.part.converger?.apps.record('crm')?.title === 'crm');
     await restored.toShow('crm', 'env_a running');
     expect(bootsSoFar()).toBe(boots);
   });

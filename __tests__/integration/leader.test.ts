@@ -88,14 +88,36 @@ describe('the lead', () => {
   });
 
   it('that is resigned is free at once; who does not have it resigns nothing', async () => {
-    const [one, two] = [process('one'), process('two')];
+    const [one, two, three] = [process('one'), process('two'), process('three')];
     await one.leadership.claim();
+    await three.leadership.claim();
     await two.leadership.claim();
     await two.leadership.resign();
     one.clock.pass(1_000);
     expect(await one.leadership.claim()).toBe(true);
     await one.leadership.resign();
+    expect(await three.leadership.claim()).toBe(true);
+  });
+
+  it('is not taken again by who resigned, not even by a claim that was under way', async () => {
+    const [one, two] = [process('one'), process('two')];
+    await one.leadership.claim();
+    for (const again of [0, 1_000]) {
+      one.clock.pass(again);
+      const claim = one.leadership.claim();
+      await one.leadership.resign();
+      await claim;
+      one.clock.pass(60_000);
+      expect([await one.leadership.claim(), one.leadership.leads]).toEqual([false, false]);
+    }
     expect(await two.leadership.claim()).toBe(true);
+
+    const late = process('late');
+    await two.leadership.resign();
+    const claim = late.leadership.claim();
+    await late.leadership.resign();
+    await claim;
+    expect((await db.getRepository('appSupervisorLeaders').findOne()).get('holder')).toBeNull();
   });
 
   it('is asked of the database once a second at most by the one that has it', async () => {

@@ -227,25 +227,28 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
 
   it('the directory is read when it changed', async () => {
     expect(await state.readDirectory('')).toBeNull();
-    await state.writeDirectory(
-      new Map([
-        ['crm', '{"name":"crm"}'],
-        ['shop', '{"name":"shop"}'],
-      ]),
-      [],
-      true,
-      '{"instance":"one"}',
-    );
+    const entries = (...names: string[]) => new Map(names.map((name) => [name, JSON.stringify({ name })]));
+    await state.writeDirectory({
+      entries: entries('crm', 'shop'),
+      gone: [],
+      complete: true,
+      supervisor: '{"instance":"one"}',
+    });
     const first = await state.readDirectory('');
     expect(first?.supervisor).toEqual({ instance: 'one' });
     expect(first?.entries).toHaveLength(2);
     expect(await state.readDirectory(first!.version)).toBeNull();
-    await state.writeDirectory(new Map([['wiki', '{"name":"wiki"}']]), ['crm'], false, '{"instance":"two"}');
+    await state.writeDirectory({
+      entries: entries('wiki'),
+      gone: ['crm'],
+      complete: false,
+      supervisor: '{"instance":"two"}',
+    });
     const second = await state.readDirectory(first!.version);
     expect(second?.entries).toEqual(expect.arrayContaining([{ name: 'shop' }, { name: 'wiki' }]));
     expect(second?.entries).toHaveLength(2);
     expect(second?.supervisor).toEqual({ instance: 'two' });
-    await state.writeDirectory(new Map(), [], true, 'null');
+    await state.writeDirectory({ entries: entries(), gone: [], complete: true, supervisor: 'null' });
     expect((await state.readDirectory(second!.version))?.entries).toEqual([]);
   });
 

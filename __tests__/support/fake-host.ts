@@ -41,6 +41,8 @@ export interface Manner {
   /** In ms; a promise is waited for. */
   takes?: number | Promise<void>;
   fails?: Error;
+  /** What the core still does once it has said `running`. */
+  lingers?: Promise<void>;
 }
 
 /** The seam to the host's core: boots and ends nothing but notes, as the real one would tell of it. */
@@ -83,7 +85,7 @@ export class FakeHost {
   ): Promise<{ version: string }> {
     await onTurn();
     const { name } = record;
-    const { takes = 0, fails } = this.manners.get(name) ?? {};
+    const { takes = 0, fails, lingers } = this.manners.get(name) ?? {};
     this.note(`boots ${name} ${how}`);
     this.running.delete(name);
     this.ground.begin(this.environment, name);
@@ -96,6 +98,7 @@ export class FakeHost {
       if (fails) throw fails;
       this.running.set(name, record);
       this.hosted.setStatus(name, 'running');
+      await lingers;
       this.note(`runs ${name}`);
       return { version: '2.2.15' };
     } finally {
@@ -141,6 +144,13 @@ export class FakeHost {
 
   isRunning(name: string): boolean {
     return this.running.has(name);
+  }
+
+  /** Apps that the core works on for a command of theirs. */
+  readonly commanding = new Set<string>();
+
+  isInCommand(name: string): boolean {
+    return this.commanding.has(name);
   }
 
   reveal(sealed: string): string {

@@ -193,12 +193,14 @@ export class FakeSupervisor {
     return `${ended.state}: ${ended.steps.map((step) => `${step.environment} ${step.state}`).join(', ')}`;
   }
 
-  /** SIGTERM. */
+  /** SIGTERM: the core ends its main app, and the database with it, before it tells anybody else. */
   async stop(): Promise<void> {
     if (!this.alive) return;
     this.alive = false;
-    await this.part.stop();
-    await this.cut();
+    await this.part.prepareToLeave();
+    await this.db.close();
+    this.part.stop();
+    await this.wire.close();
   }
 
   /** `kill -9`: in the middle of whatever it does, and says no word. */
@@ -285,7 +287,7 @@ export class FakeWorker {
   }
 
   status(name: string): string | undefined {
-    return this.part.converger?.entry(name)?.status;
+    return this.part.converger?.apps.entry(name)?.status;
   }
 
   get role(): string | undefined {

@@ -41,7 +41,7 @@ export async function makeEveryCall(state: RedisState, bus: RedisBus, patience =
   equal('manifests', (await state.manifestValues('portals', 'crm')).length, 1);
   await state.manifestDelete('portals', 'crm');
   await state.manifestForget('crm');
-  await state.writeDirectory(new Map([['crm', '{}']]), ['gone'], true, '{}');
+  await state.writeDirectory({ entries: new Map([['crm', '{}']]), gone: ['gone'], complete: true, supervisor: '{}' });
   equal('the directory', (await state.readDirectory(''))?.entries.length, 1);
   await state.warnings();
 

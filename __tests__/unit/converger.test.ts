@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Converger } from '../../src/server/operations/converger';
-import type { StateStore } from '../../src/server/wire/wire';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { FakeHost, FakeSnapshot, Ground } from '../support/fake-host';
@@ -20,7 +19,6 @@ function start(): void {
   host = new FakeHost('env_a', ground);
   converger = new Converger({
     environment: 'env_a',
-    state: {} as StateStore,
     snapshot: snapshot.asStore,
     host: host.asHost,
     hosted: host.hosted,
@@ -30,7 +28,7 @@ function start(): void {
     leaving: 20,
     onReport: (names) => {
       for (const name of names) {
-        const entry = converger.entry(name);
+        const entry = converger.apps.entry(name);
         if (entry) reports.push(entry);
       }
     },
@@ -50,10 +48,10 @@ const quiet = () => vi.advanceTimersByTimeAsync(0);
 async function accept(values: Partial<AppRecord>): Promise<StatusEntry> {
   await converger.accept([recordOf({ environments: ['env_a'], ...values })]);
   await quiet();
-  return converger.entry('crm')!;
+  return converger.apps.entry('crm')!;
 }
 
-const crm = () => converger.entry('crm')!;
+const crm = () => converger.apps.entry('crm')!;
 const create = (values: Partial<AppRecord> = {}) => accept({ claim: 'create', ...values });
 
 beforeEach(() => {
@@ -158,7 +156,7 @@ describe('a record', () => {
     await create();
     await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     await quiet();
-    expect(converger.entry('shop')?.status).toBe('running');
+    expect(converger.apps.entry('shop')?.status).toBe('running');
   });
 });
 
@@ -169,13 +167,13 @@ describe('a removed app', () => {
     await converger.acceptAll([removed]);
     await quiet();
     expect(crm()).toMatchObject({ status: 'not_found', generation: 11, message: 'Its database was dropped.' });
-    expect(converger.knows('crm')).toBe(false);
-    expect(converger.records()).toEqual([]);
+    expect(converger.apps.knows('crm')).toBe(false);
+    expect(converger.apps.records()).toEqual([]);
     await converger.acceptAll([removed]);
     await quiet();
     expect(ground.story('drops')).toHaveLength(1);
     await converger.acceptAll([]);
-    expect(converger.names()).toEqual([]);
+    expect(converger.apps.names()).toEqual([]);
     expect(snapshot.rows.size).toBe(0);
   });
 
@@ -374,7 +372,7 @@ describe('an app that takes its worker down', () => {
     await restart();
     expect(crm()).toMatchObject({ status: 'error', error: { code: 'APP_CRASH_LOOP' } });
     expect(crm().error?.message).toContain('3 times');
-    expect(converger.entry('shop')?.status).toBe('running');
+    expect(converger.apps.entry('shop')?.status).toBe('running');
     expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     converger.visit('crm');
     converger.convergeAll();
@@ -433,12 +431,12 @@ describe('a process that may not host', () => {
     end();
     await down;
     expect(host.running.size).toBe(0);
-    expect([crm().status, converger.entry('shop')?.status]).toEqual(['waiting', 'waiting']);
+    expect([crm().status, converger.apps.entry('shop')?.status]).toEqual(['waiting', 'waiting']);
     mayHost = true;
     host.manners.clear();
     converger.convergeAll();
     await quiet();
-    expect([crm().status, converger.entry('shop')?.status]).toEqual(['running', 'running']);
+    expect([crm().status, converger.apps.entry('shop')?.status]).toEqual(['running', 'running']);
   });
 
   it('because it is closed begins nothing more', async () => {
@@ -476,16 +474,34 @@ describe('what the core does on its own', () => {
     expect(crm().error).toBeUndefined();
   });
 
+  it('ends when its command does, though it says "running" before', async () => {
+    let end!: () => void;
+    host.manners.set('crm', { lingers: new Promise((resolve) => (end = resolve)) });
+    await create();
+    expect([host.hosted.appStatus.crm, crm().status]).toEqual(['running', 'initializing']);
+    end();
+    await quiet();
+    expect(crm().status).toBe('running');
+
+    host.commanding.add('crm');
+    host.hosted.setStatus('crm', 'commanding');
+    host.hosted.setStatus('crm', 'running');
+    expect(crm().status).toBe('commanding');
+    host.commanding.delete('crm');
+    host.hosted.onStatus('crm');
+    expect(crm().status).toBe('running');
+  });
+
   it('is told while it works, and not of an app that runs', async () => {
     let end!: () => void;
     host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
-    converger.tell('crm', 'Loading plugins.');
-    converger.tell('nobody', 'Loading plugins.');
+    converger.apps.tell('crm', 'Loading plugins.');
+    converger.apps.tell('nobody', 'Loading plugins.');
     expect(crm().message).toBe('Loading plugins.');
     end();
     await quiet();
-    converger.tell('crm', 'Something.');
+    converger.apps.tell('crm', 'Something.');
     expect(crm().message).toBeUndefined();
   });
 });
@@ -494,10 +510,10 @@ describe('plugins changed by another environment', () => {
   it('are a pending change of the running app, until it was loaded again', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
     host.plugins.set('crm', 'kanban@2');
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
     await vi.waitFor(
@@ -510,15 +526,15 @@ describe('plugins changed by another environment', () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
     host.plugins.set('crm', 'kanban@2');
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     let tell!: (set: { text: string; own: [] }) => void;
     vi.spyOn(host, 'pluginSet').mockReturnValueOnce(new Promise((resolve) => (tell = resolve)));
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
     await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }), 30_000);
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(reports.filter(({ generation }) => generation === 11).flatMap((entry) => entry.pendingChanges)).toEqual([]);
     tell({ text: 'kanban@2', own: [] });
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
   });
 
@@ -527,10 +543,10 @@ describe('plugins changed by another environment', () => {
     await create({ environments: ['env_a', 'env_b'] });
     host.plugins.set('crm', 'kanban@2');
     host.behind.add('crm');
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
     host.behind.delete('crm');
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
   });
 
@@ -538,7 +554,7 @@ describe('plugins changed by another environment', () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a'] });
     host.plugins.set('crm', 'kanban@2');
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
   });
 });

@@ -110,7 +110,9 @@ export class Runtime implements Managed {
     if (!this.config.active || !mainApp) return;
     if (!this.begun) {
       mainApp.on('__started', () => this.beginNow(mainApp));
-      mainApp.on('beforeDestroy', async () => this.worker?.prepareToLeave());
+      mainApp.on('beforeDestroy', async () => {
+        await Promise.all([this.worker?.prepareToLeave(), this.supervisor?.prepareToLeave()]);
+      });
     }
     this.begun = true;
   }
@@ -153,7 +155,7 @@ export class Runtime implements Managed {
 
   async leave(): Promise<void> {
     await this.worker?.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
-    await this.supervisor?.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
+    this.supervisor?.stop();
   }
 
   async close(): Promise<void> {

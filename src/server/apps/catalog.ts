@@ -70,7 +70,7 @@ export class Catalog {
       if (app) this.apps.set(name, app);
       else this.apps.delete(name);
     });
-    if (found.includes(null)) {
+    if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name))) {
       const tombstones = await this.definitions.allTombstones();
       this.tombstones.clear();
       for (const tombstone of tombstones) this.tombstones.set(tombstone.uid, tombstone);

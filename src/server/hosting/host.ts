@@ -194,6 +194,12 @@ export class AppHost {
     return app !== undefined && !isStandIn(app) && this.hosted.appStatus[name] === 'running';
   }
 
+  /** Whether the core works on an app for a command of it: what it says of the app meanwhile is not yet how it ends. */
+  isInCommand(name: string): boolean {
+    const status = this.hosted.apps[name]?.getMaintaining?.()?.status;
+    return status === 'command_begin' || status === 'command_running';
+  }
+
   private async bootUnderLock(
     record: AppRecord,
     how: 'start' | 'restart' | 'upgrade',
@@ -271,6 +277,8 @@ export class AppHost {
       hook: false,
     });
     app.setMaxListeners(50);
+    // The core tells a new status only, and has told of this one while its command went on.
+    app.on('maintaining', () => this.hosted.onStatus(record.name));
     return app;
   }
 

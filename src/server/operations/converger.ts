@@ -1,13 +1,12 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import type { AppRecord, StatusEntry } from '../../shared/messages';
-import type { Status } from '../../shared/types';
 import type { Clock } from '../environments/health';
 import { AppSupervisorError, describeError, messageOf } from '../errors';
-import type { AppHost, PluginSet } from '../hosting/host';
+import type { AppHost } from '../hosting/host';
 import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
-import type { StateStore } from '../wire/wire';
-import { type Applied, type Decision, decide, type Hosted, pendingChanges, retryAfter } from './converge';
+import { type Applied, type Decision, decide, retryAfter } from './converge';
+import { type Held, HeldApps } from './held-apps';
 import type { Snapshot } from './snapshot';
 
 /** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
@@ -16,32 +15,8 @@ const LEAVING = 1_500;
 /** Of an app that was never applied here. */
 const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
 
-/** What this process knows of one app. */
-interface Held {
-  record: AppRecord;
-  applied: Applied | null;
-  /** The record that the running object was made from. */
-  booted: AppRecord | null;
-  state: Hosted['state'];
-  /** Plugins that the running object was loaded with, and whether its database says otherwise by now. */
-  plugins: { loaded: PluginSet | null; stale: boolean };
-  failures: number;
-  retryAt: number | null;
-  visited: boolean;
-  /** What is reported. */
-  status: Status;
-  since: number;
-  message?: string;
-  error?: { code: string; message: string };
-  generation: number;
-  begun: number;
-  doing: StatusEntry['doing'];
-  version: string | null;
-}
-
 export interface ConvergerOptions {
   environment: string;
-  state: StateStore;
   snapshot: Snapshot;
   host: AppHost;
   hosted: HostedApps;
@@ -60,29 +35,29 @@ export interface ConvergerOptions {
  * every 30 s and after a restart. It follows records, never messages; an older record than the one it has is ignored.
  */
 export class Converger {
-  private readonly held = new Map<string, Held>();
+  readonly apps: HeldApps;
   private readonly queues = new Map<string, Promise<void>>();
   private readonly writes = new Map<string, Promise<void>>();
   private closed = false;
 
   constructor(private readonly options: ConvergerOptions) {
-    options.hosted.onStatus = (name) => this.observe(name);
+    this.apps = new HeldApps(options);
   }
 
   /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
   async restore(): Promise<void> {
-    for (const { record, applied } of await this.options.snapshot.load()) this.hold(record, applied);
+    for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied);
     // One of them ended the last process, perhaps: alone it is told from those that booted beside it.
-    if ([...this.held.values()].some(({ applied }) => applied?.unfinished)) this.options.host.bootOneByOne();
+    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
 
   /** Takes records over, and converges what they are about. */
   async accept(records: AppRecord[]): Promise<void> {
     for (const record of records) {
-      const held = this.held.get(record.name);
+      const held = this.apps.get(record.name);
       if (held && held.record.generation > record.generation) continue;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
-      if (!held) this.hold(record, null);
+      if (!held) this.apps.hold(record, null);
       else held.record = record;
       await this.save(record.name);
     }
@@ -91,7 +66,7 @@ export class Converger {
 
   /** Looks at everything again: what failed may be due, what was refused may be possible. */
   convergeAll(): void {
-    for (const name of this.held.keys()) this.converge(name);
+    for (const name of this.apps.names()) this.converge(name);
   }
 
   /**
@@ -100,34 +75,17 @@ export class Converger {
    */
   async acceptAll(records: AppRecord[]): Promise<void> {
     const present = new Set(records.map((record) => record.name));
-    for (const [name, held] of this.held) {
+    for (const [name, held] of this.apps.all()) {
       if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) {
-        this.held.delete(name);
-        this.options.onReport([name]);
+        this.apps.drop(name);
       }
     }
     await this.accept(records);
   }
 
-  /**
-   * Looks for apps of several environments whose plugins another environment has changed. One that it has upgraded to a newer
-   * release goes on as it is: a restart here would be refused.
-   */
-  async findStalePlugins(): Promise<void> {
-    for (const [name, held] of this.held) {
-      if (held.record.environments.length < 2 || held.status !== 'running' || held.plugins.loaded === null) continue;
-      const current = await this.options.host.pluginSet(name);
-      const changed = current !== null && current.text !== held.plugins.loaded.text;
-      const stale = changed && (await this.options.host.canRestart(name).catch(() => false));
-      if (stale === held.plugins.stale) continue;
-      held.plugins.stale = stale;
-      this.report(name);
-    }
-  }
-
   /** Somebody asks for an app. Answers at once; whether there is such an app here. */
   visit(name: string): boolean {
-    const held = this.held.get(name);
+    const held = this.apps.get(name);
     if (!held || held.record.desired === 'removed') return false;
     if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) return true;
     held.visited = true;
@@ -135,69 +93,16 @@ export class Converger {
     return true;
   }
 
-  /** What the core says while it works on an app, for people who wait. */
-  tell(name: string, message: string): void {
-    const held = this.held.get(name);
-    if (!held || held.status === 'running' || held.message === message) return;
-    held.message = message;
-    this.report(name);
-  }
-
-  knows(name: string): boolean {
-    const held = this.held.get(name);
-    return held !== undefined && held.record.desired !== 'removed';
-  }
-
-  record(name: string): AppRecord | null {
-    return this.held.get(name)?.record ?? null;
-  }
-
-  records(): AppRecord[] {
-    return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
-  }
-
-  names(): string[] {
-    return [...this.held.keys()];
-  }
-
-  entry(name: string): StatusEntry | null {
-    const held = this.held.get(name);
-    if (!held) return null;
-    const lastVisit = this.options.hosted.lastSeenAt.get(name);
-    return {
-      name,
-      uid: held.record.uid,
-      status: held.status,
-      since: held.since,
-      generation: held.generation,
-      bootGeneration: held.applied?.bootGeneration ?? 0,
-      begun: held.begun,
-      doing: held.doing,
-      ...(held.message ? { message: held.message } : {}),
-      ...(held.error ? { error: held.error } : {}),
-      version: held.version,
-      lastVisitAt: lastVisit === undefined ? null : lastVisit * 1000,
-      pendingChanges:
-        held.state === 'running'
-          ? [
-              ...pendingChanges(held.booted, held.record, (sealed) => this.options.host.reveal(sealed)),
-              ...(held.plugins.stale ? ['plugins'] : []),
-            ]
-          : [],
-      plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
-    };
-  }
-
   /** Hosts nothing more: another process holds the environment now. */
   async standDown(): Promise<void> {
     await Promise.all(
-      [...this.held].map(async ([name, held]) => {
+      this.apps.all().map(async ([name, held]) => {
         await this.queues.get(name)?.catch(() => undefined);
         if (held.state === 'absent') return;
         await this.options.host.rest(name);
         held.state = 'absent';
         // What it was is no longer true, should this process come to speak again.
-        this.show(name, 'waiting');
+        this.apps.show(name, 'waiting');
       }),
     );
   }
@@ -205,7 +110,7 @@ export class Converger {
   /** The process ends as it was asked to: a boot that this cuts off is not the app's fault. */
   async pardon(): Promise<void> {
     this.closed = true;
-    for (const [name, { applied }] of this.held) {
+    for (const [name, { applied }] of this.apps.all()) {
       if (!applied?.unfinished) continue;
       applied.unfinished = null;
       await this.save(name);
@@ -215,26 +120,6 @@ export class Converger {
   /** Begins nothing more; what is under way is left to end with the process. */
   close(): void {
     this.closed = true;
-  }
-
-  private hold(record: AppRecord, applied: Applied | null): void {
-    const now = this.options.clock().wall;
-    this.held.set(record.name, {
-      record,
-      applied,
-      booted: null,
-      state: 'absent',
-      plugins: { loaded: null, stale: false },
-      failures: 0,
-      retryAt: null,
-      visited: false,
-      status: 'waiting',
-      since: now,
-      generation: 0,
-      begun: 0,
-      doing: null,
-      version: applied?.version ?? null,
-    });
   }
 
   private converge(name: string): void {
@@ -253,7 +138,7 @@ export class Converger {
   private async convergeNow(name: string): Promise<void> {
     // Each step is decided anew on the newest record; a bound, so that a decision that changes nothing cannot spin.
     for (let step = 0; step < 8; step++) {
-      const held = this.held.get(name);
+      const held = this.apps.get(name);
       if (!held || this.closed || !this.options.mayHost()) return;
       const { record } = held;
       const decision = decide(record, held.applied, held, this.options.clock().mono, held.visited);
@@ -270,7 +155,7 @@ export class Converger {
   private begin(name: string, held: Held, record: AppRecord, decision: Decision): void {
     held.begun = record.generation;
     held.doing = doingOf(record, held, decision);
-    this.report(name);
+    this.apps.report(name);
   }
 
   private async carryOut(name: string, held: Held, record: AppRecord, decision: Decision): Promise<void> {
@@ -293,7 +178,7 @@ export class Converger {
         if (decision.as === 'stopped') await host.stop(name);
         else await host.rest(name);
         held.state = decision.as;
-        this.show(name, decision.as);
+        this.apps.show(name, decision.as);
         // The process is another one since; the reason stands until the next try.
         if (decision.as === 'dormant') held.error = held.applied?.failure ?? undefined;
         return;
@@ -327,7 +212,7 @@ export class Converger {
    */
   private async leaveRouting(name: string, held: Held, record: AppRecord, message: string): Promise<void> {
     if (held.state !== 'running' || record.environments.length < 2) return;
-    this.show(name, 'preparing', message);
+    this.apps.show(name, 'preparing', message);
     await setTimeoutAsync(this.options.leaving ?? LEAVING);
   }
 
@@ -355,7 +240,7 @@ export class Converger {
     // Only now: a removal before this one has left the same status behind.
     held.generation = record.generation;
     Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
-    this.show(name, 'not_found', outcome);
+    this.apps.show(name, 'not_found', outcome);
   }
 
   private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
@@ -383,11 +268,11 @@ export class Converger {
     };
     try {
       const progress = (message: string, waiting: boolean) =>
-        this.show(name, waiting ? 'waiting' : 'preparing', message);
+        this.apps.show(name, waiting ? 'waiting' : 'preparing', message);
       const { version } = await host.boot(record, how, noteBegin, progress);
       held.applied = { ...applied, version };
       Object.assign(held, { booted: record, state: 'running', failures: 0, retryAt: null, version });
-      this.show(name, 'running');
+      this.apps.show(name, 'running');
     } catch (error) {
       held.applied = { ...applied, failure: describeError(error) };
       held.failures++;
@@ -405,7 +290,7 @@ export class Converger {
     held.error = describeError(error);
     log.error(`App ${name}: ${held.error.message}`, { code: held.error.code, stack: (error as Error)?.stack });
     host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
-    this.show(name, 'error');
+    this.apps.show(name, 'error');
   }
 
   /** There is nothing left to do for a record: that is what is reported of it. */
@@ -421,52 +306,13 @@ export class Converger {
     held.generation = record.generation;
     held.begun = Math.max(held.begun, record.generation);
     held.doing = null;
-    this.report(name);
-  }
-
-  /** The core changed an app's status on its own: a command of it, a plugin enabled, an error. */
-  private observe(name: string): void {
-    const held = this.held.get(name);
-    const status = this.options.hosted.appStatus[name];
-    if (!held || !status || status === 'not_found') return;
-    // While a boot waits or a stop is under way, what is done says more than the core does.
-    if (held.status === status) return;
-    if (status === 'error') {
-      held.error ??= describeError(this.options.hosted.appErrors[name] ?? new Error('It failed.'));
-    }
-    this.show(name, status);
-  }
-
-  private show(name: string, status: Status, message?: string): void {
-    const held = this.held.get(name);
-    if (!held) return;
-    if (held.status !== status) held.since = this.options.clock().wall;
-    if (status === 'running' && held.status !== 'running') {
-      // At once: "running" with the word of the object before it would be taken for one more reason to restart.
-      held.plugins = { loaded: null, stale: false };
-      void this.notePlugins(name, held);
-    }
-    held.status = status;
-    held.message = message;
-    if (status !== 'error') held.error = undefined;
-    this.report(name);
-  }
-
-  /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
-  private async notePlugins(name: string, held: Held): Promise<void> {
-    const loaded = await this.options.host.pluginSet(name);
-    held.plugins = { loaded, stale: false };
-    if (loaded?.own.length) this.report(name);
-  }
-
-  private report(name: string): void {
-    this.options.onReport([name]);
+    this.apps.report(name);
   }
 
   private async save(name: string): Promise<void> {
     try {
       await this.inTurn(name, async () => {
-        const held = this.held.get(name);
+        const held = this.apps.get(name);
         if (held) await this.options.snapshot.save(name, held.record, held.applied);
       });
     } catch (error) {

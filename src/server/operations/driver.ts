@@ -101,8 +101,13 @@ export class Driver {
     const leads = await leadership.claim();
     this.active = await operations.active();
     if (!leads) return;
-    for (const operation of this.active) await this.drive(operation);
-    for (const uid of [...catalog.tombstones.keys()]) await this.settleTombstone(uid);
+    for (const operation of this.active) {
+      if (leadership.leads) await this.drive(operation);
+    }
+    for (const uid of [...catalog.tombstones.keys()]) {
+      if (leadership.leads) await this.settleTombstone(uid);
+    }
+    if (!leadership.leads) return;
     const now = clock().mono;
     if (this.reconciledAt === null || now - this.reconciledAt >= reconcileEvery) {
       if (await this.reconcile()) this.reconciledAt = now;
@@ -144,19 +149,14 @@ export class Driver {
   private async publish(app: AppDefinition, publish: Record<string, Published>, claimed = false): Promise<void> {
     const { catalog, definitions, state, bus, board } = this.options;
     const published = { ...app.published, ...publish };
-    const tombstone = catalog.tombstones.get(app.uid);
-    if (tombstone) {
-      tombstone.definition.published = published;
-      if (claimed) tombstone.definition.claim = 'none';
-      await definitions.updateTombstone(app.uid, { definition: tombstone.definition });
-    } else {
-      await definitions.update(app.name, { published, ...(claimed ? { claim: 'none' } : {}) });
-      // A reload that began before may have put the definition in its place that it had read.
-      await catalog.refresh([app.name]);
-    }
+    const changes = { published, ...(claimed ? { claim: 'none' as const } : {}) };
+    if (catalog.tombstones.has(app.uid))
+      await definitions.updateTombstone(app.uid, { definition: { ...app, ...changes } });
+    else await definitions.update(app.name, changes);
+    // A reload that began before may have put the definition in its place that it had read.
+    await catalog.refresh([app.name]);
     // In memory what is in the database, and nothing that may still fail.
-    app.published = published;
-    if (claimed) app.claim = 'none';
+    Object.assign(app, changes);
     for (const [environment, wish] of Object.entries(publish)) {
       if (board.foreign) {
         this.distrustStore();

@@ -13,11 +13,13 @@ const RENEW_EVERY = 1_000;
  */
 export class Leadership {
   fleet = '';
-  private beat = 0;
   private seen: { holder: string | null; beat: number; at: number } | null = null;
   leads = false;
   /** When the lead was last renewed, by the monotonic clock. */
   private renewedAt = 0;
+  private claiming: Promise<boolean> | null = null;
+  /** Whoever still ticks must not take the lead again. */
+  private resigned = false;
 
   constructor(
     private readonly app: WithDatabase,
@@ -29,7 +31,15 @@ export class Leadership {
   ) {}
 
   /** Renews or takes the lead; answers whether this process has it now. */
-  async claim(): Promise<boolean> {
+  claim(): Promise<boolean> {
+    if (this.resigned) return Promise.resolve(false);
+    this.claiming ??= this.claimNow().finally(() => {
+      this.claiming = null;
+    });
+    return this.claiming;
+  }
+
+  private async claimNow(): Promise<boolean> {
     // Asked at every event: once a second is often enough to be seen alive.
     if (this.leads && (this.alone || this.clock().mono - this.renewedAt < RENEW_EVERY)) return true;
     const row = await this.row();
@@ -53,18 +63,18 @@ export class Leadership {
       .update({ holder: this.me, beat: beat + 1 }, { where: { id: 1, holder, beat } });
     this.leads = count === 1;
     this.renewedAt = now;
-    this.beat = beat + 1;
     return this.leads;
   }
 
-  /** Passes the lead on at once. */
+  /** Passes the lead on at once, for good: this process ends. */
   async resign(): Promise<void> {
+    this.resigned = true;
+    // It may be about to get the lead.
+    await this.claiming?.catch(() => undefined);
     if (!this.leads) return;
     this.leads = false;
     if (this.alone) return;
-    await this.app.db
-      .getModel('appSupervisorLeaders')
-      .update({ holder: null }, { where: { id: 1, holder: this.me, beat: this.beat } });
+    await this.app.db.getModel('appSupervisorLeaders').update({ holder: null }, { where: { id: 1, holder: this.me } });
   }
 
   private async row() {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Transaction } from '@nocobase/database';
-import type { z } from 'zod';
-import { type AppDatabase, type DatabaseCheck, databaseCheck, logLines, type StatusEntry } from '../../shared/messages';
+import type { StatusEntry } from '../../shared/messages';
 import type { Action } from '../../shared/types';
 import { againWhenBusy } from '../apps/busy';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } from '../apps/definitions';
-import type { CheckInput, CreateInput, UpdateInput } from '../apps/input';
+import type { CreateInput, UpdateInput } from '../apps/input';
+import { changedDatabase, pick, placeOf, sealDatabase } from '../apps/place';
 import { newSecret, seal } from '../apps/secrets';
 import type { WithDatabase } from '../apps/with-database';
 import type { Fitness } from '../environments/fitness';
@@ -15,12 +15,9 @@ import { AppSupervisorError } from '../errors';
 import type { StatusBoard } from '../status/board';
 import type { Bus } from '../wire/wire';
 import type { Driver } from './driver';
+import { forgetEverywhere } from './forgetting';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from './rollout';
 import { newOperationId, type OperationStore } from './store';
-
-/** How long a worker may take over a check, and over reading a log, in ms. */
-const CHECK_TIMEOUT = 6_000;
-const LOGS_TIMEOUT = 5_000;
 
 export interface ServiceOptions {
   app: WithDatabase;
@@ -90,7 +87,7 @@ export class AppService {
       desired: 'running',
       startMode: input.startMode ?? 'onVisit',
       autoUpgrade: input.autoUpgrade ?? true,
-      database: this.sealDatabase(placeOf(input)),
+      database: sealDatabase(placeOf(input), aesKey),
       jwtSecret: jwtSecret || input.independentSecret ? seal(jwtSecret ?? newSecret(), aesKey) : null,
       sso: input.options?.sso ?? null,
       generation,
@@ -142,7 +139,10 @@ export class AppService {
         targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
         generation,
         ...(input.options
-          ? { database: this.changedDatabase(app.database, input.options.database), sso: input.options.sso ?? app.sso }
+          ? {
+              database: changedDatabase(app.database, input.options.database, aesKey),
+              sso: input.options.sso ?? app.sso,
+            }
           : {}),
         ...(input.independentSecret === undefined || input.independentSecret === (app.jwtSecret !== null)
           ? {}
@@ -208,68 +208,9 @@ export class AppService {
     const names: string[] = [];
     // A tick that began before would publish once more for the environment, and wait for it for ever.
     await driver.between(async () => {
-      names.push(...(await this.takeOut(environment)));
+      names.push(...(await forgetEverywhere(environment, this.options)));
     });
     await this.carryOut(names);
-  }
-
-  /** @returns the apps that lay there */
-  private async takeOut(environment: string): Promise<string[]> {
-    const { definitions, operations, catalog, clock } = this.options;
-    const names: string[] = [];
-    for (const app of catalog.apps.values()) {
-      if (!app.environments.includes(environment) && !app.published[environment]) continue;
-      const { [environment]: _, ...published } = app.published;
-      const environments = app.environments.filter((other) => other !== environment);
-      const targetEnvironment =
-        app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
-      await definitions.update(app.name, { environments, published, targetEnvironment });
-      names.push(app.name);
-    }
-    for (const operation of await operations.active()) {
-      if (!operation.steps.some((other) => other.environment === environment && other.finishedAt === undefined))
-        continue;
-      const steps = operation.steps.map((other) =>
-        other.environment === environment && other.finishedAt === undefined
-          ? {
-              ...other,
-              state: 'cancelled' as const,
-              message: 'The environment was forgotten.',
-              finishedAt: clock().wall,
-            }
-          : other,
-      );
-      await operations.save({ ...operation, steps });
-    }
-    for (const tombstone of catalog.tombstones.values()) {
-      if (!tombstone.environments.includes(environment)) continue;
-      const environments = tombstone.environments.filter((other) => other !== environment);
-      await definitions.updateTombstone(tombstone.uid, { environments });
-      tombstone.environments = environments;
-    }
-    await catalog.refresh(names);
-    return names;
-  }
-
-  /** Checks a database on the worker that would use it; within 5 s, in words. */
-  async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
-    const { bus, defaultEnvironments, fitness } = this.options;
-    const asked = environment ?? defaultEnvironments?.[0];
-    if (!asked) {
-      throw new AppSupervisorError('INVALID_INPUT', { problem: 'environment is required.' }, 'environment');
-    }
-    fitness.assertUsable(asked, 'environment');
-    const place = placeOf({ name, title: name, options: { dbConnType, database } });
-    const answer = await bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
-    return parseAnswer(asked, databaseCheck, answer);
-  }
-
-  async logs(app: AppDefinition, environment: string, lines: number): Promise<string[]> {
-    if (!app.environments.includes(environment)) {
-      throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, 'environment');
-    }
-    const answer = await this.options.bus.request(environment, 'logs', { name: app.name, lines }, LOGS_TIMEOUT);
-    return parseAnswer(environment, logLines, answer);
   }
 
   async cancel(id: string): Promise<Operation> {
@@ -406,31 +347,6 @@ export class AppService {
     );
   }
 
-  private sealDatabase(database: AppDatabase): AppDatabase {
-    return database.password ? { ...database, password: seal(database.password, this.options.aesKey) } : database;
-  }
-
-  /** Where the data lies is fixed at creation; how it is reached may change. An empty password means the one it has. */
-  private changedDatabase(before: AppDatabase, wanted: Partial<AppDatabase> | undefined): AppDatabase {
-    if (!wanted) return before;
-    for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
-      if (
-        wanted[field] !== undefined &&
-        wanted[field] !== before[field] &&
-        !(wanted[field] === '' && before[field] === undefined)
-      ) {
-        throw new AppSupervisorError(
-          'INVALID_INPUT',
-          { problem: `options.database.${field} is fixed when the app is created; it cannot change.` },
-          `options.database.${field}`,
-        );
-      }
-    }
-    if (before.dbConnType !== 'new_connection') return before;
-    const { password, ...rest } = pick(wanted, ['host', 'port', 'username', 'password']);
-    return { ...before, ...rest, ...(password ? { password: seal(password, this.options.aesKey) } : {}) };
-  }
-
   private newOperation(
     app: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
     action: Action,
@@ -459,30 +375,3 @@ const step = (environment: string, kind: StepKind): Step => ({ environment, kind
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
   action === 'restart' || action === 'upgrade' ? action : 'start';
-
-/** @throws AppSupervisorError WORKER_FAILED for what is no such answer */
-function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
-  const parsed = schema.safeParse(answer);
-  if (parsed.success) return parsed.data;
-  const cause = 'its answer is not understood. Bring Supervisor and Worker to one version of this plugin';
-  throw new AppSupervisorError('WORKER_FAILED', { environment, cause });
-}
-
-/** Where the data will lie, in full, so that no later default can move it. */
-function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' | 'title'>): AppDatabase {
-  const dbConnType = options?.dbConnType ?? 'new_database';
-  const given = options?.database ?? {};
-  if (dbConnType === 'new_database')
-    return { dbConnType, ...pick(given, ['tablePrefix']), database: given.database ?? name };
-  if (dbConnType === 'new_schema') {
-    const schema = given.schema ?? name.toLowerCase().replaceAll('-', '_');
-    return { dbConnType, ...pick(given, ['tablePrefix']), schema };
-  }
-  return { dbConnType, ...given };
-}
-
-function pick<T extends object, K extends keyof T>(from: T, keys: K[]): Partial<Pick<T, K>> {
-  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<
-    Pick<T, K>
-  >;
-}

@@ -50,7 +50,12 @@ export class DirectoryWriter {
     const gone = [...this.written.keys()].filter((name) => !wanted.has(name));
     const complete = this.written.size === 0;
     if (!changed.length && !gone.length && !complete) return false;
-    await this.state.writeDirectory(new Map(changed), gone, complete, JSON.stringify(this.supervisor));
+    await this.state.writeDirectory({
+      entries: new Map(changed),
+      gone,
+      complete,
+      supervisor: JSON.stringify(this.supervisor),
+    });
     this.written = wanted;
     return true;
   }

@@ -74,7 +74,7 @@ export function createRouting(
         statuses: { get: (environment) => supervisor.statusIn(app, environment)?.status },
       }));
     }
-    return (worker?.converger?.records() ?? []).map((record) => ({
+    return (worker?.converger?.apps.records() ?? []).map((record) => ({
       name: record.name,
       cname: record.cname,
       desired: record.desired === 'removed' ? 'stopped' : record.desired,

@@ -16,6 +16,7 @@ import type { Operation } from '../operations/rollout';
 import { AppService } from '../operations/service';
 import { restartStale } from '../operations/stale-plugins';
 import { OperationStore } from '../operations/store';
+import { WorkerRequests } from '../operations/worker-requests';
 import { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import { DirectoryWriter } from './directory';
@@ -70,6 +71,7 @@ interface Running {
   driver: Driver;
   leadership: Leadership;
   service: AppService;
+  requests: WorkerRequests;
   directory: DirectoryWriter;
   migration: Migration;
   view: FleetView;
@@ -106,12 +108,23 @@ export class SupervisorPart {
     });
   }
 
-  async stop(): Promise<void> {
+  /** The main app is about to end, and its database with it: another Supervisor is to lead at once. Never rejects. */
+  async prepareToLeave(): Promise<void> {
     const { running } = this;
-    this.running = null;
     if (!running) return;
     for (const timer of running.timers) clearInterval(timer);
-    await running.leadership.resign().catch(() => undefined);
+    await running.leadership.resign().catch((error) => {
+      this.options.log.warn(
+        `The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`,
+      );
+    });
+    this.options.bus.wake('supervisors', []);
+  }
+
+  stop(): void {
+    const { running } = this;
+    this.running = null;
+    for (const timer of running?.timers ?? []) clearInterval(timer);
   }
 
   /** @throws AppSupervisorError while definitions are not read yet */
@@ -287,6 +300,7 @@ export class SupervisorPart {
       defaultEnvironments,
       fitness,
     });
+    const requests = new WorkerRequests({ bus, fitness, defaultEnvironments });
     const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
     const view = new FleetView({ catalog, board, driver, known, fitness, isThisProcess });
     return {
@@ -300,6 +314,7 @@ export class SupervisorPart {
       driver,
       leadership,
       service,
+      requests,
       directory,
       migration,
       view,

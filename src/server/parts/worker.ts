@@ -98,10 +98,10 @@ export class WorkerPart {
     const { converger, environment } = this;
     const elsewhere = await this.elsewhere.read();
     const places = new Map<string, string[]>();
-    for (const name of converger?.names() ?? []) places.set(name, [environment]);
+    for (const name of converger?.apps.names() ?? []) places.set(name, [environment]);
     for (const { name, environments } of this.directory.all()) places.set(name, environments);
     const statusIn = (place: string, app: string) =>
-      place === environment ? converger?.entry(app)?.status : elsewhere.get(place)?.get(app);
+      place === environment ? converger?.apps.entry(app)?.status : elsewhere.get(place)?.get(app);
     return Object.fromEntries(
       [...places].map(([app, names]) => [
         app,
@@ -114,8 +114,8 @@ export class WorkerPart {
   about(): Required<Pick<PartInfo, 'supervisor' | 'apps'>> {
     const { converger, directory, options } = this;
     const { supervisor } = directory;
-    const apps = (converger?.records() ?? []).flatMap(({ name, title }) => {
-      const entry = converger?.entry(name);
+    const apps = (converger?.apps.records() ?? []).flatMap(({ name, title }) => {
+      const entry = converger?.apps.entry(name);
       if (!entry) return [];
       const { status, since, version, message, error } = entry;
       return [{ name, title, status, since, version, ...(message ? { message } : {}), ...(error ? { error } : {}) }];
@@ -188,7 +188,6 @@ export class WorkerPart {
     this.delay.enable();
     const converger: Converger = new Converger({
       environment: environment.name,
-      state,
       snapshot: this.followed ?? store,
       host: this.host,
       hosted,
@@ -227,7 +226,8 @@ export class WorkerPart {
       bus,
       log,
       epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
-      entries: (names) => (names === 'all' ? converger.names() : names).flatMap((name) => converger.entry(name) ?? []),
+      entries: (names) =>
+        (names === 'all' ? converger.apps.names() : names).flatMap((name) => converger.apps.entry(name) ?? []),
       onRefused: () => void keeper.beatNow(),
     });
     const round = setInterval(
@@ -248,7 +248,7 @@ export class WorkerPart {
     );
     await bus.serve(environment.name, options.handlers(this));
     options.supervisor.on('appMaintainingMessageChanged', function tellProgress({ appName, message }) {
-      converger.tell(appName, message);
+      converger.apps.tell(appName, message);
     });
     await keeper.start();
     await this.readAll();
@@ -278,7 +278,7 @@ export class WorkerPart {
     }
     if (!all) return;
     await this.readDirectory();
-    await converger.findStalePlugins();
+    await converger.apps.findStalePlugins();
     converger.convergeAll();
   }
 

@@ -55,14 +55,14 @@ export const create =
 
 /** Asked of the worker that would use the database, since only it knows its server. */
 export async function checkDatabase({ supervisor, values }: ActionContext): Promise<Answer> {
-  return { data: await supervisor.parts.service.checkDatabase(parseInput(checkInput, values)) };
+  return { data: await supervisor.parts.requests.checkDatabase(parseInput(checkInput, values)) };
 }
 
 /** The last lines of an app's log where it runs. */
 export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
   const app = known(supervisor, target(params));
   const { environment, lines } = parseInput(logsInput, params);
-  return { data: await supervisor.parts.service.logs(app, environment ?? app.environments[0], lines) };
+  return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
 }
 
 /** Takes apps over from multi-app-manager, whose page calls this. */

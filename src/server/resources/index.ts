@@ -2,7 +2,7 @@ import type { Application } from '@nocobase/server';
 import type { Config } from '../config';
 import { AppSupervisorError } from '../errors';
 import type { Runtime } from '../runtime';
-import { type ActionContext, type Answer, action } from './action';
+import { type ActionContext, type Answer, action, letNamelessThrough } from './action';
 import * as apps from './apps';
 import * as environments from './environments';
 import * as operations from './operations';
@@ -80,6 +80,7 @@ export function registerResources(app: Application, config: Config | null, runti
   }
   // The core would offer every table by actions of its own (collections become resources): these are nobody's to reach.
   for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
+  app.resourceManager.use(letNamelessThrough, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
   app.use(strikeOutPasswords(Object.keys(RESOURCES)), {
     tag: 'appSupervisorLog',
     after: 'logger',

@@ -4,6 +4,7 @@ import {
   type Audience,
   type Bus,
   callHandler,
+  type DirectoryWrite,
   type FleetSight,
   type LeaseAnswer,
   type LeaseClaim,
@@ -120,12 +121,7 @@ export class MemoryState implements StateStore {
       .map(([, value]) => value);
   }
 
-  async writeDirectory(
-    entries: Map<string, string>,
-    gone: string[],
-    complete: boolean,
-    supervisor: string,
-  ): Promise<void> {
+  async writeDirectory({ entries, gone, complete, supervisor }: DirectoryWrite): Promise<void> {
     if (complete) this.directory.clear();
     for (const name of gone) this.directory.delete(name);
     for (const [name, text] of entries) this.directory.set(name, text);

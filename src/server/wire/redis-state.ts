@@ -9,7 +9,7 @@ import claimLease from './lua/claimLease-6.lua';
 import publish from './lua/publish-1.lua';
 import releaseLease from './lua/releaseLease-3.lua';
 import writeStatuses from './lua/writeStatuses-3.lua';
-import type { FleetSight, LeaseAnswer, LeaseClaim, StateStore, StatusWrite } from './wire';
+import type { DirectoryWrite, FleetSight, LeaseAnswer, LeaseClaim, StateStore, StatusWrite } from './wire';
 
 /** Field of a manifest: namespace and item. */
 const manifestField = z.tuple([z.string(), z.string()]);
@@ -185,12 +185,7 @@ export class RedisState implements StateStore {
       .map(([, value]) => this.parse(value, z.unknown(), this.keys.manifest(app)));
   }
 
-  async writeDirectory(
-    entries: Map<string, string>,
-    gone: string[],
-    complete: boolean,
-    supervisor: string,
-  ): Promise<void> {
+  async writeDirectory({ entries, gone, complete, supervisor }: DirectoryWrite): Promise<void> {
     const key = this.keys.directory();
     const work = this.redis.multi();
     if (complete) work.del(key);

@@ -40,11 +40,7 @@ export interface StateStore {
   manifestForget(app: string): Promise<void>;
   manifestValues(namespace: string, app: string): Promise<unknown[]>;
 
-  /**
-   * Writes the directory of all apps: entries by name as JSON, names that are gone, and as JSON who manages them.
-   * `complete`: this is all there is.
-   */
-  writeDirectory(entries: Map<string, string>, gone: string[], complete: boolean, supervisor: string): Promise<void>;
+  writeDirectory(write: DirectoryWrite): Promise<void>;
   /** The directory, unparsed; null when it is still of the version that the reader has. */
   readDirectory(version: string): Promise<{ version: string; entries: unknown[]; supervisor: unknown } | null>;
 
@@ -94,6 +90,18 @@ export interface StatusWrite {
   version: number;
   /** Whether `entries` is all there is: what else is stored goes away. */
   complete: boolean;
+}
+
+/** A change of the directory of all apps. */
+export interface DirectoryWrite {
+  /** By name, as JSON. */
+  entries: Map<string, string>;
+  /** Names that are no more. */
+  gone: string[];
+  /** Whether `entries` is all there is: what else is stored goes away. */
+  complete: boolean;
+  /** Who manages the apps, as JSON. */
+  supervisor: string;
 }
 
 /** Wake-ups and request/reply. Wake-ups may be lost, doubled or late; requests fail by their deadline. */
