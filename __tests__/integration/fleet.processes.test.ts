@@ -171,7 +171,7 @@ describe('a supervisor', () => {
     await until('It to notice', () => stranger.parts.board.foreign);
     await until('It to say so', () => stranger.log.at('error').some((line) => line.includes('Another fleet')));
     expect(stranger.parts.view.environmentRows()).toEqual([]);
-    expect(stranger.part.warnings()).toEqual([expect.stringContaining('Another fleet uses the same Redis')]);
+    expect(stranger.part.warnings()).toContainEqual(expect.stringContaining('Another fleet uses the same Redis'));
     expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
     await supervisor.toShow('crm', 'env_a running');

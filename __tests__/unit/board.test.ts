@@ -34,7 +34,7 @@ const newBoard = () =>
     clock.read,
     recordedLog(),
     () => FLEET,
-    (environments) => changes.push([...environments].sort()),
+    ({ environments }) => changes.push([...environments].sort()),
     () => flushes++,
   );
 

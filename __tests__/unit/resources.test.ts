@@ -13,20 +13,24 @@ import { appOf, operationOf } from '../support/fixtures';
 function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Status>]>) {
   const definitions = known.map(([values]) => appOf(values));
   const asked: unknown[] = [];
-  const statusesOf = (app: AppDefinition) => {
-    const [, statuses] = known[definitions.indexOf(app)];
-    return Object.fromEntries(Object.entries(statuses).map(([name, status]) => [name, { status }]));
+  const statusIn = (app: AppDefinition, environment: string) => ({
+    status: known[definitions.indexOf(app)][1][environment],
+  });
+  const names = (filter: unknown, sort: unknown) => {
+    asked.push(filter, sort);
+    return definitions.map(({ name }) => name);
   };
   const supervisor = {
     loaded: true,
     app: (name: string) => definitions.find((app) => app.name === name) ?? null,
     parts: {
-      view: { statusesOf, appRow: (app: AppDefinition) => ({ name: app.name }) },
+      view: { statusIn, appRow: (app: AppDefinition) => ({ name: app.name }) },
       definitions: {
-        names: async (filter: unknown, sort: unknown) => {
-          asked.push(filter, sort);
-          return definitions.map(({ name }) => name);
-        },
+        names: async (filter: unknown, sort: unknown) => names(filter, sort),
+        page: async (filter: unknown, sort: unknown, page: number, pageSize: number) => [
+          names(filter, sort).slice((page - 1) * pageSize, page * pageSize),
+          definitions.length,
+        ],
       },
     },
   };

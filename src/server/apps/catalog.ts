@@ -1,6 +1,14 @@
 import type { StatusEntry } from '../../shared/messages';
 import { type AppDefinition, type Definitions, type Tombstone, versionOf } from './definitions';
 
+/** What a change of definitions is about. */
+export interface CatalogChange {
+  /** Apps that are new, changed or gone. */
+  names: string[];
+  /** Where something of theirs is published, before or after. */
+  environments: Set<string>;
+}
+
 /**
  * All definitions in memory: what routing, the list and the rollout look at. Follows the database: changed names at once,
  * everything every 30 s, so that a missed message costs time only. Of everything, only what changed is read: the rows of
@@ -16,7 +24,7 @@ export class Catalog {
 
   constructor(
     private readonly definitions: Definitions,
-    private readonly onChange: () => void,
+    private readonly onChange: (change: CatalogChange) => void,
   ) {}
 
   load(): Promise<void> {
@@ -36,17 +44,18 @@ export class Catalog {
     };
     const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
     const read = await this.read([...changed]);
-    const differs = !this.loaded || changed.size > 0 || known.size !== versions.size;
+    const gone = [...known.keys()].filter((name) => !versions.has(name));
+    const before = this.publishedOf([...changed, ...gone]);
+    const first = !this.loaded;
     this.apps.clear();
     for (const name of versions.keys()) {
       // What went between the two queries is gone.
       const app = changed.has(name) ? read.get(name) : known.get(name);
       if (app) this.apps.set(name, app);
     }
-    this.tombstones.clear();
-    for (const tombstone of tombstones) this.tombstones.set(tombstone.uid, tombstone);
+    const buried = this.replaceTombstones(tombstones);
     this.loaded = true;
-    if (differs) this.changed();
+    if (first || changed.size || gone.length || buried.size) this.changed([...changed, ...gone], before, buried);
   }
 
   private async read(names: string[]): Promise<Map<string, AppDefinition>> {
@@ -58,24 +67,42 @@ export class Catalog {
     return found;
   }
 
-  private changed(): void {
+  private changed(names: string[], before: Set<string>, buried: Set<string>): void {
     this.version++;
-    this.onChange();
+    this.onChange({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
+  }
+
+  /** Environments in which something of these apps is published. */
+  private publishedOf(names: string[]): Set<string> {
+    return new Set(names.flatMap((name) => Object.keys(this.apps.get(name)?.published ?? {})));
+  }
+
+  /** @returns the environments of those that are new or gone */
+  private replaceTombstones(tombstones: Tombstone[]): Set<string> {
+    const environments = new Set<string>();
+    const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
+    for (const { uid, definition } of [...this.tombstones.values(), ...tombstones]) {
+      if (this.tombstones.has(uid) && now.has(uid)) continue;
+      for (const environment of Object.keys(definition.published)) environments.add(environment);
+    }
+    this.tombstones.clear();
+    for (const [uid, tombstone] of now) this.tombstones.set(uid, tombstone);
+    return environments;
   }
 
   private async refreshNow(names: string[]): Promise<void> {
+    const before = this.publishedOf(names);
     const found = await Promise.all(names.map((name) => this.definitions.find(name)));
     names.forEach((name, i) => {
       const app = found[i];
       if (app) this.apps.set(name, app);
       else this.apps.delete(name);
     });
+    let buried = new Set<string>();
     if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name))) {
-      const tombstones = await this.definitions.allTombstones();
-      this.tombstones.clear();
-      for (const tombstone of tombstones) this.tombstones.set(tombstone.uid, tombstone);
+      buried = this.replaceTombstones(await this.definitions.allTombstones());
     }
-    this.changed();
+    this.changed(names, before, buried);
   }
 
   /** One read after the other: a long one that began before a change must not end after the one that was made for it. */

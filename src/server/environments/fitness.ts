@@ -48,6 +48,17 @@ export class Fitness {
     return plugins.size !== before.size || [...plugins].some(([name, version]) => before.get(name) !== version);
   }
 
+  /** Whether one of these apps has a plugin that was not looked for yet. */
+  hasNewPlugins(apps: Iterable<string>): boolean {
+    const { catalog, board, isOneRelease } = this.options;
+    if (isOneRelease) return false;
+    return [...apps].some((name) =>
+      (catalog.apps.get(name)?.environments ?? []).some((environment) =>
+        board.observed(environment, name)?.entry.plugins.some((plugin) => !this.installed.plugins.has(plugin.name)),
+      ),
+    );
+  }
+
   /**
    * Whether an environment may get apps.
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, VERSION_DIFFERS, PLUGINS_MISSING

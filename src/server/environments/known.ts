@@ -21,7 +21,7 @@ export interface KnownEnvironmentsOptions {
 /** Which environments there are: those that the database remembers, and those that the board has just seen. */
 export class KnownEnvironments {
   private byName = new Map<string, KnownEnvironment>();
-  private remembering: Promise<void> = Promise.resolve();
+  private remembering: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: KnownEnvironmentsOptions) {}
 
@@ -61,16 +61,24 @@ export class KnownEnvironments {
     }
   }
 
-  /** Writes down what the board has seen, one environment after the other, so that each gets one row. Never rejects. */
-  remember(names: Set<string>): Promise<void> {
-    this.remembering = this.remembering
+  /**
+   * Writes down what the board has seen, one environment after the other, so that each gets one row. Never rejects.
+   * @returns whether one of them was not known as it is
+   */
+  remember(names: Set<string>): Promise<boolean> {
+    const isNew = this.remembering
       .then(() => this.rememberNow(names))
-      .catch((error) => this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`));
-    return this.remembering;
+      .catch((error) => {
+        this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`);
+        return false;
+      });
+    this.remembering = isNew;
+    return isNew;
   }
 
-  private async rememberNow(names: Set<string>): Promise<void> {
+  private async rememberNow(names: Set<string>): Promise<boolean> {
     const { board, registry, clock } = this.options;
+    let isNew = false;
     for (const name of names) {
       const registration = board.environment(name)?.registration;
       const known = this.byName.get(name);
@@ -78,7 +86,9 @@ export class KnownEnvironments {
       const now = clock().wall;
       await registry.remember(registration, now);
       this.byName.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
+      isNew = true;
     }
+    return isNew;
   }
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */

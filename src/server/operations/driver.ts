@@ -1,12 +1,12 @@
-import { isDeepStrictEqual } from 'node:util';
-import type { Catalog } from '../apps/catalog';
-import { type AppDefinition, type Definitions, nextGeneration, type Published, recordFor } from '../apps/definitions';
+import type { Catalog, CatalogChange } from '../apps/catalog';
+import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/definitions';
 import type { Clock } from '../environments/health';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import type { Leadership } from './leader';
+import { Reconciler } from './reconciler';
 import { advance, type Operation, type StepSight } from './rollout';
 import { KEEP_OPERATIONS, type OperationStore } from './store';
 
@@ -40,8 +40,15 @@ export class Driver {
   private again = false;
   private reconciledAt: number | null = null;
   private cleanedAt: number | null = null;
+  private readonly reconciler: Reconciler;
 
-  constructor(private readonly options: DriverOptions) {}
+  constructor(private readonly options: DriverOptions) {
+    this.reconciler = new Reconciler({
+      ...options,
+      busy: () => new Set(this.active.map(({ appUid }) => appUid)),
+      isGone: (environment, app, wish) => this.isGone(environment, app, wish),
+    });
+  }
 
   /** Works off what there is to do now; calls during a tick are folded into one more. Never rejects. */
   tick(): Promise<void> {
@@ -72,6 +79,17 @@ export class Driver {
   /** The store lost its content, or may have: compare everything at the next tick. */
   distrustStore(): void {
     this.reconciledAt = null;
+    this.reconciler.distrust();
+  }
+
+  /** Definitions are other than they were. */
+  noteDefinitions(change: CatalogChange): void {
+    this.reconciler.noteDefinitions(change);
+  }
+
+  /** Something new is known of these apps. */
+  noteStatuses(names: Iterable<string>): void {
+    this.reconciler.noteStatuses(names);
   }
 
   /** What is known of an environment and an app in it, under a living lease only. */
@@ -100,7 +118,10 @@ export class Driver {
     const { leadership, definitions, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
     const leads = await leadership.claim();
     this.active = await operations.active();
-    if (!leads) return;
+    if (!leads) {
+      this.distrustStore();
+      return;
+    }
     for (const operation of this.active) {
       if (leadership.leads) await this.drive(operation);
     }
@@ -110,7 +131,7 @@ export class Driver {
     if (!leadership.leads) return;
     const now = clock().mono;
     if (this.reconciledAt === null || now - this.reconciledAt >= reconcileEvery) {
-      if (await this.reconcile()) this.reconciledAt = now;
+      if (await this.reconciler.round()) this.reconciledAt = now;
     }
     if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {
       await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
@@ -141,7 +162,7 @@ export class Driver {
       );
       onChange();
     }
-    if (next.finishedAt !== null) await this.unpublishGone(app.name);
+    if (next.finishedAt !== null) await this.reconciler.unpublishGone(app.name);
     if (Object.keys(publish).length) this.again = true;
   }
 
@@ -169,26 +190,6 @@ export class Driver {
         this.distrustStore();
       }
     }
-  }
-
-  /** An environment that an app was taken from has confirmed, at once or when it was back: its record has done its work. */
-  private async unpublishGone(name: string): Promise<void> {
-    const { definitions, state, catalog } = this.options;
-    const app = catalog.apps.get(name);
-    if (!app) return;
-    const gone = Object.entries(app.published)
-      .filter(([environment, wish]) => !app.environments.includes(environment) && this.isGone(environment, app, wish))
-      .map(([environment]) => environment);
-    if (!gone.length || this.isBusy(app)) return;
-    const published = { ...app.published };
-    for (const environment of gone) delete published[environment];
-    await definitions.update(name, { published });
-    app.published = published;
-    for (const environment of gone) await state.unpublish(environment, [name]).catch(() => this.distrustStore());
-  }
-
-  private isBusy({ uid }: AppDefinition): boolean {
-    return this.active.some((operation) => operation.appUid === uid);
   }
 
   /** Whether a living worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
@@ -238,95 +239,5 @@ export class Driver {
       catalog.tombstones.delete(uid);
     }
     onChange();
-  }
-
-  /**
-   * Makes the store hold exactly what the database says: what a flush, an old copy or an outage took away is written again.
-   * @returns whether all of it could be done
-   */
-  private async reconcile(): Promise<boolean> {
-    const { catalog, state, bus, leadership, board, log } = this.options;
-    await catalog.load();
-    for (const name of [...catalog.apps.keys()]) await this.unpublishGone(name);
-    await this.overtake();
-    const expected = this.expected();
-    try {
-      const owner = await state.claimFleet(leadership.fleet);
-      if (owner !== leadership.fleet) {
-        log.error(
-          'Another fleet uses the same APP_SUPERVISOR_KEY_PREFIX on this Redis; this one publishes nothing until it has its own.',
-        );
-        return false;
-      }
-      for (const environment of new Set([...expected.keys(), ...board.names()])) {
-        const wanted = expected.get(environment) ?? new Map<string, { app: AppDefinition; wish: Published }>();
-        const stored = new Map((await state.readRecords(environment)).map((record) => [record.name, record]));
-        const missing = [...wanted].filter(([name, { app, wish }]) => {
-          const record = stored.get(name);
-          return !isDeepStrictEqual(record, recordFor(app, wish));
-        });
-        const surplus = [...stored.keys()].filter((name) => !wanted.has(name));
-        // Newer than the database knows: it was restored from a backup, and what it says holds.
-        const newer = missing.filter(([name, { wish }]) => (stored.get(name)?.generation ?? 0) > wish.generation);
-        await state.unpublish(environment, [...surplus, ...newer.map(([name]) => name)]);
-        await state.publish(
-          environment,
-          missing.map(([, { app, wish }]) => recordFor(app, wish)),
-        );
-        if (missing.length)
-          bus.wake(
-            { environment },
-            missing.slice(0, 100).map(([name]) => name),
-          );
-      }
-      return true;
-    } catch (error) {
-      log.debug(`The store could not be compared: ${messageOf(error)}`);
-      return false;
-    }
-  }
-
-  /**
-   * A worker that has done more than the database knows of: the database was restored from a backup. What it says holds, so
-   * it is wished anew, later than what the worker has seen; otherwise the worker would take it for old and ignore it.
-   */
-  private async overtake(): Promise<void> {
-    const { catalog, definitions, board, clock, log } = this.options;
-    for (const app of [...catalog.apps.values()]) {
-      const ahead = Object.entries(app.published).flatMap(([environment, wish]) => {
-        const entry = board.observed(environment, app.name)?.entry;
-        const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
-        return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
-      });
-      if (!ahead.length || this.isBusy(app)) continue;
-      const seen = Math.max(app.generation, ...ahead.map((one) => one.seen));
-      const generation = nextGeneration(seen, clock().wall);
-      const published = { ...app.published };
-      for (const { environment, wish } of ahead) published[environment] = { ...wish, generation };
-      log.warn(
-        `App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`,
-      );
-      await definitions.update(app.name, { generation, published });
-      await catalog.refresh([app.name]);
-    }
-  }
-
-  private expected(): Map<string, Map<string, { app: AppDefinition; wish: Published }>> {
-    const { catalog } = this.options;
-    const expected = new Map<string, Map<string, { app: AppDefinition; wish: Published }>>();
-    const expect = (environment: string, app: AppDefinition, wish: Published) => {
-      const records = expected.get(environment) ?? new Map();
-      expected.set(environment, records.set(app.name, { app, wish }));
-    };
-    for (const { definition, environments } of catalog.tombstones.values()) {
-      for (const environment of environments) {
-        if (definition.published[environment]) expect(environment, definition, definition.published[environment]);
-      }
-    }
-    // After the tombstones: a living app of the same name tells its environment more than a dead one.
-    for (const app of catalog.apps.values()) {
-      for (const [environment, wish] of Object.entries(app.published)) expect(environment, app, wish);
-    }
-    return expected;
   }
 }

@@ -281,7 +281,7 @@ export class AppService {
         .findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
       const app = await definitions.find(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
-      const others = (await operations.active(transaction)).filter((other) => other.appUid === app.uid);
+      const others = await operations.activeOf(app.uid, transaction);
       for (const other of others) {
         const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });

@@ -16,12 +16,11 @@ export interface StalePluginsOptions {
 /**
  * Plugins of an app were enabled, disabled or updated in one of its environments: the others restart, one after the other,
  * since nothing else tells them.
- * @param environments those whose apps have changed; the others were looked at when theirs did
+ * @param names of apps that something new is said of
  */
-export async function restartStale(environments: Set<string>, options: StalePluginsOptions): Promise<void> {
+export async function restartStale(names: Set<string>, options: StalePluginsOptions): Promise<void> {
   const { board, driver, service, catalog, log } = options;
-  const names = [...environments].flatMap((environment) => [...board.entries(environment)].map(({ name }) => name));
-  for (const name of new Set(names)) {
+  for (const name of names) {
     const app = catalog.apps.get(name);
     if (!app || app.environments.length < 2 || app.desired === 'stopped') continue;
     const stale = app.environments.filter((environment) => {

@@ -17,9 +17,19 @@ export class OperationStore {
     private readonly onEnd: (operation: Operation) => void = () => undefined,
   ) {}
 
+  /** Those that are not over, in the order in which they were asked for. */
   async active(transaction?: Transaction): Promise<Operation[]> {
+    return this.findActive({}, transaction);
+  }
+
+  /** The same of one app. */
+  async activeOf(appUid: string, transaction?: Transaction): Promise<Operation[]> {
+    return this.findActive({ appUid }, transaction);
+  }
+
+  private async findActive(filter: Filter, transaction?: Transaction): Promise<Operation[]> {
     const rows = await this.repository.find({
-      filter: { state: { $in: ['queued', 'running'] } },
+      filter: { ...filter, state: { $in: ['queued', 'running'] } },
       sort: ['createdAt', 'id'],
       transaction,
     });

@@ -29,43 +29,47 @@ export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 
 /** Writes the directory of all apps for those that host some of them: what changed, and everything after a flush. */
 export class DirectoryWriter {
-  private written = new Map<string, string>();
-  /** A definition that changes is another object. */
-  private readonly texts = new WeakMap<AppDefinition, string>();
+  /** By name, as text. */
+  private readonly written = new Map<string, string>();
+  /** Names whose definitions changed since they were written; null: the store has lost its content, or may have. */
+  private changed: Set<string> | null = null;
 
   constructor(
     private readonly state: StateStore,
     private readonly supervisor: SupervisorEntry,
   ) {}
 
-  /** The store lost its content: nothing is written any more. */
+  /** Nothing is written any more. */
   distrust(): void {
-    this.written = new Map();
+    this.changed = null;
+  }
+
+  /** These were made, changed or deleted. */
+  note(names: string[]): void {
+    for (const name of names) this.changed?.add(name);
   }
 
   /** @returns whether there was something to write. */
-  async write(apps: Iterable<AppDefinition>): Promise<boolean> {
-    const wanted = new Map([...apps].map((app) => [app.name, this.textOf(app)]));
-    const changed = [...wanted].filter(([name, text]) => this.written.get(name) !== text);
-    const gone = [...this.written.keys()].filter((name) => !wanted.has(name));
-    const complete = this.written.size === 0;
-    if (!changed.length && !gone.length && !complete) return false;
-    await this.state.writeDirectory({
-      entries: new Map(changed),
-      gone,
-      complete,
-      supervisor: JSON.stringify(this.supervisor),
-    });
-    this.written = wanted;
+  async write(apps: ReadonlyMap<string, AppDefinition>): Promise<boolean> {
+    const complete = this.changed === null;
+    const names = this.changed ?? apps.keys();
+    this.changed = new Set();
+    if (complete) this.written.clear();
+    const entries = new Map<string, string>();
+    const gone: string[] = [];
+    for (const name of names) {
+      const app = apps.get(name);
+      const text = app && JSON.stringify(directoryEntry.parse(app));
+      if (text === this.written.get(name)) continue;
+      if (text === undefined) gone.push(name);
+      else entries.set(name, text);
+    }
+    if (!complete && !entries.size && !gone.length) return false;
+    const supervisor = JSON.stringify(this.supervisor);
+    await this.state.writeDirectory({ entries, gone, complete, supervisor });
+    for (const [name, text] of entries) this.written.set(name, text);
+    for (const name of gone) this.written.delete(name);
     return true;
-  }
-
-  private textOf(app: AppDefinition): string {
-    const known = this.texts.get(app);
-    if (known !== undefined) return known;
-    const text = JSON.stringify(directoryEntry.parse(app));
-    this.texts.set(app, text);
-    return text;
   }
 }
 

@@ -212,10 +212,9 @@ export class SupervisorPart {
       void driver.tick();
     });
     every(pace.reload, () => {
-      void catalog
-        .load()
-        .then(() => this.tellDirectory())
-        .catch(() => undefined);
+      // The leader reads them before it compares the store with them.
+      if (!leadership.leads) void catalog.load().catch(() => undefined);
+      void this.tellDirectory();
       void known.load().catch(() => undefined);
       void this.findPlugins();
       this.askStore();
@@ -235,15 +234,22 @@ export class SupervisorPart {
     const operations = new OperationStore(main, this.options.onOperationEnd);
     const directory = new DirectoryWriter(state, { instance, publicUrl: this.options.publicUrl });
     const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
-    const catalog = new Catalog(definitions, onChange);
+    const catalog = new Catalog(definitions, (change) => {
+      directory.note(change.names);
+      driver.noteDefinitions(change);
+      onChange();
+    });
     const board = new StatusBoard(
       state,
       clock,
       log,
       () => leadership.fleet || null,
-      (environments) => {
-        void known.remember(environments).then(() => this.findPlugins());
-        if (leadership.leads) void restartStale(environments, { board, catalog, driver, service, log });
+      ({ environments, apps }) => {
+        void known.remember(environments).then(async (isNew) => {
+          if (isNew || fitness.hasNewPlugins(apps)) await this.findPlugins();
+        });
+        if (leadership.leads) void restartStale(apps, { board, catalog, driver, service, log });
+        driver.noteStatuses(apps);
         void driver.tick();
         onChange();
       },
@@ -360,7 +366,7 @@ export class SupervisorPart {
     const { running } = this;
     if (!running?.leadership.leads || running.board.foreign) return;
     try {
-      if (!(await running.directory.write(running.catalog.apps.values()))) return;
+      if (!(await running.directory.write(running.catalog.apps))) return;
       // By name of no app: the directory is what there is to read.
       for (const { name: environment } of running.known.all()) this.options.bus.wake({ environment }, []);
     } catch {

@@ -30,9 +30,8 @@ export class FleetView {
     );
   }
 
-  statusIn(app: AppDefinition, environment: string): ShownStatus {
+  statusIn(app: AppDefinition, environment: string, view = this.options.board.environment(environment)): ShownStatus {
     const { board } = this.options;
-    const view = board.environment(environment);
     return shownStatus({
       uid: app.uid,
       environment,
@@ -81,15 +80,18 @@ export class FleetView {
   environmentRows(): EnvironmentRow[] {
     const { catalog, board, known } = this.options;
     const counts = new Map<string, Partial<Record<Status, number>>>();
+    // Judged once each, and not once for each of its apps.
+    const views = new Map(board.names().map((name) => [name, board.environment(name)]));
     for (const app of catalog.apps.values()) {
-      for (const [environment, { status }] of Object.entries(this.statusesOf(app))) {
+      for (const environment of app.environments) {
+        const { status } = this.statusIn(app, environment, views.get(environment) ?? null);
         const count = counts.get(environment) ?? {};
         count[status] = (count[status] ?? 0) + 1;
         counts.set(environment, count);
       }
     }
     return known.names().map((name) => {
-      const view = board.environment(name);
+      const view = views.get(name) ?? null;
       const remembered = known.get(name);
       const registration = known.registrationOf(name);
       const health = view?.health ?? 'unknown';

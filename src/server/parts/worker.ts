@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Model } from '@nocobase/database';
 import type { AppSupervisor } from '@nocobase/server';
-import type { AppRecord, Registration } from '../../shared/messages';
+import type { Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import { fingerprint } from '../apps/secrets';
 import type { BootstrapConfig, EnvironmentConfig } from '../config';
@@ -71,6 +71,8 @@ export class WorkerPart {
   private followed: FollowedSnapshot | null = null;
   private starting = false;
   private left = false;
+  /** Of the records that were last read, all together. */
+  private recordsVersion: string | null = null;
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   constructor(private readonly options: WorkerPartOptions) {
@@ -233,7 +235,7 @@ export class WorkerPart {
     const round = setInterval(
       () => {
         void this.readAll();
-        reporter.reportAll();
+        void reporter.check();
       },
       options.roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
     );
@@ -256,30 +258,35 @@ export class WorkerPart {
   }
 
   private async read(names: string[]): Promise<void> {
-    await this.take(() => this.options.state.readRecords(this.options.environment.name, names), false);
+    const { state, environment } = this.options;
+    await this.take(async (converger) => converger.accept(await state.readRecords(environment.name, names)));
   }
 
+  /** Everything, as far as it has changed since it was read. */
   private async readAll(): Promise<void> {
     const { followed } = this;
     const { state, environment } = this.options;
-    await this.take(() => followed?.records() ?? state.readRecords(environment.name), true);
+    await this.take(async (converger) => {
+      if (followed) return converger.acceptAll(await followed.records());
+      const read = await state.readRecordsSince(environment.name, this.recordsVersion);
+      if (!read) return;
+      await converger.acceptAll(read.records);
+      this.recordsVersion = read.version;
+    });
+    await this.readDirectory();
+    await this.converger?.apps.findStalePlugins();
+    this.converger?.convergeAll();
   }
 
-  private async take(read: () => Promise<AppRecord[]>, all: boolean): Promise<void> {
-    const { converger } = this;
-    if (!converger) return;
+  private async take(read: (converger: Converger) => Promise<void>): Promise<void> {
+    if (!this.converger) return;
     try {
-      const records = await read();
-      await (all ? converger.acceptAll(records) : converger.accept(records));
+      await read(this.converger);
       this.options.onRecords();
     } catch (error) {
       // The snapshot stands, and what failed may be due for another try.
       this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }
-    if (!all) return;
-    await this.readDirectory();
-    await converger.apps.findStalePlugins();
-    converger.convergeAll();
   }
 
   private async readDirectory(): Promise<void> {

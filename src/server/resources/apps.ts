@@ -18,24 +18,25 @@ import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, 
 const SORTABLE = ['sort', 'name', 'title', 'cname', 'startMode', 'desired', 'createdAt', 'updatedAt'] as const;
 const FILTERABLE = [...SORTABLE, 'uid', 'pinned', 'hidden', 'autoUpgrade', 'targetEnvironment'] as const;
 
-/** Constant cost: one query for the names that match, the rest from memory. */
+/** A constant number of queries for the names; the rest comes from memory. */
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { definitions } = supervisor.parts;
+  const { definitions, view } = supervisor.parts;
   const { page, pageSize } = paging(params);
   const { status, environment, rest } = splitFilter(params.filter);
-  const names = await definitions.names(filtering(rest, FILTERABLE), sorting(params.sort, SORTABLE, ['sort', 'name']));
-  const apps = names
-    .flatMap((name) => supervisor.app(name) ?? [])
-    .filter((app) => !environment || environment.some((name) => app.environments.includes(name)))
-    .filter(
-      (app) =>
-        !status ||
-        Object.entries(supervisor.parts.view.statusesOf(app)).some(
-          // Of both filters: that status in that environment.
-          ([name, shown]) => status.includes(shown.status) && (!environment || environment.includes(name)),
-        ),
-    );
-  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => supervisor.parts.view.appRow(app));
+  const filter = filtering(rest, FILTERABLE);
+  const sort = sorting(params.sort, SORTABLE, ['sort', 'name']);
+  const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
+  if (!status && !environment) {
+    const [names, count] = await definitions.page(filter, sort, page, pageSize);
+    return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
+  }
+  // What only memory knows.
+  const apps = appsOf(await definitions.names(filter, sort)).filter((app) => {
+    const places = environment ? app.environments.filter((name) => environment.includes(name)) : app.environments;
+    // Of both filters: that status in that environment.
+    return places.length > 0 && (!status || places.some((name) => status.includes(view.statusIn(app, name).status)));
+  });
+  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => view.appRow(app));
   return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
 }
 

@@ -25,6 +25,14 @@ interface EnvironmentSight {
   entries: Map<string, StatusEntry>;
 }
 
+/** What a look has brought. */
+export interface BoardChange {
+  /** Environments whose apps or health changed. */
+  environments: Set<string>;
+  /** Apps of which something else is said, or no longer proven, or proven again. */
+  apps: Set<string>;
+}
+
 /** What the supervisor sees of one environment right now. */
 export interface EnvironmentView {
   name: string;
@@ -60,8 +68,8 @@ export class StatusBoard {
     private readonly log: Log,
     /** This fleet's id; null until the database has told it. */
     private readonly ownFleet: () => string | null,
-    /** Called after a look that changed something, with the environments whose apps or health changed. */
-    private readonly onChange: (environments: Set<string>) => void,
+    /** Called after a look that changed something. */
+    private readonly onChange: (change: BoardChange) => void,
     /** Called when the store turns out to have lost its content. */
     private readonly onFlushed: () => void,
   ) {
@@ -153,7 +161,13 @@ export class StatusBoard {
     this.toldSight = this.sees;
     if (this.sees || !this.environments.size) return;
     this.version++;
-    this.onChange(new Set(this.names()));
+    this.tell(new Set(this.names()), new Set());
+  }
+
+  /** @param apps whose entries are others; those of an environment whose health changed are told besides */
+  private tell(environments: Set<string>, apps: Set<string>, unwell: Iterable<string> = environments): void {
+    for (const name of unwell) for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
+    this.onChange({ environments, apps });
   }
 
   private async lookOnce(): Promise<void> {
@@ -172,6 +186,7 @@ export class StatusBoard {
     this.fleet = fleet;
 
     const changed = new Set<string>();
+    const apps = new Set<string>();
     for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
       const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const known = this.environments.get(name) ?? this.introduce(name);
@@ -188,19 +203,21 @@ export class StatusBoard {
       const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
       if (newEpoch) known.entries = new Map();
       if (newEpoch || (found.statusVersion !== known.statusVersion && found.statusVersion !== 0)) {
+        const before = known.entries;
         known.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
+        for (const [app, entry] of known.entries) if (before.get(app) !== entry) apps.add(app);
+        for (const app of before.keys()) if (!known.entries.has(app)) apps.add(app);
         known.statusVersion = found.statusVersion;
         changed.add(name);
       }
     }
     this.observer.lastLook = this.clock();
-    for (const name of this.names()) {
-      if (this.environment(name)?.health !== healthBefore.get(name)) changed.add(name);
-    }
+    const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
+    for (const name of unwell) changed.add(name);
     if (lostNow) this.onFlushed();
     if (changed.size) {
       this.version++;
-      this.onChange(changed);
+      this.tell(changed, apps, unwell);
     }
   }
 

@@ -22,6 +22,8 @@ export interface ReporterOptions {
 /** Tells the store what this worker's apps are, under its lease. What could not be told is told later, as it is then. */
 export class StatusReporter {
   private readonly dirty = new Set<string>();
+  /** What the store has, by name, as text. */
+  private told = new Map<string, string>();
   private complete = true;
   private version = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -35,7 +37,32 @@ export class StatusReporter {
     this.schedule(SPACING);
   }
 
-  /** The store is to hold exactly what is here: after taking the lease, after a flush, every 30 s. */
+  /**
+   * Looks whether the store has what is here, every 30 s: what has changed without a word (a visit), or was lost there, is
+   * told. Never rejects.
+   */
+  async check(): Promise<void> {
+    const { environment, state, epoch, entries, log } = this.options;
+    if (epoch() === null || this.writing || this.complete) {
+      this.schedule(0);
+      return;
+    }
+    const now = new Map(entries('all').map((entry) => [entry.name, JSON.stringify(entry)]));
+    for (const [name, text] of now) if (this.told.get(name) !== text) this.dirty.add(name);
+    for (const name of this.told.keys()) if (!now.has(name)) this.dirty.add(name);
+    const { version } = this;
+    const count = this.told.size;
+    try {
+      const mark = await state.statusMark(environment);
+      // Of what was written meanwhile it says nothing.
+      if (this.version === version && (mark.version !== version || mark.count !== count)) this.complete = true;
+    } catch (error) {
+      log.debug(`Statuses could not be compared: ${messageOf(error)}`);
+    }
+    if (this.dirty.size || this.complete) this.schedule(0);
+  }
+
+  /** The store is to hold exactly what is here: after taking the lease, after a flush. */
   reportAll(): void {
     this.complete = true;
     this.schedule(0);
@@ -66,7 +93,7 @@ export class StatusReporter {
     this.writing = true;
     this.version = Math.max(this.version + 1, Date.now());
     const found = entries(complete ? 'all' : names);
-    const present = new Set(found.map(({ name }) => name));
+    const texts = new Map(found.map((entry) => [entry.name, JSON.stringify(entry)]));
     let written = false;
     try {
       written = await state.writeStatuses({
@@ -74,7 +101,7 @@ export class StatusReporter {
         instance,
         epoch: current,
         entries: found,
-        removed: names.filter((name) => !present.has(name)),
+        removed: names.filter((name) => !texts.has(name)),
         version: this.version,
         complete,
       });
@@ -84,6 +111,9 @@ export class StatusReporter {
     }
     this.writing = false;
     if (written) {
+      if (complete) this.told = texts;
+      for (const name of names) this.told.delete(name);
+      for (const [name, text] of texts) this.told.set(name, text);
       bus.wake('supervisors', names);
     } else {
       this.complete ||= complete;

@@ -9,7 +9,7 @@
  * | `lease:<env>` | string | `Lease` | three intervals |
  * | `holder:<env>` | string | last holder `{epoch, instance}` | until forgotten |
  * | `standby:<env>` | string | instance that would take the lease | three intervals |
- * | `records:<env>` | hash | name → `AppRecord` | until confirmed gone |
+ * | `records:<env>` | hash | name → `AppRecord`, and `:version`, which changes with them | until confirmed gone |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
  * | `directory` | hash | name → what everybody may know of an app | for ever |

@@ -8,8 +8,10 @@ import {
   type FleetSight,
   type LeaseAnswer,
   type LeaseClaim,
+  type RecordsRead,
   type RequestHandlers,
   type StateStore,
+  type StatusMark,
   type StatusWrite,
 } from './wire';
 
@@ -17,6 +19,7 @@ import {
 export class MemoryState implements StateStore {
   private fleet: string | null = null;
   private readonly records = new Map<string, Map<string, AppRecord>>();
+  private readonly recordsVersions = new Map<string, number>();
   private readonly statuses = new Map<string, Map<string, StatusEntry>>();
   private readonly registrations = new Map<string, Registration>();
   private readonly leases: FleetSight['environments'] = new Map();
@@ -33,16 +36,24 @@ export class MemoryState implements StateStore {
       if ((stored.get(record.name)?.generation ?? 0) <= record.generation)
         stored.set(record.name, structuredClone(record));
     }
+    this.noteRecords(environment);
   }
 
   async unpublish(environment: string, names: string[]): Promise<void> {
     for (const name of names) within(this.records, environment).delete(name);
+    this.noteRecords(environment);
   }
 
   async readRecords(environment: string, names?: string[]): Promise<AppRecord[]> {
     const stored = within(this.records, environment);
     const found = names ? names.flatMap((name) => stored.get(name) ?? []) : [...stored.values()];
     return structuredClone(found);
+  }
+
+  async readRecordsSince(environment: string, version: string | null): Promise<RecordsRead | null> {
+    const current = this.recordsVersions.get(environment)?.toString() ?? null;
+    if (current !== null && current === version) return null;
+    return { version: current, records: await this.readRecords(environment) };
   }
 
   async look(): Promise<FleetSight> {
@@ -58,7 +69,8 @@ export class MemoryState implements StateStore {
   }
 
   async forget(environment: string): Promise<void> {
-    for (const map of [this.records, this.statuses, this.registrations, this.leases]) map.delete(environment);
+    for (const map of [this.records, this.recordsVersions, this.statuses, this.registrations, this.leases])
+      map.delete(environment);
   }
 
   async claimFleet(id: string): Promise<string> {
@@ -97,6 +109,13 @@ export class MemoryState implements StateStore {
     for (const entry of write.entries) stored.set(entry.name, structuredClone(entry));
     held.statusVersion = write.version;
     return true;
+  }
+
+  async statusMark(environment: string): Promise<StatusMark> {
+    return {
+      version: this.leases.get(environment)?.statusVersion ?? 0,
+      count: this.statuses.get(environment)?.size ?? 0,
+    };
   }
 
   async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
@@ -141,6 +160,10 @@ export class MemoryState implements StateStore {
   }
 
   async close(): Promise<void> {}
+
+  private noteRecords(environment: string): void {
+    this.recordsVersions.set(environment, (this.recordsVersions.get(environment) ?? 0) + 1);
+  }
 }
 
 /** `Bus` of one process. */

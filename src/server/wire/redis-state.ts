@@ -9,8 +9,19 @@ import claimLease from './lua/claimLease-6.lua';
 import publish from './lua/publish-1.lua';
 import releaseLease from './lua/releaseLease-3.lua';
 import writeStatuses from './lua/writeStatuses-3.lua';
-import type { DirectoryWrite, FleetSight, LeaseAnswer, LeaseClaim, StateStore, StatusWrite } from './wire';
+import type {
+  DirectoryWrite,
+  FleetSight,
+  LeaseAnswer,
+  LeaseClaim,
+  RecordsRead,
+  StateStore,
+  StatusMark,
+  StatusWrite,
+} from './wire';
 
+/** Field among an environment's records, the name of no app: so that it is lost whenever they are. */
+const VERSION = ':version';
 /** Field of a manifest: namespace and item. */
 const manifestField = z.tuple([z.string(), z.string()]);
 
@@ -44,18 +55,29 @@ export class RedisState implements StateStore {
     for (let i = 0; i < records.length; i += 500) {
       const slice = records.slice(i, i + 500);
       const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
-      await this.redis.publishRecords(this.keys.records(environment), ...args);
+      await this.redis.publishRecords(this.keys.records(environment), VERSION, randomUUID(), ...args);
     }
   }
 
   async unpublish(environment: string, names: string[]): Promise<void> {
-    if (names.length) await this.redis.hdel(this.keys.records(environment), ...names);
+    if (!names.length) return;
+    const key = this.keys.records(environment);
+    await this.redis
+      .multi()
+      .hdel(key, ...names)
+      .hset(key, VERSION, randomUUID())
+      .exec();
   }
 
   async readRecords(environment: string, names?: string[]) {
+    if (!names) return (await this.readAllRecords(environment)).records;
     const key = this.keys.records(environment);
-    const values = names ? (names.length ? await this.redis.hmget(key, ...names) : []) : await this.redis.hvals(key);
-    return this.parseAll(values, appRecord, key);
+    return names.length ? this.parseAll(await this.redis.hmget(key, ...names), appRecord, key) : [];
+  }
+
+  async readRecordsSince(environment: string, version: string | null): Promise<RecordsRead | null> {
+    const current = version && (await this.redis.hget(this.keys.records(environment), VERSION));
+    return current && current === version ? null : this.readAllRecords(environment);
   }
 
   async look(): Promise<FleetSight> {
@@ -163,6 +185,14 @@ export class RedisState implements StateStore {
     return written === 1;
   }
 
+  async statusMark(environment: string): Promise<StatusMark> {
+    const [version, count] = await Promise.all([
+      this.redis.get(this.keys.version(environment)),
+      this.redis.hlen(this.keys.statuses(environment)),
+    ]);
+    return { version: Number(version ?? 0), count };
+  }
+
   async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
     await this.redis.hset(this.keys.manifest(app), JSON.stringify([namespace, key]), JSON.stringify(value ?? null));
   }
@@ -223,6 +253,12 @@ export class RedisState implements StateStore {
 
   async close(): Promise<void> {
     this.redis.disconnect();
+  }
+
+  private async readAllRecords(environment: string): Promise<RecordsRead> {
+    const key = this.keys.records(environment);
+    const { [VERSION]: version = null, ...values } = await this.redis.hgetall(key);
+    return { version, records: this.parseAll(Object.values(values), appRecord, key) };
   }
 
   private isOf(namespace: string, field: string): boolean {

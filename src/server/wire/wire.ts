@@ -14,6 +14,8 @@ export interface StateStore {
   unpublish(environment: string, names: string[]): Promise<void>;
   /** What is wished of `environment`, of the given names or of all; what does not parse is left out. */
   readRecords(environment: string, names?: string[]): Promise<AppRecord[]>;
+  /** All that is wished of `environment`; null while it is still of the version that the reader has. */
+  readRecordsSince(environment: string, version: string | null): Promise<RecordsRead | null>;
 
   /** One constant-cost look at the whole fleet. */
   look(): Promise<FleetSight>;
@@ -31,6 +33,8 @@ export interface StateStore {
   writeRegistration(registration: Registration): Promise<void>;
   /** Writes statuses under a lease; false when the lease is not (or no longer) the writer's: nothing was written. */
   writeStatuses(write: StatusWrite): Promise<boolean>;
+  /** What is stored of `environment`'s statuses: the version of the last write, and how many there are. */
+  statusMark(environment: string): Promise<StatusMark>;
 
   /** Manifest items by (namespace, app): app-supervisor/index.ts:543-602. */
   manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void>;
@@ -47,6 +51,17 @@ export interface StateStore {
   /** Answers of the store's own settings that break promises, in words. */
   warnings(): Promise<string[]>;
   close(): Promise<void>;
+}
+
+export interface RecordsRead {
+  /** Changes with every change of a record, and is lost with them; null of an environment that has none. */
+  version: string | null;
+  records: AppRecord[];
+}
+
+export interface StatusMark {
+  version: number;
+  count: number;
 }
 
 export interface FleetSight {

@@ -3,7 +3,8 @@
   the lead cannot undo what its successor published.
 
   KEYS[1] records (hash, name -> JSON)
-  ARGV name, generation, JSON, name, generation, JSON ...
+  ARGV[1] field of their version   ARGV[2] the new version
+  ARGV[3..] name, generation, JSON, name, generation, JSON ...
 
   Returns how many were written
 ]]
@@ -14,10 +15,11 @@ local function generationOf(text)
 end
 
 local written = 0
-for i = 1, #ARGV, 3 do
+for i = 3, #ARGV, 3 do
   if generationOf(redis.call('HGET', KEYS[1], ARGV[i])) <= tonumber(ARGV[i + 1]) then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
     written = written + 1
   end
 end
+if written > 0 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 return written

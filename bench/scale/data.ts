@@ -1,0 +1,46 @@
+import { type PostgresServer, query } from '../../scripts/fleet';
+
+/** How many environments and apps a fleet has, and in how many of the environments each app lies. */
+export interface Size {
+  environments: number;
+  apps: number;
+  spread: number;
+}
+
+export const nameOf = (size: Size): string =>
+  `${size.environments} environments, ${size.apps} apps${size.spread > 1 ? ` in ${size.spread} each` : ''}`;
+
+/** How often an app lies in an environment. */
+export const pairsOf = ({ apps, spread }: Size): number => apps * spread;
+
+export const environmentsOf = ({ environments }: Size): string[] =>
+  Array.from({ length: environments }, (_, i) => `env_${String(i + 1).padStart(3, '0')}`);
+
+export const appName = (i: number): string => `bench${String(i).padStart(5, '0')}`;
+
+/** Writes a fleet of that size into the Supervisor's database, as if all of it had been created and started some time ago. */
+export async function writeApps(server: PostgresServer, database: string, { apps, environments, spread }: Size) {
+  const generation = Date.now();
+  await query(server, database, 'DELETE FROM "appOperations"');
+  await query(server, database, 'DELETE FROM "appTombstones"');
+  await query(server, database, 'DELETE FROM "appEnvironments"');
+  await query(server, database, 'DELETE FROM apps');
+  await query(
+    server,
+    database,
+    `INSERT INTO apps (name, uid, title, pinned, hidden, sort, environments, "targetEnvironment", desired, "startMode",
+       "autoUpgrade", database, generation, boot, claim, published, "createdAt", "updatedAt")
+     SELECT 'bench' || lpad(i::text, 5, '0'), gen_random_uuid(), 'App number ' || i, false, false, i,
+       place.names, place.first, 'running', 'withMain', true, '{"dbConnType":"new_database","database":"nowhere"}',
+       $1::bigint, json_build_object('generation', $1::bigint, 'how', 'start'), 'none', place.published, now(), now()
+     FROM generate_series(1, $2::int) i
+     CROSS JOIN LATERAL (
+       SELECT json_agg(name) AS names, min(name) AS first,
+         json_object_agg(name, json_build_object('generation', $1::bigint, 'boot',
+           json_build_object('generation', $1::bigint, 'how', 'start'),
+           'desired', 'running', 'claim', 'none', 'data', 'keep')) AS published
+       FROM (SELECT 'env_' || lpad(((i + k) % $3::int + 1)::text, 3, '0') AS name FROM generate_series(1, $4::int) k) names
+     ) place`,
+    [generation, apps, environments, spread],
+  );
+}

@@ -1,0 +1,89 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AppSupervisor } from '@nocobase/server';
+import { BootQueue } from '../../src/server/hosting/boot-queue';
+import type { AppHost } from '../../src/server/hosting/host';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import type { AppRecord } from '../../src/shared/messages';
+import { type Manner, sharedNow } from './messages';
+
+/** Of a real start on an idle machine: how long it takes, in ms, and how often the core says what it does. */
+const BOOT = { takes: 1_500, messages: 340 };
+
+/** In place of the host's core: an app is a name that boots, runs and ends. */
+export class PlayedHost {
+  readonly hosted = new HostedApps({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
+  readonly begun: Array<{ app: string; at: number }> = [];
+  private readonly running = new Set<string>();
+  private readonly boots: BootQueue;
+
+  constructor(
+    private readonly manner: Manner,
+    private readonly tell: (app: string, message: string) => void,
+  ) {
+    this.boots = new BootQueue({ concurrency: manner === 'real' ? 2 : 1_000, interval: 0, intervalCap: 1 });
+  }
+
+  get asHost(): AppHost {
+    return this as unknown as AppHost;
+  }
+
+  boot(
+    { name }: AppRecord,
+    _how: string,
+    onTurn: () => Promise<void>,
+    progress: (message: string, waiting: boolean) => void,
+  ): Promise<{ version: string }> {
+    this.begun.push({ app: name, at: sharedNow() });
+    const work = async () => {
+      await onTurn();
+      if (this.manner === 'real') {
+        this.hosted.setStatus(name, 'commanding');
+        // In twenty portions: a timer for each message would cost more than the message.
+        for (let portion = 0; portion < 20; portion++) {
+          for (let i = 0; i < BOOT.messages / 20; i++) this.tell(name, `loading plugin ${portion}.${i}`);
+          await sleep(BOOT.takes / 20);
+        }
+      }
+      this.running.add(name);
+      this.hosted.setStatus(name, 'running');
+      return { version: '2.2.15' };
+    };
+    return this.boots.add(work, (place) => progress(`Waiting for its turn: ${place} in the queue.`, true));
+  }
+
+  async stop(name: string): Promise<void> {
+    this.running.delete(name);
+    this.hosted.setStatus(name, 'stopped');
+  }
+
+  async rest(name: string): Promise<void> {
+    this.running.delete(name);
+    delete this.hosted.appStatus[name];
+  }
+
+  async endData(): Promise<string> {
+    return 'released';
+  }
+
+  async forgetLogs(): Promise<void> {}
+
+  showError(): void {}
+
+  async pluginSet(): Promise<null> {
+    return null;
+  }
+
+  isRunning(name: string): boolean {
+    return this.running.has(name);
+  }
+
+  isInCommand(): boolean {
+    return false;
+  }
+
+  reveal(sealed: string): string {
+    return sealed;
+  }
+
+  bootOneByOne(): void {}
+}

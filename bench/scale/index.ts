@@ -1,0 +1,144 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import Redis from 'ioredis';
+import { Fleet, query } from '../../scripts/fleet';
+import { terminalProgress } from '../../scripts/fleet/progress';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { environmentsOf, nameOf, type Size, writeApps } from './data';
+import { watch } from './measure';
+import { missed, tableOf } from './report';
+import {
+  type Bench,
+  changes,
+  changesPerSecond,
+  type Found,
+  flushes,
+  lists,
+  memoryOf,
+  restarts,
+  statementsOfAPage,
+  storms,
+  untilWhole,
+} from './scenario';
+import { Simulation } from './simulation';
+
+/**
+ * `npm run bench:scale`: a real Supervisor (NocoBase, Redis, PostgreSQL) with simulated Workers that are the plugin's own Worker
+ * part on the real protocol, without the apps. Sizes take turns, so that what is compared was measured in the same run.
+ *
+ * `-- --sizes 50x1000,200x10000` (environments, apps, and with a third number in how many environments each app lies),
+ * `--rounds 2`, `--json FILE`.
+ */
+
+const SIZES = '50x1000,200x10000,50x1000x50';
+const REST = 60_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      sizes: { type: 'string', default: SIZES },
+      rounds: { type: 'string', default: '2' },
+      json: { type: 'string', default: path.join(ROOT, '.fleet', 'bench-scale.json') },
+      profile: { type: 'string' },
+    },
+  });
+  const sizes = values.sizes.split(',').map((text): Size => {
+    const [environments, apps, spread = 1] = text.split('x').map(Number);
+    return { environments, apps, spread };
+  });
+  const found: Found[] = [];
+  const bench = await begin(values.profile);
+  try {
+    for (let round = 1; round <= Number(values.rounds); round++) {
+      for (const size of sizes) {
+        console.log(`Round ${round}: ${nameOf(size)}`);
+        found.push(await measure(bench, size));
+        console.log(JSON.stringify(found.at(-1)));
+      }
+    }
+  } finally {
+    bench.simulation.end();
+    bench.redis.disconnect();
+    await bench.fleet.stop();
+  }
+  const machine = { cpu: os.cpus()[0]?.model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30) };
+  const versions = { node: process.version, nocobase: '2.2.15', kernel: os.release() };
+  mkdirSync(path.dirname(values.json), { recursive: true });
+  writeFileSync(values.json, JSON.stringify({ at: new Date().toISOString(), machine, versions, found }, null, 2));
+  console.log(tableOf(found));
+  const problems = missed(found);
+  for (const problem of problems) console.log(`Missed: ${problem}`);
+  if (problems.length) process.exitCode = 1;
+}
+
+async function begin(profile?: string): Promise<Bench> {
+  const options = profile ? ` --cpu-prof --cpu-prof-dir=${profile}` : '';
+  const fleet = await Fleet.start(
+    {
+      name: 'bench-scale',
+      port: 'free',
+      workers: 0,
+      reset: true,
+      durable: false,
+      ...(profile ? { instanceEnv: { supervisor: { NODE_OPTIONS: `--preserve-symlinks${options}` } } } : {}),
+    },
+    terminalProgress(),
+  );
+  const simulation = new Simulation();
+  try {
+    const { env, database } = fleet.supervisor;
+    const { rows } = await query(
+      fleet.postgresServer,
+      database,
+      'SELECT name, version FROM "applicationPlugins" WHERE enabled AND "builtIn"',
+    );
+    const setup = {
+      redisUrl: fleet.redisUrl as string,
+      postgres: fleet.postgresServer,
+      database: 'postgres',
+      appKey: String(env.APP_KEY),
+      aesKey: String(env.APP_SUPERVISOR_AES_SECRET_KEY),
+      appVersion: '2.2.15',
+      plugins: rows,
+    };
+    await simulation.ask({ do: 'setup', setup });
+    return { fleet, simulation, redis: new Redis(fleet.redisUrl as string), api: await fleet.supervisor.signIn() };
+  } catch (error) {
+    simulation.end();
+    await fleet.stop();
+    throw error;
+  }
+}
+
+/** All figures of one size, on a fleet that begins anew with it. */
+async function measure(bench: Bench, size: Size): Promise<Found> {
+  const { fleet, redis, simulation } = bench;
+  await simulation.ask({ do: 'stop' });
+  await fleet.supervisor.stop();
+  await redis.flushall();
+  await writeApps(fleet.postgresServer, fleet.supervisor.database, size);
+  await fleet.supervisor.start();
+  await simulation.ask({ do: 'start', environments: environmentsOf(size), manner: 'instant' });
+  await untilWhole(bench, size);
+  const restart = await restarts(bench, size);
+  // What a start leaves to be done is not rest.
+  await watch(redis, fleet.supervisor.pid as number, 15_000);
+  const rest = await watch(redis, fleet.supervisor.pid as number, REST);
+  return {
+    size,
+    restart,
+    rest,
+    memory: memoryOf(bench),
+    list: await lists(bench, size),
+    statements: await statementsOfAPage(bench),
+    change: await changes(bench, size),
+    changesPerSecond: await changesPerSecond(bench, size),
+    flush: await flushes(bench, size),
+    // As many boots as a larger one has are more than one machine can play.
+    storm: size.apps <= 1_000 && size.spread === 1 ? await storms(bench, size) : null,
+  };
+}
+
+await main();

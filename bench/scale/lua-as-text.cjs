@@ -1,0 +1,6 @@
+// As in the bundle: importing a `.lua` file gives its text.
+const { readFileSync } = require('node:fs');
+
+require.extensions['.lua'] = (module, file) => {
+  module.exports = { __esModule: true, default: readFileSync(file, 'utf8') };
+};

@@ -1,0 +1,71 @@
+import { nameOf, type Size } from './data';
+import type { Found } from './scenario';
+
+/** The bars of the project, and whom they are for. */
+const BARS: Array<{ what: string; most: number; of(found: Found): number | null; at(size: Size): boolean }> = [
+  ...(['first page', 'last page', 'filtered by status', 'filtered by text', 'environments'] as const).map((name) => ({
+    what: `list, ${name} (ms, 95 of 100)`,
+    most: 100,
+    of: ({ list }: Found) => list[name].p95,
+    at: ({ environments, apps }: Size) => environments <= 50 && apps <= 1_000,
+  })),
+  {
+    what: 'Redis commands a second at rest',
+    most: 60,
+    of: ({ rest }) => rest.commands,
+    at: ({ environments, spread }) => environments <= 50 && spread === 1,
+  },
+  { what: 'whole again after a flush (ms)', most: 30_000, of: ({ flush }) => flush, at: () => true },
+  {
+    what: 'accepted until the Worker begins (ms, half of them)',
+    most: 5,
+    of: ({ change }) => change.begins.p50,
+    at: ({ environments, spread }) => environments <= 50 && spread === 1,
+  },
+  { what: 'SQL statements for a page', most: 2, of: ({ statements }) => statements, at: () => true },
+];
+
+export function missed(found: Found[]): string[] {
+  return found.flatMap((one) =>
+    BARS.flatMap(({ what, most, of, at }) => {
+      const value = of(one);
+      return at(one.size) && value !== null && value > most
+        ? [`${nameOf(one.size)}: ${what}: ${value}, at most ${most}`]
+        : [];
+    }),
+  );
+}
+
+const ROWS: Array<[string, (found: Found) => string | number]> = [
+  ['list, first page, ms (half, 95 of 100, worst)', ({ list }) => three(list['first page'])],
+  ['list, last page', ({ list }) => three(list['last page'])],
+  ['list, filtered by status', ({ list }) => three(list['filtered by status'])],
+  ['list, filtered by text', ({ list }) => three(list['filtered by text'])],
+  ['list of environments', ({ list }) => three(list.environments)],
+  ['SQL statements for a page', ({ statements }) => statements],
+  ['at rest: Redis commands a second (busiest second)', ({ rest }) => `${rest.commands} (${rest.peak})`],
+  ['at rest: Supervisor, % of a core', ({ rest }) => rest.cpu],
+  ['Supervisor, resident MB', ({ memory }) => memory],
+  ['restart: answers, s', ({ restart }) => restart.answers / 1_000],
+  ['restart: whole truth, s', ({ restart }) => restart.truth / 1_000],
+  ['flush: whole again, s', ({ flush }) => flush / 1_000],
+  ['change: Worker begins after the answer, ms', ({ change }) => three(change.begins)],
+  ['change: seen everywhere, ms', ({ change }) => three(change.seen)],
+  ['changes a second', ({ changesPerSecond }) => changesPerSecond],
+  ['boot storm: Redis commands a second (busiest)', ({ storm }) => (storm ? `${storm.commands} (${storm.peak})` : '')],
+  ['boot storm: Supervisor, % of a core', ({ storm }) => storm?.cpu ?? ''],
+  ['boot storm: list, first page, ms', ({ storm }) => (storm ? three(storm.list) : '')],
+  ['boot storm: until all run, s', ({ storm }) => storm?.seconds ?? ''],
+];
+
+const three = ({ p50, p95, worst }: { p50: number; p95: number; worst: number }) => `${p50}, ${p95}, ${worst}`;
+
+/** Markdown, a column for each measurement. */
+export function tableOf(found: Found[]): string {
+  const line = (cells: Array<string | number>) => `| ${cells.join(' | ')} |`;
+  return [
+    line(['', ...found.map(({ size }) => nameOf(size))]),
+    line(['---', ...found.map(() => '---:')]),
+    ...ROWS.map(([what, of]) => line([what, ...found.map(of)])),
+  ].join('\n');
+}

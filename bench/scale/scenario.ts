@@ -1,0 +1,184 @@
+import type Redis from 'ioredis';
+import { type Api, type Fleet, query, waitFor } from '../../scripts/fleet';
+import { Keys } from '../../src/server/wire/keys';
+import { appName, environmentsOf, pairsOf, type Size } from './data';
+import { type Load, round, type Spread, spreadOf, timed, vitalsOf, watch } from './measure';
+import { sharedNow } from './messages';
+import type { Simulation } from './simulation';
+
+const keys = new Keys('app-supervisor');
+
+export interface Bench {
+  fleet: Fleet;
+  redis: Redis;
+  simulation: Simulation;
+  api: Api;
+}
+
+/** What is found at one size; times in ms unless they say otherwise. */
+export interface Found {
+  size: Size;
+  list: Record<'first page' | 'last page' | 'filtered by status' | 'filtered by text' | 'environments', Spread>;
+  /** SQL statements on the apps' table for one page. */
+  statements: number;
+  rest: Load;
+  /** Resident memory of the Supervisor, in MB. */
+  memory: number;
+  restart: { answers: number; truth: number };
+  flush: number;
+  change: { begins: Spread; seen: Spread };
+  changesPerSecond: number;
+  storm: (Load & { list: Spread; seconds: number }) | null;
+}
+
+/** Whether all is shown as running: the Supervisor's own count, in each environment. */
+async function isWhole(api: Api, size: Size): Promise<boolean> {
+  const { data } = await api.get('appEnvironments:list').catch(() => ({ data: [] }));
+  const rows = data as Array<{ health: string; apps: { running?: number } }>;
+  const running = rows.reduce((sum, { health, apps }) => sum + (health === 'online' ? (apps.running ?? 0) : 0), 0);
+  return running === pairsOf(size);
+}
+
+/** @returns how long it took, in ms */
+export async function untilWhole({ api }: Pick<Bench, 'api'>, size: Size, timeout = 180_000): Promise<number> {
+  const begun = performance.now();
+  await waitFor(() => isWhole(api, size), { timeout, interval: 100, what: 'All apps being shown as running' });
+  return performance.now() - begun;
+}
+
+export async function lists({ api }: Bench, size: Size): Promise<Found['list']> {
+  const page = (params: object) => () => api.get('apps:list', { pageSize: 20, ...params });
+  return {
+    'first page': await timed(30, page({})),
+    'last page': await timed(30, page({ page: Math.ceil(size.apps / 20) })),
+    'filtered by status': await timed(30, page({ filter: { status: 'error' } })),
+    'filtered by text': await timed(30, (i) => page({ filter: { title: { $includes: `number ${40 + i}` } } })()),
+    environments: await timed(30, () => api.get('appEnvironments:list')),
+  };
+}
+
+/** SQL statements on the table of apps that ten requests for a page make, by the server's own log. */
+export async function statementsOfAPage({ fleet, api }: Bench): Promise<number> {
+  const set = async (what: string) => {
+    await query(fleet.postgresServer, 'postgres', `ALTER SYSTEM SET log_statement = '${what}'`);
+    await query(fleet.postgresServer, 'postgres', 'SELECT pg_reload_conf()');
+  };
+  await set('all');
+  await waitFor(
+    async () => {
+      const { rows } = await query(fleet.postgresServer, 'postgres', 'SHOW log_statement');
+      return rows[0].log_statement === 'all';
+    },
+    { timeout: 5_000, what: 'The log of statements' },
+  );
+  const count = () =>
+    (fleet.postgres?.logTail(1_000_000) ?? []).filter((line) => /FROM ("public"\.)?"apps"/.test(line)).length;
+  const before = count();
+  for (let i = 0; i < 10; i++) await api.get('apps:list', { pageSize: 20 });
+  const made = count() - before;
+  await set('none');
+  return made / 10;
+}
+
+export async function restarts(bench: Bench, size: Size): Promise<Found['restart']> {
+  const { fleet } = bench;
+  await fleet.supervisor.stop();
+  const begun = performance.now();
+  await fleet.supervisor.start();
+  const answers = performance.now() - begun;
+  await untilWhole(bench, size);
+  return { answers: round(answers), truth: round(performance.now() - begun) };
+}
+
+/** From a loss of all that Redis holds until all of it is back, the Supervisor's records and the Workers' statuses. */
+export async function flushes(bench: Bench, size: Size): Promise<number> {
+  const { redis } = bench;
+  await redis.flushall();
+  const begun = performance.now();
+  const stored = async () => {
+    const counts = await Promise.all(
+      environmentsOf(size).flatMap((name) => [redis.hlen(keys.records(name)), redis.hlen(keys.statuses(name))]),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  };
+  await waitFor(async () => (await stored()) === 2 * pairsOf(size), {
+    timeout: 120_000,
+    interval: 100,
+    what: 'All records and statuses being back',
+  });
+  await untilWhole(bench, size);
+  return round(performance.now() - begun);
+}
+
+/** One change after the other: when the Worker begins, from the answer, and when the list says that it is done everywhere. */
+export async function changes({ api, simulation }: Bench, size: Size): Promise<Found['change']> {
+  const begins: number[] = [];
+  const seen: number[] = [];
+  await simulation.ask({ do: 'begun' });
+  for (let i = 1; i <= 30; i++) {
+    const app = appName(i * Math.floor(size.apps / 31));
+    const asked = performance.now();
+    await api.post(`apps:restart?filterByTk=${app}`);
+    const accepted = sharedNow();
+    await waitFor(async () => (await api.get('apps:get', { filterByTk: app })).data.operation === null, {
+      timeout: 60_000,
+      interval: 2,
+      what: `The restart of ${app}`,
+    });
+    seen.push(performance.now() - asked);
+    const { begun = [] } = await simulation.ask({ do: 'begun' });
+    const first = Math.min(...begun.filter((one) => one.app === app).map(({ at }) => at));
+    begins.push(Math.max(0, first - accepted));
+  }
+  return { begins: spreadOf(begins), seen: spreadOf(seen) };
+}
+
+const CHANGES = 200;
+
+/** Many changes of different apps, asked for by 16 at once, until the last is done. */
+export async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
+  const begun = performance.now();
+  let next = 0;
+  const step = Math.floor(size.apps / (CHANGES + 1));
+  const one = async () => {
+    while (next < CHANGES) await api.post(`apps:restart?filterByTk=${appName(++next * step)}`);
+  };
+  await Promise.all(Array.from({ length: 16 }, one));
+  const open = { state: { $in: ['queued', 'running'] } };
+  await waitFor(async () => (await api.get('appOperations:list', { filter: open, pageSize: 1 })).meta.count === 0, {
+    timeout: 300_000,
+    interval: 50,
+    what: 'The end of all changes',
+  });
+  return round(CHANGES / ((performance.now() - begun) / 1_000));
+}
+
+/** All Workers begin at once, and boot all their apps as slowly and as talkatively as real ones. */
+export async function storms(bench: Bench, size: Size): Promise<NonNullable<Found['storm']>> {
+  const { redis, simulation, fleet, api } = bench;
+  await simulation.ask({ do: 'stop' });
+  await simulation.ask({ do: 'start', environments: environmentsOf(size), manner: 'real' });
+  const begun = performance.now();
+  let over = false;
+  const whole = untilWhole(bench, size).finally(() => {
+    over = true;
+  });
+  const listed: number[] = [];
+  const lists = (async () => {
+    while (!over) {
+      const asked = performance.now();
+      await api.get('apps:list', { pageSize: 20 });
+      listed.push(performance.now() - asked);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  const load = await watch(redis, fleet.supervisor.pid as number, whole);
+  await lists;
+  const seconds = round((performance.now() - begun) / 1_000);
+  await simulation.ask({ do: 'stop' });
+  await simulation.ask({ do: 'start', environments: environmentsOf(size), manner: 'instant' });
+  await untilWhole(bench, size);
+  return { ...load, list: spreadOf(listed), seconds };
+}
+
+export const memoryOf = ({ fleet }: Bench): number => vitalsOf(fleet.supervisor.pid as number).rssMb;

@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { systemClock } from '../../src/server/environments/health';
+import type { Log } from '../../src/server/log';
+import { WorkerPart } from '../../src/server/parts/worker';
+import { Keys } from '../../src/server/wire/keys';
+import { RedisBus } from '../../src/server/wire/redis-bus';
+import { RedisState } from '../../src/server/wire/redis-state';
+import { PlayedHost } from './host';
+import type { Answered, Ask, Manner, WorkersSetup } from './messages';
+
+/**
+ * Many Workers in one process: the plugin's own Worker part, lease, converger, reporter and connections, each as in a process
+ * of its own. Played are the host's core (`PlayedHost`) and the snapshot, which is kept in memory.
+ */
+
+const SILENT: Log = { debug() {}, info() {}, warn() {}, error: (message) => console.error(message) };
+/** So many begin at once: each asks the database server for two connections, of which it keeps one. */
+const AT_ONCE = 20;
+
+interface SimulatedWorker {
+  part: WorkerPart;
+  host: PlayedHost;
+  close(): Promise<void>;
+}
+
+let setup: WorkersSetup;
+let workers: SimulatedWorker[] = [];
+
+async function start(environment: string, manner: Manner): Promise<SimulatedWorker> {
+  const keys = new Keys('app-supervisor');
+  const instance = `${environment}:${randomUUID().slice(0, 8)}`;
+  const state = new RedisState(setup.redisUrl, keys, SILENT);
+  const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT);
+  state.open();
+  bus.open();
+  const host = new PlayedHost(manner, (app, message) => part.converger?.apps.tell(app, message));
+  host.hosted.apps.main = mainApp();
+  const url = `http://127.0.0.1:1/${environment}`;
+  const part: WorkerPart = new WorkerPart({
+    supervisor: { on: () => undefined } as unknown as AppSupervisor,
+    hosted: host.hosted,
+    host: host.asHost,
+    state,
+    bus,
+    environment: { name: environment, url, proxyUrl: url, serves: true, heartbeatInterval: 5_000 },
+    only: null,
+    publicUrl: null,
+    bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
+    instance,
+    logPath: '/nowhere',
+    aesKey: Buffer.from(setup.aesKey, 'hex'),
+    appKey: setup.appKey,
+    clock: systemClock,
+    log: SILENT,
+    warnings: [],
+    handlers: () => ({}),
+    findInstalled: async () => [],
+    onRecords: () => undefined,
+  });
+  part.start();
+  while (part.role !== 'holder') await new Promise((resolve) => setTimeout(resolve, 20));
+  return {
+    part,
+    host,
+    close: async () => {
+      await part.prepareToLeave();
+      await part.stop();
+      await bus.close();
+      await state.close();
+    },
+  };
+}
+
+/** A main app with a database of which the locks alone are real. */
+function mainApp(): Application {
+  const { host, port, user, password } = setup.postgres;
+  const rows = new Map<string, object>();
+  const snapshots = {
+    find: async () => [...rows.values()].map((row) => ({ toJSON: () => row })),
+    updateOrCreate: async ({ values }: { values: { name: string } }) => rows.set(values.name, values),
+    destroy: async ({ filterByTk }: { filterByTk: string }) => rows.delete(filterByTk),
+  };
+  const plugins = setup.plugins.map((plugin) => ({ get: (key: 'name' | 'version') => plugin[key] }));
+  const db = {
+    options: { dialect: 'postgres', host, port, username: user, password, database: setup.database },
+    getRepository: (name: string) => (name === 'appSnapshots' ? snapshots : { find: async () => plugins }),
+  };
+  return { name: 'main', db, getPackageVersion: () => setup.appVersion } as unknown as Application;
+}
+
+async function answer(ask: Ask): Promise<Partial<Answered>> {
+  switch (ask.do) {
+    case 'setup':
+      setup = ask.setup;
+      return {};
+    case 'start':
+      for (let i = 0; i < ask.environments.length; i += AT_ONCE) {
+        const some = ask.environments.slice(i, i + AT_ONCE);
+        workers.push(...(await Promise.all(some.map((environment) => start(environment, ask.manner)))));
+      }
+      return {};
+    case 'stop':
+      await Promise.all(workers.map((worker) => worker.close()));
+      workers = [];
+      return {};
+    case 'begun':
+      return { begun: workers.flatMap(({ host }) => host.begun.splice(0)) };
+  }
+}
+
+process.on('message', ({ id, ask }: { id: number; ask: Ask }) => {
+  answer(ask).then(
+    (found) => process.send?.({ id, ...found }),
+    (error) => process.send?.({ id, error: String(error?.stack ?? error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
