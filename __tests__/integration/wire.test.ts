@@ -225,6 +225,32 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     expect((await state.look()).fleet).toBe('one');
   });
 
+  it('records are read, all together, when one of them changed', async () => {
+    expect(await state.readRecordsSince('env_a', null)).toEqual({ version: null, records: [] });
+    await state.publish('env_a', [recordOf()]);
+    const first = (await state.readRecordsSince('env_a', null))!;
+    expect(first.records.map(({ name }) => name)).toEqual(['crm']);
+    expect(first.version).not.toBeNull();
+    expect(await state.readRecordsSince('env_a', first.version)).toBeNull();
+    await state.publish('env_a', [recordOf({ generation: 11 })]);
+    const second = (await state.readRecordsSince('env_a', first.version))!;
+    expect(second.records[0].generation).toBe(11);
+    await state.unpublish('env_a', ['crm']);
+    const third = (await state.readRecordsSince('env_a', second.version))!;
+    expect(third.records).toEqual([]);
+    await state.forget('env_a');
+    expect(await state.readRecordsSince('env_a', third.version)).toEqual({ version: null, records: [] });
+  });
+
+  it('of statuses it can be asked how many there are, and of which write', async () => {
+    expect(await state.statusMark('env_a')).toEqual({ version: 0, count: 0 });
+    const epoch = await hold('env_a');
+    await tell(epoch, 7, [entryOf(), entryOf({ name: 'shop' })]);
+    expect(await state.statusMark('env_a')).toEqual({ version: 7, count: 2 });
+    await state.releaseLease('env_a', 'one', epoch);
+    expect(await state.statusMark('env_a')).toEqual({ version: 0, count: 0 });
+  });
+
   it('the directory is read when it changed', async () => {
     expect(await state.readDirectory('')).toBeNull();
     const entries = (...names: string[]) => new Map(names.map((name) => [name, JSON.stringify({ name })]));

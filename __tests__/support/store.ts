@@ -5,6 +5,8 @@ import type { StateStore } from '../../src/server/wire/wire';
 export class Store {
   /** While true every call rejects, as with Redis away. */
   away = false;
+  /** A method whose calls reject. */
+  fails: keyof StateStore | null = null;
   /** Names of the methods that were called. */
   readonly calls: string[] = [];
   readonly state: StateStore;
@@ -16,7 +18,7 @@ export class Store {
         (_, method: keyof StateStore) =>
         async (...args: unknown[]) => {
           this.calls.push(method);
-          if (this.away) throw new Error('Connection is closed.');
+          if (this.away || this.fails === method) throw new Error('Connection is closed.');
           return (this.memory[method] as (...args: unknown[]) => Promise<unknown>)(...args);
         },
     });

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StatusReporter } from '../../src/server/status/reporter';
-import type { Bus, StateStore, StatusWrite } from '../../src/server/wire/wire';
+import type { Bus, StateStore, StatusMark, StatusWrite } from '../../src/server/wire/wire';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -11,7 +11,10 @@ let refusals: number;
 let apps: Map<string, StatusEntry>;
 let epoch: number | null;
 let answer: 'written' | 'refused' | 'away' | Promise<boolean>;
+/** What the store has by now; null: what was written last. */
+let mark: StatusMark | Promise<StatusMark> | null;
 let reporter: StatusReporter;
+let lastVersion: number;
 
 const show = (name: string, status: StatusEntry['status']) => apps.set(name, entryOf({ name, status }));
 
@@ -23,7 +26,12 @@ beforeEach(() => {
   apps = new Map();
   epoch = 100;
   answer = 'written';
+  mark = null;
   const state = {
+    statusMark: async () => {
+      if (answer === 'away') throw new Error('Connection is closed.');
+      return mark ?? { version: writes.at(-1)?.version ?? lastVersion, count: apps.size };
+    },
     writeStatuses: async (write: StatusWrite) => {
       writes.push(structuredClone(write));
       if (answer === 'away') throw new Error('Connection is closed.');
@@ -50,6 +58,7 @@ afterEach(() => {
 async function begin(): Promise<void> {
   reporter.reportAll();
   await vi.advanceTimersByTimeAsync(0);
+  lastVersion = writes.at(-1)?.version ?? 0;
   writes.length = 0;
   wakes.length = 0;
 }
@@ -197,5 +206,69 @@ describe('closing', () => {
     expect(vi.getTimerCount()).toBe(0);
     reporter.report(['crm']);
     expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('looking whether the store has it all', () => {
+  const look = async () => {
+    await reporter.check();
+    await vi.advanceTimersByTimeAsync(1_000);
+  };
+
+  it('writes nothing when it has', async () => {
+    show('crm', 'running');
+    await begin();
+    await look();
+    expect([writes, wakes]).toEqual([[], []]);
+  });
+
+  it('tells what has changed without a word, and what is gone', async () => {
+    show('crm', 'running');
+    show('shop', 'running');
+    show('gone', 'running');
+    await begin();
+    apps.set('crm', entryOf({ name: 'crm', lastVisitAt: 5 }));
+    apps.delete('gone');
+    mark = { version: lastVersion, count: 3 };
+    await look();
+    expect(writes).toMatchObject([{ complete: false, entries: [{ name: 'crm', lastVisitAt: 5 }], removed: ['gone'] }]);
+  });
+
+  it.each<[string, () => StatusMark]>([
+    ['nothing', () => ({ version: 0, count: 0 })],
+    ['an older state', () => ({ version: lastVersion - 1, count: 2 })],
+    ['some of it', () => ({ version: lastVersion, count: 1 })],
+  ])('invariant 1: writes everything when it has %s', async (_, has) => {
+    show('crm', 'running');
+    show('shop', 'running');
+    await begin();
+    mark = has();
+    await look();
+    expect(writes).toMatchObject([{ complete: true, entries: [{ name: 'crm' }, { name: 'shop' }] }]);
+  });
+
+  it('is not misled by a write of its own', async () => {
+    show('crm', 'waiting');
+    await begin();
+    reporter.report(['crm']);
+    show('crm', 'running');
+    let see!: (mark: StatusMark) => void;
+    mark = new Promise((resolve) => (see = resolve));
+    const looking = reporter.check();
+    await vi.advanceTimersByTimeAsync(100);
+    see({ version: writes.at(-1)?.version ?? 0, count: 1 });
+    await looking;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(writes.map(({ complete }) => complete)).toEqual([false]);
+  });
+
+  it('waits for a store that is away', async () => {
+    show('crm', 'running');
+    await begin();
+    answer = 'away';
+    await expect(reporter.check()).resolves.toBeUndefined();
+    answer = 'written';
+    await look();
+    expect(writes).toEqual([]);
   });
 });

@@ -1,0 +1,162 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { type AppDefinition, recordFor, type Tombstone } from '../../src/server/apps/definitions';
+import { Reconciler, type ReconcilerOptions } from '../../src/server/operations/reconciler';
+import type { StatusEntry } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
+import { appOf, entryOf, publishedOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { Store } from '../support/store';
+
+let store: Store;
+let apps: Map<string, AppDefinition>;
+let tombstones: Map<string, Tombstone>;
+let entries: Map<string, StatusEntry>;
+let wakes: string[];
+/** How often an app was looked at, in whatever way. */
+let looks: number;
+let busy: Set<string>;
+let reconciler: Reconciler;
+
+const app = (name: string, values: Partial<AppDefinition> = {}) =>
+  appOf({ name, uid: `uid-${name}`, environments: ['env_a'], published: { env_a: publishedOf() }, ...values });
+const set = (...definitions: AppDefinition[]) => {
+  for (const definition of definitions) apps.set(definition.name, definition);
+};
+const stored = async (environment = 'env_a') =>
+  (await store.state.readRecords(environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
+
+beforeEach(() => {
+  store = new Store();
+  apps = new Map();
+  tombstones = new Map();
+  entries = new Map();
+  wakes = [];
+  looks = 0;
+  busy = new Set();
+  const catalog = { apps, tombstones, load: async () => undefined, refresh: async () => undefined };
+  const definitions = {
+    update: async (name: string, values: Partial<AppDefinition>) => Object.assign(apps.get(name)!, values),
+  };
+  const board = {
+    names: () => ['env_a', 'env_b'],
+    observed: (_: string, name: string) => {
+      looks++;
+      const entry = entries.get(name);
+      return entry ? { entry, at: 1 } : null;
+    },
+  };
+  reconciler = new Reconciler({
+    catalog,
+    definitions,
+    board,
+    leadership: { fleet: 'fleet-1' },
+    state: store.state,
+    bus: { wake: ({ environment }: { environment: string }) => wakes.push(environment) },
+    clock: new FakeClock().read,
+    log: recordedLog(),
+    busy: () => busy,
+    isGone: () => true,
+  } as unknown as ReconcilerOptions);
+});
+
+/** Until a round finds that there is nothing to do. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 3; i++) expect(await reconciler.round()).toBe(true);
+  wakes.length = 0;
+  store.calls.length = 0;
+  looks = 0;
+}
+
+describe('a round', () => {
+  it('publishes what is missing, takes away what is too much, and wakes whom it is about', async () => {
+    set(app('crm'), app('shop', { environments: ['env_b'], published: { env_b: publishedOf() } }));
+    await store.state.publish('env_a', [recordFor(app('old'), publishedOf())]);
+    expect(await reconciler.round()).toBe(true);
+    expect([await stored('env_a'), await stored('env_b'), wakes]).toEqual([
+      ['crm 10'],
+      ['shop 10'],
+      ['env_a', 'env_b'],
+    ]);
+  });
+
+  it('at rest reads no record and looks at no app, however many there are', async () => {
+    set(...Array.from({ length: 1_000 }, (_, i) => app(`app${i}`)));
+    await settle();
+    const read = vi.spyOn(store.state, 'readRecordsSince');
+    await reconciler.round();
+    const found = await Promise.all(read.mock.results.map(({ value }) => value));
+    expect([found.length, found.filter((one) => one?.records.length)]).toEqual([2, []]);
+    expect([looks, wakes, store.timesCalled('publish')]).toEqual([0, [], 0]);
+  });
+
+  it('invariant 1: after a flush writes everything again', async () => {
+    set(app('crm'), app('shop'));
+    await settle();
+    store.flush();
+    await reconciler.round();
+    expect(await stored()).toEqual(['crm 10', 'shop 10']);
+  });
+
+  it('undoes what somebody else has written', async () => {
+    set(app('crm'), app('shop'));
+    await settle();
+    await store.state.unpublish('env_a', ['crm']);
+    await store.state.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))]);
+    await reconciler.round();
+    expect(await stored()).toEqual(['crm 10', 'shop 10']);
+  });
+
+  it('compares where a definition has changed, though nobody has touched the store', async () => {
+    set(app('crm'), app('shop'));
+    await settle();
+    apps.delete('shop');
+    set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
+    reconciler.noteDefinitions({ names: ['crm', 'shop'], environments: new Set(['env_a']) });
+    await reconciler.round();
+    expect(await stored()).toEqual(['crm 12']);
+  });
+
+  it('that could not reach the store is done again, whatever changed meanwhile', async () => {
+    set(app('crm'));
+    await settle();
+    set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
+    reconciler.noteDefinitions({ names: ['crm'], environments: new Set(['env_a']) });
+    store.away = true;
+    expect(await reconciler.round()).toBe(false);
+    store.away = false;
+    // It goes away again in the middle.
+    store.fails = 'readRecordsSince';
+    expect(await reconciler.round()).toBe(false);
+    store.fails = null;
+    expect(await reconciler.round()).toBe(true);
+    expect(await stored()).toEqual(['crm 12']);
+  });
+
+  it('publishes anew what a worker is ahead of, once its operation is over', async () => {
+    set(app('crm'));
+    await settle();
+    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
+    busy.add('uid-crm');
+    reconciler.noteStatuses(['crm']);
+    await reconciler.round();
+    expect(apps.get('crm')?.generation).toBe(10);
+    busy.clear();
+    await reconciler.round();
+    const { generation, published } = apps.get('crm')!;
+    expect(generation).toBeGreaterThan(50);
+    expect(published.env_a.generation).toBe(generation);
+  });
+
+  it('begins anew with everything once another process has led', async () => {
+    set(app('crm'));
+    await settle();
+    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
+    set(app('crm', { title: 'Sales' }));
+    await reconciler.round();
+    expect([looks, store.timesCalled('publish')]).toEqual([0, 0]);
+    reconciler.distrust();
+    await reconciler.round();
+    expect((await store.state.readRecords('env_a'))[0]).toMatchObject({ title: 'Sales' });
+    expect(apps.get('crm')?.generation).toBeGreaterThan(50);
+  });
+});
