@@ -43,6 +43,18 @@ describe('the routing table', () => {
     expect(table.appByDomain('one.example.com')).toBeNull();
   });
 
+  it('changes some, and a domain goes with them from one to another', () => {
+    const table = new RoutingTable();
+    table.replaceApps([app('one', { cname: 'one.test' }), app('two', { cname: 'two.test' }), app('three')]);
+    const changes = (...apps: RouteApp[]) => new Map(apps.map((each) => [each.name, each]));
+    table.changeApps(changes(app('two', { cname: 'one.test' }), app('one', { cname: 'two.test' }), app('new')));
+    expect([table.appByDomain('one.test'), table.appByDomain('two.test')]).toEqual(['two', 'one']);
+    table.changeApps(new Map([['two', null], ...changes(app('one', { desired: 'stopped' }))]));
+    expect([table.appByDomain('one.test'), table.appByDomain('two.test')]).toEqual([null, null]);
+    expect([table.app('two'), table.app('one')?.desired]).toEqual([undefined, 'stopped']);
+    expect([table.app('three')?.name, table.app('new')?.name]).toEqual(['three', 'new']);
+  });
+
   it.each([
     ['a.test', 'a.test'],
     ['A.Test:80', 'a.test'],

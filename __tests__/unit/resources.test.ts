@@ -24,7 +24,7 @@ function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Statu
     loaded: true,
     app: (name: string) => definitions.find((app) => app.name === name) ?? null,
     parts: {
-      view: { statusIn, appRow: (app: AppDefinition) => ({ name: app.name }) },
+      view: { judge: () => statusIn, appRow: (app: AppDefinition) => ({ name: app.name }) },
       definitions: {
         names: async (filter: unknown, sort: unknown) => names(filter, sort),
         page: async (filter: unknown, sort: unknown, page: number, pageSize: number) => [

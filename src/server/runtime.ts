@@ -75,7 +75,7 @@ export class Runtime implements Managed {
             publicUrl: config.publicUrl,
             schemaByDefault: config.host.schemaByDefault,
             defaultEnvironments: config.part === 'local' ? [config.environment.name] : null,
-            onChange: () => this.tellChange(),
+            onChange: (names) => this.tellChange(names),
             onOperationEnd: ({ action, state }) => this.metrics.operation(action, state),
           });
     this.worker =
@@ -219,14 +219,14 @@ export class Runtime implements Managed {
   async statuses(names?: string[]): Promise<Record<string, string | Record<string, string>>> {
     const { supervisor, worker } = this;
     const all = supervisor?.loaded
-      ? { ...supervisor.statuses(), ...(this.hosted.appStatus.main ? { main: this.hosted.appStatus.main } : {}) }
+      ? { ...supervisor.statuses(names), ...(this.hosted.appStatus.main ? { main: this.hosted.appStatus.main } : {}) }
       : await worker?.statuses();
     return Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => !names || names.includes(name)));
   }
 
   /** A ping without content: a visitor who is not signed in may get it, and who may see what asks for it. */
-  private tellChange(): void {
-    this.routing.update();
+  private tellChange(names: ReadonlySet<string>): void {
+    this.routing.update(names);
     this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
   }
 

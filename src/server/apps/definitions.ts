@@ -134,7 +134,8 @@ export class Definitions {
   }
 
   async update(name: string, values: Partial<AppDefinition>, transaction?: Transaction): Promise<void> {
-    await this.apps.update({ filterByTk: name, values, transaction });
+    // The repository's own update reads the row first, and looks at associations that there are none of.
+    await this.app.db.getModel('apps').update(values, { where: { name }, transaction });
   }
 
   /** Takes the app out of the list; what is left to do is kept as a tombstone. */

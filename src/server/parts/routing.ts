@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import path from 'node:path';
 import type { Duplex } from 'node:stream';
 import type { Gateway } from '@nocobase/server';
-import { desiredOf } from '../apps/definitions';
+import type { AppRecord } from '../../shared/messages';
+import { type AppDefinition, desiredOf } from '../apps/definitions';
 import type { Config } from '../config';
 import type { Log } from '../log';
 import {
@@ -24,8 +25,11 @@ import type { WorkerPart } from './worker';
 export interface Routing {
   web(app: string, req: IncomingMessage, res: ServerResponse): Promise<boolean>;
   ws(req: IncomingMessage, socket: unknown, head: Buffer): Promise<boolean>;
-  /** Brings the table up to what is known now. */
-  update(): void;
+  /**
+   * Brings the table up to what is known now.
+   * @param names of apps that may have changed; absent: any
+   */
+  update(names?: Iterable<string>): void;
   /** Hooks into the core's gateway; again after a restart of the main app changes nothing. */
   install(gateway: Gateway, GatewayClass: GatewayHooks): void;
   /** Of the proxy, by environment. */
@@ -60,38 +64,40 @@ export function createRouting(
     });
   }
 
-  /** Of the definitions that the table was made of. */
-  let version: number | null = null;
-  const appsOf = (): RouteApp[] => {
-    if (supervisor) {
-      return supervisor.apps().map((app) => ({
-        name: app.name,
-        cname: app.cname,
-        desired: desiredOf(app),
-        environments: app.environments,
-        targetEnvironment: app.targetEnvironment,
-        // Asked for the few that a request is about: statuses change far more often than they are looked at.
-        statuses: { get: (environment) => supervisor.statusIn(app, environment)?.status },
-      }));
-    }
-    return (worker?.converger?.apps.records() ?? []).map((record) => ({
-      name: record.name,
-      cname: record.cname,
-      desired: record.desired === 'removed' ? 'stopped' : record.desired,
-      environments: record.environments,
-      targetEnvironment: null,
-      statuses: new Map(),
-    }));
-  };
+  const managed = (part: SupervisorPart, app: AppDefinition): RouteApp => ({
+    name: app.name,
+    cname: app.cname,
+    desired: desiredOf(app),
+    environments: app.environments,
+    targetEnvironment: app.targetEnvironment,
+    // Asked for the few that a request is about: statuses change far more often than they are looked at.
+    statuses: { get: (environment) => part.statusIn(app, environment)?.status },
+  });
+  const hosted = (record: AppRecord): RouteApp => ({
+    name: record.name,
+    cname: record.cname,
+    desired: record.desired === 'removed' ? 'stopped' : record.desired,
+    environments: record.environments,
+    targetEnvironment: null,
+    statuses: new Map(),
+  });
 
   return {
     web: async (app, req, res) => proxy?.web(app, req, res) ?? false,
     ws: async (req, socket, head) => proxy?.ws(req, socket as Duplex, head) ?? false,
-    update() {
-      if (supervisor ? !supervisor.loaded : !worker?.converger) return;
-      if (!supervisor || version !== supervisor.version) table.replaceApps(appsOf());
-      if (!supervisor) return;
-      version = supervisor.version;
+    update(names) {
+      if (!supervisor) {
+        if (worker?.converger) table.replaceApps(worker.converger.apps.records().map(hosted));
+        return;
+      }
+      if (!supervisor.loaded) return;
+      if (table.loaded && names) {
+        const changed = (name: string) => {
+          const app = supervisor.app(name);
+          return app && managed(supervisor, app);
+        };
+        table.changeApps(new Map([...names].map((name) => [name, changed(name)])));
+      } else table.replaceApps(supervisor.apps().map((app) => managed(supervisor, app)));
       table.replaceEnvironments(supervisor.parts.view.routeEnvironments());
     },
     install(instance, GatewayClass) {

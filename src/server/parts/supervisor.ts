@@ -55,8 +55,8 @@ export interface SupervisorPartOptions {
   /** What a new app gets when its request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
-  /** Anything that is shown, or routed by, may have changed. */
-  onChange(): void;
+  /** Anything that is shown, or routed by, may have changed; of definitions, those of the given apps. */
+  onChange(names: ReadonlySet<string>): void;
   onOperationEnd?(operation: Operation): void;
 }
 
@@ -84,6 +84,8 @@ export class SupervisorPart {
   private starting = false;
   private storeWarnings: string[] = [];
   private pinged = false;
+  /** Apps whose definitions changed since those who look were told. */
+  private changedApps = new Set<string>();
   /** Names that wake-ups were about, until their definitions are read. */
   private readonly heard = new Set<string>();
 
@@ -141,25 +143,18 @@ export class SupervisorPart {
     return [...(this.running?.catalog.apps.values() ?? [])];
   }
 
-  /** Grows with every change of a definition. */
-  get version(): number {
-    return this.running?.catalog.version ?? 0;
-  }
-
   /** Undefined before the first load and after the end: then nothing is known. */
   statusIn(app: AppDefinition, environment: string): ShownStatus | undefined {
     return this.running?.view.statusIn(app, environment);
   }
 
-  /** By app and environment, in one word each. */
-  statuses(): Record<string, Record<string, Status>> {
-    const { view } = this.parts;
-    return Object.fromEntries(
-      this.apps().map((app) => [
-        app.name,
-        Object.fromEntries(Object.entries(view.statusesOf(app)).map(([name, { status }]) => [name, status])),
-      ]),
-    );
+  /** By app and environment, in one word each; of all apps when none are named. */
+  statuses(names?: string[]): Record<string, Record<string, Status>> {
+    const statusIn = this.parts.view.judge();
+    const apps = names?.flatMap((name) => this.app(name) ?? []) ?? this.apps();
+    const statusesOf = (app: AppDefinition) =>
+      Object.fromEntries(app.environments.map((environment) => [environment, statusIn(app, environment).status]));
+    return Object.fromEntries(apps.map((app) => [app.name, statusesOf(app)]));
   }
 
   get wsPath(): string {
@@ -236,6 +231,7 @@ export class SupervisorPart {
     const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
     const catalog = new Catalog(definitions, (change) => {
       directory.note(change.names);
+      for (const name of change.names) this.changedApps.add(name);
       driver.noteDefinitions(change);
       onChange();
     });
@@ -380,8 +376,10 @@ export class SupervisorPart {
     this.pinged = true;
     setTimeout(() => {
       this.pinged = false;
+      const names = this.changedApps;
+      this.changedApps = new Set();
       void this.tellDirectory();
-      this.options.onChange();
+      this.options.onChange(names);
     }, 250).unref();
   }
 }

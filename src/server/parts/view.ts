@@ -23,6 +23,13 @@ export interface FleetViewOptions {
 export class FleetView {
   constructor(private readonly options: FleetViewOptions) {}
 
+  /** `statusIn` for many apps at once: what each environment is, is judged once and not once for each of its apps. */
+  judge(): (app: AppDefinition, environment: string) => ShownStatus {
+    const { board } = this.options;
+    const views = new Map(board.names().map((name) => [name, board.environment(name)]));
+    return (app, environment) => this.statusIn(app, environment, views.get(environment) ?? null);
+  }
+
   /** What is shown of one app, by environment. */
   statusesOf(app: AppDefinition): Record<string, ShownStatus> {
     return Object.fromEntries(
@@ -80,18 +87,17 @@ export class FleetView {
   environmentRows(): EnvironmentRow[] {
     const { catalog, board, known } = this.options;
     const counts = new Map<string, Partial<Record<Status, number>>>();
-    // Judged once each, and not once for each of its apps.
-    const views = new Map(board.names().map((name) => [name, board.environment(name)]));
+    const statusIn = this.judge();
     for (const app of catalog.apps.values()) {
       for (const environment of app.environments) {
-        const { status } = this.statusIn(app, environment, views.get(environment) ?? null);
+        const { status } = statusIn(app, environment);
         const count = counts.get(environment) ?? {};
         count[status] = (count[status] ?? 0) + 1;
         counts.set(environment, count);
       }
     }
     return known.names().map((name) => {
-      const view = views.get(name) ?? null;
+      const view = board.environment(name);
       const remembered = known.get(name);
       const registration = known.registrationOf(name);
       const health = view?.health ?? 'unknown';

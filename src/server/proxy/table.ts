@@ -29,8 +29,8 @@ export interface RouteEnvironment {
 }
 
 export class RoutingTable {
-  #apps: ReadonlyMap<string, RouteApp> = new Map();
-  #domains: ReadonlyMap<string, string> = new Map();
+  #apps = new Map<string, RouteApp>();
+  #domains = new Map<string, string>();
   #environments: ReadonlyMap<string, RouteEnvironment> = new Map();
   #loaded = false;
 
@@ -40,16 +40,27 @@ export class RoutingTable {
   }
 
   replaceApps(apps: Iterable<RouteApp>): void {
-    const byName = new Map<string, RouteApp>();
-    const byDomain = new Map<string, string>();
-    for (const app of apps) {
-      byName.set(app.name, app);
-      const domain = hostnameOf(app.cname ?? '');
-      if (domain && !byDomain.has(domain)) byDomain.set(domain, app.name);
-    }
-    this.#apps = byName;
-    this.#domains = byDomain;
+    this.#apps = new Map();
+    this.#domains = new Map();
+    for (const app of apps) this.#add(app);
     this.#loaded = true;
+  }
+
+  /** Puts some apps in the place of what they were, or takes them out (null): at a cost that does not grow with the others. */
+  changeApps(changes: ReadonlyMap<string, RouteApp | null>): void {
+    // First all that was: a domain may have passed from one to another.
+    for (const name of changes.keys()) {
+      const domain = hostnameOf(this.#apps.get(name)?.cname ?? '');
+      if (this.#domains.get(domain) === name) this.#domains.delete(domain);
+      this.#apps.delete(name);
+    }
+    for (const app of changes.values()) if (app) this.#add(app);
+  }
+
+  #add(app: RouteApp): void {
+    this.#apps.set(app.name, app);
+    const domain = app.cname ? hostnameOf(app.cname) : '';
+    if (domain && !this.#domains.has(domain)) this.#domains.set(domain, app.name);
   }
 
   replaceEnvironments(environments: Iterable<RouteEnvironment>): void {

@@ -31,10 +31,11 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
     return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
   }
   // What only memory knows.
+  const statusIn = view.judge();
   const apps = appsOf(await definitions.names(filter, sort)).filter((app) => {
     const places = environment ? app.environments.filter((name) => environment.includes(name)) : app.environments;
     // Of both filters: that status in that environment.
-    return places.length > 0 && (!status || places.some((name) => status.includes(view.statusIn(app, name).status)));
+    return places.length > 0 && (!status || places.some((name) => status.includes(statusIn(app, name).status)));
   });
   const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => view.appRow(app));
   return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
