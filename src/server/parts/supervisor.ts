@@ -20,6 +20,7 @@ import { WorkerRequests } from '../operations/worker-requests';
 import { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import { DirectoryWriter } from './directory';
+import { spaced } from './spaced';
 import { FleetView } from './view';
 
 /** What is done without being asked, and how often, in ms; tests hurry. */
@@ -35,6 +36,8 @@ export interface SupervisorPace {
   /** Begins again after it could not begin. */
   beginAgain: number;
 }
+/** Least time between two looks for wake-ups, in ms: each Worker of a fleet that boots sends ten a second. */
+const WAKE_SPACING = 50;
 const PACE: SupervisorPace = { look: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 export interface SupervisorPartOptions {
@@ -192,8 +195,14 @@ export class SupervisorPart {
     this.running = running;
     await known.load();
     await this.findPlugins();
-    await bus.onWake('supervisors', (names) => {
+    const woken = spaced(() => {
       void board.look();
+      void driver.tick();
+    }, WAKE_SPACING);
+    await bus.onWake('supervisors', (names) => {
+      // It may come while this process leaves.
+      if (!this.running) return;
+      woken();
       // Names come from workers, about statuses, and from other supervisors, about definitions.
       this.follow(names);
     });
@@ -341,11 +350,7 @@ export class SupervisorPart {
 
   /** Another supervisor may have changed definitions. The leader sees that by the operation that each change has. */
   private follow(names: string[]): void {
-    // A wake-up may come while this process leaves.
-    if (!this.running) return;
-    const { driver, leadership } = this.running;
-    void driver.tick();
-    if (leadership.leads || !names.length) return;
+    if (this.parts.leadership.leads || !names.length) return;
     if (!this.heard.size) {
       // Together: most wake-ups are about statuses, up to ten a second while an app boots.
       setTimeout(() => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
 import { z } from 'zod';
-import { appRecord, lease, registration, type StatusEntry, statusEntry } from '../../shared/messages';
+import { appRecord, type Lease, lease, registration, type StatusEntry, statusEntry } from '../../shared/messages';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
 import type { Keys } from './keys';
@@ -33,6 +33,8 @@ export class RedisState implements StateStore {
   private readonly redis: Scripted;
   /** By environment, what its last statuses were by their texts: most are the same the next time. */
   private readonly parsed = new Map<string, Map<string, StatusEntry>>();
+  /** By environment, its last lease by its text: it changes with every beat, and is looked at more often. */
+  private readonly leases = new Map<string, { text: string; lease: Lease | null }>();
 
   constructor(
     url: string,
@@ -90,12 +92,20 @@ export class RedisState implements StateStore {
     names.forEach((name, i) => {
       const [held, version, standby] = rest.slice(3 * i, 3 * i + 3);
       environments.set(name, {
-        lease: this.parse(held, lease, this.keys.lease(name)),
+        lease: held === null || held === undefined ? null : this.leaseOf(name, held),
         statusVersion: Number(version ?? 0),
         standby,
       });
     });
     return { fleet, environments };
+  }
+
+  private leaseOf(environment: string, text: string): Lease | null {
+    const before = this.leases.get(environment);
+    if (before?.text === text) return before.lease;
+    const parsed = this.parse(text, lease, this.keys.lease(environment));
+    this.leases.set(environment, { text, lease: parsed });
+    return parsed;
   }
 
   async readRegistration(environment: string) {
@@ -118,6 +128,7 @@ export class RedisState implements StateStore {
   async forget(environment: string): Promise<void> {
     const { keys } = this;
     this.parsed.delete(environment);
+    this.leases.delete(environment);
     await this.redis
       .multi()
       .srem(keys.environments(), environment)
