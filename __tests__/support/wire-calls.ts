@@ -15,6 +15,8 @@ export async function makeEveryCall(state: RedisState, bus: RedisBus, patience =
   await state.publish(environment, [recordOf(), recordOf({ name: 'gone' })]);
   await state.unpublish(environment, ['gone']);
   equal('records', (await state.readRecords(environment)).length, 1);
+  const { version } = (await state.readRecordsSince(environment, null))!;
+  equal('records, unchanged', await state.readRecordsSince(environment, version), null);
   equal('one record', (await state.readRecords(environment, ['crm', 'gone'])).length, 1);
 
   equal('a lease that may not be taken', (await state.claimLease({ ...claim, mayTake: false })).held, false);
@@ -28,6 +30,7 @@ export async function makeEveryCall(state: RedisState, bus: RedisBus, patience =
   const write = { environment, instance: 'one', epoch, version: 1, removed: ['gone'] };
   equal('statuses', await state.writeStatuses({ ...write, entries: [entryOf()], complete: true }), true);
   equal('statuses, read', (await state.readStatuses(environment)).length, 1);
+  equal('statuses, counted', (await state.statusMark(environment)).count, 1);
   equal('a registration', (await state.readRegistration(environment))?.name, environment);
   const { environments } = await state.look();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
