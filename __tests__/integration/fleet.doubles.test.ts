@@ -89,7 +89,7 @@ it('one that answers wrong is not believed', async () => {
   await worker.wire.bus.serve('env_a', { logs: async () => 'no list of lines' });
   const app = supervisor.part.app('crm')!;
   await until('Its answer', () =>
-    supervisor.parts.service.logs(app, 'env_a', 10).then(
+    supervisor.parts.requests.logs(app, 'env_a', 10).then(
       () => expect.unreachable(),
       ({ code, message }) => code === 'WORKER_FAILED' && message.includes('is not understood'),
     ),
