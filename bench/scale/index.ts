@@ -55,7 +55,6 @@ async function main(): Promise<void> {
       for (const size of sizes) {
         console.log(`Round ${round}: ${nameOf(size)}`);
         found.push(await measure(bench, size));
-        console.log(JSON.stringify(found.at(-1)));
       }
     }
   } finally {
@@ -126,19 +125,18 @@ async function measure(bench: Bench, size: Size): Promise<Found> {
   // What a start leaves to be done is not rest.
   await watch(redis, fleet.supervisor.pid as number, 15_000);
   const rest = await watch(redis, fleet.supervisor.pid as number, REST);
-  return {
-    size,
-    restart,
-    rest,
-    memory: memoryOf(bench),
-    list: await lists(bench, size),
-    statements: await statementsOfAPage(bench),
-    change: await changes(bench, size),
-    changesPerSecond: await changesPerSecond(bench, size),
-    flush: await flushes(bench, size),
-    // As many boots as a larger one has are more than one machine can play.
-    storm: size.apps <= 1_000 && size.spread === 1 ? await storms(bench, size) : null,
-  };
+  const memory = memoryOf(bench);
+  console.log(JSON.stringify({ restart, rest, memory }));
+  const list = await lists(bench, size);
+  const statements = await statementsOfAPage(bench);
+  const change = await changes(bench, size);
+  console.log(JSON.stringify({ list, statements, change }));
+  const perSecond = await changesPerSecond(bench, size);
+  const flush = await flushes(bench, size);
+  console.log(JSON.stringify({ changesPerSecond: perSecond, flush }));
+  // As many boots as a larger one has are more than one machine can play.
+  const storm = size.apps <= 1_000 && size.spread === 1 ? await storms(bench, size) : null;
+  return { size, restart, rest, memory, list, statements, change, changesPerSecond: perSecond, flush, storm };
 }
 
 await main();

@@ -101,7 +101,9 @@ export async function flushes(bench: Bench, size: Size): Promise<number> {
     );
     return counts.reduce((sum, count) => sum + count, 0);
   };
-  await waitFor(async () => (await stored()) === 2 * pairsOf(size), {
+  // Beside the records lies their version.
+  const whole = 2 * pairsOf(size) + size.environments;
+  await waitFor(async () => (await stored()) === whole, {
     timeout: 120_000,
     interval: 100,
     what: 'All records and statuses being back',
