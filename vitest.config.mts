@@ -10,18 +10,22 @@ const luaAsText: Plugin = {
   },
 };
 
-/** A fleet is one machine-wide thing, and a test that waits for it must not share the two cores with another one. */
+/** A fleet takes much of a machine, and its tests follow one another. */
 const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__tests__/setup/fleet.ts' };
 
 const MINUTE = 60_000;
 
-// What a test waits for has a deadline of its own, which says what did not come; these are for what has none. They cost
-// nothing where all goes well, and must not be what ends a test on a machine that is starved.
+/** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
+const ALONE = ['install', 'launcher', 'migration', 'shared-memory'].map((name) => `__tests__/e2e/${name}.test.ts`);
 
 const project = (name: string, options: object) => ({
   plugins: [luaAsText],
   test: { name, include: [`__tests__/${name}/**/*.test.{ts,tsx}`], expect: { poll: { timeout: MINUTE } }, ...options },
 });
+
+// What a test waits for has a deadline of its own, which says what did not come. These are for what has none; they cost
+// nothing where all goes well, and must not be what ends a test on a machine that is starved.
+const FLEET_TIMES = { testTimeout: 5 * MINUTE, hookTimeout: 8 * MINUTE };
 
 export default defineConfig({
   test: {
@@ -34,8 +38,9 @@ export default defineConfig({
         maxWorkers: 2,
         globalSetup: './__tests__/setup/services.ts',
       }),
-      project('e2e', { testTimeout: 5 * MINUTE, hookTimeout: 8 * MINUTE, ...ON_A_FLEET }),
-      project('chaos', { testTimeout: 5 * MINUTE, hookTimeout: 8 * MINUTE, ...ON_A_FLEET }),
+      project('e2e', { exclude: ALONE, ...FLEET_TIMES, ...ON_A_FLEET }),
+      project('alone', { include: ALONE, ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/services.ts' }),
+      project('chaos', { ...FLEET_TIMES, ...ON_A_FLEET }),
     ],
   },
 });

@@ -4,13 +4,12 @@
  *
  * The last line is `N passed, N failed` over all tests; a failed stage that is no test counts as one failure.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
 import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
-import { ensureSqliteDriver } from './lib/sqlite.mjs';
 
 const RESULTS = path.join(ROOT, '.fleet/test-results');
 
@@ -20,9 +19,19 @@ try {
   ensureNode();
   ensureInstalled(console.log);
   ensurePrograms(['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium'], console.log);
-  ensureSqliteDriver(console.log);
-  for (const script of ['build', 'check']) runScript(script);
-  for (const project of ['unit', 'integration', 'e2e']) runTests(project);
+  mkdirSync(RESULTS, { recursive: true });
+  // Compiled for a minute by one core, where there was none to download; only later stages need it.
+  const driver = run([process.execPath, 'scripts/lib/sqlite.mjs']);
+  await runStage('build', ['npm', 'run', '--silent', 'build']);
+  await runStage('check', ['npm', 'run', '--silent', 'check']);
+  await runTests('unit');
+  await runStage('SQLite driver', driver);
+  await runTests('integration');
+  // Beside each other: either waits most of the time for one process that begins, on one core.
+  await runStage('what fleets share', [process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']);
+  const alone = runTests('alone', path.join(RESULTS, 'alone.log'));
+  await runTests('e2e');
+  await alone;
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`);
   total.failed++;
@@ -30,27 +39,27 @@ try {
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
-/** @param {string} script */
-function runScript(script) {
-  console.log(`\n== ${script}`);
-  if (!run(['npm', 'run', '--silent', script])) total.failed++;
+/**
+ * @param {string} name
+ * @param {string[] | Promise<boolean>} stage a command, or one that runs already
+ */
+async function runStage(name, stage) {
+  console.log(`\n== ${name}`);
+  if (!(await (Array.isArray(stage) ? run(stage) : stage))) total.failed++;
 }
 
-/** @param {string} project */
-function runTests(project) {
-  console.log(`\n== ${project} tests`);
+/**
+ * @param {string} project
+ * @param {string} [log] where its output is kept, and shown from when it has ended
+ */
+async function runTests(project, log) {
+  if (!log) console.log(`\n== ${project} tests`);
   const file = path.join(RESULTS, `${project}.json`);
-  mkdirSync(RESULTS, { recursive: true });
   rmSync(file, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
-  const succeeded = run([
-    process.execPath,
-    'node_modules/vitest/vitest.mjs',
-    'run',
-    '--project',
-    project,
-    ...reporters,
-  ]);
+  const vitest = [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--project', project, ...reporters];
+  const succeeded = await run(vitest, log);
+  if (log) console.log(`\n== ${project} tests\n${readFileSync(log, 'utf8')}`);
   const { passed, failed } = existsSync(file) ? countsOf(file) : { passed: 0, failed: 0 };
   total.passed += passed;
   // A set-up that failed or an error outside of any test shows in the exit code alone.
@@ -72,7 +81,19 @@ function countsOf(file) {
   return { passed: report.numPassedTests, failed: report.numFailedTests + failedToLoad.length };
 }
 
-/** @param {string[]} command */
-function run([program, ...args]) {
-  return spawnSync(program, args, { cwd: ROOT, stdio: 'inherit' }).status === 0;
+/**
+ * @param {string[]} command
+ * @param {string} [log]
+ * @returns {Promise<boolean>} whether it succeeded
+ */
+function run([program, ...args], log) {
+  return new Promise((resolve) => {
+    const out = log ? openSync(log, 'w') : 'inherit';
+    const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', out, out] });
+    child.once('error', (error) => {
+      console.error(error.message);
+      resolve(false);
+    });
+    child.once('close', (code) => resolve(code === 0));
+  });
 }

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Api, ensureDatabase, type Fleet, query } from '../../scripts/fleet';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Api, ensureDatabase, query } from '../../scripts/fleet';
 import { ensureBuilt } from '../../scripts/fleet/plugin';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { sharedFleet } from '../setup/fleet';
 import { type Front, type FrontKind, startFront } from '../support/front';
 import { ask, Tab } from '../support/http';
 import { Installation } from '../support/installation';
@@ -22,12 +21,11 @@ const DOMAIN = 'lasting.example.test';
 /** What the README leaves to its reader. */
 const CHOSEN = { APP_KEY: 'elsewhere', APP_SUPERVISOR_AES_SECRET_KEY: 'cd'.repeat(32) };
 
-let fleet: Fleet;
+const server = inject('postgres');
 let elsewhere: Installation;
 
 beforeAll(async () => {
-  fleet = await sharedFleet();
-  await ensureDatabase(fleet.postgresServer, DATABASE);
+  await ensureDatabase(server, DATABASE);
   elsewhere = await Installation.create();
   elsewhere.configure(existing());
   await elsewhere.nocobase.start();
@@ -38,12 +36,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await elsewhere?.remove();
   for (const name of [DATABASE, APP]) {
-    await query(fleet.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await query(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
 });
 
 function existing(): Record<string, string> {
-  const { host, port, user, password } = fleet.postgresServer;
+  const { host, port, user, password } = server;
   return {
     APP_ENV: 'production',
     APP_LAUNCH_MODE: 'node',
@@ -226,7 +224,7 @@ describe('removed', () => {
   });
 
   it('the data of the apps is untouched', async () => {
-    const { rows } = await query(fleet.postgresServer, APP, "SELECT nickname FROM users WHERE username = 'inside'");
+    const { rows } = await query(server, APP, "SELECT nickname FROM users WHERE username = 'inside'");
     expect(rows).toEqual([{ nickname: 'Lives in the app' }]);
   });
 

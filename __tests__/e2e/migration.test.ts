@@ -1,8 +1,7 @@
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { launchBrowser, openContext } from '../../scripts/browser';
 import { type Api, Fleet, query, waitFor } from '../../scripts/fleet';
-import { sharedFleet } from '../setup/fleet';
 import { photograph } from '../support/browser';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -16,7 +15,7 @@ const DOMAIN = 'old.example.test';
 const SECRET = 'a-secret-of-its-own-0123456789';
 const APPS = ['old', 'plain'];
 
-let shared: Fleet;
+const server = inject('postgres');
 let alone: Fleet;
 let manager: Manager;
 let old: Api;
@@ -24,21 +23,20 @@ let old: Api;
 const info = (app: string, headers: Record<string, string> = {}) =>
   ask(alone.supervisor.url, '/api/app:getInfo', { headers: { ...(app && { 'X-App': app }), ...headers } });
 const runs = (app: string) =>
-  waitFor(async () => (await info(app)).status === 200, { timeout: 120_000, what: `App ${app}` });
+  waitFor(async () => (await info(app)).status === 200, { timeout: 200_000, what: `App ${app}` });
 const check = (token: string) =>
   ask(alone.supervisor.url, '/api/auth:check', {
     headers: { 'X-App': 'old', 'X-Authenticator': 'basic', Authorization: `Bearer ${token}` },
   });
 
 beforeAll(async () => {
-  shared = await sharedFleet();
   alone = await Fleet.start({
     name: 'migration',
     mode: 'local',
     port: 'free',
     reset: true,
     durable: false,
-    postgres: shared.postgresServer,
+    postgres: server,
     env: { APP_DISCOVERY_ADAPTER: '', APP_PROCESS_ADAPTER: '' },
   });
   const api = await alone.supervisor.signIn();
@@ -61,12 +59,12 @@ beforeAll(async () => {
   await old.post('users:create', { username: 'kept', nickname: 'Kept', password: 'secret-123' });
   await alone.supervisor.restartWith({ APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' });
   manager = await Manager.of(alone);
-}, 400_000);
+});
 
 afterAll(async () => {
   await alone?.stop();
   for (const name of [...APPS, alone?.supervisor.database])
-    await query(shared.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await query(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 });
 
 describe('the button on multi-app-manager’s own page', () => {

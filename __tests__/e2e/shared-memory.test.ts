@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Instance, type PostgresServer, query, waitFor } from '../../scripts/fleet';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Instance, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
-import { sharedFleet } from '../setup/fleet';
 import { commandLine } from '../support/command-line';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -12,10 +11,7 @@ import { conforms, type Ground } from './conformance-suite';
 
 /** One process without Redis, on each database that can be run here; what a fleet does too is in conformance-suite.ts. */
 
-let server: PostgresServer;
-beforeAll(async () => {
-  server = (await sharedFleet()).postgresServer;
-});
+const server = inject('postgres');
 
 describe('on PostgreSQL', () => {
   const start = () => aloneOnPostgres(server);

@@ -24,8 +24,10 @@ export function installTestPlugin(name: string): Record<string, string> {
   const installed = path.join(PLUGIN_STORAGE, packageName);
   const link = path.join(ROOT, 'node_modules', packageName);
   for (const [source, place] of Object.entries(PLACES)) {
-    const file = path.join(SOURCES, name, source);
-    if (fs.existsSync(file)) fs.cpSync(file, path.join(installed, place));
+    const [from, to] = [path.join(SOURCES, name, source), path.join(installed, place)];
+    if (!fs.existsSync(from)) continue;
+    // Another fleet may be reading it.
+    if (!fs.existsSync(to) || !fs.readFileSync(to).equals(fs.readFileSync(from))) fs.cpSync(from, to);
   }
   if (!fs.existsSync(link)) {
     fs.rmSync(link, { force: true });

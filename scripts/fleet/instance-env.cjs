@@ -3,12 +3,53 @@
  * HTML shell that it would write. The command itself is not used, since it stays as a wrapper around the process that
  * does the work: a wrapper that survives its death, and that must be waited for at each start.
  */
+const fs = require('node:fs');
+const { tmpdir } = require('node:os');
+const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 
 // Worker threads inherit both the preload and its result.
 if (isMainThread) {
   const { initEnv, generateAppDir } = require('@nocobase/cli-v1/src/util');
   initEnv();
-  generateAppDir();
+  oneByOne(() => wholly(generateAppDir));
   if (process.env.FLEET_WITNESS) require('./witness.cjs');
+}
+
+/** All instances write the same page into the same folder: one after the other. */
+function oneByOne(work) {
+  const lock = path.join(tmpdir(), `nocobase-page-${Buffer.from(process.cwd()).toString('hex').slice(-100)}`);
+  // One that was killed meanwhile does not keep the others waiting for ever.
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    try {
+      fs.mkdirSync(lock);
+      break;
+    } catch {
+      if (Date.now() > deadline) break;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+    }
+  }
+  try {
+    work();
+  } finally {
+    fs.rmSync(lock, { recursive: true, force: true });
+  }
+}
+
+/** What is written is written only if it is new, and then at once: another instance may be serving it. */
+function wholly(work) {
+  const core = path.dirname(require.resolve('@nocobase/cli-v1/src/util'));
+  const its = require(require.resolve('fs-extra', { paths: [core] }));
+  const { writeFileSync } = its;
+  its.writeFileSync = (file, data, options) => {
+    if (fs.existsSync(file) && fs.readFileSync(file, 'utf8') === data) return;
+    writeFileSync(`${file}.new`, data, options);
+    fs.renameSync(`${file}.new`, file);
+  };
+  try {
+    work();
+  } finally {
+    its.writeFileSync = writeFileSync;
+  }
 }
