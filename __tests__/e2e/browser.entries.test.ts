@@ -62,13 +62,13 @@ describe('appEntries:list', () => {
         const entries = await entriesOf(till, { place: 'switcher' });
         return entries.length === 3 && entries.every(({ status }) => status === 'running') ? entries : null;
       },
-      { timeout: 10_000, interval: 200, what: 'The entries of an app' },
+      { timeout: 60_000, interval: 200, what: 'The entries of an app' },
     );
     expect(placesOf(seen)).toEqual(wanted);
     await manager.update('till', { title: 'Till 2' });
     const heard = async (user: Api, wanted: string) =>
       waitFor(async () => (await entriesOf(user)).some(({ title }) => title === wanted), {
-        timeout: 5_000,
+        timeout: 60_000,
         interval: 100,
         what: `The title ${wanted} on a worker`,
       });

@@ -153,7 +153,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
     await eventually(() => dialog.getByLabel(`The data is kept: database "${name}"`).isChecked()).toBe(true);
     await agree(dialog, 'Delete');
-    await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 30_000 });
+    await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 90_000 });
     const { data } = await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt' });
     expect(await manager.succeeded(data[0])).toMatchObject({ action: 'destroy' });
     const { rows } = await query(fleet.postgresServer, name, 'SELECT email FROM users');

@@ -126,7 +126,7 @@ describe('what open-source NocoBase does not share between two environments of a
     await work(fleet.worker('env_a'), 'here');
     await work(fleet.worker('env_b'), 'there');
     const isDone = async () => (await work(fleet.worker('env_a'))).length && (await work(fleet.worker('env_b'))).length;
-    await waitFor(isDone, { timeout: 20_000, what: 'Both having worked' });
+    await waitFor(isDone, { timeout: 60_000, what: 'Both having worked' });
     expect(await inBoth('work')).toEqual([['here'], ['there']]);
   });
 
@@ -157,7 +157,7 @@ describe('what open-source NocoBase does not share between two environments of a
       const [one, two] = (await inBoth('id?value=7')).map(({ drawn }) => drawn);
       return one.timestamp === two.timestamp ? { one, two } : null;
     };
-    const { one, two } = await waitFor(sameSecond, { timeout: 10_000, what: 'Two ids of one second' });
+    const { one, two } = await waitFor(sameSecond, { timeout: 60_000, what: 'Two ids of one second' });
     expect(one.id).toBe(two.id);
   });
 

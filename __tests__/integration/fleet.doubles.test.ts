@@ -107,13 +107,13 @@ it('one that claims an app and dies is missed, and whoever comes in its place en
   await until('Its begin', async () => (await supervisor.operation(operation.id)).steps[0].startedAt !== undefined);
   await worker.die();
   await until('Its end', () => supervisor.health('env_a') === 'down');
-  expect(supervisor.shows('crm')).toBe('env_a unknown');
+  await supervisor.toShow('crm', 'env_a unknown');
   await waitsFor(operation.id, 'environment env_a to come back');
   // Its word died with it: it is in nobody's way.
   const stop = await supervisor.parts.service.command('crm', 'stop', '1');
   const start = await supervisor.parts.service.command('crm', 'start', '1');
   const real = await fleet.worker('env_a');
-  expect(await supervisor.ends(start, 30_000)).toBe('succeeded: env_a succeeded');
+  expect(await supervisor.ends(start)).toBe('succeeded: env_a succeeded');
   expect((await supervisor.operation(stop.id)).state).toBe('cancelled');
   expect(real.runs).toEqual(['crm']);
 });

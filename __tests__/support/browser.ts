@@ -23,7 +23,7 @@ export function onStage(): void {
 }
 
 /** How long what is to be seen may take on a loaded machine, in ms. */
-const PATIENCE = 20_000;
+const PATIENCE = 60_000;
 
 /** Of what is read from a page: it is to become so. A page is never done, and what was there a moment ago may be gone. */
 export const eventually = <T>(read: () => T | Promise<T>, timeout = PATIENCE) =>
@@ -44,12 +44,12 @@ export async function chooseInSwitcher(page: Page, titles: string[], chosen: str
   const attempt = async () => {
     if (!(await links.count())) {
       await page.locator('.ant-pro-layout-apps-icon').click();
-      await links.first().waitFor({ timeout: 2_000 });
+      await links.first().waitFor({ timeout: 10_000 });
     }
     // The first letter stands for an icon.
     const shown = (await links.allInnerTexts()).map((text) => text.split('\n').at(-1)?.trim());
     expect(shown).toEqual(titles);
-    await links.nth(titles.indexOf(chosen)).click({ timeout: 2_000 });
+    await links.nth(titles.indexOf(chosen)).click({ timeout: 10_000 });
     return 'chosen';
   };
   await eventually(() => attempt().catch((error: Error) => error.message)).toBe('chosen');

@@ -16,7 +16,7 @@ export const CLIENTS: Client[] = [
 ];
 
 /** A first load of a client takes up to 9 s where two cores also carry a fleet. */
-const PATIENCE = 45_000;
+const PATIENCE = 90_000;
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
