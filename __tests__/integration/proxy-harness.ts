@@ -17,8 +17,8 @@ import type { Status } from '../../src/shared/types';
  * both sides is counted.
  */
 
-/** Short where a test waits for the limit itself; long enough elsewhere for a machine that is starved. */
-const SHORT: Partial<Limits> = { connect: 60_000, handshake: 60_000, idle: 60_000, linger: 200 };
+/** Shorter where a test waits for the limit itself; here beyond what any test waits for, so that none passes by one. */
+const LIMITS: Partial<Limits> = { connect: 600_000, handshake: 600_000, idle: 600_000, linger: 200 };
 
 export interface Listening {
   port: number;
@@ -134,7 +134,7 @@ export async function front(options: FrontOptions): Promise<Front> {
       modernPrefix: 'v',
       trustedProxies: options.trustedProxies ?? ['loopback'],
       appNameOf,
-      limits: { ...SHORT, ...options.limits },
+      limits: { ...LIMITS, ...options.limits },
     },
     now: () => 1_000_000 + clock.ahead,
     log: { debug: () => {}, info: log, warn: log, error: log },

@@ -884,7 +884,7 @@ describe('what the proxy answers itself', () => {
 });
 
 it('a worker that left the table and came back at another address is found there', async () => {
-  // Not the worker itself closes them.
+  // Neither the worker itself closes them, nor their silence.
   const one = keep(await worker((_req, res) => res.end('one'), { keepAliveTimeout: 600_000 }));
   const two = keep(await worker((_req, res) => res.end('two')));
   const door = keep(await front({ environments: { a: one.port } }));

@@ -381,7 +381,7 @@ describe('an open WebSocket', () => {
         socket.resume(); // and never ends by itself
       }),
     );
-    const door = keep(await front({ environments: { a: target.port }, limits: { handshake: 60_000, linger: 100 } }));
+    const door = keep(await front({ environments: { a: target.port }, limits: { linger: 100 } }));
     const visitor = await bare(door.port);
     visitor.write(UPGRADE());
     await until('it has got so far', () => asked && (!reply || visitor.text().includes('101')));
