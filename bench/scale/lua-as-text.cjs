@@ -1,3 +1,4 @@
+// @ts-nocheck
 // As in the bundle: importing a `.lua` file gives its text.
 const { readFileSync } = require('node:fs');
 

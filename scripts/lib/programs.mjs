@@ -9,7 +9,7 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'compiler' | 'make' | 'python' | 'chromium', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
@@ -25,6 +25,7 @@ const PROGRAMS = {
   valkey: { names: ['valkey-server'], apt: 'valkey-server', dnf: 'valkey', apk: 'valkey', brew: 'valkey' },
   nginx: { names: ['nginx'], apt: 'nginx-light', dnf: 'nginx', apk: 'nginx', brew: 'nginx' },
   caddy: { names: ['caddy'], apt: 'caddy', dnf: 'caddy', apk: 'caddy', brew: 'caddy' },
+  wrk: { names: ['wrk'], apt: 'wrk', dnf: 'wrk', apk: 'wrk', brew: 'wrk' },
   compiler: { names: ['g++', 'clang++'], apt: 'g++', dnf: 'gcc-c++', apk: 'g++', brew: 'llvm' },
   make: { names: ['make'], apt: 'make', dnf: 'make', apk: 'make', brew: 'make' },
   python: { names: ['python3'], apt: 'python3', dnf: 'python3', apk: 'python3', brew: 'python3' },

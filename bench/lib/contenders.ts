@@ -1,0 +1,75 @@
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { rspack } from '@rspack/core';
+import { serverConfig } from '../../scripts/build/config';
+import { freePort, HOST, waitForHttp } from '../../scripts/fleet';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { startNginxProxy } from './nginx';
+import { type Start, start, stop } from './process';
+
+/** Something that leads to an origin, in a process of its own on the measured core. */
+export interface Contender {
+  name: string;
+  url: string;
+  /** Null: there is nothing between visitor and origin. */
+  pid: number | null;
+  stop(): Promise<void>;
+}
+
+const SERVERS = path.join(ROOT, 'bench/lib/servers');
+
+/** Every proxy but the Supervisor, which takes a whole NocoBase. */
+export async function startContenders(origin: string): Promise<Contender[]> {
+  const module = await bundleModule();
+  const nginx = await startNginxProxy(origin);
+  const apiPort = await freePort();
+  return [
+    { name: 'direct', url: origin, pid: null, stop: async () => {} },
+    await onNode('our module', origin, [module]),
+    await onNode('our module, measuring', origin, [module], { MEASURE: 'on' }),
+    await onNode('http-proxy', origin, [path.join(SERVERS, 'http-proxy.cjs')]),
+    await onNode('configurable-http-proxy', origin, (port) => [
+      createRequire(import.meta.url).resolve('configurable-http-proxy/bin/configurable-http-proxy'),
+      ...['--ip', HOST, '--port', String(port), '--api-port', String(apiPort), '--log-level', 'error'],
+      ...['--default-target', origin],
+    ]),
+    { name: 'nginx', ...nginx },
+  ];
+}
+
+async function onNode(
+  name: string,
+  origin: string,
+  args: string[] | ((port: number) => string[]),
+  env: Start['env'] = {},
+): Promise<Contender> {
+  const port = await freePort();
+  const url = `http://${HOST}:${port}`;
+  const child = start({
+    args: typeof args === 'function' ? args(port) : args,
+    env: { TARGET: origin, PORT: String(port), HOST, NODE_ENV: 'production', ...env },
+    measured: true,
+  });
+  await waitForHttp(url, { timeout: 10_000 });
+  return { name, url, pid: child.pid!, stop: () => stop(child) };
+}
+
+/** By the very settings that make `dist/server`. @returns the file */
+async function bundleModule(): Promise<string> {
+  const dist = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-bench-module-'));
+  process.once('exit', () => fs.rmSync(dist, { recursive: true, force: true }));
+  const config = serverConfig(
+    { packageName: 'bench', source: ROOT, dist },
+    { module: path.join(SERVERS, 'module.ts') },
+  );
+  const compiler = rspack(config);
+  await new Promise<void>((resolve, reject) => {
+    compiler.run((error, stats) => {
+      if (error || stats?.hasErrors()) reject(error ?? new Error(stats?.toString('errors-only')));
+      else compiler.close(() => resolve());
+    });
+  });
+  return path.join(dist, 'module.js');
+}

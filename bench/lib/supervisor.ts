@@ -1,0 +1,56 @@
+import { Ghost } from '../../__tests__/support/ghost';
+import { Manager } from '../../__tests__/support/manager';
+import { Fleet, waitForHttp } from '../../scripts/fleet';
+import { terminalProgress } from '../../scripts/fleet/progress';
+import type { Contender } from './contenders';
+import { Probe } from './probe';
+import { takeTheMeasuredCore } from './process';
+
+/** A fleet whose Supervisor is measured: a real NocoBase, with one real Worker. */
+export class MeasuredFleet {
+  private readonly ghosts: Ghost[] = [];
+
+  private constructor(
+    readonly fleet: Fleet,
+    readonly manager: Manager,
+    /** In its Worker. */
+    readonly probe: Probe,
+  ) {}
+
+  static async start(): Promise<MeasuredFleet> {
+    const name = 'bench';
+    const probe = await Probe.plan(name);
+    const options = { name, port: 'free', workers: 1, reset: true, durable: false } as const;
+    const fleet = await Fleet.start({ ...options, instanceEnv: { env_a: probe.env } }, terminalProgress());
+    const measured = new MeasuredFleet(fleet, await Manager.of(fleet), probe);
+    takeTheMeasuredCore(fleet.supervisor.pid!);
+    return measured;
+  }
+
+  get contender(): Contender {
+    const { url, pid } = this.fleet.supervisor;
+    return { name: 'the Supervisor', url, pid, stop: async () => {} };
+  }
+
+  /** Makes an app that the Supervisor takes to be a Worker's, while the origin answers for it. */
+  async lead(app: string, origin: string): Promise<void> {
+    const environment = `env_${app}`;
+    const ghost = new Ghost(this.fleet, environment);
+    this.ghosts.push(ghost);
+    const { version } = (await this.manager.api.get('app:getInfo')).data;
+    await ghost.appear({ url: origin, proxyUrl: origin, appVersion: version });
+    await this.manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
+    await this.manager.begin('create', { name: app, environments: [environment] });
+    await waitForHttp(`${this.fleet.supervisor.url}/app?__appName=${app}`, { timeout: 20_000 });
+  }
+
+  /** Makes an app that the real Worker hosts. */
+  async host(app: string): Promise<void> {
+    await this.manager.create({ name: app, environments: ['env_a'], startMode: 'withMain' });
+  }
+
+  async stop(): Promise<void> {
+    for (const ghost of this.ghosts) await ghost.close();
+    await this.fleet.stop();
+  }
+}

@@ -1,0 +1,250 @@
+import './scale/lua-as-text.cjs';
+import { parseArgs } from 'node:util';
+import { ensurePrograms } from '../scripts/lib/programs.mjs';
+import { type Contender, startContenders } from './lib/contenders';
+import { SIZES, startOrigin } from './lib/nginx';
+import { leaveTheMeasuredCore, usage } from './lib/process';
+import { type Bar, finish, median, type Report, type Table } from './lib/report';
+import { MeasuredFleet } from './lib/supervisor';
+import { chat, open, startEcho } from './lib/websockets';
+import { benchWorker } from './lib/worker';
+import { type Loaded, load } from './lib/wrk';
+
+/**
+ * `npm run bench`: what it costs to pass through the Supervisor, and what a Worker is like. Every speed has its opponents in the same run, taken in
+ * turns, each alone on the measured core.
+ */
+
+const USAGE = `npm run bench [-- options]
+
+  --seconds N   how long each load lasts (default 2)
+  --rounds N    how many turns each contender gets (default 3); the median counts
+  --requests    only what passes through
+  --worker      only what a Worker does: starts and stops, its event loop, its heap
+  --no-supervisor   only what needs no NocoBase
+`;
+
+const CONNECTIONS = 50;
+const WEBSOCKETS = 2_000;
+/** Seconds. */
+const WARM_UP = 6;
+/** Apps of the fleet: behind the first two an origin of ours, behind the third one a real Worker. */
+const [APP, SOCKETS, REAL] = ['bench', 'sockets', 'real'];
+
+interface Kind {
+  path: string;
+  connections: number;
+  upload?: number;
+}
+
+const KINDS: Record<string, Kind> = {
+  'small JSON': { path: `/api/__app/${APP}/systemSettings:get`, connections: CONNECTIONS },
+  'file of 30 kB': { path: `/app.js?__appName=${APP}`, connections: CONNECTIONS },
+  '64 KiB': { path: `/64k?__appName=${APP}`, connections: CONNECTIONS },
+  'upload of 256 KiB': { path: `/upload?__appName=${APP}`, connections: 16, upload: SIZES.upload },
+  'small JSON, one by one': { path: `/api/__app/${APP}/systemSettings:get`, connections: 1 },
+};
+
+/** One turn. */
+interface Turn extends Loaded {
+  /** Processor time of the contender for each request or message, in µs. */
+  cpu: number;
+}
+
+/** Of one kind of load, the turns of each contender, by name and in order. */
+type Turns = Map<string, Turn[]>;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      seconds: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '3' },
+      requests: { type: 'boolean' },
+      worker: { type: 'boolean' },
+      'no-supervisor': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
+  ensurePrograms(['nginx', 'wrk', 'redis'], console.log);
+  leaveTheMeasuredCore();
+
+  const echo = await startEcho();
+  const origin = await startOrigin(echo.url);
+  const measured = values['no-supervisor'] ? null : await MeasuredFleet.start();
+  const report: Report = { bench: 'requests', tables: [], bars: [] };
+  try {
+    await measured?.lead(APP, origin.url);
+    await measured?.lead(SOCKETS, echo.url);
+    await measured?.host(REAL);
+    const supervisor = measured ? [measured.contender] : [];
+    if (!values.worker) {
+      await benchWeb([...(await startContenders(origin.url)), ...supervisor], seconds, rounds, report);
+      await benchWebSockets([...(await startContenders(echo.url)), ...supervisor], seconds, rounds, report);
+      if (measured) await benchRealApp(measured, seconds, rounds, report);
+    }
+    if (measured && !values.requests) await benchWorker(measured, REAL, report);
+  } finally {
+    await measured?.stop();
+    await origin.stop();
+    await echo.stop();
+  }
+  finish(report);
+}
+
+async function benchWeb(contenders: Contender[], seconds: number, rounds: number, report: Report): Promise<void> {
+  // In a whole NocoBase it takes longest until what is hot is compiled: a second was seen to double the first figures.
+  const { path, connections } = KINDS['small JSON'];
+  for (const { url } of contenders) await load({ url: url + path, connections, seconds: WARM_UP });
+  for (const [kind, { path, connections, upload }] of Object.entries(KINDS)) {
+    const turns = await takeTurns(contenders, rounds, ({ url }) =>
+      load({ url: url + path, connections, seconds, upload }),
+    );
+    report.tables.push(tableOf(kind, turns, connections === 1));
+    if (kind === 'small JSON') report.bars.push(...barsOfThroughput(turns));
+  }
+  report.tables.push(memoryOf(contenders));
+  for (const contender of contenders) await contender.stop();
+}
+
+async function benchWebSockets(
+  contenders: Contender[],
+  seconds: number,
+  rounds: number,
+  report: Report,
+): Promise<void> {
+  const turns = await takeTurns(contenders, rounds, ({ url }) => talk(url, seconds));
+  report.tables.push(tableOf(`WebSocket messages, ${CONNECTIONS} visitors`, turns, false));
+  const idle = await memoryOfWebSockets(contenders);
+  report.tables.push(idle);
+  report.bars.push(...barsOfMemory(idle));
+  for (const contender of contenders) await contender.stop();
+}
+
+/** Here the Worker is the slow one: what passing through the Supervisor costs in practice. */
+async function benchRealApp(measured: MeasuredFleet, seconds: number, rounds: number, report: Report): Promise<void> {
+  const direct: Contender = {
+    name: 'direct',
+    url: measured.fleet.worker('env_a').url,
+    pid: null,
+    stop: async () => {},
+  };
+  const path = `/api/__app/${REAL}/systemSettings:get`;
+  for (const connections of [CONNECTIONS, 1]) {
+    const turns = await takeTurns([direct, measured.contender], rounds + 2, ({ url }) =>
+      load({ url: url + path, connections, seconds }),
+    );
+    report.tables.push(tableOf(`an API call of a real app, ${connections} at a time`, turns, connections === 1));
+    report.bars.push(barOfRealApp(turns, connections));
+  }
+}
+
+/** Every contender after every other, again and again; the first turn of each only warms it up. */
+async function takeTurns(
+  contenders: Contender[],
+  rounds: number,
+  turn: (contender: Contender) => Promise<Loaded>,
+): Promise<Turns> {
+  const turns: Turns = new Map(contenders.map(({ name }) => [name, []]));
+  for (let round = 0; round <= rounds; round++) {
+    for (const contender of contenders) {
+      const before = cpuOf(contender);
+      const loaded = await turn(contender);
+      const cpu = ((cpuOf(contender) - before) * 1e3) / loaded.requests;
+      if (round > 0) turns.get(contender.name)?.push({ ...loaded, cpu });
+    }
+  }
+  return turns;
+}
+
+const cpuOf = ({ pid }: Contender): number => (pid === null ? 0 : usage(pid).cpu);
+
+/** Of messages that each visitor sends one by one. */
+async function talk(url: string, seconds: number): Promise<Loaded> {
+  const visitors = await open(`${url}/ws?__appName=${SOCKETS}`, CONNECTIONS);
+  const requests = await chat(visitors, seconds);
+  for (const socket of visitors) socket.destroy();
+  const each = (seconds * 1e3 * CONNECTIONS) / requests;
+  return { requests, rate: requests / seconds, p50: each, p99: Number.NaN };
+}
+
+/** The Supervisor's is a whole NocoBase's. */
+function memoryOf(contenders: Contender[]): Table {
+  const rows = contenders.flatMap(({ name, pid }): Table['rows'] => (pid ? [[name, usage(pid).memory / 1e6]] : []));
+  return { title: 'memory after all of this', columns: ['', 'MB'], rows };
+}
+
+async function memoryOfWebSockets(contenders: Contender[]): Promise<Table> {
+  const rows: Table['rows'] = [];
+  for (const { name, url, pid } of contenders) {
+    if (pid === null) continue;
+    const before = usage(pid).memory;
+    const visitors = await open(`${url}/ws?__appName=${SOCKETS}`, WEBSOCKETS);
+    rows.push([name, (usage(pid).memory - before) / WEBSOCKETS / 1e3]);
+    for (const socket of visitors) socket.destroy();
+  }
+  return { title: `${WEBSOCKETS} idle WebSockets`, columns: ['', 'kB each'], rows };
+}
+
+/** Of what each round saw side by side, since the machine is not the same in all of them. */
+function ratio(turns: Turns, one: string, other: string, of: (turn: Turn) => number = ({ rate }) => rate): number {
+  const others = turns.get(other) ?? [];
+  return median((turns.get(one) ?? []).map((turn, round) => of(turn) / of(others[round])));
+}
+
+function added(turns: Turns, one: string, of: (turn: Turn) => number): number {
+  const direct = turns.get('direct') ?? [];
+  return median((turns.get(one) ?? []).map((turn, round) => of(turn) - of(direct[round])));
+}
+
+function tableOf(title: string, turns: Turns, oneByOne: boolean): Table {
+  const middle = (name: string, of: (turn: Turn) => number) => median((turns.get(name) ?? []).map(of));
+  const latency: string[] = oneByOne ? ['p50 added, ms', 'p99 added, ms'] : [];
+  return {
+    title,
+    columns: ['', 'a second', 'of http-proxy', 'CPU µs each', ...latency],
+    rows: [...turns.keys()].map((name) => [
+      name,
+      middle(name, ({ rate }) => rate),
+      turns.has('http-proxy') ? ratio(turns, name, 'http-proxy') : null,
+      name === 'direct' ? null : middle(name, ({ cpu }) => cpu),
+      ...(oneByOne ? [added(turns, name, ({ p50 }) => p50), added(turns, name, ({ p99 }) => p99)] : []),
+    ]),
+  };
+}
+
+function barsOfThroughput(turns: Turns): Bar[] {
+  const bar = (what: string, one: string, other: string, atLeast: number): Bar[] =>
+    turns.has(one)
+      ? [{ what: `${what}, requests a second`, measured: ratio(turns, one, other), unit: '×', atLeast }]
+      : [];
+  return [
+    ...bar('our module against http-proxy', 'our module', 'http-proxy', 3),
+    ...bar('the Supervisor against http-proxy', 'the Supervisor', 'http-proxy', 2),
+    ...bar('our module measuring against not', 'our module, measuring', 'our module', 0.95),
+  ];
+}
+
+function barsOfMemory({ rows }: Table): Bar[] {
+  return rows
+    .filter(([name]) => name === 'our module' || name === 'the Supervisor')
+    .map(([name, measured]) => ({
+      what: `an idle WebSocket in ${name}`,
+      measured: measured ?? 0,
+      unit: ' kB',
+      atMost: 35,
+    }));
+}
+
+function barOfRealApp(turns: Turns, connections: number): Bar {
+  if (connections === 1) {
+    const measured = added(turns, 'the Supervisor', ({ p50 }) => p50);
+    return { what: 'an API call of a real app, p50 added', measured, unit: ' ms', atMost: 0.5 };
+  }
+  const measured = ratio(turns, 'the Supervisor', 'direct');
+  return { what: 'an API call of a real app against direct, requests a second', measured, unit: '×', atLeast: 0.95 };
+}
+
+await main();
+process.exit();
