@@ -1,4 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
+import { apiDescription } from '../../src/server/swagger';
 import type { OperationRow } from '../../src/shared/types';
 import { ask } from '../support/http';
 import type { Manager } from '../support/manager';
@@ -185,6 +186,10 @@ export function refusesBadInput({ manager, app: present, domain, environment, re
   it.each(CASES)('%s %j gets %d %s', async (action, given, status, code, field) => {
     const answer = await outcome(action, typeof given === 'function' ? given() : given);
     expect(answer).toMatchObject({ status, code });
+    const documented = Object.values(apiDescription.paths[`/${action.split('?')[0]}`]);
+    for (const { responses } of documented) {
+      expect((responses as Record<number, { description: string }>)[status]?.description).toContain(code);
+    }
     expect(Object.keys(answer.json)).toEqual(['errors']);
     expect(answer.json.errors[0].field).toBe(field);
     expect(answer.json.errors[0].message).not.toMatch(/%\w+|undefined|\[object/);

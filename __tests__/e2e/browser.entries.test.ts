@@ -1,4 +1,3 @@
-import Redis from 'ioredis';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext } from '../../scripts/browser';
@@ -97,20 +96,14 @@ describe('app:getPortals of NocoBase', () => {
     expect((await portalsOf(till)).apps).toEqual(expect.arrayContaining(apps));
   });
 
-  it('shows what an app’s worker keeps in its manifest, until the app ends', async () => {
-    const redis = new Redis(fleet.redisUrl!);
-    try {
-      const portal = { uid: 'desk', title: 'Desk', routePath: '/desk', layout: 'desktop', secret: 'x' };
-      const prefix = fleet.supervisor.env.APP_SUPERVISOR_KEY_PREFIX ?? 'app-supervisor';
-      await redis.hset(`${prefix}:manifest:till`, '["multi-portal","desk"]', JSON.stringify(portal));
-      const { secret: _, ...shown } = portal;
-      for (const user of [manager.api, shelf]) {
-        expect((await portalsOf(user)).portals).toContainEqual({ ...shown, icon: null, appName: 'till' });
-      }
-      await redis.hdel(`${prefix}:manifest:till`, '["multi-portal","desk"]');
-    } finally {
-      redis.disconnect();
+  it('shows what an app’s plugin keeps in its manifest, on the other worker, too', async () => {
+    const portal = { uid: 'desk', title: 'Desk', routePath: '/desk', layout: 'desktop' };
+    const item = { of: 'till', namespace: 'multi-portal', key: 'desk' };
+    await till.post('coreProbe:setItem', { ...item, item: portal });
+    for (const user of [manager.api, shelf]) {
+      expect((await portalsOf(user)).portals).toContainEqual({ ...portal, icon: null, appName: 'till' });
     }
+    await till.post('coreProbe:removeItem', item);
   });
 });
 

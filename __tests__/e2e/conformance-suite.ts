@@ -1,23 +1,17 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN, type Api, type Instance, waitFor } from '../../scripts/fleet';
+import { ADMIN, Api, type Instance, waitFor } from '../../scripts/fleet';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
+import type { Ground } from '../support/grounds';
 import { type Answer, ask, Tab } from '../support/http';
 import { type Manager, signInTo, statusIn } from '../support/manager';
-import type { Data } from '../support/shared-memory';
 import { refusesBadInput } from './bad-input-suite';
 
 /**
  * What the API and the apps behind it do whatever the mode and the database: a fleet and one process in shared memory
  * must not drift apart. The tests follow one another, on an app that starts with the main app and one that waits for visitors.
  */
-
-export interface Ground extends Data {
-  manager: Manager;
-  /** Where apps are managed and entered. */
-  entry: Instance;
-  /** The process that hosts the apps: the same one in shared memory. */
-  host: Instance;
-}
 
 export interface Mode {
   /** Whether a new app has to say where. */
@@ -62,6 +56,22 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     (await get('/api/app:getInfo', headers, instance)).json?.data?.name;
   const status = async (name: string) => statusIn(await manager.app(name), environment);
   const is = (wanted: string) => (row: AppRow) => statusIn(row, environment) === wanted;
+  const probe = async (api: Api, action: string, values: object = {}) =>
+    (await api.post(`coreProbe:${action}`, values as Record<string, unknown>)).data;
+  /** A WebSocket whose app knows this user's token. */
+  const isLetIn = async ({ token }: Api, target: string, headers: Record<string, string> = {}) => {
+    const tab = (await Tab.open(ground.entry.url, target, headers)) as Tab;
+    tab.send({ type: 'auth:token', payload: { token, authenticator: 'basic' } });
+    await tab.message(({ type }) => type === 'authorized').finally(() => tab.close());
+  };
+  /** Of all apps: portals beside those that every app has, and who belongs to a condition. */
+  const said = async () => {
+    const { data } = await manager.api.get('app:getPortals');
+    return [
+      data.portals.map(({ uid }: { uid: string }) => uid).filter((uid: string) => !uid.startsWith('__default')),
+      await probe(manager.api, 'membersOf', { condition: 'autoStart', allEnvironments: true }),
+    ];
+  };
   const boots = (name: string) => ground.host.logTail(20_000).filter((line) => line.includes(`message=App ${name}: `));
 
   describe('creating', () => {
@@ -160,12 +170,8 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       [`/ws?__appName=${APP}`, {}],
       ['/ws', { Host: DOMAIN }],
       ['/ws', { 'X-Hostname': DOMAIN }],
-    ])('by WebSocket %s %o', async (path, headers) => {
-      const { token } = await signInTo(ground.entry, APP);
-      const tab = (await Tab.open(ground.entry.url, path, headers)) as Tab;
-      tab.send({ type: 'auth:token', payload: { token, authenticator: 'basic' } });
-      await tab.message(({ type }) => type === 'authorized');
-      tab.close();
+    ])('by WebSocket %s %o', async (target, headers) => {
+      await isLetIn(await signInTo(ground.entry, APP), target, headers);
     });
 
     it('what is no app’s', async () => {
@@ -187,7 +193,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
         seen.add(JSON.stringify({ instance, standby, health, apps }));
       };
       await whoHosts();
-      const { data } = await api.post('taskProbe:run');
+      const { data } = await api.post('coreProbe:task');
       const ended = async () => {
         await whoHosts();
         const task = (await api.get('asyncTasks:get', { filterByTk: data.id })).data;
@@ -207,37 +213,101 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     });
   });
 
-  describe('a custom domain', () => {
-    /** What two domains lead to, everywhere, soon after a change. */
-    const soonLead = (first: string, second: string) =>
-      waitFor(
-        async () => {
-          const found = await Promise.all(
-            instances().flatMap((instance) =>
-              [DOMAIN, OTHER_DOMAIN].map((domain) => nameBy({ 'X-Hostname': domain }, instance)),
-            ),
-          );
-          return found.every((name, index) => name === [first, second][index % 2]);
-        },
-        { timeout: DOMAIN_WITHIN, interval: 50, what: `${DOMAIN} leading to ${first}, ${OTHER_DOMAIN} to ${second},` },
-      );
-    const change = (cname: string | null) => manager.api.post(`apps:update?filterByTk=${APP}`, { cname });
+  describe('events of other plugins', () => {
+    it('reach the app that they are for, from the main app and from another app, and no other app', async () => {
+      const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(ground.entry, name)));
+      await probe(manager.api, 'tell', { to: APP, payload: { from: 'main' } });
+      await probe(other, 'tell', { to: APP, payload: { from: 'mate' } });
+      expect(await probe(own, 'heard')).toEqual([{ from: 'main' }, { from: 'mate' }]);
+      expect(await probe(other, 'heard')).toEqual([]);
+      await probe(manager.api, 'tell', { to: 'main', payload: 'itself' });
+      expect(await probe(manager.api, 'heard')).toEqual(['itself']);
+    });
+  });
 
-    it('is one app’s', async () => {
-      const refused = await manager.api
-        .post(`apps:update?filterByTk=${mate}`, { cname: DOMAIN.toUpperCase() })
-        .catch(String);
-      expect(refused).toContain('DOMAIN_TAKEN');
+  describe('what there is to enter', () => {
+    let users: Record<'main' | 'own' | 'other', Api>;
+    beforeAll(async () => {
+      const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(ground.entry, name)));
+      users = { main: manager.api, own, other };
+      await manager.update(mate, { pinned: true, hidden: true });
     });
 
-    it('leads elsewhere soon after it was changed, removed, or set again', async () => {
-      await change(OTHER_DOMAIN);
-      await soonLead('main', APP);
-      await change(null);
-      await soonLead('main', 'main');
-      const { data } = await change(DOMAIN);
-      await soonLead(APP, 'main');
-      await manager.succeeded(data.operation);
+    /** A worker hears of a change a moment later. */
+    const soon = <T>(what: string, ask: () => Promise<T>, expected: unknown) =>
+      waitFor(
+        async () => {
+          const found = await ask();
+          try {
+            expect(found).toEqual(expected);
+            return { found };
+          } catch {
+            return null;
+          }
+        },
+        { timeout: 10_000, interval: 100, what },
+      );
+
+    it('is what is not hidden, and for the switcher what is pinned, to whoever is signed in', async () => {
+      const entries = async (api: Api, params: Record<string, unknown> = {}) =>
+        (await api.get('appEntries:list', params)).data.map((entry: Record<string, string>) =>
+          ['name', 'title', 'status', 'target'].map((field) => entry[field]).join(', '),
+        );
+      const switcher = { place: 'switcher' };
+      const visible = `${APP}, Solo, running`;
+      const pinned = `${mate}, The mate, running`;
+      expect(await entries(users.main)).toEqual([`${visible}, _blank`]);
+      expect(await entries(users.main, switcher)).toEqual([`${pinned}, _blank`]);
+      for (const api of [users.own, users.other]) {
+        await soon('The entries in an app', () => entries(api), [`${visible}, _self`]);
+        const expected = ['main, Main, running, _self', `${pinned}, _self`];
+        await soon('The switcher in an app', () => entries(api, switcher), expected);
+      }
+      const user = { username: 'plain', email: 'plain@example.test', password: 'secret-123' };
+      await users.own.post('users:create', user);
+      const plain = await Api.signIn(ground.entry.url, user, APP);
+      expect(await entries(plain)).toEqual([`${visible}, _self`]);
+      for (const app of [APP, null]) {
+        expect(await get('/api/appEntries:list', app ? { 'X-App': app } : {})).toMatchObject({ status: 401 });
+      }
+    });
+
+    it('is told by NocoBase’s own portals, with what an app’s plugin keeps in its manifest', async () => {
+      const desk = { uid: 'desk', title: 'Desk', routePath: '/desk', layout: 'desktop' };
+      const item = { ...desk, secret: 'x' };
+      await probe(users.own, 'setItem', { of: APP, namespace: 'multi-portal', key: 'desk', item });
+      await probe(users.other, 'setItem', { of: mate, namespace: 'multi-portal', key: 'gone', item });
+      await probe(users.main, 'removeItem', { of: mate, namespace: 'multi-portal', key: 'gone' });
+      const status = { [environment]: 'running' };
+      for (const [who, api] of Object.entries(users)) {
+        const { data } = await api.get('app:getPortals');
+        const target = who === 'main' ? { target: '_blank' } : {};
+        const app = { icon: null, ssoEnabled: false, status, ...target };
+        expect(data.apps).toEqual(
+          expect.arrayContaining([
+            { ...app, name: APP, title: 'Solo', cname: DOMAIN },
+            { ...app, name: mate, title: 'The mate', cname: null },
+            expect.objectContaining({ name: 'main' }),
+          ]),
+        );
+        expect(data.portals.filter(({ uid }: { uid: string }) => !uid.startsWith('__default'))).toEqual([
+          { ...desk, icon: null, appName: APP },
+        ]);
+      }
+      expect(await get('/api/app:getPortals')).toMatchObject({ status: 401 });
+    });
+
+    it('a condition’s apps are those it tells itself, and others by hand, whoever asks', async () => {
+      const members = async (api: Api, options: object = {}) =>
+        probe(api, 'membersOf', { condition: 'autoStart', ...options });
+      const there = { environmentName: environment };
+      for (const api of Object.values(users)) expect(await members(api, there)).toEqual([APP]);
+      await probe(users.main, 'addTo', { condition: 'autoStart', environment, apps: [mate] });
+      await probe(users.own, 'removeFrom', { condition: 'autoStart', environment, apps: [APP] });
+      for (const api of Object.values(users)) {
+        expect(await members(api, there)).toEqual([mate]);
+        expect(await members(api, { allEnvironments: true })).toEqual([mate]);
+      }
     });
   });
 
@@ -276,6 +346,46 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     });
   });
 
+  describe('a custom domain', () => {
+    /** What two domains lead to, everywhere, soon after a change. */
+    const soonLead = (first: string, second: string) =>
+      waitFor(
+        async () => {
+          const found = await Promise.all(
+            instances().flatMap((instance) =>
+              [DOMAIN, OTHER_DOMAIN].map((domain) => nameBy({ 'X-Hostname': domain }, instance)),
+            ),
+          );
+          return found.every((name, index) => name === [first, second][index % 2]);
+        },
+        { timeout: DOMAIN_WITHIN, interval: 50, what: `${DOMAIN} leading to ${first}, ${OTHER_DOMAIN} to ${second},` },
+      );
+    const change = (cname: string | null) => manager.api.post(`apps:update?filterByTk=${APP}`, { cname });
+
+    it('is one app’s', async () => {
+      const refused = await manager.api
+        .post(`apps:update?filterByTk=${mate}`, { cname: DOMAIN.toUpperCase() })
+        .catch(String);
+      expect(refused).toContain('DOMAIN_TAKEN');
+    });
+
+    it('leads elsewhere soon after it was changed, removed, or set again', async () => {
+      // With a secret of its own, which the main app’s token does not pass.
+      const own = await signInTo(ground.entry, APP);
+      await change(OTHER_DOMAIN);
+      await soonLead('main', APP);
+      for (const name of ['Host', 'X-Hostname']) {
+        await isLetIn(own, '/ws', { [name]: OTHER_DOMAIN });
+        await isLetIn(manager.api, '/ws', { [name]: DOMAIN });
+      }
+      await change(null);
+      await soonLead('main', 'main');
+      const { data } = await change(DOMAIN);
+      await soonLead(APP, 'main');
+      await manager.succeeded(data.operation);
+    });
+  });
+
   describe('stopping', () => {
     it('tells an open tab, and nothing that a visitor does starts the app again', async () => {
       const open = (await Tab.open(ground.entry.url, `/ws?__appName=${APP}`)) as Tab;
@@ -283,6 +393,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       await manager.command('stop', APP);
       await told;
       open.close();
+      await probe(manager.api, 'tell', { to: APP, payload: 'nobody there' });
       for (const instance of instances()) {
         expect(await info(APP, instance)).toMatchObject(STOPPED);
         expect(await get(`/api/app:getInfo?__appName=${APP}`, {}, instance)).toMatchObject(STOPPED);
@@ -300,6 +411,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
   describe('a restart of the process that hosts', () => {
     beforeAll(async () => {
+      await ground.flush();
       await ground.host.restart();
       await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online again' });
     });
@@ -333,6 +445,13 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     });
   });
 
+  describe('what other plugins said of the apps', () => {
+    it('invariant 1: outlives the process that hosts, and Redis, where there is one', async () => {
+      const wanted = async () => JSON.stringify(await said()) === JSON.stringify([['desk'], [mate]]);
+      await waitFor(wanted, { timeout: 30_000, what: 'What was said, after the restart,' });
+    });
+  });
+
   describe('upgrading', () => {
     it('is an operation that ends with the app running', async () => {
       const { since } = (await manager.app(APP)).statuses[environment];
@@ -346,11 +465,14 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
   });
 
   describe('deleting', () => {
-    it('invariant 9: keeps the data, which another app may then adopt', async () => {
+    it('invariant 9: keeps the data, which another app may then adopt (#3188)', async () => {
       const nickname = 'Kept through deletion';
       const before = await signInTo(ground.entry, APP);
       await before.post('users:create', { nickname, username: 'kept', password: 'secret-123' });
+      const logs = path.join(ground.host.storage, 'logs', APP);
+      expect(existsSync(logs)).toBe(true);
       await manager.destroy(APP, 'keep');
+      expect(existsSync(logs)).toBe(false);
       const gone = await manager.api
         .get('apps:get', { filterByTk: APP })
         .catch(({ status, body }) => ({ status, body }));
@@ -360,7 +482,10 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       }
       expect(await ground.hasData(APP)).toBe(true);
 
-      await manager.adopt({ name: APP, ...where });
+      await manager.adopt({ name: APP, startMode: 'withMain', ...where });
+      // What was said of the one that is gone is not said of this one.
+      const [portals, members] = await said();
+      expect([portals, members.sort()]).toEqual([[], [mate, APP].sort()]);
       const after = await signInTo(ground.entry, APP);
       const { data } = await after.get('users:list', { filter: { username: 'kept' } });
       expect(data).toEqual([expect.objectContaining({ nickname })]);

@@ -125,7 +125,7 @@ describe('who may do what', () => {
     expect(answer).toMatchObject({ status: 405, code: 'METHOD_NOT_ALLOWED', headers: { allow: 'POST' } });
   });
 
-  it.each(['appSnapshots', 'appTombstones', 'appSupervisorLeaders'])(
+  it.each(['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'])(
     'the table %s is nobody’s to reach, not even root’s',
     async (table) => {
       for (const action of ['list', 'get', 'create', 'update', 'destroy', 'firstOrCreate', 'updateOrCreate', 'query']) {

@@ -1,21 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Instance, query, waitFor } from '../../scripts/fleet';
+import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
 import { commandLine } from '../support/command-line';
+import { aloneOnMariadb, aloneOnPostgres, aloneOnSqlite, type Ground, type MariadbGround } from '../support/grounds';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
-import { type Alone, aloneOnMariadb, aloneOnPostgres, aloneOnSqlite } from '../support/shared-memory';
 import { besides } from '../support/twin';
-import { conforms, type Ground } from './conformance-suite';
+import { conforms } from './conformance-suite';
 
-/** One process without Redis, on each database that can be run here; what a fleet does too is in conformance-suite.ts. */
+/**
+ * One process without Redis: on PostgreSQL everything that a fleet does too (conformance-suite.ts), on other databases what the
+ * database can matter to. The whole suite runs there, too, but takes long: chaos/databases.test.ts.
+ */
 
 const server = inject('postgres');
 
 describe('on PostgreSQL', () => {
-  const start = () => aloneOnPostgres(server);
-  const { ground, alone } = isOneProcess(start);
+  let one: Ground;
+  const ground = () => one;
+  beforeAll(async () => {
+    one = await aloneOnPostgres(server);
+  });
+  afterAll(() => one?.stop());
+
+  it('is one environment in one process, without Redis', () => isOneProcess(one));
+
+  conforms({ remote: false, environment: 'local' }, ground);
 
   describe('STARTUP_SUBAPP', () => {
     let manager: Manager;
@@ -34,7 +45,7 @@ describe('on PostgreSQL', () => {
     afterAll(async () => {
       await single?.kill();
       await manager?.clear('kiosk', 'office');
-      await alone().dropData('kiosk');
+      await ground().dropData('kiosk');
     });
 
     it('runs that app alone: every request is for it', async () => {
@@ -131,62 +142,50 @@ describe('on PostgreSQL', () => {
   });
 });
 
-describe('on SQLite, without an AES key', () => {
-  const { ground } = isOneProcess(() => aloneOnSqlite(server, { APP_SUPERVISOR_AES_SECRET_KEY: '' }));
+describe('on other databases', () => {
+  const KINDS = ['SQLite', 'MariaDB'] as const;
+  const grounds = {} as { SQLite: Ground; MariaDB: MariadbGround };
+  /** At once: a process keeps one core busy. */
+  const onBoth = <T>(work: (ground: Ground) => Promise<T>) => Promise.all(KINDS.map((kind) => work(grounds[kind])));
+  const runs = (row: Parameters<typeof statusIn>[0]) => statusIn(row, 'local') === 'running';
+  const probe = async (api: Api, action: string, values: object = {}) =>
+    (await api.post(`coreProbe:${action}`, values as Record<string, unknown>)).data;
+  const PARTNER = 'partner_data';
 
-  it('a warning says what to do, once', async () => {
-    const { manager } = ground();
-    const { warnings } = (await manager.api.get('appSupervisor:info')).data;
-    expect(warnings).toEqual([expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set: .*openssl/)]);
-    expect((await manager.environment('local')).warnings).toEqual([]);
-  });
-
-  hasNoSchemas(ground);
-});
-
-describe('on MariaDB', () => {
-  const { ground, alone } = isOneProcess(() => aloneOnMariadb(server));
-
-  hasNoSchemas(ground);
-
-  it('a connection of its own makes a database there, and drops it when it is asked to', async () => {
-    const { manager, entry, hasData } = ground();
-    const { host, port, username, password } = alone().server;
-    const database = { dialect: 'mariadb', host, port, username, password, database: 'partner_data' };
-    await manager.create({ name: 'partner', options: { dbConnType: 'new_connection', database } });
-    expect(await hasData('partner_data')).toBe(true);
-    expect(await signInTo(entry, 'partner')).toBeTruthy();
-    await manager.destroy('partner', 'drop');
-    expect(await hasData('partner_data')).toBe(false);
-  });
-});
-
-/** What is the same on every database. */
-function isOneProcess<T extends Alone>(start: () => Promise<T>): { ground(): Ground; alone(): T } {
-  let alone: T;
-  let ground: Ground;
   beforeAll(async () => {
-    alone = await start();
-    const entry = alone.fleet.supervisor;
-    ground = { ...alone, manager: await Manager.of(alone.fleet), entry, host: entry };
+    [grounds.SQLite, grounds.MariaDB] = await Promise.all([aloneOnSqlite(server), aloneOnMariadb(server)]);
+    const { host, port, username, password } = grounds.MariaDB.server;
+    const database = { dialect: 'mariadb', host, port, username, password, database: PARTNER };
+    const solo = { name: 'solo', title: 'Solo', startMode: 'withMain', independentSecret: true };
+    await Promise.all([
+      onBoth(({ manager }) => manager.create(solo)),
+      grounds.SQLite.manager.create({ name: 'mate', cname: 'mate.example.test', startMode: 'withMain' }),
+      grounds.MariaDB.manager.create({ name: 'partner', options: { dbConnType: 'new_connection', database } }),
+    ]);
   });
-  afterAll(() => alone?.stop());
+  afterAll(() => Promise.all(KINDS.map((kind) => grounds[kind]?.stop())));
 
-  it('is one environment in one process, without Redis', async () => {
-    const { manager, entry } = ground;
-    expect((await manager.api.get('appSupervisor:info')).data).toMatchObject({ part: 'local', environment: 'local' });
-    expect(await manager.environments()).toMatchObject([{ name: 'local', health: 'online', appVersion: '2.2.15' }]);
-    expect(entry.env.APP_SUPERVISOR_REDIS_URL).toBeUndefined();
+  it.each(KINDS)('%s: is one environment in one process, without Redis', (kind) => isOneProcess(grounds[kind]));
+
+  it.each(KINDS)('%s: an app has data of its own, and is found by what lies in the table', async (kind) => {
+    const { manager, hasData } = grounds[kind];
+    const row = await manager.app('solo');
+    expect(row).toMatchObject({
+      title: 'Solo',
+      independentSecret: true,
+      options: { dbConnType: 'new_database', database: { database: 'solo' } },
+      statuses: { local: { status: 'running' } },
+      version: '2.2.15',
+    });
+    expect(await hasData('solo')).toBe(true);
+    for (const filter of [{ title: { $includes: 'olo' } }, { startMode: 'withMain', title: 'Solo' }]) {
+      expect(await manager.apps({ filter, sort: '-title' })).toEqual([row]);
+    }
+    expect((await manager.apps({ sort: '-name' })).map(({ name }) => name)[0]).toBe('solo');
   });
 
-  conforms({ remote: false, environment: 'local' }, () => ground);
-
-  return { ground: () => ground, alone: () => alone };
-}
-
-function hasNoSchemas(ground: () => Ground): void {
-  it('an app that asks for a schema fails in words', async () => {
-    const { manager } = ground();
+  it.each(KINDS)('%s: an app that asks for a schema fails in words', async (kind) => {
+    const { manager } = grounds[kind];
     const options = { dbConnType: 'new_schema', database: { schema: 'books' } };
     const { operation } = await manager.begin('create', { name: 'books', options });
     expect(await manager.ended(operation!)).toMatchObject({
@@ -195,4 +194,137 @@ function hasNoSchemas(ground: () => Ground): void {
     });
     await manager.destroy('books', 'keep');
   });
+
+  it.each(KINDS)('%s: a command task of an app finds it in a worker thread, beside the process', async (kind) => {
+    const api = await signInTo(grounds[kind].entry, 'solo');
+    const { id } = await probe(api, 'task');
+    const ended = async () => {
+      const { data } = await api.get('asyncTasks:get', { filterByTk: id });
+      return data.doneAt && data;
+    };
+    const task = await waitFor(ended, { timeout: 200_000, what: 'The end of the task' });
+    expect(task).toMatchObject({ status: 1, result: { app: 'solo', users: 1 } });
+  });
+
+  it('SQLite, without an AES key: a warning says what to do, once', async () => {
+    const { manager } = grounds.SQLite;
+    const { warnings } = (await manager.api.get('appSupervisor:info')).data;
+    expect(warnings).toEqual([expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set: .*openssl/)]);
+    expect((await manager.environment('local')).warnings).toEqual([]);
+  });
+
+  it('MariaDB: a connection of its own makes a database there, and drops it when it is asked to', async () => {
+    const { manager, entry, hasData } = grounds.MariaDB;
+    expect(await hasData(PARTNER)).toBe(true);
+    expect(await signInTo(entry, 'partner')).toBeTruthy();
+    await manager.destroy('partner', 'drop');
+    expect(await hasData(PARTNER)).toBe(false);
+  });
+
+  describe('a restart', () => {
+    const tokens = new Map<Ground, string>();
+    beforeAll(() =>
+      onBoth(async (ground) => {
+        const { manager, entry } = ground;
+        const api = await signInTo(entry, 'solo');
+        tokens.set(ground, api.token!);
+        await probe(api, 'setItem', { of: 'solo', namespace: 'ns', key: 'k', item: { kept: [1, '“two”'] } });
+        await manager.command('stop', 'solo');
+        await manager.command('start', 'solo');
+        await entry.restart();
+        await manager.untilApp('solo', runs, { timeout: 60_000, what: 'running again' });
+      }),
+    );
+
+    it.each(KINDS)('%s: brings back what ran, with its secret and what was said of it', async (kind) => {
+      const { manager, entry } = grounds[kind];
+      const authorization = { Authorization: `Bearer ${tokens.get(grounds[kind])}`, 'X-Authenticator': 'basic' };
+      const check = await ask(entry.url, '/api/__app/solo/auth:check', { headers: authorization });
+      expect(check.json.data).toMatchObject({ id: 1 });
+      expect(await probe(manager.api, 'items', { of: ['solo', 'nobody'], namespace: 'ns' })).toEqual({
+        solo: [{ kept: [1, '“two”'] }],
+      });
+    });
+  });
+
+  describe('NocoBase’s own backups, of an app on SQLite', () => {
+    const text = 'as it was';
+    let api: Api;
+    let backup: string;
+    let file: { url: string };
+    const inside = (target: string, headers: Record<string, string> = {}) =>
+      ask(grounds.SQLite.entry.url, target, {
+        headers: { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic', ...headers },
+      });
+    /** Behind the address of an attachment, which leads on. */
+    const content = async () => {
+      const { headers } = await inside(file.url);
+      return (await inside(headers.location!)).text;
+    };
+
+    beforeAll(async () => {
+      const { entry } = grounds.SQLite;
+      api = await signInTo(entry, 'mate');
+      const body = new FormData();
+      body.append('file', new Blob([text]), 'note.txt');
+      const headers = { Authorization: `Bearer ${api.token}` };
+      const uploaded = await fetch(`${entry.url}/api/__app/mate/attachments:create`, { method: 'POST', headers, body });
+      file = ((await uploaded.json()) as any).data;
+      expect(await content()).toBe(text);
+      backup = (await api.post('backups:create')).data.name;
+      const isThere = async () =>
+        (await api.get('backups:list')).data.find(
+          ({ name, inProgress }: { name: string; inProgress?: boolean }) => name === backup && !inProgress,
+        );
+      await waitFor(isThere, { timeout: 60_000, what: 'The backup' });
+    });
+
+    it('need no licence, and are fetched at the app’s own domain by who is signed in there alone (#6590, v1.4.9, v1.4.24)', async () => {
+      const target = `/api/backups:download?filterByTk=${encodeURIComponent(backup)}`;
+      const answer = await inside(target, { Host: 'mate.example.test' });
+      expect(answer).toMatchObject({
+        status: 200,
+        headers: { 'content-disposition': expect.stringContaining(backup) },
+        text: expect.stringMatching(/^PK/),
+      });
+      expect((await inside(target, { Host: 'nobody.example.test' })).status).not.toBe(200);
+    });
+  });
+
+  describe('the end of an app', () => {
+    beforeAll(() =>
+      onBoth(async ({ manager, entry }) => {
+        await manager.command('upgrade', 'solo');
+        const api = await signInTo(entry, 'solo');
+        await api.post('users:create', { username: 'kept', password: 'secret-123' });
+        await manager.destroy('solo', 'keep');
+        await manager.adopt({ name: 'solo', startMode: 'withMain' });
+      }),
+    );
+
+    it.each(KINDS)(
+      '%s: invariant 9: keeps the data, which another may adopt, and which are never dropped then',
+      async (kind) => {
+        const { manager, entry, hasData } = grounds[kind];
+        const api = await signInTo(entry, 'solo');
+        expect((await api.get('users:list', { filter: { username: 'kept' } })).data).toHaveLength(1);
+        expect(await probe(manager.api, 'items', { of: ['solo'], namespace: 'ns' })).toEqual({});
+        const { steps } = await manager.destroy('solo', 'drop');
+        expect(steps.at(-1)?.message).toContain('was there before this app');
+        expect(await hasData('solo')).toBe(true);
+      },
+    );
+
+    it('SQLite: drops what it created, when it is asked to', async () => {
+      const { manager, hasData } = grounds.SQLite;
+      await manager.destroy('mate', 'drop');
+      expect(await hasData('mate')).toBe(false);
+    });
+  });
+});
+
+async function isOneProcess({ manager, entry }: Ground): Promise<void> {
+  expect((await manager.api.get('appSupervisor:info')).data).toMatchObject({ part: 'local', environment: 'local' });
+  expect(await manager.environments()).toMatchObject([{ name: 'local', health: 'online', appVersion: '2.2.15' }]);
+  expect(entry.env.APP_SUPERVISOR_REDIS_URL).toBeUndefined();
 }

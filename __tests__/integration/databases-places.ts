@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseConnection } from '../../src/server/apps/databases';
-import { placeOf } from '../../src/server/apps/databases/connection';
+import { hasSchemas, placeOf } from '../../src/server/apps/databases/connection';
 import { dialects } from '../../src/server/apps/databases/dialects';
 import type { Row } from '../../src/server/apps/databases/session';
 import type { DbConnType } from '../../src/shared/types';
@@ -12,6 +12,8 @@ import { type Server, startMariadb, startPostgres } from './databases-servers';
 export const PLACES = [
   'postgres database',
   'postgres schema',
+  // Kingbase speaks PostgreSQL's protocol and has its own names for the server's databases.
+  'kingbase as PostgreSQL plays it',
   'mariadb',
   'mysql2 driver on MariaDB',
   'sqlite',
@@ -29,12 +31,13 @@ export interface Ground {
 export async function startGround(): Promise<Ground> {
   const [postgres, mariadb] = await Promise.all([startPostgres(), startMariadb()]);
   const folder = mkdtempSync(join(tmpdir(), 'databases-files-'));
-  await sql(on(postgres, 'postgres', 'postgres'), 'CREATE DATABASE shared');
+  for (const name of ['shared', 'kingbase']) await sql(on(postgres, 'postgres', 'postgres'), `CREATE DATABASE ${name}`);
   return {
     postgres,
     mariadb,
     async place(kind, name) {
       if (kind === 'postgres database') return { connection: on(postgres, 'postgres', name), mode: 'new_database' };
+      if (kind.startsWith('kingbase')) return { connection: on(postgres, 'kingbase', name), mode: 'new_database' };
       if (kind === 'postgres schema') {
         return {
           connection: { ...on(postgres, 'postgres', 'shared'), schema: name.toLowerCase() },
@@ -96,7 +99,7 @@ export async function install(
   const versions = at('applicationVersion', 'application_version');
   const plugins = at('applicationPlugins', 'application_plugins');
   const builtIn = quote(underscored ? 'built_in' : 'builtIn');
-  const serial = connection.dialect === 'postgres' ? 'SERIAL' : 'INTEGER';
+  const serial = hasSchemas(connection.dialect) ? 'SERIAL' : 'INTEGER';
   await sql(connection, `CREATE TABLE ${versions} (id ${serial} PRIMARY KEY, value VARCHAR(255))`);
   await sql(
     connection,

@@ -7,6 +7,7 @@ import {
   lockKey,
   prepareDatabase,
 } from '../../src/server/apps/databases';
+import { hasSchemas } from '../../src/server/apps/databases/connection';
 import { dialects } from '../../src/server/apps/databases/dialects';
 import { until } from '../support/wait';
 import { type Ground, on, PLACES, sql, startGround } from './databases-places';
@@ -227,7 +228,7 @@ it('the lock says what is wrong with the database', async () => {
 
 /** Ends the connections of that name from the server's side. */
 async function kill(connection: DatabaseConnection, label: string): Promise<void> {
-  if (connection.dialect === 'postgres') {
+  if (hasSchemas(connection.dialect)) {
     const [row] = await sql(
       connection,
       'SELECT pg_terminate_backend(pid) AS done FROM pg_stat_activity WHERE application_name = ?',

@@ -4,6 +4,7 @@ import {
   type DatabaseConnection,
   dropDatabase,
   inspectDatabase,
+  keepMark,
   prepareDatabase,
   releaseDatabase,
   resetPartialInstall,
@@ -216,6 +217,20 @@ describe.each(PLACES)('an app in %s', (kind) => {
     });
   });
 
+  it('is its own again after the data of another app were restored into it, or such without a mark', async () => {
+    await create();
+    await install(connection, '2.2.15');
+    expect(await keepMark(connection, one, true)).toBe(false);
+    await sql(connection, `UPDATE ${table(connection, MARK)} SET uid = 'uid-2', app = 'two', created = 0`);
+    await expect(inspectDatabase(connection, mode, one)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+    expect(await keepMark(connection, one, true)).toBe(true);
+    const own = { mark: { uid: 'uid-1', created: true, upgrading: false }, installed: 'complete' };
+    expect(await inspectDatabase(connection, mode, one)).toMatchObject(own);
+    await sql(connection, `DROP TABLE ${table(connection, MARK)}`);
+    expect(await keepMark(connection, one, true)).toBe(true);
+    expect(await inspectDatabase(connection, mode, one)).toMatchObject(own);
+  });
+
   it('is marked once when two create it at the same time', async () => {
     for (let round = 0; round < 10; round++) {
       ({ connection, mode } = await ground.place(kind, `app_${++count}`));
@@ -228,4 +243,19 @@ describe.each(PLACES)('an app in %s', (kind) => {
       ]);
     }
   });
+});
+
+it('a Kingbase is entered by its own database, which is no app’s, and a new one is made from there (v2.1.42, c8ef199)', async () => {
+  const { connection, mode } = await ground.place('kingbase as PostgreSQL plays it', `app_${++count}`);
+  const wanted = { ...one, mayCreate: true };
+  await expect(prepareDatabase({ ...connection, database: 'Kingbase' }, mode, wanted)).rejects.toMatchObject({
+    code: 'DATABASE_RESERVED',
+  });
+  expect(await prepareDatabase(connection, mode, wanted)).toMatchObject({ created: true });
+  // A letter comes first in every name that Kingbase takes unquoted.
+  await expect(prepareDatabase({ ...connection, database: '1st' }, mode, wanted)).rejects.toMatchObject({
+    code: 'DATABASE_NAME_INVALID',
+  });
+  const inSchema = { ...connection, schema: 'books' };
+  expect(await prepareDatabase(inSchema, 'new_schema', { ...two, mayCreate: true })).toMatchObject({ created: true });
 });

@@ -65,6 +65,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         'env_b runs crm',
       ]);
 
+      const { uid } = supervisor.part.app('crm')!;
       const destroyed = await service.destroy('crm', 'keep', '1');
       expect(supervisor.shows('crm')).toBe('nothing');
       expect(await supervisor.ends(destroyed)).toMatch(/^succeeded/);
@@ -72,6 +73,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
       await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
       await until('The records to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
+      expect(supervisor.ended).toEqual([uid]);
     });
 
     it('invariant 1: a flush in the middle loses nothing', async () => {

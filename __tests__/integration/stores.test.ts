@@ -1,7 +1,8 @@
+import { inspect } from 'node:util';
 import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
-import { Definitions } from '../../src/server/apps/definitions';
+import { type AppDefinition, Definitions } from '../../src/server/apps/definitions';
 import { collections } from '../../src/server/collections';
 import { EnvironmentRegistry } from '../../src/server/environments/registry';
 import { SnapshotStore } from '../../src/server/operations/snapshot';
@@ -23,6 +24,8 @@ beforeEach(async () => {
   for (const { name } of collections) await db.getModel(name).destroy({ truncate: true });
 });
 afterAll(() => db?.close());
+
+const pick = ({ jwtSecret, database }: Pick<AppDefinition, 'jwtSecret' | 'database'>) => ({ jwtSecret, database });
 
 /** Beyond 32 bits: generations are milliseconds since 1970. */
 const NOW = Date.UTC(2026, 10, 24);
@@ -54,6 +57,31 @@ describe('definitions', () => {
     await definitions.update('crm', { title: 'Sales', published: {} });
     expect(await definitions.find('crm')).toMatchObject({ title: 'Sales', published: {}, jwtSecret: 'sealed:x' });
     expect(await definitions.find('nobody')).toBeNull();
+  });
+
+  it('invariant 8: what is refused says nothing of the secrets in it, to whomever logs it', async () => {
+    const definitions = new Definitions({ db });
+    const SECRET = 'in-the-clear';
+    const secretive = { ...app, jwtSecret: SECRET, database: { ...app.database, password: SECRET } };
+    await definitions.create(secretive);
+    const refusals = [
+      () => definitions.create(secretive),
+      () => definitions.update('crm', { title: 'x'.repeat(300), ...pick(secretive) }),
+      () => definitions.bury({ uid: 'x'.repeat(300), name: 'crm', definition: secretive as never, environments: [] }),
+      () => new SnapshotStore({ db }).save('x'.repeat(300), recordOf({ jwtSecret: SECRET }), null),
+    ];
+    const printed: unknown[] = [];
+    const print = vi.spyOn(console, 'error').mockImplementation((...args) => void printed.push(args));
+    for (const refused of refusals) {
+      const error = await refused().then(
+        () => expect.unreachable('It was let in.'),
+        (thrown) => thrown,
+      );
+      expect(inspect(error, { depth: 8 })).not.toContain(SECRET);
+      expect(error.message).toMatch(/unique|valid|too long/i);
+    }
+    print.mockRestore();
+    expect(inspect(printed, { depth: 8 })).not.toContain(SECRET);
   });
 
   it('are found by name through filters and sorts of the API', async () => {

@@ -7,7 +7,7 @@ import { RedisBus } from '../../src/server/wire/redis-bus';
 import { RedisState } from '../../src/server/wire/redis-state';
 import type { Bus, LeaseAnswer, StateStore } from '../../src/server/wire/wire';
 import type { StatusEntry } from '../../src/shared/messages';
-import { entryOf, leaseOf, recordOf, registrationOf } from '../support/fixtures';
+import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { until } from '../support/wait';
 
@@ -32,7 +32,7 @@ const IMPLEMENTATIONS: Record<string, () => Promise<Wire>> = {
     bus.open();
     // Nobody waits for a connection anywhere else: callers try again.
     await until('Redis', () => state.look().catch(() => null));
-    await until('The bus', () => state.manifestValues('x', 'x').catch(() => null));
+    await until('The bus', () => state.readRecords('x').catch(() => null));
     return { state, bus };
   },
 };
@@ -278,19 +278,39 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     expect((await state.readDirectory(second!.version))?.entries).toEqual([]);
   });
 
-  it('manifests are kept by namespace and app', async () => {
-    await state.manifestSet('ns', 'crm', 'a', { x: 1 });
-    await state.manifestSet('ns', 'crm', 'b', undefined);
-    await state.manifestSet('other', 'crm', 'a', 2);
-    expect(await state.manifestValues('ns', 'crm')).toEqual(expect.arrayContaining([{ x: 1 }]));
-    expect(await state.manifestValues('ns', 'crm')).toHaveLength(2);
-    await state.manifestDelete('ns', 'crm', 'b');
-    expect(await state.manifestValues('ns', 'crm')).toEqual([{ x: 1 }]);
-    await state.manifestDelete('ns', 'crm');
-    expect(await state.manifestValues('ns', 'crm')).toEqual([]);
-    expect(await state.manifestValues('other', 'crm')).toEqual([2]);
-    await state.manifestForget('crm');
-    expect(await state.manifestValues('other', 'crm')).toEqual([]);
+  describe('manifests', () => {
+    const [first, second] = [manifestItemOf(), manifestItemOf({ key: 'b', value: null })];
+    const read = async () => {
+      const found = await state.readManifests('');
+      return found?.items.sort((one, two) => (one.key < two.key ? -1 : 1)) ?? [];
+    };
+
+    it('are what there is, until it changes', async () => {
+      expect(await state.readManifests('')).toBeNull();
+      await state.writeManifests([first, second]);
+      const found = await state.readManifests('');
+      expect(await read()).toEqual([first, second]);
+      expect(await state.readManifests(found!.version)).toBeNull();
+      await state.writeManifests([manifestItemOf({ at: 11, value: 'new' })]);
+      expect((await state.readManifests(found!.version))?.items).toHaveLength(2);
+    });
+
+    it('hold the newest word on each item, also that it was removed', async () => {
+      await state.writeManifests([second, manifestItemOf({ at: 12, value: undefined })]);
+      const { version } = (await state.readManifests(''))!;
+      await state.writeManifests([first, manifestItemOf({ at: 12, value: 'the same moment' })]);
+      expect(await state.readManifests(version)).toBeNull();
+      expect(await read()).toMatchObject([{ key: 'a', at: 12 }, second]);
+      expect((await read())[0].value).toBeUndefined();
+    });
+
+    it('of an app that has ended are gone, and no other’s', async () => {
+      const successor = manifestItemOf({ uid: 'uid-2', key: 'c' });
+      await state.writeManifests([first, second, successor]);
+      const { version } = (await state.readManifests(''))!;
+      await state.forgetManifests(['uid-1']);
+      expect((await state.readManifests(version))?.items).toEqual([successor]);
+    });
   });
 
   describe('wake-ups', () => {

@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
-    env: { ...witnessEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'task-probe' : 'poison') },
+    env: { ...witnessEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'core-probe' : 'poison') },
   });
   project.provide('fleet', fleet.config.name);
   return async () => {

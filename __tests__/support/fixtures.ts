@@ -1,6 +1,6 @@
 import type { AppDefinition, Published } from '../../src/server/apps/definitions';
 import type { Operation, Step, StepKind } from '../../src/server/operations/rollout';
-import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
+import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../src/shared/messages';
 
 /** Whole rows and messages, of which a test names only what it is about. */
 
@@ -45,6 +45,10 @@ export function entryOf(values: Partial<StatusEntry> = {}): StatusEntry {
     plugins: [],
     ...values,
   };
+}
+
+export function manifestItemOf(values: Partial<ManifestItem> = {}): ManifestItem {
+  return { app: 'crm', uid: 'uid-1', namespace: 'portals', key: 'a', at: 10, value: { title: 'A' }, ...values };
 }
 
 export function leaseOf(values: Partial<Lease> = {}): Lease {

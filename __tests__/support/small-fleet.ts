@@ -102,6 +102,8 @@ const mainOf = (db: Database): Application =>
 export class FakeSupervisor {
   readonly log: RecordedLog = recordedLog();
   alive = true;
+  /** Incarnations of apps of which nothing is left. */
+  readonly ended: string[] = [];
 
   private constructor(
     readonly part: SupervisorPart,
@@ -132,8 +134,9 @@ export class FakeSupervisor {
       findInstalled: async () => [],
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
       onChange: () => undefined,
+      onAppEnd: async (uid) => void supervisor.ended.push(uid),
     });
-    const supervisor = new FakeSupervisor(part, db, wire);
+    const supervisor: FakeSupervisor = new FakeSupervisor(part, db, wire);
     Object.assign(supervisor, { log });
     part.start(wrap(mainOf(db)));
     await until('The supervisor', () => part.loaded && (supervisor.parts.board.sees || supervisor.parts.board.foreign));

@@ -1,6 +1,6 @@
 import type { RedisBus } from '../../src/server/wire/redis-bus';
 import type { RedisState } from '../../src/server/wire/redis-state';
-import { entryOf, leaseOf, recordOf, registrationOf } from './fixtures';
+import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fixtures';
 
 /**
  * Every call that the plugin makes on its two Redis, each with the outcome it must have. The prefix must be unused.
@@ -38,12 +38,10 @@ export async function makeEveryCall(state: RedisState, bus: RedisBus, patience =
   await state.forget(environment);
   equal('a forgotten environment', (await state.look()).environments.size, 0);
 
-  await state.manifestSet('portals', 'crm', 'a', { title: 'A' });
-  await state.manifestSet('portals', 'crm', 'b', { title: 'B' });
-  await state.manifestDelete('portals', 'crm', 'b');
-  equal('manifests', (await state.manifestValues('portals', 'crm')).length, 1);
-  await state.manifestDelete('portals', 'crm');
-  await state.manifestForget('crm');
+  await state.writeManifests([manifestItemOf(), manifestItemOf({ key: 'b' })]);
+  equal('manifests', (await state.readManifests(''))?.items.length, 2);
+  await state.forgetManifests([manifestItemOf().uid]);
+  equal('manifests of an app that has ended', (await state.readManifests(''))?.items.length, 0);
   await state.writeDirectory({ entries: new Map([['crm', '{}']]), gone: ['gone'], complete: true, supervisor: '{}' });
   equal('the directory', (await state.readDirectory(''))?.entries.length, 1);
   await state.warnings();

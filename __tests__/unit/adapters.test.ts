@@ -4,9 +4,11 @@ import { CommandAdapter } from '../../src/server/adapters/command';
 import { DiscoveryAdapter } from '../../src/server/adapters/discovery';
 import type { AppModel, Managed } from '../../src/server/adapters/managed';
 import { ProcessAdapter } from '../../src/server/adapters/process';
+import { Manifests } from '../../src/server/apps/manifests';
 import { HostedApps } from '../../src/server/hosting/hosted-apps';
 import { recordedLog } from '../support/log';
 import { Store } from '../support/store';
+import { Table } from '../support/table';
 
 const model: AppModel = {
   name: 'crm',
@@ -22,6 +24,7 @@ let store: Store;
 let hosted: HostedApps;
 let asked: string[];
 let managed: Managed;
+let manifests: Manifests;
 let discovery: DiscoveryAdapter;
 let processes: ProcessAdapter;
 const log = recordedLog();
@@ -41,7 +44,16 @@ beforeEach(() => {
     leave: async () => void asked.push('leave'),
   };
   const environment = { name: 'env_a', url: 'http://a', proxyUrl: 'http://a', serves: true, heartbeatInterval: 5_000 };
-  discovery = new DiscoveryAdapter('remote', hosted, managed, store.state, environment, log, async () => {
+  const table = new Table();
+  manifests = new Manifests({
+    state: store.state,
+    main: () => table.app,
+    uidOf: (name) => (name === 'crm' ? 'uid-1' : null),
+    hasMain: false,
+    now: Date.now,
+    log,
+  });
+  discovery = new DiscoveryAdapter('remote', hosted, managed, manifests, environment, log, async () => {
     throw new Error('cannot be closed');
   });
   processes = new ProcessAdapter('local', hosted, managed);
@@ -96,16 +108,18 @@ describe('the adapters', () => {
     }
   });
 
-  it('answer with nothing what the store cannot tell', async () => {
+  it('answer with nothing what nobody has told', async () => {
     store.away = true;
     expect(await discovery.getAppManifestItems('crm', 'ns')).toEqual([]);
     expect(await discovery.getAppManifests('ns', ['crm'])).toEqual({});
     store.away = false;
     await discovery.setAppManifestItem('crm', 'ns', 'k', { a: 1 });
+    await discovery.setAppManifestItem('crm', 'ns', 'other', undefined);
+    await discovery.removeAppManifestItem('crm', 'ns', 'other');
     expect(await discovery.getAppManifests('ns', ['crm', 'shop'])).toEqual({ crm: [{ a: 1 }] });
   });
 
-  it('keep in the store which apps belong to a condition by hand, until the app ends', async () => {
+  it('keep which apps belong to a condition by hand, until the app ends', async () => {
     const others = { filter: { name: 'other' } };
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
     await discovery.addAppsToCondition('c', 'env_a', ['crm']);
@@ -115,7 +129,7 @@ describe('the adapters', () => {
     await discovery.removeAppsFromCondition('c', 'env_a', ['crm']);
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
     await discovery.addAppsToCondition('c', 'env_a', ['crm']);
-    await store.state.manifestForget('crm');
+    await manifests.forget('uid-1');
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
   });
 

@@ -4,6 +4,7 @@ import type { StateStore } from '../../src/server/wire/wire';
 
 const entry: DirectoryEntry = {
   name: 'crm',
+  uid: 'uid-1',
   title: 'CRM',
   icon: 'Shop',
   cname: 'crm.example.com',

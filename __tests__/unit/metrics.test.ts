@@ -94,7 +94,7 @@ describe('what the telemetry tells', () => {
     ]);
   });
 
-  it('environments by health, apps by environment and status', async () => {
+  it('environments by health, apps by environment and status, as the environment list counts them (#7772)', async () => {
     expect(await told('app_supervisor.environments')).toEqual(['health=online 2', 'health=down 1']);
     expect(await told('app_supervisor.apps')).toEqual([
       'environment=env_a,status=running 4',

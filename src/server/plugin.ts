@@ -84,9 +84,9 @@ export class PluginAppSupervisor extends Plugin {
 }
 
 function createDiscovery(shared: Runtime, name: 'local' | 'remote'): DiscoveryAdapter {
-  const { config: settings, hosted, state, log, routing } = shared;
+  const { config: settings, hosted, manifests, log, routing } = shared;
   const environment = settings.part === 'supervisor' ? null : settings.environment;
-  const adapter = new DiscoveryAdapter(name, hosted, shared, state, environment, log, () => shared.close());
+  const adapter = new DiscoveryAdapter(name, hosted, shared, manifests, environment, log, () => shared.close());
   if (settings.part === 'supervisor') {
     adapter.proxyWeb = routing.web;
     adapter.proxyWs = routing.ws;

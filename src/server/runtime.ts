@@ -4,6 +4,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { CHANGED } from '../shared/names';
 import type { AppModel, Managed } from './adapters/managed';
 import { replaceCoreCreators } from './apps/databases';
+import { Manifests } from './apps/manifests';
 import type { Config } from './config';
 import { systemClock } from './environments/health';
 import { messageOf } from './errors';
@@ -25,6 +26,8 @@ import type { Bus, StateStore } from './wire/wire';
 
 /** How long an event of another plugin may take to be delivered, in ms. */
 const EVENT_TIMEOUT = 10_000;
+/** How often what the store lost of manifests is told again, in ms. */
+const MANIFESTS_ROUND = 10_000;
 
 /** Everything this process is, put together by its part. One a process. */
 export class Runtime implements Managed {
@@ -37,8 +40,10 @@ export class Runtime implements Managed {
   readonly supervisor: SupervisorPart | null;
   readonly worker: WorkerPart | null;
   readonly routing: Routing;
+  readonly manifests: Manifests;
   readonly metrics = new Metrics();
   private begun = false;
+  private manifestsRound: NodeJS.Timeout | null = null;
   private readonly openConnections: () => void;
 
   constructor(
@@ -77,6 +82,7 @@ export class Runtime implements Managed {
             defaultEnvironments: config.part === 'local' ? [config.environment.name] : null,
             onChange: (names) => this.tellChange(names),
             onOperationEnd: ({ action, state }) => this.metrics.operation(action, state),
+            onAppEnd: (uid) => this.manifests.forget(uid),
           });
     this.worker =
       config.part === 'supervisor'
@@ -94,6 +100,14 @@ export class Runtime implements Managed {
             handlers: (part) => workerHandlers(part, this.hosted, config.host.logPath),
           });
     this.routing = createRouting(config, this.supervisor, this.worker, this.metrics, this.log);
+    this.manifests = new Manifests({
+      state: this.state,
+      main: () => (this.config.active && this.begun ? (this.mainApp ?? null) : null),
+      uidOf: (name) => this.uidOf(name),
+      hasMain: this.supervisor !== null,
+      now: Date.now,
+      log: this.log,
+    });
   }
 
   get mainApp(): Application | undefined {
@@ -121,6 +135,8 @@ export class Runtime implements Managed {
     this.openConnections();
     this.supervisor?.start(mainApp);
     this.worker?.start();
+    void this.manifests.round();
+    this.manifestsRound ??= setInterval(() => void this.manifests.round(), MANIFESTS_ROUND).unref();
   }
 
   openForCommand(name: string): Promise<void> | null {
@@ -154,6 +170,7 @@ export class Runtime implements Managed {
   }
 
   async leave(): Promise<void> {
+    if (this.manifestsRound) clearInterval(this.manifestsRound);
     await this.worker?.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
     this.supervisor?.stop();
   }
@@ -190,24 +207,47 @@ export class Runtime implements Managed {
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
+    const deliver = async (place: string) => {
+      const { worker, hosted } = this;
+      if (place !== worker?.environment)
+        await this.bus.request(place, 'appEvent', { name, event, payload }, EVENT_TIMEOUT);
+      else if (worker.host.isRunning(name)) await hosted.apps[name].emitAsync(event, payload);
+    };
+    if (name === 'main') return this.tellMain(event, payload);
     const statuses = (await this.statuses([name]))[name] ?? {};
     const places =
       typeof statuses === 'string' ? [] : Object.keys(statuses).filter((place) => statuses[place] === 'running');
     await Promise.all(
-      places.map(async (place) => {
-        try {
-          if (place === this.worker?.environment) await this.emitHere(name, event, payload);
-          else await this.bus.request(place, 'appEvent', { name, event, payload }, EVENT_TIMEOUT);
-        } catch (error) {
-          this.log.warn(`Event ${event} did not reach app ${name} in ${place}: ${messageOf(error)}`);
-        }
-      }),
+      places.map((place) =>
+        deliver(place).catch((error) =>
+          this.log.warn(`Event ${event} did not reach app ${name} in ${place}: ${messageOf(error)}`),
+        ),
+      ),
     );
+  }
+
+  /** The fleet's main app is the Supervisor's, which no worker can call. Never rejects. */
+  private async tellMain(event: string, payload: unknown): Promise<void> {
+    try {
+      if (this.supervisor) await this.mainApp?.emitAsync(event, payload);
+      else this.log.warn(`Event ${event} is for the main app, which is the Supervisor's: it was not sent.`);
+    } catch (error) {
+      this.log.warn(`Event ${event} failed in the main app: ${messageOf(error)}`);
+    }
   }
 
   /** `APP_SUPERVISOR_PUBLIC_URL`, of this process or else as the Supervisor told its workers. */
   get publicUrl(): string | null {
     return this.config.publicUrl ?? this.worker?.directory.supervisor?.publicUrl ?? null;
+  }
+
+  /** Of the app of that name as it is now; null when there is none any more, undefined when that cannot be told. */
+  private uidOf(name: string): string | null | undefined {
+    const { supervisor, worker } = this;
+    if (name === 'main') return name;
+    // What ends on a Supervisor says so itself; another Supervisor's new app may not have been heard of.
+    if (supervisor) return supervisor.app(name)?.uid;
+    return worker?.converger?.apps.record(name)?.uid ?? worker?.directory.uidOf(name);
   }
 
   models(): AppModel[] {
@@ -228,10 +268,6 @@ export class Runtime implements Managed {
   private tellChange(names: ReadonlySet<string>): void {
     this.routing.update(names);
     this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
-  }
-
-  private async emitHere(name: string, event: string, payload: unknown): Promise<void> {
-    if (this.worker?.host.isRunning(name)) await this.hosted.apps[name].emitAsync(event, payload);
   }
 
   private createWire(): { state: StateStore; bus: Bus; open(): void } {

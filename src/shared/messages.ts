@@ -128,6 +128,20 @@ export const lease = z.object({
 });
 export type Lease = z.infer<typeof lease>;
 
+/** One item of an app's manifest (app-supervisor/index.ts:543-602), as it was last set or removed. */
+export const manifestItem = z.object({
+  app: z.string(),
+  /** Of the app's incarnation that it is about. */
+  uid: z.string(),
+  namespace: z.string(),
+  key: z.string(),
+  /** When, in ms since 1970, and later than what it took the place of. */
+  at: z.number().int().nonnegative(),
+  /** JSON; absent once the item was removed. */
+  value: z.unknown().optional(),
+});
+export type ManifestItem = z.infer<typeof manifestItem>;
+
 /** Wake-ups: they only make sooner what the 30 s round would do. */
 export const wakeUp = z.object({ names: z.array(appName) });
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Manifests } from '../apps/manifests';
 import type { EnvironmentConfig } from '../config';
 import { messageOf } from '../errors';
 import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
-import type { StateStore } from '../wire/wire';
 import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './conditions';
 import type { Managed } from './managed';
 
@@ -11,7 +11,7 @@ type CoreStatus = NonNullable<HostedApps['appStatus'][string]>;
 
 /**
  * The core's discovery adapter of every part: `local` in shared memory, `remote` in a fleet. Statuses, models and domains
- * are answered from memory; manifests from the store. No method ever rejects (core code tolerates none that does).
+ * are answered from memory. No method ever rejects (core code tolerates none that does).
  */
 export class DiscoveryAdapter {
   readonly environmentName: string | undefined;
@@ -29,7 +29,7 @@ export class DiscoveryAdapter {
     readonly name: 'local' | 'remote',
     private readonly hosted: HostedApps,
     private readonly managed: Managed,
-    private readonly state: StateStore,
+    private readonly manifests: Manifests,
     environment: EnvironmentConfig | null,
     private readonly log: Log,
     private readonly close: () => Promise<void>,
@@ -113,24 +113,24 @@ export class DiscoveryAdapter {
   }
 
   async setAppManifestItem(app: string, namespace: string, key: string, item: unknown): Promise<void> {
-    await this.quietly(this.state.manifestSet(namespace, app, key, item), undefined);
+    await this.quietly(this.manifests.say(app, namespace, key, item ?? null), undefined);
   }
 
   async removeAppManifestItem(app: string, namespace: string, key: string): Promise<void> {
-    await this.quietly(this.state.manifestDelete(namespace, app, key), undefined);
+    await this.quietly(this.manifests.say(app, namespace, key), undefined);
   }
 
   async removeAppManifest(app: string, namespace: string): Promise<void> {
-    await this.quietly(this.state.manifestDelete(namespace, app), undefined);
+    await this.quietly(this.manifests.clear(app, namespace), undefined);
   }
 
   async getAppManifestItems<T>(app: string, namespace: string): Promise<T[]> {
-    return (await this.quietly(this.state.manifestValues(namespace, app), [])) as T[];
+    return (await this.getAppManifests<T>(namespace, [app]))[app] ?? [];
   }
 
   async getAppManifests<T>(namespace: string, apps: string[]): Promise<Record<string, T[]>> {
-    const items = await Promise.all(apps.map((app) => this.getAppManifestItems<T>(app, namespace)));
-    return Object.fromEntries(apps.map((app, i) => [app, items[i]] as const).filter(([, found]) => found.length > 0));
+    const found = await this.quietly(this.manifests.values(namespace, apps), new Map<string, unknown[]>());
+    return Object.fromEntries(found) as Record<string, T[]>;
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
 import type { AppDatabase, AppRecord, Boot } from '../../shared/messages';
 import type { Desired, StartMode } from '../../shared/types';
-import type { WithDatabase } from './with-database';
+import { discreetly, inTransaction, type WithDatabase } from './with-database';
 
 /** What is published for one environment: what the store must hold, whatever happens to it. */
 export interface Published {
@@ -130,17 +130,17 @@ export class Definitions {
   }
 
   async create(app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'>, transaction?: Transaction): Promise<void> {
-    await this.apps.create({ values: app, transaction });
+    await this.write(transaction, (ours) => this.apps.create({ values: app, transaction: ours }));
   }
 
   async update(name: string, values: Partial<AppDefinition>, transaction?: Transaction): Promise<void> {
     // The repository's own update reads the row first, and looks at associations that there are none of.
-    await this.app.db.getModel('apps').update(values, { where: { name }, transaction });
+    await discreetly(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
   }
 
   /** Takes the app out of the list; what is left to do is kept as a tombstone. */
   async bury(tombstone: Tombstone, transaction?: Transaction): Promise<void> {
-    await this.tombstones.create({ values: tombstone, transaction });
+    await this.write(transaction, (ours) => this.tombstones.create({ values: tombstone, transaction: ours }));
     await this.apps.destroy({ filterByTk: tombstone.name, transaction });
   }
 
@@ -150,7 +150,7 @@ export class Definitions {
   }
 
   async updateTombstone(uid: string, values: Partial<Tombstone>, transaction?: Transaction): Promise<void> {
-    await this.tombstones.update({ filterByTk: uid, values, transaction });
+    await this.write(transaction, (ours) => this.tombstones.update({ filterByTk: uid, values, transaction: ours }));
   }
 
   async removeTombstone(uid: string): Promise<void> {
@@ -160,6 +160,10 @@ export class Definitions {
   /** @param time in ms since 1970 */
   async removeTombstonesOlderThan(time: number): Promise<void> {
     await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(time) } } });
+  }
+
+  private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>): Promise<void> {
+    return discreetly(() => inTransaction(this.app, given, write));
   }
 
   private get apps() {

@@ -1,5 +1,6 @@
 import type { CollectionOptions } from '@nocobase/database';
 import appEnvironments from './appEnvironments';
+import appManifests from './appManifests';
 import appOperations from './appOperations';
 import appSnapshots from './appSnapshots';
 import appSupervisorLeaders from './appSupervisorLeaders';
@@ -14,6 +15,7 @@ export const collections: CollectionOptions[] = [
   appTombstones,
   appSupervisorLeaders,
   appSnapshots,
+  appManifests,
 ].map((collection) => ({
   ...collection,
   // Not for the workflow of user tables: nothing here is a user's to edit, dump with their data, or see in a picker.

@@ -3,13 +3,16 @@ import path from 'node:path';
 import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { AppPlugin, AppRecord } from '../../shared/messages';
+import { againWhenBusy } from '../apps/busy';
 import {
   acquireLock,
   checkDatabase,
   type DatabaseCheck,
   dropDatabase,
   inspectDatabase,
+  keepMark,
   markUpgrading,
+  type Owner,
   prepareDatabase,
   releaseDatabase,
   resetPartialInstall,
@@ -250,10 +253,23 @@ export class AppHost {
       }
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
       if (plan === 'upgrade') await markUpgrading(connection, owner, false);
+      this.watchRestores(app, connection, owner, content.mark.created);
       return { version: host.version };
     } finally {
       await lock.release();
     }
+  }
+
+  /** NocoBase's backup plugin replaces the data of a running app, and starts it anew without asking anybody. */
+  private watchRestores(app: Application, connection: HostDatabase, owner: Owner, created: boolean): void {
+    app.on('__started', () =>
+      againWhenBusy(() => keepMark(connection, owner, created)).then(
+        (changed) => {
+          if (changed) this.log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`);
+        },
+        (error) => this.log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`),
+      ),
+    );
   }
 
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {

@@ -27,6 +27,8 @@ export interface DriverOptions {
   log: Log;
   reconcileEvery?: number;
   onChange(): void;
+  /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
+  onAppEnd(uid: string): Promise<void>;
 }
 
 /**
@@ -201,7 +203,7 @@ export class Driver {
   }
 
   private async settleTombstone(uid: string): Promise<void> {
-    const { catalog, definitions, state, onChange } = this.options;
+    const { catalog, definitions, state, onChange, onAppEnd } = this.options;
     const tombstone = catalog.tombstones.get(uid);
     if (!tombstone) return;
     // Its own operation still drives it.
@@ -234,7 +236,7 @@ export class Driver {
       await definitions.updateTombstone(uid, { environments });
       tombstone.environments = environments;
     } else {
-      if (!successor) await state.manifestForget(tombstone.name).catch(() => undefined);
+      await onAppEnd(uid);
       await definitions.removeTombstone(uid);
       catalog.tombstones.delete(uid);
     }

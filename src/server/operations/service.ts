@@ -318,10 +318,14 @@ export class AppService {
       );
     } catch (error) {
       // Two requests at once, on two supervisors: both looked, one was first.
-      const { name, fields } = error as { name?: string; fields?: Record<string, string> };
+      const { name, fields } = error as { name?: string; fields?: Record<string, string> | string[] };
       if (name !== 'SequelizeUniqueConstraintError' || !fields) throw error;
-      if (fields.cname) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: fields.cname, app: '?' }, 'cname');
-      throw new AppSupervisorError('NAME_TAKEN', { app: fields.name ?? '?' }, 'name');
+      // SQLite names the columns alone.
+      const taken: Record<string, string> = Array.isArray(fields)
+        ? Object.fromEntries(fields.map((field) => [field, '?']))
+        : fields;
+      if (taken.cname) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: taken.cname, app: '?' }, 'cname');
+      throw new AppSupervisorError('NAME_TAKEN', { app: taken.name ?? '?' }, 'name');
     }
   }
 

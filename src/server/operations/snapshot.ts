@@ -1,6 +1,6 @@
 import type { Model } from '@nocobase/database';
 import { type AppRecord, appRecord } from '../../shared/messages';
-import type { WithDatabase } from '../apps/with-database';
+import { discreetly, inTransaction, type WithDatabase } from '../apps/with-database';
 import type { Applied } from './converge';
 
 export interface Remembered {
@@ -26,7 +26,12 @@ export class SnapshotStore {
   }
 
   async save(name: string, record: AppRecord, applied: Applied | null): Promise<void> {
-    await this.repository.updateOrCreate({ filterKeys: ['name'], values: { name, record, applied } });
+    const values = { name, record, applied };
+    await discreetly(() =>
+      inTransaction(this.app, undefined, (transaction) =>
+        this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction }),
+      ),
+    );
   }
 
   async remove(name: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { StateStore } from '../wire/wire';
 /** What everybody in the fleet may know of an app: what a switcher shows. No secrets, no addresses of servers. */
 export const directoryEntry = z.object({
   name: z.string(),
+  uid: z.string(),
   title: z.string(),
   icon: z.string().nullable(),
   cname: z.string().nullable(),
@@ -94,6 +95,12 @@ export class DirectoryReader {
       // As the Supervisor has them; the store keeps no order.
       .sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1));
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
+  }
+
+  /** Of an app of that name; null when there is none, undefined while nobody has told. */
+  uidOf(name: string): string | null | undefined {
+    if (!this.version) return undefined;
+    return this.entries.find((entry) => entry.name === name)?.uid ?? null;
   }
 
   all(): DirectoryEntry[] {

@@ -61,6 +61,8 @@ export interface SupervisorPartOptions {
   /** Anything that is shown, or routed by, may have changed; of definitions, those of the given apps. */
   onChange(names: ReadonlySet<string>): void;
   onOperationEnd?(operation: Operation): void;
+  /** As in `DriverOptions`. */
+  onAppEnd(uid: string): Promise<void>;
 }
 
 interface Running {
@@ -275,6 +277,7 @@ export class SupervisorPart {
       log,
       reconcileEvery: pace.reconcile,
       onChange,
+      onAppEnd: this.options.onAppEnd,
     });
     const known: KnownEnvironments = new KnownEnvironments({
       registry,

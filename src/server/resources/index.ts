@@ -44,7 +44,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
 };
 
 /** Tables without an API of their own. */
-const INTERNAL = ['appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
+const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
 
 /** The HTTP API of a main app. Only a part that manages offers more than what it is; the rest does not exist there. */
 export function registerResources(app: Application, config: Config | null, runtime: Runtime | null): void {

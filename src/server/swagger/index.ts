@@ -10,6 +10,7 @@ interface ActionDescription {
   query?: Record<string, string>;
   body?: z.ZodType;
   gives: string;
+  /** Beside those of every action of its kind. */
   errors?: ErrorCode[];
 }
 
@@ -25,12 +26,15 @@ const LIST = {
 };
 const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
 const PLACES_APP: ErrorCode[] = [
-  'INVALID_INPUT',
   'UNKNOWN_ENVIRONMENT',
   'ENVIRONMENT_CORDONED',
   'KEY_DIFFERS',
+  'VERSION_DIFFERS',
+  'PLUGINS_MISSING',
+  'ENVIRONMENTS_DIFFER',
   'DOMAIN_TAKEN',
 ];
+const NAMES_APP: ErrorCode[] = ['NAME_TAKEN', 'DROP_PENDING'];
 
 const ACTIONS: Record<string, Record<string, ActionDescription>> = {
   apps: {
@@ -44,13 +48,13 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Make an app with a database of its own, and start it',
       body: createInput,
       gives: 'The app row with its operation.',
-      errors: [...PLACES_APP, 'NAME_TAKEN'],
+      errors: [...PLACES_APP, ...NAMES_APP],
     },
     adopt: {
       summary: 'Make an app from a database in which a NocoBase app lives already',
       body: createInput,
       gives: 'The app row with its operation.',
-      errors: [...PLACES_APP, 'NAME_TAKEN'],
+      errors: [...PLACES_APP, ...NAMES_APP],
     },
     update: {
       summary: 'Change an app; changed environments add and remove it there',
@@ -87,20 +91,19 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       method: 'post',
       body: checkInput,
       gives: '`{checks: [{name, ok, message, remedy?}], verdict: free | adoptable | taken | unusable}`',
-      errors: ['INVALID_INPUT', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+      errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
     logs: {
       summary: 'The last lines of the log of an app',
       method: 'get',
       query: { ...ONE_APP, environment: 'Where; its first one when left out.', lines: '1 to 1000, 100 when left out.' },
       gives: 'Lines.',
-      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT'],
+      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
     migrate: {
       summary: 'Take apps over from multi-app-manager',
       body: migrateInput,
-      gives: '`{migrated: [name], skipped: [{name, reason}]}`',
-      errors: ['INVALID_INPUT'],
+      gives: '`{migrated: [name], skipped: [{name, reason}]}`; what keeps one app back is its reason.',
     },
   },
   appEnvironments: {
@@ -187,14 +190,33 @@ const schemaOf = (body: z.ZodType) =>
     },
   });
 
-function describe(
-  { summary, method, query, body, gives, errors = [] }: ActionDescription,
-  resource: string,
-  name: string,
-) {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of errors) byStatus.set(statusOf(code), [...(byStatus.get(statusOf(code)) ?? []), code]);
+/** Resources that a part offers only if it manages apps. */
+const MANAGED = ['apps', 'appEnvironments', 'appOperations'];
+
+/** By status, what an action can be refused with; 401 and 403 are the core's own. */
+function refusals({ method, query, body, errors = [] }: ActionDescription, resource: string, name: string) {
+  const isManaged = MANAGED.includes(resource);
+  const codes = new Set<string>([
+    ...(isManaged && (query || body) ? ['INVALID_INPUT'] : []),
+    ...errors,
+    ...(isManaged ? ['NOT_ON_THIS_PART', 'NOT_READY'] : []),
+  ]);
+  const byStatus = new Map<number, string[]>([
+    [401, ['Not signed in, or not any more.']],
+    ...(resource === 'appEntries' ? [] : [[403, ['The role has no permission (`pm.app-supervisor`).']] as const]),
+    ...(isManaged && !method && !isReading(name) ? [[405, ['METHOD_NOT_ALLOWED']] as const] : []),
+  ] as Array<[number, string[]]>);
+  for (const code of codes) {
+    const status = statusOf(code as ErrorCode);
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return byStatus;
+}
+
+function describe(action: ActionDescription, resource: string, name: string) {
+  const { summary, method, query, body, gives } = action;
   const verb = method ?? (isReading(name) ? 'get' : 'post');
+  const byStatus = refusals(action, resource, name);
   return {
     [verb]: {
       tags: [resource],

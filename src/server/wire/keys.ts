@@ -15,7 +15,8 @@
  * | `directory` | hash | name → what everybody may know of an app | for ever |
  * | `directoryVersion` | string | changes with the directory | for ever |
  * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
- * | `manifest:<app>` | hash | JSON of `[namespace, item key]` → JSON | until the app ends |
+ * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
+ * | `manifestsVersion` | string | changes with the manifests | for ever |
  */
 export class Keys {
   constructor(private readonly prefix: string) {}
@@ -32,7 +33,8 @@ export class Keys {
   readonly directory = () => this.key('directory');
   readonly directoryVersion = () => this.key('directoryVersion');
   readonly supervisor = () => this.key('supervisor');
-  readonly manifest = (app: string) => this.key('manifest', app);
+  readonly manifests = () => this.key('manifests');
+  readonly manifestsVersion = () => this.key('manifestsVersion');
 
   /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */
   readonly wakeSupervisors = () => this.key('wake', 'supervisors');

@@ -1,4 +1,4 @@
-import type { AppRecord, Registration, StatusEntry } from '../../shared/messages';
+import type { AppRecord, ManifestItem, Registration, StatusEntry } from '../../shared/messages';
 import { AppSupervisorError, messageOf } from '../errors';
 import {
   type Audience,
@@ -6,8 +6,10 @@ import {
   callHandler,
   type DirectoryWrite,
   type FleetSight,
+  isNewer,
   type LeaseAnswer,
   type LeaseClaim,
+  manifestField,
   type RecordsRead,
   type RequestHandlers,
   type StateStore,
@@ -28,7 +30,8 @@ export class MemoryState implements StateStore {
   private readonly directory = new Map<string, string>();
   private directoryVersion = 0;
   private supervisor = 'null';
-  private readonly manifests = new Map<string, Map<string, unknown>>();
+  private readonly manifests = new Map<string, ManifestItem>();
+  private manifestsVersion = 0;
 
   async publish(environment: string, records: AppRecord[]): Promise<void> {
     const stored = within(this.records, environment);
@@ -118,26 +121,23 @@ export class MemoryState implements StateStore {
     };
   }
 
-  async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
-    within(this.manifests, app).set(JSON.stringify([namespace, key]), value);
-  }
-
-  async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
-    const items = within(this.manifests, app);
-    for (const field of [...items.keys()]) {
-      const [itsNamespace, itsKey] = JSON.parse(field);
-      if (itsNamespace === namespace && (key === undefined || itsKey === key)) items.delete(field);
+  async writeManifests(items: ManifestItem[]): Promise<void> {
+    for (const item of items) {
+      const field = manifestField(item);
+      if (!isNewer(item, this.manifests.get(field))) continue;
+      this.manifests.set(field, structuredClone(item));
+      this.manifestsVersion++;
     }
   }
 
-  async manifestForget(app: string): Promise<void> {
-    this.manifests.delete(app);
+  async forgetManifests(uids: string[]): Promise<void> {
+    for (const [field, { uid }] of this.manifests) if (uids.includes(uid)) this.manifests.delete(field);
+    this.manifestsVersion++;
   }
 
-  async manifestValues(namespace: string, app: string): Promise<unknown[]> {
-    return [...within(this.manifests, app)]
-      .filter(([field]) => JSON.parse(field)[0] === namespace)
-      .map(([, value]) => value);
+  async readManifests(version: string) {
+    const current = this.manifestsVersion ? String(this.manifestsVersion) : '';
+    return current === version ? null : { version: current, items: structuredClone([...this.manifests.values()]) };
   }
 
   async writeDirectory({ entries, gone, complete, supervisor }: DirectoryWrite): Promise<void> {

@@ -1,32 +1,44 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
 import { z } from 'zod';
-import { appRecord, type Lease, lease, registration, type StatusEntry, statusEntry } from '../../shared/messages';
+import {
+  appRecord,
+  type Lease,
+  lease,
+  type ManifestItem,
+  manifestItem,
+  registration,
+  type StatusEntry,
+  statusEntry,
+} from '../../shared/messages';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
 import type { Keys } from './keys';
 import claimLease from './lua/claimLease-6.lua';
 import publish from './lua/publish-1.lua';
 import releaseLease from './lua/releaseLease-3.lua';
+import writeManifests from './lua/writeManifests-2.lua';
 import writeStatuses from './lua/writeStatuses-3.lua';
-import type {
-  DirectoryWrite,
-  FleetSight,
-  LeaseAnswer,
-  LeaseClaim,
-  RecordsRead,
-  StateStore,
-  StatusMark,
-  StatusWrite,
+import {
+  type DirectoryWrite,
+  type FleetSight,
+  type LeaseAnswer,
+  type LeaseClaim,
+  manifestField,
+  type RecordsRead,
+  type StateStore,
+  type StatusMark,
+  type StatusWrite,
 } from './wire';
 
 /** Field among an environment's records, the name of no app: so that it is lost whenever they are. */
 const VERSION = ':version';
-/** Field of a manifest: namespace and item. */
-const manifestField = z.tuple([z.string(), z.string()]);
 
 type Scripted = Redis &
-  Record<'claimLease' | 'publishRecords' | 'releaseLease' | 'writeStatuses', (...args: unknown[]) => Promise<any>>;
+  Record<
+    'claimLease' | 'publishRecords' | 'releaseLease' | 'writeManifests' | 'writeStatuses',
+    (...args: unknown[]) => Promise<any>
+  >;
 
 /** `StateStore` on `APP_SUPERVISOR_REDIS_URL`. */
 export class RedisState implements StateStore {
@@ -45,6 +57,7 @@ export class RedisState implements StateStore {
     this.redis.defineCommand('claimLease', { numberOfKeys: 6, lua: claimLease });
     this.redis.defineCommand('releaseLease', { numberOfKeys: 3, lua: releaseLease });
     this.redis.defineCommand('writeStatuses', { numberOfKeys: 3, lua: writeStatuses });
+    this.redis.defineCommand('writeManifests', { numberOfKeys: 2, lua: writeManifests });
     this.redis.defineCommand('publishRecords', { numberOfKeys: 1, lua: publish });
   }
 
@@ -204,26 +217,28 @@ export class RedisState implements StateStore {
     return { version: Number(version ?? 0), count };
   }
 
-  async manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void> {
-    await this.redis.hset(this.keys.manifest(app), JSON.stringify([namespace, key]), JSON.stringify(value ?? null));
+  async writeManifests(items: ManifestItem[]): Promise<void> {
+    const { keys } = this;
+    for (let i = 0; i < items.length; i += 500) {
+      const args = items.slice(i, i + 500).flatMap((item) => [manifestField(item), item.at, JSON.stringify(item)]);
+      await this.redis.writeManifests(keys.manifests(), keys.manifestsVersion(), randomUUID(), ...args);
+    }
   }
 
-  async manifestDelete(namespace: string, app: string, key?: string): Promise<void> {
-    const manifest = this.keys.manifest(app);
-    const fields = key === undefined ? await this.redis.hkeys(manifest) : [JSON.stringify([namespace, key])];
-    const gone = fields.filter((field) => this.isOf(namespace, field));
-    if (gone.length) await this.redis.hdel(manifest, ...gone);
+  async forgetManifests(uids: string[]): Promise<void> {
+    const { keys } = this;
+    const gone = (await this.readItems()).filter(({ uid }) => uids.includes(uid));
+    if (!gone.length) return;
+    await this.redis
+      .multi()
+      .hdel(keys.manifests(), ...gone.map(manifestField))
+      .set(keys.manifestsVersion(), randomUUID())
+      .exec();
   }
 
-  async manifestForget(app: string): Promise<void> {
-    await this.redis.del(this.keys.manifest(app));
-  }
-
-  async manifestValues(namespace: string, app: string): Promise<unknown[]> {
-    const items = await this.redis.hgetall(this.keys.manifest(app));
-    return Object.entries(items)
-      .filter(([field]) => this.isOf(namespace, field))
-      .map(([, value]) => this.parse(value, z.unknown(), this.keys.manifest(app)));
+  async readManifests(version: string) {
+    const current = (await this.redis.get(this.keys.manifestsVersion())) ?? '';
+    return current === version ? null : { version: current, items: await this.readItems() };
   }
 
   async writeDirectory({ entries, gone, complete, supervisor }: DirectoryWrite): Promise<void> {
@@ -272,8 +287,9 @@ export class RedisState implements StateStore {
     return { version, records: this.parseAll(Object.values(values), appRecord, key) };
   }
 
-  private isOf(namespace: string, field: string): boolean {
-    return this.parse(field, manifestField, 'manifest')?.[0] === namespace;
+  private async readItems(): Promise<ManifestItem[]> {
+    const key = this.keys.manifests();
+    return this.parseAll(await this.redis.hvals(key), manifestItem, key);
   }
 
   private parseAll<T>(values: Array<string | null>, schema: z.ZodType<T>, key: string): T[] {

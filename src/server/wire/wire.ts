@@ -1,4 +1,4 @@
-import type { AppRecord, Lease, Registration, StatusEntry } from '../../shared/messages';
+import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../shared/messages';
 
 /**
  * The seam between those who manage and those who host. Two implementations: Redis, and memory for one process.
@@ -36,13 +36,12 @@ export interface StateStore {
   /** What is stored of `environment`'s statuses: the version of the last write, and how many there are. */
   statusMark(environment: string): Promise<StatusMark>;
 
-  /** Manifest items by (namespace, app): app-supervisor/index.ts:543-602. */
-  manifestSet(namespace: string, app: string, key: string, value: unknown): Promise<void>;
-  /** One item, or a whole namespace of the app. */
-  manifestDelete(namespace: string, app: string, key?: string): Promise<void>;
-  /** Everything of the app, in every namespace. */
-  manifestForget(app: string): Promise<void>;
-  manifestValues(namespace: string, app: string): Promise<unknown[]>;
+  /** Of each item the newest stays, also when that says that it was removed. */
+  writeManifests(items: ManifestItem[]): Promise<void>;
+  /** Everything of these incarnations of apps. */
+  forgetManifests(uids: string[]): Promise<void>;
+  /** All items; null when they are still of the version that the reader has, which is empty where there are none. */
+  readManifests(version: string): Promise<{ version: string; items: ManifestItem[] } | null>;
 
   writeDirectory(write: DirectoryWrite): Promise<void>;
   /** The directory, unparsed; null when it is still of the version that the reader has. */
@@ -142,3 +141,10 @@ export async function callHandler(handlers: RequestHandlers, method: string, pay
   if (!Object.hasOwn(handlers, method)) throw new Error(`This worker does not know "${method}".`);
   return handlers[method](payload);
 }
+
+/** Where an item lies: of all incarnations of an app, the newest has the place. */
+export const manifestField = ({ app, namespace, key }: Pick<ManifestItem, 'app' | 'namespace' | 'key'>): string =>
+  JSON.stringify([app, namespace, key]);
+
+/** Whether `item` takes the place of `stored`; as in writeManifests-2.lua. */
+export const isNewer = (item: ManifestItem, stored: ManifestItem | undefined): boolean => item.at > (stored?.at ?? -1);

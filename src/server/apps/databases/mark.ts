@@ -63,6 +63,20 @@ export async function writeMark(
   return written;
 }
 
+/** Makes the mark another app's, whosever it was. */
+export async function rewriteMark(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  mark: Omit<Mark, 'upgrading'>,
+): Promise<void> {
+  await writeMark(dialect, session, place, mark);
+  await session.query(
+    `UPDATE ${tableOf(dialect, place)} SET uid = ?, app = ?, created = ?, installed = ? WHERE id = 1`,
+    [mark.uid, mark.app, mark.created ? 1 : 0, mark.installed ? 1 : 0],
+  );
+}
+
 /** Notes that a whole installation was seen. */
 export async function noteInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
   await session.query(`UPDATE ${tableOf(dialect, place)} SET installed = 1 WHERE id = 1`);

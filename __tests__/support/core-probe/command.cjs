@@ -4,7 +4,7 @@ const { parentPort } = require('node:worker_threads');
 Object.defineProperty(exports, '__esModule', { value: true });
 exports.default = (main) => {
   main
-    .command('task-probe')
+    .command('core-probe')
     .preload()
     .option('--app <name>')
     .option('--taskId <id>')

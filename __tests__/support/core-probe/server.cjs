@@ -1,0 +1,57 @@
+const { AppSupervisor, Plugin } = require('@nocobase/server');
+
+/**
+ * What an app's own plugin may ask of NocoBase's core, as actions: a command task, which runs in a worker thread of the core's
+ * own making (plugin-async-task-manager), events for other apps, manifests and conditions.
+ */
+class CoreProbe extends Plugin {
+  static staticImport() {
+    // NocoBase 2.2.15 ends its search for commands at this file, which gives it none.
+    const broken = require('@nocobase/plugin-file-manager/dist/server/commands/repair-filenames');
+    broken.default ??= () => undefined;
+  }
+
+  async load() {
+    const { app } = this;
+    const core = AppSupervisor.getInstance();
+    const heard = [];
+    app.on('probe:event', (payload) => heard.push(payload));
+    const actions = {
+      /** Has the app's users counted by a command task, as import and export do it. */
+      async task(_, ctx) {
+        const argv = ['core-probe', `--app=${app.name}`];
+        const tasks = app.container.get('AsyncTaskManager');
+        const { record } = await tasks.createTask(
+          { type: 'command', params: { argv } },
+          { useQueue: true, context: ctx },
+        );
+        return { id: record.id };
+      },
+      heard: async () => heard,
+      tell: async ({ to, payload }) => core.dispatchAppEvent(to, 'probe:event', payload),
+      setItem: async ({ of, namespace, key, item }) => core.setAppManifestItem(of, namespace, key, item),
+      removeItem: async ({ of, namespace, key }) => core.removeAppManifestItem(of, namespace, key),
+      items: async ({ of, namespace }) => core.getAppManifests(namespace, of),
+      addTo: async ({ condition, environment, apps }) => core.addAppsToCondition(condition, environment, apps),
+      removeFrom: async ({ condition, environment, apps }) =>
+        core.removeAppsFromCondition(condition, environment, apps),
+      membersOf: async ({ condition, ...options }) => core.getAppsByCondition(condition, options),
+    };
+    app.resourceManager.define({
+      name: 'coreProbe',
+      actions: Object.fromEntries(
+        Object.entries(actions).map(([name, act]) => [
+          name,
+          async (ctx, next) => {
+            ctx.body = (await act(ctx.action.params.values ?? {}, ctx)) ?? 'done';
+            await next();
+          },
+        ]),
+      ),
+    });
+    app.acl.allow('coreProbe', '*', 'loggedIn');
+  }
+}
+
+Object.defineProperty(exports, '__esModule', { value: true });
+exports.default = CoreProbe;

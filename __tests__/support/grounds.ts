@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import Redis from 'ioredis';
+import { Fleet, type FleetOptions, type Instance, type PostgresServer, query } from '../../scripts/fleet';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { ensureSqliteDriver, SQLITE_MODULES } from '../../scripts/lib/sqlite.mjs';
+import { on, sql } from '../integration/databases-places';
+import { type Server, startMariadb } from '../integration/databases-servers';
+import { Manager } from './manager';
+import { installTestPlugin } from './test-plugin';
+
+/** Where an app's data lie, as tests look at them. */
+export interface Data {
+  hasData(name: string): Promise<boolean>;
+  dropData(name: string): Promise<void>;
+}
+
+/** A fleet or one NocoBase, with all its data on a database of its kind. */
+export interface Ground extends Data {
+  fleet: Fleet;
+  manager: Manager;
+  /** Where apps are managed and entered. */
+  entry: Instance;
+  /** The process that hosts the apps: the same one in shared memory. */
+  host: Instance;
+  /** `FLUSHALL`, where there is a Redis. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function groundOf(fleet: Fleet, data: Data, stop = () => fleet.stop()): Promise<Ground> {
+  const host = fleet.workers[0] ?? fleet.supervisor;
+  const flush = async () => {
+    if (!fleet.redisUrl) return;
+    const redis = new Redis(fleet.redisUrl);
+    await redis.flushall().finally(() => redis.disconnect());
+  };
+  return { fleet, manager: await Manager.of(fleet), entry: fleet.supervisor, host, flush, stop, ...data };
+}
+
+export const postgresData = (server: PostgresServer): Data => ({
+  hasData: async (name) =>
+    (await query(server, 'postgres', 'SELECT 1 FROM pg_database WHERE datname = $1', [name])).rowCount === 1,
+  dropData: async (name) => {
+    await query(server, 'postgres', `DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`);
+  },
+});
+
+/** The tests' own fleet, whose first worker is the host. */
+export const sharedGround = (fleet: Fleet): Promise<Ground> =>
+  groundOf(fleet, postgresData(fleet.postgresServer), async () => undefined);
+
+const start = (name: string, options: FleetOptions): Promise<Fleet> =>
+  Fleet.start({ mode: 'local', port: 'free', reset: true, durable: false, ...options, name });
+
+const alone = (name: string, postgres: PostgresServer, env: Record<string, string> = {}): Promise<Fleet> =>
+  start(name, { postgres, env: { ...installTestPlugin('core-probe'), ...env } });
+
+/** @param postgres a server for its data */
+export async function aloneOnPostgres(postgres: PostgresServer): Promise<Ground> {
+  const fleet = await alone('alone-postgres', postgres);
+  const data = postgresData(postgres);
+  return groundOf(fleet, data, async () => {
+    await fleet.stop();
+    await data.dropData(fleet.supervisor.database);
+  });
+}
+
+/** Without an AES key, too. */
+export async function aloneOnSqlite(postgres: PostgresServer): Promise<Ground> {
+  ensureSqliteDriver(console.log);
+  const folder = path.join(ROOT, '.fleet/alone-sqlite/storage/nocobase/db');
+  const fleet = await alone('alone-sqlite', postgres, {
+    APP_SUPERVISOR_AES_SECRET_KEY: '',
+    DB_DIALECT: 'sqlite',
+    DB_STORAGE: path.join(folder, 'main.sqlite'),
+    NODE_PATH: [path.join(ROOT, 'node_modules'), SQLITE_MODULES].join(path.delimiter),
+  });
+  const fileOf = (name: string) => path.join(folder, `${name}.sqlite`);
+  return groundOf(fleet, {
+    hasData: async (name) => existsSync(fileOf(name)),
+    dropData: (name) => rm(fileOf(name), { force: true }),
+  });
+}
+
+export interface MariadbGround extends Ground {
+  server: Server;
+}
+
+export const aloneOnMariadb = (postgres: PostgresServer): Promise<MariadbGround> =>
+  onMariadb((env) => alone('alone-mariadb', postgres, { ...env, DB_DATABASE: 'nocobase' }), ['nocobase']);
+
+/** A Supervisor and one worker, with Redis. */
+export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbGround> {
+  const instances = { supervisor: 'nocobase_supervisor', env_a: 'nocobase_worker_a' };
+  const instanceEnv = Object.fromEntries(
+    Object.entries(instances).map(([name, database]) => [name, { DB_DATABASE: database }]),
+  );
+  return onMariadb(
+    (env) =>
+      start('fleet-mariadb', {
+        mode: 'remote',
+        workers: 1,
+        postgres,
+        env: { ...installTestPlugin('core-probe'), ...env },
+        instanceEnv,
+      }),
+    Object.values(instances),
+  );
+}
+
+/** @param databases of main apps, which have to be there before */
+async function onMariadb(
+  startOn: (env: Record<string, string>) => Promise<Fleet>,
+  databases: string[],
+): Promise<MariadbGround> {
+  const server = await startMariadb();
+  const main = on(server, 'mariadb', 'mysql');
+  let fleet: Fleet | undefined;
+  const stop = async () => {
+    await fleet?.stop();
+    await server.stop();
+  };
+  try {
+    for (const database of databases) await sql(main, `CREATE DATABASE ${database}`);
+    fleet = await startOn({
+      DB_DIALECT: 'mariadb',
+      DB_HOST: server.host,
+      DB_PORT: String(server.port),
+      DB_USER: server.username,
+      DB_PASSWORD: server.password,
+    });
+    const data: Data = {
+      hasData: async (name) => (await sql(main, 'SHOW DATABASES LIKE ?', [name])).length === 1,
+      dropData: async (name) => {
+        await sql(main, `DROP DATABASE IF EXISTS \`${name}\``);
+      },
+    };
+    return { ...(await groundOf(fleet, data, stop)), server };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}

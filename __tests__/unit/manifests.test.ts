@@ -1,0 +1,165 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Manifests } from '../../src/server/apps/manifests';
+import { recordedLog } from '../support/log';
+import { Store } from '../support/store';
+import { Table } from '../support/table';
+
+/** Two processes with a database each, and one store between them. */
+
+let store: Store;
+let now: number;
+/** Apps there are, by name their uid; null: it has ended, absent: not heard of. */
+let apps: Record<string, string | null>;
+let supervisor: Manifests;
+let worker: Manifests;
+let workerTable: Table;
+
+const log = recordedLog();
+const processWith = (table: Table | null, hasMain = false) =>
+  new Manifests({
+    state: store.state,
+    main: () => table?.app ?? null,
+    uidOf: (name) => (name === 'main' ? name : apps[name]),
+    hasMain,
+    now: () => now,
+    log,
+  });
+const of = async (manifests: Manifests, app = 'crm') => (await manifests.values('ns', [app])).get(app) ?? [];
+
+beforeEach(() => {
+  store = new Store();
+  now = 1_000;
+  apps = { crm: 'uid-1', shop: 'uid-2' };
+  workerTable = new Table();
+  supervisor = processWith(new Table(), true);
+  worker = processWith(workerTable);
+});
+
+describe('what was said of an app', () => {
+  it('is known to every process, by namespace', async () => {
+    await worker.say('crm', 'ns', 'a', { x: 1 });
+    await worker.say('crm', 'ns', 'b', null);
+    await worker.say('crm', 'other', 'a', 2);
+    await worker.say('shop', 'ns', 'a', 3);
+    for (const manifests of [worker, supervisor]) {
+      expect(await of(manifests)).toEqual([{ x: 1 }, null]);
+      expect(await manifests.values('ns', ['crm', 'shop', 'wiki'])).toEqual(
+        new Map<string, unknown[]>([
+          ['crm', [{ x: 1 }, null]],
+          ['shop', [3]],
+        ]),
+      );
+    }
+    await supervisor.say('crm', 'ns', 'b');
+    expect(await of(worker)).toEqual([{ x: 1 }]);
+    await supervisor.clear('crm', 'ns');
+    for (const manifests of [worker, supervisor]) expect(await of(manifests)).toEqual([]);
+    expect(await worker.values('other', ['crm'])).toEqual(new Map([['crm', [2]]]));
+  });
+
+  it('costs one look at what changed, however many apps are asked for', async () => {
+    await worker.say('crm', 'ns', 'a', 1);
+    store.calls.length = 0;
+    const many = Array.from({ length: 1_000 }, (_, i) => `app-${i}`);
+    await supervisor.values('ns', [...many, 'crm']);
+    expect(store.calls).toEqual(['readManifests']);
+  });
+
+  it('invariant 1: survives a flush, also what another process said last of the same thing', async () => {
+    await worker.say('crm', 'ns', 'kept', 'by the worker');
+    await worker.say('crm', 'ns', 'changed', 'old');
+    await worker.say('crm', 'ns', 'removed', 'old');
+    now -= 500; // another machine's clock
+    await supervisor.say('crm', 'ns', 'changed', 'new');
+    await supervisor.say('crm', 'ns', 'removed');
+    store.flush();
+    // In either order.
+    await worker.round();
+    await supervisor.round();
+    expect(await of(supervisor)).toEqual(['by the worker', 'new']);
+    expect(await of(worker)).toEqual(['by the worker', 'new']);
+    store.flush();
+    await supervisor.round();
+    await worker.round();
+    for (const manifests of [worker, supervisor])
+      expect((await of(manifests)).sort()).toEqual(['by the worker', 'new']);
+  });
+
+  it('invariant 1: survives a restart, also where the store is a memory that went with the process', async () => {
+    await worker.say('crm', 'ns', 'a', 1);
+    store.flush();
+    const again = processWith(workerTable);
+    await again.round();
+    expect(await of(again)).toEqual([1]);
+    expect(await of(supervisor)).toEqual([1]);
+  });
+
+  it('with the store away is known where it was said, and told once that is back; what was known stands', async () => {
+    await supervisor.say('crm', 'ns', 'before', 0);
+    expect(await of(worker)).toEqual([0]);
+    store.away = true;
+    await worker.say('crm', 'ns', 'a', 1);
+    expect((await of(worker)).sort()).toEqual([0, 1]);
+    expect(await of(supervisor)).toEqual([0]);
+    await worker.round();
+    store.away = false;
+    await worker.round();
+    expect((await of(supervisor)).sort()).toEqual([0, 1]);
+  });
+
+  it('is not written again while the store has it', async () => {
+    await worker.say('crm', 'ns', 'a', 1);
+    await worker.round();
+    await worker.round();
+    expect(store.timesCalled('writeManifests')).toBe(1);
+    expect(await supervisor.round()).toBeUndefined();
+    expect(store.timesCalled('writeManifests')).toBe(1);
+  });
+
+  it('ends with the app, and is nothing of a successor’s', async () => {
+    await worker.say('crm', 'ns', 'a', 1);
+    await supervisor.say('crm', 'ns', 'b', 2);
+    apps.crm = 'uid-3';
+    for (const manifests of [worker, supervisor]) expect(await of(manifests)).toEqual([]);
+    await worker.say('crm', 'ns', 'b', 'its own');
+    await supervisor.forget('uid-1');
+    await worker.round();
+    expect([...workerTable.rows.values()].map(({ item }) => item)).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
+    expect((await store.state.readManifests(''))?.items).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
+    expect(await of(supervisor)).toEqual(['its own']);
+  });
+
+  it('is dropped by a worker only when its app is known to have ended', async () => {
+    await worker.say('crm', 'ns', 'a', 1);
+    delete apps.crm;
+    await worker.round();
+    expect(workerTable.rows.size).toBe(1);
+    apps.crm = null;
+    await worker.round();
+    expect(workerTable.rows.size).toBe(0);
+    expect((await store.state.readManifests(''))?.items).toEqual([]);
+  });
+
+  it.each<[string, () => Manifests, string]>([
+    ['of an app that there is not', () => worker, 'nobody'],
+    ['of `main` by a worker: that is the Supervisor’s main app', () => worker, 'main'],
+    ['by a command-line run', () => processWith(null), 'crm'],
+  ])('is not kept %s', async (_, manifests, app) => {
+    await manifests().say(app, 'ns', 'a', 1);
+    expect(store.timesCalled('writeManifests')).toBe(0);
+    expect(workerTable.rows.size).toBe(0);
+  });
+
+  it('of `main` is the Supervisor’s to say, and everybody’s to know', async () => {
+    await supervisor.say('main', 'ns', 'a', 1);
+    expect(await of(worker, 'main')).toEqual([1]);
+  });
+
+  it('is refused when it cannot be kept, and a round that fails is no harm', async () => {
+    workerTable.broken = true;
+    await expect(worker.say('crm', 'ns', 'a', 1)).rejects.toThrow('The database is gone.');
+    await worker.round();
+    await worker.forget('uid-1');
+    expect(await of(supervisor)).toEqual([]);
+  });
+});
