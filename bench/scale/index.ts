@@ -12,7 +12,6 @@ import { missed, tableOf } from './report';
 import {
   type Bench,
   changes,
-  changesPerSecond,
   type Found,
   flushes,
   lists,
@@ -129,14 +128,13 @@ async function measure(bench: Bench, size: Size): Promise<Found> {
   console.log(JSON.stringify({ restart, rest, memory }));
   const list = await lists(bench, size);
   const statements = await statementsOfAPage(bench);
-  const change = await changes(bench, size);
-  console.log(JSON.stringify({ list, statements, change }));
-  const perSecond = await changesPerSecond(bench, size);
+  console.log(JSON.stringify({ list, statements }));
+  const change = size.spread === 1 ? await changes(bench, size) : null;
   const flush = await flushes(bench, size);
-  console.log(JSON.stringify({ changesPerSecond: perSecond, flush }));
+  console.log(JSON.stringify({ change, flush }));
   // As many boots as a larger one has are more than one machine can play.
   const storm = size.apps <= 1_000 && size.spread === 1 ? await storms(bench, size) : null;
-  return { size, restart, rest, memory, list, statements, change, changesPerSecond: perSecond, flush, storm };
+  return { size, restart, rest, memory, list, statements, change, flush, storm };
 }
 
 await main();

@@ -19,8 +19,8 @@ const BARS: Array<{ what: string; most: number; of(found: Found): number | null;
   {
     what: 'accepted until the Worker begins (ms, half of them)',
     most: 5,
-    of: ({ change }) => change.begins.p50,
-    at: ({ environments, spread }) => environments <= 50 && spread === 1,
+    of: ({ change }) => change?.begins.p50 ?? null,
+    at: ({ environments }) => environments <= 50,
   },
   { what: 'SQL statements for a page', most: 2, of: ({ statements }) => statements, at: () => true },
 ];
@@ -49,9 +49,9 @@ const ROWS: Array<[string, (found: Found) => string | number]> = [
   ['restart: answers, s', ({ restart }) => restart.answers / 1_000],
   ['restart: whole truth, s', ({ restart }) => restart.truth / 1_000],
   ['flush: whole again, s', ({ flush }) => flush / 1_000],
-  ['change: Worker begins after the answer, ms', ({ change }) => three(change.begins)],
-  ['change: seen everywhere, ms', ({ change }) => three(change.seen)],
-  ['changes a second', ({ changesPerSecond }) => changesPerSecond],
+  ['change: Worker begins after the answer, ms', ({ change }) => (change ? three(change.begins) : '')],
+  ['change: seen everywhere, ms', ({ change }) => (change ? three(change.seen) : '')],
+  ['changes a second', ({ change }) => change?.perSecond ?? ''],
   ['boot storm: Redis commands a second (busiest)', ({ storm }) => (storm ? `${storm.commands} (${storm.peak})` : '')],
   ['boot storm: Supervisor, % of a core', ({ storm }) => storm?.cpu ?? ''],
   ['boot storm: list, first page, ms', ({ storm }) => (storm ? three(storm.list) : '')],

@@ -26,8 +26,8 @@ export interface Found {
   memory: number;
   restart: { answers: number; truth: number };
   flush: number;
-  change: { begins: Spread; seen: Spread };
-  changesPerSecond: number;
+  /** Null where each app lies in many environments: they restart one after the other, each leaving routing first. */
+  change: { begins: Spread; seen: Spread; perSecond: number } | null;
   storm: (Load & { list: Spread; seconds: number }) | null;
 }
 
@@ -113,7 +113,8 @@ export async function flushes(bench: Bench, size: Size): Promise<number> {
 }
 
 /** One change after the other: when the Worker begins, from the answer, and when the list says that it is done everywhere. */
-export async function changes({ api, simulation }: Bench, size: Size): Promise<Found['change']> {
+export async function changes(bench: Bench, size: Size): Promise<NonNullable<Found['change']>> {
+  const { api, simulation } = bench;
   const begins: number[] = [];
   const seen: number[] = [];
   await simulation.ask({ do: 'begun' });
@@ -132,13 +133,13 @@ export async function changes({ api, simulation }: Bench, size: Size): Promise<F
     const first = Math.min(...begun.filter((one) => one.app === app).map(({ at }) => at));
     begins.push(Math.max(0, first - accepted));
   }
-  return { begins: spreadOf(begins), seen: spreadOf(seen) };
+  return { begins: spreadOf(begins), seen: spreadOf(seen), perSecond: await changesPerSecond(bench, size) };
 }
 
 const CHANGES = 200;
 
 /** Many changes of different apps, asked for by 16 at once, until the last is done. */
-export async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
+async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
   const begun = performance.now();
   let next = 0;
   const step = Math.floor(size.apps / (CHANGES + 1));
