@@ -28,11 +28,12 @@ import { Simulation } from './simulation';
  * part on the real protocol, without the apps. Sizes take turns, so that what is compared was measured in the same run.
  *
  * `-- --sizes 50x1000,200x10000` (environments, apps, and with a third number in how many environments each app lies),
- * `--rounds 2`, `--json FILE`.
+ * `--rounds 2`, `--rest SECONDS`, `--json FILE`, `--profile FOLDER` (of the Supervisor, by Node.js).
  */
 
 const SIZES = '50x1000,200x10000,50x1000x50';
-const REST = 60_000;
+/** Two of the rounds that everybody makes. */
+const REST = '60';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -40,6 +41,7 @@ async function main(): Promise<void> {
       sizes: { type: 'string', default: SIZES },
       rounds: { type: 'string', default: '2' },
       json: { type: 'string', default: path.join(ROOT, '.fleet', 'bench-scale.json') },
+      rest: { type: 'string', default: REST },
       profile: { type: 'string' },
     },
   });
@@ -53,7 +55,7 @@ async function main(): Promise<void> {
     for (let round = 1; round <= Number(values.rounds); round++) {
       for (const size of sizes) {
         console.log(`Round ${round}: ${nameOf(size)}`);
-        found.push(await measure(bench, size));
+        found.push(await measure(bench, size, Number(values.rest) * 1_000));
       }
     }
   } finally {
@@ -111,7 +113,7 @@ async function begin(profile?: string): Promise<Bench> {
 }
 
 /** All figures of one size, on a fleet that begins anew with it. */
-async function measure(bench: Bench, size: Size): Promise<Found> {
+async function measure(bench: Bench, size: Size, restMs: number): Promise<Found> {
   const { fleet, redis, simulation } = bench;
   await simulation.ask({ do: 'stop' });
   await fleet.supervisor.stop();
@@ -123,7 +125,7 @@ async function measure(bench: Bench, size: Size): Promise<Found> {
   const restart = await restarts(bench, size);
   // What a start leaves to be done is not rest.
   await watch(redis, fleet.supervisor.pid as number, 15_000);
-  const rest = await watch(redis, fleet.supervisor.pid as number, REST);
+  const rest = await watch(redis, fleet.supervisor.pid as number, restMs);
   const memory = memoryOf(bench);
   console.log(JSON.stringify({ restart, rest, memory }));
   const list = await lists(bench, size);
