@@ -121,13 +121,11 @@ export async function changes(bench: Bench, size: Size): Promise<NonNullable<Fou
   for (let i = 1; i <= 30; i++) {
     const app = appName(i * Math.floor(size.apps / 31));
     const asked = performance.now();
-    await api.post(`apps:restart?filterByTk=${app}`);
+    const { data } = await api.post(`apps:restart?filterByTk=${app}`);
     const accepted = sharedNow();
-    await waitFor(async () => (await api.get('apps:get', { filterByTk: app })).data.operation === null, {
-      timeout: 60_000,
-      interval: 2,
-      what: `The restart of ${app}`,
-    });
+    const isOver = async () =>
+      (await api.get('appOperations:get', { filterByTk: data[0].id })).data.finishedAt !== null;
+    await waitFor(isOver, { timeout: 60_000, interval: 2, what: `The restart of ${app}` });
     seen.push(performance.now() - asked);
     const { begun = [] } = await simulation.ask({ do: 'begun' });
     const first = Math.min(...begun.filter((one) => one.app === app).map(({ at }) => at));
