@@ -1,4 +1,5 @@
 import { nameOf, type Size } from './data';
+import { round } from './measure';
 import type { Found } from './scenario';
 
 /** The bars of the project, and whom they are for. */
@@ -46,9 +47,9 @@ const ROWS: Array<[string, (found: Found) => string | number]> = [
   ['at rest: Redis commands a second (busiest second)', ({ rest }) => `${rest.commands} (${rest.peak})`],
   ['at rest: Supervisor, % of a core', ({ rest }) => rest.cpu],
   ['Supervisor, resident MB', ({ memory }) => memory],
-  ['restart: answers, s', ({ restart }) => restart.answers / 1_000],
-  ['restart: whole truth, s', ({ restart }) => restart.truth / 1_000],
-  ['flush: whole again, s', ({ flush }) => flush / 1_000],
+  ['restart: answers, s', ({ restart }) => round(restart.answers / 1_000)],
+  ['restart: whole truth, s', ({ restart }) => round(restart.truth / 1_000)],
+  ['flush: whole again, s', ({ flush }) => round(flush / 1_000)],
   ['change: Worker begins after the answer, ms', ({ change }) => (change ? three(change.begins) : '')],
   ['change: seen everywhere, ms', ({ change }) => (change ? three(change.seen) : '')],
   ['changes a second', ({ change }) => change?.perSecond ?? ''],
