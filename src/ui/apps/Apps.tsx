@@ -1,6 +1,6 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
-import { Button, Card, Empty, Flex, Table } from 'antd';
-import { useMemo, useState } from 'react';
+import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router-dom';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
@@ -10,6 +10,7 @@ import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AppDrawer, isAppBusy } from './AppDrawer';
 import { AppForm } from './AppForm';
+import { AppsTable } from './AppsTable';
 import { AppsToolbar, BulkActions } from './AppsToolbar';
 import { columnsOf, OPTIONAL_COLUMNS } from './columns';
 import { DeleteDialog } from './DeleteDialog';
@@ -19,6 +20,8 @@ import { useAppActions } from './useAppActions';
 import { useEnvironments } from './useEnvironments';
 
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
+/** In ms: an answer that comes at once changes the rows, and nothing else. */
+const SPIN_AFTER = 150;
 const FIRST_QUERY: AppsQuery = { text: '', page: 1, pageSize: 20 };
 
 export function Apps() {
@@ -48,6 +51,12 @@ export function Apps() {
     else void operate(action, [app]);
   });
   const columns = useMemo(() => columnsOf(t, environments, shown, handle), [t, environments, shown, handle]);
+  const sort = useCallback((order?: string) => setQuery((before) => ({ ...before, page: 1, sort: order })), []);
+  const lastPage = Math.ceil((data?.count ?? 0) / query.pageSize);
+  useEffect(() => {
+    // The last ones of the last page were deleted.
+    if (!loading && lastPage && query.page > lastPage) setQuery({ ...query, page: lastPage });
+  }, [loading, lastPage, query]);
   const chosenNow = chosen.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
   if (!data && error) {
@@ -82,33 +91,25 @@ export function Apps() {
             clear={() => setChosen([])}
           />
         )}
-        <Table<AppRow>
-          rowKey="name"
-          size="middle"
-          columns={columns}
-          dataSource={data?.rows}
-          loading={loading}
-          scroll={{ x: 740 + 130 * shown.length }}
-          onRow={(app) => ({ 'data-testid': `app-row-${app.name}` }) as object}
-          rowSelection={{
-            selectedRowKeys: chosen.map(({ name }) => name),
-            preserveSelectedRowKeys: true,
-            onChange: (_, apps) => setChosen(apps),
-            getCheckboxProps: (app) => ({ 'aria-label': t('Choose {{app}}', { app: app.title }) }) as object,
-          }}
-          pagination={{
-            current: query.page,
-            pageSize: query.pageSize,
-            total: data?.count,
-            showSizeChanger: true,
-            showTotal: (count) => t('{{count}} in all', { count }),
-          }}
-          onChange={({ current = 1, pageSize = query.pageSize }, _, sorter) => {
-            const { order, columnKey } = [sorter].flat()[0];
-            const sort = order ? `${order === 'descend' ? '-' : ''}${columnKey}` : undefined;
-            setQuery({ ...query, page: current, pageSize, sort });
-          }}
-          locale={{ emptyText: <NoApps isFiltered={isFiltered(query)} add={() => setEditing('new')} /> }}
+        <Spin spinning={loading} delay={SPIN_AFTER}>
+          <AppsTable
+            rows={data?.rows}
+            columns={columns}
+            width={740 + 130 * shown.length}
+            chosen={chosen}
+            choose={setChosen}
+            sort={sort}
+            empty={data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => setEditing('new')} />}
+          />
+        </Spin>
+        <Pagination
+          align="end"
+          current={query.page}
+          pageSize={query.pageSize}
+          total={data?.count}
+          showSizeChanger
+          showTotal={(count) => t('{{count}} in all', { count })}
+          onChange={(page, pageSize) => setQuery({ ...query, page: pageSize === query.pageSize ? page : 1, pageSize })}
         />
       </Flex>
       {opened && (

@@ -1,0 +1,45 @@
+import { Table, type TableColumnType } from 'antd';
+import { memo, type ReactNode } from 'react';
+import type { AppRow } from '../../shared/types';
+import { useT } from '../host';
+
+interface Props {
+  /** Absent until the first answer. */
+  rows?: AppRow[];
+  columns: TableColumnType<AppRow>[];
+  /** In px: narrower, it scrolls sideways. */
+  width: number;
+  chosen: AppRow[];
+  choose: (apps: AppRow[]) => void;
+  /** @param order a column's key, with `-` before it for descending; nothing for the server's own order */
+  sort: (order?: string) => void;
+  /** Instead of rows, where the answer has none. */
+  empty: ReactNode;
+}
+
+/** Drawn when its rows change and not for what goes on around it, such as the wait for other ones. */
+export const AppsTable = memo(function AppsTable({ rows, columns, width, chosen, choose, sort, empty }: Props) {
+  const t = useT();
+  return (
+    <Table<AppRow>
+      rowKey="name"
+      size="middle"
+      columns={columns}
+      dataSource={rows}
+      pagination={false}
+      scroll={{ x: width }}
+      onRow={(app) => ({ 'data-testid': `app-row-${app.name}` }) as object}
+      rowSelection={{
+        selectedRowKeys: chosen.map(({ name }) => name),
+        preserveSelectedRowKeys: true,
+        onChange: (_, apps) => choose(apps),
+        getCheckboxProps: (app) => ({ 'aria-label': t('Choose {{app}}', { app: app.title }) }) as object,
+      }}
+      onChange={(_, __, sorter) => {
+        const { order, columnKey } = [sorter].flat()[0];
+        sort(order ? `${order === 'descend' ? '-' : ''}${columnKey}` : undefined);
+      }}
+      locale={{ emptyText: empty || ' ' }}
+    />
+  );
+});
