@@ -152,6 +152,8 @@ export interface PartInfo {
   environment: string | null;
   /** Of this process and its Redis, for people, in English; each says what to do. */
   warnings: string[];
+  /** Of a Supervisor: variables that a new worker needs as it has them itself; no secrets. */
+  toJoin?: Record<string, string>;
   /** Of a worker: who manages it, as far as it was told. */
   supervisor?: { instance: string; publicUrl: string | null } | null;
   /** Of a worker: what it hosts. */

@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { Config } from '../config';
+import { variablesToJoin } from '../environments/joining';
 import { AppSupervisorError } from '../errors';
 import type { Runtime } from '../runtime';
 import { type ActionContext, type Answer, action, letNamelessThrough } from './action';
@@ -56,6 +57,7 @@ export function registerResources(app: Application, config: Config | null, runti
           part: config?.part ?? 'dormant',
           environment: runtime?.worker?.environment ?? null,
           warnings: runtime?.supervisor?.warnings() ?? config?.warnings ?? [],
+          ...(config?.part === 'supervisor' ? { toJoin: variablesToJoin(config) } : {}),
           ...(config?.part === 'worker' ? runtime?.worker?.about() : {}),
         };
         await next();

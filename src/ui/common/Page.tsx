@@ -13,6 +13,10 @@ import { useLive } from './useLive';
 
 const Part = createContext<PartInfo | null>(null);
 
+/** Variables that a new worker needs as this Supervisor has them. */
+export const useVariablesToJoin = (): Record<string, string> => useContext(Part)?.toJoin ?? NONE;
+const NONE: Record<string, string> = {};
+
 /** In shared-memory mode there is one environment, which need not be named. */
 export const useIsLocal = (): boolean => useContext(Part)?.part === 'local';
 

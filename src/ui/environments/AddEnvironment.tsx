@@ -5,6 +5,7 @@ import { useRef, useState } from 'react';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import type { EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
+import { useVariablesToJoin } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { HEALTH } from '../common/status';
 import { StateTag } from '../common/Tag';
@@ -30,7 +31,8 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
   const [entered, setEntered] = useState(EMPTY);
   const [format, setFormat] = useState<Format>('compose');
   const before = useFirst(environments);
-  const text = snippet(format, entered, info?.version ?? 'latest');
+  const known = { ...useVariablesToJoin(), ...(info?.dialect && { DB_DIALECT: info.dialect }) };
+  const text = snippet(format, entered, known, info?.version ?? 'latest');
 
   return (
     <Card

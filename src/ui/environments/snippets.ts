@@ -11,9 +11,16 @@ export type Format = 'compose' | 'shell' | 'kubernetes';
 /** Stands for what only the operator knows, since secrets never leave the server. */
 const AS_SUPERVISOR = '<as on the Supervisor>';
 
-/** Variables of a worker, in the order of the documentation. */
-export function workerVariables({ name, url, proxyUrl }: NewEnvironment): [string, string][] {
-  return [
+/**
+ * Variables of a worker, in the order of the documentation.
+ *
+ * @param known those that it has in common with the Supervisor, as far as that tells them
+ */
+export function workerVariables(
+  { name, url, proxyUrl }: NewEnvironment,
+  known: Record<string, string>,
+): [string, string][] {
+  const variables: [string, string][] = [
     ['APP_MODE', 'worker'],
     ['APP_DISCOVERY_ADAPTER', 'remote'],
     ['APP_PROCESS_ADAPTER', 'local'],
@@ -33,11 +40,19 @@ export function workerVariables({ name, url, proxyUrl }: NewEnvironment): [strin
     ['DB_PASSWORD', AS_SUPERVISOR],
     ['DB_DATABASE', `nocobase_${identifier(name, '_')}`],
   ];
+  const named = variables.map(([variable, value]): [string, string] => [variable, known[variable] ?? value]);
+  const others = Object.entries(known).filter(([variable]) => !variables.some(([each]) => each === variable));
+  return [...named, ...others];
 }
 
 /** @param version of the Supervisor's NocoBase, which the worker has to have too */
-export function snippet(format: Format, environment: NewEnvironment, version: string): string {
-  const variables = workerVariables(environment);
+export function snippet(
+  format: Format,
+  environment: NewEnvironment,
+  known: Record<string, string>,
+  version: string,
+): string {
+  const variables = workerVariables(environment, known);
   const image = `nocobase/nocobase:${version}`;
   const port = portOf(environment.url);
   const service = `worker-${identifier(environment.name, '-')}`;
