@@ -1,6 +1,7 @@
 import { Alert, Button, Form, Space } from 'antd';
 import { useState } from 'react';
 import { LOCAL_ENVIRONMENT } from '../../shared/names';
+import { ActionButton } from '../common/ActionButton';
 import { type DatabaseCheck, useApi } from '../common/api';
 import { type ApiError, problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
@@ -45,9 +46,14 @@ export function DatabaseCheckButton({ adopt }: { adopt: () => void }) {
 
   return (
     <Space direction="vertical" style={{ width: '100%' }}>
-      <Button onClick={check} loading={busy} disabled={!environment}>
+      <ActionButton
+        onClick={check}
+        loading={busy}
+        refused={environment ? null : { text: key('Choose an environment first.') }}
+        data-testid="database-check"
+      >
         {environment && !isLocal ? t('Check from {{environment}}', { environment }) : t('Check')}
-      </Button>
+      </ActionButton>
       {error && <Alert type="error" showIcon message={problemText(t, error.problems[0])} />}
       {result && <CheckResult result={result} adopt={adopt} />}
     </Space>

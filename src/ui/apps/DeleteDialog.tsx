@@ -92,7 +92,7 @@ function OneApp({
 }) {
   const { t } = useHost();
   return (
-    <>
+    <Space direction="vertical" size="middle">
       <Typography.Text>
         {t('It can no longer be visited, and is removed from: {{environments}}.', {
           environments: app.environments.join(', '),
@@ -108,6 +108,6 @@ function OneApp({
           <Radio value="drop">{t('The data is deleted too, as far as this app created it')}</Radio>
         </Space>
       </Radio.Group>
-    </>
+    </Space>
   );
 }

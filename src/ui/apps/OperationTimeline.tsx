@@ -1,3 +1,4 @@
+import { useRequest } from 'ahooks';
 import { Alert, Button, Empty, Flex, Spin, Timeline, Typography } from 'antd';
 import type { OperationRow, OperationStep } from '../../shared/types';
 import { type Api, useApi } from '../common/api';
@@ -22,6 +23,7 @@ export function OperationTimeline({ appName }: { appName: string }) {
     appName,
     (operations) => operations.some(isUnderway),
   );
+  const names = useNames(data ?? []);
   const act: Act = async (action, id) => {
     try {
       await api.onOperation(action, id);
@@ -44,7 +46,7 @@ export function OperationTimeline({ appName }: { appName: string }) {
       items={data.map((operation) => ({
         key: operation.id,
         dot: <StateIcon look={OPERATION_STATE[operation.state].look} />,
-        children: <Operation operation={operation} act={act} />,
+        children: <Operation operation={operation} names={names} act={act} />,
       }))}
     />
   );
@@ -52,7 +54,22 @@ export function OperationTimeline({ appName }: { appName: string }) {
 
 type Act = (...args: Parameters<Api['onOperation']>) => void;
 
-function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
+/** Of the users who asked for these operations; a role that may not see users is told their ids. */
+function useNames(operations: OperationRow[]): Record<string, string> {
+  const api = useApi();
+  const { userId } = useHost();
+  const ids = [...new Set(operations.map(({ createdBy }) => createdBy))].filter(
+    (id) => id !== null && String(id) !== String(userId),
+  );
+  const { data } = useRequest(() => api.userNames(ids.map(String)), {
+    ready: ids.length > 0,
+    refreshDeps: [ids.join()],
+    onError: () => {},
+  });
+  return data ?? {};
+}
+
+function Operation({ operation, names, act }: { operation: OperationRow; names: Record<string, string>; act: Act }) {
   const t = useT();
   const { id, state, finishedAt, createdAt, waitingFor } = operation;
   return (
@@ -61,7 +78,7 @@ function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
         <Typography.Text strong>{t(OPERATION_NAMES[operation.action])}</Typography.Text>
         <StateTag look={OPERATION_STATE[state].look}>{t(OPERATION_STATE[state].label)}</StateTag>
         <Secondary>
-          <Since at={createdAt} /> · <Author id={operation.createdBy} />
+          <Since at={createdAt} /> · <Author id={operation.createdBy} names={names} />
           {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
         </Secondary>
         {(state === 'failed' || state === 'cancelled') && (
@@ -83,12 +100,11 @@ function Operation({ operation, act }: { operation: OperationRow; act: Act }) {
   );
 }
 
-function Author({ id }: { id: OperationRow['createdBy'] }) {
+function Author({ id, names }: { id: OperationRow['createdBy']; names: Record<string, string> }) {
   const { t, userId } = useHost();
-  if (id === null) {
-    return <>{t('by the fleet itself')}</>;
-  }
-  return <>{String(id) === String(userId) ? t('by you') : t('by user {{id}}', { id })}</>;
+  if (id === null) return <>{t('by the fleet itself')}</>;
+  if (String(id) === String(userId)) return <>{t('by you')}</>;
+  return <>{names[id] ? t('by {{name}}', { name: names[id] }) : t('by user {{id}}', { id })}</>;
 }
 
 function Step({ step }: { step: OperationStep }) {

@@ -46,7 +46,10 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
   });
   return (
     <div style={{ display: 'flex', marginInlineStart: -8 }}>
-      <VisitButton app={app} environments={environments} />
+      {/* With and without a menu as wide, so that the others stand in columns. */}
+      <span style={{ minWidth: 64 }}>
+        <VisitButton app={app} environments={environments} />
+      </span>
       {button('start')}
       {button('stop')}
       {button('edit')}

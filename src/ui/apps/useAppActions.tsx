@@ -42,7 +42,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
 
   const lineOf = (app: AppRow, isOneOfSeveral: boolean) => {
     const places = isLocal ? '' : placesOf(t, app, environments);
-    return isOneOfSeveral ? [app.title, places].filter(Boolean).join(': ') : places;
+    return [isOneOfSeveral ? app.title : t('Environments'), places].filter(Boolean).join(': ');
   };
 
   return async (action: OperateAction, chosen: AppRow[]): Promise<void> => {
@@ -56,7 +56,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
       content: (
         <>
           <Typography.Paragraph>{t(consequence)}</Typography.Paragraph>
-          <List lines={apps.map((app) => lineOf(app, apps.length > 1)).filter(Boolean)} />
+          {!(isLocal && apps.length === 1) && <List lines={apps.map((app) => lineOf(app, apps.length > 1))} />}
           {refused.length > 0 && (
             <>
               <Typography.Paragraph type="secondary">{t('Left out:')}</Typography.Paragraph>

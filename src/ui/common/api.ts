@@ -73,6 +73,16 @@ function apiOf(request: Host['request']) {
         sort: '-createdAt',
         pageSize: 20,
       }),
+    /** By id; those that the asker may see. */
+    async userNames(ids: string[]): Promise<Record<string, string>> {
+      const filter = JSON.stringify({ id: { $in: ids } });
+      const users = await get<{ id: number; nickname: string | null; username: string | null }[]>('users:list', {
+        filter,
+        fields: 'id,nickname,username',
+        paginate: false,
+      });
+      return Object.fromEntries(users.map(({ id, nickname, username }) => [id, nickname || username || String(id)]));
+    },
     onOperation: (action: 'retry' | 'cancel', id: string) =>
       post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
   };

@@ -32,11 +32,11 @@ export function columnsOf(
       render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
     ...remote(
-      { key: 'url', title: t('Address'), width: 190, render: (_, row) => <Addresses environment={row} /> },
+      { key: 'url', title: t('Address'), width: 210, render: (_, row) => <Addresses environment={row} /> },
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),
-        width: 120,
+        width: 140,
         render: (_, row) => <Since at={row.lastHeartbeatAt} />,
       },
     ),
