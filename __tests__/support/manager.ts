@@ -126,7 +126,7 @@ export class Manager {
 }
 
 /** Signs in to an app through an instance, as its administrator; waits while the app says that a command of it goes on. */
-export const signInTo = (instance: Instance, app: string): Promise<Api> =>
+export const signInTo = (instance: Pick<Instance, 'url'>, app: string): Promise<Api> =>
   afterCommands(app, () => Api.signIn(instance.url, ADMIN, app));
 
 /** Asks an app once no command of it goes on. */

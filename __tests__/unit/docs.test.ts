@@ -1,15 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { resolveConfig } from '../../scripts/fleet/config';
 import { environmentOf } from '../../scripts/fleet/environment';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig } from '../../src/server/config';
-
-type Env = Record<string, string | undefined>;
+import { type Env, INSTANCES, makeKeys, services, volumes } from '../support/compose';
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
 const RUN = { command: 'start', isMainThread: true };
@@ -141,39 +138,15 @@ describe('README', () => {
 });
 
 describe('docker-compose.yml', () => {
-  interface Service {
-    environment?: Env;
-    depends_on?: Record<string, { condition: string }>;
-    healthcheck?: { test: string[] };
-    ports?: string[];
-    command?: string[];
-    entrypoint?: string[];
-    volumes?: string[];
-  }
-  const { services, volumes } = parse(read('docker-compose.yml'), { merge: true }) as {
-    services: Record<string, Service>;
-    volumes: Record<string, null>;
-  };
   const folder = mkdtempSync(path.join(tmpdir(), 'app-supervisor-compose-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** `${NAME:-default}` as with an empty environment. */
-  const interpolate = (env: Env): Env =>
-    Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value?.replace(/\$\{\w+:-([^}]*)\}/g, '$1')]));
-
-  const makeKeys = (env: Env = {}): Env => {
-    const file = path.join(folder, 'fleet.env');
-    execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), file], { env: { PATH: process.env.PATH, ...env } });
-    expect(statSync(file).mode & 0o077).toBe(0);
-    return Object.fromEntries(
-      [...readFileSync(file, 'utf8').matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]),
-    );
-  };
+  const keyFile = path.join(folder, 'fleet.env');
+  const keys = (env: Env = {}) => makeKeys(keyFile, env);
 
   /** As a container gets them: those of the service, and the keys that its command reads from the file. */
-  const envOf = (service: string): Env => ({ ...interpolate(services[service].environment ?? {}), ...makeKeys() });
+  const envOf = (service: string): Env => ({ ...services[service].environment, ...keys() });
 
-  const INSTANCES = { supervisor: 'supervisor', worker_a: 'env_a', worker_b: 'env_b' };
   const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x' });
   const launcherEnvOf = async (instance: string): Promise<Env> => {
     const config = (await fleet).instances.find(({ name }) => name === instance)!;
@@ -236,12 +209,13 @@ describe('docker-compose.yml', () => {
   });
 
   it('makes one pair of keys, keeps it, and takes those it is given', () => {
-    const made = makeKeys();
+    const made = keys();
+    expect(statSync(keyFile).mode & 0o077).toBe(0);
     expect(made.APP_KEY).toMatch(/^[0-9a-f]{64}$/);
     expect(made.APP_SUPERVISOR_AES_SECRET_KEY).toMatch(/^[0-9a-f]{64}$/);
-    expect(makeKeys()).toEqual(made);
-    expect(makeKeys({ APP_KEY: 'given' })).toEqual({ ...made, APP_KEY: 'given' });
-    expect(makeKeys()).toEqual({ ...made, APP_KEY: 'given' });
+    expect(keys()).toEqual(made);
+    expect(keys({ APP_KEY: 'given' })).toEqual({ ...made, APP_KEY: 'given' });
+    expect(keys()).toEqual({ ...made, APP_KEY: 'given' });
     for (const service of Object.keys(INSTANCES)) {
       expect(services[service].command).toEqual(['sh', '-c', expect.stringContaining('. /keys/fleet.env')]);
       expect(services[service].volumes).toContain('keys:/keys:ro');
