@@ -336,7 +336,11 @@ describe('a Redis that is away', () => {
     const bus = new RedisBus(url, keys, 'one', recordedLog());
     await bus.onWake('supervisors', () => undefined);
     await bus.serve('env_a', {});
-    expect(await connections()).toBe(before);
+    // Long enough for a connection that is on its way.
+    for (let looks = 0; looks < 10; looks++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await connections()).toBe(before);
+    }
     await bus.close();
     await state.close();
   });
