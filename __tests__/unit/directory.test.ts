@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type DirectoryEntry, DirectoryReader, modelOf } from '../../src/server/parts/directory';
-import type { StateStore } from '../../src/server/wire/wire';
+import { type DirectoryEntry, modelsOf } from '../../src/server/parts/directory';
 
 const entry: DirectoryEntry = {
   name: 'crm',
@@ -19,10 +18,10 @@ const entry: DirectoryEntry = {
 describe('what the core gets to know of an app', () => {
   it('is a copy: whoever changes it changes nobody’s definition (131c9d3)', () => {
     const before = structuredClone(entry);
-    const model = modelOf(entry) as unknown as {
+    const [model] = modelsOf([entry]) as unknown as {
       environments: string[];
       options: { sso: { mapping: { field: string } } };
-    };
+    }[];
     model.environments.push('env_b');
     model.options.sso.mapping.field = 'name';
     Object.assign(model.options, { hidden: false });
@@ -30,15 +29,12 @@ describe('what the core gets to know of an app', () => {
   });
 });
 
-it('a hosting process has the apps in the Supervisor’s order, whatever order the store gives them in', async () => {
+it('every process has the apps in one order, in whatever order it came to know them', () => {
   const entries = [
     { ...entry, name: 'wiki' },
     { ...entry, name: 'shop', sort: 0 },
     { ...entry, name: 'crm' },
   ];
-  const reader = new DirectoryReader({
-    readDirectory: async () => ({ version: '1', entries, supervisor: null }),
-  } as unknown as StateStore);
-  await reader.read();
-  expect(reader.all().map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
+  expect(modelsOf(entries).map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
+  expect(entries[0].name).toBe('wiki');
 });

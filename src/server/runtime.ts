@@ -13,7 +13,7 @@ import type { FindInstalled } from './hosting/plan';
 import type { Log } from './log';
 import { Metrics } from './observe/metrics';
 import type { ProbeSight } from './observe/probes';
-import { modelOf } from './parts/directory';
+import { modelsOf } from './parts/directory';
 import { createRouting, type Routing } from './parts/routing';
 import { SupervisorPart } from './parts/supervisor';
 import { WorkerPart } from './parts/worker';
@@ -253,7 +253,7 @@ export class Runtime implements Managed {
   models(): AppModel[] {
     const { supervisor, worker } = this;
     const entries = supervisor?.loaded ? supervisor.apps() : (worker?.directory.all() ?? []);
-    return entries.map(modelOf);
+    return modelsOf(entries);
   }
 
   async statuses(names?: string[]): Promise<Record<string, string | Record<string, string>>> {

@@ -87,13 +87,10 @@ export class DirectoryReader {
     const found = await this.state.readDirectory(this.version);
     if (!found) return;
     this.version = found.version;
-    this.entries = found.entries
-      .flatMap((entry) => {
-        const parsed = directoryEntry.safeParse(entry);
-        return parsed.success ? [parsed.data] : [];
-      })
-      // As the Supervisor has them; the store keeps no order.
-      .sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1));
+    this.entries = found.entries.flatMap((entry) => {
+      const parsed = directoryEntry.safeParse(entry);
+      return parsed.success ? [parsed.data] : [];
+    });
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
   }
 
@@ -108,8 +105,15 @@ export class DirectoryReader {
   }
 }
 
+/**
+ * What the core gets to know of all apps, in one order in every process: neither the store keeps one, nor those that read
+ * definitions as they change.
+ */
+export const modelsOf = (entries: DirectoryEntry[]): AppModel[] =>
+  [...entries].sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1)).map(modelOf);
+
 /** The core's view of an app (app-supervisor/types.ts:73), a copy through and through: plugins change what they get. */
-export const modelOf = (entry: DirectoryEntry): AppModel => ({
+const modelOf = (entry: DirectoryEntry): AppModel => ({
   name: entry.name,
   title: entry.title,
   ...(entry.icon ? { icon: entry.icon } : {}),
