@@ -4,4 +4,4 @@ import { ensureBuilt, ensurePluginInstalled } from './plugin';
 
 await ensureBuilt();
 await ensurePluginInstalled();
-installTestPlugin('task-probe');
+installTestPlugin('core-probe');
