@@ -5,8 +5,9 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, chooseTheme, enableLanguages, openContext, openSettings, STATES } from '../../scripts/browser';
 import english from '../../src/locale/en-US.json';
+import chinese from '../../src/locale/zh-CN.json';
 import { valuesIn } from '../../src/ui/common/errors';
-import { browser, complaintsOf, fleet, manager, onStage } from '../support/browser';
+import { browser, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
 
 /** What holds of every page and state of ours in either client. */
 
@@ -97,6 +98,34 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     });
     await page.getByRole('dialog', { name: 'Add app' }).waitFor({ state: 'hidden' });
     await page.unrouteAll();
+  });
+
+  it('a problem that the server finds stands beside its field, in the user’s language', async () => {
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    await page.getByTestId('add-app').click();
+    await page.locator('#title').fill('Once more');
+    await page.locator('#name').fill(SAMPLE.app);
+    await page.locator('.ant-select:has(#environments)').click();
+    await page.locator('.ant-select-dropdown [title=env_a]').click();
+    await page.locator('#title').click();
+    await page.getByTestId('app-form-submit').click();
+    const said = chinese['error.NAME_TAKEN'].replace('{{app}}', SAMPLE.app);
+    await shows(page.locator('.ant-form-item-has-error:has(#name) .ant-form-item-explain-error'), [said]);
+    // The browser itself logs that an answer was a refusal.
+    const refused = complaints.findIndex((complaint) => complaint.includes('apps:create'));
+    if (refused >= 0) complaints.splice(refused, 1);
+  });
+
+  it('leaving what was entered asks first', async () => {
+    const question = page.getByRole('dialog', { name: chinese['Discard what you entered?'] });
+    const leave = () => page.locator('.ant-drawer-close').click();
+    await leave();
+    await question.locator('button', { hasText: /取\s*消/ }).click();
+    await question.waitFor({ state: 'hidden' });
+    await eventually(() => page.locator('#title').inputValue()).toBe('Once more');
+    await leave();
+    await question.locator('#confirm-ok').click();
+    await page.locator('#title').waitFor({ state: 'detached' });
   });
 
   it('nothing was logged as an error', () => {

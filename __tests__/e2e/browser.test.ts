@@ -20,6 +20,8 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
 
   const becomes = (environment: string, wanted: string) =>
     page.locator(`[data-testid="status-${name}-${environment}"][data-status="${wanted}"]`).waitFor({ timeout: 90_000 });
+  const placesToVisit = () =>
+    page.getByRole('menuitem').filter({ has: page.locator(`[data-testid^="app-visit-${name}-"]`) });
   const press = (action: string) => page.getByTestId(`app-${action}-${name}`).click();
   const agree = async (dialog: Locator, answer: string) => {
     await dialog.getByRole('button', { name: answer, exact: true }).click();
@@ -99,10 +101,12 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
 
   it('visits it in the environment of choice, offered the target first, and signs in through the Supervisor', async () => {
     await press('visit');
-    const places = page.getByRole('menuitem').filter({ has: page.locator(`[data-testid^="app-visit-${name}-"]`) });
-    await shows(places, [expect.stringMatching(/^env_b.*Running.*target/s), expect.stringMatching(/^env_a.*Running/s)]);
+    await shows(placesToVisit(), [
+      expect.stringMatching(/^env_b.*Running.*target/s),
+      expect.stringMatching(/^env_a.*Running/s),
+    ]);
     const opening = context.waitForEvent('page');
-    await places.last().click();
+    await placesToVisit().last().click();
     app = await opening;
     const sockets = socketsOf(app);
     const answeredBy = new Set<string>();
@@ -124,8 +128,19 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     expect(await app.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
   });
 
-  it('stops it, after a question (v2.0.18)', async () => {
+  it('is offered the environment that answers since', async () => {
     await page.bringToFront();
+    await press('visit');
+    await shows(placesToVisit(), [
+      expect.stringMatching(/^env_b((?!answers you now).)*$/s),
+      expect.stringMatching(/^env_a.*answers you now/s),
+    ]);
+    await page.keyboard.press('Escape');
+    await placesToVisit().first().waitFor({ state: 'hidden' });
+    await page.locator(`[data-testid="app-visit-${name}"]:focus`).waitFor();
+  });
+
+  it('stops it, after a question (v2.0.18)', async () => {
     await press('stop');
     const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });
     await dialog.getByText('env_a, env_b').waitFor();
@@ -151,7 +166,20 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   it('deletes it, after a question that says that the database is kept, which it is', async () => {
     await press('delete');
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
-    await eventually(() => dialog.getByLabel(`The data is kept: database "${name}"`).isChecked()).toBe(true);
+    const keep = dialog.getByLabel(`The data is kept: database "${name}"`);
+    await eventually(() => keep.isChecked()).toBe(true);
+    // With the data goes the identifier in writing.
+    await dialog.getByLabel('The data is deleted too').check();
+    const agreeing = dialog.getByRole('button', { name: 'Delete', exact: true });
+    for (const [typed, isAllowed] of [
+      ['', false],
+      [`${name}x`, false],
+      [name, true],
+    ] as const) {
+      await dialog.locator('#confirm-name').fill(typed);
+      await eventually(() => agreeing.isEnabled()).toBe(isAllowed);
+    }
+    await keep.check();
     await agree(dialog, 'Delete');
     await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 90_000 });
     const { data } = await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt' });

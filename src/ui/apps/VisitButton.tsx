@@ -1,5 +1,4 @@
 import { DownOutlined } from '@ant-design/icons';
-import { useState } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { RowButton, RowLink } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
@@ -41,13 +40,16 @@ export function VisitButton({ app, environments }: Props) {
   return (
     <RowMenu
       {...button}
-      menu={() => ({
-        items: places.map((environment) => ({
-          key: environment,
-          label: <VisitLink app={app} environment={environment} places={places} />,
-        })),
-        onClick: ({ key }) => rememberVisit(app.name, key),
-      })}
+      menu={() => {
+        const answering = answeringEnvironment(app, places, rememberedVisit(app.name));
+        return {
+          items: places.map((environment) => ({
+            key: environment,
+            label: <VisitLink app={app} environment={environment} isAnswering={environment === answering} />,
+          })),
+          onClick: ({ key }) => rememberVisit(app.name, key),
+        };
+      }}
     >
       {host.t('Visit')}
       <DownOutlined style={{ fontSize: 12 }} />
@@ -55,14 +57,13 @@ export function VisitButton({ app, environments }: Props) {
   );
 }
 
-function VisitLink({ app, environment, places }: { app: AppRow; environment: string; places: string[] }) {
+function VisitLink({ app, environment, isAnswering }: { app: AppRow; environment: string; isAnswering: boolean }) {
   const host = useHost();
-  const [last] = useState(() => rememberedVisit(app.name));
   const status = app.statuses[environment]?.status ?? 'unknown';
   const notes = [
     host.t(STATUS[status].label),
     environment === app.targetEnvironment && host.t('target'),
-    environment === answeringEnvironment(app, places, last) && host.t('answers you now'),
+    isAnswering && host.t('answers you now'),
   ];
   return (
     <a
