@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { launchBrowser, openContext } from '../../scripts/browser';
+import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import { type Api, Fleet, query, waitFor } from '../../scripts/fleet';
-import { photograph } from '../support/browser';
+import { complaintsOf, photograph } from '../support/browser';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 
@@ -14,8 +14,20 @@ import { Manager, signInTo, statusIn } from '../support/manager';
 const DOMAIN = 'old.example.test';
 const SECRET = 'a-secret-of-its-own-0123456789';
 const APPS = ['old', 'plain'];
+/** What makes a process play a part, as docs/architecture.md and the READMEs have it. */
+const PARTS: Record<string, Record<string, string>> = {
+  local: { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' },
+  supervisor: {
+    APP_MODE: 'supervisor',
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: 'remote',
+    APP_COMMAND_ADAPTER: 'redis',
+  },
+  worker: { APP_MODE: 'worker' },
+};
 
 const server = inject('postgres');
+let browser: Browser;
 let alone: Fleet;
 let manager: Manager;
 let old: Api;
@@ -30,6 +42,7 @@ const check = (token: string) =>
   });
 
 beforeAll(async () => {
+  browser = await launchBrowser();
   alone = await Fleet.start({
     name: 'migration',
     mode: 'local',
@@ -39,6 +52,32 @@ beforeAll(async () => {
     postgres: server,
     env: { APP_DISCOVERY_ADAPTER: '', APP_PROCESS_ADAPTER: '' },
   });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await alone?.stop();
+  for (const name of [...APPS, alone?.supervisor.database])
+    await query(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+});
+
+it.each(CLIENTS)('without a part its page in the $client client says what to set for which', async ({ base }) => {
+  const page = await (await openContext(browser, await alone.supervisor.signIn())).newPage();
+  const complaints = complaintsOf(page);
+  await page.goto(`${alone.supervisor.url}${base}admin/settings/app-supervisor`);
+  const dormant = page.getByTestId('dormant-page');
+  await dormant.getByText('App Supervisor is installed and does nothing yet').waitFor();
+  for (const variables of Object.values(PARTS)) {
+    for (const [name, value] of Object.entries(variables)) {
+      await dormant.getByRole('row').filter({ hasText: name }).getByText(value, { exact: true }).first().waitFor();
+    }
+  }
+  expect(await page.getByTestId('add-app').count()).toBe(0);
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+it('it is given one, beside apps that multi-app-manager has made', { timeout: 400_000 }, async () => {
   const api = await alone.supervisor.signIn();
   expect((await api.get('appSupervisor:info')).data).toMatchObject({ part: 'dormant' });
   await api.post('pm:enable?filterByTk=multi-app-manager&awaitResponse=true');
@@ -61,25 +100,12 @@ beforeAll(async () => {
   manager = await Manager.of(alone);
 });
 
-afterAll(async () => {
-  await alone?.stop();
-  for (const name of [...APPS, alone?.supervisor.database])
-    await query(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
-});
-
 describe('the button on multi-app-manager’s own page', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchBrowser();
-  });
-  afterAll(() => browser?.close());
-
   it('takes the selected apps over', async () => {
     const page = await (await openContext(browser, manager.api)).newPage();
     try {
       await page.goto(`${alone.supervisor.url}/admin/settings/multi-app-manager`);
       const row = page.locator('tr', { hasText: 'Old shop' });
-      await row.waitFor();
       // The page shows a row's number there until the pointer is on it.
       await row.locator('td').first().hover();
       await row.locator('input[type=checkbox]').check();

@@ -43,12 +43,11 @@ export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { publicUrl, pat
   return `${publicUrl ?? ''}${path}${app.name === 'main' ? '' : `apps/${app.name}/`}admin/`;
 }
 
-/** `appEntries:list`, for any signed-in user of the main app and of every app: what there is to enter, and nothing else. */
-export function registerEntries(app: Application, config: Config | null, runtime: Runtime | null): void {
-  if (!config || !runtime) return;
+type List = (ctx: Context) => Promise<AppEntry[]>;
+
+function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host'], runtime: Runtime): List {
   const isMain = app.name === 'main';
-  const { publicPath, modernPrefix } = config.host;
-  const list = async (ctx: Context): Promise<AppEntry[]> => {
+  return async (ctx) => {
     const { place, client } = query.parse(ctx.action.params);
     const isSwitcher = place === 'switcher';
     const entrance = {
@@ -77,6 +76,14 @@ export function registerEntries(app: Application, config: Config | null, runtime
     const main = { name: 'main', title: 'Main', icon: null, status: 'running', pinned: true } as const;
     return [{ ...main, url: entryUrl(main, entrance), target: '_self' }, ...entries];
   };
+}
+
+/**
+ * `appEntries:list`, for any signed-in user of the main app and of every app: what there is to enter, and nothing else. A
+ * dormant plugin has none to enter, and says so: every page of both clients asks.
+ */
+export function registerEntries(app: Application, config: Config | null, runtime: Runtime | null): void {
+  const list: List = config && runtime ? entriesFor(app, config.host, runtime) : async () => [];
   app.resourceManager.define({
     name: 'appEntries',
     only: ['list'],
