@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Api, type Fleet, query } from '../../scripts/fleet';
+import { type Api, type Fleet, query, waitFor } from '../../scripts/fleet';
 import { apiDescription } from '../../src/server/swagger';
 import { sharedFleet } from '../setup/fleet';
 import { ask, Tab } from '../support/http';
@@ -9,6 +9,9 @@ import { afterCommands, Manager, signInTo } from '../support/manager';
 
 /** A plugin that nobody has enabled yet. */
 const PLUGIN = 'field-code';
+const DOMAIN = 'first.example.test';
+/** Where nothing answers. */
+const NOBODY = 'http://127.0.0.1:1/api';
 
 let fleet: Fleet;
 let manager: Manager;
@@ -20,7 +23,7 @@ beforeAll(async () => {
   await manager.clear('first', 'second');
   const common = { environments: ['env_a'], startMode: 'withMain' };
   await Promise.all([
-    manager.create({ ...common, name: 'first' }),
+    manager.create({ ...common, name: 'first', cname: DOMAIN, options: { sso: { enabled: true, issuer: NOBODY } } }),
     manager.create({ ...common, name: 'second', independentSecret: true }),
   ]);
   first = await signInTo(fleet.supervisor, 'first');
@@ -85,6 +88,52 @@ describe('a new app', () => {
     const signIn = { account: 'only-here', password: 'secret-123' };
     const refused = await second.post('auth:signIn', signIn, { 'X-Authenticator': 'basic' }).catch((error) => error);
     expect(refused.status).toBe(401);
+  });
+});
+
+describe('an app with SSO', () => {
+  it('starts, serves and signs in by password although nobody answers where its issuer should be (v2.1.30)', async () => {
+    expect((await infoOf('first')).json.data).toMatchObject({ name: 'first' });
+    expect((await first.get('auth:check')).data).toMatchObject({ id: 1 });
+    const { data } = await manager.api.get('app:getPortals');
+    // With an issuer of its own it is entered at its domain.
+    expect(data.apps.find(({ name }: { name: string }) => name === 'first')).toMatchObject({
+      ssoEnabled: true,
+      cname: DOMAIN,
+      status: { env_a: 'running' },
+    });
+  });
+});
+
+describe('a scheduled workflow', () => {
+  it('runs in its own app alone, and once each time, also with the app in two environments (#2313, #2896, #3817, #4201, #6155)', async () => {
+    const second = await signInTo(fleet.supervisor, 'second');
+    const startsOn = new Date(Date.now() - 60_000).toISOString();
+    const workflow = { title: 'Every second', type: 'schedule', enabled: true, sync: false };
+    const { data } = await second.post('workflows:create', {
+      ...workflow,
+      config: { mode: 0, startsOn, repeat: 1_000 },
+    });
+    // The other environment finds it when the app starts there: nothing tells it of a new one.
+    await manager.update('second', { environments: ['env_a', 'env_b'] });
+    const runs = async (app: string) =>
+      (await query(fleet.postgresServer, app, 'SELECT "eventKey", status FROM executions ORDER BY id')).rows as Array<{
+        eventKey: string;
+        status: number;
+      }>;
+    const before = (await runs('second')).length;
+    const more = async () => {
+      const all = await runs('second');
+      return all.length >= before + 5 && all.every(({ status }) => status === 1) ? all : null;
+    };
+    const all = await waitFor(more, { timeout: 60_000, what: 'Five more runs' });
+    const moments = all.map(({ eventKey }) => eventKey);
+    expect(new Set(moments).size).toBe(moments.length);
+    expect(moments.every((moment) => moment.startsWith(`${data.id}@`))).toBe(true);
+    const host = fleet.worker('env_a').database;
+    for (const other of ['first', host, fleet.supervisor.database]) expect(await runs(other)).toEqual([]);
+    await second.post(`workflows:destroy?filterByTk=${data.id}`);
+    await manager.update('second', { environments: ['env_a'] });
   });
 });
 

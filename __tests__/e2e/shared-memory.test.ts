@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
@@ -251,11 +253,13 @@ describe('on other databases', () => {
     const text = 'as it was';
     let api: Api;
     let backup: string;
-    let file: { url: string };
+    let file: { url: string; path: string; filename: string };
     const inside = (target: string, headers: Record<string, string> = {}) =>
       ask(grounds.SQLite.entry.url, target, {
         headers: { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic', ...headers },
       });
+    const usernames = async () =>
+      (await api.get('users:list')).data.map(({ username }: { username: string }) => username).sort();
     /** Behind the address of an attachment, which leads on. */
     const content = async () => {
       const { headers } = await inside(file.url);
@@ -271,6 +275,7 @@ describe('on other databases', () => {
       const uploaded = await fetch(`${entry.url}/api/__app/mate/attachments:create`, { method: 'POST', headers, body });
       file = ((await uploaded.json()) as any).data;
       expect(await content()).toBe(text);
+      await api.post('users:create', { username: 'of-mate', password: 'secret-123' });
       backup = (await api.post('backups:create')).data.name;
       const isThere = async () =>
         (await api.get('backups:list')).data.find(
@@ -288,6 +293,47 @@ describe('on other databases', () => {
         text: expect.stringMatching(/^PK/),
       });
       expect((await inside(target, { Host: 'nobody.example.test' })).status).not.toBe(200);
+    });
+
+    it('bring back data and uploaded files, and restart no other app (v1.4.8, v1.6.6)', async () => {
+      const { manager, entry } = grounds.SQLite;
+      const { since } = (await manager.app('solo')).statuses.local;
+      const before = await usernames();
+      await api.post('users:create', { username: 'later', password: 'secret-123' });
+      await rm(path.join(entry.storage, 'uploads', file.path, file.filename));
+      expect(await content()).not.toBe(text);
+      await api.post('backups:restore', { name: backup });
+      const isBack = async () => {
+        const names = await usernames().catch(() => null);
+        return names && JSON.stringify(names) === JSON.stringify(before);
+      };
+      await waitFor(isBack, { timeout: 60_000, interval: 300, what: 'The app as it was backed up' });
+      expect(await content()).toBe(text);
+      await manager.untilApp('mate', runs, { what: 'running again' });
+      expect((await manager.app('solo')).statuses.local.since).toBe(since);
+    });
+
+    it('make one app of another: what is restored into it is its own from then on (v1.6.6)', async () => {
+      const { manager, entry } = grounds.SQLite;
+      const solo = await signInTo(entry, 'solo');
+      const download = await fetch(`${entry.url}/api/__app/mate/backups:download?filterByTk=${backup}`, {
+        headers: { Authorization: `Bearer ${api.token}` },
+      });
+      const body = new FormData();
+      body.append('file', await download.blob(), backup);
+      const upload = `${entry.url}/api/__app/solo/backups:upload`;
+      const headers = { Authorization: `Bearer ${solo.token}` };
+      expect((await fetch(upload, { method: 'POST', headers, body })).status).toBe(200);
+      const namesIn = async () => {
+        const signedIn = await signInTo(entry, 'solo').catch(() => null);
+        const { data } = (await signedIn?.get('users:list').catch(() => null)) ?? {};
+        return data?.map(({ username }: { username: string }) => username).sort();
+      };
+      const hasMoved = async () => JSON.stringify(await namesIn()) === JSON.stringify(await usernames());
+      await waitFor(hasMoved, { timeout: 60_000, interval: 300, what: 'The other app’s users in this one' });
+      await manager.untilApp('solo', runs, { what: 'running again' });
+      await manager.command('restart', 'solo');
+      expect(await namesIn()).toContain('of-mate');
     });
   });
 
