@@ -2,7 +2,17 @@ import type { BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
 import { ADMIN, query } from '../../scripts/fleet';
-import { browser, complaintsOf, eventually, fleet, manager, onStage, photograph, shows } from '../support/browser';
+import {
+  browser,
+  complaintsOf,
+  eventually,
+  fleet,
+  manager,
+  onStage,
+  openSettingsByMenu,
+  photograph,
+  shows,
+} from '../support/browser';
 
 /** The main job by mouse alone, as an administrator meets it; each step goes on from the one before. */
 
@@ -53,9 +63,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   it('finds the App supervisor in the settings, with the tabs Apps and Environments', async () => {
     await page.goto(`${fleet.supervisor.url}${base}admin/`);
     loadedAt = await page.evaluate(() => performance.timeOrigin);
-    await page.getByTestId('plugin-settings-button').hover();
-    await page.getByRole('menuitem', { name: 'App supervisor' }).click();
-    await page.getByTestId('add-app').waitFor();
+    await openSettingsByMenu(page);
     await shows(tabsOf(page), ['Apps', 'Environments']);
   });
 

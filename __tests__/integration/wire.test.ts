@@ -251,31 +251,79 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     expect(await state.statusMark('env_a')).toEqual({ version: 0, count: 0 });
   });
 
-  it('the directory is read when it changed', async () => {
-    expect(await state.readDirectory('')).toBeNull();
+  describe('the directory', () => {
     const entries = (...names: string[]) => new Map(names.map((name) => [name, JSON.stringify({ name })]));
-    await state.writeDirectory({
-      entries: entries('crm', 'shop'),
-      gone: [],
-      complete: true,
-      supervisor: '{"instance":"one"}',
+    const write = (from: string | null, version: string, names: string[], gone: string[] = []) =>
+      state.writeDirectory({
+        from,
+        version,
+        entries: entries(...names),
+        gone,
+        supervisor: `{"instance":"${version}"}`,
+      });
+    /** What a reader of a version is given, in short. */
+    const read = async (version: string) => {
+      const found = await state.readDirectory(version);
+      return found && { ...found, entries: [...found.entries.keys()].sort(), gone: found.gone.sort() };
+    };
+
+    it('is not there until it was written', async () => {
+      expect(await state.readDirectory('')).toBeNull();
     });
-    const first = await state.readDirectory('');
-    expect(first?.supervisor).toEqual({ instance: 'one' });
-    expect(first?.entries).toHaveLength(2);
-    expect(await state.readDirectory(first!.version)).toBeNull();
-    await state.writeDirectory({
-      entries: entries('wiki'),
-      gone: ['crm'],
-      complete: false,
-      supervisor: '{"instance":"two"}',
+
+    it('is read whole by those who have none or whose version nobody knows', async () => {
+      expect(await write(null, 'v1', ['crm', 'shop'])).toBe(true);
+      const whole = {
+        version: 'v1',
+        complete: true,
+        entries: ['crm', 'shop'],
+        gone: [],
+        supervisor: { instance: 'v1' },
+      };
+      expect(await read('')).toEqual(whole);
+      expect(await read('v0')).toEqual(whole);
     });
-    const second = await state.readDirectory(first!.version);
-    expect(second?.entries).toEqual(expect.arrayContaining([{ name: 'shop' }, { name: 'wiki' }]));
-    expect(second?.entries).toHaveLength(2);
-    expect(second?.supervisor).toEqual({ instance: 'two' });
-    await state.writeDirectory({ entries: entries(), gone: [], complete: true, supervisor: 'null' });
-    expect((await state.readDirectory(second!.version))?.entries).toEqual([]);
+
+    it('a reader that has it is given who manages the fleet and nothing else', async () => {
+      await write(null, 'v1', ['crm', 'shop']);
+      const supervisor = { instance: 'v1' };
+      expect(await read('v1')).toEqual({ version: 'v1', complete: false, entries: [], gone: [], supervisor });
+    });
+
+    it('a reader that has followed comes to the same as one that reads it whole', async () => {
+      await write(null, 'v1', ['crm', 'shop']);
+      await write('v1', 'v2', ['wiki'], ['crm']);
+      await write('v2', 'v3', ['crm'], ['shop']);
+      for (const from of ['v1', 'v2', '']) {
+        const found = await state.readDirectory(from);
+        const before = { v1: ['crm', 'shop'], v2: ['shop', 'wiki'], '': [] }[from]!;
+        const now = new Set(found!.complete ? [] : before);
+        for (const name of found!.gone) now.delete(name);
+        for (const name of found!.entries.keys()) now.add(name);
+        expect([found!.version, ...[...now].sort()]).toEqual(['v3', 'crm', 'wiki']);
+      }
+    });
+
+    it('is not changed by whoever left it as something else', async () => {
+      await write(null, 'v1', ['crm']);
+      await write('v1', 'v2', ['shop']);
+      expect(await write('v1', 'late', ['wiki'], ['crm'])).toBe(false);
+      expect(await read('')).toMatchObject({ version: 'v2', entries: ['crm', 'shop'] });
+    });
+
+    it('written anew, has nothing of what was there; whoever had the same content reads nothing', async () => {
+      await write(null, 'v1', ['crm', 'shop']);
+      await write('v1', 'v2', ['wiki']);
+      await write(null, 'v1', ['crm', 'shop']);
+      expect(await read('v1')).toMatchObject({ complete: false, entries: [] });
+      expect(await read('v2')).toMatchObject({ version: 'v1', complete: true, entries: ['crm', 'shop'] });
+    });
+
+    it('can be large', async () => {
+      const names = Array.from({ length: 1_201 }, (_, i) => `app${i}`);
+      await write(null, 'v1', names);
+      expect((await read(''))?.entries).toEqual(names.sort());
+    });
   });
 
   describe('manifests', () => {

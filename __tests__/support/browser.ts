@@ -55,6 +55,21 @@ export async function chooseInSwitcher(page: Page, titles: string[], chosen: str
   await eventually(() => attempt().catch((error: Error) => error.message)).toBe('chosen');
 }
 
+/**
+ * Opens our settings as a user does. NocoBase may make its layout anew while it loads, or leave for the first page once
+ * routes are there (client-v2, AdminLayoutEntryGuard.tsx:188); whoever clicked just before clicks again.
+ */
+export async function openSettingsByMenu(page: Page): Promise<void> {
+  const attempt = async () => {
+    await page.getByTestId('plugin-settings-button').hover({ timeout: 10_000 });
+    await page.getByRole('menuitem', { name: 'App supervisor' }).click({ timeout: 10_000 });
+    await page.waitForURL(/\/settings\/app-supervisor/, { timeout: 10_000 });
+    return 'opened';
+  };
+  await eventually(() => attempt().catch((error: Error) => error.message), 90_000).toBe('opened');
+  await page.getByTestId('add-app').waitFor();
+}
+
 /** What NocoBase itself complains of on every load. */
 const NOISE = [/favicon_no_exist\.ico/];
 
@@ -71,7 +86,9 @@ export function complaintsOf(page: Page): string[] {
   return complaints;
 }
 
-/** Of a test that failed, beside the results of its project. */
+/** Of a test that failed: a picture beside the results of its project, and in the log what the page says. */
 export async function photograph(page: Page, name: string): Promise<void> {
+  const [text] = await page.locator('body').allInnerTexts();
+  console.error(`${name} at ${page.url()}:\n${text?.slice(0, 1_000)}`);
   await page.screenshot({ path: path.join(ROOT, `.fleet/test-results/${name}.png`) });
 }

@@ -42,8 +42,11 @@ export async function makeEveryCall(state: RedisState, bus: RedisBus, patience =
   equal('manifests', (await state.readManifests(''))?.items.length, 2);
   await state.forgetManifests([manifestItemOf().uid]);
   equal('manifests of an app that has ended', (await state.readManifests(''))?.items.length, 0);
-  await state.writeDirectory({ entries: new Map([['crm', '{}']]), gone: ['gone'], complete: true, supervisor: '{}' });
-  equal('the directory', (await state.readDirectory(''))?.entries.length, 1);
+  const directory = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}' };
+  equal('a new directory', await state.writeDirectory({ ...directory, from: null, version: 'v1' }), true);
+  equal('the directory', (await state.readDirectory(''))?.entries.size, 1);
+  equal('its change', await state.writeDirectory({ ...directory, gone: ['x'], from: 'v1', version: 'v2' }), true);
+  equal('the directory, changed', (await state.readDirectory('v1'))?.gone.join(), 'x');
   await state.warnings();
 
   let woken = 0;

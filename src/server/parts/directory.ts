@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { AppModel } from '../adapters/managed';
 import type { AppDefinition } from '../apps/definitions';
@@ -28,10 +29,14 @@ export const supervisorEntry = z.object({
 });
 export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 
+/** So many changes at once are written as a new directory: a script's arguments are limited. */
+const MANY = 500;
+
 /** Writes the directory of all apps for those that host some of them: what changed, and everything after a flush. */
 export class DirectoryWriter {
   /** By name, as text. */
   private readonly written = new Map<string, string>();
+  private digest = Buffer.alloc(16);
   /** Names whose definitions changed since they were written; null: the store has lost its content, or may have. */
   private changed: Set<string> | null = null;
 
@@ -52,32 +57,56 @@ export class DirectoryWriter {
 
   /** @returns whether there was something to write. */
   async write(apps: ReadonlyMap<string, AppDefinition>): Promise<boolean> {
-    const complete = this.changed === null;
-    const names = this.changed ?? apps.keys();
+    const changed = this.changed && this.changed.size <= MANY ? this.changed : null;
     this.changed = new Set();
-    if (complete) this.written.clear();
+    if (!changed) {
+      this.written.clear();
+      this.digest.fill(0);
+    }
+    const from = changed ? this.version : null;
     const entries = new Map<string, string>();
     const gone: string[] = [];
-    for (const name of names) {
+    for (const name of changed ?? apps.keys()) {
       const app = apps.get(name);
       const text = app && JSON.stringify(directoryEntry.parse(app));
       if (text === this.written.get(name)) continue;
       if (text === undefined) gone.push(name);
       else entries.set(name, text);
+      this.keep(name, text);
     }
-    if (!complete && !entries.size && !gone.length) return false;
+    if (changed && !entries.size && !gone.length) return false;
     const supervisor = JSON.stringify(this.supervisor);
-    await this.state.writeDirectory({ entries, gone, complete, supervisor });
-    for (const [name, text] of entries) this.written.set(name, text);
-    for (const name of gone) this.written.delete(name);
-    return true;
+    const written = await this.state.writeDirectory({ from, version: this.version, entries, gone, supervisor });
+    if (written) return true;
+    // Lost meanwhile, or written by another supervisor; whichever of two leads keeps the last word.
+    this.distrust();
+    return this.write(apps);
+  }
+
+  /** Of what is written: the same for the same content, in whatever order and by whomever it was written. */
+  private get version(): string {
+    return this.digest.toString('hex');
+  }
+
+  private keep(name: string, text: string | undefined): void {
+    const before = this.written.get(name);
+    if (before !== undefined) this.mix(name, before);
+    if (text === undefined) this.written.delete(name);
+    else this.written.set(name, text);
+    if (text !== undefined) this.mix(name, text);
+  }
+
+  /** An entry is mixed in as it is mixed out. */
+  private mix(name: string, text: string): void {
+    const hash = createHash('sha256').update(`${name} ${text}`).digest();
+    for (let i = 0; i < this.digest.length; i++) this.digest[i] ^= hash[i];
   }
 }
 
-/** A hosting process's copy of the directory: read again when it changed, at a cost of one command when it did not. */
+/** A hosting process's copy of the directory: what changed is read, at a cost of two values when nothing did. */
 export class DirectoryReader {
   private version = '';
-  private entries: DirectoryEntry[] = [];
+  private readonly entries = new Map<string, DirectoryEntry>();
   /** Null until one has told. */
   supervisor: SupervisorEntry | null = null;
 
@@ -87,21 +116,24 @@ export class DirectoryReader {
     const found = await this.state.readDirectory(this.version);
     if (!found) return;
     this.version = found.version;
-    this.entries = found.entries.flatMap((entry) => {
-      const parsed = directoryEntry.safeParse(entry);
-      return parsed.success ? [parsed.data] : [];
-    });
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
+    if (found.complete) this.entries.clear();
+    for (const name of found.gone) this.entries.delete(name);
+    for (const [name, entry] of found.entries) {
+      const { data } = directoryEntry.safeParse(entry);
+      if (data) this.entries.set(name, data);
+      else this.entries.delete(name);
+    }
   }
 
   /** Of an app of that name; null when there is none, undefined while nobody has told. */
   uidOf(name: string): string | null | undefined {
     if (!this.version) return undefined;
-    return this.entries.find((entry) => entry.name === name)?.uid ?? null;
+    return this.entries.get(name)?.uid ?? null;
   }
 
   all(): DirectoryEntry[] {
-    return this.entries;
+    return [...this.entries.values()];
   }
 }
 

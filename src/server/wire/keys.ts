@@ -13,7 +13,7 @@
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
  * | `directory` | hash | name → what everybody may know of an app | for ever |
- * | `directoryVersion` | string | changes with the directory | for ever |
+ * | `directoryChanges` | list | its last changes, `{version, names}`; empty while it is not whole | for ever |
  * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
  * | `manifestsVersion` | string | changes with the manifests | for ever |
@@ -31,7 +31,7 @@ export class Keys {
   readonly statuses = (environment: string) => this.key('statuses', environment);
   readonly version = (environment: string) => this.key('version', environment);
   readonly directory = () => this.key('directory');
-  readonly directoryVersion = () => this.key('directoryVersion');
+  readonly directoryChanges = () => this.key('directoryChanges');
   readonly supervisor = () => this.key('supervisor');
   readonly manifests = () => this.key('manifests');
   readonly manifestsVersion = () => this.key('manifestsVersion');

@@ -4,6 +4,7 @@ import {
   type Audience,
   type Bus,
   callHandler,
+  type DirectoryRead,
   type DirectoryWrite,
   type FleetSight,
   isNewer,
@@ -28,7 +29,7 @@ export class MemoryState implements StateStore {
   /** Of the last holders: a successor's is higher, also in the same millisecond. */
   private readonly epochs = new Map<string, number>();
   private readonly directory = new Map<string, string>();
-  private directoryVersion = 0;
+  private directoryVersion: string | null = null;
   private supervisor = 'null';
   private readonly manifests = new Map<string, ManifestItem>();
   private manifestsVersion = 0;
@@ -140,19 +141,23 @@ export class MemoryState implements StateStore {
     return current === version ? null : { version: current, items: structuredClone([...this.manifests.values()]) };
   }
 
-  async writeDirectory({ entries, gone, complete, supervisor }: DirectoryWrite): Promise<void> {
-    if (complete) this.directory.clear();
+  async writeDirectory({ from, version, entries, gone, supervisor }: DirectoryWrite): Promise<boolean> {
+    if (from === null) this.directory.clear();
+    else if (from !== this.directoryVersion) return false;
     for (const name of gone) this.directory.delete(name);
     for (const [name, text] of entries) this.directory.set(name, text);
-    this.directoryVersion++;
+    this.directoryVersion = version;
     this.supervisor = supervisor;
+    return true;
   }
 
-  async readDirectory(version: string) {
-    const current = String(this.directoryVersion);
-    if (this.directoryVersion === 0 || current === version) return null;
-    const entries = [...this.directory.values()].map((text) => JSON.parse(text));
-    return { version: current, entries, supervisor: JSON.parse(this.supervisor) };
+  /** All of it, since nothing has to be sent. */
+  async readDirectory(version: string): Promise<DirectoryRead | null> {
+    const { directoryVersion: current, supervisor } = this;
+    if (current === null) return null;
+    const complete = current !== version;
+    const entries = complete ? [...this.directory].map(([name, text]) => [name, JSON.parse(text)] as const) : [];
+    return { version: current, complete, entries: new Map(entries), gone: [], supervisor: JSON.parse(supervisor) };
   }
 
   async warnings(): Promise<string[]> {

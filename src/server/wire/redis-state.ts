@@ -17,9 +17,11 @@ import type { Keys } from './keys';
 import claimLease from './lua/claimLease-6.lua';
 import publish from './lua/publish-1.lua';
 import releaseLease from './lua/releaseLease-3.lua';
+import writeDirectory from './lua/writeDirectory-3.lua';
 import writeManifests from './lua/writeManifests-2.lua';
 import writeStatuses from './lua/writeStatuses-3.lua';
 import {
+  type DirectoryRead,
   type DirectoryWrite,
   type FleetSight,
   type LeaseAnswer,
@@ -34,11 +36,17 @@ import {
 /** Field among an environment's records, the name of no app: so that it is lost whenever they are. */
 const VERSION = ':version';
 
+/** Of the directory. Who has missed more reads all of it. */
+const KEPT_CHANGES = 200;
+const directoryChange = z.object({ version: z.string(), names: z.array(z.string()) });
+
 type Scripted = Redis &
   Record<
-    'claimLease' | 'publishRecords' | 'releaseLease' | 'writeManifests' | 'writeStatuses',
+    'claimLease' | 'publishRecords' | 'releaseLease' | 'writeDirectory' | 'writeManifests' | 'writeStatuses',
     (...args: unknown[]) => Promise<any>
   >;
+
+const NO_CHANGE = { complete: false, entries: new Map<string, unknown>(), gone: [] };
 
 /** `StateStore` on `APP_SUPERVISOR_REDIS_URL`. */
 export class RedisState implements StateStore {
@@ -57,6 +65,7 @@ export class RedisState implements StateStore {
     this.redis.defineCommand('claimLease', { numberOfKeys: 6, lua: claimLease });
     this.redis.defineCommand('releaseLease', { numberOfKeys: 3, lua: releaseLease });
     this.redis.defineCommand('writeStatuses', { numberOfKeys: 3, lua: writeStatuses });
+    this.redis.defineCommand('writeDirectory', { numberOfKeys: 3, lua: writeDirectory });
     this.redis.defineCommand('writeManifests', { numberOfKeys: 2, lua: writeManifests });
     this.redis.defineCommand('publishRecords', { numberOfKeys: 1, lua: publish });
   }
@@ -241,24 +250,68 @@ export class RedisState implements StateStore {
     return current === version ? null : { version: current, items: await this.readItems() };
   }
 
-  async writeDirectory({ entries, gone, complete, supervisor }: DirectoryWrite): Promise<void> {
-    const key = this.keys.directory();
-    const work = this.redis.multi();
-    if (complete) work.del(key);
-    if (gone.length) work.hdel(key, ...gone);
-    if (entries.size) work.hset(key, entries);
-    await work.set(this.keys.supervisor(), supervisor).set(this.keys.directoryVersion(), randomUUID()).exec();
+  async writeDirectory({ from, version, entries, gone, supervisor }: DirectoryWrite): Promise<boolean> {
+    const { directory, directoryChanges } = this.keys;
+    const texts = [...entries];
+    // 500 a call: a script's arguments are limited, and a long one blocks everybody. Without a change nobody reads.
+    if (from === null) await this.redis.del(directory(), directoryChanges());
+    while (texts.length > 500) await this.redis.hset(directory(), new Map(texts.splice(0, 500)));
+    const names = from === null ? [] : [...gone, ...entries.keys()];
+    const written = await this.redis.writeDirectory(
+      directory(),
+      directoryChanges(),
+      this.keys.supervisor(),
+      from ?? '',
+      JSON.stringify({ version, names } satisfies z.infer<typeof directoryChange>),
+      supervisor,
+      KEPT_CHANGES,
+      gone.length,
+      ...gone,
+      ...texts.flat(),
+    );
+    return written === 1;
   }
 
-  async readDirectory(version: string) {
-    const current = await this.redis.get(this.keys.directoryVersion());
-    if (current === null || current === version) return null;
-    const [values, supervisor] = await Promise.all([
-      this.redis.hvals(this.keys.directory()),
+  async readDirectory(version: string): Promise<DirectoryRead | null> {
+    const [last, supervisor] = await Promise.all([
+      this.redis.lindex(this.keys.directoryChanges(), -1),
       this.redis.get(this.keys.supervisor()),
     ]);
-    const parse = (value: string | null) => this.parse(value, z.unknown(), this.keys.directory());
-    return { version: current, entries: values.map(parse), supervisor: parse(supervisor) };
+    const current = this.parse(last, directoryChange, this.keys.directoryChanges());
+    if (!current) return null;
+    const found = current.version === version ? { version, ...NO_CHANGE } : await this.readDirectoryChanges(version);
+    return found && { ...found, supervisor: this.parse(supervisor, z.unknown(), this.keys.supervisor()) };
+  }
+
+  /** Both in one transaction: while changes are there, the directory is whole. */
+  private async readDirectoryChanges(version: string): Promise<Omit<DirectoryRead, 'supervisor'> | null> {
+    const { directory, directoryChanges } = this.keys;
+    const changes = this.parseAll(
+      await this.redis.lrange(directoryChanges(), 0, -1),
+      directoryChange,
+      directoryChanges(),
+    );
+    const seen = changes.findLastIndex((change) => change.version === version);
+    const names = [...new Set(changes.slice(seen + 1).flatMap((change) => change.names))];
+    const complete = seen < 0;
+    if (!complete && !names.length) return { version: changes[changes.length - 1].version, ...NO_CHANGE };
+    const work = this.redis.multi().lindex(directoryChanges(), -1);
+    const answers = await (complete ? work.hgetall(directory()) : work.hmget(directory(), ...names)).exec();
+    const [[, last], [, values]] = answers as [[unknown, string | null], [unknown, any]];
+    const current = this.parse(last, directoryChange, directoryChanges());
+    if (!current) return null;
+    const texts: Array<[string, string | null]> = complete
+      ? Object.entries(values)
+      : names.map((name, i) => [name, values[i]]);
+    const entries = new Map<string, unknown>();
+    const gone: string[] = [];
+    for (const [name, text] of texts) {
+      if (text === null) gone.push(name);
+      else entries.set(name, this.parse(text, z.unknown(), directory()));
+    }
+    // Not the version of a later change: what that one names was not asked for.
+    const read = complete ? current : changes[changes.length - 1];
+    return { version: read.version, complete, entries, gone };
   }
 
   async warnings(): Promise<string[]> {

@@ -43,9 +43,10 @@ export interface StateStore {
   /** All items; null when they are still of the version that the reader has, which is empty where there are none. */
   readManifests(version: string): Promise<{ version: string; items: ManifestItem[] } | null>;
 
-  writeDirectory(write: DirectoryWrite): Promise<void>;
-  /** The directory, unparsed; null when it is still of the version that the reader has. */
-  readDirectory(version: string): Promise<{ version: string; entries: unknown[]; supervisor: unknown } | null>;
+  /** False when the directory is not (or no longer) as the writer left it: nothing was written. */
+  writeDirectory(write: DirectoryWrite): Promise<boolean>;
+  /** What has changed of the directory since `version`, which is empty for a first time; null while there is none. */
+  readDirectory(version: string): Promise<DirectoryRead | null>;
 
   /** Answers of the store's own settings that break promises, in words. */
   warnings(): Promise<string[]>;
@@ -108,14 +109,26 @@ export interface StatusWrite {
 
 /** A change of the directory of all apps. */
 export interface DirectoryWrite {
+  /** That the directory must have; null: whatever there is goes away, `entries` is all there is. */
+  from: string | null;
+  /** That it has afterwards. One content has one version, so that who has read it need not read it again. */
+  version: string;
   /** By name, as JSON. */
   entries: Map<string, string>;
   /** Names that are no more. */
   gone: string[];
-  /** Whether `entries` is all there is: what else is stored goes away. */
-  complete: boolean;
   /** Who manages the apps, as JSON. */
   supervisor: string;
+}
+
+export interface DirectoryRead {
+  version: string;
+  /** Whether `entries` is all there is; else what is neither there nor in `gone` is as it was. */
+  complete: boolean;
+  /** By name, unparsed. */
+  entries: Map<string, unknown>;
+  gone: string[];
+  supervisor: unknown;
 }
 
 /** Wake-ups and request/reply. Wake-ups may be lost, doubled or late; requests fail by their deadline. */
