@@ -3,7 +3,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { check } from './chaos/check';
 import type { History } from './chaos/history';
-import { makePlan, type PlanSize } from './chaos/plan';
+import { makePlan, type PlanSize, shortSize } from './chaos/plan';
 import { report } from './chaos/report';
 import { run } from './chaos/run';
 import { Fleet } from './fleet';
@@ -16,6 +16,7 @@ const USAGE = `npm run chaos [-- options]
   --minutes N    how long to go on; the round that is under way then is the last one (default 5)
   --apps N       how many apps (default 10)
   --workers N    how many Workers are harmed (default 3); one more is left alone
+  --short        the run that is part of npm test instead, on a fleet of its own
   --plan         prints what would happen, and does nothing
   --check FILE   judges the history of an earlier run again
 `;
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     apps: { type: 'string', default: '10' },
     workers: { type: 'string', default: '3' },
+    short: { type: 'boolean' },
     plan: { type: 'boolean' },
     check: { type: 'string' },
     help: { type: 'boolean', short: 'h' },
@@ -43,10 +45,12 @@ else if (values.plan) console.log(JSON.stringify(makePlan(size()), null, 1));
 else await go(size());
 
 function size(): PlanSize {
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('seed');
+  if (values.short) return shortSize(seed);
   const workers = wholeNumber('workers');
   const harmed = Array.from({ length: workers }, (_, index) => `env_${String.fromCharCode(97 + index)}`);
   return {
-    seed: values.seed === undefined ? Date.now() % 1_000_000 : wholeNumber('seed'),
+    seed,
     // No more can begin in that time.
     rounds: Math.ceil(minutes() / ROUND),
     lasting: ROUND,
@@ -70,7 +74,7 @@ const minutes = () => wholeNumber('minutes') * 60_000;
 
 async function go(size: PlanSize): Promise<void> {
   console.log(
-    `Seed ${size.seed}: ${values.minutes} minutes, ${size.apps} apps, ${size.harmed.length} Workers and one that is left alone.`,
+    `Seed ${size.seed}: ${values.short ? 'the short run' : `${values.minutes} minutes`}, ${size.apps} apps, ${size.harmed.length} Workers and one that is left alone.`,
   );
   const progress = terminalProgress();
   const abort = new AbortController();
@@ -92,7 +96,7 @@ async function go(size: PlanSize): Promise<void> {
       witness: witnessFolder(NAME),
       seed: size.seed,
       plan: makePlan(size),
-      lasting: minutes(),
+      lasting: values.short ? undefined : minutes(),
       untouched: { app: UNTOUCHED, environment },
       say: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
       keep: (soFar) => fs.writeFileSync(file, JSON.stringify(soFar)),

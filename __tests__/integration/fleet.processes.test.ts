@@ -148,6 +148,30 @@ describe('a supervisor', () => {
     await until('It to see', () => supervisor.health('env_a') === 'online');
   });
 
+  it('that begins is ready when it routes with sight of the fleet, and not before', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    await supervisor.kill();
+
+    let routed: unknown = 'nothing';
+    let ready: Promise<unknown> | undefined;
+    await fleet.supervisor({
+      beginning: (part) => {
+        ready = (async () => {
+          while (!part.loaded) await new Promise((resolve) => setImmediate(resolve));
+          return routed;
+        })();
+      },
+      // As the routing table is brought up to what is known.
+      onChange: (part) => {
+        if (!part.loaded) return;
+        const [environment] = part.parts.view.routeEnvironments();
+        routed = [environment?.name, environment?.health, part.statusIn(part.app('crm')!, 'env_a')?.status];
+      },
+    });
+    expect(await ready).toEqual(['env_a', 'online', 'running']);
+  });
+
   it('that leaves passes the lead on before its database is gone, and what it drove goes on', async () => {
     // By their expiry the lead would not pass on within this test.
     const one = await fleet.supervisor({ leadExpiry: 60_000 });

@@ -47,6 +47,9 @@ export interface SupervisorOptions {
   wrap?: (main: Application) => Application;
   /** In ms; by default as long as nothing but a resignation passes the lead on from a living process. */
   leadExpiry?: number;
+  /** Gets it before it begins. */
+  beginning?: (part: SupervisorPart) => void;
+  onChange?: (part: SupervisorPart) => void;
 }
 
 export interface WorkerOptions {
@@ -113,13 +116,13 @@ export class FakeSupervisor {
 
   static async start(
     fleet: SmallFleet,
-    { database = 'supervisor', wrap = (main) => main, leadExpiry }: SupervisorOptions,
+    { database = 'supervisor', wrap = (main) => main, leadExpiry, beginning, onChange }: SupervisorOptions,
   ): Promise<FakeSupervisor> {
     const db = await openDatabase(fleet.database(database));
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
-    const part = new SupervisorPart({
+    const part: SupervisorPart = new SupervisorPart({
       ...wire,
       instance,
       aesKey: KEY,
@@ -133,11 +136,12 @@ export class FakeSupervisor {
       defaultEnvironments: null,
       findInstalled: async () => [],
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
-      onChange: () => undefined,
+      onChange: () => onChange?.(part),
       onAppEnd: async (uid) => void supervisor.ended.push(uid),
     });
     const supervisor: FakeSupervisor = new FakeSupervisor(part, db, wire);
     Object.assign(supervisor, { log });
+    beginning?.(part);
     part.start(wrap(mainOf(db)));
     await until('The supervisor', () => part.loaded && (supervisor.parts.board.sees || supervisor.parts.board.foreign));
     return supervisor;

@@ -57,6 +57,13 @@ const look = (at: number, shown: Sample['shown'], answered: Look['answered']): L
   ...sample(at, shown),
   answered,
 });
+const cutLock = (at: number, app: string, environment: string): Harmed => ({
+  target: 'locks',
+  harm: 'cut',
+  from: s(at),
+  to: s(at),
+  locks: [{ app, environment }],
+});
 const froze = (target: string, from: number, to: number): Harmed => ({
   target,
   harm: 'freeze',
@@ -116,6 +123,22 @@ function broken(plant: (history: History) => void): Rule[] {
   plant(planted);
   return [...new Set(check(planted).map(({ rule }) => rule))].sort();
 }
+/** The restart of `crm` loses its lock in env_a. */
+function failByLock(found: History): true {
+  const steps = [{ environment: 'env_a', state: 'failed' as const, error: { code: 'LOCK_LOST', message: '' } }];
+  Object.assign(operation(found, 'restart', 'crm'), { state: 'failed', steps });
+  return true;
+}
+
+/** One more restart of `crm` is superseded at once, by a rename that ends at `until`. */
+function supersede(found: History, until: number): true {
+  const restart = asked(68, 'crm', 'restart');
+  const rename = asked(69, 'crm', 'update');
+  found.asked.push(restart, rename);
+  found.recorded.push(recorded(restart, 69, { state: 'cancelled' }), recorded(rename, until));
+  return true;
+}
+
 const operation = (found: History, action: Asked['action'], app: string) =>
   found.recorded.find((one) => one.action === action && one.appName === app)!;
 
@@ -151,8 +174,21 @@ describe('the checker of chaos runs', () => {
         (found) =>
           found.asked.push(asked(65, 'crm', 'stop', { id: null, refusal: { code: null, answer: '404 Not Found' } })),
       ],
+      [
+        "by a code of the core's",
+        (found) => {
+          const refusal = { code: 'APP_NOT_FOUND', answer: '404' };
+          found.asked.push(asked(65, 'crm', 'stop', { id: null, refusal }));
+        },
+      ],
     ],
-    failed: [['by itself', (found) => Object.assign(operation(found, 'stop', 'shop'), { state: 'failed' })]],
+    failed: [
+      ['by itself', (found) => Object.assign(operation(found, 'stop', 'shop'), { state: 'failed' })],
+      [
+        "by a lost lock, where another environment's was cut",
+        (found) => failByLock(found) && found.harms.push(cutLock(63, 'crm', 'env_b')),
+      ],
+    ],
     twice: [
       [
         'restarted twice by one restart',
@@ -161,6 +197,30 @@ describe('the checker of chaos runs', () => {
       [
         'booted by nothing',
         (found) => found.processes[3].boots.splice(1, 1, boot('crm', 65, 66, 67), boot('crm', 67, 69)),
+      ],
+      [
+        "booted again after another app's lock was cut",
+        (found) => bootAgain(found, 66.1) && found.harms.push(cutLock(65.5, 'shop', 'env_b')),
+      ],
+      [
+        "booted again after another environment's lock was cut",
+        (found) => bootAgain(found, 66.1) && found.harms.push(cutLock(65.5, 'crm', 'env_a')),
+      ],
+      [
+        'booted again twice after its lock was cut once',
+        (found) => {
+          bootAgain(found, 66.1);
+          found.harms.push(cutLock(65.5, 'crm', 'env_b'));
+          found.processes[3].boots.splice(2, 1, boot('crm', 71, 72, 72.1), boot('crm', 77, 78));
+        },
+      ],
+      [
+        'booted again though it had gone on without its lock',
+        (found) => bootAgain(found, 90) && found.harms.push(cutLock(65.9, 'crm', 'env_b')),
+      ],
+      [
+        'booted by a restart that was superseded, long after what took its place',
+        (found) => supersede(found, 70) && bootAgain(found, 200, 201),
       ],
     ],
     doubleBoot: [
@@ -172,6 +232,20 @@ describe('the checker of chaos runs', () => {
             endedAt: s(56),
             boots: [boot('crm', 11, 20, 30), boot('crm', 54, null)],
           }),
+      ],
+      [
+        "where another app's lock was cut",
+        (found) => {
+          found.harms.push(cutLock(63, 'shop', 'env_a'));
+          Object.assign(found.processes[3].boots[1], { addedAt: s(63) });
+        },
+      ],
+      [
+        'after the boot whose lock was cut',
+        (found) => {
+          found.harms.push(cutLock(60, 'crm', 'env_a'));
+          found.processes[1].boots.splice(2, 1, boot('crm', 59, 60.5, 61), boot('crm', 66, 68));
+        },
       ],
     ],
     misplaced: [
@@ -244,6 +318,12 @@ describe('the checker of chaos runs', () => {
     found.processes.splice(3, 1);
   }
 
+  /** The last boot of `crm` in env_b ends at `gone`, and is done once more. */
+  function bootAgain(found: History, gone: number, again = gone + 5): true {
+    found.processes[3].boots.splice(1, 1, boot('crm', 65, 66, gone), boot('crm', again, again + 1));
+    return true;
+  }
+
   for (const [rule, cases] of Object.entries(PLANTED)) {
     it.each(cases)(`finds a planted ${rule}: %s`, (_, plant) => {
       expect(broken(plant)).toContain(rule);
@@ -279,10 +359,32 @@ describe('the checker of chaos runs excuses', () => {
   it('a boot that failed with its lock, which was cut, and the boot beside it', () => {
     expect(
       broken((found) => {
-        found.harms.push({ target: 'locks', harm: 'cut', from: s(63), to: s(63) });
+        found.harms.push(cutLock(63, 'crm', 'env_a'));
         Object.assign(found.processes[3].boots[1], { addedAt: s(63) });
-        const steps = [{ environment: 'env_a', state: 'failed' as const, error: { code: 'LOCK_LOST', message: '' } }];
-        Object.assign(operation(found, 'restart', 'crm'), { state: 'failed', steps });
+        failByLock(found);
+      }),
+    ).toEqual([]);
+  });
+
+  it.each([
+    ['while it went on', 65.5],
+    ['before there was anything of the app', 64.9],
+    ['when it had run already', 66.05],
+  ])('one more boot of an app that was given up for its lock, which was cut %s', (_, at) => {
+    expect(
+      broken((found) => {
+        found.harms.push(cutLock(at, 'crm', 'env_b'));
+        const boots = [boot('crm', 55, 57, 64.5), boot('crm', 65, 66, 66.1), boot('crm', 71, 72)];
+        Object.assign(found.processes[3], { boots });
+      }),
+    ).toEqual([]);
+  });
+
+  it('a boot that is left over from a restart when a rename takes its place', () => {
+    expect(
+      broken((found) => {
+        supersede(found, 200);
+        found.processes[3].boots.splice(1, 1, boot('crm', 65, 66, 198), boot('crm', 198.5, 199));
       }),
     ).toEqual([]);
   });

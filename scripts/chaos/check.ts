@@ -1,3 +1,4 @@
+import { isErrorCode } from '../../src/server/errors';
 import type { OperationRow } from '../../src/shared/types';
 import type { Asked, Harmed, History, Life, Look, Sample, Settling } from './history';
 
@@ -5,7 +6,7 @@ import type { Asked, Harmed, History, Life, Look, Sample, Settling } from './his
 
 export const RULES = {
   lost: 'every accepted change ends, and the last word on an app is in effect',
-  refused: 'a change is refused for a reason that has a code, or not at all',
+  refused: 'a change is refused by a code of the Supervisor, or not at all',
   failed: 'no change fails for what the run did to the processes',
   twice: 'no change boots an app twice in one process',
   doubleBoot: 'no app boots in two processes at once',
@@ -31,6 +32,8 @@ const LAG = 20_000;
 const AFTERMATH = 60_000;
 /** Deaths in a row in the boot of one app after which it is kept out. */
 const KEPT_OUT_AFTER = 3;
+/** Within which an app ends whose boot has lost its lock, from when it ran, in ms. */
+const GIVEN_UP_WITHIN = 10_000;
 
 const boots = ({ action, environments }: Asked): boolean =>
   action === 'update' ? environments !== null : action !== 'stop' && action !== 'destroy';
@@ -82,7 +85,7 @@ function lost(changes: Made[]): Violation[] {
 
 function refused({ asked }: History): Violation[] {
   return asked.flatMap((change): Violation[] =>
-    change.refusal && !change.refusal.code
+    change.refusal && !isErrorCode(change.refusal.code ?? '')
       ? [{ rule: 'refused', what: `${change.action} ${change.app}: ${change.refusal.answer}`, at: change.at }]
       : [],
   );
@@ -93,7 +96,12 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
     if (change.operation?.state !== 'failed') return [];
     const step = change.operation.steps.find(({ state }) => state === 'failed');
     const until = change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
-    const cut = harms.some(({ target, from }) => target === 'locks' && from >= change.at && from <= until);
+    const cut = harms.some(
+      ({ from, locks }) =>
+        from >= change.at &&
+        from <= until &&
+        locks?.some(({ app, environment }) => app === change.app && environment === step?.environment),
+    );
     if (step?.error?.code === 'LOCK_LOST' && cut) return [];
     const deaths = processes.filter(({ part, endedAt }) => part === step?.environment && endedAt && endedAt <= until);
     if (step?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
@@ -109,9 +117,10 @@ interface Span {
   from: number;
   /** When the boot was over, one way or the other. */
   booted: number;
-  succeeded: boolean;
   /** From when to when it ran; null when it never did. */
   ran: { from: number; to: number } | null;
+  /** When nothing was left of it, or it was asked to end. */
+  over: number;
 }
 
 function spansOf({ processes }: History): Span[] {
@@ -125,23 +134,38 @@ function spansOf({ processes }: History): Span[] {
         life,
         from: addedAt,
         booted: Math.min(runningAt ?? Number.POSITIVE_INFINITY, goneAt ?? Number.POSITIVE_INFINITY, death),
-        succeeded: runningAt !== null,
         ran: runningAt === null ? null : { from: runningAt, to: over },
+        over,
       };
     }),
   );
 }
 
+/** Boots that lost their lock while they went on, and with it the right to be alone; those that hold one have it until they have run. */
+function unlockedOf({ harms }: History, spans: Span[]): Set<Span> {
+  const unlocked = new Set<Span>();
+  for (const { from: cutAt, to, locks = [] } of harms) {
+    for (const { app, environment } of locks) {
+      // The lock is taken before there is anything of the app: then it is the next one's.
+      const [cut] = spans
+        .filter((span) => span.app === app && span.environment === environment)
+        .filter(({ life, over }) => life.begunAt <= to && over >= cutAt)
+        .sort((a, b) => a.from - b.from);
+      if (cut) unlocked.add(cut);
+    }
+  }
+  return unlocked;
+}
+
 function doubleBoot(history: History): Violation[] {
   const spans = spansOf(history);
-  // Without its lock a boot is not alone; it fails, and is done again.
-  const unlocked = ({ from, booted }: Span) =>
-    history.harms.some((harm) => harm.target === 'locks' && harm.from >= from && harm.from <= booted);
-  return spans.flatMap((one, index) =>
-    spans
+  const unlocked = unlockedOf(history, spans);
+  const alone = spans.filter((span) => !unlocked.has(span));
+  return alone.flatMap((one, index) =>
+    alone
       .slice(index + 1)
       .filter((other) => other.app === one.app && other.life !== one.life)
-      .filter((other) => one.from < other.booted && other.from < one.booted && !unlocked(one) && !unlocked(other))
+      .filter((other) => one.from < other.booted && other.from < one.booted)
       .map(
         (other): Violation => ({
           rule: 'doubleBoot',
@@ -154,15 +178,17 @@ function doubleBoot(history: History): Violation[] {
 
 /**
  * Each boot has a cause of its own: the beginning of its process, if the app was there before; a change that boots it; a visit;
- * a boot before it that failed.
+ * a boot before it that failed, or was given up for its lost lock.
  */
 function twice(history: History, changes: Made[]): Violation[] {
   const spans = spansOf(history);
+  const unlocked = unlockedOf(history, spans);
+  const failed = (span: Span) => !span.ran || (unlocked.has(span) && span.ran.to - span.ran.from <= GIVEN_UP_WITHIN);
   const violations: Violation[] = [];
   for (const life of history.processes) {
     for (const app of new Set(life.boots.map((boot) => boot.app))) {
       const here = spans.filter((span) => span.life === life && span.app === app).sort((a, b) => a.from - b.from);
-      const causes = changes.filter((change) => change.app === app && boots(change)).map(causeOf);
+      const causes = causesOf(changes.filter((change) => change.app === app));
       for (const visit of history.visits)
         if (visit.app === app) causes.push({ from: visit.at, to: visit.at + AFTERMATH });
       const hostedBefore = spans.some(
@@ -170,7 +196,7 @@ function twice(history: History, changes: Made[]): Violation[] {
       );
       let own = hostedBefore ? 1 : 0;
       for (const [index, span] of here.entries()) {
-        if (index > 0 && !here[index - 1].succeeded) continue;
+        if (index > 0 && failed(here[index - 1])) continue;
         if (own > 0) {
           own--;
           continue;
@@ -191,10 +217,21 @@ function twice(history: History, changes: Made[]): Violation[] {
   return violations;
 }
 
-/** From when to when a change may make an app boot; one that ended well was carried out everywhere by then. */
-function causeOf({ at, operation }: Made): { from: number; to: number } {
-  const over = operation?.state === 'succeeded' ? 0 : AFTERMATH;
-  return { from: at, to: (operation?.finishedAt ?? Number.POSITIVE_INFINITY) + over };
+/**
+ * From when to when each change of one app may make it boot. One that ended well was carried out everywhere by then; what is
+ * left of a superseded one is done by the change that took its place.
+ */
+function causesOf(changes: Made[]): Array<{ from: number; to: number }> {
+  let later = 0;
+  return changes
+    .toReversed()
+    .map((change) => {
+      const { finishedAt = null, state } = change.operation ?? {};
+      const own = finishedAt === null ? Number.POSITIVE_INFINITY : finishedAt + (state === 'succeeded' ? 0 : AFTERMATH);
+      later = state === 'cancelled' ? Math.max(own, later) : own;
+      return { change, from: change.at, to: later };
+    })
+    .filter(({ change }) => boots(change));
 }
 
 interface Expected {

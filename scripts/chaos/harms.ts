@@ -25,7 +25,10 @@ export async function harm(
     await resetVisitors(fleet, untouched);
     return done();
   }
-  if (target === 'locks') return (await cutLocks(fleet)) > 0 ? done() : null;
+  if (target === 'locks') {
+    const locks = await cutLocks(fleet);
+    return locks.length ? { ...done(), locks } : null;
+  }
   if (planned.harm === 'flush' || planned.harm === 'cut') {
     await onRedis(fleet, async (redis) => {
       if (planned.harm === 'flush') await redis.flushall();
@@ -65,15 +68,19 @@ async function onRedis(fleet: Fleet, work: (redis: Redis) => Promise<void>): Pro
   }
 }
 
-/** @returns how many connections that held the lock of a boot, or waited for it, were cut */
-async function cutLocks(fleet: Fleet): Promise<number> {
-  const { rowCount } = await query(
+/** @returns of which boots */
+async function cutLocks(fleet: Fleet): Promise<NonNullable<Harmed['locks']>> {
+  const { rows } = await query(
     fleet.postgresServer,
     'postgres',
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-     WHERE application_name LIKE 'nocobase lock: %' AND application_name NOT LIKE 'nocobase lock: main by %'`,
+    `SELECT application_name AS name, pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE application_name LIKE 'nocobase lock: %' AND application_name NOT LIKE 'nocobase lock: main by %'
+       AND EXISTS (SELECT FROM pg_locks WHERE pg_locks.pid = pg_stat_activity.pid AND locktype = 'advisory' AND granted)`,
   );
-  return rowCount ?? 0;
+  return rows.map(({ name }) => {
+    const [, app, environment] = /^nocobase lock: (.+) by (.+)$/.exec(name)!;
+    return { app, environment };
+  });
 }
 
 /** Requests and WebSockets whose clients vanish at every stage, with a reset. */

@@ -47,6 +47,8 @@ export interface Harmed {
   from: number;
   /** When it was back at work. */
   to: number;
+  /** Of cut locks: which boots held them. */
+  locks?: Array<{ app: string; environment: string }>;
 }
 
 /** What the Supervisor's list said at a moment between the two times. */

@@ -131,6 +131,8 @@ const CODES = {
 
 export type ErrorCode = keyof typeof CODES;
 
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(CODES, code);
+
 /** The HTTP status that a code is answered with. */
 export const statusOf = (code: ErrorCode): number => CODES[code][0];
 

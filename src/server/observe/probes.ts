@@ -10,7 +10,7 @@ export interface ProbeSight {
   main: string | undefined;
   /** Whether the main app has ever started in this process. */
   begun: boolean;
-  /** On a part that manages: whether definitions were read, so that requests are routed. */
+  /** On a part that manages: whether requests are routed. */
   loaded: boolean | null;
   /** On a part that hosts: what it may do for its environment; undefined until it has begun and after it has left. */
   role: string | null | undefined;

@@ -96,9 +96,12 @@ export class SupervisorPart {
 
   constructor(private readonly options: SupervisorPartOptions) {}
 
-  /** Whether definitions were read: before that nobody can say that an app is unknown. */
+  /**
+   * Whether requests are routed: definitions and environments were read, and the fleet was looked at if its Redis can be reached.
+   * Before that nobody can say that an app is unknown.
+   */
   get loaded(): boolean {
-    return this.running?.catalog.loaded ?? false;
+    return this.running !== null;
   }
 
   /** Begins, once; again after every restart of the main app does nothing. Never rejects. */
@@ -190,13 +193,16 @@ export class SupervisorPart {
   private async startNow(main: Application): Promise<void> {
     const { bus, pace = PACE } = this.options;
     const running = this.assemble(main);
-    const { catalog, leadership, known, board, driver } = running;
+    const { catalog, leadership, known, fitness, board, driver } = running;
     await catalog.load();
     // Tells which fleet this is: whose environments the first look shows has to be known before it.
     await leadership.claim();
-    this.running = running;
     await known.load();
-    await this.findPlugins();
+    await board.look();
+    await this.findPlugins(fitness);
+    this.running = running;
+    // At once: whoever learns now that this process is ready sends requests.
+    this.tell();
     const woken = spaced(() => {
       void board.look();
       void driver.tick();
@@ -222,13 +228,12 @@ export class SupervisorPart {
       if (!leadership.leads) void catalog.load().catch(() => undefined);
       void this.tellDirectory();
       void known.load().catch(() => undefined);
-      void this.findPlugins();
+      void this.findPlugins(fitness);
       this.askStore();
     });
     this.askStore();
-    await board.look();
+    void board.look();
     void driver.tick();
-    this.changed();
   }
 
   private assemble(main: Application): Running {
@@ -253,7 +258,7 @@ export class SupervisorPart {
       () => leadership.fleet || null,
       ({ environments, apps }) => {
         void known.remember(environments).then(async (isNew) => {
-          if (isNew || fitness.hasNewPlugins(apps)) await this.findPlugins();
+          if (isNew || fitness.hasNewPlugins(apps)) await this.findPlugins(fitness);
         });
         if (leadership.leads) void restartStale(apps, { board, catalog, driver, service, log });
         driver.noteStatuses(apps);
@@ -337,8 +342,8 @@ export class SupervisorPart {
   }
 
   /** Never rejects. */
-  private async findPlugins(): Promise<void> {
-    if (await this.running?.fitness.findPlugins()) this.changed();
+  private async findPlugins(fitness: Fitness): Promise<void> {
+    if (await fitness.findPlugins()) this.changed();
   }
 
   /** Asks Redis whether its settings keep what is promised; what it cannot answer now it answers later. */
@@ -378,16 +383,20 @@ export class SupervisorPart {
     }
   }
 
-  /** Tells those who look, at most four times a second. */
+  /** Tells those who look, at most four times a second; what changes before anything can be shown is told with the rest. */
   private changed(): void {
-    if (this.pinged) return;
+    if (this.pinged || !this.running) return;
     this.pinged = true;
     setTimeout(() => {
       this.pinged = false;
-      const names = this.changedApps;
-      this.changedApps = new Set();
-      void this.tellDirectory();
-      this.options.onChange(names);
+      this.tell();
     }, 250).unref();
+  }
+
+  private tell(): void {
+    const names = this.changedApps;
+    this.changedApps = new Set();
+    void this.tellDirectory();
+    this.options.onChange(names);
   }
 }
