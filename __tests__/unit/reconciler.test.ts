@@ -132,6 +132,33 @@ describe('a round', () => {
     expect(await stored()).toEqual(['crm 12']);
   });
 
+  it('wakes for what a frozen store carried out later, though it said that it could not', async () => {
+    set(app('crm'));
+    await settle();
+    set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
+    reconciler.noteUntold('env_a', ['crm']);
+    reconciler.distrust();
+    const record = recordFor(apps.get('crm')!, publishedOf({ generation: 12 }));
+    await store.state.publish('env_a', [record]);
+    store.away = true;
+    expect([await reconciler.round(), wakes]).toEqual([false, []]);
+    store.away = false;
+    expect([await reconciler.round(), wakes]).toEqual([true, ['env_a']]);
+    await reconciler.round();
+    expect(wakes).toEqual(['env_a']);
+  });
+
+  it('wakes for what it wrote itself, though the store said that it could not', async () => {
+    set(app('crm'));
+    const { publish } = store.state;
+    vi.spyOn(store.state, 'publish').mockImplementationOnce(async (...args) => {
+      await publish.apply(store.state, args);
+      throw new Error('Command timed out');
+    });
+    expect([await reconciler.round(), await stored(), wakes]).toEqual([false, ['crm 10'], []]);
+    expect([await reconciler.round(), wakes]).toEqual([true, ['env_a']]);
+  });
+
   it('publishes anew what a worker is ahead of, once its operation is over', async () => {
     set(app('crm'));
     await settle();

@@ -189,6 +189,7 @@ export class Driver {
         await state.publish(environment, [recordFor(app, wish)]);
         bus.wake({ environment }, [app.name]);
       } catch {
+        this.reconciler.noteUntold(environment, [app.name]);
         this.distrustStore();
       }
     }

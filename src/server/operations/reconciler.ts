@@ -37,6 +37,8 @@ export class Reconciler {
   private touched: Set<string> | null = null;
   /** Apps to look at again; null: all. */
   private suspects: Set<string> | null = null;
+  /** By environment, apps whose records it was not woken for. */
+  private readonly untold = new Map<string, Set<string>>();
 
   constructor(private readonly options: ReconcilerOptions) {}
 
@@ -50,6 +52,13 @@ export class Reconciler {
   noteDefinitions({ names, environments }: CatalogChange): void {
     for (const name of names) this.suspects?.add(name);
     for (const environment of environments) this.touched?.add(environment);
+  }
+
+  /** Their publication failed; a frozen store carries it out when it goes on, and then nothing is missing there. */
+  noteUntold(environment: string, names: Iterable<string>): void {
+    const untold = this.untold.get(environment) ?? new Set();
+    for (const name of names) untold.add(name);
+    this.untold.set(environment, untold);
   }
 
   noteStatuses(names: Iterable<string>): void {
@@ -163,7 +172,7 @@ export class Reconciler {
 
   /** @param wishesOf what the environment should hold; asked for only where it has to be compared */
   private async compare(environment: string, isTouched: boolean, wishesOf: () => Wishes): Promise<void> {
-    const { state, bus } = this.options;
+    const { state } = this.options;
     const read = await state.readRecordsSince(environment, isTouched ? null : (this.proven.get(environment) ?? null));
     if (!read) return;
     const wanted = wishesOf();
@@ -176,23 +185,31 @@ export class Reconciler {
       // Of an environment without a record there is nothing that could be lost.
       if (read.version === null) this.proven.delete(environment);
       else this.proven.set(environment, read.version);
+      this.tell(environment);
       return;
     }
     this.proven.delete(environment);
     this.touched?.add(environment);
     // Newer than the database knows: it was restored from a backup, and what it says holds.
     const newer = missing.filter(([name, { wish }]) => (stored.get(name)?.generation ?? 0) > wish.generation);
+    if (missing.length)
+      this.noteUntold(
+        environment,
+        missing.map(([name]) => name),
+      );
     await state.unpublish(environment, [...surplus, ...newer.map(([name]) => name)]);
     await state.publish(
       environment,
       missing.map(([, { app, wish }]) => recordFor(app, wish)),
     );
-    if (missing.length) {
-      bus.wake(
-        { environment },
-        missing.slice(0, 100).map(([name]) => name),
-      );
-    }
+    this.tell(environment);
+  }
+
+  private tell(environment: string): void {
+    const untold = this.untold.get(environment);
+    if (!untold) return;
+    this.untold.delete(environment);
+    this.options.bus.wake({ environment }, [...untold].slice(0, 100));
   }
 
   private expected(): Map<string, Wishes> {
