@@ -1,4 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SnapshotStore } from '../../src/server/operations/snapshot';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -103,6 +105,31 @@ export const fleetSuite = (wakeUps: boolean) =>
       const again = await fleet.worker('env_b');
       await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
       expect(again.runs).toEqual([]);
+    });
+
+    it('a round during a slow look at the snapshot does not hide what was wished while the worker was away', async () => {
+      const [supervisor, worker] = await fleet.begin('env_a');
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+      await worker.kill();
+      const stop = await supervisor.parts.service.command('crm', 'stop', '1');
+      await until(
+        'Its record',
+        async () => (await supervisor.wire.state.readRecords('env_a'))[0]?.desired === 'stopped',
+      );
+      const { load } = SnapshotStore.prototype;
+      const loading = vi.spyOn(SnapshotStore.prototype, 'load').mockImplementation(async function (
+        this: SnapshotStore,
+      ) {
+        const found = await load.call(this);
+        // Long enough for some rounds of a fleet without wake-ups.
+        await sleep(3_000);
+        return found;
+      });
+      const again = await fleet.worker('env_a');
+      expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
+      expect(again.runs).toEqual([]);
+      expect(loading).toHaveBeenCalledOnce();
+      loading.mockRestore();
     });
 
     it('invariant 6: with Redis away apps run on, changes are taken and wait, and with a new one all comes true', async () => {

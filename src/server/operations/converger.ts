@@ -51,17 +51,24 @@ export class Converger {
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
 
-  /** Takes records over, and converges what they are about. */
+  /**
+   * Takes records over, and converges what they are about. What is to be remembered is written meanwhile: before a boot begins,
+   * and before anything is said to be done, it is written once more.
+   *
+   * @returns when they are written
+   */
   async accept(records: AppRecord[]): Promise<void> {
+    const writes: Promise<void>[] = [];
     for (const record of records) {
       const held = this.apps.get(record.name);
       if (held && held.record.generation > record.generation) continue;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
       if (!held) this.apps.hold(record, null);
       else held.record = record;
-      await this.save(record.name);
+      writes.push(this.save(record.name));
     }
     for (const record of records) this.converge(record.name);
+    await Promise.all(writes);
   }
 
   /** Looks at everything again: what failed may be due, what was refused may be possible. */

@@ -38,6 +38,8 @@ export interface DriverOptions {
 export class Driver {
   /** Operations that are not over, as of the last tick: what the list shows beside an app. */
   active: Operation[] = [];
+  /** Accepted by this process and not begun yet: these do not wait until all others were looked at. */
+  private accepted: Operation[] = [];
   private ticking: Promise<void> | null = null;
   private again = false;
   private reconciledAt: number | null = null;
@@ -50,6 +52,12 @@ export class Driver {
       busy: () => new Set(this.active.map(({ appUid }) => appUid)),
       isGone: (environment, app, wish) => this.isGone(environment, app, wish),
     });
+  }
+
+  /** Begins what this process has just accepted, if it leads. */
+  begin(operation: Operation): void {
+    this.accepted.push(operation);
+    void this.tick();
   }
 
   /** Works off what there is to do now; calls during a tick are folded into one more. Never rejects. */
@@ -119,12 +127,14 @@ export class Driver {
   private async tickOnce(): Promise<void> {
     const { leadership, definitions, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
     const leads = await leadership.claim();
+    await this.driveAccepted();
     this.active = await operations.active();
     if (!leads) {
       this.distrustStore();
       return;
     }
     for (const operation of this.active) {
+      await this.driveAccepted();
       if (leadership.leads) await this.drive(operation);
     }
     for (const uid of [...catalog.tombstones.keys()]) {
@@ -139,6 +149,15 @@ export class Driver {
       await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
       await definitions.removeTombstonesOlderThan(clock().wall - KEEP_TOMBSTONES);
       this.cleanedAt = now;
+    }
+  }
+
+  private async driveAccepted(): Promise<void> {
+    while (this.accepted.length) {
+      const [operation] = this.accepted.splice(0, 1);
+      // Superseded meanwhile, or cancelled: what is on record counts, and comes with the others.
+      const isNewest = !this.accepted.some(({ appUid }) => appUid === operation.appUid);
+      if (isNewest && this.options.leadership.leads) await this.drive(operation);
     }
   }
 
@@ -176,8 +195,6 @@ export class Driver {
     if (catalog.tombstones.has(app.uid))
       await definitions.updateTombstone(app.uid, { definition: { ...app, ...changes } });
     else await definitions.update(app.name, changes);
-    // A reload that began before may have put the definition in its place that it had read.
-    await catalog.refresh([app.name]);
     // In memory what is in the database, and nothing that may still fail.
     Object.assign(app, changes);
     for (const [environment, wish] of Object.entries(publish)) {
@@ -193,6 +210,8 @@ export class Driver {
         this.distrustStore();
       }
     }
+    // A reload that began before may have put the definition in its place that it had read.
+    await catalog.refresh([app.name]);
   }
 
   /** Whether a living worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */

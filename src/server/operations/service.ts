@@ -111,7 +111,7 @@ export class AppService {
       await definitions.create(app, transaction);
       await this.options.operations.create(operation, transaction);
     });
-    await this.carryOut([app.name]);
+    await this.carryOut([app.name], operation);
     return operation;
   }
 
@@ -261,7 +261,7 @@ export class AppService {
       await definitions.updateTombstone(uid, { definition: { ...definition, generation }, environments }, transaction);
       await operations.create(operation, transaction);
     });
-    await this.carryOut([name]);
+    await this.carryOut([name], operation);
     return operation;
   }
 
@@ -292,7 +292,7 @@ export class AppService {
       await operations.create(made, transaction);
       return made;
     });
-    await this.carryOut([name]);
+    await this.carryOut([name], operation);
     return operation;
   }
 
@@ -304,11 +304,12 @@ export class AppService {
   }
 
   /** Tells this process and the other supervisors; the leader among them begins. */
-  private async carryOut(names: string[]): Promise<void> {
+  private async carryOut(names: string[], accepted?: Operation): Promise<void> {
     const { catalog, driver, bus } = this.options;
     await catalog.refresh(names);
+    if (accepted && accepted.finishedAt === null) driver.begin(accepted);
+    else void driver.tick();
     bus.wake('supervisors', names);
-    void driver.tick();
   }
 
   private async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {

@@ -66,7 +66,7 @@ export class WorkerPart {
     keeper: LeaseKeeper;
     converger: Converger;
     reporter: StatusReporter;
-    round: NodeJS.Timeout;
+    round?: NodeJS.Timeout;
   } | null = null;
   private followed: FollowedSnapshot | null = null;
   private starting = false;
@@ -232,17 +232,21 @@ export class WorkerPart {
         (names === 'all' ? converger.apps.names() : names).flatMap((name) => converger.apps.entry(name) ?? []),
       onRefused: () => void keeper.beatNow(),
     });
-    const round = setInterval(
+    const running: typeof this.running = { keeper, converger, reporter };
+    this.running = running;
+    this.recordsVersion = null;
+
+    await converger.restore();
+    if (this.running !== running) return; // it has left meanwhile
+    // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
+    running.round = setInterval(
       () => {
         void this.readAll();
         void reporter.check();
       },
       options.roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
     );
-    round.unref();
-    this.running = { keeper, converger, reporter, round };
-
-    await converger.restore();
+    running.round.unref();
     options.onRecords();
     await bus.onWake(
       { environment: environment.name },
