@@ -110,29 +110,52 @@ describe('a worker killed', () => {
     expect(bootsOf(fleet, 'victim').length - before).toBeLessThanOrEqual(2);
   });
 
-  it('between done and reported says what is so when it is back, and does it no second time', async () => {
-    await command('stop').then((operation) => manager.succeeded(operation));
-    const before = bootsOf(fleet, 'victim').length;
-    const held = await holdTable('victim', 'collections');
-    const operation = await command('start');
-    // It is under way before the way to report it is gone.
-    await held.awaited();
-    fleet.redis!.pause();
-    await held.letGo();
-    await waitFor(() => bootsOf(fleet, 'victim').at(-1)!.runningAt !== null, { timeout: LONG, what: 'Its boot' });
-    await worker().kill();
-    fleet.redis!.resume();
-    await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { timeout: 40_000, what: 'down' });
-    expect(await manager.operation(operation.id)).toMatchObject({ state: 'running' });
-    await worker().start();
-    await manager.succeeded(operation, LONG);
-    // Once before the kill and once after it.
-    expect(bootsOf(fleet, 'victim').length - before).toBe(2);
-  });
+  // Its record's boot was done, which the Worker has noted: one that starts with the main app is booted by that alone.
+  it.each([
+    ['withMain', 'running', 2],
+    ['onVisit', 'dormant', 1],
+  ])(
+    'between done and reported says what is so when it is back, and does it no second time (%s)',
+    async (startMode, status, times) => {
+      await manager.update('victim', { startMode });
+      await command('stop').then((operation) => manager.succeeded(operation));
+      const before = bootsOf(fleet, 'victim').length;
+      const held = await holdTable('victim', 'collections');
+      const operation = await command('start');
+      // It is under way before the way to report it is gone.
+      await held.awaited();
+      fleet.redis!.pause();
+      await held.letGo();
+      await waitFor(() => bootsOf(fleet, 'victim').at(-1)!.runningAt !== null, { timeout: LONG, what: 'Its boot' });
+      await waitFor(hasNotedItsBoot, { timeout: LONG, what: 'The note in the snapshot' });
+      await worker().kill();
+      fleet.redis!.resume();
+      await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { timeout: 40_000, what: 'down' });
+      expect(await manager.operation(operation.id)).toMatchObject({ state: 'running' });
+      await worker().start();
+      await manager.succeeded(operation, LONG);
+      expect(statusIn(await manager.app('victim'), 'env_b')).toBe(status);
+      // Once before the kill.
+      expect(bootsOf(fleet, 'victim').length - before).toBe(times);
+    },
+  );
 });
+
+/** Whether the Worker's own database says that the newest boot which was asked for is done. */
+async function hasNotedItsBoot(): Promise<boolean> {
+  const { rows } = await query(
+    fleet.postgresServer,
+    worker().database,
+    `SELECT record, applied FROM "appSnapshots" WHERE name = 'victim'`,
+  );
+  const [{ record, applied }] = rows;
+  return applied?.bootGeneration === record.boot.generation && applied.unfinished === null;
+}
 
 describe('the connection that holds the lock of a real boot, cut', () => {
   it('fails the boot, which is done again and only then believed', async () => {
+    // Tried again by itself: nobody visits it.
+    await manager.update('victim', { startMode: 'withMain' });
     await command('stop').then((operation) => manager.succeeded(operation));
     const before = bootsOf(fleet, 'victim').length;
     const held = await holdTable('victim', 'collections');
