@@ -1,9 +1,9 @@
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { Fleet } from '../../scripts/fleet';
-import { readWitness, witnessEnv, witnessFolder } from '../../scripts/fleet/witness';
+import { witnessEnv } from '../../scripts/fleet/witness';
 import { installTestPlugin } from '../support/test-plugin';
-import { leftLocks, verdict } from '../support/verdict';
+import { endUnharmed } from '../support/verdict';
 
 /**
  * One fleet for all tests of a project: a Supervisor and two Workers in processes of their own, apart from a developer's
@@ -36,14 +36,5 @@ export default async function setup(project: TestProject): Promise<() => Promise
     env: { ...witnessEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'core-probe' : 'poison') },
   });
   project.provide('fleet', fleet.config.name);
-  return async () => {
-    const locks = await leftLocks(fleet);
-    const { lost } = fleet;
-    await fleet.stop();
-    const found = verdict({ lost, locks, processes: readWitness(witnessFolder(project.name)) });
-    if (!found.length) return;
-    const text = `The fleet did not come through unharmed:\n${found.join('\n')}`;
-    if (project.name === 'e2e') console.error(text);
-    else throw new Error(text);
-  };
+  return () => endUnharmed(fleet);
 }

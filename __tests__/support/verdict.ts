@@ -1,5 +1,5 @@
 import { type Fleet, query } from '../../scripts/fleet';
-import type { WitnessedProcess } from '../../scripts/fleet/witness';
+import { readWitness, type WitnessedProcess, witnessFolder } from '../../scripts/fleet/witness';
 
 /** What a fleet is judged by when all tests on it have ended, whatever each of them looked at. */
 export interface Evidence {
@@ -21,11 +21,24 @@ export function verdict({ lost, locks, processes }: Evidence): string[] {
   ];
 }
 
+/**
+ * Ends a fleet whose processes had `witnessEnv`.
+ * @throws when it did not come through unharmed, whatever the tests on it looked at
+ */
+export async function endUnharmed(fleet: Fleet): Promise<void> {
+  const locks = await leftLocks(fleet);
+  const { lost } = fleet;
+  await fleet.stop();
+  const { name } = fleet.config;
+  const found = verdict({ lost, locks, processes: readWitness(witnessFolder(name)) });
+  if (found.length) throw new Error(`Fleet ${name} did not come through unharmed:\n${found.join('\n')}`);
+}
+
 /** A boot that a test began and did not wait for is given this long to end, in ms. */
 const ENDING = 30_000;
 
 /** Advisory locks that are held though nothing boots; those by which Workers hold their environments apart. */
-export async function leftLocks(fleet: Fleet): Promise<string[]> {
+async function leftLocks(fleet: Fleet): Promise<string[]> {
   const deadline = performance.now() + ENDING;
   for (;;) {
     const { rows } = await query(
