@@ -11,12 +11,17 @@ import { stopwatch } from '../support/measure';
 const OTHERS = ['healthy', 'sound'];
 /** A Worker's start, and that of its apps. */
 const LONG = 180_000;
+/** Four of those, each with a deadline of its own. */
+const ALL_OF_IT = 900_000;
 
 let fleet: Fleet;
 let manager: Manager;
+/** What its process has by itself. */
+let nodeOptions: string;
 
 beforeAll(async () => {
   fleet = await sharedFleet();
+  nodeOptions = worker().env.NODE_OPTIONS!;
   manager = await Manager.of(fleet);
   await manager.clear('poison', ...OTHERS);
   for (const name of ['poison', ...OTHERS])
@@ -28,7 +33,10 @@ afterEach(async () => {
   await fleet.waitForWorkers();
 });
 
-afterAll(() => manager.clear('poison', ...OTHERS));
+afterAll(async () => {
+  await manager.clear('poison', ...OTHERS);
+  await worker().restartWith({ NODE_OPTIONS: nodeOptions });
+});
 
 const worker = () => fleet.worker('env_b');
 
@@ -49,36 +57,40 @@ const run = async (names: string[]) =>
 it.each([
   ['by the end of the process', 'poison: exit'],
   ['by all of its memory', 'poison: memory'],
-])('a poison app is kept out after it took its Worker down three times %s, and all others run', async (_, poison) => {
-  if (poison === 'poison: memory') {
-    await worker().restartWith({ NODE_OPTIONS: '--preserve-symlinks --max-old-space-size=1000' });
-    await waitFor(() => run(['poison', ...OTHERS]), { timeout: LONG, what: 'All apps running' });
-  }
-  await poisonWith(poison);
-  const before = bootsOf(fleet, 'poison').length;
-  const { data } = await manager.api.post('apps:restart?filterByTk=poison');
-  await dies();
-  for (let time = 2; time <= 3; time++) {
-    // It may die before it was ready.
-    await worker()
-      .start()
-      .catch(() => undefined);
+])(
+  'a poison app is kept out after it took its Worker down three times %s, and all others run',
+  async (_, poison) => {
+    if (poison === 'poison: memory') {
+      await worker().restartWith({ NODE_OPTIONS: `${nodeOptions} --max-old-space-size=1000` });
+      await waitFor(() => run(['poison', ...OTHERS]), { timeout: LONG, what: 'All apps running' });
+    }
+    await poisonWith(poison);
+    const before = bootsOf(fleet, 'poison').length;
+    const { data } = await manager.api.post('apps:restart?filterByTk=poison');
     await dies();
-  }
-  const took = stopwatch();
-  await worker().start();
-  const operation = await manager.ended(data[0], LONG);
-  expect(operation).toMatchObject({ state: 'failed', steps: [{ error: { code: 'APP_CRASH_LOOP' } }] });
-  const app = await manager.untilApp('poison', (row) => statusIn(row, 'env_b') === 'error', { what: 'kept out' });
-  took('Worker started after the third death, until the app is kept out');
-  expect(app.statuses.env_b.error).toMatchObject({ code: 'APP_CRASH_LOOP' });
-  await waitFor(() => run(OTHERS), { timeout: LONG, what: 'All others running' });
-  took('Worker started after the third death, until all others run');
-  expect(bootsOf(fleet, 'poison')).toHaveLength(before + 3);
+    for (let time = 2; time <= 3; time++) {
+      // It may die before it was ready.
+      await worker()
+        .start()
+        .catch(() => undefined);
+      await dies();
+    }
+    const took = stopwatch();
+    await worker().start();
+    const operation = await manager.ended(data[0], LONG);
+    expect(operation).toMatchObject({ state: 'failed', steps: [{ error: { code: 'APP_CRASH_LOOP' } }] });
+    const app = await manager.untilApp('poison', (row) => statusIn(row, 'env_b') === 'error', { what: 'kept out' });
+    took('Worker started after the third death, until the app is kept out');
+    expect(app.statuses.env_b.error).toMatchObject({ code: 'APP_CRASH_LOOP' });
+    await waitFor(() => run(OTHERS), { timeout: LONG, what: 'All others running' });
+    took('Worker started after the third death, until all others run');
+    expect(bootsOf(fleet, 'poison')).toHaveLength(before + 3);
 
-  // Mended, it comes back by a restart.
-  await poisonWith('mended');
-  await manager.command('restart', 'poison');
-  expect((await ask(worker().url, '/api/__app/poison/app:getInfo')).status).toBe(200);
-  expect(worker().running).toBe(true);
-});
+    // Mended, it comes back by a restart.
+    await poisonWith('mended');
+    await manager.command('restart', 'poison');
+    expect((await ask(worker().url, '/api/__app/poison/app:getInfo')).status).toBe(200);
+    expect(worker().running).toBe(true);
+  },
+  ALL_OF_IT,
+);
