@@ -2,6 +2,7 @@ import './scale/lua-as-text.cjs';
 import { parseArgs } from 'node:util';
 import { ensurePrograms } from '../scripts/lib/programs.mjs';
 import { type Contender, startContenders } from './lib/contenders';
+import { benchDomains } from './lib/domains';
 import { SIZES, startOrigin } from './lib/nginx';
 import { leaveTheMeasuredCore, usage } from './lib/process';
 import { type Bar, finish, median, type Report, type Table } from './lib/report';
@@ -21,6 +22,7 @@ const USAGE = `npm run bench [-- options]
   --rounds N    how many turns each contender gets (default 3); the median counts
   --requests    only what passes through
   --worker      only what a Worker does: starts and stops, its event loop, its heap
+  --domains     only how soon a changed domain is in force
   --no-supervisor   only what needs no NocoBase
 `;
 
@@ -61,12 +63,14 @@ async function main(): Promise<void> {
       rounds: { type: 'string', default: '3' },
       requests: { type: 'boolean' },
       worker: { type: 'boolean' },
+      domains: { type: 'boolean' },
       'no-supervisor': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help) return console.log(USAGE);
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
+  const isAll = !values.requests && !values.worker && !values.domains;
   ensurePrograms(['nginx', 'wrk', 'redis'], console.log);
   leaveTheMeasuredCore();
 
@@ -79,12 +83,13 @@ async function main(): Promise<void> {
     await measured?.lead(SOCKETS, echo.url);
     await measured?.host(REAL);
     const supervisor = measured ? [measured.contender] : [];
-    if (!values.worker) {
+    if (isAll || values.requests) {
       await benchWeb([...(await startContenders(origin.url)), ...supervisor], seconds, rounds, report);
       await benchWebSockets([...(await startContenders(echo.url)), ...supervisor], seconds, rounds, report);
       if (measured) await benchRealApp(measured, seconds, rounds, report);
     }
-    if (measured && !values.requests) await benchWorker(measured, REAL, report);
+    if (measured && (isAll || values.domains)) await benchDomains(measured.fleet, measured.manager, REAL, report);
+    if (measured && (isAll || values.worker)) await benchWorker(measured, REAL, report);
   } finally {
     await measured?.stop();
     await origin.stop();
