@@ -2,11 +2,9 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import { type Api, Fleet, query, waitFor } from '../../scripts/fleet';
-import { witnessEnv } from '../../scripts/fleet/witness';
 import { complaintsOf, photograph } from '../support/browser';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
-import { endUnharmed } from '../support/verdict';
 
 /**
  * Apps of NocoBase's own multi-app-manager, made by it in a NocoBase that has this plugin and no part for it, and taken over
@@ -52,13 +50,13 @@ beforeAll(async () => {
     reset: true,
     durable: false,
     postgres: server,
-    env: { ...witnessEnv('migration'), APP_DISCOVERY_ADAPTER: '', APP_PROCESS_ADAPTER: '' },
+    env: { APP_DISCOVERY_ADAPTER: '', APP_PROCESS_ADAPTER: '' },
   });
 });
 
 afterAll(async () => {
   await browser?.close();
-  if (alone) await endUnharmed(alone);
+  await alone?.stop();
   for (const name of [...APPS, alone?.supervisor.database])
     await query(server, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
 });

@@ -3,14 +3,12 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import Redis from 'ioredis';
 import { Fleet, type FleetOptions, type Instance, type PostgresServer, query } from '../../scripts/fleet';
-import { witnessEnv } from '../../scripts/fleet/witness';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { ensureSqliteDriver, SQLITE_MODULES } from '../../scripts/lib/sqlite.mjs';
 import { on, sql } from '../integration/databases-places';
 import { type Server, startMariadb } from '../integration/databases-servers';
 import { Manager } from './manager';
 import { installTestPlugin } from './test-plugin';
-import { endUnharmed } from './verdict';
 
 /** Where an app's data lie, as tests look at them. */
 export interface Data {
@@ -31,7 +29,7 @@ export interface Ground extends Data {
   stop(): Promise<void>;
 }
 
-async function groundOf(fleet: Fleet, data: Data, stop = () => endUnharmed(fleet)): Promise<Ground> {
+async function groundOf(fleet: Fleet, data: Data, stop = () => fleet.stop()): Promise<Ground> {
   const host = fleet.workers[0] ?? fleet.supervisor;
   const flush = async () => {
     if (!fleet.redisUrl) return;
@@ -53,12 +51,8 @@ export const postgresData = (server: PostgresServer): Data => ({
 export const sharedGround = (fleet: Fleet): Promise<Ground> =>
   groundOf(fleet, postgresData(fleet.postgresServer), async () => undefined);
 
-const start = (name: string, { env, ...options }: FleetOptions): Promise<Fleet> =>
-  Fleet.start({
-    ...{ mode: 'local', port: 'free', reset: true, durable: false, name },
-    ...options,
-    env: { ...witnessEnv(name), ...env },
-  });
+const start = (name: string, options: FleetOptions): Promise<Fleet> =>
+  Fleet.start({ mode: 'local', port: 'free', reset: true, durable: false, ...options, name });
 
 const alone = (name: string, postgres: PostgresServer, env: Record<string, string> = {}): Promise<Fleet> =>
   start(name, { postgres, env: { ...installTestPlugin('core-probe'), ...env } });
@@ -68,7 +62,7 @@ export async function aloneOnPostgres(postgres: PostgresServer): Promise<Ground>
   const fleet = await alone('alone-postgres', postgres);
   const data = postgresData(postgres);
   return groundOf(fleet, data, async () => {
-    await endUnharmed(fleet);
+    await fleet.stop();
     await data.dropData(fleet.supervisor.database);
   });
 }
@@ -125,11 +119,8 @@ async function onMariadb(
   const main = on(server, 'mariadb', 'mysql');
   let fleet: Fleet | undefined;
   const stop = async () => {
-    try {
-      if (fleet) await endUnharmed(fleet);
-    } finally {
-      await server.stop();
-    }
+    await fleet?.stop();
+    await server.stop();
   };
   try {
     for (const database of databases) await sql(main, `CREATE DATABASE ${database}`);
@@ -148,8 +139,7 @@ async function onMariadb(
     };
     return { ...(await groundOf(fleet, data, stop)), server };
   } catch (error) {
-    // It says more than that what failed did not come through unharmed.
-    await stop().catch(() => undefined);
+    await stop();
     throw error;
   }
 }
