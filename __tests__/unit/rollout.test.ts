@@ -335,10 +335,20 @@ describe('after a failure', () => {
       .says('env_a', { status: 'error' })
       .tick();
 
+  it('what comes before the failed one and has not had its turn is not begun either, at once', () => {
+    const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c apply'], { action: 'update' }))
+      .tick()
+      .says('env_c', { status: 'preparing', generation: 0, begun: 1_000_000 })
+      .tick()
+      .tick(61 * SECOND);
+    expect(rollout.steps).toBe('running cancelled failed');
+    expect(rollout.publications.map(([environment]) => environment)).toEqual(['env_a', 'env_c']);
+  });
+
   it('what has not begun is not begun', () => {
     const rollout = failing('stop');
     expect(rollout.steps).toBe('failed cancelled');
-    expect(rollout.operation.steps[1].message).toMatch(/an earlier step failed/);
+    expect(rollout.operation.steps[1].message).toMatch(/another step failed/);
     expect(rollout.operation.state).toBe('failed');
     expect(rollout.publications).toHaveLength(1);
   });

@@ -56,6 +56,9 @@ export const deadlineOf = (operation: Operation, step: Step): number =>
 
 const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
 
+const isGivenUp = ({ onFailure, steps }: Operation): boolean =>
+  onFailure === 'stop' && steps.some(({ state }) => state === 'failed');
+
 const hasBooted = (step: Step): boolean => step.kind === 'boot' && step.state === 'succeeded';
 
 /** Said of a removal that nobody waits for; a tombstone does. */
@@ -91,11 +94,7 @@ export function advance(
 
   for (const [index, step] of operation.steps.entries()) {
     if (isOver(step.state)) continue;
-    const failedBefore = operation.steps.some((other) => other.state === 'failed');
-    if (failedBefore && operation.onFailure === 'stop' && step.state === 'queued') {
-      Object.assign(step, { state: 'cancelled', message: 'Not begun, since an earlier step failed.', finishedAt: now });
-      continue;
-    }
+    if (step.state === 'queued' && isGivenUp(operation)) continue;
     if (!itsTurn(operation.steps, index)) continue;
     const { health, entry } = sight(step.environment);
     const current = published[step.environment];
@@ -123,6 +122,11 @@ export function advance(
       continue;
     }
     waitingFor ??= waiting(step, health);
+  }
+  // Also those that come before the one that failed.
+  for (const step of isGivenUp(operation) ? operation.steps : []) {
+    if (step.state === 'queued')
+      Object.assign(step, { state: 'cancelled', message: 'Not begun, since another step failed.', finishedAt: now });
   }
 
   operation.state = stateOf(operation.steps);

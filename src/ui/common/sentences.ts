@@ -17,7 +17,7 @@ export const SENTENCES = [
   key('Environment {{environment}} is down.'),
   key('Environment {{environment}} has not answered yet.'),
   key('The environment was forgotten.'),
-  key('Not begun, since an earlier step failed.'),
+  key('Not begun, since another step failed.'),
   key('Away; removed there when it is back.'),
   key('Its database keeps the mark of this app.'),
   key('Cancelled.'),
