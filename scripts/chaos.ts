@@ -57,9 +57,9 @@ function size(): PlanSize {
     apps: wholeNumber('apps'),
     harmed,
     hosting: harmed,
-    changePause: [3_000, 13_000],
+    changePause: [2_000, 10_000],
     harmPause: [5_000, 20_000],
-    supervisorPause: [20_000, 60_000],
+    supervisorPause: [45_000, 120_000],
     longest: 20_000,
   };
 }
@@ -70,7 +70,9 @@ function wholeNumber(name: 'seed' | 'minutes' | 'apps' | 'workers'): number {
   return value;
 }
 
-const minutes = () => wholeNumber('minutes') * 60_000;
+function minutes(): number {
+  return wholeNumber('minutes') * 60_000;
+}
 
 async function go(size: PlanSize): Promise<void> {
   console.log(

@@ -65,18 +65,18 @@ export interface PlanSize {
   longest: number;
 }
 
-/** As part of `npm test`: a fleet of two Workers, of which the second is left alone. */
+/** Of the run that is part of `npm test`, on a fleet of two Workers, of which the second is left alone. */
 export const shortSize = (seed: number): PlanSize => ({
   seed,
   rounds: 1,
-  lasting: 45_000,
-  apps: 3,
+  lasting: 20_000,
+  apps: 2,
   harmed: ['env_a'],
   hosting: ['env_a', 'env_b'],
-  changePause: [1_000, 5_000],
-  harmPause: [2_000, 12_000],
-  supervisorPause: [5_000, 15_000],
-  longest: 8_000,
+  changePause: [500, 3_000],
+  harmPause: [1_000, 6_000],
+  supervisorPause: [8_000, 16_000],
+  longest: 5_000,
 });
 
 export interface Plan {

@@ -282,7 +282,8 @@ class Run {
         const endedAt = alive.has(seen.pid)
           ? null
           : (seen.exit?.at ?? killedAt ?? this.missed.get(seen.pid) ?? Date.now());
-        const boots = seen.boots.filter(({ app }) => this.apps.has(app));
+        // In a fleet that had another run before, apps of the same names are others.
+        const boots = seen.boots.filter(({ app, addedAt }) => this.apps.has(app) && addedAt >= this.history.begunAt);
         return { ...seen, boots, endedAt, ended: killedAt !== undefined };
       });
   }
