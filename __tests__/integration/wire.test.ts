@@ -115,6 +115,18 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
   });
 
   describe('a lease', () => {
+    it('has some of its time left, and none when it is gone', async () => {
+      const epoch = await hold('env_a');
+      await hold('env_b');
+      await state.releaseLease('env_b', 'one', await hold('env_b'));
+      const left = await state.leasesLeft(['env_a', 'env_b', 'nobody']);
+      expect([...left.keys()]).toEqual(['env_a', 'env_b', 'nobody']);
+      expect(left.get('env_a')).toBeGreaterThan(60_000);
+      expect([left.get('env_b'), left.get('nobody')]).toEqual([0, 0]);
+      if (name === 'redis') expect(left.get('env_a')).toBeLessThanOrEqual(120_000);
+      await state.releaseLease('env_a', 'one', epoch);
+    });
+
     it('is taken, renewed and seen', async () => {
       expect((await state.look()).environments.size).toBe(0);
       const before = Date.now();

@@ -7,6 +7,8 @@ export class Store {
   away = false;
   /** A method whose calls reject. */
   fails: keyof StateStore | null = null;
+  /** What is left of every lease, in ms; by default the memory's: they never end. */
+  left: number | null = null;
   /** Names of the methods that were called. */
   readonly calls: string[] = [];
   readonly state: StateStore;
@@ -19,6 +21,8 @@ export class Store {
         async (...args: unknown[]) => {
           this.calls.push(method);
           if (this.away || this.fails === method) throw new Error('Connection is closed.');
+          if (method === 'leasesLeft' && this.left !== null)
+            return new Map((args[0] as string[]).map((name) => [name, this.left]));
           return (this.memory[method] as (...args: unknown[]) => Promise<unknown>)(...args);
         },
     });

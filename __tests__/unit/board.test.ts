@@ -225,7 +225,8 @@ describe('a store that is away', () => {
     store.away = false;
     await store.state.releaseLease('env_a', 'one', epoch);
     await board.look();
-    expect(health()).toBe('online');
+    // Nor is anybody shown as alive of whom nothing has been heard since.
+    expect(health()).toBe('unknown');
     await beat('env_a', { epoch });
     await watch(1_000);
     expect(health()).toBe('online');
@@ -238,10 +239,33 @@ describe('a store that is away', () => {
     store.away = true;
     await watch(60_000);
     store.away = false;
-    await watch(11_000);
-    expect(health()).toBe('suspect');
-    await watch(5_000);
+    await watch(14_000);
+    expect(health()).toBe('unknown');
+    await watch(2_000);
     expect(health()).toBe('down');
+  });
+
+  it('invariant 2: a beat that came while nobody looked is as old as its lease', async () => {
+    await beat('env_a');
+    await board.look();
+    store.away = true;
+    await watch(20_000);
+    store.away = false;
+    await beat('env_a');
+    store.left = 2_000;
+    await board.look();
+    expect(health()).toBe('suspect');
+    await watch(2_000);
+    expect(health()).toBe('down');
+    // One that has just begun to look knows no more.
+    await beat('env_a');
+    board = newBoard();
+    await board.look();
+    expect(health()).toBe('suspect');
+    // A beat that is seen in time is not asked for its age.
+    await watch(5_000, 'env_a');
+    expect(health()).toBe('online');
+    expect(store.timesCalled('leasesLeft')).toBe(3);
   });
 
   it('is seen by an observer that only just started, too', async () => {

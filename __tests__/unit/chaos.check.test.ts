@@ -125,10 +125,14 @@ function broken(plant: (history: History) => void): Rule[] {
 }
 /** The restart of `crm` loses its lock in env_a. */
 function failByLock(found: History): true {
-  const steps = [{ environment: 'env_a', state: 'failed' as const, error: { code: 'LOCK_LOST', message: '' } }];
-  Object.assign(operation(found, 'restart', 'crm'), { state: 'failed', steps });
+  Object.assign(operation(found, 'restart', 'crm'), lostLock);
   return true;
 }
+
+const lostLock: Partial<OperationRow> = {
+  state: 'failed',
+  steps: [{ environment: 'env_a', state: 'failed', error: { code: 'LOCK_LOST', message: '' } }],
+};
 
 /** One more restart of `crm` is superseded at once, by a rename that ends at `until`. */
 function supersede(found: History, until: number): true {
@@ -187,6 +191,10 @@ describe('the checker of chaos runs', () => {
       [
         "by a lost lock, where another environment's was cut",
         (found) => failByLock(found) && found.harms.push(cutLock(63, 'crm', 'env_b')),
+      ],
+      [
+        'by a lock that was lost to a change before, which had ended',
+        (found) => failByLock(found) && found.harms.push(cutLock(25, 'crm', 'env_a')),
       ],
     ],
     twice: [
@@ -362,6 +370,18 @@ describe('the checker of chaos runs excuses', () => {
         found.harms.push(cutLock(63, 'crm', 'env_a'));
         Object.assign(found.processes[3].boots[1], { addedAt: s(63) });
         failByLock(found);
+      }),
+    ).toEqual([]);
+  });
+
+  it('a change that goes on with the boot of a superseded one, whose lock was cut', () => {
+    expect(
+      broken((found) => {
+        found.harms.push(cutLock(63, 'crm', 'env_a'));
+        const rename = asked(63.5, 'crm', 'update');
+        found.asked.push(rename);
+        Object.assign(operation(found, 'restart', 'crm'), { state: 'cancelled' });
+        found.recorded.push(recorded(rename, 70, lostLock));
       }),
     ).toEqual([]);
   });

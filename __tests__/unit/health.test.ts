@@ -7,6 +7,7 @@ import {
   healthOf,
   type LeaseSight,
   type ObserverSight,
+  silenceOf,
 } from '../../src/server/environments/health';
 import type { Lease } from '../../src/shared/messages';
 import type { Health } from '../../src/shared/types';
@@ -135,10 +136,35 @@ describe('an observer', () => {
   it('that sees again does not take its own blindness for the worker’s silence', () => {
     const observer = new Observer().look(leaseOf()).watch(8_000, leaseOf());
     observer.clock.pass(60_000);
-    // The lease ran out meanwhile, or is as it was: neither proves anything yet.
-    expect(observer.look(null).health).toBe('online');
-    expect(observer.watch(3_000, null).health).toBe('suspect');
-    expect(observer.watch(5_000, null).health).toBe('down');
+    // The lease ran out meanwhile, or is as it was: neither proves anything yet, nor that it lives.
+    expect(observer.look(null).health).toBe('unknown');
+    expect(observer.watch(6_000, null).health).toBe('unknown');
+    expect(observer.watch(1_000, null).health).toBe('down');
+  });
+
+  it('invariant 2: that was blind for a while takes nobody for alive whose lease has run out since the last beat', () => {
+    const observer = new Observer().look(leaseOf());
+    observer.clock.pass(8_000);
+    expect(observer.look(leaseOf()).health).toBe('online');
+    expect(observer.watch(6_000, leaseOf()).health).toBe('online');
+    expect(observer.watch(1_000, leaseOf()).health).toBe('unknown');
+    expect(observer.watch(7_000, leaseOf()).health).toBe('unknown');
+    expect(observer.watch(1_000, leaseOf()).health).toBe('down');
+  });
+
+  it.each([
+    [15_000, 15_000],
+    [1_000, 1_000],
+    [0, 0],
+    [-2, 0],
+    [120_000, 15_000],
+  ])('that finds a lease of which %d ms are left believes its holder for %d ms', (left, believed) => {
+    const observer = new Observer();
+    const { clock, sight } = observer;
+    sight.lease = afterLook(undefined, leaseOf(), sight.observer, false, clock.now, silenceOf(leaseOf(), left));
+    sight.observer.lastLook = clock.now;
+    if (believed) expect(observer.watch(believed - 1, leaseOf()).health).not.toBe('down');
+    expect(observer.watch(1, leaseOf()).health).toBe('down');
   });
 
   it('that sees again and hears a beat goes on as if nothing had been', () => {

@@ -92,13 +92,14 @@ function refused({ asked }: History): Violation[] {
 }
 
 function failed({ harms, processes }: History, changes: Made[]): Violation[] {
-  return changes.flatMap((change): Violation[] => {
+  return changes.flatMap((change, index): Violation[] => {
     if (change.operation?.state !== 'failed') return [];
+    const begun = begunBy(changes.slice(0, index + 1).filter(({ app }) => app === change.app));
     const step = change.operation.steps.find(({ state }) => state === 'failed');
     const until = change.operation.finishedAt ?? Number.POSITIVE_INFINITY;
     const cut = harms.some(
       ({ from, locks }) =>
-        from >= change.at &&
+        from >= begun.at &&
         from <= until &&
         locks?.some(({ app, environment }) => app === change.app && environment === step?.environment),
     );
@@ -108,6 +109,14 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
     const why = `${step?.environment}: ${step?.error?.code} ${step?.error?.message}`;
     return [{ rule: 'failed', what: `${describe(change)} failed in ${why}`, at: change.at }];
   });
+}
+
+/** Of changes of one app, the first of those that the last one took the place of: their boots are its own. */
+function begunBy(changes: Made[]): Made {
+  const ended = changes.findLastIndex(
+    ({ operation }, index) => index < changes.length - 1 && operation?.state !== 'cancelled',
+  );
+  return changes[ended + 1];
 }
 
 interface Span {

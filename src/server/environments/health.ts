@@ -57,7 +57,10 @@ export function healthOf(sight: LeaseSight, observer: ObserverSight, now: Now): 
       : { health: 'down', since: sight.firstLook.wall };
   }
   const age = now.mono - sight.lastBeat.mono;
-  if (age >= DOWN_AFTER * interval) return { health: 'down', since: sight.lastBeat.wall + DOWN_AFTER * interval };
+  const runsOut = sight.lastBeat.wall + DOWN_AFTER * interval;
+  if (age >= DOWN_AFTER * interval) return { health: 'down', since: runsOut };
+  // Not its silence, but no proof of life either: whatever it said is worth no more than its lease.
+  if (age + sight.forgiven >= DOWN_AFTER * interval) return { health: 'unknown', since: runsOut };
   if (sight.lease?.state === 'stopping') return { health: 'stopping', since: sight.lastBeat.wall };
   if (age >= SUSPECT_AFTER * interval)
     return { health: 'suspect', since: sight.lastBeat.wall + SUSPECT_AFTER * interval };
@@ -74,9 +77,14 @@ export const unseen = (now: Now): LeaseSight => ({
   releasedAt: null,
 });
 
+/** How long ago a lease got its last beat, by what is left of its time, in ms. */
+export const silenceOf = (lease: Lease, left: number): number =>
+  Math.min(Math.max(DOWN_AFTER * lease.interval - left, 0), DOWN_AFTER * lease.interval);
+
 /**
  * The next sight of a lease after a look.
  * @param flushed whether the store had lost everything: then a missing lease says nothing
+ * @param silence how long ago a beat came that is seen only now, in ms; of one that is seen in time it is not asked
  */
 export function afterLook(
   previous: LeaseSight | undefined,
@@ -84,6 +92,7 @@ export function afterLook(
   observer: ObserverSight,
   flushed: boolean,
   now: Now,
+  silence = 0,
 ): LeaseSight {
   const before = previous ?? unseen(now);
   if (lease) {
@@ -93,7 +102,7 @@ export function afterLook(
     return {
       ...before,
       lease,
-      lastBeat: now,
+      lastBeat: { mono: now.mono - silence, wall: now.wall - silence },
       forgiven: 0,
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,

@@ -10,6 +10,7 @@ import {
   type LeaseSight,
   type Now,
   type ObserverSight,
+  silenceOf,
   unseen,
 } from '../environments/health';
 import { messageOf } from '../errors';
@@ -180,6 +181,10 @@ export class StatusBoard {
     if (blindFor > BLIND_AFTER) {
       for (const known of this.environments.values()) known.sight = forgiveBlindness(known.sight, blindFor, now);
     }
+    // A beat that came while nobody looked may be its holder's last one, and long ago.
+    const late = this.observer.lastLook === null || blindFor > BLIND_AFTER;
+    const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
+    const left = late ? await this.state.leasesLeft(held) : null;
     const healthBefore = new Map(this.names().map((name) => [name, this.environment(name)?.health]));
     const flushed = fleet === null;
     const lostNow = flushed && this.fleet !== null;
@@ -193,7 +198,8 @@ export class StatusBoard {
       const epochBefore = known.sight.lease?.epoch;
       // A name goes from the store by a flush only, which another supervisor may have mended already.
       const lost = flushed || !environments.has(name);
-      known.sight = afterLook(known.sight, found.lease, this.observer, lost, now);
+      const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
+      known.sight = afterLook(known.sight, found.lease, this.observer, lost, now, silence);
       known.standby = found.standby;
       if (found.lease && found.lease.registered !== known.registered) {
         known.registration = await this.state.readRegistration(name);

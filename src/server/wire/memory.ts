@@ -64,6 +64,11 @@ export class MemoryState implements StateStore {
     return { fleet: this.fleet, environments: structuredClone(this.leases) };
   }
 
+  async leasesLeft(environments: string[]): Promise<Map<string, number>> {
+    const leftOf = (name: string) => (this.leases.get(name)?.lease ? Number.POSITIVE_INFINITY : 0);
+    return new Map(environments.map((name) => [name, leftOf(name)]));
+  }
+
   async readRegistration(environment: string): Promise<Registration | null> {
     return this.registrations.get(environment) ?? null;
   }

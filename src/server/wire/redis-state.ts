@@ -122,6 +122,11 @@ export class RedisState implements StateStore {
     return { fleet, environments };
   }
 
+  async leasesLeft(environments: string[]): Promise<Map<string, number>> {
+    const left = await Promise.all(environments.map((name) => this.redis.pttl(this.keys.lease(name))));
+    return new Map(environments.map((name, index) => [name, Math.max(left[index], 0)]));
+  }
+
   private leaseOf(environment: string, text: string): Lease | null {
     const before = this.leases.get(environment);
     if (before?.text === text) return before.lease;

@@ -19,6 +19,8 @@ export interface StateStore {
 
   /** One constant-cost look at the whole fleet. */
   look(): Promise<FleetSight>;
+  /** How long each of these leases still holds without a beat, in ms; 0 of one that is gone. */
+  leasesLeft(environments: string[]): Promise<Map<string, number>>;
   readRegistration(environment: string): Promise<Registration | null>;
   readStatuses(environment: string): Promise<StatusEntry[]>;
   /** Forgets all that is kept of an environment. */
