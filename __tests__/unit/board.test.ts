@@ -107,6 +107,18 @@ describe('what is seen', () => {
     expect(changes).toHaveLength(2);
   });
 
+  it('of a new environment is nothing until it is told, and is told once it could be read', async () => {
+    await store.state.writeRegistration(registrationOf('env_a'));
+    await tell('env_a', await beat('env_a'), [entryOf()]);
+    store.fails = 'readStatuses';
+    await board.look();
+    expect([board.environment('env_a')?.registration, changes]).toEqual([null, []]);
+    store.fails = null;
+    await board.look();
+    expect(board.environment('env_a')?.registration).toMatchObject({ name: 'env_a' });
+    expect(changes).toEqual([['env_a']]);
+  });
+
   it('of an environment that is away is what the database remembers', async () => {
     board.remember('env_a', registrationOf('env_a'));
     await watch(14_000);

@@ -192,6 +192,8 @@ export class StatusBoard {
 
     const changed = new Set<string>();
     const apps = new Set<string>();
+    // Not listed before those are told who remember it: whoever has seen it may ask for something.
+    const announced = new Map<EnvironmentSight, Pick<EnvironmentSight, 'registration' | 'registered'>>();
     for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
       const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const known = this.environments.get(name) ?? this.introduce(name);
@@ -202,8 +204,8 @@ export class StatusBoard {
       known.sight = afterLook(known.sight, found.lease, this.observer, lost, now, silence);
       known.standby = found.standby;
       if (found.lease && found.lease.registered !== known.registered) {
-        known.registration = await this.state.readRegistration(name);
-        known.registered = found.lease.registered;
+        const registration = await this.state.readRegistration(name);
+        announced.set(known, { registration, registered: found.lease.registered });
         changed.add(name);
       }
       const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
@@ -217,6 +219,7 @@ export class StatusBoard {
         changed.add(name);
       }
     }
+    for (const [known, registration] of announced) Object.assign(known, registration);
     this.observer.lastLook = this.clock();
     const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
     for (const name of unwell) changed.add(name);
