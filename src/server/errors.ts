@@ -31,6 +31,7 @@ const CODES = {
     'Operation "%operation" is over. Only a failed or cancelled one can be tried again, only a waiting or running one cancelled.',
   ],
   NOT_READY: [503, 'The list of apps is not read yet. Try again in a moment.'],
+  LEAVING: [503, 'This Supervisor is being stopped. Try again in a moment.'],
   NOT_ON_THIS_PART: [409, 'This instance manages no apps; its part is %part. Use the Supervisor.'],
   // configuration
   KEY_MISSING: [

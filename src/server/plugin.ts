@@ -74,7 +74,7 @@ export class PluginAppSupervisor extends Plugin {
     // The same on every part: registrations are not told from one process to another.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
     if (!runtime) return;
-    runtime.routing.install(Gateway.getInstance(), Gateway as never);
+    runtime.routing.install(Gateway.getInstance(), Gateway as never, runtime.departure.handle);
     runtime.measure(this.app);
   }
 

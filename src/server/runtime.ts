@@ -13,6 +13,7 @@ import type { FindInstalled } from './hosting/plan';
 import type { Log } from './log';
 import { Metrics } from './observe/metrics';
 import type { ProbeSight } from './observe/probes';
+import { Departure } from './parts/departure';
 import { modelsOf } from './parts/directory';
 import { createRouting, type Routing } from './parts/routing';
 import { SupervisorPart } from './parts/supervisor';
@@ -42,6 +43,7 @@ export class Runtime implements Managed {
   readonly routing: Routing;
   readonly manifests: Manifests;
   readonly metrics = new Metrics();
+  readonly departure = new Departure();
   private begun = false;
   private manifestsRound: NodeJS.Timeout | null = null;
   private readonly openConnections: () => void;
@@ -125,7 +127,8 @@ export class Runtime implements Managed {
     if (!this.begun) {
       mainApp.on('__started', () => this.beginNow(mainApp));
       mainApp.on('beforeDestroy', async () => {
-        await Promise.all([this.worker?.prepareToLeave(), this.supervisor?.prepareToLeave()]);
+        const departure = this.config.part === 'supervisor' ? this.departure.leave() : undefined;
+        await Promise.all([departure, this.worker?.prepareToLeave(), this.supervisor?.prepareToLeave()]);
       });
     }
     this.begun = true;

@@ -12,6 +12,7 @@ import {
   createNaming,
   createProxy,
   createSelector,
+  type Guard,
   type ProxyMetrics,
   type ProxyStats,
   type RouteApp,
@@ -30,8 +31,11 @@ export interface Routing {
    * @param names of apps that may have changed; absent: any
    */
   update(names?: Iterable<string>): void;
-  /** Hooks into the core's gateway; again after a restart of the main app changes nothing. */
-  install(gateway: Gateway, GatewayClass: GatewayHooks): void;
+  /**
+   * Hooks into the core's gateway; again after a restart of the main app changes nothing.
+   * @param last gets the requests that are the main app's
+   */
+  install(gateway: Gateway, GatewayClass: GatewayHooks, last: Guard): void;
   /** Of the proxy, by environment. */
   stats(): ProxyStats[];
   close(): Promise<void>;
@@ -100,7 +104,7 @@ export function createRouting(
       } else table.replaceApps(supervisor.apps().map((app) => managed(supervisor, app)));
       table.replaceEnvironments(supervisor.parts.view.routeEnvironments());
     },
-    install(instance, GatewayClass) {
+    install(instance, GatewayClass, last) {
       if (instance.server) tuneServer(instance.server);
       // Deduplicated by their text, so the first ones survive a restart of the main app; so does this table.
       instance.addAppSelectorMiddleware(createSelector(() => table, only) as never, {
@@ -118,6 +122,7 @@ export function createRouting(
         serve: proxy?.web ?? null,
       });
       GatewayClass.registerRequestHandler(guard as never);
+      GatewayClass.registerRequestHandler(last as never);
     },
     stats: () => proxy?.stats() ?? [],
     close: async () => proxy?.close(),

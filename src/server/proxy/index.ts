@@ -17,7 +17,7 @@ import { installWeb } from './web';
 import { installWs } from './ws';
 
 export type { ProxyMetrics } from './context';
-export { createGuard, type GuardOptions } from './guard';
+export { createGuard, type Guard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
 export { createSelector, type SelectorContext } from './selector';
