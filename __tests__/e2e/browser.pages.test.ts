@@ -3,7 +3,15 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS, chooseTheme, enableLanguages, openContext, openSettings, STATES } from '../../scripts/browser';
+import {
+  CLIENTS,
+  chooseTheme,
+  enableLanguages,
+  openContext,
+  openSettings,
+  STATES,
+  tabsOf,
+} from '../../scripts/browser';
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
 import { valuesIn } from '../../src/ui/common/errors';
@@ -116,16 +124,58 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     if (refused >= 0) complaints.splice(refused, 1);
   });
 
-  it('leaving what was entered asks first', async () => {
+  it('leaving what was entered asks first: by closing the form, by the browser’s Back, by a link, by a reload, by closing the page', async () => {
     const question = page.getByRole('dialog', { name: chinese['Discard what you entered?'] });
-    const leave = () => page.locator('.ant-drawer-close').click();
-    await leave();
-    await question.locator('button', { hasText: /取\s*消/ }).click();
-    await question.waitFor({ state: 'hidden' });
-    await eventually(() => page.locator('#title').inputValue()).toBe('Once more');
-    await leave();
+    const title = page.locator('#title');
+    const enter = async () => {
+      // So that the browser has somewhere to go back to within NocoBase.
+      await tabsOf(page).nth(1).click();
+      await page.getByTestId('environment-row-env_a').waitFor();
+      await tabsOf(page).nth(0).click();
+      await page.getByTestId('add-app').click();
+      await title.fill('Once more');
+    };
+    const stay = async () => {
+      await question.locator('button', { hasText: /取\s*消/ }).click();
+      await question.waitFor({ state: 'hidden' });
+      await eventually(() => title.inputValue()).toBe('Once more');
+    };
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    await enter();
+    const here = page.url();
+    const elsewhere = `${fleet.supervisor.url}${client.base}admin/settings/app-supervisor/environments`;
+    const ways = {
+      close: () => page.locator('.ant-drawer-close').click(),
+      back: () => page.evaluate(() => history.back()),
+      // The drawer lies above it for a mouse, not for every other way to follow a link.
+      link: () => tabsOf(page).nth(1).dispatchEvent('click'),
+    };
+    for (const leave of Object.values(ways)) {
+      await leave();
+      await stay();
+      await eventually(() => page.url()).toBe(here);
+    }
+    for (const leave of [() => page.evaluate(() => location.reload()), () => page.close({ runBeforeUnload: true })]) {
+      const asked = page.waitForEvent('dialog');
+      const left = leave();
+      const dialog = await asked;
+      expect(dialog.type()).toBe('beforeunload');
+      await dialog.dismiss();
+      await left;
+      await eventually(() => title.inputValue()).toBe('Once more');
+    }
+    for (const leave of [ways.link, ways.back]) {
+      await leave();
+      await question.locator('#confirm-ok').click();
+      await page.waitForURL(elsewhere);
+      await page.getByTestId('environment-row-env_a').waitFor();
+      await title.waitFor({ state: 'detached' });
+      await enter();
+    }
+    await ways.close();
     await question.locator('#confirm-ok').click();
-    await page.locator('#title').waitFor({ state: 'detached' });
+    await title.waitFor({ state: 'detached' });
+    expect(page.url()).toBe(here);
   });
 
   it('nothing was logged as an error', () => {

@@ -7,6 +7,7 @@ import {
   complaintsOf,
   eventually,
   fleet,
+  letPollingBeOff,
   manager,
   onStage,
   openSettingsByMenu,
@@ -203,17 +204,6 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     expect(complaintsInApp.filter((complaint) => complaint.includes('app-supervisor'))).toEqual([]);
   });
 });
-
-/** In the page: what runs every few seconds does nothing while `isPollingOff`. */
-function letPollingBeOff(): void {
-  const { setInterval } = window;
-  const run = (callback: TimerHandler, ms?: number, ...args: unknown[]) => {
-    const isPoll = typeof callback === 'function' && ms !== undefined && ms >= 5_000;
-    const asked = () => 'isPollingOff' in window && window.isPollingOff === true;
-    return setInterval(isPoll ? () => asked() || callback(...args) : callback, ms, ...args);
-  };
-  Object.assign(window, { setInterval: run });
-}
 
 const isSome = (count: number) => count > 0;
 

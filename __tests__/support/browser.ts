@@ -86,6 +86,17 @@ export function complaintsOf(page: Page): string[] {
   return complaints;
 }
 
+/** In the page: what runs every few seconds does nothing while `isPollingOff`. */
+export function letPollingBeOff(): void {
+  const { setInterval } = window;
+  const run = (callback: TimerHandler, ms?: number, ...args: unknown[]) => {
+    const isPoll = typeof callback === 'function' && ms !== undefined && ms >= 5_000;
+    const asked = () => 'isPollingOff' in window && window.isPollingOff === true;
+    return setInterval(isPoll ? () => asked() || callback(...args) : callback, ms, ...args);
+  };
+  Object.assign(window, { setInterval: run });
+}
+
 /** Of a test that failed: a picture beside the results of its project, and in the log what the page says. */
 export async function photograph(page: Page, name: string): Promise<void> {
   const [text] = await page.locator('body').allInnerTexts();

@@ -55,6 +55,11 @@ function hostOf(context: FlowEngineContext) {
           app.ws?.off('close', listener);
         };
       },
+      /** Called while the server answers: NocoBase has given up after 30 tries, a second apart, and an outage may last longer. */
+      revive() {
+        const { ws } = app;
+        if (ws && !ws.connected && Number(ws._reconnectTimes) >= ws.reconnectAttempts) ws.reconnect();
+      },
     },
   };
 }

@@ -16,6 +16,10 @@ declare module '@nocobase/flow-engine' {
   }
   export interface HostSocket {
     connected: boolean;
+    /** Failed ones in a row; at `reconnectAttempts` it stays closed until `reconnect()`. */
+    _reconnectTimes?: number;
+    reconnectAttempts: number;
+    reconnect(): void;
     on(type: 'open' | 'close', listener: () => void): void;
     off(type: 'open' | 'close', listener: () => void): void;
   }

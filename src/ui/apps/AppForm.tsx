@@ -1,5 +1,7 @@
+import { useMemoizedFn } from 'ahooks';
 import { Alert, Button, Divider, Drawer, Form, Space } from 'antd';
 import { type ReactNode, useEffect, useState } from 'react';
+import { type Blocker, useBlocker } from 'react-router-dom';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
@@ -19,6 +21,7 @@ interface Props {
 }
 
 const FORM = 'app-form';
+type Blocked = Extract<Blocker, { state: 'blocked' }>;
 
 export function AppForm({ app, environments, onClose, onSaved }: Props) {
   const host = useHost();
@@ -30,19 +33,19 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   const [saving, setSaving] = useState(false);
   const [unplaced, setUnplaced] = useState<Problem[]>([]);
   const [initial] = useState(() => (app ? valuesOf(app) : newValues()));
-  useWarningOnLeave(dirty);
 
+  const mayDiscard = async () =>
+    !dirty ||
+    (await confirm({
+      title: t('Discard what you entered?'),
+      content: t('It has not been saved.'),
+      okText: t('Discard'),
+      danger: true,
+    }));
   const close = async () => {
-    const agreed =
-      !dirty ||
-      (await confirm({
-        title: t('Discard what you entered?'),
-        content: t('It has not been saved.'),
-        okText: t('Discard'),
-        danger: true,
-      }));
-    if (agreed) onClose();
+    if (await mayDiscard()) onClose();
   };
+  useQuestionOnLeave(dirty, mayDiscard, onClose);
 
   const save = async (entered: AppValues, how: 'createApp' | 'adoptApp' = 'createApp') => {
     setSaving(true);
@@ -141,7 +144,20 @@ function Section({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
-function useWarningOnLeave(active: boolean) {
+/** Whoever leaves by the browser's Back or by a link is asked first; by reloading or closing the page, in the browser's own words. */
+function useQuestionOnLeave(active: boolean, ask: () => Promise<boolean>, leave: () => void) {
+  const blocker = useBlocker(active);
+  const decide = useMemoizedFn(async ({ proceed, reset }: Blocked) => {
+    if (!(await ask())) return reset();
+    proceed();
+    // It may lead to another address of this very page, which would keep the form.
+    leave();
+  });
+  // By the object, not its state: the state after an answer may never be drawn before the next attempt.
+  useEffect(() => {
+    if (blocker.state === 'blocked') void decide(blocker);
+  }, [blocker, decide]);
+
   useEffect(() => {
     if (!active) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();

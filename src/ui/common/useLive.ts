@@ -44,6 +44,7 @@ export function useLive<T>(
       try {
         const data = await ask(previous.current);
         if (!asked) return;
+        host.socket.revive();
         previous.current = data;
         startTransition(() =>
           setAnswer((before) =>
