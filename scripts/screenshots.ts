@@ -1,8 +1,15 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Page } from 'playwright-core';
-import { type AppRow, type OperationRow, STATUSES, type Status } from '../src/shared/types';
+import type { Browser, Page } from 'playwright-core';
+import {
+  type AppRow,
+  type EnvironmentRow,
+  type OperationRow,
+  type PartInfo,
+  STATUSES,
+  type Status,
+} from '../src/shared/types';
 import {
   CLIENTS,
   chooseTheme,
@@ -19,10 +26,12 @@ import { ROOT } from './lib/root.mjs';
 
 /**
  * `npm run screenshots`: every page and state of ours in both clients, themes and languages, into `.fleet/screenshots`.
- * With `-- --fleet NAME` in a fleet that runs already, which keeps the apps that this makes.
+ * With `-- --readme` those few that the READMEs show, into `docs/pictures`. With `-- --fleet NAME` in a fleet that runs
+ * already, which keeps the apps that this makes.
  */
 
 const FOLDER = path.join(ROOT, '.fleet/screenshots');
+const README_FOLDER = path.join(ROOT, 'docs/pictures');
 const LANGUAGES = ['en-US', 'zh-CN'];
 const THEMES = ['default', 'dark'] as const;
 const SAMPLE = { app: 'crm', environment: 'env_a' };
@@ -51,7 +60,7 @@ const APPS = [
 ];
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { fleet: { type: 'string' } } });
+  const { values } = parseArgs({ options: { fleet: { type: 'string' }, readme: { type: 'boolean' } } });
   const fleet = values.fleet
     ? Fleet.attach(values.fleet)
     : await Fleet.start({ name: 'photographer', port: 'free', reset: true, durable: false }, terminalProgress());
@@ -60,6 +69,7 @@ async function main(): Promise<void> {
     const api = await fleet.supervisor.signIn();
     await enableLanguages(api, ...LANGUAGES);
     await makeApps(api);
+    if (values.readme) return await photographForReadme(browser, api);
     await fs.rm(FOLDER, { recursive: true, force: true });
     for (const client of CLIENTS) {
       const page = await (await openContext(browser, api)).newPage();
@@ -86,11 +96,43 @@ async function makeApps(api: Api): Promise<void> {
       if (!(error instanceof ApiError && error.body.includes('NAME_TAKEN'))) throw error;
     });
   }
-  await waitFor(
+  await untilAllIsDone(api);
+  await api.post('apps:stop?filterByTk=archive');
+}
+
+const untilAllIsDone = (api: Api) =>
+  waitFor(
     async () => (await api.get('apps:list')).data.every(({ operation }: { operation: unknown }) => operation === null),
     { timeout: 180_000, interval: 500, what: 'The end of all operations' },
   );
-  await api.post('apps:stop?filterByTk=archive');
+
+/** In the modern client, light, in each language: the apps, one of them, the environments. */
+async function photographForReadme(browser: Browser, api: Api): Promise<void> {
+  await api.post(`apps:restart?filterByTk=${SAMPLE.app}`);
+  await untilAllIsDone(api);
+  await fs.mkdir(README_FOLDER, { recursive: true });
+  const page = await (await openContext(browser, api)).newPage();
+  await page.setViewportSize({ width: 1380, height: 640 });
+  const client = CLIENTS.find((each) => each.client === 'modern')!;
+  for (const language of LANGUAGES) {
+    const take = async (name: string) => {
+      await page.mouse.move(0, 0);
+      const file = path.join(README_FOLDER, `${name}.${language.slice(0, 2)}.png`);
+      await page.screenshot({ path: file, animations: 'disabled' });
+      console.log(`  ${path.relative(ROOT, file)}: ${Math.round((await fs.stat(file)).size / 1000)} kB`);
+    };
+    const show = (name: string) => STATES.find((state) => state.name === name)!.show(page, SAMPLE);
+    await openSettings(page, api.url, client, language);
+    await show('apps');
+    await take('apps');
+    await page.getByTestId(`app-open-${SAMPLE.app}`).click();
+    await page.locator('.ant-drawer [data-testid^="operation-"]').nth(1).waitFor();
+    await take('app');
+    await page.locator('.ant-drawer-close').click();
+    await tabsOf(page).nth(1).click();
+    await show('environments-checked');
+    await take('environments');
+  }
 }
 
 /** @returns how many. */
@@ -109,23 +151,53 @@ async function photograph(page: Page, folder: string): Promise<number> {
     });
     await take(name);
   }
-  await answerWith(page, () => []);
   await tabsOf(page).nth(0).click();
+  await page.getByTestId('app-open-billing').click();
+  await page.locator('.ant-drawer [data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
+  await take('app-failed');
+  await page.locator('.ant-drawer-close').click();
+  await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
+  await page.context().setOffline(true);
+  await page.getByTestId('refresh-apps').click();
+  await page.locator('.ant-alert-error').waitFor();
+  await take('apps-stale');
+  await page.context().setOffline(false);
+  await answerWith(page, 'apps:list', () => []);
+  await page.getByTestId('refresh-apps').click();
   await page.locator('.ant-empty').waitFor();
   await take('apps-empty');
-  await answerWith(page, ([app]) => STATUSES.map((status) => inStatus(app, status)));
+  await answerWith(page, 'apps:list', ([app]: AppRow[]) => STATUSES.map((status) => inStatus(app, status)));
   await page.getByTestId('refresh-apps').click();
   await page.getByTestId(`app-row-${STATUSES.at(-1)}`).waitFor();
   await page.setViewportSize({ width: 1440, height: 1300 });
   await take('apps-every-status');
   await page.setViewportSize({ width: 1440, height: 900 });
+  await answerWith(page, 'appEnvironments:list', inTrouble);
+  await tabsOf(page).nth(1).click();
+  await page.locator('[data-health=down]').waitFor();
+  await take('environments-in-trouble');
+  await page.unrouteAll();
+  await page.route('**/api/apps:list*', (route) =>
+    route.fulfill({ status: 403, json: { errors: [{ message: 'No' }] } }),
+  );
+  await tabsOf(page).nth(0).click();
+  await page.locator('.ant-result-403').waitFor();
+  await take('apps-forbidden');
+  for (const [part, info] of Object.entries(OTHER_PARTS)) {
+    await page.route('**/api/appSupervisor:info*', (route) => route.fulfill({ json: { data: info } }));
+    await tabsOf(page)
+      .nth(part === 'worker' ? 1 : 0)
+      .click();
+    await page.getByTestId(`${part}-page`).waitFor();
+    await take(`part-${part}`);
+  }
   await page.unrouteAll();
   return count;
 }
 
-/** Lets the list of apps be what is made of the real one. */
-async function answerWith(page: Page, make: (apps: AppRow[]) => AppRow[]): Promise<void> {
-  await page.route('**/api/apps:list*', async (route) => {
+/** Lets a list be what is made of the real one. */
+async function answerWith<Row>(page: Page, action: string, make: (rows: Row[]) => Row[]): Promise<void> {
+  await page.route(`**/api/${action}*`, async (route) => {
     const data = make((await (await route.fetch()).json()).data);
     await route.fulfill({ json: { data, meta: { count: data.length } } });
   });
@@ -148,6 +220,50 @@ function inStatus(app: AppRow, status: Status): AppRow {
     operation: status === 'commanding' ? OPERATION : null,
   };
 }
+
+const inTrouble = (rows: EnvironmentRow[]): EnvironmentRow[] => {
+  const [row] = rows;
+  const like = (name: string, change: Partial<EnvironmentRow>) => ({ ...row, name, ...change });
+  const since = row.since && row.since - 3_600_000;
+  return [
+    like('env_a', { cordoned: true, appVersion: '2.2.0', proxyUrl: 'http://worker_a' }),
+    like('env_b', {
+      health: 'down',
+      available: false,
+      since,
+      lastHeartbeatAt: since,
+      memory: null,
+      eventLoopDelay: null,
+    }),
+    like('env_c', {
+      health: 'suspect',
+      warnings: [
+        'A second process of this environment is running (worker-2:81); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.',
+      ],
+    }),
+    like('env_jobs', { health: 'unknown', serves: false, apps: {} }),
+  ];
+};
+
+const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
+  worker: {
+    part: 'worker',
+    warnings: [],
+    environment: 'env_a',
+    supervisor: { publicUrl: 'https://apps.example.com', instance: 'supervisor:7' },
+    apps: [
+      { name: 'crm', title: 'CRM', status: 'running', since: Date.now() - 3_600_000, version: '2.2.15' },
+      {
+        name: 'orders',
+        title: 'Orders and deliveries',
+        status: 'dormant',
+        since: Date.now() - 3_600_000,
+        version: '2.2.15',
+      },
+    ],
+  },
+  dormant: { part: 'dormant', environment: null, warnings: [] },
+};
 
 const OPERATION: OperationRow = {
   id: '1',

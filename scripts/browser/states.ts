@@ -115,8 +115,17 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'edit-app',
+    async show(page) {
+      await page.getByTestId('app-drawer-edit').click();
+      await settled(page, '#title');
+    },
+  },
+  {
     name: 'add-app',
     async show(page) {
+      await page.locator('.ant-drawer-close').last().click();
+      await page.locator('#title').waitFor({ state: 'detached' });
       await closeDrawer(page);
       await page.getByTestId('add-app').click();
       await settled(page, '#title');

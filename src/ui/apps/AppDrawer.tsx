@@ -43,7 +43,13 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
           <Secondary>{name}</Secondary>
         </Flex>
       }
-      extra={app && <Button onClick={() => onEdit(app)}>{t('Edit')}</Button>}
+      extra={
+        app && (
+          <Button onClick={() => onEdit(app)} data-testid="app-drawer-edit">
+            {t('Edit')}
+          </Button>
+        )
+      }
     >
       {app ? (
         <Flex vertical gap="middle" data-testid={`app-drawer-${name}`}>

@@ -1,5 +1,5 @@
 import { useRequest } from 'ahooks';
-import { Button, Empty, Flex, Radio, Spin } from 'antd';
+import { Button, Empty, Flex, Radio, Spin, theme } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
@@ -45,6 +45,7 @@ export function AppLog({ app }: { app: AppRow }) {
 
 function Lines({ lines }: { lines: string[] }) {
   const t = useT();
+  const { token } = theme.useToken();
   const shown = useRef<HTMLPreElement>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: new lines come with their end in sight
   useEffect(() => {
@@ -59,7 +60,16 @@ function Lines({ lines }: { lines: string[] }) {
       tabIndex={0}
       data-testid="app-log"
       ref={shown}
-      style={{ margin: 0, maxHeight: 480, overflow: 'auto', fontSize: 12 }}
+      style={{
+        margin: 0,
+        padding: token.paddingXS,
+        maxHeight: 480,
+        overflow: 'auto',
+        fontSize: 12,
+        border: `1px solid ${token.colorBorderSecondary}`,
+        borderRadius: token.borderRadius,
+        background: token.colorFillQuaternary,
+      }}
     >
       {lines.join('\n')}
     </pre>

@@ -61,6 +61,11 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
   const disabled = !isNew && isFixed(part);
   const required = kind === 'new_connection' && isNew && ['dialect', 'host', 'username', 'database'].includes(part);
   const rule = NAME_RULES[part];
+  // Whoever names a server of their own has the names there, too.
+  const whenEmpty =
+    kind === 'new_connection'
+      ? key('The server’s default when left empty')
+      : key('Named after the app when left empty');
   return (
     <Form.Item
       name={['options', 'database', part]}
@@ -80,7 +85,7 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
         <Input
           disabled={disabled}
           autoComplete="off"
-          placeholder={rule?.isOptional && !required ? t('Named after the app when left empty') : undefined}
+          placeholder={rule?.isOptional && !required ? t(whenEmpty) : undefined}
         />
       )}
     </Form.Item>

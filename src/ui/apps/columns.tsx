@@ -35,12 +35,12 @@ export function columnsOf(
     {
       key: 'title',
       title: t('App'),
-      width: 210,
+      width: 200,
       sorter: true,
       render: (_, app) => <AppName app={app} handle={handle} />,
     },
     { key: 'statuses', title: t('Status'), render: (_, app) => <AppStatuses app={app} isBrief /> },
-    ...optional('operation', { width: 160, render: (_, app) => <OperationCell operation={app.operation} /> }),
+    ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('cname', {
       width: 180,
       render: (_, app) =>
@@ -51,13 +51,13 @@ export function columnsOf(
         ),
     }),
     ...optional('version', { width: 90, dataIndex: 'version' }),
-    ...optional('lastVisitAt', { width: 110, render: (_, app) => <Since at={app.lastVisitAt} /> }),
+    ...optional('lastVisitAt', { width: 100, render: (_, app) => <Since at={app.lastVisitAt} /> }),
     ...optional('startMode', { width: 150, render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),
     ...optional('createdAt', { width: 120, sorter: true, render: (_, app) => <Since at={app.createdAt} /> }),
     {
       key: 'actions',
       fixed: 'right',
-      width: 300,
+      width: 285,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },
