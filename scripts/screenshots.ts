@@ -111,8 +111,9 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
   await api.post(`apps:restart?filterByTk=${SAMPLE.app}`);
   await untilAllIsDone(api);
   await fs.mkdir(README_FOLDER, { recursive: true });
+  await chooseTheme(api, 'default');
   const page = await (await openContext(browser, api)).newPage();
-  await page.setViewportSize({ width: 1380, height: 640 });
+  await page.setViewportSize({ width: 1440, height: 720 });
   const client = CLIENTS.find((each) => each.client === 'modern')!;
   for (const language of LANGUAGES) {
     const take = async (name: string) => {

@@ -74,7 +74,8 @@ export class Installation {
 
   async remove(): Promise<void> {
     await this.nocobase.stop();
-    await fs.promises.rm(this.folder, { recursive: true, force: true });
+    // Its log may still be written to when it ends.
+    await fs.promises.rm(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 

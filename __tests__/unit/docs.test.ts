@@ -128,6 +128,16 @@ describe('README', () => {
     expect(codes.filter((code) => !read(file).includes(`\`${code}\``))).toEqual([]);
   });
 
+  it.each(['README.md', 'README.zh-CN.md'])('%s: shows three pictures of the pages, none of them heavy', (file) => {
+    const pictures = [...read(file).matchAll(/!\[[^\]]+\]\((docs\/pictures\/[^)]+\.png)\)/g)].map(([, name]) => name);
+    expect(new Set(pictures).size).toBe(3);
+    for (const picture of pictures) {
+      const bytes = readFileSync(path.join(ROOT, picture));
+      expect([picture, bytes.subarray(1, 4).toString()]).toEqual([picture, 'PNG']);
+      expect(bytes.length, picture).toBeLessThanOrEqual(150_000);
+    }
+  });
+
   it('says the same in both languages, as far as names can tell', () => {
     const names = (file: string) =>
       [

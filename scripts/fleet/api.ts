@@ -1,4 +1,4 @@
-/** NocoBase's HTTP API as one user sees it: of an instance's main app, or of one of its apps. */
+/** NocoBase's HTTP API as one user sees it: of an instance's main app, or of one of its apps; below a path where there is one. */
 export class Api {
   private constructor(
     readonly url: string,
@@ -36,7 +36,7 @@ export class Api {
     body?: unknown,
     headers: Record<string, string> = {},
   ): Promise<any> {
-    const url = new URL(`/api/${action}`, this.url);
+    const url = new URL(`${this.url}/api/${action}`);
     for (const [name, value] of Object.entries(params)) {
       url.searchParams.set(name, typeof value === 'object' ? JSON.stringify(value) : String(value));
     }

@@ -95,7 +95,7 @@ export function Apps() {
           <AppsTable
             rows={data?.rows}
             columns={columns}
-            width={740 + 130 * shown.length}
+            width={720 + 120 * shown.length}
             chosen={chosen}
             choose={setChosen}
             sort={sort}

@@ -24,7 +24,7 @@ export function columnsOf(
   const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
   return [
     { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
-    { key: 'health', title: t('Health'), width: 180, render: (_, row) => <HealthCell environment={row} /> },
+    { key: 'health', title: t('Health'), width: 170, render: (_, row) => <HealthCell environment={row} /> },
     {
       key: 'version',
       title: t('Version'),
@@ -32,11 +32,11 @@ export function columnsOf(
       render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
     ...remote(
-      { key: 'url', title: t('Address'), width: 210, render: (_, row) => <Addresses environment={row} /> },
+      { key: 'url', title: t('Address'), width: 200, render: (_, row) => <Addresses environment={row} /> },
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),
-        width: 140,
+        width: 130,
         render: (_, row) => <Since at={row.lastHeartbeatAt} />,
       },
     ),
