@@ -24,7 +24,7 @@ export function columnsOf(
   const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
   return [
     { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
-    { key: 'health', title: t('Health'), width: 170, render: (_, row) => <HealthCell environment={row} /> },
+    { key: 'health', title: t('Health'), width: 190, render: (_, row) => <HealthCell environment={row} /> },
     {
       key: 'version',
       title: t('Version'),
@@ -36,7 +36,7 @@ export function columnsOf(
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),
-        width: 130,
+        width: 145,
         render: (_, row) => <Since at={row.lastHeartbeatAt} />,
       },
     ),
