@@ -1,0 +1,177 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort, HOST, Postgres, query, Redis } from '../../scripts/fleet';
+import { waitForHttp } from '../../scripts/fleet/wait';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { type Env, INSTANCES, makeKeys, services } from '../support/compose';
+import { ask } from '../support/http';
+import { Installation } from '../support/installation';
+import { Manager, signInTo, statusIn } from '../support/manager';
+
+/**
+ * What `docker compose up --build` brings up, without an engine of containers: the image's plugin by the Dockerfile's own
+ * steps, and the services as processes with the very environments of docker-compose.yml. Only hosts, ports and folders are
+ * others. The tests follow one another.
+ */
+
+const run = promisify(execFile);
+const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-compose-'));
+const dockerfile = fs.readFileSync(path.join(ROOT, 'Dockerfile'), 'utf8');
+const NAMES = Object.keys(INSTANCES) as (keyof typeof INSTANCES)[];
+/** Three instances one after the other, the first time with an installation. */
+const MINUTES = 10 * 60_000;
+const PLUGIN = 'node_modules/@nocobase/plugin-app-supervisor';
+
+let postgres: Postgres;
+let redis: Redis;
+let installations: Record<string, Installation>;
+let manager: Manager;
+
+beforeAll(async () => {
+  const { POSTGRES_PASSWORD, POSTGRES_USER } = services.postgres.environment!;
+  expect(POSTGRES_USER).toBe('postgres');
+  postgres = new Postgres({
+    port: await freePort(),
+    password: POSTGRES_PASSWORD!,
+    dataDir: path.join(folder, 'postgres'),
+    logFile: path.join(folder, 'postgres.log'),
+    durable: false,
+  });
+  const [, ...args] = services.redis.command!;
+  redis = new Redis({
+    port: await freePort(),
+    dataDir: path.join(folder, 'redis'),
+    logFile: path.join(folder, 'redis.log'),
+    args,
+  });
+  await Promise.all([postgres.start(), redis.start()]);
+});
+
+afterAll(async () => {
+  await Promise.all(Object.values(installations ?? {}).map((installation) => installation.remove()));
+  await Promise.all([postgres?.stop(), redis?.stop()]);
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+it('the Dockerfile builds the plugin out of what it copies', async () => {
+  const [build] = dockerfile.match(/^FROM .* AS build$.*?(?=^FROM )/ms)!;
+  const source = path.join(folder, 'plugin');
+  // .dockerignore leaves out everything and lets these in again.
+  const taken = [...fs.readFileSync(path.join(ROOT, '.dockerignore'), 'utf8').matchAll(/^!(.+)$/gm)];
+  for (const [, name] of taken) fs.cpSync(path.join(ROOT, name), path.join(source, name), { recursive: true });
+  // What `npm ci` makes of the same lock file.
+  expect(build).toContain('RUN npm ci --ignore-scripts\n');
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(source, 'node_modules'));
+  const [, steps] = build.match(/^RUN (npm run build (?:.*\\\n)*.*)$/m)!;
+  const inFolder = steps.replaceAll('/tmp', folder).replaceAll('/package', path.join(folder, 'package'));
+  await run('sh', ['-euc', inFolder], { cwd: source });
+  expect(fs.readdirSync(path.join(folder, 'package')).sort()).toEqual(
+    expect.arrayContaining(['client-v2.js', 'client.js', 'dist', 'package.json', 'server.js']),
+  );
+  expect(dockerfile).toContain(`COPY --from=build /package /app/nocobase/${PLUGIN}\n`);
+});
+
+it('makes the databases by the script that PostgreSQL runs', async () => {
+  expect(services.postgres.volumes).toContainEqual(expect.stringContaining('./docker/create-databases.sql:'));
+  const script = fs.readFileSync(path.join(ROOT, 'docker/create-databases.sql'), 'utf8');
+  for (const statement of script
+    .replace(/^--.*$/gm, '')
+    .split(';')
+    .filter((each) => each.trim())) {
+    await query(postgres.server, 'postgres', statement);
+  }
+});
+
+it('starts in the file’s order, each when the one before it is healthy by its own check', {
+  timeout: MINUTES,
+}, async () => {
+  installations = Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await Installation.create()])));
+  for (const name of NAMES) {
+    const installation = installations[name];
+    fs.cpSync(path.join(folder, 'package'), path.join(installation.folder, PLUGIN), { recursive: true });
+    configure(name);
+    const needs = Object.keys(services[name].depends_on ?? {}).filter((need) => need in installations);
+    for (const need of needs) await expectHealthy(need);
+    await installation.nocobase.start();
+  }
+  for (const name of NAMES) await expectHealthy(name);
+});
+
+describe('what has come up', () => {
+  it('is one fleet, with no warning, whose addresses all answer', async () => {
+    const { url } = installations.supervisor;
+    manager = new Manager(await installations.supervisor.signIn());
+    for (const name of ['env_a', 'env_b']) {
+      const row = await manager.untilEnvironment(name, ({ health }) => health === 'online', { what: 'is online' });
+      expect(row.warnings).toEqual([]);
+      const { data } = await manager.api.get('appEnvironments:check', { filterByTk: name });
+      expect(data).toMatchObject({ web: { ok: true }, ws: { ok: true } });
+    }
+    expect((await ask(url, '/api/__live')).status).toBe(200);
+  });
+
+  it('hosts an app in both environments, which is entered through the Supervisor', async () => {
+    const app = await manager.create({ name: 'composed', title: 'Composed', environments: ['env_a', 'env_b'] });
+    expect([statusIn(app, 'env_a'), statusIn(app, 'env_b')]).toEqual(['running', 'running']);
+    const api = await signInTo(installations.supervisor, 'composed');
+    expect((await api.get('app:getInfo')).data).toMatchObject({ name: 'composed' });
+  });
+
+  it('has the same again after a restart of all three', { timeout: MINUTES }, async () => {
+    for (const name of NAMES) await installations[name].nocobase.restart();
+    manager = new Manager(await installations.supervisor.signIn());
+    await startByVisit(installations.supervisor.url);
+    await signInTo(installations.supervisor, 'composed');
+  });
+});
+
+/** As the container of a service: what the image sets, what the file sets, and the keys that the command reads. */
+function configure(name: string): void {
+  const keys = makeKeys(path.join(folder, 'fleet.env'));
+  const image = { APP_ENV: 'production', APP_LAUNCH_MODE: 'node' };
+  installations[name].configure({ ...image, ...here({ ...services[name].environment, ...keys }) });
+}
+
+/** With the hosts and ports of this machine for those of the network of containers. */
+function here({ DB_HOST, DB_PORT, ...env }: Env): Record<string, string> {
+  expect([DB_HOST, DB_PORT]).toEqual(['postgres', '5432']);
+  const { worker_a, worker_b } = installations;
+  const places: [from: RegExp, to: string][] = [
+    [/^redis:\/\/redis:6379\//, `redis://${HOST}:${redis.port}/`],
+    [/^http:\/\/(localhost:15000|worker_a)$/, worker_a.url],
+    [/^http:\/\/(localhost:16000|worker_b)$/, worker_b.url],
+  ];
+  const moved = (value = '') => places.reduce((text, [from, to]) => text.replace(from, to), value);
+  return {
+    ...Object.fromEntries(Object.entries(env).map(([name, value]) => [name, moved(value)])),
+    DB_HOST: postgres.server.host,
+    DB_PORT: String(postgres.server.port),
+  };
+}
+
+/** An app that starts on its first visit answers when it has. */
+const startByVisit = (url: string) => waitForHttp(`${url}/api/__app/composed/app:getInfo`, { timeout: 240_000 });
+
+/** By the command of its health check, which ends with 0 once it is. */
+async function expectHealthy(name: string): Promise<void> {
+  const [kind, program, ...args] = services[name].healthcheck!.test;
+  expect([kind, program]).toEqual(['CMD', 'node']);
+  const command = args.map((arg) => arg.replace('http://127.0.0.1:13000', installations[name].url));
+  await expect
+    .poll(
+      () =>
+        run(process.execPath, command).then(
+          () => 'healthy',
+          (error) => `ended with ${error.code}`,
+        ),
+      {
+        timeout: 60_000,
+        interval: 1_000,
+      },
+    )
+    .toBe('healthy');
+}
