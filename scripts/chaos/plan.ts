@@ -69,13 +69,13 @@ export interface PlanSize {
 export const shortSize = (seed: number): PlanSize => ({
   seed,
   rounds: 1,
-  lasting: 20_000,
+  lasting: 15_000,
   apps: 2,
   harmed: ['env_a'],
   hosting: ['env_a', 'env_b'],
-  changePause: [500, 3_000],
-  harmPause: [1_000, 6_000],
-  supervisorPause: [8_000, 16_000],
+  changePause: [500, 2_500],
+  harmPause: [1_000, 5_000],
+  supervisorPause: [8_000, 10_000],
   longest: 5_000,
 });
 
