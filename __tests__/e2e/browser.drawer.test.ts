@@ -1,0 +1,95 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, openContext, openSettings } from '../../scripts/browser';
+import { waitFor } from '../../scripts/fleet';
+import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+
+/** One app's drawer: what is wrong with it and what to do, what was done with it, what it writes, what it is. */
+
+const NOWHERE = { dialect: 'postgres', host: '127.0.0.1', port: 1, username: 'x', password: 'x', database: 'x' };
+
+onStage();
+
+beforeAll(async () => {
+  const failing = { dbConnType: 'new_connection', database: NOWHERE };
+  const [, { operation }] = await Promise.all([
+    manager.create({ name: 'drawer', title: 'Drawer', environments: ['env_a', 'env_b'] }),
+    manager.begin('create', { name: 'failing', title: 'Failing', environments: ['env_b'], options: failing }),
+  ]);
+  await waitFor(async () => (await manager.operation(operation!.id)).state === 'failed', {
+    timeout: 120_000,
+    interval: 500,
+    what: 'The failure of an app whose database is nowhere',
+  });
+});
+
+afterAll(() => manager.clear('drawer', 'failing'));
+
+describe.each(CLIENTS)('in the $client client', (client) => {
+  let page: Page;
+  const operations = (state: string) => page.locator(`.ant-drawer [data-testid^="operation-"][data-state="${state}"]`);
+
+  beforeAll(async () => {
+    page = await (await openContext(browser, manager.api)).newPage();
+    await openSettings(page, fleet.supervisor.url, client);
+  });
+
+  afterAll(() => page?.context().close());
+
+  it('a failed operation has its cause, its remedy and Retry', async () => {
+    await page.getByTestId('app-open-failing').click();
+    const drawer = page.getByTestId('app-drawer-failing');
+    await drawer.locator('[data-testid="status-failing-env_b"][data-status=error]').waitFor();
+    const failed = operations('failed').first();
+    await failed.getByText('by you').waitFor();
+    const [said] = await failed.locator('.ant-alert').allInnerTexts();
+    expect(said).toMatch(/^The database server 127\.0\.0\.1:1 did not answer: .+\. .+/);
+    const before = await operations('failed').count();
+    await failed.getByRole('button', { name: 'Retry' }).click();
+    await eventually(() => operations('failed').count()).toBe(before + 1);
+    await page.locator('.ant-drawer-close').click();
+    await drawer.waitFor({ state: 'detached' });
+  });
+
+  it('an app that starts is followed live: who, what, each step with its time, the messages as they come', async () => {
+    await page.getByTestId('app-open-drawer').click();
+    const drawer = page.getByTestId('app-drawer-drawer');
+    await drawer.waitFor();
+    const messages = await page.evaluateHandle(() => {
+      const seen = new Set<string>();
+      const look = () => {
+        for (const one of document.querySelectorAll('.ant-drawer [data-testid^="status-"]')) {
+          const text = one.parentElement?.parentElement?.children[1]?.textContent;
+          if (text) seen.add(text);
+        }
+      };
+      new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
+      return seen;
+    });
+    const before = await operations('succeeded').count();
+    await manager.command('restart', 'drawer');
+    await eventually(() => operations('succeeded').count()).toBe(before + 1);
+    const [newest] = await operations('succeeded').allInnerTexts();
+    expect(newest.replace(/\s+/g, ' ')).toMatch(
+      /^Restart Succeeded .+ · by you · [\d.]+ s env_a Succeeded · [\d.]+ s env_b Succeeded · [\d.]+ s/,
+    );
+    expect(await messages.evaluate((seen) => seen.size)).toBeGreaterThan(0);
+  });
+
+  it('has the last lines of its log in each environment, and its settings', async () => {
+    const drawer = page.locator('.ant-drawer');
+    await drawer.getByRole('tab', { name: 'Log' }).click();
+    for (const environment of ['env_b', 'env_a']) {
+      await drawer.getByText(environment, { exact: true }).last().click();
+      await eventually(async () => (await page.getByTestId('app-log').allInnerTexts()).join()).toContain(
+        'app has been started',
+      );
+    }
+    await drawer.getByRole('tab', { name: 'Settings' }).click();
+    const settings = (await drawer.locator('.ant-descriptions').allInnerTexts()).join().replace(/\s+/g, ' ');
+    for (const told of ['Application ID drawer', 'Environments env_a, env_b', 'Start mode Start on first visit']) {
+      expect(settings).toContain(told);
+    }
+    await page.locator('.ant-drawer-close').click();
+  });
+});

@@ -1,0 +1,112 @@
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
+import type { EnvironmentRow } from '../../src/shared/types';
+import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+
+/** The page of the environments: what can be done with one, what is seen of one in trouble, and how another is added. */
+
+onStage();
+
+describe.each(CLIENTS)('in the $client client', (client) => {
+  let context: BrowserContext;
+  let page: Page;
+  const row = (name: string) => page.getByTestId(`environment-row-${name}`);
+  const press = (action: string, name: string) => page.getByTestId(`environment-${action}-${name}`).click();
+  /** Lets the list be what is made of the real one. */
+  const answerWith = (make: (rows: EnvironmentRow[]) => EnvironmentRow[]) =>
+    page.route('**/api/appEnvironments:list*', async (route) => {
+      const { data, ...rest } = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...rest, data: make(data) } });
+    });
+
+  beforeAll(async () => {
+    context = await openContext(browser, manager.api);
+    await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: fleet.supervisor.url });
+    page = await context.newPage();
+    await openSettings(page, fleet.supervisor.url, client);
+    await tabsOf(page).nth(1).click();
+    await row('env_b').waitFor();
+  });
+
+  afterAll(async () => {
+    await context?.close();
+    await manager.api.post('appEnvironments:uncordon?filterByTk=env_b');
+  });
+
+  it('one takes no new apps while it is cordoned, which the form for a new app says', async () => {
+    await press('cordon', 'env_b');
+    await row('env_b').getByText('Cordoned').waitFor();
+    await tabsOf(page).nth(0).click();
+    await page.getByTestId('add-app').click();
+    await page.locator('.ant-select:has(#environments)').click();
+    await page.locator('.ant-select-item-option-disabled', { hasText: 'env_b (takes no new apps)' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.ant-drawer-close').click();
+    await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
+    await tabsOf(page).nth(1).click();
+    await press('uncordon', 'env_b');
+    await row('env_b').getByText('Cordoned').waitFor({ state: 'detached' });
+  });
+
+  it('one that lives cannot be forgotten, and says why', async () => {
+    const forget = page.getByTestId('environment-forget-env_b');
+    await eventually(() => forget.getAttribute('aria-disabled')).toBe('true');
+    await forget.hover();
+    await page.getByRole('tooltip', { name: 'Its worker is alive and would register again. Stop it first.' }).waitFor();
+  });
+
+  it('its address is checked by this browser, and by the Supervisor for the web and for WebSockets', async () => {
+    await press('check', 'env_a');
+    const reach = page.getByTestId('environment-reach-env_a');
+    await eventually(async () =>
+      (await reach.allInnerTexts())
+        .join()
+        .split('\n')
+        .map((line) => line.trim()),
+    ).toEqual(['This browser', 'Supervisor, web', 'Supervisor, WebSocket']);
+    expect(await reach.locator('.anticon-check-circle').count()).toBe(3);
+  });
+
+  it('what is wrong with one is seen: health, another version and what that means, a second process, no visitors', async () => {
+    const warning =
+      'A second process of this environment is running (worker-2:81); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.';
+    await answerWith(([a, b]) => [
+      { ...a, appVersion: '2.2.0', warnings: [warning] },
+      { ...b, health: 'down', available: false, serves: false, apps: {} },
+    ]);
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await row('env_b').getByText('Down').waitFor();
+    await row('env_b').getByText('Serves no visitors').waitFor();
+    await row('env_a').getByText(warning).waitFor();
+    await row('env_a').getByText('Supervisor: 2.2.15').hover();
+    await page.getByRole('tooltip', { name: /they fit only when both are equal/ }).waitFor();
+    // One that is gone may be forgotten, after a question.
+    await press('forget', 'env_b');
+    const question = page.getByRole('dialog', { name: 'Forget environment "env_b"?' });
+    await question.getByRole('button', { name: 'Cancel' }).click();
+    await question.waitFor({ state: 'hidden' });
+    await page.unrouteAll();
+  });
+
+  it('another one is added by what can be copied, and shows as it arrives', async () => {
+    await page.getByTestId('add-environment').click();
+    await page.locator('#name').fill('env_new');
+    await page.locator('#url').fill('http://localhost:17000');
+    const text = async () => (await page.getByTestId('environment-snippet').allInnerTexts()).join();
+    for (const [format, line] of [
+      ['Shell', "export ENVIRONMENT_NAME='env_new'"],
+      ['Kubernetes', '- { name: ENVIRONMENT_NAME, value: "env_new" }'],
+      ['Docker Compose', 'ENVIRONMENT_NAME: "env_new"'],
+    ]) {
+      await page.getByText(format, { exact: true }).click();
+      await eventually(text).toContain(line);
+    }
+    await page.getByRole('button', { name: 'Copy' }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await text());
+    await page.getByText('"env_new" has not registered yet').waitFor();
+    await answerWith((rows) => [...rows, { ...rows[0], name: 'env_new' }]);
+    await page.getByTestId('environment-arrived').getByText('Online').waitFor();
+    await page.unrouteAll();
+  });
+});
