@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
 import { environmentOf, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
@@ -133,7 +134,7 @@ export class Fleet {
     const api = await this.supervisor.signIn();
     await waitFor(
       async () => {
-        const { data } = await api.get('appEnvironments:list', { pageSize: 200 });
+        const { data } = await api.get('appEnvironments:list', { pageSize: 200 }).catch(notYet);
         const online = new Set(data.filter((row: any) => row.health === 'online').map((row: any) => row.name));
         return this.config.instances.every(({ name, part }) => part !== 'worker' || online.has(name));
       },
@@ -274,6 +275,12 @@ export class Fleet {
     }
     await fs.rm(home, { recursive: true, force: true });
   }
+}
+
+/** A Supervisor answers 503 until it has read its database, which its main app does not wait for. */
+function notYet(error: unknown): { data: [] } {
+  if (error instanceof ApiError && error.status === 503) return { data: [] };
+  throw error;
 }
 
 const homeOf = (name: string) => path.join(FLEETS, name);
