@@ -119,6 +119,25 @@ describe('what is seen', () => {
     expect(changes).toEqual([['env_a']]);
   });
 
+  it('of a process that took the place of another is nothing before it has said what it is itself', async () => {
+    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
+    const epoch = await beat('env_a', { registered: 7 });
+    await board.look();
+    expect(health()).toBe('online');
+    await store.state.releaseLease('env_a', 'one', epoch);
+    await beat('env_a', { instance: 'two', registered: 0 });
+    await board.look();
+    expect(health()).toBe('down');
+    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    await beat('env_a', { instance: 'two', registered: 8 });
+    await board.look();
+    expect(board.environment('env_a')).toMatchObject({
+      health: 'online',
+      registration: { url: 'http://successor' },
+      lease: { instance: 'two' },
+    });
+  });
+
   it('of an environment that is away is what the database remembers', async () => {
     board.remember('env_a', registrationOf('env_a'));
     await watch(14_000);

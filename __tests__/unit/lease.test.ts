@@ -22,6 +22,8 @@ class Bench {
   answer: Answers = held(100, true);
   /** Set by a test that wants a beat to take its time. */
   gate: Promise<void> | null = null;
+  /** Whether what is told of a role cannot be told. */
+  refuses = false;
   readonly keeper: LeaseKeeper;
 
   constructor() {
@@ -49,7 +51,10 @@ class Bench {
       clock: this.clock.read,
       log: this.log,
       vitals: () => ({ memory: 1, eventLoopDelay: 2 }),
-      onRole: async (role, fresh) => void this.roles.push([role, fresh]),
+      onRole: async (role, fresh) => {
+        this.roles.push([role, fresh]);
+        if (this.refuses) throw new Error('Command timed out');
+      },
     });
   }
 
@@ -135,7 +140,29 @@ describe('a holder', () => {
     open();
     await beat;
     await vi.waitFor(() => expect(bench.claims).toHaveLength(3), 30_000);
-    expect(bench.claims[2].lease.registered).toBe(before.lease.registered + 1);
+    expect([before.lease.registered, bench.claims[2].lease.registered]).toEqual([0, expect.any(Number)]);
+    bench.keeper.noteRegistration();
+    await vi.waitFor(() => expect(bench.claims).toHaveLength(4), 30_000);
+    expect(bench.claims[3].lease.registered).toBe(bench.claims[2].lease.registered + 1);
+  });
+
+  it('says that it has registered only once it has, again after another one did', async () => {
+    const registered = async (answer: Answers) => (await bench.beat(answer)).lease.registered;
+    expect(await registered(held(100, true))).toBe(0);
+    bench.keeper.noteRegistration();
+    await vi.waitFor(() => expect(bench.claims).toHaveLength(2), 30_000);
+    expect(await registered(other(101))).toBeGreaterThan(0);
+    expect(await registered(held(102, true))).toBe(0);
+  });
+
+  it('tells everything again with the next beat when it could not', async () => {
+    bench.refuses = true;
+    await bench.beat(held(100, true));
+    await bench.beat(held(100));
+    bench.refuses = false;
+    await bench.beat(held(100));
+    await bench.beat(held(100));
+    expect(bench.roles).toEqual(Array(3).fill(['holder', true]));
   });
 });
 

@@ -119,7 +119,7 @@ export const lease = z.object({
   /** What the holder renews by, in ms; readers judge by this. */
   interval: z.number().int().positive(),
   state: z.enum(['serving', 'stopping']),
-  /** Changes with every registration written: unchanged means nothing to fetch. */
+  /** Changes with every registration written: unchanged means nothing to fetch. 0: its holder has written none yet. */
   registered: z.number().int().nonnegative(),
   memory: z.number(),
   eventLoopDelay: z.number(),

@@ -48,6 +48,10 @@ export class LeaseKeeper {
   /** Starts from the clock, so that a successor never repeats a predecessor's number. */
   private registered = Date.now();
   private told = this.registered;
+  /** Whether what the store has is this process's registration, and not that of the one before it. */
+  private hasRegistered = false;
+  /** Whether what a new holder has to tell could not be told yet. */
+  private untold = false;
   private stopping = false;
   /** Whoever still asks for a beat, a refused write or a late registration, must not take the lease again. */
   private left = false;
@@ -83,6 +87,7 @@ export class LeaseKeeper {
   /** The registration was written anew: a beat says so, at once. */
   noteRegistration(): void {
     this.registered++;
+    this.hasRegistered = true;
     void this.beatNow();
   }
 
@@ -138,7 +143,11 @@ export class LeaseKeeper {
       this.missingSince = null;
       this.wasStandby = false;
       this.epoch = answer.epoch;
-      if (answer.fresh || this.role !== 'holder') await this.become('holder', true);
+      if (answer.fresh || this.role !== 'holder' || this.untold) {
+        this.untold = true;
+        await this.become('holder', true);
+        this.untold = false;
+      }
       return;
     }
     if (answer.holder === null) {
@@ -149,6 +158,7 @@ export class LeaseKeeper {
     // A store that was restored from an old copy may name a holder of the past: only a newer one counts.
     if (this.role === 'holder' && answer.holder.epoch <= this.epoch) return;
     this.wasStandby = true;
+    this.hasRegistered = false;
     if (this.role !== 'standby') {
       log.warn(
         `Environment ${environment} is held by another process (${answer.holder.instance}); this one is a standby and hosts nothing.`,
@@ -171,7 +181,7 @@ export class LeaseKeeper {
       beat: this.beat,
       interval: this.options.interval,
       state: this.stopping ? 'stopping' : 'serving',
-      registered: this.registered,
+      registered: this.hasRegistered ? this.registered : 0,
       ...this.options.vitals(),
     };
   }

@@ -195,7 +195,9 @@ export class StatusBoard {
     // Not listed before those are told who remember it: whoever has seen it may ask for something.
     const announced = new Map<EnvironmentSight, Pick<EnvironmentSight, 'registration' | 'registered'>>();
     for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
-      const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
+      const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
+      // Whoever took the place of another is not there before it has said what it is: until then that is what the other was.
+      if (found.lease?.registered === 0) found.lease = null;
       const known = this.environments.get(name) ?? this.introduce(name);
       const epochBefore = known.sight.lease?.epoch;
       // A name goes from the store by a flush only, which another supervisor may have mended already.
