@@ -260,12 +260,15 @@ describe('invariant 8: secrets stay on the server', () => {
 
   it('Redis holds them sealed only (#8579)', async () => {
     const redis = new Redis(fleet.redisUrl!);
+    const read: Record<string, (key: string) => Promise<unknown>> = {
+      hash: (key) => redis.hgetall(key),
+      set: (key) => redis.smembers(key),
+      list: (key) => redis.lrange(key, 0, -1),
+      string: (key) => redis.get(key),
+    };
     const found: string[] = [];
     for (const key of await redis.keys('*')) {
-      const type = await redis.type(key);
-      const value =
-        type === 'hash' ? await redis.hgetall(key) : type === 'set' ? await redis.smembers(key) : await redis.get(key);
-      found.push(`${key} ${JSON.stringify(value)}`);
+      found.push(`${key} ${JSON.stringify(await read[await redis.type(key)](key))}`);
     }
     redis.disconnect();
     expect(found.join('\n')).toContain('vault_data');
