@@ -16,7 +16,7 @@ export function RowMenu({ menu, children, ...rest }: Props) {
   const wasOpen = useRef(false);
   const show = (open: boolean) => {
     setOpen(open);
-    if (!open && !hasFocusElsewhere()) button.current?.focus();
+    if (!open && button.current && !hasFocusElsewhere(button.current)) takeFocusBack(button.current);
   };
   return (
     <span style={{ position: 'relative', display: 'inline-flex' }}>
@@ -41,5 +41,16 @@ export function RowMenu({ menu, children, ...rest }: Props) {
   );
 }
 
-const hasFocusElsewhere = () =>
-  document.activeElement !== document.body && !document.activeElement?.closest('.ant-dropdown');
+const isInMenu = () => Boolean(document.activeElement?.closest('.ant-dropdown'));
+
+const hasFocusElsewhere = (button: HTMLButtonElement) =>
+  document.activeElement !== document.body && document.activeElement !== button && !isInMenu();
+
+/**
+ * Also from a menu that gets it only now: rc-dropdown gives it to the menu three frames after that has opened, whether or
+ * not it is closed again by then (useAccessibility.js:62).
+ */
+function takeFocusBack(button: HTMLButtonElement, frames = 5): void {
+  if (!hasFocusElsewhere(button)) button.focus();
+  if (frames > 0) requestAnimationFrame(() => takeFocusBack(button, frames - 1));
+}
