@@ -66,6 +66,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
       new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
       return seen;
     });
+    await operations('succeeded').first().waitFor();
     const before = await operations('succeeded').count();
     await manager.command('restart', 'drawer');
     await eventually(() => operations('succeeded').count()).toBe(before + 1);
