@@ -49,6 +49,21 @@ describe('the lead', () => {
     expect(one.leadership.leads).toBe(false);
   });
 
+  it('is sure without asking for half of its expiry, and never when it is lost or passed on', async () => {
+    const [one, two] = [process('one'), process('two')];
+    expect(one.leadership.isSure).toBe(false);
+    await one.leadership.claim();
+    await two.leadership.claim();
+    one.clock.pass(4_999);
+    expect([one.leadership.isSure, two.leadership.isSure]).toEqual([true, false]);
+    one.clock.pass(1);
+    expect(one.leadership.isSure).toBe(false);
+    await one.leadership.claim();
+    expect(one.leadership.isSure).toBe(true);
+    await one.leadership.resign();
+    expect(one.leadership.isSure).toBe(false);
+  });
+
   it('is written nowhere where nobody else can be', async () => {
     const clock = new FakeClock();
     const alone = new Leadership({ db }, 'one', clock.read, undefined, true);

@@ -126,6 +126,8 @@ export class Driver {
 
   private async tickOnce(): Promise<void> {
     const { leadership, definitions, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
+    // Somebody waits for these: renewing the lead takes as long as telling their Worker.
+    if (leadership.isSure) await this.driveAccepted();
     const leads = await leadership.claim();
     await this.driveAccepted();
     this.active = await operations.active();

@@ -30,6 +30,11 @@ export class Leadership {
     private readonly alone = false,
   ) {}
 
+  /** Whether this process still has the lead for certain, without asking: nobody takes it before `expiry` has passed. */
+  get isSure(): boolean {
+    return this.leads && (this.alone || this.clock().mono - this.renewedAt < this.expiry / 2);
+  }
+
   /** Renews or takes the lead; answers whether this process has it now. */
   claim(): Promise<boolean> {
     if (this.resigned) return Promise.resolve(false);
