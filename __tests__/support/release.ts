@@ -23,14 +23,15 @@ export function releaseEnv(release: Release): Record<string, string> {
   const plugins = path.join(home, 'plugins');
   fs.rmSync(home, { recursive: true, force: true });
   writePackage(path.join(plugins, RELEASE_PACKAGE), release);
-  // The core looks for plugins in one folder, which all instances share otherwise.
+  // The core looks for plugins in one folder, which all instances share otherwise. Ours is copied: a link to what is itself
+  // a link the core makes anew at every boot, while the other worker looks for it (@nocobase/utils/plugin-symlink.js).
+  fs.cpSync(path.join(PLUGIN_STORAGE, PACKAGE_NAME), path.join(plugins, PACKAGE_NAME), { recursive: true });
   const scope = path.join(ROOT, 'node_modules/@nocobase');
   fs.mkdirSync(path.join(modules, '@nocobase'), { recursive: true });
-  for (const name of fs.readdirSync(scope)) {
-    fs.symlinkSync(path.join(scope, name), path.join(modules, '@nocobase', name));
+  for (const name of new Set([...fs.readdirSync(scope), path.basename(RELEASE_PACKAGE)])) {
+    const own = path.join(plugins, '@nocobase', name);
+    fs.symlinkSync(fs.existsSync(own) ? own : path.join(scope, name), path.join(modules, '@nocobase', name));
   }
-  fs.symlinkSync(path.join(plugins, RELEASE_PACKAGE), path.join(modules, RELEASE_PACKAGE));
-  fs.symlinkSync(path.join(PLUGIN_STORAGE, PACKAGE_NAME), path.join(plugins, PACKAGE_NAME));
   return {
     NODE_MODULES_PATH: modules,
     NODE_PATH: [modules, path.join(ROOT, 'node_modules')].join(path.delimiter),

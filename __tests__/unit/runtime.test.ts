@@ -20,7 +20,11 @@ beforeEach(async () => {
 });
 afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-function runtimeOf(part: 'local' | 'supervisor' | 'worker', command: string, isMainThread = true) {
+function runtimeOf(
+  part: 'local' | 'supervisor' | 'worker',
+  command: string,
+  { isMainThread = true, isLoaded = true } = {},
+) {
   const redis = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const env = {
     APP_MODE: part === 'local' ? '' : part,
@@ -41,7 +45,8 @@ function runtimeOf(part: 'local' | 'supervisor' | 'worker', command: string, isM
   } as unknown as AppSupervisor;
   const runtime = new Runtime(config, host, async () => []);
   const touched: string[] = [];
-  const main = Object.defineProperty(Object.assign(new EventEmitter(), { name: 'main' }), 'db', {
+  const pm = { get: () => ({ state: { loaded: isLoaded } }) };
+  const main = Object.defineProperty(Object.assign(new EventEmitter(), { name: 'main', pm }), 'db', {
     get() {
       touched.push('db');
       throw new Error('No database in this test.');
@@ -65,7 +70,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     async (_, command, isMainThread) => {
       vi.useFakeTimers();
       try {
-        const { runtime, touched, start } = runtimeOf(part, command, isMainThread);
+        const { runtime, touched, start } = runtimeOf(part, command, { isMainThread });
         start();
         start();
         await vi.advanceTimersByTimeAsync(60_000);
@@ -91,6 +96,25 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     start();
     await vi.waitFor(() => expect(touched.length).toBeGreaterThan(0), 30_000);
     if (part !== 'local') await vi.waitFor(() => expect(connections).toBeGreaterThan(0), 30_000);
+    await runtime.leave();
+    await runtime.close();
+  });
+
+  it('ends with a reason when the core has started without the plugin, instead of trying to begin for ever', async () => {
+    const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false });
+    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+    const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+      throw new Error('ended');
+    });
+    try {
+      expect(start).toThrow('ended');
+      expect(exit).toHaveBeenCalledWith(1);
+      expect(said.mock.calls.join()).toContain('NocoBase has started without this plugin');
+    } finally {
+      exit.mockRestore();
+      said.mockRestore();
+    }
+    expect([touched, connections]).toEqual([[], 0]);
     await runtime.leave();
     await runtime.close();
   });

@@ -135,6 +135,7 @@ export class Runtime implements Managed {
   }
 
   private beginNow(mainApp: Application): void {
+    assertLoaded(mainApp);
     this.openConnections();
     this.supervisor?.start(mainApp);
     this.worker?.start();
@@ -288,4 +289,18 @@ export class Runtime implements Managed {
       },
     };
   }
+}
+
+/**
+ * The core logs that it cannot find a plugin and starts without it (`PluginManager.add`), while its adapters are in force: where
+ * nothing names it, and where another process of the same installation makes its link in `node_modules` anew at that moment
+ * (@nocobase/utils/plugin-symlink.js). There are no tables of ours then, and nothing could ever begin.
+ */
+function assertLoaded(mainApp: Application): void {
+  const plugin = mainApp.pm.get('app-supervisor') as { state: { loaded?: boolean } } | undefined;
+  if (plugin?.state.loaded) return;
+  console.error(
+    'App Supervisor: NocoBase has started without this plugin, although the environment variables give it a part: either APPEND_PRESET_BUILT_IN_PLUGINS does not name @nocobase/plugin-app-supervisor, or NocoBase could not find it, as its log says above. The process ends; mend that and start it again.',
+  );
+  process.exit(1);
 }
