@@ -126,6 +126,7 @@ describe('problems in words', () => {
     expect(answer(503, { error: { code: 'APP_STOPPED', message: 'stopped' } }).code).toBe('APP_STOPPED');
     expect(answer(502, {}).message).toBe('Request failed');
     expect(apiError({ message: 'Network Error' })).toMatchObject({ status: 0, code: 'NO_ANSWER' });
+    expect(apiError(own)).toBe(own);
   });
 
   it('translates a known code, with the values of its details or, without them, of its message', () => {

@@ -90,7 +90,10 @@ export function registerResources(app: Application, config: Config | null, runti
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
-    actions: ['apps:*', 'appOperations:*', 'appEnvironments:list'],
+    actions: ['appSupervisor:*', 'apps:*', 'appOperations:*', 'appEnvironments:list'],
   });
-  app.acl.registerSnippet({ name: 'pm.app-supervisor.environments', actions: ['appEnvironments:*'] });
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.environments',
+    actions: ['appSupervisor:*', 'appEnvironments:*'],
+  });
 }

@@ -30,8 +30,9 @@ interface FailedRequest {
   response?: { status: number; data?: { errors?: Partial<Problem>[]; error?: Partial<Problem> } };
 }
 
-/** Reads the plugin's own error shape, the core's `{errors:[{message}]}` and the gateway's `{error}`. */
+/** Reads the plugin's own error shape, the core's `{errors:[{message}]}` and the gateway's `{error}`; what was read already stays. */
 export function apiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
   const { message, response } = thrown as FailedRequest;
   if (!response) {
     return new ApiError(0, [{ code: 'NO_ANSWER', message: message ?? String(thrown) }]);

@@ -1,0 +1,72 @@
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
+import { Api } from '../../scripts/fleet';
+import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+
+/** What of our pages a role sees. NocoBase's clients hide what a role is denied by name; what it was never given, the server refuses. */
+
+const ROLES = {
+  stranger: ['!pm', '!pm.*', '!ui.*', '!app'],
+  clerk: ['pm.*', '!pm.app-supervisor', '!pm.app-supervisor.apps', '!pm.app-supervisor.environments'],
+  appkeeper: ['pm.app-supervisor.apps'],
+  envkeeper: ['pm.app-supervisor.environments'],
+};
+const users = {} as Record<keyof typeof ROLES, Api>;
+
+onStage();
+
+beforeAll(async () => {
+  for (const [name, snippets] of Object.entries(ROLES)) {
+    await manager.api.post('roles:create', { name, title: name, snippets });
+    const user = { username: name, email: `${name}@example.test`, password: 'secret-123' };
+    await manager.api.post('users:create', { ...user, roles: [{ name }] });
+    users[name as keyof typeof ROLES] = await Api.signIn(fleet.supervisor.url, user);
+  }
+});
+
+afterAll(async () => {
+  const filter = encodeURIComponent(JSON.stringify({ username: { $in: Object.keys(ROLES) } }));
+  await manager.api.post(`users:destroy?filter=${filter}`);
+  for (const name of Object.keys(ROLES)) await manager.api.post(`roles:destroy?filterByTk=${name}`);
+});
+
+describe.each(CLIENTS)('in the $client client', ({ base }) => {
+  const open = async (role: keyof typeof ROLES, path = 'settings/app-supervisor'): Promise<Page> => {
+    const page = await (await openContext(browser, users[role])).newPage();
+    await page.goto(`${fleet.supervisor.url}${base}admin/${path}`);
+    return page;
+  };
+
+  it('one that may set nothing up is led away from them', async () => {
+    const page = await open('stranger');
+    await eventually(() => page.url()).not.toContain('app-supervisor');
+    await page.getByTestId('user-center-button').waitFor();
+    await page.context().close();
+  });
+
+  it('one that may set up anything else is not offered them', async () => {
+    const page = await open('clerk', '');
+    await page.getByTestId('plugin-settings-button').hover();
+    await page.getByRole('menuitem', { name: 'System settings' }).waitFor();
+    expect(await page.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('one that may manage apps has their page, with the environments to choose from', async () => {
+    const page = await open('appkeeper');
+    await page.getByTestId('add-app').click();
+    await page.locator('.ant-select:has(#environments)').click();
+    await page.locator('.ant-select-dropdown [title=env_a]').waitFor();
+    await page.context().close();
+  });
+
+  it('one that may manage environments has their page, and is told that it may not see apps', async () => {
+    const page = await open('envkeeper');
+    await page.getByText('Your role may not see this').waitFor();
+    await tabsOf(page).nth(1).click();
+    await page.getByTestId('environment-check-env_a').click();
+    await page.getByTestId('environment-reach-env_a').waitFor();
+    await page.context().close();
+  });
+});
