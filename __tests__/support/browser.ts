@@ -35,6 +35,14 @@ export const shows = (locator: Locator, texts: unknown[]) =>
     texts,
   );
 
+/** Chooses one option of a select by mouse, by its text. */
+export async function choiceIn(page: Page, select: string, text: string): Promise<void> {
+  await page.locator(select).click();
+  const list = page.locator('.ant-select-dropdown').filter({ visible: true });
+  await list.locator('.ant-select-item-option').filter({ hasText: text }).click();
+  await list.waitFor({ state: 'hidden' });
+}
+
 /**
  * Chooses an app in the switcher, once that shows these and no others. NocoBase may make its layout anew while it loads,
  * and a list that was open is then gone.

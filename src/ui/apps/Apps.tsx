@@ -84,8 +84,7 @@ export function Apps() {
             chosen={chosenNow}
             environments={environments}
             operate={async (action, apps) => {
-              await operate(action, apps);
-              setChosen([]);
+              if (await operate(action, apps)) setChosen([]);
             }}
             destroy={setDeleting}
             clear={() => setChosen([])}

@@ -57,7 +57,7 @@ export function columnsOf(
     {
       key: 'actions',
       fixed: 'right',
-      width: 300,
+      width: 312,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },

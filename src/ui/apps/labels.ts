@@ -68,4 +68,7 @@ export const FIELD_LABELS: Record<string, string> = {
   options: key('Database connection'),
   database: key('Database connection'),
   sso: key('App SSO'),
+  'options.database': key('Database connection'),
+  'options.sso': key('App SSO'),
+  plugins: key('Plugins'),
 };

@@ -32,7 +32,7 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
   },
 };
 
-/** Asks, then does; says what became of it. */
+/** Asks, then does; says what became of it. @returns of what it gives: whether it was agreed to and the server took it */
 export function useAppActions(environments: EnvironmentRow[] | null, refresh: () => void) {
   const host = useHost();
   const api = useApi();
@@ -45,7 +45,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
     return [isOneOfSeveral ? app.title : t('Environments'), places].filter(Boolean).join(': ');
   };
 
-  return async (action: OperateAction, chosen: AppRow[]): Promise<void> => {
+  return async (action: OperateAction, chosen: AppRow[]): Promise<boolean> => {
     const apps = chosen.filter((app) => !refusal(action, app, environments));
     const refused = chosen.filter((app) => !apps.includes(app));
     const { one, many, consequence } = QUESTIONS[action];
@@ -67,18 +67,21 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
       ),
     });
     if (!agreed || !apps.length) {
-      return;
+      return false;
     }
+    let isTaken = false;
     try {
       await api.operate(
         action,
         apps.map(({ name }) => name),
       );
+      isTaken = true;
       host.success(`${t(OPERATION_LABELS[action])}: ${apps.map(({ title }) => title).join(', ')}`);
     } catch (error) {
       host.failure(problemText(t, (error as ApiError).problems[0]));
     }
     refresh();
+    return isTaken;
   };
 }
 

@@ -74,7 +74,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           dataSource={data}
           loading={loading}
           pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-          scroll={{ x: isLocal ? undefined : 1100 }}
+          scroll={{ x: isLocal ? undefined : 1120 }}
           onRow={({ name, health }) => ({ 'data-testid': `environment-row-${name}`, 'data-health': health }) as object}
           locale={{
             emptyText: (

@@ -43,7 +43,7 @@ export function columnsOf(
     {
       key: 'apps',
       title: t('Apps and load'),
-      width: 150,
+      width: 175,
       render: (_, row) => (
         <Flex vertical gap={2} align="start">
           <AppCounts counts={row.apps} />
@@ -141,7 +141,7 @@ function Load({ environment: { memory, eventLoopDelay } }: { environment: Enviro
   const t = useT();
   const parts = [
     memory !== null && `${Math.round(memory / 1024 / 1024)} MB`,
-    eventLoopDelay !== null && `${Math.round(eventLoopDelay)} ms`,
+    eventLoopDelay !== null && t('{{ms}} ms delay', { ms: Math.round(eventLoopDelay) }),
   ].filter(Boolean);
   return (
     <span title={t('Memory in use, and the 99th percentile of the event-loop delay')}>

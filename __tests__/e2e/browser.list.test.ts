@@ -1,0 +1,328 @@
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
+import {
+  browser,
+  choiceIn,
+  complaintsOf,
+  eventually,
+  fleet,
+  letPollingBeOff,
+  manager,
+  onStage,
+  shows,
+} from '../support/browser';
+import { Ghost } from '../support/ghost';
+
+/**
+ * The list of apps: what of it is shown, and what is done by it to one app, to those that are chosen and to all of an
+ * environment. The apps lie in two environments that do at once what they are told, so that no NocoBase boots for them.
+ */
+
+const NORTH = 'env_north';
+const SOUTH = 'env_south';
+const two = (index: number) => String(index).padStart(2, '0');
+/** In the order in which they were made, which is not that of their titles; the last two in the other environment. */
+const APPS = Array.from({ length: 24 }, (_, index) => ({
+  name: `list_${two(index + 1)}`,
+  title: `Ledger ${two((((index + 1) * 7) % 24) + 1)}`,
+  environments: [index < 22 ? NORTH : SOUTH],
+}));
+const ownOf = (client: string) => ['a', 'b', 'c'].map((letter) => `own_${client}_${letter}`);
+const OWN = CLIENTS.flatMap(({ client }) => ownOf(client));
+
+onStage();
+let north: Ghost;
+let south: Ghost;
+
+beforeAll(async () => {
+  const { version } = (await manager.api.get('app:getInfo')).data;
+  [north, south] = await Promise.all(
+    [NORTH, SOUTH].map(async (name) => {
+      const ghost = new Ghost(fleet, name);
+      await ghost.appear({ appVersion: version });
+      ghost.obey();
+      await manager.untilEnvironment(name, ({ health }) => health === 'online', { what: 'online' });
+      return ghost;
+    }),
+  );
+  const made = [];
+  // One after the other: their order is that of their creation.
+  for (const app of APPS) made.push(await manager.begin('create', app));
+  for (const name of OWN) made.push(await manager.begin('create', { name, environments: [NORTH] }));
+  await Promise.all(made.map(({ operation }) => manager.succeeded(operation!)));
+  await manager.command('stop', 'list_05');
+});
+
+afterAll(async () => {
+  await manager.clear(...APPS.map(({ name }) => name), ...OWN);
+  for (const ghost of [north, south]) await ghost?.leave();
+  for (const name of [NORTH, SOUTH]) {
+    await manager.untilEnvironment(name, ({ health }) => health === 'down', { what: 'down' });
+    await manager.api.post(`appEnvironments:forget?filterByTk=${name}`);
+  }
+  for (const ghost of [north, south]) await ghost?.close();
+});
+
+describe.each(CLIENTS)('in the $client client', (client) => {
+  const [one, other, third] = ownOf(client.client);
+  let context: BrowserContext;
+  let page: Page;
+  let complaints: string[];
+
+  const names = () =>
+    page
+      .locator('[data-testid^="app-row-"]')
+      .evaluateAll((rows) => rows.map((row) => row.getAttribute('data-testid')!.slice('app-row-'.length)));
+  const row = (name: string) => page.getByTestId(`app-row-${name}`);
+  const becomes = (name: string, status: string, environment = NORTH) =>
+    page.locator(`[data-testid="status-${name}-${environment}"][data-status="${status}"]`).first().waitFor();
+  const press = (action: string, name: string) => page.getByTestId(`app-${action}-${name}`).click();
+  const find = (text: string) => page.getByTestId('filter-text').fill(text);
+  const inAll = () => page.locator('.ant-pagination-total-text').textContent();
+  const check = (name: string) => row(name).getByRole('checkbox').check();
+  /** Answers the question of this title. */
+  const answer = async (title: string, button: string) => {
+    const dialog = page.getByRole('dialog', { name: title, exact: true });
+    await dialog.getByRole('button', { name: button, exact: true }).click();
+    await dialog.waitFor({ state: 'hidden' });
+  };
+  const newest = async (name: string) =>
+    (await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt', pageSize: 1 }))
+      .data[0]?.action;
+
+  beforeAll(async () => {
+    context = await openContext(browser, manager.api);
+    await context.addInitScript(letPollingBeOff);
+    page = await context.newPage();
+    complaints = complaintsOf(page);
+    await openSettings(page, fleet.supervisor.url, client);
+  });
+
+  afterAll(() => context?.close());
+
+  it('shows a page of it, which is all that the server sends, and others and larger ones when asked', async () => {
+    await find('list_');
+    await eventually(inAll).toBe('24 in all');
+    await eventually(names).toEqual(APPS.slice(0, 20).map(({ name }) => name));
+    const sent = page.waitForResponse((response) => response.url().includes('apps:list'));
+    await page.locator('.ant-pagination-next button').click();
+    await eventually(names).toEqual(APPS.slice(20).map(({ name }) => name));
+    expect((await (await sent).json()).data).toHaveLength(4);
+    await choiceIn(page, '.ant-pagination-options .ant-select', '50 / page');
+    await eventually(names).toEqual(APPS.map(({ name }) => name));
+    await choiceIn(page, '.ant-pagination-options .ant-select', '20 / page');
+  });
+
+  it('is sorted as a whole', async () => {
+    const byTitle = page.getByRole('columnheader', { name: 'App', exact: true });
+    const order = APPS.toSorted((a, b) => a.title.localeCompare(b.title)).map(({ name }) => name);
+    await byTitle.click();
+    await eventually(names).toEqual(order.slice(0, 20));
+    await byTitle.click();
+    await eventually(names).toEqual(order.toReversed().slice(0, 20));
+    await byTitle.click();
+    await eventually(names).toEqual(APPS.slice(0, 20).map(({ name }) => name));
+  });
+
+  it('is filtered by title, identifier, environment and status, by several at once', async () => {
+    await find('Ledger 07');
+    await eventually(names).toEqual(APPS.filter(({ title }) => title === 'Ledger 07').map(({ name }) => name));
+    await find('list_1');
+    await eventually(names).toEqual(APPS.slice(9, 19).map(({ name }) => name));
+    await find('list_');
+    const environment = '.ant-select:has([aria-label="Find apps by environment"])';
+    const status = '.ant-select:has([aria-label="Find apps by status"])';
+    await choiceIn(page, environment, SOUTH);
+    await eventually(names).toEqual(['list_23', 'list_24']);
+    await choiceIn(page, status, 'Stopped');
+    await page.getByText('No app fits this filter').waitFor();
+    await choiceIn(page, environment, NORTH);
+    await eventually(names).toEqual(['list_05']);
+    for (const select of [environment, status]) {
+      await page.locator(select).hover();
+      await page.locator(`${select} .ant-select-clear`).click();
+    }
+    await eventually(inAll).toBe('24 in all');
+  });
+
+  it('is fetched again when asked', async () => {
+    await page.evaluate(() => Object.assign(window, { isPollingOff: true }));
+    const asked = page.waitForRequest((request) => request.url().includes('apps:list'));
+    await page.getByTestId('refresh-apps').click();
+    await asked;
+    await page.evaluate(() => Object.assign(window, { isPollingOff: false }));
+  });
+
+  it('has the columns that were chosen, also after a reload', async () => {
+    const headers = () => page.getByRole('columnheader').filter({ hasText: /\w/ }).allInnerTexts();
+    await eventually(headers).toEqual(['App', 'Status', 'Operation', 'Version', 'Last visit', 'Actions']);
+    await page.getByRole('button', { name: 'Choose columns' }).click();
+    await page.getByRole('checkbox', { name: 'Last visit' }).uncheck();
+    await page.getByRole('checkbox', { name: 'Start mode' }).check();
+    const chosen = ['App', 'Status', 'Operation', 'Version', 'Start mode', 'Actions'];
+    await eventually(headers).toEqual(chosen);
+    await page.reload();
+    await row('list_01').getByText('Start on first visit').waitFor();
+    await eventually(headers).toEqual(chosen);
+  });
+
+  it('an app is changed by its form, which shows what it has, and says what takes effect at its next restart', async () => {
+    await find(one);
+    await press('edit', one);
+    const form = page.getByRole('dialog', { name: `Edit "${one}"` });
+    await form.getByLabel('Application name').fill(`${one} changed`);
+    await form.getByText('Start with main application').click();
+    await form.getByLabel('Hide in Applications block').check();
+    await form.getByLabel('Show in app switcher').check();
+    await form.getByLabel('Automatically generate a JWT secret').check();
+    await form.getByText('Everyone who is signed in to the app has to sign in again.').waitFor();
+    await form.getByLabel('App SSO').check();
+    await form.getByTestId('app-form-submit').click();
+    await form.waitFor({ state: 'hidden' });
+    await row(one).getByText(`${one} changed`, { exact: true }).waitFor();
+    await row(one).getByText('Start with main application').waitFor();
+    expect(await manager.app(one)).toMatchObject({
+      title: `${one} changed`,
+      startMode: 'withMain',
+      hidden: true,
+      pinned: true,
+      independentSecret: true,
+      options: { sso: { enabled: true } },
+    });
+
+    await page.getByTestId(`app-open-${one}`).click();
+    const drawer = page.getByTestId(`app-drawer-${one}`);
+    const pending = drawer.getByText('Takes effect at the next restart: JWT secret, App SSO', { exact: true });
+    await pending.waitFor();
+    await page.getByTestId('app-drawer-edit').click();
+    const again = page.getByRole('dialog', { name: `Edit "${one} changed"` });
+    for (const label of [
+      'Start with main application',
+      'Hide in Applications block',
+      'Show in app switcher',
+      'App SSO',
+    ]) {
+      expect(await again.getByLabel(label).isChecked(), label).toBe(true);
+    }
+    await again.getByRole('button', { name: 'Cancel' }).click();
+    await again.waitFor({ state: 'hidden' });
+    await drawer.getByRole('button', { name: 'Restart', exact: true }).click();
+    await answer(`Restart "${one} changed"?`, 'Restart');
+    await pending.waitFor({ state: 'detached' });
+    await page.locator('.ant-drawer-close').click();
+    await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
+  });
+
+  it('an app is upgraded where its data is older than an environment, and told why not elsewhere', async () => {
+    await find(third);
+    const version = row(third).getByRole('cell', { name: '2.2.14', exact: true });
+    const upgrade = page.getByTestId(`app-upgrade-${third}`);
+    await press('more', third);
+    await eventually(() => upgrade.getAttribute('aria-disabled')).toBe('true');
+    expect(await upgrade.getAttribute('title')).toBe('Its data is of the newest version already (2.2.15).');
+    await page.keyboard.press('Escape');
+    await upgrade.waitFor({ state: 'hidden' });
+    north.say(third, { version: '2.2.14' });
+    await version.waitFor();
+    await press('more', third);
+    await upgrade.click();
+    const question = page.getByRole('dialog', { name: `Upgrade "${third}"?` });
+    await question.getByText('That cannot be undone: make a backup first.').waitFor();
+    await answer(`Upgrade "${third}"?`, 'Upgrade');
+    await version.waitFor({ state: 'detached' });
+    expect(await newest(third)).toBe('upgrade');
+  });
+
+  it('several apps are stopped, started and restarted together, those left out to whom it makes no difference', async () => {
+    const bulk = page.getByRole('toolbar', { name: 'Actions for the chosen apps' });
+    const press = (action: string) => page.getByTestId(`bulk-${action}`).click();
+    // Those chosen stay chosen while others are looked for.
+    for (const name of [other, third]) {
+      await find(name);
+      await check(name);
+    }
+    await bulk.getByText('2 chosen').waitFor();
+    await find(client.client);
+    await press('stop');
+    await answer('Stop 2 apps?', 'Cancel');
+    await press('stop');
+    await answer('Stop 2 apps?', 'Stop');
+    await bulk.waitFor({ state: 'detached' });
+    for (const name of [other, third]) await becomes(name, 'stopped');
+
+    for (const name of [one, other, third]) await check(name);
+    await press('start');
+    const question = page.getByRole('dialog', { name: 'Start 2 apps?' });
+    await question.getByText(`${one} changed: It is running already.`).waitFor();
+    await shows(question.getByRole('listitem'), [
+      `${other}: ${NORTH}`,
+      `${third}: ${NORTH}`,
+      `${one} changed: It is running already.`,
+    ]);
+    await answer('Start 2 apps?', 'Start');
+    for (const name of [other, third]) await becomes(name, 'running');
+
+    for (const name of [other, third]) await check(name);
+    await eventually(() => page.getByTestId('bulk-start').getAttribute('aria-disabled')).toBe('true');
+    await press('restart');
+    await answer('Restart 2 apps?', 'Restart');
+    for (const name of [other, third]) await eventually(() => newest(name)).toBe('restart');
+  });
+
+  it('several apps are deleted together, which keeps their data', async () => {
+    await find(client.client);
+    for (const name of [other, third]) await check(name);
+    const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));
+    await page.getByTestId('bulk-delete').click();
+    const question = page.getByRole('dialog', { name: 'Delete 2 apps?' });
+    await question.getByText('Their databases are kept.').waitFor();
+    await answer('Delete 2 apps?', 'Delete');
+    expect(new URL((await sent).url()).searchParams.get('database')).toBe('keep');
+    await eventually(names).toEqual([one]);
+    expect(await newest(other)).toBe('destroy');
+  });
+
+  it('an app is deleted with its data for its name in writing', async () => {
+    await press('delete', one);
+    const title = `Delete "${one} changed"?`;
+    const question = page.getByRole('dialog', { name: title });
+    await question.getByLabel('The data is deleted too').check();
+    await question.locator('#confirm-name').fill(one);
+    const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));
+    await answer(title, 'Delete');
+    expect(new URL((await sent).url()).searchParams.get('database')).toBe('drop');
+    await eventually(names).toEqual([]);
+  });
+
+  it('an environment is drained after a question: its apps are stopped there, which is seen as it goes on', async () => {
+    const environment = page.getByTestId(`environment-row-${SOUTH}`);
+    const question = `Drain environment "${SOUTH}"?`;
+    await tabsOf(page).nth(1).click();
+    await page.getByTestId(`environment-drain-${SOUTH}`).click();
+    await answer(question, 'Cancel');
+    south.hesitate();
+    await page.getByTestId(`environment-drain-${SOUTH}`).click();
+    await answer(question, 'Drain');
+    await environment.getByText('Cordoned').waitFor();
+    await tabsOf(page).nth(0).click();
+    await find('list_2');
+    for (const name of ['list_23', 'list_24']) {
+      await row(name).getByText('Stopping').waitFor();
+      await row(name).getByText(`Waits for environment ${SOUTH} to begin`).waitFor();
+    }
+    south.obey();
+    for (const name of ['list_23', 'list_24']) {
+      await becomes(name, 'stopped', SOUTH);
+      await row(name).getByText('Meant to be: Starts when visited').waitFor();
+    }
+    await tabsOf(page).nth(1).click();
+    await page.getByTestId(`environment-uncordon-${SOUTH}`).click();
+    await environment.getByText('Cordoned').waitFor({ state: 'detached' });
+    await Promise.all(['list_23', 'list_24'].map((name) => manager.command('start', name)));
+  });
+
+  it('nothing was logged as an error', () => {
+    expect(complaints).toEqual([]);
+  });
+});
