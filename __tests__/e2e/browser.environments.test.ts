@@ -2,7 +2,8 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
 import type { EnvironmentRow } from '../../src/shared/types';
-import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+import { browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
+import { Ghost } from '../support/ghost';
 
 /** The page of the environments: what can be done with one, what is seen of one in trouble, and how another is added. */
 
@@ -23,6 +24,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   beforeAll(async () => {
     context = await openContext(browser, manager.api);
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: fleet.supervisor.url });
+    await context.addInitScript(letPollingBeOff);
     page = await context.newPage();
     await openSettings(page, fleet.supervisor.url, client);
     await tabsOf(page).nth(1).click();
@@ -68,25 +70,42 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     expect(await reach.locator('.anticon-check-circle').count()).toBe(3);
   });
 
-  it('what is wrong with one is seen: health, another version and what that means, a second process, no visitors', async () => {
-    const warning =
-      'A second process of this environment is running (worker-2:81); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.';
+  it('what is wrong with one is seen: health, another version and what that means, no visitors', async () => {
     await answerWith(([a, b]) => [
-      { ...a, appVersion: '2.2.0', warnings: [warning] },
+      { ...a, appVersion: '2.2.0' },
       { ...b, health: 'down', available: false, serves: false, apps: {} },
     ]);
     await page.getByRole('button', { name: 'Refresh' }).click();
     await row('env_b').getByText('Down').waitFor();
     await row('env_b').getByText('Serves no visitors').waitFor();
-    await row('env_a').getByText(warning).waitFor();
     await row('env_a').getByText('Supervisor: 2.2.15').hover();
     await page.getByRole('tooltip', { name: /they fit only when both are equal/ }).waitFor();
-    // One that is gone may be forgotten, after a question.
-    await press('forget', 'env_b');
-    const question = page.getByRole('dialog', { name: 'Forget environment "env_b"?' });
+    await page.unrouteAll();
+  });
+
+  it('a second process of one is seen, and once it is gone it is forgotten after a question', async () => {
+    const ghost = new Ghost(fleet, 'env_ghost');
+    await page.evaluate(() => Object.assign(window, { isPollingOff: true }));
+    await ghost.appear();
+    await row('env_ghost').getByText('Online').waitFor();
+    const drain = page.getByTestId('environment-drain-env_ghost');
+    await eventually(() => drain.getAttribute('aria-description')).toBe('No apps are in it.');
+    await ghost.meetTwin('worker-2:81:1');
+    await row('env_ghost')
+      .getByText('A second process of this environment is running (worker-2:81:1); it hosts nothing.')
+      .waitFor();
+    await ghost.leave();
+    await ghost.close();
+    await row('env_ghost').getByText('Down').waitFor();
+    const question = page.getByRole('dialog', { name: 'Forget environment "env_ghost"?' });
+    await press('forget', 'env_ghost');
     await question.getByRole('button', { name: 'Cancel' }).click();
     await question.waitFor({ state: 'hidden' });
-    await page.unrouteAll();
+    await press('forget', 'env_ghost');
+    await question.getByRole('button', { name: 'Forget' }).click();
+    await row('env_ghost').waitFor({ state: 'detached' });
+    await page.evaluate(() => Object.assign(window, { isPollingOff: false }));
+    expect((await manager.environments()).map(({ name }) => name)).not.toContain('env_ghost');
   });
 
   it('another one is added by what can be copied, and shows as it arrives', async () => {

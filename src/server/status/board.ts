@@ -204,6 +204,7 @@ export class StatusBoard {
       const lost = flushed || !environments.has(name);
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
       known.sight = afterLook(known.sight, found.lease, this.observer, lost, now, silence);
+      if (known.standby !== found.standby) changed.add(name);
       known.standby = found.standby;
       if (found.lease && found.lease.registered !== known.registered) {
         const registration = await this.state.readRegistration(name);
