@@ -11,13 +11,16 @@ import {
   type Status,
 } from '../src/shared/types';
 import {
+  answerNo,
   CLIENTS,
   chooseTheme,
+  closeDrawer,
   enableLanguages,
   launchBrowser,
   openContext,
   openSettings,
   STATES,
+  settled,
   tabsOf,
 } from './browser';
 import { type Api, ApiError, Fleet, waitFor } from './fleet';
@@ -156,8 +159,38 @@ async function photograph(page: Page, folder: string): Promise<number> {
   await page.getByTestId('app-open-billing').click();
   await page.locator('.ant-drawer [data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
   await take('app-failed');
-  await page.locator('.ant-drawer-close').click();
-  await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
+  await closeDrawer(page);
+  await answerWith(page, 'apps:get', (app: AppRow) => ({ ...app, pendingChanges: PENDING }));
+  await answerWith(page, 'appOperations:list', (operations: OperationRow[]) => [UNDER_WAY, ...operations]);
+  await page.getByTestId(`app-open-${SAMPLE.app}`).click();
+  await page.locator('.ant-drawer [data-testid^="operation-"][data-state=running]').waitFor();
+  await take('app-under-way');
+  await closeDrawer(page);
+  await page.unrouteAll();
+  await page.locator('.ant-card button:has(.anticon-setting)').click();
+  await settled(page, '.ant-popover input');
+  await take('apps-columns');
+  await page.locator('.ant-card button:has(.anticon-setting)').click();
+  await page.locator('.ant-popover').filter({ visible: true }).waitFor({ state: 'hidden' });
+  for (const app of ['crm', 'orders', 'archive']) {
+    await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
+  }
+  for (const [action, agree] of [
+    ['stop', '#confirm-ok'],
+    ['delete', '#confirm-delete'],
+  ]) {
+    await page.getByTestId(`bulk-${action}`).click();
+    await settled(page, agree);
+    await take(`apps-${action}-several`);
+    await answerNo(page);
+  }
+  for (const app of ['crm', 'orders', 'archive']) {
+    await page.getByTestId(`app-row-${app}`).getByRole('checkbox').uncheck();
+  }
+  await page.locator('.ant-pro-layout-apps-icon').click();
+  await settled(page, '.ant-popover a');
+  await take('switcher');
+  await page.locator('.ant-pro-layout-apps-icon').click();
   await page.context().setOffline(true);
   await page.getByTestId('refresh-apps').click();
   await page.locator('.ant-alert-error').waitFor();
@@ -177,6 +210,15 @@ async function photograph(page: Page, folder: string): Promise<number> {
   await tabsOf(page).nth(1).click();
   await page.locator('[data-health=down]').waitFor();
   await take('environments-in-trouble');
+  for (const [action, environment] of [
+    ['drain', 'env_a'],
+    ['forget', 'env_b'],
+  ]) {
+    await page.getByTestId(`environment-${action}-${environment}`).click();
+    await settled(page, '#confirm-ok');
+    await take(`environments-${action}`);
+    await answerNo(page);
+  }
   await page.unrouteAll();
   await page.route('**/api/apps:list*', (route) =>
     route.fulfill({ status: 403, json: { errors: [{ message: 'No' }] } }),
@@ -184,6 +226,13 @@ async function photograph(page: Page, folder: string): Promise<number> {
   await tabsOf(page).nth(0).click();
   await page.locator('.ant-result-403').waitFor();
   await take('apps-forbidden');
+  await page.unrouteAll();
+  // Rows without anything that the page relies on.
+  await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
+  await tabsOf(page).nth(1).click();
+  await tabsOf(page).nth(0).click();
+  await page.locator('.ant-result-error').waitFor();
+  await take('apps-broken');
   for (const [part, info] of Object.entries(OTHER_PARTS)) {
     await page.route('**/api/appSupervisor:info*', (route) => route.fulfill({ json: { data: info } }));
     await tabsOf(page)
@@ -196,11 +245,11 @@ async function photograph(page: Page, folder: string): Promise<number> {
   return count;
 }
 
-/** Lets a list be what is made of the real one. */
-async function answerWith<Row>(page: Page, action: string, make: (rows: Row[]) => Row[]): Promise<void> {
+/** Lets an answer be what is made of the real one. */
+async function answerWith<Data>(page: Page, action: string, make: (data: Data) => unknown): Promise<void> {
   await page.route(`**/api/${action}*`, async (route) => {
     const data = make((await (await route.fetch()).json()).data);
-    await route.fulfill({ json: { data, meta: { count: data.length } } });
+    await route.fulfill({ json: { data, ...(Array.isArray(data) && { meta: { count: data.length } }) } });
   });
 }
 
@@ -266,6 +315,8 @@ const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
   dormant: { part: 'dormant', environment: null, warnings: [] },
 };
 
+const PENDING = ['independentSecret', 'options.sso', 'options.database', 'plugins'];
+
 const OPERATION: OperationRow = {
   id: '1',
   appName: 'commanding',
@@ -276,6 +327,16 @@ const OPERATION: OperationRow = {
   createdBy: null,
   createdAt: 0,
   finishedAt: null,
+};
+
+const UNDER_WAY: OperationRow = {
+  ...OPERATION,
+  steps: [
+    { environment: 'env_a', state: 'succeeded', startedAt: Date.now() - 12_000, finishedAt: Date.now() - 4_000 },
+    { environment: 'env_b', state: 'running', startedAt: Date.now() - 3_000, message: 'load locale resource' },
+  ],
+  waitingFor: null,
+  createdAt: Date.now() - 12_000,
 };
 
 await main();

@@ -72,4 +72,4 @@ export async function enableLanguages(user: Api, ...enabledLanguages: string[]):
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }
 
-export { type Sample, STATES, type State, tabsOf } from './states';
+export { answerNo, closeDrawer, type Sample, STATES, type State, settled, tabsOf } from './states';

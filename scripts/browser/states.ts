@@ -14,7 +14,8 @@ export interface State {
 
 const shown = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().waitFor();
 /** Shown, and no longer on its way in. */
-const settled = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().click({ trial: true });
+export const settled = (page: Page, selector: string) =>
+  page.locator(`${selector}:visible`).first().click({ trial: true });
 const hidden = (page: Page, selector: string) =>
   page.locator(`${selector}:visible`).first().waitFor({ state: 'hidden' });
 
@@ -23,12 +24,13 @@ export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole
 
 const drawerTab = (page: Page, index: number) => page.locator('.ant-drawer').getByRole('tab').nth(index).click();
 
-async function closeDrawer(page: Page): Promise<void> {
+export async function closeDrawer(page: Page): Promise<void> {
   await page.locator('.ant-drawer-close').click();
   await hidden(page, '.ant-drawer-mask');
 }
 
-async function answerNo(page: Page): Promise<void> {
+/** To the question that is asked. */
+export async function answerNo(page: Page): Promise<void> {
   await page.locator('.ant-modal-footer button:visible').first().click();
   await hidden(page, '.ant-modal-mask');
 }
