@@ -1,0 +1,149 @@
+import { EventEmitter } from 'node:events';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { query } from '../../scripts/fleet';
+import { inspectDatabase } from '../../src/server/apps/databases';
+import { AppHost } from '../../src/server/hosting/host';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { recordOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { until } from '../support/wait';
+import { install, on, sql, table, tables } from './databases-places';
+
+/**
+ * What a boot leaves in a real database when its process is killed in the middle, and what the next process makes of it. Only
+ * the core is played: what it does to an app is a function of the test.
+ */
+
+const { host, port, user: username, password } = inject('postgres');
+const server = { host, port, username, password };
+const VERSION = '2.2.15';
+const never = new Promise<never>(() => undefined);
+const used: string[] = [];
+let name: string;
+
+beforeEach(() => {
+  name = `killed_${used.length + 1}`;
+  used.push(name);
+});
+afterAll(async () => {
+  for (const each of used) await query(inject('postgres'), 'postgres', `DROP DATABASE IF EXISTS ${each} WITH (FORCE)`);
+});
+
+const database = () => on({ ...server, stop: async () => {} }, 'postgres', name);
+const mark = async () => (await sql(database(), 'SELECT * FROM app_supervisor_mark'))[0];
+const record = (values = {}) => recordOf({ name, database: { dbConnType: 'new_database', database: name }, ...values });
+
+/** A process of its own. @param work what the core does when it starts the app */
+function processOf(work: () => Promise<void>) {
+  const commands: string[] = [];
+  const core = {
+    emit: () => true,
+    registerApp({ appModel }: { appModel: { name: string } }) {
+      const app = Object.assign(new EventEmitter(), {
+        name: appModel.name,
+        destroy: async () => undefined,
+        async runCommandThrowError(...command: string[]) {
+          commands.push(command.join(' '));
+          await work();
+          hosted.appStatus[name] = 'running';
+        },
+      });
+      return hosted.addApp(app as unknown as Application);
+    },
+  };
+  const hosted = new HostedApps(core as unknown as AppSupervisor);
+  const main = { name: 'main', getPackageVersion: () => VERSION, db: { options: { ...database(), database: 'main' } } };
+  hosted.apps.main = main as unknown as Application;
+  const bootstrap = { concurrency: 1, interval: 0, intervalCap: 1 };
+  const installed = async () => [{ name: 'acl', version: VERSION, builtIn: true }];
+  const supervisor = core as unknown as AppSupervisor;
+  const host = new AppHost(supervisor, hosted, null, bootstrap, 'env_a', '/nowhere', recordedLog(), installed);
+  const boot = (how: 'start' | 'upgrade' = 'start', values = {}) =>
+    host.boot(
+      record(values),
+      how,
+      async () => {},
+      () => {},
+    );
+  return { boot, commands };
+}
+
+/** `kill -9` while the core works on the app: all that anybody sees of it is that its connections end. */
+async function killedWhile(work: () => Promise<void>, how?: 'start' | 'upgrade', values = {}): Promise<void> {
+  let isThere = false;
+  const killed = processOf(async () => {
+    await work();
+    isThere = true;
+    await never;
+  });
+  void killed.boot(how, values);
+  await until('The moment of the kill', () => isThere);
+  const end = 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1';
+  await query(inject('postgres'), 'postgres', end, [`nocobase lock: ${name} by env_a`]);
+}
+
+const installs = () => install(database(), VERSION);
+const whole = () => inspectDatabase(database(), 'new_database', { app: name, uid: 'uid-1' });
+const nothing = async () => {};
+
+describe('a worker killed in the middle of an installation', () => {
+  const half = () => install(database(), null);
+
+  it('begins it again in the empty database that the app made, and then starts the app as any other', async () => {
+    await killedWhile(half, 'start', { claim: 'create' });
+    const next = processOf(async () => {
+      expect(await tables(database())).toEqual(['app_supervisor_mark']);
+      await installs();
+    });
+    await next.boot();
+    expect(await whole()).toMatchObject({ installed: 'complete', version: VERSION, mark: { created: true } });
+    const later = processOf(nothing);
+    await later.boot();
+    expect([next.commands, later.commands]).toEqual([['start --quickstart'], ['start']]);
+  });
+
+  it('does not touch a database that was there before the app, and says what to do', async () => {
+    await query(inject('postgres'), 'postgres', `CREATE DATABASE ${name}`);
+    await killedWhile(half, 'start', { claim: 'create' });
+    const before = await tables(database());
+    const next = processOf(nothing);
+    await expect(next.boot()).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
+    expect(next.commands).toEqual([]);
+    expect(await tables(database())).toEqual(before);
+  });
+});
+
+describe('an upgrade that was cut off', () => {
+  beforeEach(async () => {
+    await processOf(installs).boot('start', { claim: 'create' });
+  });
+
+  it('is done again by a plain start, though every version is new already, and then no more', async () => {
+    await killedWhile(nothing, 'upgrade');
+    expect(await mark()).toMatchObject({ upgrading: 1 });
+    const next = processOf(nothing);
+    await next.boot();
+    expect(await mark()).toMatchObject({ upgrading: 0 });
+    await next.boot();
+    expect(next.commands).toEqual(['start --quickstart', 'start']);
+  });
+
+  it('by a failure is done again, too', async () => {
+    const failing = processOf(() => Promise.reject(new Error('The migration failed.')));
+    await expect(failing.boot('upgrade')).rejects.toThrow('The migration failed.');
+    const next = processOf(nothing);
+    await next.boot();
+    expect(next.commands).toEqual(['start --quickstart']);
+  });
+
+  it('while the core rewrote the version is no half installation: nothing is emptied', async () => {
+    await killedWhile(async () => {
+      await sql(database(), `DELETE FROM ${table(database(), 'applicationVersion')}`);
+    }, 'upgrade');
+    const next = processOf(nothing);
+    await next.boot();
+    expect(next.commands).toEqual(['start --quickstart']);
+    expect(await tables(database())).toContain('applicationPlugins');
+  });
+});
