@@ -1,10 +1,11 @@
 import './scale/lua-as-text.cjs';
 import { parseArgs } from 'node:util';
 import { ensurePrograms } from '../scripts/lib/programs.mjs';
-import { type Contender, startContenders } from './lib/contenders';
+import { type Contender, startContenders, startProfiledModule } from './lib/contenders';
 import { benchDomains } from './lib/domains';
 import { SIZES, startOrigin } from './lib/nginx';
 import { leaveTheMeasuredCore, usage } from './lib/process';
+import { benchProfile } from './lib/profile';
 import { type Bar, finish, median, type Report, type Table } from './lib/report';
 import { MeasuredFleet } from './lib/supervisor';
 import { chat, open, startEcho } from './lib/websockets';
@@ -23,6 +24,7 @@ const USAGE = `npm run bench [-- options]
   --requests    only what passes through
   --worker      only what a Worker does: starts and stops, its event loop, its heap
   --domains     only how soon a changed domain is in force
+  --profile     only where the time of a request goes; profiled, all else is slower
   --no-supervisor   only what needs no NocoBase
 `;
 
@@ -64,19 +66,20 @@ async function main(): Promise<void> {
       requests: { type: 'boolean' },
       worker: { type: 'boolean' },
       domains: { type: 'boolean' },
+      profile: { type: 'boolean' },
       'no-supervisor': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help) return console.log(USAGE);
   const [seconds, rounds] = [Number(values.seconds), Number(values.rounds)];
-  const isAll = !values.requests && !values.worker && !values.domains;
+  const isAll = !values.requests && !values.worker && !values.domains && !values.profile;
   ensurePrograms(['nginx', 'wrk', 'redis'], console.log);
   leaveTheMeasuredCore();
 
   const echo = await startEcho();
   const origin = await startOrigin(echo.url);
-  const measured = values['no-supervisor'] ? null : await MeasuredFleet.start();
+  const measured = values['no-supervisor'] ? null : await MeasuredFleet.start({ isProfiled: values.profile });
   const report: Report = { bench: 'requests', tables: [], bars: [] };
   try {
     await measured?.lead(APP, origin.url);
@@ -87,6 +90,12 @@ async function main(): Promise<void> {
       await benchWeb([...(await startContenders(origin.url)), ...supervisor], seconds, rounds, report);
       await benchWebSockets([...(await startContenders(echo.url)), ...supervisor], seconds, rounds, report);
       if (measured) await benchRealApp(measured, seconds, rounds, report);
+    }
+    if (values.profile) {
+      const { path, connections } = KINDS['small JSON'];
+      const module = await startProfiledModule(origin.url);
+      await benchProfile([module, ...supervisor], { connections, seconds }, path, report);
+      await module.stop();
     }
     if (measured && (isAll || values.domains)) await benchDomains(measured.fleet, measured.manager, REAL, report);
     if (measured && (isAll || values.worker)) await benchWorker(measured, REAL, report);

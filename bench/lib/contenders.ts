@@ -7,6 +7,7 @@ import { serverConfig } from '../../scripts/build/config';
 import { freePort, HOST, waitForHttp } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { startNginxProxy } from './nginx';
+import { Probe } from './probe';
 import { type Start, start, stop } from './process';
 
 /** Something that leads to an origin, in a process of its own on the measured core. */
@@ -15,6 +16,8 @@ export interface Contender {
   url: string;
   /** Null: there is nothing between visitor and origin. */
   pid: number | null;
+  /** In it, if it is profiled. */
+  probe?: Probe;
   stop(): Promise<void>;
 }
 
@@ -37,6 +40,12 @@ export async function startContenders(origin: string): Promise<Contender[]> {
     ]),
     { name: 'nginx', ...nginx },
   ];
+}
+
+/** What is asked where its time goes; the Supervisor is the other one. */
+export async function startProfiledModule(origin: string): Promise<Contender> {
+  const probe = await Probe.plan();
+  return { ...(await onNode('our module', origin, [await bundleModule()], probe.env)), probe };
 }
 
 async function onNode(

@@ -2,6 +2,7 @@ import { Ghost } from '../../__tests__/support/ghost';
 import { Manager } from '../../__tests__/support/manager';
 import { Fleet, waitForHttp } from '../../scripts/fleet';
 import { terminalProgress } from '../../scripts/fleet/progress';
+import { witnessEnv } from '../../scripts/fleet/witness';
 import type { Contender } from './contenders';
 import { Probe } from './probe';
 import { takeTheMeasuredCore } from './process';
@@ -15,21 +16,26 @@ export class MeasuredFleet {
     readonly manager: Manager,
     /** In its Worker. */
     readonly probe: Probe,
+    /** In its Supervisor, if that is profiled. */
+    private readonly profiled: Probe | undefined,
   ) {}
 
-  static async start(): Promise<MeasuredFleet> {
+  static async start({ isProfiled = false } = {}): Promise<MeasuredFleet> {
     const name = 'bench';
-    const probe = await Probe.plan(name);
+    const asTheCore = '--preserve-symlinks';
+    const probe = await Probe.plan(asTheCore);
+    const profiled = isProfiled ? await Probe.plan(asTheCore) : undefined;
     const options = { name, port: 'free', workers: 1, reset: true, durable: false } as const;
-    const fleet = await Fleet.start({ ...options, instanceEnv: { env_a: probe.env } }, terminalProgress());
-    const measured = new MeasuredFleet(fleet, await Manager.of(fleet), probe);
+    const instanceEnv = { env_a: { ...probe.env, ...witnessEnv(name) }, supervisor: profiled?.env ?? {} };
+    const fleet = await Fleet.start({ ...options, instanceEnv }, terminalProgress());
+    const measured = new MeasuredFleet(fleet, await Manager.of(fleet), probe, profiled);
     takeTheMeasuredCore(fleet.supervisor.pid!);
     return measured;
   }
 
   get contender(): Contender {
     const { url, pid } = this.fleet.supervisor;
-    return { name: 'the Supervisor', url, pid, stop: async () => {} };
+    return { name: 'the Supervisor', url, pid, probe: this.profiled, stop: async () => {} };
   }
 
   /** Makes an app that the Supervisor takes to be a Worker's, while the origin answers for it. */

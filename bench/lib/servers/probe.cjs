@@ -1,6 +1,7 @@
 // @ts-nocheck
-/** Preloaded into a Worker: tells, to who asks, how much it holds and how long its event loop was blocked since last asked. */
+/** Preloaded into what is measured: tells, to who asks, how much it holds, how long its event loop was blocked, and what it spends its time with. */
 const http = require('node:http');
+const { Session } = require('node:inspector/promises');
 const { monitorEventLoopDelay } = require('node:perf_hooks');
 const v8 = require('node:v8');
 const vm = require('node:vm');
@@ -12,7 +13,20 @@ if (isMainThread) {
   const collect = vm.runInNewContext('gc');
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  const server = http.createServer((req, res) => {
+  const profile = async (seconds) => {
+    const session = new Session();
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.setSamplingInterval', { interval: 200 });
+    await session.post('Profiler.start');
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1e3));
+    const { profile } = await session.post('Profiler.stop');
+    session.disconnect();
+    return profile;
+  };
+  const server = http.createServer(async (req, res) => {
+    const [, seconds] = req.url.split('/profile/');
+    if (seconds) return res.end(JSON.stringify(await profile(Number(seconds))));
     const blocked = delay.max / 1e6;
     delay.reset();
     if (req.url === '/heap') for (let i = 0; i < 4; i++) collect();
