@@ -25,6 +25,7 @@ import {
 } from './browser';
 import { type Api, ApiError, Fleet, waitFor } from './fleet';
 import { terminalProgress } from './fleet/progress';
+import { ensurePrograms } from './lib/programs.mjs';
 import { ROOT } from './lib/root.mjs';
 
 /**
@@ -64,6 +65,7 @@ const APPS = [
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { fleet: { type: 'string' }, readme: { type: 'boolean' } } });
+  ensurePrograms(['chromium', 'chineseFont'], console.log);
   const fleet = values.fleet
     ? Fleet.attach(values.fleet)
     : await Fleet.start({ name: 'photographer', port: 'free', reset: true, durable: false }, terminalProgress());
@@ -145,6 +147,7 @@ async function photograph(page: Page, folder: string): Promise<number> {
   const take = async (name: string) => {
     count += 1;
     await page.mouse.move(0, 0);
+    await page.locator('.ant-tooltip:visible').first().waitFor({ state: 'hidden' });
     const file = `${String(count).padStart(2, '0')}-${name}.png`;
     await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
   };

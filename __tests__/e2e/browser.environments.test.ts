@@ -91,7 +91,8 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     const drain = page.getByTestId('environment-drain-env_ghost');
     await eventually(() => drain.getAttribute('aria-description')).toBe('No apps are in it.');
     await ghost.meetTwin('worker-2:81:1');
-    await row('env_ghost')
+    await page
+      .getByTestId('environment-warnings-env_ghost')
       .getByText('A second process of this environment is running (worker-2:81:1); it hosts nothing.')
       .waitFor();
     await ghost.leave();

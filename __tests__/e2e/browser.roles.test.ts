@@ -2,12 +2,11 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
 import { Api } from '../../scripts/fleet';
-import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+import { browser, fleet, manager, onStage } from '../support/browser';
 
 /** What of our pages a role sees. NocoBase's clients hide what a role is denied by name; what it was never given, the server refuses. */
 
 const ROLES = {
-  stranger: ['!pm', '!pm.*', '!ui.*', '!app'],
   clerk: ['pm.*', '!pm.app-supervisor', '!pm.app-supervisor.apps', '!pm.app-supervisor.environments'],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
@@ -38,14 +37,7 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
     return page;
   };
 
-  it('one that may set nothing up is led away from them', async () => {
-    const page = await open('stranger');
-    await eventually(() => page.url()).not.toContain('app-supervisor');
-    await page.getByTestId('user-center-button').waitFor();
-    await page.context().close();
-  });
-
-  it('one that may set up anything else is not offered them', async () => {
+  it('one that may set up anything else is not offered ours', async () => {
     const page = await open('clerk', '');
     await page.getByTestId('plugin-settings-button').hover();
     await page.getByRole('menuitem', { name: 'System settings' }).waitFor();

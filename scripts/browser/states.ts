@@ -138,7 +138,7 @@ export const STATES: State[] = [
     async show(page) {
       await page.locator('#name').fill('main');
       await page.getByTestId('app-form-submit').click();
-      await shown(page, '.ant-form-item-explain-error');
+      await page.locator('.ant-form-item-explain-error:visible').nth(2).waitFor();
     },
   },
   {

@@ -9,7 +9,7 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'chineseFont', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
@@ -39,6 +39,22 @@ const PROGRAMS = {
     dnf: 'chromium',
     apk: 'chromium',
     brew: 'google-chrome',
+  },
+  // Without one a browser draws boxes.
+  chineseFont: {
+    names: [],
+    files: [
+      '/usr/share/fonts/truetype/wqy/wqy-microhei.ttc',
+      '/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc',
+      '/usr/share/fonts/noto/NotoSansCJK-Regular.ttc',
+      '/usr/share/fonts/google-noto-sans-cjk-fonts/NotoSansCJK-Regular.ttc',
+      '/System/Library/Fonts/PingFang.ttc',
+      '/System/Library/Fonts/STHeiti Medium.ttc',
+    ],
+    apt: 'fonts-wqy-microhei',
+    dnf: 'google-noto-sans-cjk-fonts',
+    apk: 'font-noto-cjk',
+    brew: 'font-noto-sans-cjk',
   },
 };
 

@@ -115,7 +115,7 @@ function Settings({ app }: { app: AppRow }) {
       children: [dbConnType && t(DATABASE_LABELS[dbConnType]), databasePlace(t, app)].filter(Boolean).join(': '),
     },
     { key: 'version', label: t('Version of its data'), children: app.version ?? '–' },
-    { key: 'autoUpgrade', children: yesNo(app.autoUpgrade) },
+    { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only when asked for') },
     { key: 'independentSecret', children: app.independentSecret ? t('Its own') : t('Shared') },
     { key: 'cname', children: app.cname ?? '–' },
     { key: 'pinned', children: yesNo(app.pinned) },

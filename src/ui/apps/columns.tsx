@@ -57,7 +57,7 @@ export function columnsOf(
     {
       key: 'actions',
       fixed: 'right',
-      width: 312,
+      width: 300,
       title: t('Actions'),
       render: (_, app) => <RowActions app={app} environments={environments} handle={handle} />,
     },

@@ -9,7 +9,7 @@ import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
 import { useHost } from '../host';
-import { columnsOf } from './columns';
+import { columnsOf, Warnings } from './columns';
 import { QUESTIONS } from './questions';
 
 export function Environments({ onAdd }: { onAdd: () => void }) {
@@ -74,7 +74,12 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           dataSource={data}
           loading={loading}
           pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-          scroll={{ x: isLocal ? undefined : 1120 }}
+          scroll={{ x: isLocal ? undefined : 1140 }}
+          expandable={{
+            expandedRowKeys: data?.filter(({ warnings }) => warnings.length > 0).map(({ name }) => name),
+            expandedRowRender: (row) => <Warnings environment={row} />,
+            showExpandColumn: false,
+          }}
           onRow={({ name, health }) => ({ 'data-testid': `environment-row-${name}`, 'data-health': health }) as object}
           locale={{
             emptyText: (

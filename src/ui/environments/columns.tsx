@@ -24,26 +24,26 @@ export function columnsOf(
   const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
   return [
     { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
-    { key: 'health', title: t('Health'), width: 190, render: (_, row) => <HealthCell environment={row} /> },
+    { key: 'health', title: t('Health'), width: 180, render: (_, row) => <HealthCell environment={row} /> },
     {
       key: 'version',
       title: t('Version'),
-      width: 100,
+      width: 105,
       render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
     ...remote(
-      { key: 'url', title: t('Address'), width: 200, render: (_, row) => <Addresses environment={row} /> },
+      { key: 'url', title: t('Address'), width: 195, render: (_, row) => <Addresses environment={row} /> },
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),
-        width: 145,
+        width: 135,
         render: (_, row) => <Since at={row.lastHeartbeatAt} />,
       },
     ),
     {
       key: 'apps',
       title: t('Apps and load'),
-      width: 175,
+      width: 165,
       render: (_, row) => (
         <Flex vertical gap={2} align="start">
           <AppCounts counts={row.apps} />
@@ -63,18 +63,25 @@ export function columnsOf(
 
 function Name({ environment }: { environment: EnvironmentRow }) {
   const t = useT();
-  const { name, cordoned, serves, instance, warnings } = environment;
+  const { name, cordoned, serves, instance } = environment;
   return (
-    <Flex vertical gap={2}>
-      <Space size="small" wrap>
-        <Tooltip title={instance && t('Held by {{instance}}', { instance })}>
-          <Typography.Text strong>{name}</Typography.Text>
-        </Tooltip>
-        {cordoned && <StateTag look="off">{t('Cordoned')}</StateTag>}
-        {!serves && <StateTag look="off">{t('Serves no visitors')}</StateTag>}
-      </Space>
+    <Space size="small" wrap>
+      <Tooltip title={instance && t('Held by {{instance}}', { instance })}>
+        <Typography.Text strong>{name}</Typography.Text>
+      </Tooltip>
+      {cordoned && <StateTag look="off">{t('Cordoned')}</StateTag>}
+      {!serves && <StateTag look="off">{t('Serves no visitors')}</StateTag>}
+    </Space>
+  );
+}
+
+/** What is wrong with an environment, in sentences that are too long for a column. */
+export function Warnings({ environment: { name, warnings } }: { environment: EnvironmentRow }) {
+  const t = useT();
+  return (
+    <Flex vertical gap={2} data-testid={`environment-warnings-${name}`}>
       {warnings.map((warning) => (
-        <Flex key={warning} gap={4} align="baseline">
+        <Flex key={warning} gap={8} align="baseline">
           <StateIcon look="warning" />
           <span style={{ overflowWrap: 'anywhere' }}>{serverSentence(t, warning)}</span>
         </Flex>
