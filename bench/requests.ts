@@ -1,7 +1,7 @@
 import './scale/lua-as-text.cjs';
 import { parseArgs } from 'node:util';
 import { ensurePrograms } from '../scripts/lib/programs.mjs';
-import { type Contender, startContenders, startProfiledModule } from './lib/contenders';
+import { type Contender, startContenders, startProfiled } from './lib/contenders';
 import { benchDomains } from './lib/domains';
 import { SIZES, startOrigin } from './lib/nginx';
 import { leaveTheMeasuredCore, usage } from './lib/process';
@@ -93,9 +93,9 @@ async function main(): Promise<void> {
     }
     if (values.profile) {
       const { path, connections } = KINDS['small JSON'];
-      const module = await startProfiledModule(origin.url);
-      await benchProfile([module, ...supervisor], { connections, seconds }, path, report);
-      await module.stop();
+      const profiled = await startProfiled(origin.url);
+      await benchProfile([...profiled, ...supervisor], { connections, seconds }, path, report);
+      for (const contender of profiled) await contender.stop();
     }
     if (measured && (isAll || values.domains)) await benchDomains(measured.fleet, measured.manager, REAL, report);
     if (measured && (isAll || values.worker)) await benchWorker(measured, REAL, report);

@@ -25,7 +25,7 @@ const SERVERS = path.join(ROOT, 'bench/lib/servers');
 
 /** Every proxy but the Supervisor, which takes a whole NocoBase. */
 export async function startContenders(origin: string): Promise<Contender[]> {
-  const module = await bundleModule();
+  const { module } = await bundleServers();
   const nginx = await startNginxProxy(origin);
   const apiPort = await freePort();
   return [
@@ -42,10 +42,33 @@ export async function startContenders(origin: string): Promise<Contender[]> {
   ];
 }
 
-/** What is asked where its time goes; the Supervisor is the other one. */
-export async function startProfiledModule(origin: string): Promise<Contender> {
-  const probe = await Probe.plan();
-  return { ...(await onNode('our module', origin, [await bundleModule()], probe.env)), probe };
+/** What is asked where its time goes; the Supervisor is the last of them. */
+export async function startProfiled(origin: string): Promise<Contender[]> {
+  const { module, gateway } = await bundleServers();
+  const profiled = async (name: string, file: string, env: Start['env']) => {
+    const probe = await Probe.plan();
+    return { ...(await onNode(name, origin, [file], { ...env, ...probe.env })), probe };
+  };
+  const home = temporaryFolder();
+  const core = {
+    NODE_PATH: path.join(ROOT, 'node_modules'),
+    NODE_MODULES_PATH: path.join(ROOT, 'node_modules'),
+    APP_ENV: 'production',
+    APP_MODE: 'supervisor',
+    APP_PUBLIC_PATH: '/',
+    API_BASE_PATH: '/api/',
+    WS_PATH: '/ws',
+    PLUGIN_STATICS_PATH: '/static/plugins/',
+    APP_PACKAGE_ROOT: home,
+    STORAGE_PATH: path.join(home, 'storage'),
+    LOGGER_BASE_PATH: path.join(home, 'storage/logs'),
+    SOCKET_PATH: path.join(home, 'socket'),
+  };
+  return [
+    await profiled('our module', module, {}),
+    await profiled('before the core’s chain', gateway, core),
+    await profiled('behind it', gateway, { ...core, BEHIND_CHAIN: 'on' }),
+  ];
 }
 
 async function onNode(
@@ -61,17 +84,17 @@ async function onNode(
     env: { TARGET: origin, PORT: String(port), HOST, NODE_ENV: 'production', ...env },
     measured: true,
   });
-  await waitForHttp(url, { timeout: 10_000 });
+  // The core's gateway answers for the app alone.
+  await waitForHttp(`${url}/api/__app/bench/app:getInfo`, { timeout: 20_000 });
   return { name, url, pid: child.pid!, stop: () => stop(child) };
 }
 
-/** By the very settings that make `dist/server`. @returns the file */
-async function bundleModule(): Promise<string> {
-  const dist = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-bench-module-'));
-  process.once('exit', () => fs.rmSync(dist, { recursive: true, force: true }));
+/** By the very settings that make `dist/server`. @returns their files */
+async function bundleServers(): Promise<{ module: string; gateway: string }> {
+  const dist = temporaryFolder();
   const config = serverConfig(
     { packageName: 'bench', source: ROOT, dist },
-    { module: path.join(SERVERS, 'module.ts') },
+    { module: path.join(SERVERS, 'module.ts'), gateway: path.join(SERVERS, 'gateway.ts') },
   );
   const compiler = rspack(config);
   await new Promise<void>((resolve, reject) => {
@@ -80,5 +103,11 @@ async function bundleModule(): Promise<string> {
       else compiler.close(() => resolve());
     });
   });
-  return path.join(dist, 'module.js');
+  return { module: path.join(dist, 'module.js'), gateway: path.join(dist, 'gateway.js') };
+}
+
+function temporaryFolder(): string {
+  const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-bench-module-'));
+  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }

@@ -1,49 +1,9 @@
 import http from 'node:http';
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
-import { Metrics } from '../../../src/server/observe/metrics';
-import { createProxy, RoutingTable, tuneServer } from '../../../src/server/proxy';
+import { tuneServer } from '../../../src/server/proxy';
+import { proxy } from './proxied';
 
-/** The proxy module alone, with one app in one environment. With MEASURE=on its metrics are on as well, on a real meter. */
-const { TARGET, PORT, HOST, MEASURE } = process.env as Record<string, string>;
-
-const table = new RoutingTable();
-table.replaceEnvironments([{ name: 'env_bench', proxyUrl: TARGET, serves: true, health: 'online' }]);
-table.replaceApps([
-  {
-    name: 'bench',
-    cname: null,
-    desired: 'running',
-    environments: ['env_bench'],
-    targetEnvironment: 'env_bench',
-    statuses: { get: () => 'running' },
-  },
-]);
-const metrics = new Metrics();
-const proxy = createProxy({
-  table,
-  config: {
-    apiBasePath: '/api/',
-    wsPath: '/ws',
-    publicPath: '/',
-    modernPrefix: 'v',
-    trustedProxies: ['loopback'],
-    appNameOf: () => 'bench',
-  },
-  now: () => performance.now(),
-  log: { debug() {}, info() {}, warn: console.error, error: console.error },
-  metrics,
-});
-if (MEASURE === 'on') {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
-  const meter = new MeterProvider({ readers: [reader] }).getMeter('bench');
-  metrics.install(meter as never, { proxy: () => proxy.stats(), environments: () => [] });
-}
+/** The proxy module alone. */
+const { PORT, HOST } = process.env;
 const server = http.createServer((req, res) => proxy.web('bench', req, res));
 server.on('upgrade', (req, socket, head) => proxy.ws(req, socket, head));
 tuneServer(server);

@@ -1,0 +1,24 @@
+import { AppSupervisor, Gateway } from '@nocobase/server';
+import { createGuard, createSelector, tuneServer } from '../../../src/server/proxy';
+import { appNameOf, proxy, table } from './proxied';
+
+/**
+ * The proxy module in the core's gateway, without the rest of NocoBase: before the core's own chain, as the plugin is, or with
+ * BEHIND_CHAIN=on as the adapter that the core asks when its selectors have found the app.
+ */
+const { PORT, HOST, BEHIND_CHAIN } = process.env;
+const gateway = Gateway.getInstance();
+gateway.addAppSelectorMiddleware(createSelector(() => table) as never, { tag: 'app-supervisor', after: 'core' });
+const options = {
+  isKnown: (name: string) => table.app(name) !== undefined,
+  isLoaded: () => true,
+  appNameOf,
+  hasPackage: () => true,
+  pluginStaticsPath: '/static/plugins/',
+};
+const { registerRequestHandler } = Gateway as unknown as { registerRequestHandler(handler: unknown): void };
+registerRequestHandler.call(Gateway, createGuard({ ...options, serve: BEHIND_CHAIN === 'on' ? null : proxy.web }));
+Object.assign(AppSupervisor.getInstance().getDiscoveryAdapter(), {
+  proxyWeb: async (...args: Parameters<typeof proxy.web>) => proxy.web(...args),
+});
+gateway.start({ port: Number(PORT), host: HOST, callback: tuneServer } as never);

@@ -1,0 +1,46 @@
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { Metrics } from '../../../src/server/observe/metrics';
+import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
+
+/** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, on a real meter. */
+const { TARGET, MEASURE } = process.env as Record<string, string>;
+
+export const table = new RoutingTable();
+table.replaceEnvironments([{ name: 'env_bench', proxyUrl: TARGET, serves: true, health: 'online' }]);
+table.replaceApps([
+  {
+    name: 'bench',
+    cname: null,
+    desired: 'running',
+    environments: ['env_bench'],
+    targetEnvironment: 'env_bench',
+    statuses: { get: () => 'running' },
+  },
+]);
+const metrics = new Metrics();
+export const appNameOf = createNaming({ apiBasePath: '/api/', publicPath: '/', domains: table });
+export const proxy = createProxy({
+  table,
+  config: {
+    apiBasePath: '/api/',
+    wsPath: '/ws',
+    publicPath: '/',
+    modernPrefix: 'v',
+    trustedProxies: ['loopback'],
+    appNameOf,
+  },
+  now: () => performance.now(),
+  log: { debug() {}, info() {}, warn: console.error, error: console.error },
+  metrics,
+});
+if (MEASURE === 'on') {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 60_000 });
+  const meter = new MeterProvider({ readers: [reader] }).getMeter('bench');
+  metrics.install(meter as never, { proxy: () => proxy.stats(), environments: () => [] });
+}
