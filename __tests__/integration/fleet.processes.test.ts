@@ -75,6 +75,24 @@ describe('a worker', () => {
     await supervisor.toShow('crm', 'env_a unknown');
   });
 
+  it('that leaves serves an app that lies elsewhere, too, until the Supervisor sends visitors there', async () => {
+    // Its silence would tell nothing for minutes, nor does its end come within this test.
+    fleet.beat = LONG_BEAT;
+    fleet.leaving = LONG_BEAT;
+    const [supervisor, a, , c] = await fleet.begin('env_a', 'env_b', 'env_c');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a', 'env_b'] }));
+    await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_c'] }));
+    let hasLeft = false;
+    void a.part.prepareToLeave().then(() => {
+      hasLeft = true;
+    });
+    const ranked = () => supervisor.parts.view.routeEnvironments().map(({ name, health }) => `${name} ${health}`);
+    await until('It to be seen leaving', () => ranked().includes('env_a stopping'));
+    expect([hasLeft, a.runs]).toEqual([false, ['crm']]);
+    // Whose visitors have nowhere else to go need not wait.
+    await c.part.prepareToLeave();
+  });
+
   it('that comes back with other addresses is shown with them, and remembered', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await a.stop();

@@ -98,8 +98,9 @@ function makeNodeModules(target: string): void {
   // Links within it lead to the packages beside it.
   fs.cpSync(path.join(source, '.bin'), path.join(target, '.bin'), { recursive: true, verbatimSymlinks: true });
   for (const name of fs.readdirSync(path.join(source, '@nocobase'))) {
-    if (name === 'plugin-app-supervisor') continue;
     const [from, to] = [path.join(source, '@nocobase', name), path.join(target, '@nocobase', name)];
+    // Fleets of this repository link to its plugin, and to those of tests.
+    if (fs.lstatSync(from).isSymbolicLink()) continue;
     // NocoBase writes its own address into these pages.
     if (name === 'app') fs.cpSync(from, to, { recursive: true });
     else linkFiles(from, to);

@@ -27,6 +27,8 @@ import { until } from './wait';
 export const KEY = Buffer.alloc(32, 9);
 /** Three beats that are missed are an end: a machine that is starved holds all processes of a test up for seconds. */
 export const BEAT = 2_000;
+/** Nobody visits, so nobody has to go elsewhere. */
+const LEAVING = 50;
 /** What the last beat of a process says that is killed: so its end shows without waiting for three of the others. */
 export const LAST_BEAT = 500;
 /** A lead is not lost to a machine that is starved; where its leader is dead, there is nobody to take it from. */
@@ -279,7 +281,7 @@ export class FakeWorker {
       log,
       warnings: [],
       handlers: () => ({}),
-      leaving: 50,
+      leaving: fleet.leaving,
       beginAgain: 500,
       findInstalled: async () => [],
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
@@ -373,6 +375,8 @@ export class SmallFleet {
   readonly manners: FakeHost['manners'] = new Map();
   /** Between heartbeats of workers that are started from now on, in ms. */
   beat = BEAT;
+  /** What workers that are started from now on give their visitors to go elsewhere, in ms. */
+  leaving = LEAVING;
   private readonly supervisors: FakeSupervisor[] = [];
   private readonly workers: FakeWorker[] = [];
   private prefix = `small-${randomUUID()}`;
@@ -478,6 +482,7 @@ export class SmallFleet {
     this.ground = new Ground();
     this.manners.clear();
     this.beat = BEAT;
+    this.leaving = LEAVING;
     this.prefix = `small-${randomUUID()}`;
   }
 

@@ -124,6 +124,12 @@ export class Converger {
     }
   }
 
+  /** The process is about to end, and has said so: visitors who can go elsewhere are served until they do. */
+  async letVisitorsGo(): Promise<void> {
+    const isShared = ([, { state, record }]: [string, Held]) => state === 'running' && record.environments.length > 1;
+    if (this.apps.all().some(isShared)) await setTimeoutAsync(this.options.leaving ?? LEAVING);
+  }
+
   /** Begins nothing more; what is under way is left to end with the process. */
   close(): void {
     this.closed = true;

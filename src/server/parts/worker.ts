@@ -162,8 +162,11 @@ export class WorkerPart {
 
   /** The main app is about to end, and its database with it. */
   async prepareToLeave(): Promise<void> {
-    await this.running?.keeper.announceStopping().catch(() => undefined);
-    await this.running?.converger.pardon().catch(() => undefined);
+    const { running } = this;
+    if (!running) return;
+    await running.keeper.announceStopping().catch(() => undefined);
+    this.options.bus.wake('supervisors', []);
+    await Promise.all([running.converger.pardon().catch(() => undefined), running.converger.letVisitorsGo()]);
   }
 
   /** Leaves: others see it at once. Never rejects. */
