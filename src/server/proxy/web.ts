@@ -124,15 +124,12 @@ class Exchange {
     outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
     // Nothing else is said of a worker that switches protocols unasked (lib/_http_client.js, socketCloseListener).
     outgoing.on('close', () => this.#settled || this.#failed(new Error('closed'), environment, outgoing));
-    if (hasBody(req)) whenConnected(outgoing, target.secure, () => this.#upload(outgoing, chunked));
-    else outgoing.end();
-  }
-
-  #upload(outgoing: ClientRequest, chunked: boolean): void {
-    const { req } = this;
-    if (outgoing !== this.#outgoing || outgoing.destroyed) return;
-    if (chunked) req.on('end', () => addTrailers(outgoing, req)); // before `pipe` ends the request
-    req.pipe(outgoing);
+    if (!hasBody(req)) {
+      outgoing.end();
+    } else {
+      if (chunked) req.on('end', () => addTrailers(outgoing, req)); // before `pipe` ends the request
+      req.pipe(outgoing);
+    }
   }
 
   answer(code: AnswerCode): void {
@@ -167,22 +164,19 @@ class Exchange {
 
   #failed(error: Error, environment: RouteEnvironment, outgoing: ClientRequest): void {
     const { context, req } = this;
-    // The end of the first attempt; the second has the body now.
-    if (outgoing !== this.#outgoing) return;
     // After the answer has begun its own `close` tells the rest; a body that a worker did not want is read and dropped.
-    if (this.#settled) {
+    if (this.#settled || outgoing !== this.#outgoing) {
       stopSending(req, outgoing);
       return;
     }
-    const connected = isConnected(outgoing.socket);
-    const failure = classify(error, connected);
+    const failure = classify(error, isConnected(outgoing.socket));
     if (failure.leave && context.quarantine.leave(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
         cause: failure.cause,
         proxyUrl: environment.proxyUrl,
       });
     }
-    const again = this.#again(environment, outgoing, connected);
+    const again = this.#again(environment, outgoing);
     if (again) {
       this.#leave();
       this.#tried = environment.name;
@@ -193,14 +187,10 @@ class Exchange {
     this.answer(failure.code);
   }
 
-  /**
-   * Whom to ask a second time: someone else, or the same when only a kept connection had gone stale. What found no connection
-   * has reached nobody, whatever it asks for; of the rest only what reads.
-   */
-  #again(failed: RouteEnvironment, outgoing: ClientRequest, connected: boolean): RouteEnvironment | null {
+  /** Whom to ask a second time: someone else, or the same when only a kept connection had gone stale. */
+  #again(failed: RouteEnvironment, outgoing: ClientRequest): RouteEnvironment | null {
     const { app, context, req } = this;
-    if (this.#tried !== null) return null;
-    if (connected && !reads(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
+    if (this.#tried !== null || !reads(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
     // The app may have been changed since; what was chosen then no longer counts.
     const current = context.table.app(app.name);
     if (!current) return null;
@@ -286,14 +276,6 @@ function addTrailers(to: ClientRequest | ServerResponse, from: IncomingMessage):
 function hasBody(req: IncomingMessage): boolean {
   const length = req.headers['content-length'];
   return (length !== undefined && length !== '0') || isChunked(req);
-}
-
-/** What a visitor sends stays unread until somebody is there to take it. */
-function whenConnected(outgoing: ClientRequest, secure: boolean, upload: () => void): void {
-  outgoing.once('socket', (socket) => {
-    if (isConnected(socket)) upload();
-    else socket.once(secure ? 'secureConnect' : 'connect', upload);
-  });
 }
 
 /** Lets the visitor finish sending to nobody, so that it reads its answer instead of a reset connection. */
