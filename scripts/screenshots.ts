@@ -36,6 +36,8 @@ import { ROOT } from './lib/root.mjs';
 
 const FOLDER = path.join(ROOT, '.fleet/screenshots');
 const README_FOLDER = path.join(ROOT, 'docs/pictures');
+/** Of what was pressed to come to a state. */
+const NO_TOOLTIPS = '.ant-tooltip { display: none !important }';
 const LANGUAGES = ['en-US', 'zh-CN'];
 const THEMES = ['default', 'dark'] as const;
 const SAMPLE = { app: 'crm', environment: 'env_a' };
@@ -124,7 +126,7 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
     const take = async (name: string) => {
       await page.mouse.move(0, 0);
       const file = path.join(README_FOLDER, `${name}.${language.slice(0, 2)}.png`);
-      await page.screenshot({ path: file, animations: 'disabled' });
+      await page.screenshot({ path: file, animations: 'disabled', style: NO_TOOLTIPS });
       console.log(`  ${path.relative(ROOT, file)}: ${Math.round((await fs.stat(file)).size / 1000)} kB`);
     };
     const show = (name: string) => STATES.find((state) => state.name === name)!.show(page, SAMPLE);
@@ -147,9 +149,8 @@ async function photograph(page: Page, folder: string): Promise<number> {
   const take = async (name: string) => {
     count += 1;
     await page.mouse.move(0, 0);
-    await page.locator('.ant-tooltip:visible').first().waitFor({ state: 'hidden' });
     const file = `${String(count).padStart(2, '0')}-${name}.png`;
-    await page.screenshot({ path: path.join(folder, file), animations: 'disabled' });
+    await page.screenshot({ path: path.join(folder, file), animations: 'disabled', style: NO_TOOLTIPS });
   };
   for (const { name, show } of STATES) {
     await show(page, SAMPLE).catch(async (error) => {

@@ -53,7 +53,7 @@ export function Addresses({ environment: { name, url, proxyUrl } }: { environmen
 function Line({ what, reach: { ok, message } }: { what: string; reach: Reach }) {
   const t = useT();
   return (
-    <div title={serverSentence(t, message)}>
+    <div title={serverSentence(t, message)} style={{ whiteSpace: ok ? 'nowrap' : undefined }}>
       <StateIcon look={ok ? 'good' : 'bad'} /> {what}
       {!ok && <Secondary>: {serverSentence(t, message)}</Secondary>}
     </div>

@@ -24,7 +24,7 @@ export function columnsOf(
   const remote = (...columns: TableColumnType<EnvironmentRow>[]) => (isLocal ? [] : columns);
   return [
     { key: 'name', title: t('Environment'), render: (_, row) => <Name environment={row} /> },
-    { key: 'health', title: t('Health'), width: 180, render: (_, row) => <HealthCell environment={row} /> },
+    { key: 'health', title: t('Health'), width: 185, render: (_, row) => <HealthCell environment={row} /> },
     {
       key: 'version',
       title: t('Version'),
@@ -32,7 +32,7 @@ export function columnsOf(
       render: (_, row) => <Version own={row.appVersion} expected={version} />,
     },
     ...remote(
-      { key: 'url', title: t('Address'), width: 195, render: (_, row) => <Addresses environment={row} /> },
+      { key: 'url', title: t('Address'), width: 200, render: (_, row) => <Addresses environment={row} /> },
       {
         key: 'lastHeartbeatAt',
         title: t('Last heartbeat'),
@@ -43,7 +43,7 @@ export function columnsOf(
     {
       key: 'apps',
       title: t('Apps and load'),
-      width: 165,
+      width: 172,
       render: (_, row) => (
         <Flex vertical gap={2} align="start">
           <AppCounts counts={row.apps} />
