@@ -126,6 +126,8 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await text());
     await page.getByText('"env_new" has not registered yet').waitFor();
     await answerWith((rows) => [...rows, { ...rows[0], name: 'env_new' }]);
+    // Asked anew as when somebody comes back to the page.
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
     await page.getByTestId('environment-arrived').getByText('Online').waitFor();
     await page.unrouteAll();
   });
