@@ -114,11 +114,16 @@ describe('what has come up', () => {
     expect((await ask(url, '/api/__live')).status).toBe(200);
   });
 
-  it('hosts an app in both environments, which is entered through the Supervisor', async () => {
-    const app = await manager.create({ name: 'composed', title: 'Composed', environments: ['env_a', 'env_b'] });
-    expect([statusIn(app, 'env_a'), statusIn(app, 'env_b')]).toEqual(['running', 'running']);
-    const api = await signInTo(installations.supervisor, 'composed');
-    expect((await api.get('app:getInfo')).data).toMatchObject({ name: 'composed' });
+  // What lies in one alone shows whether that one is where the file says.
+  it.each([
+    ['composed', ['env_a', 'env_b']],
+    ['only_a', ['env_a']],
+    ['only_b', ['env_b']],
+  ])('hosts an app, %s, in %s, which is entered through the Supervisor', async (name, environments) => {
+    const app = await manager.create({ name, environments });
+    for (const environment of environments) expect(statusIn(app, environment)).toBe('running');
+    const api = await signInTo(installations.supervisor, name);
+    expect((await api.get('app:getInfo')).data).toMatchObject({ name });
   });
 
   it('has the same again after a restart of all three', { timeout: MINUTES }, async () => {
