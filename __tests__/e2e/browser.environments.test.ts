@@ -2,7 +2,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
 import type { EnvironmentRow } from '../../src/shared/types';
-import { browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
+import { answer, browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
 import { Ghost } from '../support/ghost';
 
 /** The page of the environments: what can be done with one, what is seen of one in trouble, and how another is added. */
@@ -100,10 +100,9 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await row('env_ghost').getByText('Down').waitFor();
     const question = page.getByRole('dialog', { name: 'Forget environment "env_ghost"?' });
     await press('forget', 'env_ghost');
-    await question.getByRole('button', { name: 'Cancel' }).click();
-    await question.waitFor({ state: 'hidden' });
+    await answer(question, 'Cancel');
     await press('forget', 'env_ghost');
-    await question.getByRole('button', { name: 'Forget' }).click();
+    await answer(question, 'Forget');
     await row('env_ghost').waitFor({ state: 'detached' });
     await page.evaluate(() => Object.assign(window, { isPollingOff: false }));
     expect((await manager.environments()).map(({ name }) => name)).not.toContain('env_ghost');

@@ -2,6 +2,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
 import {
+  answer,
   browser,
   choiceIn,
   complaintsOf,
@@ -81,12 +82,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   const find = (text: string) => page.getByTestId('filter-text').fill(text);
   const inAll = () => page.locator('.ant-pagination-total-text').textContent();
   const check = (name: string) => row(name).getByRole('checkbox').check();
-  /** Answers the question of this title. */
-  const answer = async (title: string, button: string) => {
-    const dialog = page.getByRole('dialog', { name: title, exact: true });
-    await dialog.getByRole('button', { name: button, exact: true }).click();
-    await dialog.waitFor({ state: 'hidden' });
-  };
+  const question = (title: string) => page.getByRole('dialog', { name: title, exact: true });
   const newest = async (name: string) =>
     (await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt', pageSize: 1 }))
       .data[0]?.action;
@@ -208,7 +204,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await again.getByRole('button', { name: 'Cancel' }).click();
     await again.waitFor({ state: 'hidden' });
     await drawer.getByRole('button', { name: 'Restart', exact: true }).click();
-    await answer(`Restart "${one} changed"?`, 'Restart');
+    await answer(question(`Restart "${one} changed"?`), 'Restart');
     await pending.waitFor({ state: 'detached' });
     await page.locator('.ant-drawer-close').click();
     await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
@@ -227,9 +223,9 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await version.waitFor();
     await press('more', third);
     await upgrade.click();
-    const question = page.getByRole('dialog', { name: `Upgrade "${third}"?` });
-    await question.getByText('That cannot be undone: make a backup first.').waitFor();
-    await answer(`Upgrade "${third}"?`, 'Upgrade');
+    const upgrading = question(`Upgrade "${third}"?`);
+    await upgrading.getByText('That cannot be undone: make a backup first.').waitFor();
+    await answer(upgrading, 'Upgrade');
     await version.waitFor({ state: 'detached' });
     expect(await newest(third)).toBe('upgrade');
   });
@@ -245,28 +241,28 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await bulk.getByText('2 chosen').waitFor();
     await find(client.client);
     await press('stop');
-    await answer('Stop 2 apps?', 'Cancel');
+    await answer(question('Stop 2 apps?'), 'Cancel');
     await press('stop');
-    await answer('Stop 2 apps?', 'Stop');
+    await answer(question('Stop 2 apps?'), 'Stop');
     await bulk.waitFor({ state: 'detached' });
     for (const name of [other, third]) await becomes(name, 'stopped');
 
     for (const name of [one, other, third]) await check(name);
     await press('start');
-    const question = page.getByRole('dialog', { name: 'Start 2 apps?' });
-    await question.getByText(`${one} changed: It is running already.`).waitFor();
-    await shows(question.getByRole('listitem'), [
+    const starting = question('Start 2 apps?');
+    await starting.getByText(`${one} changed: It is running already.`).waitFor();
+    await shows(starting.getByRole('listitem'), [
       `${other}: ${NORTH}`,
       `${third}: ${NORTH}`,
       `${one} changed: It is running already.`,
     ]);
-    await answer('Start 2 apps?', 'Start');
+    await answer(starting, 'Start');
     for (const name of [other, third]) await becomes(name, 'running');
 
     for (const name of [other, third]) await check(name);
     await eventually(() => page.getByTestId('bulk-start').getAttribute('aria-disabled')).toBe('true');
     await press('restart');
-    await answer('Restart 2 apps?', 'Restart');
+    await answer(question('Restart 2 apps?'), 'Restart');
     for (const name of [other, third]) await eventually(() => newest(name)).toBe('restart');
   });
 
@@ -275,9 +271,9 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     for (const name of [other, third]) await check(name);
     const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));
     await page.getByTestId('bulk-delete').click();
-    const question = page.getByRole('dialog', { name: 'Delete 2 apps?' });
-    await question.getByText('Their databases are kept.').waitFor();
-    await answer('Delete 2 apps?', 'Delete');
+    const deleting = question('Delete 2 apps?');
+    await deleting.getByText('Their databases are kept.').waitFor();
+    await answer(deleting, 'Delete');
     expect(new URL((await sent).url()).searchParams.get('database')).toBe('keep');
     await eventually(names).toEqual([one]);
     expect(await newest(other)).toBe('destroy');
@@ -285,25 +281,24 @@ describe.each(CLIENTS)('in the $client client', (client) => {
 
   it('an app is deleted with its data for its name in writing', async () => {
     await press('delete', one);
-    const title = `Delete "${one} changed"?`;
-    const question = page.getByRole('dialog', { name: title });
-    await question.getByLabel('The data is deleted too').check();
-    await question.locator('#confirm-name').fill(one);
+    const deleting = question(`Delete "${one} changed"?`);
+    await deleting.getByLabel('The data is deleted too').check();
+    await deleting.locator('#confirm-name').fill(one);
     const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));
-    await answer(title, 'Delete');
+    await answer(deleting, 'Delete');
     expect(new URL((await sent).url()).searchParams.get('database')).toBe('drop');
     await eventually(names).toEqual([]);
   });
 
   it('an environment is drained after a question: its apps are stopped there, which is seen as it goes on', async () => {
     const environment = page.getByTestId(`environment-row-${SOUTH}`);
-    const question = `Drain environment "${SOUTH}"?`;
+    const draining = question(`Drain environment "${SOUTH}"?`);
     await tabsOf(page).nth(1).click();
     await page.getByTestId(`environment-drain-${SOUTH}`).click();
-    await answer(question, 'Cancel');
+    await answer(draining, 'Cancel');
     south.hesitate();
     await page.getByTestId(`environment-drain-${SOUTH}`).click();
-    await answer(question, 'Drain');
+    await answer(draining, 'Drain');
     await environment.getByText('Cordoned').waitFor();
     await tabsOf(page).nth(0).click();
     await find('list_2');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
 import { ADMIN, query } from '../../scripts/fleet';
 import {
+  answer,
   browser,
   complaintsOf,
   eventually,
@@ -34,10 +35,6 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   const placesToVisit = () =>
     page.getByRole('menuitem').filter({ has: page.locator(`[data-testid^="app-visit-${name}-"]`) });
   const press = (action: string) => page.getByTestId(`app-${action}-${name}`).click();
-  const agree = async (dialog: Locator, answer: string) => {
-    await dialog.getByRole('button', { name: answer, exact: true }).click();
-    await dialog.waitFor({ state: 'hidden' });
-  };
 
   beforeAll(async () => {
     context = await openContext(browser, manager.api);
@@ -156,7 +153,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await dialog.getByRole('button', { name: 'Cancel' }).click();
     await dialog.waitFor({ state: 'hidden' });
     await press('stop');
-    await agree(dialog, 'Stop');
+    await answer(dialog, 'Stop');
     await becomes('env_a', 'stopped');
     await becomes('env_b', 'stopped');
     await app.getByText('App stopped').waitFor();
@@ -165,7 +162,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   it('starts it again, after a question, in one environment after the other', async () => {
     const seen = await recordStatuses(page, name);
     await press('start');
-    await agree(page.getByRole('dialog', { name: `Start "${title}"?` }), 'Start');
+    await answer(page.getByRole('dialog', { name: `Start "${title}"?` }), 'Start');
     await becomes('env_a', 'running');
     await becomes('env_b', 'running');
     expectOneAfterTheOther(await seen());
@@ -189,7 +186,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
       await eventually(() => agreeing.isEnabled()).toBe(isAllowed);
     }
     await keep.check();
-    await agree(dialog, 'Delete');
+    await answer(dialog, 'Delete');
     await page.getByTestId(`app-row-${name}`).waitFor({ state: 'detached', timeout: 90_000 });
     const { data } = await manager.api.get('appOperations:list', { filter: { appName: name }, sort: '-createdAt' });
     expect(await manager.succeeded(data[0])).toMatchObject({ action: 'destroy' });

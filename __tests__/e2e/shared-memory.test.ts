@@ -142,16 +142,6 @@ describe('on PostgreSQL', () => {
       expect(refused).toMatchObject({ status: 409, body: expect.stringContaining('its part is dormant') });
     });
   });
-
-  describe('with a part, in a NocoBase that does not load the plugin', () => {
-    it('the process ends and says why, instead of running without its tables for ever', async () => {
-      const { entry } = ground();
-      await entry.stop();
-      await query(server, entry.database, `DELETE FROM "applicationPlugins" WHERE name = 'app-supervisor'`);
-      const env = { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APPEND_PRESET_BUILT_IN_PLUGINS: '' };
-      await expect(entry.restartWith(env)).rejects.toThrow('NocoBase has started without this plugin');
-    });
-  });
 });
 
 describe('on other databases', () => {

@@ -111,3 +111,13 @@ export async function photograph(page: Page, name: string): Promise<void> {
   console.error(`${name} at ${page.url()}:\n${text?.slice(0, 1_000)}`);
   await page.screenshot({ path: path.join(ROOT, `.fleet/test-results/${name}.png`) });
 }
+
+/** A dialog when it does not zoom in any more: on a machine that draws few frames a click on what still does falls beside it. */
+export const atRest = (dialog: Locator): Locator =>
+  dialog.and(dialog.page().locator('.ant-modal:not([class*="ant-zoom"])'));
+
+/** Answers the question of a dialog by one of its buttons. */
+export async function answer(dialog: Locator, button: string): Promise<void> {
+  await atRest(dialog).getByRole('button', { name: button, exact: true }).click();
+  await dialog.waitFor({ state: 'hidden' });
+}

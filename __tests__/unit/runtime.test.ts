@@ -23,7 +23,7 @@ afterEach(() => new Promise((resolve) => server.close(resolve)));
 function runtimeOf(
   part: 'local' | 'supervisor' | 'worker',
   command: string,
-  { isMainThread = true, isLoaded = true } = {},
+  { isMainThread = true, isLoaded = true, builtIn = '' } = {},
 ) {
   const redis = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const env = {
@@ -35,6 +35,7 @@ function runtimeOf(
     APP_COMMAND_REDIS_URL: redis,
     ENVIRONMENT_NAME: 'env_a',
     ENVIRONMENT_URL: 'http://localhost:15000',
+    APPEND_PRESET_BUILT_IN_PLUGINS: builtIn,
   };
   const config = parseConfig(env, { command, isMainThread }) as Exclude<Config, { part: 'dormant' }>;
   const host = {
@@ -100,8 +101,11 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     await runtime.close();
   });
 
-  it('ends with a reason when the core has started without the plugin, instead of trying to begin for ever', async () => {
-    const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false });
+  it('that the core has started without the plugin ends with a reason where it is built in, instead of trying to begin for ever', async () => {
+    const { runtime, touched, start } = runtimeOf(part, 'start', {
+      isLoaded: false,
+      builtIn: '@nocobase/plugin-app-supervisor',
+    });
     const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
     const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
       throw new Error('ended');
@@ -112,6 +116,20 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
       expect(said.mock.calls.join()).toContain('NocoBase has started without this plugin');
     } finally {
       exit.mockRestore();
+      said.mockRestore();
+    }
+    expect([touched, connections]).toEqual([[], 0]);
+    await runtime.leave();
+    await runtime.close();
+  });
+
+  it('that the core has started without the plugin, which is not enabled yet, says so and touches nothing', async () => {
+    const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false });
+    const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    try {
+      start();
+      expect(said.mock.calls.join()).toContain('Enable it in the plugin manager');
+    } finally {
       said.mockRestore();
     }
     expect([touched, connections]).toEqual([[], 0]);

@@ -41,6 +41,8 @@ export interface HostConfig {
   pluginStaticsPath: string;
   modernPrefix: string;
   nodeModulesPath: string;
+  /** `APPEND_PRESET_BUILT_IN_PLUGINS` names this plugin: no start is without it. */
+  isBuiltIn: boolean;
   /** Folder that holds one log folder an app. */
   logPath: string;
   appKey: string;
@@ -315,6 +317,7 @@ function hostOf(env: Env): HostConfig {
     pluginStaticsPath: env.PLUGIN_STATICS_PATH || '/static/plugins/',
     modernPrefix: env.APP_MODERN_CLIENT_PREFIX || 'v',
     nodeModulesPath: env.NODE_MODULES_PATH || 'node_modules',
+    isBuiltIn: (env.APPEND_PRESET_BUILT_IN_PLUGINS ?? '').includes('plugin-app-supervisor'),
     logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
     appKey: env.APP_KEY || '',
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',

@@ -135,12 +135,30 @@ export class Runtime implements Managed {
   }
 
   private beginNow(mainApp: Application): void {
-    assertLoaded(mainApp);
+    if (!this.isLoaded(mainApp)) return;
     this.openConnections();
     this.supervisor?.start(mainApp);
     this.worker?.start();
     void this.manifests.round();
     this.manifestsRound ??= setInterval(() => void this.manifests.round(), MANIFESTS_ROUND).unref();
+  }
+
+  /**
+   * Whether our tables are there: the core starts without a plugin that is not enabled, as before somebody does that on its page, and
+   * without one that it cannot find at that moment (`PluginManager.add`), as while another process of the same installation makes its
+   * link in `node_modules` anew (@nocobase/utils/plugin-symlink.js). Where it is built in, only another start mends that.
+   */
+  private isLoaded(mainApp: Application): boolean {
+    const plugin = mainApp.pm.get('app-supervisor') as { state: { loaded?: boolean } } | undefined;
+    if (plugin?.state.loaded) return true;
+    const what =
+      'App Supervisor: NocoBase has started without this plugin, although the environment variables give it a part';
+    if (!this.config.host.isBuiltIn) {
+      console.warn(`${what}. Enable it in the plugin manager, or name it in APPEND_PRESET_BUILT_IN_PLUGINS.`);
+      return false;
+    }
+    console.error(`${what}: it could not be found, as the log says above. The process ends; start it again.`);
+    process.exit(1);
   }
 
   openForCommand(name: string): Promise<void> | null {
@@ -289,18 +307,4 @@ export class Runtime implements Managed {
       },
     };
   }
-}
-
-/**
- * The core logs that it cannot find a plugin and starts without it (`PluginManager.add`), while its adapters are in force: where
- * nothing names it, and where another process of the same installation makes its link in `node_modules` anew at that moment
- * (@nocobase/utils/plugin-symlink.js). There are no tables of ours then, and nothing could ever begin.
- */
-function assertLoaded(mainApp: Application): void {
-  const plugin = mainApp.pm.get('app-supervisor') as { state: { loaded?: boolean } } | undefined;
-  if (plugin?.state.loaded) return;
-  console.error(
-    'App Supervisor: NocoBase has started without this plugin, although the environment variables give it a part: either APPEND_PRESET_BUILT_IN_PLUGINS does not name @nocobase/plugin-app-supervisor, or NocoBase could not find it, as its log says above. The process ends; mend that and start it again.',
-  );
-  process.exit(1);
 }
