@@ -15,7 +15,7 @@ import {
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
 import { valuesIn } from '../../src/ui/common/errors';
-import { atRest, browser, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
+import { browser, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
 
 /** What holds of every page and state of ours in either client. */
 
@@ -138,9 +138,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
       await title.fill('Once more');
     };
     const stay = async () => {
-      await atRest(question)
-        .locator('button', { hasText: /取\s*消/ })
-        .click();
+      await question.locator('button', { hasText: /取\s*消/ }).click();
       await question.waitFor({ state: 'hidden' });
       await eventually(() => title.inputValue()).toBe('Once more');
     };
@@ -170,14 +168,14 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     }
     for (const leave of [ways.link, ways.back]) {
       await leave();
-      await atRest(question).locator('#confirm-ok').click();
+      await question.locator('#confirm-ok').click();
       await page.waitForURL(elsewhere);
       await page.getByTestId('environment-row-env_a').waitFor();
       await title.waitFor({ state: 'detached' });
       await enter();
     }
     await ways.close();
-    await atRest(question).locator('#confirm-ok').click();
+    await question.locator('#confirm-ok').click();
     await title.waitFor({ state: 'detached' });
     expect(page.url()).toBe(here);
   });

@@ -112,12 +112,17 @@ export async function photograph(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(ROOT, `.fleet/test-results/${name}.png`) });
 }
 
-/** A dialog when it does not zoom in any more: on a machine that draws few frames a click on what still does falls beside it. */
-export const atRest = (dialog: Locator): Locator =>
-  dialog.and(dialog.page().locator('.ant-modal:not([class*="ant-zoom"])'));
-
-/** Answers the question of a dialog by one of its buttons. */
+/**
+ * Answers the question of a dialog by one of its buttons, again if need be: on a machine that draws few frames, a click on what still
+ * zooms in falls beside it.
+ */
 export async function answer(dialog: Locator, button: string): Promise<void> {
-  await atRest(dialog).getByRole('button', { name: button, exact: true }).click();
-  await dialog.waitFor({ state: 'hidden' });
+  await eventually(async () => {
+    const pressed = dialog.getByRole('button', { name: button, exact: true }).click({ timeout: 3_000 });
+    await pressed.catch(() => undefined);
+    return dialog.waitFor({ state: 'hidden', timeout: 3_000 }).then(
+      () => 'answered',
+      () => 'open',
+    );
+  }).toBe('answered');
 }
