@@ -25,7 +25,7 @@ async function backup({ db }: FakeSupervisor): Promise<Rows> {
 }
 
 /** Puts the backup in place of what a Supervisor has, and a Supervisor that starts with it in its place. */
-async function restore(supervisor: FakeSupervisor, tables: Rows): Promise<FakeSupervisor> {
+async function restore(supervisor: FakeSupervisor, tables: Rows, within = fleet): Promise<FakeSupervisor> {
   await supervisor.parts.driver.between(async () => {
     for (const [name, rows] of tables) {
       const model = supervisor.db.getModel(name);
@@ -34,7 +34,7 @@ async function restore(supervisor: FakeSupervisor, tables: Rows): Promise<FakeSu
     }
     await supervisor.kill();
   });
-  const next = await fleet.supervisor();
+  const next = await within.supervisor();
   await until('The lead', () => next.leads);
   return next;
 }
@@ -105,6 +105,29 @@ describe('a restored database', () => {
     expect(restored.part.app('late')).toMatchObject({ uid, title: 'Late' });
     expect(bootsSoFar()).toBe(boots);
     await until('The end of the warning', () => warnings(restored).length === 0);
+  });
+});
+
+describe('a Worker that shows up after a restored Supervisor has looked for it', () => {
+  let patient: SmallFleet;
+  beforeAll(async () => {
+    patient = await SmallFleet.start('ahead', { wakeUps: true });
+  });
+  afterAll(() => patient?.stop());
+
+  it('is told at once what the backup says, not a round of 30 s later', async () => {
+    const [supervisor, worker] = await patient.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const before = await backup(supervisor);
+    expect(await command(supervisor, 'stop', 'crm')).toBe('succeeded: env_a succeeded');
+    await worker.kill();
+    await until('env_a being down', () => supervisor.health('env_a') === 'down');
+
+    const restored = await restore(supervisor, before, patient);
+    await restored.parts.driver.tick();
+    await patient.worker('env_a');
+    const shown = () => restored.shows('crm') === 'env_a running';
+    await until('crm to run as the backup says', shown, 20_000);
   });
 });
 

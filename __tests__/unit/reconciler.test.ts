@@ -174,6 +174,19 @@ describe('a round', () => {
     expect(published.env_a.generation).toBe(generation);
   });
 
+  it('is due at once when a worker says that it is ahead, and at no other word of it', async () => {
+    set(app('crm'));
+    await settle();
+    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 10 }));
+    expect(reconciler.noteStatuses(['crm', 'stranger'])).toBe(false);
+    entries.set('crm', entryOf({ uid: 'uid-other', generation: 50 }));
+    expect(reconciler.noteStatuses(['crm'])).toBe(false);
+    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
+    expect(reconciler.noteStatuses(['stranger', 'crm'])).toBe(true);
+    await reconciler.round();
+    expect(reconciler.noteStatuses(['crm'])).toBe(false);
+  });
+
   it('begins anew with everything once another process has led', async () => {
     set(app('crm'));
     await settle();

@@ -99,7 +99,7 @@ export class Driver {
 
   /** Something new is known of these apps. */
   noteStatuses(names: Iterable<string>): void {
-    this.reconciler.noteStatuses(names);
+    if (this.reconciler.noteStatuses(names)) this.reconciledAt = null;
   }
 
   /** What is known of an environment and an app in it, under a living lease only. */

@@ -61,8 +61,15 @@ export class Reconciler {
     this.untold.set(environment, untold);
   }
 
-  noteStatuses(names: Iterable<string>): void {
-    for (const name of names) this.suspects?.add(name);
+  /** @returns whether a worker has done more than the database knows of, which nobody should have to wait a round for */
+  noteStatuses(names: Iterable<string>): boolean {
+    let isAhead = false;
+    for (const name of names) {
+      this.suspects?.add(name);
+      const app = this.options.catalog.apps.get(name);
+      isAhead ||= app !== undefined && this.aheadOf(app).length > 0;
+    }
+    return isAhead;
   }
 
   /**
@@ -132,12 +139,8 @@ export class Reconciler {
    * it is wished anew, later than what the worker has seen; otherwise the worker would take it for old and ignore it.
    */
   private async overtake(app: AppDefinition, busy: ReadonlySet<string>): Promise<void> {
-    const { catalog, definitions, board, clock, log } = this.options;
-    const ahead = Object.entries(app.published).flatMap(([environment, wish]) => {
-      const entry = board.observed(environment, app.name)?.entry;
-      const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
-      return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
-    });
+    const { catalog, definitions, clock, log } = this.options;
+    const ahead = this.aheadOf(app);
     if (!ahead.length || busy.has(app.uid)) return;
     const seen = Math.max(app.generation, ...ahead.map((one) => one.seen));
     const generation = nextGeneration(seen, clock().wall);
@@ -146,6 +149,14 @@ export class Reconciler {
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`);
     await definitions.update(app.name, { generation, published });
     await catalog.refresh([app.name]);
+  }
+
+  private aheadOf(app: AppDefinition): Array<{ environment: string; wish: Published; seen: number }> {
+    return Object.entries(app.published).flatMap(([environment, wish]) => {
+      const entry = this.options.board.observed(environment, app.name)?.entry;
+      const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
+      return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
+    });
   }
 
   private async compareAll(): Promise<void> {
