@@ -20,7 +20,7 @@ import { type Loaded, load } from './lib/wrk';
 const USAGE = `npm run bench [-- options]
 
   --seconds N   how long each load lasts (default 2)
-  --rounds N    how many turns each contender gets (default 3); the median counts
+  --rounds N    how many turns each contender gets (default 5); the median counts
   --requests    only what passes through
   --worker      only what a Worker does: starts and stops, its event loop, its heap
   --domains     only how soon a changed domain is in force
@@ -31,7 +31,7 @@ const USAGE = `npm run bench [-- options]
 const CONNECTIONS = 50;
 const WEBSOCKETS = 2_000;
 /** Seconds. */
-const WARM_UP = 6;
+const WARM_UP = 12;
 /** Apps of the fleet: behind the first two an origin of ours, behind the third one a real Worker. */
 const [APP, SOCKETS, REAL] = ['bench', 'sockets', 'real'];
 
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       seconds: { type: 'string', default: '2' },
-      rounds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '5' },
       requests: { type: 'boolean' },
       worker: { type: 'boolean' },
       domains: { type: 'boolean' },
@@ -154,7 +154,10 @@ async function benchRealApp(measured: MeasuredFleet, seconds: number, rounds: nu
   }
 }
 
-/** Every contender after every other, again and again; the first turn of each only warms it up. */
+/**
+ * Every contender after every other, again and again, each round beginning with the next one, since what ran just before
+ * was seen to matter; the first turn of each only warms it up.
+ */
 async function takeTurns(
   contenders: Contender[],
   rounds: number,
@@ -162,7 +165,8 @@ async function takeTurns(
 ): Promise<Turns> {
   const turns: Turns = new Map(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round++) {
-    for (const contender of contenders) {
+    const first = round % contenders.length;
+    for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
       const before = cpuOf(contender);
       const loaded = await turn(contender);
       const cpu = ((cpuOf(contender) - before) * 1e3) / loaded.requests;

@@ -101,27 +101,27 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     await runtime.close();
   });
 
-  it('that the core has started without the plugin ends with a reason where it is built in, instead of trying to begin for ever', async () => {
-    const { runtime, touched, start } = runtimeOf(part, 'start', {
-      isLoaded: false,
-      builtIn: '@nocobase/plugin-app-supervisor',
-    });
-    const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-    const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
-      throw new Error('ended');
-    });
-    try {
-      expect(start).toThrow('ended');
-      expect(exit).toHaveBeenCalledWith(1);
-      expect(said.mock.calls.join()).toContain('NocoBase has started without this plugin');
-    } finally {
-      exit.mockRestore();
-      said.mockRestore();
-    }
-    expect([touched, connections]).toEqual([[], 0]);
-    await runtime.leave();
-    await runtime.close();
-  });
+  it.each(['@nocobase/plugin-app-supervisor', 'ai, app-supervisor'])(
+    'that the core has started without the plugin ends with a reason where it is built in (%s), instead of trying to begin for ever',
+    async (builtIn) => {
+      const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false, builtIn });
+      const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+      const exit = vi.spyOn(process, 'exit').mockImplementation(() => {
+        throw new Error('ended');
+      });
+      try {
+        expect(start).toThrow('ended');
+        expect(exit).toHaveBeenCalledWith(1);
+        expect(said.mock.calls.join()).toContain('NocoBase has started without this plugin');
+      } finally {
+        exit.mockRestore();
+        said.mockRestore();
+      }
+      expect([touched, connections]).toEqual([[], 0]);
+      await runtime.leave();
+      await runtime.close();
+    },
+  );
 
   it('that the core has started without the plugin, which is not enabled yet, says so and touches nothing', async () => {
     const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false });

@@ -1,6 +1,6 @@
 import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
-import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT } from '../shared/names';
+import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 
 /**
  * The one reader of environment variables. Everything else gets what `parseConfig` returned.
@@ -317,7 +317,10 @@ function hostOf(env: Env): HostConfig {
     pluginStaticsPath: env.PLUGIN_STATICS_PATH || '/static/plugins/',
     modernPrefix: env.APP_MODERN_CLIENT_PREFIX || 'v',
     nodeModulesPath: env.NODE_MODULES_PATH || 'node_modules',
-    isBuiltIn: (env.APPEND_PRESET_BUILT_IN_PLUGINS ?? '').includes('plugin-app-supervisor'),
+    // The core takes both (plugin-manager/findPackageNames.ts).
+    isBuiltIn: list(env.APPEND_PRESET_BUILT_IN_PLUGINS, []).some(
+      (name) => name === PLUGIN || name === 'app-supervisor',
+    ),
     logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
     appKey: env.APP_KEY || '',
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
