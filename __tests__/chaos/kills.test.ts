@@ -21,7 +21,7 @@ let manager: Manager;
 beforeAll(async () => {
   fleet = await sharedFleet();
   manager = await Manager.of(fleet);
-  await manager.clear('victim');
+  await manager.clear('killed');
 });
 
 afterEach(async () => {
@@ -30,13 +30,13 @@ afterEach(async () => {
   manager = await Manager.of(fleet);
 });
 
-afterAll(() => manager.clear('victim'));
+afterAll(() => manager.clear('killed'));
 
 const worker = () => fleet.worker('env_b');
 const LONG = 240_000;
 
 const command = async (action: string): Promise<OperationRow> =>
-  (await manager.api.post(`apps:${action}?filterByTk=victim`)).data[0];
+  (await manager.api.post(`apps:${action}?filterByTk=killed`)).data[0];
 
 describe('a worker killed', () => {
   it('before an installation begins, while it looks for the database, installs it when it is back', async () => {
@@ -49,65 +49,65 @@ describe('a worker killed', () => {
       port,
       username: server.user,
       password: server.password,
-      database: 'victim',
+      database: 'killed',
     };
     const options = { dbConnType: 'new_connection', database };
-    const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_b'], options });
-    await manager.untilApp('victim', (app) => app.statuses.env_b?.message === 'Checking its database.', {
+    const { operation } = await manager.begin('create', { name: 'killed', environments: ['env_b'], options });
+    await manager.untilApp('killed', (app) => app.statuses.env_b?.message === 'Checking its database.', {
       what: 'looking for its database',
     });
-    expect(bootsOf(fleet, 'victim')).toEqual([]);
+    expect(bootsOf(fleet, 'killed')).toEqual([]);
     await worker().kill();
     silent.close();
     const way = await detour(port, server.port);
     try {
       await worker().start();
       await manager.succeeded(operation!, LONG);
-      const api = await signInTo(fleet.supervisor, 'victim');
+      const api = await signInTo(fleet.supervisor, 'killed');
       expect((await api.get('users:list')).data).toHaveLength(1);
-      await manager.clear('victim');
+      await manager.clear('killed');
     } finally {
       way.close();
     }
   });
 
   it('in a migration upgrades again when it is back', async () => {
-    await manager.create({ name: 'victim', environments: ['env_b'], startMode: 'withMain' });
-    const held = await holdTable('victim', 'migrations');
+    await manager.create({ name: 'killed', environments: ['env_b'], startMode: 'withMain' });
+    const held = await holdTable('killed', 'migrations');
     const operation = await command('upgrade');
     await held.awaited();
-    expect(statusIn(await manager.app('victim'), 'env_b')).not.toBe('running');
+    expect(statusIn(await manager.app('killed'), 'env_b')).not.toBe('running');
     await worker().kill();
     await held.letGo();
     const took = stopwatch();
     await worker().start();
     await manager.succeeded(operation, LONG);
     took('Worker killed in an upgrade, from its start until the app is upgraded');
-    expect(worker().logTail(10_000).join('\n')).toContain('App victim: upgrade');
-    expect((await ask(worker().url, '/api/__app/victim/app:getInfo')).status).toBe(200);
+    expect(worker().logTail(10_000).join('\n')).toContain('App killed: upgrade');
+    expect((await ask(worker().url, '/api/__app/killed/app:getInfo')).status).toBe(200);
   });
 
   it('between publish and begin begins when it is back, and the Supervisor killed with it goes on', async () => {
-    const before = bootsOf(fleet, 'victim').length;
+    const before = bootsOf(fleet, 'killed').length;
     worker().pause();
     const operation = await command('restart');
     const redis = new Redis(fleet.redis!.url);
     const published = async () => {
       const [key] = await redis.keys('*records:env_b');
-      return JSON.parse((await redis.hget(key, 'victim'))!).boot.how === 'restart';
+      return JSON.parse((await redis.hget(key, 'killed'))!).boot.how === 'restart';
     };
     await waitFor(published, { timeout: 20_000, what: 'The record in Redis' });
     redis.disconnect();
     const { steps } = await manager.operation(operation.id);
     expect(steps).toMatchObject([{ environment: 'env_b', state: 'running' }]);
     expect(steps[0].startedAt).toBeUndefined();
-    expect(bootsOf(fleet, 'victim')).toHaveLength(before);
+    expect(bootsOf(fleet, 'killed')).toHaveLength(before);
     await Promise.all([worker().kill(), fleet.supervisor.kill()]);
     await Promise.all([worker().start(), fleet.supervisor.start()]);
     manager = await Manager.of(fleet);
     await manager.succeeded(operation, LONG);
     // By the record, or by its snapshot and then by the record.
-    expect(bootsOf(fleet, 'victim').length - before).toBeLessThanOrEqual(2);
+    expect(bootsOf(fleet, 'killed').length - before).toBeLessThanOrEqual(2);
   });
 
   // Its record's boot was done, which the Worker has noted: one that starts with the main app is booted by that alone.
@@ -117,16 +117,16 @@ describe('a worker killed', () => {
   ])(
     'between done and reported says what is so when it is back, and does it no second time (%s)',
     async (startMode, status, times) => {
-      await manager.update('victim', { startMode });
+      await manager.update('killed', { startMode });
       await command('stop').then((operation) => manager.succeeded(operation));
-      const before = bootsOf(fleet, 'victim').length;
-      const held = await holdTable('victim', 'collections');
+      const before = bootsOf(fleet, 'killed').length;
+      const held = await holdTable('killed', 'collections');
       const operation = await command('start');
       // It is under way before the way to report it is gone.
       await held.awaited();
       fleet.redis!.pause();
       await held.letGo();
-      await waitFor(() => bootsOf(fleet, 'victim').at(-1)!.runningAt !== null, { timeout: LONG, what: 'Its boot' });
+      await waitFor(() => bootsOf(fleet, 'killed').at(-1)!.runningAt !== null, { timeout: LONG, what: 'Its boot' });
       await waitFor(hasNotedItsBoot, { timeout: LONG, what: 'The note in the snapshot' });
       await worker().kill();
       fleet.redis!.resume();
@@ -134,9 +134,9 @@ describe('a worker killed', () => {
       expect(await manager.operation(operation.id)).toMatchObject({ state: 'running' });
       await worker().start();
       await manager.succeeded(operation, LONG);
-      expect(statusIn(await manager.app('victim'), 'env_b')).toBe(status);
+      expect(statusIn(await manager.app('killed'), 'env_b')).toBe(status);
       // Once before the kill.
-      expect(bootsOf(fleet, 'victim').length - before).toBe(times);
+      expect(bootsOf(fleet, 'killed').length - before).toBe(times);
     },
   );
 });
@@ -146,7 +146,7 @@ async function hasNotedItsBoot(): Promise<boolean> {
   const { rows } = await query(
     fleet.postgresServer,
     worker().database,
-    `SELECT record, applied FROM "appSnapshots" WHERE name = 'victim'`,
+    `SELECT record, applied FROM "appSnapshots" WHERE name = 'killed'`,
   );
   const [{ record, applied }] = rows;
   return applied?.bootGeneration === record.boot.generation && applied.unfinished === null;
@@ -155,26 +155,26 @@ async function hasNotedItsBoot(): Promise<boolean> {
 describe('the connection that holds the lock of a real boot, cut', () => {
   it('fails the boot, which is done again and only then believed', async () => {
     // Tried again by itself: nobody visits it.
-    await manager.update('victim', { startMode: 'withMain' });
+    await manager.update('killed', { startMode: 'withMain' });
     await command('stop').then((operation) => manager.succeeded(operation));
-    const before = bootsOf(fleet, 'victim').length;
-    const held = await holdTable('victim', 'collections');
+    const before = bootsOf(fleet, 'killed').length;
+    const held = await holdTable('killed', 'collections');
     const operation = await command('start');
     await held.awaited();
-    expect(bootsOf(fleet, 'victim').at(-1)).toMatchObject({ environment: 'env_b', runningAt: null, goneAt: null });
-    const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nocobase lock: victim by env_b'`;
+    expect(bootsOf(fleet, 'killed').at(-1)).toMatchObject({ environment: 'env_b', runningAt: null, goneAt: null });
+    const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nocobase lock: killed by env_b'`;
     expect((await query(fleet.postgresServer, 'postgres', cut)).rowCount).toBe(1);
     await held.letGo();
     const took = stopwatch();
     const ended = await manager.ended(operation, LONG);
     took('Lock cut in a boot, until the boot has failed for it');
     expect(ended).toMatchObject({ state: 'failed', steps: [{ error: { code: 'LOCK_LOST' } }] });
-    await manager.untilApp('victim', (app) => statusIn(app, 'env_b') === 'running', {
+    await manager.untilApp('killed', (app) => statusIn(app, 'env_b') === 'running', {
       timeout: 60_000,
       what: 'running after all',
     });
     took('Lock cut in a boot, until the app runs after all');
-    expect(bootsOf(fleet, 'victim').length - before).toBe(2);
+    expect(bootsOf(fleet, 'killed').length - before).toBe(2);
   });
 });
 
