@@ -138,25 +138,19 @@ async function benchWebSockets(
 
 /** Here the Worker is the slow one: what passing through the Supervisor costs in practice. */
 async function benchRealApp(measured: MeasuredFleet, seconds: number, rounds: number, report: Report): Promise<void> {
-  const direct: Contender = {
-    name: 'direct',
-    url: measured.fleet.worker('env_a').url,
-    pid: null,
-    stop: async () => {},
-  };
+  const contenders = [...(await startContenders(measured.fleet.worker('env_a').url, REAL)), measured.contender];
   const path = `/api/__app/${REAL}/systemSettings:get`;
   for (const connections of [CONNECTIONS, 1]) {
-    const turns = await takeTurns([direct, measured.contender], rounds + 2, ({ url }) =>
-      load({ url: url + path, connections, seconds }),
-    );
+    const turns = await takeTurns(contenders, rounds, ({ url }) => load({ url: url + path, connections, seconds }));
     report.tables.push(tableOf(`an API call of a real app, ${connections} at a time`, turns, connections === 1));
     report.bars.push(barOfRealApp(turns, connections));
   }
+  for (const contender of contenders) await contender.stop();
 }
 
 /**
- * Every contender after every other, again and again, each round beginning with the next one, since what ran just before
- * was seen to matter; the first turn of each only warms it up.
+ * Every contender after every other, again and again, each round beginning with the next one, so that none of them always
+ * comes after the same; the first turn of each only warms it up.
  */
 async function takeTurns(
   contenders: Contender[],

@@ -23,17 +23,20 @@ export interface Contender {
 
 const SERVERS = path.join(ROOT, 'bench/lib/servers');
 
-/** Every proxy but the Supervisor, which takes a whole NocoBase. */
-export async function startContenders(origin: string): Promise<Contender[]> {
+/**
+ * Every proxy but the Supervisor, which takes a whole NocoBase.
+ * @param app that the origin answers for
+ */
+export async function startContenders(origin: string, app = 'bench'): Promise<Contender[]> {
   const { module } = await bundleServers();
   const nginx = await startNginxProxy(origin);
   const apiPort = await freePort();
   return [
     { name: 'direct', url: origin, pid: null, stop: async () => {} },
-    await onNode('our module', origin, [module]),
-    await onNode('our module, measuring', origin, [module], { MEASURE: 'on' }),
-    await onNode('http-proxy', origin, [path.join(SERVERS, 'http-proxy.cjs')]),
-    await onNode('configurable-http-proxy', origin, (port) => [
+    await onNode('our module', origin, app, [module]),
+    await onNode('our module, measuring', origin, app, [module], { MEASURE: 'on' }),
+    await onNode('http-proxy', origin, app, [path.join(SERVERS, 'http-proxy.cjs')]),
+    await onNode('configurable-http-proxy', origin, app, (port) => [
       createRequire(import.meta.url).resolve('configurable-http-proxy/bin/configurable-http-proxy'),
       ...['--ip', HOST, '--port', String(port), '--api-port', String(apiPort), '--log-level', 'error'],
       ...['--default-target', origin],
@@ -47,7 +50,7 @@ export async function startProfiled(origin: string): Promise<Contender[]> {
   const { module, gateway } = await bundleServers();
   const profiled = async (name: string, file: string, env: Start['env']) => {
     const probe = await Probe.plan();
-    return { ...(await onNode(name, origin, [file], { ...env, ...probe.env })), probe };
+    return { ...(await onNode(name, origin, 'bench', [file], { ...env, ...probe.env })), probe };
   };
   const home = temporaryFolder();
   const core = {
@@ -74,6 +77,7 @@ export async function startProfiled(origin: string): Promise<Contender[]> {
 async function onNode(
   name: string,
   origin: string,
+  app: string,
   args: string[] | ((port: number) => string[]),
   env: Start['env'] = {},
 ): Promise<Contender> {
@@ -81,11 +85,11 @@ async function onNode(
   const url = `http://${HOST}:${port}`;
   const child = start({
     args: typeof args === 'function' ? args(port) : args,
-    env: { TARGET: origin, PORT: String(port), HOST, NODE_ENV: 'production', ...env },
+    env: { TARGET: origin, APP: app, PORT: String(port), HOST, NODE_ENV: 'production', ...env },
     measured: true,
   });
   // The core's gateway answers for the app alone.
-  await waitForHttp(`${url}/api/__app/bench/app:getInfo`, { timeout: 20_000 });
+  await waitForHttp(`${url}/api/__app/${app}/app:getInfo`, { timeout: 20_000 });
   return { name, url, pid: child.pid!, stop: () => stop(child) };
 }
 

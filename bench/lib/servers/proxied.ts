@@ -8,13 +8,13 @@ import { Metrics } from '../../../src/server/observe/metrics';
 import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
 
 /** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, on a real meter. */
-const { TARGET, MEASURE } = process.env as Record<string, string>;
+const { TARGET, APP, MEASURE } = process.env as Record<string, string>;
 
 export const table = new RoutingTable();
 table.replaceEnvironments([{ name: 'env_bench', proxyUrl: TARGET, serves: true, health: 'online' }]);
 table.replaceApps([
   {
-    name: 'bench',
+    name: APP,
     cname: null,
     desired: 'running',
     environments: ['env_bench'],
@@ -33,7 +33,7 @@ export const proxy = createProxy({
     modernPrefix: 'v',
     trustedProxies: ['loopback'],
     // Whatever a load asks for.
-    appNameOf: () => 'bench',
+    appNameOf: () => APP,
   },
   now: () => performance.now(),
   log: { debug() {}, info() {}, warn: console.error, error: console.error },
