@@ -28,6 +28,21 @@ async function refusal(work: Promise<unknown>): Promise<AppSupervisorError> {
   return error;
 }
 
+describe('a change', () => {
+  it('is answered although telling its environment never ends, and comes once it does', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    let letGo = () => {};
+    const publish = vi
+      .spyOn(supervisor.wire.state, 'publish')
+      .mockImplementationOnce(() => new Promise((_, reject) => (letGo = () => reject(new Error('Command timed out')))));
+    const operation = await supervisor.parts.service.command('crm', 'stop', null);
+    await until('The try to tell env_a', () => publish.mock.calls.length === 1);
+    letGo();
+    expect(await supervisor.ends(operation)).toBe('succeeded: env_a succeeded');
+  });
+});
+
 describe('two requests', () => {
   it('for one new name, or one domain, at once: one of them gets it, the other is told why', async () => {
     const [supervisor] = await fleet.begin('env_a');

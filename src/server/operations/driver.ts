@@ -39,7 +39,7 @@ export class Driver {
   /** Operations that are not over, as of the last tick: what the list shows beside an app. */
   active: Operation[] = [];
   /** Accepted by this process and not begun yet: these do not wait until all others were looked at. */
-  private accepted: Operation[] = [];
+  private accepted: Array<{ operation: Operation; done(): void }> = [];
   private ticking: Promise<void> | null = null;
   private again = false;
   private reconciledAt: number | null = null;
@@ -54,10 +54,15 @@ export class Driver {
     });
   }
 
-  /** Begins what this process has just accepted, if it leads. */
-  begin(operation: Operation): void {
-    this.accepted.push(operation);
-    void this.tick();
+  /**
+   * Begins what this process has just accepted, if it leads.
+   * @returns when its first environments were told, or that was tried in vain; never rejects
+   */
+  begin(operation: Operation): Promise<void> {
+    return new Promise((done) => {
+      this.accepted.push({ operation, done });
+      void this.tick();
+    });
   }
 
   /** Works off what there is to do now; calls during a tick are folded into one more. Never rejects. */
@@ -156,10 +161,14 @@ export class Driver {
 
   private async driveAccepted(): Promise<void> {
     while (this.accepted.length) {
-      const [operation] = this.accepted.splice(0, 1);
+      const [{ operation, done }] = this.accepted.splice(0, 1);
       // Superseded meanwhile, or cancelled: what is on record counts, and comes with the others.
-      const isNewest = !this.accepted.some(({ appUid }) => appUid === operation.appUid);
-      if (isNewest && this.options.leadership.leads) await this.drive(operation);
+      const isNewest = !this.accepted.some((other) => other.operation.appUid === operation.appUid);
+      try {
+        if (isNewest && this.options.leadership.leads) await this.drive(operation);
+      } finally {
+        done();
+      }
     }
   }
 

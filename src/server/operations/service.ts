@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transaction } from '@nocobase/database';
 import type { StatusEntry } from '../../shared/messages';
 import type { Action } from '../../shared/types';
@@ -18,6 +19,12 @@ import type { Driver } from './driver';
 import { forgetEverywhere } from './forgetting';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from './rollout';
 import { newOperationId, type OperationStore } from './store';
+
+/**
+ * How long an answer is held back for its operation to begin, in ms. The core is busy for longer with the end of a request
+ * than telling a Worker takes, which would wait for it; whatever else is in the way, nobody waits for.
+ */
+const HEAD_START = 20;
 
 export interface ServiceOptions {
   app: WithDatabase;
@@ -307,9 +314,9 @@ export class AppService {
   private async carryOut(names: string[], accepted?: Operation): Promise<void> {
     const { catalog, driver, bus } = this.options;
     await catalog.refresh(names);
-    if (accepted && accepted.finishedAt === null) driver.begin(accepted);
-    else void driver.tick();
+    const begun = accepted && accepted.finishedAt === null ? driver.begin(accepted) : void driver.tick();
     bus.wake('supervisors', names);
+    if (begun) await Promise.race([begun, sleep(HEAD_START, undefined, { ref: false })]);
   }
 
   private async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
