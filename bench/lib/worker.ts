@@ -36,7 +36,9 @@ export async function benchWorker(
     columns: ['', 'median', 'most', ''],
     rows: [
       row('start of a stopped app, ms', cycles.starts),
-      row('a stop is accepted, then the app begins to stop, ms', cycles.begun),
+      row('a stop is asked for, then the app begins to stop, ms', cycles.whole),
+      row('the same, then it is answered, ms', cycles.answered),
+      row('a stop is answered, then the app begins to stop (0: before), ms', cycles.begun),
       row('the same while another app boots on that event loop, ms', besides),
       row(`longest block of the event loop while ${STORM} apps boot, ms`, [storm.blocked]),
       [`beats missed enough to look worse than online, of ${storm.looks} looks`, storm.worse, storm.worse, null],
@@ -72,32 +74,50 @@ const row = (what: string, values: number[]): [string, ...Array<number | null>] 
 interface Cycles {
   starts: number[];
   begun: number[];
+  whole: number[];
+  answered: number[];
   /** MB that stay of each cycle. */
   left: number;
 }
 
 async function stopAndStart(manager: Manager, probe: Probe, app: string): Promise<Cycles> {
   const starts: number[] = [];
-  const begun: number[] = [];
+  const stops: Stop[] = [];
   const heaps: number[] = [];
   for (let cycle = 0; cycle < CYCLES; cycle++) {
-    begun.push(await stop(manager, app));
+    stops.push(await stop(manager, app));
     heaps.push((await probe.ask('/heap')).heap / 1e6);
     const { createdAt, finishedAt } = await manager.command('start', app);
     starts.push((finishedAt ?? 0) - createdAt);
   }
   // The first few compile and fill caches that stay.
   const [early, late] = [heaps.slice(3, 6), heaps.slice(-3)].map(median);
-  return { starts, begun, left: (late - early) / (CYCLES - 6) };
+  return {
+    starts,
+    begun: stops.map((one) => one.begun),
+    whole: stops.map((one) => one.whole),
+    answered: stops.map((one) => one.answered),
+    left: (late - early) / (CYCLES - 6),
+  };
 }
 
-/** @returns ms from the answer that accepts it to the moment at which the Worker begins, by the one clock of this machine */
-async function stop(manager: Manager, app: string): Promise<number> {
+/** Times in ms, by the one clock of this machine; the Worker begins when the app itself is told. */
+interface Stop {
+  answered: number;
+  /** From its being asked for until the Worker begins. */
+  whole: number;
+  /** From the answer until the Worker begins; 0 when that was earlier. */
+  begun: number;
+}
+
+async function stop(manager: Manager, app: string): Promise<Stop> {
+  const asked = Date.now();
   const { data } = await manager.api.post(`apps:stop?filterByTk=${app}`);
-  const accepted = Date.now();
+  const answered = Date.now();
   await manager.succeeded(data[0]);
   const boots = readWitness(witnessFolder('bench')).flatMap((seen) => seen.boots.filter((boot) => boot.app === app));
-  return Math.max(0, Math.max(...boots.map(({ leavingAt }) => leavingAt ?? 0)) - accepted);
+  const begun = Math.max(...boots.map(({ leavingAt }) => leavingAt ?? 0));
+  return { answered: answered - asked, whole: begun - asked, begun: Math.max(0, begun - answered) };
 }
 
 async function stopWhileAnotherBoots(manager: Manager, app: string, other: string): Promise<number[]> {
@@ -105,7 +125,7 @@ async function stopWhileAnotherBoots(manager: Manager, app: string, other: strin
   for (let round = 0; round < 5; round++) {
     const { data } = await manager.api.post(`apps:restart?filterByTk=${other}`);
     await sleep(100 * round); // at different points of the boot
-    took.push(await stop(manager, app));
+    took.push((await stop(manager, app)).begun);
     await manager.succeeded(data[0]);
     await manager.command('start', app);
   }

@@ -165,14 +165,15 @@ export class Driver {
       // Superseded meanwhile, or cancelled: what is on record counts, and comes with the others.
       const isNewest = !this.accepted.some((other) => other.operation.appUid === operation.appUid);
       try {
-        if (isNewest && this.options.leadership.leads) await this.drive(operation);
+        if (isNewest && this.options.leadership.leads) await this.drive(operation, done);
       } finally {
         done();
       }
     }
   }
 
-  private async drive(operation: Operation): Promise<void> {
+  /** @param onTold called when environments have been told something, or that was tried in vain */
+  private async drive(operation: Operation, onTold = () => {}): Promise<void> {
     const { catalog, operations, clock, log, onChange } = this.options;
     let app = catalog.byUid(operation.appName, operation.appUid);
     if (!app || app.generation < operation.generation) {
@@ -186,7 +187,7 @@ export class Driver {
     }
     const sight = (environment: string) => this.sight(environment, operation.appName);
     const { operation: next, publish, claimed } = advance(operation, app, app.published, sight, clock().wall);
-    if (Object.keys(publish).length) await this.publish(app, publish, claimed);
+    if (Object.keys(publish).length) await this.publish(app, publish, claimed, onTold);
     if (JSON.stringify(next) !== JSON.stringify(operation)) {
       await operations.save(next);
       this.active = this.active.flatMap((other) =>
@@ -199,7 +200,12 @@ export class Driver {
   }
 
   /** Persists first, then tells: a crash in between is mended by the next reconcile. */
-  private async publish(app: AppDefinition, publish: Record<string, Published>, claimed = false): Promise<void> {
+  private async publish(
+    app: AppDefinition,
+    publish: Record<string, Published>,
+    claimed = false,
+    onTold = () => {},
+  ): Promise<void> {
     const { catalog, definitions, state, bus, board } = this.options;
     const published = { ...app.published, ...publish };
     const changes = { published, ...(claimed ? { claim: 'none' as const } : {}) };
@@ -221,6 +227,7 @@ export class Driver {
         this.distrustStore();
       }
     }
+    onTold();
     // A reload that began before may have put the definition in its place that it had read.
     await catalog.refresh([app.name]);
   }
