@@ -85,7 +85,14 @@ async function main(): Promise<void> {
         for (const language of LANGUAGES) {
           const folder = [client.client, theme === 'dark' ? 'dark' : 'light', language.slice(0, 2)].join('-');
           await openSettings(page, api.url, client, language);
-          console.log(`  ${folder}: ${await photograph(page, path.join(FOLDER, folder))} pictures`);
+          const count = await photograph(page, path.join(FOLDER, folder));
+          const deaf = await page.context().newPage();
+          await deaf.routeWebSocket(/\/ws(\?|$)/, (socket) => socket.close());
+          await openSettings(deaf, api.url, client, language);
+          await deaf.getByTestId('live-off').waitFor();
+          await deaf.screenshot({ path: path.join(FOLDER, folder, `${count + 1}-apps-live-off.png`) });
+          await deaf.close();
+          console.log(`  ${folder}: ${count + 1} pictures`);
         }
       }
       await page.context().close();
