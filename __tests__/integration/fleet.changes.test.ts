@@ -137,6 +137,52 @@ describe('a create', () => {
     expect((await refusal(supervisor.parts.service.retry(retried.id, '1'))).code).toBe('OPERATION_OVER');
   });
 
+  it('that failed where it moved to goes on by itself once the app runs there, and leaves where it was', async () => {
+    const [supervisor, a, b, c] = await fleet.begin('env_a', 'env_b', 'env_c');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    b.host.manners.set('crm', { fails: new Error('The connection that held the lock was lost.') });
+    const environments = ['env_b', 'env_c'];
+    const moved = await supervisor.parts.service.update('crm', { environments }, '1');
+    expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_c cancelled, env_a cancelled');
+    await supervisor.toShow('crm', 'env_b error, env_c waiting');
+    expect(a.runs).toEqual(['crm']);
+    b.host.manners.clear();
+    // Not with the round of 30 s.
+    await until('It to go on', () => supervisor.shows('crm') === 'env_b running, env_c running', 20_000);
+    await until('env_a to be left', () => a.runs.length === 0);
+    expect([b.runs, c.runs]).toEqual([['crm'], ['crm']]);
+    expect(fleet.ground.story('env_b').filter((line) => line.includes('boots crm'))).toHaveLength(2);
+    await until('The record of env_a to be gone', () => !supervisor.part.app('crm')!.published.env_a);
+  });
+
+  it('that failed where it moved to, with a start after it, leaves where it was', async () => {
+    const [supervisor, a, b] = await fleet.begin(...both);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    b.host.manners.set('crm', { fails: new Error('The connection that held the lock was lost.') });
+    const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
+    expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_a cancelled');
+    b.host.manners.clear();
+    const started = await supervisor.parts.service.command('crm', 'start', '1');
+    expect(await supervisor.ends(started)).toBe('succeeded: env_b succeeded, env_a succeeded');
+    expect([a.runs, b.runs]).toEqual([[], ['crm']]);
+  });
+
+  it('that somebody cancelled stays so, however well the app is', async () => {
+    const [supervisor, a, b] = await fleet.begin(...both);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    let letGo = () => {};
+    b.host.manners.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
+    const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
+    await until('env_b to boot it', () => fleet.ground.story('env_b').length > 0);
+    await supervisor.parts.service.cancel(moved.id);
+    letGo();
+    await supervisor.toShow('crm', 'env_b running');
+    await supervisor.part.parts.finishFailed(['crm']);
+    await supervisor.parts.driver.tick();
+    expect((await supervisor.parts.operations.active()).length).toBe(0);
+    expect([a.runs, b.runs]).toEqual([['crm'], ['crm']]);
+  });
+
   it('in an environment that nobody knows, or that takes none, is refused and leaves nothing', async () => {
     const [supervisor] = await fleet.begin('env_a');
     expect(await refusal(supervisor.create({ name: 'crm', environments: ['env_z'] }))).toMatchObject({

@@ -7,6 +7,7 @@ import {
   cancelled,
   deadlineOf,
   inTheWay,
+  leftUndone,
   type Operation,
   type StepKind,
   type StepSight,
@@ -464,8 +465,9 @@ describe('a second operation on the same app', () => {
 });
 
 describe('what an operation takes over from one that it supersedes', () => {
+  const NOWHERE = appOf({ environments: [], published: {} });
   const over = (made: Operation, ...superseded: Operation[]) =>
-    takeOver(made, superseded).steps.map(({ environment, kind }) => `${environment} ${kind}`);
+    takeOver(made, superseded, NOWHERE).steps.map(({ environment, kind }) => `${environment} ${kind}`);
   const states = (operation: Operation, ...given: StepState[]): Operation => ({
     ...operation,
     steps: operation.steps.map((step, index) => ({ ...step, state: given[index] })),
@@ -499,16 +501,63 @@ describe('what an operation takes over from one that it supersedes', () => {
     expect(over(operationOf(['env_a remove'], { action: 'destroy' }), start)).toEqual(['env_a remove']);
   });
 
+  it('is the removal that one which has failed never came to', () => {
+    const published = { env_a: publishedOf(), env_b: publishedOf(), env_c: publishedOf({ desired: 'removed' }) };
+    const moved = appOf({ environments: ['env_b'], published });
+    const taken = (made: Operation) =>
+      takeOver(made, [], moved).steps.map(({ environment, kind }) => `${environment} ${kind}`);
+    expect(taken(operationOf(['env_b boot']))).toEqual(['env_b boot', 'env_a remove']);
+    expect(taken(operationOf(['env_b apply', 'env_a boot'], { action: 'update' }))).toEqual([
+      'env_b apply',
+      'env_a boot',
+    ]);
+  });
+
   it('is asked for once: what the other one has published already stands', () => {
     const restart = operationOf(['env_a boot', 'env_b boot'], { action: 'restart' });
     const rollout = new Rollout(restart).tick();
     const asked = rollout.published.env_a.boot;
     const change = operationOf(['env_a apply', 'env_b apply'], { action: 'update', generation: 11 });
-    rollout.operation = takeOver(change, [rollout.operation]);
+    rollout.operation = takeOver(change, [rollout.operation], NOWHERE);
     rollout.tick();
     expect(rollout.published.env_a).toMatchObject({ generation: 11, boot: asked });
     rollout.says('env_a', { status: 'running', generation: 11 }).tick();
     expect(rollout.published.env_b).toMatchObject({ generation: 11, boot: { generation: 11, how: 'restart' } });
+  });
+});
+
+describe('what a failed operation has left undone', () => {
+  const undone = (app: Partial<AppDefinition>, entries: Record<string, Partial<StatusEntry>>) =>
+    leftUndone(appOf({ desired: 'running', ...app }), (environment) =>
+      entries[environment] ? entryOf(entries[environment]) : null,
+    );
+  const grown = { environments: ['env_a', 'env_b'], published: { env_a: publishedOf() } };
+  const moved = { environments: ['env_b'], published: { env_a: publishedOf(), env_b: publishedOf() } };
+
+  it('is where it has not come to, and to leave where it was, once it is well where it was told', () => {
+    expect(undone(grown, { env_a: {} })).toEqual(['env_b']);
+    expect(undone(moved, { env_a: {}, env_b: {} })).toEqual([]);
+    expect(undone({ ...grown, desired: 'stopped' }, { env_a: { status: 'stopped' } })).toEqual(['env_b']);
+    expect(undone(grown, { env_a: { status: 'dormant' } })).toEqual(['env_b']);
+  });
+
+  it.each<[string, Partial<AppDefinition>, Record<string, Partial<StatusEntry>>]>([
+    ['it failed where it was told', grown, { env_a: { status: 'error' } }],
+    ['it sleeps since it failed there', grown, { env_a: { status: 'dormant', error: { code: 'X', message: 'x' } } }],
+    ['it has not taken it over yet', grown, { env_a: { generation: 9 } }],
+    ['nobody answers there', grown, {}],
+    ['another app of that name is there', grown, { env_a: { uid: 'uid-2' } }],
+    ['it should be stopped and runs', { ...grown, desired: 'stopped' }, { env_a: {} }],
+    ['nothing was told anywhere', { ...grown, published: {} }, { env_a: {} }],
+    ['it does not run where it moved to', moved, { env_a: {}, env_b: { status: 'preparing' } }],
+    ['it is where it is to be', { environments: ['env_a'], published: { env_a: publishedOf() } }, { env_a: {} }],
+    [
+      'it was told to leave',
+      { environments: ['env_a'], published: { env_a: publishedOf(), env_b: publishedOf({ desired: 'removed' }) } },
+      { env_a: {}, env_b: {} },
+    ],
+  ])('is nothing while %s', (_, app, entries) => {
+    expect(undone(app, entries)).toBeNull();
   });
 });
 

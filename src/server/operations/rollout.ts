@@ -285,9 +285,12 @@ export function inTheWay(
 /**
  * A new operation with what it takes over from those that it supersedes: what they had still to do in an environment where it
  * does nothing itself, or no more than tell a change. Else a change of the title would undo the start before it, and an
- * environment that the app was just taken from would run it for ever.
+ * environment that the app was just taken from would run it for ever; so it would after an operation that failed or was
+ * cancelled before it came to that.
+ *
+ * @param app as it was before
  */
-export function takeOver(made: Operation, superseded: Operation[]): Operation {
+export function takeOver(made: Operation, superseded: Operation[], app: Placed): Operation {
   if (made.action === 'destroy') return made;
   const steps = made.steps.map((step) => ({ ...step }));
   const left = superseded.flatMap((operation) => operation.steps.filter((step) => !isOver(step.state)));
@@ -296,7 +299,44 @@ export function takeOver(made: Operation, superseded: Operation[]): Operation {
     if (!own) steps.push({ environment, kind, state: 'queued' });
     else if (own.kind === 'apply' && (kind === 'boot' || kind === 'stop')) own.kind = kind;
   }
+  for (const environment of misplacedIn(app)) {
+    if (!steps.some((step) => step.environment === environment))
+      steps.push({ environment, kind: 'remove', state: 'queued' });
+  }
   return { ...made, steps };
+}
+
+/** Where an app is to be, and what its environments were told. */
+type Placed = Pick<AppDefinition, 'environments' | 'published'>;
+
+/** Environments that an app was taken from, and that were not told so. */
+const misplacedIn = ({ environments, published }: Placed): string[] =>
+  Object.keys(published).filter(
+    (environment) => published[environment].desired !== 'removed' && !environments.includes(environment),
+  );
+
+/**
+ * What an operation that failed has left undone although nothing is in its way any more: the app is by now, by itself, as it
+ * should be wherever that was told; other environments have not heard that they have it, or have it no longer.
+ *
+ * @returns environments that it is still to come to; null when there is nothing to do, or not yet
+ */
+export function leftUndone(
+  app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): string[] | null {
+  const { environments, published } = app;
+  const isTold = (environment: string) => (published[environment]?.desired ?? 'removed') !== 'removed';
+  const missing = environments.filter((environment) => !isTold(environment));
+  const told = environments.filter(isTold);
+  if (!told.length || (!missing.length && !misplacedIn(app).length)) return null;
+  const isWell = (environment: string) => {
+    const entry = entryIn(environment);
+    const { generation, boot } = published[environment];
+    if (entry?.uid !== app.uid || entry.generation < generation) return false;
+    return isDone(app.desired === 'stopped' ? 'stop' : 'boot', entry, boot.generation);
+  };
+  return told.every(isWell) ? missing : null;
 }
 
 /** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */

@@ -192,6 +192,18 @@ export class AppService {
     });
   }
 
+  /** Goes on with what a failed operation has left undone (`leftUndone`); an app that is elsewhere too leaves there. */
+  async finish(name: string, missing: string[]): Promise<Operation> {
+    const { definitions, clock } = this.options;
+    return this.change(name, async (app, transaction) => {
+      const generation = nextGeneration(app.generation, clock().wall);
+      await definitions.update(name, { generation }, transaction);
+      const kind = app.desired === 'stopped' ? 'stop' : 'boot';
+      const steps = missing.map((environment) => step(environment, kind));
+      return this.newOperation({ ...app, generation }, 'update', steps, null);
+    });
+  }
+
   /** Takes an app out of list and routing at once; what its environments still have to do goes on as a tombstone. */
   async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
     const { definitions, clock } = this.options;
@@ -293,7 +305,7 @@ export class AppService {
         const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
       }
-      const made = takeOver(await work(app, transaction), others);
+      const made = takeOver(await work(app, transaction), others, app);
       for (const other of others)
         await operations.save(cancelled(other, `Superseded by a newer ${made.action}.`, clock().wall), transaction);
       await operations.create(made, transaction);

@@ -16,6 +16,7 @@ import type { Operation } from '../operations/rollout';
 import { AppService } from '../operations/service';
 import { restartStale } from '../operations/stale-plugins';
 import { OperationStore } from '../operations/store';
+import { finisher } from '../operations/unfinished';
 import { WorkerRequests } from '../operations/worker-requests';
 import { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
@@ -80,6 +81,7 @@ interface Running {
   directory: DirectoryWriter;
   migration: Migration;
   view: FleetView;
+  finishFailed(names: Iterable<string>): Promise<void>;
   timers: NodeJS.Timeout[];
 }
 
@@ -225,7 +227,8 @@ export class SupervisorPart {
     });
     every(pace.reload, () => {
       // The leader reads them before it compares the store with them.
-      if (!leadership.leads) void catalog.load().catch(() => undefined);
+      if (leadership.leads) void running.finishFailed([...catalog.apps.keys()]);
+      else void catalog.load().catch(() => undefined);
       void this.tellDirectory();
       void known.load().catch(() => undefined);
       void this.findPlugins(fitness);
@@ -260,7 +263,10 @@ export class SupervisorPart {
         void known.remember(environments).then(async (isNew) => {
           if (isNew || fitness.hasNewPlugins(apps)) await this.findPlugins(fitness);
         });
-        if (leadership.leads) void restartStale(apps, { board, catalog, driver, service, log });
+        if (leadership.leads) {
+          void restartStale(apps, { board, catalog, driver, service, log });
+          void finishFailed(apps);
+        }
         driver.noteStatuses(apps);
         void driver.tick();
         onChange();
@@ -319,6 +325,7 @@ export class SupervisorPart {
       defaultEnvironments,
       fitness,
     });
+    const finishFailed = finisher({ board, catalog, driver, operations, service, log });
     const requests = new WorkerRequests({ bus, fitness, defaultEnvironments });
     const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
     const view = new FleetView({ catalog, board, driver, known, fitness, isThisProcess });
@@ -337,6 +344,7 @@ export class SupervisorPart {
       directory,
       migration,
       view,
+      finishFailed,
       timers: [],
     };
   }
