@@ -183,6 +183,17 @@ describe('a create', () => {
     expect([a.runs, b.runs]).toEqual([['crm'], ['crm']]);
   });
 
+  it('that failed is not gone on with over the head of one that came first', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    let letGo = () => {};
+    a.host.manners.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
+    const restart = await supervisor.parts.service.command('crm', 'restart', '1');
+    await expect(supervisor.parts.service.finish('crm', [])).rejects.toThrow('its restart came first');
+    letGo();
+    expect(await supervisor.ends(restart)).toBe('succeeded: env_a succeeded');
+  });
+
   it('in an environment that nobody knows, or that takes none, is refused and leaves nothing', async () => {
     const [supervisor] = await fleet.begin('env_a');
     expect(await refusal(supervisor.create({ name: 'crm', environments: ['env_z'] }))).toMatchObject({

@@ -192,10 +192,15 @@ export class AppService {
     });
   }
 
-  /** Goes on with what a failed operation has left undone (`leftUndone`); an app that is elsewhere too leaves there. */
+  /**
+   * Goes on with what a failed operation has left undone (`leftUndone`); an app that is elsewhere too leaves there.
+   * @throws when somebody has asked for something else meanwhile
+   */
   async finish(name: string, missing: string[]): Promise<Operation> {
-    const { definitions, clock } = this.options;
+    const { definitions, operations, clock } = this.options;
     return this.change(name, async (app, transaction) => {
+      const [other] = await operations.activeOf(app.uid, transaction);
+      if (other) throw new Error(`its ${other.action} came first.`);
       const generation = nextGeneration(app.generation, clock().wall);
       await definitions.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
