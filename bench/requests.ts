@@ -29,8 +29,7 @@ const USAGE = `npm run bench [-- options]
 `;
 
 const CONNECTIONS = 50;
-/** So many that they outweigh what a whole NocoBase's memory goes up and down by. */
-const WEBSOCKETS = 6_000;
+const WEBSOCKETS = 2_000;
 /** Seconds. */
 const WARM_UP = 12;
 /** Apps of the fleet: behind the first two an origin of ours, behind the third one a real Worker. */
