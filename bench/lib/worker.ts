@@ -36,9 +36,18 @@ export async function benchWorker(
     columns: ['', 'median', 'most', ''],
     rows: [
       row('start of a stopped app, ms', cycles.starts),
-      row('a stop is asked for, then the app begins to stop, ms', cycles.whole),
-      row('the same, then it is answered, ms', cycles.answered),
-      row('a stop is answered, then the app begins to stop (0: before), ms', cycles.begun),
+      row(
+        'a stop is asked for, then the app begins to stop, ms',
+        cycles.stops.map(({ whole }) => whole),
+      ),
+      row(
+        'the same, then it is answered, ms',
+        cycles.stops.map(({ answered }) => answered),
+      ),
+      row(
+        'a stop is answered, then the app begins to stop (0: before), ms',
+        cycles.stops.map(({ begun }) => begun),
+      ),
       row('the same while another app boots on that event loop, ms', besides),
       row(`longest block of the event loop while ${STORM} apps boot, ms`, [storm.blocked]),
       [`beats missed enough to look worse than online, of ${storm.looks} looks`, storm.worse, storm.worse, null],
@@ -51,7 +60,8 @@ export async function benchWorker(
 }
 
 function barsOf(found: Cycles & Storm & { each: number; goodbye: number }): Bar[] {
-  const { starts, begun, each, left, blocked, worse, goodbye } = found;
+  const { starts, stops, each, left, blocked, worse, goodbye } = found;
+  const begun = stops.map((one) => one.begun);
   return [
     { what: 'start of a stopped app', measured: median(starts), unit: ' ms', atMost: 2_000 },
     { what: 'accepted until begun, median', measured: median(begun), unit: ' ms', atMost: 5 },
@@ -73,9 +83,7 @@ const row = (what: string, values: number[]): [string, ...Array<number | null>] 
 
 interface Cycles {
   starts: number[];
-  begun: number[];
-  whole: number[];
-  answered: number[];
+  stops: Stop[];
   /** MB that stay of each cycle. */
   left: number;
 }
@@ -92,17 +100,12 @@ async function stopAndStart(manager: Manager, probe: Probe, app: string): Promis
   }
   // The first few compile and fill caches that stay.
   const [early, late] = [heaps.slice(3, 6), heaps.slice(-3)].map(median);
-  return {
-    starts,
-    begun: stops.map((one) => one.begun),
-    whole: stops.map((one) => one.whole),
-    answered: stops.map((one) => one.answered),
-    left: (late - early) / (CYCLES - 6),
-  };
+  return { starts, stops, left: (late - early) / (CYCLES - 6) };
 }
 
 /** Times in ms, by the one clock of this machine; the Worker begins when the app itself is told. */
 interface Stop {
+  /** From its being asked for until the answer. */
   answered: number;
   /** From its being asked for until the Worker begins. */
   whole: number;

@@ -197,9 +197,8 @@ export class AppService {
    * @throws when somebody has asked for something else meanwhile
    */
   async finish(name: string, missing: string[]): Promise<Operation> {
-    const { definitions, operations, clock } = this.options;
-    return this.change(name, async (app, transaction) => {
-      const [other] = await operations.activeOf(app.uid, transaction);
+    const { definitions, clock } = this.options;
+    return this.change(name, async (app, transaction, [other]) => {
       if (other) throw new Error(`its ${other.action} came first.`);
       const generation = nextGeneration(app.generation, clock().wall);
       await definitions.update(name, { generation }, transaction);
@@ -295,7 +294,7 @@ export class AppService {
    */
   private async change(
     name: string,
-    work: (app: AppDefinition, transaction: Transaction) => Promise<Operation>,
+    work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
   ): Promise<Operation> {
     const { definitions, operations, driver, clock } = this.options;
     const operation = await this.inTransaction(async (transaction) => {
@@ -310,7 +309,7 @@ export class AppService {
         const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
       }
-      const made = takeOver(await work(app, transaction), others, app);
+      const made = takeOver(await work(app, transaction, others), others, app);
       for (const other of others)
         await operations.save(cancelled(other, `Superseded by a newer ${made.action}.`, clock().wall), transaction);
       await operations.create(made, transaction);

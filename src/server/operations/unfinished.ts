@@ -1,14 +1,12 @@
 import type { Catalog } from '../apps/catalog';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import type { StatusBoard } from '../status/board';
 import type { Driver } from './driver';
 import { leftUndone } from './rollout';
 import type { AppService } from './service';
 import type { OperationStore } from './store';
 
 export interface UnfinishedOptions {
-  board: StatusBoard;
   catalog: Catalog;
   driver: Driver;
   operations: OperationStore;
@@ -24,7 +22,7 @@ export interface UnfinishedOptions {
  * @returns takes the names of apps that something new is said of; never rejects
  */
 export function finisher(options: UnfinishedOptions): (names: Iterable<string>) => Promise<void> {
-  const { board, catalog, driver, operations, service, log } = options;
+  const { catalog, driver, operations, service, log } = options;
   /** Until the driver knows of their operations. */
   const going = new Set<string>();
 
@@ -32,7 +30,7 @@ export function finisher(options: UnfinishedOptions): (names: Iterable<string>) 
     const app = catalog.apps.get(name);
     if (!app || driver.active.some(({ appUid }) => appUid === app.uid)) return;
     const missing = leftUndone(app, (environment) => driver.sight(environment, name).entry);
-    if (!missing || board.foreign) return;
+    if (!missing) return;
     const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
     if (newest?.state !== 'failed') return;
     log.info(`App ${name}: what failed is well by now, and its ${newest.action} goes on.`);

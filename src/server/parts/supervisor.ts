@@ -226,8 +226,8 @@ export class SupervisorPart {
       void driver.tick();
     });
     every(pace.reload, () => {
-      // The leader reads them before it compares the store with them.
       if (leadership.leads) void running.finishFailed([...catalog.apps.keys()]);
+      // The leader reads them before it compares the store with them.
       else void catalog.load().catch(() => undefined);
       void this.tellDirectory();
       void known.load().catch(() => undefined);
@@ -325,7 +325,7 @@ export class SupervisorPart {
       defaultEnvironments,
       fitness,
     });
-    const finishFailed = finisher({ board, catalog, driver, operations, service, log });
+    const finishFailed = finisher({ catalog, driver, operations, service, log });
     const requests = new WorkerRequests({ bus, fitness, defaultEnvironments });
     const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
     const view = new FleetView({ catalog, board, driver, known, fitness, isThisProcess });
