@@ -36,6 +36,7 @@ async function main(): Promise<void> {
     const api = await fleet.supervisor.signIn();
     for (const client of CLIENTS) {
       const page = await (await openContext(browser, api)).newPage();
+      await page.emulateMedia({ reducedMotion: 'no-preference' });
       await openSettings(page, api.url, client);
       // tsx calls this helper of its bundler in every function with a name, also in those that run in the page.
       await page.evaluate('globalThis.__name = (value) => value');

@@ -150,6 +150,22 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await page.evaluate(() => Object.assign(window, { isPollingOff: false }));
   });
 
+  it('an app that moves is shown where it was taken from until it has left that', async () => {
+    const name = 'list_06';
+    const taken = row(name).getByText('Taken from here, and not gone yet');
+    await find(name);
+    south.hesitate();
+    const moving = manager.update(name, { environments: [SOUTH] });
+    await taken.waitFor();
+    await shows(row(name).locator('[data-testid^="status-"]'), ['Running', 'Waiting its turn']);
+    south.obey();
+    await moving;
+    await taken.waitFor({ state: 'detached' });
+    await shows(row(name).locator('[data-testid^="status-"]'), ['Running']);
+    await manager.update(name, { environments: [NORTH] });
+    await becomes(name, 'running');
+  });
+
   it('has the columns that were chosen, also after a reload', async () => {
     const headers = () => page.getByRole('columnheader').filter({ hasText: /\w/ }).allInnerTexts();
     await eventually(headers).toEqual(['App', 'Status', 'Operation', 'Version', 'Last visit', 'Actions']);
@@ -201,8 +217,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     ]) {
       expect(await again.getByLabel(label).isChecked(), label).toBe(true);
     }
-    await again.getByRole('button', { name: 'Cancel' }).click();
-    await again.waitFor({ state: 'hidden' });
+    await answer(again, 'Cancel');
     await drawer.getByRole('button', { name: 'Restart', exact: true }).click();
     await answer(question(`Restart "${one} changed"?`), 'Restart');
     await pending.waitFor({ state: 'detached' });

@@ -150,8 +150,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await press('stop');
     const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });
     await dialog.getByText('env_a, env_b').waitFor();
-    await dialog.getByRole('button', { name: 'Cancel' }).click();
-    await dialog.waitFor({ state: 'hidden' });
+    await answer(dialog, 'Cancel');
     await press('stop');
     await answer(dialog, 'Stop');
     await becomes('env_a', 'stopped');

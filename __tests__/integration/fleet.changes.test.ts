@@ -144,8 +144,14 @@ describe('a create', () => {
     const environments = ['env_b', 'env_c'];
     const moved = await supervisor.parts.service.update('crm', { environments }, '1');
     expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_c cancelled, env_a cancelled');
-    await supervisor.toShow('crm', 'env_b error, env_c waiting');
+    // Where it still runs, which is none of its environments any more, is shown too.
+    await supervisor.toShow('crm', 'env_a running, env_b error, env_c waiting');
     expect(a.runs).toEqual(['crm']);
+    expect(supervisor.parts.view.environmentRows().map(({ apps }) => apps)).toEqual([
+      { running: 1 },
+      { error: 1 },
+      { waiting: 1 },
+    ]);
     b.host.manners.clear();
     // Not with the round of 30 s.
     await until('It to go on', () => supervisor.shows('crm') === 'env_b running, env_c running', 20_000);
@@ -176,7 +182,7 @@ describe('a create', () => {
     await until('env_b to boot it', () => fleet.ground.story('env_b').length > 0);
     await supervisor.parts.service.cancel(moved.id);
     letGo();
-    await supervisor.toShow('crm', 'env_b running');
+    await supervisor.toShow('crm', 'env_a running, env_b running');
     await supervisor.part.parts.finishFailed(['crm']);
     await supervisor.parts.driver.tick();
     expect((await supervisor.parts.operations.active()).length).toBe(0);

@@ -16,6 +16,8 @@ function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Statu
   const statusIn = (app: AppDefinition, environment: string) => ({
     status: known[definitions.indexOf(app)][1][environment],
   });
+  const statusesOf = (app: AppDefinition, judged: typeof statusIn) =>
+    app.environments.map((environment) => [environment, judged(app, environment)]);
   const names = (filter: unknown, sort: unknown) => {
     asked.push(filter, sort);
     return definitions.map(({ name }) => name);
@@ -24,7 +26,7 @@ function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Statu
     loaded: true,
     app: (name: string) => definitions.find((app) => app.name === name) ?? null,
     parts: {
-      view: { judge: () => statusIn, appRow: (app: AppDefinition) => ({ name: app.name }) },
+      view: { judge: () => statusIn, statusesOf, appRow: (app: AppDefinition) => ({ name: app.name }) },
       definitions: {
         names: async (filter: unknown, sort: unknown) => names(filter, sort),
         page: async (filter: unknown, sort: unknown, page: number, pageSize: number) => [

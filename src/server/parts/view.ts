@@ -19,22 +19,33 @@ export interface FleetViewOptions {
   isThisProcess: boolean;
 }
 
+type StatusIn = (app: AppDefinition, environment: string) => ShownStatus;
+
+/** Of an environment that an app was taken from: it has nothing of it. */
+const NOT_THERE: Status[] = ['not_found', 'waiting'];
+
 /** What is shown of apps, environments and operations, and what requests are routed by: from memory, as of now. */
 export class FleetView {
   constructor(private readonly options: FleetViewOptions) {}
 
   /** `statusIn` for many apps at once: what each environment is, is judged once and not once for each of its apps. */
-  judge(): (app: AppDefinition, environment: string) => ShownStatus {
+  judge(): StatusIn {
     const { board } = this.options;
     const views = new Map(board.names().map((name) => [name, board.environment(name)]));
     return (app, environment) => this.statusIn(app, environment, views.get(environment) ?? null);
   }
 
-  /** What is shown of one app, by environment. */
-  statusesOf(app: AppDefinition): Record<string, ShownStatus> {
-    return Object.fromEntries(
-      [...app.environments].sort().map((environment) => [environment, this.statusIn(app, environment)]),
-    );
+  /**
+   * What is shown of one app, by environment. Those that it was taken from are among them as long as it may be there: until a
+   * step has made it leave, it runs on.
+   */
+  statusesOf(app: AppDefinition, statusIn: StatusIn = (...place) => this.statusIn(...place)): [string, ShownStatus][] {
+    const left = Object.keys(app.published).filter((environment) => !app.environments.includes(environment));
+    const places = [...app.environments, ...left].map((environment): [string, ShownStatus] => [
+      environment,
+      statusIn(app, environment),
+    ]);
+    return places.filter(([environment, { status }]) => !left.includes(environment) || !NOT_THERE.includes(status));
   }
 
   statusIn(app: AppDefinition, environment: string, view = this.options.board.environment(environment)): ShownStatus {
@@ -73,7 +84,7 @@ export class FleetView {
       autoUpgrade: app.autoUpgrade,
       independentSecret: app.jwtSecret !== null,
       options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
-      statuses: this.statusesOf(app),
+      statuses: Object.fromEntries(this.statusesOf(app).sort(([one], [other]) => (one < other ? -1 : 1))),
       version: mine.find((entry) => entry.version)?.version ?? null,
       lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
       pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
@@ -89,8 +100,7 @@ export class FleetView {
     const counts = new Map<string, Partial<Record<Status, number>>>();
     const statusIn = this.judge();
     for (const app of catalog.apps.values()) {
-      for (const environment of app.environments) {
-        const { status } = statusIn(app, environment);
+      for (const [environment, { status }] of this.statusesOf(app, statusIn)) {
         const count = counts.get(environment) ?? {};
         count[status] = (count[status] ?? 0) + 1;
         counts.set(environment, count);

@@ -33,9 +33,9 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
   // What only memory knows.
   const statusIn = view.judge();
   const apps = appsOf(await definitions.names(filter, sort)).filter((app) => {
-    const places = environment ? app.environments.filter((name) => environment.includes(name)) : app.environments;
+    const places = view.statusesOf(app, statusIn).filter(([name]) => !environment || environment.includes(name));
     // Of both filters: that status in that environment.
-    return places.length > 0 && (!status || places.some((name) => status.includes(statusIn(app, name).status)));
+    return places.some(([, shown]) => !status || status.includes(shown.status));
   });
   const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => view.appRow(app));
   return { data: rows, meta: pageMeta(apps.length, page, pageSize) };

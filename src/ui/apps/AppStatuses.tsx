@@ -11,20 +11,22 @@ import { useT } from '../host';
 import { strayIn } from './actions';
 import { DESIRED_LABELS } from './labels';
 
-/** An app's status in each of its environments, sorted by name; if brief, with two lines of explanation at most. */
+/** An app's status wherever it is, sorted by the environment's name; if brief, with two lines of explanation at most. */
 export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
   const strays = strayIn(app);
   return (
     <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
-      {[...app.environments].sort().map((environment) => (
-        <EnvironmentStatus
-          key={environment}
-          app={app}
-          isBrief={isBrief}
-          environment={environment}
-          isStray={strays.includes(environment)}
-        />
-      ))}
+      {Object.keys(app.statuses)
+        .sort()
+        .map((environment) => (
+          <EnvironmentStatus
+            key={environment}
+            app={app}
+            isBrief={isBrief}
+            environment={environment}
+            isStray={strays.includes(environment)}
+          />
+        ))}
     </div>
   );
 });
@@ -39,7 +41,7 @@ interface Props {
 function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
-  const shown = app.statuses[environment] ?? { status: 'unknown', since: null };
+  const shown = app.statuses[environment];
   const { label, look } = STATUS[shown.status];
   return (
     <div>
@@ -52,6 +54,7 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
           <Since at={shown.since} />
         </Secondary>
       </div>
+      {!app.environments.includes(environment) && <Secondary>{t('Taken from here, and not gone yet')}</Secondary>}
       {isStray && <Secondary>{t('Meant to be: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
         <Detail text={problemText(t, shown.error)} isBrief={isBrief} />
