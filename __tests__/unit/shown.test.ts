@@ -7,7 +7,7 @@ import { entryOf } from '../support/fixtures';
 const evidenceOf = (values: Partial<StatusEvidence> = {}): StatusEvidence => ({
   uid: 'uid-1',
   environment: 'env_a',
-  createdAt: 1,
+  generation: 12,
   published: 10,
   health: 'online',
   healthSince: 50,
@@ -18,7 +18,7 @@ const evidenceOf = (values: Partial<StatusEvidence> = {}): StatusEvidence => ({
 const evidence = fc.record({
   uid: fc.constantFrom('uid-1', 'uid-2'),
   environment: fc.constant('env_a'),
-  createdAt: fc.nat(),
+  generation: fc.nat(),
   published: fc.option(fc.nat()),
   health: fc.constantFrom(...HEALTHS),
   healthSince: fc.nat(),
@@ -81,19 +81,19 @@ describe('what is shown', () => {
       },
     ],
     [
-      'waiting for its turn',
+      'waiting for its turn since the change that brought it there, however old the app is',
       { observed: null, published: null },
-      { status: 'waiting', since: 1, observedAt: null, message: 'Its turn has not come.' },
+      { status: 'waiting', since: 12, observedAt: null, message: 'Its turn has not come.' },
     ],
     [
       'waiting for the environment’s first answer',
       { observed: null },
-      { status: 'waiting', since: 1, observedAt: null, message: 'Environment env_a has not answered yet.' },
+      { status: 'waiting', since: 10, observedAt: null, message: 'Environment env_a has not answered yet.' },
     ],
     [
       'waiting while the worker still speaks of an earlier app of the name',
       { observed: { entry: entryOf({ uid: 'uid-0' }), at: 60 } },
-      { status: 'waiting', since: 1, observedAt: null, message: 'Environment env_a has not answered yet.' },
+      { status: 'waiting', since: 10, observedAt: null, message: 'Environment env_a has not answered yet.' },
     ],
   ])('%s', (_, given, expected) => {
     expect(shownStatus(evidenceOf(given))).toEqual(expected);

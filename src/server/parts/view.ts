@@ -53,7 +53,7 @@ export class FleetView {
     return shownStatus({
       uid: app.uid,
       environment,
-      createdAt: app.createdAt,
+      generation: app.generation,
       published: app.published[environment]?.generation ?? null,
       // Known from the database at the latest; one that nobody ever saw cannot be seen now.
       health: view?.health ?? 'unknown',

@@ -6,9 +6,9 @@ export interface StatusEvidence {
   /** The incarnation that is meant; what belongs to another is ignored. */
   uid: string;
   environment: string;
-  /** When the app was made, for a status nobody has reported yet. */
-  createdAt: number;
-  /** Newest generation published for this environment; null when its turn has not come. */
+  /** Of the app's newest change, a time in ms: since then it waits where its turn has not come. */
+  generation: number;
+  /** Newest generation published for this environment, likewise; null when its turn has not come. */
   published: number | null;
   health: Health;
   healthSince: number;
@@ -39,7 +39,7 @@ export function shownStatus(evidence: StatusEvidence): ShownStatus {
   if (!entry) {
     const message =
       evidence.published === null ? 'Its turn has not come.' : `Environment ${environment} has not answered yet.`;
-    return { status: 'waiting', since: evidence.createdAt, observedAt: null, message };
+    return { status: 'waiting', since: evidence.published ?? evidence.generation, observedAt: null, message };
   }
   return {
     status: entry.status,
