@@ -27,12 +27,11 @@ try {
   await runStage('SQLite driver', driver);
   // Asks of every import where it leads, the driver's too.
   await runStage('cycles', ['npm', 'run', '--silent', 'cycles']);
-  await runTests('integration');
-  // Beside each other: either waits most of the time for one process that begins, on one core.
   await runStage('what fleets share', [process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']);
-  const alone = runTests('alone', path.join(RESULTS, 'alone.log'));
+  // Beside each other: tests on a fleet wait most of the time for one process that begins, on one core.
+  const beside = runTestsAside('integration', 'alone');
   await runTests('e2e');
-  await alone;
+  await beside;
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`);
   total.failed++;
@@ -47,6 +46,15 @@ process.exit(total.failed || !total.passed ? 1 : 0);
 async function runStage(name, stage) {
   console.log(`\n== ${name}`);
   if (!(await (Array.isArray(stage) ? run(stage) : stage))) total.failed++;
+}
+
+/**
+ * One after the other, each shown once it has ended.
+ *
+ * @param {string[]} projects
+ */
+async function runTestsAside(...projects) {
+  for (const project of projects) await runTests(project, path.join(RESULTS, `${project}.log`));
 }
 
 /**
