@@ -90,6 +90,7 @@ async function main(): Promise<void> {
           await deaf.routeWebSocket(/\/ws(\?|$)/, (socket) => socket.close());
           await openSettings(deaf, api.url, client, language);
           await deaf.getByTestId('live-off').waitFor();
+          await deaf.getByTestId(`app-row-${SAMPLE.app}`).waitFor();
           await deaf.screenshot({ path: path.join(FOLDER, folder, `${count + 1}-apps-live-off.png`) });
           await deaf.close();
           console.log(`  ${folder}: ${count + 1} pictures`);
