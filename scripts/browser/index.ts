@@ -34,7 +34,7 @@ export interface Session {
 
 /**
  * In the page: what comes and goes does so at once while less motion is asked for, of which antd takes no notice. A click
- * on what grows under the pointer goes down on one thing and comes up on another, and is lost.
+ * on what grows under the pointer may go down on one thing and come up on another, which chooses neither.
  */
 function letNothingGrow(): void {
   const sheet = new CSSStyleSheet();

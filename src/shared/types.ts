@@ -105,7 +105,7 @@ export interface AppRow {
   autoUpgrade: boolean;
   independentSecret: boolean;
   options: AppOptions;
-  /** By environment name; also of those that it was taken from and has not left yet, which `environments` does not name. */
+  /** By environment name, sorted; also of those that it was taken from and has not left yet, which `environments` does not name. */
   statuses: Record<string, ShownStatus>;
   /** NocoBase version of the data, as the environment that runs it reported. */
   version: string | null;

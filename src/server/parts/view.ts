@@ -40,12 +40,10 @@ export class FleetView {
    * step has made it leave, it runs on.
    */
   statusesOf(app: AppDefinition, statusIn: StatusIn = (...place) => this.statusIn(...place)): [string, ShownStatus][] {
+    const shownIn = (environment: string): [string, ShownStatus] => [environment, statusIn(app, environment)];
     const left = Object.keys(app.published).filter((environment) => !app.environments.includes(environment));
-    const places = [...app.environments, ...left].map((environment): [string, ShownStatus] => [
-      environment,
-      statusIn(app, environment),
-    ]);
-    return places.filter(([environment, { status }]) => !left.includes(environment) || !NOT_THERE.includes(status));
+    const stillThere = left.map(shownIn).filter(([, { status }]) => !NOT_THERE.includes(status));
+    return [...app.environments.map(shownIn), ...stillThere];
   }
 
   statusIn(app: AppDefinition, environment: string, view = this.options.board.environment(environment)): ShownStatus {

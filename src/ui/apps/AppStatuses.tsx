@@ -11,22 +11,20 @@ import { useT } from '../host';
 import { strayIn } from './actions';
 import { DESIRED_LABELS } from './labels';
 
-/** An app's status wherever it is, sorted by the environment's name; if brief, with two lines of explanation at most. */
+/** An app's status wherever it is, in the order of the answer; if brief, with two lines of explanation at most. */
 export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
   const strays = strayIn(app);
   return (
     <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
-      {Object.keys(app.statuses)
-        .sort()
-        .map((environment) => (
-          <EnvironmentStatus
-            key={environment}
-            app={app}
-            isBrief={isBrief}
-            environment={environment}
-            isStray={strays.includes(environment)}
-          />
-        ))}
+      {Object.keys(app.statuses).map((environment) => (
+        <EnvironmentStatus
+          key={environment}
+          app={app}
+          isBrief={isBrief}
+          environment={environment}
+          isStray={strays.includes(environment)}
+        />
+      ))}
     </div>
   );
 });
