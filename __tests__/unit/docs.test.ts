@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { resolveConfig } from '../../scripts/fleet/config';
 import { environmentOf } from '../../scripts/fleet/environment';
 import { ROOT } from '../../scripts/lib/root.mjs';
@@ -84,7 +85,7 @@ describe('links', () => {
     'README.md',
     'README.zh-CN.md',
     'CONTRIBUTING.md',
-    ...readdirSync(path.join(ROOT, 'docs')).map((file) => `docs/${file}`),
+    ...readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((file) => `docs/${file}`),
   ].filter((file) => file.endsWith('.md'));
 
   it.each(documents)('%s: lead somewhere', (document) => {
@@ -95,6 +96,71 @@ describe('links', () => {
         return !existsSync(target) || path.relative(ROOT, target).startsWith('..');
       }),
     ).toEqual([]);
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  const TASKS = [
+    "the heartbeat's limits",
+    'when an app boots',
+    'a new action of apps',
+    'a new error',
+    'a new column of the list',
+    'a new metric',
+    'a new database dialect',
+    'a new Redis key',
+    'a new message between the two processes',
+    'what SIGTERM does',
+    'a guard in hosted apps',
+    'a page text',
+    'an environment variable',
+  ];
+  const HEADING = /^## Where do I change …$/m;
+  const text = read('CONTRIBUTING.md');
+  const table = text.split(HEADING)[1].split(/^## /m)[0];
+  const rows = [...table.matchAll(/^\| ([^|]+) \| (.*\[.*) \|$/gm)].map(([, task, files]) => ({
+    task,
+    files: [...files.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, name, link]) => ({ name, link })),
+  }));
+
+  it('says of every common task where it is done', () => {
+    expect(rows.map(({ task }) => task)).toEqual(TASKS);
+  });
+
+  it.each(rows)('$task: names what is there', ({ files }) => {
+    expect(files.filter(({ name, link }) => name !== link || !existsSync(path.join(ROOT, name)))).toEqual([]);
+  });
+
+  it('has a recipe for each task that adds something', () => {
+    const recipes = [...text.matchAll(/^\*\*(A new [^*]+)\*\*/gm)].map(([, title]) => title);
+    expect(recipes).toHaveLength(9);
+  });
+
+  it('names files of the server in that table only, so that a moved file is renamed once', () => {
+    expect(text.replace(table, '')).not.toContain('src/server');
+  });
+});
+
+describe('what a public host runs', () => {
+  const workflow = parse(read('.github/workflows/test.yml'));
+  const major = (version: string) => /\d+/.exec(version)?.[0];
+
+  it('is .ci/run, with the Node.js of .nvmrc, which package.json allows', () => {
+    const { steps, container } = workflow.jobs.test;
+    expect(steps.map(({ run }: { run?: string }) => run).filter(Boolean)).toEqual(['bash .ci/run']);
+    expect(existsSync(path.join(ROOT, '.ci/run'))).toBe(true);
+    expect(container.image).toMatch(new RegExp(`^node:${read('.nvmrc').trim()}-`));
+    expect(JSON.parse(read('package.json')).engines.node).toBe(`>=${major(read('.nvmrc'))}`);
+  });
+
+  it.each(readdirSync(path.join(ROOT, '.github/ISSUE_TEMPLATE')))('%s is a form', (file) => {
+    const form = parse(read(`.github/ISSUE_TEMPLATE/${file}`));
+    if (file === 'config.yml') return expect(form).toEqual({ blank_issues_enabled: true });
+    expect(form).toMatchObject({ name: expect.any(String), description: expect.any(String) });
+    const fields = form.body.filter(({ type }: { type: string }) => type !== 'markdown');
+    expect(fields.length).toBeGreaterThan(0);
+    for (const { id, attributes } of fields)
+      expect([id, attributes.label]).toEqual([expect.any(String), expect.any(String)]);
   });
 });
 
