@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import { type Api, Fleet, query, waitFor } from '../../scripts/fleet';
+import type { AppRow } from '../../src/shared/types';
 import { complaintsOf, photograph } from '../support/browser';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -172,5 +173,23 @@ describe('asking again', () => {
       what: 'running',
     });
     expect(plain).toMatchObject({ title: 'Plain', startMode: 'onVisit', cname: null, independentSecret: false });
+  });
+});
+
+describe('the records that multi-app-manager still has of them', () => {
+  it('are deleted, and the apps stay: what should run goes on, the rest starts when it is visited', async () => {
+    const before = await manager.apps();
+    for (const name of APPS) await manager.api.post(`applications:destroy?filterByTk=${name}`);
+    expect((await manager.api.get('applications:list')).data).toEqual([]);
+    expect((await check(old.token!)).status).toBe(200);
+    const { data } = await (await signInTo(alone.supervisor, 'old')).get('users:list', {
+      filter: { username: 'kept' },
+    });
+    expect(data).toMatchObject([{ nickname: 'Kept' }]);
+    await runs('plain');
+    const settled = (app: AppRow) => statusIn(app, 'local') === 'running' && app.operation === null;
+    for (const name of APPS) await manager.untilApp(name, settled, { what: 'running' });
+    const kept = ({ uid, name, title, environments, updatedAt }: AppRow) => [uid, name, title, environments, updatedAt];
+    expect((await manager.apps()).map(kept)).toEqual(before.map(kept));
   });
 });

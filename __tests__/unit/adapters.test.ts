@@ -6,6 +6,7 @@ import type { AppModel, Managed } from '../../src/server/adapters/managed';
 import { ProcessAdapter } from '../../src/server/adapters/process';
 import { Manifests } from '../../src/server/apps/manifests';
 import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { createStandIn } from '../../src/server/hosting/stand-in';
 import { recordedLog } from '../support/log';
 import { Store } from '../support/store';
 import { Table } from '../support/table';
@@ -37,6 +38,10 @@ beforeEach(() => {
     visit: (name) => name === 'crm',
     openForCommand: () => null,
     wish: async (action, name) => void asked.push(`${action} ${name}`),
+    unload: async (name) => {
+      asked.push(`unload ${name}`);
+      return name === 'crm';
+    },
     dispatchEvent: async (name, event) => void asked.push(`event ${name} ${event}`),
     models: () => [model],
     statuses: async () => ({ crm: { env_a: 'running' } }),
@@ -160,10 +165,23 @@ describe('the adapters', () => {
     await processes.createApp({ appModel: { name: 'crm' } });
     await processes.startApp('crm');
     await processes.stopApp('crm');
-    await processes.removeApp('crm');
     await processes.upgradeApp('crm');
     await processes.dispatchAppEvent('crm', 'x');
-    expect(asked).toEqual(['create crm', 'start crm', 'stop crm', 'destroy crm', 'upgrade crm', 'event crm x']);
+    expect(asked).toEqual(['create crm', 'start crm', 'stop crm', 'upgrade crm', 'event crm x']);
+  });
+
+  it('remove an app by unloading it: its end is no wish', async () => {
+    const commands: string[] = [];
+    const objectOf = (name: string) =>
+      ({ name, runCommand: async (...args: string[]) => void commands.push(`${name} ${args}`) }) as never;
+    // Of the fleet, made by another plugin (multi-app-manager), in the place of a stopped app, and not there.
+    hosted.addApp(objectOf('crm'));
+    hosted.addApp(objectOf('foreign'));
+    hosted.addApp(createStandIn('asleep'));
+    for (const name of ['crm', 'foreign', 'asleep', 'nobody']) await processes.removeApp(name);
+    expect(asked).toEqual(['unload crm', 'unload foreign', 'unload asleep', 'unload nobody']);
+    expect(commands).toEqual(['foreign destroy']);
+    expect(Object.keys(hosted.apps)).toEqual(['crm', 'asleep']);
   });
 
   it('begin once the main app has started, without its own two-minute beat, and leave when it ends', async () => {

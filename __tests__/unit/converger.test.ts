@@ -280,6 +280,53 @@ describe('a visit', () => {
   });
 });
 
+describe('an app that another plugin unloads', () => {
+  it.each<[Partial<AppRecord>, string, string[]]>([
+    [{ desired: 'onDemand', startMode: 'onVisit' }, 'dormant', ['env_a ends crm']],
+    [{ desired: 'onDemand', environments: ['env_a', 'env_b'] }, 'dormant', ['env_a ends crm']],
+    [{ desired: 'running' }, 'running', []],
+    [{ desired: 'stopped' }, 'stopped', []],
+  ])('is as its record %o wants it: %s', async (values, status, ended) => {
+    await create({ boot: { generation: 10, how: 'start' } });
+    await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
+    ground.journal.length = 0;
+    const unloaded = converger.unload('crm');
+    await vi.advanceTimersByTimeAsync(20);
+    await unloaded;
+    expect(ground.journal).toEqual(ended);
+    expect(crm()).toMatchObject({ status, generation: 11, doing: null });
+    converger.convergeAll();
+    await quiet();
+    expect([ground.journal, crm().status]).toEqual([ended, status]);
+  });
+
+  it('is booted again by a visit', async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    await converger.unload('crm');
+    ground.journal.length = 0;
+    expect(converger.visit('crm')).toBe(true);
+    await quiet();
+    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
+  });
+
+  it('while it is worked on stays, and nobody waits', async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    host.commanding.add('crm');
+    await converger.unload('crm');
+    host.commanding.clear();
+    host.manners.set('crm', { takes: 1_000 });
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' }, desired: 'onDemand' });
+    await converger.unload('crm');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([ground.story('ends'), crm().status]).toEqual([[], 'running']);
+  });
+
+  it('and that is not here is nothing', async () => {
+    await converger.unload('shop');
+    expect([ground.journal, reports]).toEqual([[], []]);
+  });
+});
+
 describe('a boot that fails', () => {
   const fails = new Error('The disk is full.');
 

@@ -145,7 +145,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     // Nobody can say yet that there is no such app.
     expect(runtime.visit('crm')).toBe(true);
     await expect(runtime.wish('start', 'crm')).resolves.toBeUndefined();
-    await expect(runtime.wish('destroy', 'crm')).resolves.toBeUndefined();
+    await expect(runtime.unload('crm')).resolves.toBe(false);
     await expect(runtime.dispatchEvent('crm', 'x', null)).resolves.toBeUndefined();
     await runtime.leave();
     await runtime.close();

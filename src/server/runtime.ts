@@ -209,7 +209,14 @@ export class Runtime implements Managed {
     return supervisor ? !supervisor.loaded || supervisor.app(name) !== null : false;
   }
 
-  async wish(action: 'create' | 'start' | 'stop' | 'destroy' | 'upgrade', name: string): Promise<void> {
+  async unload(name: string): Promise<boolean> {
+    const { converger } = this.worker ?? {};
+    if (!converger?.apps.get(name)) return false;
+    await converger.unload(name);
+    return true;
+  }
+
+  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
     try {
       if (!this.supervisor) {
         if (action === 'start') this.visit(name);
@@ -220,9 +227,7 @@ export class Runtime implements Managed {
         return;
       }
       const { service } = this.supervisor.parts;
-      if (action === 'destroy') await service.destroy(name, 'keep', null);
-      else if (action === 'create') await service.command(name, 'start', null);
-      else await service.command(name, action, null);
+      await service.command(name, action === 'create' ? 'start' : action, null);
     } catch (error) {
       this.log.warn(`"${action}" of app ${name} was asked for by another plugin and refused: ${messageOf(error)}`);
     }

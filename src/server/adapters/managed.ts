@@ -5,7 +5,9 @@ export interface Managed {
   /** Opens an app for a command of it in a worker thread; null where that is not what this process is for. */
   openForCommand(name: string): Promise<void> | null;
   /** Another plugin wishes something of an app by the core's API. */
-  wish(action: 'create' | 'start' | 'stop' | 'destroy' | 'upgrade', name: string): Promise<void>;
+  wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void>;
+  /** Another plugin no longer needs an app in this process; false when this process does not host it for the fleet. */
+  unload(name: string): Promise<boolean>;
   /** Emits an event on an app in every environment where it runs; never boots a stopped one. */
   dispatchEvent(name: string, event: string, payload: unknown): Promise<void>;
   models(): AppModel[];

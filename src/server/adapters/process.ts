@@ -1,12 +1,13 @@
 import type { Application } from '@nocobase/server';
 import type { HostedApps } from '../hosting/hosted-apps';
+import { isStandIn } from '../hosting/stand-in';
 import type { Managed } from './managed';
 
 /**
  * The core's process adapter: `local` where apps are hosted, `remote` on a supervisor, which holds its main app alone.
  * Look-ups in memory, since most of it is called in every request; no method ever rejects.
  *
- * Starting, stopping and the like by name is a wish, and wishes go to whoever manages (`managed`).
+ * Starting, stopping and upgrading by name is a wish, and wishes go to whoever manages (`managed`).
  */
 export class ProcessAdapter {
   readonly apps;
@@ -68,8 +69,13 @@ export class ProcessAdapter {
     else await this.managed.wish('stop', name);
   }
 
+  /** As in the core's own adapters, the app's object leaves this process. The app itself ends by `apps:destroy` alone. */
   async removeApp(name: string): Promise<void> {
-    await this.managed.wish('destroy', name);
+    if (await this.managed.unload(name)) return;
+    const app = this.hosted.apps[name];
+    if (!app || isStandIn(app)) return;
+    await app.runCommand('destroy');
+    this.hosted.drop(name);
   }
 
   async upgradeApp(name: string): Promise<void> {

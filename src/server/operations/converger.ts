@@ -100,6 +100,19 @@ export class Converger {
     return true;
   }
 
+  /**
+   * Another plugin no longer needs an app here, which changes nothing of what is desired: an app that starts when visited rests
+   * until the next visit, and one that should run goes on, since it would be started again at once.
+   *
+   * An app that is being worked on is left alone: the caller may hold the database (SQLite) that this work waits for.
+   */
+  async unload(name: string): Promise<void> {
+    const held = this.apps.get(name);
+    if (held?.state !== 'running' || held.record.desired !== 'onDemand') return;
+    if (this.queues.has(name) || this.options.host.isInCommand(name)) return;
+    await this.inQueue(name, () => this.carryOut(name, held, held.record, { do: 'rest', as: 'dormant' }));
+  }
+
   /** Hosts nothing more: another process holds the environment now. */
   async standDown(): Promise<void> {
     await Promise.all(
@@ -136,16 +149,20 @@ export class Converger {
   }
 
   private converge(name: string): void {
+    void this.inQueue(name, () => this.convergeNow(name));
+  }
+
+  /** One piece of work on an app after the other. Never rejects. */
+  private inQueue(name: string, work: () => Promise<void>): Promise<void> {
     const before = this.queues.get(name) ?? Promise.resolve();
-    const after = before
-      .then(() => this.convergeNow(name))
-      .catch((error) => {
-        this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`);
-      });
+    const after = before.then(work).catch((error) => {
+      this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`);
+    });
     this.queues.set(name, after);
     void after.then(() => {
       if (this.queues.get(name) === after) this.queues.delete(name);
     });
+    return after;
   }
 
   private async convergeNow(name: string): Promise<void> {
