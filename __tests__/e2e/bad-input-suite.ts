@@ -108,6 +108,28 @@ export function refusesBadInput({ manager, app: present, domain, environment, re
       'INVALID_INPUT',
       'options.database.tablePrefix',
     ],
+    ...['/var/run/postgresql', 'db:5432'].map(
+      (host): Case => ['apps:create', server({ host }), 400, 'INVALID_INPUT', 'options.database.host'],
+    ),
+    // Whose server it is: with the environment's own comes its password.
+    ...Object.entries({ host: '127.0.0.1', port: 1, username: 'x', password: 'x', dialect: 'postgres' }).flatMap(
+      ([field, value]): Case[] =>
+        ['new_database', 'new_schema'].flatMap((dbConnType): Case[] => {
+          const options = { dbConnType, database: { [field]: value } };
+          return [
+            ['apps:create', app({ options }), 400, 'INVALID_INPUT', `options.database.${field}`],
+            ['apps:adopt', app({ options }), 400, 'INVALID_INPUT', `options.database.${field}`],
+            ['apps:checkDatabase', { environment, ...options }, 400, 'INVALID_INPUT', `database.${field}`],
+          ];
+        }),
+    ),
+    [
+      `apps:update?filterByTk=${present}`,
+      { options: { database: { host: '127.0.0.1' } } },
+      400,
+      'INVALID_INPUT',
+      'options.database.host',
+    ],
     ['apps:adopt', {}, 400, 'INVALID_INPUT', 'title'],
     ['apps:adopt', app({ name: present }), 409, 'NAME_TAKEN', 'name'],
     [`apps:update?filterByTk=${present}`, { name: 'other' }, 400, 'INVALID_INPUT', 'name'],
@@ -152,6 +174,7 @@ export function refusesBadInput({ manager, app: present, domain, environment, re
     ...(remote ? [['apps:checkDatabase', {}, 400, 'INVALID_INPUT', 'environment'] satisfies Case] : []),
     ['apps:checkDatabase', { environment: 'nosuch' }, 404, 'UNKNOWN_ENVIRONMENT', 'environment'],
     ['apps:checkDatabase', { environment, dbConnType: 'x' }, 400, 'INVALID_INPUT', 'dbConnType'],
+    ['apps:checkDatabase', { environment, dbConnType: 'new_connection' }, 400, 'INVALID_INPUT', 'database.host'],
     ['apps:migrate', {}, 400, 'INVALID_INPUT', 'appNames'],
     ['apps:list?filter=%7B%22nosuch%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],
     ['appOperations:list?filter=%7B%22nosuch%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, openSettings } from '../../scripts/browser';
 import { waitFor } from '../../scripts/fleet';
-import { browser, eventually, fleet, manager, onStage } from '../support/browser';
+import { browser, eventually, fleet, manager, onStage, shows } from '../support/browser';
 
 /** One app's drawer: what is wrong with it and what to do, what was done with it, what it writes, what it is. */
 
@@ -49,6 +49,38 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await eventually(() => operations('failed').count()).toBe(before + 1);
     await page.locator('.ant-drawer-close').click();
     await drawer.waitFor({ state: 'detached' });
+  });
+
+  it('its password is asked for where its connection leads elsewhere, and only there', async () => {
+    await page.getByTestId('app-open-failing').click();
+    await page.getByTestId('app-drawer-edit').click();
+    const form = page.getByRole('dialog', { name: 'Edit "Failing"' });
+    const [host, password] = [form.getByLabel('Host'), form.locator('#options_database_password')];
+    const mark = form.locator('label.ant-form-item-required[for=options_database_password]');
+    const problem = form.locator('.ant-form-item:has(#options_database_password) .ant-form-item-explain-error');
+    const requests: unknown[] = [];
+    await page.route('**/api/apps:update*', async (route) => {
+      requests.push(route.request().postDataJSON().options.database);
+      await route.fulfill({ json: { data: {} } });
+    });
+    await eventually(() => password.getAttribute('placeholder')).toBe('Unchanged when left empty');
+    await host.fill('localhost');
+    await mark.waitFor();
+    await form.getByText('The stored password is used only for the host').waitFor();
+    await form.getByTestId('app-form-submit').click();
+    await shows(problem, ['This is needed']);
+    await host.fill(NOWHERE.host);
+    await mark.waitFor({ state: 'detached' });
+    await shows(problem, []);
+    await host.fill('localhost');
+    await password.fill('y');
+    await form.getByTestId('app-form-submit').click();
+    await form.waitFor({ state: 'hidden' });
+    const { port, username } = NOWHERE;
+    expect(requests).toEqual([{ host: 'localhost', port, username, password: 'y' }]);
+    await page.unrouteAll();
+    await page.locator('.ant-drawer-close').click();
+    await page.getByTestId('app-drawer-failing').waitFor({ state: 'detached' });
   });
 
   it('an app that starts is followed live: who, what, each step with its time, the messages as they come', async () => {

@@ -296,4 +296,15 @@ describe('invariant 8: secrets stay on the server', () => {
     });
     expect(await stored()).toEqual(before);
   });
+
+  it('the password goes to no server and no user other than those it was entered for', async () => {
+    for (const changed of [{ host: 'evil.example.test' }, { port: 1 }, { username: 'other' }]) {
+      const options = { database: { ...partner(), password: '', ...changed } };
+      expect(await outcome(root, 'POST', 'apps:update?filterByTk=vault', { options })).toMatchObject({
+        status: 400,
+        code: 'PASSWORD_REQUIRED',
+        json: { errors: [{ field: 'options.database.password' }] },
+      });
+    }
+  });
 });

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { unseal } from '../../src/server/apps/secrets';
 import { AppSupervisorError } from '../../src/server/errors';
-import { SmallFleet } from '../support/small-fleet';
+import { KEY, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** What people ask for, and what may come in between. */
@@ -363,10 +364,17 @@ describe('secrets', () => {
       }),
     );
     const before = await supervisor.parts.definitions.find('crm');
-    // Empty on update means unchanged.
-    await supervisor.ends(await service.update('crm', { options: { database: { host: 'other', password: '' } } }, '1'));
+    // Empty on update means unchanged, and what is unchanged goes to no other server.
+    await supervisor.ends(await service.update('crm', { options: { database: { host: 'db', password: '' } } }, '1'));
+    expect((await supervisor.parts.definitions.find('crm'))?.database).toEqual(before?.database);
+    const elsewhere = { options: { database: { host: 'other', password: '' } } };
+    expect(await refusal(service.update('crm', elsewhere, '1'))).toMatchObject({ code: 'PASSWORD_REQUIRED' });
+    expect((await supervisor.parts.definitions.find('crm'))?.database).toEqual(before?.database);
+    elsewhere.options.database.password = 'hunter2too';
+    await supervisor.ends(await service.update('crm', elsewhere, '1'));
     const after = await supervisor.parts.definitions.find('crm');
-    expect(after?.database).toEqual({ ...before?.database, host: 'other' });
+    expect(after?.database).toEqual({ ...before?.database, host: 'other', password: after?.database.password });
+    expect(after?.database.password).not.toBe(before?.database.password);
     expect(after?.database.password).toMatch(/^sealed:/);
     expect(after?.jwtSecret).toMatch(/^sealed:/);
 
@@ -403,6 +411,45 @@ describe('secrets', () => {
       const error = await refusal(supervisor.parts.service.update('crm', change, '1'));
       expect(error).toMatchObject({ code: 'INVALID_INPUT', field: `options.database.${field}` });
     }
+  });
+});
+
+describe('an app of multi-app-manager with a connection of its own', () => {
+  it('is taken over with the server that its password was entered for, and with no password of the main app', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    const { db } = supervisor;
+    db.collection({
+      name: 'applications',
+      autoGenId: false,
+      fields: [
+        { name: 'name', type: 'string', primaryKey: true },
+        { name: 'options', type: 'json' },
+      ],
+    });
+    await db.getCollection('applications').sync();
+    const database = { dialect: 'postgres', host: 'db', username: 'crm', password: 'hunter2', database: 'crm' };
+    const { username: _, password: __, ...lacking } = database;
+    const rows = { old: database, shared: lacking, socket: { ...database, host: '/run/postgresql' } };
+    for (const [name, where] of Object.entries(rows))
+      await db.getRepository('applications').create({ values: { name, options: { database: where } } });
+    const result = await supervisor.parts.migration.migrate(Object.keys(rows), ['env_a'], '1');
+    expect(result).toEqual({
+      migrated: ['old'],
+      skipped: [
+        { name: 'shared', reason: expect.stringContaining('options.database.username is required') },
+        { name: 'socket', reason: expect.stringContaining('options.database.host must be a host name') },
+      ],
+    });
+    const { password, ...place } = (await supervisor.parts.definitions.find('old'))!.database;
+    // Where the core reached it: at the port of its own main database.
+    expect(place).toEqual({
+      dbConnType: 'new_connection',
+      ...database,
+      password: undefined,
+      port: inject('postgres').port,
+    });
+    expect(unseal(password!, KEY, 'old')).toBe('hunter2');
+    await db.getCollection('applications').removeFromDb();
   });
 });
 

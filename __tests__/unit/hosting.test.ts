@@ -1,7 +1,8 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seal } from '../../src/server/apps/secrets';
-import { connectionOf, type HostDatabase } from '../../src/server/hosting/connection';
+import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/hosting/connection';
 import { HostedApps } from '../../src/server/hosting/hosted-apps';
 import { compareVersions, type PluginVersion, planBoot } from '../../src/server/hosting/plan';
 import { createStandIn, isStandIn } from '../../src/server/hosting/stand-in';
@@ -172,6 +173,54 @@ describe('how an environment reaches an app’s database', () => {
       database: 'crm',
     });
     for (const key of ['schema', 'ssl', 'dialectOptions']) expect(connection).not.toHaveProperty(key);
+  });
+
+  /** What of a connection decides where its user and password go. */
+  const WHERE = ['dialect', 'host', 'port', 'username', 'password', 'ssl', 'dialectOptions', 'storage'];
+  const part = fc.option(fc.oneof(fc.string(), fc.constantFrom('evil.example.com', '/run/socket')), { nil: undefined });
+
+  it('invariant 8: no record takes the environment’s own user and password elsewhere, whoever wrote it', () => {
+    const forged = fc.record({
+      dbConnType: fc.constantFrom('new_database' as const, 'new_schema' as const),
+      database: part,
+      schema: part,
+      tablePrefix: part,
+      dialect: part,
+      host: part,
+      port: fc.option(fc.nat(65535), { nil: undefined }),
+      username: part,
+      password: part,
+    });
+    fc.assert(
+      fc.property(forged, (database) => {
+        const connection = of(database);
+        for (const key of WHERE) expect([key, connection[key]]).toEqual([key, main[key]]);
+      }),
+    );
+  });
+
+  it('a connection of its own goes to no server that it does not name, and takes nothing of the environment’s along', () => {
+    const own = { dbConnType: 'new_connection' as const, dialect: 'postgres', database: 'crm' };
+    for (const host of [undefined, '', '/var/run/postgresql', '@x', 'db:5432']) {
+      expect(() => of({ ...own, host })).toThrow(
+        expect.objectContaining({
+          code: 'INVALID_INPUT',
+          field: 'database.host',
+          message: expect.stringMatching(/host/),
+        }),
+      );
+    }
+    const connection = of({ ...own, host: 'elsewhere' });
+    expect(connection).toMatchObject({ host: 'elsewhere', password: '', tablePrefix: '' });
+    for (const key of ['username', 'ssl', 'dialectOptions']) expect(connection[key]).toBeUndefined();
+  });
+
+  it('invariant 8: for a check no sealed password is opened: it is the one of some app, which was entered for another server', () => {
+    const own = { dbConnType: 'new_connection' as const, dialect: 'postgres', host: 'elsewhere', database: 'crm' };
+    for (const password of [seal('theirs', KEY), 'plain:theirs', 'theirs']) {
+      expect(connectionToCheck({ name: 'crm', database: { ...own, password } }, main).password).toBe(password);
+    }
+    expect(connectionToCheck({ name: 'crm', database: own }, main).password).toBe('');
   });
 
   it('a password sealed with another key is an error that says so', () => {

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createInput, destroyInput, namesInput, parseInput, updateInput } from '../../src/server/apps/input';
+import {
+  checkInput,
+  createInput,
+  destroyInput,
+  namesInput,
+  parseInput,
+  updateInput,
+} from '../../src/server/apps/input';
 import { AppSupervisorError } from '../../src/server/errors';
 import { isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
 
@@ -49,14 +56,10 @@ describe('create', () => {
 
   it('reads what forms send', () => {
     expect(
-      create({ title: '  CRM ', icon: '', cname: '', targetEnvironment: '', options: { database: { port: '5432' } } }),
-    ).toMatchObject({
-      title: 'CRM',
-      icon: null,
-      cname: null,
-      targetEnvironment: null,
-      options: { database: { port: 5432 } },
-    });
+      create({ title: '  CRM ', icon: '', cname: '', targetEnvironment: '', options: { database: { host: '' } } }),
+    ).toMatchObject({ title: 'CRM', icon: null, cname: null, targetEnvironment: null });
+    const options = { dbConnType: 'new_connection', database: { ...connection, port: '5432' } };
+    expect(create({ options }).options?.database?.port).toBe(5432);
     expect(create({ cname: ' CRM.Example.com ' }).cname).toBe('crm.example.com');
     expect(create({ icon: 'AppstoreOutlined' }).icon).toBe('AppstoreOutlined');
     expect(create({ options: { database: { tablePrefix: '' } } }).options?.database?.tablePrefix).toBe('');
@@ -188,6 +191,69 @@ describe('create', () => {
       }),
     );
   });
+});
+
+describe('whose server it is', () => {
+  const given = { dialect: 'postgres', host: 'db', port: 5432, username: 'crm', password: 'x' };
+  const kinds = [undefined, 'new_database', 'new_schema'];
+
+  it.each(Object.entries(given).flatMap(([field, value]) => kinds.map((dbConnType) => ({ field, value, dbConnType }))))(
+    '$field is for a connection of its own, not for $dbConnType',
+    ({ field, value, dbConnType }) => {
+      const database = { [field]: value };
+      const refused = { code: 'INVALID_INPUT', status: 400 };
+      expect(refusal(() => create({ options: { dbConnType, database } }))).toMatchObject({
+        ...refused,
+        field: `options.database.${field}`,
+      });
+      expect(refusal(() => parseInput(checkInput, { dbConnType, database }))).toMatchObject({
+        ...refused,
+        field: `database.${field}`,
+      });
+    },
+  );
+
+  it('a check of a connection of its own needs what the connection needs', () => {
+    expect(parseInput(checkInput, { dbConnType: 'new_connection', database: connection }).database).toEqual(connection);
+    for (const field of Object.keys(connection)) {
+      const database = { ...connection, [field]: '' };
+      const error = refusal(() => parseInput(checkInput, { dbConnType: 'new_connection', database }));
+      expect(error).toMatchObject({ code: 'INVALID_INPUT', field: `database.${field}` });
+    }
+  });
+
+  it.each([
+    '/var/run/postgresql',
+    './socket',
+    '..',
+    '@abstract',
+    '\\\\.\\pipe\\mysql',
+    'db:5432',
+    'a b',
+    'http://db',
+    'db/x',
+    'x@db',
+  ])('the host %j is refused: it is no host name and no address', (host) => {
+    const database = { ...connection, host };
+    for (const work of [
+      () => create({ options: { dbConnType: 'new_connection', database } }),
+      () => parseInput(updateInput, { options: { database: { host } } }),
+      () => parseInput(checkInput, { dbConnType: 'new_connection', database }),
+    ]) {
+      const error = refusal(work);
+      expect(error).toMatchObject({ code: 'INVALID_INPUT', status: 400 });
+      expect(error.field).toMatch(/database\.host$/);
+      expect(error.message).toContain('must be a host name or an address');
+    }
+  });
+
+  it.each(['db', 'db.example.com', 'postgres_1', 'DB-1.local.', '10.0.0.1', '::1', 'fe80::1%eth0', '::ffff:10.0.0.1'])(
+    'the host %j is one',
+    (host) => {
+      const options = { dbConnType: 'new_connection', database: { ...connection, host: ` ${host} ` } };
+      expect(create({ options }).options?.database?.host).toBe(host);
+    },
+  );
 });
 
 describe('update', () => {

@@ -1,7 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createInput, parseInput, updateInput } from '../../src/server/apps/input';
+import { changedDatabase } from '../../src/server/apps/place';
+import type { AppDatabase } from '../../src/shared/messages';
 import type { AppRow } from '../../src/shared/types';
-import { type AppValues, bodyOf, newValues, valuesOf } from '../../src/ui/apps/form';
+import { type AppValues, bodyOf, needsPassword, newValues, valuesOf } from '../../src/ui/apps/form';
 
 const entered = (change: Partial<AppValues> = {}): AppValues => ({
   ...newValues(),
@@ -106,5 +109,33 @@ describe('the body of apps:update', () => {
 
   it('is what the server takes', () => {
     expect(() => parseInput(updateInput, JSON.parse(JSON.stringify(bodyOf(valuesOf(app), app))))).not.toThrow();
+  });
+});
+
+describe('the stored password', () => {
+  it('is asked for where the server would refuse to take it along, and nowhere else', () => {
+    const before = { ...app.options.database, dbConnType: 'new_connection', password: 'stored' } as AppDatabase;
+    const refusal = (values: AppValues) => {
+      const { options } = parseInput(updateInput, JSON.parse(JSON.stringify(bodyOf(values, app))));
+      try {
+        changedDatabase({ name: 'crm', database: before }, options ?? {}, null);
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+      return null;
+    };
+    const entered = fc.record({
+      host: fc.constantFrom('db', ' db ', '', 'other'),
+      port: fc.constantFrom(5432, null, 5433),
+      username: fc.constantFrom('crm', '', 'other'),
+      password: fc.constantFrom('', undefined),
+    });
+    fc.assert(
+      fc.property(entered, (changed) => {
+        const database = { ...app.options.database, ...changed } as AppValues['options']['database'];
+        const isNeeded = refusal({ ...valuesOf(app), options: { ...app.options, database } });
+        expect(isNeeded).toBe(needsPassword(app.options.database, database) ? 'PASSWORD_REQUIRED' : null);
+      }),
+    );
   });
 });

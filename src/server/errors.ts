@@ -5,6 +5,10 @@
 const CODES = {
   // input
   INVALID_INPUT: [400, '%problem'],
+  PASSWORD_REQUIRED: [
+    400,
+    'The stored database password of app "%app" was entered for another host, port or user, and is not sent anywhere else. Enter the password for the new ones in the same request.',
+  ],
   UNKNOWN_APP: [404, 'There is no app "%app". Check the identifier in the list of apps.'],
   UNKNOWN_ENVIRONMENT: [404, 'There is no environment "%environment". Start its worker first; it registers itself.'],
   ENVIRONMENT_ALIVE: [

@@ -8,7 +8,9 @@ import {
   SCHEMA_NAME,
   SQL_IDENTIFIER,
 } from '../../shared/names';
+import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
+import { isHost } from './databases/connection';
 
 /** What the HTTP API takes; everything else is refused by name, and changes nothing. */
 
@@ -38,7 +40,12 @@ const emptyToNull = <T extends z.ZodType>(schema: T) =>
 
 const database = z.strictObject({
   dialect: z.enum(['postgres', 'mysql', 'mariadb', 'kingbase']).optional(),
-  host: z.string().max(253).optional(),
+  host: z
+    .string()
+    .trim()
+    .max(253)
+    .refine((value) => value === '' || isHost(value), 'must be a host name or an address, without a port or a path')
+    .optional(),
   port: z.coerce.number().int().min(1).max(65535).optional(),
   username: z.string().max(128).optional(),
   password: z.string().max(1024).optional(),
@@ -56,27 +63,45 @@ const database = z.strictObject({
     .or(z.literal(''))
     .optional(),
 });
-const options = z
-  .strictObject({
-    dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).optional(),
-    database: database.optional(),
-    sso: z
-      .strictObject({
-        enabled: z.boolean().optional(),
-        autoSignup: z.boolean().optional(),
-        issuer: z.string().max(500).optional(),
-      })
-      .optional(),
-  })
-  .superRefine((value, ctx) => {
-    const problem = (field: string, message: string) =>
-      ctx.addIssue({ code: 'custom', path: ['database', field], message });
-    if (value.dbConnType !== 'new_connection') return;
-    for (const field of ['host', 'username', 'database'] as const) {
-      if (!value.database?.[field]) problem(field, 'is required for a connection of its own');
-    }
-    if (!value.database?.dialect) problem('dialect', 'is required for a connection of its own');
-  });
+const options = z.strictObject({
+  dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).optional(),
+  database: database.optional(),
+  sso: z
+    .strictObject({
+      enabled: z.boolean().optional(),
+      autoSignup: z.boolean().optional(),
+      issuer: z.string().max(500).optional(),
+    })
+    .optional(),
+});
+
+/** Which server, and who signs in there: the app's own to say where the connection is its own, else the environment's. */
+const SERVER = ['dialect', 'host', 'port', 'username', 'password'] as const;
+const REQUIRED = ['host', 'username', 'database', 'dialect'] as const;
+
+/** What a connection of this kind lacks, or has although it belongs to the environment. */
+export function serverProblems(
+  dbConnType: DbConnType,
+  database: Partial<Record<(typeof SERVER)[number] | (typeof REQUIRED)[number], unknown>> = {},
+): Array<{ field: string; problem: string }> {
+  if (dbConnType === 'new_connection') {
+    const missing = REQUIRED.filter((field) => !database[field]);
+    return missing.map((field) => ({ field, problem: 'is required for a connection of its own' }));
+  }
+  const given = SERVER.filter((field) => database[field] !== undefined && database[field] !== '');
+  return given.map((field) => ({
+    field,
+    problem: 'belongs to the environment; it is taken with dbConnType new_connection only',
+  }));
+}
+
+const ofItsKind = (
+  { dbConnType = 'new_database', database }: Pick<z.infer<typeof options>, 'dbConnType' | 'database'>,
+  ctx: z.RefinementCtx,
+) => {
+  for (const { field, problem } of serverProblems(dbConnType, database))
+    ctx.addIssue({ code: 'custom', path: ['database', field], message: problem });
+};
 
 const settings = {
   title: z.string().trim().min(1, 'is required').max(200),
@@ -103,22 +128,32 @@ const targetIsAssigned = (
 };
 
 export const createInput = z
-  .strictObject({ ...settings, name: name.default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`) })
+  .strictObject({
+    ...settings,
+    options: options.superRefine(ofItsKind).optional(),
+    name: name.default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`),
+  })
   .superRefine(targetIsAssigned);
 export type CreateInput = z.infer<typeof createInput>;
 
+/** What of `options` fits depends on the app as it is: `changedDatabase` (place.ts) sees both. */
 export const updateInput = z
   .strictObject({ ...settings, title: settings.title.optional() })
   .superRefine(targetIsAssigned);
 export type UpdateInput = z.infer<typeof updateInput>;
 
-/** What `apps:checkDatabase` looks at; `name` stands in for the names that follow from it. */
-export const checkInput = z.strictObject({
-  environment: environment.optional(),
-  name: name.optional(),
-  dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).default('new_database'),
-  database: database.optional(),
-});
+/**
+ * What `apps:checkDatabase` looks at; `name` stands in for the names that follow from it. A stored password is never part of
+ * it: what is checked is what the request brings.
+ */
+export const checkInput = z
+  .strictObject({
+    environment: environment.optional(),
+    name: name.optional(),
+    dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).default('new_database'),
+    database: database.optional(),
+  })
+  .superRefine(ofItsKind);
 export type CheckInput = z.infer<typeof checkInput>;
 
 export const logsInput = z.object({

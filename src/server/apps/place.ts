@@ -1,6 +1,8 @@
 import type { AppDatabase } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
-import type { CreateInput } from './input';
+import { type DialectName, portOf } from './databases/connection';
+import type { AppDefinition } from './definitions';
+import { type CreateInput, serverProblems, type UpdateInput } from './input';
 import { seal } from './secrets';
 
 /** Where the data will lie, in full, so that no later default can move it. */
@@ -13,7 +15,7 @@ export function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' 
     const schema = given.schema ?? name.toLowerCase().replaceAll('-', '_');
     return { dbConnType, ...pick(given, ['tablePrefix']), schema };
   }
-  return { dbConnType, ...given };
+  return { dbConnType, ...given, port: portOf({ dialect: given.dialect as DialectName, port: given.port }) };
 }
 
 /** With its password as it may rest. */
@@ -21,31 +23,40 @@ export function sealDatabase(database: AppDatabase, aesKey: Buffer | null): AppD
   return database.password ? { ...database, password: seal(database.password, aesKey) } : database;
 }
 
+const refuse = (field: string, problem: string): never => {
+  throw new AppSupervisorError('INVALID_INPUT', { problem: `${field} ${problem}.` }, field);
+};
+
 /**
- * Where the data lies is fixed at creation; how it is reached may change. An empty password means the one it has.
- * @throws AppSupervisorError INVALID_INPUT
+ * Where the data lies is fixed at creation; how it is reached may change. An empty password means the one it has, which goes
+ * to no other server and stands for no other user than those it was entered for.
+ * @throws AppSupervisorError INVALID_INPUT, PASSWORD_REQUIRED
  */
 export function changedDatabase(
-  before: AppDatabase,
-  wanted: Partial<AppDatabase> | undefined,
+  { name, database: before }: Pick<AppDefinition, 'name' | 'database'>,
+  { dbConnType = before.dbConnType, database: wanted = {} }: NonNullable<UpdateInput['options']>,
   aesKey: Buffer | null,
 ): AppDatabase {
-  if (!wanted) return before;
+  const isFixed = 'is fixed when the app is created; it cannot change';
+  if (dbConnType !== before.dbConnType) refuse('options.dbConnType', isFixed);
+  const [problem] = serverProblems(dbConnType, { ...before, ...wanted });
+  if (problem) refuse(`options.database.${problem.field}`, problem.problem);
   for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
     if (
       wanted[field] !== undefined &&
       wanted[field] !== before[field] &&
       !(wanted[field] === '' && before[field] === undefined)
     ) {
-      throw new AppSupervisorError(
-        'INVALID_INPUT',
-        { problem: `options.database.${field} is fixed when the app is created; it cannot change.` },
-        `options.database.${field}`,
-      );
+      refuse(`options.database.${field}`, isFixed);
     }
   }
-  if (before.dbConnType !== 'new_connection') return before;
   const { password, ...rest } = pick(wanted, ['host', 'port', 'username', 'password']);
+  if (dbConnType !== 'new_connection') return before;
+  const isElsewhere = (['host', 'port', 'username'] as const).some(
+    (field) => (rest[field] ?? before[field]) !== before[field],
+  );
+  if (isElsewhere && before.password && !password)
+    throw new AppSupervisorError('PASSWORD_REQUIRED', { app: name }, 'options.database.password');
   return { ...before, ...rest, ...(password ? { password: seal(password, aesKey) } : {}) };
 }
 

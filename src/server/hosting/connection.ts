@@ -1,33 +1,53 @@
 import type { AppRecord } from '../../shared/messages';
-import type { DatabaseConnection } from '../apps/databases';
+import { type DatabaseConnection, isHost } from '../apps/databases';
+import { pick, sealDatabase } from '../apps/place';
 import { unseal } from '../apps/secrets';
+import { AppSupervisorError } from '../errors';
 
 /** Database options as the host's main app has them; more than what we name is passed on untouched. */
 export type HostDatabase = DatabaseConnection & Record<string, unknown>;
 
+/** Of the environment's own server: its secrets are for no other, and the rest means nothing there. */
+const OWN = ['host', 'username', 'password', 'schema', 'ssl', 'dialectOptions'];
+
 /**
- * How this environment reaches an app's database: host and password are the environment's own, names are the app's, and a
- * connection of its own brings everything.
+ * How this environment reaches an app's database: server, user and password are the environment's own and names are the app's,
+ * unless it has a connection of its own, which brings everything. What a record says beyond that is not looked at: whoever can
+ * write one would have the environment's password sent to a server of his.
  *
- * @throws AppSupervisorError KEY_MISSING when the password was sealed with another key
+ * @throws AppSupervisorError KEY_MISSING when the password was sealed with another key, INVALID_INPUT when a connection of its
+ *   own names no host
  */
 export function connectionOf(
   record: Pick<AppRecord, 'name' | 'database'>,
   main: HostDatabase,
   aesKey: Buffer | null,
 ): HostDatabase {
-  const { dbConnType, password, ...place } = record.database;
-  const given = Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined && value !== ''));
+  const { dbConnType, password, ...given } = record.database;
   const { migrator: _, ...inherited } = main;
-  const base = { ...inherited, tablePrefix: '' };
+  const base: HostDatabase = { ...inherited, tablePrefix: '' };
   if (main.dialect === 'sqlite') {
     const folder = String(main.storage ?? '').replace(/[^/\\]*$/, '');
     return { ...base, dialect: 'sqlite', storage: `${folder}${record.name}.sqlite` };
   }
-  if (dbConnType === 'new_connection') {
-    // Another server: the environment's own schema and TLS settings mean nothing there.
-    const { schema: _schema, ssl: _ssl, dialectOptions: _dialectOptions, ...rest } = base as HostDatabase;
-    return { ...rest, ...given, password: unseal(password ?? '', aesKey, record.name) } as HostDatabase;
+  if (dbConnType !== 'new_connection')
+    return { ...base, ...filled(pick(given, ['database', 'schema', 'tablePrefix'])) };
+  if (!isHost(given.host ?? '')) {
+    const problem = `The host of the database connection of app "${record.name}" must be a host name or an address, without a port or a path.`;
+    throw new AppSupervisorError('INVALID_INPUT', { problem }, 'database.host');
   }
-  return { ...base, ...given } as HostDatabase;
+  // The port stays: up to 0.1.0 none was stored where none was entered, and the environment's stood in for it.
+  const rest = Object.fromEntries(Object.entries(base).filter(([key]) => !OWN.includes(key)));
+  return { ...rest, ...filled(given), password: unseal(password ?? '', aesKey, record.name) } as HostDatabase;
 }
+
+/**
+ * The connection that a check asks about. Its password comes as it was entered: a sealed one is some app's, entered for some
+ * other server, and is not opened.
+ */
+export const connectionToCheck = ({ name, database }: Pick<AppRecord, 'name' | 'database'>, main: HostDatabase) =>
+  connectionOf({ name, database: sealDatabase(database, null) }, main, null);
+
+/** Without what was left empty in a form. */
+const filled = (from: object): object =>
+  Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined && value !== ''));

@@ -22,7 +22,7 @@ import type { BootstrapConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import { BootQueue } from './boot-queue';
-import { connectionOf, type HostDatabase } from './connection';
+import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
 import type { HostedApps } from './hosted-apps';
 import { type FindInstalled, newerOf, type PluginVersion, planBoot } from './plan';
 import { createStandIn, isStandIn } from './stand-in';
@@ -323,7 +323,7 @@ export class AppHost {
 
   /** Says whether an app could live in a database that this environment would reach so. */
   checkDatabase(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
-    const connection = connectionOf({ name, database }, this.mainDatabase(), this.aesKey);
+    const connection = connectionToCheck({ name, database }, this.mainDatabase());
     return checkDatabase(connection, database.dbConnType, { protect: this.protect() });
   }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Catalog } from '../apps/catalog';
-import { createInput, ICON_NAME } from '../apps/input';
+import { createInput, ICON_NAME, parseInput } from '../apps/input';
 import type { WithDatabase } from '../apps/with-database';
 import { describeError } from '../errors';
 import type { AppService } from './service';
@@ -61,7 +61,7 @@ export class Migration {
     const legacy = legacyApp.parse(row.toJSON());
     const options = legacy.options ?? {};
     if (options.standaloneDeployment) return 'It is deployed on its own (standaloneDeployment); leave it there.';
-    const input = createInput.parse({
+    const input = parseInput(createInput, {
       name,
       title: legacy.displayName || name,
       cname: legacy.cname ?? '',
@@ -84,7 +84,9 @@ export class Migration {
       );
     if (given.host) {
       const keys = ['dialect', 'host', 'port', 'username', 'password', 'database', 'schema', 'tablePrefix'];
-      return { dbConnType: 'new_connection' as const, database: keep(keys) };
+      // The core took what was left out from its main app: of that only the port goes along, the password is not the app's.
+      const { port } = this.app.db.options as { port?: unknown };
+      return { dbConnType: 'new_connection' as const, database: { port, ...keep(keys) } };
     }
     if (options.dbConnType === 'new_schema' || (this.schemaByDefault && !given.database)) {
       return { dbConnType: 'new_schema' as const, database: { schema: name, ...keep(['schema', 'tablePrefix']) } };

@@ -147,7 +147,7 @@ export class AppService {
         generation,
         ...(input.options
           ? {
-              database: changedDatabase(app.database, input.options.database, aesKey),
+              database: changedDatabase(app, input.options, aesKey),
               sso: input.options.sso ?? app.sso,
             }
           : {}),

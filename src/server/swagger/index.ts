@@ -57,11 +57,12 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: [...PLACES_APP, ...NAMES_APP],
     },
     update: {
-      summary: 'Change an app; changed environments add and remove it there',
+      summary:
+        'Change an app; changed environments add and remove it there. A changed host, port or user of a connection needs its password',
       query: ONE_APP,
       body: updateInput,
       gives: 'The app row. `pendingChanges` names what takes effect at the next restart.',
-      errors: [...PLACES_APP, ...CHANGES_APP],
+      errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED'],
     },
     start: { summary: 'Start', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
     stop: { summary: 'Stop', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },

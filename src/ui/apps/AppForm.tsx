@@ -117,7 +117,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
         ))}
         <BasicFields app={app} environments={environments} />
         <Section title={t('Database connection')}>
-          <DatabaseFields isNew={!app} adopt={adopt} />
+          <DatabaseFields app={app} adopt={adopt} />
         </Section>
         <Section title={t('Upgrade, sign-in and domain')}>
           <AdvancedFields app={app} />

@@ -1,12 +1,12 @@
 import { Form, Input, InputNumber, Radio } from 'antd';
 import { useEffect, useState } from 'react';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
-import type { AppOptions, DbConnType } from '../../shared/types';
+import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
 import { FormSelect } from '../common/FormSelect';
 import { key } from '../common/text';
 import { useHost, useT } from '../host';
 import { DatabaseCheckButton } from './DatabaseCheckButton';
-import { DATABASE_PARTS, isFixed } from './form';
+import { DATABASE_PARTS, isFixed, needsPassword } from './form';
 import { DATABASE_LABELS } from './labels';
 
 type Part = keyof NonNullable<AppOptions['database']>;
@@ -26,8 +26,9 @@ const DIALECTS = ['postgres', 'mysql', 'mariadb', 'kingbase'];
 const WITH_SCHEMAS = ['postgres', 'kingbase'];
 
 /** Where the app's data is to lie; what it is found by cannot be changed later. */
-export function DatabaseFields({ isNew, adopt }: { isNew: boolean; adopt: () => void }) {
+export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void }) {
   const t = useT();
+  const isNew = !app;
   const kinds = useKinds();
   const form = Form.useFormInstance();
   const kind: DbConnType =
@@ -48,9 +49,13 @@ export function DatabaseFields({ isNew, adopt }: { isNew: boolean; adopt: () => 
           aria-label={t('Database connection')}
         />
       </Form.Item>
-      {parts.map((part) => (
-        <DatabaseField key={part} part={part} kind={kind} isNew={isNew} />
-      ))}
+      {parts.map((part) =>
+        part === 'password' && app ? (
+          <StoredPasswordField key={part} was={app.options.database} />
+        ) : (
+          <DatabaseField key={part} part={part} kind={kind} isNew={isNew} />
+        ),
+      )}
       {isNew && <DatabaseCheckButton adopt={adopt} />}
     </>
   );
@@ -80,7 +85,7 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
       ) : part === 'port' ? (
         <InputNumber min={1} max={65535} style={{ width: '100%' }} />
       ) : part === 'password' ? (
-        <Input.Password autoComplete="new-password" placeholder={isNew ? undefined : t('Unchanged when left empty')} />
+        <Input.Password autoComplete="new-password" />
       ) : (
         <Input
           disabled={disabled}
@@ -88,6 +93,33 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
           placeholder={rule?.isOptional && !required ? t(whenEmpty) : undefined}
         />
       )}
+    </Form.Item>
+  );
+}
+
+const DATABASE = ['options', 'database'];
+
+/** It stays as it is when left empty, unless the connection changes in a way that the server asks for it. */
+function StoredPasswordField({ was }: { was: AppOptions['database'] }) {
+  const t = useT();
+  const isNeeded = needsPassword(was, Form.useWatch(DATABASE));
+  return (
+    <Form.Item
+      name={[...DATABASE, 'password']}
+      label={t(PART_LABELS.password)}
+      dependencies={['host', 'port', 'username'].map((part) => [...DATABASE, part])}
+      rules={[
+        ({ getFieldValue }) => ({
+          required: needsPassword(was, getFieldValue(DATABASE)),
+          message: t('This is needed'),
+        }),
+      ]}
+      extra={
+        isNeeded &&
+        t('The stored password is used only for the host, port and user it was entered for. Enter the one for these.')
+      }
+    >
+      <Input.Password autoComplete="new-password" placeholder={isNeeded ? undefined : t('Unchanged when left empty')} />
     </Form.Item>
   );
 }

@@ -76,6 +76,10 @@ export const DATABASE_PARTS: Record<DbConnType, (keyof Database)[]> = {
 const FIXED: (keyof Database)[] = ['dialect', 'database', 'schema', 'tablePrefix'];
 export const isFixed = (part: keyof Database): boolean => FIXED.includes(part);
 
+/** Whether the stored password does not go along, since the connection leads to another server or signs in as another user. */
+export const needsPassword = (was: Database = {}, now: Database = {}): boolean =>
+  (['host', 'port', 'username'] as const).some((part) => (clean(now[part]) ?? was[part]) !== was[part]);
+
 /** The part of the connection that the API takes: nothing left empty, nothing that cannot be changed. */
 export function databaseOf(options: AppOptions, isNew: boolean): Database {
   const parts = DATABASE_PARTS[options.dbConnType ?? 'new_database'].filter((part) => isNew || !isFixed(part));

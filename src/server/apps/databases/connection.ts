@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../../shared/names';
 import type { DbConnType } from '../../../shared/types';
@@ -60,6 +61,11 @@ export const hasSchemas = (dialect: DialectName) => dialect === 'postgres' || di
 
 export const portOf = (connection: Pick<DatabaseConnection, 'dialect' | 'port'>) =>
   Number(connection.port) || PORTS[connection.dialect];
+
+const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
+/** Whether it names a machine. Drivers take other things as a host, too, among them the path of a socket on their own. */
+export const isHost = (host: string): boolean => isIP(host) > 0 || HOST_NAME.test(host);
 
 export const sslOf = (connection: DatabaseConnection) => connection.ssl ?? connection.dialectOptions?.ssl;
 

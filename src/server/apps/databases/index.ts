@@ -1,6 +1,6 @@
 /** The databases that apps live in: looked at, made, marked, locked, emptied and dropped. */
 export { type Check, type CheckName, checkDatabase, type DatabaseCheck, type Verdict } from './check';
-export type { DatabaseConnection, DialectName, Protected } from './connection';
+export { type DatabaseConnection, type DialectName, isHost, type Protected } from './connection';
 export type { DatabaseContent, PluginRow } from './content';
 export { replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';
