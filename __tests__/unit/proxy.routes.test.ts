@@ -123,6 +123,7 @@ describe('the visit link', () => {
     ['/apps/app1/%2e%2e/app2/', '/apps/app1/admin/'],
     ['/apps/app1/..//evil.test', '/apps/app1/admin/'],
     ['//evil.test/apps/app1/', '/apps/app1/admin/'],
+    ['//[', '/apps/app1/admin/'],
     ['/\\evil.test/apps/app1/', '/apps/app1/admin/'],
     ['\\/evil.test', '/apps/app1/admin/'],
     ['/\t/evil.test', '/apps/app1/admin/'],

@@ -6,6 +6,7 @@ import { operationRow } from '../../src/server/parts/view';
 import { type ActionContext, action, pageMeta, paging, sorting } from '../../src/server/resources/action';
 import * as apps from '../../src/server/resources/apps';
 import { entryStatus, entryUrl } from '../../src/server/resources/entries';
+import { strikeOutPasswords } from '../../src/server/resources/request-log';
 import type { Status } from '../../src/shared/types';
 import { appOf, operationOf } from '../support/fixtures';
 
@@ -259,5 +260,30 @@ describe('rows', () => {
     ['crm', 'crm.example.com', null, '/', '//crm.example.com/admin/'],
   ])('of an entry lead to %s (domain %s, public address %s, path %s): %s', (name, cname, publicUrl, path, expected) => {
     expect(entryUrl({ name, ...(cname ? { cname } : {}) }, { publicUrl, path })).toBe(expected);
+  });
+});
+
+describe('the request log', () => {
+  const struckOut = async (values: unknown) => {
+    const params = { values };
+    const action = { resourceName: 'apps', params };
+    await strikeOutPasswords(['apps'])({ action } as never, async () => undefined);
+    return params.values;
+  };
+
+  it('has no password, however it is called and however deep it lies', async () => {
+    const database = { host: 'db', password: 'x', encryptedDbPassword: true };
+    expect(await struckOut({ title: 'CRM', options: { database }, list: [{ password: 'x' }, 1] })).toEqual({
+      title: 'CRM',
+      options: { database: { host: 'db', password: '******', encryptedDbPassword: '******' } },
+      list: [{ password: '******' }, 1],
+    });
+  });
+
+  it('is no matter for a body that is deeper than the stack', async () => {
+    const deep = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`);
+    expect(JSON.stringify(await struckOut(deep)).length).toBeLessThan(100);
+    const list = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    expect(JSON.stringify(await struckOut(list)).length).toBeLessThan(100);
   });
 });

@@ -76,8 +76,9 @@ function decoded(segment: string): string | null {
 /** @param begin where the path ends: at `?` or `#` */
 function nameInQuery(url: string, begin: number): string | null {
   if (url[begin] === '#') return null;
-  // A key may be written with encoded letters; most queries have encoded values only.
-  if (!url.includes('__app', begin) && !/[?&][^=&]*%/.test(url)) return null;
+  // A key may be written with encoded letters; most queries have encoded values only. Each try ends where the next may begin:
+  // an expression that reads on would take quadratic time for a query of nothing but `?`.
+  if (!url.includes('__app', begin) && !/[?&][^?&=]*%/.test(url)) return null;
   const end = url.indexOf('#', begin);
   // With `&` before it, since a second `?` would be taken off.
   const query = new URLSearchParams(`&${end < 0 ? url.slice(begin + 1) : url.slice(begin + 1, end)}`);

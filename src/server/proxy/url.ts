@@ -30,7 +30,7 @@ export function basePath(path: string): string {
 /** `GET http://host/path` (RFC 9112 3.2.2) as the path that it means here. */
 export function originForm(url: string): string {
   if (url.startsWith('/')) return url;
-  const rest = /^https?:\/\/[^/?#]*(.*)$/i.exec(url)?.[1];
+  const rest = /^https?:\/\/[^/?#]*(.*)$/is.exec(url)?.[1];
   if (rest === undefined) return url === '*' ? url : `/${url}`;
   return rest.startsWith('/') ? rest : `/${rest}`;
 }

@@ -63,7 +63,7 @@ export function destination(
   const ownDomain = app.cname !== null && hostnameOf(host ?? '') === hostnameOf(app.cname);
   const home = `${publicPath}apps/${app.name}/`;
   const first = ownDomain ? publicPath : `${home}admin/`;
-  if (to === null || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(to)) return first;
+  if (to === null || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(to) || !URL.canParse(to, 'http://any')) return first;
   const parsed = new URL(to, 'http://any'); // resolves `..`, also percent-encoded
   const path = parsed.pathname;
   if (parsed.origin !== 'http://any' || path.startsWith('//')) return first;

@@ -16,10 +16,14 @@ export function strikeOutPasswords(resources: string[]) {
   };
 }
 
-function struckOut(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(struckOut);
+/** No input of ours is as deep. A body from anybody may be, beyond what the stack holds. */
+const DEEPEST = 10;
+
+function struckOut(value: unknown, depth = 0): unknown {
   if (!value || typeof value !== 'object') return value;
+  if (depth === DEEPEST) return '…';
+  if (Array.isArray(value)) return value.map((inner) => struckOut(inner, depth + 1));
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, /password/i.test(key) ? '******' : struckOut(inner)]),
+    Object.entries(value).map(([key, inner]) => [key, /password/i.test(key) ? '******' : struckOut(inner, depth + 1)]),
   );
 }

@@ -1,0 +1,142 @@
+import { IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { createProbes } from '../../src/server/observe/probes';
+import { answer } from '../../src/server/proxy/answers';
+import { askedEnvironment, withPin } from '../../src/server/proxy/asked';
+import { createGuard, isServable } from '../../src/server/proxy/guard';
+import { isAmbiguous, isLoop, requestHeaders, upgradeHeaders, visitorProtocol } from '../../src/server/proxy/headers';
+import { createNaming } from '../../src/server/proxy/naming';
+import { pageFor } from '../../src/server/proxy/page';
+import { createSelector } from '../../src/server/proxy/selector';
+import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
+import { originForm, pathOf, reads } from '../../src/server/proxy/url';
+import { destination, isVisit, visit } from '../../src/server/proxy/visit';
+import { strikeOutPasswords } from '../../src/server/resources/request-log';
+import { growsFaster } from '../support/growth';
+
+/**
+ * Whatever a visitor sends is read with work that grows with its length and no faster. Everything of ours that reads a
+ * request is here, with each part of the request that it reads.
+ */
+
+const table = new RoutingTable();
+const app: RouteApp = {
+  name: 'crm',
+  cname: 'crm.test',
+  desired: 'running',
+  environments: ['env_a'],
+  targetEnvironment: null,
+  statuses: new Map(),
+};
+table.replaceApps([app]);
+
+const nameApp = createNaming({ apiBasePath: '/api/', publicPath: '/', domains: table });
+const config = { apiBase: '/api', publicPath: '/', modernPrefix: 'v' };
+const peers = [true, false].map((trusted) => ({ address: '10.0.0.1', trusted, protocol: 'http' as const }));
+const guards = [true, false].map((serves) =>
+  createGuard({
+    isLoaded: () => true,
+    isKnown: () => false,
+    appNameOf: nameApp,
+    hasPackage: () => false,
+    pluginStaticsPath: '/static/plugins/',
+    serve: serves ? () => true : null,
+  }),
+);
+const probe = createProbes('/api', () => ({ main: 'running', begun: true, loaded: true, role: null }));
+const select = createSelector(() => table);
+const strikeOut = strikeOutPasswords(['apps']);
+
+const PATHS = ['', '/', '/?', '/#', '/?a=', '/api/', '/api/__app/', '/files/', '/static/plugins/', '/static/plugins/@'];
+const HEADERS = [
+  ...['accept', 'accept-language', 'connection', 'content-length', 'cookie', 'host', 'transfer-encoding', 'x-app'],
+  ...['x-app-environment', 'x-app-supervisor-via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
+  ...['x-hostname', 'forwarded'],
+];
+
+/** Takes whatever is answered. One for all, as is the request: making them would take longer than what is measured. */
+const res = { setHeader() {}, writeHead() {}, on() {}, end() {} } as unknown as ServerResponse;
+const req = new IncomingMessage(new Socket());
+req.method = 'GET';
+
+const outgoing = (peer: (typeof peers)[number]) => ({ app: 'crm', peer, mark: 'me', host: 'worker' });
+
+/** What is done with the address of a request, without a Worker to pass it to. */
+const OF_ADDRESSES: Record<string, () => unknown> = {
+  naming: () => nameApp(req),
+  'guard of a Supervisor': () => guards[0](req, res),
+  'guard of a Worker': () => guards[1](req, res),
+  probes: () => probe(req, res),
+  'whether it reads': () => reads(req.method, originForm(req.url ?? ''), false, '/api'),
+  'page for people': () => pageFor(req, pathOf(req.url ?? ''), '/api', answer('APP_STOPPED', 'crm')),
+  visit: () => {
+    isVisit(req.url ?? '', 'crm', '/api');
+    visit(app, `/api/__app/crm/__visit?${req.url}`, req, res, config, false);
+  },
+};
+
+/** And with its headers. */
+const OF_HEADERS: Record<string, () => unknown> = {
+  naming: () => nameApp(req),
+  selector: () => select({ req, resolvedAppName: null }, async () => undefined),
+  'wish for an environment': () => askedEnvironment(req.headers, 'crm'),
+  'headers to a Worker': () => peers.map((peer) => requestHeaders(req, outgoing(peer))),
+  'headers of an upgrade': () => peers.map((peer) => upgradeHeaders(req, outgoing(peer))),
+  framing: () => [isAmbiguous(req), isLoop(req.headers['x-app-supervisor-via'], 'me')],
+  protocol: () => peers.map((peer) => visitorProtocol(req, peer)),
+  'page for people': () => pageFor(req, '/', '/api', answer('APP_STOPPED', 'crm')),
+  visit: () => visit(app, '/api/__app/crm/__visit?environment=env_a', req, res, config, false),
+};
+
+/** Values that are no whole request. */
+const PARTS: Record<string, (input: string) => unknown> = {
+  'file of a plugin': (input) => isServable(input, () => false),
+  host: hostnameOf,
+  'page to go on to': (input) => destination(app, `/${input}`, 'crm.test', config),
+  'cookie to be kept': (input) => withPin(`app_environment=${input}`, 'crm', 'env_a'),
+  'absolute address': (input) => originForm(`http://${input}\n`),
+  'log of a request': (input) => {
+    const params = { values: { names: [...input], text: input } };
+    return strikeOut({ action: { resourceName: 'apps', params } } as never, async () => undefined);
+  },
+};
+
+const TOKENS = ['a', ' ', '?', '&', '=', '#', '%', '/', '\\', '.', ',', ':', ';', '~', '@', '['];
+const PAIRS = ['?a', '&a', '&a=', '/.', '/..', '/%2e', '%25', ', ', ',a', '; ', '~a', 'a.b~', '::', 'a:', '//', '@a/'];
+const WORDS = ['__app', '__appName=', '&__appName=', '__appName[', 'app_environment=', ' app_environment', 'zh', 'en,'];
+const UNITS = [...TOKENS, ...PAIRS, ...WORDS];
+
+const offenders = (read: (input: string) => unknown) => UNITS.filter((unit) => growsFaster(read, unit));
+
+describe('the measure', () => {
+  it('tells a regular expression that looks at everything again from each place, and one that does not', () => {
+    expect(growsFaster((input) => /[?&][^=&]*%/.test(input), '?')).toBe(true);
+    expect(growsFaster((input) => /[?&][^=&?]*%/.test(input), '?')).toBe(false);
+  });
+});
+
+describe.each(Object.entries(OF_ADDRESSES))('an address: %s', (_, read) => {
+  it.each(PATHS)('%j…', (path) => {
+    const readAddress = (input: string) => {
+      req.url = path + input;
+      req.headers = { accept: 'text/html' };
+      read();
+    };
+    expect(offenders(readAddress)).toEqual([]);
+  });
+});
+
+describe.each(Object.entries(OF_HEADERS))('a header: %s', (_, read) => {
+  it.each(HEADERS)('%s', (name) => {
+    const readHeader = (input: string) => {
+      req.url = '/';
+      req.headers = { accept: 'text/html', [name]: input };
+      req.rawHeaders = [name, input];
+      read();
+    };
+    expect(offenders(readHeader)).toEqual([]);
+  });
+});
+
+it.each(Object.entries(PARTS))('%s', (_, read) => expect(offenders(read)).toEqual([]));
