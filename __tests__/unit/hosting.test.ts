@@ -89,6 +89,14 @@ describe('how an app comes up (#6133)', () => {
     }
   });
 
+  it('a pre-release is older than its release', () => {
+    const beta = { ...host, version: '2.2.15-beta.3' };
+    expect(() => planBoot(app, 'start', content({ version: '2.2.15' }), beta)).toThrow(
+      /from NocoBase 2\.2\.15, this environment runs 2\.2\.15-beta\.3/,
+    );
+    expect(planBoot(app, 'start', content({ version: '2.2.15-beta.3' }), host)).toBe('upgrade');
+  });
+
   it('an app that must not be upgraded is refused, but for an upgrade that is asked for (#2728)', () => {
     const pinned = { name: 'crm', autoUpgrade: false };
     const older = content({ plugins: [acl, plugin('kanban', '2.2.14')] });
@@ -104,7 +112,12 @@ describe('how an app comes up (#6133)', () => {
     ['2.10.0', '2.9.9', 1],
     ['2.2', '2.2.0', 0],
     ['2.2.1', '2.2', 1],
-    ['2.2.15-beta.3', '2.2.15', 0],
+    ['2.2.15-beta.3', '2.2.15', -1],
+    ['2.2.15-beta.10', '2.2.15-beta.9', 1],
+    ['2.2.15-beta.1', '2.2.15-alpha.20', 1],
+    ['2.2.15+build.7', '2.2.15', 0],
+    ['2.2', '2.2.0-beta.1', 1],
+    ['none', '0.0.0', 0],
     ['3.0.0-alpha.1', '2.9.0', 1],
   ])('%s against %s: %d', (a, b, expected) => {
     expect(compareVersions(a, b)).toBe(expected);

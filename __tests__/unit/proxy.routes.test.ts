@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { answer } from '../../src/server/proxy/answers';
 import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
 import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
-import { pageFor, prefersChinese } from '../../src/server/proxy/page';
+import { pageFor } from '../../src/server/proxy/page';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { basePath, originForm, pathOf, reads } from '../../src/server/proxy/url';
@@ -277,6 +277,10 @@ describe('the page for people', () => {
     const what = answer('UPSTREAM_REFUSED', 'app1', 'a');
     expect(pageFor(req('text/html,*/*'), '/admin/', '/api', what)).toContain('http-equiv="refresh" content="5"');
     expect(pageFor(req('*/*'), '/admin/', '/api', what)).toBeNull();
+    expect(pageFor(req('application/json, text/plain, */*'), '/admin/', '/api', what)).toBeNull();
+    expect(pageFor(req('application/json, text/html;q=0.5'), '/admin/', '/api', what)).toBeNull();
+    // Only the beginning is read: Negotiator takes quadratic time for a quotation mark that is never closed.
+    expect(pageFor(req(`${'text/plain,'.repeat(100)}text/html`), '/admin/', '/api', what)).toBeNull();
     expect(pageFor(req('text/html'), '/api/users:list', '/api', what)).toBeNull();
     expect(pageFor(req('text/html', 'en', 'POST'), '/admin/', '/api', what)).toBeNull();
   });
@@ -288,14 +292,19 @@ describe('the page for people', () => {
     expect(pageFor(req('text/html'), '/', '/api', stopped)).not.toContain('refresh');
   });
 
-  it.each([
+  it.each<[string | undefined, boolean]>([
     [undefined, false],
     ['en-US,en;q=0.9,zh;q=0.8', false],
     ['zh', true],
     ['de,zh-TW;q=0.9,en;q=0.5', true],
+    ['en;q=0.5,zh', true],
+    ['zh;q=0,en', false],
     ['de', false],
-  ])('%s is Chinese: %s', (header, expected) => {
-    expect(prefersChinese(header)).toBe(expected);
+    ['*', false],
+  ])('a visitor who accepts %s is told in Chinese: %s', (language, expected) => {
+    const headers = { accept: 'text/html', ...(language === undefined ? {} : { 'accept-language': language }) };
+    const page = pageFor({ method: 'GET', headers } as never, '/', '/api', answer('APP_STOPPED', 'app1'));
+    expect(page?.includes('应用已停止')).toBe(expected);
   });
 });
 

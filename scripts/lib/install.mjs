@@ -1,11 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
 /** What the bundler and the tests' runner need; the built plugin runs on any Node.js 20. */
 const LEAST_NODE = [20, 19];
+
+/** What other scripts link into `node_modules`, from where npm removes what it has not installed. */
+const LINKS = ['sqlite3', '@nocobase/plugin-app-supervisor'];
 
 /** @throws unless this Node.js can run the project's tools. */
 export function ensureNode() {
@@ -27,10 +31,21 @@ export function ensureInstalled(say) {
   say(`Installing npm packages (npm ${command}); the first time takes a few minutes …`);
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const [program, ...args] = [...npm, command, '--no-audit', '--no-fund'];
+  const links = LINKS.flatMap((name) => linkOf(path.join(ROOT, 'node_modules', name)));
   retried(say, () => {
     const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit' });
     if (error || status !== 0) throw new Error(`npm ${command} failed${error ? `: ${error.message}` : ''}.`);
   });
+  for (const { file, target } of links) if (!existsSync(file)) symlinkSync(target, file, 'dir');
+}
+
+/** @param {string} file @returns {Array<{ file: string, target: string }>} none if it is no link, or leads nowhere */
+function linkOf(file) {
+  try {
+    return existsSync(file) ? [{ file, target: readlinkSync(file) }] : [];
+  } catch {
+    return [];
+  }
 }
 
 /**
@@ -52,3 +67,6 @@ export function outdated() {
 function packagesOf(file) {
   return JSON.parse(readFileSync(path.join(ROOT, file), 'utf8')).packages;
 }
+
+// Before `npm run check`: after a pull, the packages may be older than package-lock.json.
+if (process.argv[1] === fileURLToPath(import.meta.url)) ensureInstalled(console.log);

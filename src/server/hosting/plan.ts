@@ -1,3 +1,6 @@
+import coerce from 'semver/functions/coerce';
+import compare from 'semver/functions/compare';
+import parse from 'semver/functions/parse';
 import type { DatabaseContent } from '../apps/databases';
 import { AppSupervisorError } from '../errors';
 
@@ -82,17 +85,11 @@ function differenceOf(
   return added ? { data: `without ${added.name}`, core: `${added.name} ${added.version}` } : null;
 }
 
-/** Compares `2.2.15` and the like; a pre-release counts as its release. */
-export function compareVersions(a: string, b: string): number {
-  const parts = (version: string) =>
-    version
-      .split('-')[0]
-      .split('.')
-      .map((part) => Number.parseInt(part, 10) || 0);
-  const [left, right] = [parts(a), parts(b)];
-  for (let i = 0; i < Math.max(left.length, right.length); i++) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference) return Math.sign(difference);
-  }
-  return 0;
+/**
+ * By the rules of SemVer: a pre-release is older than its release. A text that is no version counts as the numbers in it, so that a plugin's
+ * `2.2` is `2.2.0`.
+ */
+export function compareVersions(a: string, b: string): -1 | 0 | 1 {
+  const versionOf = (text: string) => parse(text) ?? coerce(text) ?? '0.0.0';
+  return compare(versionOf(a), versionOf(b));
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import httpProxy from 'http-proxy';
 import { isAppName } from '../../shared/names';
 import type { Log } from '../log';
 import { answer, refuse, send } from './answers';
@@ -13,8 +12,8 @@ import { Quarantine } from './quarantine';
 import type { RoutingTable } from './table';
 import { Targets } from './targets';
 import { basePath, pathOf } from './url';
-import { installWeb } from './web';
-import { installWs } from './ws';
+import { createWeb } from './web';
+import { createWs } from './ws';
 
 export type { ProxyMetrics } from './context';
 export { createGuard, type Guard, type GuardOptions } from './guard';
@@ -87,11 +86,8 @@ export function createProxy(options: {
     now: options.now,
     metrics: options.metrics,
   };
-  const engine = httpProxy.createProxyServer({});
-  // Errors go to the callbacks; without any listener http-proxy throws (lib/http-proxy/index.js:112).
-  engine.on('error', (error) => log.error('http-proxy reported an error nobody asked for', { error: String(error) }));
-  const web = installWeb(engine, context);
-  const ws = installWs(engine, context);
+  const web = createWeb(context);
+  const ws = createWs(context);
 
   const unroutable = (name: string) => {
     const code = table.loaded || !isAppName(name) ? 'APP_NOT_FOUND' : 'APP_PREPARING';
@@ -136,7 +132,6 @@ export function createProxy(options: {
     close() {
       ws.close();
       targets.close();
-      engine.removeAllListeners('proxyReqWs');
     },
   };
 }

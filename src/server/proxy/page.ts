@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import Negotiator from 'negotiator';
 import type { Answer } from './answers';
 
 /**
@@ -29,10 +30,13 @@ const TEXTS: Record<string, { en: [string, string]; zh: [string, string] }> = {
 /** @returns the page, or null for a request that did not come from a browser's address bar */
 export function pageFor(req: IncomingMessage, path: string, apiBase: string, what: Answer): string | null {
   if (req.method !== 'GET' && req.method !== 'HEAD') return null;
-  if (!req.headers.accept?.includes('text/html') || path.startsWith(`${apiBase}/`)) return null;
+  const accepts = negotiatorOf(req);
+  // Where both are welcome, as to a program that names neither, JSON.
+  if (accepts.mediaType(['application/json', 'text/html']) !== 'text/html' || path.startsWith(`${apiBase}/`))
+    return null;
   const text = TEXTS[what.code] ?? (what.retryAfter === undefined ? null : TEXTS.WAIT);
   if (!text) return null;
-  const language = prefersChinese(req.headers['accept-language']) ? 'zh' : 'en';
+  const language = accepts.language(['en', 'zh']) === 'zh' ? 'zh' : 'en';
   const [title, sentence] = text[language];
   const refresh = what.retryAfter === undefined ? '' : `<meta http-equiv="refresh" content="${what.retryAfter}">`;
   return `<!doctype html><html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8">
@@ -41,8 +45,11 @@ export function pageFor(req: IncomingMessage, path: string, apiBase: string, wha
 <body><h1>${title}</h1><p>${sentence}</p><code>${what.code}</code></body></html>`;
 }
 
-/** Whether Chinese comes before English in `Accept-Language`; weights are taken in the order browsers send them. */
-export function prefersChinese(header: string | undefined): boolean {
-  const first = header?.split(',').find((one) => /^\s*(?:zh|en)\b/i.test(one));
-  return first !== undefined && /^\s*zh/i.test(first);
+/** In characters; a browser's have some 200. */
+const MOST = 1_000;
+
+/** Of a header's beginning only: on a quotation mark that is never closed, Negotiator's work grows with the square of the length. */
+function negotiatorOf({ headers }: IncomingMessage): Negotiator {
+  const begin = (name: 'accept' | 'accept-language') => headers[name] && { [name]: headers[name].slice(0, MOST) };
+  return new Negotiator({ headers: { ...begin('accept'), ...begin('accept-language') } });
 }

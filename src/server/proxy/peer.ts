@@ -1,4 +1,5 @@
-import { BlockList, isIP, type Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
+import proxyAddr from 'proxy-addr';
 
 /**
  * Who is at the other end of a connection, and whether its `X-Forwarded-*` may be believed. Worked out once per
@@ -30,10 +31,13 @@ function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
+const ALL_IPV4 = ['0.0.0.0/1', '128.0.0.0/1'];
+
+/** A name that proxy-addr does not have, and the networks of everybody, which it refuses. */
 const NAMED: Record<string, string[]> = {
-  loopback: ['127.0.0.0/8', '::1/128'],
-  linklocal: ['169.254.0.0/16', 'fe80::/10'],
-  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
+  private: ['uniquelocal'],
+  '0.0.0.0/0': ALL_IPV4,
+  '::/0': ['::/1', '8000::/1', ...ALL_IPV4],
 };
 
 /**
@@ -41,19 +45,18 @@ const NAMED: Record<string, string[]> = {
  * @param refused is told each entry that is none of these
  */
 export function trustOf(list: readonly string[], refused: (entry: string) => void): (address: string) => boolean {
-  const trusted = new BlockList();
-  let everybody = false;
-  for (const entry of list.flatMap((one) => NAMED[one] ?? [one])) {
-    const [address, bits] = entry.split('/');
-    const family = isIP(address);
-    const length = bits === undefined ? (family === 6 ? 128 : 32) : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
-    if (entry === '*') everybody = true;
-    else if (!family || length < 0 || length > (family === 6 ? 128 : 32)) refused(entry);
-    else trusted.addSubnet(address, length, family === 6 ? 'ipv6' : 'ipv4');
-  }
-  return (address) => {
-    if (everybody) return true;
-    const family = isIP(address);
-    return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  if (list.includes('*')) return () => true;
+  const isNetwork = (entry: string) => {
+    try {
+      proxyAddr.compile(entry);
+      // It takes `1.2.3` for `1.2.0.3`, as C does.
+      return isIP(entry.split('/')[0]) !== 0 || /^[a-z]+$/.test(entry);
+    } catch {
+      return false;
+    }
   };
+  const entries = list.flatMap((entry) => NAMED[entry] ?? [entry]);
+  for (const entry of entries) if (!isNetwork(entry)) refused(entry);
+  const trusts = proxyAddr.compile(entries.filter(isNetwork));
+  return (address) => trusts(address, 0);
 }

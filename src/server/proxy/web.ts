@@ -1,6 +1,5 @@
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
-import type httpProxy from 'http-proxy';
 import { type AnswerCode, answer, send } from './answers';
 import { askedEnvironment } from './asked';
 import { choose } from './choose';
@@ -16,29 +15,19 @@ import { originForm, pathOf, reads } from './url';
 import { isVisit, visit } from './visit';
 
 /**
- * HTTP through http-proxy's own pipeline of passes, of which the last, `stream`, is this one. The one it comes with
- * (http-proxy 1.18.1, lib/http-proxy/passes/web-incoming.js:97) forgets visitors who leave after their request was read
- * (Node 16 and later no longer emit `aborted` then), folds `//` in paths, drops trailers, hangs when a worker dies in the
- * middle of an answer, and its `deleteLength` pass (:32) turns the body of a chunked DELETE into the next request. It
- * also costs a third of the throughput (10.3 against 15 thousand requests a second): headers are copied three times and
- * checked twice.
+ * HTTP to the workers. http-proxy, through which WebSockets go (ws.ts), is not used here: its pass (http-proxy 1.18.1,
+ * lib/http-proxy/passes/web-incoming.js:97) forgets visitors who leave after their request was read (Node 16 and later no
+ * longer emit `aborted` then), folds `//` in paths, drops trailers, hangs when a worker dies in the middle of an answer, and
+ * its `deleteLength` pass (:32) turns the body of a chunked DELETE into the next request. It also costs a third of the
+ * throughput (10.3 against 15 thousand requests a second): headers are copied three times and checked twice.
  */
-export function installWeb(
-  proxy: httpProxy,
-  context: Context,
-): (app: RouteApp, req: IncomingMessage, res: ServerResponse) => void {
-  (proxy as unknown as { webPasses: unknown[] }).webPasses = [
-    function stream(_req: IncomingMessage, _res: ServerResponse, options: Options) {
-      options.exchange.start(options.chosen, options.environment);
-      return true;
-    },
-  ];
+export function createWeb(context: Context): (app: RouteApp, req: IncomingMessage, res: ServerResponse) => void {
   const { config, mark } = context;
 
   return function web(app, req, res) {
     const url = originForm(req.url ?? '/'); // read now: the core puts its own back once our promise resolves
     const peer = peerOf(req.socket, context.trusts);
-    const exchange = new Exchange(context, proxy, app, req, res, url, peer);
+    const exchange = new Exchange(context, app, req, res, url, peer);
     if (isAmbiguous(req)) {
       res.shouldKeepAlive = false;
       return exchange.answer('BAD_REQUEST');
@@ -60,13 +49,6 @@ export function installWeb(
   };
 }
 
-interface Options {
-  target: Target['address'];
-  exchange: Exchange;
-  chosen: Target;
-  environment: RouteEnvironment;
-}
-
 /** One request and its answer. At most two attempts; exactly one ending. */
 class Exchange {
   readonly #startedAt: number;
@@ -78,7 +60,6 @@ class Exchange {
 
   constructor(
     readonly context: Context,
-    readonly proxy: httpProxy,
     readonly app: RouteApp,
     readonly req: IncomingMessage,
     readonly res: ServerResponse,
@@ -95,9 +76,7 @@ class Exchange {
       this.res.on('error', ignore); // a chunk may come after the visitor has gone (ERR_STREAM_DESTROYED)
     }
     try {
-      const target = this.context.targets.of(environment);
-      const options: Options = { target: target.address, exchange: this, chosen: target, environment };
-      this.proxy.web(this.req, this.res, options as unknown as httpProxy.ServerOptions);
+      this.#start(environment);
     } catch (error) {
       // The second time nobody above us catches.
       const isOurs = !UNSENDABLE.has(String((error as NodeJS.ErrnoException).code));
@@ -106,9 +85,9 @@ class Exchange {
     }
   }
 
-  /** Called by http-proxy as its `stream` pass. */
-  start(target: Target, environment: RouteEnvironment): void {
+  #start(environment: RouteEnvironment): void {
     const { req, context, app, peer } = this;
+    const target = context.targets.of(environment);
     const chunked = isChunked(req);
     this.#enter(target);
     const outgoing = (target.secure ? https : http).request({

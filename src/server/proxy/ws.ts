@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type httpProxy from 'http-proxy';
+import httpProxy from 'http-proxy';
 import { type AnswerCode, answer, letGo, refuse } from './answers';
 import { askedEnvironment } from './asked';
 import { choose } from './choose';
@@ -18,7 +18,12 @@ import { isConnected, type Target } from './targets';
  * put around it: as it comes it crashes the process when a visitor resets before a late 404, never gives up on a worker
  * that does not answer, and keeps the worker's side when the visitor's is gone (peers-and-demand 3.3).
  */
-export function installWs(proxy: httpProxy, context: Context): WsProxy {
+export function createWs(context: Context): WsProxy {
+  const proxy = httpProxy.createProxyServer({});
+  // Errors go to the callbacks; without any listener http-proxy throws (lib/http-proxy/index.js:112).
+  proxy.on('error', (error) =>
+    context.log.error('http-proxy reported an error nobody asked for', { error: String(error) }),
+  );
   const open = new Set<Upgrade>();
   const { linger } = context.limits;
   const turnDown = (code: AnswerCode, app: string, socket: Duplex) => {
@@ -53,6 +58,7 @@ export function installWs(proxy: httpProxy, context: Context): WsProxy {
     },
     close() {
       for (const upgrade of open) upgrade.destroy();
+      proxy.removeAllListeners('proxyReqWs');
     },
   };
 }
