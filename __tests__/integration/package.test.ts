@@ -66,7 +66,8 @@ describe('the packed plugin', () => {
     const { asked, ...plugin } = JSON.parse(output.trim().split('\n').at(-1)!);
     expect(plugin).toEqual({ esModule: true, type: 'function', staticImport: 'function' });
     expect(asked).toContain('@nocobase/server');
-    for (const bundled of ['ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod']) expect(asked).not.toContain(bundled);
+    for (const bundled of ['ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod'])
+      expect(asked).not.toContain(bundled);
     const drivers = ['pg', 'pg-native', 'mariadb', 'mysql2', 'sqlite3', 'sequelize'];
     expect(
       asked.filter((id: string) => !id.startsWith('@nocobase/') && !drivers.some((driver) => id.startsWith(driver))),

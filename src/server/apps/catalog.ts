@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { StatusEntry } from '../../shared/messages';
 import { type AppDefinition, type Definitions, type Tombstone, versionOf } from './definitions';
 
@@ -20,7 +21,8 @@ export class Catalog {
   version = 0;
   readonly apps = new Map<string, AppDefinition>();
   readonly tombstones = new Map<string, Tombstone>();
-  private reading: Promise<unknown> = Promise.resolve();
+  /** One read after the other: a long one that began before a change must not end after the one that was made for it. */
+  private readonly reads = new PQueue({ concurrency: 1 });
 
   constructor(
     private readonly definitions: Definitions,
@@ -28,11 +30,11 @@ export class Catalog {
   ) {}
 
   load(): Promise<void> {
-    return this.inTurn(() => this.loadNow());
+    return this.reads.add(() => this.loadNow());
   }
 
   refresh(names: string[]): Promise<void> {
-    return this.inTurn(() => (names.length > 20 ? this.loadNow() : this.refreshNow(names)));
+    return this.reads.add(() => (names.length > 20 ? this.loadNow() : this.refreshNow(names)));
   }
 
   private async loadNow(): Promise<void> {
@@ -103,13 +105,6 @@ export class Catalog {
       buried = this.replaceTombstones(await this.definitions.allTombstones());
     }
     this.changed(names, before, buried);
-  }
-
-  /** One read after the other: a long one that began before a change must not end after the one that was made for it. */
-  private inTurn(read: () => Promise<void>): Promise<void> {
-    const done = this.reading.then(read);
-    this.reading = done.catch(() => undefined);
-    return done;
   }
 
   /** A definition by incarnation, alive or deleted. */

@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { Registration } from '../../shared/messages';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
@@ -21,7 +22,8 @@ export interface KnownEnvironmentsOptions {
 /** Which environments there are: those that the database remembers, and those that the board has just seen. */
 export class KnownEnvironments {
   private byName = new Map<string, KnownEnvironment>();
-  private remembering: Promise<unknown> = Promise.resolve();
+  /** One write after the other, so that each environment gets one row. */
+  private readonly writes = new PQueue({ concurrency: 1 });
 
   constructor(private readonly options: KnownEnvironmentsOptions) {}
 
@@ -47,7 +49,7 @@ export class KnownEnvironments {
 
   /** Reads the database: other Supervisors remember, forget and cordon, too. */
   async load(): Promise<void> {
-    await this.remembering;
+    await this.writes.onIdle();
     const { registry, board, leads, takeOut } = this.options;
     const all = await registry.all();
     const before = this.byName;
@@ -62,18 +64,16 @@ export class KnownEnvironments {
   }
 
   /**
-   * Writes down what the board has seen, one environment after the other, so that each gets one row. Never rejects.
+   * Writes down what the board has seen. Never rejects.
    * @returns whether one of them was not known as it is
    */
   remember(names: Set<string>): Promise<boolean> {
-    const isNew = this.remembering
-      .then(() => this.rememberNow(names))
+    return this.writes
+      .add(() => this.rememberNow(names))
       .catch((error) => {
         this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`);
         return false;
       });
-    this.remembering = isNew;
-    return isNew;
   }
 
   private async rememberNow(names: Set<string>): Promise<boolean> {
@@ -94,7 +94,7 @@ export class KnownEnvironments {
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
   async setCordoned(name: string, cordoned: boolean): Promise<void> {
     // One that has just been seen for the first time has its row then.
-    await this.remembering;
+    await this.writes.onIdle();
     this.assertKnown(name);
     await this.options.registry.setCordoned(name, cordoned);
     await this.load();

@@ -7,6 +7,7 @@ import type { HostedApps } from '../hosting/hosted-apps';
 import type { Log } from '../log';
 import { type Applied, type Decision, decide, retryAfter } from './converge';
 import { type Held, HeldApps } from './held-apps';
+import { KeyedQueue } from './keyed-queue';
 import type { Snapshot } from './snapshot';
 
 /** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
@@ -36,8 +37,10 @@ export interface ConvergerOptions {
  */
 export class Converger {
   readonly apps: HeldApps;
-  private readonly queues = new Map<string, Promise<void>>();
-  private readonly writes = new Map<string, Promise<void>>();
+  /** One piece of work on an app after the other. */
+  private readonly queues = new KeyedQueue();
+  /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
+  private readonly writes = new KeyedQueue();
   private closed = false;
 
   constructor(private readonly options: ConvergerOptions) {
@@ -109,7 +112,7 @@ export class Converger {
   async unload(name: string): Promise<void> {
     const held = this.apps.get(name);
     if (held?.state !== 'running' || held.record.desired !== 'onDemand') return;
-    if (this.queues.has(name) || this.options.host.isInCommand(name)) return;
+    if (this.queues.isBusy(name) || this.options.host.isInCommand(name)) return;
     await this.inQueue(name, () => this.carryOut(name, held, held.record, { do: 'rest', as: 'dormant' }));
   }
 
@@ -117,7 +120,7 @@ export class Converger {
   async standDown(): Promise<void> {
     await Promise.all(
       this.apps.all().map(async ([name, held]) => {
-        await this.queues.get(name)?.catch(() => undefined);
+        await this.queues.idle(name);
         if (held.state === 'absent') return;
         await this.options.host.rest(name);
         held.state = 'absent';
@@ -152,17 +155,11 @@ export class Converger {
     void this.inQueue(name, () => this.convergeNow(name));
   }
 
-  /** One piece of work on an app after the other. Never rejects. */
+  /** Never rejects. */
   private inQueue(name: string, work: () => Promise<void>): Promise<void> {
-    const before = this.queues.get(name) ?? Promise.resolve();
-    const after = before.then(work).catch((error) => {
+    return this.queues.add(name, work).catch((error) => {
       this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`);
     });
-    this.queues.set(name, after);
-    void after.then(() => {
-      if (this.queues.get(name) === after) this.queues.delete(name);
-    });
-    return after;
   }
 
   private async convergeNow(name: string): Promise<void> {
@@ -266,7 +263,7 @@ export class Converger {
       }
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
-    await this.inTurn(name, () => snapshot.remove(name));
+    await this.writes.add(name, () => snapshot.remove(name));
     // Only now: a removal before this one has left the same status behind.
     held.generation = record.generation;
     Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
@@ -341,24 +338,13 @@ export class Converger {
 
   private async save(name: string): Promise<void> {
     try {
-      await this.inTurn(name, async () => {
+      await this.writes.add(name, async () => {
         const held = this.apps.get(name);
         if (held) await this.options.snapshot.save(name, held.record, held.applied);
       });
     } catch (error) {
       this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`);
     }
-  }
-
-  /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
-  private inTurn(name: string, write: () => Promise<void>): Promise<void> {
-    const turn = (this.writes.get(name) ?? Promise.resolve()).then(write);
-    const settled = turn.catch(() => undefined);
-    this.writes.set(name, settled);
-    void settled.then(() => {
-      if (this.writes.get(name) === settled) this.writes.delete(name);
-    });
-    return turn;
   }
 }
 

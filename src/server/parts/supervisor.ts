@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { throttle } from '../../shared/throttle';
 import type { ShownStatus, Status } from '../../shared/types';
 import { Catalog } from '../apps/catalog';
 import { type AppDefinition, Definitions } from '../apps/definitions';
@@ -21,7 +22,6 @@ import { WorkerRequests } from '../operations/worker-requests';
 import { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import { DirectoryWriter } from './directory';
-import { spaced } from './spaced';
 import { FleetView } from './view';
 
 /** What is done without being asked, and how often, in ms; tests hurry. */
@@ -39,6 +39,10 @@ export interface SupervisorPace {
 }
 /** Least time between two looks for wake-ups, in ms: each Worker of a fleet that boots sends ten a second. */
 const WAKE_SPACING = 50;
+/** For how long names of wake-ups are collected, in ms: most are about statuses, up to ten a second while an app boots. */
+const FOLLOW_SPACING = 100;
+/** For how long changes are collected before those who look are told, in ms. */
+const TELL_SPACING = 250;
 const PACE: SupervisorPace = { look: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 export interface SupervisorPartOptions {
@@ -90,11 +94,20 @@ export class SupervisorPart {
   private running: Running | null = null;
   private starting = false;
   private storeWarnings: string[] = [];
-  private pinged = false;
   /** Apps whose definitions changed since those who look were told. */
   private changedApps = new Set<string>();
   /** Names that wake-ups were about, until their definitions are read. */
   private readonly heard = new Set<string>();
+  private readonly readHeard = throttle(
+    () => {
+      const heard = [...this.heard];
+      this.heard.clear();
+      void this.running?.catalog.refresh(heard).catch(() => undefined);
+    },
+    FOLLOW_SPACING,
+    { leading: false },
+  );
+  private readonly tellSoon = throttle(() => this.tell(), TELL_SPACING, { leading: false });
 
   constructor(private readonly options: SupervisorPartOptions) {}
 
@@ -205,10 +218,14 @@ export class SupervisorPart {
     this.running = running;
     // At once: whoever learns now that this process is ready sends requests.
     this.tell();
-    const woken = spaced(() => {
-      void board.look();
-      void driver.tick();
-    }, WAKE_SPACING);
+    const woken = throttle(
+      () => {
+        void board.look();
+        void driver.tick();
+      },
+      WAKE_SPACING,
+      { leading: true },
+    );
     await bus.onWake('supervisors', (names) => {
       // It may come while this process leaves.
       if (!this.running) return;
@@ -367,15 +384,8 @@ export class SupervisorPart {
   /** Another supervisor may have changed definitions. The leader sees that by the operation that each change has. */
   private follow(names: string[]): void {
     if (this.parts.leadership.leads || !names.length) return;
-    if (!this.heard.size) {
-      // Together: most wake-ups are about statuses, up to ten a second while an app boots.
-      setTimeout(() => {
-        const heard = [...this.heard];
-        this.heard.clear();
-        void this.running?.catalog.refresh(heard).catch(() => undefined);
-      }, 100).unref();
-    }
     for (const name of names) this.heard.add(name);
+    this.readHeard();
   }
 
   /** Tells the fleet what apps there are; what could not be written is written with the next change or round. */
@@ -391,14 +401,9 @@ export class SupervisorPart {
     }
   }
 
-  /** Tells those who look, at most four times a second; what changes before anything can be shown is told with the rest. */
+  /** What changes before anything can be shown is told with the rest. */
   private changed(): void {
-    if (this.pinged || !this.running) return;
-    this.pinged = true;
-    setTimeout(() => {
-      this.pinged = false;
-      this.tell();
-    }, 250).unref();
+    if (this.running) this.tellSoon();
   }
 
   private tell(): void {

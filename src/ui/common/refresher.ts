@@ -1,3 +1,5 @@
+import { throttle } from '../../shared/throttle';
+
 export interface Page<Row> {
   rows: Row[];
   count: number;
@@ -12,7 +14,6 @@ export interface Page<Row> {
 export function createRefresher(load: () => Promise<void>, wait: number) {
   let running: Promise<void> | undefined;
   let again = false;
-  let timer: ReturnType<typeof setTimeout> | undefined;
 
   const runs = async () => {
     do {
@@ -27,16 +28,13 @@ export function createRefresher(load: () => Promise<void>, wait: number) {
     return running;
   };
 
+  const soon = throttle(() => void run(), wait, { leading: false });
+
   return {
     run,
-    soon() {
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void run();
-      }, wait);
-    },
+    soon,
     stop() {
-      clearTimeout(timer);
+      soon.cancel();
       again = false;
     },
   };

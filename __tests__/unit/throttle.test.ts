@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { throttle } from '../../src/shared/throttle';
+
+let done = 0;
+const work = () => {
+  done++;
+};
+beforeEach(() => {
+  done = 0;
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it('the first call is done at once, the others together, and the last of them is not lost', () => {
+  const call = throttle(work, 50, { leading: true });
+  call();
+  expect(done).toBe(1);
+  for (let i = 0; i < 10; i++) call();
+  expect(done).toBe(1);
+  vi.advanceTimersByTime(50);
+  expect(done).toBe(2);
+  vi.advanceTimersByTime(1_000);
+  expect(done).toBe(2);
+  call();
+  expect(done).toBe(3);
+  for (let ms = 0; ms < 500; ms++) {
+    vi.advanceTimersByTime(1);
+    call();
+  }
+  expect(done).toBe(13);
+});
+
+it('or all of them together after a while, which the later ones do not put off', () => {
+  const call = throttle(work, 50, { leading: false });
+  call();
+  vi.advanceTimersByTime(49);
+  call();
+  expect(done).toBe(0);
+  vi.advanceTimersByTime(1);
+  expect(done).toBe(1);
+  vi.advanceTimersByTime(1_000);
+  expect(done).toBe(1);
+  call();
+  vi.advanceTimersByTime(50);
+  expect(done).toBe(2);
+});
+
+it.each([true, false])('a call from within its work comes after it (leading: %s)', (leading) => {
+  const call = throttle(
+    () => {
+      done++;
+      if (done < 3) call();
+    },
+    50,
+    { leading },
+  );
+  call();
+  vi.advanceTimersByTime(49);
+  expect(done).toBe(leading ? 1 : 0);
+  vi.advanceTimersByTime(1_000);
+  expect(done).toBe(3);
+});
+
+it.each([true, false])('a cancelled call is not done, a later one is (leading: %s)', (leading) => {
+  const call = throttle(work, 50, { leading });
+  call();
+  call();
+  call.cancel();
+  vi.advanceTimersByTime(1_000);
+  expect(done).toBe(leading ? 1 : 0);
+  call();
+  vi.advanceTimersByTime(50);
+  expect(done).toBe(leading ? 2 : 1);
+});
+
+it('a call after a cancelled one waits for its own time', () => {
+  const call = throttle(work, 50, { leading: false });
+  call();
+  vi.advanceTimersByTime(25);
+  call.cancel();
+  call();
+  vi.advanceTimersByTime(49);
+  expect(done).toBe(0);
+  vi.advanceTimersByTime(1);
+  expect(done).toBe(1);
+});
