@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt, PACKAGE_NAME, packedFiles } from '../../scripts/fleet/plugin';
 import { ROOT } from '../../scripts/lib/root.mjs';
 
+const BUNDLED = ['ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod'];
+
 /** The archive as somebody unpacks it: far from this repository and its node_modules. */
 let folder: string;
 let files: string[];
@@ -32,6 +34,7 @@ describe('the packed plugin', () => {
         'dist/client/index.js',
         'dist/client-v2/index.js',
         'dist/externalVersion.js',
+        'dist/third-party-licenses.txt',
         'dist/locale/en-US.json',
         'dist/locale/zh-CN.json',
       ]),
@@ -42,6 +45,14 @@ describe('the packed plugin', () => {
     expect(
       files.filter((file) => !/^(dist\/[^.]|package\.json|LICENSE|README|(client|client-v2|server)\.js)/.test(file)),
     ).toEqual([]);
+  });
+
+  it('passes on the licence of every package in it, those that were merged into one module too', () => {
+    const text = fs.readFileSync(path.join(folder, 'dist/third-party-licenses.txt'), 'utf8');
+    const packages = [...text.matchAll(/^(\S+) \d+\.\d+\.\d+ \((?:MIT|ISC|Apache-2\.0)\)$/gm)].map(([, name]) => name);
+    expect(packages).toEqual(expect.arrayContaining(BUNDLED));
+    expect(packages.filter((name) => name.startsWith('@nocobase/'))).toEqual([]);
+    expect(text.match(/Copyright/gi)?.length).toBeGreaterThanOrEqual(BUNDLED.length);
   });
 
   it('needs nothing installed but what NocoBase is', () => {
@@ -66,8 +77,7 @@ describe('the packed plugin', () => {
     const { asked, ...plugin } = JSON.parse(output.trim().split('\n').at(-1)!);
     expect(plugin).toEqual({ esModule: true, type: 'function', staticImport: 'function' });
     expect(asked).toContain('@nocobase/server');
-    for (const bundled of ['ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod'])
-      expect(asked).not.toContain(bundled);
+    for (const bundled of BUNDLED) expect(asked).not.toContain(bundled);
     const drivers = ['pg', 'pg-native', 'mariadb', 'mysql2', 'sqlite3', 'sequelize'];
     expect(
       asked.filter((id: string) => !id.startsWith('@nocobase/') && !drivers.some((driver) => id.startsWith(driver))),

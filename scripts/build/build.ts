@@ -12,6 +12,7 @@ import {
 } from './check';
 import { clientConfig, serverConfig, type Target } from './config';
 import { externalVersions } from './external-versions';
+import { licensesOf } from './licenses';
 
 export interface BuildResult {
   /** One sentence a defect; the build is good when there is none. */
@@ -33,6 +34,7 @@ export async function build(target: Target): Promise<BuildResult> {
   if (!problems.length) {
     const output = await readOutput(target.dist);
     problems.push(...check(target, output, stats));
+    problems.push(...(await writeLicenses(target, stats)));
     await writeExternalVersions(target, output);
   }
   await copyTranslations(target);
@@ -84,12 +86,21 @@ const check = ({ packageName }: Target, output: Output, stats: MultiStats): stri
   ...stats.stats.flatMap((child) => checkNothingOfTheHost(child.compilation.name ?? 'bundle', bundledFiles(child))),
 ];
 
+/** ES modules are merged into one: they are `orphan`, and stand in that one. Those that nothing uses are in none. */
 function bundledFiles(child: MultiStats['stats'][number]): string[] {
-  const everything = { all: false, modules: true, nestedModules: true, modulesSpace: 1e6, nestedModulesSpace: 1e6 };
-  const { modules = [] } = child.toJson(everything);
+  const everything = { modules: true, nestedModules: true, orphanModules: true };
+  const { modules = [] } = child.toJson({ all: false, ...everything, modulesSpace: 1e6, nestedModulesSpace: 1e6 });
   return modules
+    .filter(({ orphan }) => !orphan)
     .flatMap((module) => [module, ...(module.modules ?? [])])
     .map((module) => module.nameForCondition ?? '');
+}
+
+/** @returns one sentence a defect */
+async function writeLicenses({ dist }: Target, { stats }: MultiStats): Promise<string[]> {
+  const { text, problems } = await licensesOf(stats.flatMap(bundledFiles));
+  await fs.writeFile(path.join(dist, 'third-party-licenses.txt'), text);
+  return problems;
 }
 
 async function writeExternalVersions({ dist }: Target, { server, clients }: Output): Promise<void> {

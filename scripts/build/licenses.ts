@@ -1,0 +1,26 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+
+export interface Licenses {
+  /** Text of the licence of each package, to be passed on with the bundle. */
+  text: string;
+  /** One sentence a package without a licence text. */
+  problems: string[];
+}
+
+/** @param modules files that went into a bundle */
+export async function licensesOf(modules: string[]): Promise<Licenses> {
+  const folders = new Set(
+    modules.flatMap((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []),
+  );
+  const texts: string[] = [];
+  const problems: string[] = [];
+  for (const folder of [...folders].sort()) {
+    const { name, version, license } = JSON.parse(await fs.readFile(path.join(folder, 'package.json'), 'utf8'));
+    const file = (await fs.readdir(folder)).find((entry) => /^licen[cs]e(\.|$)/i.test(entry));
+    if (!file) problems.push(`${name} is bundled and has no licence text to be passed on.`);
+    else
+      texts.push(`${name} ${version} (${license})\n\n${(await fs.readFile(path.join(folder, file), 'utf8')).trim()}\n`);
+  }
+  return { text: texts.join(`\n${'-'.repeat(80)}\n\n`), problems };
+}
