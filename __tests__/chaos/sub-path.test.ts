@@ -7,10 +7,11 @@ import { ADMIN, Api, ensureDatabase, type Fleet, query } from '../../scripts/fle
 import { PACKAGE_NAME, PLUGIN_STORAGE } from '../../scripts/fleet/plugin';
 import { sharedFleet } from '../setup/fleet';
 import { eventually } from '../support/browser';
-import { type Front, type FrontKind, startFront } from '../support/front';
+import { type Front, type FrontKind, startFront, startImageNginx } from '../support/front';
 import { ask, Tab } from '../support/http';
 import { Installation } from '../support/installation';
 import { afterCommands, Manager } from '../support/manager';
+import { read, signInAt, upload } from '../support/uploads';
 
 /**
  * A Supervisor and a Worker below a sub-path, behind a real nginx and a real Caddy with the files of docs/deploy. They are two
@@ -28,18 +29,27 @@ let fleet: Fleet;
 let browser: Browser;
 let supervisor: Installation;
 let worker: Installation;
+/** The nginx of the official image. */
+let beforeWorker: Front;
 let manager: Manager;
 
 beforeAll(async () => {
   fleet = await sharedFleet();
   browser = await launchBrowser();
-  supervisor = await install(DATABASES.supervisor, () => ({ APP_MODE: 'supervisor', APP_PROCESS_ADAPTER: 'remote' }));
-  worker = await install(DATABASES.worker, (url) => ({
-    APP_MODE: 'worker',
-    APP_PROCESS_ADAPTER: 'local',
-    ENVIRONMENT_NAME: 'env_a',
-    ENVIRONMENT_URL: url,
+  supervisor = await install(DATABASES.supervisor, async () => ({
+    APP_MODE: 'supervisor',
+    APP_PROCESS_ADAPTER: 'remote',
   }));
+  worker = await install(DATABASES.worker, async ({ url, folder }) => {
+    beforeWorker = await startImageNginx(inImage({ url, folder }));
+    return {
+      APP_MODE: 'worker',
+      APP_PROCESS_ADAPTER: 'local',
+      ENVIRONMENT_NAME: 'env_a',
+      ENVIRONMENT_URL: url,
+      ENVIRONMENT_PROXY_URL: beforeWorker.url,
+    };
+  });
   await Promise.all([supervisor.nocobase.start(), worker.nocobase.start()]);
   manager = new Manager(await supervisor.signIn(null, BELOW));
   await manager.untilEnvironment('env_a', ({ health }) => health === 'online', { what: 'is online' });
@@ -48,14 +58,24 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close();
-  await Promise.all([supervisor?.remove(), worker?.remove()]);
+  await Promise.all([supervisor?.remove(), worker?.remove(), beforeWorker?.stop()]);
   for (const name of Object.values(DATABASES)) {
     await query(fleet.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   }
 });
 
-/** Not started yet. @param part what makes it one of the fleet, given its address */
-async function install(database: string, part: (url: string) => Record<string, string>): Promise<Installation> {
+const inImage = ({ url, folder }: Pick<Installation, 'url' | 'folder'>) => ({
+  url,
+  home: folder,
+  storage: path.join(folder, 'storage'),
+  publicPath: `${BELOW}/`,
+});
+
+/** Not started yet. @param part what makes it one of the fleet */
+async function install(
+  database: string,
+  part: (installation: Installation) => Promise<Record<string, string>>,
+): Promise<Installation> {
   const { host, port, user, password } = fleet.postgresServer;
   await ensureDatabase(fleet.postgresServer, database);
   const installation = await Installation.create();
@@ -83,7 +103,7 @@ async function install(database: string, part: (url: string) => Record<string, s
     APP_COMMAND_REDIS_URL: fleet.commandRedis!.url,
     APP_SUPERVISOR_KEY_PREFIX: 'portal',
     APP_PUBLIC_PATH: `${BELOW}/`,
-    ...part(installation.url),
+    ...(await part(installation)),
   });
   return installation;
 }
@@ -92,6 +112,18 @@ it('the environment is reached by the Supervisor, and fits it', async () => {
   const { data } = await manager.api.get('appEnvironments:check', { filterByTk: 'env_a' });
   expect(data).toMatchObject({ web: { ok: true }, ws: { ok: true } });
   expect((await manager.environment('env_a')).warnings).toEqual([]);
+});
+
+it('behind the nginx of the official image uploads of an app are read', async () => {
+  const front = await startImageNginx(inImage(supervisor));
+  try {
+    const session = await signInAt(front.url, 'lobby', BELOW);
+    const url = await upload(front.url, 'lobby', session, { name: 'note.txt', content: 'A note' }, BELOW);
+    const answer = await read(front.url, url, { Cookie: session.Cookie });
+    expect(answer).toMatchObject({ status: 200, text: 'A note', headers: { 'x-app-environment': 'env_a' } });
+  } finally {
+    await front.stop();
+  }
 });
 
 describe.each<FrontKind>(['nginx', 'caddy'])('behind %s', (kind) => {

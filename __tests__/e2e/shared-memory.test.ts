@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
 import { commandLine } from '../support/command-line';
+import { startImageNginx } from '../support/front';
 import { aloneOnMariadb, aloneOnPostgres, aloneOnSqlite, type Ground, type MariadbGround } from '../support/grounds';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 import { besides } from '../support/twin';
+import { read, signInAt, upload } from '../support/uploads';
 import { conforms } from './conformance-suite';
 
 /**
@@ -184,6 +186,19 @@ describe('on other databases', () => {
       expect(await manager.apps({ filter, sort: '-title' })).toEqual([row]);
     }
     expect((await manager.apps({ sort: '-name' })).map(({ name }) => name)[0]).toBe('solo');
+  });
+
+  it('SQLite: behind the nginx of the official image uploads of an app are read by who is signed in, and by nobody else', async () => {
+    const front = await startImageNginx(grounds.SQLite.entry);
+    try {
+      const session = await signInAt(front.url, 'solo');
+      const url = await upload(front.url, 'solo', session, { name: 'note.txt', content: 'A note' });
+      expect(await read(front.url, url, { Cookie: session.Cookie })).toMatchObject({ status: 200, text: 'A note' });
+      const { location } = (await ask(front.url, url, { headers: { Cookie: session.Cookie } })).headers;
+      expect((await ask(front.url, location!)).status).toBe(401);
+    } finally {
+      await front.stop();
+    }
   });
 
   it.each(KINDS)('%s: an app that asks for a schema fails in words', async (kind) => {

@@ -47,6 +47,46 @@ async function nothingLeft(door: Front, target?: Listening): Promise<void> {
   }
 }
 
+describe('an upload', () => {
+  /** As NocoBase answers: the file's address leads to where it lies. */
+  async function withUploads(status: number, location = '/storage/uploads/a%20b.png?__appName=app1') {
+    const asked: Array<[url: string | undefined, app: unknown, range: unknown]> = [];
+    const { door } = await simple((req, res) => {
+      asked.push([req.url, req.headers['x-app'], req.headers.range]);
+      if (!req.url?.startsWith('/files/')) return res.end('bytes');
+      res.writeHead(status, { Location: location, 'Cache-Control': 'private, no-store' }).end('moved');
+    });
+    return { door, asked };
+  }
+
+  it.each([301, 302, 303, 307, 308])(
+    'that a %i leads to is read at an address that reaches this proxy',
+    async (status) => {
+      const { door, asked } = await withUploads(status);
+      const first = await ask(door.port, '/files/app1/main/attachments/1.png');
+      const location = '/files/app1/~uploads/a%20b.png?__appName=app1';
+      expect(first).toMatchObject({ status, headers: { location, 'cache-control': 'private, no-store' } });
+      const second = await ask(door.port, location, { headers: { Range: 'bytes=0-2' } });
+      expect(second).toMatchObject({ status: 200, body: 'bytes' });
+      expect(asked[1]).toEqual(['/storage/uploads/a%20b.png?__appName=app1', 'app1', 'bytes=0-2']);
+    },
+  );
+
+  it('on the visitor’s own host is one; on another host, or in what is no redirect, is none', async () => {
+    const headers = { Host: 'shop.test', 'X-Forwarded-Host': 'apps.test' };
+    const locationOf = async (status: number, location: string) => {
+      const { door } = await withUploads(status, location);
+      return (await ask(door.port, '/files/app1/main/attachments/1.png', { headers })).headers.location;
+    };
+    expect(await locationOf(302, 'https://apps.test/storage/uploads/a')).toBe('/files/app1/~uploads/a');
+    for (const [status, location] of [
+      [302, 'https://shop.test/storage/uploads/a'],
+      [201, '/storage/uploads/a'],
+    ] as const)
+      expect(await locationOf(status, location)).toBe(location);
+  });
+});
+
 describe('what passes', () => {
   it('path, host, method, headers and body, to the letter (#9383)', async () => {
     const seen: http.IncomingMessage[] = [];

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -45,7 +46,7 @@ export type FrontKind = keyof typeof KINDS;
  * @param below a sub-path such as `/portal/` instead of everything
  */
 export async function startFront(kind: FrontKind, to: string, below?: string): Promise<Front> {
-  const { file, listen, listenOn, below: belowOf, main, args } = KINDS[kind];
+  const { file, listen, listenOn, below: belowOf } = KINDS[kind];
   const port = await freePort();
   const folder = fs.mkdtempSync(path.join(tmpdir(), `app-supervisor-${kind}-`));
   const changes = {
@@ -53,8 +54,51 @@ export async function startFront(kind: FrontKind, to: string, below?: string): P
     '127.0.0.1:14000': new URL(to).host,
     ...(below && belowOf(below)),
   };
+  return run(kind, folder, port, changed(fs.readFileSync(path.join(ROOT, 'docs/deploy', file), 'utf8'), changes));
+}
+
+/** NocoBase's own command, by which the official image makes this configuration each time that it starts. */
+const CREATE_NGINX_CONF = `
+  const command = require(${JSON.stringify(path.join(ROOT, 'node_modules/@nocobase/cli-v1/src/commands/create-nginx-conf.js'))});
+  command({ command: () => ({ action: (create) => create() }) });`;
+
+interface NocobaseInImage {
+  url: string;
+  /** `STORAGE_PATH` */
+  storage: string;
+  /** The folder with the `node_modules` whose pages it serves. */
+  home?: string;
+  /** `APP_PUBLIC_PATH` */
+  publicPath?: string;
+}
+
+/** The nginx that stands in the official image before its NocoBase, and serves some addresses from the disk itself. */
+export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front> {
+  const { url, storage, home = ROOT, publicPath = '/' } = nocobase;
+  const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-image-'));
+  // The image's /app/nocobase.
+  fs.symlinkSync(path.join(home, 'node_modules'), path.join(folder, 'node_modules'));
+  fs.symlinkSync(storage, path.join(folder, 'storage'));
+  execFileSync(process.execPath, ['-e', CREATE_NGINX_CONF], {
+    cwd: folder,
+    env: {
+      PATH: process.env.PATH,
+      APP_PORT: new URL(url).port,
+      APP_PUBLIC_PATH: publicPath,
+      STORAGE_PATH: folder,
+    },
+  });
+  const port = await freePort();
+  const made = fs.readFileSync(path.join(folder, 'nocobase.conf'), 'utf8');
+  const changes = { 'listen 80;': KINDS.nginx.listenOn(port), 'access_log /var/log/nginx/nocobase.log apm;': '' };
+  return run('nginx', folder, port, changed(made, changes));
+}
+
+/** @param text the site's configuration */
+async function run(kind: FrontKind, folder: string, port: number, text: string): Promise<Front> {
+  const { main, args } = KINDS[kind];
   const site = path.join(folder, 'site');
-  fs.writeFileSync(site, changed(fs.readFileSync(path.join(ROOT, 'docs/deploy', file), 'utf8'), changes));
+  fs.writeFileSync(site, text);
   const config = path.join(folder, 'main');
   fs.writeFileSync(config, main(folder, site));
 

@@ -88,8 +88,16 @@ export function upgradeHeaders(req: IncomingMessage, { app, peer, mark, host }: 
   headers[VIA] = via;
 }
 
-/** Headers of the worker's answer, for `res.writeHead`; Node frames the body and writes `Connection` itself. */
-export function responseHeaders(incoming: IncomingMessage, environment: string, trailers: boolean): string[] {
+/**
+ * Headers of the worker's answer, for `res.writeHead`; Node frames the body and writes `Connection` itself.
+ * @param location in place of the worker's own; null leaves that as it is
+ */
+export function responseHeaders(
+  incoming: IncomingMessage,
+  environment: string,
+  trailers: boolean,
+  location: string | null = null,
+): string[] {
   const { rawHeaders, headers } = incoming;
   const named = namedInConnection(headers.connection);
   const out: string[] = [];
@@ -97,7 +105,7 @@ export function responseHeaders(incoming: IncomingMessage, environment: string, 
     const name = rawHeaders[i].toLowerCase();
     if (HOP_BY_HOP.has(name) || name === 'x-app-environment') continue;
     if (named?.has(name)) continue;
-    out.push(rawHeaders[i], rawHeaders[i + 1]);
+    out.push(rawHeaders[i], name === 'location' && location !== null ? location : rawHeaders[i + 1]);
   }
   if (trailers && headers.trailer) out.push('Trailer', headers.trailer, 'Transfer-Encoding', 'chunked');
   out.push('X-App-Environment', environment);
@@ -146,6 +154,11 @@ function forwardedOf(req: IncomingMessage, peer: Peer): { for: string; proto: st
 /** The protocol the visitor's browser uses, as far as it may be believed. */
 export function visitorProtocol(req: IncomingMessage, peer: Peer): string {
   return forwardedOf(req, peer).proto;
+}
+
+/** The host in the visitor's address bar, as far as it may be believed. */
+export function visitorHost(req: IncomingMessage, peer: Peer): string {
+  return forwardedOf(req, peer).host;
 }
 
 function firstOf(value: string | string[] | undefined): string {

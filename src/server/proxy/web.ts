@@ -5,12 +5,22 @@ import { askedEnvironment } from './asked';
 import { choose } from './choose';
 import type { Context } from './context';
 import { classify } from './failures';
-import { isAmbiguous, isChunked, isLoop, requestHeaders, responseHeaders, VIA, visitorProtocol } from './headers';
+import {
+  isAmbiguous,
+  isChunked,
+  isLoop,
+  requestHeaders,
+  responseHeaders,
+  VIA,
+  visitorHost,
+  visitorProtocol,
+} from './headers';
 import { pageFor } from './page';
 import { type Peer, peerOf } from './peer';
 import { statusClass } from './status-class';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
+import { visitorLocation, workerUrl } from './uploads';
 import { originForm, pathOf, reads } from './url';
 import { isVisit, visit } from './visit';
 
@@ -25,7 +35,8 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
   const { config, mark } = context;
 
   return function web(app, req, res) {
-    const url = originForm(req.url ?? '/'); // read now: the core puts its own back once our promise resolves
+    // Read now: the core puts its own back once our promise resolves.
+    const url = workerUrl(originForm(req.url ?? '/'), app.name, config.publicPath);
     const peer = peerOf(req.socket, context.trusts);
     const exchange = new Exchange(context, app, req, res, url, peer);
     if (isAmbiguous(req)) {
@@ -129,7 +140,8 @@ class Exchange {
     const trailers =
       isChunked(incoming) && req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304;
     try {
-      writeHead(res, status, incoming.statusMessage ?? '', responseHeaders(incoming, target.name, trailers));
+      const headers = responseHeaders(incoming, target.name, trailers, this.#locationIn(incoming));
+      writeHead(res, status, incoming.statusMessage ?? '', headers);
     } catch (error) {
       this.context.log.warn('An answer could not be passed on', { app: this.app.name, error: String(error) });
       incoming.destroy();
@@ -139,6 +151,13 @@ class Exchange {
     this.#settled = true;
     this.context.metrics?.request(target.name, statusClass(status), this.context.now() - this.#startedAt);
     pump(incoming, res);
+  }
+
+  /** Where a redirect leads to; null for every other answer. */
+  #locationIn({ statusCode = 0, headers: { location } }: IncomingMessage): string | null {
+    if (location === undefined || statusCode < 300 || statusCode > 399) return null;
+    const { app, req, peer, context } = this;
+    return visitorLocation(location, app.name, context.config.publicPath, visitorHost(req, peer));
   }
 
   #failed(error: Error, environment: RouteEnvironment, outgoing: ClientRequest): void {
