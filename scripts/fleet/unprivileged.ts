@@ -1,45 +1,76 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, type SpawnOptions, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { findOnPath } from '../lib/programs.mjs';
-import type { Command } from './part';
 
 /**
- * PostgreSQL refuses to run as root, and containers have no other user at work. There it runs as `nobody`, which exists
- * everywhere.
+ * PostgreSQL refuses to run as root, so under root it runs as `nobody`, a user that exists everywhere. That user cannot
+ * reach anything below a folder such as /root, where a clone often is. A capability does not help: PostgreSQL asks
+ * access(2), which ignores the capabilities of every user but root.
  */
+interface User {
+  uid: number;
+  gid: number;
+}
 
-/** @param dataDir a folder that the command works in. */
-export function asUnprivileged(command: Command, dataDir: string): Command {
-  const ids = unprivilegedIds();
-  if (!ids) return command;
-  if (othersMayEnter(command.program) && othersMayEnter(path.dirname(dataDir))) {
-    return { ...command, options: { ...command.options, ...ids } };
+/** Root copies here what `nobody` has to run but cannot reach; it may be deleted at any time. */
+const COPIES = '/var/cache/nocobase-fleet';
+
+/**
+ * How a program is to be started that works in this folder, and what the folder is called there.
+ *
+ * The working directory is entered before the user changes, and a process needs no permission for the folders above the
+ * one it is in. `/proc/self/cwd` leads there directly, also in the processes that PostgreSQL starts.
+ */
+export function inFolder(folder: string): { name: string; options: SpawnOptions } {
+  const user = unprivilegedUser();
+  const here = '/proc/self/cwd';
+  if (!user) return { name: folder, options: {} };
+  return { name: fs.existsSync(here) ? here : folder, options: { cwd: folder, ...user } };
+}
+
+/**
+ * @param folder of programs and the files that they need
+ * @param program in it, which answers to `--version`
+ * @param key names this folder's content, with its version
+ * @returns the folder, or a copy of it where the unprivileged user cannot reach it
+ */
+export function reachable(folder: string, program: string, key: string): string {
+  const user = unprivilegedUser();
+  const runs = (at: string) => spawnSync(path.join(at, program), ['--version'], { ...user, cwd: '/' }).status === 0;
+  if (!user || runs(folder)) return folder;
+  const copy = path.join(COPIES, key);
+  try {
+    if (!fs.existsSync(copy)) copyForAll(folder, copy);
+  } catch (error) {
+    throw new Error(`"nobody" cannot reach ${folder}, and a copy failed: ${(error as Error).message}`);
   }
-  // Below a folder such as /root, which others may not even pass through, the user alone is not enough.
-  if (!findOnPath(['setpriv'])) {
-    throw new Error(`PostgreSQL runs as "nobody", who may not enter ${dataDir}. Move the project, or set DB_HOST.`);
-  }
-  const identity = [`--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups'];
-  const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
-  return { ...command, program: 'setpriv', args: [...identity, ...capability, command.program, ...command.args] };
+  if (runs(copy)) return copy;
+  throw new Error(`"nobody" can run the programs neither in ${folder} nor in ${copy}.`);
 }
 
 export async function giveToUnprivileged(file: string): Promise<void> {
-  const ids = unprivilegedIds();
-  if (ids) await fs.promises.chown(file, ids.uid, ids.gid);
+  const user = unprivilegedUser();
+  if (user) await fs.promises.chown(file, user.uid, user.gid);
 }
 
-function unprivilegedIds(): { uid: number; gid: number } | null {
+function unprivilegedUser(): User | null {
   if (process.getuid?.() !== 0) return null;
   const id = (flag: string) => Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }));
   return { uid: id('-u'), gid: id('-g') };
 }
 
-function othersMayEnter(file: string): boolean {
-  const OTHERS_EXECUTE = 0o001;
-  for (let at = file; ; at = path.dirname(at)) {
-    if (fs.existsSync(at) && !(fs.statSync(at).mode & OTHERS_EXECUTE)) return false;
-    if (at === path.dirname(at)) return true;
+function copyForAll(folder: string, copy: string): void {
+  fs.mkdirSync(COPIES, { recursive: true });
+  fs.chmodSync(COPIES, 0o755);
+  const begun = fs.mkdtempSync(`${copy}-`);
+  try {
+    fs.cpSync(folder, begun, { recursive: true, verbatimSymlinks: true });
+    // Whatever the umask of the installation was.
+    execFileSync('chmod', ['-R', 'u=rwX,go=rX', begun]);
+    fs.renameSync(begun, copy);
+  } catch (error) {
+    fs.rmSync(begun, { recursive: true, force: true });
+    // Two fleets began at the same moment.
+    if (!fs.existsSync(copy)) throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensurePrograms } from './programs.mjs';
@@ -20,20 +21,17 @@ const VERSION = '6.0.1';
  * @param {(line: string) => void} say
  */
 export function ensureSqliteDriver(say) {
-  const compiled = path.join(INSTALLED, 'build/Release/node_sqlite3.node');
-  if (!existsSync(compiled)) {
+  if (!existsSync(path.join(INSTALLED, 'build/Release/node_sqlite3.node'))) {
     say('Installing the SQLite driver for its tests …');
-    mkdirSync(FOLDER, { recursive: true });
-    writeFileSync(
-      path.join(FOLDER, 'package.json'),
-      JSON.stringify({ private: true, allowScripts: { sqlite3: true } }),
-    );
-    if (!install()) {
-      // There was no ready-made one to download.
-      ensurePrograms(['compiler', 'make', 'python'], say);
-      retried(say, () => {
-        if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
-      });
+    // Not in its final place, since node-gyp cannot compile below a folder that has a space in its name.
+    const folder = mkdtempSync(path.join(tmpdir(), 'sqlite-driver-'));
+    try {
+      installIn(folder, say);
+      rmSync(FOLDER, { recursive: true, force: true });
+      cpSync(folder, `${FOLDER}.new`, { recursive: true, verbatimSymlinks: true });
+      renameSync(`${FOLDER}.new`, FOLDER);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   }
   if (existsSync(LINK)) return;
@@ -41,11 +39,23 @@ export function ensureSqliteDriver(say) {
   symlinkSync(INSTALLED, LINK, 'dir');
 }
 
-function install() {
+/**
+ * @param {string} folder
+ * @param {(line: string) => void} say
+ */
+function installIn(folder, say) {
+  writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts: { sqlite3: true } }));
   const args = ['install', '--no-audit', '--no-fund', `sqlite3@${VERSION}`];
   // The compiler takes half the time for what is fast enough for tests.
   const env = { CFLAGS: '-O1', CXXFLAGS: '-O1', ...process.env };
-  return spawnSync('npm', args, { cwd: FOLDER, env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+  const install = () =>
+    spawnSync('npm', args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
+  if (install()) return;
+  // There was no ready-made one to download.
+  ensurePrograms(['compiler', 'make', 'python'], say);
+  retried(say, () => {
+    if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
+  });
 }
 
 // As a process of its own, beside other work.

@@ -1,0 +1,30 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { linkFiles } from './installation';
+
+const MODULES = path.join(ROOT, 'node_modules');
+
+/** This repository once more, with its packages, whose files are hard links. @param folder is made */
+export function makeClone(folder: string): void {
+  const apart = ['.git', '.fleet', 'node_modules'].map((name) => path.join(ROOT, name));
+  for (const name of fs.readdirSync(ROOT)) {
+    const from = path.join(ROOT, name);
+    if (!apart.includes(from)) fs.cpSync(from, path.join(folder, name), { recursive: true });
+  }
+  for (const name of ['.package-lock.json', '.bin', ...packages()]) {
+    const [from, to] = [path.join(MODULES, name), path.join(folder, 'node_modules', name)];
+    const kind = fs.lstatSync(from);
+    // A link leads to what fleets of the other clone have installed.
+    if (kind.isDirectory()) linkFiles(from, to);
+    else if (kind.isFile()) fs.cpSync(from, to);
+  }
+}
+
+const packages = (): string[] =>
+  fs
+    .readdirSync(MODULES)
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((name) =>
+      name.startsWith('@') ? fs.readdirSync(path.join(MODULES, name)).map((own) => path.join(name, own)) : [name],
+    );
