@@ -201,6 +201,29 @@ describe('a JWT secret of its own', () => {
   });
 });
 
+describe('an instance’s folder of uploads', () => {
+  const KEY = 'apps/main/aes_key.dat';
+
+  it.each([`../${KEY}`, `%2e%2e/${KEY}`, `..%2f${encodeURIComponent(KEY)}`, `x/../../${KEY}`])(
+    'is not left by who is signed in: %s',
+    async (file) => {
+      const worker = fleet.worker('env_a');
+      const app = await signInTo(fleet.supervisor, 'vault');
+      for (const [instance, api] of [
+        [fleet.supervisor, app],
+        [fleet.supervisor, root],
+        [worker, app],
+        [worker, await workerRoot()],
+      ] as const) {
+        expect(fs.existsSync(path.join(instance.storage, KEY))).toBe(true);
+        const headers = { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic' };
+        const answer = await ask(instance.url, `/storage/uploads/${file}?__appName=${api.app ?? 'main'}`, { headers });
+        expect([answer.status, answer.text]).toEqual([404, 'Not Found']);
+      }
+    },
+  );
+});
+
 /** After the tests above, which have used all of it. */
 describe('invariant 8: secrets stay on the server', () => {
   let stored: string[];

@@ -49,6 +49,7 @@ if (process.argv[2] !== 'unguarded') {
       appNameOf: nameApp,
       hasPackage: (name) => existsSync(path.join(nodeModules, name, 'package.json')),
       pluginStaticsPath: '/static/plugins/',
+      publicPath: '/',
       serve: null,
     }),
   );

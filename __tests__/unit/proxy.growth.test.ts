@@ -5,11 +5,19 @@ import { createProbes } from '../../src/server/observe/probes';
 import { answer } from '../../src/server/proxy/answers';
 import { askedEnvironment, withPin } from '../../src/server/proxy/asked';
 import { createGuard, isServable } from '../../src/server/proxy/guard';
-import { isAmbiguous, isLoop, requestHeaders, upgradeHeaders, visitorProtocol } from '../../src/server/proxy/headers';
+import {
+  isAmbiguous,
+  isLoop,
+  requestHeaders,
+  upgradeHeaders,
+  visitorHost,
+  visitorProtocol,
+} from '../../src/server/proxy/headers';
 import { createNaming } from '../../src/server/proxy/naming';
 import { pageFor } from '../../src/server/proxy/page';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
+import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { originForm, pathOf, reads } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
 import { strikeOutPasswords } from '../../src/server/resources/request-log';
@@ -41,6 +49,7 @@ const guards = [true, false].map((serves) =>
     appNameOf: nameApp,
     hasPackage: () => false,
     pluginStaticsPath: '/static/plugins/',
+    publicPath: '/',
     serve: serves ? () => true : null,
   }),
 );
@@ -48,7 +57,10 @@ const probe = createProbes('/api', () => ({ main: 'running', begun: true, loaded
 const select = createSelector(() => table);
 const strikeOut = strikeOutPasswords(['apps']);
 
-const PATHS = ['', '/', '/?', '/#', '/?a=', '/api/', '/api/__app/', '/files/', '/static/plugins/', '/static/plugins/@'];
+const PATHS = [
+  ...['', '/', '/?', '/#', '/?a=', '/api/', '/api/__app/', '/files/', '/static/plugins/', '/static/plugins/@'],
+  ...['/storage/uploads/', '/files/crm/~uploads/', '/files/crm/~uploads/?a='],
+];
 const HEADERS = [
   ...['accept', 'accept-language', 'connection', 'content-length', 'cookie', 'host', 'transfer-encoding', 'x-app'],
   ...['x-app-environment', 'x-app-supervisor-via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
@@ -69,6 +81,7 @@ const OF_ADDRESSES: Record<string, () => unknown> = {
   'guard of a Worker': () => guards[1](req, res),
   probes: () => probe(req, res),
   'whether it reads': () => reads(req.method, originForm(req.url ?? ''), false, '/api'),
+  'address for a Worker': () => workerUrl(originForm(req.url ?? ''), 'crm', '/'),
   'page for people': () => pageFor(req, pathOf(req.url ?? ''), '/api', answer('APP_STOPPED', 'crm')),
   visit: () => {
     isVisit(req.url ?? '', 'crm', '/api');
@@ -84,7 +97,7 @@ const OF_HEADERS: Record<string, () => unknown> = {
   'headers to a Worker': () => peers.map((peer) => requestHeaders(req, outgoing(peer))),
   'headers of an upgrade': () => peers.map((peer) => upgradeHeaders(req, outgoing(peer))),
   framing: () => [isAmbiguous(req), isLoop(req.headers['x-app-supervisor-via'], 'me')],
-  protocol: () => peers.map((peer) => visitorProtocol(req, peer)),
+  'protocol and host': () => peers.map((peer) => [visitorProtocol(req, peer), visitorHost(req, peer)]),
   'page for people': () => pageFor(req, '/', '/api', answer('APP_STOPPED', 'crm')),
   visit: () => visit(app, '/api/__app/crm/__visit?environment=env_a', req, res, config, false),
 };
@@ -95,6 +108,8 @@ const PARTS: Record<string, (input: string) => unknown> = {
   host: hostnameOf,
   'page to go on to': (input) => destination(app, `/${input}`, 'crm.test', config),
   'cookie to be kept': (input) => withPin(`app_environment=${input}`, 'crm', 'env_a'),
+  'redirect of an answer': (input) =>
+    [`/storage/uploads/${input}`, `https://${input}`].map((to) => visitorLocation(to, 'crm', '/', 'crm.test')),
   'absolute address': (input) => originForm(`http://${input}\n`),
   'log of a request': (input) => {
     const params = { values: { names: [...input], text: input } };

@@ -14,6 +14,7 @@ function setup(more: Partial<GuardOptions> = {}) {
     }),
     hasPackage: vi.fn((name: string) => name === '@nocobase/plugin-acl' || name === 'plain'),
     pluginStaticsPath: '/static/plugins/',
+    publicPath: '/',
     serve: null,
     ...more,
   };
@@ -69,8 +70,19 @@ describe('the guard before the core', () => {
     ['/x%00', {}, '404 Not Found'],
     ['http://host/static/plugins/none/x', {}, '404 Not Found'],
     ['//a@b/api/__app/nosuch/x', {}, '404 Not Found'],
+    ['/storage/uploads/a..b/.c.png?x=/../', {}, 'core'],
+    ['/storage/uploads/../apps/main/aes_key.dat', {}, '404 Not Found'],
+    ['/storage/uploads/../apps/main/aes_key.dat?__appName=app1', {}, '404 Not Found'],
+    ['/storage/uploads/x/%2E./%2e%2e/apps/main/aes_key.dat', { 'x-app': 'app1' }, '404 Not Found'],
+    ['/storage/uploads/..%2Fapps%2Fmain%2Faes_key.dat', {}, '404 Not Found'],
+    ['http://host/storage/uploads/..', {}, '404 Not Found'],
   ])('%s %j: %s', async (url, headers, expected) => {
     expect(await setup().ask(url, headers)).toBe(expected);
+  });
+
+  it('knows uploads by APP_PUBLIC_PATH', async () => {
+    const { ask } = setup({ publicPath: '/portal/' });
+    expect(await ask('/portal/storage/uploads/../apps/main/aes_key.dat')).toBe('404 Not Found');
   });
 
   it('never calls an app unknown before definitions have been read (#3188, #9365)', async () => {

@@ -15,6 +15,7 @@ const options = {
   appNameOf,
   hasPackage: () => true,
   pluginStaticsPath: '/static/plugins/',
+  publicPath: '/',
 };
 const { registerRequestHandler } = Gateway as unknown as { registerRequestHandler(handler: unknown): void };
 registerRequestHandler.call(Gateway, createGuard({ ...options, serve: BEHIND_CHAIN === 'on' ? null : proxy.web }));

@@ -8,6 +8,7 @@ import { type AppDefinition, desiredOf } from '../apps/definitions';
 import type { Config } from '../config';
 import type { Log } from '../log';
 import {
+  basePath,
   createGuard,
   createNaming,
   createProxy,
@@ -119,6 +120,7 @@ export function createRouting(
         appNameOf,
         hasPackage: (name) => existsSync(path.join(nodeModulesPath, name, 'package.json')),
         pluginStaticsPath,
+        publicPath: `${basePath(publicPath)}/`,
         serve: proxy?.web ?? null,
       });
       GatewayClass.registerRequestHandler(guard as never);

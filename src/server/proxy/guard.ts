@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AnswerCode, answer, send } from './answers';
 import { type AppNaming, INVALID_APP } from './naming';
+import { climbs, uploadIn } from './uploads';
 import { originForm, pathOf } from './url';
 
 /**
@@ -10,6 +11,8 @@ import { originForm, pathOf } from './url';
  *  - a plugin file whose package this process does not have: the core throws where nobody catches, and the request hangs
  *    for ever (gateway/index.ts:519);
  *  - a path that climbs out of a package, or hides `/server/` from the core's check by percent-encoding;
+ *  - a path that climbs out of the uploads: the core reads anything below `STORAGE_PATH` for whoever is signed in, keys and logs of
+ *    all apps among it (`legacyFileAccess`, helper.js:177);
  *  - an app that does not exist: the core makes a log folder and an open logger for each name asked for (T12, T13).
  */
 export interface GuardOptions {
@@ -21,6 +24,8 @@ export interface GuardOptions {
   hasPackage(name: string): boolean;
   /** `PLUGIN_STATICS_PATH`, as the core compares it: with last slash. */
   pluginStaticsPath: string;
+  /** `APP_PUBLIC_PATH`, with last slash. */
+  publicPath: string;
   /** On the Supervisor, the proxy; null where apps are hosted. It has answered when it returns true. */
   serve: ((app: string, req: IncomingMessage, res: ServerResponse) => boolean) | null;
 }
@@ -35,7 +40,7 @@ export function createGuard({ appNameOf, serve, ...options }: GuardOptions): Gua
     const url = originForm(req.url ?? '/');
     if (url !== req.url) req.url = url; // the core's `url.parse` throws on some absolute forms, where nobody catches
     const path = pathOf(url);
-    if (isMisread(path)) return notFound(req, res);
+    if (isMisread(path) || climbs(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
     const name = appNameOf(req);
     if (name !== 'main') {
       if (name === INVALID_APP) return answered(req, res, 'APP_NOT_FOUND');
