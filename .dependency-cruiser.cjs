@@ -39,6 +39,13 @@ module.exports = {
       to: { path: '^src/server/(plugin|index)\\.ts$' },
     },
     {
+      name: 'guards-stand-alone',
+      comment: 'A guard knows the core, and what every layer may use.',
+      severity: 'error',
+      from: { path: '^src/server/guards/' },
+      to: { path: '^src/server/', pathNot: '^src/server/guards/|^src/server/(config|errors|log)\\.ts$' },
+    },
+    {
       name: 'proxy-stands-alone',
       comment: 'proxy may import shared, and the types of status and environments.',
       severity: 'error',

@@ -213,6 +213,18 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     });
   });
 
+  describe('what belongs to the operator', () => {
+    it('is refused in an app, and not in a main app', async () => {
+      const app = await signInTo(ground.entry, APP);
+      await expect(app.post('pm:add')).rejects.toMatchObject({
+        status: 403,
+        body: expect.stringContaining('"PLUGINS_BY_OPERATOR"'),
+      });
+      // It names no plugin, so nothing is added.
+      expect(await manager.api.post('pm:add')).toEqual({ data: 'ok' });
+    });
+  });
+
   describe('events of other plugins', () => {
     it('reach the app that they are for, from the main app and from another app, and no other app', async () => {
       const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(ground.entry, name)));

@@ -2,11 +2,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Api, type Fleet, query } from '../../scripts/fleet';
+import { Api, type Fleet, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
 import { sharedFleet } from '../setup/fleet';
-import { type Answer, ask } from '../support/http';
-import { Manager, signInTo } from '../support/manager';
+import { type Answer, type Ask, ask } from '../support/http';
+import { answerToUnfinishedUpload, makeTraces, StrangePlugin, startMcpServer } from '../support/intruder';
+import { afterCommands, Manager, signInTo } from '../support/manager';
 
 /** Who may do what, what nobody gets to see, and what is refused. */
 
@@ -329,5 +330,152 @@ describe('invariant 8: secrets stay on the server', () => {
         json: { errors: [{ field: 'options.database.password' }] },
       });
     }
+  });
+});
+
+/** Last: the app is restarted, and this plugin disabled in it. */
+describe('what belongs to the operator is refused to an app’s administrator', () => {
+  const PLUGINS = { status: 403, code: 'PLUGINS_BY_OPERATOR' };
+  const PROGRAM = { status: 403, code: 'MCP_PROGRAM' };
+  let admin: Api;
+  let traces: string;
+  let stranger: StrangePlugin;
+  /** One that the operator has installed. */
+  let installed: StrangePlugin;
+  let mcp: Awaited<ReturnType<typeof startMcpServer>>;
+
+  const trace = (name: string) => path.join(traces, name);
+  const program = (name: string) => ({ transport: 'stdio', command: 'touch', args: [trace(name)] });
+  const bearer = () => ({ Authorization: `Bearer ${admin.token}`, 'X-Authenticator': 'basic' });
+  const signIn = async () => {
+    admin = await signInTo(fleet.supervisor, 'vault');
+  };
+  /** A command of the app that ends with another start of it, in which nothing of before is left. */
+  const restartedBy = async (action: string) => {
+    await root.post('coreProbe:tell', { to: 'vault', payload: action });
+    const heard = async () => (await afterCommands('vault', () => admin.get('coreProbe:heard'))).data;
+    expect(await heard()).toContain(action);
+    await admin.post(action);
+    await waitFor(async () => !(await heard()).includes(action), {
+      timeout: 120_000,
+      what: `The restart by ${action}`,
+    });
+    await signIn();
+  };
+
+  beforeAll(async () => {
+    traces = makeTraces();
+    stranger = new StrangePlugin(traces, 'stranger');
+    installed = new StrangePlugin(traces, 'installed');
+    installed.install();
+    mcp = await startMcpServer('weather');
+    await signIn();
+    const values = { name: 'by-http', enabled: true, transport: 'http', url: mcp.url };
+    await admin.post('aiMcpClients:create', values);
+    // As SQL would write it, which no action sees.
+    await sql(
+      'vault_data',
+      `INSERT INTO "aiMcpClients" (name, enabled, transport, command, args, "useUserContext", "createdAt", "updatedAt")
+       VALUES ('by-program', true, 'stdio', 'touch', '${JSON.stringify([trace('stored')])}', false, now(), now())`,
+    );
+  });
+
+  afterAll(() => {
+    mcp?.close();
+    for (const plugin of [stranger, installed]) plugin?.erase();
+    fs.rmSync(traces, { recursive: true, force: true });
+    // `pm:add` in a main app has its next start upgrade.
+    fs.rmSync(path.join(fleet.worker('env_a').storage, '.upgrading'), { force: true });
+  });
+
+  const stages: Array<[string, () => Promise<void>]> = [
+    ['', async () => undefined],
+    [', after this plugin was disabled in it', () => restartedBy('pm:disable?filterByTk=app-supervisor')],
+    [', after another restart', () => restartedBy('app:restart')],
+  ];
+  describe.each(stages)('in an app%s', (stage, begin) => {
+    beforeAll(begin);
+
+    it('whether this plugin is there', async () => {
+      expect((await outcome(admin, 'GET', 'appEntries:list')).status).toBe(stage ? 404 : 200);
+    });
+
+    it('plugins are not added, updated or removed, however that is asked for', async () => {
+      const values = { compressedFileUrl: stranger.archive };
+      const add = { method: 'POST', body: values };
+      const name = encodeURIComponent(installed.packageName);
+      const inApp = { ...bearer(), 'X-App': 'vault' };
+      const spellings: Array<[string, Ask]> = [
+        ['/api/pm:add', { ...add, headers: inApp }],
+        ['/api/pm:add', { headers: inApp }],
+        ['/api/%70m:add/', { ...add, headers: inApp }],
+        ['/api/pm:add', { ...add, headers: { ...inApp, 'X-Data-Source': 'main' } }],
+        ['/api/pm:add', { ...add, headers: { ...bearer(), Host: 'vault.example.test' } }],
+        ['/api/pm:add?__appName=vault', { ...add, headers: bearer() }],
+        ['/api/__app/vault/pm:add', { ...add, headers: bearer() }],
+        ['/api/pm:update', { ...add, headers: inApp }],
+        [`/api/pm/${name}`, { ...add, method: 'PUT', headers: inApp }],
+        [`/api/pm:remove?filterByTk=${name}`, { headers: inApp }],
+        [`/api/pm:remove?filterByTk=${name}`, { method: 'POST', headers: inApp }],
+        [`/api/__app/vault/pm:remove/${name}`, { method: 'POST', headers: bearer() }],
+        ['/api/pm:npmVersionList/ai', { headers: inApp }],
+      ];
+      for (const [target, options] of spellings) {
+        const { status, code } = await ask(fleet.supervisor.url, target, options);
+        expect([target, options.method, { status, code }]).toEqual([target, options.method, PLUGINS]);
+      }
+      // Not this action: the core adds nothing to a relation that is not there. The real one answers "ok".
+      const nested = await ask(fleet.supervisor.url, '/api/users/1/pm:add', { ...add, headers: inApp });
+      expect(nested.json?.data).not.toBe('ok');
+      expect([stranger.isInstalled, installed.isInstalled]).toEqual([false, true]);
+    });
+
+    it('an upload is refused before it was read', async () => {
+      for (const { url } of [fleet.worker('env_a'), fleet.supervisor]) {
+        expect(await answerToUnfinishedUpload(`${url}/api/__app/vault/pm:add`, bearer())).toBe(403);
+      }
+    });
+
+    it('its plugin manager goes on to list what there is', async () => {
+      const { status, json } = await outcome(admin, 'GET', 'pm:list');
+      expect(status).toBe(200);
+      expect(json.data.length).toBeGreaterThan(50);
+    });
+
+    it('MCP clients start no program, and reach servers by HTTP', async () => {
+      const test = (values: object) => outcome(admin, 'POST', 'aiMcpClients:testConnection', values);
+      for (const action of ['testConnection', 'create', 'update?filterByTk=by-http']) {
+        const answer = await outcome(admin, 'POST', `aiMcpClients:${action}`, { name: 'more', ...program(action) });
+        expect([action, { status: answer.status, code: answer.code }]).toEqual([action, PROGRAM]);
+      }
+      // Read as stdio where it is used.
+      const hidden = await test({ ...program('hidden'), transport: '{{ nothing:stdio }}' });
+      expect(hidden.json.data).toMatchObject({
+        success: false,
+        error: expect.stringContaining('cannot start a program'),
+      });
+      expect((await test({ transport: 'http', url: mcp.url })).json.data).toMatchObject({
+        success: true,
+        tools: ['weather'],
+      });
+      // Those that are stored were connected when the app was started, all in one go.
+      await admin.post('aiMcpClients:rebuildClient');
+      expect((await admin.get('aiMcpClients:listTools')).data).toMatchObject({ 'by-http': [{ title: 'weather' }] });
+      expect(fs.readdirSync(traces).sort()).toEqual(['installed', 'installed.tgz', 'stranger', 'stranger.tgz']);
+    });
+  });
+
+  it('enabling what the operator installed is its own business', async () => {
+    await restartedBy('pm:enable?filterByTk=app-supervisor');
+    expect((await outcome(admin, 'GET', 'appEntries:list')).status).toBe(200);
+  });
+
+  it('the main app adds and removes plugins', async () => {
+    const main = await workerRoot();
+    await main.post('pm:add', { compressedFileUrl: stranger.archive });
+    await waitFor(async () => stranger.isInstalled, { timeout: 60_000, what: 'The plugin in the main app' });
+    const remove = `pm:remove?filterByTk=${encodeURIComponent(stranger.packageName)}`;
+    await afterCommands('main', () => main.post(remove));
+    await waitFor(async () => !stranger.isInstalled, { timeout: 60_000, what: 'The end of the plugin' });
   });
 });

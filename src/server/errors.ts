@@ -129,6 +129,19 @@ const CODES = {
     'App "%app" failed %times times in a row and is left alone. Last cause: %cause. Restart it when the cause is mended.',
   ],
   DEADLINE: [504, 'Environment "%environment" began %seconds s ago and has not finished. Look at its log.'],
+  // what a hosted app does not do (guards)
+  PLUGINS_BY_OPERATOR: [
+    403,
+    'Plugins are installed, updated and removed by the operator of this platform, for all apps together. Ask the operator for a plugin; once it is installed, enable it here.',
+  ],
+  MCP_PROGRAM: [
+    403,
+    'An MCP client of an app cannot start a program (transport stdio). Use an MCP server that is reached by HTTP or SSE.',
+  ],
+  GUARD_MISSING: [
+    500,
+    'This NocoBase has no "%what", so the app cannot be kept from what belongs to the operator, and is not started. Use a NocoBase that this version of App Supervisor was made for, or update App Supervisor.',
+  ],
   // talking to a worker
   WORKER_SILENT: [504, 'Environment "%environment" did not answer within %seconds s. Is its worker running?'],
   WORKER_FAILED: [502, 'Environment "%environment" could not do it: %cause'],
@@ -155,6 +168,13 @@ export class AppSupervisorError extends Error {
     this.name = 'AppSupervisorError';
     this.status = status;
   }
+}
+
+/** The body of an answer that is an error. */
+export function answerOf({ code, message, field, details }: AppSupervisorError): { errors: object[] } {
+  return {
+    errors: [{ code, message, ...(field ? { field } : {}), ...(Object.keys(details).length ? { details } : {}) }],
+  };
 }
 
 export const fail = (code: ErrorCode, details?: Record<string, string | number>, field?: string): never => {

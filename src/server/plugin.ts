@@ -6,6 +6,7 @@ import { ProcessAdapter } from './adapters/process';
 import { collections } from './collections';
 import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
+import { guardHostedApps } from './guards';
 import { findInstalled } from './hosting/plugins';
 import { createProbes } from './observe/probes';
 import type { GatewayHooks } from './parts/routing';
@@ -38,6 +39,8 @@ export class PluginAppSupervisor extends Plugin {
         supervisor.on('afterAppAdded', function addOwnCommands(app: Application) {
           registerOwnCommands(app);
         });
+        // A command line is the operator's; a worker thread may run what an app asked for.
+        if (settings.active || settings.transient) guardHostedApps(supervisor);
       }
       return runtime;
     };

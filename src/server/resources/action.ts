@@ -1,6 +1,6 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { Filter } from '@nocobase/database';
-import { AppSupervisorError } from '../errors';
+import { AppSupervisorError, answerOf } from '../errors';
 import type { SupervisorPart } from '../parts/supervisor';
 
 /** What an action gets: the request, and the part that manages. */
@@ -47,10 +47,7 @@ export function action(
     } catch (error) {
       if (!(error instanceof AppSupervisorError)) throw error;
       ctx.status = error.status;
-      const { code, message, field, details } = error;
-      ctx.body = {
-        errors: [{ code, message, ...(field ? { field } : {}), ...(Object.keys(details).length ? { details } : {}) }],
-      };
+      ctx.body = answerOf(error);
     }
     await next();
   };
