@@ -4,7 +4,7 @@ import type { AppRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
-import { detour, silentServer } from '../support/tcp';
+import { detour, type Listening, silentServer } from '../support/tcp';
 
 /** An app's whole life, as its operator and its visitors meet it. The tests follow one another. */
 
@@ -219,11 +219,19 @@ describe('changing it', () => {
   });
 });
 
+/** A way to the database server of an app that can be cut. */
+let way: Listening;
+afterAll(() => way?.close());
+
 describe('where its data lies', () => {
   beforeAll(async () => {
+    way = await detour(0, fleet.postgresServer.port);
     const common = { environments: ['env_a'], startMode: 'withMain' };
     const schema = { dbConnType: 'new_schema', database: { schema: 'ledger_data' } };
-    const server = { dbConnType: 'new_connection', database: connection({ database: 'partner_data' }) };
+    const server = {
+      dbConnType: 'new_connection',
+      database: connection({ database: 'partner_data', port: way.port }),
+    };
     await Promise.all([
       manager.create({ ...common, name: 'ledger', options: schema }),
       manager.create({ ...common, name: 'partner', options: server }),
@@ -248,7 +256,7 @@ describe('where its data lies', () => {
     const broken = {
       unreachable: { port: await freePort() },
       silent: { port: silent.port },
-      stranger: { username: 'stranger' },
+      stranger: { username: 'role_of_nobody' },
     };
     const ended = await Promise.all(
       Object.entries(broken).map(async ([name, wrong]) => {
@@ -266,6 +274,16 @@ describe('where its data lies', () => {
     expect(ended[0].steps[0].error!.message).toContain(`${HOST}:${broken.unreachable.port}`);
     const { statuses } = await manager.app('unreachable');
     expect(statuses.env_a).toMatchObject({ status: 'error', error: { code: 'DATABASE_UNREACHABLE' } });
+    for (const name of ['unreachable', 'stranger']) {
+      const heard = await heardWhileRestarting(name, 'failed');
+      const told = heard.map(({ message }) => message);
+      expect(heard.filter(({ code }) => code === 'APP_ERROR').length).toBeGreaterThanOrEqual(4);
+      expect(new Set(told)).toEqual(new Set([`application ${name} is unavailable`]));
+      // Its operator is told the whole cause.
+      const { message } = (await manager.app(name)).statuses.env_a.error!;
+      expect(message).toContain(HOST);
+      expect(fleet.worker('env_a').logTail(20_000).join('\n')).toContain(message);
+    }
     for (const name of ['silent', 'stranger']) await manager.destroy(name, 'keep');
 
     // Whether there is something to drop cannot be told; once it can, the deletion is tried again.
@@ -276,6 +294,83 @@ describe('where its data lies', () => {
     await manager.succeeded(again.data);
     way.close();
   });
+
+  it('says to a visitor of an app that starts how far it is, and no more', async () => {
+    const heard = await heardWhileRestarting('ledger', 'succeeded');
+    const told = heard.filter(({ code }) => code === 'APP_COMMANDING').map(({ message }) => message);
+    expect(told.filter((message) => !/^(in progress(, \d+\/\d+)?)?$/.test(message))).toEqual([]);
+    expect(told.some((message) => message.includes('/'))).toBe(true);
+  });
+
+  it('says why a command of the app failed to those who are signed in, and to nobody else', async () => {
+    const api = await signInTo(fleet.supervisor, 'ledger');
+    const [visitor, user] = (await Promise.all([1, 2].map(() => tab('/ws?__appName=ledger')))) as Tab[];
+    user.send({ type: 'auth:token', payload: { token: api.token, authenticator: 'basic' } });
+    await user.message(({ type }) => type === 'authorized');
+    await api.post('pm:enable?filterByTk=nosuch').catch(() => undefined);
+    const { payload } = await user.message(({ type }) => type === 'notification');
+    expect(payload.message).toMatch(/^Failed to enable plugin: .+/);
+    // What is sent after it comes to both.
+    await manager.command('restart', 'ledger');
+    const runs = ({ messages }: Tab) => messages.filter((message) => message.payload?.code === 'APP_RUNNING').length;
+    await expect.poll(() => runs(visitor) > 0 && runs(visitor) === runs(user)).toBe(true);
+    expect(visitor.messages.filter(({ type }) => type === 'notification')).toEqual([]);
+    visitor.close();
+    user.close();
+  });
+
+  it('says to a visitor of a running app nothing of a database that is gone', async () => {
+    way.close();
+    const password = ADMIN.password;
+    for (const { url } of [fleet.supervisor, fleet.worker('env_a')]) {
+      for (const [action, body] of [
+        ['app:getLang'],
+        ['authenticators:publicList'],
+        ['auth:signIn', { account: ADMIN.email, password }],
+      ] as const) {
+        const { status, json } = await ask(url, `/api/__app/partner/${action}`, {
+          method: body ? 'POST' : 'GET',
+          body,
+        });
+        expect(status).toBeGreaterThanOrEqual(400);
+        expect(json).toEqual({
+          errors: [{ code: 'INTERNAL_ERROR', message: expect.stringMatching(/^application partner /) }],
+        });
+      }
+    }
+    way = await detour(way.port, fleet.postgresServer.port);
+    expect((await signInTo(fleet.supervisor, 'partner')).token).toBeTruthy();
+  });
+
+  /** What visitors are told of an app until its restart has ended so: in answers and open tabs, by the Supervisor and the Worker. */
+  async function heardWhileRestarting(name: string, state: string) {
+    const origins = [fleet.supervisor.url, fleet.worker('env_a').url];
+    const tabs = await Promise.all(origins.map((origin) => Tab.open(origin, `/ws?__appName=${name}`) as Promise<Tab>));
+    const heard: Array<{ code: string; message: string }> = [];
+    const visit = async () => {
+      for (const origin of origins) {
+        const { json, status } = await ask(origin, `/api/__app/${name}/app:getInfo`);
+        if (status !== 200) heard.push(json.error ?? json.errors[0]);
+      }
+    };
+    const { data } = await manager.api.post(`apps:restart?filterByTk=${name}`);
+    const ended = async () => {
+      await visit();
+      const operation = await manager.operation(data[0].id);
+      return operation.finishedAt === null ? null : operation;
+    };
+    const operation = await waitFor(ended, { timeout: 200_000, what: `The end of the restart of ${name}` });
+    expect(operation.state).toBe(state);
+    await visit();
+    const isLast = ({ type, payload }: { type: string; payload: { code: string } }) =>
+      state === 'failed' ? type === 'notification' : type === 'maintaining' && payload.code === 'APP_RUNNING';
+    for (const tab of tabs) {
+      await tab.message(isLast);
+      heard.push(...tab.messages.filter(({ payload }) => payload.message).map(({ payload }) => payload));
+      tab.close();
+    }
+    return heard;
+  }
 
   const connection = (different: object) => {
     const { host, port, user, password } = fleet.postgresServer;

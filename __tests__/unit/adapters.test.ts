@@ -173,11 +173,15 @@ describe('the adapters', () => {
   it('remove an app by unloading it: its end is no wish', async () => {
     const commands: string[] = [];
     const objectOf = (name: string) =>
-      ({ name, runCommand: async (...args: string[]) => void commands.push(`${name} ${args}`) }) as never;
+      ({
+        name,
+        setMaintainingMessage() {},
+        runCommand: async (...args: string[]) => void commands.push(`${name} ${args}`),
+      }) as never;
     // Of the fleet, made by another plugin (multi-app-manager), in the place of a stopped app, and not there.
     hosted.addApp(objectOf('crm'));
     hosted.addApp(objectOf('foreign'));
-    hosted.addApp(createStandIn('asleep'));
+    hosted.apps.asleep = createStandIn('asleep');
     for (const name of ['crm', 'foreign', 'asleep', 'nobody']) await processes.removeApp(name);
     expect(asked).toEqual(['unload crm', 'unload foreign', 'unload asleep', 'unload nobody']);
     expect(commands).toEqual(['foreign destroy']);

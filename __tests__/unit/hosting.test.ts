@@ -282,7 +282,7 @@ describe('what this process holds', () => {
     hosted.onStatus = (name) => told.push(`${name} ${hosted.appStatus[name]}`);
     return { hosted, emitted, told };
   }
-  const app = (name: string) => ({ name }) as Application;
+  const app = (name: string) => ({ name, setMaintainingMessage() {} }) as unknown as Application;
 
   it('knows no name that nobody gave it: names come from requests', () => {
     const { hosted } = bench();

@@ -274,7 +274,7 @@ describe('the page for people', () => {
     ({ method, headers: { accept, 'accept-language': language } }) as never;
 
   it('goes to a browser’s address bar only', () => {
-    const what = answer('UPSTREAM_REFUSED', 'app1', 'a');
+    const what = answer('UPSTREAM_REFUSED', 'app1');
     expect(pageFor(req('text/html,*/*'), '/admin/', '/api', what)).toContain('http-equiv="refresh" content="5"');
     expect(pageFor(req('*/*'), '/admin/', '/api', what)).toBeNull();
     expect(pageFor(req('application/json, text/plain, */*'), '/admin/', '/api', what)).toBeNull();
@@ -309,5 +309,5 @@ describe('the page for people', () => {
 });
 
 it('an answer keeps names that look like replacement patterns', () => {
-  expect(answer('UPSTREAM_REFUSED', "a$&b$'", 'e')).toMatchObject({ message: expect.stringContaining("a$&b$'") });
+  expect(answer('UPSTREAM_REFUSED', "a$&b$'")).toMatchObject({ message: expect.stringContaining("a$&b$'") });
 });

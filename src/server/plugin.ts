@@ -8,6 +8,7 @@ import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
 import { guardHostedApps } from './guards';
 import { findInstalled } from './hosting/plugins';
+import { answerDiscreetly } from './hosting/visitors';
 import { createProbes } from './observe/probes';
 import type { GatewayHooks } from './parts/routing';
 import { basePath } from './proxy';
@@ -71,6 +72,7 @@ export class PluginAppSupervisor extends Plugin {
 
   async load(): Promise<void> {
     registerEntries(this.app, config, runtime);
+    if (runtime) answerDiscreetly(this.app);
     if (this.isGuest) return;
     assertAdapters();
     registerResources(this.app, config, runtime);

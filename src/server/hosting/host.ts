@@ -248,7 +248,7 @@ export class AppHost {
       // The command is a no-op while another one runs (application.ts:843): its end proves nothing.
       if (this.hosted.appStatus[record.name] !== 'running') {
         const cause =
-          this.hosted.appErrors[record.name]?.message ?? `it ended ${this.hosted.appStatus[record.name] ?? 'nowhere'}`;
+          this.hosted.reasonOf(record.name)?.message ?? `it ended ${this.hosted.appStatus[record.name] ?? 'nowhere'}`;
         throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
       }
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });

@@ -1,5 +1,6 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import type { Status } from '../../shared/types';
+import { progressFor, Unavailable } from './visitors';
 
 /** The core's own statuses; ours are translated before the core sees one. */
 type CoreStatus = Exclude<Status, 'dormant' | 'waiting' | 'unknown'>;
@@ -10,19 +11,28 @@ type CoreStatus = Exclude<Status, 'dormant' | 'waiting' | 'unknown'>;
  */
 export class HostedApps {
   readonly apps: Record<string, Application> = Object.create(null);
-  readonly appErrors: Record<string, Error> = Object.create(null);
+  /** As visitors are told of them: the core answers with their text. */
+  readonly appErrors: Record<string, Unavailable> = Object.create(null);
   readonly appStatus: Record<string, CoreStatus> = Object.create(null);
   readonly lastMaintainingMessage: Record<string, string> = Object.create(null);
   readonly statusBeforeCommanding: Record<string, CoreStatus> = Object.create(null);
   readonly lastSeenAt = new Map<string, number>();
   /** Told of every change of an app's status, after it is in memory. */
   onStatus: (name: string) => void = () => undefined;
+  /** Told what the core says while it works on an app, in full. */
+  onProgress: (name: string, message: string) => void = () => undefined;
 
   constructor(private readonly supervisor: AppSupervisor) {}
 
   addApp(app: Application): Application {
     if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
     this.apps[app.name] = app;
+    // The core passes on to visitors whatever is said by this.
+    const tell = app.setMaintainingMessage.bind(app);
+    app.setMaintainingMessage = (message: string) => {
+      this.onProgress(app.name, message);
+      tell(progressFor(message));
+    };
     // `not_found` sticks otherwise: a name that was asked for before its app came.
     if (!this.appStatus[app.name] || this.appStatus[app.name] === 'not_found') this.setStatus(app.name, 'preparing');
     return app;
@@ -36,9 +46,15 @@ export class HostedApps {
     this.onStatus(name);
   }
 
-  setError(name: string, error: Error): void {
+  setError(name: string, reason: Error): void {
+    const error = new Unavailable(name, reason);
     this.appErrors[name] = error;
     this.supervisor.emit('appError', { appName: name, error });
+  }
+
+  /** Why an app failed, for its operators. */
+  reasonOf(name: string): Error | undefined {
+    return this.appErrors[name]?.reason;
   }
 
   /** The core binds `main` like any other app, and asks this on every request. */

@@ -43,6 +43,7 @@ export class HeldApps {
 
   constructor(private readonly options: HeldAppsOptions) {
     options.hosted.onStatus = (name) => this.observe(name);
+    options.hosted.onProgress = (name, message) => this.tell(name, message);
   }
 
   /** @param applied as the snapshot has it; null of an app that is new here */
@@ -181,7 +182,7 @@ export class HeldApps {
     // The core says so before its command has ended, and in an upgrade before it loads the app once more.
     if (status === 'running' && (held.state !== 'running' || this.options.host.isInCommand(name))) return;
     if (status === 'error') {
-      held.error ??= describeError(this.options.hosted.appErrors[name] ?? new Error('It failed.'));
+      held.error ??= describeError(this.options.hosted.reasonOf(name) ?? new Error('It failed.'));
     }
     this.show(name, status);
   }

@@ -6,6 +6,7 @@ import type { Gateway } from '@nocobase/server';
 import type { AppRecord } from '../../shared/messages';
 import { type AppDefinition, desiredOf } from '../apps/definitions';
 import type { Config } from '../config';
+import { notifyUsersOnly, type Sender } from '../hosting/visitors';
 import type { Log } from '../log';
 import {
   basePath,
@@ -114,6 +115,8 @@ export function createRouting(
       });
       if (installed) return;
       installed = true;
+      const { wsServer } = instance as unknown as { wsServer: Sender | null };
+      if (wsServer) notifyUsersOnly(wsServer);
       const guard = createGuard({
         isKnown: (name) => table.app(name) !== undefined,
         isLoaded: () => table.loaded,

@@ -256,9 +256,6 @@ export class WorkerPart {
       (names) => void (names.length ? this.read(names) : this.readDirectory()),
     );
     await bus.serve(environment.name, options.handlers(this));
-    options.supervisor.on('appMaintainingMessageChanged', function tellProgress({ appName, message }) {
-      converger.apps.tell(appName, message);
-    });
     await keeper.start();
     await this.readAll();
     converger.convergeAll();

@@ -4,7 +4,8 @@ import type { Duplex } from 'node:stream';
 
 /**
  * What the proxy answers itself, in the core's own error shape (server/src/gateway/errors.ts:13 and
- * gateway/index.ts:316), so that both clients show what they show for a worker's own `maintaining` errors.
+ * gateway/index.ts:316), so that both clients show what they show for a worker's own `maintaining` errors. The texts name
+ * the app and nothing of the fleet behind it: they are for visitors. Operators have metrics and the log.
  */
 export interface Answer {
   status: number;
@@ -18,24 +19,20 @@ export const ANSWERS = {
   APP_NOT_FOUND: [404, 'application %app not found', null],
   APP_STOPPED: [503, 'application %app is stopped', null],
   APP_PREPARING: [503, 'application %app is preparing, please wait patiently', 3],
-  APP_ENVIRONMENT_UNAVAILABLE: [503, 'no environment of application %app is available right now', 5],
-  UPSTREAM_REFUSED: [502, 'the environment %environment of application %app cannot be reached', 5],
-  UPSTREAM_RESET: [502, 'the environment %environment of application %app broke off before it answered', 5],
-  UPSTREAM_TIMEOUT: [504, 'the environment %environment of application %app did not answer in time', 5],
-  APP_PROXY_LOOP: [
-    508,
-    'the request for application %app came back to this Supervisor: an environment address leads to a Supervisor instead of a worker',
-    null,
-  ],
+  APP_ENVIRONMENT_UNAVAILABLE: [503, 'application %app is unavailable right now', 5],
+  UPSTREAM_REFUSED: [502, 'application %app cannot be reached right now', 5],
+  UPSTREAM_RESET: [502, 'application %app broke off before it answered', 5],
+  UPSTREAM_TIMEOUT: [504, 'application %app did not answer in time', 5],
+  APP_PROXY_LOOP: [508, 'application %app is not set up to be reached here', null],
   BAD_REQUEST: [400, 'the request cannot be understood', null],
   INVALID_INPUT: [400, 'application %app has no environment of this name', null],
-  APP_PROXY_FAILED: [500, 'the request for application %app failed in this Supervisor', null],
+  APP_PROXY_FAILED: [500, 'the request for application %app failed', null],
 } as const satisfies Record<string, readonly [number, string, number | null]>;
 export type AnswerCode = keyof typeof ANSWERS;
 
-export function answer(code: AnswerCode, app = '', environment = ''): Answer {
+export function answer(code: AnswerCode, app = ''): Answer {
   const [status, text, retryAfter] = ANSWERS[code];
-  const message = text.replace(' %app', () => app && ` ${app}`).replace('%environment', () => environment);
+  const message = text.replace(' %app', () => app && ` ${app}`);
   return retryAfter === null ? { status, code, message } : { status, code, message, retryAfter };
 }
 

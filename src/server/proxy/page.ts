@@ -18,12 +18,12 @@ const TEXTS: Record<string, { en: [string, string]; zh: [string, string] }> = {
     zh: ['应用正在启动', '准备就绪后，本页面会自动打开应用。'],
   },
   APP_PROXY_LOOP: {
-    en: ['This app is set up wrongly', 'Its address leads back to this server. Ask an administrator to check it.'],
-    zh: ['应用配置有误', '该应用的地址指回了本服务器，请联系管理员检查配置。'],
+    en: ['This app is set up wrongly', 'Ask an administrator to check it.'],
+    zh: ['应用配置有误', '请联系管理员检查配置。'],
   },
   WAIT: {
-    en: ['This app cannot be reached right now', 'Its server does not answer. This page tries again by itself.'],
-    zh: ['应用暂时无法访问', '应用所在的服务器没有响应，本页面会自动重试。'],
+    en: ['This app cannot be reached right now', 'This page tries again by itself.'],
+    zh: ['应用暂时无法访问', '本页面会自动重试。'],
   },
 };
 

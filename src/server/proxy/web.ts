@@ -125,7 +125,7 @@ class Exchange {
   answer(code: AnswerCode): void {
     const environment = this.#target?.name ?? '';
     this.#settled = true;
-    const what = answer(code, this.app.name, environment);
+    const what = answer(code, this.app.name);
     this.context.metrics?.request(environment, code, null);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
   }

@@ -148,7 +148,7 @@ class Upgrade {
   #answer(code: AnswerCode): void {
     this.#answered = true;
     this.context.metrics?.request(this.target.name, code, null);
-    refuse(this.socket, answer(code, this.app, this.target.name), this.context.limits.linger);
+    refuse(this.socket, answer(code, this.app), this.context.limits.linger);
     this.#outgoing?.destroy();
   }
 

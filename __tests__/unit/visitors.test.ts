@@ -1,0 +1,161 @@
+import type { Application, AppSupervisor } from '@nocobase/server';
+import { describe, expect, it } from 'vitest';
+import { AppSupervisorError } from '../../src/server/errors';
+import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import {
+  answerDiscreetly,
+  isInternal,
+  notifyUsersOnly,
+  progressFor,
+  type Sender,
+} from '../../src/server/hosting/visitors';
+import { ANSWERS, answer } from '../../src/server/proxy/answers';
+
+const refused = new AppSupervisorError('DATABASE_SIGN_IN', {
+  server: 'db.internal:5432',
+  user: 'crm_owner',
+  cause: 'password authentication failed for user "crm_owner"',
+});
+
+describe('invariant 7: of an app that failed', () => {
+  const emitted: Array<{ error: Error }> = [];
+  const emit = (event: string, told: { error: Error }) => event === 'appError' && emitted.push(told);
+  const hosted = new HostedApps({ emit } as unknown as AppSupervisor);
+  hosted.setError('crm', Object.assign(refused, { cause: new Error('connect ECONNREFUSED 10.0.0.5:5432') }));
+
+  it.each([
+    ['what the core answers with', () => hosted.appErrors.crm],
+    ['what the core sends to open tabs', () => emitted[0].error],
+  ])('%s says that it is unavailable and not why', (_, told) => {
+    const error = told() as Error & { code?: string };
+    expect([error.message, error.cause, error.code]).toEqual(['application crm is unavailable', undefined, undefined]);
+    expect(JSON.stringify(error)).toBe('{}');
+  });
+
+  it('its operators are told the whole of it', () => {
+    expect(hosted.reasonOf('crm')).toBe(refused);
+    expect(hosted.reasonOf('shop')).toBeUndefined();
+  });
+
+  it('the proxy’s own answers name the app alone', () => {
+    for (const code of Object.keys(ANSWERS) as Array<keyof typeof ANSWERS>) {
+      expect(answer(code, 'crm').message).not.toMatch(/environment env|worker|supervisor|address|%/i);
+    }
+  });
+});
+
+describe('of an app that is worked on', () => {
+  it.each([
+    ['load plugin [@nocobase/plugin-workflow], 12/78', 'in progress, 12/78'],
+    ['before install plugin [acl], 3/78', 'in progress, 3/78'],
+    ['load salaries collection', 'in progress'],
+    ['loading table /var/lib/x in data source ledger', 'in progress'],
+    ['starting app...', 'in progress'],
+    ['', 'in progress'],
+  ])('%j is told to visitors as %j', (message, told) => {
+    expect(progressFor(message)).toBe(told);
+  });
+
+  it('its operators are told what the core says, and the core what visitors may know', () => {
+    const said: string[] = [];
+    const told: string[] = [];
+    class Core {
+      name = 'crm';
+      setMaintainingMessage(message: string) {
+        told.push(`${this.name}: ${message}`);
+      }
+    }
+    const hosted = new HostedApps({ emit: () => true } as unknown as AppSupervisor);
+    hosted.onProgress = (name, message) => said.push(`${name}: ${message}`);
+    const app = new Core();
+    hosted.addApp(app as unknown as Application);
+    app.setMaintainingMessage('load salaries collection');
+    app.setMaintainingMessage('load plugin [acl], 3/78');
+    expect(said).toEqual(['crm: load salaries collection', 'crm: load plugin [acl], 3/78']);
+    expect(told).toEqual(['crm: in progress', 'crm: in progress, 3/78']);
+  });
+});
+
+describe('of an error in a running app', () => {
+  const system = Object.assign(new Error('connect ECONNREFUSED 10.0.0.5:5432'), { syscall: 'connect' });
+  const named = (name: string, more = {}) => Object.assign(new Error('x'), { name, ...more });
+
+  it.each<[string, unknown, boolean]>([
+    ['the system’s', system, true],
+    ['a file’s', Object.assign(new Error("ENOENT: open '/app/storage/x'"), { syscall: 'open' }), true],
+    ['Sequelize’s', named('SequelizeConnectionRefusedError', { parent: system }), true],
+    ['PostgreSQL’s', Object.assign(new Error('relation "users" does not exist'), { severity: 'ERROR' }), true],
+    ['MariaDB’s', named('SqlError', { sqlState: '42S02' }), true],
+    ['SQLite’s', Object.assign(new Error('unable to open'), { code: 'SQLITE_CANTOPEN' }), true],
+    ['one within', Object.assign(new Error('Failed to enable plugin'), { cause: system }), true],
+    ['an answer of the app', Object.assign(new Error('Wrong password'), { status: 401 }), false],
+    ['a plain error of a plugin', new Error('The record is locked.'), false],
+    ['one that is its own cause', Object.assign(named('Error'), {}), false],
+    ['nothing', null, false],
+    ['a text', 'x', false],
+  ])('%s is told from what is meant for people', (_, error, expected) => {
+    expect(isInternal(error)).toBe(expected);
+  });
+
+  it('ends the search for a cause in a ring', () => {
+    const ring: { cause?: unknown } = {};
+    ring.cause = ring;
+    expect(isInternal(ring)).toBe(false);
+  });
+
+  it('who is not signed in gets no text of it, and the app’s own users what the core answers', () => {
+    const handler = {
+      handlers: [] as Array<{ guard: unknown; render: (error: unknown, ctx: unknown) => void }>,
+      register(guard: unknown, render: (error: unknown, ctx: unknown) => void) {
+        this.handlers.push({ guard, render });
+      },
+      defaultHandler(error: Error, ctx: { status: number; body: unknown }) {
+        ctx.status = 500;
+        ctx.body = { errors: [{ message: error.message }] };
+      },
+    };
+    const app = { name: 'crm', pm: { get: () => ({ errorHandler: handler }) } } as never;
+    answerDiscreetly(app);
+    answerDiscreetly(app);
+    expect(handler.handlers).toHaveLength(1);
+    const answered = (state: object) => {
+      const ctx = { status: 0, body: null as unknown, state };
+      handler.handlers[0].render(system, ctx);
+      return [ctx.status, ctx.body];
+    };
+    const message = 'application crm cannot answer that right now';
+    expect(answered({})).toEqual([500, { errors: [{ code: 'INTERNAL_ERROR', message }] }]);
+    expect(answered({ currentUser: { id: 1 } })).toEqual([500, { errors: [{ message: system.message }] }]);
+  });
+});
+
+describe('of a command that failed', () => {
+  it('who is not signed in is told nothing, but that the app is unavailable', () => {
+    const sent: string[] = [];
+    const sender: Sender = {
+      sendMessageToConnection: ({ tags }, { type, payload }) =>
+        void sent.push(`${tags.size > 1 ? 'user' : 'visitor'}: ${type} ${payload?.message}`),
+    };
+    notifyUsersOnly(sender);
+    const visitor = { app: 'crm', tags: new Set(['app#crm']) };
+    const user = { app: 'crm', tags: new Set(['app#crm', 'userId#1']) };
+    for (const client of [visitor, user]) {
+      for (const [type, message] of [
+        ['notification', 'Failed to enable plugin: relation "x" does not exist'],
+        ['notification', 'application crm is unavailable'],
+        ['maintaining', 'in progress'],
+      ])
+        sender.sendMessageToConnection(client, { type, payload: { message } });
+      sender.sendMessageToConnection(client, { type: 'authorized' });
+    }
+    expect(sent).toEqual([
+      'visitor: notification application crm is unavailable',
+      'visitor: maintaining in progress',
+      'visitor: authorized undefined',
+      'user: notification Failed to enable plugin: relation "x" does not exist',
+      'user: notification application crm is unavailable',
+      'user: maintaining in progress',
+      'user: authorized undefined',
+    ]);
+  });
+});
