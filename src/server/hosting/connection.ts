@@ -7,8 +7,8 @@ import { AppSupervisorError } from '../errors';
 /** Database options as the host's main app has them; more than what we name is passed on untouched. */
 export type HostDatabase = DatabaseConnection & Record<string, unknown>;
 
-/** Of the environment's own server: its secrets are for no other, and the rest means nothing there. */
-const OWN = ['host', 'username', 'password', 'schema', 'ssl', 'dialectOptions'];
+/** Of the environment's own server, beside what every connection of its own brings: means nothing at another one. */
+const OWN = ['username', 'schema', 'ssl', 'dialectOptions'];
 
 /**
  * How this environment reaches an app's database: server, user and password are the environment's own and names are the app's,
