@@ -42,6 +42,7 @@ function processOf(work: () => Promise<void>) {
     registerApp({ appModel }: { appModel: { name: string } }) {
       const app = Object.assign(new EventEmitter(), {
         name: appModel.name,
+        setMaintainingMessage() {},
         destroy: async () => undefined,
         async runCommandThrowError(...command: string[]) {
           commands.push(command.join(' '));
