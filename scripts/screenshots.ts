@@ -327,7 +327,7 @@ const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
   dormant: { part: 'dormant', environment: null, warnings: [] },
 };
 
-const PENDING = ['independentSecret', 'options.sso', 'options.database', 'plugins'];
+const PENDING = ['jwtSecret', 'options.database', 'plugins'];
 
 const OPERATION: OperationRow = {
   id: '1',

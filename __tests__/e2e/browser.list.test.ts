@@ -187,9 +187,8 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await form.getByText('Start with main application').click();
     await form.getByLabel('Hide in Applications block').check();
     await form.getByLabel('Show in app switcher').check();
-    await form.getByLabel('Automatically generate a JWT secret').check();
-    await form.getByText('Everyone who is signed in to the app has to sign in again.').waitFor();
-    await form.getByLabel('App SSO').check();
+    // Every app has a JWT secret of its own, and App SSO is not offered yet.
+    for (const gone of [/JWT/, /SSO/]) expect(await form.getByText(gone).count()).toBe(0);
     await form.getByTestId('app-form-submit').click();
     await form.waitFor({ state: 'hidden' });
     await row(one).getByText(`${one} changed`, { exact: true }).waitFor();
@@ -199,22 +198,16 @@ describe.each(CLIENTS)('in the $client client', (client) => {
       startMode: 'withMain',
       hidden: true,
       pinned: true,
-      independentSecret: true,
-      options: { sso: { enabled: true } },
     });
+    north.say(one, { pendingChanges: ['jwtSecret'] });
 
     await page.getByTestId(`app-open-${one}`).click();
     const drawer = page.getByTestId(`app-drawer-${one}`);
-    const pending = drawer.getByText('Takes effect at the next restart: JWT secret, App SSO', { exact: true });
+    const pending = drawer.getByText('Takes effect at the next restart: JWT secret', { exact: true });
     await pending.waitFor();
     await page.getByTestId('app-drawer-edit').click();
     const again = page.getByRole('dialog', { name: `Edit "${one} changed"` });
-    for (const label of [
-      'Start with main application',
-      'Hide in Applications block',
-      'Show in app switcher',
-      'App SSO',
-    ]) {
+    for (const label of ['Start with main application', 'Hide in Applications block', 'Show in app switcher']) {
       expect(await again.getByLabel(label).isChecked(), label).toBe(true);
     }
     await answer(again, 'Cancel');

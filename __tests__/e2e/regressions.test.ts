@@ -10,8 +10,6 @@ import { afterCommands, Manager, signInTo } from '../support/manager';
 /** A plugin that nobody has enabled yet. */
 const PLUGIN = 'field-code';
 const DOMAIN = 'first.example.test';
-/** Where nothing answers. */
-const NOBODY = 'http://127.0.0.1:1/api';
 
 let fleet: Fleet;
 let manager: Manager;
@@ -23,8 +21,8 @@ beforeAll(async () => {
   await manager.clear('first', 'second');
   const common = { environments: ['env_a'], startMode: 'withMain' };
   await Promise.all([
-    manager.create({ ...common, name: 'first', cname: DOMAIN, options: { sso: { enabled: true, issuer: NOBODY } } }),
-    manager.create({ ...common, name: 'second', independentSecret: true }),
+    manager.create({ ...common, name: 'first', cname: DOMAIN }),
+    manager.create({ ...common, name: 'second' }),
   ]);
   first = await signInTo(fleet.supervisor, 'first');
 });
@@ -88,20 +86,6 @@ describe('a new app', () => {
     const signIn = { account: 'only-here', password: 'secret-123' };
     const refused = await second.post('auth:signIn', signIn, { 'X-Authenticator': 'basic' }).catch((error) => error);
     expect(refused.status).toBe(401);
-  });
-});
-
-describe('an app with SSO', () => {
-  it('starts, serves and signs in by password although nobody answers where its issuer should be (v2.1.30)', async () => {
-    expect((await infoOf('first')).json.data).toMatchObject({ name: 'first' });
-    expect((await first.get('auth:check')).data).toMatchObject({ id: 1 });
-    const { data } = await manager.api.get('app:getPortals');
-    // With an issuer of its own it is entered at its domain.
-    expect(data.apps.find(({ name }: { name: string }) => name === 'first')).toMatchObject({
-      ssoEnabled: true,
-      cname: DOMAIN,
-      status: { env_a: 'running' },
-    });
   });
 });
 

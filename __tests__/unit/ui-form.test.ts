@@ -10,7 +10,7 @@ const entered = (change: Partial<AppValues> = {}): AppValues => ({
   ...newValues(),
   environments: ['env_a'],
   title: ' CRM ',
-  options: { dbConnType: 'new_database', database: { database: '', tablePrefix: undefined }, sso: { enabled: false } },
+  options: { dbConnType: 'new_database', database: { database: '', tablePrefix: undefined } },
   ...change,
 });
 
@@ -28,7 +28,6 @@ const app: AppRow = {
   desiredState: 'running',
   startMode: 'withMain',
   autoUpgrade: true,
-  independentSecret: true,
   options: {
     dbConnType: 'new_connection',
     database: { dialect: 'postgres', host: 'db', port: 5432, username: 'crm', database: 'crm' },
@@ -53,10 +52,9 @@ describe('the body of apps:create', () => {
       targetEnvironment: 'env_a',
       startMode: 'onVisit',
       autoUpgrade: true,
-      independentSecret: false,
       pinned: false,
       hidden: false,
-      options: { dbConnType: 'new_database', sso: { enabled: false } },
+      options: { dbConnType: 'new_database' },
     });
   });
 
@@ -78,7 +76,7 @@ describe('the body of apps:create', () => {
     };
     const bodyFor = (dbConnType: 'new_connection' | 'new_schema') =>
       bodyOf(entered({ options: { dbConnType, database: { ...database, schema: 's' } } })).options;
-    expect(bodyFor('new_schema')).toEqual({ dbConnType: 'new_schema', database: { schema: 's' }, sso: undefined });
+    expect(bodyFor('new_schema')).toEqual({ dbConnType: 'new_schema', database: { schema: 's' } });
     expect(bodyFor('new_connection')).toMatchObject({ database: { host: 'db', port: 3306, schema: 's' } });
   });
 
@@ -97,7 +95,7 @@ describe('the body of apps:update', () => {
   it('has neither the name nor where the data lies, and no password unless one was entered', () => {
     const body = bodyOf(valuesOf(app), app);
     expect(body).not.toHaveProperty('name');
-    expect(body.options).toEqual({ database: { host: 'db', port: 5432, username: 'crm' }, sso: undefined });
+    expect(body.options).toEqual({ database: { host: 'db', port: 5432, username: 'crm' } });
     const values = valuesOf(app);
     values.options = { ...app.options, database: { ...app.options.database, password: 'new' } };
     expect(bodyOf(values, app).options).toMatchObject({ database: { password: 'new' } });

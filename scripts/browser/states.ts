@@ -151,7 +151,7 @@ export const STATES: State[] = [
   },
   {
     name: 'add-app-end',
-    show: (page) => page.locator('#options_sso_enabled').scrollIntoViewIfNeeded(),
+    show: (page) => page.locator('#pinned').scrollIntoViewIfNeeded(),
   },
   {
     name: 'add-app-discard',

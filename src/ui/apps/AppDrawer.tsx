@@ -100,7 +100,7 @@ function Settings({ app }: { app: AppRow }) {
   const t = useT();
   const isLocal = useIsLocal();
   const yesNo = (value: boolean) => (value ? t('Yes') : t('No'));
-  const { dbConnType, sso } = app.options;
+  const { dbConnType } = app.options;
   const environments = [
     { key: 'environments', children: app.environments.join(', ') },
     { key: 'targetEnvironment', children: app.targetEnvironment ?? '–' },
@@ -116,11 +116,9 @@ function Settings({ app }: { app: AppRow }) {
     },
     { key: 'version', label: t('Version of its data'), children: app.version ?? '–' },
     { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only when asked for') },
-    { key: 'independentSecret', children: app.independentSecret ? t('Its own') : t('Shared') },
     { key: 'cname', children: app.cname ?? '–' },
     { key: 'pinned', children: yesNo(app.pinned) },
     { key: 'hidden', children: yesNo(app.hidden) },
-    { key: 'sso', children: yesNo(sso?.enabled ?? false) },
     { key: 'lastVisitAt', label: t('Last visit'), children: <Since at={app.lastVisitAt} /> },
     { key: 'createdAt', label: t('Created'), children: <Since at={app.createdAt} /> },
     { key: 'updatedAt', label: t('Changed'), children: <Since at={app.updatedAt} /> },

@@ -1,4 +1,4 @@
-import { Alert, Checkbox, Form, Input, Radio } from 'antd';
+import { Checkbox, Form, Input, Radio } from 'antd';
 import { useEffect } from 'react';
 import { DOMAIN, isAppName } from '../../shared/names';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
@@ -120,25 +120,12 @@ function environmentOption(t: Translate, environment: EnvironmentRow, isMember: 
   };
 }
 
-export function AdvancedFields({ app }: { app?: AppRow }) {
+export function AdvancedFields() {
   const t = useT();
-  const independent = Form.useWatch<boolean | undefined>('independentSecret') ?? app?.independentSecret;
   return (
     <>
       <Form.Item name="autoUpgrade" valuePropName="checked" label={t('Upgrade')}>
         <Checkbox>{t('Upgrade data of a lower version when the app starts')}</Checkbox>
-      </Form.Item>
-      <Form.Item
-        name="independentSecret"
-        valuePropName="checked"
-        label={t('JWT secret')}
-        extra={
-          app && independent !== app.independentSecret
-            ? t('Everyone who is signed in to the app has to sign in again.')
-            : t('An independent JWT secret ensures data and session isolation from other applications.')
-        }
-      >
-        <Checkbox>{t('Automatically generate a JWT secret')}</Checkbox>
       </Form.Item>
       <Form.Item
         name="cname"
@@ -173,22 +160,6 @@ export function DisplayFields() {
       <Form.Item name="pinned" valuePropName="checked">
         <Checkbox>{t('Show in app switcher')}</Checkbox>
       </Form.Item>
-    </>
-  );
-}
-
-export function SsoFields() {
-  const t = useT();
-  const enabled = Form.useWatch<boolean | undefined>(['options', 'sso', 'enabled']);
-  return (
-    <>
-      <Form.Item name={['options', 'sso', 'enabled']} valuePropName="checked">
-        <Checkbox>{t('App SSO')}</Checkbox>
-      </Form.Item>
-      <Form.Item name={['options', 'sso', 'autoSignup']} valuePropName="checked">
-        <Checkbox disabled={!enabled}>{t('Automatically sign up when user does not exist')}</Checkbox>
-      </Form.Item>
-      <Alert type="info" showIcon message={t('Changes to sign-in take effect when the app is restarted.')} />
     </>
   );
 }

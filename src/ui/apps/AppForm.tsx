@@ -7,7 +7,7 @@ import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, type Problem, problemText } from '../common/errors';
 import { useHost } from '../host';
-import { AdvancedFields, BasicFields, DisplayFields, SsoFields } from './AppFields';
+import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
 import { DatabaseFields } from './DatabaseFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
 
@@ -119,14 +119,11 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
         <Section title={t('Database connection')}>
           <DatabaseFields app={app} adopt={adopt} />
         </Section>
-        <Section title={t('Upgrade, sign-in and domain')}>
-          <AdvancedFields app={app} />
+        <Section title={t('Upgrade and domain')}>
+          <AdvancedFields />
         </Section>
         <Section title={t('Display configuration')}>
           <DisplayFields />
-        </Section>
-        <Section title={t('Authentication configuration')}>
-          <SsoFields />
         </Section>
       </Form>
     </Drawer>

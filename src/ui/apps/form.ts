@@ -10,7 +10,6 @@ export interface AppValues {
   targetEnvironment?: string;
   startMode: StartMode;
   autoUpgrade: boolean;
-  independentSecret: boolean;
   pinned: boolean;
   hidden: boolean;
   options: AppOptions;
@@ -22,31 +21,17 @@ export const newValues = (): AppValues => ({
   environments: [],
   startMode: 'onVisit',
   autoUpgrade: true,
-  independentSecret: false,
   pinned: false,
   hidden: false,
   options: {
     dbConnType: 'new_database',
     database: { dialect: 'postgres' },
-    sso: { enabled: false, autoSignup: false },
   },
 });
 
 export function valuesOf(app: AppRow): AppValues {
-  const {
-    title,
-    name,
-    icon,
-    cname,
-    environments,
-    targetEnvironment,
-    startMode,
-    autoUpgrade,
-    independentSecret,
-    pinned,
-    hidden,
-    options,
-  } = app;
+  const { title, name, icon, cname, environments, targetEnvironment, startMode, autoUpgrade, pinned, hidden, options } =
+    app;
   return {
     title,
     name,
@@ -56,7 +41,6 @@ export function valuesOf(app: AppRow): AppValues {
     targetEnvironment: targetEnvironment ?? undefined,
     startMode,
     autoUpgrade,
-    independentSecret,
     pinned,
     hidden,
     options,
@@ -106,7 +90,6 @@ export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown>
     options: {
       ...(!was && { dbConnType: options.dbConnType }),
       ...(Object.keys(database).length > 0 && { database }),
-      sso: options.sso,
     },
   };
 }

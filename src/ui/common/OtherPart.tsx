@@ -133,7 +133,7 @@ function Dormant({ warnings }: { warnings: string[] }) {
           {
             redis: 'APP_SUPERVISOR_REDIS_URL, APP_COMMAND_REDIS_URL',
             worker: 'ENVIRONMENT_NAME, ENVIRONMENT_URL',
-            key: 'APP_KEY',
+            key: 'APP_SUPERVISOR_AES_SECRET_KEY',
           },
         )}
       </Typography.Paragraph>

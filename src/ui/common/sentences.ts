@@ -42,6 +42,9 @@ export const SENTENCES = [
   ),
   key('{{misspelt}} is a misspelling: use APP_COMMAND_ADAPTER.'),
   key(
+    'UNSAFE_USE_DEFAULT_JWT_SECRET is true: the main app signs with APP_KEY, and accepts what anybody signs who knows it. Remove that variable.',
+  ),
+  key(
     'A second process of this environment is running ({{standby}}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.',
   ),
   key(

@@ -27,7 +27,6 @@ export function workerVariables(
     ['APP_COMMAND_ADAPTER', 'redis'],
     ['APP_SUPERVISOR_REDIS_URL', AS_SUPERVISOR],
     ['APP_COMMAND_REDIS_URL', AS_SUPERVISOR],
-    ['APP_KEY', AS_SUPERVISOR],
     ['APP_SUPERVISOR_AES_SECRET_KEY', AS_SUPERVISOR],
     ['ENVIRONMENT_NAME', name || '<its name>'],
     ['ENVIRONMENT_URL', url || '<its address>'],
