@@ -42,7 +42,6 @@ describe('a fleet on MariaDB', () => {
     await manager.create({
       name: 'keeper',
       startMode: 'withMain',
-      independentSecret: true,
       environments: ['env_a'],
       options,
     });

@@ -104,7 +104,6 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
         startMode: 'withMain',
         desiredState: 'running',
         autoUpgrade: true,
-        independentSecret: false,
         pendingChanges: [],
         operation: null,
         version: '2.2.15',
@@ -332,16 +331,24 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       });
     const tokenOf = async (api: Promise<Api>) => (await api).token!;
 
-    it('shows as pending until the app has restarted with it, and reaches no browser', async () => {
+    it('is every app’s, reaches no browser, and cannot be turned off', async () => {
+      expect(JSON.stringify(await manager.app(APP))).not.toMatch(/jwt|secret/i);
+      const refused = await manager.api
+        .post(`apps:update?filterByTk=${APP}`, { independentSecret: false })
+        .catch(({ status, body }) => ({ status, ...JSON.parse(body).errors[0] }));
+      expect(refused).toMatchObject({ status: 400, code: 'INVALID_INPUT', field: 'independentSecret' });
+    });
+
+    it('stays the same over a restart, which takes a title at once', async () => {
+      const { token } = await signInTo(ground.entry, APP);
       const { statuses } = await manager.app(APP);
-      const row = await manager.update(APP, { title: 'The one', independentSecret: true });
-      expect(row).toMatchObject({ title: 'The one', independentSecret: true, pendingChanges: ['independentSecret'] });
+      const row = await manager.update(APP, { title: 'The one' });
+      expect(row).toMatchObject({ title: 'The one', pendingChanges: [] });
       expect(row.statuses[environment].since).toBe(statuses[environment].since);
-      expect(JSON.stringify(row)).not.toMatch(/jwt/i);
       await manager.command('restart', APP);
       const after = await manager.app(APP);
-      expect(after.pendingChanges).toEqual([]);
       expect(after.statuses[environment].since).toBeGreaterThan(statuses[environment].since);
+      expect((await checked(token!, APP)).json.data).toMatchObject({ email: ADMIN.email });
     });
 
     it('keeps the tokens of the main app and of another app out, and its own in', async () => {
@@ -350,9 +357,8 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
         tokenOf(signInTo(ground.entry, mate)),
         tokenOf(signInTo(ground.entry, APP)),
       ]);
-      // Without one it is the fleet's APP_KEY that both were made with.
-      expect((await checked(main, mate)).json?.data).toMatchObject({ email: ADMIN.email });
       expect((await checked(own, APP)).json.data).toMatchObject({ email: ADMIN.email });
+      expect(await checked(main, mate)).toMatchObject({ status: 401 });
       for (const token of [main, other]) expect(await checked(token, APP)).toMatchObject({ status: 401 });
       for (const app of [mate, null]) expect(await checked(own, app)).toMatchObject({ status: 401 });
     });

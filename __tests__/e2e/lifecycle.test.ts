@@ -195,8 +195,8 @@ describe('changing it', () => {
 
   it('takes a title at once, and shows what waits for a restart until that happened', async () => {
     const before = await manager.app('shop');
-    const after = await manager.update('shop', { title: 'The shop', independentSecret: true });
-    expect(after).toMatchObject({ title: 'The shop', independentSecret: true, pendingChanges: ['independentSecret'] });
+    const after = await manager.update('shop', { title: 'The shop', options: { sso: { enabled: true } } });
+    expect(after).toMatchObject({ title: 'The shop', pendingChanges: ['options.sso'] });
     expect(after.statuses.env_a.since).toBe(before.statuses.env_a.since);
     await manager.command('restart', 'shop');
     expect((await manager.app('shop')).pendingChanges).toEqual([]);

@@ -37,9 +37,9 @@ const info = (app: string, headers: Record<string, string> = {}) =>
   ask(alone.supervisor.url, '/api/app:getInfo', { headers: { ...(app && { 'X-App': app }), ...headers } });
 const runs = (app: string) =>
   waitFor(async () => (await info(app)).status === 200, { timeout: 200_000, what: `App ${app}` });
-const check = (token: string) =>
+const check = (token: string, app = 'old') =>
   ask(alone.supervisor.url, '/api/auth:check', {
-    headers: { 'X-App': 'old', 'X-Authenticator': 'basic', Authorization: `Bearer ${token}` },
+    headers: { 'X-App': app, 'X-Authenticator': 'basic', Authorization: `Bearer ${token}` },
   });
 
 beforeAll(async () => {
@@ -139,7 +139,6 @@ describe('the button on multi-app-manager’s own page', () => {
       icon: 'shopoutlined',
       startMode: 'withMain',
       environments: ['local'],
-      independentSecret: true,
       options: { dbConnType: 'new_database', database: { database: 'old' } },
     });
     expect((await info('', { Host: DOMAIN })).json.data).toMatchObject({ name: 'old' });
@@ -172,7 +171,9 @@ describe('asking again', () => {
       timeout: 60_000,
       what: 'running',
     });
-    expect(plain).toMatchObject({ title: 'Plain', startMode: 'onVisit', cname: null, independentSecret: false });
+    expect(plain).toMatchObject({ title: 'Plain', startMode: 'onVisit', cname: null });
+    // It had no secret of its own there, and has one now.
+    for (const token of [old.token!, manager.api.token!]) expect((await check(token, 'plain')).status).toBe(401);
   });
 });
 

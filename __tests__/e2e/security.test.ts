@@ -4,6 +4,7 @@ import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Api, type Fleet, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
+import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, type Ask, ask } from '../support/http';
 import { answerToUnfinishedUpload, makeTraces, StrangePlugin, startMcpServer } from '../support/intruder';
@@ -15,7 +16,7 @@ let fleet: Fleet;
 let manager: Manager;
 let root: Api;
 
-/** `vault` has a database server and a JWT secret of its own. */
+/** `vault` has a database server of its own. */
 const PASSWORD = 'a-password-of-its-own';
 const partner = (database = 'vault_data') => {
   const { host, port } = fleet.postgresServer;
@@ -40,7 +41,7 @@ beforeAll(async () => {
 afterAll(removeAll);
 
 async function removeAll() {
-  await manager.clear('vault', 'bad');
+  await manager.clear('vault', 'neighbour', 'bad');
   const filter = encodeURIComponent(JSON.stringify({ username: { $in: Object.keys(ROLES) } }));
   await root.post(`users:destroy?filter=${filter}`);
   for (const name of Object.keys(ROLES)) await root.post(`roles:destroy?filterByTk=${name}`);
@@ -185,20 +186,57 @@ const workerRoot = async () => {
   return cachedWorkerRoot;
 };
 
-describe('a JWT secret of its own', () => {
-  const check = async (token: string) =>
-    outcome((await signInTo(fleet.supervisor, 'vault')).withToken(token), 'GET', 'auth:check');
+describe('sessions and API keys', () => {
+  /** Who signs in to each main app and app; all of them have id 1. */
+  let places: Record<string, Api>;
+  let apiKeys: Record<string, string>;
+  const keyOf = async (api: Api) =>
+    (await api.post('apiKeys:create', { name: 'key', role: { name: 'root' }, expiresIn: '1d' })).data.token as string;
+  const isAccepted = async (token: string, by: Api) => {
+    const { status, json } = await outcome(by.withToken(token), 'GET', 'auth:check');
+    expect([status, json?.data?.id]).toEqual(status === 200 ? [200, 1] : [401, undefined]);
+    return status === 200;
+  };
 
-  it('is what keeps the main apps’ tokens out, once the app has restarted with it (v2.1.21)', async () => {
-    const tokens = [root.token!, (await workerRoot()).token!];
-    // One APP_KEY in the fleet: the main app's user 1 is anybody's user 1.
-    for (const token of tokens) expect((await check(token)).json?.data?.id).toBe(1);
-    await manager.update('vault', { independentSecret: true });
+  beforeAll(async () => {
+    const common = { environments: ['env_a'] };
+    await manager.create({ ...common, name: 'neighbour' });
+    places = {
+      main: root,
+      worker: await workerRoot(),
+      vault: await signInTo(fleet.supervisor, 'vault'),
+      neighbour: await signInTo(fleet.supervisor, 'neighbour'),
+    };
+    const made = Object.entries(places).map(async ([name, api]) => [name, await keyOf(api)]);
+    apiKeys = Object.fromEntries(await Promise.all(made));
+  });
+
+  it('are accepted by the app, or main app, that issued them, and by no other (v2.1.21)', async () => {
+    const accepted: string[] = [];
+    for (const [issuer, { token }] of Object.entries(places)) {
+      for (const [kind, sent] of Object.entries({ session: token!, key: apiKeys[issuer] })) {
+        for (const [name, api] of Object.entries(places)) {
+          if (await isAccepted(sent, api)) accepted.push(`${kind} of ${issuer} by ${name}`);
+        }
+      }
+    }
+    const own = Object.keys(places).flatMap((name) => [`session of ${name} by ${name}`, `key of ${name} by ${name}`]);
+    expect(accepted.sort()).toEqual(own.sort());
+  });
+
+  it('of an app that was stored without a secret end when it starts with the one that it is given', async () => {
+    const { vault } = places;
+    const tokens = [vault.token!, apiKeys.vault];
+    await sql(fleet.supervisor.database, `UPDATE apps SET "jwtSecret" = NULL WHERE name = 'vault'`);
+    // Any change makes the Supervisor read it.
+    await manager.update('vault', { title: 'Vault' });
+    const isGiven = ({ pendingChanges, operation }: AppRow) => pendingChanges.join() === 'jwtSecret' && !operation;
+    await manager.untilApp('vault', isGiven, { what: 'given a secret' });
+    for (const token of tokens) expect(await isAccepted(token, vault)).toBe(true);
     await manager.command('restart', 'vault');
-    for (const token of tokens) expect(await check(token)).toMatchObject({ status: 401 });
-    const own = await signInTo(fleet.supervisor, 'vault');
-    expect((await check(own.token!)).json.data.id).toBe(1);
-    expect(await outcome(root.withToken(own.token!), 'GET', 'auth:check')).toMatchObject({ status: 401 });
+    for (const token of [...tokens, root.token!, apiKeys.neighbour]) expect(await isAccepted(token, vault)).toBe(false);
+    expect(await isAccepted((await signInTo(fleet.supervisor, 'vault')).token!, vault)).toBe(true);
+    expect((await manager.app('vault')).pendingChanges).toEqual([]);
   });
 });
 

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { createHmac, randomBytes } from 'node:crypto';
+import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
@@ -98,7 +98,7 @@ describe('on PostgreSQL', () => {
       await query(server, 'postgres', `CREATE ROLE keeper LOGIN CREATEDB PASSWORD '${PASSWORD}'`);
       const database = { dialect: 'postgres', host, port, username: 'keeper', password: PASSWORD, database: 'kept' };
       const options = { dbConnType: 'new_connection', database };
-      await manager.create({ name: 'keeper', startMode: 'withMain', independentSecret: true, options });
+      await manager.create({ name: 'keeper', startMode: 'withMain', options });
       const { token } = await signInTo(entry, 'keeper');
       const stored = async () => {
         const select = `SELECT "jwtSecret", database->>'password' AS password FROM apps`;
@@ -160,7 +160,7 @@ describe('on other databases', () => {
     [grounds.SQLite, grounds.MariaDB] = await Promise.all([aloneOnSqlite(server), aloneOnMariadb(server)]);
     const { host, port, username, password } = grounds.MariaDB.server;
     const database = { dialect: 'mariadb', host, port, username, password, database: PARTNER };
-    const solo = { name: 'solo', title: 'Solo', startMode: 'withMain', independentSecret: true };
+    const solo = { name: 'solo', title: 'Solo', startMode: 'withMain' };
     await Promise.all([
       onBoth(({ manager }) => manager.create(solo)),
       grounds.SQLite.manager.create({ name: 'mate', cname: 'mate.example.test', startMode: 'withMain' }),
@@ -176,7 +176,6 @@ describe('on other databases', () => {
     const row = await manager.app('solo');
     expect(row).toMatchObject({
       title: 'Solo',
-      independentSecret: true,
       options: { dbConnType: 'new_database', database: { database: 'solo' } },
       statuses: { local: { status: 'running' } },
       version: '2.2.15',
@@ -228,6 +227,21 @@ describe('on other databases', () => {
     const { warnings } = (await manager.api.get('appSupervisor:info')).data;
     expect(warnings).toEqual([expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set: .*openssl/)]);
     expect((await manager.environment('local')).warnings).toEqual([]);
+  });
+
+  it('SQLite, without APP_KEY: what NocoBase signs with by default is not what the main app accepts', async () => {
+    const { entry } = grounds.SQLite;
+    const file = path.join(entry.storage, 'apps/main/jwt_secret.dat');
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const apiKey = (secret: string | Buffer) => {
+      const body = `${base64({ alg: 'HS256', typ: 'JWT' })}.${base64({ userId: 1, roleName: 'root' })}`;
+      return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
+    };
+    const list = (secret: string | Buffer) =>
+      ask(entry.url, '/api/apps:list', { headers: { Authorization: `Bearer ${apiKey(secret)}` } });
+    expect(await list('test-jwt-secret')).toMatchObject({ status: 401 });
+    expect(await list(await readFile(file))).toMatchObject({ status: 200 });
   });
 
   it('MariaDB: a connection of its own makes a database there, and drops it when it is asked to', async () => {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from
 import { query } from '../../scripts/fleet';
 import { unseal } from '../../src/server/apps/secrets';
 import { AppSupervisorError } from '../../src/server/errors';
-import { KEY, SmallFleet } from '../support/small-fleet';
+import { type FakeSupervisor, KEY, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** What people ask for, and what may come in between. */
@@ -350,6 +350,114 @@ describe('draining', () => {
   });
 });
 
+describe('an app that was stored without a JWT secret', () => {
+  const sql = (part: string, text: string) => query(inject('postgres'), fleet.database(part), text);
+  const stored = async (supervisor: FakeSupervisor) =>
+    until('The secret', async () => (await supervisor.parts.definitions.find('crm'))?.jwtSecret);
+  const pending = (supervisor: FakeSupervisor) =>
+    supervisor.parts.view.appRow(supervisor.part.app('crm')!).pendingChanges;
+
+  /** Puts a Supervisor in place of another that has stored the app as releases before 0.1.1 did. */
+  async function succeeded(before: FakeSupervisor): Promise<FakeSupervisor> {
+    await before.kill();
+    await sql('supervisor', 'UPDATE apps SET "jwtSecret" = NULL');
+    const supervisor = await fleet.supervisor();
+    await stored(supervisor);
+    const isOver = async () => !(await supervisor.parts.operations.active()).length;
+    await until('Its environments to know', async () => pending(supervisor).length > 0 && (await isOver()));
+    return supervisor;
+  }
+
+  it('is given one, once, and takes it when it starts next', async () => {
+    const [before, a] = await fleet.begin('env_a');
+    await before.ends(await before.create({ name: 'crm', environments: ['env_a'] }));
+    const old = a.host.running.get('crm')?.jwtSecret;
+    const supervisor = await succeeded(before);
+    const secret = await stored(supervisor);
+    expect(secret).toMatch(/^sealed:/);
+    expect(secret).not.toBe(old);
+    expect(pending(supervisor)).toEqual(['jwtSecret']);
+    expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start']);
+
+    await supervisor.parts.storeSecrets();
+    expect((await supervisor.parts.operations.page({}, ['createdAt'], 1, 10))[0]).toMatchObject([
+      { action: 'create' },
+      { action: 'update', createdById: null, state: 'succeeded', steps: [{ environment: 'env_a', kind: 'apply' }] },
+    ]);
+    await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
+    await until('Nothing to be pending', () => pending(supervisor).length === 0);
+    expect(a.host.running.get('crm')?.jwtSecret).toBe(secret);
+    expect(await stored(supervisor)).toBe(secret);
+  });
+
+  it('has it in all of its environments soon after it has started with it in one', async () => {
+    const [before, a, b] = await fleet.begin(...both);
+    await before.ends(await before.create({ name: 'crm', environments: both }));
+    const supervisor = await succeeded(before);
+    const secret = await stored(supervisor);
+    await a.stop();
+    const next = await fleet.worker('env_a');
+    await until('env_b to have it', () => b.host.running.get('crm')?.jwtSecret === secret);
+    expect(next.host.running.get('crm')?.jwtSecret).toBe(secret);
+    await until('Nothing to be pending', () => pending(supervisor).length === 0);
+    const [[newest]] = await supervisor.parts.operations.page({}, ['-createdAt'], 1, 1);
+    expect(newest).toMatchObject({ action: 'restart', createdById: null, steps: [{ environment: 'env_b' }] });
+  });
+
+  it('goes on without it where another release could not start it again, until that has the same', async () => {
+    const [before, a, b] = await fleet.begin(...both);
+    await before.ends(await before.create({ name: 'crm', environments: both }));
+    const supervisor = await succeeded(before);
+    const secret = await stored(supervisor);
+    await a.stop();
+    const next = await fleet.worker('env_a', { version: '2.2.16' });
+    const { board, catalog, known, restartStale } = supervisor.parts;
+    const isSeen = () =>
+      known.registrationOf('env_a')?.appVersion === '2.2.16' &&
+      board.observed('env_a', 'crm')?.entry.generation === catalog.apps.get('crm')?.generation &&
+      board.observed('env_a', 'crm')?.entry.status === 'running';
+    await until('env_a to run it', () => next.host.running.get('crm')?.jwtSecret === secret && isSeen());
+    await restartStale(['crm']);
+    expect(pending(supervisor)).toEqual(['jwtSecret']);
+    await b.stop();
+    const last = await fleet.worker('env_b', { version: '2.2.16' });
+    await until('env_b to have it', () => last.host.running.get('crm')?.jwtSecret === secret);
+    const [operations] = await supervisor.parts.operations.page({}, ['createdAt'], 1, 10);
+    expect(operations.map(({ action }) => action)).toEqual(['create', 'update']);
+  });
+
+  /** Nobody is left, and neither Redis nor any snapshot knows of a secret. */
+  async function everythingStopped(): Promise<void> {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    await supervisor.kill();
+    await a.kill();
+    await sql('supervisor', 'UPDATE apps SET "jwtSecret" = NULL');
+    await sql('env_a', `UPDATE "appSnapshots" SET record = jsonb_set(record::jsonb, '{jwtSecret}', 'null')::json`);
+    await fleet.onRedis((redis) => redis.flushall());
+    fleet.ground.journal.length = 0;
+  }
+
+  it('is not started by a worker that begins before the Supervisor until it has one: sign-ins end but once', async () => {
+    await everythingStopped();
+    const worker = await fleet.worker('env_a');
+    await until('env_a to hold its environment', () => worker.role === 'holder');
+    const supervisor = await fleet.supervisor();
+    await supervisor.toShow('crm', 'env_a running');
+    expect(worker.host.running.get('crm')?.jwtSecret).toBe(await stored(supervisor));
+    expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start']);
+    expect(pending(supervisor)).toEqual([]);
+  });
+
+  it('is started all the same where no Supervisor comes', async () => {
+    await everythingStopped();
+    fleet.secretsWithin = 50;
+    const worker = await fleet.worker('env_a');
+    await until('env_a to run it', () => worker.runs.length === 1);
+    expect(worker.host.running.get('crm')?.jwtSecret).toBeNull();
+  });
+});
+
 describe('secrets', () => {
   it('invariant 8: rest nowhere in the clear, and are in no answer', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
@@ -359,7 +467,6 @@ describe('secrets', () => {
       await supervisor.create({
         name: 'crm',
         environments: ['env_a'],
-        independentSecret: true,
         options: { dbConnType: 'new_connection', database },
       }),
     );
@@ -380,7 +487,7 @@ describe('secrets', () => {
 
     const dump: string[] = [JSON.stringify(supervisor.parts.view.appRow(supervisor.part.app('crm')!))];
     expect(dump[0]).not.toContain('sealed:');
-    expect(JSON.parse(dump[0])).toMatchObject({ independentSecret: true, options: { database: { host: 'other' } } });
+    expect(JSON.parse(dump[0])).toMatchObject({ options: { database: { host: 'other' } } });
     for (const part of ['supervisor', 'env_a']) {
       for (const table of ['apps', 'appOperations', 'appEnvironments', 'appSnapshots']) {
         const { rows } = await query(inject('postgres'), fleet.database(part), `SELECT * FROM "${table}"`);

@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import type { Application, AppSupervisor } from '@nocobase/server';
+import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/server';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { inspectDatabase } from '../../src/server/apps/databases';
@@ -37,9 +37,11 @@ const record = (values = {}) => recordOf({ name, database: { dbConnType: 'new_da
 /** A process of its own. @param work what the core does when it starts the app */
 function processOf(work: () => Promise<void>) {
   const commands: string[] = [];
+  const secrets: Array<string | undefined> = [];
   const core = {
     emit: () => true,
-    registerApp({ appModel }: { appModel: { name: string } }) {
+    registerApp({ appModel }: { appModel: { name: string; options: ApplicationOptions } }) {
+      secrets.push(appModel.options.authManager?.jwt?.secret?.toString());
       const app = Object.assign(new EventEmitter(), {
         name: appModel.name,
         setMaintainingMessage() {},
@@ -67,7 +69,7 @@ function processOf(work: () => Promise<void>) {
       async () => {},
       () => {},
     );
-  return { boot, commands };
+  return { boot, commands, secrets };
 }
 
 /** `kill -9` while the core works on the app: all that anybody sees of it is that its connections end. */
@@ -146,5 +148,20 @@ describe('an upgrade that was cut off', () => {
     await next.boot();
     expect(next.commands).toEqual(['start --quickstart']);
     expect(await tables(database())).toContain('applicationPlugins');
+  });
+});
+
+describe('the JWT secret of an app', () => {
+  it('is the stored one, or one that nobody else has: never the core’s own, which the main app signs with, too', async () => {
+    const stored = processOf(installs);
+    await stored.boot('start', { claim: 'create', jwtSecret: 'stored' });
+    expect(stored.secrets).toEqual(['stored']);
+    for (const jwtSecret of [null, '']) {
+      const next = processOf(nothing);
+      await next.boot('start', { jwtSecret });
+      await next.boot('start', { jwtSecret });
+      expect(next.secrets.map((secret) => secret?.length)).toEqual([43, 43]);
+      expect(new Set(next.secrets).size).toBe(2);
+    }
   });
 });

@@ -67,11 +67,12 @@ export async function aloneOnPostgres(postgres: PostgresServer): Promise<Ground>
   });
 }
 
-/** Without an AES key, too. */
+/** Without any key, too. */
 export async function aloneOnSqlite(postgres: PostgresServer): Promise<Ground> {
   ensureSqliteDriver(console.log);
   const folder = path.join(ROOT, '.fleet/alone-sqlite/storage/nocobase/db');
   const fleet = await alone('alone-sqlite', postgres, {
+    APP_KEY: '',
     APP_SUPERVISOR_AES_SECRET_KEY: '',
     DB_DIALECT: 'sqlite',
     DB_STORAGE: path.join(folder, 'main.sqlite'),

@@ -57,6 +57,8 @@ export interface SupervisorOptions {
 export interface WorkerOptions {
   database?: string;
   proxyUrl?: string;
+  /** Of NocoBase. */
+  version?: string;
 }
 
 interface Wire {
@@ -100,8 +102,8 @@ async function openDatabase(name: string): Promise<Database> {
   return open();
 }
 
-const mainOf = (db: Database): Application =>
-  ({ name: 'main', db, getPackageVersion: () => '2.2.15' }) as unknown as Application;
+const mainOf = (db: Database, version = '2.2.15'): Application =>
+  ({ name: 'main', db, getPackageVersion: () => version }) as unknown as Application;
 
 /** One process of a Supervisor. */
 export class FakeSupervisor {
@@ -254,14 +256,14 @@ export class FakeWorker {
   static async start(
     fleet: SmallFleet,
     environment: string,
-    { database = environment, proxyUrl }: WorkerOptions,
+    { database = environment, proxyUrl, version }: WorkerOptions,
   ): Promise<FakeWorker> {
     const db = await openDatabase(fleet.database(database));
     const instance = `${environment}-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
     const host = new FakeHost(environment, fleet.ground);
-    host.hosted.apps.main = mainOf(db);
+    host.hosted.apps.main = mainOf(db, version);
     for (const [name, manner] of fleet.manners) host.manners.set(name, manner);
     const url = `http://${environment}`;
     const part = new WorkerPart({
@@ -282,6 +284,7 @@ export class FakeWorker {
       warnings: [],
       handlers: () => ({}),
       leaving: fleet.leaving,
+      secretsWithin: fleet.secretsWithin,
       beginAgain: 500,
       findInstalled: async () => [],
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
@@ -377,6 +380,8 @@ export class SmallFleet {
   beat = BEAT;
   /** What workers that are started from now on give their visitors to go elsewhere, in ms. */
   leaving = LEAVING;
+  /** How long workers that are started from now on wait for JWT secrets that they do not know, in ms; by default as in production. */
+  secretsWithin: number | undefined;
   private readonly supervisors: FakeSupervisor[] = [];
   private readonly workers: FakeWorker[] = [];
   private prefix = `small-${randomUUID()}`;
@@ -483,6 +488,7 @@ export class SmallFleet {
     this.manners.clear();
     this.beat = BEAT;
     this.leaving = LEAVING;
+    this.secretsWithin = undefined;
     this.prefix = `small-${randomUUID()}`;
   }
 

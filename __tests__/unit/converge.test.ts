@@ -203,7 +203,7 @@ describe('changes that a running app does not see', () => {
     ['none', {}, []],
     ['a title', { title: 'Sales' }, []],
     ['a connection', { database: { dbConnType: 'new_database', database: 'crm', host: 'x' } }, ['options.database']],
-    ['a secret', { jwtSecret: 'x' }, ['independentSecret']],
+    ['a secret', { jwtSecret: 'x' }, ['jwtSecret']],
     ['single sign-on', { sso: { enabled: true } }, ['options.sso']],
   ])('%s', (_, change, expected) => {
     expect(pendingChanges(recordOf(), recordOf(change), String)).toEqual(expected);
@@ -215,7 +215,12 @@ describe('changes that a running app does not see', () => {
       recordOf({ jwtSecret: `${key}:s`, database: { dbConnType: 'new_connection', password: `${key}:p` } });
     const reveal = (sealed: string) => sealed.split(':')[1] ?? '';
     expect(pendingChanges(sealedWith('old'), sealedWith('new'), reveal)).toEqual([]);
-    expect(pendingChanges(sealedWith('old'), recordOf(), reveal)).toEqual(['options.database', 'independentSecret']);
+    const another = recordOf({ ...sealedWith('new'), jwtSecret: 'new:other' });
+    expect(pendingChanges(sealedWith('old'), another, reveal)).toEqual(['jwtSecret']);
+  });
+
+  it('do not include a secret that is not stored yet', () => {
+    expect(pendingChanges(recordOf({ jwtSecret: 's' }), recordOf({ jwtSecret: null }), String)).toEqual([]);
   });
 });
 

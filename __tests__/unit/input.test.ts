@@ -35,7 +35,6 @@ describe('create', () => {
       targetEnvironment: 'env_b',
       startMode: 'withMain',
       autoUpgrade: false,
-      independentSecret: true,
       pinned: true,
       hidden: true,
       options: {
@@ -45,6 +44,17 @@ describe('create', () => {
       },
     };
     expect(create(values)).toEqual(values);
+  });
+
+  it.each([createInput, updateInput])('refuses to leave an app without a secret of its own, and says why', (schema) => {
+    for (const independentSecret of [true, false, null, 'x']) {
+      expect(refusal(() => parseInput(schema, { title: 'CRM', independentSecret }))).toMatchObject({
+        code: 'INVALID_INPUT',
+        status: 400,
+        field: 'independentSecret',
+        message: 'independentSecret cannot be set: every app has a secret of its own; the setting is gone.',
+      });
+    }
   });
 
   it('makes up a name that is one', () => {

@@ -43,13 +43,14 @@ describe('the API documentation', () => {
     expect(thrown.filter((code) => !documented.has(code))).toEqual([]);
   });
 
-  it('shows defaults, but none that is made up for each request', () => {
+  it('shows defaults, but none that is made up for each request, and nothing that is always refused', () => {
     const bodyOf = (action: string) =>
       apiDescription.paths[action].post.requestBody!.content['application/json'].schema.properties as Record<
         string,
         { default?: unknown }
       >;
     expect(bodyOf('/apps:create').name).not.toHaveProperty('default');
+    expect(bodyOf('/apps:create')).not.toHaveProperty('independentSecret');
     expect(bodyOf('/apps:destroy').database.default).toBe('keep');
   });
 });

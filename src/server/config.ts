@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
@@ -45,6 +46,8 @@ export interface HostConfig {
   isBuiltIn: boolean;
   /** Folder that holds one log folder an app. */
   logPath: string;
+  /** Where NocoBase keeps the main app's JWT secret. */
+  mainSecretFile: string;
   appKey: string;
   /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
   schemaByDefault: boolean;
@@ -61,6 +64,11 @@ interface Common {
   publicUrl: string | null;
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
+  /**
+   * Whether the main app may not sign tokens with `APP_KEY`: everybody knows its value, or, on a worker, the Supervisor's main app
+   * may sign with the same.
+   */
+  needsMainSecret: boolean;
   /** The one app that this process runs, or that a worker thread has a command of: `STARTUP_SUBAPP`. */
   singleApp: string | null;
   /** A worker thread that the core starts for one command, and that may open `singleApp` for it (worker-mode.ts). */
@@ -177,6 +185,7 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
       interval,
       intervalCap,
     },
+    needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_KEYS.has(env.APP_KEY ?? '')),
     singleApp:
       read('STARTUP_SUBAPP', z.string().refine(isAppName), 'the identifier of an app (letters, digits, _ and -)', '') ||
       null,
@@ -241,6 +250,11 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
       'APP_SUPERVISOR_AES_SECRET_KEY is not set: database passwords and JWT secrets are stored unencrypted. Set it to 64 hexadecimal digits (openssl rand -hex 32), the same on every instance.',
     );
   }
+  if (part !== 'dormant' && env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') {
+    warnings.push(
+      'UNSAFE_USE_DEFAULT_JWT_SECRET is true: the main app signs with APP_KEY, and accepts what anybody signs who knows it. Remove that variable.',
+    );
+  }
   if (common.active && common.singleApp && part !== 'local' && part !== 'dormant') {
     problems.push(
       `STARTUP_SUBAPP is "${common.singleApp}"; for the part "${part}" it must be left out. An app runs alone in shared memory only, or as the only app of an environment.`,
@@ -249,6 +263,9 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
   if (problems.length) throw new ConfigError(problems);
   return config;
 }
+
+/** Values of `APP_KEY` that NocoBase's code or documentation gives. */
+const WELL_KNOWN_KEYS = new Set(['', 'test-jwt-secret', 'test-key', 'your-secret-key']);
 
 const SECRET = new Set([
   'APP_SUPERVISOR_AES_OLD_SECRET_KEY',
@@ -322,6 +339,7 @@ function hostOf(env: Env): HostConfig {
       (name) => name === PLUGIN || name === 'app-supervisor',
     ),
     logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
+    mainSecretFile: path.resolve(storage, 'apps/main/jwt_secret.dat'),
     appKey: env.APP_KEY || '',
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
   };

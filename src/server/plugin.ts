@@ -3,9 +3,11 @@ import { z } from 'zod';
 import { CommandAdapter } from './adapters/command';
 import { DiscoveryAdapter } from './adapters/discovery';
 import { ProcessAdapter } from './adapters/process';
+import { ensureMainSecret } from './apps/main-secret';
 import { collections } from './collections';
 import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
+import { messageOf } from './errors';
 import { guardHostedApps } from './guards';
 import { findInstalled } from './hosting/plugins';
 import { answerDiscreetly } from './hosting/visitors';
@@ -31,6 +33,7 @@ export class PluginAppSupervisor extends Plugin {
     config = loadConfig();
     if (config.part === 'dormant') return;
     const settings = config;
+    if (settings.needsMainSecret) giveMainSecret(settings.host.mainSecretFile);
     // Whichever adapter the core asks for first makes the one runtime they share.
     const runtimeOf = (supervisor: AppSupervisor) => {
       if (!runtime) {
@@ -98,6 +101,18 @@ function createDiscovery(shared: Runtime, name: 'local' | 'remote'): DiscoveryAd
     adapter.loadAppModels = async () => shared.begin();
   }
   return adapter;
+}
+
+/** Before the core reads it. What is thrown in a static import is swallowed, and tokens would be signed with `APP_KEY`. */
+function giveMainSecret(file: string): void {
+  try {
+    ensureMainSecret(file);
+  } catch (error) {
+    console.error(
+      `App Supervisor: the JWT secret of the main app could not be written to ${file}: ${messageOf(error)}. The process ends; make the folder writable.`,
+    );
+    process.exit(1);
+  }
 }
 
 /** A misspelt name or a failed import falls back to other adapters without a word (app-supervisor/index.ts:144-199). */

@@ -49,7 +49,7 @@ export const appRecord = z.object({
   startMode: z.enum(['onVisit', 'withMain']),
   autoUpgrade: z.boolean(),
   database: appDatabase,
-  /** Sealed JWT secret of its own, or null to share the environment's `APP_KEY`. */
+  /** Sealed JWT secret of the app. Null only from a Supervisor before 0.1.1; then each boot makes up its own. */
   jwtSecret: z.string().nullable(),
   sso: z.record(z.string(), z.unknown()).optional(),
   /** Only the first step of a create may make the database and its mark, or take over one that has none (`adopt`). */
@@ -88,8 +88,8 @@ export const statusEntry = z.object({
   error: z.object({ code: z.string(), message: z.string() }).optional(),
   version: z.string().nullable(),
   lastVisitAt: z.number().nullable(),
-  /** Settings of the running object that differ from the record. */
-  pendingChanges: z.array(z.string()),
+  /** Settings of the running object that differ from the record. Workers before 0.1.1 call `jwtSecret` `independentSecret`. */
+  pendingChanges: z.array(z.string().transform((name) => (name === 'independentSecret' ? 'jwtSecret' : name))),
   /** Of the running object. */
   plugins: z.array(appPlugin).default([]),
 });

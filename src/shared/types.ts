@@ -103,7 +103,6 @@ export interface AppRow {
   desiredState: 'running' | 'stopped' | 'onDemand';
   startMode: StartMode;
   autoUpgrade: boolean;
-  independentSecret: boolean;
   options: AppOptions;
   /** By environment name, sorted; also of those that it was taken from and has not left yet, which `environments` does not name. */
   statuses: Record<string, ShownStatus>;

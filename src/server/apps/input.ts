@@ -113,7 +113,7 @@ const settings = {
   targetEnvironment: emptyToNull(environment).optional(),
   startMode: z.enum(['onVisit', 'withMain']).optional(),
   autoUpgrade: z.boolean().optional(),
-  independentSecret: z.boolean().optional(),
+  independentSecret: z.never('cannot be set: every app has a secret of its own; the setting is gone').optional(),
   pinned: z.boolean().optional(),
   hidden: z.boolean().optional(),
   options: options.optional(),

@@ -73,19 +73,23 @@ export class Fitness {
   }
 
   /**
-   * Whether several environments may serve one app: what one of them signs, all have to accept, and to what one upgrades its
-   * data, all have to know.
-   * @throws AppSupervisorError KEY_DIFFERS, ENVIRONMENTS_DIFFER
+   * Whether several environments may serve one app: to what one upgrades its data, all have to know.
+   * @throws AppSupervisorError ENVIRONMENTS_DIFFER
    */
   assertAgree(environments: string[], field: string): void {
+    const differ = this.disagreementOf(environments);
+    if (differ) throw new AppSupervisorError(differ.code, differ.details, field);
+  }
+
+  /** Why an app cannot start in each of these environments; null when it can. */
+  disagreementOf(environments: string[]): AppSupervisorError | null {
     const { known } = this.options;
     const [first, ...others] = environments.flatMap((environment) => known.registrationOf(environment) ?? []);
     for (const other of others) {
-      if (other.fingerprints.appKey !== first.fingerprints.appKey)
-        throw new AppSupervisorError('KEY_DIFFERS', { environment: other.name, variable: 'APP_KEY' }, field);
       const differ = disagreement(first, other);
-      if (differ) throw new AppSupervisorError(differ.code, differ.details, field);
+      if (differ) return differ;
     }
+    return null;
   }
 
   /** What of an environment does not fit the Supervisor. */

@@ -17,7 +17,7 @@ import {
   releaseDatabase,
   resetPartialInstall,
 } from '../apps/databases';
-import { unseal } from '../apps/secrets';
+import { newSecret, unseal } from '../apps/secrets';
 import type { BootstrapConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
@@ -273,7 +273,7 @@ export class AppHost {
   }
 
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
-    const secret = record.jwtSecret === null ? null : unseal(record.jwtSecret, this.aesKey, record.name);
+    const secret = this.jwtSecretOf(record);
     // A stand-in gives its name up at the last moment, so that no request in between finds nothing and boots it again.
     delete this.hosted.apps[record.name];
     const app = this.supervisor.registerApp({
@@ -284,7 +284,7 @@ export class AppHost {
         options: {
           dbConnType: record.database.dbConnType,
           database: connection as never,
-          ...(secret ? { authManager: { jwt: { secret } } } : {}),
+          authManager: { jwt: { secret } },
           ...(record.sso ? { sso: record.sso } : {}),
         },
       },
@@ -296,6 +296,16 @@ export class AppHost {
     // The core tells a new status only, and has told of this one while its command went on.
     app.on('maintaining', () => this.hosted.onStatus(record.name));
     return app;
+  }
+
+  /** Never none: the core would take the main app's own, and with it the main app's tokens and those of every other such app. */
+  private jwtSecretOf({ name, jwtSecret }: AppRecord): string {
+    const stored = jwtSecret && unseal(jwtSecret, this.aesKey, name);
+    if (stored) return stored;
+    this.log.warn(
+      `App ${name} has no stored JWT secret: this start uses a new one, and sign-ins end with the next start. A Supervisor of 0.1.1 or later stores one.`,
+    );
+    return newSecret();
   }
 
   /** Destroys the object to the end and cuts off its late events, before a successor takes the name. */

@@ -98,7 +98,7 @@ export function pendingChanges(
   const place = ({ database }: AppRecord) => ({ ...database, password: reveal(database.password ?? '') });
   const found: string[] = [];
   if (differs(place(booted), place(record))) found.push('options.database');
-  if (differs(reveal(booted.jwtSecret ?? ''), reveal(record.jwtSecret ?? ''))) found.push('independentSecret');
+  if (record.jwtSecret !== null && reveal(booted.jwtSecret ?? '') !== reveal(record.jwtSecret)) found.push('jwtSecret');
   if (differs(booted.sso, record.sso)) found.push('options.sso');
   return found;
 }

@@ -95,6 +95,11 @@ export class HeldApps {
     return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
   }
 
+  /** Whether each has a JWT secret: a release before 0.1.1 may have left some without. */
+  haveSecrets(): boolean {
+    return this.records().every(({ jwtSecret }) => jwtSecret !== null);
+  }
+
   names(): string[] {
     return [...this.held.keys()];
   }

@@ -95,7 +95,7 @@ export class AppService {
       startMode: input.startMode ?? 'onVisit',
       autoUpgrade: input.autoUpgrade ?? true,
       database: sealDatabase(placeOf(input), aesKey),
-      jwtSecret: jwtSecret || input.independentSecret ? seal(jwtSecret ?? newSecret(), aesKey) : null,
+      jwtSecret: seal(jwtSecret || newSecret(), aesKey),
       sso: input.options?.sso ?? null,
       generation,
       boot: { generation, how: 'start' },
@@ -151,9 +151,6 @@ export class AppService {
               sso: input.options.sso ?? app.sso,
             }
           : {}),
-        ...(input.independentSecret === undefined || input.independentSecret === (app.jwtSecret !== null)
-          ? {}
-          : { jwtSecret: input.independentSecret ? seal(newSecret(), aesKey) : null }),
       };
       await definitions.update(name, values, transaction);
       const steps = [
@@ -204,6 +201,23 @@ export class AppService {
       await definitions.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
       const steps = missing.map((environment) => step(environment, kind));
+      return this.newOperation({ ...app, generation }, 'update', steps, null);
+    });
+  }
+
+  /**
+   * Gives an app that was stored without a JWT secret (before 0.1.1) one of its own. Its environments take it at its next start.
+   * @throws when it has one by now, or something else is under way
+   */
+  async giveSecret(name: string): Promise<Operation> {
+    const { definitions, clock, aesKey } = this.options;
+    return this.change(name, async (app, transaction, [other]) => {
+      if (app.jwtSecret !== null || other) throw new Error(other ? `its ${other.action} came first.` : 'it has one.');
+      const generation = nextGeneration(app.generation, clock().wall);
+      await definitions.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
+      // Where it was never published, nothing of it is: a create that failed is not begun by this.
+      const told = app.environments.filter((environment) => app.published[environment]);
+      const steps = told.map((environment) => step(environment, 'apply'));
       return this.newOperation({ ...app, generation }, 'update', steps, null);
     });
   }

@@ -15,8 +15,9 @@ import { Leadership } from '../operations/leader';
 import { Migration } from '../operations/migration';
 import type { Operation } from '../operations/rollout';
 import { AppService } from '../operations/service';
-import { restartStale } from '../operations/stale-plugins';
+import { staleRestarter } from '../operations/stale';
 import { OperationStore } from '../operations/store';
+import { secretStorer } from '../operations/stored-secrets';
 import { finisher } from '../operations/unfinished';
 import { WorkerRequests } from '../operations/worker-requests';
 import { StatusBoard } from '../status/board';
@@ -86,6 +87,8 @@ interface Running {
   migration: Migration;
   view: FleetView;
   finishFailed(names: Iterable<string>): Promise<void>;
+  restartStale(names: Iterable<string>): Promise<void>;
+  storeSecrets(): Promise<void>;
   timers: NodeJS.Timeout[];
 }
 
@@ -241,9 +244,13 @@ export class SupervisorPart {
     every(pace.look, () => {
       void board.look();
       void driver.tick();
+      if (leadership.leads) void running.storeSecrets();
     });
     every(pace.reload, () => {
-      if (leadership.leads) void running.finishFailed([...catalog.apps.keys()]);
+      if (leadership.leads) {
+        void running.finishFailed([...catalog.apps.keys()]);
+        void running.restartStale([...catalog.apps.keys()]);
+      }
       // The leader reads them before it compares the store with them.
       else void catalog.load().catch(() => undefined);
       void this.tellDirectory();
@@ -281,7 +288,7 @@ export class SupervisorPart {
           if (isNew || fitness.hasNewPlugins(apps)) await this.findPlugins(fitness);
         });
         if (leadership.leads) {
-          void restartStale(apps, { board, catalog, driver, service, log });
+          void restartStale(apps);
           void finishFailed(apps);
         }
         driver.noteStatuses(apps);
@@ -343,6 +350,8 @@ export class SupervisorPart {
       fitness,
     });
     const finishFailed = finisher({ catalog, driver, operations, service, log });
+    const restartStale = staleRestarter({ board, catalog, driver, service, fitness, log });
+    const storeSecrets = secretStorer({ catalog, driver, service, leads: () => leadership.leads, log });
     const requests = new WorkerRequests({ bus, fitness, defaultEnvironments });
     const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
     const view = new FleetView({ catalog, board, driver, known, fitness, isThisProcess });
@@ -362,6 +371,8 @@ export class SupervisorPart {
       migration,
       view,
       finishFailed,
+      restartStale,
+      storeSecrets,
       timers: [],
     };
   }

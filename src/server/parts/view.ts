@@ -80,7 +80,6 @@ export class FleetView {
       desiredState: desiredOf(app),
       startMode: app.startMode,
       autoUpgrade: app.autoUpgrade,
-      independentSecret: app.jwtSecret !== null,
       options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
       statuses: Object.fromEntries(this.statusesOf(app).sort(([one], [other]) => (one < other ? -1 : 1))),
       version: mine.find((entry) => entry.version)?.version ?? null,

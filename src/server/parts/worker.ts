@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Model } from '@nocobase/database';
 import type { AppSupervisor } from '@nocobase/server';
 import type { Registration } from '../../shared/messages';
@@ -28,6 +29,8 @@ const ROUND = 30_000;
 const FOLLOWING_ROUND = 5_000;
 /** When to try again to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
+/** How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start beside this one. */
+const SECRETS_WITHIN = 20_000;
 
 export interface WorkerPartOptions {
   supervisor: AppSupervisor;
@@ -52,6 +55,7 @@ export interface WorkerPartOptions {
   roundEvery?: number;
   beginAgain?: number;
   leaving?: number;
+  secretsWithin?: number;
   findInstalled: FindInstalled;
   /** Another than the host's core, for tests. */
   host?: AppHost;
@@ -191,6 +195,7 @@ export class WorkerPart {
     // Beside the process that runs the others, which has the environment's own lock.
     const lockName = only === null ? environment.name : `${environment.name}/${only}`;
     this.delay.enable();
+    let hasSecrets = true;
     const converger: Converger = new Converger({
       environment: environment.name,
       snapshot: this.followed ?? store,
@@ -198,7 +203,7 @@ export class WorkerPart {
       hosted,
       clock,
       log,
-      mayHost: () => keeper.role === 'holder' || keeper.role === 'alone',
+      mayHost: () => hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
       onReport: (names) => reporter.report(names),
       leaving: options.leaving,
     });
@@ -241,6 +246,7 @@ export class WorkerPart {
 
     await converger.restore();
     if (this.running !== running) return; // it has left meanwhile
+    hasSecrets = converger.apps.haveSecrets();
     // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
     running.round = setInterval(
       () => {
@@ -258,7 +264,19 @@ export class WorkerPart {
     await bus.serve(environment.name, options.handlers(this));
     await keeper.start();
     await this.readAll();
+    if (!hasSecrets) await this.untilSecrets(converger);
+    hasSecrets = true;
     converger.convergeAll();
+  }
+
+  /** A boot without the stored secret makes one up: sign-ins would end with it, and once more with the next. */
+  private async untilSecrets(converger: Converger): Promise<void> {
+    const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
+    const end = clock().mono + secretsWithin;
+    while (this.converger === converger && !converger.apps.haveSecrets() && clock().mono < end) {
+      await sleep(Math.min(500, secretsWithin));
+      await this.readAll();
+    }
   }
 
   private async read(names: string[]): Promise<void> {

@@ -184,6 +184,10 @@ const schemaOf = (body: z.ZodType) =>
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
       const { def } = zodSchema._zod;
+      // What is refused with a reason of its own is not what anybody should send.
+      for (const [name, field] of Object.entries(jsonSchema.properties ?? {})) {
+        if (typeof field === 'object' && field.not) delete jsonSchema.properties?.[name];
+      }
       if (def.type !== 'default') return;
       const [once, again] = [def.defaultValue, def.defaultValue];
       // What is made up anew for each request, such as a name, is not what anybody should send.
