@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, launchBrowser } from '../../scripts/browser';
-import { ADMIN, Api, ensureDatabase, type Fleet, query } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, Api, ensureDatabase, type Fleet, query } from '../../scripts/fleet';
 import { PACKAGE_NAME, PLUGIN_STORAGE } from '../../scripts/fleet/plugin';
 import { sharedFleet } from '../setup/fleet';
 import { eventually } from '../support/browser';
@@ -44,6 +44,7 @@ beforeAll(async () => {
     beforeWorker = await startImageNginx(inImage({ url, folder }));
     return {
       APP_MODE: 'worker',
+      INIT_ROOT_PASSWORD: APP_ADMIN.password,
       APP_PROCESS_ADAPTER: 'local',
       ENVIRONMENT_NAME: 'env_a',
       ENVIRONMENT_URL: url,
@@ -135,7 +136,7 @@ describe.each<FrontKind>(['nginx', 'caddy'])('behind %s', (kind) => {
 
   const onDomain = () => front.url.replace('127.0.0.1', DOMAIN);
   const by = (target: string, headers: Record<string, string> = {}) => ask(front.url, `${BELOW}${target}`, { headers });
-  const signIn = () => afterCommands('lobby', () => Api.signIn(`${front.url}${BELOW}`, ADMIN, 'lobby'));
+  const signIn = () => afterCommands('lobby', () => Api.signIn(`${front.url}${BELOW}`, APP_ADMIN, 'lobby'));
 
   it('apps are found by path and by custom domain, unknown ones are not, and nothing beside the sub-path', async () => {
     const lobby = { status: 200, headers: { 'x-app-environment': 'env_a' }, json: { data: { name: 'lobby' } } };
@@ -164,8 +165,8 @@ describe.each<FrontKind>(['nginx', 'caddy'])('behind %s', (kind) => {
           socket.on('framereceived', () => sockets.push(new URL(socket.url()).pathname));
         });
         await page.goto(address());
-        await page.getByPlaceholder('Username/Email').fill(ADMIN.email);
-        await page.getByPlaceholder('Password').fill(ADMIN.password);
+        await page.getByPlaceholder('Username/Email').fill(APP_ADMIN.email);
+        await page.getByPlaceholder('Password').fill(APP_ADMIN.password);
         await page.getByRole('button', { name: /Sign in$/ }).click();
         await page.getByTestId('user-center-button').waitFor();
         // One client takes the last slash away.

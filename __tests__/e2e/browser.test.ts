@@ -30,6 +30,28 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   let complaintsInApp: string[];
   let loadedAt: number;
 
+  let password: string;
+
+  /** The dialog that shows once how to sign in to the new app. @returns the password in it */
+  const readSignIn = async () => {
+    const dialog = page.getByRole('dialog', { name: `Sign in to "${title}"` });
+    await dialog.getByText('The password is not shown again.').waitFor();
+    const values = await dialog.locator('.ant-descriptions-item-content').allInnerTexts();
+    const address = expect.stringMatching(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin/?$`));
+    expect(values).toEqual([address, 'nocobase', ADMIN.email, expect.stringMatching(/^\w{20}$/)]);
+    // Neither Escape nor a click beside it takes away what is shown once.
+    await page.keyboard.press('Escape');
+    await page.mouse.click(5, 5);
+    await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    await dialog.getByRole('button', { name: 'Copy' }).press('Enter');
+    await dialog.getByRole('button', { name: 'Copied' }).waitFor();
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    expect(copied.split('\n').map((line) => line.split(': ')[1])).toEqual(values);
+    await dialog.getByRole('button', { name: 'I have kept it' }).press('Enter');
+    await dialog.waitFor({ state: 'hidden' });
+    return values[3];
+  };
+
   const becomes = (environment: string, wanted: string) =>
     page.locator(`[data-testid="status-${name}-${environment}"][data-status="${wanted}"]`).waitFor({ timeout: 90_000 });
   const placesToVisit = () =>
@@ -87,8 +109,12 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await choose(form, 'Environments', 'env_a', 'env_b');
     await choose(form, 'Target environment of the proxy', 'env_b');
     await form.getByText('Start with main application').click();
+    // What is taken where nothing is entered.
+    for (const [label, own] of Object.entries({ 'User name': 'nocobase', 'E-mail address': ADMIN.email }))
+      expect(await form.getByLabel(label).getAttribute('placeholder')).toBe(own);
     await form.getByTestId('app-form-submit').click();
     await form.waitFor({ state: 'hidden' });
+    password = await readSignIn();
     const seen = await recordStatuses(page, name);
     await becomes('env_a', 'running');
     await becomes('env_b', 'running');
@@ -119,7 +145,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     app.on('response', (response) => answeredBy.add(response.headers()['x-app-environment'] ?? 'the Supervisor'));
     complaintsInApp = complaintsOf(app);
     await app.getByPlaceholder('Username/Email').fill(ADMIN.email);
-    await app.getByPlaceholder('Password').fill(ADMIN.password);
+    await app.getByPlaceholder('Password').fill(password);
     await app.getByRole('button', { name: /Sign in$/ }).click();
     await app.getByTestId('plugin-settings-button').waitFor();
     expect(app.url()).toMatch(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin`));

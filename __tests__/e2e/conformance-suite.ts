@@ -77,7 +77,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
   describe('creating', () => {
     let operations: OperationRow[];
     beforeAll(async () => {
-      const { data: unnamed } = await manager.api.post('apps:create', { title: 'The mate', ...where });
+      const unnamed = await manager.begin('create', { title: 'The mate', ...where });
       mate = unnamed.name;
       const named = await manager.begin('create', {
         name: APP,
@@ -87,7 +87,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
         ...where,
       });
       expect(named).toMatchObject({ name: APP, operation: { action: 'create', appName: APP } });
-      operations = await Promise.all([unnamed, named].map((row) => manager.succeeded(row.operation)));
+      operations = await Promise.all([unnamed, named].map((row) => manager.succeeded(row.operation!)));
     });
 
     it('gives an app that runs, in the environment that it was created for', async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Api, ensureDatabase, query } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, type Api, ensureDatabase, query } from '../../scripts/fleet';
 import { ensureBuilt } from '../../scripts/fleet/plugin';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { type Front, type FrontKind, startFront } from '../support/front';
@@ -46,8 +46,8 @@ function existing(): Record<string, string> {
     APP_ENV: 'production',
     APP_LAUNCH_MODE: 'node',
     TZ: 'UTC',
-    INIT_ROOT_EMAIL: 'admin@nocobase.com',
-    INIT_ROOT_PASSWORD: 'admin123',
+    INIT_ROOT_EMAIL: ADMIN.email,
+    INIT_ROOT_PASSWORD: ADMIN.password,
     DB_DIALECT: 'postgres',
     DB_HOST: host,
     DB_PORT: String(port),
@@ -142,11 +142,11 @@ describe('another version of the plugin, as a built-in one below a sub-path', ()
   });
 
   const signIn = async (app: string) => {
-    const user = { account: 'admin@nocobase.com', password: 'admin123' };
+    const { email: account, password } = app === 'main' ? ADMIN : APP_ADMIN;
     const answer = await ask(elsewhere.url, `${BELOW}/api/auth:signIn`, {
       method: 'POST',
       headers: { 'X-App': app, 'X-Authenticator': 'basic' },
-      body: user,
+      body: { account, password },
     });
     return answer.json.data.token as string;
   };

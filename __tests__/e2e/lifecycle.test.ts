@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
@@ -38,9 +38,11 @@ async function refusedTab(): Promise<Answer | null> {
 
 /** The creation of the app. */
 let operation: OperationRow;
+/** Rows of it meanwhile; the first is what its creation was answered with. */
+const shownWhileCreated: AppRow[] = [];
 
 describe('creating an app in two environments', () => {
-  const seen: AppRow[] = [];
+  const seen = shownWhileCreated;
 
   beforeAll(async () => {
     const created = await manager.begin('create', { name: 'shop', environments: ['env_a', 'env_b'] });
@@ -123,6 +125,40 @@ describe('visiting it through the Supervisor', () => {
       const answer = await shop('auth:check', { ...headers, 'X-App-Environment': environment });
       expect(answer.json.data).toMatchObject({ email: ADMIN.email });
     }
+  });
+
+  it('answers with the password of its administrator once, and stores it nowhere', async () => {
+    const [created, ...later] = shownWhileCreated;
+    expect(created).toMatchObject({ initialAdmin: APP_ADMIN });
+    for (const row of later) expect(row).not.toHaveProperty('initialAdmin');
+    const [{ initialAdmin, claim }] = await sql(
+      fleet.supervisor.database,
+      `SELECT "initialAdmin", claim FROM apps WHERE name = 'shop'`,
+    );
+    expect({ initialAdmin, claim }).toEqual({ initialAdmin: null, claim: 'none' });
+  });
+
+  it('lets nobody in with the password that everybody knows, in no environment', async () => {
+    for (const instance of [fleet.supervisor, ...fleet.workers]) {
+      for (const email of [APP_ADMIN.email, 'admin@nocobase.com']) {
+        const attempt = signInTo(instance, 'shop', { email, password: 'admin123' });
+        await expect(attempt).rejects.toMatchObject({ status: 401 });
+      }
+    }
+  });
+
+  it('names its administrator as a warning while the password is the well-known one', async () => {
+    const api = await signInTo(fleet.supervisor, 'shop');
+    const { data } = await api.get('auth:check');
+    const change = (password: string) => api.post(`users:update?filterByTk=${data.id}`, { password });
+    const isWarned = ({ warnings }: AppRow) =>
+      warnings.some((text) => text.includes('still has the password "admin123"'));
+    expect(isWarned(await manager.app('shop'))).toBe(false);
+    await change('admin123');
+    await manager.untilApp('shop', isWarned, { what: 'warned of' });
+    const known = await signInTo(fleet.supervisor, 'shop', { email: APP_ADMIN.email, password: 'admin123' });
+    await known.post(`users:update?filterByTk=${data.id}`, { password: APP_ADMIN.password });
+    await manager.untilApp('shop', (app) => !isWarned(app), { what: 'no longer warned of' });
   });
 
   it('carries a WebSocket and its messages', async () => {

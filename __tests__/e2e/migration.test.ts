@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
-import { type Api, Fleet, query, waitFor } from '../../scripts/fleet';
+import { ADMIN, type Api, Fleet, query, waitFor } from '../../scripts/fleet';
 import type { AppRow } from '../../src/shared/types';
 import { complaintsOf, photograph } from '../support/browser';
 import { ask } from '../support/http';
@@ -95,7 +95,7 @@ it('it is given one, beside apps that multi-app-manager has made', { timeout: 40
   await runs('old');
   await api.post('applications:create', { name: 'plain', displayName: 'Plain', options: {} });
   await runs('plain');
-  old = await signInTo(alone.supervisor, 'old');
+  old = await signInTo(alone.supervisor, 'old', ADMIN);
   await old.post('users:create', { username: 'kept', nickname: 'Kept', password: 'secret-123' });
   await alone.supervisor.restartWith({ APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' });
   manager = await Manager.of(alone);
@@ -142,7 +142,7 @@ describe('the button on multi-app-manager’s own page', () => {
       options: { dbConnType: 'new_database', database: { database: 'old' } },
     });
     expect((await info('', { Host: DOMAIN })).json.data).toMatchObject({ name: 'old' });
-    const { data } = await (await signInTo(alone.supervisor, 'old')).get('users:list', {
+    const { data } = await (await signInTo(alone.supervisor, 'old', ADMIN)).get('users:list', {
       filter: { username: 'kept' },
     });
     expect(data).toMatchObject([{ nickname: 'Kept' }]);

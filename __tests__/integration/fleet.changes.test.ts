@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { isPassword } from '../../src/server/apps/administrator';
+import { createInput, parseInput } from '../../src/server/apps/input';
 import { unseal } from '../../src/server/apps/secrets';
 import { AppSupervisorError } from '../../src/server/errors';
-import { type FakeSupervisor, KEY, SmallFleet } from '../support/small-fleet';
+import { PlayedWorker } from '../support/played-worker';
+import { type FakeSupervisor, type FakeWorker, KEY, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** What people ask for, and what may come in between. */
@@ -215,6 +218,142 @@ describe('a create', () => {
     expect(await supervisor.parts.definitions.all()).toEqual([]);
     await supervisor.parts.known.setCordoned('env_a', false);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+  });
+});
+
+describe('the first administrator of a new app', () => {
+  const initialAdmin = { username: 'ada', email: 'ada@example.com', password: 'of her own' };
+
+  /** Everything that is stored of apps: in Redis, and in the main databases of the Supervisor and of env_a. */
+  async function stored(supervisor: FakeSupervisor, ...workers: FakeWorker[]): Promise<string> {
+    const tables = [
+      ...(await supervisor.db.sequelize.query('SELECT * FROM "apps"'))[0],
+      ...(await supervisor.db.sequelize.query('SELECT * FROM "appTombstones"'))[0],
+    ];
+    for (const { db } of workers) tables.push(...(await db.sequelize.query('SELECT * FROM "appSnapshots"'))[0]);
+    const records = await Promise.all(both.map((environment) => supervisor.wire.state.readRecords(environment)));
+    return JSON.stringify([tables, records]);
+  }
+
+  it('invariant 8: travels as a sealed hash to whoever installs the app, and is erased everywhere once it runs', async () => {
+    const [supervisor, a, b] = await fleet.begin(...both);
+    let end = () => {};
+    a.host.manners.set('crm', { takes: new Promise<void>((resolve) => (end = resolve)) });
+    const created = await supervisor.create({ name: 'crm', environments: both, initialAdmin });
+    await until('The boot', () => fleet.ground.journal.includes('env_a boots crm start'));
+    const underWay = await stored(supervisor, a, b);
+    expect(underWay).not.toContain(initialAdmin.password);
+    expect(underWay).toContain('ada@example.com');
+    end();
+    expect(await supervisor.ends(created)).toBe('succeeded: env_a succeeded, env_b succeeded');
+
+    const { username, email, password } = a.host.running.get('crm')!.initialAdmin!;
+    expect({ username, email, password }).toEqual({ ...initialAdmin, password: expect.stringMatching(/^sealed:/) });
+    expect(await isPassword('of her own', unseal(password, KEY, 'crm'))).toBe(true);
+    // Which finds it installed.
+    expect(b.host.running.get('crm')).not.toHaveProperty('initialAdmin');
+    await until('It to be erased', async () => !(await stored(supervisor, a, b)).includes('ada'));
+  });
+
+  it('is still known to a worker that was killed in the installation, without Supervisor and Redis', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    a.host.manners.set('crm', { takes: never() });
+    await supervisor.create({ name: 'crm', environments: ['env_a'], initialAdmin });
+    await until('The boot', () => fleet.ground.journal.includes('env_a boots crm start'));
+    await supervisor.kill();
+    await a.kill();
+    await fleet.onRedis((redis) => redis.flushall());
+    const again = await fleet.worker('env_a');
+    await until('The app', () => again.runs.includes('crm'));
+    expect(again.host.running.get('crm')?.initialAdmin).toMatchObject({ username: 'ada' });
+  });
+
+  it('is erased, too, where the app came up by itself after its creation had failed', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    a.host.manners.set('crm', { fails: new Error('The disk is full.') });
+    const created = await supervisor.create({ name: 'crm', environments: ['env_a'], initialAdmin });
+    expect(await supervisor.ends(created)).toBe('failed: env_a failed');
+    expect(await stored(supervisor, a)).toContain('ada');
+    a.host.manners.clear();
+    await supervisor.toShow('crm', 'env_a running');
+    await until('It to be erased', async () => !(await stored(supervisor, a)).includes('ada'));
+    expect((await supervisor.parts.definitions.find('crm'))?.claim).toBe('none');
+  });
+
+  it('leaves nothing with an app that is deleted before it ever ran', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    a.host.manners.set('crm', { fails: new Error('The disk is full.') });
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'], initialAdmin }));
+    await a.kill();
+    await supervisor.parts.service.destroy('crm', 'keep', '1');
+    const tombstones = await supervisor.db.sequelize.query('SELECT * FROM "appTombstones"');
+    expect(JSON.stringify(tombstones)).not.toContain('ada');
+  });
+
+  it('is refused where the plugin is too old to set it, so that no app gets a well-known password', async () => {
+    const [supervisor] = await fleet.begin('env_a');
+    const old = await PlayedWorker.appear(fleet, 'env_b', { setsInitialAdmin: false });
+    await until('It to be seen', () => supervisor.health('env_b') === 'online');
+    const created = supervisor.create({ name: 'crm', environments: both, initialAdmin });
+    expect(await refusal(created)).toMatchObject({
+      code: 'INITIAL_ADMIN_UNKNOWN',
+      status: 409,
+      field: 'environments',
+      details: { environment: 'env_b' },
+    });
+    expect(await supervisor.parts.definitions.all()).toEqual([]);
+    // One that is adopted has its users.
+    const input = parseInput(createInput, { name: 'old', title: 'Old', environments: ['env_b'] });
+    await supervisor.parts.service.create({ ...input, initialAdmin: null }, '1', 'adopt');
+    await old.die();
+  });
+});
+
+describe('a well-known password of an administrator', () => {
+  const warnings = (supervisor: FakeSupervisor) => supervisor.parts.view.appRow(supervisor.part.app('crm')!).warnings;
+
+  it('is a warning of the app until it is changed, also while the app rests', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    a.host.adminPasswords.set('crm', 'default');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'], startMode: 'onVisit' }));
+    const warning = expect.stringMatching(
+      /^The administrator of app "crm" still has the password "admin123".*change it/,
+    );
+    await until('The warning', () => warnings(supervisor).length);
+    expect(warnings(supervisor)).toEqual([warning]);
+    await a.kill();
+    const again = await fleet.worker('env_a');
+    await supervisor.toShow('crm', 'env_a dormant');
+    expect(warnings(supervisor)).toEqual([warning]);
+    again.part.converger!.visit('crm');
+    await supervisor.toShow('crm', 'env_a running');
+    await until('Its end', () => warnings(supervisor).length === 0);
+  });
+
+  it('that was never set is said where a Supervisor of an older release shows it, too', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    a.host.adminPasswords.set('crm', 'locked');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const warning = expect.stringMatching(/^Nobody can sign in to app "crm" as its administrator.*create it again/);
+    await until('The warning', () => warnings(supervisor).length);
+    expect(warnings(supervisor)).toEqual([warning]);
+    const ofEnvironment = () => supervisor.parts.view.environmentRows()[0].warnings;
+    await until('The warning of its environment', () => ofEnvironment().length);
+    expect(ofEnvironment()).toEqual([warning]);
+  });
+
+  it('of a worker’s own main app is a warning of its environment until it is changed', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    const ofEnvironment = () => supervisor.parts.view.environmentRows()[0].warnings;
+    a.part.noteAdminPassword('default');
+    await until('The warning', () => ofEnvironment().length);
+    expect(ofEnvironment()).toEqual([
+      expect.stringMatching(
+        /main app of environment "env_a" still has the password "admin123".*Sign in at http:\/\/env_a /,
+      ),
+    ]);
+    a.part.noteAdminPassword(null);
+    await until('Its end', () => ofEnvironment().length === 0);
   });
 });
 

@@ -99,9 +99,9 @@ describe('a restored database', () => {
       environments: ['env_a'],
       startMode: 'withMain',
     });
-    expect(await restored.ends(await restored.parts.service.create(input, null, 'adopt'))).toBe(
-      'succeeded: env_a succeeded',
-    );
+    expect(
+      await restored.ends(await restored.parts.service.create({ ...input, initialAdmin: null }, null, 'adopt')),
+    ).toBe('succeeded: env_a succeeded');
     expect(restored.part.app('late')).toMatchObject({ uid, title: 'Late' });
     expect(bootsSoFar()).toBe(boots);
     await until('The end of the warning', () => warnings(restored).length === 0);

@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events';
+import { Database } from '@nocobase/database';
 import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/server';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { hashPassword, isPassword } from '../../src/server/apps/administrator';
 import { inspectDatabase } from '../../src/server/apps/databases';
+import { seal } from '../../src/server/apps/secrets';
 import { AppHost } from '../../src/server/hosting/host';
 import { HostedApps } from '../../src/server/hosting/hosted-apps';
 import { recordOf } from '../support/fixtures';
@@ -35,7 +38,7 @@ const mark = async () => (await sql(database(), 'SELECT * FROM app_supervisor_ma
 const record = (values = {}) => recordOf({ name, database: { dbConnType: 'new_database', database: name }, ...values });
 
 /** A process of its own. @param work what the core does when it starts the app */
-function processOf(work: () => Promise<void>) {
+function processOf(work: (app: EventEmitter) => Promise<void>) {
   const commands: string[] = [];
   const secrets: Array<string | undefined> = [];
   const core = {
@@ -48,7 +51,7 @@ function processOf(work: () => Promise<void>) {
         destroy: async () => undefined,
         async runCommandThrowError(...command: string[]) {
           commands.push(command.join(' '));
-          await work();
+          await work(app);
           hosted.appStatus[name] = 'running';
         },
       });
@@ -61,7 +64,8 @@ function processOf(work: () => Promise<void>) {
   const bootstrap = { concurrency: 1, interval: 0, intervalCap: 1 };
   const installed = async () => [{ name: 'acl', version: VERSION, builtIn: true }];
   const supervisor = core as unknown as AppSupervisor;
-  const host = new AppHost(supervisor, hosted, null, bootstrap, 'env_a', '/nowhere', recordedLog(), installed);
+  const log = recordedLog();
+  const host = new AppHost(supervisor, hosted, null, bootstrap, 'env_a', '/nowhere', log, installed);
   const boot = (how: 'start' | 'upgrade' = 'start', values = {}) =>
     host.boot(
       record(values),
@@ -69,14 +73,18 @@ function processOf(work: () => Promise<void>) {
       async () => {},
       () => {},
     );
-  return { boot, commands, secrets };
+  return { boot, commands, secrets, log };
 }
 
 /** `kill -9` while the core works on the app: all that anybody sees of it is that its connections end. */
-async function killedWhile(work: () => Promise<void>, how?: 'start' | 'upgrade', values = {}): Promise<void> {
+async function killedWhile(
+  work: (app: EventEmitter) => Promise<void>,
+  how?: 'start' | 'upgrade',
+  values = {},
+): Promise<void> {
   let isThere = false;
-  const killed = processOf(async () => {
-    await work();
+  const killed = processOf(async (app) => {
+    await work(app);
     isThere = true;
     await never;
   });
@@ -114,6 +122,76 @@ describe('a worker killed in the middle of an installation', () => {
     await expect(next.boot()).rejects.toMatchObject({ code: 'DATABASE_NOT_EMPTIED' });
     expect(next.commands).toEqual([]);
     expect(await tables(database())).toEqual(before);
+  });
+});
+
+describe('the administrator of an app', () => {
+  const OWN = 'of her own';
+  const initialAdmin = async () => ({ username: 'ada', email: 'ada@example.com', password: await hashPassword(OWN) });
+
+  /** What plugin-users does when it is installed, on its collection: a user with the password that everybody knows. */
+  async function installUsers(app: EventEmitter): Promise<Database> {
+    const db = new Database({ ...database(), logging: false } as never);
+    const text = ['username', 'email', 'nickname'].map((name) => ({ name, type: 'string' }));
+    db.collection({ name: 'users', fields: [...text, { name: 'password', type: 'password', hidden: true }] });
+    await db.sync();
+    const plugin = { getName: () => 'users' };
+    Object.assign(app, { db });
+    for (const listener of app.listeners('beforeInstallPlugin')) await listener(plugin);
+    const values = { username: 'nocobase', email: 'admin@nocobase.com', nickname: 'Super Admin', password: 'admin123' };
+    await db.getRepository('users').create({ values });
+    for (const listener of app.listeners('afterInstallPlugin')) await listener(plugin);
+    return db;
+  }
+  const installUsersOnly = async (app: EventEmitter) => (await installUsers(app)).close();
+  const users = () => sql(database(), `SELECT username, email, nickname, password FROM ${table(database(), 'users')}`);
+
+  it('is who the record names, from the first moment, also where the installation was cut off and begun again', async () => {
+    const values = { claim: 'create', initialAdmin: await initialAdmin() };
+    const ada = { username: 'ada', email: 'ada@example.com', nickname: 'Super Admin' };
+    await killedWhile(installUsersOnly, 'start', values);
+    const [before] = await users();
+    expect(before).toMatchObject(ada);
+    expect(await isPassword(OWN, before.password as string)).toBe(true);
+    await processOf(async (app) => {
+      expect(await tables(database())).not.toContain('users');
+      await installUsersOnly(app);
+      await installs();
+    }).boot('start', values);
+    expect(await users()).toEqual([before]);
+  });
+
+  it('has a password that nobody knows where the record names none, which is said', async () => {
+    const next = processOf(async (app) => {
+      await installUsersOnly(app);
+      await installs();
+    });
+    await next.boot('start', { claim: 'create' });
+    const [root] = await users();
+    expect(root).toMatchObject({ username: 'nocobase' });
+    for (const known of ['admin123', '', root.password as string])
+      expect(await isPassword(known, root.password as string)).toBe(false);
+    expect(next.log.lines.join()).toContain(`Nobody can sign in to app "${name}" as its administrator`);
+  });
+
+  it('whose hash is sealed with another key keeps the app from being installed', async () => {
+    const sealed = { ...(await initialAdmin()), password: seal('hash', Buffer.alloc(32, 1)) };
+    const next = processOf(installUsersOnly);
+    await expect(next.boot('start', { claim: 'create', initialAdmin: sealed })).rejects.toMatchObject({
+      code: 'KEY_MISSING',
+    });
+    expect(next.commands).toEqual([]);
+  });
+
+  it('that could not be stored as it was meant ends the installation before it is one', async () => {
+    const values = { claim: 'create', initialAdmin: await initialAdmin() };
+    const next = processOf(async (app) => {
+      // As by a plugin that stores passwords in a form of its own.
+      app.prependListener('afterInstallPlugin', () => sql(database(), "UPDATE users SET password = 'x'"));
+      await installUsersOnly(app);
+    });
+    await expect(next.boot('start', values)).rejects.toThrow('The password of its administrator was not stored.');
+    expect(await whole()).toMatchObject({ installed: 'partial' });
   });
 });
 

@@ -36,6 +36,7 @@ const secretsOf = (app: string, key: Buffer | null) => ({
     password: seal(`password of ${app}`, key),
   },
   jwtSecret: seal(`secret of ${app}`, key),
+  initialAdmin: { username: 'ada', email: null, password: seal(`hash of ${app}`, key) },
 });
 
 async function fill(key: Buffer | null): Promise<void> {
@@ -49,6 +50,7 @@ async function fill(key: Buffer | null): Promise<void> {
     ...app('open'),
     database: { dbConnType: 'new_database', database: 'open' },
     jwtSecret: null,
+    initialAdmin: null,
   });
   const definition = (await definitions.find('gone'))!;
   const tombstone = { uid: definition.uid, name: 'gone', generation: 1, data: 'keep' as const, definition };
@@ -63,10 +65,16 @@ async function opened(key: Buffer | null): Promise<string[]> {
     ...(await definitions.allTombstones()).map(({ definition }) => definition),
     ...(await snapshot.load()).map(({ record }) => record),
   ];
-  const secrets = resting.flatMap(({ database, jwtSecret }) => [database.password, jwtSecret]);
+  const secrets = resting.flatMap(({ database, jwtSecret, initialAdmin }) => [
+    database.password,
+    jwtSecret,
+    initialAdmin?.password,
+  ]);
   return secrets.filter((secret) => typeof secret === 'string').map((secret) => unseal(secret, key, 'any'));
 }
-const ALL = ['crm', 'gone', 'hosted'].flatMap((name) => [`password of ${name}`, `secret of ${name}`]);
+const ALL = ['crm', 'gone', 'hosted'].flatMap((name) =>
+  ['password', 'secret', 'hash'].map((what) => `${what} of ${name}`),
+);
 
 describe('another key', () => {
   beforeEach(() => fill(OLD));
@@ -86,10 +94,10 @@ describe('another key', () => {
   });
 
   it('names what is sealed with neither key, and leaves it as it is', async () => {
-    const { database, jwtSecret } = secretsOf('crm', OTHER);
-    await definitions.update('crm', { database, jwtSecret });
+    const { database, jwtSecret, initialAdmin } = secretsOf('crm', OTHER);
+    await definitions.update('crm', { database, jwtSecret, initialAdmin });
     expect(await rekey(definitions, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: ['crm'] });
-    expect(await definitions.find('crm')).toMatchObject({ database, jwtSecret });
+    expect(await definitions.find('crm')).toMatchObject({ database, jwtSecret, initialAdmin });
     await expect(rekey(definitions, snapshot, OTHER, NEW)).resolves.toEqual({ changed: 1, unreadable: [] });
   });
 

@@ -3,7 +3,7 @@ import { AppSupervisorError } from '../../src/server/errors';
 import type { AppHost, PluginSet } from '../../src/server/hosting/host';
 import { HostedApps } from '../../src/server/hosting/hosted-apps';
 import type { SnapshotStore } from '../../src/server/operations/snapshot';
-import type { AppRecord } from '../../src/shared/messages';
+import type { AdminPassword, AppRecord } from '../../src/shared/messages';
 
 /** What environments share: the databases of apps. Whatever is wrong in what they are told to do shows here. */
 export class Ground {
@@ -98,6 +98,7 @@ export class FakeHost {
       if (fails) throw fails;
       this.running.set(name, record);
       this.hosted.setStatus(name, 'running');
+      this.hosted.onAdminPassword(name, await this.adminPassword(name));
       await lingers;
       this.note(`runs ${name}`);
       return { version: '2.2.15' };
@@ -140,6 +141,13 @@ export class FakeHost {
 
   async canRestart(name: string): Promise<boolean> {
     return !this.behind.has(name);
+  }
+
+  /** What is wrong with administrators' passwords, by app, as its database says. */
+  readonly adminPasswords = new Map<string, AdminPassword>();
+
+  async adminPassword(name: string): Promise<AdminPassword | null> {
+    return this.adminPasswords.get(name) ?? null;
   }
 
   isRunning(name: string): boolean {

@@ -43,6 +43,7 @@ export function entryOf(values: Partial<StatusEntry> = {}): StatusEntry {
     lastVisitAt: null,
     pendingChanges: [],
     plugins: [],
+    adminPassword: null,
     ...values,
   };
 }
@@ -75,6 +76,7 @@ export function registrationOf(name: string, values: Partial<Registration> = {})
     serves: true,
     fingerprints: { appKey: 'a', aesKey: null },
     warnings: [],
+    setsInitialAdmin: true,
     ...values,
   };
 }
@@ -101,6 +103,7 @@ export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
     generation,
     boot: { generation, how: 'start' },
     claim: 'none',
+    initialAdmin: null,
     published: {},
     createdAt: 1,
     updatedAt: 1,

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { ADMIN, Api, freePort, HOST, Part } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, Api, freePort, HOST, Part } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 
 const run = promisify(execFile);
@@ -65,7 +65,7 @@ export class Installation {
 
   /** @param below its `APP_PUBLIC_PATH`, without the last slash */
   signIn(app: string | null = null, below = ''): Promise<Api> {
-    return Api.signIn(`${this.url}${below}`, ADMIN, app);
+    return Api.signIn(`${this.url}${below}`, app ? APP_ADMIN : ADMIN, app);
   }
 
   log(): string {

@@ -1,4 +1,4 @@
-import { ADMIN, Api, ApiError, type Fleet, type Instance, waitFor } from '../../scripts/fleet';
+import { APP_ADMIN, Api, ApiError, type Fleet, type Instance, waitFor } from '../../scripts/fleet';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
 
 /** An app's first start installs some eighty plugins. */
@@ -47,8 +47,9 @@ export class Manager {
   }
 
   /** Asks for a new app, and leaves it to its operation. */
-  async begin(action: 'create' | 'adopt', values: { name: string; [setting: string]: unknown }): Promise<AppRow> {
-    return (await this.api.post(`apps:${action}`, { title: values.name, ...values })).data;
+  async begin(action: 'create' | 'adopt', values: { name?: string; [setting: string]: unknown }): Promise<AppRow> {
+    const initialAdmin = action === 'create' ? APP_ADMIN : undefined;
+    return (await this.api.post(`apps:${action}`, { title: values.name, initialAdmin, ...values })).data;
   }
 
   /** @returns the app as it is once all its environments have it. */
@@ -125,9 +126,15 @@ export class Manager {
   }
 }
 
-/** Signs in to an app through an instance, as its administrator; waits while the app says that a command of it goes on. */
-export const signInTo = (instance: Pick<Instance, 'url'>, app: string): Promise<Api> =>
-  afterCommands(app, () => Api.signIn(instance.url, ADMIN, app));
+/**
+ * Signs in to an app through an instance; waits while the app says that a command of it goes on.
+ * @param user by default the administrator of an app that `Manager` has created
+ */
+export const signInTo = (
+  instance: Pick<Instance, 'url'>,
+  app: string,
+  user: { email: string; password: string } = APP_ADMIN,
+): Promise<Api> => afterCommands(app, () => Api.signIn(instance.url, user, app));
 
 /** Asks an app once no command of it goes on. */
 export const afterCommands = <T>(app: string, ask: () => Promise<T>): Promise<NonNullable<T>> =>

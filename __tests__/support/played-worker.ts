@@ -1,5 +1,5 @@
 import { fingerprint } from '../../src/server/apps/secrets';
-import type { AppRecord, Lease, StatusEntry } from '../../src/shared/messages';
+import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 import { recordedLog } from './log';
 import { BEAT, KEY, LAST_BEAT, type SmallFleet } from './small-fleet';
@@ -22,12 +22,17 @@ export class PlayedWorker {
     this.timer = setInterval(() => void this.beat().catch(() => undefined), BEAT / 2);
   }
 
-  static async appear(fleet: SmallFleet, environment: string): Promise<PlayedWorker> {
+  /** @param values what else it says of itself */
+  static async appear(
+    fleet: SmallFleet,
+    environment: string,
+    values: Partial<Registration> = {},
+  ): Promise<PlayedWorker> {
     const instance = `played-${environment}`;
     const wire = fleet.connect(instance, recordedLog());
     await until('Redis', () => wire.state.look().catch(() => null));
     const fingerprints = { appKey: fingerprint('app-key'), aesKey: fingerprint(KEY.toString('hex')) };
-    await wire.state.writeRegistration(registrationOf(environment, { fingerprints }));
+    await wire.state.writeRegistration(registrationOf(environment, { fingerprints, ...values }));
     const worker = new PlayedWorker(environment, wire, leaseOf({ instance, interval: BEAT }));
     await worker.beat();
     return worker;

@@ -4,6 +4,7 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import RedisClient from 'ioredis';
 import { inject } from 'vitest';
 import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
+import { administratorOf } from '../../src/server/apps/administrator';
 import { createInput, parseInput } from '../../src/server/apps/input';
 import { collections } from '../../src/server/collections';
 import { DOWN_AFTER, systemClock } from '../../src/server/environments/health';
@@ -160,10 +161,8 @@ export class FakeSupervisor {
   }
 
   create(values: { name: string; environments: string[]; [key: string]: unknown }): Promise<Operation> {
-    return this.parts.service.create(
-      parseInput(createInput, { title: values.name, startMode: 'withMain', ...values }),
-      '1',
-    );
+    const input = parseInput(createInput, { title: values.name, startMode: 'withMain', ...values });
+    return this.parts.service.create({ ...input, initialAdmin: administratorOf(input.initialAdmin, {}) }, '1');
   }
 
   /** `env_a running, env_b stopped`: what is shown of an app. */

@@ -32,6 +32,7 @@ function start(): void {
         if (entry) reports.push(entry);
       }
     },
+    onAdminPassword: () => {},
   });
 }
 
@@ -550,6 +551,44 @@ describe('what the core does on its own', () => {
     await quiet();
     converger.apps.tell('crm', 'Something.');
     expect(crm().message).toBeUndefined();
+  });
+});
+
+describe('a well-known password of the administrator', () => {
+  const both = { environments: ['env_a', 'env_b'], desired: 'onDemand' as const };
+
+  it('is told at the start, and of a dormant app of the next process still', async () => {
+    host.adminPasswords.set('crm', 'default');
+    await create(both);
+    expect(crm()).toMatchObject({ status: 'running', adminPassword: 'default' });
+    await restart();
+    expect(crm()).toMatchObject({ status: 'dormant', adminPassword: 'default' });
+    host.adminPasswords.clear();
+    converger.visit('crm');
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'running', adminPassword: null });
+  });
+
+  it('is told no more once it was changed in another environment', async () => {
+    host.adminPasswords.set('crm', 'default');
+    await create(both);
+    await converger.apps.findChangedAdminPasswords();
+    expect(crm().adminPassword).toBe('default');
+    vi.spyOn(host, 'adminPassword').mockRejectedValueOnce(new Error('The database is away.'));
+    await converger.apps.findChangedAdminPasswords();
+    expect(crm().adminPassword).toBe('default');
+    host.adminPasswords.clear();
+    await converger.apps.findChangedAdminPasswords();
+    expect(crm().adminPassword).toBe(null);
+  });
+
+  it('is nothing to hold against another app of the same name', async () => {
+    host.adminPasswords.set('crm', 'default');
+    await create(both);
+    host.adminPasswords.clear();
+    // Whose database it is not, so that it does not come up.
+    await accept({ uid: 'uid-2', generation: 20, boot: { generation: 20, how: 'start' } });
+    expect(crm()).toMatchObject({ uid: 'uid-2', status: 'error', adminPassword: null });
   });
 });
 

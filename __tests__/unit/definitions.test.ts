@@ -41,4 +41,15 @@ describe('the record of an environment', () => {
     });
     for (const key of ['hidden', 'published', 'targetEnvironment', 'createdAt']) expect(record).not.toHaveProperty(key);
   });
+
+  it('has the first administrator where the app is to be installed, and nowhere else', () => {
+    const initialAdmin = { username: 'ada', email: null, password: 'a hash' };
+    const app = appOf({ initialAdmin, claim: 'create' });
+    const record = recordFor(app, publishedOf({ claim: 'create' }));
+    expect(appRecord.parse(record)).toMatchObject({ initialAdmin });
+    expect(recordFor(app, publishedOf({ claim: 'none' }))).not.toHaveProperty('initialAdmin');
+    expect(recordFor({ ...app, initialAdmin: null }, publishedOf({ claim: 'create' }))).not.toHaveProperty(
+      'initialAdmin',
+    );
+  });
 });

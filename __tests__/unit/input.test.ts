@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  adoptInput,
   checkInput,
   createInput,
   destroyInput,
@@ -42,6 +43,7 @@ describe('create', () => {
         database: { ...connection, port: 5432, password: 'x', schema: 'crm', tablePrefix: 'c_' },
         sso: { enabled: true, autoSignup: false, issuer: 'https://id.example.com' },
       },
+      initialAdmin: { username: 'ada', email: 'ada@example.com', password: 'of her own' },
     };
     expect(create(values)).toEqual(values);
   });
@@ -55,6 +57,28 @@ describe('create', () => {
         message: 'independentSecret cannot be set: every app has a secret of its own; the setting is gone.',
       });
     }
+  });
+
+  it.each([
+    ['password', 'admin123', /default password of NocoBase/],
+    ['password', 'short', /at least 8/],
+    ['password', '', /at least 8/],
+    ['email', 'ada', /e-mail address/],
+    ['username', 'ada@example.com', /none of them @/],
+    ['username', ' ', /1 to 50/],
+    ['nickname', 'Ada', /initialAdmin.nickname is not a setting/],
+  ])('refuses an administrator whose %s is "%s"', (name, value, problem) => {
+    const { code, field, message } = refusal(() => create({ initialAdmin: { [name]: value } }));
+    expect({ code, field }).toEqual({ code: 'INVALID_INPUT', field: `initialAdmin.${name}` });
+    expect(message).toMatch(problem);
+  });
+
+  it('an adopted app keeps its users: an administrator is refused with the reason', () => {
+    const adopt = (values: object) => parseInput(adoptInput, { title: 'CRM', ...values });
+    const { field, message } = refusal(() => adopt({ initialAdmin: {} }));
+    expect(field).toBe('initialAdmin');
+    expect(message).toMatch(/keeps its own users/);
+    expect(adopt({ name: 'crm' })).toEqual({ name: 'crm', title: 'CRM' });
   });
 
   it('makes up a name that is one', () => {

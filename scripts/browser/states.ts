@@ -161,10 +161,30 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'app-sign-in',
+    async show(page, { app, environment }) {
+      // No app is made for it, since one more would be on every picture.
+      await page.route('**/api/apps:create*', async (route) => {
+        const initialAdmin = { username: 'ada', email: 'ada@example.com', password: 'Rt7mWq2ZkP9xNc4VbH8s' };
+        await route.fulfill({ json: { data: { name: app, title: 'CRM', initialAdmin } } });
+      });
+      await answerNo(page);
+      await page.locator('#title').fill('CRM');
+      await page.locator('#name').fill('');
+      await page.locator('input[value=new_database]').check();
+      await page.locator('.ant-select:has(#environments)').click();
+      await page.locator(`.ant-select-dropdown [title=${environment}]`).click();
+      await page.locator('#title').click();
+      await page.getByTestId('app-form-submit').click();
+      await settled(page, '[data-testid="sign-in-close"]');
+      await page.unroute('**/api/apps:create*');
+    },
+  },
+  {
     name: 'environments',
     async show(page, { environment }) {
-      await page.locator('#confirm-ok').click();
-      await hidden(page, '.ant-drawer-mask');
+      await page.getByTestId('sign-in-close').click();
+      await hidden(page, '.ant-modal-mask');
       await tabsOf(page).nth(1).click();
       await page.getByTestId(`environment-row-${environment}`).waitFor();
     },

@@ -10,8 +10,16 @@ export class Api {
     return new Api(url, null, app);
   }
 
-  static async signIn(url: string, user: { email: string; password: string }, app: string | null = null): Promise<Api> {
-    const answer = await Api.anonymous(url, app).post('auth:signIn', user, { 'X-Authenticator': 'basic' });
+  static async signIn(
+    url: string,
+    { email, password }: { email: string; password: string },
+    app: string | null = null,
+  ): Promise<Api> {
+    const answer = await Api.anonymous(url, app).post(
+      'auth:signIn',
+      { email, password },
+      { 'X-Authenticator': 'basic' },
+    );
     return new Api(url, answer.data.token, app);
   }
 

@@ -7,7 +7,10 @@ import { PACKAGE_NAME, PLUGIN_STORAGE } from './plugin';
 import { HOST } from './ports';
 import type { PostgresServer } from './postgres';
 
+/** The administrator of the Supervisor's main app, or of the one process in shared memory, as the README documents it. */
 export const ADMIN = { email: 'admin@nocobase.com', password: 'admin123' };
+/** The administrator that tests and tools give to the apps that they create. */
+export const APP_ADMIN = { username: 'nocobase', email: ADMIN.email, password: 'of-the-apps-of-tests' };
 
 export interface EnvironmentInput {
   home: string;

@@ -67,6 +67,10 @@ const CODES = {
     409,
     'App "%owner" has enabled plugins that environment "%environment" does not have: %plugins. Install them there, or disable them.',
   ],
+  INITIAL_ADMIN_UNKNOWN: [
+    409,
+    'Environment "%environment" has a release of this plugin that installs every app with the well-known password of NocoBase. Update the plugin there to 0.1.1 or later, then create the app.',
+  ],
   ENVIRONMENTS_DIFFER: [
     409,
     'Environments "%one" and "%other" cannot have one app together: %what is %here in the one and %there in the other. Bring both to one release.',

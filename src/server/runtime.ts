@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import type { Application, AppSupervisor } from '@nocobase/server';
+import type { AdminPassword } from '../shared/messages';
 import { CHANGED } from '../shared/names';
 import type { AppModel, Managed } from './adapters/managed';
+import { OWN_ADMIN_WARNING } from './apps/administrator';
 import { replaceCoreCreators } from './apps/databases';
 import { Manifests } from './apps/manifests';
 import type { Config } from './config';
 import { systemClock } from './environments/health';
 import { messageOf } from './errors';
+import { watchAdminPassword } from './hosting/administrator';
 import { HostedApps } from './hosting/hosted-apps';
 import type { FindInstalled } from './hosting/plan';
 import type { Log } from './log';
@@ -45,6 +48,7 @@ export class Runtime implements Managed {
   readonly metrics = new Metrics();
   readonly departure = new Departure();
   private begun = false;
+  private adminPassword: AdminPassword | null = null;
   private manifestsRound: NodeJS.Timeout | null = null;
   private readonly openConnections: () => void;
 
@@ -136,6 +140,7 @@ export class Runtime implements Managed {
 
   private beginNow(mainApp: Application): void {
     if (!this.isLoaded(mainApp)) return;
+    void watchAdminPassword(mainApp, (found) => this.noteAdminPassword(found));
     this.openConnections();
     this.supervisor?.start(mainApp);
     this.worker?.start();
@@ -178,6 +183,19 @@ export class Runtime implements Managed {
       proxy: () => routing.stats(),
       environments: () => (supervisor.loaded ? supervisor.parts.view.environmentRows() : []),
     });
+  }
+
+  private noteAdminPassword(found: AdminPassword | null): void {
+    if (this.adminPassword === found) return;
+    this.adminPassword = found;
+    this.worker?.noteAdminPassword(found);
+    this.tellChange(new Set());
+  }
+
+  /** What is wrong with this process, for people, in words that say what to do. */
+  warnings(): string[] {
+    const own = this.adminPassword ? [OWN_ADMIN_WARNING] : [];
+    return [...(this.supervisor?.warnings() ?? this.config.warnings), ...own];
   }
 
   /** What an orchestrator may know of this process. */

@@ -33,6 +33,15 @@ export const appDatabase = z.object({
 });
 export type AppDatabase = z.infer<typeof appDatabase>;
 
+/** Who becomes the root user when an app is installed. */
+export const initialAdmin = z.object({
+  username: z.string(),
+  email: z.string().nullable(),
+  /** Its hash, as NocoBase stores it; sealed (apps/secrets.ts) when a key is configured. */
+  password: z.string(),
+});
+export type InitialAdmin = z.infer<typeof initialAdmin>;
+
 /** What one environment is to do with one app. Published by the supervisor, converged to by the worker. */
 export const appRecord = z.object({
   name: appName,
@@ -56,6 +65,8 @@ export const appRecord = z.object({
   claim: z.enum(['none', 'create', 'adopt']),
   /** With `removed`: what becomes of the data. `drop` what this app created; `release` takes the mark away. */
   data: z.enum(['keep', 'drop', 'release']),
+  /** Only with the claim `create`, and only until that boot has ended. */
+  initialAdmin: initialAdmin.optional(),
 });
 export type AppRecord = z.infer<typeof appRecord>;
 
@@ -68,6 +79,13 @@ export const appPlugin = z.object({
   installed: z.boolean(),
 });
 export type AppPlugin = z.infer<typeof appPlugin>;
+
+/**
+ * What is wrong with the password of a root user: `default` is NocoBase's well-known one, `locked` is none at all, since the
+ * app was installed without an `initialAdmin`.
+ */
+export const adminPassword = z.enum(['default', 'locked']);
+export type AdminPassword = z.infer<typeof adminPassword>;
 
 /** What the worker that hosts an app says of it. Worth no more than the lease it was written under. */
 export const statusEntry = z.object({
@@ -92,6 +110,8 @@ export const statusEntry = z.object({
   pendingChanges: z.array(z.string().transform((name) => (name === 'independentSecret' ? 'jwtSecret' : name))),
   /** Of the running object. */
   plugins: z.array(appPlugin).default([]),
+  /** As of its last start; null when nothing is wrong, or its worker does not tell (before 0.1.1). */
+  adminPassword: adminPassword.nullable().catch(null),
 });
 export type StatusEntry = z.infer<typeof statusEntry>;
 
@@ -107,6 +127,8 @@ export const registration = z.object({
   /** First 12 hex digits of a keyed hash, so that equal secrets can be told without showing them. */
   fingerprints: z.object({ appKey: z.string(), aesKey: z.string().nullable() }),
   warnings: z.array(z.string()),
+  /** Whether it gives a new app its `initialAdmin`; before 0.1.1 every new app got NocoBase's well-known password. */
+  setsInitialAdmin: z.boolean().default(false),
 });
 export type Registration = z.infer<typeof registration>;
 

@@ -26,6 +26,12 @@ export const SCHEMA_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 /** A custom domain: a host name without scheme, port or path. */
 export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** A user's name, as NocoBase's own sign-up takes it. */
+export const USERNAME = /^[^@<>"'/]{1,50}$/;
+
+/** Of the first administrator, where neither the request nor who sends it has one; NocoBase's own default. */
+export const DEFAULT_USERNAME = 'nocobase';
+
 /** Names that mean something else to the core or to JavaScript. */
 export const RESERVED_APP_NAMES = new Set([
   'main',

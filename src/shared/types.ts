@@ -119,6 +119,16 @@ export interface AppRow {
   updatedAt: number;
 }
 
+/** What `apps:create` answers, once. */
+export interface CreatedApp extends AppRow {
+  initialAdmin: {
+    username: string;
+    /** Null when none was given, and who asked has none. */
+    email: string | null;
+    password: string;
+  };
+}
+
 export interface EnvironmentRow {
   name: string;
   url: string;

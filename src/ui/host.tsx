@@ -29,6 +29,7 @@ function hostOf(context: FlowEngineContext) {
       context.t(text, { ns: [PLUGIN, 'client'], interpolation: { escapeValue: false }, ...values })) as Translate,
     language: app.i18n.language,
     userId: context.auth?.user?.id ?? null,
+    user: { username: context.auth?.user?.username, email: context.auth?.user?.email },
     /** @returns the body of the answer; rejects with what axios rejects with. */
     request: async (request: Request): Promise<unknown> => (await api.request({ ...request, skipNotify: true })).data,
     success: (text: string) => void context.message.success(text),

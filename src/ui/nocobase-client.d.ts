@@ -59,7 +59,7 @@ declare module '@nocobase/flow-engine' {
     app: HostApp;
     api: HostApi;
     message: MessageInstance;
-    auth?: { user?: { id?: number } };
+    auth?: { user?: { id?: number; username?: string | null; email?: string | null } };
     appInfo: Promise<{ name?: string; version?: string; database?: { dialect?: string } } | undefined>;
     t(key: string, options?: Record<string, unknown>): string;
   }

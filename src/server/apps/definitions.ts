@@ -1,5 +1,5 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
-import type { AppDatabase, AppRecord, Boot } from '../../shared/messages';
+import type { AppDatabase, AppRecord, Boot, InitialAdmin } from '../../shared/messages';
 import type { Desired, StartMode } from '../../shared/types';
 import { discreetly, inTransaction, type WithDatabase } from './with-database';
 
@@ -35,6 +35,8 @@ export interface AppDefinition {
   boot: Boot;
   /** How its first boot comes by its database; `none` once it has. */
   claim: AppRecord['claim'];
+  /** Who becomes its root user; erased together with the claim. */
+  initialAdmin: InitialAdmin | null;
   published: Record<string, Published>;
   createdAt: number;
   updatedAt: number;
@@ -72,6 +74,7 @@ export function recordFor(app: AppDefinition, published: Published): AppRecord {
     database: app.database,
     jwtSecret: app.jwtSecret,
     ...(app.sso ? { sso: app.sso } : {}),
+    ...(app.initialAdmin && published.claim === 'create' ? { initialAdmin: app.initialAdmin } : {}),
     ...published,
   };
 }
@@ -181,6 +184,7 @@ function toDefinition(row: { toJSON(): object; get(name: string): unknown }): Ap
     ...json,
     // Hidden from every answer of the core's own actions, and needed here.
     jwtSecret: (row.get('jwtSecret') as string | null) ?? null,
+    initialAdmin: (row.get('initialAdmin') as InitialAdmin | null) ?? null,
     cname: json.cname ?? null,
     icon: json.icon ?? null,
     targetEnvironment: json.targetEnvironment ?? null,

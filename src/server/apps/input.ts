@@ -7,9 +7,11 @@ import {
   RESERVED_APP_NAMES,
   SCHEMA_NAME,
   SQL_IDENTIFIER,
+  USERNAME,
 } from '../../shared/names';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
+import { DEFAULT_PASSWORD } from './administrator';
 import { isHost } from './databases/connection';
 
 /** What the HTTP API takes; everything else is refused by name, and changes nothing. */
@@ -127,14 +129,35 @@ const targetIsAssigned = (
   }
 };
 
+/** What is left out is filled in (apps/administrator.ts). */
+const initialAdmin = z.strictObject({
+  username: z.string().trim().regex(USERNAME, 'must have 1 to 50 characters, none of them @ < > " \' or /').optional(),
+  email: z.email('must be an e-mail address').max(255).optional(),
+  password: z
+    .string()
+    .min(8, 'must have at least 8 characters')
+    .max(255, 'must have at most 255 characters')
+    .refine((value) => value !== DEFAULT_PASSWORD, 'is the default password of NocoBase, which everybody knows')
+    .optional(),
+});
+
+const newApp = {
+  ...settings,
+  options: options.superRefine(ofItsKind).optional(),
+  name: name.default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`),
+};
+
 export const createInput = z
-  .strictObject({
-    ...settings,
-    options: options.superRefine(ofItsKind).optional(),
-    name: name.default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`),
-  })
+  .strictObject({ ...newApp, initialAdmin: initialAdmin.optional() })
   .superRefine(targetIsAssigned);
 export type CreateInput = z.infer<typeof createInput>;
+
+export const adoptInput = z
+  .strictObject({
+    ...newApp,
+    initialAdmin: z.never('cannot be set for an app that is adopted: it keeps its own users').optional(),
+  })
+  .superRefine(targetIsAssigned);
 
 /** What of `options` fits depends on the app as it is: `changedDatabase` (place.ts) sees both. */
 export const updateInput = z

@@ -1,9 +1,10 @@
+import type { InitialAdmin } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import type { AppDefinition, Definitions } from './definitions';
 import { seal, unseal } from './secrets';
 
 /** What of an app is secret, in its definition and in the records made of it. */
-type Secrets = Pick<AppDefinition, 'name' | 'database' | 'jwtSecret'>;
+type Secrets = Pick<AppDefinition, 'name' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
 
 /** What a main database remembers of apps that were hosted there (operations/snapshot.ts). */
 export interface Records<T extends Secrets> {
@@ -25,15 +26,21 @@ function reseal(value: string | null | undefined, app: string, from: Buffer | nu
 }
 
 /** Null when there is nothing to change. @throws AppSupervisorError KEY_MISSING */
-function resealed(
-  app: Secrets,
-  from: Buffer | null,
-  to: Buffer | null,
-): Pick<AppDefinition, 'database' | 'jwtSecret'> | null {
+function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Secrets, 'name'> | null {
   const password = reseal(app.database.password, app.name, from, to);
   const jwtSecret = reseal(app.jwtSecret, app.name, from, to);
-  if (jwtSecret === app.jwtSecret && password === (app.database.password ?? null)) return null;
-  return { database: password === null ? app.database : { ...app.database, password }, jwtSecret };
+  const { initialAdmin } = app;
+  const hash = reseal(initialAdmin?.password, app.name, from, to);
+  const isSame =
+    jwtSecret === app.jwtSecret &&
+    password === (app.database.password ?? null) &&
+    hash === (initialAdmin?.password ?? null);
+  if (isSame) return null;
+  return {
+    database: password === null ? app.database : { ...app.database, password },
+    jwtSecret,
+    ...(initialAdmin && hash !== null ? { initialAdmin: { ...initialAdmin, password: hash } } : {}),
+  };
 }
 
 /**

@@ -24,6 +24,7 @@ export default {
     { name: 'generation', type: 'bigInt' },
     { name: 'boot', type: 'json' },
     { name: 'claim', type: 'string', defaultValue: 'none' },
+    { name: 'initialAdmin', type: 'json', hidden: true },
     { name: 'published', type: 'json', defaultValue: {} },
   ],
 } satisfies CollectionOptions;

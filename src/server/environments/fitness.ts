@@ -92,6 +92,15 @@ export class Fitness {
     return null;
   }
 
+  /**
+   * Whether environments install an app with the administrator that was asked for.
+   * @throws AppSupervisorError INITIAL_ADMIN_UNKNOWN
+   */
+  assertSetsInitialAdmin(environments: string[], field: string): void {
+    const environment = environments.find((name) => !this.options.known.registrationOf(name)?.setsInitialAdmin);
+    if (environment) throw new AppSupervisorError('INITIAL_ADMIN_UNKNOWN', { environment }, field);
+  }
+
   /** What of an environment does not fit the Supervisor. */
   findings(registration: Registration): Finding[] {
     const { aesKey, isOneRelease } = this.options;

@@ -1,4 +1,6 @@
+import { appAdminWarning } from '../apps/administrator';
 import type { Catalog } from '../apps/catalog';
+import type { AppDefinition } from '../apps/definitions';
 import type { StatusBoard } from '../status/board';
 import type { Fitness } from './fitness';
 import type { KnownEnvironments } from './known';
@@ -27,6 +29,18 @@ export function warningsOf(environment: string, options: WarningsOptions): strin
         ]
       : []),
   ];
+}
+
+/** What is wrong with an app, in words that say what to do. */
+export function appWarningsOf(
+  app: AppDefinition,
+  { fitness, board }: Pick<WarningsOptions, 'fitness' | 'board'>,
+): string[] {
+  const found = app.environments.flatMap((environment) => {
+    const entry = board.observed(environment, app.name)?.entry;
+    return entry?.uid === app.uid && entry.adminPassword ? [entry.adminPassword] : [];
+  });
+  return [...fitness.warningsOf(app), ...[...new Set(found)].map((each) => appAdminWarning(app.name, each))];
 }
 
 /** Apps that an environment has and the database does not know: they were made after the backup it was restored from. */

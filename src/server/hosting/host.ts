@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import type { AppPlugin, AppRecord } from '../../shared/messages';
+import type { AdminPassword, AppPlugin, AppRecord } from '../../shared/messages';
+import { appAdminWarning } from '../apps/administrator';
 import { againWhenBusy } from '../apps/busy';
 import {
   acquireLock,
@@ -21,6 +22,7 @@ import { newSecret, unseal } from '../apps/secrets';
 import type { BootstrapConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
+import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { BootQueue } from './boot-queue';
 import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
 import type { HostedApps } from './hosted-apps';
@@ -177,6 +179,11 @@ export class AppHost {
     };
   }
 
+  /** What is wrong with the password of a running app's root user, as its database says now. */
+  adminPassword(name: string): Promise<AdminPassword | null> {
+    return findAdminPassword(this.hosted.apps[name].db);
+  }
+
   /**
    * Whether a running app could be started again with what its database says now: not after an environment with a newer
    * release has upgraded it.
@@ -293,6 +300,12 @@ export class AppHost {
       hook: false,
     });
     app.setMaxListeners(50);
+    const { initialAdmin } = record;
+    const password = initialAdmin && unseal(initialAdmin.password, this.aesKey, record.name);
+    installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
+      this.log.warn(appAdminWarning(record.name, 'locked')),
+    );
+    app.on('__started', () => watchAdminPassword(app, (found) => this.hosted.onAdminPassword(record.name, found)));
     // The core tells a new status only, and has told of this one while its command went on.
     app.on('maintaining', () => this.hosted.onStatus(record.name));
     return app;

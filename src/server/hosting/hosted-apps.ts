@@ -1,4 +1,5 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
+import type { AdminPassword } from '../../shared/messages';
 import type { Status } from '../../shared/types';
 import { progressFor, Unavailable } from './visitors';
 
@@ -21,6 +22,8 @@ export class HostedApps {
   onStatus: (name: string) => void = () => undefined;
   /** Told what the core says while it works on an app, in full. */
   onProgress: (name: string, message: string) => void = () => undefined;
+  /** Told what is wrong with the password of an app's root user, null when nothing is, at each start of the app. */
+  onAdminPassword: (name: string, found: AdminPassword | null) => void = () => undefined;
 
   constructor(private readonly supervisor: AppSupervisor) {}
 

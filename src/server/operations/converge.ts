@@ -1,4 +1,4 @@
-import type { AppRecord } from '../../shared/messages';
+import type { AdminPassword, AppRecord } from '../../shared/messages';
 
 /** What a worker last applied of an app, kept in its own main database. */
 export interface Applied {
@@ -11,6 +11,8 @@ export interface Applied {
   version: string | null;
   /** Why its last boot failed; null when it did not. */
   failure: { code: string; message: string } | null;
+  /** As in `StatusEntry`; a dormant app that a visit starts has it still. */
+  adminPassword?: AdminPassword | null;
 }
 
 /** What is there of an app in this process. */

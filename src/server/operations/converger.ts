@@ -29,6 +29,8 @@ export interface ConvergerOptions {
   mayHost(): boolean;
   /** Statuses of these apps have to be told. */
   onReport(names: string[]): void;
+  /** Something else is wrong with an app's `adminPassword` than before. */
+  onAdminPassword(): void;
 }
 
 /**
@@ -44,7 +46,11 @@ export class Converger {
   private closed = false;
 
   constructor(private readonly options: ConvergerOptions) {
-    this.apps = new HeldApps(options);
+    const onAdminPassword = (name: string) => {
+      void this.save(name);
+      options.onAdminPassword();
+    };
+    this.apps = new HeldApps({ ...options, onAdminPassword });
   }
 
   /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
@@ -197,6 +203,7 @@ export class Converger {
           failures: 0,
           retryAt: null,
           generation: 0,
+          adminPassword: null,
         });
         await this.save(name);
         return;
@@ -266,7 +273,14 @@ export class Converger {
     await this.writes.add(name, () => snapshot.remove(name));
     // Only now: a removal before this one has left the same status behind.
     held.generation = record.generation;
-    Object.assign(held, { applied: null, booted: null, state: 'absent', version: null, doing: null });
+    Object.assign(held, {
+      applied: null,
+      booted: null,
+      state: 'absent',
+      version: null,
+      doing: null,
+      adminPassword: null,
+    });
     this.apps.show(name, 'not_found', outcome);
   }
 
@@ -340,7 +354,9 @@ export class Converger {
     try {
       await this.writes.add(name, async () => {
         const held = this.apps.get(name);
-        if (held) await this.options.snapshot.save(name, held.record, held.applied);
+        if (!held) return;
+        const { record, applied, adminPassword } = held;
+        await this.options.snapshot.save(name, record, applied && { ...applied, adminPassword });
       });
     } catch (error) {
       this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`);

@@ -7,7 +7,7 @@ import type { StatusBoard } from '../status/board';
 import type { Bus, StateStore } from '../wire/wire';
 import type { Leadership } from './leader';
 import { Reconciler } from './reconciler';
-import { advance, type Operation, type StepSight } from './rollout';
+import { advance, claimMet, type Operation, type StepSight } from './rollout';
 import { KEEP_OPERATIONS, type OperationStore } from './store';
 
 /** How often the whole of the store is compared with what it should hold, in ms. */
@@ -89,6 +89,15 @@ export class Driver {
         if (this.again) void this.tick();
       });
     return working;
+  }
+
+  /** Ends the claim of an app that came up after its operation was over. */
+  async endClaim(name: string): Promise<void> {
+    await this.between(async () => {
+      const app = this.options.catalog.apps.get(name);
+      const ended = app && claimMet(app, (environment) => this.sight(environment, name).entry);
+      if (ended && this.options.leadership.leads) await this.publish(app, ended, true);
+    });
   }
 
   /** The store lost its content, or may have: compare everything at the next tick. */
@@ -208,7 +217,7 @@ export class Driver {
   ): Promise<void> {
     const { catalog, definitions, state, bus, board } = this.options;
     const published = { ...app.published, ...publish };
-    const changes = { published, ...(claimed ? { claim: 'none' as const } : {}) };
+    const changes = { published, ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}) };
     if (catalog.tombstones.has(app.uid))
       await definitions.updateTombstone(app.uid, { definition: { ...app, ...changes } });
     else await definitions.update(app.name, changes);

@@ -1,4 +1,4 @@
-import type { AppRecord, StatusEntry } from '../../shared/messages';
+import type { AdminPassword, AppRecord, StatusEntry } from '../../shared/messages';
 import type { Status } from '../../shared/types';
 import type { Clock } from '../environments/health';
 import { describeError } from '../errors';
@@ -27,6 +27,7 @@ export interface Held {
   begun: number;
   doing: StatusEntry['doing'];
   version: string | null;
+  adminPassword: AdminPassword | null;
 }
 
 export interface HeldAppsOptions {
@@ -35,6 +36,8 @@ export interface HeldAppsOptions {
   clock: Clock;
   /** Statuses of these apps have to be told. */
   onReport(names: string[]): void;
+  /** Something else is wrong with an app's `adminPassword` than before. */
+  onAdminPassword(name: string): void;
 }
 
 /** The apps of this environment: what this process knows of each, and what it says of it. */
@@ -44,6 +47,7 @@ export class HeldApps {
   constructor(private readonly options: HeldAppsOptions) {
     options.hosted.onStatus = (name) => this.observe(name);
     options.hosted.onProgress = (name, message) => this.tell(name, message);
+    options.hosted.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
   }
 
   /** @param applied as the snapshot has it; null of an app that is new here */
@@ -64,6 +68,7 @@ export class HeldApps {
       begun: 0,
       doing: null,
       version: applied?.version ?? null,
+      adminPassword: applied?.adminPassword ?? null,
     });
   }
 
@@ -100,6 +105,11 @@ export class HeldApps {
     return this.records().every(({ jwtSecret }) => jwtSecret !== null);
   }
 
+  /** Apps that nobody can sign in to as their administrator. */
+  locked(): string[] {
+    return this.all().flatMap(([name, { adminPassword }]) => (adminPassword === 'locked' ? [name] : []));
+  }
+
   names(): string[] {
     return [...this.held.keys()];
   }
@@ -130,6 +140,7 @@ export class HeldApps {
             ]
           : [],
       plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
+      adminPassword: held.adminPassword,
     };
   }
 
@@ -171,6 +182,23 @@ export class HeldApps {
       held.plugins.stale = stale;
       this.report(name);
     }
+  }
+
+  /** Looks whether a password that was wrong was changed in another environment, of which nothing tells this one. */
+  async findChangedAdminPasswords(): Promise<void> {
+    for (const [name, { record, status, adminPassword }] of this.held) {
+      if (record.environments.length < 2 || status !== 'running' || !adminPassword) continue;
+      const found = await this.options.host.adminPassword(name).catch(() => adminPassword);
+      this.noteAdminPassword(name, found);
+    }
+  }
+
+  private noteAdminPassword(name: string, found: AdminPassword | null): void {
+    const held = this.held.get(name);
+    if (!held || held.adminPassword === found) return;
+    held.adminPassword = found;
+    this.options.onAdminPassword(name);
+    this.report(name);
   }
 
   /** Something that is told of an app has changed. */

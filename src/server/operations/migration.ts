@@ -71,7 +71,12 @@ export class Migration {
       options: this.place(name, options),
       ...(environments ? { environments } : {}),
     });
-    await this.service.create(input, userId, 'adopt', options.authManager?.jwt?.secret || null);
+    await this.service.create(
+      { ...input, initialAdmin: null },
+      userId,
+      'adopt',
+      options.authManager?.jwt?.secret || null,
+    );
     return null;
   }
 

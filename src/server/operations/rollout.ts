@@ -339,6 +339,31 @@ export function leftUndone(
   return told.every(isWell) ? missing : null;
 }
 
+/**
+ * Where an app came up with a claim that no operation has ended: its create had failed or was cancelled, and the worker tried
+ * again by itself. What was to be made is made.
+ */
+export function claimMet(
+  { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): Record<string, Published> | null {
+  const met = Object.entries(published).filter(
+    ([
+      environment,
+      {
+        claim,
+        generation,
+        boot: { generation: boot },
+      },
+    ]) => {
+      const entry = claim === 'none' ? null : entryIn(environment);
+      return entry?.uid === uid && entry.generation >= generation && isDone('boot', entry, boot);
+    },
+  );
+  const ended = met.map(([environment, wish]) => [environment, { ...wish, claim: 'none' as const }] as const);
+  return ended.length ? Object.fromEntries(ended) : null;
+}
+
 /** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */
 export function cancelled(operation: Operation, why: string, now: number): Operation {
   const steps = operation.steps.map((step) =>

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transaction } from '@nocobase/database';
 import type { StatusEntry } from '../../shared/messages';
 import type { Action } from '../../shared/types';
+import { type Administrator, sealAdministrator } from '../apps/administrator';
 import { againWhenBusy } from '../apps/busy';
 import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } from '../apps/definitions';
@@ -39,7 +40,13 @@ export interface ServiceOptions {
   /** What a new app gets when the request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
   /** Which environments may get new apps, and serve one app together. */
-  fitness: Pick<Fitness, 'assertUsable' | 'assertAgree'>;
+  fitness: Pick<Fitness, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
+}
+
+/** A new app as it was asked for. */
+export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
+  /** Null: it is adopted, and keeps its own users. */
+  initialAdmin: Administrator | null;
 }
 
 /**
@@ -51,7 +58,7 @@ export class AppService {
 
   /** A new app, in a database of its own making (`create`) or one that a NocoBase app lives in already (`adopt`). */
   async create(
-    input: CreateInput,
+    input: NewApp,
     userId: string | null,
     action: 'create' | 'adopt' = 'create',
     /** A JWT secret that the app has already, instead of a new one. */
@@ -68,6 +75,7 @@ export class AppService {
     }
     for (const environment of environments) fitness.assertUsable(environment, 'environments');
     fitness.assertAgree(environments, 'environments');
+    if (input.initialAdmin) fitness.assertSetsInitialAdmin(environments, 'environments');
     const targetEnvironment = input.targetEnvironment ?? environments[0];
     if (!environments.includes(targetEnvironment)) {
       throw new AppSupervisorError(
@@ -100,6 +108,7 @@ export class AppService {
       generation,
       boot: { generation, how: 'start' },
       claim: action,
+      initialAdmin: input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey)),
       published: {},
     };
     const operation = this.newOperation(
@@ -130,6 +139,7 @@ export class AppService {
       const removed = app.environments.filter((environment) => !environments.includes(environment));
       for (const environment of added) fitness.assertUsable(environment, 'environments');
       if (added.length) fitness.assertAgree(environments, 'environments');
+      if (app.initialAdmin) fitness.assertSetsInitialAdmin(added, 'environments');
       const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
       if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
         throw new AppSupervisorError(
@@ -233,7 +243,10 @@ export class AppService {
       if (steps.length) steps.push(step(target, database === 'drop' ? 'drop' : 'release'));
       const operation = this.newOperation({ ...app, generation }, 'destroy', steps, userId);
       const environments = [...new Set(steps.map(({ environment }) => environment))];
-      await definitions.bury({ uid: app.uid, name, definition: { ...app, generation }, environments }, transaction);
+      await definitions.bury(
+        { uid: app.uid, name, definition: { ...app, generation, initialAdmin: null }, environments },
+        transaction,
+      );
       // An app that no environment ever heard of is gone already.
       return steps.length ? operation : { ...operation, state: 'succeeded', finishedAt: clock().wall };
     });

@@ -2,7 +2,7 @@ import type { Catalog } from '../apps/catalog';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Driver } from './driver';
-import { leftUndone } from './rollout';
+import { claimMet, leftUndone } from './rollout';
 import type { AppService } from './service';
 import type { OperationStore } from './store';
 
@@ -29,7 +29,9 @@ export function finisher(options: UnfinishedOptions): (names: Iterable<string>) 
   async function finish(name: string): Promise<void> {
     const app = catalog.apps.get(name);
     if (!app || driver.active.some(({ appUid }) => appUid === app.uid)) return;
-    const missing = leftUndone(app, (environment) => driver.sight(environment, name).entry);
+    const entryIn = (environment: string) => driver.sight(environment, name).entry;
+    if (claimMet(app, entryIn)) await driver.endClaim(name);
+    const missing = leftUndone(app, entryIn);
     if (!missing) return;
     const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
     if (newest?.state !== 'failed') return;

@@ -3,7 +3,7 @@ import type { Catalog } from '../apps/catalog';
 import { type AppDefinition, desiredOf } from '../apps/definitions';
 import type { Fitness } from '../environments/fitness';
 import type { KnownEnvironments } from '../environments/known';
-import { warningsOf } from '../environments/warnings';
+import { appWarningsOf, warningsOf } from '../environments/warnings';
 import type { Driver } from '../operations/driver';
 import type { Operation } from '../operations/rollout';
 import type { RouteEnvironment } from '../proxy';
@@ -61,7 +61,7 @@ export class FleetView {
   }
 
   appRow(app: AppDefinition): AppRow {
-    const { board, driver, fitness } = this.options;
+    const { board, driver } = this.options;
     const entries = app.environments.flatMap((environment) => board.observed(environment, app.name)?.entry ?? []);
     const mine = entries.filter((entry) => entry.uid === app.uid);
     const operation = driver.active.find((other) => other.appUid === app.uid);
@@ -85,7 +85,7 @@ export class FleetView {
       version: mine.find((entry) => entry.version)?.version ?? null,
       lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
       pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
-      warnings: fitness.warningsOf(app),
+      warnings: appWarningsOf(app, this.options),
       operation: operation ? operationRow(operation) : null,
       createdAt: app.createdAt,
       updatedAt: app.updatedAt,

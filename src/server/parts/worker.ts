@@ -2,8 +2,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Model } from '@nocobase/database';
 import type { AppSupervisor } from '@nocobase/server';
-import type { Registration } from '../../shared/messages';
+import type { AdminPassword, Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
+import { appAdminWarning, workerAdminWarning } from '../apps/administrator';
 import { fingerprint } from '../apps/secrets';
 import type { BootstrapConfig, EnvironmentConfig } from '../config';
 import type { Clock } from '../environments/health';
@@ -72,6 +73,7 @@ export class WorkerPart {
     reporter: StatusReporter;
     round?: NodeJS.Timeout;
   } | null = null;
+  private mainAdminPassword: AdminPassword | null = null;
   private followed: FollowedSnapshot | null = null;
   private starting = false;
   private left = false;
@@ -132,6 +134,13 @@ export class WorkerPart {
   /** What this process may do for its environment; undefined until it has begun and after it has left. */
   get role(): LeaseRole | undefined {
     return this.running?.keeper.role;
+  }
+
+  /** What is wrong with the password of the main app's root user, null when nothing is. Never rejects. */
+  noteAdminPassword(found: AdminPassword | null): void {
+    if (this.mainAdminPassword === found) return;
+    this.mainAdminPassword = found;
+    void this.announce().catch(() => undefined);
   }
 
   /** Begins to take part, once; the main app is not held up by anything of it. Never rejects. */
@@ -205,6 +214,7 @@ export class WorkerPart {
       log,
       mayHost: () => hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
       onReport: (names) => reporter.report(names),
+      onAdminPassword: () => void this.announce().catch(() => undefined),
       leaving: options.leaving,
     });
     const keeper: LeaseKeeper = new LeaseKeeper({
@@ -297,6 +307,7 @@ export class WorkerPart {
     });
     await this.readDirectory();
     await this.converger?.apps.findStalePlugins();
+    await this.converger?.apps.findChangedAdminPasswords();
     this.converger?.convergeAll();
   }
 
@@ -337,7 +348,13 @@ export class WorkerPart {
       plugins: rows.map((row: Model) => `${row.get('name')}@${row.get('version')}`),
       serves: environment.serves,
       fingerprints: { appKey: fingerprint(appKey), aesKey: aesKey ? fingerprint(aesKey.toString('hex')) : null },
-      warnings,
+      warnings: [
+        ...warnings,
+        ...(this.mainAdminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
+        // For a Supervisor of a release that reads nothing of it in statuses: its record is what locked them.
+        ...(this.converger?.apps.locked() ?? []).map((app) => appAdminWarning(app, 'locked')),
+      ],
+      setsInitialAdmin: true,
     };
   }
 

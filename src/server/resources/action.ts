@@ -1,5 +1,6 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { Filter } from '@nocobase/database';
+import type { Asker } from '../apps/administrator';
 import { AppSupervisorError, answerOf } from '../errors';
 import type { SupervisorPart } from '../parts/supervisor';
 
@@ -8,6 +9,7 @@ export interface ActionContext {
   ctx: Context;
   supervisor: SupervisorPart;
   userId: string | null;
+  asker: Asker;
   /** The request's body. */
   values: Record<string, unknown>;
   params: Record<string, any>;
@@ -41,6 +43,7 @@ export function action(
         ctx,
         supervisor: supervisor(),
         userId: user?.id === undefined || user?.id === null ? null : String(user.id),
+        asker: { username: user?.username, email: user?.email },
         values: ctx.action.params.values ?? {},
         params: ctx.action.params,
       });

@@ -1,6 +1,8 @@
 import type { Filter } from '@nocobase/database';
 import { z } from 'zod';
+import { administratorOf } from '../apps/administrator';
 import {
+  adoptInput,
   checkInput,
   commandInput,
   createInput,
@@ -12,6 +14,7 @@ import {
   updateInput,
 } from '../apps/input';
 import { AppSupervisorError } from '../errors';
+import type { Operation } from '../operations/rollout';
 import { operationRow } from '../parts/view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
@@ -45,15 +48,25 @@ export async function get({ supervisor, params }: ActionContext): Promise<Answer
   return { data: supervisor.parts.view.appRow(known(supervisor, target(params))) };
 }
 
-/** `adopt` takes over a database in which a NocoBase app lives already. */
-export const create =
-  (how: 'create' | 'adopt') =>
-  async ({ supervisor, values, userId }: ActionContext): Promise<Answer> => {
-    const input = parseInput(createInput, values);
-    const operation = await supervisor.parts.service.create(input, userId, how);
-    const row = supervisor.parts.view.appRow(known(supervisor, operation.appName));
-    return { data: { ...row, operation: operationRow(operation) } };
-  };
+/** The answer has the administrator's password in the clear, and is the only one that ever has. */
+export async function create({ supervisor, values, userId, asker }: ActionContext): Promise<Answer> {
+  const input = parseInput(createInput, values);
+  const initialAdmin = administratorOf(input.initialAdmin, asker);
+  const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
+  return { data: { ...newRow(supervisor, operation), initialAdmin } };
+}
+
+/** Takes over a database in which a NocoBase app lives already. */
+export async function adopt({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  const input = parseInput(adoptInput, values);
+  const operation = await supervisor.parts.service.create({ ...input, initialAdmin: null }, userId, 'adopt');
+  return { data: newRow(supervisor, operation) };
+}
+
+const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
+  ...supervisor.parts.view.appRow(known(supervisor, operation.appName)),
+  operation: operationRow(operation),
+});
 
 /** Asked of the worker that would use the database, since only it knows its server. */
 export async function checkDatabase({ supervisor, values }: ActionContext): Promise<Answer> {

@@ -16,8 +16,8 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
   apps: {
     list: [false, apps.list],
     get: [false, apps.get],
-    create: [true, apps.create('create')],
-    adopt: [true, apps.create('adopt')],
+    create: [true, apps.create],
+    adopt: [true, apps.adopt],
     update: [true, apps.update],
     start: [true, apps.command('start')],
     stop: [true, apps.command('stop')],
@@ -56,7 +56,7 @@ export function registerResources(app: Application, config: Config | null, runti
         ctx.body = {
           part: config?.part ?? 'dormant',
           environment: runtime?.worker?.environment ?? null,
-          warnings: runtime?.supervisor?.warnings() ?? config?.warnings ?? [],
+          warnings: runtime?.warnings() ?? config?.warnings ?? [],
           ...(config?.part === 'supervisor' ? { toJoin: variablesToJoin(config) } : {}),
           ...(config?.part === 'worker' ? runtime?.worker?.about() : {}),
         };

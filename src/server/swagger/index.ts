@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { checkInput, commandInput, createInput, destroyInput, migrateInput, updateInput } from '../apps/input';
+import {
+  adoptInput,
+  checkInput,
+  commandInput,
+  createInput,
+  destroyInput,
+  migrateInput,
+  updateInput,
+} from '../apps/input';
 import { type ErrorCode, statusOf } from '../errors';
 
 /** The HTTP API as NocoBase's API documentation shows it; made at build time, bodies from the schemas that parse them. */
@@ -47,12 +55,12 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     create: {
       summary: 'Make an app with a database of its own, and start it',
       body: createInput,
-      gives: 'The app row with its operation.',
-      errors: [...PLACES_APP, ...NAMES_APP],
+      gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
+      errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN'],
     },
     adopt: {
-      summary: 'Make an app from a database in which a NocoBase app lives already',
-      body: createInput,
+      summary: 'Make an app from a database in which a NocoBase app lives already; it keeps its users',
+      body: adoptInput,
       gives: 'The app row with its operation.',
       errors: [...PLACES_APP, ...NAMES_APP],
     },
@@ -62,7 +70,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: ONE_APP,
       body: updateInput,
       gives: 'The app row. `pendingChanges` names what takes effect at the next restart.',
-      errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED'],
+      errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN'],
     },
     start: { summary: 'Start', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
     stop: { summary: 'Stop', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },

@@ -2,11 +2,12 @@ import { useMemoizedFn } from 'ahooks';
 import { Alert, Button, Divider, Drawer, Form, Space } from 'antd';
 import { type ReactNode, useEffect, useState } from 'react';
 import { type Blocker, useBlocker } from 'react-router-dom';
-import type { AppRow, EnvironmentRow } from '../../shared/types';
+import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, type Problem, problemText } from '../common/errors';
 import { useHost } from '../host';
+import { AdministratorFields } from './AdministratorFields';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
 import { DatabaseFields } from './DatabaseFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
@@ -17,7 +18,8 @@ interface Props {
   /** Null when they cannot be seen. */
   environments: EnvironmentRow[] | null;
   onClose: () => void;
-  onSaved: () => void;
+  /** @param created a new app, with the password of its administrator */
+  onSaved: (created?: CreatedApp) => void;
 }
 
 const FORM = 'app-form';
@@ -51,9 +53,11 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
     setSaving(true);
     try {
       const body = bodyOf({ ...initial, ...entered }, app);
-      await (app ? api.updateApp(app.name, body) : api[how](body));
+      const created = !app && how === 'createApp' ? await api.createApp(body) : undefined;
+      if (app) await api.updateApp(app.name, body);
+      else if (!created) await api.adoptApp({ ...body, initialAdmin: undefined });
       host.success(app ? t('Saved') : t('"{{app}}" is being created', { app: entered.title }));
-      onSaved();
+      onSaved(created);
     } catch (error) {
       setUnplaced(placeProblems((error as ApiError).problems));
       setSaving(false);
@@ -116,6 +120,11 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
           />
         ))}
         <BasicFields app={app} environments={environments} />
+        {!app && (
+          <Section title={t('First administrator')}>
+            <AdministratorFields />
+          </Section>
+        )}
         <Section title={t('Database connection')}>
           <DatabaseFields app={app} adopt={adopt} />
         </Section>

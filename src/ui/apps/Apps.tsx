@@ -2,7 +2,7 @@ import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router-dom';
-import type { AppRow } from '../../shared/types';
+import type { AppRow, CreatedApp } from '../../shared/types';
 import { useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
 import { keepPage, type Page } from '../common/refresher';
@@ -16,6 +16,7 @@ import { columnsOf, OPTIONAL_COLUMNS } from './columns';
 import { DeleteDialog } from './DeleteDialog';
 import type { AppsQuery } from './query';
 import type { RowHandler } from './RowActions';
+import { SignInDialog } from './SignInDialog';
 import { useAppActions } from './useAppActions';
 import { useEnvironments } from './useEnvironments';
 
@@ -32,6 +33,7 @@ export function Apps() {
   const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
   const [chosen, setChosen] = useState<AppRow[]>([]);
   const [editing, setEditing] = useState<AppRow | 'new'>();
+  const [created, setCreated] = useState<CreatedApp>();
   const [deleting, setDeleting] = useState<AppRow[]>();
   const [params, setParams] = useSearchParams();
   const opened = params.get('app');
@@ -124,12 +126,14 @@ export function Apps() {
           app={editing === 'new' ? undefined : editing}
           environments={environments}
           onClose={() => setEditing(undefined)}
-          onSaved={() => {
+          onSaved={(app) => {
             setEditing(undefined);
+            setCreated(app);
             void refresh();
           }}
         />
       )}
+      {created?.initialAdmin && <SignInDialog app={created} onClose={() => setCreated(undefined)} />}
       {deleting && (
         <DeleteDialog
           apps={deleting}

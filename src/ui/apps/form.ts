@@ -13,6 +13,8 @@ export interface AppValues {
   pinned: boolean;
   hidden: boolean;
   options: AppOptions;
+  /** Of a new one. */
+  initialAdmin?: { username?: string; email?: string; password?: string };
 }
 
 export const newValues = (): AppValues => ({
@@ -75,8 +77,10 @@ export function databaseOf(options: AppOptions, isNew: boolean): Database {
 
 /** @returns the body of `apps:create` or, with the app as it was, of `apps:update`. */
 export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown> {
-  const { name, cname, targetEnvironment, environments, options, ...rest } = values;
+  const { name, cname, targetEnvironment, environments, options, initialAdmin, ...rest } = values;
   const database = databaseOf(options, !was);
+  const { username, email } = initialAdmin ?? {};
+  const admin = withoutEmpty({ username: clean(username), email: clean(email), password: initialAdmin?.password });
   return {
     ...rest,
     title: values.title.trim(),
@@ -91,8 +95,12 @@ export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown>
       ...(!was && { dbConnType: options.dbConnType }),
       ...(Object.keys(database).length > 0 && { database }),
     },
+    ...(Object.keys(admin).length > 0 && { initialAdmin: admin }),
   };
 }
+
+const withoutEmpty = (values: Record<string, string | undefined>) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value));
 
 const clean = <T>(value: T): T | undefined => {
   const trimmed = (typeof value === 'string' ? value.trim() : value) as T;

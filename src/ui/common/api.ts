@@ -1,5 +1,13 @@
 import { useMemo } from 'react';
-import type { AppOptions, AppRow, DbConnType, EnvironmentRow, OperationRow, PartInfo } from '../../shared/types';
+import type {
+  AppOptions,
+  AppRow,
+  CreatedApp,
+  DbConnType,
+  EnvironmentRow,
+  OperationRow,
+  PartInfo,
+} from '../../shared/types';
 import { type AppsQuery, appsFilter } from '../apps/query';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
@@ -50,7 +58,7 @@ function apiOf(request: Host['request']) {
       return { rows: data, count: meta?.count ?? data.length };
     },
     getApp: (name: string) => get<AppRow>('apps:get', { filterByTk: name }),
-    createApp: (values: object) => post<AppRow>('apps:create', undefined, values),
+    createApp: (values: object) => post<CreatedApp>('apps:create', undefined, values),
     updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
     operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
     destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),

@@ -50,6 +50,18 @@ export const SENTENCES = [
   key(
     'Apps lie here that this Supervisor does not know: {{names}}. They go on as they are. Adopt them under the same names to manage them again.',
   ),
+  key(
+    'The administrator of app "{{app}}" still has the password "admin123", which everybody knows. Sign in to the app and change it.',
+  ),
+  key(
+    'Nobody can sign in to app "{{app}}" as its administrator: it was installed for a Supervisor of a release before 0.1.1, which named none. Update the Supervisor, delete the app with its data and create it again.',
+  ),
+  key(
+    'The administrator of the main app of environment "{{environment}}" still has the password "admin123", which everybody knows. Sign in at {{url}} and change it.',
+  ),
+  key(
+    'The administrator of this NocoBase still has the password "admin123", which everybody knows. Sign in as that user and change it in the user menu.',
+  ),
   key('Another fleet uses the same Redis and APP_SUPERVISOR_KEY_PREFIX: give this one a prefix of its own.'),
 ];
 

@@ -1,0 +1,72 @@
+import { randomBytes, randomInt, scrypt } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { AdminPassword, InitialAdmin } from '../../shared/messages';
+import { DEFAULT_USERNAME } from '../../shared/names';
+import type { CreatedApp } from '../../shared/types';
+import { seal } from './secrets';
+
+/** The first administrator of a new app, with the password in the clear: exists in one answer only. */
+export type Administrator = CreatedApp['initialAdmin'];
+
+interface Given {
+  username?: string;
+  email?: string;
+  password?: string;
+}
+
+/** Who asks for an app; an account for an API key may have neither. */
+export interface Asker {
+  username?: string | null;
+  email?: string | null;
+}
+
+/** NocoBase's own default (plugin-users, `getInstallingData`). */
+export const DEFAULT_PASSWORD = 'admin123';
+/** Without characters that look alike. */
+const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
+const PASSWORD_LENGTH = 20;
+
+/** What was given, filled up with the asker's own and a random password. */
+export const administratorOf = (given: Given | undefined, asker: Asker): Administrator => ({
+  username: given?.username ?? (asker.username || DEFAULT_USERNAME),
+  email: given?.email ?? (asker.email || null),
+  password: given?.password ?? randomPassword(),
+});
+
+const randomPassword = (): string =>
+  Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+
+/** As it may rest and travel. */
+export const sealAdministrator = async (admin: Administrator, aesKey: Buffer | null): Promise<InitialAdmin> => ({
+  ...admin,
+  password: seal(await hashPassword(admin.password), aesKey),
+});
+
+// NocoBase's form (@nocobase/database, password-field): 8 bytes of salt in hex, by that text the key of 24 bytes in hex.
+const SALT_BYTES = 8;
+const KEY_BYTES = 24;
+const derive = promisify(scrypt) as (password: string, salt: string, length: number) => Promise<Buffer>;
+
+export async function hashPassword(password: string): Promise<string> {
+  const salt = randomBytes(SALT_BYTES).toString('hex');
+  return salt + (await derive(password, salt, KEY_BYTES)).toString('hex');
+}
+
+export async function isPassword(password: string, hash: string): Promise<boolean> {
+  const salt = hash.slice(0, 2 * SALT_BYTES);
+  return hash === salt + (await derive(password, salt, KEY_BYTES)).toString('hex');
+}
+
+/** What is wrong with the password of an app's administrator, in words that say what to do. */
+export const appAdminWarning = (app: string, found: AdminPassword): string =>
+  found === 'default'
+    ? `The administrator of app "${app}" still has the password "admin123", which everybody knows. Sign in to the app and change it.`
+    : `Nobody can sign in to app "${app}" as its administrator: it was installed for a Supervisor of a release before 0.1.1, which named none. Update the Supervisor, delete the app with its data and create it again.`;
+
+/** The same of the main app of a worker, for those who manage the fleet. */
+export const workerAdminWarning = (environment: string, url: string): string =>
+  `The administrator of the main app of environment "${environment}" still has the password "admin123", which everybody knows. Sign in at ${url} and change it.`;
+
+/** The same of this process's own main app, for those who are signed in to it. */
+export const OWN_ADMIN_WARNING =
+  'The administrator of this NocoBase still has the password "admin123", which everybody knows. Sign in as that user and change it in the user menu.';

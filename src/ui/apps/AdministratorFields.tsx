@@ -1,0 +1,41 @@
+import { Form, Input } from 'antd';
+import { DEFAULT_USERNAME, USERNAME } from '../../shared/names';
+import { Secondary } from '../common/Secondary';
+import { useHost } from '../host';
+
+const MIN_LENGTH = 8;
+
+/** Who may sign in to a new app first; the placeholders are what the server takes for what is left empty. */
+export function AdministratorFields() {
+  const { t, user } = useHost();
+  return (
+    <>
+      <Form.Item>
+        <Secondary>
+          {t('Whoever may sign in to the new app first. An app that is adopted keeps its own users.')}
+        </Secondary>
+      </Form.Item>
+      <Form.Item
+        name={['initialAdmin', 'username']}
+        label={t('User name')}
+        rules={[{ pattern: USERNAME, message: t('50 characters at most, without @ < > " \' /') }]}
+      >
+        <Input autoComplete="off" placeholder={user.username || DEFAULT_USERNAME} />
+      </Form.Item>
+      <Form.Item
+        name={['initialAdmin', 'email']}
+        label={t('E-mail address')}
+        rules={[{ type: 'email', message: t('Enter an e-mail address') }]}
+      >
+        <Input autoComplete="off" placeholder={user.email || undefined} />
+      </Form.Item>
+      <Form.Item
+        name={['initialAdmin', 'password']}
+        label={t('Password')}
+        rules={[{ min: MIN_LENGTH, message: t('At least {{count}} characters', { count: MIN_LENGTH }) }]}
+      >
+        <Input.Password autoComplete="new-password" placeholder={t('Made up when left empty')} />
+      </Form.Item>
+    </>
+  );
+}
