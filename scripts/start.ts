@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { ADMIN, Fleet, type FleetOptions } from './fleet';
+import { Fleet, type FleetOptions } from './fleet';
 import { terminalProgress } from './fleet/progress';
+import { summaryOf } from './fleet/summary';
 
 const USAGE = `npm start [-- options]
 
@@ -112,20 +113,6 @@ function wholeNumber(option: string, text: string | undefined, least: number): n
   if (!/^\d+$/.test(text) || Number(text) < least)
     throw new Error(`${option} must be a whole number from ${least} on, not "${text}".`);
   return Number(text);
-}
-
-function summaryOf(fleet: Fleet): string {
-  const { user, password, host, port } = fleet.postgresServer;
-  // The password of a server of the user's own is nothing to show on a screen.
-  const secret = fleet.postgres ? `:${password}` : '';
-  const rows = [
-    ...fleet.instances.map(({ name, url }) => [name, url]),
-    ['PostgreSQL', `postgres://${user}${secret}@${host}:${port}`],
-    ...(fleet.redisUrl ? [['Redis', fleet.redisUrl]] : []),
-    ['Sign in', `${ADMIN.email} / ${ADMIN.password}`],
-    ['Data, logs', fleet.home],
-  ];
-  return `\n${rows.map(([name, value]) => `  ${name.padEnd(16)}${value}`).join('\n')}\n\n  Ctrl-C stops everything.\n`;
 }
 
 async function firstLost(fleet: Fleet) {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Fleet } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, Api, type Fleet } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
 
 let fleet: Fleet;
@@ -27,6 +27,45 @@ describe('a fleet', () => {
           appVersion: '2.2.15',
         }),
       ]);
+  });
+
+  it('warns of the well-known password of its Supervisor, and comes up without it where it was changed', async () => {
+    const warnings = async (api: Api) => (await api.get('appSupervisor:info')).data.warnings;
+    const api = await fleet.supervisor.signIn();
+    const warning = expect.stringMatching(/^The administrator of this NocoBase still has the password "admin123"/);
+    await expect.poll(() => warnings(api)).toEqual([warning]);
+    const change = (user: Api, password: string) => user.post('users:update?filterByTk=1', { password });
+    await change(api, APP_ADMIN.password);
+    const changed = await Api.signIn(fleet.supervisor.url, APP_ADMIN);
+    try {
+      await fleet.waitForWorkers();
+      await expect.poll(() => warnings(changed)).toEqual([]);
+    } finally {
+      await change(changed, ADMIN.password);
+    }
+  });
+
+  it('warns of a Worker whose own administrator has a well-known password, which the launcher gives to none', async () => {
+    const worker = fleet.worker('env_a');
+    await expect(Api.signIn(worker.url, ADMIN)).rejects.toMatchObject({ status: 401 });
+    const supervisor = await fleet.supervisor.signIn();
+    const warnings = async () => {
+      const { data } = await supervisor.get('appEnvironments:list');
+      return data.find(({ name }: { name: string }) => name === 'env_a').warnings;
+    };
+    expect(await warnings()).toEqual([]);
+    const change = (user: Api, password: string) => user.post('users:update?filterByTk=1', { password });
+    await change(await worker.signIn(), ADMIN.password);
+    const known = await Api.signIn(worker.url, ADMIN);
+    try {
+      const warning = expect.stringMatching(new RegExp(`main app of environment "env_a" still.*at ${worker.url} and`));
+      await expect.poll(warnings).toEqual([warning]);
+      // Its own page says so, too.
+      expect((await known.get('appSupervisor:info')).data.warnings).toHaveLength(1);
+    } finally {
+      await change(known, worker.admin.password);
+    }
+    await expect.poll(warnings).toEqual([]);
   });
 
   it.each(['/', '/v/'])('serves the client at %s', async (path) => {

@@ -232,6 +232,7 @@ describe('docker-compose.yml', () => {
       postgres: { host: 'x', port: 1, user: 'x', password: 'x' },
       redis: { stateUrl: 'redis://x', commandUrl: 'redis://x' },
       appKey: 'x',
+      rootPassword: 'x',
       aesKey: 'ab'.repeat(32),
     });
   };

@@ -19,6 +19,8 @@ export interface EnvironmentInput {
   redis: { stateUrl: string; commandUrl: string; keyPrefix?: string } | null;
   appKey: string;
   aesKey: string;
+  /** Of the main app's administrator, if this start installs it. */
+  rootPassword: string;
 }
 
 /**
@@ -39,7 +41,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
     INIT_ROOT_USERNAME: 'nocobase',
     INIT_ROOT_NICKNAME: 'Super Admin',
     INIT_ROOT_EMAIL: ADMIN.email,
-    INIT_ROOT_PASSWORD: ADMIN.password,
+    INIT_ROOT_PASSWORD: input.rootPassword,
     ...inherited,
     // Two copies of a core package in one process do not know each other's classes (symlinked plugin folder).
     NODE_OPTIONS: '--preserve-symlinks',

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
-import { environmentOf, socketFolder, storageOf } from './environment';
+import { ADMIN, environmentOf, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
 import { type Part, PartError } from './part';
 import { ensureBuilt, ensurePluginInstalled } from './plugin';
@@ -129,9 +130,16 @@ export class Fleet {
     for (const part of this.parts) await part.heal();
   }
 
-  /** Waits until the Supervisor shows every Worker as online. */
+  /** Waits until the Supervisor shows every Worker as online; where its password was changed, until they say so themselves. */
   async waitForWorkers(timeout = 120_000): Promise<void> {
-    const api = await this.supervisor.signIn();
+    const api = await this.supervisor.signIn().catch((error) => {
+      if (error instanceof ApiError && error.status === 401) return null;
+      throw error;
+    });
+    if (!api) {
+      for (const worker of this.workers) await worker.waitForHttp('/api/__ready', { timeout });
+      return;
+    }
     await waitFor(
       async () => {
         const { data } = await api.get('appEnvironments:list', { pageSize: 200 }).catch(notYet);
@@ -190,7 +198,7 @@ export class Fleet {
   /** @returns its address. */
   private async startPart(part: Part): Promise<string> {
     if (part instanceof Instance) {
-      if (part.env.DB_DIALECT === 'postgres') await this.makeDatabase(part.database);
+      if (part.env.DB_DIALECT === 'postgres') await this.makeDatabase(part);
       await part.start();
       this.state.update((saved) => {
         saved.bootedWith[part.database] = saved.pluginHash!;
@@ -201,10 +209,16 @@ export class Fleet {
     return part instanceof Postgres || part instanceof Redis || part instanceof Instance ? part.url : '';
   }
 
-  private async makeDatabase(name: string): Promise<void> {
-    if (await ensureDatabase(this.postgresServer, name)) {
+  private async makeDatabase(instance: Instance): Promise<void> {
+    if (await ensureDatabase(this.postgresServer, instance.database)) {
       this.state.update((saved) => {
-        saved.createdDatabases.push(name);
+        saved.createdDatabases.push(instance.database);
+        // Nobody has to sign in to a Worker's own main app, so none has a password that everybody knows.
+        if (instance !== this.supervisor)
+          saved.workerPasswords = {
+            ...saved.workerPasswords,
+            [instance.database]: randomBytes(9).toString('base64url'),
+          };
       });
     }
   }
@@ -247,7 +261,7 @@ export class Fleet {
         });
       },
       env: () => {
-        const { id, appKey, aesKey } = this.state.read();
+        const { id, appKey, aesKey, workerPasswords } = this.state.read();
         const url = this.redisUrl;
         // On a Redis that others use too, this fleet's keys must be its own, also after a reset.
         const keyPrefix = this.config.redisUrl ? `fleet-${id}` : undefined;
@@ -259,6 +273,7 @@ export class Fleet {
           redis,
           appKey,
           aesKey,
+          rootPassword: workerPasswords?.[config.database] ?? ADMIN.password,
         });
       },
     });

@@ -83,9 +83,14 @@ export class Instance extends Part {
     return waitForHttp(`${this.url}${pathAndQuery}`, options);
   }
 
-  /** The HTTP API as the administrator that the first start made. */
+  /** The administrator that the first start made. */
+  get admin(): { email: string; password: string } {
+    return { email: ADMIN.email, password: this.env.INIT_ROOT_PASSWORD ?? ADMIN.password };
+  }
+
+  /** The HTTP API as that administrator. */
   signIn(): Promise<Api> {
-    return Api.signIn(this.url, ADMIN);
+    return Api.signIn(this.url, this.admin);
   }
 }
 

@@ -24,6 +24,8 @@ interface Saved {
   bootedWith: Record<string, string>;
   /** Made by the launcher, and its to drop when the server outlives the fleet's folder. */
   createdDatabases: string[];
+  /** By database: with which the main app of a Worker was installed. One from before this was kept has `ADMIN`'s. */
+  workerPasswords?: Record<string, string>;
 }
 
 const fresh = (): Saved => ({

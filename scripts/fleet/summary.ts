@@ -1,0 +1,17 @@
+import type { Fleet } from './fleet';
+
+/** What is on the terminal once all is up. */
+export function summaryOf(
+  fleet: Pick<Fleet, 'instances' | 'postgres' | 'postgresServer' | 'redisUrl' | 'home'>,
+): string {
+  const { user, password, host, port } = fleet.postgresServer;
+  // The password of a server of the user's own is nothing to show on a screen.
+  const secret = fleet.postgres ? `:${password}` : '';
+  const rows = [
+    ...fleet.instances.map(({ name, url, admin }) => [name, `${url}   ${admin.email} / ${admin.password}`]),
+    ['PostgreSQL', `postgres://${user}${secret}@${host}:${port}`],
+    ...(fleet.redisUrl ? [['Redis', fleet.redisUrl]] : []),
+    ['Data, logs', fleet.home],
+  ];
+  return `\n${rows.map(([name, value]) => `  ${name.padEnd(16)}${value}`).join('\n')}\n\n  Ctrl-C stops everything.\n`;
+}
