@@ -70,9 +70,9 @@ async function addApps(fleet: Fleet): Promise<void> {
     fleet.postgresServer,
     fleet.supervisor.database,
     `INSERT INTO apps (name, uid, title, pinned, hidden, sort, environments, "targetEnvironment", desired, "startMode",
-       "autoUpgrade", database, generation, boot, published, "createdAt", "updatedAt")
+       "autoUpgrade", database, generation, boot, published, "jwtSecret", "createdAt", "updatedAt")
      SELECT 'bench' || i, 'bench' || i, 'App number ' || i, false, false, i, '["env_a"]', 'env_a', 'stopped', 'onVisit',
-       true, '{"dbConnType":"new_database"}', 1, '{"generation":0,"how":"start"}', '{}', now(), now()
+       true, '{"dbConnType":"new_database"}', 1, '{"generation":0,"how":"start"}', '{}', gen_random_uuid()::text, now(), now()
      FROM generate_series(1, ${APPS}) i`,
   );
   // Seen by whoever leads with its next round at the latest.

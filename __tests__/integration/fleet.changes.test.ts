@@ -588,6 +588,18 @@ describe('an app that was stored without a JWT secret', () => {
     expect(pending(supervisor)).toEqual([]);
   });
 
+  it('is given none while nobody could take it, so that nothing waits for an environment that is away', async () => {
+    await everythingStopped();
+    const supervisor = await fleet.supervisor();
+    await until('The lead', () => supervisor.leads);
+    await supervisor.parts.storeSecrets();
+    expect(await supervisor.parts.operations.active()).toEqual([]);
+    const worker = await fleet.worker('env_a');
+    await supervisor.toShow('crm', 'env_a running');
+    expect(worker.host.running.get('crm')?.jwtSecret).toBe(await stored(supervisor));
+    expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start']);
+  });
+
   it('is started all the same where no Supervisor comes', async () => {
     await everythingStopped();
     fleet.secretsWithin = 50;

@@ -29,10 +29,10 @@ export async function writeApps(server: PostgresServer, database: string, { apps
     server,
     database,
     `INSERT INTO apps (name, uid, title, pinned, hidden, sort, environments, "targetEnvironment", desired, "startMode",
-       "autoUpgrade", database, generation, boot, claim, published, "createdAt", "updatedAt")
+       "autoUpgrade", database, generation, boot, claim, published, "jwtSecret", "createdAt", "updatedAt")
      SELECT 'bench' || lpad(i::text, 5, '0'), gen_random_uuid(), 'App number ' || i, false, false, i,
        place.names, place.first, 'running', 'withMain', true, '{"dbConnType":"new_database","database":"nowhere"}',
-       $1::bigint, json_build_object('generation', $1::bigint, 'how', 'start'), 'none', place.published, now(), now()
+       $1::bigint, json_build_object('generation', $1::bigint, 'how', 'start'), 'none', place.published, gen_random_uuid()::text, now(), now()
      FROM generate_series(1, $2::int) i
      CROSS JOIN LATERAL (
        SELECT json_agg(name) AS names, min(name) AS first,

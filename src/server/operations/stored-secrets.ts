@@ -1,8 +1,11 @@
+import type { Health } from '../../shared/types';
 import type { Catalog } from '../apps/catalog';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { Driver } from './driver';
 import type { AppService } from './service';
+
+const isAlive = (health: Health) => health === 'online' || health === 'suspect';
 
 export interface StoredSecretsOptions {
   catalog: Catalog;
@@ -22,8 +25,10 @@ export function secretStorer(options: StoredSecretsOptions): () => Promise<void>
   let going = false;
 
   async function storeAll(): Promise<void> {
-    for (const { name, uid, jwtSecret } of [...catalog.apps.values()]) {
+    for (const { name, uid, jwtSecret, environments } of [...catalog.apps.values()]) {
       if (jwtSecret !== null || driver.active.some(({ appUid }) => appUid === uid)) continue;
+      // Of those that nobody hosts now there may be thousands, and each would wait for its environment.
+      if (!environments.some((environment) => isAlive(driver.sight(environment, name).health))) continue;
       if (!leads()) return;
       await service.giveSecret(name).then(
         () => log.info(`App ${name} has a JWT secret of its own from its next start on.`),
