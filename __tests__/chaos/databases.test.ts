@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Instance } from '../../scripts/fleet';
-import { unseal } from '../../src/server/apps/secrets';
+import { unseal } from '../../src/server/protocol/secrets';
 import { conforms } from '../e2e/conformance-suite';
 import { on, sql } from '../integration/databases-places';
 import { sharedFleet } from '../setup/fleet';

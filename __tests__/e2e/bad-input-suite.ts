@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import { apiDescription } from '../../src/server/swagger';
+import { apiDescription } from '../../src/server/supervisor/api/openapi';
 import type { OperationRow } from '../../src/shared/types';
 import { ask } from '../support/http';
 import type { Manager } from '../support/manager';

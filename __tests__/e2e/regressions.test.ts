@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, type Fleet, query, waitFor } from '../../scripts/fleet';
-import { apiDescription } from '../../src/server/swagger';
+import { apiDescription } from '../../src/server/supervisor/api/openapi';
 import { sharedFleet } from '../setup/fleet';
 import { ask, Tab } from '../support/http';
 import { afterCommands, Manager, signInTo } from '../support/manager';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Api, type Fleet, query, waitFor } from '../../scripts/fleet';
-import { unseal } from '../../src/server/apps/secrets';
+import { unseal } from '../../src/server/protocol/secrets';
 import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, type Ask, ask } from '../support/http';

@@ -3,7 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
-import { unseal } from '../../src/server/apps/secrets';
+import { unseal } from '../../src/server/protocol/secrets';
 import { commandLine } from '../support/command-line';
 import { startImageNginx } from '../support/front';
 import { aloneOnMariadb, aloneOnPostgres, aloneOnSqlite, type Ground, type MariadbGround } from '../support/grounds';

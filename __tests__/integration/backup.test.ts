@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureDatabase, type Postgres, query } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { prepareDatabase } from '../../src/server/apps/databases';
-import { collections } from '../../src/server/collections';
+import { collections } from '../../src/server/core/collections';
+import { prepareDatabase } from '../../src/server/databases';
 import { removeFolders, startPostgres } from '../setup/services';
 import { appOf, operationOf, recordOf } from '../support/fixtures';
 

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DatabaseConnection } from '../../src/server/apps/databases';
-import { hasSchemas, placeOf } from '../../src/server/apps/databases/connection';
-import { dialects } from '../../src/server/apps/databases/dialects';
-import type { Row } from '../../src/server/apps/databases/session';
+import type { DatabaseConnection } from '../../src/server/databases';
+import { hasSchemas, placeOf } from '../../src/server/databases/connection';
+import { dialects } from '../../src/server/databases/dialects';
+import type { Row } from '../../src/server/databases/session';
 import type { DbConnType } from '../../src/shared/types';
 import { type Server, startMariadb, startPostgres } from './databases-servers';
 

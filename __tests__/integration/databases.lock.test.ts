@@ -6,9 +6,9 @@ import {
   type LockOptions,
   lockKey,
   prepareDatabase,
-} from '../../src/server/apps/databases';
-import { hasSchemas } from '../../src/server/apps/databases/connection';
-import { dialects } from '../../src/server/apps/databases/dialects';
+} from '../../src/server/databases';
+import { hasSchemas } from '../../src/server/databases/connection';
+import { dialects } from '../../src/server/databases/dialects';
 import { until } from '../support/wait';
 import { type Ground, on, PLACES, sql, startGround } from './databases-places';
 import { startNetwork, startPgbouncer } from './databases-servers';

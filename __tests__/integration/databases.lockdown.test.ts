@@ -48,7 +48,7 @@ it('drivers are loaded, and databases made, locked and dropped, after SES lockdo
 
 function bundle(): Promise<void> {
   const target = { packageName: 'test', source: join(root, 'src'), dist: folder };
-  const config = serverConfig(target, { databases: join(root, 'src/server/apps/databases/index.ts') });
+  const config = serverConfig(target, { databases: join(root, 'src/server/databases/index.ts') });
   return new Promise((done, failed) => {
     rspack(config, (error, stats) => {
       if (error || stats?.hasErrors()) failed(error ?? new Error(stats?.toString({ all: false, errors: true })));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/fleet';
-import { checkDatabase, type DatabaseConnection, dropDatabase, prepareDatabase } from '../../src/server/apps/databases';
-import { dialects } from '../../src/server/apps/databases/dialects';
+import { checkDatabase, type DatabaseConnection, dropDatabase, prepareDatabase } from '../../src/server/databases';
+import { dialects } from '../../src/server/databases/dialects';
 import { silentServer } from '../support/tcp';
 import { fakeTimeOf } from '../support/wait';
 import { on, sql } from './databases-places';

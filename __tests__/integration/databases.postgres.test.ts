@@ -7,8 +7,8 @@ import {
   inspectDatabase,
   prepareDatabase,
   resetPartialInstall,
-} from '../../src/server/apps/databases';
-import { dialects } from '../../src/server/apps/databases/dialects';
+} from '../../src/server/databases';
+import { dialects } from '../../src/server/databases/dialects';
 import { silentServer } from '../support/tcp';
 import { fakeTimeOf, until } from '../support/wait';
 import { install, on, sql, tables } from './databases-places';

@@ -8,7 +8,7 @@ import {
   prepareDatabase,
   releaseDatabase,
   resetPartialInstall,
-} from '../../src/server/apps/databases';
+} from '../../src/server/databases';
 import type { DbConnType } from '../../src/shared/types';
 import { type Ground, install, PLACES, sql, startGround, table, tables } from './databases-places';
 

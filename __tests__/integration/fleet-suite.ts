@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { SnapshotStore } from '../../src/server/operations/snapshot';
+import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 

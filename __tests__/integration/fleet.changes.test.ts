@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { query } from '../../scripts/fleet';
-import { isPassword } from '../../src/server/apps/administrator';
-import { createInput, parseInput } from '../../src/server/apps/input';
-import { unseal } from '../../src/server/apps/secrets';
 import { AppSupervisorError } from '../../src/server/errors';
+import { isPassword } from '../../src/server/protocol/administrator';
+import { unseal } from '../../src/server/protocol/secrets';
+import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { PlayedWorker } from '../support/played-worker';
 import { type FakeSupervisor, type FakeWorker, KEY, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';

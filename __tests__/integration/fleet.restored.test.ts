@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createInput, parseInput } from '../../src/server/apps/input';
-import { collections } from '../../src/server/collections';
+import { collections } from '../../src/server/core/collections';
+import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 

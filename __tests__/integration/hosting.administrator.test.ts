@@ -2,7 +2,7 @@ import { Database, type Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
-import { findAdminPassword, watchAdminPassword } from '../../src/server/hosting/administrator';
+import { findAdminPassword, watchAdminPassword } from '../../src/server/worker/hosting/administrator';
 import type { AdminPassword } from '../../src/shared/messages';
 import { until } from '../support/wait';
 

@@ -1,8 +1,8 @@
 import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
-import leaders from '../../src/server/collections/appSupervisorLeaders';
-import { Leadership } from '../../src/server/operations/leader';
+import leaders from '../../src/server/core/collections/appSupervisorLeaders';
+import { Leadership } from '../../src/server/supervisor/control/leader';
 import { FakeClock } from '../support/clock';
 
 let db: Database;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase, query } from '../../scripts/fleet';
-import type { DatabaseConnection } from '../../src/server/apps/databases';
-import type { ProcessLock } from '../../src/server/environments/lease';
-import { createProcessLock } from '../../src/server/environments/process-lock';
+import type { DatabaseConnection } from '../../src/server/databases';
+import type { ProcessLock } from '../../src/server/worker/lease';
+import { createProcessLock } from '../../src/server/worker/process-lock';
 import { recordedLog } from '../support/log';
 import { silentServer } from '../support/tcp';
 import { until } from '../support/wait';

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
-import { Definitions } from '../../src/server/apps/definitions';
-import { rekey } from '../../src/server/apps/rekey';
-import { seal, unseal } from '../../src/server/apps/secrets';
-import { collections } from '../../src/server/collections';
-import { SnapshotStore } from '../../src/server/operations/snapshot';
+import { collections } from '../../src/server/core/collections';
+import { rekey } from '../../src/server/core/rekey';
+import { seal, unseal } from '../../src/server/protocol/secrets';
+import { Definitions } from '../../src/server/supervisor/apps/repository';
+import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { appOf, recordOf } from '../support/fixtures';
 
 /** Every secret of a main database under another key, on a real database. */

@@ -2,11 +2,11 @@ import { inspect } from 'node:util';
 import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
-import { type AppDefinition, Definitions } from '../../src/server/apps/definitions';
-import { collections } from '../../src/server/collections';
-import { EnvironmentRegistry } from '../../src/server/environments/registry';
-import { SnapshotStore } from '../../src/server/operations/snapshot';
-import { newOperationId, OperationStore } from '../../src/server/operations/store';
+import { collections } from '../../src/server/core/collections';
+import { type AppDefinition, Definitions } from '../../src/server/supervisor/apps/repository';
+import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
+import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
+import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { appOf, operationOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
 
 /** What is written into a real database is what is read from it. */

@@ -1,8 +1,8 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { AppSupervisorError } from '../../src/server/errors';
-import type { AppHost, PluginSet } from '../../src/server/hosting/host';
-import { HostedApps } from '../../src/server/hosting/hosted-apps';
-import type { SnapshotStore } from '../../src/server/operations/snapshot';
+import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
+import type { SnapshotStore } from '../../src/server/worker/snapshot';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
 
 /** What environments share: the databases of apps. Whatever is wrong in what they are told to do shows here. */

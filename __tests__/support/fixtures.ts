@@ -1,5 +1,5 @@
-import type { AppDefinition, Published } from '../../src/server/apps/definitions';
-import type { Operation, Step, StepKind } from '../../src/server/operations/rollout';
+import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
+import type { Operation, Step, StepKind } from '../../src/server/supervisor/control/rollout';
 import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../src/shared/messages';
 
 /** Whole rows and messages, of which a test names only what it is about. */

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, waitFor } from '../../scripts/fleet';
-import { fingerprint } from '../../src/server/apps/secrets';
 import type { Log } from '../../src/server/log';
-import { pendingChanges } from '../../src/server/operations/converge';
-import { Keys } from '../../src/server/wire/keys';
-import { RedisState } from '../../src/server/wire/redis-state';
+import { Keys } from '../../src/server/protocol/keys';
+import { RedisState } from '../../src/server/protocol/redis-state';
+import { fingerprint } from '../../src/server/protocol/secrets';
+import { pendingChanges } from '../../src/server/worker/apps/decide';
 import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 

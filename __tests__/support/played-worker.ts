@@ -1,4 +1,4 @@
-import { fingerprint } from '../../src/server/apps/secrets';
+import { fingerprint } from '../../src/server/protocol/secrets';
 import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 import { recordedLog } from './log';

@@ -1,5 +1,5 @@
-import { MemoryState } from '../../src/server/wire/memory';
-import type { StateStore } from '../../src/server/wire/wire';
+import { MemoryState } from '../../src/server/protocol/memory';
+import type { StateStore } from '../../src/server/protocol/stores';
 
 /** A store that a test takes away and empties, with the memory's own behaviour in between. */
 export class Store {

@@ -1,4 +1,4 @@
-import type { WithDatabase } from '../../src/server/apps/with-database';
+import type { WithDatabase } from '../../src/server/nocobase/main-database';
 
 /** A main app with one table in memory, as far as what keeps rows by an `id` asks for it. */
 export class Table {

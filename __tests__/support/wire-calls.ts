@@ -1,5 +1,5 @@
-import type { RedisBus } from '../../src/server/wire/redis-bus';
-import type { RedisState } from '../../src/server/wire/redis-state';
+import type { RedisBus } from '../../src/server/protocol/redis-bus';
+import type { RedisState } from '../../src/server/protocol/redis-state';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fixtures';
 
 /**

@@ -1,7 +1,7 @@
 import { PasswordField } from '@nocobase/database';
 import { describe, expect, it } from 'vitest';
-import { administratorOf, hashPassword, isPassword, sealAdministrator } from '../../src/server/apps/administrator';
-import { unseal } from '../../src/server/apps/secrets';
+import { administratorOf, hashPassword, isPassword, sealAdministrator } from '../../src/server/protocol/administrator';
+import { unseal } from '../../src/server/protocol/secrets';
 
 /** NocoBase's own field, with what plugin-users sets of it. */
 const field = Object.assign(Object.create(PasswordField.prototype), { options: { name: 'password' } }) as PasswordField;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BootQueue } from '../../src/server/hosting/boot-queue';
+import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 
 /** Apps that boot for as long as the test lets them. */
 function crowd(queue: BootQueue) {

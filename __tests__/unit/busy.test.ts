@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { againWhenBusy } from '../../src/server/apps/busy';
+import { againWhenBusy } from '../../src/server/nocobase/busy';
 
 describe('work on a database that somebody else writes', () => {
   const busy = new Error('SQLITE_BUSY: database is locked');

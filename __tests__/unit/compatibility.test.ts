@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { appFindings, disagreement, environmentFindings } from '../../src/server/environments/compatibility';
+import { appFindings, disagreement, environmentFindings } from '../../src/server/supervisor/fleet/compatibility';
 import { registrationOf } from '../support/fixtures';
 
 const supervisor = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type AppCondition, appsOf, type Membership } from '../../src/server/adapters/conditions';
-import type { AppModel } from '../../src/server/adapters/managed';
+import { type AppCondition, appsOf, type Membership } from '../../src/server/core/adapters/conditions';
+import type { AppModel } from '../../src/server/core/adapters/managed';
 
 const app = (name: string, environments: string[], options: AppModel['options'] = {}): AppModel => ({
   name,

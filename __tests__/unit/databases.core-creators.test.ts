@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { describe, expect, it, vi } from 'vitest';
-import { replaceCoreCreators } from '../../src/server/apps/databases';
+import { replaceCoreCreators } from '../../src/server/databases';
 
 /** The core's own registry and creators, whose bundle is the only place they are exported from. */
 const core = (file: string) => createRequire(import.meta.url)(`@nocobase/server/lib/app-supervisor/${file}.js`);

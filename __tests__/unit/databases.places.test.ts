@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DatabaseConnection, ownerOf, type Protected, placeOf } from '../../src/server/apps/databases/connection';
-import { lockKey } from '../../src/server/apps/databases/lock';
+import { type DatabaseConnection, ownerOf, type Protected, placeOf } from '../../src/server/databases/connection';
+import { lockKey } from '../../src/server/databases/lock';
 
 const pg: DatabaseConnection = { dialect: 'postgres', host: 'db', database: 'app_one', username: 'u' };
 const code = (work: () => unknown) => {

@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { closeWithin, Loss, within } from '../../src/server/apps/databases/session';
+import { closeWithin, Loss, within } from '../../src/server/databases/session';
 
 const late = () => new Error('late');
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type DatabaseConnection, placeOf } from '../../src/server/apps/databases/connection';
-import { dialects } from '../../src/server/apps/databases/dialects';
-import { grantsCreate } from '../../src/server/apps/databases/dialects/mysql';
-import { databaseError } from '../../src/server/apps/databases/open';
+import { type DatabaseConnection, placeOf } from '../../src/server/databases/connection';
+import { dialects } from '../../src/server/databases/dialects';
+import { grantsCreate } from '../../src/server/databases/dialects/mysql';
+import { databaseError } from '../../src/server/databases/open';
 
 const pg: DatabaseConnection = { dialect: 'postgres', host: 'db', port: 5432, database: 'app', username: 'role' };
 const maria: DatabaseConnection = { ...pg, dialect: 'mariadb', port: 3306 };

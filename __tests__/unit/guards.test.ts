@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
-import { guardHostedApps } from '../../src/server/guards';
-import { refusalOf } from '../../src/server/guards/actions';
-import { guardMethod } from '../../src/server/guards/guard';
+import { guardHostedApps } from '../../src/server/worker/guards';
+import { refusalOf } from '../../src/server/worker/guards/actions';
+import { guardMethod } from '../../src/server/worker/guards/guard';
 
 const refusal = (action: string, values?: unknown) => {
   const [resourceName, actionName] = action.split(':');

@@ -8,7 +8,7 @@ import {
   type LeaseSight,
   type ObserverSight,
   silenceOf,
-} from '../../src/server/environments/health';
+} from '../../src/server/protocol/health';
 import type { Lease } from '../../src/shared/messages';
 import type { Health } from '../../src/shared/types';
 import { FakeClock } from '../support/clock';

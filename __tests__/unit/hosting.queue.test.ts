@@ -1,7 +1,7 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
-import { AppHost } from '../../src/server/hosting/host';
-import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { AppHost } from '../../src/server/worker/hosting/host';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 

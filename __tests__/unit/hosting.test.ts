@@ -1,11 +1,11 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seal } from '../../src/server/apps/secrets';
-import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/hosting/connection';
-import { HostedApps } from '../../src/server/hosting/hosted-apps';
-import { compareVersions, type PluginVersion, planBoot } from '../../src/server/hosting/plan';
-import { createStandIn, isStandIn } from '../../src/server/hosting/stand-in';
+import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { createStandIn, isStandIn } from '../../src/server/nocobase/placeholder-app';
+import { seal } from '../../src/server/protocol/secrets';
+import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/worker/hosting/connection';
+import { compareVersions, type PluginVersion, planBoot } from '../../src/server/worker/hosting/plan';
 import type { AppDatabase } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 

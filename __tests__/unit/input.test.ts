@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { AppSupervisorError } from '../../src/server/errors';
 import {
   adoptInput,
   checkInput,
@@ -8,8 +9,7 @@ import {
   namesInput,
   parseInput,
   updateInput,
-} from '../../src/server/apps/input';
-import { AppSupervisorError } from '../../src/server/errors';
+} from '../../src/server/supervisor/apps/input';
 import { isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
 
 const create = (values: object) => parseInput(createInput, { title: 'CRM', ...values });

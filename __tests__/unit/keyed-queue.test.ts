@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { KeyedQueue } from '../../src/server/operations/keyed-queue';
+import { KeyedQueue } from '../../src/server/keyed-queue';
 
 /** Work that is done when it is told to be. */
 function task(log: string[], name: string) {

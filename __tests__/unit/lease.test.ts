@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LeaseKeeper, type LeaseRole } from '../../src/server/environments/lease';
-import type { LeaseAnswer, LeaseClaim, StateStore } from '../../src/server/wire/wire';
+import type { LeaseAnswer, LeaseClaim, StateStore } from '../../src/server/protocol/stores';
+import { LeaseKeeper, type LeaseRole } from '../../src/server/worker/lease';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 

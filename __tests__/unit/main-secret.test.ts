@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AuthManager } from '@nocobase/auth';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ensureMainSecret } from '../../src/server/apps/main-secret';
 import { parseConfig } from '../../src/server/config';
+import { ensureMainSecret } from '../../src/server/core/main-secret';
 
 let storage: string;
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Manifests } from '../../src/server/apps/manifests';
+import { Manifests } from '../../src/server/core/manifests';
 import { recordedLog } from '../support/log';
 import { Store } from '../support/store';
 import { Table } from '../support/table';

@@ -1,7 +1,7 @@
 import { Telemetry } from '@nocobase/telemetry';
 import { AggregationTemporality, type DataPoint, type Histogram, MetricReader } from '@opentelemetry/sdk-metrics';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Metrics, type Sources } from '../../src/server/observe/metrics';
+import { Metrics, type Sources } from '../../src/server/observability/metrics';
 
 class Reader extends MetricReader {
   constructor() {

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProbes, liveness, type ProbeSight, readiness } from '../../src/server/observe/probes';
+import { createProbes, liveness, type ProbeSight, readiness } from '../../src/server/observability/probes';
 import { ask } from '../support/http';
 
 const SUPERVISOR: ProbeSight = { main: 'running', begun: true, loaded: true, role: null };

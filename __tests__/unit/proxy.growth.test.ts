@@ -1,9 +1,9 @@
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createProbes } from '../../src/server/observe/probes';
+import { createProbes } from '../../src/server/observability/probes';
 import { answer } from '../../src/server/proxy/answers';
-import { askedEnvironment, withPin } from '../../src/server/proxy/asked';
+import { pageFor } from '../../src/server/proxy/error-page';
 import { createGuard, isServable } from '../../src/server/proxy/guard';
 import {
   isAmbiguous,
@@ -14,13 +14,13 @@ import {
   visitorProtocol,
 } from '../../src/server/proxy/headers';
 import { createNaming } from '../../src/server/proxy/naming';
-import { pageFor } from '../../src/server/proxy/page';
 import { createSelector } from '../../src/server/proxy/selector';
+import { askedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { originForm, pathOf, reads } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
-import { strikeOutPasswords } from '../../src/server/resources/request-log';
+import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
 import { growsFaster } from '../support/growth';
 
 /**

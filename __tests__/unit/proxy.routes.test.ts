@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
 import { answer } from '../../src/server/proxy/answers';
+import { pageFor } from '../../src/server/proxy/error-page';
 import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
 import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
-import { pageFor } from '../../src/server/proxy/page';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { basePath, originForm, pathOf, reads } from '../../src/server/proxy/url';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { type AppDefinition, recordFor, type Tombstone } from '../../src/server/apps/definitions';
-import { Reconciler, type ReconcilerOptions } from '../../src/server/operations/reconciler';
+import { type AppDefinition, recordFor, type Tombstone } from '../../src/server/supervisor/apps/repository';
+import { Reconciler, type ReconcilerOptions } from '../../src/server/supervisor/control/reconciler';
 import type { StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { appOf, entryOf, publishedOf } from '../support/fixtures';

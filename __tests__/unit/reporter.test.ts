@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { StatusReporter } from '../../src/server/status/reporter';
-import type { Bus, StateStore, StatusMark, StatusWrite } from '../../src/server/wire/wire';
+import type { Bus, StateStore, StatusMark, StatusWrite } from '../../src/server/protocol/stores';
+import { StatusReporter } from '../../src/server/worker/reporter';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';

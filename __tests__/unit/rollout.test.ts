@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { AppDefinition, Published } from '../../src/server/apps/definitions';
+import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
 import {
   type Advance,
   advance,
@@ -12,7 +12,7 @@ import {
   type StepKind,
   type StepSight,
   takeOver,
-} from '../../src/server/operations/rollout';
+} from '../../src/server/supervisor/control/rollout';
 import type { StatusEntry } from '../../src/shared/messages';
 import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/types';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';

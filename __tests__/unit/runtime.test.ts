@@ -3,7 +3,7 @@ import net, { type AddressInfo } from 'node:net';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Config, parseConfig } from '../../src/server/config';
-import { Runtime } from '../../src/server/runtime';
+import { Runtime } from '../../src/server/core/runtime';
 import { recordedLog } from '../support/log';
 
 /** A server that counts who comes. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createInput, parseInput, updateInput } from '../../src/server/apps/input';
-import { changedDatabase } from '../../src/server/apps/place';
+import { changedDatabase } from '../../src/server/supervisor/apps/database-settings';
+import { createInput, parseInput, updateInput } from '../../src/server/supervisor/apps/input';
 import type { AppDatabase } from '../../src/shared/messages';
 import type { AppRow } from '../../src/shared/types';
 import { type AppValues, bodyOf, needsPassword, newValues, valuesOf } from '../../src/ui/apps/form';

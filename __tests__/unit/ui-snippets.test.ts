@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig, type SupervisorConfig } from '../../src/server/config';
-import { variablesToJoin } from '../../src/server/environments/joining';
+import { variablesToJoin } from '../../src/server/supervisor/fleet/join-variables';
 import { snippet, workerVariables } from '../../src/ui/environments/snippets';
 
 const environment = { name: 'env_c', url: 'http://localhost:17000', proxyUrl: 'http://worker_c' };

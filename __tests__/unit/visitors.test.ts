@@ -1,14 +1,14 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
 import { AppSupervisorError } from '../../src/server/errors';
-import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { HostedApps } from '../../src/server/nocobase/core-app-registry';
 import {
   answerDiscreetly,
   isInternal,
   notifyUsersOnly,
   progressFor,
   type Sender,
-} from '../../src/server/hosting/visitors';
+} from '../../src/server/nocobase/visitors';
 import { ANSWERS, answer } from '../../src/server/proxy/answers';
 
 const refused = new AppSupervisorError('DATABASE_SIGN_IN', {

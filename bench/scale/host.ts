@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppSupervisor } from '@nocobase/server';
-import { BootQueue } from '../../src/server/hosting/boot-queue';
-import type { AppHost } from '../../src/server/hosting/host';
-import { HostedApps } from '../../src/server/hosting/hosted-apps';
+import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
+import type { AppHost } from '../../src/server/worker/hosting/host';
 import type { AppRecord } from '../../src/shared/messages';
 import { type Manner, sharedNow } from './messages';
 

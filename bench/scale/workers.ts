@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import { systemClock } from '../../src/server/environments/health';
 import type { Log } from '../../src/server/log';
-import { WorkerPart } from '../../src/server/parts/worker';
-import { Keys } from '../../src/server/wire/keys';
-import { RedisBus } from '../../src/server/wire/redis-bus';
-import { RedisState } from '../../src/server/wire/redis-state';
+import { systemClock } from '../../src/server/protocol/health';
+import { Keys } from '../../src/server/protocol/keys';
+import { RedisBus } from '../../src/server/protocol/redis-bus';
+import { RedisState } from '../../src/server/protocol/redis-state';
+import { WorkerPart } from '../../src/server/worker/worker';
 import { PlayedHost } from './host';
 import type { Answered, Ask, Manner, WorkersSetup } from './messages';
 

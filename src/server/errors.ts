@@ -46,7 +46,7 @@ const CODES = {
     409,
     'Environment "%environment" has another %variable than the instances that it works with. Set the same value on all and restart the worker.',
   ],
-  // releases (environments/compatibility.ts)
+  // releases (supervisor/fleet/compatibility.ts)
   VERSION_DIFFERS: [
     409,
     'Environment "%environment" runs NocoBase %version and the Supervisor %supervisor. Pages come from the Supervisor and may not fit, so it gets no apps. Bring both to one release.',

@@ -1,22 +1,22 @@
 import { type Application, AppSupervisor, Gateway, Plugin } from '@nocobase/server';
 import { z } from 'zod';
-import { CommandAdapter } from './adapters/command';
-import { DiscoveryAdapter } from './adapters/discovery';
-import { ProcessAdapter } from './adapters/process';
-import { ensureMainSecret } from './apps/main-secret';
-import { collections } from './collections';
-import { registerCommands } from './commands';
 import { type Config, loadConfig } from './config';
+import { CommandAdapter } from './core/adapters/command';
+import { DiscoveryAdapter } from './core/adapters/discovery';
+import { ProcessAdapter } from './core/adapters/process';
+import { collections } from './core/collections';
+import { registerCommands } from './core/commands';
+import { registerEntries } from './core/entries';
+import { ensureMainSecret } from './core/main-secret';
+import type { GatewayHooks } from './core/routing';
+import { Runtime } from './core/runtime';
 import { messageOf } from './errors';
-import { guardHostedApps } from './guards';
-import { findInstalled } from './hosting/plugins';
-import { answerDiscreetly } from './hosting/visitors';
-import { createProbes } from './observe/probes';
-import type { GatewayHooks } from './parts/routing';
+import { findInstalled } from './nocobase/installed-plugins';
+import { answerDiscreetly } from './nocobase/visitors';
+import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
-import { registerResources } from './resources';
-import { registerEntries } from './resources/entries';
-import { Runtime } from './runtime';
+import { registerResources } from './supervisor/api';
+import { guardHostedApps } from './worker/guards';
 
 // The core freezes built-ins once it has started (SES): zod's generated code would be refused from then on.
 z.config({ jitless: true });

@@ -28,7 +28,7 @@ export const appDatabase = z.object({
   host: z.string().optional(),
   port: z.number().int().optional(),
   username: z.string().optional(),
-  /** Sealed (apps/secrets.ts) when a key is configured. */
+  /** Sealed (protocol/secrets.ts) when a key is configured. */
   password: z.string().optional(),
 });
 export type AppDatabase = z.infer<typeof appDatabase>;
@@ -37,7 +37,7 @@ export type AppDatabase = z.infer<typeof appDatabase>;
 export const initialAdmin = z.object({
   username: z.string(),
   email: z.string().nullable(),
-  /** Its hash, as NocoBase stores it; sealed (apps/secrets.ts) when a key is configured. */
+  /** Its hash, as NocoBase stores it; sealed (protocol/secrets.ts) when a key is configured. */
   password: z.string(),
 });
 export type InitialAdmin = z.infer<typeof initialAdmin>;

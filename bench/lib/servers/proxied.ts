@@ -4,7 +4,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { Metrics } from '../../../src/server/observe/metrics';
+import { Metrics } from '../../../src/server/observability/metrics';
 import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
 
 /** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, on a real meter. */

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import { answer, send } from './answers';
-import { COOKIE, withPin } from './asked';
+import { COOKIE, withPin } from './sticky-environment';
 import { hostnameOf, type RouteApp } from './table';
 import { pathOf } from './url';
 

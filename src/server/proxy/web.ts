@@ -1,9 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { type AnswerCode, answer, send } from './answers';
-import { askedEnvironment } from './asked';
 import { choose } from './choose';
 import type { Context } from './context';
+import { pageFor } from './error-page';
 import { classify } from './failures';
 import {
   isAmbiguous,
@@ -15,9 +15,9 @@ import {
   visitorHost,
   visitorProtocol,
 } from './headers';
-import { pageFor } from './page';
 import { type Peer, peerOf } from './peer';
 import { statusClass } from './status-class';
+import { askedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { visitorLocation, workerUrl } from './uploads';

@@ -3,13 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import { type AnswerCode, answer, letGo, refuse } from './answers';
-import { askedEnvironment } from './asked';
 import { choose } from './choose';
 import type { Context } from './context';
 import { classify } from './failures';
 import { isLoop, upgradeHeaders, VIA } from './headers';
 import { peerOf } from './peer';
 import { statusClass } from './status-class';
+import { askedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 

@@ -1,0 +1,366 @@
+import { randomUUID } from 'node:crypto';
+import Redis from 'ioredis';
+import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { Keys } from '../../src/server/protocol/keys';
+import { RedisBus } from '../../src/server/protocol/redis-bus';
+import { RedisState } from '../../src/server/protocol/redis-state';
+import type { LeaseAnswer } from '../../src/server/protocol/stores';
+import type { Lease } from '../../src/shared/messages';
+import { startRedis } from '../setup/services';
+import { entryOf, leaseOf, recordOf, registrationOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { until } from '../support/wait';
+
+/** What Redis adds to the wire's contract: time, other processes, other fleets, and being away. */
+
+const closing: Array<() => unknown> = [];
+const unhandled: unknown[] = [];
+const note = (error: unknown) => unhandled.push(error);
+
+beforeEach(() => {
+  process.on('unhandledRejection', note);
+});
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  process.off('unhandledRejection', note);
+  // Invariant 7: no promise and no socket of the wire is without somebody who minds it.
+  expect(unhandled.splice(0)).toEqual([]);
+});
+
+async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()}`, instance = 'one' } = {}) {
+  const log = recordedLog();
+  const keys = new Keys(prefix);
+  const state = new RedisState(url, keys, log);
+  const bus = new RedisBus(url, keys, instance, log);
+  const raw = new Redis(url, { retryStrategy: () => 100 });
+  raw.on('error', () => undefined);
+  state.open();
+  bus.open();
+  closing.push(() => {
+    raw.disconnect();
+    return Promise.all([bus.close(), state.close()]);
+  });
+  await until('Redis', () => state.look().catch(() => null));
+  return { state, bus, raw, keys, log };
+}
+
+async function ownRedis(args: string[] = []) {
+  const redis = await startRedis({ args });
+  closing.push(() => redis.stop());
+  return redis;
+}
+
+describe('leases', () => {
+  let wire: Awaited<ReturnType<typeof connect>>;
+  beforeEach(async () => {
+    wire = await connect();
+  });
+
+  interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
+    ttl?: number;
+    mayTake?: boolean;
+    provenBy?: string | null;
+  }
+  const claim = (instance: string, { ttl = 120_000, mayTake = true, provenBy = null, ...lease }: Claim = {}) =>
+    wire.state.claimLease({ environment: 'env_a', lease: leaseOf({ instance, ...lease }), ttl, mayTake, provenBy });
+  const epochOf = (answer: LeaseAnswer): number => {
+    if (!answer.held) throw new Error('It is not held.');
+    return answer.epoch;
+  };
+  const sight = async () => (await wire.state.look()).environments.get('env_a');
+  const expire = () => wire.raw.del(wire.keys.lease('env_a'));
+
+  it('the holder wins: a second instance is told who it is, and is seen as a standby', async () => {
+    const epoch = epochOf(await claim('one'));
+    const answer = await claim('two', { provenBy: 'another database' });
+    expect(answer).toEqual({ held: false, holder: { instance: 'one', epoch } });
+    expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two' });
+    // A standby that goes is forgotten with what would have been its lease.
+    await claim('two', { ttl: 50 });
+    await until('The standby to be forgotten', async () => (await sight())?.standby === null);
+  });
+
+  it('run out by Redis’ own clock, unless they are renewed', async () => {
+    const epoch = epochOf(await claim('one', { ttl: 60 }));
+    await until('The lease to run out', async () => (await sight())?.lease === null);
+    expect(await claim('one', { epoch, ttl: 400_000 })).toEqual({ held: true, epoch, fresh: true });
+    const left = () => wire.raw.pttl(wire.keys.lease('env_a'));
+    expect([(await left()) > 200_000, (await left()) <= 400_000]).toEqual([true, true]);
+    await claim('one', { epoch, ttl: 900_000 });
+    expect([(await left()) > 700_000, (await left()) <= 900_000]).toEqual([true, true]);
+  });
+
+  it('that ran out go back to their last holder with the same epoch', async () => {
+    const epoch = epochOf(await claim('one'));
+    await expire();
+    expect(await claim('one', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
+  });
+
+  it('that were flushed, too', async () => {
+    const epoch = epochOf(await claim('one'));
+    await wire.raw.del(wire.keys.lease('env_a'), wire.keys.holder('env_a'), wire.keys.environments());
+    expect(await claim('one', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
+    expect((await sight())?.lease?.epoch).toBe(epoch);
+  });
+
+  it('that nobody holds are not given to whoever may not take them yet', async () => {
+    expect(await claim('two', { mayTake: false })).toEqual({ held: false, holder: null });
+    expect(await sight()).toBeUndefined();
+    const epoch = epochOf(await claim('one'));
+    await expire();
+    expect(await claim('two', { mayTake: false })).toEqual({ held: false, holder: null });
+    expect(epochOf(await claim('two'))).toBeGreaterThan(epoch);
+  });
+
+  it('invariant 3: that another had in between do not go back: the old epoch is over', async () => {
+    const first = epochOf(await claim('one'));
+    await expire();
+    const second = epochOf(await claim('two'));
+    expect(await claim('one', { epoch: first })).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
+    await wire.state.releaseLease('env_a', 'two', second);
+    const third = epochOf(await claim('one', { epoch: first }));
+    expect(third).toBeGreaterThan(second);
+    // Late words of the time before.
+    const write = { environment: 'env_a', removed: [], version: 1, complete: true, entries: [entryOf()] };
+    expect(await wire.state.writeStatuses({ ...write, instance: 'one', epoch: first })).toBe(false);
+    expect(await wire.state.writeStatuses({ ...write, instance: 'two', epoch: second })).toBe(false);
+    expect(await wire.state.writeStatuses({ ...write, instance: 'one', epoch: third })).toBe(true);
+  });
+
+  it('of a process that is provably dead are taken over at once, and what it said is not passed on', async () => {
+    const epoch = epochOf(await claim('one', { provenBy: 'the database' }));
+    await claim('one', { epoch, provenBy: 'the database' });
+    const write = { environment: 'env_a', removed: [], version: 5, complete: true, entries: [entryOf()] };
+    await wire.state.writeStatuses({ ...write, instance: 'one', epoch });
+    expect(await claim('two', { provenBy: null, mayTake: true })).toMatchObject({ held: false });
+    const answer = await claim('two', { provenBy: 'the database', mayTake: false });
+    expect(answer).toMatchObject({ held: true, fresh: true });
+    expect(epochOf(answer)).toBeGreaterThan(epoch);
+    expect(await wire.state.readStatuses('env_a')).toEqual([]);
+    expect((await sight())?.statusVersion).toBe(0);
+  });
+
+  it('a renewal keeps what was said', async () => {
+    const epoch = epochOf(await claim('one'));
+    const write = { environment: 'env_a', removed: [], version: 5, complete: true, entries: [entryOf()] };
+    await wire.state.writeStatuses({ ...write, instance: 'one', epoch });
+    await claim('one', { epoch });
+    await expire();
+    await claim('one', { epoch });
+    expect(await wire.state.readStatuses('env_a')).toHaveLength(1);
+    expect((await sight())?.statusVersion).toBe(5);
+  });
+
+  it('an epoch is never behind the last holder’s, the claimer’s own, or the clock', async () => {
+    const future = Date.now() + 1_000_000;
+    expect(epochOf(await claim('one', { epoch: future }))).toBe(future);
+    await expire();
+    expect(epochOf(await claim('two'))).toBe(future + 1);
+    await wire.raw.del(wire.keys.lease('env_a'), wire.keys.holder('env_a'));
+    const now = epochOf(await claim('three'));
+    expect(Math.abs(now - Date.now())).toBeLessThan(500_000);
+  });
+
+  it('are told apart from what is not ours: it does not keep an environment out for ever', async () => {
+    for (const junk of ['not json', '5', '[]', '{"epoch":"x"}', '""']) {
+      await wire.raw.set(wire.keys.lease('env_a'), junk);
+      await wire.raw.set(wire.keys.holder('env_a'), junk);
+      expect(await claim('one')).toMatchObject({ held: true, fresh: true });
+    }
+  });
+});
+
+describe('what is not ours', () => {
+  it('is left out, said in the log, and overwritten', async () => {
+    const { state, raw, keys, log } = await connect();
+    await state.publish('env_a', [recordOf()]);
+    await raw.hset(keys.records('env_a'), 'shop', 'not json', 'wiki', '{"name":"wiki"}');
+    expect((await state.readRecords('env_a')).map(({ name }) => name)).toEqual(['crm']);
+    expect(log.at('warn').some((line) => line.includes(keys.records('env_a')))).toBe(true);
+    await state.publish('env_a', [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })]);
+    expect(await state.readRecords('env_a')).toHaveLength(3);
+    await raw.set(keys.registration('env_a'), '{}');
+    expect(await state.readRegistration('env_a')).toBeNull();
+    await state.writeRegistration(registrationOf('env_a'));
+    expect(await state.readRegistration('env_a')).toEqual(registrationOf('env_a'));
+  });
+
+  it('invariant 8: is not repeated in the log: it may hold a secret', async () => {
+    const { state, raw, keys, log } = await connect();
+    await raw.hset(keys.records('env_a'), 'crm', JSON.stringify({ ...recordOf(), jwtSecret: { hunter2: 1 } }));
+    await state.readRecords('env_a');
+    expect(log.lines.join()).not.toContain('hunter2');
+  });
+
+  it('on a channel is ignored', async () => {
+    const { bus, raw, keys, log } = await connect();
+    const heard: string[][] = [];
+    await bus.onWake('supervisors', (names) => heard.push(names));
+    await bus.serve('env_a', { x: async () => 1 });
+    await until('The subscription', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
+    for (const channel of [keys.wakeSupervisors(), keys.requests('env_a'), keys.replies('one')]) {
+      for (const junk of ['', 'not json', '{}', '{"names":["../x"]}', '{"id":1}']) await raw.publish(channel, junk);
+    }
+    bus.wake('supervisors', ['crm']);
+    await until('The real one', () => heard.length);
+    expect(heard).toEqual([['crm']]);
+    expect(log.at('warn').length).toBeGreaterThan(10);
+    expect(await bus.request('env_a', 'x', null, 60_000)).toBe(1);
+  });
+});
+
+describe('two fleets on one Redis', () => {
+  it('do not see each other', async () => {
+    const [one, two] = [await connect(), await connect()];
+    await one.state.claimFleet('one');
+    await one.state.publish('env_a', [recordOf()]);
+    await one.state.claimLease({ environment: 'env_a', lease: leaseOf(), ttl: 120_000, mayTake: true, provenBy: null });
+    expect(await two.state.look()).toEqual({ fleet: null, environments: new Map() });
+    expect(await two.state.readRecords('env_a')).toEqual([]);
+    const heard: string[] = [];
+    await one.bus.onWake('supervisors', () => heard.push('one'));
+    await two.bus.onWake('supervisors', () => heard.push('two'));
+    await until('A wake-up', () => {
+      two.bus.wake('supervisors', []);
+      return heard.length;
+    });
+    expect(new Set(heard)).toEqual(new Set(['two']));
+  });
+});
+
+describe('settings that break promises', () => {
+  const warnings = async (...args: string[]) => {
+    const redis = await ownRedis(args);
+    return (await connect({ url: redis.url })).state.warnings();
+  };
+
+  it('are said in words, with what to set', async () => {
+    expect(await warnings('--maxmemory-policy', 'allkeys-lru')).toEqual([
+      'Redis evicts keys when it is full (maxmemory-policy allkeys-lru): set it to noeviction.',
+      'Redis keeps nothing on disk: set appendonly yes.',
+    ]);
+    expect(await warnings('--appendonly', 'yes')).toEqual([]);
+    expect(await warnings('--save', '3600 1')).toEqual([]);
+  });
+
+  it('that may not be asked for cost nothing', async () => {
+    const redis = await ownRedis(['--rename-command', 'CONFIG', '']);
+    expect(await (await connect({ url: redis.url })).state.warnings()).toEqual([]);
+  });
+});
+
+describe('a Redis that is away', () => {
+  it('is said at once, and used again when it is back, with scripts and subscriptions', async () => {
+    const redis = await ownRedis();
+    const { state, bus, log } = await connect({ url: redis.url });
+    const heard: string[] = [];
+    await bus.onWake('supervisors', (names) => heard.push(...names));
+    await bus.serve('env_a', { x: async () => 1 });
+    await redis.kill();
+    await until('The first failure', () =>
+      state.look().then(
+        () => null,
+        () => true,
+      ),
+    );
+    bus.wake('supervisors', ['lost']);
+    // By the connection that is gone, and not by this deadline, which is beyond the test's own.
+    await expect(bus.request('env_a', 'x', null, 3_600_000)).rejects.toMatchObject({ code: 'WORKER_SILENT' });
+    await expect(state.publish('env_a', [recordOf()])).rejects.toThrow();
+    const said = (level: 'warn' | 'info', text: string) => log.at(level).filter((line) => line.includes(text)).length;
+    await until('Every connection to say so, once', () => said('warn', 'is away') === 3);
+
+    await redis.start();
+    await until('The state', () =>
+      state.publish('env_a', [recordOf()]).then(
+        () => true,
+        () => null,
+      ),
+    );
+    expect(await state.readRecords('env_a')).toHaveLength(1);
+    expect(
+      await state.claimLease({ environment: 'env_a', lease: leaseOf(), ttl: 1_000, mayTake: true, provenBy: null }),
+    ).toMatchObject({ held: true });
+    await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
+    bus.wake('supervisors', ['found']);
+    await until('A wake-up', () => heard.includes('found'));
+    expect(heard).not.toContain('lost');
+    await until('Every connection to say so, once', () => said('info', 'is back') === 3);
+    expect(said('warn', 'is away')).toBe(3);
+  });
+
+  it('frozen fails by time, and is used again when it thaws', async () => {
+    const redis = await ownRedis();
+    const { state } = await connect({ url: redis.url });
+    redis.pause();
+    await expect(state.look()).rejects.toThrow(/timed out/i);
+    redis.resume();
+    await until('Redis', () => state.look().catch(() => null));
+  });
+
+  it('when a process begins holds nothing up', async () => {
+    const log = recordedLog();
+    const keys = new Keys('wire');
+    const state = new RedisState('redis://127.0.0.1:1', keys, log);
+    const bus = new RedisBus('redis://127.0.0.1:1', keys, 'one', log);
+    closing.push(() => Promise.all([bus.close(), state.close()]));
+    await bus.onWake('supervisors', () => undefined);
+    await bus.serve('env_a', {});
+    state.open();
+    bus.open();
+    bus.wake('supervisors', ['crm']);
+    await expect(state.look()).rejects.toThrow();
+    await until('The log', () => log.at('warn').length >= 3);
+  });
+
+  it('when listeners come gets them when it is there', async () => {
+    const redis = await ownRedis();
+    await redis.kill();
+    const bus = new RedisBus(redis.url, new Keys('wire'), 'one', recordedLog());
+    closing.push(() => bus.close());
+    bus.open();
+    await bus.serve('env_a', { x: async () => 1 });
+    await redis.start();
+    await until('An answer', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
+  });
+
+  it('invariant 10: is not even looked for by a process that never opens its connections', async () => {
+    // Other files of tests come and go on the shared one.
+    const { url } = await ownRedis();
+    const raw = new Redis(url);
+    closing.push(() => raw.disconnect());
+    const connections = async () => /^total_connections_received:(\d+)/m.exec(await raw.info('stats'))?.[1];
+    const before = await connections();
+    const keys = new Keys('wire');
+    const state = new RedisState(url, keys, recordedLog());
+    const bus = new RedisBus(url, keys, 'one', recordedLog());
+    await bus.onWake('supervisors', () => undefined);
+    await bus.serve('env_a', {});
+    // Long enough for a connection that is on its way.
+    for (let looks = 0; looks < 10; looks++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(await connections()).toBe(before);
+    }
+    await bus.close();
+    await state.close();
+  });
+});
+
+describe('a look', () => {
+  it('costs two commands, however many environments there are', async () => {
+    const { state, bus, raw } = await connect({ url: (await ownRedis()).url });
+    // Connections that are still being made cost commands, too.
+    await bus.serve('env_a', { x: async () => 1 });
+    await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
+    for (let i = 0; i < 50; i++) {
+      const lease = leaseOf({ instance: `i${i}` });
+      await state.claimLease({ environment: `env_${i}`, lease, ttl: 120_000, mayTake: true, provenBy: null });
+    }
+    const commands = async () =>
+      Number(/total_commands_processed:(\d+)/.exec((await raw.info('stats')) as string)?.[1]);
+    const before = await commands();
+    expect((await state.look()).environments.size).toBe(50);
+    // One more is the second INFO itself.
+    expect((await commands()) - before - 1).toBe(2);
+  });
+});

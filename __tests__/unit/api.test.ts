@@ -1,0 +1,289 @@
+import { describe, expect, it } from 'vitest';
+import { entryStatus, entryUrl } from '../../src/server/core/entries';
+import { AppSupervisorError } from '../../src/server/errors';
+import { type ActionContext, action, pageMeta, paging, sorting } from '../../src/server/supervisor/api/action';
+import * as apps from '../../src/server/supervisor/api/apps';
+import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
+import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import { operationRow } from '../../src/server/supervisor/view';
+import type { Status } from '../../src/shared/types';
+import { appOf, operationOf } from '../support/fixtures';
+
+/** A supervisor that knows these apps, with their statuses by environment. */
+function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Status>]>) {
+  const definitions = known.map(([values]) => appOf(values));
+  const asked: unknown[] = [];
+  const statusIn = (app: AppDefinition, environment: string) => ({
+    status: known[definitions.indexOf(app)][1][environment],
+  });
+  const statusesOf = (app: AppDefinition, judged: typeof statusIn) =>
+    app.environments.map((environment) => [environment, judged(app, environment)]);
+  const names = (filter: unknown, sort: unknown) => {
+    asked.push(filter, sort);
+    return definitions.map(({ name }) => name);
+  };
+  const supervisor = {
+    loaded: true,
+    app: (name: string) => definitions.find((app) => app.name === name) ?? null,
+    parts: {
+      view: { judge: () => statusIn, statusesOf, appRow: (app: AppDefinition) => ({ name: app.name }) },
+      definitions: {
+        names: async (filter: unknown, sort: unknown) => names(filter, sort),
+        page: async (filter: unknown, sort: unknown, page: number, pageSize: number) => [
+          names(filter, sort).slice((page - 1) * pageSize, page * pageSize),
+          definitions.length,
+        ],
+      },
+    },
+  };
+  return { supervisor: supervisor as unknown as SupervisorPart, asked };
+}
+
+const three = () =>
+  supervisorOf([
+    [
+      { name: 'crm', environments: ['env_a', 'env_b'] },
+      { env_a: 'running', env_b: 'stopped' },
+    ],
+    [{ name: 'shop', environments: ['env_b'] }, { env_b: 'running' }],
+    [{ name: 'wiki', environments: ['env_c'] }, { env_c: 'error' }],
+  ]);
+
+async function list(params: Record<string, unknown>, { supervisor, asked } = three()) {
+  const { data, meta } = await apps.list({ supervisor, params } as unknown as ActionContext);
+  return { names: (data as Array<{ name: string }>).map(({ name }) => name), meta, asked };
+}
+
+describe('apps:list', () => {
+  it.each<[unknown, string]>([
+    [{ status: { $ne: 'running' } }, 'status'],
+    [{ status: { $in: ['error'], $ne: 'running' } }, 'status'],
+    [{ $and: [{ environment: { $includes: 'env' } }] }, 'environment'],
+    [{ environment: 7 }, 'environment'],
+  ])('compares %j by equality alone', async (filter, field) => {
+    const refused = list({ filter });
+    await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'filter' });
+    await expect(refused).rejects.toThrow(`${field} can be compared with $eq and $in.`);
+  });
+
+  it.each<[unknown, string[]]>([
+    [undefined, ['crm', 'shop', 'wiki']],
+    [{ status: 'running' }, ['crm', 'shop']],
+    [{ status: ['stopped', 'error'] }, ['crm', 'wiki']],
+    [{ status: { $in: ['error'] } }, ['wiki']],
+    [{ environment: 'env_b' }, ['crm', 'shop']],
+    [{ environment: { $eq: 'env_c' } }, ['wiki']],
+    [{ $and: [{ status: 'running' }, { environment: ['env_b', 'env_c'] }] }, ['shop']],
+    [{ status: 'running', environment: 'env_c' }, []],
+    [{ status: 'stopped', environment: 'env_a' }, []],
+    [{ status: 'stopped', environment: 'env_b' }, ['crm']],
+  ])('filter %j (v2.0.18)', async (filter, expected) => {
+    expect((await list({ filter })).names).toEqual(expected);
+  });
+
+  it.each<[unknown, unknown]>([
+    [{ title: { $includes: 'C' } }, { title: { $includes: 'C' } }],
+    [{ status: 'running', title: 'CRM' }, { title: 'CRM' }],
+    [{ $and: [{ status: 'running' }, { title: 'CRM' }] }, { $and: [{ title: 'CRM' }] }],
+    [{ $and: [{ $and: [{ environment: 'a' }] }] }, { $and: [{ $and: [] }] }],
+    [{ $and: [null, 1, 'x', {}] }, { $and: [] }],
+    [{ $or: [{ title: 'CRM' }] }, { $or: [{ title: 'CRM' }] }],
+    [undefined, {}],
+  ])('the database gets of %j what is its own', async (filter, expected) => {
+    const { asked } = await list({ filter });
+    expect(asked[0]).toEqual(expected);
+  });
+
+  it('sorts by known fields only', async () => {
+    expect((await list({ sort: '-title,jwtSecret,name' })).asked[1]).toEqual(['-title', 'name']);
+    expect((await list({ sort: ['createdAt'] })).asked[1]).toEqual(['createdAt']);
+    expect((await list({ sort: 'jwtSecret' })).asked[1]).toEqual(['sort', 'name']);
+  });
+
+  it('counts what matches, and shows one page of it', async () => {
+    const { names, meta } = await list({ page: 2, pageSize: 2 });
+    expect(names).toEqual(['wiki']);
+    expect(meta).toEqual({ count: 3, page: 2, pageSize: 2, totalPage: 2 });
+  });
+});
+
+describe('paging', () => {
+  it.each<[Record<string, unknown>, object]>([
+    [{}, { page: 1, pageSize: 20 }],
+    [
+      { page: '3', pageSize: '50' },
+      { page: 3, pageSize: 50 },
+    ],
+    [
+      { page: 0, pageSize: -1 },
+      { page: 1, pageSize: 20 },
+    ],
+    [
+      { page: 'x', pageSize: 1e9 },
+      { page: 1, pageSize: 200 },
+    ],
+    [
+      { page: 1.9, pageSize: Number.POSITIVE_INFINITY },
+      { page: 1, pageSize: 20 },
+    ],
+  ])('%j', (params, expected) => {
+    expect(paging(params)).toEqual(expected);
+  });
+
+  it('of nothing has no pages', () => {
+    expect(pageMeta(0, 1, 20)).toEqual({ count: 0, page: 1, pageSize: 20, totalPage: 0 });
+  });
+
+  it('sorting takes whatever is sent', () => {
+    for (const value of [undefined, null, 1, {}, [{}], ''])
+      expect(sorting(value, ['name'], ['name'])).toEqual(['name']);
+  });
+});
+
+describe('an action', () => {
+  async function call(
+    work: () => Promise<never> | Promise<{ data: unknown }>,
+    { method = 'POST', changes = true } = {},
+  ) {
+    const headers: Record<string, string> = {};
+    const ctx = {
+      method,
+      status: 200,
+      body: undefined as unknown,
+      state: {},
+      action: { params: {} },
+      set: (name: string, value: string) => {
+        headers[name] = value;
+      },
+    };
+    let went = false;
+    const handler = action(changes, work, () => ({}) as SupervisorPart);
+    await handler(ctx as never, async () => {
+      went = true;
+    });
+    return { status: ctx.status, body: ctx.body, headers, went };
+  }
+
+  it('answers what it has to say', async () => {
+    expect(await call(async () => ({ data: 1 }))).toMatchObject({ status: 200, body: { data: 1 }, went: true });
+  });
+
+  it('answers coded errors in the API’s shape', async () => {
+    const thrown = async () => {
+      throw new AppSupervisorError('NAME_TAKEN', { app: 'crm' }, 'name');
+    };
+    expect(await call(thrown)).toMatchObject({
+      status: 409,
+      body: {
+        errors: [
+          { code: 'NAME_TAKEN', field: 'name', message: expect.stringContaining('"crm"'), details: { app: 'crm' } },
+        ],
+      },
+    });
+  });
+
+  it('leaves what it does not know to the core', async () => {
+    await expect(
+      call(async () => {
+        throw new Error('Something.');
+      }),
+    ).rejects.toThrow('Something.');
+  });
+
+  it('that changes something refuses what a link or an image can send', async () => {
+    expect(await call(async () => ({ data: 1 }), { method: 'GET' })).toMatchObject({
+      status: 405,
+      headers: { Allow: 'POST' },
+      body: { errors: [{ code: 'METHOD_NOT_ALLOWED' }] },
+    });
+    expect(await call(async () => ({ data: 1 }), { method: 'GET', changes: false })).toMatchObject({ status: 200 });
+  });
+
+  it('on an app that is not there says so, and before the first load only that nobody knows', async () => {
+    const { supervisor } = three();
+    const get = () => apps.get({ supervisor, params: { filterByTk: 'nobody' } } as unknown as ActionContext);
+    await expect(get()).rejects.toMatchObject({ code: 'UNKNOWN_APP', status: 404 });
+    (supervisor as unknown as { loaded: boolean }).loaded = false;
+    await expect(get()).rejects.toMatchObject({ code: 'NOT_READY', status: 503 });
+  });
+
+  it('on several apps begins none when one of them is unknown', async () => {
+    const { supervisor } = three();
+    const begun: string[] = [];
+    Object.assign(supervisor.parts, { service: { command: async (name: string) => void begun.push(name) } });
+    const stop = apps.command('stop')({
+      supervisor,
+      values: {},
+      params: { filterByTk: ['crm', 'nobody'] },
+      userId: null,
+    } as unknown as ActionContext);
+    await expect(stop).rejects.toMatchObject({ code: 'UNKNOWN_APP' });
+    expect(begun).toEqual([]);
+  });
+});
+
+describe('rows', () => {
+  it('of an operation show its steps without what only the rollout needs', () => {
+    const row = operationRow(operationOf(['env_a boot'], { createdById: '7' }));
+    expect(row).toEqual({
+      id: 'op-1',
+      appName: 'crm',
+      action: 'start',
+      state: 'queued',
+      waitingFor: null,
+      steps: [{ environment: 'env_a', state: 'queued' }],
+      createdBy: '7',
+      createdAt: 1,
+      finishedAt: null,
+    });
+  });
+
+  it.each<[string | Record<string, string> | undefined, string]>([
+    [undefined, 'unknown'],
+    ['running', 'running'],
+    [{}, 'unknown'],
+    [{ a: 'error', b: 'running' }, 'running'],
+    [{ a: 'stopped', b: 'dormant' }, 'dormant'],
+    [{ a: 'error', b: 'stopped' }, 'error'],
+  ])('of an entry say one word for %j: %s', (statuses, expected) => {
+    expect(entryStatus(statuses)).toBe(expected);
+  });
+
+  it.each<[string, string | null, string | null, string, string]>([
+    ['crm', null, null, '/', '/apps/crm/admin/'],
+    ['crm', null, 'https://apps.example.com', '/noco/', 'https://apps.example.com/noco/apps/crm/admin/'],
+    ['crm', null, 'https://apps.example.com', '/v/', 'https://apps.example.com/v/apps/crm/admin/'],
+    ['main', null, 'https://apps.example.com', '/', 'https://apps.example.com/admin/'],
+    ['crm', 'crm.example.com', 'https://apps.example.com', '/', 'https://crm.example.com/admin/'],
+    ['crm', 'crm.example.com', 'http://apps.example.com:8080', '/v/', 'http://crm.example.com:8080/v/admin/'],
+    ['crm', 'crm.example.com', null, '/', '//crm.example.com/admin/'],
+  ])('of an entry lead to %s (domain %s, public address %s, path %s): %s', (name, cname, publicUrl, path, expected) => {
+    expect(entryUrl({ name, ...(cname ? { cname } : {}) }, { publicUrl, path })).toBe(expected);
+  });
+});
+
+describe('the request log', () => {
+  const struckOut = async (values: unknown) => {
+    const params = { values };
+    const action = { resourceName: 'apps', params };
+    await strikeOutPasswords(['apps'])({ action } as never, async () => undefined);
+    return params.values;
+  };
+
+  it('has no password, however it is called and however deep it lies', async () => {
+    const database = { host: 'db', password: 'x', encryptedDbPassword: true };
+    expect(await struckOut({ title: 'CRM', options: { database }, list: [{ password: 'x' }, 1] })).toEqual({
+      title: 'CRM',
+      options: { database: { host: 'db', password: '******', encryptedDbPassword: '******' } },
+      list: [{ password: '******' }, 1],
+    });
+  });
+
+  it('is no matter for a body that is deeper than the stack', async () => {
+    const deep = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`);
+    expect(JSON.stringify(await struckOut(deep)).length).toBeLessThan(100);
+    const list = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);
+    expect(JSON.stringify(await struckOut(list)).length).toBeLessThan(100);
+  });
+});

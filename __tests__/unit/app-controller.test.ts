@@ -1,0 +1,646 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Converger } from '../../src/server/worker/apps/controller';
+import type { AppRecord, StatusEntry } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
+import { FakeHost, FakeSnapshot, Ground } from '../support/fake-host';
+import { recordOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+
+let clock: FakeClock;
+let ground: Ground;
+let snapshot: FakeSnapshot;
+let host: FakeHost;
+let converger: Converger;
+let mayHost: boolean;
+let reports: StatusEntry[];
+
+/** A process of the worker: a new one finds the snapshot of the last and nothing else. */
+function start(): void {
+  host = new FakeHost('env_a', ground);
+  converger = new Converger({
+    environment: 'env_a',
+    snapshot: snapshot.asStore,
+    host: host.asHost,
+    hosted: host.hosted,
+    clock: clock.read,
+    log: recordedLog(),
+    mayHost: () => mayHost,
+    leaving: 20,
+    onReport: (names) => {
+      for (const name of names) {
+        const entry = converger.apps.entry(name);
+        if (entry) reports.push(entry);
+      }
+    },
+    onAdminPassword: () => {},
+  });
+}
+
+async function restart(): Promise<void> {
+  start();
+  await converger.restore();
+  converger.convergeAll();
+  await quiet();
+}
+
+/** Until nothing is under way but what waits for time. */
+const quiet = () => vi.advanceTimersByTimeAsync(0);
+
+async function accept(values: Partial<AppRecord>): Promise<StatusEntry> {
+  await converger.accept([recordOf({ environments: ['env_a'], ...values })]);
+  await quiet();
+  return converger.apps.entry('crm')!;
+}
+
+const crm = () => converger.apps.entry('crm')!;
+const create = (values: Partial<AppRecord> = {}) => accept({ claim: 'create', ...values });
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  clock = new FakeClock();
+  ground = new Ground();
+  snapshot = new FakeSnapshot();
+  mayHost = true;
+  reports = [];
+  start();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe('a record', () => {
+  it('is converged to, and what was done is reported', async () => {
+    expect(await create()).toMatchObject({
+      uid: 'uid-1',
+      status: 'running',
+      generation: 10,
+      bootGeneration: 10,
+      begun: 10,
+      doing: null,
+      version: '2.2.15',
+    });
+    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a creates crm', 'env_a runs crm']);
+    // It had been said that a create was begun, before anything was done.
+    expect(reports[0]).toMatchObject({ status: 'waiting', generation: 0, begun: 10, doing: 'create' });
+  });
+
+  it.each<[string, Partial<AppRecord>, string[]]>([
+    ['stop', { desired: 'stopped' }, ['env_a ends crm']],
+    ['restart', { boot: { generation: 11, how: 'restart' } }, ['env_a boots crm restart', 'env_a runs crm']],
+    ['upgrade', { boot: { generation: 11, how: 'upgrade' } }, ['env_a boots crm upgrade', 'env_a runs crm']],
+    ['start', { boot: { generation: 11, how: 'start' } }, []],
+    ['a new title', { boot: { generation: 10, how: 'start' }, title: 'Sales' }, []],
+    ['removed', { desired: 'removed' }, ['env_a ends crm']],
+    ['removed with its data', { desired: 'removed', data: 'drop' }, ['env_a ends crm', 'env_a drops crm']],
+    ['removed and released', { desired: 'removed', data: 'release' }, ['env_a ends crm', 'env_a releases crm']],
+  ])('of a running app: %s', async (_, values, expected) => {
+    await create();
+    ground.journal.length = 0;
+    const entry = await accept({ boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
+    expect(ground.journal).toEqual(expected);
+    expect(entry).toMatchObject({ generation: 11, doing: null });
+  });
+
+  it('invariant 3: of an older generation is ignored, doubled it does nothing, late it changes nothing', async () => {
+    await create();
+    const one = (values: Partial<AppRecord>) => recordOf({ environments: ['env_a'], ...values });
+    const stop = one({ generation: 12, desired: 'stopped', boot: { generation: 10, how: 'start' } });
+    await converger.accept([stop]);
+    await converger.accept([stop, stop]);
+    await converger.accept([one({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
+    await converger.acceptAll([one({ generation: 10, claim: 'create' })]);
+    await quiet();
+    expect(ground.journal.filter((line) => line.includes('ends'))).toHaveLength(1);
+    expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
+  });
+
+  it('invariant 3: that is not there is no wish: an app without a record stays as it is', async () => {
+    await create();
+    await converger.acceptAll([]);
+    await quiet();
+    expect(crm().status).toBe('running');
+    await restart();
+    await converger.acceptAll([]);
+    await quiet();
+    expect(crm().status).toBe('running');
+  });
+
+  it('of another incarnation of the name replaces the app', async () => {
+    await create();
+    ground.databases.clear();
+    const entry = await accept({ uid: 'uid-2', generation: 20, claim: 'create' });
+    expect(ground.journal.slice(3)).toEqual([
+      'env_a ends crm',
+      'env_a boots crm start',
+      'env_a creates crm',
+      'env_a runs crm',
+    ]);
+    expect(entry).toMatchObject({ uid: 'uid-2', status: 'running', generation: 20 });
+  });
+
+  it('that comes while another is worked off is worked off after it, and none in between', async () => {
+    let end!: () => void;
+    host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    await create();
+    expect(crm()).toMatchObject({ status: 'initializing', doing: 'create', generation: 0 });
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+    await accept({ generation: 12, desired: 'stopped' });
+    expect(ground.journal).toHaveLength(2);
+    end();
+    await quiet();
+    expect(ground.journal.slice(2)).toEqual(['env_a runs crm', 'env_a ends crm']);
+    expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
+  });
+
+  it('of one app waits for no other', async () => {
+    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    await create();
+    await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await quiet();
+    expect(converger.apps.entry('shop')?.status).toBe('running');
+  });
+});
+
+describe('a removed app', () => {
+  it('is reported gone until its record is taken away, then forgotten', async () => {
+    await create();
+    const removed = recordOf({ generation: 11, desired: 'removed', data: 'drop' });
+    await converger.acceptAll([removed]);
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'not_found', generation: 11, message: 'Its database was dropped.' });
+    expect(converger.apps.knows('crm')).toBe(false);
+    expect(converger.apps.records()).toEqual([]);
+    await converger.acceptAll([removed]);
+    await quiet();
+    expect(ground.story('drops')).toHaveLength(1);
+    await converger.acceptAll([]);
+    expect(converger.apps.names()).toEqual([]);
+    expect(snapshot.rows.size).toBe(0);
+  });
+
+  it('may come back, as another', async () => {
+    await create();
+    await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    expect(await accept({ uid: 'uid-2', generation: 20, claim: 'create' })).toMatchObject({
+      uid: 'uid-2',
+      status: 'running',
+      generation: 20,
+    });
+  });
+
+  it('keeps data that cannot be dropped, and says so', async () => {
+    await create();
+    ground.databases.set('crm', 'somebody else');
+    const entry = await accept({ generation: 11, desired: 'removed', data: 'drop' });
+    expect(entry).toMatchObject({ status: 'error', error: { code: 'DATABASE_FOREIGN' }, generation: 11 });
+    expect(ground.databases.has('crm')).toBe(true);
+  });
+
+  it('is gone even if its mark stays', async () => {
+    await create();
+    ground.databases.set('crm', 'somebody else');
+    const entry = await accept({ generation: 11, desired: 'removed', data: 'release' });
+    expect(entry).toMatchObject({ status: 'not_found', message: expect.stringContaining('keeps its mark') });
+  });
+});
+
+describe('a restart of the worker', () => {
+  it('invariant 6: starts from the snapshot, with nobody to ask', async () => {
+    await create();
+    await restart();
+    expect(ground.journal.slice(3)).toEqual(['env_a boots crm start', 'env_a runs crm']);
+    expect(crm()).toMatchObject({ status: 'running', generation: 10, bootGeneration: 10 });
+  });
+
+  it.each<[string, Partial<AppRecord>, string]>([
+    ['a stopped app is stopped, before anybody asks', { desired: 'stopped' }, 'stopped'],
+    ['an app of `onVisit` waits for its visit', { desired: 'onDemand', startMode: 'onVisit' }, 'dormant'],
+  ])('%s', async (_, values, status) => {
+    await create();
+    await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
+    ground.journal.length = 0;
+    await restart();
+    expect(ground.journal).toEqual([]);
+    expect(crm()).toMatchObject({ status, generation: 11 });
+  });
+
+  it('a restart that was applied is not applied again', async () => {
+    await create();
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+    await restart();
+    expect(ground.journal.at(-2)).toBe('env_a boots crm start');
+  });
+
+  it('finds the newest of what was written: no write overtakes another', async () => {
+    const { save } = snapshot;
+    let waits = 300;
+    // A database whose answers take longer the earlier they are asked for.
+    snapshot.save = async (...args) => {
+      waits -= 100;
+      await new Promise((resolve) => setTimeout(resolve, waits));
+      await save.apply(snapshot, args);
+    };
+    await Promise.all([
+      converger.accept([recordOf({ claim: 'create' })]),
+      converger.accept([recordOf({ generation: 11, title: 'Sales', claim: 'create' })]),
+      vi.advanceTimersByTimeAsync(1_000),
+    ]);
+    const [row] = await snapshot.load();
+    expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
+  });
+
+  it('a snapshot that cannot be written costs the app nothing', async () => {
+    snapshot.away = true;
+    expect((await create()).status).toBe('running');
+  });
+});
+
+describe('a visit', () => {
+  beforeEach(async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    await restart();
+    ground.journal.length = 0;
+  });
+
+  it('wakes a dormant app, once', async () => {
+    expect([converger.visit('crm'), converger.visit('crm')]).toEqual([true, true]);
+    await quiet();
+    expect(converger.visit('crm')).toBe(true);
+    await quiet();
+    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
+    expect(crm().status).toBe('running');
+  });
+
+  it('wakes nothing that is stopped, and finds nothing that is removed or was never here', async () => {
+    await accept({ generation: 11, desired: 'stopped', boot: { generation: 10, how: 'start' } });
+    expect(converger.visit('crm')).toBe(true);
+    await accept({ generation: 12, desired: 'removed', boot: { generation: 10, how: 'start' } });
+    expect([converger.visit('crm'), converger.visit('shop')]).toEqual([false, false]);
+    await quiet();
+    expect(ground.story('boots')).toEqual([]);
+  });
+});
+
+describe('an app that another plugin unloads', () => {
+  it.each<[Partial<AppRecord>, string, string[]]>([
+    [{ desired: 'onDemand', startMode: 'onVisit' }, 'dormant', ['env_a ends crm']],
+    [{ desired: 'onDemand', environments: ['env_a', 'env_b'] }, 'dormant', ['env_a ends crm']],
+    [{ desired: 'running' }, 'running', []],
+    [{ desired: 'stopped' }, 'stopped', []],
+  ])('is as its record %o wants it: %s', async (values, status, ended) => {
+    await create({ boot: { generation: 10, how: 'start' } });
+    await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
+    ground.journal.length = 0;
+    const unloaded = converger.unload('crm');
+    await vi.advanceTimersByTimeAsync(20);
+    await unloaded;
+    expect(ground.journal).toEqual(ended);
+    expect(crm()).toMatchObject({ status, generation: 11, doing: null });
+    converger.convergeAll();
+    await quiet();
+    expect([ground.journal, crm().status]).toEqual([ended, status]);
+  });
+
+  it('is booted again by a visit', async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    await converger.unload('crm');
+    ground.journal.length = 0;
+    expect(converger.visit('crm')).toBe(true);
+    await quiet();
+    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
+  });
+
+  it('while it is worked on stays, and nobody waits', async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    host.commanding.add('crm');
+    await converger.unload('crm');
+    host.commanding.clear();
+    host.manners.set('crm', { takes: 1_000 });
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' }, desired: 'onDemand' });
+    await converger.unload('crm');
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect([ground.story('ends'), crm().status]).toEqual([[], 'running']);
+  });
+
+  it('and that is not here is nothing', async () => {
+    await converger.unload('shop');
+    expect([ground.journal, reports]).toEqual([[], []]);
+  });
+});
+
+describe('a boot that fails', () => {
+  const fails = new Error('The disk is full.');
+
+  it('is an error with its cause, tried again by itself, later and later, and then left alone', async () => {
+    host.manners.set('crm', { fails });
+    expect(await create()).toMatchObject({ status: 'error', generation: 10, error: { message: 'The disk is full.' } });
+    for (const [wait, boots] of [
+      [5_000, 2],
+      [15_000, 3],
+      [45_000, 4],
+      [135_000, 5],
+      [10_000_000, 5],
+    ]) {
+      clock.pass(wait - 1_000);
+      await vi.advanceTimersByTimeAsync(wait - 1_000);
+      clock.pass(1_100);
+      await vi.advanceTimersByTimeAsync(1_100);
+      expect(ground.story('boots')).toHaveLength(boots);
+    }
+    host.manners.clear();
+    converger.convergeAll();
+    await quiet();
+    expect(crm().status).toBe('error');
+  });
+
+  it('is over when a later try succeeds', async () => {
+    host.manners.set('crm', { fails });
+    await create();
+    host.manners.clear();
+    clock.pass(5_100);
+    await vi.advanceTimersByTimeAsync(5_100);
+    expect(crm()).toMatchObject({ status: 'running' });
+    expect(crm().error).toBeUndefined();
+  });
+
+  it('is tried at once when it is started anew', async () => {
+    host.manners.set('crm', { fails });
+    await create();
+    host.manners.clear();
+    expect(await accept({ generation: 11 })).toMatchObject({ status: 'running', generation: 11 });
+  });
+
+  it('of an app that waits for visits is tried again by a visit', async () => {
+    host.manners.set('crm', { fails });
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    host.manners.clear();
+    clock.pass(60_000);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(crm().status).toBe('error');
+    converger.visit('crm');
+    await quiet();
+    expect(crm().status).toBe('running');
+  });
+
+  it('of an app that waits for visits is dormant in its worker’s next process, with the reason, until it is tried', async () => {
+    await create({ desired: 'onDemand', startMode: 'onVisit' });
+    host.manners.set('crm', { fails });
+    const boot = { generation: 11, how: 'restart' } as const;
+    await accept({ generation: 11, boot, desired: 'onDemand', startMode: 'onVisit' });
+    await restart();
+    const error = { code: 'FAILED', message: fails.message };
+    expect(crm()).toMatchObject({ status: 'dormant', generation: 11, bootGeneration: 11, error, version: '2.2.15' });
+    converger.visit('crm');
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'running' });
+    expect(crm().error).toBeUndefined();
+    await restart();
+    expect(crm()).toMatchObject({ status: 'dormant', version: '2.2.15' });
+    expect(crm().error).toBeUndefined();
+  });
+});
+
+describe('an app that takes its worker down', () => {
+  /** The process ends in the middle of the boot. */
+  async function die(): Promise<void> {
+    start();
+    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    await converger.restore();
+    converger.convergeAll();
+    await quiet();
+  }
+
+  it('is kept out after three times, with the reason on record, while the others run', async () => {
+    await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    await create();
+    await die();
+    expect(host.oneByOne).toBe(true);
+    await die();
+    await restart();
+    expect(crm()).toMatchObject({ status: 'error', error: { code: 'APP_CRASH_LOOP' } });
+    expect(crm().error?.message).toContain('3 times');
+    expect(converger.apps.entry('shop')?.status).toBe('running');
+    expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
+    converger.visit('crm');
+    converger.convergeAll();
+    await quiet();
+    expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
+    // Somebody mended it, and says so.
+    expect(await accept({ generation: 11, claim: 'create' })).toMatchObject({ status: 'running' });
+  });
+
+  it('is not blamed for an end that was asked for', async () => {
+    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    await create();
+    await converger.pardon();
+    for (let i = 0; i < 4; i++) {
+      await die();
+      await converger.pardon();
+    }
+    await restart();
+    expect(crm().status).toBe('running');
+  });
+
+  it('is pardoned once it runs', async () => {
+    await create();
+    await die();
+    await die();
+    await restart();
+    expect(crm().status).toBe('running');
+    await die();
+    await die();
+    await restart();
+    expect(crm().status).toBe('running');
+  });
+});
+
+describe('a process that may not host', () => {
+  it('does nothing, and everything when it may', async () => {
+    mayHost = false;
+    await create();
+    expect(ground.journal).toEqual([]);
+    expect(crm().status).toBe('waiting');
+    mayHost = true;
+    converger.convergeAll();
+    await quiet();
+    expect(crm().status).toBe('running');
+  });
+
+  it('any more ends its apps, after what is under way, and no longer says that they run', async () => {
+    await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    let end!: () => void;
+    host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    await create();
+    mayHost = false;
+    const down = converger.standDown();
+    await quiet();
+    expect(ground.story('shop').at(-1)).toBe('env_a ends shop');
+    end();
+    await down;
+    expect(host.running.size).toBe(0);
+    expect([crm().status, converger.apps.entry('shop')?.status]).toEqual(['waiting', 'waiting']);
+    mayHost = true;
+    host.manners.clear();
+    converger.convergeAll();
+    await quiet();
+    expect([crm().status, converger.apps.entry('shop')?.status]).toEqual(['running', 'running']);
+  });
+
+  it('because it is closed begins nothing more', async () => {
+    converger.close();
+    await create();
+    expect(ground.journal).toEqual([]);
+  });
+});
+
+describe('an app of several environments', () => {
+  it.each<[string, Partial<AppRecord>]>([
+    ['stopped', { desired: 'stopped' }],
+    ['restarted', { boot: { generation: 11, how: 'restart' } }],
+  ])('that is %s says so first, and serves until visitors are sent elsewhere', async (_, values) => {
+    const environments = ['env_a', 'env_b'];
+    await create({ environments });
+    ground.journal.length = 0;
+    await accept({ environments, boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
+    expect([crm().status, ground.journal]).toEqual(['preparing', []]);
+    await vi.waitFor(() => expect(ground.journal).not.toEqual([]), 30_000);
+  });
+});
+
+describe('what the core does on its own', () => {
+  it('is reported', async () => {
+    await create();
+    const since = crm().since;
+    clock.pass(1_000);
+    host.hosted.setStatus('crm', 'commanding');
+    expect(crm()).toMatchObject({ status: 'commanding', since: since + 1_000 });
+    host.hosted.setError('crm', new Error('A plugin failed.'));
+    host.hosted.setStatus('crm', 'error');
+    expect(crm()).toMatchObject({ status: 'error', error: { message: 'A plugin failed.' } });
+    host.hosted.setStatus('crm', 'running');
+    expect(crm().error).toBeUndefined();
+  });
+
+  it('ends when its command does, though it says "running" before', async () => {
+    let end!: () => void;
+    host.manners.set('crm', { lingers: new Promise((resolve) => (end = resolve)) });
+    await create();
+    expect([host.hosted.appStatus.crm, crm().status]).toEqual(['running', 'initializing']);
+    end();
+    await quiet();
+    expect(crm().status).toBe('running');
+
+    host.commanding.add('crm');
+    host.hosted.setStatus('crm', 'commanding');
+    host.hosted.setStatus('crm', 'running');
+    expect(crm().status).toBe('commanding');
+    host.commanding.delete('crm');
+    host.hosted.onStatus('crm');
+    expect(crm().status).toBe('running');
+  });
+
+  it('is told while it works, and not of an app that runs', async () => {
+    let end!: () => void;
+    host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    await create();
+    converger.apps.tell('crm', 'Loading plugins.');
+    converger.apps.tell('nobody', 'Loading plugins.');
+    expect(crm().message).toBe('Loading plugins.');
+    end();
+    await quiet();
+    converger.apps.tell('crm', 'Something.');
+    expect(crm().message).toBeUndefined();
+  });
+});
+
+describe('a well-known password of the administrator', () => {
+  const both = { environments: ['env_a', 'env_b'], desired: 'onDemand' as const };
+
+  it('is told at the start, and of a dormant app of the next process still', async () => {
+    host.adminPasswords.set('crm', 'default');
+    await create(both);
+    expect(crm()).toMatchObject({ status: 'running', adminPassword: 'default' });
+    await restart();
+    expect(crm()).toMatchObject({ status: 'dormant', adminPassword: 'default' });
+    host.adminPasswords.clear();
+    converger.visit('crm');
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'running', adminPassword: null });
+  });
+
+  it('is told no more once it was changed in another environment', async () => {
+    host.adminPasswords.set('crm', 'default');
+    await create(both);
+    await converger.apps.findChangedAdminPasswords();
+    expect(crm().adminPassword).toBe('default');
+    vi.spyOn(host, 'adminPassword').mockRejectedValueOnce(new Error('The database is away.'));
+    await converger.apps.findChangedAdminPasswords();
+    expect(crm().adminPassword).toBe('default');
+    host.adminPasswords.clear();
+    await converger.apps.findChangedAdminPasswords();
+    expect(crm().adminPassword).toBe(null);
+  });
+
+  it('is nothing to hold against another app of the same name', async () => {
+    host.adminPasswords.set('crm', 'default');
+    await create(both);
+    host.adminPasswords.clear();
+    // Whose database it is not, so that it does not come up.
+    await accept({ uid: 'uid-2', generation: 20, boot: { generation: 20, how: 'start' } });
+    expect(crm()).toMatchObject({ uid: 'uid-2', status: 'error', adminPassword: null });
+  });
+});
+
+describe('plugins changed by another environment', () => {
+  it('are a pending change of the running app, until it was loaded again', async () => {
+    host.plugins.set('crm', 'kanban@1');
+    await create({ environments: ['env_a', 'env_b'] });
+    await converger.apps.findStalePlugins();
+    expect(crm().pendingChanges).toEqual([]);
+    host.plugins.set('crm', 'kanban@2');
+    await converger.apps.findStalePlugins();
+    expect(crm().pendingChanges).toEqual(['plugins']);
+    await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
+    await vi.waitFor(
+      () => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }),
+      30_000,
+    );
+  });
+
+  it('are no reason to restart it once more before it is known what it has loaded', async () => {
+    host.plugins.set('crm', 'kanban@1');
+    await create({ environments: ['env_a', 'env_b'] });
+    host.plugins.set('crm', 'kanban@2');
+    await converger.apps.findStalePlugins();
+    let tell!: (set: { text: string; own: [] }) => void;
+    vi.spyOn(host, 'pluginSet').mockReturnValueOnce(new Promise((resolve) => (tell = resolve)));
+    await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
+    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }), 30_000);
+    await converger.apps.findStalePlugins();
+    expect(reports.filter(({ generation }) => generation === 11).flatMap((entry) => entry.pendingChanges)).toEqual([]);
+    tell({ text: 'kanban@2', own: [] });
+    await converger.apps.findStalePlugins();
+    expect(crm().pendingChanges).toEqual([]);
+  });
+
+  it('are left as they are where they came with a release that is not here', async () => {
+    host.plugins.set('crm', 'kanban@1');
+    await create({ environments: ['env_a', 'env_b'] });
+    host.plugins.set('crm', 'kanban@2');
+    host.behind.add('crm');
+    await converger.apps.findStalePlugins();
+    expect(crm().pendingChanges).toEqual([]);
+    host.behind.delete('crm');
+    await converger.apps.findStalePlugins();
+    expect(crm().pendingChanges).toEqual(['plugins']);
+  });
+
+  it('are nobody’s business in an app of one environment', async () => {
+    host.plugins.set('crm', 'kanban@1');
+    await create({ environments: ['env_a'] });
+    host.plugins.set('crm', 'kanban@2');
+    await converger.apps.findStalePlugins();
+    expect(crm().pendingChanges).toEqual([]);
+  });
+});

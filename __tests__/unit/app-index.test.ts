@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { type DirectoryEntry, DirectoryReader, DirectoryWriter, modelsOf } from '../../src/server/protocol/app-index';
+import { MemoryState } from '../../src/server/protocol/memory';
+import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+
+const entry: DirectoryEntry = {
+  name: 'crm',
+  uid: 'uid-1',
+  title: 'CRM',
+  icon: 'Shop',
+  cname: 'crm.example.com',
+  sort: 1,
+  pinned: true,
+  hidden: true,
+  startMode: 'onVisit',
+  environments: ['env_a'],
+  sso: { mapping: { field: 'email' } },
+};
+
+describe('what the core gets to know of an app', () => {
+  it('is a copy: whoever changes it changes nobody’s definition (131c9d3)', () => {
+    const before = structuredClone(entry);
+    const [model] = modelsOf([entry]) as unknown as {
+      environments: string[];
+      options: { sso: { mapping: { field: string } } };
+    }[];
+    model.environments.push('env_b');
+    model.options.sso.mapping.field = 'name';
+    Object.assign(model.options, { hidden: false });
+    expect(entry).toEqual(before);
+  });
+});
+
+it('every process has the apps in one order, in whatever order it came to know them', () => {
+  const entries = [
+    { ...entry, name: 'wiki' },
+    { ...entry, name: 'shop', sort: 0 },
+    { ...entry, name: 'crm' },
+  ];
+  expect(modelsOf(entries).map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
+  expect(entries[0].name).toBe('wiki');
+});
+
+describe('writers and readers of the directory', () => {
+  const appsOf = (...names: string[]) =>
+    new Map(names.map((name) => [name, { ...entry, name, uid: `uid-${name}` } as unknown as AppDefinition]));
+  const leader = { instance: 'one', publicUrl: null };
+  const versionOf = async (state: MemoryState) => (await state.readDirectory(''))?.version;
+  const namesOf = async (state: MemoryState) => [...((await state.readDirectory(''))?.entries.keys() ?? [])].sort();
+
+  it('what is the same has the same version, whoever wrote it and in whatever steps', async () => {
+    const [once, inSteps] = [new MemoryState(), new MemoryState()];
+    await new DirectoryWriter(once, leader).write(appsOf('crm', 'shop'));
+    const writer = new DirectoryWriter(inSteps, { ...leader, instance: 'two' });
+    await writer.write(appsOf('wiki', 'shop'));
+    writer.note(['wiki', 'crm']);
+    expect(await writer.write(appsOf('shop', 'crm'))).toBe(true);
+    expect(await namesOf(inSteps)).toEqual(['crm', 'shop']);
+    expect(await versionOf(inSteps)).toBe(await versionOf(once));
+    writer.note(['crm']);
+    await writer.write(new Map([...appsOf('shop'), ['crm', { ...entry, title: 'Other' } as never]]));
+    expect(await versionOf(inSteps)).not.toBe(await versionOf(once));
+  });
+
+  it('what nobody changed is not written', async () => {
+    const writer = new DirectoryWriter(new MemoryState(), leader);
+    await writer.write(appsOf('crm'));
+    writer.note(['crm', 'unknown']);
+    expect(await writer.write(appsOf('crm'))).toBe(false);
+  });
+
+  it('of two who write, the last one writes all that there is', async () => {
+    const state = new MemoryState();
+    const [before, after] = [new DirectoryWriter(state, leader), new DirectoryWriter(state, leader)];
+    await before.write(appsOf('crm'));
+    await after.write(appsOf('crm', 'shop'));
+    before.note(['wiki']);
+    await before.write(appsOf('crm', 'wiki'));
+    expect(await namesOf(state)).toEqual(['crm', 'wiki']);
+    after.note(['blog']);
+    await after.write(appsOf('crm', 'shop', 'blog'));
+    expect(await namesOf(state)).toEqual(['blog', 'crm', 'shop']);
+  });
+
+  it('a reader knows what is written, and after a flush reads nothing anew', async () => {
+    const state = new MemoryState();
+    const [writer, reader] = [new DirectoryWriter(state, leader), new DirectoryReader(state)];
+    await reader.read();
+    expect(reader.uidOf('crm')).toBeUndefined();
+    await writer.write(appsOf('crm', 'shop'));
+    await reader.read();
+    expect([reader.uidOf('crm'), reader.uidOf('wiki'), reader.supervisor]).toEqual(['uid-crm', null, leader]);
+    const version = await versionOf(state);
+    writer.distrust();
+    await writer.write(appsOf('crm', 'shop'));
+    expect(await versionOf(state)).toBe(version);
+    writer.note(['shop']);
+    await writer.write(appsOf('crm'));
+    await reader.read();
+    expect(reader.all().map(({ name }) => name)).toEqual(['crm']);
+  });
+
+  it('a reader follows changes, and leaves out what is no entry', async () => {
+    const reads = [
+      { version: 'v1', complete: true, entries: new Map([['crm', entry as unknown]]), gone: [], supervisor: leader },
+      {
+        version: 'v2',
+        complete: false,
+        entries: new Map([['shop', { ...entry, name: 'shop' }]]),
+        gone: [],
+        supervisor: 1,
+      },
+      { version: 'v3', complete: false, entries: new Map([['shop', { name: 7 }]]), gone: ['crm'], supervisor: leader },
+    ];
+    const reader = new DirectoryReader({ readDirectory: async () => reads.shift() ?? null } as never);
+    const names = async () => {
+      await reader.read();
+      return [...reader.all().map(({ name }) => name), reader.supervisor?.instance];
+    };
+    expect(await names()).toEqual(['crm', 'one']);
+    expect(await names()).toEqual(['crm', 'shop', undefined]);
+    expect(await names()).toEqual(['one']);
+    expect(await names()).toEqual(['one']);
+  });
+});

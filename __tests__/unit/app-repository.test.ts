@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { desiredOf, nextGeneration, recordFor } from '../../src/server/supervisor/apps/repository';
+import { appRecord } from '../../src/shared/messages';
+import { appOf, publishedOf } from '../support/fixtures';
+
+describe('generations', () => {
+  it('grow with every change, whatever the clock does, and are never behind it: a restored backup is not either', () => {
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(), (previous, now) => {
+        const next = nextGeneration(previous, now);
+        expect(next).toBeGreaterThan(previous);
+        expect(next).toBeGreaterThanOrEqual(now);
+      }),
+    );
+  });
+});
+
+describe('what a boot of the worker does', () => {
+  it.each([
+    ['running', 'withMain', 'running'],
+    ['running', 'onVisit', 'onDemand'],
+    ['stopped', 'withMain', 'stopped'],
+    ['stopped', 'onVisit', 'stopped'],
+  ] as const)('%s, %s: %s', (desired, startMode, expected) => {
+    expect(desiredOf({ desired, startMode })).toBe(expected);
+  });
+});
+
+describe('the record of an environment', () => {
+  it('is the definition with what was published there, and nothing that is the supervisor’s alone', () => {
+    const app = appOf({ generation: 20, boot: { generation: 20, how: 'start' }, sso: { enabled: true }, hidden: true });
+    const record = recordFor(app, publishedOf({ generation: 12, desired: 'stopped', claim: 'create' }));
+    expect(appRecord.parse(record)).toEqual(record);
+    expect(record).toMatchObject({
+      generation: 12,
+      boot: { generation: 12, how: 'start' },
+      desired: 'stopped',
+      claim: 'create',
+      sso: { enabled: true },
+    });
+    for (const key of ['hidden', 'published', 'targetEnvironment', 'createdAt']) expect(record).not.toHaveProperty(key);
+  });
+
+  it('has the first administrator where the app is to be installed, and nowhere else', () => {
+    const initialAdmin = { username: 'ada', email: null, password: 'a hash' };
+    const app = appOf({ initialAdmin, claim: 'create' });
+    const record = recordFor(app, publishedOf({ claim: 'create' }));
+    expect(appRecord.parse(record)).toMatchObject({ initialAdmin });
+    expect(recordFor(app, publishedOf({ claim: 'none' }))).not.toHaveProperty('initialAdmin');
+    expect(recordFor({ ...app, initialAdmin: null }, publishedOf({ claim: 'create' }))).not.toHaveProperty(
+      'initialAdmin',
+    );
+  });
+});

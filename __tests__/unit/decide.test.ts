@@ -1,0 +1,321 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type Applied,
+  type Decision,
+  decide,
+  type Hosted,
+  MAX_FAILURES,
+  MAX_UNFINISHED_BOOTS,
+  pendingChanges,
+  retryAfter,
+} from '../../src/server/worker/apps/decide';
+import type { AppRecord } from '../../src/shared/messages';
+import { recordOf } from '../support/fixtures';
+
+const appliedOf = (values: Partial<Applied> = {}): Applied => ({
+  uid: 'uid-1',
+  generation: 10,
+  bootGeneration: 10,
+  unfinished: null,
+  version: null,
+  failure: null,
+  ...values,
+});
+const hostedOf = (values: Partial<Hosted> = {}): Hosted => ({
+  state: 'absent',
+  failures: 0,
+  retryAt: null,
+  generation: 0,
+  ...values,
+});
+const poison = { bootGeneration: 10, count: MAX_UNFINISHED_BOOTS };
+
+interface Case {
+  record?: Partial<AppRecord>;
+  applied?: Partial<Applied> | null;
+  hosted?: Partial<Hosted>;
+  mono?: number;
+  visited?: boolean;
+}
+
+const decideOn = ({ record = {}, applied = {}, hosted = {}, mono = 1_000, visited = false }: Case): Decision =>
+  decide(recordOf(record), applied && appliedOf(applied), hostedOf(hosted), mono, visited);
+
+const nothing: Decision = { do: 'nothing' };
+const boot = (how: 'start' | 'restart' | 'upgrade' = 'start'): Decision => ({ do: 'boot', how });
+const stopped: Decision = { do: 'rest', as: 'stopped' };
+const dormant: Decision = { do: 'rest', as: 'dormant' };
+
+describe('an app that should run', () => {
+  it.each<[string, Case, Decision]>([
+    ['new here', { applied: null }, boot()],
+    ['new here, and here already', { applied: null, hosted: { state: 'running' } }, nothing],
+    ['after a restart of the worker', {}, boot()],
+    ['running', { hosted: { state: 'running' } }, nothing],
+    ['stopped before', { hosted: { state: 'stopped' } }, boot()],
+    ['dormant before', { hosted: { state: 'dormant' } }, boot()],
+    ['with an older boot applied', { applied: { bootGeneration: 9 } }, boot()],
+    ['a start of what runs', { applied: { bootGeneration: 9 }, hosted: { state: 'running' } }, nothing],
+    [
+      'a restart of what runs',
+      {
+        record: { boot: { generation: 10, how: 'restart' } },
+        applied: { bootGeneration: 9 },
+        hosted: { state: 'running' },
+      },
+      boot('restart'),
+    ],
+    [
+      'a restart that was applied',
+      { record: { boot: { generation: 10, how: 'restart' } }, hosted: { state: 'running' } },
+      nothing,
+    ],
+    [
+      'a restart that was applied, after one of the worker',
+      { record: { boot: { generation: 10, how: 'restart' } } },
+      boot('start'),
+    ],
+    [
+      'an upgrade',
+      {
+        record: { boot: { generation: 10, how: 'upgrade' } },
+        applied: { bootGeneration: 9 },
+        hosted: { state: 'running' },
+      },
+      boot('upgrade'),
+    ],
+    [
+      'a change that is no boot',
+      { record: { generation: 12, boot: { generation: 10, how: 'start' } }, hosted: { state: 'running' } },
+      nothing,
+    ],
+    ['failed, not due yet', { hosted: { state: 'error', retryAt: 1_001 } }, nothing],
+    ['failed, and due', { hosted: { state: 'error', retryAt: 1_000 } }, boot()],
+    ['failed for good', { hosted: { state: 'error', failures: MAX_FAILURES } }, nothing],
+    ['failed for good, and visited', { hosted: { state: 'error', failures: MAX_FAILURES }, visited: true }, nothing],
+    [
+      'failed for good, and started anew',
+      { applied: { bootGeneration: 9 }, hosted: { state: 'error', failures: MAX_FAILURES } },
+      boot(),
+    ],
+    ['another incarnation here', { applied: { uid: 'uid-0' } }, { do: 'replace' }],
+    [
+      'another incarnation here, running',
+      { applied: { uid: 'uid-0' }, hosted: { state: 'running' } },
+      { do: 'replace' },
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn(given)).toEqual(expected);
+  });
+});
+
+describe('an app that waits for a visit', () => {
+  const record = { desired: 'onDemand' } as const;
+  it.each<[string, Case, Decision]>([
+    ['after a restart of the worker', {}, dormant],
+    ['dormant', { hosted: { state: 'dormant' } }, nothing],
+    ['visited', { hosted: { state: 'dormant' }, visited: true }, boot()],
+    ['running', { hosted: { state: 'running' } }, nothing],
+    ['new here: the step that made it starts it', { applied: null }, boot()],
+    ['started anew', { applied: { bootGeneration: 9 }, hosted: { state: 'dormant' } }, boot()],
+    ['stopped before', { hosted: { state: 'stopped' } }, dormant],
+    ['failed, due, nobody there', { hosted: { state: 'error', retryAt: 1 } }, nothing],
+    ['failed, due, and visited', { hosted: { state: 'error', retryAt: 1 }, visited: true }, boot()],
+    ['failed, not due, and visited', { hosted: { state: 'error', retryAt: 2_000 }, visited: true }, nothing],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn({ ...given, record })).toEqual(expected);
+  });
+});
+
+describe('an app that should be stopped', () => {
+  const record = { desired: 'stopped' } as const;
+  it.each<[string, Case, Decision]>([
+    ['running', { hosted: { state: 'running' } }, stopped],
+    ['after a restart of the worker: before anybody asks', {}, stopped],
+    ['new here', { applied: null }, stopped],
+    ['failed', { hosted: { state: 'error', retryAt: 1 } }, stopped],
+    ['stopped', { hosted: { state: 'stopped' } }, nothing],
+    ['stopped, and visited', { hosted: { state: 'stopped' }, visited: true }, nothing],
+    [
+      'stopped, with a boot that was never applied',
+      { applied: { bootGeneration: 9 }, hosted: { state: 'stopped' } },
+      nothing,
+    ],
+    ['another incarnation here', { applied: { uid: 'uid-0' }, hosted: { state: 'running' } }, { do: 'replace' }],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn({ ...given, record })).toEqual(expected);
+  });
+});
+
+describe('an app that was removed', () => {
+  it.each<[string, Case, Decision]>([
+    ['running', { hosted: { state: 'running', generation: 9 } }, { do: 'remove', data: 'keep' }],
+    ['never here', { applied: null }, { do: 'remove', data: 'keep' }],
+    ['with its data', { record: { data: 'drop' }, hosted: { generation: 9 } }, { do: 'remove', data: 'drop' }],
+    ['and released', { record: { data: 'release' }, hosted: { generation: 9 } }, { do: 'remove', data: 'release' }],
+    ['removed', { applied: null, hosted: { generation: 10 } }, nothing],
+    [
+      'removed, and dropped after it',
+      { record: { generation: 11, data: 'drop' }, applied: null, hosted: { generation: 10 } },
+      { do: 'remove', data: 'drop' },
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn({ ...given, record: { desired: 'removed', ...given.record } })).toEqual(expected);
+  });
+});
+
+describe('an app that takes its worker down with it', () => {
+  it.each<[string, Case, Decision]>([
+    ['twice is tried again', { applied: { bootGeneration: 9, unfinished: { ...poison, count: 2 } } }, boot()],
+    ['three times is kept out', { applied: { bootGeneration: 9, unfinished: poison } }, { do: 'keepOut' }],
+    ['also after it once ran', { applied: { unfinished: poison } }, { do: 'keepOut' }],
+    ['is left alone then', { applied: { unfinished: poison }, hosted: { state: 'error' } }, nothing],
+    [
+      'is not woken by a visit',
+      { applied: { unfinished: poison }, hosted: { state: 'error' }, visited: true },
+      nothing,
+    ],
+    [
+      'is stopped when asked to',
+      { record: { desired: 'stopped' }, applied: { unfinished: poison }, hosted: { state: 'error' } },
+      stopped,
+    ],
+    [
+      'is tried again when somebody starts it anew',
+      { record: { generation: 11 }, applied: { unfinished: poison }, hosted: { state: 'error' } },
+      boot(),
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn(given)).toEqual(expected);
+  });
+});
+
+describe('failed boots', () => {
+  it('are tried again later and later, and then no more', () => {
+    const waits = [1, 2, 3, 4, 5, 6].map(retryAfter);
+    expect(waits).toEqual([5_000, 15_000, 45_000, 135_000, null, null]);
+  });
+});
+
+describe('changes that a running app does not see', () => {
+  it.each<[string, Partial<AppRecord>, string[]]>([
+    ['none', {}, []],
+    ['a title', { title: 'Sales' }, []],
+    ['a connection', { database: { dbConnType: 'new_database', database: 'crm', host: 'x' } }, ['options.database']],
+    ['a secret', { jwtSecret: 'x' }, ['jwtSecret']],
+    ['single sign-on', { sso: { enabled: true } }, ['options.sso']],
+  ])('%s', (_, change, expected) => {
+    expect(pendingChanges(recordOf(), recordOf(change), String)).toEqual(expected);
+    expect(pendingChanges(null, recordOf(change), String)).toEqual([]);
+  });
+
+  it('do not include a secret that was only sealed anew', () => {
+    const sealedWith = (key: string) =>
+      recordOf({ jwtSecret: `${key}:s`, database: { dbConnType: 'new_connection', password: `${key}:p` } });
+    const reveal = (sealed: string) => sealed.split(':')[1] ?? '';
+    expect(pendingChanges(sealedWith('old'), sealedWith('new'), reveal)).toEqual([]);
+    const another = recordOf({ ...sealedWith('new'), jwtSecret: 'new:other' });
+    expect(pendingChanges(sealedWith('old'), another, reveal)).toEqual(['jwtSecret']);
+  });
+
+  it('do not include a secret that is not stored yet', () => {
+    expect(pendingChanges(recordOf({ jwtSecret: 's' }), recordOf({ jwtSecret: null }), String)).toEqual([]);
+  });
+});
+
+describe('decision after decision', () => {
+  const generation = fc.integer({ min: 8, max: 12 });
+  const record = fc
+    .record({
+      uid: fc.constantFrom('uid-1', 'uid-2'),
+      generation,
+      desired: fc.constantFrom('running' as const, 'onDemand' as const, 'stopped' as const, 'removed' as const),
+      boot: fc.record({ generation, how: fc.constantFrom('start' as const, 'restart' as const, 'upgrade' as const) }),
+      data: fc.constantFrom('keep' as const, 'drop' as const, 'release' as const),
+    })
+    .map(recordOf);
+  const applied = fc.option(
+    fc
+      .record({
+        uid: fc.constantFrom('uid-1', 'uid-2'),
+        generation,
+        bootGeneration: generation,
+        unfinished: fc.option(fc.record({ bootGeneration: generation, count: fc.integer({ min: 1, max: 4 }) })),
+      })
+      .map(appliedOf),
+  );
+  const hosted = fc.record({
+    state: fc.constantFrom(
+      'absent' as const,
+      'dormant' as const,
+      'stopped' as const,
+      'running' as const,
+      'error' as const,
+    ),
+    failures: fc.integer({ min: 0, max: 6 }),
+    retryAt: fc.option(fc.integer({ min: 0, max: 2_000 })),
+    generation,
+  });
+
+  /** As the converger carries them out; `fails` says of each boot whether it does. */
+  function carryOut(decision: Decision, record: AppRecord, applied: Applied | null, hosted: Hosted, fails: boolean) {
+    switch (decision.do) {
+      case 'replace':
+        return { applied: null, hosted: hostedOf() };
+      case 'rest':
+        return { applied, hosted: { ...hosted, state: decision.as } };
+      case 'remove':
+        return { applied: null, hosted: { ...hosted, state: 'absent' as const, generation: record.generation } };
+      case 'keepOut':
+        return { applied, hosted: { ...hosted, state: 'error' as const, retryAt: null } };
+      case 'boot': {
+        const bootGeneration = Math.max(record.boot.generation, applied?.bootGeneration ?? 0);
+        const state: Hosted['state'] = fails ? 'error' : 'running';
+        return {
+          applied: appliedOf({ uid: record.uid, generation: record.generation, bootGeneration }),
+          hosted: { ...hosted, state, retryAt: fails ? 1_000_000 : null },
+        };
+      }
+      case 'nothing':
+        return { applied, hosted };
+    }
+  }
+
+  it('invariant 3: comes to an end from whatever state, whether boots succeed or fail, and then it is as wished', () => {
+    fc.assert(
+      fc.property(record, applied, hosted, fc.boolean(), fc.boolean(), (wish, had, was, visited, fails) => {
+        let now: { applied: Applied | null; hosted: Hosted } = { applied: had, hosted: was };
+        let boots = 0;
+        for (let step = 0; ; step++) {
+          const decision = decide(wish, now.applied, now.hosted, 1_000, visited && boots === 0);
+          if (decision.do === 'nothing') break;
+          // The converger's own bound.
+          expect(step).toBeLessThan(8);
+          if (decision.do === 'boot') boots++;
+          now = carryOut(decision, wish, now.applied, now.hosted, fails);
+        }
+        expect(boots).toBeLessThanOrEqual(1);
+        const { state } = now.hosted;
+        if (wish.desired === 'stopped') expect(state).toBe('stopped');
+        if (wish.desired === 'removed') expect(now.hosted.generation).toBeGreaterThanOrEqual(wish.generation);
+        if (wish.desired === 'running') expect(['running', 'error']).toContain(state);
+        if (wish.desired === 'onDemand') expect(['running', 'error', 'dormant']).toContain(state);
+        if (boots && now.applied && wish.desired !== 'removed') expect(now.applied.uid).toBe(wish.uid);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('invariant 9: nothing but a removal that says so touches data', () => {
+    fc.assert(
+      fc.property(record, applied, hosted, fc.boolean(), (wish, had, was, visited) => {
+        const decision = decide(wish, had, was, 1_000, visited);
+        if (decision.do !== 'remove') return;
+        expect(wish.desired).toBe('removed');
+        expect(decision.data).toBe(wish.data);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

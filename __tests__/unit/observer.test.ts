@@ -1,0 +1,350 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BLIND_AFTER } from '../../src/server/protocol/health';
+import { StatusBoard } from '../../src/server/supervisor/fleet/observer';
+import type { Lease, StatusEntry } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
+import { entryOf, leaseOf, registrationOf } from '../support/fixtures';
+import { recordedLog } from '../support/log';
+import { Store } from '../support/store';
+
+const FLEET = 'fleet-1';
+
+let clock: FakeClock;
+let store: Store;
+let changes: string[][];
+let flushes: number;
+let board: StatusBoard;
+let beats: number;
+let versions: number;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  store = new Store();
+  changes = [];
+  flushes = 0;
+  beats = 0;
+  versions = 0;
+  board = newBoard();
+  await store.state.claimFleet(FLEET);
+});
+
+const newBoard = () =>
+  new StatusBoard(
+    store.state,
+    clock.read,
+    recordedLog(),
+    () => FLEET,
+    ({ environments }) => changes.push([...environments].sort()),
+    () => flushes++,
+  );
+
+/** What a worker's process does: beats, and answers the epoch it has. */
+async function beat(environment: string, values: Partial<Lease> = {}): Promise<number> {
+  const lease = leaseOf({ beat: ++beats, ...values });
+  const answer = await store.state.claimLease({ environment, lease, ttl: 15_000, mayTake: true, provenBy: null });
+  if (!answer.held) throw new Error('The lease was not given.');
+  return answer.epoch;
+}
+
+async function tell(environment: string, epoch: number, entries: StatusEntry[], instance = 'one'): Promise<boolean> {
+  const write = { environment, instance, epoch, entries, removed: [], version: ++versions, complete: true };
+  return store.state.writeStatuses(write);
+}
+
+/** Looks a second apart, with beats in between or without. */
+async function watch(ms: number, ...beating: string[]): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 1_000) {
+    clock.pass(1_000);
+    if (passed % 5_000 === 4_000) for (const environment of beating) await beat(environment);
+    await board.look();
+  }
+}
+
+const health = (name = 'env_a') => board.environment(name)?.health;
+
+describe('what is seen', () => {
+  it('is health, registration and the holder’s word', async () => {
+    await store.state.writeRegistration(registrationOf('env_a'));
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf()]);
+    await board.look();
+    expect(board.environment('env_a')).toMatchObject({
+      health: 'online',
+      registration: { url: 'http://env_a:15000' },
+      lease: { instance: 'one', epoch },
+      lastHeartbeatAt: clock.wall,
+    });
+    expect(board.observed('env_a', 'crm')).toEqual({ entry: entryOf(), at: clock.wall });
+    expect([...board.entries('env_a')]).toEqual([entryOf()]);
+    expect(board.observed('env_a', 'shop')).toBeNull();
+    expect(board.observed('env_b', 'crm')).toBeNull();
+    expect(board.environment('env_b')).toBeNull();
+    expect(changes).toEqual([['env_a']]);
+  });
+
+  it('costs one look when nothing changed, however many apps there are', async () => {
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf()]);
+    await watch(1_000);
+    store.calls.length = 0;
+    await watch(20_000, 'env_a');
+    expect(store.timesCalled('look')).toBe(20);
+    expect(store.timesCalled('readStatuses')).toBe(0);
+    expect(store.timesCalled('readRegistration')).toBe(0);
+    expect(changes).toHaveLength(1);
+  });
+
+  it('is read again when it changed, and told once', async () => {
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf({ status: 'preparing' })]);
+    await board.look();
+    await tell('env_a', epoch, [entryOf({ status: 'running' })]);
+    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://moved' }));
+    await beat('env_a', { registered: 2 });
+    await board.look();
+    expect(board.observed('env_a', 'crm')?.entry.status).toBe('running');
+    expect(board.environment('env_a')?.registration?.url).toBe('http://moved');
+    expect(changes).toHaveLength(2);
+  });
+
+  it('of a new environment is nothing until it is told, and is told once it could be read', async () => {
+    await store.state.writeRegistration(registrationOf('env_a'));
+    await tell('env_a', await beat('env_a'), [entryOf()]);
+    store.fails = 'readStatuses';
+    await board.look();
+    expect([board.environment('env_a')?.registration, changes]).toEqual([null, []]);
+    store.fails = null;
+    await board.look();
+    expect(board.environment('env_a')?.registration).toMatchObject({ name: 'env_a' });
+    expect(changes).toEqual([['env_a']]);
+  });
+
+  it('of a process that took the place of another is nothing before it has said what it is itself', async () => {
+    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
+    const epoch = await beat('env_a', { registered: 7 });
+    await board.look();
+    expect(health()).toBe('online');
+    await store.state.releaseLease('env_a', 'one', epoch);
+    await beat('env_a', { instance: 'two', registered: 0 });
+    await board.look();
+    expect(health()).toBe('down');
+    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    await beat('env_a', { instance: 'two', registered: 8 });
+    await board.look();
+    expect(board.environment('env_a')).toMatchObject({
+      health: 'online',
+      registration: { url: 'http://successor' },
+      lease: { instance: 'two' },
+    });
+  });
+
+  it('of an environment that is away is what the database remembers', async () => {
+    board.remember('env_a', registrationOf('env_a'));
+    await watch(14_000);
+    expect(board.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
+    await watch(2_000);
+    expect(health()).toBe('down');
+    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://newer' }));
+    await beat('env_a');
+    await board.look();
+    board.remember('env_a', registrationOf('env_a'));
+    expect(board.environment('env_a')?.registration?.url).toBe('http://newer');
+  });
+
+  it('of a forgotten one is nothing', async () => {
+    await beat('env_a');
+    await board.look();
+    board.forget('env_a');
+    await store.state.forget('env_a');
+    await board.look();
+    expect(board.environment('env_a')).toBeNull();
+  });
+
+  it('is looked at once more after calls during a look, not once a call', async () => {
+    await Promise.all([board.look(), board.look(), board.look(), board.look()]);
+    expect(store.timesCalled('look')).toBe(2);
+  });
+});
+
+describe('the word of a worker', () => {
+  it('invariant 2: ends with its holder: nothing of it is another’s', async () => {
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf({ status: 'running' })]);
+    await board.look();
+    // Killed; another process takes the lease, and has not said anything yet.
+    const successor = await beat('env_a', { instance: 'two' });
+    await board.look();
+    expect(health()).toBe('online');
+    expect(board.observed('env_a', 'crm')).toBeNull();
+    await tell('env_a', successor, [entryOf({ status: 'preparing' })], 'two');
+    await board.look();
+    expect(board.observed('env_a', 'crm')?.entry.status).toBe('preparing');
+    // The old process is not dead after all, and writes on.
+    expect(await tell('env_a', epoch, [entryOf({ status: 'running' })])).toBe(false);
+    await board.look();
+    expect(board.observed('env_a', 'crm')?.entry.status).toBe('preparing');
+  });
+
+  it('is kept while a worker is away, for what it was last known to be', async () => {
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf()]);
+    await board.look();
+    const at = clock.wall;
+    await watch(20_000);
+    expect(health()).toBe('down');
+    expect(board.environment('env_a')?.lease).toBeNull();
+    expect(board.observed('env_a', 'crm')).toEqual({ entry: entryOf(), at });
+  });
+});
+
+describe('a flushed store', () => {
+  it('invariant 1: loses nothing that is seen, and is noticed at once', async () => {
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf()]);
+    await watch(3_000);
+    const seen = board.environment('env_a');
+    store.flush();
+    await board.look();
+    expect(flushes).toBe(1);
+    expect(board.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
+    expect(board.observed('env_a', 'crm')?.entry).toEqual(entryOf());
+    await board.look();
+    expect(flushes).toBe(1);
+    // Everybody writes theirs again.
+    await store.state.claimFleet(FLEET);
+    await tell('env_a', await beat('env_a', { epoch }), [entryOf()]);
+    await watch(10_000, 'env_a');
+    expect(board.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
+    store.flush();
+    await board.look();
+    expect(flushes).toBe(2);
+  });
+
+  it('that another supervisor mended before this one looked is no sign that workers have left', async () => {
+    await beat('env_a');
+    await watch(3_000);
+    store.flush();
+    await store.state.claimFleet(FLEET);
+    await board.look();
+    expect(health()).toBe('online');
+    await watch(20_000);
+    expect(health()).toBe('down');
+  });
+});
+
+describe('a store that is away', () => {
+  it('makes everything unknown, never down, and that is told', async () => {
+    await beat('env_a');
+    await board.look();
+    changes.length = 0;
+    store.away = true;
+    await watch(5_000);
+    expect([health(), board.sees]).toEqual(['online', true]);
+    await watch(1_000);
+    expect([health(), board.sees]).toEqual(['unknown', false]);
+    expect(changes).toEqual([['env_a']]);
+    await watch(600_000);
+    expect(health()).toBe('unknown');
+    expect(changes).toHaveLength(1);
+  });
+
+  it('comes back without the leases, which ran out meanwhile: nobody is called down for that', async () => {
+    const epoch = await beat('env_a');
+    await watch(2_000);
+    store.away = true;
+    await watch(60_000);
+    store.away = false;
+    await store.state.releaseLease('env_a', 'one', epoch);
+    await board.look();
+    // Nor is anybody shown as alive of whom nothing has been heard since.
+    expect(health()).toBe('unknown');
+    await beat('env_a', { epoch });
+    await watch(1_000);
+    expect(health()).toBe('online');
+    expect(changes.at(-1)).toEqual(['env_a']);
+  });
+
+  it('comes back, and who is silent from then on is down in time', async () => {
+    await beat('env_a');
+    await board.look();
+    store.away = true;
+    await watch(60_000);
+    store.away = false;
+    await watch(14_000);
+    expect(health()).toBe('unknown');
+    await watch(2_000);
+    expect(health()).toBe('down');
+  });
+
+  it('invariant 2: a beat that came while nobody looked is as old as its lease', async () => {
+    await beat('env_a');
+    await board.look();
+    store.away = true;
+    await watch(20_000);
+    store.away = false;
+    await beat('env_a');
+    store.left = 2_000;
+    await board.look();
+    expect(health()).toBe('suspect');
+    await watch(2_000);
+    expect(health()).toBe('down');
+    // One that has just begun to look knows no more.
+    await beat('env_a');
+    board = newBoard();
+    await board.look();
+    expect(health()).toBe('suspect');
+    // A beat that is seen in time is not asked for its age.
+    await watch(5_000, 'env_a');
+    expect(health()).toBe('online');
+    expect(store.timesCalled('leasesLeft')).toBe(3);
+  });
+
+  it('is seen by an observer that only just started, too', async () => {
+    store.away = true;
+    board = newBoard();
+    board.remember('env_a', registrationOf('env_a'));
+    await watch(60_000);
+    expect(health()).toBe('unknown');
+    expect(BLIND_AFTER).toBe(5_000);
+  });
+});
+
+describe('another fleet with the same prefix', () => {
+  it('is not shown as ours', async () => {
+    store.flush();
+    await store.state.claimFleet('fleet-2');
+    await store.state.writeRegistration(registrationOf('theirs'));
+    await beat('theirs');
+    await board.look();
+    expect(board.foreign).toBe(true);
+    expect(board.names()).toEqual([]);
+  });
+});
+
+describe('when most environments vanish together', () => {
+  const names = ['env_a', 'env_b', 'env_c', 'env_d'];
+
+  it('the observer takes itself to be cut off, and says unknown', async () => {
+    for (const name of names) await beat(name);
+    await watch(20_000, 'env_d');
+    expect(names.map(health)).toEqual(['unknown', 'unknown', 'unknown', 'online']);
+    for (const name of names) await beat(name);
+    await watch(1_000);
+    expect(names.map(health)).toEqual(['online', 'online', 'online', 'online']);
+  });
+
+  it('but half of them are down', async () => {
+    for (const name of names) await beat(name);
+    await watch(20_000, 'env_c', 'env_d');
+    expect(names.map(health)).toEqual(['down', 'down', 'online', 'online']);
+  });
+
+  it('and one that said goodbye is down all the same', async () => {
+    const epochs = new Map<string, number>();
+    for (const name of names) epochs.set(name, await beat(name));
+    await watch(2_000);
+    await store.state.releaseLease('env_a', 'one', epochs.get('env_a')!);
+    await watch(20_000, 'env_d');
+    expect(names.map(health)).toEqual(['down', 'unknown', 'unknown', 'online']);
+  });
+});

@@ -1,0 +1,61 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { RESOURCES } from '../../src/server/supervisor/api';
+import { apiDescription } from '../../src/server/supervisor/api/openapi';
+
+describe('the API documentation', () => {
+  it('describes every action that there is, and no other', () => {
+    const offered = Object.entries(RESOURCES).flatMap(([resource, actions]) =>
+      Object.keys(actions).map((action) => `/${resource}:${action}`),
+    );
+    expect(Object.keys(apiDescription.paths).sort()).toEqual(
+      [...offered, '/appEntries:list', '/appSupervisor:info'].sort(),
+    );
+  });
+
+  it('asks for POST where an action changes something, and says that GET is refused', () => {
+    for (const [resource, actions] of Object.entries(RESOURCES)) {
+      for (const [action, [changes]] of Object.entries(actions)) {
+        const methods = Object.keys(apiDescription.paths[`/${resource}:${action}`]);
+        if (changes) expect(methods, `${resource}:${action}`).toEqual(['post']);
+        const { responses } = Object.values(apiDescription.paths[`/${resource}:${action}`])[0];
+        expect([action, Object.keys(responses).includes('405')]).toEqual([action, changes]);
+      }
+    }
+  });
+
+  it('names every code with which an action can be refused', () => {
+    const documented = new Set(
+      Object.values(apiDescription.paths)
+        .flatMap((methods) => Object.values(methods))
+        .flatMap(({ responses }) => Object.values(responses))
+        .flatMap(({ description }) => description.split(', ')),
+    );
+    // What these throw reaches who asked; what happens later is told by operations and statuses (docs/errors.md).
+    const sources = [
+      'supervisor/apps/service.ts',
+      'supervisor/supervisor.ts',
+      'supervisor/apps/input.ts',
+      'supervisor/apps/repository.ts',
+    ];
+    const folder = path.join(ROOT, 'src/server');
+    const thrown = [...sources, ...readdirSync(path.join(folder, 'resources')).map((file) => `resources/${file}`)]
+      .map((file) => readFileSync(path.join(folder, file), 'utf8'))
+      .flatMap((text) => [...text.matchAll(/(?:AppSupervisorError\(\s*|code: )'([A-Z_]+)'/g)].map(([, code]) => code));
+    expect(thrown.length).toBeGreaterThan(20);
+    expect(thrown.filter((code) => !documented.has(code))).toEqual([]);
+  });
+
+  it('shows defaults, but none that is made up for each request, and nothing that is always refused', () => {
+    const bodyOf = (action: string) =>
+      apiDescription.paths[action].post.requestBody!.content['application/json'].schema.properties as Record<
+        string,
+        { default?: unknown }
+      >;
+    expect(bodyOf('/apps:create').name).not.toHaveProperty('default');
+    expect(bodyOf('/apps:create')).not.toHaveProperty('independentSecret');
+    expect(bodyOf('/apps:destroy').database.default).toBe('keep');
+  });
+});

@@ -1,0 +1,167 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EnvironmentConfig } from '../../config';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { Manifests } from '../manifests';
+import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './conditions';
+import type { Managed } from './managed';
+
+type CoreStatus = NonNullable<HostedApps['appStatus'][string]>;
+
+/**
+ * The core's discovery adapter of every part: `local` in shared memory, `remote` in a fleet. Statuses, models and domains
+ * are answered from memory. No method ever rejects (core code tolerates none that does).
+ */
+export class DiscoveryAdapter {
+  readonly environmentName: string | undefined;
+  readonly environmentUrl: string | undefined;
+  readonly environmentProxyUrl: string | undefined;
+  readonly appStatus;
+  readonly lastSeenAt;
+  /** Set by the supervisor part only: the core takes its presence as "this process proxies" (gateway/index.js:126). */
+  proxyWeb?: (name: string, req: IncomingMessage, res: ServerResponse) => Promise<boolean>;
+  proxyWs?: (req: IncomingMessage, socket: unknown, head: Buffer) => Promise<boolean>;
+  /** Set by the supervisor part only: called once its main app has started, not awaited (index.ts:503). */
+  loadAppModels?: () => Promise<void>;
+
+  constructor(
+    readonly name: 'local' | 'remote',
+    private readonly hosted: HostedApps,
+    private readonly managed: Managed,
+    private readonly manifests: Manifests,
+    environment: EnvironmentConfig | null,
+    private readonly log: Log,
+    private readonly close: () => Promise<void>,
+  ) {
+    this.environmentName = environment?.name;
+    this.environmentUrl = environment?.url;
+    this.environmentProxyUrl = environment?.proxyUrl;
+    this.appStatus = hosted.appStatus;
+    this.lastSeenAt = hosted.lastSeenAt;
+  }
+
+  setAppLastSeenAt(name: string): void {
+    if (this.hosted.apps[name]) this.hosted.lastSeenAt.set(name, Math.floor(Date.now() / 1000));
+  }
+
+  getAppLastSeenAt(name: string): number | null {
+    return this.hosted.lastSeenAt.get(name) ?? null;
+  }
+
+  /** `null` would become an HTTP 500 (gateway/index.ts:591): the default when there is one. */
+  getAppStatus(name: string, defaultStatus?: CoreStatus): CoreStatus | null {
+    return this.hosted.appStatus[name] ?? defaultStatus ?? null;
+  }
+
+  setAppStatus(name: string, status: CoreStatus, options: object = {}): void {
+    this.hosted.setStatus(name, status, options);
+  }
+
+  /** A sub-app's status is the converger's to end: the core calls this in the middle of a restart, too. */
+  clearAppStatus(name: string): void {
+    if (name === 'main') delete this.hosted.appStatus.main;
+  }
+
+  async getAppsStatuses(names?: string[]) {
+    return this.managed.statuses(names);
+  }
+
+  async listAppModels() {
+    return this.managed.models();
+  }
+
+  async getAppModel(name: string) {
+    return this.managed.models().find((model) => model.name === name) ?? null;
+  }
+
+  async getAppNameByCName(cname: string): Promise<string | null> {
+    const domain = cname.toLowerCase();
+    return this.managed.models().find((model) => model.cname === domain)?.name ?? null;
+  }
+
+  /** @param options.environmentName by default this process's own; null or absent on a Supervisor, which has none */
+  async getAppsByCondition(
+    name: string,
+    condition: AppCondition,
+    options: { environmentName?: string; allEnvironments?: boolean } = {},
+  ): Promise<string[]> {
+    const decide = async () => {
+      const models = this.managed.models();
+      const said = await this.getAppManifests(
+        conditionNamespace(name),
+        models.map((model) => model.name),
+      );
+      const byHand = Object.fromEntries(
+        Object.entries(said).map(([app, items]) => [
+          app,
+          items.flatMap((item) => membership.safeParse(item).data ?? []),
+        ]),
+      );
+      const environment = options.allEnvironments ? null : (options.environmentName ?? this.environmentName ?? null);
+      return appsOf(condition, models, byHand, environment);
+    };
+    return this.quietly(decide(), []);
+  }
+
+  async addAppsToCondition(name: string, environment: string, apps: string[]): Promise<void> {
+    await this.say(name, apps, { environment, member: true });
+  }
+
+  async removeAppsFromCondition(name: string, environment: string, apps: string[]): Promise<void> {
+    await this.say(name, apps, { environment, member: false });
+  }
+
+  async setAppManifestItem(app: string, namespace: string, key: string, item: unknown): Promise<void> {
+    await this.quietly(this.manifests.say(app, namespace, key, item ?? null), undefined);
+  }
+
+  async removeAppManifestItem(app: string, namespace: string, key: string): Promise<void> {
+    await this.quietly(this.manifests.say(app, namespace, key), undefined);
+  }
+
+  async removeAppManifest(app: string, namespace: string): Promise<void> {
+    await this.quietly(this.manifests.clear(app, namespace), undefined);
+  }
+
+  async getAppManifestItems<T>(app: string, namespace: string): Promise<T[]> {
+    return (await this.getAppManifests<T>(namespace, [app]))[app] ?? [];
+  }
+
+  async getAppManifests<T>(namespace: string, apps: string[]): Promise<Record<string, T[]>> {
+    const found = await this.quietly(this.manifests.values(namespace, apps), new Map<string, unknown[]>());
+    return Object.fromEntries(found) as Record<string, T[]>;
+  }
+
+  /**
+   * The main app has started, or started again. The lease beats by its own timer, so the core's two-minute one is not
+   * wanted: `false` keeps it off (index.ts:750). Not awaited work: throwing or waiting here would hold the main app up.
+   */
+  async registerEnvironment(): Promise<boolean> {
+    this.managed.begin();
+    return false;
+  }
+
+  async unregisterEnvironment(): Promise<void> {
+    await this.managed.leave();
+  }
+
+  async dispose(): Promise<void> {
+    await this.quietly(this.managed.leave(), undefined);
+    await this.quietly(this.close(), undefined);
+  }
+
+  private async say(condition: string, apps: string[], membership: Membership): Promise<void> {
+    const namespace = conditionNamespace(condition);
+    await Promise.all(apps.map((app) => this.setAppManifestItem(app, namespace, membership.environment, membership)));
+  }
+
+  private async quietly<T>(work: Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.log.warn(`The discovery adapter could not do what it was asked: ${messageOf(error)}`);
+      return otherwise;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import type { Context, Next } from '@nocobase/actions';
+import type { Application } from '@nocobase/server';
+import { z } from 'zod';
+import type { AppEntry } from '../../shared/types';
+import type { Config } from '../config';
+import type { AppModel } from './adapters/managed';
+import type { Runtime } from './runtime';
+
+/** Which of an app's statuses says most about whether a visit will work. */
+const BEST_FIRST = ['running', 'dormant', 'commanding', 'initializing', 'initialized', 'preparing', 'waiting'];
+
+/** One word for an app that may lie in several environments. */
+export function entryStatus(status: string | Record<string, string> | undefined): string {
+  const all = typeof status === 'string' ? [status] : Object.values(status ?? {});
+  return BEST_FIRST.find((best) => all.includes(best)) ?? all[0] ?? 'unknown';
+}
+
+/** What an asker may say: nothing of it is a secret, and what does not parse is as if it were not said. */
+const query = z.object({
+  /** `switcher`: what is shown there, hidden elsewhere or not, and from inside an app the way back to the main app. */
+  place: z.literal('switcher').optional().catch(undefined),
+  /** `v2`: addresses of the modern client. */
+  client: z.literal('v2').optional().catch(undefined),
+});
+
+/** How the entry is reached from outside. */
+export interface Entrance {
+  /** Null: addresses are relative, and lead astray from an app's own domain. */
+  publicUrl: string | null;
+  /** `APP_PUBLIC_PATH`, with that of the client below it. */
+  path: string;
+}
+
+/**
+ * Where an app is entered: its own domain, or its path below the Supervisor's address. Absolute as far as it can be, since
+ * the page that shows it may be on another domain. A domain is taken to be served at the port of the Supervisor's address.
+ */
+export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { publicUrl, path }: Entrance): string {
+  if (app.cname) {
+    const { protocol, port } = publicUrl ? new URL(publicUrl) : { protocol: '', port: '' };
+    return `${protocol}//${app.cname}${port ? `:${port}` : ''}${path}admin/`;
+  }
+  return `${publicUrl ?? ''}${path}${app.name === 'main' ? '' : `apps/${app.name}/`}admin/`;
+}
+
+type List = (ctx: Context) => Promise<AppEntry[]>;
+
+function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host'], runtime: Runtime): List {
+  const isMain = app.name === 'main';
+  return async (ctx) => {
+    const { place, client } = query.parse(ctx.action.params);
+    const isSwitcher = place === 'switcher';
+    const entrance = {
+      publicUrl: runtime.publicUrl,
+      path: client === 'v2' ? `${publicPath}${modernPrefix}/` : publicPath,
+    };
+    const models = runtime.models().filter(({ pinned, options }) => (isSwitcher ? pinned : !options.hidden));
+    const statuses = await runtime.statuses(models.map(({ name }) => name));
+    const entries = models.map(
+      (model): AppEntry => ({
+        name: model.name,
+        title: model.title,
+        icon: model.icon ?? null,
+        url: entryUrl(model, entrance),
+        // From the main app in a new tab, from one app to another in the same one.
+        target: isMain ? '_blank' : '_self',
+        status: entryStatus(statuses[model.name]),
+        pinned: model.pinned,
+      }),
+    );
+    const own = runtime.models().find(({ name }) => name === app.name);
+    // What the browser says of itself: on the way here the Host may have become another.
+    const isOnOwnDomain = own?.cname !== undefined && own.cname === (ctx.get('X-Hostname') || ctx.hostname);
+    // Without a known address the way back from an app's own domain would lead to that app.
+    if (!isSwitcher || isMain || (isOnOwnDomain && !entrance.publicUrl)) return entries;
+    const main = { name: 'main', title: 'Main', icon: null, status: 'running', pinned: true } as const;
+    return [{ ...main, url: entryUrl(main, entrance), target: '_self' }, ...entries];
+  };
+}
+
+/**
+ * `appEntries:list`, for any signed-in user of the main app and of every app: what there is to enter, and nothing else. A
+ * dormant plugin has none to enter, and says so: every page of both clients asks.
+ */
+export function registerEntries(app: Application, config: Config | null, runtime: Runtime | null): void {
+  const list: List = config && runtime ? entriesFor(app, config.host, runtime) : async () => [];
+  app.resourceManager.define({
+    name: 'appEntries',
+    only: ['list'],
+    actions: {
+      list: async (ctx: Context, next: Next) => {
+        ctx.body = await list(ctx);
+        await next();
+      },
+    },
+  });
+  app.acl.allow('appEntries', 'list', 'loggedIn');
+}

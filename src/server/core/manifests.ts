@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+import type { Model } from '@nocobase/database';
+import { type ManifestItem, manifestItem } from '../../shared/messages';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import type { WithDatabase } from '../nocobase/main-database';
+import { isNewer, manifestField, type StateStore } from '../protocol/stores';
+
+export interface ManifestsOptions {
+  state: StateStore;
+  /** The process's own main app; null where nothing may be said: command-line runs, worker threads. */
+  main(): WithDatabase | null;
+  /** Of the app as it is now; null when there is none of that name any more, undefined when that cannot be told. */
+  uidOf(app: string): string | null | undefined;
+  /** Whether its main app is the one that the fleet calls `main`: a worker's is its own business. */
+  hasMain: boolean;
+  now(): number;
+  log: Log;
+}
+
+/**
+ * What other plugins say of apps: items of manifests, and by them which apps belong to a condition by hand.
+ *
+ * What was said through this process lies in its own main database, and the store passes it on to all others: what is lost
+ * there is written again. Of the same item the last word counts, whoever had it; what was said of an app that has ended
+ * counts nothing.
+ */
+export class Manifests {
+  /** As last read from the database. */
+  private own = new Map<string, ManifestItem>();
+  /** As last read from the store, which stands while that is away. */
+  private told = new Map<string, ManifestItem>();
+  private version = '';
+
+  constructor(private readonly options: ManifestsOptions) {}
+
+  /** @param value absent: the item is removed. */
+  async say(app: string, namespace: string, key: string, value?: unknown): Promise<void> {
+    const { uidOf, hasMain, now, log } = this.options;
+    const uid = uidOf(app);
+    if (!this.rows) return;
+    if (!uid || (app === 'main' && !hasMain)) {
+      log.warn(`"${namespace}" of app ${app} was not kept: there is no such app here.`);
+      return;
+    }
+    await this.look();
+    const before = this.newest(manifestField({ app, namespace, key }));
+    const at = Math.max(now(), (before?.at ?? 0) + 1);
+    await this.keep({ app, uid, namespace, key, at, ...(value === undefined ? {} : { value }) });
+  }
+
+  /** Removes a whole namespace of an app. */
+  async clear(app: string, namespace: string): Promise<void> {
+    await this.look();
+    const items = this.items().filter((item) => item.app === app && item.namespace === namespace);
+    for (const { key } of items) await this.say(app, namespace, key);
+  }
+
+  /** Of these apps, as far as something was said of them. */
+  async values(namespace: string, apps: string[]): Promise<Map<string, unknown[]>> {
+    await this.look();
+    const asked = new Set(apps);
+    const found = new Map<string, unknown[]>();
+    for (const item of this.items()) {
+      if (item.namespace !== namespace || !asked.has(item.app)) continue;
+      found.set(item.app, [...(found.get(item.app) ?? []), item.value]);
+    }
+    return found;
+  }
+
+  /** Tells again what the store has lost, and drops what is about apps that have ended. Never rejects. */
+  async round(): Promise<void> {
+    try {
+      await this.read();
+      if (!this.own.size) return;
+      const isOver = ({ app, uid }: ManifestItem) => {
+        const current = this.options.uidOf(app);
+        return current !== undefined && current !== uid;
+      };
+      const ended = [...this.own.values()].filter(isOver).map(({ uid }) => uid);
+      if (ended.length) await this.drop([...new Set(ended)]);
+      await this.look();
+      const lost = [...this.own].filter(([field, item]) => isNewer(item, this.told.get(field)) && this.isCurrent(item));
+      if (lost.length) await this.options.state.writeManifests(lost.map(([, item]) => item));
+    } catch (error) {
+      this.options.log.debug(`Manifests could not be told again, it is tried later: ${messageOf(error)}`);
+    }
+  }
+
+  /** An app has ended everywhere. Never rejects. */
+  async forget(uid: string): Promise<void> {
+    await this.drop([uid]).catch((error) => {
+      this.options.log.debug(`What was said of an app that has ended could not be removed: ${messageOf(error)}`);
+    });
+  }
+
+  /** First where it lasts. What the store does not take now, it gets in the next round. */
+  private async keep(item: ManifestItem): Promise<void> {
+    const field = manifestField(item);
+    await this.rows?.updateOrCreate({ filterKeys: ['id'], values: { id: idOf(field), item } });
+    this.own.set(field, item);
+    await this.options.state.writeManifests([item]).catch(() => undefined);
+  }
+
+  private async drop(uids: string[]): Promise<void> {
+    await this.read();
+    const gone = [...this.own].filter(([, item]) => uids.includes(item.uid)).map(([field]) => field);
+    if (gone.length) await this.rows?.destroy({ filter: { id: { $in: gone.map(idOf) } } });
+    for (const field of gone) this.own.delete(field);
+    await this.options.state.forgetManifests(uids);
+  }
+
+  /** Another process of this environment, or another Supervisor, may share the table. */
+  private async read(): Promise<void> {
+    const rows = (await this.rows?.find()) ?? [];
+    const items = rows.flatMap((row: Model) => manifestItem.safeParse(row.get('item')).data ?? []);
+    this.own = new Map(items.map((item: ManifestItem) => [manifestField(item), item]));
+  }
+
+  private async look(): Promise<void> {
+    const found = await this.options.state.readManifests(this.version).catch(() => null);
+    if (!found) return;
+    this.version = found.version;
+    this.told = new Map(found.items.map((item) => [manifestField(item), item]));
+  }
+
+  private newest(field: string): ManifestItem | undefined {
+    const [own, told] = [this.own.get(field), this.told.get(field)];
+    return own && isNewer(own, told) ? own : told;
+  }
+
+  /** All there are of apps as they are now. */
+  private items(): ManifestItem[] {
+    return [...new Set([...this.told.keys(), ...this.own.keys()])]
+      .flatMap((field) => this.newest(field) ?? [])
+      .filter((item) => item.value !== undefined && this.isCurrent(item));
+  }
+
+  private isCurrent({ app, uid }: ManifestItem): boolean {
+    return this.options.uidOf(app) === uid;
+  }
+
+  private get rows() {
+    return this.options.main()?.db.getRepository('appManifests');
+  }
+}
+
+/** A field may be longer than a key of a table. */
+const idOf = (field: string): string => createHash('sha256').update(field).digest('hex');

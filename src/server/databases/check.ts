@@ -1,0 +1,174 @@
+import type { DatabaseCheck } from '../../shared/messages';
+import type { DbConnType } from '../../shared/types';
+import type { AppSupervisorError, ErrorCode } from '../errors';
+import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf, serverOf } from './connection';
+import { readContent } from './content';
+import { createDenied, denied } from './create';
+import type { Creatable, Dialect } from './dialect';
+import { dialects } from './dialects';
+import { type Opener, withSessions } from './open';
+import { removeMarkSql } from './ownership-marker';
+import type { Session } from './session';
+
+/** With the goodbye to the server (`CLOSE_TIMEOUT`) an answer takes 5 s at most. */
+const DEADLINE = 4_400;
+
+/** In this order; what follows a failed one was not looked at. */
+export type { DatabaseCheck };
+export type Check = DatabaseCheck['checks'][number];
+export type CheckName = Check['name'];
+export type Verdict = DatabaseCheck['verdict'];
+
+export interface CheckOptions {
+  /** The app that asks; a database with its own mark is free for it. */
+  uid?: string;
+  protect?: Protected;
+}
+
+/** Says whether an app could live there, and why not. Changes nothing, never rejects. */
+export async function checkDatabase(
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  options: CheckOptions = {},
+): Promise<DatabaseCheck> {
+  const checks: Check[] = [];
+  const say: Say = (name, ok, message, remedy) => checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
+  const said = (name: CheckName) => checks.some((check) => check.name === name);
+  try {
+    const place = placeOf(connection, dbConnType);
+    say('names', true, 'The names can be used.');
+    const verdict = await withSessions(connection, DEADLINE, (open) => new Inspection(open, place, say, options).run());
+    return { checks, verdict };
+  } catch (error) {
+    const { code, message, details } = error as AppSupervisorError;
+    // An error that has no check of its own stopped the one after the last that was said.
+    const name = FAILS[code] ?? (said('signIn') ? 'content' : 'signIn');
+    for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
+      if (!said(passed)) say(passed, true, connected(passed, serverOf(connection), connection.username));
+    }
+    say(name, false, message, details.sql === undefined ? undefined : String(details.sql));
+    return { checks, verdict: 'unusable' };
+  }
+}
+
+type Say = (name: CheckName, ok: boolean, message: string, remedy?: string) => void;
+
+/** Which check an error means. */
+const FAILS: Partial<Record<ErrorCode, CheckName>> = {
+  DATABASE_NAME_INVALID: 'names',
+  DATABASE_DIALECT: 'names',
+  DATABASE_UNREACHABLE: 'reachable',
+  DATABASE_CREATE_DENIED: 'create',
+};
+
+/** What is proven by getting as far as the next one. */
+const CONNECTING: CheckName[] = ['reachable', 'signIn', 'create'];
+
+const userOf = (name?: string) => (name ? `"${name}"` : 'This process');
+const connected = (check: CheckName, server: string, user?: string) =>
+  check === 'reachable' ? `${server} answers.` : `${userOf(user)} is let in.`;
+
+class Inspection {
+  private readonly dialect: Dialect;
+
+  constructor(
+    private readonly open: Opener,
+    private readonly place: Place,
+    private readonly say: Say,
+    private readonly options: CheckOptions,
+  ) {
+    this.dialect = dialects[place.connection.dialect];
+  }
+
+  async run(): Promise<Verdict> {
+    const { place, dialect, say } = this;
+    // MySQL and MariaDB say "denied" of a database that is not there too.
+    const app = await denied(dialect, place, 'database', () => this.open.app());
+    const session = app ?? (await this.open.server(this.options.protect?.database));
+    say('reachable', true, connected('reachable', place.server));
+    say('signIn', true, connected('signIn', place.server, place.user));
+
+    const reserved = ownerOf(place, this.options.protect);
+    if (reserved) {
+      say('content', false, `The ${place.label} is ${reserved} and cannot become an app.`, 'Choose another name.');
+      return 'taken';
+    }
+    if (!app && place.kind === 'schema') {
+      const message = `Database "${place.database}" does not exist, and a schema is made inside of one that does.`;
+      say('create', false, message, dialect.adminSql(place, 'database'));
+      return 'unusable';
+    }
+    const missing = !app ? 'database' : (await dialect.hasSchema(app, place)) ? null : 'schema';
+    const verdict = missing ? await this.absent(session, missing) : await this.present(session);
+    return verdict === 'unusable' || verdict === 'taken' || (await this.keepsLocks(session, Boolean(app)))
+      ? verdict
+      : 'unusable';
+  }
+
+  private async absent(session: Session, missing: 'database' | 'schema'): Promise<Verdict> {
+    const { place } = this;
+    if (!(await this.may(session, missing))) return 'unusable';
+    this.say('create', true, `The ${place.label} does not exist yet, and ${userOf(place.user)} may create it.`);
+    this.say('content', true, 'The name is free.');
+    return 'free';
+  }
+
+  private async present(session: Session): Promise<Verdict> {
+    const { place, dialect, say } = this;
+    const { mark, empty, version } = await readContent(dialect, session, place);
+    if (mark && mark.uid !== this.options.uid) {
+      const message = `The ${place.label} belongs to app "${mark.app}" (uid ${mark.uid}).`;
+      say(
+        'content',
+        false,
+        message,
+        `Choose another name; if that app is gone for good: ${removeMarkSql(dialect, place)}`,
+      );
+      return 'taken';
+    }
+    if (!mark && !empty && !version) {
+      const message = `The ${place.label} holds tables that are not those of a NocoBase app.`;
+      say('content', false, message, 'Choose another name.');
+      return 'taken';
+    }
+    if (!(await this.may(session, 'tables'))) return 'unusable';
+    say('create', true, `The ${place.label} exists, and ${userOf(place.user)} may create tables in it.`);
+    if (!mark && version) {
+      say(
+        'content',
+        true,
+        `It holds an app of NocoBase ${version} that belongs to no App Supervisor. It can be adopted.`,
+      );
+      return 'adoptable';
+    }
+    say('content', true, mark ? "It is this app's own." : 'It is empty.');
+    return 'free';
+  }
+
+  private async may(session: Session, what: Creatable): Promise<boolean> {
+    if (await this.dialect.mayCreate(session, this.place, what)) return true;
+    const { message, details } = createDenied(this.dialect, this.place, what);
+    this.say('create', false, message, String(details.sql));
+    return false;
+  }
+
+  /** Whether a lock would live as long as its session. */
+  private async keepsLocks(first: Session, exists: boolean): Promise<boolean> {
+    const { isShared } = this.dialect.lock;
+    if (!isShared) return true;
+    const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
+    const shared = second !== null && (await isShared(first, second));
+    if (shared) {
+      const message = `A pooler in front of ${this.place.server} lends connections by the transaction, so no lock can keep the app from being started twice.`;
+      this.say(
+        'session',
+        false,
+        message,
+        'Set its pool mode to session (pool_mode = session), or connect to the server itself.',
+      );
+    } else {
+      this.say('session', true, 'Connections keep their locks.');
+    }
+    return !shared;
+  }
+}

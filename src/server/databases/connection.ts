@@ -1,0 +1,151 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
+import type { DbConnType } from '../../shared/types';
+import { fail } from '../errors';
+
+export const DIALECTS = ['postgres', 'kingbase', 'mysql', 'mariadb', 'sqlite'] as const;
+export type DialectName = (typeof DIALECTS)[number];
+
+/**
+ * Where an app's data lies and who signs in there; the core's own database options fit too (`dialectOptions.ssl`, a port
+ * that is text). `ssl` is what the driver takes; `storage` is SQLite's file.
+ */
+export interface DatabaseConnection {
+  dialect: DialectName;
+  host?: string;
+  port?: number | string;
+  username?: string;
+  password?: string;
+  database?: string;
+  schema?: string;
+  tablePrefix?: string;
+  ssl?: unknown;
+  dialectOptions?: { ssl?: unknown };
+  storage?: string;
+}
+
+/** The environment's own main database, which no app may take or drop. Without `host` it is taken to be on every server. */
+export type Protected = Pick<DatabaseConnection, 'host' | 'port' | 'database' | 'schema' | 'storage'>;
+
+/** An app's place on a server, its names checked: nothing else is ever written into SQL. */
+export interface Place {
+  connection: DatabaseConnection;
+  /** What of it is the app's own: a whole database (or file), or one schema of a shared database. */
+  kind: 'database' | 'schema';
+  /** Name of the database; path of the file for SQLite. */
+  database: string;
+  /** Schema that holds the app's tables; null where there are none. */
+  schema: string | null;
+  /** Put before the core's table names. */
+  prefix: string;
+  /** For people: `host:port`. */
+  server: string;
+  user: string;
+  /** For people: `database "x"`, `schema "y" of database "x"`. */
+  label: string;
+}
+
+const PORTS: Record<DialectName, number> = { postgres: 5432, kingbase: 54321, mysql: 3306, mariadb: 3306, sqlite: 0 };
+
+/** Databases that belong to the server itself. */
+const MAINTENANCE: Record<DialectName, string[]> = {
+  postgres: ['postgres', 'template0', 'template1'],
+  kingbase: ['kingbase', 'template0', 'template1', 'test', 'security'],
+  mysql: ['mysql', 'sys', 'information_schema', 'performance_schema'],
+  mariadb: ['mysql', 'sys', 'information_schema', 'performance_schema'],
+  sqlite: [],
+};
+
+export const hasSchemas = (dialect: DialectName) => dialect === 'postgres' || dialect === 'kingbase';
+
+export const portOf = (connection: Pick<DatabaseConnection, 'dialect' | 'port'>) =>
+  Number(connection.port) || PORTS[connection.dialect];
+
+const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
+/** Whether it names a machine. Drivers take other things as a host, too, among them the path of a socket on their own. */
+export const isHost = (host: string): boolean => isIP(host) > 0 || HOST_NAME.test(host);
+
+export const sslOf = (connection: DatabaseConnection) => connection.ssl ?? connection.dialectOptions?.ssl;
+
+/** For people: `host:port`, or the file. */
+export const serverOf = (connection: DatabaseConnection) =>
+  connection.dialect === 'sqlite'
+    ? String(connection.storage)
+    : `${connection.host ?? 'localhost'}:${portOf(connection)}`;
+
+/**
+ * Checks every name before any of them can reach SQL.
+ * @param dbConnType absent where only the place of the tables matters.
+ * @throws DATABASE_DIALECT, DATABASE_NAME_INVALID
+ */
+export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType): Place {
+  const { dialect, schema } = connection;
+  const dialectError = (why: string) => fail('DATABASE_DIALECT', { dialect: String(dialect), why }, 'database.dialect');
+  if (!DIALECTS.includes(dialect)) dialectError(`the known ones are ${DIALECTS.join(', ')}`);
+  const prefix = connection.tablePrefix ?? '';
+  if (prefix) checkName(prefix, SQL_IDENTIFIER, 'table prefix', 'tablePrefix');
+
+  if (dialect === 'sqlite') {
+    if (dbConnType === 'new_schema') dialectError('it has no schemas; choose a database of its own');
+    const { storage } = connection;
+    if (!storage || storage === ':memory:') return dialectError('it needs a file to keep the data in');
+    const file = resolve(storage);
+    return {
+      connection,
+      kind: 'database',
+      database: file,
+      schema: null,
+      prefix,
+      server: 'this machine',
+      user: '',
+      label: `file "${file}"`,
+    };
+  }
+
+  const database = checkName(connection.database, SQL_IDENTIFIER, 'database', 'database');
+  const base = {
+    connection,
+    database,
+    prefix,
+    server: serverOf(connection),
+    user: connection.username ?? '',
+  };
+  if (!hasSchemas(dialect)) {
+    if (dbConnType === 'new_schema') dialectError('it has no schemas; choose a database of its own');
+    return { ...base, kind: 'database', schema: null, label: `database "${database}"` };
+  }
+  // Without this the core runs `CREATE SCHEMA undefined` and the app lives among the main app's tables (T10).
+  if (schema || dbConnType === 'new_schema') checkName(schema, SCHEMA_NAME, 'schema', 'schema');
+  const kind = dbConnType === 'new_schema' || (dbConnType === 'new_connection' && schema) ? 'schema' : 'database';
+  const inSchema = schema && (kind === 'schema' || !dbConnType) ? `schema "${schema}" of ` : '';
+  return { ...base, kind, schema: schema || 'public', label: `${inSchema}database "${database}"` };
+}
+
+function checkName(value: string | undefined, pattern: RegExp, what: string, field: string): string {
+  if (typeof value === 'string' && pattern.test(value)) return value;
+  return fail('DATABASE_NAME_INVALID', { value: value ?? '', what }, `database.${field}`);
+}
+
+/** Whose the place is already, in words, if no app may have it; else null. */
+export function ownerOf(place: Place, main?: Protected): string | null {
+  if (place.kind === 'schema') {
+    if (place.schema === 'public') return 'the schema that every user of that database shares';
+  } else if (MAINTENANCE[place.connection.dialect].includes(place.database.toLowerCase())) {
+    return "the server's own";
+  }
+  return main && isMain(place, main) ? "this environment's own main database" : null;
+}
+
+function isMain(place: Place, main: Protected): boolean {
+  if (place.connection.dialect === 'sqlite')
+    return Boolean(main.storage) && resolve(main.storage as string) === place.database;
+  const hostOf = (name = 'localhost') => (/^(localhost|127\..*|::1)$/i.test(name) ? 'localhost' : name.toLowerCase());
+  const { dialect } = place.connection;
+  const sameServer =
+    !main.host ||
+    (hostOf(main.host) === hostOf(place.connection.host) && portOf({ ...main, dialect }) === portOf(place.connection));
+  const sameSchema = place.kind === 'database' || (main.schema || 'public') === place.schema;
+  return sameServer && main.database === place.database && sameSchema;
+}

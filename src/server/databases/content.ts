@@ -1,0 +1,62 @@
+import type { Place } from './connection';
+import type { Dialect } from './dialect';
+import { MARK_TABLE, type Mark, readMark } from './ownership-marker';
+import type { Row, Session } from './session';
+
+export interface PluginRow {
+  name: string;
+  version: string;
+  enabled: boolean;
+  builtIn: boolean;
+}
+
+export interface DatabaseContent {
+  /** `partial`: tables of an installation that was cut off, and never a version. */
+  installed: 'none' | 'partial' | 'complete';
+  /** NocoBase version of the data; null when it was lost, as by an upgrade killed while it wrote it. */
+  version: string | null;
+  plugins: PluginRow[];
+  /** Whether its tables are named `application_version`, which is fixed at installation; null when there are none. */
+  underscored: boolean | null;
+}
+
+export interface FoundContent extends DatabaseContent {
+  mark: Mark | null;
+  /** Neither tables nor mark. */
+  empty: boolean;
+}
+
+/** What the app's place holds, by its tables alone. */
+export async function readContent(dialect: Dialect, session: Session, place: Place): Promise<FoundContent> {
+  const names = new Set((await dialect.relations(session, place)).map(({ name }) => name));
+  const mark = names.has(MARK_TABLE) ? await readMark(dialect, session, place) : null;
+  const select = async (camel: string, snake: string): Promise<Row[]> => {
+    const name = [camel, snake].map((base) => place.prefix + base).find((table) => names.has(table));
+    return name ? session.query(`SELECT * FROM ${dialect.table(place, name)}`) : [];
+  };
+  const version = (await select('applicationVersion', 'application_version'))[0]?.value;
+  const plugins = (await select('applicationPlugins', 'application_plugins')).map((row) => ({
+    name: String(row.name),
+    version: String(row.version ?? ''),
+    enabled: isTrue(row.enabled),
+    builtIn: isTrue(row.builtIn ?? row.built_in),
+  }));
+  const underscored = names.has(`${place.prefix}application_version`)
+    ? true
+    : names.has(`${place.prefix}applicationVersion`)
+      ? false
+      : null;
+  const tables = names.size - (names.has(MARK_TABLE) ? 1 : 0);
+  const installed = version || mark?.installed ? 'complete' : tables > 0 ? 'partial' : 'none';
+  return {
+    installed,
+    version: version ? String(version) : null,
+    plugins,
+    underscored,
+    mark,
+    empty: tables === 0 && !mark,
+  };
+}
+
+/** MySQL, MariaDB and SQLite keep a boolean as a number. */
+const isTrue = (value: unknown) => value === true || Number(value) === 1;

@@ -1,0 +1,71 @@
+import { AppSupervisorError, fail } from '../errors';
+import type { Place, Protected } from './connection';
+import { type Creatable, type Dialect, made } from './dialect';
+import type { Opener } from './open';
+import type { Session } from './session';
+
+export interface Ensured {
+  /** On the app's own database. */
+  session: Session;
+  /** Whether the place (`Place.kind`) was made just now, by us. */
+  created: boolean;
+}
+
+/**
+ * Opens the app's place, and makes what is missing of it when it may.
+ * @param missing thrown when it may not.
+ * @throws DATABASE_CREATE_DENIED with the SQL for an administrator
+ */
+export async function ensurePlace(
+  dialect: Dialect,
+  open: Opener,
+  place: Place,
+  options: { mayCreate: boolean; missing: () => AppSupervisorError; main?: Protected },
+): Promise<Ensured> {
+  let created = false;
+  let session = await denied(dialect, place, 'database', () => open.app());
+  if (!session) {
+    // A schema is made inside of a database that others keep.
+    if (!options.mayCreate || place.kind === 'schema') throw options.missing();
+    created = await denied(dialect, place, 'database', async () =>
+      made(dialect, async () => dialect.create(await open.server(options.main?.database), place, 'database')),
+    );
+    session =
+      (await open.app()) ??
+      fail('DATABASE_FAILED', { server: place.server, cause: `${place.label} vanished as soon as it was made` });
+  }
+  if (!(await dialect.hasSchema(session, place))) {
+    if (!options.mayCreate) throw options.missing();
+    const opened = session;
+    const schemaMade = await denied(dialect, place, 'schema', () =>
+      made(dialect, () => dialect.create(opened, place, 'schema')),
+    );
+    if (place.kind === 'schema') created = schemaMade;
+  }
+  return { session, created };
+}
+
+/** Turns a missing right into an error that says how to get it. */
+export async function denied<T>(dialect: Dialect, place: Place, what: Creatable, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof AppSupervisorError || dialect.faultOf(error) !== 'denied') throw error;
+    throw createDenied(dialect, place, what);
+  }
+}
+
+export function createDenied(dialect: Dialect, place: Place, what: Creatable): AppSupervisorError {
+  const objects: Record<Creatable, string> = {
+    database: `database "${place.database}"`,
+    schema: `schema "${place.schema}" in database "${place.database}"`,
+    tables: `tables in ${place.label}`,
+  };
+  const sql = dialect.adminSql(place, what);
+  return new AppSupervisorError('DATABASE_CREATE_DENIED', {
+    user: place.user,
+    object: objects[what],
+    server: place.server,
+    sql,
+  });
+}

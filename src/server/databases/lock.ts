@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { AppSupervisorError, fail } from '../errors';
+import { type DatabaseConnection, hasSchemas, serverOf } from './connection';
+import type { Dialect } from './dialect';
+import { dialects } from './dialects';
+import { databaseError, openApp } from './open';
+import { type Session, within } from './session';
+
+/** How often a waiting one asks again, in ms. */
+const RETRY = 200;
+/** How often a holder proves that it still holds, in ms. */
+const BEAT = 5_000;
+/** How long the server may take for one answer, in ms. */
+const ANSWER = 10_000;
+
+export interface LockOptions {
+  /** Named in errors and, with the environment, in the server's list of connections. */
+  app: string;
+  environment: string;
+  /** What the lock is for; absent: booting the app of this database and schema. */
+  key?: string;
+  /** Ends the waiting with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called once, when somebody else holds the lock. */
+  onWaiting?: () => void;
+  /** Waiting for another holder, in ms; 0 asks once. */
+  timeoutMs: number;
+}
+
+export interface DatabaseLock {
+  /** Gives the lock back. Never rejects; twice is once. */
+  release(): Promise<void>;
+  /** Resolves with LOCK_LOST when the lock goes before it was released; else never settles. */
+  lost: Promise<AppSupervisorError>;
+  /** Asks the server. Never rejects. */
+  isHeld(): Promise<boolean>;
+}
+
+/**
+ * Takes a lock that the database server gives up by itself when its holder's connection ends, however that ends. It has a
+ * connection of its own, to the app's own database. SQLite: among the callers of this process only.
+ *
+ * @throws LOCK_BUSY, LOCK_POOLED, DATABASE_MISSING, DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_FAILED
+ */
+export async function acquireLock(connection: DatabaseConnection, options: LockOptions): Promise<DatabaseLock> {
+  const dialect = dialects[connection.dialect];
+  const label = `nocobase lock: ${options.app} by ${options.environment}`;
+  const server = serverOf(connection);
+  const answer = <T>(work: Promise<T>) =>
+    within(
+      ANSWER,
+      work,
+      () => new AppSupervisorError('DATABASE_UNREACHABLE', { server, cause: `no answer within ${ANSWER / 1000} s` }),
+    );
+  const open = async () =>
+    (await openApp(connection, label)) ??
+    fail('DATABASE_MISSING', { object: `database "${connection.database}"`, server, app: options.app });
+  const key = lockKey(connection, options.key);
+
+  let session: Session | undefined;
+  try {
+    session = await open();
+    // A server that does not know the settings still has the lock.
+    if (dialect.lock.watch) await answer(dialect.lock.watch(session)).catch(() => {});
+    await refusePooler(dialect, session, answer, open, () => pooled(server, options.app));
+    await waitFor(() => answer(dialect.lock.tryTake(session as Session, key)), options);
+    const backend = await verify(dialect, session, key, answer, () => pooled(server, options.app));
+    return new HeldLock(dialect, session, key, backend, options.app, answer);
+  } catch (error) {
+    await session?.close();
+    if (options.signal?.aborted && error === options.signal.reason) throw error;
+    throw databaseError(connection, error);
+  }
+}
+
+/** 64 bits, signed as PostgreSQL has them. The server's address is left out: environments may know it by other names. */
+export function lockKey(connection: DatabaseConnection, purpose = 'boot'): bigint {
+  const { dialect, database = '', schema, storage = '' } = connection;
+  const place = dialect === 'sqlite' ? [resolve(storage)] : [database, hasSchemas(dialect) ? schema || 'public' : ''];
+  return createHash('sha256')
+    .update([purpose, ...place].join('\0'))
+    .digest()
+    .readBigInt64BE();
+}
+
+type Answer = <T>(work: Promise<T>) => Promise<T>;
+
+const pooled = (server: string, app: string) => new AppSupervisorError('LOCK_POOLED', { server, app });
+
+/** Before any lock is taken: one that a pooler carries off stays behind on a connection that is not ours. */
+async function refusePooler(
+  dialect: Dialect,
+  session: Session,
+  answer: Answer,
+  open: () => Promise<Session>,
+  error: () => Error,
+) {
+  if (!dialect.lock.isShared) return;
+  const second = await open();
+  try {
+    if (await answer(dialect.lock.isShared(session, second))) throw error();
+  } finally {
+    await second.close();
+  }
+}
+
+async function waitFor(
+  tryTake: () => Promise<boolean>,
+  { app, signal, onWaiting, timeoutMs }: LockOptions,
+): Promise<void> {
+  signal?.throwIfAborted();
+  const since = performance.now();
+  for (let first = true; !(await tryTake()); first = false) {
+    if (first) onWaiting?.();
+    if (performance.now() - since >= timeoutMs) fail('LOCK_BUSY', { app, seconds: Math.round(timeoutMs / 1000) });
+    signal?.throwIfAborted();
+    await delay(RETRY, undefined, { signal }).catch(() => signal?.throwIfAborted());
+  }
+  signal?.throwIfAborted();
+}
+
+/** Looks for the lock twice, since a pooler that lends connections in turn shows at the second look only. */
+async function verify(
+  dialect: Dialect,
+  session: Session,
+  key: bigint,
+  answer: Answer,
+  error: () => Error,
+): Promise<string> {
+  const first = await answer(dialect.lock.look(session, key));
+  const second = await answer(dialect.lock.look(session, key));
+  if (first.held && second.held && first.backend === second.backend) return first.backend;
+  // We took it, so whoever holds it now is the pooler; it would block every boot of this app for as long as that lives.
+  if (dialect.lock.evict) await answer(dialect.lock.evict(session, key)).catch(() => {});
+  throw error();
+}
+
+class HeldLock implements DatabaseLock {
+  readonly lost: Promise<AppSupervisorError>;
+  private lose!: () => void;
+  private state: 'held' | 'lost' | 'released' = 'held';
+  private beat: NodeJS.Timeout;
+
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly session: Session,
+    private readonly key: bigint,
+    private readonly backend: string,
+    app: string,
+    private readonly answer: Answer,
+  ) {
+    this.lost = new Promise((resolve) => {
+      this.lose = () => {
+        if (this.state !== 'held') return;
+        this.state = 'lost';
+        clearTimeout(this.beat);
+        void this.session.close();
+        resolve(new AppSupervisorError('LOCK_LOST', { app }));
+      };
+    });
+    this.beat = this.nextBeat();
+    session.onLost(this.lose);
+  }
+
+  async isHeld(): Promise<boolean> {
+    if (this.state !== 'held') return false;
+    const seen = await this.answer(this.dialect.lock.look(this.session, this.key)).catch(() => null);
+    if (!seen?.held || seen.backend !== this.backend) this.lose();
+    return this.state === 'held';
+  }
+
+  async release(): Promise<void> {
+    if (this.state !== 'held') return;
+    this.state = 'released';
+    clearTimeout(this.beat);
+    // The end of the connection frees it too, but only when the server has noticed.
+    await this.answer(this.dialect.lock.giveBack(this.session, this.key)).catch(() => {});
+    await this.session.close();
+  }
+
+  /** Finds a connection that is cut without a word, and keeps an idle one from being ended. */
+  private nextBeat(): NodeJS.Timeout {
+    return setTimeout(async () => {
+      if (await this.isHeld()) this.beat = this.nextBeat();
+    }, BEAT).unref();
+  }
+}

@@ -1,0 +1,91 @@
+import { AppSupervisorError, messageOf } from '../errors';
+import { type DatabaseConnection, serverOf } from './connection';
+import { dialects } from './dialects';
+import { type Session, within } from './session';
+
+/** What any failure of a database is called outside of this folder. The driver's texts never hold a password. */
+export function databaseError(connection: DatabaseConnection, error: unknown): AppSupervisorError {
+  if (error instanceof AppSupervisorError) return error;
+  const server = serverOf(connection);
+  const cause = (error as { sqlMessage?: string } | null)?.sqlMessage ?? messageOf(error);
+  switch (dialects[connection.dialect].faultOf(error)) {
+    case 'unreachable':
+      return new AppSupervisorError('DATABASE_UNREACHABLE', { server, cause });
+    case 'signIn':
+      return new AppSupervisorError('DATABASE_SIGN_IN', { server, user: connection.username ?? '', cause });
+    default:
+      return new AppSupervisorError('DATABASE_FAILED', { server, cause });
+  }
+}
+
+const LABEL = 'nocobase app-supervisor';
+
+/** A session on the app's own database; null when there is no such database. */
+export async function openApp(connection: DatabaseConnection, label = LABEL): Promise<Session | null> {
+  const dialect = dialects[connection.dialect];
+  const database = (connection.dialect === 'sqlite' ? connection.storage : connection.database) ?? null;
+  try {
+    return await dialect.connect(connection, database, label);
+  } catch (error) {
+    if (dialect.faultOf(error) === 'missing') return null;
+    throw error;
+  }
+}
+
+/** A session on the server outside of the app's database. */
+async function openServer(connection: DatabaseConnection, main?: string): Promise<Session> {
+  const dialect = dialects[connection.dialect];
+  let failure: unknown;
+  for (const database of dialect.serverDatabases(connection, main)) {
+    try {
+      return await dialect.connect(connection, database, LABEL);
+    } catch (error) {
+      failure ??= error;
+      if (dialect.faultOf(error) === 'unreachable') break; // the next one lies on the same server
+    }
+  }
+  throw failure;
+}
+
+/** Opens sessions that end with the work they are for. */
+export interface Opener {
+  /** On the app's own database; null when it is missing. */
+  app(): Promise<Session | null>;
+  /** @param main a database that is there for certain, for users who may not enter the server's own. */
+  server(main?: string): Promise<Session>;
+}
+
+/**
+ * Does `work` and closes whatever it opened, within `ms` in total.
+ * @throws AppSupervisorError only: a driver's error is translated, `ms` without an answer is DATABASE_UNREACHABLE.
+ */
+export async function withSessions<T>(
+  connection: DatabaseConnection,
+  ms: number,
+  work: (open: Opener) => Promise<T>,
+): Promise<T> {
+  const opened = new Set<Session>();
+  let over = false;
+  const kept = async <S extends Session | null>(opening: Promise<S>): Promise<S> => {
+    const session = await opening;
+    if (session) opened.add(session);
+    if (session && over) void session.close(); // came after the deadline
+    return session;
+  };
+  try {
+    return await within(
+      ms,
+      work({ app: () => kept(openApp(connection)), server: (main) => kept(openServer(connection, main)) }),
+      () =>
+        new AppSupervisorError('DATABASE_UNREACHABLE', {
+          server: serverOf(connection),
+          cause: `no answer within ${ms / 1000} s`,
+        }),
+    );
+  } catch (error) {
+    throw databaseError(connection, error);
+  } finally {
+    over = true;
+    await Promise.all([...opened].map((session) => session.close()));
+  }
+}

@@ -1,0 +1,120 @@
+import type { DbConnType } from '../../shared/types';
+import { AppSupervisorError } from '../errors';
+import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
+import { type DatabaseContent, type FoundContent, readContent } from './content';
+import { denied, ensurePlace } from './create';
+import type { Dialect } from './dialect';
+import { dialects } from './dialects';
+import { withSessions } from './open';
+import { type Mark, noteInstalled, removeMarkSql, writeMark } from './ownership-marker';
+import type { Session } from './session';
+
+/** A broken database fails within this, in ms. */
+const DEADLINE = 15_000;
+
+export interface Owner {
+  /** Name of the app, for people. */
+  app: string;
+  /** Of this incarnation of the name: what the mark holds. */
+  uid: string;
+}
+
+export interface PrepareOptions extends Owner {
+  /** Only the first step of a create may make the database and its mark. */
+  mayCreate: boolean;
+  /** Takes over a NocoBase app's database that carries no mark. */
+  adopt?: boolean;
+  protect?: Protected;
+}
+
+export interface PreparedDatabase extends DatabaseContent {
+  /** Whether database or schema was made just now. */
+  created: boolean;
+  mark: Pick<Mark, 'uid' | 'created' | 'upgrading'>;
+}
+
+/**
+ * Makes sure that the app's database (and schema) is there and its own, and tells what it holds. Asked again it changes
+ * nothing. Not under the database lock, which needs the database to be there.
+ *
+ * @throws DATABASE_MISSING, DATABASE_UNMARKED, DATABASE_FOREIGN, DATABASE_OTHER_APP, DATABASE_RESERVED,
+ *   DATABASE_CREATE_DENIED and what `placeOf` and `withSessions` throw
+ */
+export async function prepareDatabase(
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  options: PrepareOptions,
+): Promise<PreparedDatabase> {
+  const place = placeOf(connection, dbConnType);
+  const reserved = ownerOf(place, options.protect);
+  if (reserved)
+    throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner: reserved });
+  const dialect = dialects[connection.dialect];
+  return withSessions(connection, DEADLINE, async (open) => {
+    const missing = () =>
+      new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app: options.app });
+    const { session, created } = await ensurePlace(dialect, open, place, {
+      mayCreate: options.mayCreate,
+      missing,
+      main: options.protect,
+    });
+    const { mark: found, empty: _, ...content } = await readContent(dialect, session, place);
+    const mark = found ?? (await takePlace(dialect, session, place, { ...content, created }, options));
+    refuseOther(dialect, place, mark, options);
+    if (content.installed === 'complete' && !mark.installed) await noteInstalled(dialect, session, place);
+    return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
+  });
+}
+
+/** The same without making or adopting anything: what to do next with a database that was prepared. */
+export const inspectDatabase = (
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  owner: Owner,
+): Promise<PreparedDatabase> =>
+  prepareDatabase(connection, dbConnType, { app: owner.app, uid: owner.uid, mayCreate: false });
+
+/** Marks a place without a mark as ours, or refuses it. */
+function takePlace(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  content: DatabaseContent & { created: boolean },
+  { app, uid, mayCreate, adopt }: PrepareOptions,
+): Promise<Mark> {
+  const details = { object: place.label, server: place.server, app };
+  const isEmpty = content.installed === 'none';
+  if (isEmpty && !mayCreate) throw new AppSupervisorError('DATABASE_UNMARKED', details);
+  if (!isEmpty && !(adopt && content.version)) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+  const mark = { uid, app, created: content.created, installed: !isEmpty };
+  return denied(dialect, place, 'tables', () => writeMark(dialect, session, place, mark));
+}
+
+/** @throws DATABASE_OTHER_APP when the mark is not this app's */
+export function refuseOther(dialect: Dialect, place: Place, mark: Mark, { uid }: Pick<Owner, 'uid'>): void {
+  if (mark.uid === uid) return;
+  const sql = removeMarkSql(dialect, place);
+  throw new AppSupervisorError('DATABASE_OTHER_APP', {
+    object: place.label,
+    server: place.server,
+    owner: mark.app,
+    uid: mark.uid,
+    sql,
+  });
+}
+
+/** For what works on a place that is the app's own already. */
+export async function readOwn(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  owner: Owner,
+): Promise<FoundContent & { mark: Mark }> {
+  const content = await readContent(dialect, session, place);
+  if (!content.mark) {
+    const code = content.empty ? 'DATABASE_UNMARKED' : 'DATABASE_FOREIGN';
+    throw new AppSupervisorError(code, { object: place.label, server: place.server, app: owner.app });
+  }
+  refuseOther(dialect, place, content.mark, owner);
+  return { ...content, mark: content.mark };
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+import type Redis from 'ioredis';
+import { reply, request, wakeUp } from '../../shared/messages';
+import { AppSupervisorError, describeError } from '../errors';
+import type { Log } from '../log';
+import { createRedis, open } from './connect';
+import type { Keys } from './keys';
+import { type Audience, type Bus, callHandler, type RequestHandlers } from './stores';
+
+/** `Bus` on `APP_COMMAND_REDIS_URL`, by pub/sub: what it loses, the 30 s round finds. */
+export class RedisBus implements Bus {
+  private readonly publisher: Redis;
+  private readonly subscriber: Redis;
+  private readonly listeners = new Map<string, (text: string) => void>();
+  private readonly waiting = new Map<string, (answer: ReturnType<typeof reply.parse>) => void>();
+
+  constructor(
+    url: string,
+    private readonly keys: Keys,
+    private readonly instance: string,
+    private readonly log: Log,
+  ) {
+    this.publisher = createRedis(url, log, 'commands');
+    this.subscriber = createRedis(url, log, 'commands, listening', { commandTimeout: undefined });
+    this.subscriber.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
+    // A subscription made while Redis was away, or lost with it, is made again on every connection.
+    this.subscriber.on('ready', () => this.subscribeAll());
+    this.listeners.set(keys.replies(instance), (text) => {
+      const answer = this.parse(reply, text);
+      if (answer) this.waiting.get(answer.id)?.(answer);
+    });
+  }
+
+  open(): void {
+    open(this.publisher);
+    open(this.subscriber);
+  }
+
+  wake(to: Audience, names: string[]): void {
+    this.publisher.publish(this.wakeChannel(to), JSON.stringify({ names })).catch(() => undefined);
+  }
+
+  async onWake(me: Audience, listener: (names: string[]) => void): Promise<void> {
+    this.listen(this.wakeChannel(me), (text) => {
+      const message = this.parse(wakeUp, text);
+      if (message) listener(message.names);
+    });
+  }
+
+  async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
+    const id = randomUUID();
+    const silent = () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => finish(() => reject(silent())), timeout);
+      const finish = (end: () => void) => {
+        clearTimeout(timer);
+        this.waiting.delete(id);
+        end();
+      };
+      this.waiting.set(id, (answer) =>
+        finish(() =>
+          answer.ok
+            ? resolve(answer.payload)
+            : reject(
+                new AppSupervisorError('WORKER_FAILED', { environment, cause: answer.error?.message ?? 'unknown' }),
+              ),
+        ),
+      );
+      const message = { id, replyTo: this.instance, method, payload };
+      this.publisher.publish(this.keys.requests(environment), JSON.stringify(message)).then(
+        (receivers) => receivers === 0 && finish(() => reject(silent())),
+        () => finish(() => reject(silent())),
+      );
+    });
+  }
+
+  async serve(environment: string, handlers: RequestHandlers): Promise<void> {
+    this.listen(this.keys.requests(environment), (text) => {
+      const message = this.parse(request, text);
+      // An answer that cannot be sent is waited for until the deadline.
+      if (message) this.answer(message, handlers).catch(() => undefined);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.publisher.disconnect();
+    this.subscriber.disconnect();
+  }
+
+  private async answer(message: ReturnType<typeof request.parse>, handlers: RequestHandlers): Promise<void> {
+    const outcome = await callHandler(handlers, message.method, message.payload).then(
+      (payload) => ({ ok: true, payload }),
+      (error) => ({ ok: false, error: describeError(error) }),
+    );
+    await this.publisher.publish(this.keys.replies(message.replyTo), JSON.stringify({ id: message.id, ...outcome }));
+  }
+
+  private wakeChannel(to: Audience): string {
+    return to === 'supervisors' ? this.keys.wakeSupervisors() : this.keys.wakeEnvironment(to.environment);
+  }
+
+  private listen(channel: string, listener: (text: string) => void): void {
+    this.listeners.set(channel, listener);
+    if (this.subscriber.status === 'ready') this.subscribeAll();
+  }
+
+  private subscribeAll(): void {
+    this.subscriber.subscribe(...this.listeners.keys()).catch(() => undefined);
+  }
+
+  private parse<T>(schema: { parse(value: unknown): T }, text: string): T | null {
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch {
+      this.log.warn('A message on the command Redis is not ours; it is ignored.');
+      return null;
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import type { Filter } from '@nocobase/database';
+import { z } from 'zod';
+import { AppSupervisorError } from '../../errors';
+import { administratorOf } from '../../protocol/administrator';
+import {
+  adoptInput,
+  checkInput,
+  commandInput,
+  createInput,
+  destroyInput,
+  logsInput,
+  migrateInput,
+  namesInput,
+  parseInput,
+  updateInput,
+} from '../apps/input';
+import type { Operation } from '../control/rollout';
+import { operationRow } from '../view';
+import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
+
+const SORTABLE = ['sort', 'name', 'title', 'cname', 'startMode', 'desired', 'createdAt', 'updatedAt'] as const;
+const FILTERABLE = [...SORTABLE, 'uid', 'pinned', 'hidden', 'autoUpgrade', 'targetEnvironment'] as const;
+
+/** A constant number of queries for the names; the rest comes from memory. */
+export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
+  const { definitions, view } = supervisor.parts;
+  const { page, pageSize } = paging(params);
+  const { status, environment, rest } = splitFilter(params.filter);
+  const filter = filtering(rest, FILTERABLE);
+  const sort = sorting(params.sort, SORTABLE, ['sort', 'name']);
+  const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
+  if (!status && !environment) {
+    const [names, count] = await definitions.page(filter, sort, page, pageSize);
+    return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
+  }
+  // What only memory knows.
+  const statusIn = view.judge();
+  const apps = appsOf(await definitions.names(filter, sort)).filter((app) => {
+    const places = view.statusesOf(app, statusIn).filter(([name]) => !environment || environment.includes(name));
+    // Of both filters: that status in that environment.
+    return places.some(([, shown]) => !status || status.includes(shown.status));
+  });
+  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => view.appRow(app));
+  return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
+}
+
+export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
+  return { data: supervisor.parts.view.appRow(known(supervisor, target(params))) };
+}
+
+/** The answer has the administrator's password in the clear, and is the only one that ever has. */
+export async function create({ supervisor, values, userId, asker }: ActionContext): Promise<Answer> {
+  const input = parseInput(createInput, values);
+  const initialAdmin = administratorOf(input.initialAdmin, asker);
+  const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
+  return { data: { ...newRow(supervisor, operation), initialAdmin } };
+}
+
+/** Takes over a database in which a NocoBase app lives already. */
+export async function adopt({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  const input = parseInput(adoptInput, values);
+  const operation = await supervisor.parts.service.create({ ...input, initialAdmin: null }, userId, 'adopt');
+  return { data: newRow(supervisor, operation) };
+}
+
+const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
+  ...supervisor.parts.view.appRow(known(supervisor, operation.appName)),
+  operation: operationRow(operation),
+});
+
+/** Asked of the worker that would use the database, since only it knows its server. */
+export async function checkDatabase({ supervisor, values }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.requests.checkDatabase(parseInput(checkInput, values)) };
+}
+
+/** The last lines of an app's log where it runs. */
+export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
+  const app = known(supervisor, target(params));
+  const { environment, lines } = parseInput(logsInput, params);
+  return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
+}
+
+/** Takes apps over from multi-app-manager, whose page calls this. */
+export async function migrate({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  const { appNames, environments } = parseInput(migrateInput, values);
+  return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId) };
+}
+
+export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  known(supervisor, name);
+  const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
+  return { data: { ...supervisor.parts.view.appRow(known(supervisor, name)), operation: operationRow(operation) } };
+}
+
+/** Start, stop, restart and upgrade, of one app or several. */
+export const command =
+  (what: 'start' | 'stop' | 'restart' | 'upgrade') =>
+  async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
+    const options = parseInput(commandInput, values);
+    const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
+    for (const name of names) known(supervisor, name);
+    const operations = [];
+    for (const name of names)
+      operations.push(operationRow(await supervisor.parts.service.command(name, what, userId, options)));
+    return { data: operations };
+  };
+
+export async function destroy({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
+  const { database } = parseInput(destroyInput, {
+    ...(params.database ? { database: params.database } : {}),
+    ...values,
+  });
+  for (const name of names) known(supervisor, name);
+  const operations = [];
+  for (const name of names)
+    operations.push(operationRow(await supervisor.parts.service.destroy(name, database, userId)));
+  return { data: operations };
+}
+
+function known(supervisor: ActionContext['supervisor'], name: string) {
+  const app = supervisor.app(name);
+  if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
+  return app;
+}
+
+const isFilter = (part: unknown): part is object => typeof part === 'object' && part !== null && !Array.isArray(part);
+
+const ownFilter = z.union([z.string(), z.array(z.string())]);
+
+/** @throws AppSupervisorError INVALID_INPUT on any other comparison */
+function valuesOf(key: string, value: unknown): string[] {
+  const operand = z.strictObject({ $eq: ownFilter.optional(), $in: ownFilter.optional() }).safeParse(value);
+  const given = operand.success
+    ? [operand.data.$eq ?? [], operand.data.$in ?? []].flat()
+    : ownFilter.safeParse(value).data;
+  if (given !== undefined) return [given].flat();
+  throw new AppSupervisorError('INVALID_INPUT', { problem: `${key} can be compared with $eq and $in.` }, 'filter');
+}
+
+/** `status` and `environment` are filters of ours, at the top level or within `$and`; the rest is the database's. */
+function splitFilter(filter: unknown): { status: string[] | null; environment: string[] | null; rest: Filter } {
+  const found: Record<'status' | 'environment', string[] | null> = { status: null, environment: null };
+  const take = (part: unknown): unknown => {
+    if (!isFilter(part)) return part;
+    return Object.fromEntries(
+      Object.entries(part).flatMap(([key, value]): Array<[string, unknown]> => {
+        if (key === 'status' || key === 'environment') {
+          found[key] = valuesOf(key, value);
+          return [];
+        }
+        if (key === '$and' && Array.isArray(value))
+          return [[key, value.map(take).filter((other) => isFilter(other) && Object.keys(other).length)]];
+        return [[key, value]];
+      }),
+    );
+  };
+  return { rest: (take(filter) ?? {}) as Filter, ...found };
+}

@@ -1,0 +1,47 @@
+import { AppSupervisorError } from '../../errors';
+import { checkReach } from '../fleet/reachability';
+import { operationRow } from '../view';
+import { type ActionContext, type Answer, target } from './action';
+
+export async function list({ supervisor }: ActionContext): Promise<Answer> {
+  return { data: supervisor.parts.view.environmentRows() };
+}
+
+export const cordon =
+  (cordoned: boolean) =>
+  async ({ supervisor, params }: ActionContext): Promise<Answer> => {
+    const name = target(params);
+    await supervisor.parts.known.setCordoned(name, cordoned);
+    return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name) };
+  };
+
+/** Takes no new apps, and stops those it has, one after the other. */
+export async function drain({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  await supervisor.parts.known.setCordoned(name, true);
+  const apps = supervisor.apps().filter((app) => app.environments.includes(name) && app.desired === 'running');
+  const operations = [];
+  for (const app of apps) {
+    operations.push(
+      operationRow(await supervisor.parts.service.command(app.name, 'stop', userId, { environments: [name] })),
+    );
+  }
+  return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name), meta: { operations } };
+}
+
+/** Gone for good: nothing waits for it any more. */
+export async function forget({ supervisor, params }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  await supervisor.forget(name);
+  return { data: { name } };
+}
+
+/** Whether this Supervisor reaches the proxy address, web and WebSocket apart. */
+export async function check({ supervisor, params }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  const row = supervisor.parts.view.environmentRows().find((environment) => environment.name === name);
+  if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+  // In shared memory there is nothing between the two.
+  const here = { ok: true, message: 'It is this process.' };
+  return { data: row.proxyUrl ? await checkReach(row.proxyUrl, supervisor.wsPath) : { web: here, ws: here } };
+}

@@ -1,0 +1,99 @@
+import type { Application } from '@nocobase/server';
+import type { Config } from '../../config';
+import type { Runtime } from '../../core/runtime';
+import { AppSupervisorError } from '../../errors';
+import { variablesToJoin } from '../fleet/join-variables';
+import { type ActionContext, type Answer, action, letNamelessThrough } from './action';
+import * as apps from './apps';
+import * as environments from './environments';
+import * as operations from './operations';
+import { strikeOutPasswords } from './request-log';
+
+type Work = (context: ActionContext) => Promise<Answer>;
+
+/** By resource and action: whether it changes something, and what does it. */
+export const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
+  apps: {
+    list: [false, apps.list],
+    get: [false, apps.get],
+    create: [true, apps.create],
+    adopt: [true, apps.adopt],
+    update: [true, apps.update],
+    start: [true, apps.command('start')],
+    stop: [true, apps.command('stop')],
+    restart: [true, apps.command('restart')],
+    upgrade: [true, apps.command('upgrade')],
+    destroy: [true, apps.destroy],
+    checkDatabase: [false, apps.checkDatabase],
+    logs: [false, apps.logs],
+    migrate: [true, apps.migrate],
+  },
+  appEnvironments: {
+    list: [false, environments.list],
+    cordon: [true, environments.cordon(true)],
+    uncordon: [true, environments.cordon(false)],
+    drain: [true, environments.drain],
+    forget: [true, environments.forget],
+    check: [false, environments.check],
+  },
+  appOperations: {
+    list: [false, operations.list],
+    get: [false, operations.get],
+    cancel: [true, operations.cancel],
+    retry: [true, operations.retry],
+  },
+};
+
+/** Tables without an API of their own. */
+const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
+
+/** The HTTP API of a main app. Only a part that manages offers more than what it is; the rest does not exist there. */
+export function registerResources(app: Application, config: Config | null, runtime: Runtime | null): void {
+  app.resourceManager.define({
+    name: 'appSupervisor',
+    actions: {
+      info: async (ctx, next) => {
+        ctx.body = {
+          part: config?.part ?? 'dormant',
+          environment: runtime?.worker?.environment ?? null,
+          warnings: runtime?.warnings() ?? config?.warnings ?? [],
+          ...(config?.part === 'supervisor' ? { toJoin: variablesToJoin(config) } : {}),
+          ...(config?.part === 'worker' ? runtime?.worker?.about() : {}),
+        };
+        await next();
+      },
+    },
+  });
+  app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['appSupervisor:*'] });
+
+  const supervisor = () => {
+    if (!runtime?.supervisor) throw new AppSupervisorError('NOT_ON_THIS_PART', { part: config?.part ?? 'dormant' });
+    return runtime.supervisor;
+  };
+  for (const [name, actions] of Object.entries(RESOURCES)) {
+    app.resourceManager.define({
+      name,
+      // Nothing but these: the tables behind them are not a user's to reach by the core's own actions.
+      only: Object.keys(actions) as never,
+      actions: Object.fromEntries(
+        Object.entries(actions).map(([key, [changes, work]]) => [key, action(changes, work, supervisor)]),
+      ) as never,
+    });
+  }
+  // The core would offer every table by actions of its own (collections become resources): these are nobody's to reach.
+  for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
+  app.resourceManager.use(letNamelessThrough, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
+  app.use(strikeOutPasswords(Object.keys(RESOURCES)), {
+    tag: 'appSupervisorLog',
+    after: 'logger',
+    before: 'dataSource',
+  });
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.apps',
+    actions: ['appSupervisor:*', 'apps:*', 'appOperations:*', 'appEnvironments:list'],
+  });
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.environments',
+    actions: ['appSupervisor:*', 'appEnvironments:*'],
+  });
+}

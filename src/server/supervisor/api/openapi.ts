@@ -1,0 +1,298 @@
+import { z } from 'zod';
+import { type ErrorCode, statusOf } from '../../errors';
+import {
+  adoptInput,
+  checkInput,
+  commandInput,
+  createInput,
+  destroyInput,
+  migrateInput,
+  updateInput,
+} from '../apps/input';
+
+/** The HTTP API as NocoBase's API documentation shows it; made at build time, bodies from the schemas that parse them. */
+
+interface ActionDescription {
+  summary: string;
+  method?: 'get' | 'post';
+  query?: Record<string, string>;
+  body?: z.ZodType;
+  gives: string;
+  /** Beside those of every action of its kind. */
+  errors?: ErrorCode[];
+}
+
+const ONE_APP = { filterByTk: 'Identifier of the app.' };
+const SOME_APPS = { filterByTk: 'Identifier of the app, or several.' };
+const ONE_ENVIRONMENT = { filterByTk: 'Name of the environment.' };
+const ONE_OPERATION = { filterByTk: 'Id of the operation.' };
+const LIST = {
+  filter: 'NocoBase filter.',
+  sort: 'Fields; `-` before one turns it round.',
+  page: 'From 1 on.',
+  pageSize: 'At most 200.',
+};
+const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
+const PLACES_APP: ErrorCode[] = [
+  'UNKNOWN_ENVIRONMENT',
+  'ENVIRONMENT_CORDONED',
+  'KEY_DIFFERS',
+  'VERSION_DIFFERS',
+  'PLUGINS_MISSING',
+  'ENVIRONMENTS_DIFFER',
+  'DOMAIN_TAKEN',
+];
+const NAMES_APP: ErrorCode[] = ['NAME_TAKEN', 'DROP_PENDING'];
+
+const ACTIONS: Record<string, Record<string, ActionDescription>> = {
+  apps: {
+    list: {
+      summary: 'Apps, with what each is observed to be in each environment',
+      query: { ...LIST, filter: 'NocoBase filter; `status` and `environment` are filters too.' },
+      gives: 'App rows, and `meta` with count and paging.',
+    },
+    get: { summary: 'One app', query: ONE_APP, gives: 'The app row.', errors: ['UNKNOWN_APP'] },
+    create: {
+      summary: 'Make an app with a database of its own, and start it',
+      body: createInput,
+      gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
+      errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN'],
+    },
+    adopt: {
+      summary: 'Make an app from a database in which a NocoBase app lives already; it keeps its users',
+      body: adoptInput,
+      gives: 'The app row with its operation.',
+      errors: [...PLACES_APP, ...NAMES_APP],
+    },
+    update: {
+      summary:
+        'Change an app; changed environments add and remove it there. A changed host, port or user of a connection needs its password',
+      query: ONE_APP,
+      body: updateInput,
+      gives: 'The app row. `pendingChanges` names what takes effect at the next restart.',
+      errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN'],
+    },
+    start: { summary: 'Start', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
+    stop: { summary: 'Stop', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
+    restart: {
+      summary: 'Restart',
+      query: SOME_APPS,
+      body: commandInput,
+      gives: 'The operations.',
+      errors: CHANGES_APP,
+    },
+    upgrade: {
+      summary: 'Upgrade the data',
+      query: SOME_APPS,
+      body: commandInput,
+      gives: 'The operations.',
+      errors: CHANGES_APP,
+    },
+    destroy: {
+      summary: 'Delete; its database is kept unless `drop` is asked for, and then only what the app created is dropped',
+      query: SOME_APPS,
+      body: destroyInput,
+      gives: 'The operations.',
+      errors: CHANGES_APP,
+    },
+    checkDatabase: {
+      summary: 'Check a database on the worker that would use it',
+      method: 'post',
+      body: checkInput,
+      gives: '`{checks: [{name, ok, message, remedy?}], verdict: free | adoptable | taken | unusable}`',
+      errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+    },
+    logs: {
+      summary: 'The last lines of the log of an app',
+      method: 'get',
+      query: { ...ONE_APP, environment: 'Where; its first one when left out.', lines: '1 to 1000, 100 when left out.' },
+      gives: 'Lines.',
+      errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
+    },
+    migrate: {
+      summary: 'Take apps over from multi-app-manager',
+      body: migrateInput,
+      gives: '`{migrated: [name], skipped: [{name, reason}]}`; what keeps one app back is its reason.',
+    },
+  },
+  appEnvironments: {
+    list: { summary: 'Environments, with health, lease and warnings', gives: 'Environment rows.' },
+    cordon: {
+      summary: 'Let it take no new apps',
+      query: ONE_ENVIRONMENT,
+      gives: 'The row.',
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    uncordon: {
+      summary: 'Let it take apps again',
+      query: ONE_ENVIRONMENT,
+      gives: 'The row.',
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    drain: {
+      summary: 'Cordon it and stop its apps one after the other',
+      query: ONE_ENVIRONMENT,
+      gives: 'The row; `meta.operations` are the stops.',
+      errors: ['UNKNOWN_ENVIRONMENT', 'OPERATION_BEGUN'],
+    },
+    forget: {
+      summary: 'Forget an environment that is gone for good',
+      query: ONE_ENVIRONMENT,
+      gives: 'Its name.',
+      errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE'],
+    },
+    check: {
+      summary: 'Whether the Supervisor reaches the proxy address, web and WebSocket apart',
+      method: 'post',
+      query: ONE_ENVIRONMENT,
+      gives: '`{web: {ok, message}, ws: {ok, message}}`',
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+  },
+  appOperations: {
+    list: { summary: 'Operations, newest first', query: LIST, gives: 'Operation rows, and `meta`.' },
+    get: { summary: 'One operation', query: ONE_OPERATION, gives: 'The row.', errors: ['UNKNOWN_OPERATION'] },
+    retry: {
+      summary: 'Do a failed or cancelled operation again',
+      query: ONE_OPERATION,
+      gives: 'The new operation.',
+      errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'UNKNOWN_APP', 'OPERATION_BEGUN'],
+    },
+    cancel: {
+      summary: 'End an operation; steps that have not begun do not begin',
+      query: ONE_OPERATION,
+      gives: 'The operation.',
+      errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
+    },
+  },
+  appEntries: {
+    list: {
+      summary: 'What a signed-in user may enter',
+      query: {
+        place: '`switcher`: what is shown in the app switcher, and from inside an app the main app.',
+        client: '`v2`: addresses of the modern client.',
+      },
+      gives: '`{name, title, icon, url, target, status, pinned}` each; without `place`, what is not hidden.',
+    },
+  },
+  appSupervisor: {
+    info: {
+      summary: 'Which part this instance plays',
+      method: 'get',
+      gives: '`{part, environment, warnings}`; of a worker also `supervisor` and `apps`',
+    },
+  },
+};
+
+const isReading = (name: string) => name === 'list' || name === 'get';
+
+const schemaOf = (body: z.ZodType) =>
+  z.toJSONSchema(body, {
+    io: 'input',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const { def } = zodSchema._zod;
+      // What is refused with a reason of its own is not what anybody should send.
+      for (const [name, field] of Object.entries(jsonSchema.properties ?? {})) {
+        if (typeof field === 'object' && field.not) delete jsonSchema.properties?.[name];
+      }
+      if (def.type !== 'default') return;
+      const [once, again] = [def.defaultValue, def.defaultValue];
+      // What is made up anew for each request, such as a name, is not what anybody should send.
+      if (once !== again) delete jsonSchema.default;
+    },
+  });
+
+/** Resources that a part offers only if it manages apps. */
+const MANAGED = ['apps', 'appEnvironments', 'appOperations'];
+
+/** By status, what an action can be refused with; 401 and 403 are the core's own. */
+function refusals({ method, query, body, errors = [] }: ActionDescription, resource: string, name: string) {
+  const isManaged = MANAGED.includes(resource);
+  const codes = new Set<string>([
+    ...(isManaged && (query || body) ? ['INVALID_INPUT'] : []),
+    ...errors,
+    ...(isManaged ? ['NOT_ON_THIS_PART', 'NOT_READY'] : []),
+  ]);
+  const byStatus = new Map<number, string[]>([
+    [401, ['Not signed in, or not any more.']],
+    ...(resource === 'appEntries' ? [] : [[403, ['The role has no permission (`pm.app-supervisor`).']] as const]),
+    ...(isManaged && !method && !isReading(name) ? [[405, ['METHOD_NOT_ALLOWED']] as const] : []),
+  ] as Array<[number, string[]]>);
+  for (const code of codes) {
+    const status = statusOf(code as ErrorCode);
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return byStatus;
+}
+
+function describe(action: ActionDescription, resource: string, name: string) {
+  const { summary, method, query, body, gives } = action;
+  const verb = method ?? (isReading(name) ? 'get' : 'post');
+  const byStatus = refusals(action, resource, name);
+  return {
+    [verb]: {
+      tags: [resource],
+      summary,
+      parameters: Object.entries(query ?? {}).map(([key, description]) => ({
+        name: key,
+        in: 'query',
+        required: key === 'filterByTk',
+        description,
+        schema: { type: 'string' },
+      })),
+      ...(body
+        ? {
+            requestBody: {
+              content: {
+                'application/json': { schema: schemaOf(body) },
+              },
+            },
+          }
+        : {}),
+      responses: {
+        200: { description: `\`{data, meta?}\`: ${gives}` },
+        ...Object.fromEntries(
+          [...byStatus].map(([status, codes]) => [
+            status,
+            {
+              description: codes.join(', '),
+              content: { 'application/json': { schema: { $ref: '#/components/schemas/appSupervisorErrors' } } },
+            },
+          ]),
+        ),
+      },
+    },
+  };
+}
+
+/** An OpenAPI 3 document, without what the core adds to it. */
+export const apiDescription = {
+  info: { title: 'NocoBase API - App supervisor plugin' },
+  paths: Object.fromEntries(
+    Object.entries(ACTIONS).flatMap(([resource, actions]) =>
+      Object.entries(actions).map(([name, action]) => [`/${resource}:${name}`, describe(action, resource, name)]),
+    ),
+  ),
+  components: {
+    schemas: {
+      appSupervisorErrors: {
+        type: 'object',
+        properties: {
+          errors: {
+            type: 'array',
+            items: {
+              type: 'object',
+              properties: {
+                code: { type: 'string' },
+                message: { type: 'string' },
+                field: { type: 'string', description: 'The input it stands beside.' },
+                details: { type: 'object' },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};

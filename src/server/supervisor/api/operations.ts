@@ -1,0 +1,33 @@
+import { AppSupervisorError } from '../../errors';
+import { operationRow } from '../view';
+import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
+
+const SORTABLE = ['createdAt', 'appName', 'action', 'state', 'finishedAt'] as const;
+const FILTERABLE = [...SORTABLE, 'id', 'appUid', 'createdById'] as const;
+
+export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
+  const { page, pageSize } = paging(params);
+  const sort = sorting(params.sort, SORTABLE, ['-createdAt']);
+  const [operations, count] = await supervisor.parts.operations.page(
+    filtering(params.filter, FILTERABLE),
+    sort,
+    page,
+    pageSize,
+  );
+  return { data: operations.map(operationRow), meta: pageMeta(count, page, pageSize) };
+}
+
+export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
+  const id = target(params);
+  const operation = await supervisor.parts.operations.find(id);
+  if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
+  return { data: operationRow(operation) };
+}
+
+export async function cancel({ supervisor, params }: ActionContext): Promise<Answer> {
+  return { data: operationRow(await supervisor.parts.service.cancel(target(params))) };
+}
+
+export async function retry({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+  return { data: operationRow(await supervisor.parts.service.retry(target(params), userId)) };
+}

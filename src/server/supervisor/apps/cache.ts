@@ -1,0 +1,120 @@
+import PQueue from 'p-queue';
+import type { StatusEntry } from '../../../shared/messages';
+import { type AppDefinition, type Definitions, type Tombstone, versionOf } from './repository';
+
+/** What a change of definitions is about. */
+export interface CatalogChange {
+  /** Apps that are new, changed or gone. */
+  names: string[];
+  /** Where something of theirs is published, before or after. */
+  environments: Set<string>;
+}
+
+/**
+ * All definitions in memory: what routing, the list and the rollout look at. Follows the database: changed names at once,
+ * everything every 30 s, so that a missed message costs time only. Of everything, only what changed is read: the rows of
+ * 10,000 apps would block the event loop for a second.
+ */
+export class Catalog {
+  loaded = false;
+  /** Grows with every change of a definition. */
+  version = 0;
+  readonly apps = new Map<string, AppDefinition>();
+  readonly tombstones = new Map<string, Tombstone>();
+  /** One read after the other: a long one that began before a change must not end after the one that was made for it. */
+  private readonly reads = new PQueue({ concurrency: 1 });
+
+  constructor(
+    private readonly definitions: Definitions,
+    private readonly onChange: (change: CatalogChange) => void,
+  ) {}
+
+  load(): Promise<void> {
+    return this.reads.add(() => this.loadNow());
+  }
+
+  refresh(names: string[]): Promise<void> {
+    return this.reads.add(() => (names.length > 20 ? this.loadNow() : this.refreshNow(names)));
+  }
+
+  private async loadNow(): Promise<void> {
+    const [versions, tombstones] = await Promise.all([this.definitions.versions(), this.definitions.allTombstones()]);
+    const known = new Map(this.apps);
+    const isKnown = (name: string, version: string) => {
+      const app = known.get(name);
+      return app !== undefined && versionOf(app) === version;
+    };
+    const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
+    const read = await this.read([...changed]);
+    const gone = [...known.keys()].filter((name) => !versions.has(name));
+    const before = this.publishedOf([...changed, ...gone]);
+    const first = !this.loaded;
+    this.apps.clear();
+    for (const name of versions.keys()) {
+      // What went between the two queries is gone.
+      const app = changed.has(name) ? read.get(name) : known.get(name);
+      if (app) this.apps.set(name, app);
+    }
+    const buried = this.replaceTombstones(tombstones);
+    this.loaded = true;
+    if (first || changed.size || gone.length || buried.size) this.changed([...changed, ...gone], before, buried);
+  }
+
+  private async read(names: string[]): Promise<Map<string, AppDefinition>> {
+    const found = new Map<string, AppDefinition>();
+    // A statement's parameters are limited, and a long result blocks everybody.
+    for (let i = 0; i < names.length; i += 500) {
+      for (const app of await this.definitions.some(names.slice(i, i + 500))) found.set(app.name, app);
+    }
+    return found;
+  }
+
+  private changed(names: string[], before: Set<string>, buried: Set<string>): void {
+    this.version++;
+    this.onChange({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
+  }
+
+  /** Environments in which something of these apps is published. */
+  private publishedOf(names: string[]): Set<string> {
+    return new Set(names.flatMap((name) => Object.keys(this.apps.get(name)?.published ?? {})));
+  }
+
+  /** @returns the environments of those that are new or gone */
+  private replaceTombstones(tombstones: Tombstone[]): Set<string> {
+    const environments = new Set<string>();
+    const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
+    for (const { uid, definition } of [...this.tombstones.values(), ...tombstones]) {
+      if (this.tombstones.has(uid) && now.has(uid)) continue;
+      for (const environment of Object.keys(definition.published)) environments.add(environment);
+    }
+    this.tombstones.clear();
+    for (const [uid, tombstone] of now) this.tombstones.set(uid, tombstone);
+    return environments;
+  }
+
+  private async refreshNow(names: string[]): Promise<void> {
+    const before = this.publishedOf(names);
+    const found = await Promise.all(names.map((name) => this.definitions.find(name)));
+    names.forEach((name, i) => {
+      const app = found[i];
+      if (app) this.apps.set(name, app);
+      else this.apps.delete(name);
+    });
+    let buried = new Set<string>();
+    if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name))) {
+      buried = this.replaceTombstones(await this.definitions.allTombstones());
+    }
+    this.changed(names, before, buried);
+  }
+
+  /** A definition by incarnation, alive or deleted. */
+  byUid(name: string, uid: string): AppDefinition | null {
+    const app = this.apps.get(name);
+    return app?.uid === uid ? app : (this.tombstones.get(uid)?.definition ?? null);
+  }
+
+  /** Whether a worker reports an app that the database does not know, neither as living nor as deleted. */
+  isStranger({ name, uid, status }: Pick<StatusEntry, 'name' | 'uid' | 'status'>): boolean {
+    return status !== 'not_found' && this.byUid(name, uid) === null;
+  }
+}

@@ -1,0 +1,68 @@
+import type { AppDatabase } from '../../../shared/messages';
+import { type DialectName, portOf } from '../../databases/connection';
+import { AppSupervisorError } from '../../errors';
+import { seal } from '../../protocol/secrets';
+import { type CreateInput, serverProblems, type UpdateInput } from './input';
+import type { AppDefinition } from './repository';
+
+/** Where the data will lie, in full, so that no later default can move it. */
+export function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' | 'title'>): AppDatabase {
+  const dbConnType = options?.dbConnType ?? 'new_database';
+  const given = options?.database ?? {};
+  if (dbConnType === 'new_database')
+    return { dbConnType, ...pick(given, ['tablePrefix']), database: given.database ?? name };
+  if (dbConnType === 'new_schema') {
+    const schema = given.schema ?? name.toLowerCase().replaceAll('-', '_');
+    return { dbConnType, ...pick(given, ['tablePrefix']), schema };
+  }
+  return { dbConnType, ...given, port: portOf({ dialect: given.dialect as DialectName, port: given.port }) };
+}
+
+/** With its password as it may rest. */
+export function sealDatabase(database: AppDatabase, aesKey: Buffer | null): AppDatabase {
+  return database.password ? { ...database, password: seal(database.password, aesKey) } : database;
+}
+
+const refuse = (field: string, problem: string): never => {
+  throw new AppSupervisorError('INVALID_INPUT', { problem: `${field} ${problem}.` }, field);
+};
+
+/**
+ * Where the data lies is fixed at creation; how it is reached may change. An empty password means the one it has, which goes
+ * to no other server and stands for no other user than those it was entered for.
+ * @throws AppSupervisorError INVALID_INPUT, PASSWORD_REQUIRED
+ */
+export function changedDatabase(
+  { name, database: before }: Pick<AppDefinition, 'name' | 'database'>,
+  { dbConnType = before.dbConnType, database: wanted = {} }: NonNullable<UpdateInput['options']>,
+  aesKey: Buffer | null,
+): AppDatabase {
+  const isFixed = 'is fixed when the app is created; it cannot change';
+  if (dbConnType !== before.dbConnType) refuse('options.dbConnType', isFixed);
+  const [problem] = serverProblems(dbConnType, { ...before, ...wanted });
+  if (problem) refuse(`options.database.${problem.field}`, problem.problem);
+  for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
+    if (
+      wanted[field] !== undefined &&
+      wanted[field] !== before[field] &&
+      !(wanted[field] === '' && before[field] === undefined)
+    ) {
+      refuse(`options.database.${field}`, isFixed);
+    }
+  }
+  const { password, ...rest } = pick(wanted, ['host', 'port', 'username', 'password']);
+  if (dbConnType !== 'new_connection') return before;
+  const isElsewhere = (['host', 'port', 'username'] as const).some(
+    (field) => (rest[field] ?? before[field]) !== before[field],
+  );
+  if (isElsewhere && before.password && !password)
+    throw new AppSupervisorError('PASSWORD_REQUIRED', { app: name }, 'options.database.password');
+  return { ...before, ...rest, ...(password ? { password: seal(password, aesKey) } : {}) };
+}
+
+/** Those of the given keys that there are. */
+export function pick<T extends object, K extends keyof T>(from: T, keys: K[]): Partial<Pick<T, K>> {
+  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<
+    Pick<T, K>
+  >;
+}

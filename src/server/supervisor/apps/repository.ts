@@ -1,0 +1,197 @@
+import type { Filter, Model, Transaction } from '@nocobase/database';
+import type { AppDatabase, AppRecord, Boot, InitialAdmin } from '../../../shared/messages';
+import type { Desired, StartMode } from '../../../shared/types';
+import { discreetly, inTransaction, type WithDatabase } from '../../nocobase/main-database';
+
+/** What is published for one environment: what the store must hold, whatever happens to it. */
+export interface Published {
+  generation: number;
+  boot: Boot;
+  desired: Desired;
+  claim: AppRecord['claim'];
+  data: AppRecord['data'];
+}
+
+/** An app as the supervisor's database has it. Secrets are sealed. */
+export interface AppDefinition {
+  name: string;
+  uid: string;
+  title: string;
+  icon: string | null;
+  cname: string | null;
+  pinned: boolean;
+  hidden: boolean;
+  sort: number;
+  environments: string[];
+  targetEnvironment: string | null;
+  /** What was last asked for; how each environment is to hold it follows from `startMode`. */
+  desired: 'running' | 'stopped';
+  startMode: StartMode;
+  autoUpgrade: boolean;
+  database: AppDatabase;
+  jwtSecret: string | null;
+  sso: Record<string, unknown> | null;
+  generation: number;
+  boot: Boot;
+  /** How its first boot comes by its database; `none` once it has. */
+  claim: AppRecord['claim'];
+  /** Who becomes its root user; erased together with the claim. */
+  initialAdmin: InitialAdmin | null;
+  published: Record<string, Published>;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** A deleted app that some environments have not confirmed yet. */
+export interface Tombstone {
+  uid: string;
+  name: string;
+  definition: AppDefinition;
+  /** Those that have not confirmed. */
+  environments: string[];
+}
+
+/** Grows with every change, also across a restored backup: never behind the clock. */
+export const nextGeneration = (previous: number, now: number): number => Math.max(previous + 1, now);
+
+/** What a boot of the worker does with an app that should run. */
+export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'running' | 'onDemand' | 'stopped' =>
+  app.desired === 'stopped' ? 'stopped' : app.startMode === 'withMain' ? 'running' : 'onDemand';
+
+/** The record that `environment` gets. */
+export function recordFor(app: AppDefinition, published: Published): AppRecord {
+  return {
+    name: app.name,
+    uid: app.uid,
+    title: app.title,
+    icon: app.icon,
+    cname: app.cname,
+    pinned: app.pinned,
+    sort: app.sort,
+    environments: app.environments,
+    startMode: app.startMode,
+    autoUpgrade: app.autoUpgrade,
+    database: app.database,
+    jwtSecret: app.jwtSecret,
+    ...(app.sso ? { sso: app.sso } : {}),
+    ...(app.initialAdmin && published.claim === 'create' ? { initialAdmin: app.initialAdmin } : {}),
+    ...published,
+  };
+}
+
+/** As in `Definitions.versions`. */
+export const versionOf = (app: Pick<AppDefinition, 'uid' | 'generation' | 'updatedAt'>): string =>
+  `${app.uid} ${app.generation} ${new Date(app.updatedAt).getTime()}`;
+
+/** The `apps` and `appTombstones` tables. */
+export class Definitions {
+  constructor(private readonly app: WithDatabase) {}
+
+  async all(transaction?: Transaction): Promise<AppDefinition[]> {
+    const rows = await this.apps.find({ sort: ['sort', 'name'], transaction });
+    return rows.map(toDefinition);
+  }
+
+  /** Of every app, in the order in which they are shown, what changes with any change of it: cheap beside its row. */
+  async versions(): Promise<Map<string, string>> {
+    const rows = (await this.apps.model.findAll({
+      attributes: ['name', 'uid', 'generation', 'updatedAt'],
+      order: ['sort', 'name'],
+      raw: true,
+    })) as unknown as AppDefinition[];
+    return new Map(rows.map((row) => [row.name, versionOf(row)]));
+  }
+
+  /** Those of the given names that there are. */
+  async some(names: string[]): Promise<AppDefinition[]> {
+    const rows = names.length ? await this.apps.find({ filter: { name: { $in: names } } }) : [];
+    return rows.map(toDefinition);
+  }
+
+  /** Names that match a NocoBase `filter`, in the order of `sort`; as rows, since an object for each of 10,000 is slow. */
+  async names(filter: Filter, sort: string[]): Promise<string[]> {
+    const options = this.apps.buildQueryOptions({ filter, sort, fields: ['name'] });
+    const rows = (await this.apps.model.findAll({ ...options, raw: true })) as unknown as Array<{ name: string }>;
+    return rows.map(({ name }) => name);
+  }
+
+  /** One page of the names that match, and how many match. */
+  async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[string[], number]> {
+    const [rows, count] = await this.apps.findAndCount({
+      filter,
+      sort,
+      fields: ['name'],
+      limit: pageSize,
+      offset: (page - 1) * pageSize,
+    });
+    return [rows.map((row: Model) => row.get('name') as string), count];
+  }
+
+  async find(name: string, transaction?: Transaction): Promise<AppDefinition | null> {
+    const row = await this.apps.findOne({ filterByTk: name, transaction });
+    return row ? toDefinition(row) : null;
+  }
+
+  async create(app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'>, transaction?: Transaction): Promise<void> {
+    await this.write(transaction, (ours) => this.apps.create({ values: app, transaction: ours }));
+  }
+
+  async update(name: string, values: Partial<AppDefinition>, transaction?: Transaction): Promise<void> {
+    // The repository's own update reads the row first, and looks at associations that there are none of.
+    await discreetly(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
+  }
+
+  /** Takes the app out of the list; what is left to do is kept as a tombstone. */
+  async bury(tombstone: Tombstone, transaction?: Transaction): Promise<void> {
+    await this.write(transaction, (ours) => this.tombstones.create({ values: tombstone, transaction: ours }));
+    await this.apps.destroy({ filterByTk: tombstone.name, transaction });
+  }
+
+  async allTombstones(): Promise<Tombstone[]> {
+    const rows = await this.tombstones.find();
+    return rows.map((row: Model) => row.toJSON() as Tombstone);
+  }
+
+  async updateTombstone(uid: string, values: Partial<Tombstone>, transaction?: Transaction): Promise<void> {
+    await this.write(transaction, (ours) => this.tombstones.update({ filterByTk: uid, values, transaction: ours }));
+  }
+
+  async removeTombstone(uid: string): Promise<void> {
+    await this.tombstones.destroy({ filterByTk: uid });
+  }
+
+  /** @param time in ms since 1970 */
+  async removeTombstonesOlderThan(time: number): Promise<void> {
+    await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(time) } } });
+  }
+
+  private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>): Promise<void> {
+    return discreetly(() => inTransaction(this.app, given, write));
+  }
+
+  private get apps() {
+    return this.app.db.getRepository('apps');
+  }
+
+  private get tombstones() {
+    return this.app.db.getRepository('appTombstones');
+  }
+}
+
+function toDefinition(row: { toJSON(): object; get(name: string): unknown }): AppDefinition {
+  const json = row.toJSON() as AppDefinition;
+  return {
+    ...json,
+    // Hidden from every answer of the core's own actions, and needed here.
+    jwtSecret: (row.get('jwtSecret') as string | null) ?? null,
+    initialAdmin: (row.get('initialAdmin') as InitialAdmin | null) ?? null,
+    cname: json.cname ?? null,
+    icon: json.icon ?? null,
+    targetEnvironment: json.targetEnvironment ?? null,
+    sso: json.sso ?? null,
+    sort: Number(json.sort ?? 0),
+    generation: Number(json.generation ?? 0),
+    createdAt: new Date(json.createdAt).getTime(),
+    updatedAt: new Date(json.updatedAt).getTime(),
+  };
+}

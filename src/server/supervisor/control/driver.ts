@@ -1,0 +1,292 @@
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { Clock } from '../../protocol/health';
+import type { Bus, StateStore } from '../../protocol/stores';
+import type { Catalog, CatalogChange } from '../apps/cache';
+import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/repository';
+import type { StatusBoard } from '../fleet/observer';
+import type { Leadership } from './leader';
+import { Reconciler } from './reconciler';
+import { advance, claimMet, type Operation, type StepSight } from './rollout';
+import { KEEP_OPERATIONS, type OperationStore } from './store';
+
+/** How often the whole of the store is compared with what it should hold, in ms. */
+const RECONCILE_EVERY = 30_000;
+/** How long an environment that is away may take to hear that an app was deleted, in ms. */
+export const KEEP_TOMBSTONES = 180 * 24 * 3_600_000;
+
+export interface DriverOptions {
+  definitions: Definitions;
+  catalog: Catalog;
+  operations: OperationStore;
+  board: StatusBoard;
+  leadership: Leadership;
+  state: StateStore;
+  bus: Bus;
+  clock: Clock;
+  log: Log;
+  reconcileEvery?: number;
+  onChange(): void;
+  /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
+  onAppEnd(uid: string): Promise<void>;
+}
+
+/**
+ * Drives operations to their end and keeps the store as the database says it should be. Runs in every supervisor process;
+ * only the leader acts. Whatever it was doing when it died, its successor's next tick goes on with.
+ */
+export class Driver {
+  /** Operations that are not over, as of the last tick: what the list shows beside an app. */
+  active: Operation[] = [];
+  /** Accepted by this process and not begun yet: these do not wait until all others were looked at. */
+  private accepted: Array<{ operation: Operation; done(): void }> = [];
+  private ticking: Promise<void> | null = null;
+  private again = false;
+  private reconciledAt: number | null = null;
+  private cleanedAt: number | null = null;
+  private readonly reconciler: Reconciler;
+
+  constructor(private readonly options: DriverOptions) {
+    this.reconciler = new Reconciler({
+      ...options,
+      busy: () => new Set(this.active.map(({ appUid }) => appUid)),
+      isGone: (environment, app, wish) => this.isGone(environment, app, wish),
+    });
+  }
+
+  /**
+   * Begins what this process has just accepted, if it leads.
+   * @returns when its first environments were told, or that was tried in vain; never rejects
+   */
+  begin(operation: Operation): Promise<void> {
+    return new Promise((done) => {
+      this.accepted.push({ operation, done });
+      void this.tick();
+    });
+  }
+
+  /** Works off what there is to do now; calls during a tick are folded into one more. Never rejects. */
+  tick(): Promise<void> {
+    if (this.ticking) {
+      this.again = true;
+      return this.ticking;
+    }
+    this.ticking = this.tickUntilQuiet().finally(() => {
+      this.ticking = null;
+    });
+    return this.ticking;
+  }
+
+  /** Does something between two ticks, for what a tick that began before would write over. */
+  async between(work: () => Promise<void>): Promise<void> {
+    while (this.ticking) await this.ticking;
+    const working = work();
+    // Rejects to who asked; those who wait for a tick wait for no more than that.
+    this.ticking = working
+      .catch(() => undefined)
+      .finally(() => {
+        this.ticking = null;
+        if (this.again) void this.tick();
+      });
+    return working;
+  }
+
+  /** Ends the claim of an app that came up after its operation was over. */
+  async endClaim(name: string): Promise<void> {
+    await this.between(async () => {
+      const app = this.options.catalog.apps.get(name);
+      const ended = app && claimMet(app, (environment) => this.sight(environment, name).entry);
+      if (ended && this.options.leadership.leads) await this.publish(app, ended, true);
+    });
+  }
+
+  /** The store lost its content, or may have: compare everything at the next tick. */
+  distrustStore(): void {
+    this.reconciledAt = null;
+    this.reconciler.distrust();
+  }
+
+  /** Definitions are other than they were. */
+  noteDefinitions(change: CatalogChange): void {
+    this.reconciler.noteDefinitions(change);
+  }
+
+  /** Something new is known of these apps. */
+  noteStatuses(names: Iterable<string>): void {
+    if (this.reconciler.noteStatuses(names)) this.reconciledAt = null;
+  }
+
+  /** What is known of an environment and an app in it, under a living lease only. */
+  sight(environment: string, app: string): StepSight {
+    const { board } = this.options;
+    const view = board.environment(environment);
+    const alive = view !== null && (view.health === 'online' || view.health === 'suspect');
+    return {
+      health: view?.health ?? (board.sees ? 'down' : 'unknown'),
+      entry: alive ? (board.observed(environment, app)?.entry ?? null) : null,
+    };
+  }
+
+  private async tickUntilQuiet(): Promise<void> {
+    do {
+      this.again = false;
+      try {
+        await this.tickOnce();
+      } catch (error) {
+        this.options.log.error(`Driving operations failed, it is tried again: ${messageOf(error)}`);
+      }
+    } while (this.again);
+  }
+
+  private async tickOnce(): Promise<void> {
+    const { leadership, definitions, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
+    // Somebody waits for these: renewing the lead takes as long as telling their Worker.
+    if (leadership.isSure) await this.driveAccepted();
+    const leads = await leadership.claim();
+    await this.driveAccepted();
+    this.active = await operations.active();
+    if (!leads) {
+      this.distrustStore();
+      return;
+    }
+    for (const operation of this.active) {
+      await this.driveAccepted();
+      if (leadership.leads) await this.drive(operation);
+    }
+    for (const uid of [...catalog.tombstones.keys()]) {
+      if (leadership.leads) await this.settleTombstone(uid);
+    }
+    if (!leadership.leads) return;
+    const now = clock().mono;
+    if (this.reconciledAt === null || now - this.reconciledAt >= reconcileEvery) {
+      if (await this.reconciler.round()) this.reconciledAt = now;
+    }
+    if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {
+      await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
+      await definitions.removeTombstonesOlderThan(clock().wall - KEEP_TOMBSTONES);
+      this.cleanedAt = now;
+    }
+  }
+
+  private async driveAccepted(): Promise<void> {
+    while (this.accepted.length) {
+      const [{ operation, done }] = this.accepted.splice(0, 1);
+      // Superseded meanwhile, or cancelled: what is on record counts, and comes with the others.
+      const isNewest = !this.accepted.some((other) => other.operation.appUid === operation.appUid);
+      try {
+        if (isNewest && this.options.leadership.leads) await this.drive(operation, done);
+      } finally {
+        done();
+      }
+    }
+  }
+
+  /** @param onTold called when environments have been told something, or that was tried in vain */
+  private async drive(operation: Operation, onTold = () => {}): Promise<void> {
+    const { catalog, operations, clock, log, onChange } = this.options;
+    let app = catalog.byUid(operation.appName, operation.appUid);
+    if (!app || app.generation < operation.generation) {
+      await catalog.refresh([operation.appName]);
+      app = catalog.byUid(operation.appName, operation.appUid);
+    }
+    if (!app) {
+      log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`);
+      await operations.save({ ...operation, state: 'cancelled', waitingFor: null, finishedAt: clock().wall });
+      return;
+    }
+    const sight = (environment: string) => this.sight(environment, operation.appName);
+    const { operation: next, publish, claimed } = advance(operation, app, app.published, sight, clock().wall);
+    if (Object.keys(publish).length) await this.publish(app, publish, claimed, onTold);
+    if (JSON.stringify(next) !== JSON.stringify(operation)) {
+      await operations.save(next);
+      this.active = this.active.flatMap((other) =>
+        other.id !== next.id ? other : next.finishedAt === null ? next : [],
+      );
+      onChange();
+    }
+    if (next.finishedAt !== null) await this.reconciler.unpublishGone(app.name);
+    if (Object.keys(publish).length) this.again = true;
+  }
+
+  /** Persists first, then tells: a crash in between is mended by the next reconcile. */
+  private async publish(
+    app: AppDefinition,
+    publish: Record<string, Published>,
+    claimed = false,
+    onTold = () => {},
+  ): Promise<void> {
+    const { catalog, definitions, state, bus, board } = this.options;
+    const published = { ...app.published, ...publish };
+    const changes = { published, ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}) };
+    if (catalog.tombstones.has(app.uid))
+      await definitions.updateTombstone(app.uid, { definition: { ...app, ...changes } });
+    else await definitions.update(app.name, changes);
+    // In memory what is in the database, and nothing that may still fail.
+    Object.assign(app, changes);
+    for (const [environment, wish] of Object.entries(publish)) {
+      if (board.foreign) {
+        this.distrustStore();
+        continue;
+      }
+      try {
+        await state.publish(environment, [recordFor(app, wish)]);
+        bus.wake({ environment }, [app.name]);
+      } catch {
+        this.reconciler.noteUntold(environment, [app.name]);
+        this.distrustStore();
+      }
+    }
+    onTold();
+    // A reload that began before may have put the definition in its place that it had read.
+    await catalog.refresh([app.name]);
+  }
+
+  /** Whether a living worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
+  private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
+    if (!this.options.board.environment(environment)) return true;
+    const { entry } = this.sight(environment, app.name);
+    if (!entry) return false;
+    return entry.uid !== app.uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
+  }
+
+  private async settleTombstone(uid: string): Promise<void> {
+    const { catalog, definitions, state, onChange, onAppEnd } = this.options;
+    const tombstone = catalog.tombstones.get(uid);
+    if (!tombstone) return;
+    // Its own operation still drives it.
+    if (this.active.some((operation) => operation.appUid === uid)) return;
+    const { definition } = tombstone;
+    const untold = tombstone.environments.filter((environment) => {
+      const wish = definition.published[environment];
+      return wish !== undefined && wish.desired !== 'removed';
+    });
+    if (untold.length) {
+      // The operation was cancelled before it had told them: what is gone from the list goes from there too.
+      const removed = { generation: definition.generation, desired: 'removed', claim: 'none', data: 'keep' } as const;
+      const wishes = untold.map((environment) => [environment, { ...definition.published[environment], ...removed }]);
+      await this.publish(definition, Object.fromEntries(wishes));
+      return;
+    }
+    const confirmed = tombstone.environments.filter((environment) => {
+      const wish = definition.published[environment];
+      return !wish || this.isGone(environment, definition, wish);
+    });
+    if (!confirmed.length && tombstone.environments.length) return;
+    const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
+    const successor = catalog.apps.get(tombstone.name);
+    for (const environment of confirmed) {
+      if (!successor?.published[environment]) {
+        await state.unpublish(environment, [tombstone.name]).catch(() => this.distrustStore());
+      }
+    }
+    if (environments.length) {
+      await definitions.updateTombstone(uid, { environments });
+      tombstone.environments = environments;
+    } else {
+      await onAppEnd(uid);
+      await definitions.removeTombstone(uid);
+      catalog.tombstones.delete(uid);
+    }
+    onChange();
+  }
+}

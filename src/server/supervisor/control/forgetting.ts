@@ -1,0 +1,52 @@
+import type { Clock } from '../../protocol/health';
+import type { Catalog } from '../apps/cache';
+import type { Definitions } from '../apps/repository';
+import type { OperationStore } from './store';
+
+export interface ForgettingOptions {
+  definitions: Definitions;
+  operations: OperationStore;
+  catalog: Catalog;
+  clock: Clock;
+}
+
+/**
+ * Takes an environment that is gone for good out of every app, operation and tombstone.
+ * @returns the apps that lay there
+ */
+export async function forgetEverywhere(
+  environment: string,
+  { definitions, operations, catalog, clock }: ForgettingOptions,
+): Promise<string[]> {
+  const names: string[] = [];
+  for (const app of catalog.apps.values()) {
+    if (!app.environments.includes(environment) && !app.published[environment]) continue;
+    const { [environment]: _, ...published } = app.published;
+    const environments = app.environments.filter((other) => other !== environment);
+    const targetEnvironment = app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
+    await definitions.update(app.name, { environments, published, targetEnvironment });
+    names.push(app.name);
+  }
+  for (const operation of await operations.active()) {
+    if (!operation.steps.some((other) => other.environment === environment && other.finishedAt === undefined)) continue;
+    const steps = operation.steps.map((other) =>
+      other.environment === environment && other.finishedAt === undefined
+        ? {
+            ...other,
+            state: 'cancelled' as const,
+            message: 'The environment was forgotten.',
+            finishedAt: clock().wall,
+          }
+        : other,
+    );
+    await operations.save({ ...operation, steps });
+  }
+  for (const tombstone of catalog.tombstones.values()) {
+    if (!tombstone.environments.includes(environment)) continue;
+    const environments = tombstone.environments.filter((other) => other !== environment);
+    await definitions.updateTombstone(tombstone.uid, { environments });
+    tombstone.environments = environments;
+  }
+  await catalog.refresh(names);
+  return names;
+}

@@ -1,0 +1,373 @@
+import type { StatusEntry } from '../../../shared/messages';
+import type { Action, Health, OperationState, OperationStep } from '../../../shared/types';
+import { AppSupervisorError } from '../../errors';
+import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
+
+/**
+ * What a step does in its environment, and when it is done there:
+ * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` when it is gone,
+ * `drop` when its data is gone too, `release` when another app may adopt its data.
+ */
+export type StepKind = 'boot' | 'stop' | 'apply' | 'remove' | 'drop' | 'release';
+
+export interface Step extends OperationStep {
+  kind: StepKind;
+}
+
+/** One requested change of one app, as it is persisted. */
+export interface Operation {
+  id: string;
+  appName: string;
+  appUid: string;
+  action: Action;
+  state: OperationState;
+  /** What its steps publish; a report of an older one belongs to something else. */
+  generation: number;
+  steps: Step[];
+  /** What a failed step means for those that have not begun. */
+  onFailure: 'stop' | 'continue';
+  waitingFor: string | null;
+  createdById: string | null;
+  createdAt: number;
+  finishedAt: number | null;
+}
+
+/** What is known of one environment: `entry` only under a living lease. */
+export interface StepSight {
+  health: Health;
+  entry: StatusEntry | null;
+}
+
+/** From the moment the worker reports having begun, in ms. A step that never begins waits as long as it takes. */
+const DEADLINES: Record<StepKind, number> = {
+  boot: 300_000,
+  stop: 60_000,
+  apply: 60_000,
+  remove: 60_000,
+  drop: 120_000,
+  release: 60_000,
+};
+/** Steps that install or migrate. */
+const LONG_DEADLINE = 900_000;
+const LONG_ACTIONS = new Set<Action>(['create', 'adopt', 'upgrade']);
+
+export const deadlineOf = (operation: Operation, step: Step): number =>
+  step.kind === 'boot' && LONG_ACTIONS.has(operation.action) ? LONG_DEADLINE : DEADLINES[step.kind];
+
+const isOver = (state: OperationState): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled';
+
+const isGivenUp = ({ onFailure, steps }: Operation): boolean =>
+  onFailure === 'stop' && steps.some(({ state }) => state === 'failed');
+
+const hasBooted = (step: Step): boolean => step.kind === 'boot' && step.state === 'succeeded';
+
+/** Said of a removal that nobody waits for; a tombstone does. */
+const AWAY = 'Away; removed there when it is back.';
+const isAway = (step: Step): boolean => step.message === AWAY;
+
+export interface Advance {
+  operation: Operation;
+  /** By environment: what has to be published now. */
+  publish: Record<string, Published>;
+  /** The app has its database by now: its claim ends with this publication. */
+  claimed: boolean;
+}
+
+/**
+ * One step of a rollout: what the operation has become, given what is seen, and what to publish next. Pure; called on every
+ * tick and event until the operation is over, by whoever leads, after any crash.
+ *
+ * @param published what is published of the app now
+ * @param now ms since 1970, the supervisor's clock
+ */
+export function advance(
+  before: Operation,
+  app: Pick<AppDefinition, 'uid' | 'desired' | 'startMode' | 'boot' | 'claim'>,
+  published: Record<string, Published>,
+  sight: (environment: string) => StepSight,
+  now: number,
+): Advance {
+  const operation: Operation = { ...before, steps: before.steps.map((step) => ({ ...step })) };
+  const publish: Record<string, Published> = {};
+  let claimed = false;
+  let waitingFor: string | null = null;
+
+  for (const [index, step] of operation.steps.entries()) {
+    if (isOver(step.state)) continue;
+    if (step.state === 'queued' && isGivenUp(operation)) continue;
+    if (!itsTurn(operation.steps, index)) continue;
+    const { health, entry } = sight(step.environment);
+    const current = published[step.environment];
+    const wished = wishOf(operation, step, app, current);
+    if (!current || current.generation < wished.generation) {
+      publish[step.environment] = wished;
+      step.state = 'running';
+    } else {
+      step.state = 'running';
+      judge(operation, step, app.uid, current.boot.generation, entry, now);
+      // It has its database: from now on one that is missing is an error, and is not made anew.
+      if (hasBooted(step) && current.claim !== 'none') {
+        publish[step.environment] = { ...current, claim: 'none' };
+        claimed = true;
+      }
+    }
+    if (step.state !== 'running') continue;
+    if (step.kind === 'release' && (health === 'down' || operation.steps.some(isAway))) {
+      Object.assign(step, { state: 'succeeded', message: 'Its database keeps the mark of this app.', finishedAt: now });
+      continue;
+    }
+    if (step.kind === 'remove' && health === 'down' && !operation.steps.some((other) => other.kind === 'drop')) {
+      // The tombstone stays until it is back; nobody has to wait for that.
+      Object.assign(step, { state: 'succeeded', message: AWAY, finishedAt: now });
+      continue;
+    }
+    waitingFor ??= waiting(step, health);
+  }
+  // Also those that come before the one that failed.
+  for (const step of isGivenUp(operation) ? operation.steps : []) {
+    if (step.state === 'queued')
+      Object.assign(step, { state: 'cancelled', message: 'Not begun, since another step failed.', finishedAt: now });
+  }
+
+  operation.state = stateOf(operation.steps);
+  operation.waitingFor = isOver(operation.state) ? null : waitingFor;
+  operation.finishedAt = isOver(operation.state) ? now : null;
+  return { operation, publish, claimed };
+}
+
+/** What a step publishes and waits for; what becomes of the data comes after the removal there, and has to be told from it. */
+const generationOf = (operation: Operation, kind: StepKind): number =>
+  operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
+
+/** One environment boots at a time; removals wait until the app runs where it is to run; what becomes of the data waits for all removals. */
+function itsTurn(steps: Step[], index: number): boolean {
+  const earlier = steps.slice(0, index);
+  switch (steps[index].kind) {
+    case 'boot':
+      return earlier.every((step) => step.kind !== 'boot' || isOver(step.state));
+    case 'remove':
+      return steps.every((step) => step.kind !== 'boot' || isOver(step.state));
+    case 'drop':
+    case 'release':
+      // A cancelled removal is one of an environment that was forgotten: nobody can wait for it.
+      return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');
+    default:
+      return true;
+  }
+}
+
+function wishOf(
+  operation: Operation,
+  step: Step,
+  app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot' | 'claim'>,
+  current: Published | undefined,
+): Published {
+  const generation = generationOf(operation, step.kind);
+  const kept = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
+  switch (step.kind) {
+    case 'boot': {
+      // One that was taken over, and was asked for already, is not asked for again.
+      const asked = current && current.boot.generation >= app.boot.generation;
+      const boot = asked ? current.boot : { generation, how: app.boot.how };
+      // Only the first makes or takes the database. A claim that was not made use of stands: a create that never began,
+      // or failed, may be superseded by a start.
+      const first = operation.steps.find(({ kind }) => kind === 'boot') === step;
+      return { ...kept, boot, desired: desiredOf(app), claim: first ? app.claim : 'none' };
+    }
+    case 'stop':
+      return { ...kept, desired: 'stopped' };
+    case 'apply':
+      // What it is to do there does not change, but how a boot of its worker starts it may.
+      // One that was drained stays drained.
+      return { ...kept, desired: current?.desired === 'stopped' ? 'stopped' : desiredOf(app) };
+    case 'remove':
+      return { ...kept, desired: 'removed', claim: 'none' };
+    case 'drop':
+    case 'release':
+      return { ...kept, desired: 'removed', claim: 'none', data: step.kind };
+  }
+}
+
+/** Takes the worker's word for what it is worth: its own app, this generation. */
+function judge(
+  operation: Operation,
+  step: Step,
+  uid: string,
+  /** Of the newest boot that was asked for there. */
+  bootGeneration: number,
+  entry: StatusEntry | null,
+  now: number,
+): void {
+  if (!entry || entry.uid !== uid) return;
+  const generation = generationOf(operation, step.kind);
+  if (entry.begun >= generation) step.startedAt ??= now;
+  if (entry.generation >= generation) {
+    const done = isDone(step.kind, entry, bootGeneration);
+    if (done) {
+      Object.assign(step, {
+        state: 'succeeded',
+        startedAt: step.startedAt ?? now,
+        finishedAt: now,
+        message: step.kind === 'drop' ? entry.message : undefined,
+      });
+      return;
+    }
+    // A dormant one names the error of its last boot, which a former process of its worker did.
+    if (entry.status === 'error' || (step.kind === 'boot' && entry.error)) {
+      const error = entry.error ?? { code: 'APP_START_FAILED', message: entry.message ?? 'It failed.' };
+      Object.assign(step, { state: 'failed', startedAt: step.startedAt ?? now, finishedAt: now, error });
+      return;
+    }
+  }
+  step.message = entry.message;
+  const deadline = deadlineOf(operation, step);
+  if (step.startedAt !== undefined && now - step.startedAt > deadline) {
+    const { code, message } = new AppSupervisorError('DEADLINE', {
+      environment: step.environment,
+      seconds: deadline / 1000,
+    });
+    Object.assign(step, { state: 'failed', finishedAt: now, error: { code, message } });
+  }
+}
+
+function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boolean {
+  switch (kind) {
+    case 'boot':
+      // Dormant: it had booted, and its worker began anew before anybody saw that.
+      return (
+        entry.status === 'running' ||
+        (entry.status === 'dormant' && !entry.error && entry.bootGeneration >= bootGeneration)
+      );
+    case 'stop':
+      return entry.status === 'stopped';
+    case 'apply':
+      return true;
+    default:
+      return entry.status === 'not_found';
+  }
+}
+
+function waiting(step: Step, health: Health): string | null {
+  if (health === 'unknown') return 'sight of the environments';
+  if (health === 'down' || health === 'stopping') return `environment ${step.environment} to come back`;
+  return step.startedAt === undefined ? `environment ${step.environment} to begin` : null;
+}
+
+function stateOf(steps: Step[]): OperationState {
+  const states = steps.map((step) => step.state);
+  if (states.some((state) => !isOver(state))) return states.every((state) => state === 'queued') ? 'queued' : 'running';
+  if (states.includes('failed')) return 'failed';
+  return states.includes('cancelled') ? 'cancelled' : 'succeeded';
+}
+
+/**
+ * Whether a new operation may supersede a running one: not while a living worker reports a create, an upgrade or a drop of
+ * it as begun, since those leave half-made data behind.
+ *
+ * @returns what is in the way
+ */
+export function inTheWay(
+  operation: Operation,
+  sight: (environment: string) => StepSight,
+): { environment: string; action: string } | null {
+  for (const step of operation.steps) {
+    const { entry } = sight(step.environment);
+    if (step.state !== 'running' || !entry || entry.uid !== operation.appUid) continue;
+    const generation = generationOf(operation, step.kind);
+    const begun = entry.begun >= generation && entry.generation < generation;
+    if (begun && (entry.doing === 'create' || entry.doing === 'upgrade' || entry.doing === 'drop')) {
+      return { environment: step.environment, action: entry.doing };
+    }
+  }
+  return null;
+}
+
+/**
+ * A new operation with what it takes over from those that it supersedes: what they had still to do in an environment where it
+ * does nothing itself, or no more than tell a change. Else a change of the title would undo the start before it, and an
+ * environment that the app was just taken from would run it for ever; so it would after an operation that failed or was
+ * cancelled before it came to that.
+ *
+ * @param app as it was before
+ */
+export function takeOver(made: Operation, superseded: Operation[], app: Placed): Operation {
+  if (made.action === 'destroy') return made;
+  const steps = made.steps.map((step) => ({ ...step }));
+  const left = superseded.flatMap((operation) => operation.steps.filter((step) => !isOver(step.state)));
+  for (const { environment, kind } of left) {
+    const own = steps.find((step) => step.environment === environment);
+    if (!own) steps.push({ environment, kind, state: 'queued' });
+    else if (own.kind === 'apply' && (kind === 'boot' || kind === 'stop')) own.kind = kind;
+  }
+  for (const environment of misplacedIn(app)) {
+    if (!steps.some((step) => step.environment === environment))
+      steps.push({ environment, kind: 'remove', state: 'queued' });
+  }
+  return { ...made, steps };
+}
+
+/** Where an app is to be, and what its environments were told. */
+type Placed = Pick<AppDefinition, 'environments' | 'published'>;
+
+/** Environments that an app was taken from, and that were not told so. */
+const misplacedIn = ({ environments, published }: Placed): string[] =>
+  Object.keys(published).filter(
+    (environment) => published[environment].desired !== 'removed' && !environments.includes(environment),
+  );
+
+/**
+ * What an operation that failed has left undone although nothing is in its way any more: the app is by now, by itself, as it
+ * should be wherever that was told; other environments have not heard that they have it, or have it no longer.
+ *
+ * @returns environments that it is still to come to; null when there is nothing to do, or not yet
+ */
+export function leftUndone(
+  app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): string[] | null {
+  const { environments, published } = app;
+  const isTold = (environment: string) => (published[environment]?.desired ?? 'removed') !== 'removed';
+  const missing = environments.filter((environment) => !isTold(environment));
+  const told = environments.filter(isTold);
+  if (!told.length || (!missing.length && !misplacedIn(app).length)) return null;
+  const isWell = (environment: string) => {
+    const entry = entryIn(environment);
+    const { generation, boot } = published[environment];
+    if (entry?.uid !== app.uid || entry.generation < generation) return false;
+    return isDone(app.desired === 'stopped' ? 'stop' : 'boot', entry, boot.generation);
+  };
+  return told.every(isWell) ? missing : null;
+}
+
+/**
+ * Where an app came up with a claim that no operation has ended: its create had failed or was cancelled, and the worker tried
+ * again by itself. What was to be made is made.
+ */
+export function claimMet(
+  { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): Record<string, Published> | null {
+  const met = Object.entries(published).filter(
+    ([
+      environment,
+      {
+        claim,
+        generation,
+        boot: { generation: boot },
+      },
+    ]) => {
+      const entry = claim === 'none' ? null : entryIn(environment);
+      return entry?.uid === uid && entry.generation >= generation && isDone('boot', entry, boot);
+    },
+  );
+  const ended = met.map(([environment, wish]) => [environment, { ...wish, claim: 'none' as const }] as const);
+  return ended.length ? Object.fromEntries(ended) : null;
+}
+
+/** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */
+export function cancelled(operation: Operation, why: string, now: number): Operation {
+  const steps = operation.steps.map((step) =>
+    isOver(step.state) ? step : { ...step, state: 'cancelled' as const, message: why, finishedAt: now },
+  );
+  return { ...operation, steps, state: 'cancelled', waitingFor: null, finishedAt: now };
+}

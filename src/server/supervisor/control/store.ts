@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import type { Filter, Transaction } from '@nocobase/database';
+import type { WithDatabase } from '../../nocobase/main-database';
+import type { Operation } from './rollout';
+
+/** Sorts by time, unique among supervisors. */
+export const newOperationId = (now: number): string => `${now.toString(36)}${randomBytes(4).toString('hex')}`;
+
+/** How long operations that are over are kept, in ms. */
+export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
+
+/** The `appOperations` table. */
+export class OperationStore {
+  /** @param onEnd told of each operation that this process brings to its end */
+  constructor(
+    private readonly app: WithDatabase,
+    private readonly onEnd: (operation: Operation) => void = () => undefined,
+  ) {}
+
+  /** Those that are not over, in the order in which they were asked for. */
+  async active(transaction?: Transaction): Promise<Operation[]> {
+    return this.findActive({}, transaction);
+  }
+
+  /** The same of one app. */
+  async activeOf(appUid: string, transaction?: Transaction): Promise<Operation[]> {
+    return this.findActive({ appUid }, transaction);
+  }
+
+  private async findActive(filter: Filter, transaction?: Transaction): Promise<Operation[]> {
+    const rows = await this.repository.find({
+      filter: { ...filter, state: { $in: ['queued', 'running'] } },
+      sort: ['createdAt', 'id'],
+      transaction,
+    });
+    return rows.map(toOperation);
+  }
+
+  async find(id: string): Promise<Operation | null> {
+    const row = await this.repository.findOne({ filterByTk: id });
+    return row ? toOperation(row) : null;
+  }
+
+  async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[Operation[], number]> {
+    const [rows, count] = await this.repository.findAndCount({
+      filter,
+      sort,
+      limit: pageSize,
+      offset: (page - 1) * pageSize,
+    });
+    return [rows.map(toOperation), count];
+  }
+
+  async create(operation: Operation, transaction?: Transaction): Promise<void> {
+    const { createdAt: _, ...values } = operation;
+    await this.repository.create({ values, transaction });
+  }
+
+  /** Nothing happens to an operation that is over: who worked on it meanwhile, on what it was before, comes too late. */
+  async save(operation: Operation, transaction?: Transaction): Promise<void> {
+    const { id, state, steps, waitingFor, finishedAt } = operation;
+    const [changed] = await this.app.db
+      .getModel('appOperations')
+      .update({ state, steps, waitingFor, finishedAt }, { where: { id, finishedAt: null }, transaction });
+    if (changed && finishedAt !== null) this.onEnd(operation);
+  }
+
+  async removeOlderThan(time: number): Promise<void> {
+    await this.repository.destroy({ filter: { finishedAt: { $lt: time }, state: { $notIn: ['queued', 'running'] } } });
+  }
+
+  private get repository() {
+    return this.app.db.getRepository('appOperations');
+  }
+}
+
+function toOperation(row: { toJSON(): object }): Operation {
+  const json = row.toJSON() as Operation;
+  return {
+    ...json,
+    generation: Number(json.generation),
+    createdAt: new Date(json.createdAt).getTime(),
+    finishedAt: json.finishedAt === null || json.finishedAt === undefined ? null : Number(json.finishedAt),
+  };
+}

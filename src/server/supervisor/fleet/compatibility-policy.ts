@@ -1,0 +1,127 @@
+import type { Registration } from '../../../shared/messages';
+import { AppSupervisorError } from '../../errors';
+import { fingerprint } from '../../protocol/secrets';
+import type { FindInstalled } from '../../worker/hosting/plan';
+import type { Catalog } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
+import { appFindings, disagreement, environmentFindings, type Finding, type Installed } from './compatibility';
+import type { KnownEnvironments } from './environment-cache';
+import type { StatusBoard } from './observer';
+
+export interface FitnessOptions {
+  known: KnownEnvironments;
+  catalog: Catalog;
+  board: StatusBoard;
+  aesKey: Buffer | null;
+  /** NocoBase's version here. */
+  appVersion: string;
+  findInstalled: FindInstalled;
+  /** In shared memory there is but one release, which fits itself. */
+  isOneRelease: boolean;
+}
+
+/** Applies the rules of `compatibility.ts` to this fleet: which environments fit the Supervisor, and each other. */
+export class Fitness {
+  private installed: Installed;
+
+  constructor(private readonly options: FitnessOptions) {
+    this.installed = { appVersion: options.appVersion, plugins: new Map() };
+  }
+
+  /** Looks for the packages of whatever plugins the fleet has. @returns whether something is other than before */
+  async findPlugins(): Promise<boolean> {
+    const { known, catalog, board, findInstalled, isOneRelease } = this.options;
+    if (isOneRelease) return false;
+    const names = new Set<string>();
+    for (const { registration } of known.all()) {
+      for (const plugin of registration.plugins) names.add(plugin.slice(0, plugin.lastIndexOf('@')));
+    }
+    for (const { name, environments } of catalog.apps.values()) {
+      for (const environment of environments) {
+        for (const plugin of board.observed(environment, name)?.entry.plugins ?? []) names.add(plugin.name);
+      }
+    }
+    const versions = new Map((await findInstalled([...names])).map(({ name, version }) => [name, version]));
+    const plugins = new Map([...names].map((name) => [name, versions.get(name) ?? null]));
+    const before = this.installed.plugins;
+    this.installed = { ...this.installed, plugins };
+    return plugins.size !== before.size || [...plugins].some(([name, version]) => before.get(name) !== version);
+  }
+
+  /** Whether one of these apps has a plugin that was not looked for yet. */
+  hasNewPlugins(apps: Iterable<string>): boolean {
+    const { catalog, board, isOneRelease } = this.options;
+    if (isOneRelease) return false;
+    return [...apps].some((name) =>
+      (catalog.apps.get(name)?.environments ?? []).some((environment) =>
+        board.observed(environment, name)?.entry.plugins.some((plugin) => !this.installed.plugins.has(plugin.name)),
+      ),
+    );
+  }
+
+  /**
+   * Whether an environment may get apps.
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, VERSION_DIFFERS, PLUGINS_MISSING
+   */
+  assertUsable(environment: string, field: string): void {
+    const { known } = this.options;
+    const registration = known.registrationOf(environment);
+    if (!registration) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, field);
+    if (known.get(environment)?.cordoned) throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
+    const refusal = this.findings(registration).find(({ refuses }) => refuses);
+    if (refusal) throw new AppSupervisorError(refusal.error.code, refusal.error.details, field);
+  }
+
+  /**
+   * Whether several environments may serve one app: to what one upgrades its data, all have to know.
+   * @throws AppSupervisorError ENVIRONMENTS_DIFFER
+   */
+  assertAgree(environments: string[], field: string): void {
+    const differ = this.disagreementOf(environments);
+    if (differ) throw new AppSupervisorError(differ.code, differ.details, field);
+  }
+
+  /** Why an app cannot start in each of these environments; null when it can. */
+  disagreementOf(environments: string[]): AppSupervisorError | null {
+    const { known } = this.options;
+    const [first, ...others] = environments.flatMap((environment) => known.registrationOf(environment) ?? []);
+    for (const other of others) {
+      const differ = disagreement(first, other);
+      if (differ) return differ;
+    }
+    return null;
+  }
+
+  /**
+   * Whether environments install an app with the administrator that was asked for.
+   * @throws AppSupervisorError INITIAL_ADMIN_UNKNOWN
+   */
+  assertSetsInitialAdmin(environments: string[], field: string): void {
+    const environment = environments.find((name) => !this.options.known.registrationOf(name)?.setsInitialAdmin);
+    if (environment) throw new AppSupervisorError('INITIAL_ADMIN_UNKNOWN', { environment }, field);
+  }
+
+  /** What of an environment does not fit the Supervisor. */
+  findings(registration: Registration): Finding[] {
+    const { aesKey, isOneRelease } = this.options;
+    const mine = aesKey ? fingerprint(aesKey.toString('hex')) : null;
+    const details = { environment: registration.name, variable: 'APP_SUPERVISOR_AES_SECRET_KEY' };
+    return [
+      ...(registration.fingerprints.aesKey === mine
+        ? []
+        : [{ error: new AppSupervisorError('KEY_DIFFERS', details), refuses: true }]),
+      ...(isOneRelease ? [] : environmentFindings(registration, this.installed)),
+    ];
+  }
+
+  /** What of an app's plugins does not fit the Supervisor or its environments, in words. */
+  warningsOf(app: AppDefinition): string[] {
+    const { board, isOneRelease } = this.options;
+    if (isOneRelease) return [];
+    const found = app.environments.flatMap((environment) => {
+      const entry = board.observed(environment, app.name)?.entry;
+      return entry?.uid === app.uid ? appFindings(app.name, environment, entry.plugins, this.installed) : [];
+    });
+    return [...new Set(found.map(({ message }) => message))];
+  }
+}

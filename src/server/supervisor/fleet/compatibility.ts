@@ -1,0 +1,113 @@
+import type { AppPlugin, Registration } from '../../../shared/messages';
+import { AppSupervisorError, type ErrorCode } from '../../errors';
+
+/**
+ * Which instances may work together; docs/upgrading.md has the same rule in words. A browser that opens an app through the
+ * Supervisor gets pages and plugins from the Supervisor's files, and everything else from the environment.
+ */
+
+/** What is installed on the Supervisor. */
+export interface Installed {
+  appVersion: string;
+  /** By plugin, its version, or null when it is not installed; one that was not looked for yet is absent. */
+  plugins: ReadonlyMap<string, string | null>;
+}
+
+export interface Finding {
+  error: AppSupervisorError;
+  /** Whether the environment gets no app until it is mended; what it has already goes on. */
+  refuses: boolean;
+}
+
+type Release = Pick<Registration, 'name' | 'appVersion' | 'plugins'>;
+
+/** Names listed in one message at most. */
+const NAMES = 5;
+
+/** What of an environment does not fit the Supervisor. */
+export function environmentFindings(environment: Release, supervisor: Installed): Finding[] {
+  const { name, appVersion } = environment;
+  const versions = { environment: name, version: appVersion, supervisor: supervisor.appVersion };
+  const sameLine = lineOf(appVersion) === lineOf(supervisor.appVersion);
+  const found: Finding[] = [];
+  if (!sameLine) found.push(finding('VERSION_DIFFERS', versions, true));
+  else if (appVersion !== supervisor.appVersion) found.push(finding('PATCH_DIFFERS', versions, false));
+  const plugins = environment.plugins.map(parsePlugin);
+  const missing = plugins.filter((plugin) => supervisor.plugins.get(plugin.name) === null);
+  if (missing.length) found.push(finding('PLUGINS_MISSING', { owner: name, plugins: listOf(missing) }, true));
+  // Plugins of NocoBase itself have its version; that was said above.
+  const own = plugins.filter((plugin) => plugin.version !== appVersion);
+  const other = own.filter((plugin) => differs(plugin, supervisor));
+  if (other.length) found.push(finding('PLUGINS_DIFFER', { owner: name, plugins: listOf(other) }, false));
+  return found;
+}
+
+/** What of an app's own plugins does not fit the Supervisor, or the environment that reported them. */
+export function appFindings(
+  app: string,
+  environment: string,
+  plugins: AppPlugin[],
+  supervisor: Installed,
+): AppSupervisorError[] {
+  const found: AppSupervisorError[] = [];
+  const say = (code: ErrorCode, those: AppPlugin[], more: object = {}) => {
+    if (those.length) found.push(new AppSupervisorError(code, { owner: app, plugins: listOf(those), ...more }));
+  };
+  say(
+    'PLUGINS_ABSENT',
+    plugins.filter((plugin) => !plugin.installed),
+    { environment },
+  );
+  const here = plugins.filter((plugin) => plugin.installed);
+  say(
+    'PLUGINS_MISSING',
+    here.filter((plugin) => supervisor.plugins.get(plugin.name) === null),
+  );
+  say(
+    'PLUGINS_DIFFER',
+    here.filter((plugin) => plugin.version !== supervisor.appVersion && differs(plugin, supervisor)),
+  );
+  return found;
+}
+
+/**
+ * Why two environments cannot have one app together: the newer one upgrades its data, and then the older one cannot start it.
+ * Null when they can.
+ */
+export function disagreement(one: Release, other: Release): AppSupervisorError | null {
+  const differ = (what: string, here: string, there: string) =>
+    new AppSupervisorError('ENVIRONMENTS_DIFFER', { one: one.name, other: other.name, what, here, there });
+  if (one.appVersion !== other.appVersion) return differ('NocoBase', one.appVersion, other.appVersion);
+  const there = new Map(other.plugins.map(parsePlugin).map(({ name, version }) => [name, version]));
+  for (const { name, version } of one.plugins.map(parsePlugin)) {
+    const version2 = there.get(name);
+    if (version2 !== version) return differ(name, version, version2 ?? '-');
+    there.delete(name);
+  }
+  const [rest] = there;
+  return rest ? differ(rest[0], '-', rest[1]) : null;
+}
+
+const finding = (code: ErrorCode, details: Record<string, string>, refuses: boolean): Finding => ({
+  error: new AppSupervisorError(code, details),
+  refuses,
+});
+
+/** `2.2` of `2.2.15`: pages and API of one line fit each other. */
+const lineOf = (version: string) => version.split('.').slice(0, 2).join('.');
+
+function differs({ name, version }: { name: string; version: string }, supervisor: Installed): boolean {
+  const installed = supervisor.plugins.get(name);
+  return installed !== undefined && installed !== null && installed !== version;
+}
+
+/** Of `<name>@<version>`. */
+function parsePlugin(text: string): { name: string; version: string } {
+  const at = text.lastIndexOf('@');
+  return { name: text.slice(0, at), version: text.slice(at + 1) };
+}
+
+const listOf = (plugins: Array<{ name: string; version: string }>): string => {
+  const names = plugins.slice(0, NAMES).map(({ name, version }) => `${name} ${version}`);
+  return plugins.length > NAMES ? `${names.join(', ')}, …` : names.join(', ');
+};

@@ -1,0 +1,125 @@
+import PQueue from 'p-queue';
+import type { Registration } from '../../../shared/messages';
+import { AppSupervisorError, messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { Clock } from '../../protocol/health';
+import type { StatusBoard } from './observer';
+import type { EnvironmentRegistry, KnownEnvironment } from './registry';
+
+export interface KnownEnvironmentsOptions {
+  registry: EnvironmentRegistry;
+  board: StatusBoard;
+  clock: Clock;
+  log: Log;
+  /** Whether this process leads: then what others forgot is taken out of the apps, too. */
+  leads(): boolean;
+  /** What lies in an environment, waits for it, or is told to it, is to go. */
+  takeOut(environment: string): Promise<void>;
+  /** An environment was remembered, forgotten or cordoned. */
+  onChange(): void;
+}
+
+/** Which environments there are: those that the database remembers, and those that the board has just seen. */
+export class KnownEnvironments {
+  private byName = new Map<string, KnownEnvironment>();
+  /** One write after the other, so that each environment gets one row. */
+  private readonly writes = new PQueue({ concurrency: 1 });
+
+  constructor(private readonly options: KnownEnvironmentsOptions) {}
+
+  get(name: string): KnownEnvironment | undefined {
+    return this.byName.get(name);
+  }
+
+  all(): KnownEnvironment[] {
+    return [...this.byName.values()];
+  }
+
+  /** Of all of them, also of those that the database does not have yet. */
+  names(): string[] {
+    const { board } = this.options;
+    const seen = board.names().filter((name) => board.environment(name)?.registration);
+    return [...new Set([...this.byName.keys(), ...seen])].sort();
+  }
+
+  /** What an environment last said of itself. */
+  registrationOf(name: string): Registration | null {
+    return this.options.board.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
+  }
+
+  /** Reads the database: other Supervisors remember, forget and cordon, too. */
+  async load(): Promise<void> {
+    await this.writes.onIdle();
+    const { registry, board, leads, takeOut } = this.options;
+    const all = await registry.all();
+    const before = this.byName;
+    this.byName = new Map(all.map((environment) => [environment.name, environment]));
+    for (const { name, registration } of all) board.remember(name, registration);
+    for (const name of before.keys()) {
+      if (this.byName.has(name)) continue;
+      // Another supervisor forgot it. What a tick of the leader wrote meanwhile is taken out again.
+      if (leads()) await takeOut(name);
+      else board.forget(name);
+    }
+  }
+
+  /**
+   * Writes down what the board has seen. Never rejects.
+   * @returns whether one of them was not known as it is
+   */
+  remember(names: Set<string>): Promise<boolean> {
+    return this.writes
+      .add(() => this.rememberNow(names))
+      .catch((error) => {
+        this.options.log.warn(`Environments could not be remembered: ${messageOf(error)}`);
+        return false;
+      });
+  }
+
+  private async rememberNow(names: Set<string>): Promise<boolean> {
+    const { board, registry, clock } = this.options;
+    let isNew = false;
+    for (const name of names) {
+      const registration = board.environment(name)?.registration;
+      const known = this.byName.get(name);
+      if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
+      const now = clock().wall;
+      await registry.remember(registration, now);
+      this.byName.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
+      isNew = true;
+    }
+    return isNew;
+  }
+
+  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
+  async setCordoned(name: string, cordoned: boolean): Promise<void> {
+    // One that has just been seen for the first time has its row then.
+    await this.writes.onIdle();
+    this.assertKnown(name);
+    await this.options.registry.setCordoned(name, cordoned);
+    await this.load();
+    this.options.onChange();
+  }
+
+  /**
+   * Gone for good: its steps and tombstones end, its apps no longer lie there.
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
+   */
+  async forget(name: string): Promise<void> {
+    const { board, registry, takeOut, onChange } = this.options;
+    this.assertKnown(name);
+    const health = board.environment(name)?.health;
+    if (health === 'online' || health === 'suspect' || health === 'stopping') {
+      throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
+    }
+    await takeOut(name);
+    await registry.forget(name);
+    this.byName.delete(name);
+    board.forget(name);
+    onChange();
+  }
+
+  private assertKnown(name: string): void {
+    if (!this.byName.has(name)) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
+  }
+}

@@ -1,0 +1,26 @@
+import type { SupervisorConfig } from '../../config';
+
+/**
+ * Environment variables that a new worker of this fleet needs as this process has them. Secrets are not among them, nor an
+ * address that has one in it.
+ */
+export function variablesToJoin({ redis, host }: SupervisorConfig): Record<string, string> {
+  const { publicPath, apiBasePath, wsPath, pluginStaticsPath } = host;
+  // The core makes the paths out of this one unless they are set.
+  const below = (path: string) => `${publicPath}${path}`;
+  const wanted: [name: string, value: string, isNeeded: boolean][] = [
+    ['APP_SUPERVISOR_REDIS_URL', redis.stateUrl, !hasSecret(redis.stateUrl)],
+    ['APP_COMMAND_REDIS_URL', redis.commandUrl, !hasSecret(redis.commandUrl)],
+    ['APP_SUPERVISOR_KEY_PREFIX', redis.prefix, redis.prefix !== 'app-supervisor'],
+    ['APP_PUBLIC_PATH', publicPath, publicPath !== '/'],
+    ['API_BASE_PATH', apiBasePath, apiBasePath !== below('api/')],
+    ['WS_PATH', wsPath, wsPath !== below('ws')],
+    ['PLUGIN_STATICS_PATH', pluginStaticsPath, pluginStaticsPath !== below('static/plugins/')],
+  ];
+  return Object.fromEntries(wanted.filter(([, , isNeeded]) => isNeeded));
+}
+
+function hasSecret(address: string): boolean {
+  const { password, search } = new URL(address);
+  return Boolean(password || search);
+}

@@ -1,0 +1,254 @@
+import type { Lease, Registration, StatusEntry } from '../../../shared/messages';
+import type { Health } from '../../../shared/types';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import {
+  afterLook,
+  BLIND_AFTER,
+  type Clock,
+  forgiveBlindness,
+  healthOf,
+  isCutOff,
+  type LeaseSight,
+  type Now,
+  type ObserverSight,
+  silenceOf,
+  unseen,
+} from '../../protocol/health';
+import type { StateStore } from '../../protocol/stores';
+
+interface EnvironmentSight {
+  sight: LeaseSight;
+  registration: Registration | null;
+  registered: number;
+  standby: string | null;
+  statusVersion: number;
+  entries: Map<string, StatusEntry>;
+}
+
+/** What a look has brought. */
+export interface BoardChange {
+  /** Environments whose apps or health changed. */
+  environments: Set<string>;
+  /** Apps of which something else is said, or no longer proven, or proven again. */
+  apps: Set<string>;
+}
+
+/** What the supervisor sees of one environment right now. */
+export interface EnvironmentView {
+  name: string;
+  health: Health;
+  since: number;
+  lease: Lease | null;
+  registration: Registration | null;
+  standby: string | null;
+  lastHeartbeatAt: number | null;
+}
+
+/**
+ * What this process knows of all environments: looked up once a second and on every wake-up, at a cost that grows with
+ * what changed. Memory only; every supervisor process has its own, fed from the same store.
+ */
+export class StatusBoard {
+  private readonly environments = new Map<string, EnvironmentSight>();
+  private readonly observer: ObserverSight;
+  private looking: Promise<void> | null = null;
+  private again = false;
+  private toldSight = false;
+  private cutOff: { at: number; version: number; is: boolean } | null = null;
+  /** Set when the store turns out to be another fleet's: nothing in it is about ours. */
+  foreign = false;
+  /** The fleet id in the store at the last look; null after a flush. */
+  private fleet: string | null = null;
+  /** Grows with everything that may change what is shown. */
+  version = 0;
+
+  constructor(
+    private readonly state: StateStore,
+    private readonly clock: Clock,
+    private readonly log: Log,
+    /** This fleet's id; null until the database has told it. */
+    private readonly ownFleet: () => string | null,
+    /** Called after a look that changed something. */
+    private readonly onChange: (change: BoardChange) => void,
+    /** Called when the store turns out to have lost its content. */
+    private readonly onFlushed: () => void,
+  ) {
+    this.observer = { lastLook: null, startedAt: clock() };
+  }
+
+  /** Looks now; calls during a look are folded into one more look after it. Never rejects. */
+  look(): Promise<void> {
+    if (this.looking) {
+      this.again = true;
+      return this.looking;
+    }
+    this.looking = this.lookUntilQuiet().finally(() => {
+      this.looking = null;
+    });
+    return this.looking;
+  }
+
+  /** Whether the last look succeeded recently enough to prove anything. */
+  get sees(): boolean {
+    const { lastLook } = this.observer;
+    return lastLook !== null && this.clock().mono - lastLook.mono <= BLIND_AFTER;
+  }
+
+  /** Whether most environments vanished together, so that this supervisor takes itself to be the one that is away. */
+  private isCutOff(now: Now): boolean {
+    // Asked for each environment of each app of a list: judged once a second.
+    if (this.cutOff === null || now.mono - this.cutOff.at >= 1_000 || this.cutOff.version !== this.version) {
+      const sights = [...this.environments.values()].map(({ sight }) => sight);
+      this.cutOff = { at: now.mono, version: this.version, is: isCutOff(sights, this.observer, now) };
+    }
+    return this.cutOff.is;
+  }
+
+  names(): string[] {
+    return [...this.environments.keys()];
+  }
+
+  environment(name: string): EnvironmentView | null {
+    const known = this.environments.get(name);
+    if (!known) return null;
+    const now = this.clock();
+    const judged = healthOf(known.sight, this.observer, now);
+    const doubtful = judged.health === 'down' && known.sight.releasedAt === null && this.isCutOff(now);
+    const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
+    const alive = health === 'online' || health === 'suspect' || health === 'stopping';
+    return {
+      name,
+      health,
+      since,
+      lease: alive ? known.sight.lease : null,
+      registration: known.registration,
+      standby: known.standby,
+      lastHeartbeatAt: known.sight.lastBeat?.wall ?? null,
+    };
+  }
+
+  /** What the lease's holder says of an app, and when it was last known to be true. */
+  observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
+    const known = this.environments.get(environment);
+    const entry = known?.entries.get(app);
+    return entry && known?.sight.lastBeat ? { entry, at: known.sight.lastBeat.wall } : null;
+  }
+
+  entries(environment: string): IterableIterator<StatusEntry> {
+    return (this.environments.get(environment)?.entries ?? new Map<string, StatusEntry>()).values();
+  }
+
+  forget(environment: string): void {
+    this.environments.delete(environment);
+    this.version++;
+  }
+
+  private async lookUntilQuiet(): Promise<void> {
+    do {
+      this.again = false;
+      try {
+        await this.lookOnce();
+      } catch (error) {
+        this.log.debug(`A look at the fleet failed: ${messageOf(error)}`);
+      }
+      this.tellBlindness();
+    } while (this.again);
+  }
+
+  /** Sight is lost by time alone: nothing that is read says so. */
+  private tellBlindness(): void {
+    if (this.sees === this.toldSight) return;
+    this.toldSight = this.sees;
+    if (this.sees || !this.environments.size) return;
+    this.version++;
+    this.tell(new Set(this.names()), new Set());
+  }
+
+  /** @param apps whose entries are others; those of an environment whose health changed are told besides */
+  private tell(environments: Set<string>, apps: Set<string>, unwell: Iterable<string> = environments): void {
+    for (const name of unwell) for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
+    this.onChange({ environments, apps });
+  }
+
+  private async lookOnce(): Promise<void> {
+    const { fleet, environments } = await this.state.look();
+    this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
+    // Another fleet's environments are not ours to show: as good as no look at all.
+    if (this.foreign) return;
+    const now = this.clock();
+    const blindFor = this.observer.lastLook ? now.mono - this.observer.lastLook.mono : 0;
+    if (blindFor > BLIND_AFTER) {
+      for (const known of this.environments.values()) known.sight = forgiveBlindness(known.sight, blindFor, now);
+    }
+    // A beat that came while nobody looked may be its holder's last one, and long ago.
+    const late = this.observer.lastLook === null || blindFor > BLIND_AFTER;
+    const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
+    const left = late ? await this.state.leasesLeft(held) : null;
+    const healthBefore = new Map(this.names().map((name) => [name, this.environment(name)?.health]));
+    const flushed = fleet === null;
+    const lostNow = flushed && this.fleet !== null;
+    this.fleet = fleet;
+
+    const changed = new Set<string>();
+    const apps = new Set<string>();
+    // Not listed before those are told who remember it: whoever has seen it may ask for something.
+    const announced = new Map<EnvironmentSight, Pick<EnvironmentSight, 'registration' | 'registered'>>();
+    for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
+      const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
+      // Whoever took the place of another is not there before it has said what it is: until then that is what the other was.
+      if (found.lease?.registered === 0) found.lease = null;
+      const known = this.environments.get(name) ?? this.introduce(name);
+      const epochBefore = known.sight.lease?.epoch;
+      // A name goes from the store by a flush only, which another supervisor may have mended already.
+      const lost = flushed || !environments.has(name);
+      const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
+      known.sight = afterLook(known.sight, found.lease, this.observer, lost, now, silence);
+      if (known.standby !== found.standby) changed.add(name);
+      known.standby = found.standby;
+      if (found.lease && found.lease.registered !== known.registered) {
+        const registration = await this.state.readRegistration(name);
+        announced.set(known, { registration, registered: found.lease.registered });
+        changed.add(name);
+      }
+      const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
+      if (newEpoch) known.entries = new Map();
+      if (newEpoch || (found.statusVersion !== known.statusVersion && found.statusVersion !== 0)) {
+        const before = known.entries;
+        known.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
+        for (const [app, entry] of known.entries) if (before.get(app) !== entry) apps.add(app);
+        for (const app of before.keys()) if (!known.entries.has(app)) apps.add(app);
+        known.statusVersion = found.statusVersion;
+        changed.add(name);
+      }
+    }
+    for (const [known, registration] of announced) Object.assign(known, registration);
+    this.observer.lastLook = this.clock();
+    const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
+    for (const name of unwell) changed.add(name);
+    if (lostNow) this.onFlushed();
+    if (changed.size) {
+      this.version++;
+      this.tell(changed, apps, unwell);
+    }
+  }
+
+  /** Fills in what the database remembers of an environment, so that one that is away is still listed. */
+  remember(name: string, registration: Registration): void {
+    const known = this.environments.get(name) ?? this.introduce(name);
+    known.registration ??= registration;
+  }
+
+  private introduce(name: string): EnvironmentSight {
+    const known: EnvironmentSight = {
+      sight: unseen(this.clock()),
+      registration: null,
+      registered: -1,
+      standby: null,
+      statusVersion: 0,
+      entries: new Map(),
+    };
+    this.environments.set(name, known);
+    return known;
+  }
+}

@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import http from 'node:http';
+import https from 'node:https';
+import { messageOf } from '../../errors';
+
+/** How long a worker may take to answer, in ms. */
+const TIMEOUT = 5_000;
+
+export interface Reach {
+  web: { ok: boolean; message: string };
+  ws: { ok: boolean; message: string };
+}
+
+/** Asks a worker for an answer and for a WebSocket, the way the proxy would. Never rejects. */
+export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reach> {
+  const [web, ws] = await Promise.all([
+    ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0),
+    ask(
+      new URL(wsPath, proxyUrl),
+      {
+        Connection: 'Upgrade',
+        Upgrade: 'websocket',
+        'Sec-WebSocket-Version': '13',
+        'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+      },
+      (status) => status === 101,
+    ),
+  ]);
+  return { web, ws };
+}
+
+function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean) {
+  return new Promise<{ ok: boolean; message: string }>((resolve) => {
+    const client = url.protocol === 'https:' ? https : http;
+    const request = client.get(url, { headers, agent: false, timeout: TIMEOUT });
+    const end = (ok: boolean, message: string) => {
+      resolve({ ok, message });
+      request.destroy();
+    };
+    request.on('upgrade', () => end(isGood(101), 'It opens WebSockets.'));
+    request.on('response', ({ statusCode = 0 }) => {
+      const ok = isGood(statusCode);
+      end(
+        ok,
+        ok ? `It answers (HTTP ${statusCode}).` : `It answered HTTP ${statusCode} instead of opening a WebSocket.`,
+      );
+    });
+    request.on('timeout', () => end(false, `It did not answer within ${TIMEOUT / 1000} s.`));
+    request.on('error', (error) => end(false, `It cannot be reached: ${messageOf(error)}`));
+  });
+}

@@ -1,0 +1,153 @@
+import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
+import { shownStatus } from '../protocol/shown-status';
+import type { RouteEnvironment } from '../proxy';
+import type { Catalog } from './apps/cache';
+import { type AppDefinition, desiredOf } from './apps/repository';
+import type { Driver } from './control/driver';
+import type { Operation } from './control/rollout';
+import type { Fitness } from './fleet/compatibility-policy';
+import type { KnownEnvironments } from './fleet/environment-cache';
+import type { StatusBoard } from './fleet/observer';
+import { appWarningsOf, warningsOf } from './fleet/warnings';
+
+export interface FleetViewOptions {
+  catalog: Catalog;
+  board: StatusBoard;
+  driver: Driver;
+  known: KnownEnvironments;
+  fitness: Fitness;
+  isThisProcess: boolean;
+}
+
+type StatusIn = (app: AppDefinition, environment: string) => ShownStatus;
+
+/** Of an environment that an app was taken from: it has nothing of it. */
+const NOT_THERE: Status[] = ['not_found', 'waiting'];
+
+/** What is shown of apps, environments and operations, and what requests are routed by: from memory, as of now. */
+export class FleetView {
+  constructor(private readonly options: FleetViewOptions) {}
+
+  /** `statusIn` for many apps at once: what each environment is, is judged once and not once for each of its apps. */
+  judge(): StatusIn {
+    const { board } = this.options;
+    const views = new Map(board.names().map((name) => [name, board.environment(name)]));
+    return (app, environment) => this.statusIn(app, environment, views.get(environment) ?? null);
+  }
+
+  /**
+   * What is shown of one app, by environment. Those that it was taken from are among them as long as it may be there: until a
+   * step has made it leave, it runs on.
+   */
+  statusesOf(app: AppDefinition, statusIn: StatusIn = (...place) => this.statusIn(...place)): [string, ShownStatus][] {
+    const shownIn = (environment: string): [string, ShownStatus] => [environment, statusIn(app, environment)];
+    const left = Object.keys(app.published).filter((environment) => !app.environments.includes(environment));
+    const stillThere = left.map(shownIn).filter(([, { status }]) => !NOT_THERE.includes(status));
+    return [...app.environments.map(shownIn), ...stillThere];
+  }
+
+  statusIn(app: AppDefinition, environment: string, view = this.options.board.environment(environment)): ShownStatus {
+    const { board } = this.options;
+    return shownStatus({
+      uid: app.uid,
+      environment,
+      generation: app.generation,
+      published: app.published[environment]?.generation ?? null,
+      // Known from the database at the latest; one that nobody ever saw cannot be seen now.
+      health: view?.health ?? 'unknown',
+      healthSince: view?.since ?? app.createdAt,
+      observed: board.observed(environment, app.name),
+    });
+  }
+
+  appRow(app: AppDefinition): AppRow {
+    const { board, driver } = this.options;
+    const entries = app.environments.flatMap((environment) => board.observed(environment, app.name)?.entry ?? []);
+    const mine = entries.filter((entry) => entry.uid === app.uid);
+    const operation = driver.active.find((other) => other.appUid === app.uid);
+    const { dbConnType, password: _, ...database } = app.database;
+    return {
+      name: app.name,
+      uid: app.uid,
+      title: app.title,
+      icon: app.icon,
+      cname: app.cname,
+      pinned: app.pinned,
+      hidden: app.hidden,
+      sort: app.sort,
+      environments: app.environments,
+      targetEnvironment: app.targetEnvironment,
+      desiredState: desiredOf(app),
+      startMode: app.startMode,
+      autoUpgrade: app.autoUpgrade,
+      options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
+      statuses: Object.fromEntries(this.statusesOf(app).sort(([one], [other]) => (one < other ? -1 : 1))),
+      version: mine.find((entry) => entry.version)?.version ?? null,
+      lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
+      pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
+      warnings: appWarningsOf(app, this.options),
+      operation: operation ? operationRow(operation) : null,
+      createdAt: app.createdAt,
+      updatedAt: app.updatedAt,
+    };
+  }
+
+  environmentRows(): EnvironmentRow[] {
+    const { catalog, board, known } = this.options;
+    const counts = new Map<string, Partial<Record<Status, number>>>();
+    const statusIn = this.judge();
+    for (const app of catalog.apps.values()) {
+      for (const [environment, { status }] of this.statusesOf(app, statusIn)) {
+        const count = counts.get(environment) ?? {};
+        count[status] = (count[status] ?? 0) + 1;
+        counts.set(environment, count);
+      }
+    }
+    return known.names().map((name) => {
+      const view = board.environment(name);
+      const remembered = known.get(name);
+      const registration = known.registrationOf(name);
+      const health = view?.health ?? 'unknown';
+      return {
+        name,
+        url: registration?.url ?? '',
+        proxyUrl: registration?.proxyUrl ?? '',
+        appVersion: registration?.appVersion ?? '',
+        available: health === 'online' || health === 'suspect',
+        health,
+        since: view?.since ?? remembered?.lastSeenAt ?? 0,
+        serves: registration?.serves ?? true,
+        cordoned: remembered?.cordoned ?? false,
+        instance: view?.lease?.instance ?? null,
+        standby: view?.standby ?? null,
+        lastHeartbeatAt: view?.lastHeartbeatAt ?? remembered?.lastSeenAt ?? null,
+        apps: counts.get(name) ?? {},
+        memory: view?.lease?.memory ?? null,
+        eventLoopDelay: view?.lease?.eventLoopDelay ?? null,
+        warnings: warningsOf(name, this.options),
+      };
+    });
+  }
+
+  /** All environments, as requests are routed to them. */
+  routeEnvironments(): RouteEnvironment[] {
+    const { board, known } = this.options;
+    return known.names().map((name) => {
+      const view = board.environment(name);
+      const registration = known.registrationOf(name);
+      return {
+        name,
+        proxyUrl: registration?.proxyUrl ?? '',
+        serves: registration?.serves ?? true,
+        health: view?.health ?? 'unknown',
+        epoch: view?.lease?.epoch,
+      };
+    });
+  }
+}
+
+export function operationRow(operation: Operation): OperationRow {
+  const { id, appName, action, state, waitingFor, createdById, createdAt, finishedAt } = operation;
+  const steps = operation.steps.map(({ kind: _, ...step }) => step);
+  return { id, appName, action, state, waitingFor, steps, createdBy: createdById, createdAt, finishedAt };
+}

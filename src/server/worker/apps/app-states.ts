@@ -1,0 +1,229 @@
+import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
+import type { Status } from '../../../shared/types';
+import { describeError } from '../../errors';
+import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { Clock } from '../../protocol/health';
+import type { AppHost, PluginSet } from '../hosting/host';
+import { type Applied, type Hosted, pendingChanges } from './decide';
+
+/** What this process knows of one app. */
+export interface Held {
+  record: AppRecord;
+  applied: Applied | null;
+  /** The record that the running object was made from. */
+  booted: AppRecord | null;
+  state: Hosted['state'];
+  /** Plugins that the running object was loaded with, and whether its database says otherwise by now. */
+  plugins: { loaded: PluginSet | null; stale: boolean };
+  failures: number;
+  retryAt: number | null;
+  visited: boolean;
+  /** What is reported. */
+  status: Status;
+  since: number;
+  message?: string;
+  error?: { code: string; message: string };
+  generation: number;
+  begun: number;
+  doing: StatusEntry['doing'];
+  version: string | null;
+  adminPassword: AdminPassword | null;
+}
+
+export interface HeldAppsOptions {
+  host: AppHost;
+  hosted: HostedApps;
+  clock: Clock;
+  /** Statuses of these apps have to be told. */
+  onReport(names: string[]): void;
+  /** Something else is wrong with an app's `adminPassword` than before. */
+  onAdminPassword(name: string): void;
+}
+
+/** The apps of this environment: what this process knows of each, and what it says of it. */
+export class HeldApps {
+  private readonly held = new Map<string, Held>();
+
+  constructor(private readonly options: HeldAppsOptions) {
+    options.hosted.onStatus = (name) => this.observe(name);
+    options.hosted.onProgress = (name, message) => this.tell(name, message);
+    options.hosted.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
+  }
+
+  /** @param applied as the snapshot has it; null of an app that is new here */
+  hold(record: AppRecord, applied: Applied | null): void {
+    const now = this.options.clock().wall;
+    this.held.set(record.name, {
+      record,
+      applied,
+      booted: null,
+      state: 'absent',
+      plugins: { loaded: null, stale: false },
+      failures: 0,
+      retryAt: null,
+      visited: false,
+      status: 'waiting',
+      since: now,
+      generation: 0,
+      begun: 0,
+      doing: null,
+      version: applied?.version ?? null,
+      adminPassword: applied?.adminPassword ?? null,
+    });
+  }
+
+  get(name: string): Held | undefined {
+    return this.held.get(name);
+  }
+
+  all(): Array<[string, Held]> {
+    return [...this.held];
+  }
+
+  /** Was removed, and nobody asks for it any more. */
+  drop(name: string): void {
+    this.held.delete(name);
+    this.report(name);
+  }
+
+  /** Whether there is such an app here. */
+  knows(name: string): boolean {
+    const held = this.held.get(name);
+    return held !== undefined && held.record.desired !== 'removed';
+  }
+
+  record(name: string): AppRecord | null {
+    return this.held.get(name)?.record ?? null;
+  }
+
+  records(): AppRecord[] {
+    return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
+  }
+
+  /** Whether each has a JWT secret: a release before 0.1.1 may have left some without. */
+  haveSecrets(): boolean {
+    return this.records().every(({ jwtSecret }) => jwtSecret !== null);
+  }
+
+  /** Apps that nobody can sign in to as their administrator. */
+  locked(): string[] {
+    return this.all().flatMap(([name, { adminPassword }]) => (adminPassword === 'locked' ? [name] : []));
+  }
+
+  names(): string[] {
+    return [...this.held.keys()];
+  }
+
+  /** What is told of an app. */
+  entry(name: string): StatusEntry | null {
+    const held = this.held.get(name);
+    if (!held) return null;
+    const lastVisit = this.options.hosted.lastSeenAt.get(name);
+    return {
+      name,
+      uid: held.record.uid,
+      status: held.status,
+      since: held.since,
+      generation: held.generation,
+      bootGeneration: held.applied?.bootGeneration ?? 0,
+      begun: held.begun,
+      doing: held.doing,
+      ...(held.message ? { message: held.message } : {}),
+      ...(held.error ? { error: held.error } : {}),
+      version: held.version,
+      lastVisitAt: lastVisit === undefined ? null : lastVisit * 1000,
+      pendingChanges:
+        held.state === 'running'
+          ? [
+              ...pendingChanges(held.booted, held.record, (sealed) => this.options.host.reveal(sealed)),
+              ...(held.plugins.stale ? ['plugins'] : []),
+            ]
+          : [],
+      plugins: (held.state === 'running' && held.plugins.loaded?.own) || [],
+      adminPassword: held.adminPassword,
+    };
+  }
+
+  /** @param message for people who wait */
+  show(name: string, status: Status, message?: string): void {
+    const held = this.held.get(name);
+    if (!held) return;
+    if (held.status !== status) held.since = this.options.clock().wall;
+    if (status === 'running' && held.status !== 'running') {
+      // At once: "running" with the word of the object before it would be taken for one more reason to restart.
+      held.plugins = { loaded: null, stale: false };
+      void this.notePlugins(name, held);
+    }
+    held.status = status;
+    held.message = message;
+    if (status !== 'error') held.error = undefined;
+    this.report(name);
+  }
+
+  /** What the core says while it works on an app, for people who wait. */
+  tell(name: string, message: string): void {
+    const held = this.held.get(name);
+    if (!held || held.status === 'running' || held.message === message) return;
+    held.message = message;
+    this.report(name);
+  }
+
+  /**
+   * Looks for apps of several environments whose plugins another environment has changed. One that it has upgraded to a newer
+   * release goes on as it is: a restart here would be refused.
+   */
+  async findStalePlugins(): Promise<void> {
+    for (const [name, held] of this.held) {
+      if (held.record.environments.length < 2 || held.status !== 'running' || held.plugins.loaded === null) continue;
+      const current = await this.options.host.pluginSet(name);
+      const changed = current !== null && current.text !== held.plugins.loaded.text;
+      const stale = changed && (await this.options.host.canRestart(name).catch(() => false));
+      if (stale === held.plugins.stale) continue;
+      held.plugins.stale = stale;
+      this.report(name);
+    }
+  }
+
+  /** Looks whether a password that was wrong was changed in another environment, of which nothing tells this one. */
+  async findChangedAdminPasswords(): Promise<void> {
+    for (const [name, { record, status, adminPassword }] of this.held) {
+      if (record.environments.length < 2 || status !== 'running' || !adminPassword) continue;
+      const found = await this.options.host.adminPassword(name).catch(() => adminPassword);
+      this.noteAdminPassword(name, found);
+    }
+  }
+
+  private noteAdminPassword(name: string, found: AdminPassword | null): void {
+    const held = this.held.get(name);
+    if (!held || held.adminPassword === found) return;
+    held.adminPassword = found;
+    this.options.onAdminPassword(name);
+    this.report(name);
+  }
+
+  /** Something that is told of an app has changed. */
+  report(name: string): void {
+    this.options.onReport([name]);
+  }
+
+  /** The core changed an app's status on its own: a command of it, a plugin enabled, an error. */
+  private observe(name: string): void {
+    const held = this.held.get(name);
+    const status = this.options.hosted.appStatus[name];
+    if (!held || !status || status === 'not_found') return;
+    if (held.status === status) return;
+    // The core says so before its command has ended, and in an upgrade before it loads the app once more.
+    if (status === 'running' && (held.state !== 'running' || this.options.host.isInCommand(name))) return;
+    if (status === 'error') {
+      held.error ??= describeError(this.options.hosted.reasonOf(name) ?? new Error('It failed.'));
+    }
+    this.show(name, status);
+  }
+
+  /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
+  private async notePlugins(name: string, held: Held): Promise<void> {
+    const loaded = await this.options.host.pluginSet(name);
+    held.plugins = { loaded, stale: false };
+    if (loaded?.own.length) this.report(name);
+  }
+}

@@ -1,0 +1,379 @@
+import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import type { AppRecord, StatusEntry } from '../../../shared/messages';
+import { AppSupervisorError, describeError, messageOf } from '../../errors';
+import { KeyedQueue } from '../../keyed-queue';
+import type { Log } from '../../log';
+import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { Clock } from '../../protocol/health';
+import type { AppHost } from '../hosting/host';
+import type { Snapshot } from '../snapshot';
+import { type Held, HeldApps } from './app-states';
+import { type Applied, type Decision, decide, retryAfter } from './decide';
+
+/** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
+const LEAVING = 1_500;
+
+/** Of an app that was never applied here. */
+const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
+
+export interface ConvergerOptions {
+  environment: string;
+  snapshot: Snapshot;
+  host: AppHost;
+  hosted: HostedApps;
+  clock: Clock;
+  log: Log;
+  /** In place of `LEAVING`. */
+  leaving?: number;
+  /** Whether this process may host now. */
+  mayHost(): boolean;
+  /** Statuses of these apps have to be told. */
+  onReport(names: string[]): void;
+  /** Something else is wrong with an app's `adminPassword` than before. */
+  onAdminPassword(): void;
+}
+
+/**
+ * Brings every app of this environment to what is desired of it, one step of one app at a time, on a wake-up, on a visit,
+ * every 30 s and after a restart. It follows records, never messages; an older record than the one it has is ignored.
+ */
+export class Converger {
+  readonly apps: HeldApps;
+  /** One piece of work on an app after the other. */
+  private readonly queues = new KeyedQueue();
+  /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
+  private readonly writes = new KeyedQueue();
+  private closed = false;
+
+  constructor(private readonly options: ConvergerOptions) {
+    const onAdminPassword = (name: string) => {
+      void this.save(name);
+      options.onAdminPassword();
+    };
+    this.apps = new HeldApps({ ...options, onAdminPassword });
+  }
+
+  /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
+  async restore(): Promise<void> {
+    for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied);
+    // One of them ended the last process, perhaps: alone it is told from those that booted beside it.
+    if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
+  }
+
+  /**
+   * Takes records over, and converges what they are about. What is to be remembered is written meanwhile: before a boot begins,
+   * and before anything is said to be done, it is written once more.
+   *
+   * @returns when they are written
+   */
+  async accept(records: AppRecord[]): Promise<void> {
+    const writes: Promise<void>[] = [];
+    for (const record of records) {
+      const held = this.apps.get(record.name);
+      if (held && held.record.generation > record.generation) continue;
+      if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
+      if (!held) this.apps.hold(record, null);
+      else held.record = record;
+      writes.push(this.save(record.name));
+    }
+    for (const record of records) this.converge(record.name);
+    await Promise.all(writes);
+  }
+
+  /** Looks at everything again: what failed may be due, what was refused may be possible. */
+  convergeAll(): void {
+    for (const name of this.apps.names()) this.converge(name);
+  }
+
+  /**
+   * The store's records, all of them: what was reported gone and has no record any more is forgotten. An app without a
+   * record otherwise stays as it is: absence is never a wish.
+   */
+  async acceptAll(records: AppRecord[]): Promise<void> {
+    const present = new Set(records.map((record) => record.name));
+    for (const [name, held] of this.apps.all()) {
+      if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) {
+        this.apps.drop(name);
+      }
+    }
+    await this.accept(records);
+  }
+
+  /** Somebody asks for an app. Answers at once; whether there is such an app here. */
+  visit(name: string): boolean {
+    const held = this.apps.get(name);
+    if (!held || held.record.desired === 'removed') return false;
+    if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) return true;
+    held.visited = true;
+    this.converge(name);
+    return true;
+  }
+
+  /**
+   * Another plugin no longer needs an app here, which changes nothing of what is desired: an app that starts when visited rests
+   * until the next visit, and one that should run goes on, since it would be started again at once.
+   *
+   * An app that is being worked on is left alone: the caller may hold the database (SQLite) that this work waits for.
+   */
+  async unload(name: string): Promise<void> {
+    const held = this.apps.get(name);
+    if (held?.state !== 'running' || held.record.desired !== 'onDemand') return;
+    if (this.queues.isBusy(name) || this.options.host.isInCommand(name)) return;
+    await this.inQueue(name, () => this.carryOut(name, held, held.record, { do: 'rest', as: 'dormant' }));
+  }
+
+  /** Hosts nothing more: another process holds the environment now. */
+  async standDown(): Promise<void> {
+    await Promise.all(
+      this.apps.all().map(async ([name, held]) => {
+        await this.queues.idle(name);
+        if (held.state === 'absent') return;
+        await this.options.host.rest(name);
+        held.state = 'absent';
+        // What it was is no longer true, should this process come to speak again.
+        this.apps.show(name, 'waiting');
+      }),
+    );
+  }
+
+  /** The process ends as it was asked to: a boot that this cuts off is not the app's fault. */
+  async pardon(): Promise<void> {
+    this.closed = true;
+    for (const [name, { applied }] of this.apps.all()) {
+      if (!applied?.unfinished) continue;
+      applied.unfinished = null;
+      await this.save(name);
+    }
+  }
+
+  /** The process is about to end, and has said so: visitors who can go elsewhere are served until they do. */
+  async letVisitorsGo(): Promise<void> {
+    const isShared = ([, { state, record }]: [string, Held]) => state === 'running' && record.environments.length > 1;
+    if (this.apps.all().some(isShared)) await setTimeoutAsync(this.options.leaving ?? LEAVING);
+  }
+
+  /** Begins nothing more; what is under way is left to end with the process. */
+  close(): void {
+    this.closed = true;
+  }
+
+  private converge(name: string): void {
+    void this.inQueue(name, () => this.convergeNow(name));
+  }
+
+  /** Never rejects. */
+  private inQueue(name: string, work: () => Promise<void>): Promise<void> {
+    return this.queues.add(name, work).catch((error) => {
+      this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`);
+    });
+  }
+
+  private async convergeNow(name: string): Promise<void> {
+    // Each step is decided anew on the newest record; a bound, so that a decision that changes nothing cannot spin.
+    for (let step = 0; step < 8; step++) {
+      const held = this.apps.get(name);
+      if (!held || this.closed || !this.options.mayHost()) return;
+      const { record } = held;
+      const decision = decide(record, held.applied, held, this.options.clock().mono, held.visited);
+      if (decision.do === 'nothing') {
+        held.visited = false;
+        await this.settle(name, held, record);
+        return;
+      }
+      this.begin(name, held, record, decision);
+      await this.carryOut(name, held, record, decision);
+    }
+  }
+
+  private begin(name: string, held: Held, record: AppRecord, decision: Decision): void {
+    held.begun = record.generation;
+    held.doing = doingOf(record, held, decision);
+    this.apps.report(name);
+  }
+
+  private async carryOut(name: string, held: Held, record: AppRecord, decision: Decision): Promise<void> {
+    const { host } = this.options;
+    switch (decision.do) {
+      case 'replace':
+        await host.rest(name);
+        Object.assign(held, {
+          applied: null,
+          booted: null,
+          state: 'absent',
+          failures: 0,
+          retryAt: null,
+          generation: 0,
+          adminPassword: null,
+        });
+        await this.save(name);
+        return;
+      case 'rest':
+        await this.leaveRouting(name, held, record, 'Stopping.');
+        if (decision.as === 'stopped') await host.stop(name);
+        else await host.rest(name);
+        held.state = decision.as;
+        this.apps.show(name, decision.as);
+        // The process is another one since; the reason stands until the next try.
+        if (decision.as === 'dormant') held.error = held.applied?.failure ?? undefined;
+        return;
+      case 'boot':
+        await this.boot(name, held, record, decision.how);
+        return;
+      case 'keepOut': {
+        const times = held.applied?.unfinished?.count ?? 0;
+        this.failed(
+          name,
+          held,
+          new AppSupervisorError('APP_CRASH_LOOP', {
+            app: name,
+            times,
+            cause: 'the worker ended while this app was starting',
+          }),
+        );
+        held.retryAt = null;
+        return;
+      }
+      case 'remove':
+        await this.remove(name, held, record, decision.data);
+        return;
+      case 'nothing':
+    }
+  }
+
+  /**
+   * Says that a running app will not be for much longer, and gives the Supervisor the time to send visitors to its other
+   * environments; until then it serves them.
+   */
+  private async leaveRouting(name: string, held: Held, record: AppRecord, message: string): Promise<void> {
+    if (held.state !== 'running' || record.environments.length < 2) return;
+    this.apps.show(name, 'preparing', message);
+    await setTimeoutAsync(this.options.leaving ?? LEAVING);
+  }
+
+  private async remove(name: string, held: Held, record: AppRecord, data: AppRecord['data']): Promise<void> {
+    const { host, snapshot, log } = this.options;
+    await host.rest(name);
+    let outcome: string | undefined;
+    if (data !== 'keep') {
+      try {
+        outcome = `Its database was ${await host.endData(record)}.`;
+        log.info(`App ${name}: ${outcome}`);
+      } catch (error) {
+        // A mark that stays is a note on the database; data that stays is not what was asked for.
+        if (data === 'drop') {
+          held.generation = record.generation;
+          this.failed(name, held, error);
+          return;
+        }
+        outcome = `Its database keeps its mark: ${messageOf(error)}`;
+        log.warn(`App ${name}: ${outcome}`);
+      }
+    }
+    await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
+    await this.writes.add(name, () => snapshot.remove(name));
+    // Only now: a removal before this one has left the same status behind.
+    held.generation = record.generation;
+    Object.assign(held, {
+      applied: null,
+      booted: null,
+      state: 'absent',
+      version: null,
+      doing: null,
+      adminPassword: null,
+    });
+    this.apps.show(name, 'not_found', outcome);
+  }
+
+  private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
+    const { host, clock } = this.options;
+    const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
+    const before: Applied = held.applied ?? { ...NEVER, uid: record.uid };
+    // Noted before it begins, when its turn has come: a process that dies in it finds the note, and blames nobody else.
+    const noteBegin = async () => {
+      const count = (before.unfinished?.bootGeneration === record.boot.generation ? before.unfinished.count : 0) + 1;
+      held.applied = { ...before, unfinished: { bootGeneration: record.boot.generation, count } };
+      await this.save(name);
+    };
+    await this.leaveRouting(name, held, record, 'Restarting.');
+    if (freshBoot) held.failures = 0;
+    held.visited = false;
+    held.state = 'absent';
+    held.error = undefined;
+    const applied: Applied = {
+      uid: record.uid,
+      generation: record.generation,
+      bootGeneration: Math.max(record.boot.generation, before.bootGeneration),
+      unfinished: null,
+      version: before.version,
+      failure: null,
+    };
+    try {
+      const progress = (message: string, waiting: boolean) =>
+        this.apps.show(name, waiting ? 'waiting' : 'preparing', message);
+      const { version } = await host.boot(record, how, noteBegin, progress);
+      held.applied = { ...applied, version };
+      Object.assign(held, { booted: record, state: 'running', failures: 0, retryAt: null, version });
+      this.apps.show(name, 'running');
+    } catch (error) {
+      held.applied = { ...applied, failure: describeError(error) };
+      held.failures++;
+      const wait = retryAfter(held.failures);
+      held.retryAt = wait === null ? null : clock().mono + wait;
+      this.failed(name, held, error);
+      if (wait !== null && record.desired === 'running') setTimeout(() => this.converge(name), wait + 10).unref();
+    }
+    await this.save(name);
+  }
+
+  private failed(name: string, held: Held, error: unknown): void {
+    const { host, log } = this.options;
+    held.state = 'error';
+    held.error = describeError(error);
+    log.error(`App ${name}: ${held.error.message}`, { code: held.error.code, stack: (error as Error)?.stack });
+    host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
+    this.apps.show(name, 'error');
+  }
+
+  /** There is nothing left to do for a record: that is what is reported of it. */
+  private async settle(name: string, held: Held, record: AppRecord): Promise<void> {
+    if (record.desired === 'removed') return;
+    const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
+    const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
+    if (changed) {
+      held.applied = { ...NEVER, ...held.applied, uid: record.uid, generation: record.generation, bootGeneration };
+      await this.save(name);
+    }
+    if (held.generation === record.generation && held.doing === null) return;
+    held.generation = record.generation;
+    held.begun = Math.max(held.begun, record.generation);
+    held.doing = null;
+    this.apps.report(name);
+  }
+
+  private async save(name: string): Promise<void> {
+    try {
+      await this.writes.add(name, async () => {
+        const held = this.apps.get(name);
+        if (!held) return;
+        const { record, applied, adminPassword } = held;
+        await this.options.snapshot.save(name, record, applied && { ...applied, adminPassword });
+      });
+    } catch (error) {
+      this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`);
+    }
+  }
+}
+
+function doingOf(record: AppRecord, held: Held, decision: Decision): StatusEntry['doing'] {
+  switch (decision.do) {
+    case 'boot':
+      if (decision.how !== 'start') return decision.how;
+      return record.claim !== 'none' && held.applied === null ? 'create' : 'start';
+    case 'remove':
+      return decision.data === 'keep' ? 'remove' : decision.data;
+    case 'rest':
+      return 'stop';
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,56 @@
+import { AppSupervisorError, answerOf, type ErrorCode } from '../../errors';
+import type { Guard } from './guard';
+
+/** An action as NocoBase has read it from the request, however that was spelled. */
+interface Asked {
+  resourceName: string;
+  actionName: string;
+  params: { values?: unknown };
+}
+
+/** What a guard sees of a request, and answers it with. */
+interface GuardedContext {
+  action?: Asked;
+  status?: number;
+  body?: unknown;
+  withoutDataWrapping?: boolean;
+}
+
+/** By resource: with which code an action is refused in a hosted app, if it is. */
+const REFUSED: Record<string, (action: string, values: unknown) => ErrorCode | null> = {
+  pm: (action) => (PLUGIN_ACTIONS.has(action) ? null : 'PLUGINS_BY_OPERATOR'),
+  aiMcpClients: (_, values) => (startsProgram(values) ? 'MCP_PROGRAM' : null),
+};
+
+/** What is left of the plugin manager. What a later NocoBase adds is refused until it is named here. */
+const PLUGIN_ACTIONS = new Set(['list', 'listEnabled', 'listEnabledV2', 'get', 'enable', 'disable']);
+
+/** An MCP client that is to be tested, stored or enabled. What is stored already can be disabled. */
+function startsProgram(values: unknown): boolean {
+  const { transport, enabled } = (values ?? {}) as { transport?: unknown; enabled?: unknown };
+  return transport === 'stdio' && enabled !== false;
+}
+
+/** The code that a hosted app's action is refused with; null lets it pass. */
+export function refusalOf({ resourceName, actionName, params }: Asked): ErrorCode | null {
+  return Object.hasOwn(REFUSED, resourceName) ? REFUSED[resourceName](actionName, params.values) : null;
+}
+
+/** Answers in place of an action. */
+export function refuse(ctx: GuardedContext, code: ErrorCode): void {
+  ctx.withoutDataWrapping = true;
+  ctx.status = 403;
+  ctx.body = answerOf(new AppSupervisorError(code));
+}
+
+async function refuseActions(ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> {
+  const code = ctx.action ? refusalOf(ctx.action) : null;
+  if (code) refuse(ctx, code);
+  else await next();
+}
+
+/** First of all: before the core misses a `filterByTk`, before the role is asked, which root has none of, and before an upload is read. */
+export const actions: Guard = {
+  afterLoad: (app) =>
+    app.resourceManager.use(refuseActions, { tag: 'appSupervisorGuards', before: 'validate-filter-params' }),
+};

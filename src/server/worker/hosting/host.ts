@@ -1,0 +1,372 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Model } from '@nocobase/database';
+import type { Application, AppSupervisor } from '@nocobase/server';
+import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messages';
+import type { BootstrapConfig } from '../../config';
+import {
+  acquireLock,
+  checkDatabase,
+  type DatabaseCheck,
+  dropDatabase,
+  inspectDatabase,
+  keepMark,
+  markUpgrading,
+  type Owner,
+  prepareDatabase,
+  releaseDatabase,
+  resetPartialInstall,
+} from '../../databases';
+import { AppSupervisorError, messageOf } from '../../errors';
+import type { Log } from '../../log';
+import { againWhenBusy } from '../../nocobase/busy';
+import type { HostedApps } from '../../nocobase/core-app-registry';
+import { createStandIn, isStandIn } from '../../nocobase/placeholder-app';
+import { appAdminWarning } from '../../protocol/administrator';
+import { newSecret, unseal } from '../../protocol/secrets';
+import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
+import { BootQueue } from './boot-queue';
+import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
+import { type FindInstalled, newerOf, type PluginVersion, planBoot } from './plan';
+
+/** How long a boot waits for another environment's, in ms: longer than an install takes. */
+const LOCK_TIMEOUT = 900_000;
+
+/** What a boot tells while it goes on, for people. */
+export type Progress = (message: string, waiting: boolean) => void;
+
+/** The enabled plugins of an app. */
+export interface PluginSet {
+  /** All of them, with versions, in one comparable text. */
+  text: string;
+  /** Those that not every app has. */
+  own: AppPlugin[];
+}
+
+export interface BootOutcome {
+  /** NocoBase version of the app's data. */
+  version: string | null;
+}
+
+/**
+ * Boots, stops and removes apps in this process. Knows nothing of what is desired: worker/apps/controller.ts decides, one app
+ * at a time. Every method leaves the app either as asked or as an error with its cause.
+ */
+export class AppHost {
+  private readonly boots: BootQueue;
+
+  constructor(
+    private readonly supervisor: AppSupervisor,
+    private readonly hosted: HostedApps,
+    private readonly aesKey: Buffer | null,
+    bootstrap: BootstrapConfig,
+    private readonly environment: string,
+    private readonly logPath: string,
+    private readonly log: Log,
+    private readonly findInstalled: FindInstalled,
+  ) {
+    this.boots = new BootQueue(bootstrap);
+  }
+
+  /**
+   * Brings an app to `running`, from whatever state, under the lock on its database.
+   * @throws AppSupervisorError and whatever the core throws; then a stand-in with the error has taken its place
+   */
+  async boot(
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+    /** Awaited when its turn has come, before anything of the app runs. */
+    onTurn: () => Promise<void>,
+    progress: Progress,
+  ): Promise<BootOutcome> {
+    const boot = async () => {
+      try {
+        await onTurn();
+        await this.unload(record.name);
+        return await this.bootUnderLock(record, how, progress);
+      } catch (error) {
+        await this.unload(record.name).catch(() => undefined);
+        this.hosted.setError(record.name, error instanceof Error ? error : new Error(messageOf(error)));
+        this.stand(record.name, 'error');
+        throw error;
+      }
+    };
+    return this.boots.add(boot, (place) => progress(`Waiting for its turn: ${place} in the queue.`, true));
+  }
+
+  /**
+   * Starts an app that another process hosts, for a command of it, without a lock and without changing anything of it; it ends
+   * with the main app.
+   * @throws AppSupervisorError DATABASE_… and whatever the core throws
+   */
+  async openBeside(record: AppRecord): Promise<void> {
+    const mainApp = this.hosted.apps.main;
+    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const owner = { app: record.name, uid: record.uid };
+    const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
+    if (underscored !== null) connection.underscored = underscored;
+    const app = this.register(record, connection, mainApp);
+    mainApp.on('afterStop', async () => app.destroy({ logging: false }));
+    await app.runCommandThrowError('start');
+  }
+
+  /** A sealed secret in the clear, or as it is when this instance has another key. */
+  reveal(sealed: string): string {
+    try {
+      return unseal(sealed, this.aesKey, '');
+    } catch {
+      return sealed;
+    }
+  }
+
+  /** From now on no two apps boot at once. */
+  bootOneByOne(): void {
+    this.boots.oneByOne();
+  }
+
+  /** Ends an app and leaves a stand-in, so that the core says it is stopped. */
+  async stop(name: string): Promise<void> {
+    await this.unload(name);
+    this.stand(name, 'stopped');
+  }
+
+  /** Ends an app and leaves nothing: the next visit finds it not loaded. */
+  async rest(name: string): Promise<void> {
+    await this.unload(name);
+    this.hosted.drop(name);
+    delete this.hosted.appStatus[name];
+  }
+
+  /** Removes what an app that is gone from here has written into this instance's logs. */
+  async forgetLogs(name: string): Promise<void> {
+    await rm(path.join(this.logPath, name), { recursive: true, force: true });
+  }
+
+  /** Drops what this app created, and nothing else, or takes its mark away; answers what became of it, in words. */
+  async endData(record: AppRecord): Promise<string> {
+    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const { dbConnType } = record.database;
+    if (record.data === 'drop')
+      return dropDatabase(connection, dbConnType, { uid: record.uid, protect: this.protect() });
+    await releaseDatabase(connection, dbConnType, { app: record.name, uid: record.uid });
+    return 'released';
+  }
+
+  /** Shows a failure of something that never got as far as an app. */
+  showError(name: string, error: Error): void {
+    this.hosted.setError(name, error);
+    this.stand(name, 'error');
+  }
+
+  /**
+   * Which plugins of a running app are enabled, and in which versions, as its database says now; null when it cannot be
+   * asked. Another environment of the app may have changed them, and nothing tells this one (no shared events in open core).
+   */
+  async pluginSet(name: string): Promise<PluginSet | null> {
+    if (!this.isRunning(name)) return null;
+    const plugins = await this.pluginsOf(this.hosted.apps[name]).catch(() => null);
+    if (!plugins) return null;
+    const enabled = plugins.filter((plugin) => plugin.enabled);
+    const own = enabled.filter((plugin) => !plugin.builtIn);
+    const found = own.length ? await this.findInstalled(own.map((plugin) => plugin.name)) : [];
+    const here = new Set(found.map((plugin) => plugin.name));
+    return {
+      text: enabled
+        .map(({ name, version }) => `${name}@${version}`)
+        .sort()
+        .join(),
+      own: own.map(({ name, version }) => ({ name, version, installed: here.has(name) })),
+    };
+  }
+
+  /** What is wrong with the password of a running app's root user, as its database says now. */
+  adminPassword(name: string): Promise<AdminPassword | null> {
+    return findAdminPassword(this.hosted.apps[name].db);
+  }
+
+  /**
+   * Whether a running app could be started again with what its database says now: not after an environment with a newer
+   * release has upgraded it.
+   */
+  async canRestart(name: string): Promise<boolean> {
+    const app = this.hosted.apps[name];
+    const plugins = await this.pluginsOf(app);
+    const content = { version: (await app.version.get()) ?? null, plugins };
+    const host = {
+      version: this.hosted.apps.main.getPackageVersion(),
+      plugins: await this.findInstalled(plugins.map((plugin) => plugin.name)),
+    };
+    return newerOf(content, host) === null;
+  }
+
+  isRunning(name: string): boolean {
+    const app = this.hosted.apps[name];
+    return app !== undefined && !isStandIn(app) && this.hosted.appStatus[name] === 'running';
+  }
+
+  /** Whether the core works on an app for a command of it: what it says of the app meanwhile is not yet how it ends. */
+  isInCommand(name: string): boolean {
+    const status = this.hosted.apps[name]?.getMaintaining?.()?.status;
+    return status === 'command_begin' || status === 'command_running';
+  }
+
+  private async bootUnderLock(
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+    progress: Progress,
+  ): Promise<BootOutcome> {
+    const mainApp = this.hosted.apps.main;
+    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const { dbConnType } = record.database;
+    const owner = { app: record.name, uid: record.uid };
+    progress('Checking its database.', false);
+    await prepareDatabase(connection, dbConnType, {
+      ...owner,
+      mayCreate: record.claim === 'create',
+      adopt: record.claim === 'adopt',
+      protect: this.protect(),
+    });
+    const lock = await acquireLock(connection, {
+      app: record.name,
+      environment: this.environment,
+      timeoutMs: LOCK_TIMEOUT,
+      onWaiting: () => progress('Another environment is starting it; waiting for that to end.', true),
+    });
+    try {
+      // Only now: another environment may just have installed it.
+      const content = await inspectDatabase(connection, dbConnType, owner);
+      const host = {
+        version: mainApp.getPackageVersion(),
+        plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
+      };
+      // How tables are named is fixed at installation, whatever this environment's default is.
+      if (content.underscored !== null) connection.underscored = content.underscored;
+      const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
+      if (plan === 'resumeInstall') {
+        progress('An earlier installation was interrupted; beginning it again.', false);
+        await resetPartialInstall(connection, owner);
+      }
+      this.log.info(`App ${record.name}: ${plan}`, { how });
+      if (plan === 'upgrade') await markUpgrading(connection, owner, true);
+      delete this.hosted.appErrors[record.name];
+      this.hosted.appStatus[record.name] = 'preparing';
+      const app = this.register(record, connection, mainApp);
+      await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
+      // The command is a no-op while another one runs (application.ts:843): its end proves nothing.
+      if (this.hosted.appStatus[record.name] !== 'running') {
+        const cause =
+          this.hosted.reasonOf(record.name)?.message ?? `it ended ${this.hosted.appStatus[record.name] ?? 'nowhere'}`;
+        throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
+      }
+      if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
+      if (plan === 'upgrade') await markUpgrading(connection, owner, false);
+      this.watchRestores(app, connection, owner, content.mark.created);
+      return { version: host.version };
+    } finally {
+      await lock.release();
+    }
+  }
+
+  /** NocoBase's backup plugin replaces the data of a running app, and starts it anew without asking anybody. */
+  private watchRestores(app: Application, connection: HostDatabase, owner: Owner, created: boolean): void {
+    app.on('__started', () =>
+      againWhenBusy(() => keepMark(connection, owner, created)).then(
+        (changed) => {
+          if (changed) this.log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`);
+        },
+        (error) => this.log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`),
+      ),
+    );
+  }
+
+  private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
+    const secret = this.jwtSecretOf(record);
+    // A stand-in gives its name up at the last moment, so that no request in between finds nothing and boots it again.
+    delete this.hosted.apps[record.name];
+    const app = this.supervisor.registerApp({
+      appModel: {
+        name: record.name,
+        title: record.title,
+        environments: record.environments,
+        options: {
+          dbConnType: record.database.dbConnType,
+          database: connection as never,
+          authManager: { jwt: { secret } },
+          ...(record.sso ? { sso: record.sso } : {}),
+        },
+      },
+      mainApp,
+      // Its sync messages would start and stop the app in other processes; what is desired says that.
+      hook: false,
+    });
+    app.setMaxListeners(50);
+    const { initialAdmin } = record;
+    const password = initialAdmin && unseal(initialAdmin.password, this.aesKey, record.name);
+    installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
+      this.log.warn(appAdminWarning(record.name, 'locked')),
+    );
+    app.on('__started', () => watchAdminPassword(app, (found) => this.hosted.onAdminPassword(record.name, found)));
+    // The core tells a new status only, and has told of this one while its command went on.
+    app.on('maintaining', () => this.hosted.onStatus(record.name));
+    return app;
+  }
+
+  /** Never none: the core would take the main app's own, and with it the main app's tokens and those of every other such app. */
+  private jwtSecretOf({ name, jwtSecret }: AppRecord): string {
+    const stored = jwtSecret && unseal(jwtSecret, this.aesKey, name);
+    if (stored) return stored;
+    this.log.warn(
+      `App ${name} has no stored JWT secret: this start uses a new one, and sign-ins end with the next start. A Supervisor of 0.1.1 or later stores one.`,
+    );
+    return newSecret();
+  }
+
+  /** Destroys the object to the end and cuts off its late events, before a successor takes the name. */
+  private async unload(name: string): Promise<void> {
+    const app = this.hosted.apps[name];
+    if (!app || isStandIn(app)) return;
+    // First of all, so that a request that still comes gets a 503 and not a closed database.
+    this.hosted.apps[name] = createStandIn(name);
+    this.hosted.appStatus[name] = 'preparing';
+    try {
+      await app.destroy({ logging: false });
+    } catch (error) {
+      this.log.warn(`App ${name} did not stop cleanly: ${messageOf(error)}`);
+      if (!app.db.closed()) await app.db.close().catch(() => undefined);
+    }
+    app.removeAllListeners();
+    // The core's own listener took it out of the map (app-supervisor/index.ts:852).
+    this.hosted.apps[name] = createStandIn(name);
+  }
+
+  private stand(name: string, status: 'stopped' | 'error'): void {
+    this.hosted.apps[name] = createStandIn(name);
+    this.hosted.setStatus(name, status);
+  }
+
+  /** Says whether an app could live in a database that this environment would reach so. */
+  checkDatabase(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
+    const connection = connectionToCheck({ name, database }, this.mainDatabase());
+    return checkDatabase(connection, database.dbConnType, { protect: this.protect() });
+  }
+
+  /** The environment's own main database, which is no app's to take or to drop. */
+  private protect() {
+    const { host, port, database, schema, storage } = this.mainDatabase();
+    return { host, port, database, schema, storage };
+  }
+
+  private mainDatabase(): HostDatabase {
+    return this.hosted.apps.main.db.options as unknown as HostDatabase;
+  }
+
+  private async pluginsOf(app: Application): Promise<PluginVersion[]> {
+    const rows = await app.db.getRepository('applicationPlugins').find();
+    return rows.map((row: Model) => ({
+      name: row.get('name') as string,
+      version: row.get('version') as string,
+      enabled: Boolean(row.get('enabled')),
+      builtIn: Boolean(row.get('builtIn')),
+    }));
+  }
+}

@@ -1,0 +1,188 @@
+import type { Lease } from '../../shared/messages';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+import { type Clock, DOWN_AFTER } from '../protocol/health';
+import type { LeaseAnswer, StateStore } from '../protocol/stores';
+
+/**
+ * What a process may do for its environment.
+ * - `waiting`: nothing is decided yet; it hosts nothing.
+ * - `alone`: the store cannot be reached; the session lock on the main database says that no other process hosts.
+ * - `holder`: it holds the lease.
+ * - `standby`: another live process holds it.
+ */
+export type LeaseRole = 'waiting' | 'alone' | 'holder' | 'standby';
+
+/** The session lock on the worker's own main database: only one live process can hold it. */
+export interface ProcessLock {
+  /** Takes it if it is free; answers whether it is held now. Never rejects. */
+  hold(): Promise<boolean>;
+  fingerprint: string;
+  release(): Promise<void>;
+}
+
+export interface LeaseKeeperOptions {
+  state: StateStore;
+  environment: string;
+  instance: string;
+  /** Renewal in ms. */
+  interval: number;
+  lock: ProcessLock;
+  clock: Clock;
+  log: Log;
+  vitals(): { memory: number; eventLoopDelay: number };
+  /** The role changed, or (`fresh`) the store has to be told everything again. Awaited before the next beat. */
+  onRole(role: LeaseRole, fresh: boolean): Promise<void>;
+}
+
+/**
+ * Holds the lease of one environment for one process.
+ *
+ * The holder wins: it loses only to an instance with a higher epoch. With the store away it goes on as it is; running
+ * apps depend on nothing else.
+ */
+export class LeaseKeeper {
+  role: LeaseRole = 'waiting';
+  epoch = 0;
+  private beat = 0;
+  /** Starts from the clock, so that a successor never repeats a predecessor's number. */
+  private registered = Date.now();
+  private told = this.registered;
+  /** Whether what the store has is this process's registration, and not that of the one before it. */
+  private hasRegistered = false;
+  /** Whether what a new holder has to tell could not be told yet. */
+  private untold = false;
+  private stopping = false;
+  /** Whoever still asks for a beat, a refused write or a late registration, must not take the lease again. */
+  private left = false;
+  private wasStandby = false;
+  /** Since when nobody was seen to hold the lease, by the monotonic clock. */
+  private missingSince: number | null = null;
+  private timer: NodeJS.Timeout | null = null;
+  private beating: Promise<void> | null = null;
+
+  constructor(private readonly options: LeaseKeeperOptions) {}
+
+  /** Beats at once and then by the interval. */
+  async start(): Promise<void> {
+    if (this.timer) return;
+    await this.beatNow();
+    this.schedule();
+  }
+
+  /** Beats now: at a start, after a change of the registration, when a write was refused. Never rejects. */
+  beatNow(): Promise<void> {
+    if (this.left) return Promise.resolve();
+    this.beating ??= this.beatOnce()
+      .catch((error) =>
+        this.options.log.warn(`A beat of environment ${this.options.environment} failed: ${messageOf(error)}`),
+      )
+      .finally(() => {
+        this.beating = null;
+        if (this.told !== this.registered && this.role === 'holder') void this.beatNow();
+      });
+    return this.beating;
+  }
+
+  /** The registration was written anew: a beat says so, at once. */
+  noteRegistration(): void {
+    this.registered++;
+    this.hasRegistered = true;
+    void this.beatNow();
+  }
+
+  /** Says that the process is leaving; apps are stopped next. */
+  async announceStopping(): Promise<void> {
+    this.stopping = true;
+    // One that is under way still says `serving`.
+    await this.beating;
+    if (this.role === 'holder') await this.beatNow();
+  }
+
+  /** Leaves at once: whoever looks sees it gone within a second. Never rejects. */
+  async stop(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    this.left = true;
+    await this.beating;
+    const { state, environment, instance, lock } = this.options;
+    if (this.role === 'holder') await state.releaseLease(environment, instance, this.epoch).catch(() => undefined);
+    this.role = 'waiting';
+    await lock.release();
+  }
+
+  private schedule(): void {
+    // A tenth of jitter, so that workers started together do not beat together.
+    const wait = this.options.interval * (0.95 + Math.random() * 0.1);
+    this.timer = setTimeout(() => {
+      if (this.timer) this.schedule();
+      void this.beatNow();
+    }, wait);
+  }
+
+  private async beatOnce(): Promise<void> {
+    const { state, environment, interval, lock, clock, log } = this.options;
+    const ttl = interval * DOWN_AFTER;
+    const proven = await lock.hold();
+    const missingFor = this.missingSince === null ? 0 : clock().mono - this.missingSince;
+    let answer: LeaseAnswer;
+    try {
+      answer = await state.claimLease({
+        environment,
+        lease: this.lease(),
+        ttl,
+        mayTake: this.role === 'alone' || (proven && !this.wasStandby) || missingFor >= ttl,
+        provenBy: proven ? lock.fingerprint : null,
+      });
+    } catch (error) {
+      log.debug(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
+      if (this.role === 'waiting' && proven && !this.stopping) await this.become('alone', false);
+      return;
+    }
+    if (answer.held) {
+      this.missingSince = null;
+      this.wasStandby = false;
+      this.epoch = answer.epoch;
+      if (answer.fresh || this.role !== 'holder' || this.untold) {
+        this.untold = true;
+        await this.become('holder', true);
+        this.untold = false;
+      }
+      return;
+    }
+    if (answer.holder === null) {
+      this.missingSince ??= clock().mono;
+      return;
+    }
+    this.missingSince = null;
+    // A store that was restored from an old copy may name a holder of the past: only a newer one counts.
+    if (this.role === 'holder' && answer.holder.epoch <= this.epoch) return;
+    this.wasStandby = true;
+    this.hasRegistered = false;
+    if (this.role !== 'standby') {
+      log.warn(
+        `Environment ${environment} is held by another process (${answer.holder.instance}); this one is a standby and hosts nothing.`,
+      );
+      await this.become('standby', false);
+    }
+  }
+
+  private async become(role: LeaseRole, fresh: boolean): Promise<void> {
+    this.role = role;
+    await this.options.onRole(role, fresh);
+  }
+
+  private lease(): Lease {
+    this.beat++;
+    this.told = this.registered;
+    return {
+      instance: this.options.instance,
+      epoch: this.epoch,
+      beat: this.beat,
+      interval: this.options.interval,
+      state: this.stopping ? 'stopping' : 'serving',
+      registered: this.hasRegistered ? this.registered : 0,
+      ...this.options.vitals(),
+    };
+  }
+}

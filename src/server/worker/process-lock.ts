@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DatabaseConnection } from '../databases';
+import { acquireLock } from '../databases';
+import type { Log } from '../log';
+import { fingerprint } from '../protocol/secrets';
+import type { ProcessLock } from './lease';
+
+/** How long a beat waits for the database to answer, in ms. */
+const PATIENCE = 3_000;
+
+/**
+ * A session lock on a worker's own main database, for as long as the process lives: the server gives it up when the
+ * process dies, however it dies. So whoever holds it knows that no other process of this environment and database is alive.
+ */
+export function createProcessLock(main: DatabaseConnection, environment: string, log: Log): ProcessLock {
+  const place = [main.dialect, main.host, main.port, main.database, main.schema, environment].join('|');
+  let held: Awaited<ReturnType<typeof acquireLock>> | null = null;
+  let asking: Promise<boolean> | null = null;
+  const ask = async (): Promise<boolean> => {
+    if (held && (await held.isHeld().catch(() => false))) return true;
+    held = null;
+    try {
+      held = await acquireLock(main, { key: `environment ${environment}`, app: 'main', environment, timeoutMs: 0 });
+      return true;
+    } catch (error) {
+      log.debug(`The process lock of environment ${environment} is not free: ${String(error)}`);
+      return false;
+    }
+  };
+  return {
+    fingerprint: fingerprint(place),
+    hold() {
+      asking ??= ask().finally(() => {
+        asking = null;
+      });
+      // A database that hangs proves nothing, and must not keep the lease from being renewed.
+      return Promise.race([asking, delay(PATIENCE, false, { ref: false })]);
+    },
+    async release() {
+      const giveUp = async () => {
+        await held?.release().catch(() => undefined);
+        held = null;
+      };
+      // What the database answers later is given up later.
+      const later = asking?.then(giveUp);
+      await Promise.race([later ?? giveUp(), delay(PATIENCE, undefined, { ref: false })]);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import type { Status } from '../../shared/types';
+import type { StateStore } from '../protocol/stores';
+
+/**
+ * What other environments report of their apps, for a worker that is asked about all of them. Read when asked for, at the
+ * cost of one look at the fleet; nothing is known of an environment that nobody holds.
+ */
+export class Elsewhere {
+  private known = new Map<string, { version: number; epoch: number; statuses: Map<string, Status> }>();
+
+  constructor(private readonly state: StateStore) {}
+
+  /** By environment and app. Never rejects: what cannot be read is not known. */
+  async read(): Promise<Map<string, Map<string, Status>>> {
+    try {
+      const { environments } = await this.state.look();
+      const held = [...environments].flatMap(([name, { lease, statusVersion }]) =>
+        lease ? [{ name, epoch: lease.epoch, version: statusVersion }] : [],
+      );
+      const read = await Promise.all(
+        held.map(async ({ name, epoch, version }) => {
+          const before = this.known.get(name);
+          if (before?.epoch === epoch && before.version === version) return [name, before] as const;
+          const entries = await this.state.readStatuses(name);
+          return [
+            name,
+            { version, epoch, statuses: new Map(entries.map((entry) => [entry.name, entry.status])) },
+          ] as const;
+        }),
+      );
+      this.known = new Map(read);
+    } catch {
+      this.known = new Map();
+    }
+    return new Map([...this.known].map(([name, { statuses }]) => [name, statuses]));
+  }
+}

@@ -1,0 +1,48 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { appDatabase } from '../../shared/messages';
+import { APP_NAME } from '../../shared/names';
+import type { HostedApps } from '../nocobase/core-app-registry';
+import type { RequestHandlers } from '../protocol/stores';
+import type { WorkerPart } from './worker';
+
+const name = z.string().regex(APP_NAME);
+const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000) });
+const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
+const checkRequest = z.object({ name, database: appDatabase });
+
+/** What a worker answers: checks, logs, events; nothing that is state. */
+export function workerHandlers(part: WorkerPart, hosted: HostedApps, logPath: string): RequestHandlers {
+  return {
+    async checkDatabase(payload) {
+      const { name, database } = checkRequest.parse(payload);
+      return part.host.checkDatabase(name, database);
+    },
+    async logs(payload) {
+      const { name, lines } = logsRequest.parse(payload);
+      return lastLines(path.join(logPath, name), lines);
+    },
+    async appEvent(payload) {
+      const { name, event, payload: data } = eventRequest.parse(payload);
+      // Never boots a stopped app: an event is for who is there.
+      if (part.host.isRunning(name)) await hosted.apps[name].emitAsync(event, data);
+      return null;
+    },
+  };
+}
+
+/** Not `system_error_…`, which holds the same lines again, but only the bad ones (logger/src/system-logger.ts). */
+const SYSTEM_LOG = /^system_\d{4}-\d{2}-\d{2}.*\.log$/;
+
+/** The last lines of an app's newest system log. */
+async function lastLines(folder: string, lines: number): Promise<string[]> {
+  const files = await readdir(folder).catch(() => [] as string[]);
+  const newest = files
+    .filter((file) => SYSTEM_LOG.test(file))
+    .sort()
+    .at(-1);
+  if (!newest) return [];
+  const text = await readFile(path.join(folder, newest), 'utf8');
+  return text.trimEnd().split('\n').slice(-lines);
+}

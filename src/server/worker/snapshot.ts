@@ -1,0 +1,50 @@
+import type { Model } from '@nocobase/database';
+import { type AppRecord, appRecord } from '../../shared/messages';
+import { discreetly, inTransaction, type WithDatabase } from '../nocobase/main-database';
+import type { Applied } from './apps/decide';
+
+export interface Remembered {
+  record: AppRecord;
+  applied: Applied | null;
+}
+
+/** What a converger remembers of its apps. */
+export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove'>;
+
+/** The `appSnapshots` table in a worker's own main database: what it starts from when nobody else answers. */
+export class SnapshotStore {
+  constructor(private readonly app: WithDatabase) {}
+
+  async load(): Promise<Remembered[]> {
+    const rows = await this.repository.find();
+    return rows.flatMap((row: Model) => parse(row) ?? []);
+  }
+
+  async find(name: string): Promise<Remembered | null> {
+    const row = await this.repository.findOne({ filterByTk: name });
+    return row ? parse(row) : null;
+  }
+
+  async save(name: string, record: AppRecord, applied: Applied | null): Promise<void> {
+    const values = { name, record, applied };
+    await discreetly(() =>
+      inTransaction(this.app, undefined, (transaction) =>
+        this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction }),
+      ),
+    );
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.repository.destroy({ filterByTk: name });
+  }
+
+  private get repository() {
+    return this.app.db.getRepository('appSnapshots');
+  }
+}
+
+function parse(row: Model): Remembered | null {
+  const { record, applied } = row.toJSON();
+  const parsed = appRecord.safeParse(record);
+  return parsed.success ? { record: parsed.data, applied: applied ?? null } : null;
+}

@@ -1,0 +1,366 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Model } from '@nocobase/database';
+import type { AppSupervisor } from '@nocobase/server';
+import type { AdminPassword, Registration } from '../../shared/messages';
+import type { PartInfo, Status } from '../../shared/types';
+import type { BootstrapConfig, EnvironmentConfig } from '../config';
+import { AppSupervisorError, messageOf } from '../errors';
+import type { Log } from '../log';
+import type { HostedApps } from '../nocobase/core-app-registry';
+import { appAdminWarning, workerAdminWarning } from '../protocol/administrator';
+import { DirectoryReader } from '../protocol/app-index';
+import type { Clock } from '../protocol/health';
+import { fingerprint } from '../protocol/secrets';
+import type { Bus, RequestHandlers, StateStore } from '../protocol/stores';
+import { Converger } from './apps/controller';
+import { FollowedSnapshot } from './followed-snapshot';
+import type { HostDatabase } from './hosting/connection';
+import { AppHost } from './hosting/host';
+import type { FindInstalled } from './hosting/plan';
+import { LeaseKeeper, type LeaseRole } from './lease';
+import { createProcessLock } from './process-lock';
+import { Elsewhere } from './remote-statuses';
+import { StatusReporter } from './reporter';
+import { SnapshotStore } from './snapshot';
+
+/** How often everything is looked at again, whatever wake-ups came, in ms. */
+const ROUND = 30_000;
+/** The same where another process's snapshot is followed, since nothing wakes this one. */
+const FOLLOWING_ROUND = 5_000;
+/** When to try again to begin, in ms. */
+const BEGIN_AGAIN = 5_000;
+/** How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start beside this one. */
+const SECRETS_WITHIN = 20_000;
+
+export interface WorkerPartOptions {
+  supervisor: AppSupervisor;
+  hosted: HostedApps;
+  state: StateStore;
+  bus: Bus;
+  environment: EnvironmentConfig;
+  /** The one app that this process runs; null runs all of the environment's. */
+  only: string | null;
+  /** `APP_SUPERVISOR_PUBLIC_URL` as set here, which says more than what the Supervisor tells. */
+  publicUrl: string | null;
+  bootstrap: BootstrapConfig;
+  instance: string;
+  /** Folder with one log folder an app. */
+  logPath: string;
+  aesKey: Buffer | null;
+  appKey: string;
+  clock: Clock;
+  log: Log;
+  warnings: string[];
+  handlers(part: WorkerPart): RequestHandlers;
+  roundEvery?: number;
+  beginAgain?: number;
+  leaving?: number;
+  secretsWithin?: number;
+  findInstalled: FindInstalled;
+  /** Another than the host's core, for tests. */
+  host?: AppHost;
+  /** Which apps there are, or their domains, may have changed. */
+  onRecords(): void;
+}
+
+/** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
+export class WorkerPart {
+  readonly host: AppHost;
+  private running: {
+    keeper: LeaseKeeper;
+    converger: Converger;
+    reporter: StatusReporter;
+    round?: NodeJS.Timeout;
+  } | null = null;
+  private mainAdminPassword: AdminPassword | null = null;
+  private followed: FollowedSnapshot | null = null;
+  private starting = false;
+  private left = false;
+  /** Of the records that were last read, all together. */
+  private recordsVersion: string | null = null;
+  private readonly delay = monitorEventLoopDelay({ resolution: 20 });
+
+  constructor(private readonly options: WorkerPartOptions) {
+    const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
+    this.directory = new DirectoryReader(options.state);
+    this.elsewhere = new Elsewhere(options.state);
+    this.host =
+      options.host ?? new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
+  }
+
+  /** Apps of the whole fleet, as the supervisor last told them. */
+  readonly directory: DirectoryReader;
+  private readonly elsewhere: Elsewhere;
+
+  get environment(): string {
+    return this.options.environment.name;
+  }
+
+  get converger(): Converger | null {
+    return this.running?.converger ?? null;
+  }
+
+  /** By app and environment: of its own apps as they are, of the others as their environments report them. Never rejects. */
+  async statuses(): Promise<Record<string, Record<string, Status>>> {
+    const { converger, environment } = this;
+    const elsewhere = await this.elsewhere.read();
+    const places = new Map<string, string[]>();
+    for (const name of converger?.apps.names() ?? []) places.set(name, [environment]);
+    for (const { name, environments } of this.directory.all()) places.set(name, environments);
+    const statusIn = (place: string, app: string) =>
+      place === environment ? converger?.apps.entry(app)?.status : elsewhere.get(place)?.get(app);
+    return Object.fromEntries(
+      [...places].map(([app, names]) => [
+        app,
+        Object.fromEntries(names.map((place) => [place, statusIn(place, app) ?? 'unknown'])),
+      ]),
+    );
+  }
+
+  /** What this worker's own page says: who manages it, and what it hosts. */
+  about(): Required<Pick<PartInfo, 'supervisor' | 'apps'>> {
+    const { converger, directory, options } = this;
+    const { supervisor } = directory;
+    const apps = (converger?.apps.records() ?? []).flatMap(({ name, title }) => {
+      const entry = converger?.apps.entry(name);
+      if (!entry) return [];
+      const { status, since, version, message, error } = entry;
+      return [{ name, title, status, since, version, ...(message ? { message } : {}), ...(error ? { error } : {}) }];
+    });
+    return { supervisor: supervisor && { ...supervisor, publicUrl: options.publicUrl ?? supervisor.publicUrl }, apps };
+  }
+
+  /** What this process may do for its environment; undefined until it has begun and after it has left. */
+  get role(): LeaseRole | undefined {
+    return this.running?.keeper.role;
+  }
+
+  /** What is wrong with the password of the main app's root user, null when nothing is. Never rejects. */
+  noteAdminPassword(found: AdminPassword | null): void {
+    if (this.mainAdminPassword === found) return;
+    this.mainAdminPassword = found;
+    void this.announce().catch(() => undefined);
+  }
+
+  /** Begins to take part, once; the main app is not held up by anything of it. Never rejects. */
+  start(): void {
+    if (this.running || this.starting) {
+      // The main app was restarted: what it runs may have changed.
+      void this.announce().catch(() => undefined);
+      return;
+    }
+    this.starting = true;
+    this.startNow().catch((error) => {
+      this.options.log.error(`This worker could not begin, it is tried again: ${messageOf(error)}`);
+      if (this.running) clearInterval(this.running.round);
+      this.running = null;
+      setTimeout(() => {
+        this.starting = false;
+        if (!this.left) this.start();
+      }, this.options.beginAgain ?? BEGIN_AGAIN).unref();
+    });
+  }
+
+  /**
+   * In a worker thread: opens one app as it was last wished, beside the process that hosts it, until the main app ends.
+   * @throws AppSupervisorError and whatever the core throws
+   */
+  async openForCommand(name: string): Promise<void> {
+    const { main } = this.options.hosted.apps;
+    const found = await new SnapshotStore(main).find(name);
+    if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+    await this.host.openBeside(found.record);
+  }
+
+  /** The main app is about to end, and its database with it. */
+  async prepareToLeave(): Promise<void> {
+    const { running } = this;
+    if (!running) return;
+    await running.keeper.announceStopping().catch(() => undefined);
+    this.options.bus.wake('supervisors', []);
+    await Promise.all([running.converger.pardon().catch(() => undefined), running.converger.letVisitorsGo()]);
+  }
+
+  /** Leaves: others see it at once. Never rejects. */
+  async stop(): Promise<void> {
+    this.left = true;
+    const { running } = this;
+    if (!running) return;
+    this.running = null;
+    clearInterval(running.round);
+    running.converger.close();
+    running.reporter.close();
+    this.delay.disable();
+    await running.keeper.stop();
+  }
+
+  private async startNow(): Promise<void> {
+    const { options } = this;
+    const { hosted, environment, instance, state, bus, only, clock, log } = options;
+    const main = hosted.apps.main;
+    const store = new SnapshotStore(main);
+    this.followed = only === null ? null : new FollowedSnapshot(store, only);
+    // Beside the process that runs the others, which has the environment's own lock.
+    const lockName = only === null ? environment.name : `${environment.name}/${only}`;
+    this.delay.enable();
+    let hasSecrets = true;
+    const converger: Converger = new Converger({
+      environment: environment.name,
+      snapshot: this.followed ?? store,
+      host: this.host,
+      hosted,
+      clock,
+      log,
+      mayHost: () => hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
+      onReport: (names) => reporter.report(names),
+      onAdminPassword: () => void this.announce().catch(() => undefined),
+      leaving: options.leaving,
+    });
+    const keeper: LeaseKeeper = new LeaseKeeper({
+      state,
+      environment: environment.name,
+      instance,
+      interval: environment.heartbeatInterval,
+      lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, log),
+      clock,
+      log,
+      vitals: () => this.vitals(),
+      onRole: async (role, fresh) => {
+        if (role === 'standby') {
+          await converger.standDown();
+          return;
+        }
+        if (fresh) {
+          await this.announce();
+          reporter.reportAll();
+          void this.readAll();
+        }
+        converger.convergeAll();
+      },
+    });
+    const reporter: StatusReporter = new StatusReporter({
+      environment: environment.name,
+      instance,
+      state,
+      bus,
+      log,
+      epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
+      entries: (names) =>
+        (names === 'all' ? converger.apps.names() : names).flatMap((name) => converger.apps.entry(name) ?? []),
+      onRefused: () => void keeper.beatNow(),
+    });
+    const running: typeof this.running = { keeper, converger, reporter };
+    this.running = running;
+    this.recordsVersion = null;
+
+    await converger.restore();
+    if (this.running !== running) return; // it has left meanwhile
+    hasSecrets = converger.apps.haveSecrets();
+    // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
+    running.round = setInterval(
+      () => {
+        void this.readAll();
+        void reporter.check();
+      },
+      options.roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
+    );
+    running.round.unref();
+    options.onRecords();
+    await bus.onWake(
+      { environment: environment.name },
+      (names) => void (names.length ? this.read(names) : this.readDirectory()),
+    );
+    await bus.serve(environment.name, options.handlers(this));
+    await keeper.start();
+    await this.readAll();
+    if (!hasSecrets) await this.untilSecrets(converger);
+    hasSecrets = true;
+    converger.convergeAll();
+  }
+
+  /** A boot without the stored secret makes one up: sign-ins would end with it, and once more with the next. */
+  private async untilSecrets(converger: Converger): Promise<void> {
+    const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
+    const end = clock().mono + secretsWithin;
+    while (this.converger === converger && !converger.apps.haveSecrets() && clock().mono < end) {
+      await sleep(Math.min(500, secretsWithin));
+      await this.readAll();
+    }
+  }
+
+  private async read(names: string[]): Promise<void> {
+    const { state, environment } = this.options;
+    await this.take(async (converger) => converger.accept(await state.readRecords(environment.name, names)));
+  }
+
+  /** Everything, as far as it has changed since it was read. */
+  private async readAll(): Promise<void> {
+    const { followed } = this;
+    const { state, environment } = this.options;
+    await this.take(async (converger) => {
+      if (followed) return converger.acceptAll(await followed.records());
+      const read = await state.readRecordsSince(environment.name, this.recordsVersion);
+      if (!read) return;
+      await converger.acceptAll(read.records);
+      this.recordsVersion = read.version;
+    });
+    await this.readDirectory();
+    await this.converger?.apps.findStalePlugins();
+    await this.converger?.apps.findChangedAdminPasswords();
+    this.converger?.convergeAll();
+  }
+
+  private async take(read: (converger: Converger) => Promise<void>): Promise<void> {
+    if (!this.converger) return;
+    try {
+      await read(this.converger);
+      this.options.onRecords();
+    } catch (error) {
+      // The snapshot stands, and what failed may be due for another try.
+      this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
+    }
+  }
+
+  private async readDirectory(): Promise<void> {
+    await this.directory.read().catch(() => undefined);
+  }
+
+  /** Says what this environment is; again whenever it may have changed. */
+  private async announce(): Promise<void> {
+    const { running } = this;
+    if (running?.keeper.role !== 'holder') return;
+    await this.options.state.writeRegistration(await this.registration());
+    running.keeper.noteRegistration();
+  }
+
+  private async registration(): Promise<Registration> {
+    const { hosted, environment, aesKey, appKey, warnings } = this.options;
+    const main = hosted.apps.main;
+    const rows = await main.db
+      .getRepository('applicationPlugins')
+      .find({ filter: { enabled: true, builtIn: true }, sort: ['name'] });
+    return {
+      name: environment.name,
+      url: environment.url,
+      proxyUrl: environment.proxyUrl,
+      appVersion: main.getPackageVersion(),
+      plugins: rows.map((row: Model) => `${row.get('name')}@${row.get('version')}`),
+      serves: environment.serves,
+      fingerprints: { appKey: fingerprint(appKey), aesKey: aesKey ? fingerprint(aesKey.toString('hex')) : null },
+      warnings: [
+        ...warnings,
+        ...(this.mainAdminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
+        // For a Supervisor of a release that reads nothing of it in statuses: its record is what locked them.
+        ...(this.converger?.apps.locked() ?? []).map((app) => appAdminWarning(app, 'locked')),
+      ],
+      setsInitialAdmin: true,
+    };
+  }
+
+  private vitals() {
+    const eventLoopDelay = Math.round(this.delay.percentile(99) / 1e6) || 0;
+    this.delay.reset();
+    return { memory: process.memoryUsage.rss(), eventLoopDelay };
+  }
+}
