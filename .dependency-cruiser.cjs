@@ -1,65 +1,77 @@
 /**
- * Import rules: no cycles, and layers that point one way:
- *
- *   plugin -> adapters, resources -> operations -> hosting, apps, environments, status -> wire, collections -> shared
- *
- * `config.ts`, `errors.ts` and `log.ts` may be used by every layer of the server.
+ * Import rules: the rooms of the house, and the arrows between them. Each room may import itself, the rooms named here,
+ * `src/shared` and the root files of `src/server`; nothing else. Type imports count. There is no list of exceptions.
  */
 
-/** Folders of src/server from the outermost to the innermost layer. */
-const LAYERS = [
-  ['adapters', 'resources'],
-  ['operations'],
-  ['hosting', 'apps', 'environments', 'status'],
-  ['wire', 'collections'],
-];
+/** What each folder of src/server may import. */
+const SERVER = {
+  /** What NocoBase's core calls; wires the rooms together. */
+  core: ['supervisor', 'worker', 'proxy', 'databases', 'protocol', 'observability', 'nocobase'],
+  /** Manages apps. Knows nothing of the Worker's code. */
+  supervisor: ['databases', 'protocol', 'observability', 'nocobase'],
+  /** Hosts apps. Knows nothing of the Supervisor's code. */
+  worker: ['databases', 'protocol', 'observability', 'nocobase'],
+  proxy: ['protocol', 'observability'],
+  databases: [],
+  /** What passes between the two. */
+  protocol: [],
+  observability: [],
+  /** What this plugin uses of the NocoBase it runs in. */
+  nocobase: [],
+};
+/** Files of src/server itself that every room may import. */
+const ROOT_FILES = ['clock', 'config', 'errors', 'keyed-queue', 'log'];
 
-const folder = (names) => `^src/server/(${names.join('|')})/`;
+/** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
+const UI = {
+  apps: ['common'],
+  environments: ['common'],
+  entries: ['common'],
+  common: [],
+};
 
-/** A layer may not import any layer outside it. */
-const layerRules = LAYERS.slice(1).map((names, index) => ({
-  name: `layers: ${names.join(', ')}`,
-  comment: `${names.join(', ')} may not import ${LAYERS.slice(0, index + 1)
-    .flat()
-    .join(', ')}.`,
+const any = (names) => (names.length ? `(${names.join('|')})` : '(?!)');
+
+const rooms = (base, table, rootFiles) =>
+  Object.entries(table).map(([room, mayImport]) => ({
+    name: `${base}/${room}`,
+    comment: `${base}/${room} may import ${[room, ...mayImport, 'src/shared'].join(', ')}.`,
+    severity: 'error',
+    from: { path: `^${base}/${room}/` },
+    to: {
+      path: `^${base}/`,
+      pathNot: `^${base}/(${room}|${any(mayImport)})/|^${base}/${any(rootFiles)}\\.(tsx?|d\\.ts)$`,
+    },
+  }));
+
+const everyFolderHasRules = (base, table) => ({
+  name: `${base}: every folder has rules`,
+  comment: `A new folder of ${base} gets a line in .dependency-cruiser.cjs.`,
   severity: 'error',
-  from: { path: folder(names) },
-  to: { path: [folder(LAYERS.slice(0, index + 1).flat()), '^src/server/(proxy/|plugin\\.ts$|index\\.ts$)'] },
-}));
+  from: {},
+  to: { path: `^${base}/[^/]+/`, pathNot: `^${base}/${any(Object.keys(table))}/` },
+});
 
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    ...layerRules,
+    ...rooms('src/server', SERVER, ROOT_FILES),
+    everyFolderHasRules('src/server', SERVER),
+    ...rooms('src/ui', UI, ['host', 'nocobase-client']),
+    everyFolderHasRules('src/ui', UI),
+    {
+      name: 'root-files-are-foundations',
+      comment: 'What every room may import imports no room.',
+      severity: 'error',
+      from: { path: `^src/server/${any(ROOT_FILES)}\\.ts$` },
+      to: { path: '^src/server/[^/]+/' },
+    },
     {
       name: 'wiring-is-outermost',
-      comment: 'plugin.ts wires the services; nothing but the entry imports it.',
+      comment: 'plugin.ts registers the parts; nothing but the entry imports it.',
       severity: 'error',
       from: { path: '^src/server/', pathNot: '^src/server/index\\.ts$' },
       to: { path: '^src/server/(plugin|index)\\.ts$' },
-    },
-    {
-      name: 'guards-stand-alone',
-      comment: 'A guard knows the core, and what every layer may use.',
-      severity: 'error',
-      from: { path: '^src/server/guards/' },
-      to: { path: '^src/server/', pathNot: '^src/server/guards/|^src/server/(config|errors|log)\\.ts$' },
-    },
-    {
-      name: 'proxy-stands-alone',
-      comment: 'proxy may import shared, and the types of status and environments.',
-      severity: 'error',
-      from: { path: '^src/server/proxy/' },
-      to: {
-        path: '^src/server/',
-        pathNot: '^src/server/(proxy|status|environments)/|^src/server/(config|errors|log)\\.ts$',
-      },
-    },
-    {
-      name: 'proxy-takes-types-only',
-      severity: 'error',
-      from: { path: '^src/server/proxy/' },
-      to: { path: '^src/server/(status|environments)/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'shared-imports-nothing',
@@ -88,6 +100,7 @@ module.exports = {
     },
     {
       name: 'server-side',
+      comment: 'The server may import the translations, not the pages.',
       severity: 'error',
       from: { path: '^src/server/' },
       to: { path: '^src/(ui|client|client-v2)/' },

@@ -1,4 +1,4 @@
-import type { Clock, Now } from '../../src/server/protocol/health';
+import type { Clock, Now } from '../../src/server/clock';
 
 /** A Tuesday in 2026; what is written under it looks like what is written in production. */
 const EPOCH = Date.UTC(2026, 10, 24);

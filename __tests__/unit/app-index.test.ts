@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type DirectoryEntry, DirectoryReader, DirectoryWriter, modelsOf } from '../../src/server/protocol/app-index';
+import { modelsOf } from '../../src/server/core/adapters/app-models';
+import { type DirectoryEntry, DirectoryReader, DirectoryWriter } from '../../src/server/protocol/app-index';
 import { MemoryState } from '../../src/server/protocol/memory';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 

@@ -41,7 +41,10 @@ describe('the API documentation', () => {
       'supervisor/apps/repository.ts',
     ];
     const folder = path.join(ROOT, 'src/server');
-    const thrown = [...sources, ...readdirSync(path.join(folder, 'resources')).map((file) => `resources/${file}`)]
+    const thrown = [
+      ...sources,
+      ...readdirSync(path.join(folder, 'supervisor/api')).map((file) => `supervisor/api/${file}`),
+    ]
       .map((file) => readFileSync(path.join(folder, file), 'utf8'))
       .flatMap((text) => [...text.matchAll(/(?:AppSupervisorError\(\s*|code: )'([A-Z_]+)'/g)].map(([, code]) => code));
     expect(thrown.length).toBeGreaterThan(20);

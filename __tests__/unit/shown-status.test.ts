@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type StatusEvidence, shownStatus } from '../../src/server/protocol/shown-status';
+import { type StatusEvidence, shownStatus } from '../../src/shared/shown-status';
 import { HEALTHS, STATUSES } from '../../src/shared/types';
 import { entryOf } from '../support/fixtures';
 

@@ -4,17 +4,18 @@ import type { HostApp } from '@nocobase/flow-engine';
 import { theme } from 'antd';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import english from '../../src/locale/en-US.json';
-import { appsFilter } from '../../src/ui/apps/query';
 import { visitUrl } from '../../src/ui/apps/visit';
+import { entryHref } from '../../src/ui/common/entryHref';
 import { apiError, problemText, valuesIn } from '../../src/ui/common/errors';
+import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
 import { SENTENCES, serverSentence } from '../../src/ui/common/sentences';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
-import { entryHref, followPinned } from '../../src/ui/entries/entries';
+import { followPinned } from '../../src/ui/entries/entries';
 import { registerSafely } from '../../src/ui/registration';
 
-const SERVER = path.resolve(import.meta.dirname, '../../src/server');
+const SERVER = path.resolve(import.meta.dirname, '../../src');
 const texts: Record<string, string> = english;
 /** As the host translates: an unknown key comes back as it is. */
 const t = (text: string, values: Record<string, unknown> = {}) =>

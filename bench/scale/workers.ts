@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Application, AppSupervisor } from '@nocobase/server';
+import { systemClock } from '../../src/server/clock';
 import type { Log } from '../../src/server/log';
-import { systemClock } from '../../src/server/protocol/health';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisBus } from '../../src/server/protocol/redis-bus';
 import { RedisState } from '../../src/server/protocol/redis-state';

@@ -1,8 +1,9 @@
 import { Plugin } from '@nocobase/client';
 import type { AppEntry } from '../shared/types';
-import { AppAvatar } from '../ui/apps/AppAvatar';
+import { AppAvatar } from '../ui/common/AppAvatar';
+import { entryHref } from '../ui/common/entryHref';
 import { key } from '../ui/common/text';
-import { entryHref, followPinned } from '../ui/entries/entries';
+import { followPinned } from '../ui/entries/entries';
 import { registerSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
 

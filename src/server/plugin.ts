@@ -8,6 +8,7 @@ import { collections } from './core/collections';
 import { registerCommands } from './core/commands';
 import { registerEntries } from './core/entries';
 import { ensureMainSecret } from './core/main-secret';
+import { registerPartInfo } from './core/part-info';
 import type { GatewayHooks } from './core/routing';
 import { Runtime } from './core/runtime';
 import { messageOf } from './errors';
@@ -78,7 +79,8 @@ export class PluginAppSupervisor extends Plugin {
     if (runtime) answerDiscreetly(this.app);
     if (this.isGuest) return;
     assertAdapters();
-    registerResources(this.app, config, runtime);
+    registerPartInfo(this.app, config, runtime);
+    registerResources(this.app, runtime?.supervisor ?? null, config?.part ?? 'dormant');
     // The same on every part: registrations are not told from one process to another.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
     if (!runtime) return;

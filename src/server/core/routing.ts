@@ -7,6 +7,7 @@ import type { AppRecord } from '../../shared/messages';
 import type { Config } from '../config';
 import type { Log } from '../log';
 import { notifyUsersOnly, type Sender } from '../nocobase/visitors';
+import type { ProxyMetrics, ProxyStats } from '../observability/metrics';
 import {
   basePath,
   createGuard,
@@ -14,8 +15,6 @@ import {
   createProxy,
   createSelector,
   type Guard,
-  type ProxyMetrics,
-  type ProxyStats,
   type RouteApp,
   RoutingTable,
   tuneServer,

@@ -1,5 +1,15 @@
 import { findBuiltInPlugins, PluginManager } from '@nocobase/server';
-import type { FindInstalled } from '../worker/hosting/plan';
+
+/** A plugin as it is installed in this environment. */
+export interface HostPlugin {
+  name: string;
+  version: string;
+  /** Whether every app has it. */
+  builtIn: boolean;
+}
+
+/** Which of these plugins, and of those that every app has, are installed here, and in which versions. */
+export type FindInstalled = (names: string[]) => Promise<HostPlugin[]>;
 
 /**
  * By the packages themselves, as the core does when it writes the versions of an app (plugin-manager-repository.ts:84). The main app's own

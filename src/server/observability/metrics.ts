@@ -1,6 +1,21 @@
 import type { Application } from '@nocobase/server';
 import type { EnvironmentRow } from '../../shared/types';
-import type { ProxyMetrics, ProxyStats } from '../proxy';
+
+/** Counts what passes; called once a request, so it must be cheap and must not throw. */
+export interface ProxyMetrics {
+  /**
+   * @param environment empty when none was chosen
+   * @param result `1xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer
+   * @param ms until a worker's answer to an HTTP request began; null for everything else
+   */
+  request(environment: string, result: string, ms: number | null): void;
+}
+
+export interface ProxyStats {
+  environment: string;
+  inFlight: number;
+  webSockets: number;
+}
 
 /** Of NocoBase's own telemetry, while it is on (`TELEMETRY_ENABLED=on`). */
 export type Meter = NonNullable<ReturnType<Application['telemetry']['metric']['getMeter']>>;

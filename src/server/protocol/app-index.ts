@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { AppModel } from '../core/adapters/managed';
-import type { AppDefinition } from '../supervisor/apps/repository';
 import type { StateStore } from './stores';
 
 /** What everybody in the fleet may know of an app: what a switcher shows. No secrets, no addresses of servers. */
@@ -56,7 +54,7 @@ export class DirectoryWriter {
   }
 
   /** @returns whether there was something to write. */
-  async write(apps: ReadonlyMap<string, AppDefinition>): Promise<boolean> {
+  async write(apps: ReadonlyMap<string, DirectoryEntry>): Promise<boolean> {
     const changed = this.changed && this.changed.size <= MANY ? this.changed : null;
     this.changed = new Set();
     if (!changed) {
@@ -136,26 +134,3 @@ export class DirectoryReader {
     return [...this.entries.values()];
   }
 }
-
-/**
- * What the core gets to know of all apps, in one order in every process: neither the store keeps one, nor those that read
- * definitions as they change.
- */
-export const modelsOf = (entries: DirectoryEntry[]): AppModel[] =>
-  [...entries].sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1)).map(modelOf);
-
-/** The core's view of an app (app-supervisor/types.ts:73), a copy through and through: plugins change what they get. */
-const modelOf = (entry: DirectoryEntry): AppModel => ({
-  name: entry.name,
-  title: entry.title,
-  ...(entry.icon ? { icon: entry.icon } : {}),
-  ...(entry.cname ? { cname: entry.cname } : {}),
-  sort: entry.sort,
-  pinned: entry.pinned,
-  environments: [...entry.environments],
-  options: {
-    ...(entry.startMode === 'withMain' ? { autoStart: true } : {}),
-    ...(entry.hidden ? { hidden: true } : {}),
-    ...(entry.sso ? { sso: structuredClone(entry.sso) } : {}),
-  },
-});

@@ -1,13 +1,6 @@
 import type { Lease } from '../../shared/messages';
 import type { Health } from '../../shared/types';
-
-/** Two clocks: `mono` (ms, only for differences, `performance.now()`) judges, `wall` (ms since 1970) is shown. */
-export interface Now {
-  mono: number;
-  wall: number;
-}
-export type Clock = () => Now;
-export const systemClock: Clock = () => ({ mono: performance.now(), wall: Date.now() });
+import type { Now } from '../clock';
 
 /** Without a look at the store for this long the observer knows nothing: two rounds and one command's time-out. */
 export const BLIND_AFTER = 5_000;

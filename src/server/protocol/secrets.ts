@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
+import type { AppDatabase } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 
 /**
@@ -46,4 +47,9 @@ export function unseal(value: string, key: Buffer | null, app: string): string {
   } catch {
     throw new AppSupervisorError('KEY_MISSING', { app, key: id });
   }
+}
+
+/** With its password as it may rest. */
+export function sealDatabase(database: AppDatabase, aesKey: Buffer | null): AppDatabase {
+  return database.password ? { ...database, password: seal(database.password, aesKey) } : database;
 }

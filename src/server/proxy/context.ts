@@ -1,19 +1,10 @@
 import type { Log } from '../log';
+import type { ProxyMetrics } from '../observability/metrics';
 import type { Limits } from './limits';
 import type { Quarantine } from './quarantine';
 import type { RouteEnvironment, RoutingTable } from './table';
 import type { Targets } from './targets';
 import type { VisitConfig } from './visit';
-
-/** Counts what passes; called once a request, so it must be cheap and must not throw. */
-export interface ProxyMetrics {
-  /**
-   * @param environment empty when none was chosen
-   * @param result `1xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer
-   * @param ms until a worker's answer to an HTTP request began; null for everything else
-   */
-  request(environment: string, result: string, ms: number | null): void;
-}
 
 /** What both halves of the proxy share. */
 export interface Context {

@@ -3,8 +3,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isAppName } from '../../shared/names';
 import type { Log } from '../log';
+import type { ProxyMetrics, ProxyStats } from '../observability/metrics';
 import { answer, refuse, send } from './answers';
-import type { Context, ProxyMetrics } from './context';
+import type { Context } from './context';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
 import { trustOf } from './peer';
@@ -15,7 +16,6 @@ import { basePath, pathOf } from './url';
 import { createWeb } from './web';
 import { createWs } from './ws';
 
-export type { ProxyMetrics } from './context';
 export { createGuard, type Guard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
@@ -34,12 +34,6 @@ export interface ProxyConfig {
   /** WebSockets come without a name. */
   appNameOf: AppNaming;
   limits?: Partial<Limits>;
-}
-
-export interface ProxyStats {
-  environment: string;
-  inFlight: number;
-  webSockets: number;
 }
 
 /** Neither `web` nor `ws` ever throws (invariant 7): the core does not catch, and what it does not catch ends the process. */

@@ -1,12 +1,12 @@
 import type { Application } from '@nocobase/server';
 import { throttle } from '../../shared/throttle';
 import type { ShownStatus, Status } from '../../shared/types';
+import type { Clock } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
+import type { FindInstalled } from '../nocobase/installed-plugins';
 import { DirectoryWriter } from '../protocol/app-index';
-import type { Clock } from '../protocol/health';
 import type { Bus, StateStore } from '../protocol/stores';
-import type { FindInstalled } from '../worker/hosting/plan';
 import { Catalog } from './apps/cache';
 import { Migration } from './apps/migration';
 import { type AppDefinition, Definitions } from './apps/repository';

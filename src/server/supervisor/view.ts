@@ -1,6 +1,5 @@
+import { shownStatus } from '../../shared/shown-status';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
-import { shownStatus } from '../protocol/shown-status';
-import type { RouteEnvironment } from '../proxy';
 import type { Catalog } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
 import type { Driver } from './control/driver';
@@ -130,7 +129,7 @@ export class FleetView {
   }
 
   /** All environments, as requests are routed to them. */
-  routeEnvironments(): RouteEnvironment[] {
+  routeEnvironments() {
     const { board, known } = this.options;
     return known.names().map((name) => {
       const view = board.environment(name);

@@ -1,7 +1,8 @@
 import type { Lease } from '../../shared/messages';
+import type { Clock } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import { type Clock, DOWN_AFTER } from '../protocol/health';
+import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, StateStore } from '../protocol/stores';
 
 /**

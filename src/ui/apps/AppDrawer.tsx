@@ -1,5 +1,6 @@
 import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs } from 'antd';
 import type { AppRow } from '../../shared/types';
+import { AppAvatar } from '../common/AppAvatar';
 import { useApi } from '../common/api';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
@@ -8,7 +9,6 @@ import { serverSentence } from '../common/sentences';
 import { inTransition, isUnderway } from '../common/status';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
-import { AppAvatar } from './AppAvatar';
 import { AppLog } from './AppLog';
 import { AppStatuses } from './AppStatuses';
 import { databasePlace } from './database';

@@ -5,13 +5,13 @@ import { type AppRow, type EnvironmentRow, STATUSES } from '../../shared/types';
 import { ActionButton } from '../common/ActionButton';
 import type { OperateAction } from '../common/api';
 import { useIsLocal } from '../common/Page';
+import type { AppsQuery } from '../common/query';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useT } from '../host';
 import { refusalOfAll } from './actions';
 import { OPTIONAL_COLUMNS } from './columns';
 import { ACTION_LABELS } from './labels';
-import type { AppsQuery } from './query';
 
 interface Props {
   query: AppsQuery;

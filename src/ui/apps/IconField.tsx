@@ -1,7 +1,7 @@
 import { UploadOutlined } from '@ant-design/icons';
 import { Button, Space, Upload } from 'antd';
+import { AppAvatar } from '../common/AppAvatar';
 import { useHost } from '../host';
-import { AppAvatar } from './AppAvatar';
 import { iconFromFile } from './icon';
 
 interface Props {

@@ -1,13 +1,13 @@
 import { type TableColumnType, Typography } from 'antd';
 import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { AppAvatar } from '../common/AppAvatar';
+import { entryHref } from '../common/entryHref';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { key } from '../common/text';
-import { entryHref } from '../entries/entries';
 import type { Translate } from '../host';
-import { AppAvatar } from './AppAvatar';
 import { AppStatuses } from './AppStatuses';
 import { START_MODE_LABELS } from './labels';
 import { OperationCell } from './OperationCell';

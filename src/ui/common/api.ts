@@ -8,9 +8,9 @@ import type {
   OperationRow,
   PartInfo,
 } from '../../shared/types';
-import { type AppsQuery, appsFilter } from '../apps/query';
 import { type Host, useHost } from '../host';
 import { apiError } from './errors';
+import { type AppsQuery, appsFilter } from './query';
 import type { Page } from './refresher';
 
 export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';

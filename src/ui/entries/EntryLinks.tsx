@@ -1,11 +1,11 @@
 import { Flex, theme } from 'antd';
 import type { AppEntry, Status } from '../../shared/types';
-import { AppAvatar } from '../apps/AppAvatar';
+import { AppAvatar } from '../common/AppAvatar';
+import { entryHref } from '../common/entryHref';
 import { Secondary } from '../common/Secondary';
 import { STATUS } from '../common/status';
 import { key } from '../common/text';
 import { useT } from '../host';
-import { entryHref } from './entries';
 
 const MAIN = key('Main app');
 /** Not said of an app: it opens when it is visited. */

@@ -1,8 +1,6 @@
 import type { Application } from '@nocobase/server';
-import type { Config } from '../../config';
-import type { Runtime } from '../../core/runtime';
 import { AppSupervisorError } from '../../errors';
-import { variablesToJoin } from '../fleet/join-variables';
+import type { SupervisorPart } from '../supervisor';
 import { type ActionContext, type Answer, action, letNamelessThrough } from './action';
 import * as apps from './apps';
 import * as environments from './environments';
@@ -47,28 +45,15 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
 /** Tables without an API of their own. */
 const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
 
-/** The HTTP API of a main app. Only a part that manages offers more than what it is; the rest does not exist there. */
-export function registerResources(app: Application, config: Config | null, runtime: Runtime | null): void {
-  app.resourceManager.define({
-    name: 'appSupervisor',
-    actions: {
-      info: async (ctx, next) => {
-        ctx.body = {
-          part: config?.part ?? 'dormant',
-          environment: runtime?.worker?.environment ?? null,
-          warnings: runtime?.warnings() ?? config?.warnings ?? [],
-          ...(config?.part === 'supervisor' ? { toJoin: variablesToJoin(config) } : {}),
-          ...(config?.part === 'worker' ? runtime?.worker?.about() : {}),
-        };
-        await next();
-      },
-    },
-  });
-  app.acl.registerSnippet({ name: 'pm.app-supervisor', actions: ['appSupervisor:*'] });
-
-  const supervisor = () => {
-    if (!runtime?.supervisor) throw new AppSupervisorError('NOT_ON_THIS_PART', { part: config?.part ?? 'dormant' });
-    return runtime.supervisor;
+/**
+ * The HTTP API of a main app: where nothing manages apps, each action answers NOT_ON_THIS_PART.
+ * @param supervisor what manages apps in this process, or null
+ * @param part named in that answer
+ */
+export function registerResources(app: Application, supervisor: SupervisorPart | null, part: string): void {
+  const manager = () => {
+    if (!supervisor) throw new AppSupervisorError('NOT_ON_THIS_PART', { part });
+    return supervisor;
   };
   for (const [name, actions] of Object.entries(RESOURCES)) {
     app.resourceManager.define({
@@ -76,7 +61,7 @@ export function registerResources(app: Application, config: Config | null, runti
       // Nothing but these: the tables behind them are not a user's to reach by the core's own actions.
       only: Object.keys(actions) as never,
       actions: Object.fromEntries(
-        Object.entries(actions).map(([key, [changes, work]]) => [key, action(changes, work, supervisor)]),
+        Object.entries(actions).map(([key, [changes, work]]) => [key, action(changes, work, manager)]),
       ) as never,
     });
   }

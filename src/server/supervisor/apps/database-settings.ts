@@ -1,4 +1,5 @@
 import type { AppDatabase } from '../../../shared/messages';
+import { pick } from '../../../shared/pick';
 import { type DialectName, portOf } from '../../databases/connection';
 import { AppSupervisorError } from '../../errors';
 import { seal } from '../../protocol/secrets';
@@ -16,11 +17,6 @@ export function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' 
     return { dbConnType, ...pick(given, ['tablePrefix']), schema };
   }
   return { dbConnType, ...given, port: portOf({ dialect: given.dialect as DialectName, port: given.port }) };
-}
-
-/** With its password as it may rest. */
-export function sealDatabase(database: AppDatabase, aesKey: Buffer | null): AppDatabase {
-  return database.password ? { ...database, password: seal(database.password, aesKey) } : database;
 }
 
 const refuse = (field: string, problem: string): never => {
@@ -58,11 +54,4 @@ export function changedDatabase(
   if (isElsewhere && before.password && !password)
     throw new AppSupervisorError('PASSWORD_REQUIRED', { app: name }, 'options.database.password');
   return { ...before, ...rest, ...(password ? { password: seal(password, aesKey) } : {}) };
-}
-
-/** Those of the given keys that there are. */
-export function pick<T extends object, K extends keyof T>(from: T, keys: K[]): Partial<Pick<T, K>> {
-  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<
-    Pick<T, K>
-  >;
 }

@@ -1,6 +1,6 @@
+import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Clock } from '../../protocol/health';
 import type { Bus, StateStore } from '../../protocol/stores';
 import type { Catalog, CatalogChange } from '../apps/cache';
 import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/repository';

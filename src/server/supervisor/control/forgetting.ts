@@ -1,4 +1,4 @@
-import type { Clock } from '../../protocol/health';
+import type { Clock } from '../../clock';
 import type { Catalog } from '../apps/cache';
 import type { Definitions } from '../apps/repository';
 import type { OperationStore } from './store';

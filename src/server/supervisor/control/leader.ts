@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock';
 import type { WithDatabase } from '../../nocobase/main-database';
-import type { Clock } from '../../protocol/health';
 
 /** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
 const LEAD_EXPIRY = 10_000;

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Clock } from '../../protocol/health';
 import type { Bus, StateStore } from '../../protocol/stores';
 import type { Catalog, CatalogChange } from '../apps/cache';
 import { type AppDefinition, type Definitions, nextGeneration, type Published, recordFor } from '../apps/repository';

@@ -1,7 +1,7 @@
 import type { Registration } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
+import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { fingerprint } from '../../protocol/secrets';
-import type { FindInstalled } from '../../worker/hosting/plan';
 import type { Catalog } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import { appFindings, disagreement, environmentFindings, type Finding, type Installed } from './compatibility';

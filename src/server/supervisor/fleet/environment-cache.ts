@@ -1,8 +1,8 @@
 import PQueue from 'p-queue';
 import type { Registration } from '../../../shared/messages';
+import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Clock } from '../../protocol/health';
 import type { StatusBoard } from './observer';
 import type { EnvironmentRegistry, KnownEnvironment } from './registry';
 

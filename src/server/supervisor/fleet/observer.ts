@@ -1,16 +1,15 @@
 import type { Lease, Registration, StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
+import type { Clock, Now } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import {
   afterLook,
   BLIND_AFTER,
-  type Clock,
   forgiveBlindness,
   healthOf,
   isCutOff,
   type LeaseSight,
-  type Now,
   type ObserverSight,
   silenceOf,
   unseen,

@@ -1,8 +1,8 @@
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
+import type { Clock } from '../../clock';
 import { describeError } from '../../errors';
 import type { HostedApps } from '../../nocobase/core-app-registry';
-import type { Clock } from '../../protocol/health';
 import type { AppHost, PluginSet } from '../hosting/host';
 import { type Applied, type Hosted, pendingChanges } from './decide';
 

@@ -1,10 +1,10 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import type { AppRecord, StatusEntry } from '../../../shared/messages';
+import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { HostedApps } from '../../nocobase/core-app-registry';
-import type { Clock } from '../../protocol/health';
 import type { AppHost } from '../hosting/host';
 import type { Snapshot } from '../snapshot';
 import { type Held, HeldApps } from './app-states';

@@ -1,8 +1,8 @@
 import type { AppRecord } from '../../../shared/messages';
+import { pick } from '../../../shared/pick';
 import { type DatabaseConnection, isHost } from '../../databases';
 import { AppSupervisorError } from '../../errors';
-import { unseal } from '../../protocol/secrets';
-import { pick, sealDatabase } from '../../supervisor/apps/database-settings';
+import { sealDatabase, unseal } from '../../protocol/secrets';
 
 /** Database options as the host's main app has them; more than what we name is passed on untouched. */
 export type HostDatabase = DatabaseConnection & Record<string, unknown>;

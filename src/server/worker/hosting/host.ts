@@ -21,13 +21,14 @@ import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { againWhenBusy } from '../../nocobase/busy';
 import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { createStandIn, isStandIn } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, unseal } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { BootQueue } from './boot-queue';
 import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
-import { type FindInstalled, newerOf, type PluginVersion, planBoot } from './plan';
+import { newerOf, type PluginVersion, planBoot } from './plan';
 
 /** How long a boot waits for another environment's, in ms: longer than an install takes. */
 const LOCK_TIMEOUT = 900_000;

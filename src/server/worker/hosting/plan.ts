@@ -3,22 +3,12 @@ import compare from 'semver/functions/compare';
 import parse from 'semver/functions/parse';
 import type { DatabaseContent } from '../../databases';
 import { AppSupervisorError } from '../../errors';
+import type { HostPlugin } from '../../nocobase/installed-plugins';
 
 /** A plugin as an app's database has it. */
 export interface PluginVersion extends HostPlugin {
   enabled: boolean;
 }
-
-/** A plugin as it is installed in this environment. */
-export interface HostPlugin {
-  name: string;
-  version: string;
-  /** Whether every app has it. */
-  builtIn: boolean;
-}
-
-/** Which of these plugins, and of those that every app has, are installed here, and in which versions. */
-export type FindInstalled = (names: string[]) => Promise<HostPlugin[]>;
 
 /** How an app comes up: `start` is one load (1.2 s), the other two load twice and write. */
 export type BootPlan = 'install' | 'resumeInstall' | 'upgrade' | 'start';

@@ -1,5 +1,5 @@
-import type { StatusEntry } from '../../shared/messages';
-import type { Health, ShownStatus } from '../../shared/types';
+import type { StatusEntry } from './messages';
+import type { Health, ShownStatus } from './types';
 
 /** Everything that what is shown of one app in one environment depends on. */
 export interface StatusEvidence {
