@@ -156,7 +156,7 @@ describe('a Supervisor whose database is restored from a backup', () => {
     await sql('postgres', `CREATE DATABASE ${to} TEMPLATE ${from}`);
   };
   const info = (instance: Instance, app: string) => ask(instance.url, `/api/__app/${app}/app:getInfo`);
-  const strangers = async () => (await manager.environment('env_b')).warnings.find((text) => text.includes('not know'));
+  const orphans = async () => (await manager.environment('env_b')).warnings.find((text) => text.includes('not know'));
 
   it('takes up where the backup was, loses nothing that was made since, and says what that is', async () => {
     await manager.create({ name: 'early', environments: ['env_b'], startMode: 'withMain' });
@@ -181,14 +181,14 @@ describe('a Supervisor whose database is restored from a backup', () => {
     await manager.command('stop', 'early');
     await manager.command('start', 'early');
 
-    expect(await waitFor(strangers, { timeout: 60_000, what: 'The warning' })).toContain('does not know: late.');
+    expect(await waitFor(orphans, { timeout: 60_000, what: 'The warning' })).toContain('does not know: late.');
     expect((await info(fleet.supervisor, 'late')).status).toBe(404);
     expect((await info(fleet.worker('env_b'), 'late')).status).toBe(200);
     await manager.adopt({ name: 'late', environments: ['env_b'], startMode: 'withMain' });
     expect(await manager.app('late')).toMatchObject({ uid, statuses: { env_b: { status: 'running' } } });
     const served = async () => (await info(fleet.supervisor, 'late')).status === 200;
     await waitFor(served, { timeout: 10_000, what: 'late being served' });
-    expect(await strangers()).toBeUndefined();
+    expect(await orphans()).toBeUndefined();
     await sql('postgres', 'DROP DATABASE backup_of_supervisor WITH (FORCE)');
   });
 });

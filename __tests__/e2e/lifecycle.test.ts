@@ -292,7 +292,7 @@ describe('where its data lies', () => {
     const broken = {
       unreachable: { port: await freePort() },
       silent: { port: silent.port },
-      stranger: { username: 'role_of_nobody' },
+      orphan: { username: 'role_of_nobody' },
     };
     const ended = await Promise.all(
       Object.entries(broken).map(async ([name, wrong]) => {

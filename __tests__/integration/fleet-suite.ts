@@ -73,7 +73,10 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(await supervisor.ends(destroyed)).toMatch(/^succeeded/);
       expect(story().filter((line) => line.includes('drops'))).toEqual([]);
       expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
-      await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+      await until(
+        'The tombstone to be gone',
+        async () => !(await supervisor.parts.appRepository.allTombstones()).length,
+      );
       await until('The records to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
       expect(supervisor.ended).toEqual([uid]);
     });
@@ -103,7 +106,10 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(fleet.ground.story('crm').filter((line) => /boots|ends/.test(line))).toEqual(['env_a boots crm start']);
       // And whoever was away hears of it all the same.
       const again = await fleet.worker('env_b');
-      await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+      await until(
+        'The tombstone to be gone',
+        async () => !(await supervisor.parts.appRepository.allTombstones()).length,
+      );
       expect(again.runs).toEqual([]);
     });
 
@@ -244,7 +250,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         async () => (await supervisor.operation(created.id)).waitingFor === 'environment env_b to come back',
       );
       await until('The tombstone to wait for env_b alone', async () => {
-        const [tombstone] = await supervisor.parts.definitions.allTombstones();
+        const [tombstone] = await supervisor.parts.appRepository.allTombstones();
         return tombstone.environments.join() === 'env_b';
       });
 
@@ -252,7 +258,10 @@ export const fleetSuite = (wakeUps: boolean) =>
       const again = await fleet.worker('env_b');
       expect(await supervisor.ends(stopped)).toMatch(/^succeeded/);
       expect(await supervisor.ends(created)).toMatch(/^succeeded/);
-      await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+      await until(
+        'The tombstone to be gone',
+        async () => !(await supervisor.parts.appRepository.allTombstones()).length,
+      );
       expect([again.runs, again.status('shop')]).toEqual([['wiki'], 'stopped']);
       // What was running when it died is not run again first.
       if (wakeUps) expect(fleet.ground.story('boots')).toContain('env_b boots wiki start');
@@ -270,14 +279,14 @@ export const fleetSuite = (wakeUps: boolean) =>
       const old = { ...record, generation: record.generation - 1, desired: 'stopped' as const };
       for (let i = 0; i < 3; i++) {
         await state.publish('env_a', [old]);
-        bus.wake({ environment: 'env_a' }, ['crm']);
+        bus.notify({ environment: 'env_a' }, ['crm']);
       }
       // An old copy of the store, in which the supervisor's newest words are missing.
       await state.unpublish('env_a', ['crm']);
       await state.publish('env_a', [old]);
       await until('The supervisor to mend it', async () => {
         // At production's pace: with the next round.
-        if (wakeUps) supervisor.parts.driver.distrustStore();
+        if (wakeUps) supervisor.parts.driver.invalidateStore();
         return (await state.readRecords('env_a', ['crm']))[0]?.generation === record.generation;
       });
       // Words of a process whose lease is over, or that never was.
@@ -295,7 +304,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         });
         expect(written).toBe(false);
       }
-      await supervisor.parts.board.look();
+      await supervisor.parts.observer.poll();
       await supervisor.toShow('crm', 'env_a running');
       expect(fleet.ground.journal).toEqual([]);
     });

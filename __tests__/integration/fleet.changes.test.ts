@@ -211,12 +211,12 @@ describe('a create', () => {
       field: 'environments',
     });
     await until('It to be remembered', async () => (await supervisor.parts.registry.all()).length);
-    await supervisor.parts.known.setCordoned('env_a', true);
+    await supervisor.parts.environmentCache.setCordoned('env_a', true);
     expect((await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).code).toBe(
       'ENVIRONMENT_CORDONED',
     );
-    expect(await supervisor.parts.definitions.all()).toEqual([]);
-    await supervisor.parts.known.setCordoned('env_a', false);
+    expect(await supervisor.parts.appRepository.all()).toEqual([]);
+    await supervisor.parts.environmentCache.setCordoned('env_a', false);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
   });
 });
@@ -277,7 +277,7 @@ describe('the first administrator of a new app', () => {
     a.host.manners.clear();
     await supervisor.toShow('crm', 'env_a running');
     await until('It to be erased', async () => !(await stored(supervisor, a)).includes('ada'));
-    expect((await supervisor.parts.definitions.find('crm'))?.claim).toBe('none');
+    expect((await supervisor.parts.appRepository.find('crm'))?.claim).toBe('none');
   });
 
   it('leaves nothing with an app that is deleted before it ever ran', async () => {
@@ -301,7 +301,7 @@ describe('the first administrator of a new app', () => {
       field: 'environments',
       details: { environment: 'env_b' },
     });
-    expect(await supervisor.parts.definitions.all()).toEqual([]);
+    expect(await supervisor.parts.appRepository.all()).toEqual([]);
     // One that is adopted has its users.
     const input = parseInput(createInput, { name: 'old', title: 'Old', environments: ['env_b'] });
     await supervisor.parts.service.create({ ...input, initialAdmin: null }, '1', 'adopt');
@@ -325,7 +325,7 @@ describe('a well-known password of an administrator', () => {
     const again = await fleet.worker('env_a');
     await supervisor.toShow('crm', 'env_a dormant');
     expect(warnings(supervisor)).toEqual([warning]);
-    again.part.converger!.visit('crm');
+    again.part.controller!.visit('crm');
     await supervisor.toShow('crm', 'env_a running');
     await until('Its end', () => warnings(supervisor).length === 0);
   });
@@ -367,7 +367,7 @@ describe('moving an app', () => {
     expect(fleet.ground.journal).toEqual(['env_b boots crm start', 'env_b runs crm', 'env_a ends crm']);
     expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
     await until('The record to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
-    expect(Object.keys((await supervisor.parts.definitions.find('crm'))?.published ?? {})).toEqual(['env_b']);
+    expect(Object.keys((await supervisor.parts.appRepository.find('crm'))?.published ?? {})).toEqual(['env_b']);
   });
 });
 
@@ -386,7 +386,7 @@ describe('an environment', () => {
     };
     await fleet.worker('env_b');
     await until('It to be listed', () => supervisor.parts.view.environmentRows().some(({ name }) => name === 'env_b'));
-    const cordoned = supervisor.parts.known.setCordoned('env_b', true);
+    const cordoned = supervisor.parts.environmentCache.setCordoned('env_b', true);
     release();
     await cordoned;
     const row = () => supervisor.parts.view.environmentRows().find(({ name }) => name === 'env_b');
@@ -422,7 +422,7 @@ describe('deleting an app', () => {
     await until('It to wait', async () => (await supervisor.operation(destroyed.id)).waitingFor?.includes('env_b'));
     await service.cancel(destroyed.id);
     const again = await fleet.worker('env_b');
-    await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+    await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
     expect(again.runs).toEqual([]);
     expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
   });
@@ -437,19 +437,19 @@ describe('deleting an app', () => {
     const destroyed = await service.destroy('crm', 'keep', '1');
     await operations.save({ ...destroyed, state: 'cancelled', steps: [], finishedAt: 1 });
     driver.tick = tick;
-    await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+    await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
     expect(a.runs).toEqual([]);
   });
 
   it('that could not be written down at first is told to its environments all the same', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    const { definitions, service } = supervisor.parts;
-    const { updateTombstone } = definitions;
+    const { appRepository, service } = supervisor.parts;
+    const { updateTombstone } = appRepository;
     let writes = 0;
-    definitions.updateTombstone = async (...change) => {
+    appRepository.updateTombstone = async (...change) => {
       if (writes++ === 0) throw new Error('The connection was lost.');
-      await updateTombstone.apply(definitions, change);
+      await updateTombstone.apply(appRepository, change);
     };
     const destroyed = await service.destroy('crm', 'keep', '1');
     expect(await supervisor.ends(destroyed)).toBe('succeeded: env_a succeeded, env_a succeeded');
@@ -470,7 +470,7 @@ describe('deleting an app', () => {
     expect([...fleet.ground.databases.keys()]).toEqual(['shop']);
     await supervisor.toShow('shop', 'env_a running');
     expect(supervisor.health('env_b')).toBeUndefined();
-    await until('The tombstone to be gone', async () => !(await supervisor.parts.definitions.allTombstones()).length);
+    await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
   });
 });
 
@@ -492,7 +492,7 @@ describe('draining', () => {
 describe('an app that was stored without a JWT secret', () => {
   const sql = (part: string, text: string) => query(inject('postgres'), fleet.database(part), text);
   const stored = async (supervisor: FakeSupervisor) =>
-    until('The secret', async () => (await supervisor.parts.definitions.find('crm'))?.jwtSecret);
+    until('The secret', async () => (await supervisor.parts.appRepository.find('crm'))?.jwtSecret);
   const pending = (supervisor: FakeSupervisor) =>
     supervisor.parts.view.appRow(supervisor.part.app('crm')!).pendingChanges;
 
@@ -550,11 +550,11 @@ describe('an app that was stored without a JWT secret', () => {
     const secret = await stored(supervisor);
     await a.stop();
     const next = await fleet.worker('env_a', { version: '2.2.16' });
-    const { board, catalog, known, restartStale } = supervisor.parts;
+    const { observer, appCache, environmentCache, restartStale } = supervisor.parts;
     const isSeen = () =>
-      known.registrationOf('env_a')?.appVersion === '2.2.16' &&
-      board.observed('env_a', 'crm')?.entry.generation === catalog.apps.get('crm')?.generation &&
-      board.observed('env_a', 'crm')?.entry.status === 'running';
+      environmentCache.registrationOf('env_a')?.appVersion === '2.2.16' &&
+      observer.observed('env_a', 'crm')?.entry.generation === appCache.apps.get('crm')?.generation &&
+      observer.observed('env_a', 'crm')?.entry.status === 'running';
     await until('env_a to run it', () => next.host.running.get('crm')?.jwtSecret === secret && isSeen());
     await restartStale(['crm']);
     expect(pending(supervisor)).toEqual(['jwtSecret']);
@@ -621,16 +621,16 @@ describe('secrets', () => {
         options: { dbConnType: 'new_connection', database },
       }),
     );
-    const before = await supervisor.parts.definitions.find('crm');
+    const before = await supervisor.parts.appRepository.find('crm');
     // Empty on update means unchanged, and what is unchanged goes to no other server.
     await supervisor.ends(await service.update('crm', { options: { database: { host: 'db', password: '' } } }, '1'));
-    expect((await supervisor.parts.definitions.find('crm'))?.database).toEqual(before?.database);
+    expect((await supervisor.parts.appRepository.find('crm'))?.database).toEqual(before?.database);
     const elsewhere = { options: { database: { host: 'other', password: '' } } };
     expect(await refusal(service.update('crm', elsewhere, '1'))).toMatchObject({ code: 'PASSWORD_REQUIRED' });
-    expect((await supervisor.parts.definitions.find('crm'))?.database).toEqual(before?.database);
+    expect((await supervisor.parts.appRepository.find('crm'))?.database).toEqual(before?.database);
     elsewhere.options.database.password = 'hunter2too';
     await supervisor.ends(await service.update('crm', elsewhere, '1'));
-    const after = await supervisor.parts.definitions.find('crm');
+    const after = await supervisor.parts.appRepository.find('crm');
     expect(after?.database).toEqual({ ...before?.database, host: 'other', password: after?.database.password });
     expect(after?.database.password).not.toBe(before?.database.password);
     expect(after?.database.password).toMatch(/^sealed:/);
@@ -698,7 +698,7 @@ describe('an app of multi-app-manager with a connection of its own', () => {
         { name: 'socket', reason: expect.stringContaining('options.database.host must be a host name') },
       ],
     });
-    const { password, ...place } = (await supervisor.parts.definitions.find('old'))!.database;
+    const { password, ...place } = (await supervisor.parts.appRepository.find('old'))!.database;
     // Where the core reached it: at the port of its own main database.
     expect(place).toEqual({
       dbConnType: 'new_connection',

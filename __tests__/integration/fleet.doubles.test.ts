@@ -36,7 +36,7 @@ const waitsFor = (id: string, what: string | null) =>
 /** Several rounds in which nothing may come of it. */
 const goesOn = async (id: string) => {
   for (let round = 0; round < 5; round++) {
-    await supervisor.parts.board.look();
+    await supervisor.parts.observer.poll();
     await supervisor.parts.driver.tick();
     expect(await supervisor.operation(id)).toMatchObject({ state: 'running', finishedAt: null });
   }

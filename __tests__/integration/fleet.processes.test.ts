@@ -32,7 +32,7 @@ describe('a worker', () => {
     await until('The app', () => again.runs.includes('crm'));
     expect([again.role, again.runs]).toEqual(['alone', ['crm']]);
     await until('The others', () => again.status('wiki') === 'dormant' && again.status('shop') === 'stopped');
-    expect(again.part.converger?.visit('wiki')).toBe(true);
+    expect(again.part.controller?.visit('wiki')).toBe(true);
     await until('The visited one', () => again.runs.includes('wiki'));
     // A second process of the same environment does not start them too.
     const second = await fleet.worker('env_a');
@@ -59,7 +59,7 @@ describe('a worker', () => {
     const again = await fleet.worker('env_a');
     await until('The lease', () => again.role === 'holder');
     await until('The new process to be seen', async () => {
-      await supervisor.parts.board.look();
+      await supervisor.parts.observer.poll();
       return supervisor.parts.view.environmentRows()[0].instance === again.instance;
     });
     expect(supervisor.shows('crm')).not.toContain('running');
@@ -99,12 +99,12 @@ describe('a worker', () => {
     await fleet.worker('env_a', { proxyUrl: 'http://elsewhere' });
     await until('The new address', () => supervisor.parts.view.environmentRows()[0]?.proxyUrl === 'http://elsewhere');
     await until('It to be remembered', async () => {
-      const [known] = await supervisor.parts.registry.all();
-      return known?.registration.proxyUrl === 'http://elsewhere';
+      const [environmentCache] = await supervisor.parts.registry.all();
+      return environmentCache?.registration.proxyUrl === 'http://elsewhere';
     });
     // By a supervisor that comes while the worker is away, too.
     const other = await fleet.supervisor();
-    expect(other.parts.known.all().map(({ name }) => name)).toEqual(['env_a']);
+    expect(other.parts.environmentCache.all().map(({ name }) => name)).toEqual(['env_a']);
   });
 
   it('whose database cannot be read at first begins when it can', async () => {
@@ -128,13 +128,13 @@ describe('a worker', () => {
 describe('a supervisor', () => {
   it('with a database restored from a backup is believed, and goes on', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
-    const { definitions, driver, service } = supervisor.parts;
+    const { appRepository, driver, service } = supervisor.parts;
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    const backup = await definitions.find('crm');
+    const backup = await appRepository.find('crm');
     await supervisor.ends(await service.command('crm', 'stop', '1'));
     const { createdAt: _, updatedAt: __, ...values } = backup!;
-    await definitions.update('crm', values);
-    driver.distrustStore();
+    await appRepository.update('crm', values);
+    driver.invalidateStore();
     await until('The store to say what the database says', async () => {
       await driver.tick();
       return (await supervisor.wire.state.readRecords('env_a'))[0]?.desired === 'running';
@@ -207,13 +207,13 @@ describe('a supervisor', () => {
   it('of another fleet with the same prefix on the same Redis touches nothing, and says so', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    await until('The fleet to be marked', async () => (await supervisor.wire.state.look()).fleet !== null);
+    await until('The fleet to be marked', async () => (await supervisor.wire.state.poll()).fleet !== null);
     const before = await supervisor.wire.state.readRecords('env_a');
-    const stranger = await fleet.supervisor({ database: 'stranger' });
-    await until('It to notice', () => stranger.parts.board.foreign);
-    await until('It to say so', () => stranger.log.at('error').some((line) => line.includes('Another fleet')));
-    expect(stranger.parts.view.environmentRows()).toEqual([]);
-    expect(stranger.part.warnings()).toContainEqual(expect.stringContaining('Another fleet uses the same Redis'));
+    const orphan = await fleet.supervisor({ database: 'stranger' });
+    await until('It to notice', () => orphan.parts.observer.foreign);
+    await until('It to say so', () => orphan.log.at('error').some((line) => line.includes('Another fleet')));
+    expect(orphan.parts.view.environmentRows()).toEqual([]);
+    expect(orphan.part.warnings()).toContainEqual(expect.stringContaining('Another fleet uses the same Redis'));
     expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
     await supervisor.toShow('crm', 'env_a running');
@@ -232,8 +232,8 @@ describe('plugins of an app', () => {
       hurried.ground.journal.length = 0;
       // Enabled in env_a, which loaded itself anew; the database that both share says so.
       for (const worker of workers) worker.host.plugins.set('crm', 'kanban@1,gantt@1');
-      a.host.hosted.setStatus('crm', 'commanding');
-      a.host.hosted.setStatus('crm', 'running');
+      a.host.coreApps.setStatus('crm', 'commanding');
+      a.host.coreApps.setStatus('crm', 'running');
       await until('The other to restart', () => hurried.ground.journal.includes('env_b runs crm'));
       expect(hurried.ground.overlaps).toEqual([]);
       expect(hurried.ground.story('env_a').filter((line) => line.includes('boots')).length).toBeLessThanOrEqual(1);

@@ -72,7 +72,7 @@ describe('a restored database', () => {
     const boots = bootsSoFar();
 
     const restored = await restore(supervisor, before);
-    await until('The older title in env_a', () => worker.part.converger?.apps.record('crm')?.title === 'crm');
+    await until('The older title in env_a', () => worker.part.controller?.apps.record('crm')?.title === 'crm');
     await restored.toShow('crm', 'env_a running');
     expect(bootsSoFar()).toBe(boots);
   });
@@ -142,11 +142,11 @@ describe('what is over', () => {
     const next = await fleet.supervisor();
     await until('The lead', () => next.leads);
     await next.parts.driver.tick();
-    await next.parts.catalog.load();
+    await next.parts.appCache.load();
     return next;
   }
-  const kept = async ({ parts: { catalog, operations } }: FakeSupervisor) => ({
-    tombstones: catalog.tombstones.size,
+  const kept = async ({ parts: { appCache, operations } }: FakeSupervisor) => ({
+    tombstones: appCache.tombstones.size,
     operations: (await operations.page({}, ['createdAt'], 1, 10))[1],
   });
 

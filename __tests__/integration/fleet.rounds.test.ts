@@ -36,7 +36,7 @@ describe('the regular round', () => {
     await fleet.worker('env_a');
     await until('The record to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
     await until('Nothing to be published for it', async () => {
-      const app = await supervisor.parts.definitions.find('crm');
+      const app = await supervisor.parts.appRepository.find('crm');
       return Object.keys(app?.published ?? {}).join() === 'env_b';
     });
   });
@@ -52,21 +52,21 @@ describe('the regular round', () => {
     const restarted = await leader.parts.service.command('crm', 'restart', '1');
     await until('env_a to begin', () => fleet.ground.story('boots').includes('env_a boots crm restart'));
     // A tick of the leader had begun before, and ends before the leader hears of it.
-    const { registry, operations, definitions } = leader.parts;
+    const { registry, operations, appRepository } = leader.parts;
     const { all } = registry;
     const { promise: heard, resolve: hear } = deferred();
     registry.all = () => heard.then(() => all.call(registry));
     const stale = leader.part.app('crm');
     const staleOperation = await leader.operation(restarted.id);
     await other.part.forget('env_b');
-    await definitions.update('crm', { published: stale?.published });
+    await appRepository.update('crm', { published: stale?.published });
     await operations.save(staleOperation);
     hear();
     endBoot();
     expect(await leader.ends(restarted)).toMatch(/env_a succeeded, env_b cancelled$/);
     await until('The leader to know', () => leader.health('env_b') === undefined);
     await until('Nothing to be published for it', async () => {
-      const app = await definitions.find('crm');
+      const app = await appRepository.find('crm');
       const records = await leader.wire.state.readRecords('env_b');
       return Object.keys(app?.published ?? {}).join() === 'env_a' && records.length === 0;
     });

@@ -4,7 +4,7 @@ import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/s
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { inspectDatabase } from '../../src/server/databases';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
 import { seal } from '../../src/server/protocol/secrets';
 import { AppHost } from '../../src/server/worker/hosting/host';
@@ -52,20 +52,20 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
         async runCommandThrowError(...command: string[]) {
           commands.push(command.join(' '));
           await work(app);
-          hosted.appStatus[name] = 'running';
+          coreApps.appStatus[name] = 'running';
         },
       });
-      return hosted.addApp(app as unknown as Application);
+      return coreApps.addApp(app as unknown as Application);
     },
   };
-  const hosted = new HostedApps(core as unknown as AppSupervisor);
+  const coreApps = new CoreAppRegistry(core as unknown as AppSupervisor);
   const main = { name: 'main', getPackageVersion: () => VERSION, db: { options: { ...database(), database: 'main' } } };
-  hosted.apps.main = main as unknown as Application;
+  coreApps.apps.main = main as unknown as Application;
   const bootstrap = { concurrency: 1, interval: 0, intervalCap: 1 };
   const installed = async () => [{ name: 'acl', version: VERSION, builtIn: true }];
   const supervisor = core as unknown as AppSupervisor;
   const log = recordedLog();
-  const host = new AppHost(supervisor, hosted, null, bootstrap, 'env_a', '/nowhere', log, installed);
+  const host = new AppHost(supervisor, coreApps, null, bootstrap, 'env_a', '/nowhere', log, installed);
   const boot = (how: 'start' | 'upgrade' = 'start', values = {}) =>
     host.boot(
       record(values),

@@ -40,7 +40,7 @@ async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()
     raw.disconnect();
     return Promise.all([bus.close(), state.close()]);
   });
-  await until('Redis', () => state.look().catch(() => null));
+  await until('Redis', () => state.poll().catch(() => null));
   return { state, bus, raw, keys, log };
 }
 
@@ -67,7 +67,7 @@ describe('leases', () => {
     if (!answer.held) throw new Error('It is not held.');
     return answer.epoch;
   };
-  const sight = async () => (await wire.state.look()).environments.get('env_a');
+  const sight = async () => (await wire.state.poll()).environments.get('env_a');
   const expire = () => wire.raw.del(wire.keys.lease('env_a'));
 
   it('the holder wins: a second instance is told who it is, and is seen as a standby', async () => {
@@ -195,13 +195,13 @@ describe('what is not ours', () => {
   it('on a channel is ignored', async () => {
     const { bus, raw, keys, log } = await connect();
     const heard: string[][] = [];
-    await bus.onWake('supervisors', (names) => heard.push(names));
+    await bus.onNotify('supervisors', (names) => heard.push(names));
     await bus.serve('env_a', { x: async () => 1 });
     await until('The subscription', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
     for (const channel of [keys.wakeSupervisors(), keys.requests('env_a'), keys.replies('one')]) {
       for (const junk of ['', 'not json', '{}', '{"names":["../x"]}', '{"id":1}']) await raw.publish(channel, junk);
     }
-    bus.wake('supervisors', ['crm']);
+    bus.notify('supervisors', ['crm']);
     await until('The real one', () => heard.length);
     expect(heard).toEqual([['crm']]);
     expect(log.at('warn').length).toBeGreaterThan(10);
@@ -215,13 +215,13 @@ describe('two fleets on one Redis', () => {
     await one.state.claimFleet('one');
     await one.state.publish('env_a', [recordOf()]);
     await one.state.claimLease({ environment: 'env_a', lease: leaseOf(), ttl: 120_000, mayTake: true, provenBy: null });
-    expect(await two.state.look()).toEqual({ fleet: null, environments: new Map() });
+    expect(await two.state.poll()).toEqual({ fleet: null, environments: new Map() });
     expect(await two.state.readRecords('env_a')).toEqual([]);
     const heard: string[] = [];
-    await one.bus.onWake('supervisors', () => heard.push('one'));
-    await two.bus.onWake('supervisors', () => heard.push('two'));
+    await one.bus.onNotify('supervisors', () => heard.push('one'));
+    await two.bus.onNotify('supervisors', () => heard.push('two'));
     await until('A wake-up', () => {
-      two.bus.wake('supervisors', []);
+      two.bus.notify('supervisors', []);
       return heard.length;
     });
     expect(new Set(heard)).toEqual(new Set(['two']));
@@ -254,16 +254,16 @@ describe('a Redis that is away', () => {
     const redis = await ownRedis();
     const { state, bus, log } = await connect({ url: redis.url });
     const heard: string[] = [];
-    await bus.onWake('supervisors', (names) => heard.push(...names));
+    await bus.onNotify('supervisors', (names) => heard.push(...names));
     await bus.serve('env_a', { x: async () => 1 });
     await redis.kill();
     await until('The first failure', () =>
-      state.look().then(
+      state.poll().then(
         () => null,
         () => true,
       ),
     );
-    bus.wake('supervisors', ['lost']);
+    bus.notify('supervisors', ['lost']);
     // By the connection that is gone, and not by this deadline, which is beyond the test's own.
     await expect(bus.request('env_a', 'x', null, 3_600_000)).rejects.toMatchObject({ code: 'WORKER_SILENT' });
     await expect(state.publish('env_a', [recordOf()])).rejects.toThrow();
@@ -282,7 +282,7 @@ describe('a Redis that is away', () => {
       await state.claimLease({ environment: 'env_a', lease: leaseOf(), ttl: 1_000, mayTake: true, provenBy: null }),
     ).toMatchObject({ held: true });
     await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
-    bus.wake('supervisors', ['found']);
+    bus.notify('supervisors', ['found']);
     await until('A wake-up', () => heard.includes('found'));
     expect(heard).not.toContain('lost');
     await until('Every connection to say so, once', () => said('info', 'is back') === 3);
@@ -293,9 +293,9 @@ describe('a Redis that is away', () => {
     const redis = await ownRedis();
     const { state } = await connect({ url: redis.url });
     redis.pause();
-    await expect(state.look()).rejects.toThrow(/timed out/i);
+    await expect(state.poll()).rejects.toThrow(/timed out/i);
     redis.resume();
-    await until('Redis', () => state.look().catch(() => null));
+    await until('Redis', () => state.poll().catch(() => null));
   });
 
   it('when a process begins holds nothing up', async () => {
@@ -304,12 +304,12 @@ describe('a Redis that is away', () => {
     const state = new RedisState('redis://127.0.0.1:1', keys, log);
     const bus = new RedisBus('redis://127.0.0.1:1', keys, 'one', log);
     closing.push(() => Promise.all([bus.close(), state.close()]));
-    await bus.onWake('supervisors', () => undefined);
+    await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
     state.open();
     bus.open();
-    bus.wake('supervisors', ['crm']);
-    await expect(state.look()).rejects.toThrow();
+    bus.notify('supervisors', ['crm']);
+    await expect(state.poll()).rejects.toThrow();
     await until('The log', () => log.at('warn').length >= 3);
   });
 
@@ -334,7 +334,7 @@ describe('a Redis that is away', () => {
     const keys = new Keys('wire');
     const state = new RedisState(url, keys, recordedLog());
     const bus = new RedisBus(url, keys, 'one', recordedLog());
-    await bus.onWake('supervisors', () => undefined);
+    await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
     // Long enough for a connection that is on its way.
     for (let looks = 0; looks < 10; looks++) {
@@ -359,7 +359,7 @@ describe('a look', () => {
     const commands = async () =>
       Number(/total_commands_processed:(\d+)/.exec((await raw.info('stats')) as string)?.[1]);
     const before = await commands();
-    expect((await state.look()).environments.size).toBe(50);
+    expect((await state.poll()).environments.size).toBe(50);
     // One more is the second INFO itself.
     expect((await commands()) - before - 1).toBe(2);
   });

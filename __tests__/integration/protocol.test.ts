@@ -5,7 +5,7 @@ import { Keys } from '../../src/server/protocol/keys';
 import { MemoryBus, MemoryState } from '../../src/server/protocol/memory';
 import { RedisBus } from '../../src/server/protocol/redis-bus';
 import { RedisState } from '../../src/server/protocol/redis-state';
-import type { Bus, LeaseAnswer, StateStore } from '../../src/server/protocol/stores';
+import type { LeaseAnswer, MessageBus, StateStore } from '../../src/server/protocol/stores';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -18,7 +18,7 @@ const PATIENCE = 60_000;
 
 interface Wire {
   state: StateStore;
-  bus: Bus;
+  bus: MessageBus;
 }
 
 const IMPLEMENTATIONS: Record<string, () => Promise<Wire>> = {
@@ -31,7 +31,7 @@ const IMPLEMENTATIONS: Record<string, () => Promise<Wire>> = {
     state.open();
     bus.open();
     // Nobody waits for a connection anywhere else: callers try again.
-    await until('Redis', () => state.look().catch(() => null));
+    await until('Redis', () => state.poll().catch(() => null));
     await until('The bus', () => state.readRecords('x').catch(() => null));
     return { state, bus };
   },
@@ -39,7 +39,7 @@ const IMPLEMENTATIONS: Record<string, () => Promise<Wire>> = {
 
 describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
   let state: StateStore;
-  let bus: Bus;
+  let bus: MessageBus;
 
   beforeEach(async () => {
     ({ state, bus } = await IMPLEMENTATIONS[name]());
@@ -128,7 +128,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     });
 
     it('is taken, renewed and seen', async () => {
-      expect((await state.look()).environments.size).toBe(0);
+      expect((await state.poll()).environments.size).toBe(0);
       const before = Date.now();
       const first = await claim('env_a', { memory: 5 });
       expect(first).toMatchObject({ held: true, fresh: true });
@@ -136,7 +136,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       // By Redis' clock, which is this machine's.
       expect(epoch).toBeGreaterThanOrEqual(before - 1_000);
       expect(await claim('env_a', { epoch, beat: 2 })).toEqual({ held: true, epoch, fresh: false });
-      const sight = await state.look();
+      const sight = await state.poll();
       expect(sight.environments.get('env_a')).toEqual({
         lease: leaseOf({ epoch, beat: 2 }),
         statusVersion: 0,
@@ -149,9 +149,9 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       await tell(epoch, 1, [entryOf()]);
       await state.releaseLease('env_a', 'two', epoch);
       await state.releaseLease('env_a', 'one', epoch - 1);
-      expect((await state.look()).environments.get('env_a')?.lease?.epoch).toBe(epoch);
+      expect((await state.poll()).environments.get('env_a')?.lease?.epoch).toBe(epoch);
       await state.releaseLease('env_a', 'one', epoch);
-      expect((await state.look()).environments.get('env_a')).toEqual({ lease: null, statusVersion: 0, standby: null });
+      expect((await state.poll()).environments.get('env_a')).toEqual({ lease: null, statusVersion: 0, standby: null });
       expect(await statuses()).toEqual([]);
       await state.releaseLease('env_a', 'one', epoch);
     });
@@ -169,7 +169,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       await state.releaseLease('env_a', 'one', first);
       await hold('env_a', 'two');
       expect(await statuses()).toEqual([]);
-      expect((await state.look()).environments.get('env_a')?.statusVersion).toBe(0);
+      expect((await state.poll()).environments.get('env_a')?.statusVersion).toBe(0);
     });
   });
 
@@ -179,7 +179,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       const entry = entryOf({ message: 'm', error: { code: 'X', message: 'e' }, pendingChanges: ['plugins'] });
       expect(await tell(epoch, 7, [entry, entryOf({ name: 'shop', status: 'stopped' })])).toBe(true);
       expect(await state.readStatuses('env_a')).toContainEqual(entry);
-      expect((await state.look()).environments.get('env_a')?.statusVersion).toBe(7);
+      expect((await state.poll()).environments.get('env_a')?.statusVersion).toBe(7);
       await tell(epoch, 8, [entryOf({ status: 'error' })]);
       expect(await statuses()).toEqual(['crm error', 'shop stopped']);
       await tell(epoch, 9, [], { removed: ['crm', 'nobody'] });
@@ -223,18 +223,18 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     await tell(await hold('env_a'), 1, [entryOf()]);
     await hold('env_b');
     await state.forget('env_a');
-    expect([...(await state.look()).environments.keys()]).toEqual(['env_b']);
+    expect([...(await state.poll()).environments.keys()]).toEqual(['env_b']);
     expect(await state.readRegistration('env_a')).toBeNull();
     expect([await state.readRecords('env_a'), await statuses()]).toEqual([[], []]);
     await hold('env_a');
-    expect([...(await state.look()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
+    expect([...(await state.poll()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
   });
 
   it('the fleet is whose it was first', async () => {
-    expect((await state.look()).fleet).toBeNull();
+    expect((await state.poll()).fleet).toBeNull();
     expect(await state.claimFleet('one')).toBe('one');
     expect(await state.claimFleet('two')).toBe('one');
-    expect((await state.look()).fleet).toBe('one');
+    expect((await state.poll()).fleet).toBe('one');
   });
 
   it('records are read, all together, when one of them changed', async () => {
@@ -266,7 +266,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
   describe('the directory', () => {
     const entries = (...names: string[]) => new Map(names.map((name) => [name, JSON.stringify({ name })]));
     const write = (from: string | null, version: string, names: string[], gone: string[] = []) =>
-      state.writeDirectory({
+      state.writeAppIndex({
         from,
         version,
         entries: entries(...names),
@@ -275,12 +275,12 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       });
     /** What a reader of a version is given, in short. */
     const read = async (version: string) => {
-      const found = await state.readDirectory(version);
+      const found = await state.readAppIndex(version);
       return found && { ...found, entries: [...found.entries.keys()].sort(), gone: found.gone.sort() };
     };
 
     it('is not there until it was written', async () => {
-      expect(await state.readDirectory('')).toBeNull();
+      expect(await state.readAppIndex('')).toBeNull();
     });
 
     it('is read whole by those who have none or whose version nobody knows', async () => {
@@ -307,7 +307,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       await write('v1', 'v2', ['wiki'], ['crm']);
       await write('v2', 'v3', ['crm'], ['shop']);
       for (const from of ['v1', 'v2', '']) {
-        const found = await state.readDirectory(from);
+        const found = await state.readAppIndex(from);
         const before = { v1: ['crm', 'shop'], v2: ['shop', 'wiki'], '': [] }[from]!;
         const now = new Set(found!.complete ? [] : before);
         for (const name of found!.gone) now.delete(name);
@@ -376,25 +376,25 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
   describe('wake-ups', () => {
     it('reach whom they are for, with the names they are about', async () => {
       const heard: string[] = [];
-      await bus.onWake('supervisors', (names) => heard.push(`supervisors ${names}`));
-      await bus.onWake({ environment: 'env_a' }, (names) => heard.push(`env_a ${names}`));
+      await bus.onNotify('supervisors', (names) => heard.push(`supervisors ${names}`));
+      await bus.onNotify({ environment: 'env_a' }, (names) => heard.push(`env_a ${names}`));
       await until('A wake-up', () => {
-        if (heard.length === 0) bus.wake({ environment: 'env_a' }, ['crm', 'shop']);
+        if (heard.length === 0) bus.notify({ environment: 'env_a' }, ['crm', 'shop']);
         return heard.length;
       });
       expect(new Set(heard)).toEqual(new Set(['env_a crm,shop']));
-      bus.wake({ environment: 'env_b' }, ['crm']);
-      bus.wake('supervisors', []);
+      bus.notify({ environment: 'env_b' }, ['crm']);
+      bus.notify('supervisors', []);
       await until('The supervisors’', () => heard.includes('supervisors '));
       expect(heard.some((line) => line.startsWith('env_b'))).toBe(false);
     });
 
     it('never come in the turn of the caller', async () => {
       let heard = false;
-      await bus.onWake('supervisors', () => {
+      await bus.onNotify('supervisors', () => {
         heard = true;
       });
-      bus.wake('supervisors', ['crm']);
+      bus.notify('supervisors', ['crm']);
       expect(heard).toBe(false);
     });
   });

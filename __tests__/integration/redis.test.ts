@@ -46,7 +46,7 @@ async function everyCallAs(
   bus.open();
   try {
     // A user that may not even ask for the first key is answered, too.
-    await until('An answer of Redis', () => state.look().then(Boolean, (error) => /NOPERM/.test(String(error))));
+    await until('An answer of Redis', () => state.poll().then(Boolean, (error) => /NOPERM/.test(String(error))));
     const failure = await makeEveryCall(state, bus, patience).then(
       () => null,
       (error) => error,
@@ -81,7 +81,7 @@ describe('the users of docs/redis.md', () => {
     await makeUsers(admin, mine);
     const state = new RedisState(urlOf('fleet-state', server.port), new Keys(other), recordedLog());
     state.open();
-    const answer = () => state.look().then(String, String);
+    const answer = () => state.poll().then(String, String);
     await until('A refusal', async () => (await answer()).includes('NOPERM'));
     await state.close();
     expect(await admin.get(new Keys(other).fleet())).toBe('theirs');
@@ -148,7 +148,7 @@ describe('TLS', () => {
     const state = new RedisState(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log);
     state.open();
     await until('The refusal', () => log.at('warn').length);
-    await expect(state.look()).rejects.toThrow();
+    await expect(state.poll()).rejects.toThrow();
     await state.close();
     const lines = JSON.stringify(log.at('warn'));
     expect(lines).toMatch(/Redis \(state\) is away: (unable to verify|self-signed certificate)/);

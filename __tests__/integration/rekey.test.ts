@@ -5,7 +5,7 @@ import { ensureDatabase } from '../../scripts/fleet';
 import { collections } from '../../src/server/core/collections';
 import { rekey } from '../../src/server/core/rekey';
 import { seal, unseal } from '../../src/server/protocol/secrets';
-import { Definitions } from '../../src/server/supervisor/apps/repository';
+import { AppRepository } from '../../src/server/supervisor/apps/repository';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { appOf, recordOf } from '../support/fixtures';
 
@@ -13,7 +13,7 @@ import { appOf, recordOf } from '../support/fixtures';
 
 const [OLD, NEW, OTHER] = [1, 2, 3].map(() => randomBytes(32));
 let db: Database;
-let definitions: Definitions;
+let appRepository: AppRepository;
 let snapshot: SnapshotStore;
 
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
   db = new Database(options as never);
   for (const collection of collections) db.collection(collection);
   await db.sync();
-  definitions = new Definitions({ db });
+  appRepository = new AppRepository({ db });
   snapshot = new SnapshotStore({ db });
 });
 afterAll(() => db?.close());
@@ -45,24 +45,24 @@ async function fill(key: Buffer | null): Promise<void> {
     const { createdAt: _, updatedAt: __, sort: ___, ...values } = appOf({ name, uid: `uid-${name}` });
     return { ...values, ...secretsOf(name, key) };
   };
-  for (const name of ['crm', 'gone']) await definitions.create(app(name));
-  await definitions.create({
+  for (const name of ['crm', 'gone']) await appRepository.create(app(name));
+  await appRepository.create({
     ...app('open'),
     database: { dbConnType: 'new_database', database: 'open' },
     jwtSecret: null,
     initialAdmin: null,
   });
-  const definition = (await definitions.find('gone'))!;
+  const definition = (await appRepository.find('gone'))!;
   const tombstone = { uid: definition.uid, name: 'gone', generation: 1, data: 'keep' as const, definition };
-  await definitions.bury({ ...tombstone, environments: ['env_a'] } as never);
+  await appRepository.bury({ ...tombstone, environments: ['env_a'] } as never);
   await snapshot.save('hosted', recordOf({ name: 'hosted', ...secretsOf('hosted', key) }), null);
 }
 
 /** All that rests in the database, opened with a key. */
 async function opened(key: Buffer | null): Promise<string[]> {
   const resting = [
-    ...(await definitions.all()),
-    ...(await definitions.allTombstones()).map(({ definition }) => definition),
+    ...(await appRepository.all()),
+    ...(await appRepository.allTombstones()).map(({ definition }) => definition),
     ...(await snapshot.load()).map(({ record }) => record),
   ];
   const secrets = resting.flatMap(({ database, jwtSecret, initialAdmin }) => [
@@ -80,32 +80,32 @@ describe('another key', () => {
   beforeEach(() => fill(OLD));
 
   it('seals all there is, once, and nothing but that', async () => {
-    const before = await definitions.find('open');
-    expect(await rekey(definitions, snapshot, OLD, NEW)).toEqual({ changed: 3, unreadable: [] });
+    const before = await appRepository.find('open');
+    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(NEW)).sort()).toEqual([...ALL].sort());
-    expect(await definitions.find('open')).toEqual(before);
-    expect(await rekey(definitions, snapshot, OLD, NEW)).toEqual({ changed: 0, unreadable: [] });
+    expect(await appRepository.find('open')).toEqual(before);
+    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 0, unreadable: [] });
   });
 
   it('goes on where an earlier run was cut off', async () => {
-    await definitions.update('crm', secretsOf('crm', NEW));
-    expect(await rekey(definitions, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: [] });
+    await appRepository.update('crm', secretsOf('crm', NEW));
+    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: [] });
     expect((await opened(NEW)).sort()).toEqual([...ALL].sort());
   });
 
   it('names what is sealed with neither key, and leaves it as it is', async () => {
     const { database, jwtSecret, initialAdmin } = secretsOf('crm', OTHER);
-    await definitions.update('crm', { database, jwtSecret, initialAdmin });
-    expect(await rekey(definitions, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: ['crm'] });
-    expect(await definitions.find('crm')).toMatchObject({ database, jwtSecret, initialAdmin });
-    await expect(rekey(definitions, snapshot, OTHER, NEW)).resolves.toEqual({ changed: 1, unreadable: [] });
+    await appRepository.update('crm', { database, jwtSecret, initialAdmin });
+    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: ['crm'] });
+    expect(await appRepository.find('crm')).toMatchObject({ database, jwtSecret, initialAdmin });
+    await expect(rekey(appRepository, snapshot, OTHER, NEW)).resolves.toEqual({ changed: 1, unreadable: [] });
   });
 
   it('can be the first one, or the last', async () => {
     await fill(null);
-    expect(await rekey(definitions, snapshot, null, NEW)).toEqual({ changed: 3, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, null, NEW)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(NEW)).sort()).toEqual([...ALL].sort());
-    expect(await rekey(definitions, snapshot, NEW, null)).toEqual({ changed: 3, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, NEW, null)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(null)).sort()).toEqual([...ALL].sort());
   });
 });

@@ -3,7 +3,7 @@ import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
 import { collections } from '../../src/server/core/collections';
-import { type AppDefinition, Definitions } from '../../src/server/supervisor/apps/repository';
+import { type AppDefinition, AppRepository } from '../../src/server/supervisor/apps/repository';
 import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
@@ -47,27 +47,27 @@ describe('definitions', () => {
   });
 
   it('are read as they were written, secrets and all', async () => {
-    const definitions = new Definitions({ db });
-    await definitions.create(app);
-    const read = await definitions.find('crm');
+    const appRepository = new AppRepository({ db });
+    await appRepository.create(app);
+    const read = await appRepository.find('crm');
     expect(read).toMatchObject(app);
     expect(typeof read?.generation).toBe('number');
     expect(Math.abs((read?.createdAt ?? 0) - Date.now())).toBeLessThan(60_000);
-    expect(await definitions.all()).toEqual([read]);
-    await definitions.update('crm', { title: 'Sales', published: {} });
-    expect(await definitions.find('crm')).toMatchObject({ title: 'Sales', published: {}, jwtSecret: 'sealed:x' });
-    expect(await definitions.find('nobody')).toBeNull();
+    expect(await appRepository.all()).toEqual([read]);
+    await appRepository.update('crm', { title: 'Sales', published: {} });
+    expect(await appRepository.find('crm')).toMatchObject({ title: 'Sales', published: {}, jwtSecret: 'sealed:x' });
+    expect(await appRepository.find('nobody')).toBeNull();
   });
 
   it('invariant 8: what is refused says nothing of the secrets in it, to whomever logs it', async () => {
-    const definitions = new Definitions({ db });
+    const appRepository = new AppRepository({ db });
     const SECRET = 'in-the-clear';
     const secretive = { ...app, jwtSecret: SECRET, database: { ...app.database, password: SECRET } };
-    await definitions.create(secretive);
+    await appRepository.create(secretive);
     const refusals = [
-      () => definitions.create(secretive),
-      () => definitions.update('crm', { title: 'x'.repeat(300), ...pick(secretive) }),
-      () => definitions.bury({ uid: 'x'.repeat(300), name: 'crm', definition: secretive as never, environments: [] }),
+      () => appRepository.create(secretive),
+      () => appRepository.update('crm', { title: 'x'.repeat(300), ...pick(secretive) }),
+      () => appRepository.bury({ uid: 'x'.repeat(300), name: 'crm', definition: secretive as never, environments: [] }),
       () => new SnapshotStore({ db }).save('x'.repeat(300), recordOf({ jwtSecret: SECRET }), null),
     ];
     const printed: unknown[] = [];
@@ -85,44 +85,44 @@ describe('definitions', () => {
   });
 
   it('are found by name through filters and sorts of the API', async () => {
-    const definitions = new Definitions({ db });
+    const appRepository = new AppRepository({ db });
     for (const [name, title] of [
       ['b', 'Beta'],
       ['a', 'Alpha'],
       ['c', 'Gamma'],
     ])
-      await definitions.create({ ...app, name, title, uid: name, cname: null });
-    expect(await definitions.names({}, ['-title'])).toEqual(['c', 'b', 'a']);
-    expect(await definitions.names({ title: { $includes: 'eta' } }, ['name'])).toEqual(['b']);
+      await appRepository.create({ ...app, name, title, uid: name, cname: null });
+    expect(await appRepository.names({}, ['-title'])).toEqual(['c', 'b', 'a']);
+    expect(await appRepository.names({ title: { $includes: 'eta' } }, ['name'])).toEqual(['b']);
   });
 
   it('that are buried are gone from the list, and remembered until everybody has let go', async () => {
-    const definitions = new Definitions({ db });
-    await definitions.create(app);
-    const definition = (await definitions.find('crm'))!;
-    await definitions.bury({ uid: app.uid, name: 'crm', definition, environments: ['env_a', 'env_b'] });
-    expect(await definitions.all()).toEqual([]);
-    expect(await definitions.allTombstones()).toMatchObject([{ uid: 'uid-1', name: 'crm', definition }]);
-    await definitions.updateTombstone('uid-1', { environments: ['env_b'] });
-    expect((await definitions.allTombstones())[0].environments).toEqual(['env_b']);
+    const appRepository = new AppRepository({ db });
+    await appRepository.create(app);
+    const definition = (await appRepository.find('crm'))!;
+    await appRepository.bury({ uid: app.uid, name: 'crm', definition, environments: ['env_a', 'env_b'] });
+    expect(await appRepository.all()).toEqual([]);
+    expect(await appRepository.allTombstones()).toMatchObject([{ uid: 'uid-1', name: 'crm', definition }]);
+    await appRepository.updateTombstone('uid-1', { environments: ['env_b'] });
+    expect((await appRepository.allTombstones())[0].environments).toEqual(['env_b']);
     // The name may be used again meanwhile, by another incarnation.
-    await definitions.create({ ...app, uid: 'uid-2' });
-    await definitions.removeTombstone('uid-1');
-    expect(await definitions.allTombstones()).toEqual([]);
-    expect((await definitions.find('crm'))?.uid).toBe('uid-2');
+    await appRepository.create({ ...app, uid: 'uid-2' });
+    await appRepository.removeTombstone('uid-1');
+    expect(await appRepository.allTombstones()).toEqual([]);
+    expect((await appRepository.find('crm'))?.uid).toBe('uid-2');
   });
 
   it('with one name, uid or domain twice are refused by the database itself', async () => {
     // The core prints what it cannot write.
     const print = vi.spyOn(console, 'error').mockImplementation(() => undefined);
-    const definitions = new Definitions({ db });
-    await definitions.create(app);
-    await expect(definitions.create({ ...app, uid: 'uid-2', cname: null })).rejects.toThrow();
-    await expect(definitions.create({ ...app, name: 'shop', cname: null })).rejects.toThrow();
-    await expect(definitions.create({ ...app, name: 'shop', uid: 'uid-2' })).rejects.toThrow();
+    const appRepository = new AppRepository({ db });
+    await appRepository.create(app);
+    await expect(appRepository.create({ ...app, uid: 'uid-2', cname: null })).rejects.toThrow();
+    await expect(appRepository.create({ ...app, name: 'shop', cname: null })).rejects.toThrow();
+    await expect(appRepository.create({ ...app, name: 'shop', uid: 'uid-2' })).rejects.toThrow();
     print.mockRestore();
-    await definitions.create({ ...app, name: 'shop', uid: 'uid-2', cname: null });
-    await definitions.create({ ...app, name: 'wiki', uid: 'uid-3', cname: null });
+    await appRepository.create({ ...app, name: 'shop', uid: 'uid-2', cname: null });
+    await appRepository.create({ ...app, name: 'wiki', uid: 'uid-3', cname: null });
   });
 });
 

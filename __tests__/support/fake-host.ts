@@ -1,6 +1,6 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { AppSupervisorError } from '../../src/server/errors';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
 import type { SnapshotStore } from '../../src/server/worker/snapshot';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
@@ -47,7 +47,7 @@ export interface Manner {
 
 /** The seam to the host's core: boots and ends nothing but notes, as the real one would tell of it. */
 export class FakeHost {
-  readonly hosted: HostedApps;
+  readonly coreApps: CoreAppRegistry;
   readonly running = new Map<string, AppRecord>();
   /** By app; changed by a test at any moment. */
   readonly manners = new Map<string, Manner>();
@@ -61,7 +61,7 @@ export class FakeHost {
     readonly environment: string,
     readonly ground = new Ground(),
   ) {
-    this.hosted = new HostedApps({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
+    this.coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   }
 
   private dead = false;
@@ -92,13 +92,13 @@ export class FakeHost {
     try {
       progress('Checking its database.', false);
       this.claimDatabase(record);
-      this.hosted.setStatus(name, 'initializing');
+      this.coreApps.setStatus(name, 'initializing');
       if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
       if (this.dead) await new Promise(() => undefined);
       if (fails) throw fails;
       this.running.set(name, record);
-      this.hosted.setStatus(name, 'running');
-      this.hosted.onAdminPassword(name, await this.adminPassword(name));
+      this.coreApps.setStatus(name, 'running');
+      this.coreApps.onAdminPassword(name, await this.adminPassword(name));
       await lingers;
       this.note(`runs ${name}`);
       return { version: '2.2.15' };
@@ -109,12 +109,12 @@ export class FakeHost {
 
   async stop(name: string): Promise<void> {
     this.end(name);
-    this.hosted.setStatus(name, 'stopped');
+    this.coreApps.setStatus(name, 'stopped');
   }
 
   async rest(name: string): Promise<void> {
     this.end(name);
-    delete this.hosted.appStatus[name];
+    delete this.coreApps.appStatus[name];
   }
 
   async endData(record: AppRecord): Promise<string> {
@@ -131,8 +131,8 @@ export class FakeHost {
 
   showError(name: string, error: Error): void {
     this.end(name);
-    this.hosted.setError(name, error);
-    this.hosted.setStatus(name, 'error');
+    this.coreApps.setError(name, error);
+    this.coreApps.setStatus(name, 'error');
   }
 
   async pluginSet(name: string): Promise<PluginSet | null> {

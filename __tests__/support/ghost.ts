@@ -27,7 +27,7 @@ interface Hosted {
  */
 export class Ghost {
   private readonly state: RedisState;
-  private readonly hosted = new Map<string, Hosted>();
+  private readonly coreApps = new Map<string, Hosted>();
   private held: Lease = leaseOf({ instance: 'ghost:1:1', interval: 60_000 });
   private registration: Registration;
   private obeying: Promise<void> | null = null;
@@ -87,8 +87,8 @@ export class Ghost {
 
   /** Of an app that it was told of it says this, until that boots anew. */
   say(app: string, values: Partial<StatusEntry>): void {
-    const hosted = this.hosted.get(app)!;
-    hosted.entry = { ...hosted.entry, ...values };
+    const coreApps = this.coreApps.get(app)!;
+    coreApps.entry = { ...coreApps.entry, ...values };
   }
 
   private async work(): Promise<void> {
@@ -114,7 +114,7 @@ export class Ghost {
 
   private converge(record: AppRecord): StatusEntry {
     const { name, uid, generation, boot, desired } = record;
-    const known = this.hosted.get(name);
+    const known = this.coreApps.get(name);
     const before = known?.record.uid === uid ? known : null;
     if (before?.record.generation === generation) return before.entry;
     const isWanted = desired === 'running' || desired === 'onDemand';
@@ -133,7 +133,7 @@ export class Ghost {
       version: boots ? this.registration.appVersion : (before?.entry.version ?? null),
       pendingChanges: status === 'running' ? pendingChanges(booted, record, String) : [],
     });
-    this.hosted.set(name, { record, booted, entry });
+    this.coreApps.set(name, { record, booted, entry });
     return entry;
   }
 
@@ -145,7 +145,7 @@ export class Ghost {
   }
 
   private readonly isConnected = () =>
-    this.state.look().then(
+    this.state.poll().then(
       () => true,
       () => false,
     );

@@ -97,18 +97,18 @@ export class Tab {
   message(wanted: (message: any) => boolean, timeout = 60_000): Promise<any> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.listeners.delete(look);
+        this.listeners.delete(poll);
         reject(new Error(`No such message within ${timeout} ms; came: ${JSON.stringify(this.messages)}`));
       }, timeout);
-      const look = () => {
+      const poll = () => {
         const found = this.messages.find(wanted);
         if (!found) return;
         clearTimeout(timer);
-        this.listeners.delete(look);
+        this.listeners.delete(poll);
         resolve(found);
       };
-      this.listeners.add(look);
-      look();
+      this.listeners.add(poll);
+      poll();
     });
   }
 

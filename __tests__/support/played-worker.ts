@@ -30,7 +30,7 @@ export class PlayedWorker {
   ): Promise<PlayedWorker> {
     const instance = `played-${environment}`;
     const wire = fleet.connect(instance, recordedLog());
-    await until('Redis', () => wire.state.look().catch(() => null));
+    await until('Redis', () => wire.state.poll().catch(() => null));
     const fingerprints = { appKey: fingerprint('app-key'), aesKey: fingerprint(KEY.toString('hex')) };
     await wire.state.writeRegistration(registrationOf(environment, { fingerprints, ...values }));
     const worker = new PlayedWorker(environment, wire, leaseOf({ instance, interval: BEAT }));

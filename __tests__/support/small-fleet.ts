@@ -39,9 +39,9 @@ const LEAD_EXPIRY = { beside: 60_000, alone: 500 };
 const FASTER = { beginAgain: 500 };
 const PACES = {
   /** What production does by itself every 30 s is not done at all within a test: what comes comes by wake-ups. */
-  patient: { supervisor: { look: 1_000, reload: 30_000, reconcile: 30_000, ...FASTER }, round: 30_000 },
+  patient: { supervisor: { poll: 1_000, reload: 30_000, reconcile: 30_000, ...FASTER }, round: 30_000 },
   /** The same 30 s, in a hurry. */
-  hurried: { supervisor: { look: 100, reload: 400, reconcile: 400, ...FASTER }, round: 300 },
+  hurried: { supervisor: { poll: 100, reload: 400, reconcile: 400, ...FASTER }, round: 300 },
 };
 
 export interface SupervisorOptions {
@@ -149,7 +149,10 @@ export class FakeSupervisor {
     Object.assign(supervisor, { log });
     beginning?.(part);
     part.start(wrap(mainOf(db)));
-    await until('The supervisor', () => part.loaded && (supervisor.parts.board.sees || supervisor.parts.board.foreign));
+    await until(
+      'The supervisor',
+      () => part.loaded && (supervisor.parts.observer.sees || supervisor.parts.observer.foreign),
+    );
     return supervisor;
   }
 
@@ -263,13 +266,13 @@ export class FakeWorker {
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
     const host = new FakeHost(environment, fleet.ground);
-    host.hosted.apps.main = mainOf(db, version);
+    host.coreApps.apps.main = mainOf(db, version);
     for (const [name, manner] of fleet.manners) host.manners.set(name, manner);
     const url = `http://${environment}`;
     const part = new WorkerPart({
       ...wire,
       supervisor: { on: () => undefined } as unknown as AppSupervisor,
-      hosted: host.hosted,
+      coreApps: host.coreApps,
       host: host.asHost,
       environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: fleet.beat },
       only: null,
@@ -299,7 +302,7 @@ export class FakeWorker {
   }
 
   status(name: string): string | undefined {
-    return this.part.converger?.apps.entry(name)?.status;
+    return this.part.controller?.apps.entry(name)?.status;
   }
 
   get role(): string | undefined {
@@ -330,7 +333,7 @@ export class FakeWorker {
       clearInterval(inside.round);
       if (inside.keeper.timer) clearTimeout(inside.keeper.timer);
       Object.assign(inside.keeper, { left: true, timer: null });
-      inside.converger.close();
+      inside.controller.close();
       inside.reporter.close();
       Object.assign(this.part, { running: null });
       if (lastBeat !== null && inside.keeper.role === 'holder') await this.beatOnceMore(inside.keeper, lastBeat);
@@ -358,7 +361,7 @@ export class FakeWorker {
     const { running } = this.part as unknown as {
       running: {
         keeper: Keeper;
-        converger: { close(): void };
+        controller: { close(): void };
         reporter: { close(): void };
         round: NodeJS.Timeout;
       } | null;

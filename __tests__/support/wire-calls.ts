@@ -32,31 +32,31 @@ export async function makeEveryCall(state: RedisState, bus: RedisBus, patience =
   equal('statuses, read', (await state.readStatuses(environment)).length, 1);
   equal('statuses, counted', (await state.statusMark(environment)).count, 1);
   equal('a registration', (await state.readRegistration(environment))?.name, environment);
-  const { environments } = await state.look();
+  const { environments } = await state.poll();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
   await state.releaseLease(environment, 'one', epoch);
   await state.forget(environment);
-  equal('a forgotten environment', (await state.look()).environments.size, 0);
+  equal('a forgotten environment', (await state.poll()).environments.size, 0);
 
   await state.writeManifests([manifestItemOf(), manifestItemOf({ key: 'b' })]);
   equal('manifests', (await state.readManifests(''))?.items.length, 2);
   await state.forgetManifests([manifestItemOf().uid]);
   equal('manifests of an app that has ended', (await state.readManifests(''))?.items.length, 0);
-  const directory = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}' };
-  equal('a new directory', await state.writeDirectory({ ...directory, from: null, version: 'v1' }), true);
-  equal('the directory', (await state.readDirectory(''))?.entries.size, 1);
-  equal('its change', await state.writeDirectory({ ...directory, gone: ['x'], from: 'v1', version: 'v2' }), true);
-  equal('the directory, changed', (await state.readDirectory('v1'))?.gone.join(), 'x');
+  const appIndex = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}' };
+  equal('a new directory', await state.writeAppIndex({ ...appIndex, from: null, version: 'v1' }), true);
+  equal('the directory', (await state.readAppIndex(''))?.entries.size, 1);
+  equal('its change', await state.writeAppIndex({ ...appIndex, gone: ['x'], from: 'v1', version: 'v2' }), true);
+  equal('the directory, changed', (await state.readAppIndex('v1'))?.gone.join(), 'x');
   await state.warnings();
 
   let woken = 0;
-  await bus.onWake('supervisors', () => {
+  await bus.onNotify('supervisors', () => {
     woken++;
   });
   await bus.serve(environment, { echo: async (payload) => payload });
   const deadline = performance.now() + patience;
   for (;;) {
-    bus.wake('supervisors', ['crm']);
+    bus.notify('supervisors', ['crm']);
     const answer = await bus.request(environment, 'echo', 'hello', 500).catch(() => null);
     if (answer === 'hello' && woken) return;
     if (performance.now() > deadline) throw new Error(`Wake-ups: ${woken}, answer: ${answer}.`);

@@ -5,8 +5,8 @@ import { DiscoveryAdapter } from '../../src/server/core/adapters/discovery';
 import type { AppModel, Managed } from '../../src/server/core/adapters/managed';
 import { ProcessAdapter } from '../../src/server/core/adapters/process';
 import { Manifests } from '../../src/server/core/manifests';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
-import { createStandIn } from '../../src/server/nocobase/placeholder-app';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import { createPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
 import { recordedLog } from '../support/log';
 import { Store } from '../support/store';
 import { Table } from '../support/table';
@@ -22,7 +22,7 @@ const model: AppModel = {
 };
 
 let store: Store;
-let hosted: HostedApps;
+let coreApps: CoreAppRegistry;
 let asked: string[];
 let managed: Managed;
 let manifests: Manifests;
@@ -33,7 +33,7 @@ const log = recordedLog();
 beforeEach(() => {
   store = new Store();
   asked = [];
-  hosted = new HostedApps({ emit: () => true } as unknown as AppSupervisor);
+  coreApps = new CoreAppRegistry({ emit: () => true } as unknown as AppSupervisor);
   managed = {
     visit: (name) => name === 'crm',
     openForCommand: () => null,
@@ -58,10 +58,10 @@ beforeEach(() => {
     now: Date.now,
     log,
   });
-  discovery = new DiscoveryAdapter('remote', hosted, managed, manifests, environment, log, async () => {
+  discovery = new DiscoveryAdapter('remote', coreApps, managed, manifests, environment, log, async () => {
     throw new Error('cannot be closed');
   });
-  processes = new ProcessAdapter('local', hosted, managed);
+  processes = new ProcessAdapter('local', coreApps, managed);
 });
 
 /** Every method the core calls, by what it calls it with. */
@@ -139,7 +139,7 @@ describe('the adapters', () => {
   });
 
   it('invariant 5: answer what is asked in every request without the store (#10170)', async () => {
-    hosted.setStatus('crm', 'running');
+    coreApps.setStatus('crm', 'running');
     expect(discovery.getAppStatus('crm')).toBe('running');
     expect(await discovery.getAppNameByCName('CRM.example.com')).toBe('crm');
     expect(await discovery.getAppModel('crm')).toEqual(model);
@@ -153,12 +153,12 @@ describe('the adapters', () => {
 
   it('say that a name nobody has is not found, and note no visit to it', async () => {
     await processes.bootstrapApp('nobody');
-    expect(hosted.appStatus.nobody).toBe('not_found');
+    expect(coreApps.appStatus.nobody).toBe('not_found');
     discovery.setAppLastSeenAt('nobody');
     expect(discovery.getAppLastSeenAt('nobody')).toBeNull();
-    hosted.appStatus.crm = 'not_found';
+    coreApps.appStatus.crm = 'not_found';
     await processes.bootstrapApp('crm');
-    expect(hosted.appStatus.crm).toBeUndefined();
+    expect(coreApps.appStatus.crm).toBeUndefined();
   });
 
   it('pass wishes on to whoever manages', async () => {
@@ -179,13 +179,13 @@ describe('the adapters', () => {
         runCommand: async (...args: string[]) => void commands.push(`${name} ${args}`),
       }) as never;
     // Of the fleet, made by another plugin (multi-app-manager), in the place of a stopped app, and not there.
-    hosted.addApp(objectOf('crm'));
-    hosted.addApp(objectOf('foreign'));
-    hosted.apps.asleep = createStandIn('asleep');
+    coreApps.addApp(objectOf('crm'));
+    coreApps.addApp(objectOf('foreign'));
+    coreApps.apps.asleep = createPlaceholderApp('asleep');
     for (const name of ['crm', 'foreign', 'asleep', 'nobody']) await processes.removeApp(name);
     expect(asked).toEqual(['unload crm', 'unload foreign', 'unload asleep', 'unload nobody']);
     expect(commands).toEqual(['foreign destroy']);
-    expect(Object.keys(hosted.apps)).toEqual(['crm', 'asleep']);
+    expect(Object.keys(coreApps.apps)).toEqual(['crm', 'asleep']);
   });
 
   it('begin once the main app has started, without its own two-minute beat, and leave when it ends', async () => {
@@ -195,8 +195,8 @@ describe('the adapters', () => {
   });
 
   it('keep an app’s status when the core clears it in the middle of a restart', () => {
-    hosted.setStatus('crm', 'running');
-    hosted.setStatus('main', 'running');
+    coreApps.setStatus('crm', 'running');
+    coreApps.setStatus('main', 'running');
     discovery.clearAppStatus('crm');
     discovery.clearAppStatus('main');
     expect(discovery.getAppStatus('crm')).toBe('running');

@@ -12,27 +12,27 @@ import { appOf, operationOf } from '../support/fixtures';
 
 /** A supervisor that knows these apps, with their statuses by environment. */
 function supervisorOf(known: Array<[Partial<AppDefinition>, Record<string, Status>]>) {
-  const definitions = known.map(([values]) => appOf(values));
+  const appRepository = known.map(([values]) => appOf(values));
   const asked: unknown[] = [];
   const statusIn = (app: AppDefinition, environment: string) => ({
-    status: known[definitions.indexOf(app)][1][environment],
+    status: known[appRepository.indexOf(app)][1][environment],
   });
   const statusesOf = (app: AppDefinition, judged: typeof statusIn) =>
     app.environments.map((environment) => [environment, judged(app, environment)]);
   const names = (filter: unknown, sort: unknown) => {
     asked.push(filter, sort);
-    return definitions.map(({ name }) => name);
+    return appRepository.map(({ name }) => name);
   };
   const supervisor = {
     loaded: true,
-    app: (name: string) => definitions.find((app) => app.name === name) ?? null,
+    app: (name: string) => appRepository.find((app) => app.name === name) ?? null,
     parts: {
       view: { judge: () => statusIn, statusesOf, appRow: (app: AppDefinition) => ({ name: app.name }) },
-      definitions: {
+      appRepository: {
         names: async (filter: unknown, sort: unknown) => names(filter, sort),
         page: async (filter: unknown, sort: unknown, page: number, pageSize: number) => [
           names(filter, sort).slice((page - 1) * pageSize, page * pageSize),
-          definitions.length,
+          appRepository.length,
         ],
       },
     },

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Converger } from '../../src/server/worker/apps/controller';
+import { AppController } from '../../src/server/worker/apps/controller';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { FakeHost, FakeSnapshot, Ground } from '../support/fake-host';
@@ -10,25 +10,25 @@ let clock: FakeClock;
 let ground: Ground;
 let snapshot: FakeSnapshot;
 let host: FakeHost;
-let converger: Converger;
+let controller: AppController;
 let mayHost: boolean;
 let reports: StatusEntry[];
 
 /** A process of the worker: a new one finds the snapshot of the last and nothing else. */
 function start(): void {
   host = new FakeHost('env_a', ground);
-  converger = new Converger({
+  controller = new AppController({
     environment: 'env_a',
     snapshot: snapshot.asStore,
     host: host.asHost,
-    hosted: host.hosted,
+    coreApps: host.coreApps,
     clock: clock.read,
     log: recordedLog(),
     mayHost: () => mayHost,
     leaving: 20,
     onReport: (names) => {
       for (const name of names) {
-        const entry = converger.apps.entry(name);
+        const entry = controller.apps.entry(name);
         if (entry) reports.push(entry);
       }
     },
@@ -38,8 +38,8 @@ function start(): void {
 
 async function restart(): Promise<void> {
   start();
-  await converger.restore();
-  converger.convergeAll();
+  await controller.restore();
+  controller.convergeAll();
   await quiet();
 }
 
@@ -47,12 +47,12 @@ async function restart(): Promise<void> {
 const quiet = () => vi.advanceTimersByTimeAsync(0);
 
 async function accept(values: Partial<AppRecord>): Promise<StatusEntry> {
-  await converger.accept([recordOf({ environments: ['env_a'], ...values })]);
+  await controller.accept([recordOf({ environments: ['env_a'], ...values })]);
   await quiet();
-  return converger.apps.entry('crm')!;
+  return controller.apps.entry('crm')!;
 }
 
-const crm = () => converger.apps.entry('crm')!;
+const crm = () => controller.apps.entry('crm')!;
 const create = (values: Partial<AppRecord> = {}) => accept({ claim: 'create', ...values });
 
 beforeEach(() => {
@@ -105,10 +105,10 @@ describe('a record', () => {
     await create();
     const one = (values: Partial<AppRecord>) => recordOf({ environments: ['env_a'], ...values });
     const stop = one({ generation: 12, desired: 'stopped', boot: { generation: 10, how: 'start' } });
-    await converger.accept([stop]);
-    await converger.accept([stop, stop]);
-    await converger.accept([one({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
-    await converger.acceptAll([one({ generation: 10, claim: 'create' })]);
+    await controller.accept([stop]);
+    await controller.accept([stop, stop]);
+    await controller.accept([one({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
+    await controller.acceptAll([one({ generation: 10, claim: 'create' })]);
     await quiet();
     expect(ground.journal.filter((line) => line.includes('ends'))).toHaveLength(1);
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
@@ -116,11 +116,11 @@ describe('a record', () => {
 
   it('invariant 3: that is not there is no wish: an app without a record stays as it is', async () => {
     await create();
-    await converger.acceptAll([]);
+    await controller.acceptAll([]);
     await quiet();
     expect(crm().status).toBe('running');
     await restart();
-    await converger.acceptAll([]);
+    await controller.acceptAll([]);
     await quiet();
     expect(crm().status).toBe('running');
   });
@@ -155,9 +155,9 @@ describe('a record', () => {
   it('of one app waits for no other', async () => {
     host.manners.set('crm', { takes: new Promise(() => undefined) });
     await create();
-    await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     await quiet();
-    expect(converger.apps.entry('shop')?.status).toBe('running');
+    expect(controller.apps.entry('shop')?.status).toBe('running');
   });
 });
 
@@ -165,16 +165,16 @@ describe('a removed app', () => {
   it('is reported gone until its record is taken away, then forgotten', async () => {
     await create();
     const removed = recordOf({ generation: 11, desired: 'removed', data: 'drop' });
-    await converger.acceptAll([removed]);
+    await controller.acceptAll([removed]);
     await quiet();
     expect(crm()).toMatchObject({ status: 'not_found', generation: 11, message: 'Its database was dropped.' });
-    expect(converger.apps.knows('crm')).toBe(false);
-    expect(converger.apps.records()).toEqual([]);
-    await converger.acceptAll([removed]);
+    expect(controller.apps.knows('crm')).toBe(false);
+    expect(controller.apps.records()).toEqual([]);
+    await controller.acceptAll([removed]);
     await quiet();
     expect(ground.story('drops')).toHaveLength(1);
-    await converger.acceptAll([]);
-    expect(converger.apps.names()).toEqual([]);
+    await controller.acceptAll([]);
+    expect(controller.apps.names()).toEqual([]);
     expect(snapshot.rows.size).toBe(0);
   });
 
@@ -241,8 +241,8 @@ describe('a restart of the worker', () => {
       await save.apply(snapshot, args);
     };
     await Promise.all([
-      converger.accept([recordOf({ claim: 'create' })]),
-      converger.accept([recordOf({ generation: 11, title: 'Sales', claim: 'create' })]),
+      controller.accept([recordOf({ claim: 'create' })]),
+      controller.accept([recordOf({ generation: 11, title: 'Sales', claim: 'create' })]),
       vi.advanceTimersByTimeAsync(1_000),
     ]);
     const [row] = await snapshot.load();
@@ -263,9 +263,9 @@ describe('a visit', () => {
   });
 
   it('wakes a dormant app, once', async () => {
-    expect([converger.visit('crm'), converger.visit('crm')]).toEqual([true, true]);
+    expect([controller.visit('crm'), controller.visit('crm')]).toEqual([true, true]);
     await quiet();
-    expect(converger.visit('crm')).toBe(true);
+    expect(controller.visit('crm')).toBe(true);
     await quiet();
     expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
     expect(crm().status).toBe('running');
@@ -273,9 +273,9 @@ describe('a visit', () => {
 
   it('wakes nothing that is stopped, and finds nothing that is removed or was never here', async () => {
     await accept({ generation: 11, desired: 'stopped', boot: { generation: 10, how: 'start' } });
-    expect(converger.visit('crm')).toBe(true);
+    expect(controller.visit('crm')).toBe(true);
     await accept({ generation: 12, desired: 'removed', boot: { generation: 10, how: 'start' } });
-    expect([converger.visit('crm'), converger.visit('shop')]).toEqual([false, false]);
+    expect([controller.visit('crm'), controller.visit('shop')]).toEqual([false, false]);
     await quiet();
     expect(ground.story('boots')).toEqual([]);
   });
@@ -291,21 +291,21 @@ describe('an app that another plugin unloads', () => {
     await create({ boot: { generation: 10, how: 'start' } });
     await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
     ground.journal.length = 0;
-    const unloaded = converger.unload('crm');
+    const unloaded = controller.unload('crm');
     await vi.advanceTimersByTimeAsync(20);
     await unloaded;
     expect(ground.journal).toEqual(ended);
     expect(crm()).toMatchObject({ status, generation: 11, doing: null });
-    converger.convergeAll();
+    controller.convergeAll();
     await quiet();
     expect([ground.journal, crm().status]).toEqual([ended, status]);
   });
 
   it('is booted again by a visit', async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
-    await converger.unload('crm');
+    await controller.unload('crm');
     ground.journal.length = 0;
-    expect(converger.visit('crm')).toBe(true);
+    expect(controller.visit('crm')).toBe(true);
     await quiet();
     expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
   });
@@ -313,17 +313,17 @@ describe('an app that another plugin unloads', () => {
   it('while it is worked on stays, and nobody waits', async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     host.commanding.add('crm');
-    await converger.unload('crm');
+    await controller.unload('crm');
     host.commanding.clear();
     host.manners.set('crm', { takes: 1_000 });
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' }, desired: 'onDemand' });
-    await converger.unload('crm');
+    await controller.unload('crm');
     await vi.advanceTimersByTimeAsync(1_000);
     expect([ground.story('ends'), crm().status]).toEqual([[], 'running']);
   });
 
   it('and that is not here is nothing', async () => {
-    await converger.unload('shop');
+    await controller.unload('shop');
     expect([ground.journal, reports]).toEqual([[], []]);
   });
 });
@@ -348,7 +348,7 @@ describe('a boot that fails', () => {
       expect(ground.story('boots')).toHaveLength(boots);
     }
     host.manners.clear();
-    converger.convergeAll();
+    controller.convergeAll();
     await quiet();
     expect(crm().status).toBe('error');
   });
@@ -377,7 +377,7 @@ describe('a boot that fails', () => {
     clock.pass(60_000);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(crm().status).toBe('error');
-    converger.visit('crm');
+    controller.visit('crm');
     await quiet();
     expect(crm().status).toBe('running');
   });
@@ -390,7 +390,7 @@ describe('a boot that fails', () => {
     await restart();
     const error = { code: 'FAILED', message: fails.message };
     expect(crm()).toMatchObject({ status: 'dormant', generation: 11, bootGeneration: 11, error, version: '2.2.15' });
-    converger.visit('crm');
+    controller.visit('crm');
     await quiet();
     expect(crm()).toMatchObject({ status: 'running' });
     expect(crm().error).toBeUndefined();
@@ -405,13 +405,13 @@ describe('an app that takes its worker down', () => {
   async function die(): Promise<void> {
     start();
     host.manners.set('crm', { takes: new Promise(() => undefined) });
-    await converger.restore();
-    converger.convergeAll();
+    await controller.restore();
+    controller.convergeAll();
     await quiet();
   }
 
   it('is kept out after three times, with the reason on record, while the others run', async () => {
-    await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     host.manners.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await die();
@@ -420,10 +420,10 @@ describe('an app that takes its worker down', () => {
     await restart();
     expect(crm()).toMatchObject({ status: 'error', error: { code: 'APP_CRASH_LOOP' } });
     expect(crm().error?.message).toContain('3 times');
-    expect(converger.apps.entry('shop')?.status).toBe('running');
+    expect(controller.apps.entry('shop')?.status).toBe('running');
     expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
-    converger.visit('crm');
-    converger.convergeAll();
+    controller.visit('crm');
+    controller.convergeAll();
     await quiet();
     expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     // Somebody mended it, and says so.
@@ -433,10 +433,10 @@ describe('an app that takes its worker down', () => {
   it('is not blamed for an end that was asked for', async () => {
     host.manners.set('crm', { takes: new Promise(() => undefined) });
     await create();
-    await converger.pardon();
+    await controller.clearCrashMarkers();
     for (let i = 0; i < 4; i++) {
       await die();
-      await converger.pardon();
+      await controller.clearCrashMarkers();
     }
     await restart();
     expect(crm().status).toBe('running');
@@ -462,33 +462,33 @@ describe('a process that may not host', () => {
     expect(ground.journal).toEqual([]);
     expect(crm().status).toBe('waiting');
     mayHost = true;
-    converger.convergeAll();
+    controller.convergeAll();
     await quiet();
     expect(crm().status).toBe('running');
   });
 
   it('any more ends its apps, after what is under way, and no longer says that they run', async () => {
-    await converger.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     let end!: () => void;
     host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
     mayHost = false;
-    const down = converger.standDown();
+    const down = controller.standDown();
     await quiet();
     expect(ground.story('shop').at(-1)).toBe('env_a ends shop');
     end();
     await down;
     expect(host.running.size).toBe(0);
-    expect([crm().status, converger.apps.entry('shop')?.status]).toEqual(['waiting', 'waiting']);
+    expect([crm().status, controller.apps.entry('shop')?.status]).toEqual(['waiting', 'waiting']);
     mayHost = true;
     host.manners.clear();
-    converger.convergeAll();
+    controller.convergeAll();
     await quiet();
-    expect([crm().status, converger.apps.entry('shop')?.status]).toEqual(['running', 'running']);
+    expect([crm().status, controller.apps.entry('shop')?.status]).toEqual(['running', 'running']);
   });
 
   it('because it is closed begins nothing more', async () => {
-    converger.close();
+    controller.close();
     await create();
     expect(ground.journal).toEqual([]);
   });
@@ -513,12 +513,12 @@ describe('what the core does on its own', () => {
     await create();
     const since = crm().since;
     clock.pass(1_000);
-    host.hosted.setStatus('crm', 'commanding');
+    host.coreApps.setStatus('crm', 'commanding');
     expect(crm()).toMatchObject({ status: 'commanding', since: since + 1_000 });
-    host.hosted.setError('crm', new Error('A plugin failed.'));
-    host.hosted.setStatus('crm', 'error');
+    host.coreApps.setError('crm', new Error('A plugin failed.'));
+    host.coreApps.setStatus('crm', 'error');
     expect(crm()).toMatchObject({ status: 'error', error: { message: 'A plugin failed.' } });
-    host.hosted.setStatus('crm', 'running');
+    host.coreApps.setStatus('crm', 'running');
     expect(crm().error).toBeUndefined();
   });
 
@@ -526,17 +526,17 @@ describe('what the core does on its own', () => {
     let end!: () => void;
     host.manners.set('crm', { lingers: new Promise((resolve) => (end = resolve)) });
     await create();
-    expect([host.hosted.appStatus.crm, crm().status]).toEqual(['running', 'initializing']);
+    expect([host.coreApps.appStatus.crm, crm().status]).toEqual(['running', 'initializing']);
     end();
     await quiet();
     expect(crm().status).toBe('running');
 
     host.commanding.add('crm');
-    host.hosted.setStatus('crm', 'commanding');
-    host.hosted.setStatus('crm', 'running');
+    host.coreApps.setStatus('crm', 'commanding');
+    host.coreApps.setStatus('crm', 'running');
     expect(crm().status).toBe('commanding');
     host.commanding.delete('crm');
-    host.hosted.onStatus('crm');
+    host.coreApps.onStatus('crm');
     expect(crm().status).toBe('running');
   });
 
@@ -544,12 +544,12 @@ describe('what the core does on its own', () => {
     let end!: () => void;
     host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
-    converger.apps.tell('crm', 'Loading plugins.');
-    converger.apps.tell('nobody', 'Loading plugins.');
+    controller.apps.tell('crm', 'Loading plugins.');
+    controller.apps.tell('nobody', 'Loading plugins.');
     expect(crm().message).toBe('Loading plugins.');
     end();
     await quiet();
-    converger.apps.tell('crm', 'Something.');
+    controller.apps.tell('crm', 'Something.');
     expect(crm().message).toBeUndefined();
   });
 });
@@ -564,7 +564,7 @@ describe('a well-known password of the administrator', () => {
     await restart();
     expect(crm()).toMatchObject({ status: 'dormant', adminPassword: 'default' });
     host.adminPasswords.clear();
-    converger.visit('crm');
+    controller.visit('crm');
     await quiet();
     expect(crm()).toMatchObject({ status: 'running', adminPassword: null });
   });
@@ -572,13 +572,13 @@ describe('a well-known password of the administrator', () => {
   it('is told no more once it was changed in another environment', async () => {
     host.adminPasswords.set('crm', 'default');
     await create(both);
-    await converger.apps.findChangedAdminPasswords();
+    await controller.apps.findChangedAdminPasswords();
     expect(crm().adminPassword).toBe('default');
     vi.spyOn(host, 'adminPassword').mockRejectedValueOnce(new Error('The database is away.'));
-    await converger.apps.findChangedAdminPasswords();
+    await controller.apps.findChangedAdminPasswords();
     expect(crm().adminPassword).toBe('default');
     host.adminPasswords.clear();
-    await converger.apps.findChangedAdminPasswords();
+    await controller.apps.findChangedAdminPasswords();
     expect(crm().adminPassword).toBe(null);
   });
 
@@ -596,10 +596,10 @@ describe('plugins changed by another environment', () => {
   it('are a pending change of the running app, until it was loaded again', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
     host.plugins.set('crm', 'kanban@2');
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
     await vi.waitFor(
@@ -612,15 +612,15 @@ describe('plugins changed by another environment', () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
     host.plugins.set('crm', 'kanban@2');
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     let tell!: (set: { text: string; own: [] }) => void;
     vi.spyOn(host, 'pluginSet').mockReturnValueOnce(new Promise((resolve) => (tell = resolve)));
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
     await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }), 30_000);
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(reports.filter(({ generation }) => generation === 11).flatMap((entry) => entry.pendingChanges)).toEqual([]);
     tell({ text: 'kanban@2', own: [] });
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
   });
 
@@ -629,10 +629,10 @@ describe('plugins changed by another environment', () => {
     await create({ environments: ['env_a', 'env_b'] });
     host.plugins.set('crm', 'kanban@2');
     host.behind.add('crm');
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
     host.behind.delete('crm');
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
   });
 
@@ -640,7 +640,7 @@ describe('plugins changed by another environment', () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a'] });
     host.plugins.set('crm', 'kanban@2');
-    await converger.apps.findStalePlugins();
+    await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { modelsOf } from '../../src/server/core/adapters/app-models';
-import { type DirectoryEntry, DirectoryReader, DirectoryWriter } from '../../src/server/protocol/app-index';
+import { appModelsOf } from '../../src/server/core/adapters/app-models';
+import { type AppIndexEntry, AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
 import { MemoryState } from '../../src/server/protocol/memory';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 
-const entry: DirectoryEntry = {
+const entry: AppIndexEntry = {
   name: 'crm',
   uid: 'uid-1',
   title: 'CRM',
@@ -21,7 +21,7 @@ const entry: DirectoryEntry = {
 describe('what the core gets to know of an app', () => {
   it('is a copy: whoever changes it changes nobody’s definition (131c9d3)', () => {
     const before = structuredClone(entry);
-    const [model] = modelsOf([entry]) as unknown as {
+    const [model] = appModelsOf([entry]) as unknown as {
       environments: string[];
       options: { sso: { mapping: { field: string } } };
     }[];
@@ -38,7 +38,7 @@ it('every process has the apps in one order, in whatever order it came to know t
     { ...entry, name: 'shop', sort: 0 },
     { ...entry, name: 'crm' },
   ];
-  expect(modelsOf(entries).map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
+  expect(appModelsOf(entries).map(({ name }) => name)).toEqual(['shop', 'crm', 'wiki']);
   expect(entries[0].name).toBe('wiki');
 });
 
@@ -46,13 +46,13 @@ describe('writers and readers of the directory', () => {
   const appsOf = (...names: string[]) =>
     new Map(names.map((name) => [name, { ...entry, name, uid: `uid-${name}` } as unknown as AppDefinition]));
   const leader = { instance: 'one', publicUrl: null };
-  const versionOf = async (state: MemoryState) => (await state.readDirectory(''))?.version;
-  const namesOf = async (state: MemoryState) => [...((await state.readDirectory(''))?.entries.keys() ?? [])].sort();
+  const versionOf = async (state: MemoryState) => (await state.readAppIndex(''))?.version;
+  const namesOf = async (state: MemoryState) => [...((await state.readAppIndex(''))?.entries.keys() ?? [])].sort();
 
   it('what is the same has the same version, whoever wrote it and in whatever steps', async () => {
     const [once, inSteps] = [new MemoryState(), new MemoryState()];
-    await new DirectoryWriter(once, leader).write(appsOf('crm', 'shop'));
-    const writer = new DirectoryWriter(inSteps, { ...leader, instance: 'two' });
+    await new AppIndexWriter(once, leader).write(appsOf('crm', 'shop'));
+    const writer = new AppIndexWriter(inSteps, { ...leader, instance: 'two' });
     await writer.write(appsOf('wiki', 'shop'));
     writer.note(['wiki', 'crm']);
     expect(await writer.write(appsOf('shop', 'crm'))).toBe(true);
@@ -64,7 +64,7 @@ describe('writers and readers of the directory', () => {
   });
 
   it('what nobody changed is not written', async () => {
-    const writer = new DirectoryWriter(new MemoryState(), leader);
+    const writer = new AppIndexWriter(new MemoryState(), leader);
     await writer.write(appsOf('crm'));
     writer.note(['crm', 'unknown']);
     expect(await writer.write(appsOf('crm'))).toBe(false);
@@ -72,7 +72,7 @@ describe('writers and readers of the directory', () => {
 
   it('of two who write, the last one writes all that there is', async () => {
     const state = new MemoryState();
-    const [before, after] = [new DirectoryWriter(state, leader), new DirectoryWriter(state, leader)];
+    const [before, after] = [new AppIndexWriter(state, leader), new AppIndexWriter(state, leader)];
     await before.write(appsOf('crm'));
     await after.write(appsOf('crm', 'shop'));
     before.note(['wiki']);
@@ -85,14 +85,14 @@ describe('writers and readers of the directory', () => {
 
   it('a reader knows what is written, and after a flush reads nothing anew', async () => {
     const state = new MemoryState();
-    const [writer, reader] = [new DirectoryWriter(state, leader), new DirectoryReader(state)];
+    const [writer, reader] = [new AppIndexWriter(state, leader), new AppIndexReader(state)];
     await reader.read();
     expect(reader.uidOf('crm')).toBeUndefined();
     await writer.write(appsOf('crm', 'shop'));
     await reader.read();
     expect([reader.uidOf('crm'), reader.uidOf('wiki'), reader.supervisor]).toEqual(['uid-crm', null, leader]);
     const version = await versionOf(state);
-    writer.distrust();
+    writer.invalidate();
     await writer.write(appsOf('crm', 'shop'));
     expect(await versionOf(state)).toBe(version);
     writer.note(['shop']);
@@ -113,7 +113,7 @@ describe('writers and readers of the directory', () => {
       },
       { version: 'v3', complete: false, entries: new Map([['shop', { name: 7 }]]), gone: ['crm'], supervisor: leader },
     ];
-    const reader = new DirectoryReader({ readDirectory: async () => reads.shift() ?? null } as never);
+    const reader = new AppIndexReader({ readAppIndex: async () => reads.shift() ?? null } as never);
     const names = async () => {
       await reader.read();
       return [...reader.all().map(({ name }) => name), reader.supervisor?.instance];

@@ -53,7 +53,7 @@ const recorded = (change: Asked, finished: number | null, values: Partial<Operat
 });
 
 const sample = (at: number, shown: Sample['shown']): Sample => ({ from: s(at), to: s(at) + 100, shown });
-const look = (at: number, shown: Sample['shown'], answered: Look['answered']): Look => ({
+const poll = (at: number, shown: Sample['shown'], answered: Look['answered']): Look => ({
   ...sample(at, shown),
   answered,
 });
@@ -103,7 +103,7 @@ function history(): History {
         healedAt: s(69),
         operationsEndedAt: s(70),
         looks: [
-          look(
+          poll(
             75,
             { crm: { env_a: 'running', env_b: 'running' }, shop: { env_a: 'stopped' } },
             { crm: { env_a: '200', env_b: '200' }, shop: { env_a: '503 APP_STOPPED' } },

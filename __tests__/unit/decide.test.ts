@@ -34,13 +34,13 @@ const poison = { bootGeneration: 10, count: MAX_UNFINISHED_BOOTS };
 interface Case {
   record?: Partial<AppRecord>;
   applied?: Partial<Applied> | null;
-  hosted?: Partial<Hosted>;
+  coreApps?: Partial<Hosted>;
   mono?: number;
   visited?: boolean;
 }
 
-const decideOn = ({ record = {}, applied = {}, hosted = {}, mono = 1_000, visited = false }: Case): Decision =>
-  decide(recordOf(record), applied && appliedOf(applied), hostedOf(hosted), mono, visited);
+const decideOn = ({ record = {}, applied = {}, coreApps = {}, mono = 1_000, visited = false }: Case): Decision =>
+  decide(recordOf(record), applied && appliedOf(applied), hostedOf(coreApps), mono, visited);
 
 const nothing: Decision = { do: 'nothing' };
 const boot = (how: 'start' | 'restart' | 'upgrade' = 'start'): Decision => ({ do: 'boot', how });
@@ -50,25 +50,25 @@ const dormant: Decision = { do: 'rest', as: 'dormant' };
 describe('an app that should run', () => {
   it.each<[string, Case, Decision]>([
     ['new here', { applied: null }, boot()],
-    ['new here, and here already', { applied: null, hosted: { state: 'running' } }, nothing],
+    ['new here, and here already', { applied: null, coreApps: { state: 'running' } }, nothing],
     ['after a restart of the worker', {}, boot()],
-    ['running', { hosted: { state: 'running' } }, nothing],
-    ['stopped before', { hosted: { state: 'stopped' } }, boot()],
-    ['dormant before', { hosted: { state: 'dormant' } }, boot()],
+    ['running', { coreApps: { state: 'running' } }, nothing],
+    ['stopped before', { coreApps: { state: 'stopped' } }, boot()],
+    ['dormant before', { coreApps: { state: 'dormant' } }, boot()],
     ['with an older boot applied', { applied: { bootGeneration: 9 } }, boot()],
-    ['a start of what runs', { applied: { bootGeneration: 9 }, hosted: { state: 'running' } }, nothing],
+    ['a start of what runs', { applied: { bootGeneration: 9 }, coreApps: { state: 'running' } }, nothing],
     [
       'a restart of what runs',
       {
         record: { boot: { generation: 10, how: 'restart' } },
         applied: { bootGeneration: 9 },
-        hosted: { state: 'running' },
+        coreApps: { state: 'running' },
       },
       boot('restart'),
     ],
     [
       'a restart that was applied',
-      { record: { boot: { generation: 10, how: 'restart' } }, hosted: { state: 'running' } },
+      { record: { boot: { generation: 10, how: 'restart' } }, coreApps: { state: 'running' } },
       nothing,
     ],
     [
@@ -81,28 +81,28 @@ describe('an app that should run', () => {
       {
         record: { boot: { generation: 10, how: 'upgrade' } },
         applied: { bootGeneration: 9 },
-        hosted: { state: 'running' },
+        coreApps: { state: 'running' },
       },
       boot('upgrade'),
     ],
     [
       'a change that is no boot',
-      { record: { generation: 12, boot: { generation: 10, how: 'start' } }, hosted: { state: 'running' } },
+      { record: { generation: 12, boot: { generation: 10, how: 'start' } }, coreApps: { state: 'running' } },
       nothing,
     ],
-    ['failed, not due yet', { hosted: { state: 'error', retryAt: 1_001 } }, nothing],
-    ['failed, and due', { hosted: { state: 'error', retryAt: 1_000 } }, boot()],
-    ['failed for good', { hosted: { state: 'error', failures: MAX_FAILURES } }, nothing],
-    ['failed for good, and visited', { hosted: { state: 'error', failures: MAX_FAILURES }, visited: true }, nothing],
+    ['failed, not due yet', { coreApps: { state: 'error', retryAt: 1_001 } }, nothing],
+    ['failed, and due', { coreApps: { state: 'error', retryAt: 1_000 } }, boot()],
+    ['failed for good', { coreApps: { state: 'error', failures: MAX_FAILURES } }, nothing],
+    ['failed for good, and visited', { coreApps: { state: 'error', failures: MAX_FAILURES }, visited: true }, nothing],
     [
       'failed for good, and started anew',
-      { applied: { bootGeneration: 9 }, hosted: { state: 'error', failures: MAX_FAILURES } },
+      { applied: { bootGeneration: 9 }, coreApps: { state: 'error', failures: MAX_FAILURES } },
       boot(),
     ],
     ['another incarnation here', { applied: { uid: 'uid-0' } }, { do: 'replace' }],
     [
       'another incarnation here, running',
-      { applied: { uid: 'uid-0' }, hosted: { state: 'running' } },
+      { applied: { uid: 'uid-0' }, coreApps: { state: 'running' } },
       { do: 'replace' },
     ],
   ])('%s', (_, given, expected) => {
@@ -114,15 +114,15 @@ describe('an app that waits for a visit', () => {
   const record = { desired: 'onDemand' } as const;
   it.each<[string, Case, Decision]>([
     ['after a restart of the worker', {}, dormant],
-    ['dormant', { hosted: { state: 'dormant' } }, nothing],
-    ['visited', { hosted: { state: 'dormant' }, visited: true }, boot()],
-    ['running', { hosted: { state: 'running' } }, nothing],
+    ['dormant', { coreApps: { state: 'dormant' } }, nothing],
+    ['visited', { coreApps: { state: 'dormant' }, visited: true }, boot()],
+    ['running', { coreApps: { state: 'running' } }, nothing],
     ['new here: the step that made it starts it', { applied: null }, boot()],
-    ['started anew', { applied: { bootGeneration: 9 }, hosted: { state: 'dormant' } }, boot()],
-    ['stopped before', { hosted: { state: 'stopped' } }, dormant],
-    ['failed, due, nobody there', { hosted: { state: 'error', retryAt: 1 } }, nothing],
-    ['failed, due, and visited', { hosted: { state: 'error', retryAt: 1 }, visited: true }, boot()],
-    ['failed, not due, and visited', { hosted: { state: 'error', retryAt: 2_000 }, visited: true }, nothing],
+    ['started anew', { applied: { bootGeneration: 9 }, coreApps: { state: 'dormant' } }, boot()],
+    ['stopped before', { coreApps: { state: 'stopped' } }, dormant],
+    ['failed, due, nobody there', { coreApps: { state: 'error', retryAt: 1 } }, nothing],
+    ['failed, due, and visited', { coreApps: { state: 'error', retryAt: 1 }, visited: true }, boot()],
+    ['failed, not due, and visited', { coreApps: { state: 'error', retryAt: 2_000 }, visited: true }, nothing],
   ])('%s', (_, given, expected) => {
     expect(decideOn({ ...given, record })).toEqual(expected);
   });
@@ -131,18 +131,18 @@ describe('an app that waits for a visit', () => {
 describe('an app that should be stopped', () => {
   const record = { desired: 'stopped' } as const;
   it.each<[string, Case, Decision]>([
-    ['running', { hosted: { state: 'running' } }, stopped],
+    ['running', { coreApps: { state: 'running' } }, stopped],
     ['after a restart of the worker: before anybody asks', {}, stopped],
     ['new here', { applied: null }, stopped],
-    ['failed', { hosted: { state: 'error', retryAt: 1 } }, stopped],
-    ['stopped', { hosted: { state: 'stopped' } }, nothing],
-    ['stopped, and visited', { hosted: { state: 'stopped' }, visited: true }, nothing],
+    ['failed', { coreApps: { state: 'error', retryAt: 1 } }, stopped],
+    ['stopped', { coreApps: { state: 'stopped' } }, nothing],
+    ['stopped, and visited', { coreApps: { state: 'stopped' }, visited: true }, nothing],
     [
       'stopped, with a boot that was never applied',
-      { applied: { bootGeneration: 9 }, hosted: { state: 'stopped' } },
+      { applied: { bootGeneration: 9 }, coreApps: { state: 'stopped' } },
       nothing,
     ],
-    ['another incarnation here', { applied: { uid: 'uid-0' }, hosted: { state: 'running' } }, { do: 'replace' }],
+    ['another incarnation here', { applied: { uid: 'uid-0' }, coreApps: { state: 'running' } }, { do: 'replace' }],
   ])('%s', (_, given, expected) => {
     expect(decideOn({ ...given, record })).toEqual(expected);
   });
@@ -150,14 +150,14 @@ describe('an app that should be stopped', () => {
 
 describe('an app that was removed', () => {
   it.each<[string, Case, Decision]>([
-    ['running', { hosted: { state: 'running', generation: 9 } }, { do: 'remove', data: 'keep' }],
+    ['running', { coreApps: { state: 'running', generation: 9 } }, { do: 'remove', data: 'keep' }],
     ['never here', { applied: null }, { do: 'remove', data: 'keep' }],
-    ['with its data', { record: { data: 'drop' }, hosted: { generation: 9 } }, { do: 'remove', data: 'drop' }],
-    ['and released', { record: { data: 'release' }, hosted: { generation: 9 } }, { do: 'remove', data: 'release' }],
-    ['removed', { applied: null, hosted: { generation: 10 } }, nothing],
+    ['with its data', { record: { data: 'drop' }, coreApps: { generation: 9 } }, { do: 'remove', data: 'drop' }],
+    ['and released', { record: { data: 'release' }, coreApps: { generation: 9 } }, { do: 'remove', data: 'release' }],
+    ['removed', { applied: null, coreApps: { generation: 10 } }, nothing],
     [
       'removed, and dropped after it',
-      { record: { generation: 11, data: 'drop' }, applied: null, hosted: { generation: 10 } },
+      { record: { generation: 11, data: 'drop' }, applied: null, coreApps: { generation: 10 } },
       { do: 'remove', data: 'drop' },
     ],
   ])('%s', (_, given, expected) => {
@@ -170,20 +170,20 @@ describe('an app that takes its worker down with it', () => {
     ['twice is tried again', { applied: { bootGeneration: 9, unfinished: { ...poison, count: 2 } } }, boot()],
     ['three times is kept out', { applied: { bootGeneration: 9, unfinished: poison } }, { do: 'keepOut' }],
     ['also after it once ran', { applied: { unfinished: poison } }, { do: 'keepOut' }],
-    ['is left alone then', { applied: { unfinished: poison }, hosted: { state: 'error' } }, nothing],
+    ['is left alone then', { applied: { unfinished: poison }, coreApps: { state: 'error' } }, nothing],
     [
       'is not woken by a visit',
-      { applied: { unfinished: poison }, hosted: { state: 'error' }, visited: true },
+      { applied: { unfinished: poison }, coreApps: { state: 'error' }, visited: true },
       nothing,
     ],
     [
       'is stopped when asked to',
-      { record: { desired: 'stopped' }, applied: { unfinished: poison }, hosted: { state: 'error' } },
+      { record: { desired: 'stopped' }, applied: { unfinished: poison }, coreApps: { state: 'error' } },
       stopped,
     ],
     [
       'is tried again when somebody starts it anew',
-      { record: { generation: 11 }, applied: { unfinished: poison }, hosted: { state: 'error' } },
+      { record: { generation: 11 }, applied: { unfinished: poison }, coreApps: { state: 'error' } },
       boot(),
     ],
   ])('%s', (_, given, expected) => {
@@ -245,7 +245,7 @@ describe('decision after decision', () => {
       })
       .map(appliedOf),
   );
-  const hosted = fc.record({
+  const coreApps = fc.record({
     state: fc.constantFrom(
       'absent' as const,
       'dormant' as const,
@@ -259,46 +259,46 @@ describe('decision after decision', () => {
   });
 
   /** As the converger carries them out; `fails` says of each boot whether it does. */
-  function carryOut(decision: Decision, record: AppRecord, applied: Applied | null, hosted: Hosted, fails: boolean) {
+  function carryOut(decision: Decision, record: AppRecord, applied: Applied | null, coreApps: Hosted, fails: boolean) {
     switch (decision.do) {
       case 'replace':
-        return { applied: null, hosted: hostedOf() };
+        return { applied: null, coreApps: hostedOf() };
       case 'rest':
-        return { applied, hosted: { ...hosted, state: decision.as } };
+        return { applied, coreApps: { ...coreApps, state: decision.as } };
       case 'remove':
-        return { applied: null, hosted: { ...hosted, state: 'absent' as const, generation: record.generation } };
+        return { applied: null, coreApps: { ...coreApps, state: 'absent' as const, generation: record.generation } };
       case 'keepOut':
-        return { applied, hosted: { ...hosted, state: 'error' as const, retryAt: null } };
+        return { applied, coreApps: { ...coreApps, state: 'error' as const, retryAt: null } };
       case 'boot': {
         const bootGeneration = Math.max(record.boot.generation, applied?.bootGeneration ?? 0);
         const state: Hosted['state'] = fails ? 'error' : 'running';
         return {
           applied: appliedOf({ uid: record.uid, generation: record.generation, bootGeneration }),
-          hosted: { ...hosted, state, retryAt: fails ? 1_000_000 : null },
+          coreApps: { ...coreApps, state, retryAt: fails ? 1_000_000 : null },
         };
       }
       case 'nothing':
-        return { applied, hosted };
+        return { applied, coreApps };
     }
   }
 
   it('invariant 3: comes to an end from whatever state, whether boots succeed or fail, and then it is as wished', () => {
     fc.assert(
-      fc.property(record, applied, hosted, fc.boolean(), fc.boolean(), (wish, had, was, visited, fails) => {
-        let now: { applied: Applied | null; hosted: Hosted } = { applied: had, hosted: was };
+      fc.property(record, applied, coreApps, fc.boolean(), fc.boolean(), (wish, had, was, visited, fails) => {
+        let now: { applied: Applied | null; coreApps: Hosted } = { applied: had, coreApps: was };
         let boots = 0;
         for (let step = 0; ; step++) {
-          const decision = decide(wish, now.applied, now.hosted, 1_000, visited && boots === 0);
+          const decision = decide(wish, now.applied, now.coreApps, 1_000, visited && boots === 0);
           if (decision.do === 'nothing') break;
           // The converger's own bound.
           expect(step).toBeLessThan(8);
           if (decision.do === 'boot') boots++;
-          now = carryOut(decision, wish, now.applied, now.hosted, fails);
+          now = carryOut(decision, wish, now.applied, now.coreApps, fails);
         }
         expect(boots).toBeLessThanOrEqual(1);
-        const { state } = now.hosted;
+        const { state } = now.coreApps;
         if (wish.desired === 'stopped') expect(state).toBe('stopped');
-        if (wish.desired === 'removed') expect(now.hosted.generation).toBeGreaterThanOrEqual(wish.generation);
+        if (wish.desired === 'removed') expect(now.coreApps.generation).toBeGreaterThanOrEqual(wish.generation);
         if (wish.desired === 'running') expect(['running', 'error']).toContain(state);
         if (wish.desired === 'onDemand') expect(['running', 'error', 'dormant']).toContain(state);
         if (boots && now.applied && wish.desired !== 'removed') expect(now.applied.uid).toBe(wish.uid);
@@ -309,7 +309,7 @@ describe('decision after decision', () => {
 
   it('invariant 9: nothing but a removal that says so touches data', () => {
     fc.assert(
-      fc.property(record, applied, hosted, fc.boolean(), (wish, had, was, visited) => {
+      fc.property(record, applied, coreApps, fc.boolean(), (wish, had, was, visited) => {
         const decision = decide(wish, had, was, 1_000, visited);
         if (decision.do !== 'remove') return;
         expect(wish.desired).toBe('removed');

@@ -1,22 +1,22 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Departure } from '../../src/server/core/graceful-shutdown';
+import { GracefulShutdown } from '../../src/server/core/graceful-shutdown';
 import { ask } from '../support/http';
 import { until } from '../support/wait';
 
 describe('a Supervisor that is stopped', () => {
-  let departure: Departure;
+  let shutdown: GracefulShutdown;
   let server: http.Server;
   let url: string;
   /** Requests that the core works on. */
   let begun: http.ServerResponse[];
 
   const start = async (patience?: number) => {
-    departure = new Departure(patience);
+    shutdown = new GracefulShutdown(patience);
     begun = [];
     server = http.createServer((req, res) => {
-      if (!departure.handle(req, res)) begun.push(res);
+      if (!shutdown.handle(req, res)) begun.push(res);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -31,7 +31,7 @@ describe('a Supervisor that is stopped', () => {
     const before = ask(url, '/api/apps:list');
     await until('It to be begun', () => begun.length === 1);
     let left = false;
-    const leaving = departure.leave().then(() => {
+    const leaving = shutdown.leave().then(() => {
       left = true;
     });
     const after = await ask(url, '/api/apps:start', { method: 'POST' });
@@ -47,7 +47,7 @@ describe('a Supervisor that is stopped', () => {
     await until('It to be begun', () => begun.length === 1);
     begun[0].end();
     await answered;
-    await departure.leave();
+    await shutdown.leave();
     expect((await ask(url, '/')).status).toBe(503);
   });
 
@@ -56,7 +56,7 @@ describe('a Supervisor that is stopped', () => {
     await start(50);
     const never = ask(url, '/').catch(() => null);
     await until('It to be begun', () => begun.length === 1);
-    await departure.leave();
+    await shutdown.leave();
     begun[0].destroy();
     await never;
   });

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  afterLook,
-  BLIND_AFTER,
+  afterPoll,
+  DISCONNECTED_AFTER,
   forgiveBlindness,
   healthOf,
-  type LeaseSight,
-  type ObserverSight,
+  type LeaseObservation,
+  type StoreObservation,
   silenceOf,
 } from '../../src/server/protocol/health';
 import type { Lease } from '../../src/shared/messages';
@@ -17,21 +17,21 @@ import { leaseOf } from '../support/fixtures';
 /** One observer of one environment: looks when told, at a lease that a test writes. */
 class Observer {
   readonly clock = new FakeClock();
-  readonly sight: { observer: ObserverSight; lease: LeaseSight | undefined };
+  readonly sight: { observer: StoreObservation; lease: LeaseObservation | undefined };
 
   constructor() {
-    this.sight = { observer: { lastLook: null, startedAt: this.clock.now }, lease: undefined };
+    this.sight = { observer: { lastPoll: null, startedAt: this.clock.now }, lease: undefined };
   }
 
   /** What the store shows at this moment. */
-  look(lease: Lease | null, flushed = false): this {
+  poll(lease: Lease | null, flushed = false): this {
     const { observer } = this.sight;
     const { now } = this.clock;
-    const blindFor = observer.lastLook ? now.mono - observer.lastLook.mono : 0;
-    if (this.sight.lease && blindFor > BLIND_AFTER)
+    const blindFor = observer.lastPoll ? now.mono - observer.lastPoll.mono : 0;
+    if (this.sight.lease && blindFor > DISCONNECTED_AFTER)
       this.sight.lease = forgiveBlindness(this.sight.lease, blindFor, now);
-    this.sight.lease = afterLook(this.sight.lease, lease, observer, flushed, now);
-    observer.lastLook = now;
+    this.sight.lease = afterPoll(this.sight.lease, lease, observer, flushed, now);
+    observer.lastPoll = now;
     return this;
   }
 
@@ -39,7 +39,7 @@ class Observer {
   watch(ms: number, lease: Lease | null): this {
     for (let passed = 0; passed < ms; passed += 1_000) {
       this.clock.pass(Math.min(1_000, ms - passed));
-      this.look(lease);
+      this.poll(lease);
     }
     return this;
   }
@@ -65,25 +65,25 @@ describe('a silent worker', () => {
     [1_000, 3_000, 'down'],
   ])('that beats every %d ms, after %d ms of silence: %s', (interval, silence, health) => {
     const lease = leaseOf({ interval });
-    expect(new Observer().look(lease).watch(silence, lease).health).toBe(health);
+    expect(new Observer().poll(lease).watch(silence, lease).health).toBe(health);
   });
 
   it('is judged by when its last beat came, not by when it was last looked at', () => {
-    const observer = new Observer().look(leaseOf({ beat: 1 }));
+    const observer = new Observer().poll(leaseOf({ beat: 1 }));
     observer.watch(4_000, leaseOf({ beat: 1 })).watch(1_000, leaseOf({ beat: 2 }));
     expect(observer.watch(9_000, leaseOf({ beat: 2 })).health).toBe('online');
     expect(observer.watch(1_000, leaseOf({ beat: 2 })).health).toBe('suspect');
   });
 
   it('that was killed is down within 20 s, also when its lease runs out of the store', () => {
-    const observer = new Observer().look(leaseOf());
+    const observer = new Observer().poll(leaseOf());
     observer.watch(14_000, leaseOf());
     expect(observer.watch(6_000, null).health).toBe('down');
     expect(observer.since).toBe(observer.clock.wall - 5_000);
   });
 
   it('comes back by a beat, and is online since then', () => {
-    const observer = new Observer().look(leaseOf()).watch(20_000, leaseOf());
+    const observer = new Observer().poll(leaseOf()).watch(20_000, leaseOf());
     observer.watch(1_000, leaseOf({ beat: 2 }));
     expect(observer.health).toBe('online');
     expect(observer.since).toBe(observer.clock.wall);
@@ -92,7 +92,7 @@ describe('a silent worker', () => {
   it('that was only suspect stays online since it came', () => {
     const observer = new Observer();
     const start = observer.clock.wall;
-    observer.look(leaseOf()).watch(12_000, leaseOf());
+    observer.poll(leaseOf()).watch(12_000, leaseOf());
     expect(observer.health).toBe('suspect');
     expect(observer.watch(1_000, leaseOf({ beat: 2 })).since).toBe(start);
   });
@@ -122,30 +122,30 @@ describe('clocks', () => {
 describe('an observer', () => {
   it('that never looked, or cannot see, says unknown and not down', () => {
     const observer = new Observer();
-    observer.sight.lease = afterLook(undefined, null, observer.sight.observer, false, observer.clock.now);
+    observer.sight.lease = afterPoll(undefined, null, observer.sight.observer, false, observer.clock.now);
     expect(observer.health).toBe('unknown');
-    observer.look(leaseOf()).clock.pass(BLIND_AFTER);
+    observer.poll(leaseOf()).clock.pass(DISCONNECTED_AFTER);
     expect(observer.health).toBe('online');
     observer.clock.pass(1);
     expect(observer.health).toBe('unknown');
-    expect(observer.since).toBe(observer.clock.wall - BLIND_AFTER - 1);
+    expect(observer.since).toBe(observer.clock.wall - DISCONNECTED_AFTER - 1);
     observer.clock.pass(3_600_000);
     expect(observer.health).toBe('unknown');
   });
 
   it('that sees again does not take its own blindness for the worker’s silence', () => {
-    const observer = new Observer().look(leaseOf()).watch(8_000, leaseOf());
+    const observer = new Observer().poll(leaseOf()).watch(8_000, leaseOf());
     observer.clock.pass(60_000);
     // The lease ran out meanwhile, or is as it was: neither proves anything yet, nor that it lives.
-    expect(observer.look(null).health).toBe('unknown');
+    expect(observer.poll(null).health).toBe('unknown');
     expect(observer.watch(6_000, null).health).toBe('unknown');
     expect(observer.watch(1_000, null).health).toBe('down');
   });
 
   it('invariant 2: that was blind for a while takes nobody for alive whose lease has run out since the last beat', () => {
-    const observer = new Observer().look(leaseOf());
+    const observer = new Observer().poll(leaseOf());
     observer.clock.pass(8_000);
-    expect(observer.look(leaseOf()).health).toBe('online');
+    expect(observer.poll(leaseOf()).health).toBe('online');
     expect(observer.watch(6_000, leaseOf()).health).toBe('online');
     expect(observer.watch(1_000, leaseOf()).health).toBe('unknown');
     expect(observer.watch(7_000, leaseOf()).health).toBe('unknown');
@@ -161,8 +161,8 @@ describe('an observer', () => {
   ])('that finds a lease of which %d ms are left believes its holder for %d ms', (left, believed) => {
     const observer = new Observer();
     const { clock, sight } = observer;
-    sight.lease = afterLook(undefined, leaseOf(), sight.observer, false, clock.now, silenceOf(leaseOf(), left));
-    sight.observer.lastLook = clock.now;
+    sight.lease = afterPoll(undefined, leaseOf(), sight.observer, false, clock.now, silenceOf(leaseOf(), left));
+    sight.observer.lastPoll = clock.now;
     if (believed) expect(observer.watch(believed - 1, leaseOf()).health).not.toBe('down');
     expect(observer.watch(1, leaseOf()).health).toBe('down');
   });
@@ -170,26 +170,26 @@ describe('an observer', () => {
   it('that sees again and hears a beat goes on as if nothing had been', () => {
     const observer = new Observer();
     const start = observer.clock.wall;
-    observer.look(leaseOf()).clock.pass(60_000);
-    observer.look(leaseOf({ beat: 12 }));
+    observer.poll(leaseOf()).clock.pass(60_000);
+    observer.poll(leaseOf({ beat: 12 }));
     expect([observer.health, observer.since]).toEqual(['online', start]);
   });
 
   it('that has just started waits until a living worker would have been heard', () => {
-    const observer = new Observer().look(null);
+    const observer = new Observer().poll(null);
     expect(observer.watch(14_000, null).health).toBe('unknown');
     expect(observer.watch(1_000, null).health).toBe('down');
     // An old lease without a beat is heard of once, and then it is as silent as any other.
-    const other = new Observer().look(leaseOf());
+    const other = new Observer().poll(leaseOf());
     expect(other.watch(15_000, leaseOf()).health).toBe('down');
   });
 });
 
 describe('a lease that is gone', () => {
   it('before it could run out was given up: down at once', () => {
-    const observer = new Observer().look(leaseOf()).watch(3_000, leaseOf());
+    const observer = new Observer().poll(leaseOf()).watch(3_000, leaseOf());
     observer.clock.pass(500);
-    expect(observer.look(null).health).toBe('down');
+    expect(observer.poll(null).health).toBe('down');
     expect(observer.since).toBe(observer.clock.wall);
     // Since then, not since the last look.
     const since = observer.clock.wall;
@@ -197,25 +197,25 @@ describe('a lease that is gone', () => {
   });
 
   it('together with everything else was flushed: no sign of anything', () => {
-    const observer = new Observer().look(leaseOf()).watch(3_000, leaseOf());
+    const observer = new Observer().poll(leaseOf()).watch(3_000, leaseOf());
     observer.clock.pass(500);
-    expect(observer.look(null, true).health).toBe('online');
+    expect(observer.poll(null, true).health).toBe('online');
     observer.clock.pass(1_000);
-    expect(observer.look(leaseOf({ beat: 2 })).health).toBe('online');
+    expect(observer.poll(leaseOf({ beat: 2 })).health).toBe('online');
   });
 
   it('when it could have run out was not given up, but its holder is silent all the same', () => {
-    const observer = new Observer().look(leaseOf()).watch(14_000, leaseOf());
+    const observer = new Observer().poll(leaseOf()).watch(14_000, leaseOf());
     observer.clock.pass(500);
-    expect(observer.look(null).health).toBe('suspect');
+    expect(observer.poll(null).health).toBe('suspect');
   });
 
   it('comes back with another holder', () => {
-    const observer = new Observer().look(leaseOf({ epoch: 5 }));
+    const observer = new Observer().poll(leaseOf({ epoch: 5 }));
     observer.clock.pass(1_000);
-    expect(observer.look(null).health).toBe('down');
+    expect(observer.poll(null).health).toBe('down');
     observer.clock.pass(1_000);
-    expect(observer.look(leaseOf({ epoch: 6 })).health).toBe('online');
+    expect(observer.poll(leaseOf({ epoch: 6 })).health).toBe('online');
     expect(observer.since).toBe(observer.clock.wall);
   });
 });
@@ -223,7 +223,7 @@ describe('a lease that is gone', () => {
 describe('a worker that is leaving', () => {
   it('is stopping while it beats, and down when it no longer does', () => {
     const stopping = leaseOf({ beat: 2, state: 'stopping' });
-    const observer = new Observer().look(leaseOf()).watch(1_000, stopping);
+    const observer = new Observer().poll(leaseOf()).watch(1_000, stopping);
     expect(observer.health).toBe('stopping');
     expect(observer.watch(14_000, stopping).health).toBe('stopping');
     expect(observer.watch(1_000, stopping).health).toBe('down');

@@ -1,6 +1,6 @@
 import type { AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { AppHost } from '../../src/server/worker/hosting/host';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -12,7 +12,16 @@ describe('fifty apps that start with the main app', () => {
     const core = { emit: () => true } as unknown as AppSupervisor;
     const bootstrap = { concurrency: 2, interval: 0, intervalCap: 1 };
     const none = async () => [];
-    const host = new AppHost(core, new HostedApps(core), null, bootstrap, 'env_a', '/nowhere', recordedLog(), none);
+    const host = new AppHost(
+      core,
+      new CoreAppRegistry(core),
+      null,
+      bootstrap,
+      'env_a',
+      '/nowhere',
+      recordedLog(),
+      none,
+    );
     let [booting, most] = [0, 0];
     const order: string[] = [];
     /** What each said first: its place when it came. */

@@ -1,8 +1,8 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
-import { createStandIn, isStandIn } from '../../src/server/nocobase/placeholder-app';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import { createPlaceholderApp, isPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
 import { seal } from '../../src/server/protocol/secrets';
 import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/worker/hosting/connection';
 import { compareVersions, type PluginVersion, planBoot } from '../../src/server/worker/hosting/plan';
@@ -261,15 +261,15 @@ describe('how an environment reaches an app’s database', () => {
 
 describe('what stands in for an app', () => {
   it('has all that the core calls on whatever is in its place', async () => {
-    const standIn = createStandIn('crm');
-    expect(standIn.name).toBe('crm');
-    expect(standIn.getMaintaining()).toBeNull();
-    expect(standIn.emit('anything')).toBe(false);
-    await standIn.emitAsync('anything');
-    await standIn.destroy();
-    expect(isStandIn(standIn)).toBe(true);
-    expect(isStandIn({})).toBe(false);
-    expect(isStandIn(undefined)).toBe(false);
+    const placeholder = createPlaceholderApp('crm');
+    expect(placeholder.name).toBe('crm');
+    expect(placeholder.getMaintaining()).toBeNull();
+    expect(placeholder.emit('anything')).toBe(false);
+    await placeholder.emitAsync('anything');
+    await placeholder.destroy();
+    expect(isPlaceholderApp(placeholder)).toBe(true);
+    expect(isPlaceholderApp({})).toBe(false);
+    expect(isPlaceholderApp(undefined)).toBe(false);
   });
 });
 
@@ -277,57 +277,57 @@ describe('what this process holds', () => {
   function bench() {
     const emitted: unknown[] = [];
     const supervisor = { emit: (...args: unknown[]) => emitted.push(args) } as unknown as AppSupervisor;
-    const hosted = new HostedApps(supervisor);
+    const coreApps = new CoreAppRegistry(supervisor);
     const told: string[] = [];
-    hosted.onStatus = (name) => told.push(`${name} ${hosted.appStatus[name]}`);
-    return { hosted, emitted, told };
+    coreApps.onStatus = (name) => told.push(`${name} ${coreApps.appStatus[name]}`);
+    return { coreApps, emitted, told };
   }
   const app = (name: string) => ({ name, setMaintainingMessage() {} }) as unknown as Application;
 
   it('knows no name that nobody gave it: names come from requests', () => {
-    const { hosted } = bench();
-    for (const map of [hosted.apps, hosted.appErrors, hosted.appStatus, hosted.lastMaintainingMessage]) {
+    const { coreApps } = bench();
+    for (const map of [coreApps.apps, coreApps.appErrors, coreApps.appStatus, coreApps.lastMaintainingMessage]) {
       for (const name of ['__proto__', 'constructor', 'toString']) expect(map[name]).toBeUndefined();
     }
   });
 
   it('has a status in memory before anybody hears of it, and says each once', () => {
-    const { hosted, emitted, told } = bench();
-    hosted.setStatus('crm', 'running');
-    hosted.setStatus('crm', 'running');
+    const { coreApps, emitted, told } = bench();
+    coreApps.setStatus('crm', 'running');
+    coreApps.setStatus('crm', 'running');
     expect(told).toEqual(['crm running']);
     expect(emitted).toEqual([['appStatusChanged', { appName: 'crm', status: 'running', options: {} }]]);
   });
 
   it('takes an app once, and forgets that its name was once unknown', () => {
-    const { hosted } = bench();
-    hosted.appStatus.crm = 'not_found';
-    hosted.addApp(app('crm'));
-    expect(hosted.appStatus.crm).toBe('preparing');
-    expect(() => hosted.addApp(app('crm'))).toThrow(/already exists/);
-    hosted.addApp(app('main'));
-    expect(hosted.subApps().map(({ name }) => name)).toEqual(['crm']);
+    const { coreApps } = bench();
+    coreApps.appStatus.crm = 'not_found';
+    coreApps.addApp(app('crm'));
+    expect(coreApps.appStatus.crm).toBe('preparing');
+    expect(() => coreApps.addApp(app('crm'))).toThrow(/already exists/);
+    coreApps.addApp(app('main'));
+    expect(coreApps.subApps().map(({ name }) => name)).toEqual(['crm']);
   });
 
   it('binds the main app once it is there, and not while it runs', () => {
-    const { hosted, told } = bench();
-    hosted.bootstrapMain();
-    expect(hosted.appStatus.main).toBeUndefined();
-    hosted.addApp(app('main'));
-    hosted.bootstrapMain();
-    expect(hosted.appStatus.main).toBe('initialized');
-    hosted.setStatus('main', 'running');
-    hosted.bootstrapMain();
+    const { coreApps, told } = bench();
+    coreApps.bootstrapMain();
+    expect(coreApps.appStatus.main).toBeUndefined();
+    coreApps.addApp(app('main'));
+    coreApps.bootstrapMain();
+    expect(coreApps.appStatus.main).toBe('initialized');
+    coreApps.setStatus('main', 'running');
+    coreApps.bootstrapMain();
     expect(told).toEqual(['main preparing', 'main initializing', 'main initialized', 'main running']);
   });
 
   it('forgets a name wholly', () => {
-    const { hosted } = bench();
-    hosted.addApp(app('crm'));
-    hosted.setError('crm', new Error('x'));
-    hosted.lastMaintainingMessage.crm = 'x';
-    hosted.drop('crm');
-    expect([hosted.apps.crm, hosted.appErrors.crm, hosted.lastMaintainingMessage.crm]).toEqual([
+    const { coreApps } = bench();
+    coreApps.addApp(app('crm'));
+    coreApps.setError('crm', new Error('x'));
+    coreApps.lastMaintainingMessage.crm = 'x';
+    coreApps.drop('crm');
+    expect([coreApps.apps.crm, coreApps.appErrors.crm, coreApps.lastMaintainingMessage.crm]).toEqual([
       undefined,
       undefined,
       undefined,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { BLIND_AFTER } from '../../src/server/protocol/health';
-import { StatusBoard } from '../../src/server/supervisor/fleet/observer';
+import { DISCONNECTED_AFTER } from '../../src/server/protocol/health';
+import { FleetObserver } from '../../src/server/supervisor/fleet/observer';
 import type { Lease, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { entryOf, leaseOf, registrationOf } from '../support/fixtures';
@@ -13,7 +13,7 @@ let clock: FakeClock;
 let store: Store;
 let changes: string[][];
 let flushes: number;
-let board: StatusBoard;
+let observer: FleetObserver;
 let beats: number;
 let versions: number;
 
@@ -24,12 +24,12 @@ beforeEach(async () => {
   flushes = 0;
   beats = 0;
   versions = 0;
-  board = newBoard();
+  observer = newBoard();
   await store.state.claimFleet(FLEET);
 });
 
 const newBoard = () =>
-  new StatusBoard(
+  new FleetObserver(
     store.state,
     clock.read,
     recordedLog(),
@@ -56,29 +56,29 @@ async function watch(ms: number, ...beating: string[]): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1_000) {
     clock.pass(1_000);
     if (passed % 5_000 === 4_000) for (const environment of beating) await beat(environment);
-    await board.look();
+    await observer.poll();
   }
 }
 
-const health = (name = 'env_a') => board.environment(name)?.health;
+const health = (name = 'env_a') => observer.environment(name)?.health;
 
 describe('what is seen', () => {
   it('is health, registration and the holder’s word', async () => {
     await store.state.writeRegistration(registrationOf('env_a'));
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
-    await board.look();
-    expect(board.environment('env_a')).toMatchObject({
+    await observer.poll();
+    expect(observer.environment('env_a')).toMatchObject({
       health: 'online',
       registration: { url: 'http://env_a:15000' },
       lease: { instance: 'one', epoch },
       lastHeartbeatAt: clock.wall,
     });
-    expect(board.observed('env_a', 'crm')).toEqual({ entry: entryOf(), at: clock.wall });
-    expect([...board.entries('env_a')]).toEqual([entryOf()]);
-    expect(board.observed('env_a', 'shop')).toBeNull();
-    expect(board.observed('env_b', 'crm')).toBeNull();
-    expect(board.environment('env_b')).toBeNull();
+    expect(observer.observed('env_a', 'crm')).toEqual({ entry: entryOf(), at: clock.wall });
+    expect([...observer.entries('env_a')]).toEqual([entryOf()]);
+    expect(observer.observed('env_a', 'shop')).toBeNull();
+    expect(observer.observed('env_b', 'crm')).toBeNull();
+    expect(observer.environment('env_b')).toBeNull();
     expect(changes).toEqual([['env_a']]);
   });
 
@@ -88,7 +88,7 @@ describe('what is seen', () => {
     await watch(1_000);
     store.calls.length = 0;
     await watch(20_000, 'env_a');
-    expect(store.timesCalled('look')).toBe(20);
+    expect(store.timesCalled('poll')).toBe(20);
     expect(store.timesCalled('readStatuses')).toBe(0);
     expect(store.timesCalled('readRegistration')).toBe(0);
     expect(changes).toHaveLength(1);
@@ -97,13 +97,13 @@ describe('what is seen', () => {
   it('is read again when it changed, and told once', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf({ status: 'preparing' })]);
-    await board.look();
+    await observer.poll();
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
     await store.state.writeRegistration(registrationOf('env_a', { url: 'http://moved' }));
     await beat('env_a', { registered: 2 });
-    await board.look();
-    expect(board.observed('env_a', 'crm')?.entry.status).toBe('running');
-    expect(board.environment('env_a')?.registration?.url).toBe('http://moved');
+    await observer.poll();
+    expect(observer.observed('env_a', 'crm')?.entry.status).toBe('running');
+    expect(observer.environment('env_a')?.registration?.url).toBe('http://moved');
     expect(changes).toHaveLength(2);
   });
 
@@ -111,27 +111,27 @@ describe('what is seen', () => {
     await store.state.writeRegistration(registrationOf('env_a'));
     await tell('env_a', await beat('env_a'), [entryOf()]);
     store.fails = 'readStatuses';
-    await board.look();
-    expect([board.environment('env_a')?.registration, changes]).toEqual([null, []]);
+    await observer.poll();
+    expect([observer.environment('env_a')?.registration, changes]).toEqual([null, []]);
     store.fails = null;
-    await board.look();
-    expect(board.environment('env_a')?.registration).toMatchObject({ name: 'env_a' });
+    await observer.poll();
+    expect(observer.environment('env_a')?.registration).toMatchObject({ name: 'env_a' });
     expect(changes).toEqual([['env_a']]);
   });
 
   it('of a process that took the place of another is nothing before it has said what it is itself', async () => {
     await store.state.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });
-    await board.look();
+    await observer.poll();
     expect(health()).toBe('online');
     await store.state.releaseLease('env_a', 'one', epoch);
     await beat('env_a', { instance: 'two', registered: 0 });
-    await board.look();
+    await observer.poll();
     expect(health()).toBe('down');
     await store.state.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
     await beat('env_a', { instance: 'two', registered: 8 });
-    await board.look();
-    expect(board.environment('env_a')).toMatchObject({
+    await observer.poll();
+    expect(observer.environment('env_a')).toMatchObject({
       health: 'online',
       registration: { url: 'http://successor' },
       lease: { instance: 'two' },
@@ -139,30 +139,30 @@ describe('what is seen', () => {
   });
 
   it('of an environment that is away is what the database remembers', async () => {
-    board.remember('env_a', registrationOf('env_a'));
+    observer.remember('env_a', registrationOf('env_a'));
     await watch(14_000);
-    expect(board.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
+    expect(observer.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
     await watch(2_000);
     expect(health()).toBe('down');
     await store.state.writeRegistration(registrationOf('env_a', { url: 'http://newer' }));
     await beat('env_a');
-    await board.look();
-    board.remember('env_a', registrationOf('env_a'));
-    expect(board.environment('env_a')?.registration?.url).toBe('http://newer');
+    await observer.poll();
+    observer.remember('env_a', registrationOf('env_a'));
+    expect(observer.environment('env_a')?.registration?.url).toBe('http://newer');
   });
 
   it('of a forgotten one is nothing', async () => {
     await beat('env_a');
-    await board.look();
-    board.forget('env_a');
+    await observer.poll();
+    observer.forget('env_a');
     await store.state.forget('env_a');
-    await board.look();
-    expect(board.environment('env_a')).toBeNull();
+    await observer.poll();
+    expect(observer.environment('env_a')).toBeNull();
   });
 
   it('is looked at once more after calls during a look, not once a call', async () => {
-    await Promise.all([board.look(), board.look(), board.look(), board.look()]);
-    expect(store.timesCalled('look')).toBe(2);
+    await Promise.all([observer.poll(), observer.poll(), observer.poll(), observer.poll()]);
+    expect(store.timesCalled('poll')).toBe(2);
   });
 });
 
@@ -170,30 +170,30 @@ describe('the word of a worker', () => {
   it('invariant 2: ends with its holder: nothing of it is another’s', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
-    await board.look();
+    await observer.poll();
     // Killed; another process takes the lease, and has not said anything yet.
     const successor = await beat('env_a', { instance: 'two' });
-    await board.look();
+    await observer.poll();
     expect(health()).toBe('online');
-    expect(board.observed('env_a', 'crm')).toBeNull();
+    expect(observer.observed('env_a', 'crm')).toBeNull();
     await tell('env_a', successor, [entryOf({ status: 'preparing' })], 'two');
-    await board.look();
-    expect(board.observed('env_a', 'crm')?.entry.status).toBe('preparing');
+    await observer.poll();
+    expect(observer.observed('env_a', 'crm')?.entry.status).toBe('preparing');
     // The old process is not dead after all, and writes on.
     expect(await tell('env_a', epoch, [entryOf({ status: 'running' })])).toBe(false);
-    await board.look();
-    expect(board.observed('env_a', 'crm')?.entry.status).toBe('preparing');
+    await observer.poll();
+    expect(observer.observed('env_a', 'crm')?.entry.status).toBe('preparing');
   });
 
   it('is kept while a worker is away, for what it was last known to be', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
-    await board.look();
+    await observer.poll();
     const at = clock.wall;
     await watch(20_000);
     expect(health()).toBe('down');
-    expect(board.environment('env_a')?.lease).toBeNull();
-    expect(board.observed('env_a', 'crm')).toEqual({ entry: entryOf(), at });
+    expect(observer.environment('env_a')?.lease).toBeNull();
+    expect(observer.observed('env_a', 'crm')).toEqual({ entry: entryOf(), at });
   });
 });
 
@@ -202,21 +202,21 @@ describe('a flushed store', () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await watch(3_000);
-    const seen = board.environment('env_a');
+    const seen = observer.environment('env_a');
     store.flush();
-    await board.look();
+    await observer.poll();
     expect(flushes).toBe(1);
-    expect(board.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
-    expect(board.observed('env_a', 'crm')?.entry).toEqual(entryOf());
-    await board.look();
+    expect(observer.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
+    expect(observer.observed('env_a', 'crm')?.entry).toEqual(entryOf());
+    await observer.poll();
     expect(flushes).toBe(1);
     // Everybody writes theirs again.
     await store.state.claimFleet(FLEET);
     await tell('env_a', await beat('env_a', { epoch }), [entryOf()]);
     await watch(10_000, 'env_a');
-    expect(board.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
+    expect(observer.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
     store.flush();
-    await board.look();
+    await observer.poll();
     expect(flushes).toBe(2);
   });
 
@@ -225,7 +225,7 @@ describe('a flushed store', () => {
     await watch(3_000);
     store.flush();
     await store.state.claimFleet(FLEET);
-    await board.look();
+    await observer.poll();
     expect(health()).toBe('online');
     await watch(20_000);
     expect(health()).toBe('down');
@@ -235,13 +235,13 @@ describe('a flushed store', () => {
 describe('a store that is away', () => {
   it('makes everything unknown, never down, and that is told', async () => {
     await beat('env_a');
-    await board.look();
+    await observer.poll();
     changes.length = 0;
     store.away = true;
     await watch(5_000);
-    expect([health(), board.sees]).toEqual(['online', true]);
+    expect([health(), observer.sees]).toEqual(['online', true]);
     await watch(1_000);
-    expect([health(), board.sees]).toEqual(['unknown', false]);
+    expect([health(), observer.sees]).toEqual(['unknown', false]);
     expect(changes).toEqual([['env_a']]);
     await watch(600_000);
     expect(health()).toBe('unknown');
@@ -255,7 +255,7 @@ describe('a store that is away', () => {
     await watch(60_000);
     store.away = false;
     await store.state.releaseLease('env_a', 'one', epoch);
-    await board.look();
+    await observer.poll();
     // Nor is anybody shown as alive of whom nothing has been heard since.
     expect(health()).toBe('unknown');
     await beat('env_a', { epoch });
@@ -266,7 +266,7 @@ describe('a store that is away', () => {
 
   it('comes back, and who is silent from then on is down in time', async () => {
     await beat('env_a');
-    await board.look();
+    await observer.poll();
     store.away = true;
     await watch(60_000);
     store.away = false;
@@ -278,20 +278,20 @@ describe('a store that is away', () => {
 
   it('invariant 2: a beat that came while nobody looked is as old as its lease', async () => {
     await beat('env_a');
-    await board.look();
+    await observer.poll();
     store.away = true;
     await watch(20_000);
     store.away = false;
     await beat('env_a');
     store.left = 2_000;
-    await board.look();
+    await observer.poll();
     expect(health()).toBe('suspect');
     await watch(2_000);
     expect(health()).toBe('down');
     // One that has just begun to look knows no more.
     await beat('env_a');
-    board = newBoard();
-    await board.look();
+    observer = newBoard();
+    await observer.poll();
     expect(health()).toBe('suspect');
     // A beat that is seen in time is not asked for its age.
     await watch(5_000, 'env_a');
@@ -301,11 +301,11 @@ describe('a store that is away', () => {
 
   it('is seen by an observer that only just started, too', async () => {
     store.away = true;
-    board = newBoard();
-    board.remember('env_a', registrationOf('env_a'));
+    observer = newBoard();
+    observer.remember('env_a', registrationOf('env_a'));
     await watch(60_000);
     expect(health()).toBe('unknown');
-    expect(BLIND_AFTER).toBe(5_000);
+    expect(DISCONNECTED_AFTER).toBe(5_000);
   });
 });
 
@@ -315,9 +315,9 @@ describe('another fleet with the same prefix', () => {
     await store.state.claimFleet('fleet-2');
     await store.state.writeRegistration(registrationOf('theirs'));
     await beat('theirs');
-    await board.look();
-    expect(board.foreign).toBe(true);
-    expect(board.names()).toEqual([]);
+    await observer.poll();
+    expect(observer.foreign).toBe(true);
+    expect(observer.names()).toEqual([]);
   });
 });
 

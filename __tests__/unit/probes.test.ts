@@ -1,14 +1,14 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createProbes, liveness, type ProbeSight, readiness } from '../../src/server/observability/probes';
+import { createProbes, liveness, type ProbeState, readiness } from '../../src/server/observability/probes';
 import { ask } from '../support/http';
 
-const SUPERVISOR: ProbeSight = { main: 'running', begun: true, loaded: true, role: null };
-const WORKER: ProbeSight = { main: 'running', begun: true, loaded: null, role: 'holder' };
+const SUPERVISOR: ProbeState = { main: 'running', begun: true, loaded: true, role: null };
+const WORKER: ProbeState = { main: 'running', begun: true, loaded: null, role: 'holder' };
 
 describe('liveness', () => {
-  it.each<[string, Partial<ProbeSight>, boolean]>([
+  it.each<[string, Partial<ProbeState>, boolean]>([
     ['nothing is there yet', { main: undefined, begun: false, loaded: false }, true],
     ['the main app installs or upgrades', { main: 'initialized', begun: false, loaded: false }, true],
     ['definitions cannot be read', { loaded: false }, true],
@@ -23,7 +23,7 @@ describe('liveness', () => {
 });
 
 describe('readiness', () => {
-  it.each<[string, ProbeSight, string]>([
+  it.each<[string, ProbeState, string]>([
     ['a Supervisor', SUPERVISOR, 'ready'],
     ['a Supervisor whose main app restarts', { ...SUPERVISOR, main: 'commanding' }, 'ready'],
     ['a Supervisor before its first load', { ...SUPERVISOR, loaded: false }, 'loading'],

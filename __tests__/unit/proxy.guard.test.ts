@@ -118,10 +118,10 @@ describe('the guard before the core', () => {
 });
 
 it('a name that is no package is never looked for on the disk', () => {
-  const look = vi.fn(() => true);
+  const poll = vi.fn(() => true);
   for (const rest of ['..', '.', '', '/etc', '@x', '@../y/z', 'a b/c', '%2e%2e/x', '.hidden/x']) {
-    expect(isServable(rest, look)).toBe(false);
+    expect(isServable(rest, poll)).toBe(false);
   }
-  expect(look).not.toHaveBeenCalled();
-  expect(isServable('@a/b', look)).toBe(true);
+  expect(poll).not.toHaveBeenCalled();
+  expect(isServable('@a/b', poll)).toBe(true);
 });

@@ -19,8 +19,8 @@ let reconciler: Reconciler;
 
 const app = (name: string, values: Partial<AppDefinition> = {}) =>
   appOf({ name, uid: `uid-${name}`, environments: ['env_a'], published: { env_a: publishedOf() }, ...values });
-const set = (...definitions: AppDefinition[]) => {
-  for (const definition of definitions) apps.set(definition.name, definition);
+const set = (...appRepository: AppDefinition[]) => {
+  for (const definition of appRepository) apps.set(definition.name, definition);
 };
 const stored = async (environment = 'env_a') =>
   (await store.state.readRecords(environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
@@ -33,11 +33,11 @@ beforeEach(() => {
   wakes = [];
   looks = 0;
   busy = new Set();
-  const catalog = { apps, tombstones, load: async () => undefined, refresh: async () => undefined };
-  const definitions = {
+  const appCache = { apps, tombstones, load: async () => undefined, refresh: async () => undefined };
+  const appRepository = {
     update: async (name: string, values: Partial<AppDefinition>) => Object.assign(apps.get(name)!, values),
   };
-  const board = {
+  const observer = {
     names: () => ['env_a', 'env_b'],
     observed: (_: string, name: string) => {
       looks++;
@@ -46,12 +46,12 @@ beforeEach(() => {
     },
   };
   reconciler = new Reconciler({
-    catalog,
-    definitions,
-    board,
+    appCache,
+    appRepository,
+    observer,
     leadership: { fleet: 'fleet-1' },
     state: store.state,
-    bus: { wake: ({ environment }: { environment: string }) => wakes.push(environment) },
+    bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
     clock: new FakeClock().read,
     log: recordedLog(),
     busy: () => busy,
@@ -111,7 +111,7 @@ describe('a round', () => {
     await settle();
     apps.delete('shop');
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
-    reconciler.noteDefinitions({ names: ['crm', 'shop'], environments: new Set(['env_a']) });
+    reconciler.noteApps({ names: ['crm', 'shop'], environments: new Set(['env_a']) });
     await reconciler.round();
     expect(await stored()).toEqual(['crm 12']);
   });
@@ -120,7 +120,7 @@ describe('a round', () => {
     set(app('crm'));
     await settle();
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
-    reconciler.noteDefinitions({ names: ['crm'], environments: new Set(['env_a']) });
+    reconciler.noteApps({ names: ['crm'], environments: new Set(['env_a']) });
     store.away = true;
     expect(await reconciler.round()).toBe(false);
     store.away = false;
@@ -137,7 +137,7 @@ describe('a round', () => {
     await settle();
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
     reconciler.noteUntold('env_a', ['crm']);
-    reconciler.distrust();
+    reconciler.invalidate();
     const record = recordFor(apps.get('crm')!, publishedOf({ generation: 12 }));
     await store.state.publish('env_a', [record]);
     store.away = true;
@@ -194,7 +194,7 @@ describe('a round', () => {
     set(app('crm', { title: 'Sales' }));
     await reconciler.round();
     expect([looks, store.timesCalled('publish')]).toEqual([0, 0]);
-    reconciler.distrust();
+    reconciler.invalidate();
     await reconciler.round();
     expect((await store.state.readRecords('env_a'))[0]).toMatchObject({ title: 'Sales' });
     expect(apps.get('crm')?.generation).toBeGreaterThan(50);

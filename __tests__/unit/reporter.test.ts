@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Bus, StateStore, StatusMark, StatusWrite } from '../../src/server/protocol/stores';
+import type { MessageBus, StateStore, StatusMark, StatusWrite } from '../../src/server/protocol/stores';
 import { StatusReporter } from '../../src/server/worker/reporter';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf } from '../support/fixtures';
@@ -42,7 +42,7 @@ beforeEach(() => {
     environment: 'env_a',
     instance: 'one',
     state: state as unknown as StateStore,
-    bus: { wake: (_: unknown, names: string[]) => wakes.push(names) } as unknown as Bus,
+    bus: { notify: (_: unknown, names: string[]) => wakes.push(names) } as unknown as MessageBus,
     log: recordedLog(),
     epoch: () => epoch,
     entries: (names) => (names === 'all' ? [...apps.keys()] : names).flatMap((name) => apps.get(name) ?? []),
@@ -210,7 +210,7 @@ describe('closing', () => {
 });
 
 describe('looking whether the store has it all', () => {
-  const look = async () => {
+  const poll = async () => {
     await reporter.check();
     await vi.advanceTimersByTimeAsync(1_000);
   };
@@ -218,7 +218,7 @@ describe('looking whether the store has it all', () => {
   it('writes nothing when it has', async () => {
     show('crm', 'running');
     await begin();
-    await look();
+    await poll();
     expect([writes, wakes]).toEqual([[], []]);
   });
 
@@ -230,7 +230,7 @@ describe('looking whether the store has it all', () => {
     apps.set('crm', entryOf({ name: 'crm', lastVisitAt: 5 }));
     apps.delete('gone');
     mark = { version: lastVersion, count: 3 };
-    await look();
+    await poll();
     expect(writes).toMatchObject([{ complete: false, entries: [{ name: 'crm', lastVisitAt: 5 }], removed: ['gone'] }]);
   });
 
@@ -243,7 +243,7 @@ describe('looking whether the store has it all', () => {
     show('shop', 'running');
     await begin();
     mark = has();
-    await look();
+    await poll();
     expect(writes).toMatchObject([{ complete: true, entries: [{ name: 'crm' }, { name: 'shop' }] }]);
   });
 
@@ -268,7 +268,7 @@ describe('looking whether the store has it all', () => {
     answer = 'away';
     await expect(reporter.check()).resolves.toBeUndefined();
     answer = 'written';
-    await look();
+    await poll();
     expect(writes).toEqual([]);
   });
 });

@@ -629,8 +629,8 @@ describe('whatever is seen, in whatever order', () => {
         let now = 1_000;
         for (const { pass, sights } of moments) {
           now += pass;
-          const look = (environment: string) => sights[environments.indexOf(environment)];
-          const first = advance(current, appOf(), published, look, now);
+          const poll = (environment: string) => sights[environments.indexOf(environment)];
+          const first = advance(current, appOf(), published, poll, now);
           const isNewer = ({ publish }: Advance) => {
             for (const [environment, wish] of Object.entries(publish)) {
               const before = published[environment];
@@ -641,8 +641,8 @@ describe('whatever is seen, in whatever order', () => {
           isNewer(first);
           published = { ...published, ...first.publish };
           // Killed after it was published and before it was saved: a successor publishes nothing twice.
-          isNewer(advance(current, appOf(), published, look, now));
-          const second = advance(first.operation, appOf(), published, look, now);
+          isNewer(advance(current, appOf(), published, poll, now));
+          const second = advance(first.operation, appOf(), published, poll, now);
           isNewer(second);
           if (!Object.keys(first.publish).length) {
             expect(second.publish).toEqual({});
@@ -683,13 +683,13 @@ describe('whatever is seen, in whatever order', () => {
         let published: Record<string, Published> = {};
         const statusOf = { running: 'running', onDemand: 'running', stopped: 'stopped', removed: 'not_found' } as const;
         for (let tick = 0; tick < 30 && current.finishedAt === null; tick++) {
-          const look = (environment: string): StepSight => {
+          const poll = (environment: string): StepSight => {
             const wish = published[environment];
             if (!wish) return { health: 'online', entry: null };
             const { generation, desired } = wish;
             return { health: 'online', entry: entryOf({ generation, status: statusOf[desired] }) };
           };
-          const { operation: next, publish } = advance(current, appOf(), published, look, 1_000 + tick);
+          const { operation: next, publish } = advance(current, appOf(), published, poll, 1_000 + tick);
           published = { ...published, ...publish };
           current = next;
         }

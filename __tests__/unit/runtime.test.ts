@@ -53,7 +53,7 @@ function runtimeOf(
       throw new Error('No database in this test.');
     },
   });
-  runtime.hosted.apps.main = main as unknown as Application;
+  runtime.coreApps.apps.main = main as unknown as Application;
   /** As the core starts its main app: the environment is registered, other plugins follow, and then it has started. */
   const start = () => {
     runtime.begin();
@@ -77,7 +77,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
         await vi.advanceTimersByTimeAsync(60_000);
         expect(touched).toEqual([]);
         expect(runtime.supervisor?.loaded ?? false).toBe(false);
-        expect(runtime.worker?.converger ?? null).toBeNull();
+        expect(runtime.worker?.controller ?? null).toBeNull();
         await runtime.leave();
         await runtime.close();
         // Nothing that would keep the process alive.

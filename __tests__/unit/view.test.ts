@@ -11,11 +11,11 @@ const told = publishedOf();
 function shown(entry: StatusEntry | null, health: Health, published: AppDefinition['published'] = { env_a: told }) {
   const app = appOf({ environments: ['env_b'], published: { ...published, env_b: told } });
   const said: Record<string, StatusEntry | null> = { env_a: entry, env_b: entryOf() };
-  const board = {
+  const observer = {
     environment: (name: string) => ({ health: name === 'env_a' ? health : 'online', since: 1 }),
     observed: (name: string) => said[name] && { entry: said[name], at: 1 },
   };
-  const view = new FleetView({ board } as unknown as FleetViewOptions);
+  const view = new FleetView({ observer } as unknown as FleetViewOptions);
   return view
     .statusesOf(app)
     .map(([name, { status }]) => `${name} ${status}`)

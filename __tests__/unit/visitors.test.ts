@@ -1,7 +1,7 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
 import { AppSupervisorError } from '../../src/server/errors';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import {
   answerDiscreetly,
   isInternal,
@@ -20,11 +20,11 @@ const refused = new AppSupervisorError('DATABASE_SIGN_IN', {
 describe('invariant 7: of an app that failed', () => {
   const emitted: Array<{ error: Error }> = [];
   const emit = (event: string, told: { error: Error }) => event === 'appError' && emitted.push(told);
-  const hosted = new HostedApps({ emit } as unknown as AppSupervisor);
-  hosted.setError('crm', Object.assign(refused, { cause: new Error('connect ECONNREFUSED 10.0.0.5:5432') }));
+  const coreApps = new CoreAppRegistry({ emit } as unknown as AppSupervisor);
+  coreApps.setError('crm', Object.assign(refused, { cause: new Error('connect ECONNREFUSED 10.0.0.5:5432') }));
 
   it.each([
-    ['what the core answers with', () => hosted.appErrors.crm],
+    ['what the core answers with', () => coreApps.appErrors.crm],
     ['what the core sends to open tabs', () => emitted[0].error],
   ])('%s says that it is unavailable and not why', (_, told) => {
     const error = told() as Error & { code?: string };
@@ -33,8 +33,8 @@ describe('invariant 7: of an app that failed', () => {
   });
 
   it('its operators are told the whole of it', () => {
-    expect(hosted.reasonOf('crm')).toBe(refused);
-    expect(hosted.reasonOf('shop')).toBeUndefined();
+    expect(coreApps.reasonOf('crm')).toBe(refused);
+    expect(coreApps.reasonOf('shop')).toBeUndefined();
   });
 
   it('the proxy’s own answers name the app alone', () => {
@@ -65,10 +65,10 @@ describe('of an app that is worked on', () => {
         told.push(`${this.name}: ${message}`);
       }
     }
-    const hosted = new HostedApps({ emit: () => true } as unknown as AppSupervisor);
-    hosted.onProgress = (name, message) => said.push(`${name}: ${message}`);
+    const coreApps = new CoreAppRegistry({ emit: () => true } as unknown as AppSupervisor);
+    coreApps.onProgress = (name, message) => said.push(`${name}: ${message}`);
     const app = new Core();
-    hosted.addApp(app as unknown as Application);
+    coreApps.addApp(app as unknown as Application);
     app.setMaintainingMessage('load salaries collection');
     app.setMaintainingMessage('load plugin [acl], 3/78');
     expect(said).toEqual(['crm: load salaries collection', 'crm: load plugin [acl], 3/78']);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppSupervisor } from '@nocobase/server';
-import { HostedApps } from '../../src/server/nocobase/core-app-registry';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import type { AppRecord } from '../../src/shared/messages';
@@ -11,7 +11,7 @@ const BOOT = { takes: 1_500, messages: 340 };
 
 /** In place of the host's core: an app is a name that boots, runs and ends. */
 export class PlayedHost {
-  readonly hosted = new HostedApps({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
+  readonly coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   readonly begun: Array<{ app: string; at: number }> = [];
   private readonly running = new Set<string>();
   private readonly boots: BootQueue;
@@ -37,7 +37,7 @@ export class PlayedHost {
     const work = async () => {
       await onTurn();
       if (this.manner === 'real') {
-        this.hosted.setStatus(name, 'commanding');
+        this.coreApps.setStatus(name, 'commanding');
         // In twenty portions: a timer for each message would cost more than the message.
         for (let portion = 0; portion < 20; portion++) {
           for (let i = 0; i < BOOT.messages / 20; i++) this.tell(name, `loading plugin ${portion}.${i}`);
@@ -45,7 +45,7 @@ export class PlayedHost {
         }
       }
       this.running.add(name);
-      this.hosted.setStatus(name, 'running');
+      this.coreApps.setStatus(name, 'running');
       return { version: '2.2.15' };
     };
     return this.boots.add(work, (place) => progress(`Waiting for its turn: ${place} in the queue.`, true));
@@ -53,12 +53,12 @@ export class PlayedHost {
 
   async stop(name: string): Promise<void> {
     this.running.delete(name);
-    this.hosted.setStatus(name, 'stopped');
+    this.coreApps.setStatus(name, 'stopped');
   }
 
   async rest(name: string): Promise<void> {
     this.running.delete(name);
-    delete this.hosted.appStatus[name];
+    delete this.coreApps.appStatus[name];
   }
 
   async endData(): Promise<string> {

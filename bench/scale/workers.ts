@@ -34,12 +34,12 @@ async function start(environment: string, manner: Manner): Promise<SimulatedWork
   const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT);
   state.open();
   bus.open();
-  const host = new PlayedHost(manner, (app, message) => part.converger?.apps.tell(app, message));
-  host.hosted.apps.main = mainApp();
+  const host = new PlayedHost(manner, (app, message) => part.controller?.apps.tell(app, message));
+  host.coreApps.apps.main = mainApp();
   const url = `http://127.0.0.1:1/${environment}`;
   const part: WorkerPart = new WorkerPart({
     supervisor: { on: () => undefined } as unknown as AppSupervisor,
-    hosted: host.hosted,
+    coreApps: host.coreApps,
     host: host.asHost,
     state,
     bus,

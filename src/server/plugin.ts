@@ -60,7 +60,7 @@ export class PluginAppSupervisor extends Plugin {
     const process = settings.part === 'supervisor' ? 'remote' : 'local';
     AppSupervisor.registerProcessAdapter(process, ({ supervisor }) => {
       const shared = runtimeOf(supervisor);
-      return new ProcessAdapter(process, shared.hosted, shared) as never;
+      return new ProcessAdapter(process, shared.coreApps, shared) as never;
     });
     AppSupervisor.registerCommandAdapter(
       'redis',
@@ -84,7 +84,7 @@ export class PluginAppSupervisor extends Plugin {
     // The same on every part: registrations are not told from one process to another.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
     if (!runtime) return;
-    runtime.routing.install(Gateway.getInstance(), Gateway as never, runtime.departure.handle);
+    runtime.routing.install(Gateway.getInstance(), Gateway as never, runtime.shutdown.handle);
     runtime.measure(this.app);
   }
 
@@ -94,9 +94,9 @@ export class PluginAppSupervisor extends Plugin {
 }
 
 function createDiscovery(shared: Runtime, name: 'local' | 'remote'): DiscoveryAdapter {
-  const { config: settings, hosted, manifests, log, routing } = shared;
+  const { config: settings, coreApps, manifests, log, routing } = shared;
   const environment = settings.part === 'supervisor' ? null : settings.environment;
-  const adapter = new DiscoveryAdapter(name, hosted, shared, manifests, environment, log, () => shared.close());
+  const adapter = new DiscoveryAdapter(name, coreApps, shared, manifests, environment, log, () => shared.close());
   if (settings.part === 'supervisor') {
     adapter.proxyWeb = routing.web;
     adapter.proxyWs = routing.ws;

@@ -165,7 +165,7 @@ export const manifestItem = z.object({
 export type ManifestItem = z.infer<typeof manifestItem>;
 
 /** Wake-ups: they only make sooner what the 30 s round would do. */
-export const wakeUp = z.object({ names: z.array(appName) });
+export const notification = z.object({ names: z.array(appName) });
 
 /** Request/reply for what is not state: database checks, logs, app events. */
 export const request = z.object({ id: z.string(), replyTo: z.string(), method: z.string(), payload: z.unknown() });

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { Config } from '../config';
-import { Definitions } from '../supervisor/apps/repository';
+import { AppRepository } from '../supervisor/apps/repository';
 import { SnapshotStore } from '../worker/snapshot';
 import { rekey } from './rekey';
 
@@ -15,7 +15,7 @@ export function registerCommands(app: Application, config: Config | null): void 
     .preload()
     .action(async () => {
       const { changed, unreadable } = await rekey(
-        new Definitions(app),
+        new AppRepository(app),
         new SnapshotStore(app),
         config?.oldAesKey ?? null,
         config?.aesKey ?? null,

@@ -8,7 +8,7 @@ const PATIENCE = 3_000;
  * A Supervisor that is asked to end answers what it has begun to, and says "try again" to whatever comes after: the core closes
  * the main app's database first, and what still needs it then is answered 500 with a driver's words.
  */
-export class Departure {
+export class GracefulShutdown {
   private leaving = false;
   private readonly open = new Set<ServerResponse>();
   private whenDone: (() => void) | null = null;

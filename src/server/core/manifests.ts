@@ -43,7 +43,7 @@ export class Manifests {
       log.warn(`"${namespace}" of app ${app} was not kept: there is no such app here.`);
       return;
     }
-    await this.look();
+    await this.poll();
     const before = this.newest(manifestField({ app, namespace, key }));
     const at = Math.max(now(), (before?.at ?? 0) + 1);
     await this.keep({ app, uid, namespace, key, at, ...(value === undefined ? {} : { value }) });
@@ -51,14 +51,14 @@ export class Manifests {
 
   /** Removes a whole namespace of an app. */
   async clear(app: string, namespace: string): Promise<void> {
-    await this.look();
+    await this.poll();
     const items = this.items().filter((item) => item.app === app && item.namespace === namespace);
     for (const { key } of items) await this.say(app, namespace, key);
   }
 
   /** Of these apps, as far as something was said of them. */
   async values(namespace: string, apps: string[]): Promise<Map<string, unknown[]>> {
-    await this.look();
+    await this.poll();
     const asked = new Set(apps);
     const found = new Map<string, unknown[]>();
     for (const item of this.items()) {
@@ -79,7 +79,7 @@ export class Manifests {
       };
       const ended = [...this.own.values()].filter(isOver).map(({ uid }) => uid);
       if (ended.length) await this.drop([...new Set(ended)]);
-      await this.look();
+      await this.poll();
       const lost = [...this.own].filter(([field, item]) => isNewer(item, this.told.get(field)) && this.isCurrent(item));
       if (lost.length) await this.options.state.writeManifests(lost.map(([, item]) => item));
     } catch (error) {
@@ -117,7 +117,7 @@ export class Manifests {
     this.own = new Map(items.map((item: ManifestItem) => [manifestField(item), item]));
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     const found = await this.options.state.readManifests(this.version).catch(() => null);
     if (!found) return;
     this.version = found.version;

@@ -1,7 +1,7 @@
 import type { InitialAdmin } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import { seal, unseal } from '../protocol/secrets';
-import type { AppDefinition, Definitions } from '../supervisor/apps/repository';
+import type { AppDefinition, AppRepository } from '../supervisor/apps/repository';
 
 /** What of an app is secret, in its definition and in the records made of it. */
 type Secrets = Pick<AppDefinition, 'name' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
@@ -52,7 +52,7 @@ function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Se
  * @returns how many apps' secrets changed, and whose are sealed with neither key: those stay as they are
  */
 export async function rekey<T extends Secrets>(
-  definitions: Definitions,
+  appRepository: AppRepository,
   snapshot: Records<T>,
   from: Buffer | null,
   to: Buffer | null,
@@ -70,9 +70,11 @@ export async function rekey<T extends Secrets>(
       unreadable.add(app.name);
     }
   };
-  for (const app of await definitions.all()) await each(app, (values) => definitions.update(app.name, values));
-  for (const { uid, definition } of await definitions.allTombstones()) {
-    await each(definition, (values) => definitions.updateTombstone(uid, { definition: { ...definition, ...values } }));
+  for (const app of await appRepository.all()) await each(app, (values) => appRepository.update(app.name, values));
+  for (const { uid, definition } of await appRepository.allTombstones()) {
+    await each(definition, (values) =>
+      appRepository.updateTombstone(uid, { definition: { ...definition, ...values } }),
+    );
   }
   for (const { record, applied } of await snapshot.load()) {
     await each(record, (values) => snapshot.save(record.name, { ...record, ...values }, applied as never));

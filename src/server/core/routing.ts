@@ -78,7 +78,7 @@ export function createRouting(
     // Asked for the few that a request is about: statuses change far more often than they are looked at.
     statuses: { get: (environment) => part.statusIn(app, environment)?.status },
   });
-  const hosted = (record: AppRecord): RouteApp => ({
+  const coreApps = (record: AppRecord): RouteApp => ({
     name: record.name,
     cname: record.cname,
     desired: record.desired === 'removed' ? 'stopped' : record.desired,
@@ -92,7 +92,7 @@ export function createRouting(
     ws: async (req, socket, head) => proxy?.ws(req, socket as Duplex, head) ?? false,
     update(names) {
       if (!supervisor) {
-        if (worker?.converger) table.replaceApps(worker.converger.apps.records().map(hosted));
+        if (worker?.controller) table.replaceApps(worker.controller.apps.records().map(coreApps));
         return;
       }
       if (!supervisor.loaded) return;

@@ -8,23 +8,23 @@ import type { Config } from '../config';
 import { replaceCoreCreators } from '../databases';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import { HostedApps } from '../nocobase/core-app-registry';
+import { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import { Metrics } from '../observability/metrics';
-import type { ProbeSight } from '../observability/probes';
+import type { ProbeState } from '../observability/probes';
 import { OWN_ADMIN_WARNING } from '../protocol/administrator';
 import { Keys } from '../protocol/keys';
 import { MemoryBus, MemoryState } from '../protocol/memory';
 import { RedisBus } from '../protocol/redis-bus';
 import { RedisState } from '../protocol/redis-state';
-import type { Bus, StateStore } from '../protocol/stores';
+import type { MessageBus, StateStore } from '../protocol/stores';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { watchAdminPassword } from '../worker/hosting/administrator';
 import { workerHandlers } from '../worker/request-handlers';
 import { WorkerPart } from '../worker/worker';
-import { modelsOf } from './adapters/app-models';
+import { appModelsOf } from './adapters/app-models';
 import type { AppModel, Managed } from './adapters/managed';
-import { Departure } from './graceful-shutdown';
+import { GracefulShutdown } from './graceful-shutdown';
 import { Manifests } from './manifests';
 import { createRouting, type Routing } from './routing';
 
@@ -37,16 +37,16 @@ const MANIFESTS_ROUND = 10_000;
 export class Runtime implements Managed {
   /** Names this process among all that ever ran, in leases and on the page. */
   readonly instance = `${os.hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
-  readonly hosted: HostedApps;
+  readonly coreApps: CoreAppRegistry;
   readonly log: Log;
   readonly state: StateStore;
-  readonly bus: Bus;
+  readonly bus: MessageBus;
   readonly supervisor: SupervisorPart | null;
   readonly worker: WorkerPart | null;
   readonly routing: Routing;
   readonly manifests: Manifests;
   readonly metrics = new Metrics();
-  readonly departure = new Departure();
+  readonly shutdown = new GracefulShutdown();
   private begun = false;
   private adminPassword: AdminPassword | null = null;
   private manifestsRound: NodeJS.Timeout | null = null;
@@ -58,7 +58,7 @@ export class Runtime implements Managed {
     findInstalled: FindInstalled,
   ) {
     this.log = host.logger as unknown as Log;
-    this.hosted = new HostedApps(host);
+    this.coreApps = new CoreAppRegistry(host);
     replaceCoreCreators(host);
     const wire = this.createWire();
     this.state = wire.state;
@@ -96,14 +96,14 @@ export class Runtime implements Managed {
         : new WorkerPart({
             ...common,
             supervisor: host,
-            hosted: this.hosted,
+            coreApps: this.coreApps,
             environment: config.environment,
             only,
             publicUrl: config.publicUrl,
             bootstrap: config.bootstrap,
             logPath: config.host.logPath,
             onRecords: () => this.routing.update(),
-            handlers: (part) => workerHandlers(part, this.hosted, config.host.logPath),
+            handlers: (part) => workerHandlers(part, this.coreApps, config.host.logPath),
           });
     this.routing = createRouting(config, this.supervisor, this.worker, this.metrics, this.log);
     this.manifests = new Manifests({
@@ -117,7 +117,7 @@ export class Runtime implements Managed {
   }
 
   get mainApp(): Application | undefined {
-    return this.hosted.apps.main;
+    return this.coreApps.apps.main;
   }
 
   /**
@@ -131,8 +131,8 @@ export class Runtime implements Managed {
     if (!this.begun) {
       mainApp.on('__started', () => this.beginNow(mainApp));
       mainApp.on('beforeDestroy', async () => {
-        const departure = this.config.part === 'supervisor' ? this.departure.leave() : undefined;
-        await Promise.all([departure, this.worker?.prepareToLeave(), this.supervisor?.prepareToLeave()]);
+        const shutdown = this.config.part === 'supervisor' ? this.shutdown.leave() : undefined;
+        await Promise.all([shutdown, this.worker?.prepareToLeave(), this.supervisor?.prepareToLeave()]);
       });
     }
     this.begun = true;
@@ -199,10 +199,10 @@ export class Runtime implements Managed {
   }
 
   /** What an orchestrator may know of this process. */
-  sight(): ProbeSight {
-    const { supervisor, worker, hosted, begun } = this;
+  sight(): ProbeState {
+    const { supervisor, worker, coreApps, begun } = this;
     return {
-      main: hosted.appStatus.main,
+      main: coreApps.appStatus.main,
       begun,
       loaded: supervisor ? supervisor.loaded : null,
       role: worker ? worker.role : null,
@@ -223,14 +223,14 @@ export class Runtime implements Managed {
 
   visit(name: string): boolean {
     const { worker, supervisor } = this;
-    if (worker) return worker.converger ? worker.converger.visit(name) : true;
+    if (worker) return worker.controller ? worker.controller.visit(name) : true;
     return supervisor ? !supervisor.loaded || supervisor.app(name) !== null : false;
   }
 
   async unload(name: string): Promise<boolean> {
-    const { converger } = this.worker ?? {};
-    if (!converger?.apps.get(name)) return false;
-    await converger.unload(name);
+    const { controller } = this.worker ?? {};
+    if (!controller?.apps.get(name)) return false;
+    await controller.unload(name);
     return true;
   }
 
@@ -253,10 +253,10 @@ export class Runtime implements Managed {
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
     const deliver = async (place: string) => {
-      const { worker, hosted } = this;
+      const { worker, coreApps } = this;
       if (place !== worker?.environment)
         await this.bus.request(place, 'appEvent', { name, event, payload }, EVENT_TIMEOUT);
-      else if (worker.host.isRunning(name)) await hosted.apps[name].emitAsync(event, payload);
+      else if (worker.host.isRunning(name)) await coreApps.apps[name].emitAsync(event, payload);
     };
     if (name === 'main') return this.tellMain(event, payload);
     const statuses = (await this.statuses([name]))[name] ?? {};
@@ -283,7 +283,7 @@ export class Runtime implements Managed {
 
   /** `APP_SUPERVISOR_PUBLIC_URL`, of this process or else as the Supervisor told its workers. */
   get publicUrl(): string | null {
-    return this.config.publicUrl ?? this.worker?.directory.supervisor?.publicUrl ?? null;
+    return this.config.publicUrl ?? this.worker?.appIndex.supervisor?.publicUrl ?? null;
   }
 
   /** Of the app of that name as it is now; null when there is none any more, undefined when that cannot be told. */
@@ -292,19 +292,22 @@ export class Runtime implements Managed {
     if (name === 'main') return name;
     // What ends on a Supervisor says so itself; another Supervisor's new app may not have been heard of.
     if (supervisor) return supervisor.app(name)?.uid;
-    return worker?.converger?.apps.record(name)?.uid ?? worker?.directory.uidOf(name);
+    return worker?.controller?.apps.record(name)?.uid ?? worker?.appIndex.uidOf(name);
   }
 
   models(): AppModel[] {
     const { supervisor, worker } = this;
-    const entries = supervisor?.loaded ? supervisor.apps() : (worker?.directory.all() ?? []);
-    return modelsOf(entries);
+    const entries = supervisor?.loaded ? supervisor.apps() : (worker?.appIndex.all() ?? []);
+    return appModelsOf(entries);
   }
 
   async statuses(names?: string[]): Promise<Record<string, string | Record<string, string>>> {
     const { supervisor, worker } = this;
     const all = supervisor?.loaded
-      ? { ...supervisor.statuses(names), ...(this.hosted.appStatus.main ? { main: this.hosted.appStatus.main } : {}) }
+      ? {
+          ...supervisor.statuses(names),
+          ...(this.coreApps.appStatus.main ? { main: this.coreApps.appStatus.main } : {}),
+        }
       : await worker?.statuses();
     return Object.fromEntries(Object.entries(all ?? {}).filter(([name]) => !names || names.includes(name)));
   }
@@ -315,7 +318,7 @@ export class Runtime implements Managed {
     this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
   }
 
-  private createWire(): { state: StateStore; bus: Bus; open(): void } {
+  private createWire(): { state: StateStore; bus: MessageBus; open(): void } {
     const { config, log } = this;
     if (config.part === 'local') return { state: new MemoryState(), bus: new MemoryBus(), open: () => undefined };
     const keys = new Keys(config.redis.prefix);

@@ -19,7 +19,7 @@ export interface SessionLock {
   watch?(session: Session): Promise<void>;
   tryTake(session: Session, key: bigint): Promise<boolean>;
   /** Who the server says the session is, and whether that one holds the lock. */
-  look(session: Session, key: bigint): Promise<{ backend: string; held: boolean }>;
+  poll(session: Session, key: bigint): Promise<{ backend: string; held: boolean }>;
   giveBack(session: Session, key: bigint): Promise<void>;
   /**
    * Whether two sessions of ours turn out to be one on the server: a pooler lends connections by the transaction. Absent

@@ -129,8 +129,8 @@ async function verify(
   answer: Answer,
   error: () => Error,
 ): Promise<string> {
-  const first = await answer(dialect.lock.look(session, key));
-  const second = await answer(dialect.lock.look(session, key));
+  const first = await answer(dialect.lock.poll(session, key));
+  const second = await answer(dialect.lock.poll(session, key));
   if (first.held && second.held && first.backend === second.backend) return first.backend;
   // We took it, so whoever holds it now is the pooler; it would block every boot of this app for as long as that lives.
   if (dialect.lock.evict) await answer(dialect.lock.evict(session, key)).catch(() => {});
@@ -166,7 +166,7 @@ class HeldLock implements DatabaseLock {
 
   async isHeld(): Promise<boolean> {
     if (this.state !== 'held') return false;
-    const seen = await this.answer(this.dialect.lock.look(this.session, this.key)).catch(() => null);
+    const seen = await this.answer(this.dialect.lock.poll(this.session, this.key)).catch(() => null);
     if (!seen?.held || seen.backend !== this.backend) this.lose();
     return this.state === 'held';
   }

@@ -10,7 +10,7 @@ type CoreStatus = Exclude<Status, 'dormant' | 'waiting' | 'unknown'>;
  * What this process holds, in the shape the core reads it (app-supervisor/types.ts): null prototypes, since names come
  * from requests, and everything in memory, since most of it is asked for in every request.
  */
-export class HostedApps {
+export class CoreAppRegistry {
   readonly apps: Record<string, Application> = Object.create(null);
   /** As visitors are told of them: the core answers with their text. */
   readonly appErrors: Record<string, Unavailable> = Object.create(null);

@@ -12,7 +12,7 @@ export interface WithDatabase {
  * Writes rows that may hold secrets in the clear, as without a key they do. What Sequelize throws has the statement, its
  * parameters and the whole row on it, and whoever logs the error writes them down: they are taken off.
  */
-export async function discreetly(write: () => Promise<unknown>): Promise<void> {
+export async function redactSqlErrors(write: () => Promise<unknown>): Promise<void> {
   try {
     await write();
   } catch (error) {

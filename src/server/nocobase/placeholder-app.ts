@@ -5,8 +5,8 @@ import type { Application } from '@nocobase/server';
  * that name the next request, or an open tab's WebSocket, would boot it again (gateway/index.ts:585, ws-server.ts:280),
  * and the stopped `Application` itself would cost 11 MB.
  */
-export function createStandIn(name: string): Application {
-  const standIn = {
+export function createPlaceholderApp(name: string): Application {
+  const placeholder = {
     name,
     maintainingMessage: '',
     // What the core calls on whatever is in the map: ws-server.ts:146, gateway/errors.ts:41, gateway/index.ts:154.
@@ -14,10 +14,10 @@ export function createStandIn(name: string): Application {
     emitAsync: async () => false,
     getMaintaining: () => null,
     destroy: async () => undefined,
-    isStandIn: true,
+    isPlaceholderApp: true,
   };
-  return standIn as unknown as Application;
+  return placeholder as unknown as Application;
 }
 
-export const isStandIn = (app: object | undefined): boolean =>
-  (app as { isStandIn?: boolean } | undefined)?.isStandIn === true;
+export const isPlaceholderApp = (app: object | undefined): boolean =>
+  (app as { isPlaceholderApp?: boolean } | undefined)?.isPlaceholderApp === true;

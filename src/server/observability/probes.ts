@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * listens. The core's own `__health_check` answers 503 while the main app installs, upgrades or restarts: a liveness probe on
  * it kills what only waits, and the apps that go on meanwhile.
  */
-export interface ProbeSight {
+export interface ProbeState {
   /** The main app's status, in the core's words; undefined before there is one. */
   main: string | undefined;
   /** Whether the main app has ever started in this process. */
@@ -25,12 +25,12 @@ export interface ProbeAnswer {
  * False only when nothing but a new process helps: the core leaves a process running whose main app could not start, and
  * never tries again. A main app that fails later takes no app with it, so neither may the orchestrator.
  */
-export function liveness({ main, begun }: ProbeSight): ProbeAnswer {
+export function liveness({ main, begun }: ProbeState): ProbeAnswer {
   return main === 'error' && !begun ? { ok: false, state: 'failed' } : { ok: true, state: 'live' };
 }
 
 /** Whether requests should be sent here. A main app that restarts keeps nobody from its apps, so it is not asked. */
-export function readiness({ begun, loaded, role }: ProbeSight): ProbeAnswer {
+export function readiness({ begun, loaded, role }: ProbeState): ProbeAnswer {
   if (!begun) return { ok: false, state: 'starting' };
   if (loaded === false) return { ok: false, state: 'loading' };
   if (role === null || role === 'holder' || role === 'alone') return { ok: true, state: 'ready' };
@@ -41,7 +41,7 @@ export function readiness({ begun, loaded, role }: ProbeSight): ProbeAnswer {
  * For `Gateway.registerRequestHandler`.
  * @param apiBase `API_BASE_PATH` without its last slash
  */
-export function createProbes(apiBase: string, sight: () => ProbeSight) {
+export function createProbes(apiBase: string, sight: () => ProbeState) {
   const probes = new Map([
     [`${apiBase}/__live`, liveness],
     [`${apiBase}/__ready`, readiness],

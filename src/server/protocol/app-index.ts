@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { StateStore } from './stores';
 
 /** What everybody in the fleet may know of an app: what a switcher shows. No secrets, no addresses of servers. */
-export const directoryEntry = z.object({
+export const appIndexEntry = z.object({
   name: z.string(),
   uid: z.string(),
   title: z.string(),
@@ -16,7 +16,7 @@ export const directoryEntry = z.object({
   startMode: z.enum(['onVisit', 'withMain']),
   sso: z.record(z.string(), z.unknown()).nullable(),
 });
-export type DirectoryEntry = z.infer<typeof directoryEntry>;
+export type AppIndexEntry = z.infer<typeof appIndexEntry>;
 
 /** Who manages the fleet, as its workers know it. */
 export const supervisorEntry = z.object({
@@ -31,7 +31,7 @@ export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 const MANY = 500;
 
 /** Writes the directory of all apps for those that host some of them: what changed, and everything after a flush. */
-export class DirectoryWriter {
+export class AppIndexWriter {
   /** By name, as text. */
   private readonly written = new Map<string, string>();
   private digest = Buffer.alloc(16);
@@ -44,7 +44,7 @@ export class DirectoryWriter {
   ) {}
 
   /** Nothing is written any more. */
-  distrust(): void {
+  invalidate(): void {
     this.changed = null;
   }
 
@@ -54,7 +54,7 @@ export class DirectoryWriter {
   }
 
   /** @returns whether there was something to write. */
-  async write(apps: ReadonlyMap<string, DirectoryEntry>): Promise<boolean> {
+  async write(apps: ReadonlyMap<string, AppIndexEntry>): Promise<boolean> {
     const changed = this.changed && this.changed.size <= MANY ? this.changed : null;
     this.changed = new Set();
     if (!changed) {
@@ -66,7 +66,7 @@ export class DirectoryWriter {
     const gone: string[] = [];
     for (const name of changed ?? apps.keys()) {
       const app = apps.get(name);
-      const text = app && JSON.stringify(directoryEntry.parse(app));
+      const text = app && JSON.stringify(appIndexEntry.parse(app));
       if (text === this.written.get(name)) continue;
       if (text === undefined) gone.push(name);
       else entries.set(name, text);
@@ -74,10 +74,10 @@ export class DirectoryWriter {
     }
     if (changed && !entries.size && !gone.length) return false;
     const supervisor = JSON.stringify(this.supervisor);
-    const written = await this.state.writeDirectory({ from, version: this.version, entries, gone, supervisor });
+    const written = await this.state.writeAppIndex({ from, version: this.version, entries, gone, supervisor });
     if (written) return true;
     // Lost meanwhile, or written by another supervisor; whichever of two leads keeps the last word.
-    this.distrust();
+    this.invalidate();
     return this.write(apps);
   }
 
@@ -102,23 +102,23 @@ export class DirectoryWriter {
 }
 
 /** A hosting process's copy of the directory: what changed is read, at a cost of two values when nothing did. */
-export class DirectoryReader {
+export class AppIndexReader {
   private version = '';
-  private readonly entries = new Map<string, DirectoryEntry>();
+  private readonly entries = new Map<string, AppIndexEntry>();
   /** Null until one has told. */
   supervisor: SupervisorEntry | null = null;
 
   constructor(private readonly state: StateStore) {}
 
   async read(): Promise<void> {
-    const found = await this.state.readDirectory(this.version);
+    const found = await this.state.readAppIndex(this.version);
     if (!found) return;
     this.version = found.version;
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
     if (found.complete) this.entries.clear();
     for (const name of found.gone) this.entries.delete(name);
     for (const [name, entry] of found.entries) {
-      const { data } = directoryEntry.safeParse(entry);
+      const { data } = appIndexEntry.safeParse(entry);
       if (data) this.entries.set(name, data);
       else this.entries.delete(name);
     }
@@ -130,7 +130,7 @@ export class DirectoryReader {
     return this.entries.get(name)?.uid ?? null;
   }
 
-  all(): DirectoryEntry[] {
+  all(): AppIndexEntry[] {
     return [...this.entries.values()];
   }
 }

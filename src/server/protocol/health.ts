@@ -3,7 +3,7 @@ import type { Health } from '../../shared/types';
 import type { Now } from '../clock';
 
 /** Without a look at the store for this long the observer knows nothing: two rounds and one command's time-out. */
-export const BLIND_AFTER = 5_000;
+export const DISCONNECTED_AFTER = 5_000;
 /** What an environment that never said its interval is judged by, in ms. */
 export const DEFAULT_INTERVAL = 5_000;
 /** Missed beats until suspect, and until down. */
@@ -11,10 +11,10 @@ export const SUSPECT_AFTER = 2;
 export const DOWN_AFTER = 3;
 
 /** What the observer knows of one environment's lease. */
-export interface LeaseSight {
+export interface LeaseObservation {
   lease: Lease | null;
   /** When this observer first looked for the environment. */
-  firstLook: Now;
+  firstPoll: Now;
   /** When this observer last saw the beat change; null when it never did. */
   lastBeat: Now | null;
   /** How much of the silence since then was this observer's own blindness, in ms; `lastBeat.mono` is later by that. */
@@ -26,28 +26,33 @@ export interface LeaseSight {
 }
 
 /** When the observer last saw the store; null when it never did. */
-export interface ObserverSight {
-  lastLook: Now | null;
+export interface StoreObservation {
+  lastPoll: Now | null;
   startedAt: Now;
 }
 
-export const intervalOf = (sight: LeaseSight): number => sight.lease?.interval ?? DEFAULT_INTERVAL;
+export const intervalOf = (sight: LeaseObservation): number => sight.lease?.interval ?? DEFAULT_INTERVAL;
 
 /**
  * Health of one environment, by the observer's own monotonic clock only: a worker whose clock is off, or jumps, is judged
  * the same.
  */
-export function healthOf(sight: LeaseSight, observer: ObserverSight, now: Now): { health: Health; since: number } {
-  const seen = observer.lastLook ?? observer.startedAt;
-  if (observer.lastLook === null || now.mono - seen.mono > BLIND_AFTER) return { health: 'unknown', since: seen.wall };
+export function healthOf(
+  sight: LeaseObservation,
+  observer: StoreObservation,
+  now: Now,
+): { health: Health; since: number } {
+  const seen = observer.lastPoll ?? observer.startedAt;
+  if (observer.lastPoll === null || now.mono - seen.mono > DISCONNECTED_AFTER)
+    return { health: 'unknown', since: seen.wall };
   if (sight.releasedAt !== null) return { health: 'down', since: sight.releasedAt };
   const interval = intervalOf(sight);
   if (sight.lastBeat === null) {
     // Just restarted: an absence proves nothing until a living worker would have been heard.
-    const silence = now.mono - sight.firstLook.mono;
+    const silence = now.mono - sight.firstPoll.mono;
     return silence < DOWN_AFTER * interval
-      ? { health: 'unknown', since: sight.firstLook.wall }
-      : { health: 'down', since: sight.firstLook.wall };
+      ? { health: 'unknown', since: sight.firstPoll.wall }
+      : { health: 'down', since: sight.firstPoll.wall };
   }
   const age = now.mono - sight.lastBeat.mono;
   const runsOut = sight.lastBeat.wall + DOWN_AFTER * interval;
@@ -61,9 +66,9 @@ export function healthOf(sight: LeaseSight, observer: ObserverSight, now: Now): 
 }
 
 /** Of an environment that was never looked for. */
-export const unseen = (now: Now): LeaseSight => ({
+export const unseen = (now: Now): LeaseObservation => ({
   lease: null,
-  firstLook: now,
+  firstPoll: now,
   lastBeat: null,
   forgiven: 0,
   onlineSince: now.wall,
@@ -79,14 +84,14 @@ export const silenceOf = (lease: Lease, left: number): number =>
  * @param flushed whether the store had lost everything: then a missing lease says nothing
  * @param silence how long ago a beat came that is seen only now, in ms; of one that is seen in time it is not asked
  */
-export function afterLook(
-  previous: LeaseSight | undefined,
+export function afterPoll(
+  previous: LeaseObservation | undefined,
   lease: Lease | null,
-  observer: ObserverSight,
+  observer: StoreObservation,
   flushed: boolean,
   now: Now,
   silence = 0,
-): LeaseSight {
+): LeaseObservation {
   const before = previous ?? unseen(now);
   if (lease) {
     const changed = lease.beat !== before.lease?.beat || lease.epoch !== before.lease?.epoch;
@@ -117,7 +122,7 @@ const CUT_OFF_WINDOW = 60_000;
  * … the observer takes itself to be cut off: that most of a fleet dies at once is less likely than that one cannot see it.
  * Those that said goodbye, or were never seen alive, say nothing either way.
  */
-export function isCutOff(sights: Iterable<LeaseSight>, observer: ObserverSight, now: Now): boolean {
+export function isCutOff(sights: Iterable<LeaseObservation>, observer: StoreObservation, now: Now): boolean {
   const lostAt: number[] = [];
   let alive = 0;
   for (const sight of sights) {
@@ -132,8 +137,8 @@ export function isCutOff(sights: Iterable<LeaseSight>, observer: ObserverSight, 
 }
 
 /** After the observer was blind, silence during that time is not the worker's: its age goes on from where it was. */
-export function forgiveBlindness(sight: LeaseSight, blindFor: number, now: Now): LeaseSight {
-  if (!sight.lastBeat) return { ...sight, firstLook: now };
+export function forgiveBlindness(sight: LeaseObservation, blindFor: number, now: Now): LeaseObservation {
+  if (!sight.lastBeat) return { ...sight, firstPoll: now };
   const lastBeat = { ...sight.lastBeat, mono: sight.lastBeat.mono + blindFor };
   return { ...sight, lastBeat, forgiven: sight.forgiven + blindFor };
 }

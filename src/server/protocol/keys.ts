@@ -30,7 +30,7 @@ export class Keys {
   readonly records = (environment: string) => this.key('records', environment);
   readonly statuses = (environment: string) => this.key('statuses', environment);
   readonly version = (environment: string) => this.key('version', environment);
-  readonly directory = () => this.key('directory');
+  readonly appIndex = () => this.key('directory');
   readonly directoryChanges = () => this.key('directoryChanges');
   readonly supervisor = () => this.key('supervisor');
   readonly manifests = () => this.key('manifests');

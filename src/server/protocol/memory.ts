@@ -1,15 +1,15 @@
 import type { AppRecord, ManifestItem, Registration, StatusEntry } from '../../shared/messages';
 import { AppSupervisorError, messageOf } from '../errors';
 import {
+  type AppIndexWrite,
   type Audience,
-  type Bus,
   callHandler,
   type DirectoryRead,
-  type DirectoryWrite,
   type FleetSight,
   isNewer,
   type LeaseAnswer,
   type LeaseClaim,
+  type MessageBus,
   manifestField,
   type RecordsRead,
   type RequestHandlers,
@@ -28,7 +28,7 @@ export class MemoryState implements StateStore {
   private readonly leases: FleetSight['environments'] = new Map();
   /** Of the last holders: a successor's is higher, also in the same millisecond. */
   private readonly epochs = new Map<string, number>();
-  private readonly directory = new Map<string, string>();
+  private readonly appIndex = new Map<string, string>();
   private directoryVersion: string | null = null;
   private supervisor = 'null';
   private readonly manifests = new Map<string, ManifestItem>();
@@ -60,7 +60,7 @@ export class MemoryState implements StateStore {
     return { version: current, records: await this.readRecords(environment) };
   }
 
-  async look(): Promise<FleetSight> {
+  async poll(): Promise<FleetSight> {
     return { fleet: this.fleet, environments: structuredClone(this.leases) };
   }
 
@@ -146,22 +146,22 @@ export class MemoryState implements StateStore {
     return current === version ? null : { version: current, items: structuredClone([...this.manifests.values()]) };
   }
 
-  async writeDirectory({ from, version, entries, gone, supervisor }: DirectoryWrite): Promise<boolean> {
-    if (from === null) this.directory.clear();
+  async writeAppIndex({ from, version, entries, gone, supervisor }: AppIndexWrite): Promise<boolean> {
+    if (from === null) this.appIndex.clear();
     else if (from !== this.directoryVersion) return false;
-    for (const name of gone) this.directory.delete(name);
-    for (const [name, text] of entries) this.directory.set(name, text);
+    for (const name of gone) this.appIndex.delete(name);
+    for (const [name, text] of entries) this.appIndex.set(name, text);
     this.directoryVersion = version;
     this.supervisor = supervisor;
     return true;
   }
 
   /** All of it, since nothing has to be sent. */
-  async readDirectory(version: string): Promise<DirectoryRead | null> {
+  async readAppIndex(version: string): Promise<DirectoryRead | null> {
     const { directoryVersion: current, supervisor } = this;
     if (current === null) return null;
     const complete = current !== version;
-    const entries = complete ? [...this.directory].map(([name, text]) => [name, JSON.parse(text)] as const) : [];
+    const entries = complete ? [...this.appIndex].map(([name, text]) => [name, JSON.parse(text)] as const) : [];
     return { version: current, complete, entries: new Map(entries), gone: [], supervisor: JSON.parse(supervisor) };
   }
 
@@ -177,16 +177,16 @@ export class MemoryState implements StateStore {
 }
 
 /** `Bus` of one process. */
-export class MemoryBus implements Bus {
+export class MemoryBus implements MessageBus {
   private readonly listeners = new Map<string, (names: string[]) => void>();
   private readonly handlers = new Map<string, RequestHandlers>();
 
-  wake(to: Audience, names: string[]): void {
+  notify(to: Audience, names: string[]): void {
     // Not in the caller's turn: a wake-up over Redis never is, and nobody may come to rely on it.
     setImmediate(() => this.listeners.get(keyOf(to))?.(names));
   }
 
-  async onWake(me: Audience, listener: (names: string[]) => void): Promise<void> {
+  async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
     this.listeners.set(keyOf(me), listener);
   }
 

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
-import { reply, request, wakeUp } from '../../shared/messages';
+import { notification, reply, request } from '../../shared/messages';
 import { AppSupervisorError, describeError } from '../errors';
 import type { Log } from '../log';
 import { createRedis, open } from './connect';
 import type { Keys } from './keys';
-import { type Audience, type Bus, callHandler, type RequestHandlers } from './stores';
+import { type Audience, callHandler, type MessageBus, type RequestHandlers } from './stores';
 
 /** `Bus` on `APP_COMMAND_REDIS_URL`, by pub/sub: what it loses, the 30 s round finds. */
-export class RedisBus implements Bus {
+export class RedisBus implements MessageBus {
   private readonly publisher: Redis;
   private readonly subscriber: Redis;
   private readonly listeners = new Map<string, (text: string) => void>();
@@ -36,13 +36,13 @@ export class RedisBus implements Bus {
     open(this.subscriber);
   }
 
-  wake(to: Audience, names: string[]): void {
+  notify(to: Audience, names: string[]): void {
     this.publisher.publish(this.wakeChannel(to), JSON.stringify({ names })).catch(() => undefined);
   }
 
-  async onWake(me: Audience, listener: (names: string[]) => void): Promise<void> {
+  async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
     this.listen(this.wakeChannel(me), (text) => {
-      const message = this.parse(wakeUp, text);
+      const message = this.parse(notification, text);
       if (message) listener(message.names);
     });
   }

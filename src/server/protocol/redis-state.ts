@@ -17,12 +17,12 @@ import type { Keys } from './keys';
 import claimLease from './scripts/claimLease-6.lua';
 import publish from './scripts/publish-1.lua';
 import releaseLease from './scripts/releaseLease-3.lua';
-import writeDirectory from './scripts/writeDirectory-3.lua';
+import writeAppIndex from './scripts/writeAppIndex-3.lua';
 import writeManifests from './scripts/writeManifests-2.lua';
 import writeStatuses from './scripts/writeStatuses-3.lua';
 import {
+  type AppIndexWrite,
   type DirectoryRead,
-  type DirectoryWrite,
   type FleetSight,
   type LeaseAnswer,
   type LeaseClaim,
@@ -42,7 +42,7 @@ const directoryChange = z.object({ version: z.string(), names: z.array(z.string(
 
 type Scripted = Redis &
   Record<
-    'claimLease' | 'publishRecords' | 'releaseLease' | 'writeDirectory' | 'writeManifests' | 'writeStatuses',
+    'claimLease' | 'publishRecords' | 'releaseLease' | 'writeAppIndex' | 'writeManifests' | 'writeStatuses',
     (...args: unknown[]) => Promise<any>
   >;
 
@@ -65,7 +65,7 @@ export class RedisState implements StateStore {
     this.redis.defineCommand('claimLease', { numberOfKeys: 6, lua: claimLease });
     this.redis.defineCommand('releaseLease', { numberOfKeys: 3, lua: releaseLease });
     this.redis.defineCommand('writeStatuses', { numberOfKeys: 3, lua: writeStatuses });
-    this.redis.defineCommand('writeDirectory', { numberOfKeys: 3, lua: writeDirectory });
+    this.redis.defineCommand('writeAppIndex', { numberOfKeys: 3, lua: writeAppIndex });
     this.redis.defineCommand('writeManifests', { numberOfKeys: 2, lua: writeManifests });
     this.redis.defineCommand('publishRecords', { numberOfKeys: 1, lua: publish });
   }
@@ -104,7 +104,7 @@ export class RedisState implements StateStore {
     return current && current === version ? null : this.readAllRecords(environment);
   }
 
-  async look(): Promise<FleetSight> {
+  async poll(): Promise<FleetSight> {
     const names = await this.redis.smembers(this.keys.environments());
     const [fleet, ...rest] = await this.redis.mget(
       this.keys.fleet(),
@@ -255,15 +255,15 @@ export class RedisState implements StateStore {
     return current === version ? null : { version: current, items: await this.readItems() };
   }
 
-  async writeDirectory({ from, version, entries, gone, supervisor }: DirectoryWrite): Promise<boolean> {
-    const { directory, directoryChanges } = this.keys;
+  async writeAppIndex({ from, version, entries, gone, supervisor }: AppIndexWrite): Promise<boolean> {
+    const { appIndex, directoryChanges } = this.keys;
     const texts = [...entries];
     // 500 a call: a script's arguments are limited, and a long one blocks everybody. Without a change nobody reads.
-    if (from === null) await this.redis.del(directory(), directoryChanges());
-    while (texts.length > 500) await this.redis.hset(directory(), new Map(texts.splice(0, 500)));
+    if (from === null) await this.redis.del(appIndex(), directoryChanges());
+    while (texts.length > 500) await this.redis.hset(appIndex(), new Map(texts.splice(0, 500)));
     const names = from === null ? [] : [...gone, ...entries.keys()];
-    const written = await this.redis.writeDirectory(
-      directory(),
+    const written = await this.redis.writeAppIndex(
+      appIndex(),
       directoryChanges(),
       this.keys.supervisor(),
       from ?? '',
@@ -277,7 +277,7 @@ export class RedisState implements StateStore {
     return written === 1;
   }
 
-  async readDirectory(version: string): Promise<DirectoryRead | null> {
+  async readAppIndex(version: string): Promise<DirectoryRead | null> {
     const [last, supervisor] = await Promise.all([
       this.redis.lindex(this.keys.directoryChanges(), -1),
       this.redis.get(this.keys.supervisor()),
@@ -290,7 +290,7 @@ export class RedisState implements StateStore {
 
   /** Both in one transaction: while changes are there, the directory is whole. */
   private async readDirectoryChanges(version: string): Promise<Omit<DirectoryRead, 'supervisor'> | null> {
-    const { directory, directoryChanges } = this.keys;
+    const { appIndex, directoryChanges } = this.keys;
     const changes = this.parseAll(
       await this.redis.lrange(directoryChanges(), 0, -1),
       directoryChange,
@@ -301,7 +301,7 @@ export class RedisState implements StateStore {
     const complete = seen < 0;
     if (!complete && !names.length) return { version: changes[changes.length - 1].version, ...NO_CHANGE };
     const work = this.redis.multi().lindex(directoryChanges(), -1);
-    const answers = await (complete ? work.hgetall(directory()) : work.hmget(directory(), ...names)).exec();
+    const answers = await (complete ? work.hgetall(appIndex()) : work.hmget(appIndex(), ...names)).exec();
     const [[, last], [, values]] = answers as [[unknown, string | null], [unknown, any]];
     const current = this.parse(last, directoryChange, directoryChanges());
     if (!current) return null;
@@ -312,7 +312,7 @@ export class RedisState implements StateStore {
     const gone: string[] = [];
     for (const [name, text] of texts) {
       if (text === null) gone.push(name);
-      else entries.set(name, this.parse(text, z.unknown(), directory()));
+      else entries.set(name, this.parse(text, z.unknown(), appIndex()));
     }
     // Not the version of a later change: what that one names was not asked for.
     const read = complete ? current : changes[changes.length - 1];

@@ -18,7 +18,7 @@ export interface StateStore {
   readRecordsSince(environment: string, version: string | null): Promise<RecordsRead | null>;
 
   /** One constant-cost look at the whole fleet. */
-  look(): Promise<FleetSight>;
+  poll(): Promise<FleetSight>;
   /** How long each of these leases still holds without a beat, in ms; 0 of one that is gone. */
   leasesLeft(environments: string[]): Promise<Map<string, number>>;
   readRegistration(environment: string): Promise<Registration | null>;
@@ -46,9 +46,9 @@ export interface StateStore {
   readManifests(version: string): Promise<{ version: string; items: ManifestItem[] } | null>;
 
   /** False when the directory is not (or no longer) as the writer left it: nothing was written. */
-  writeDirectory(write: DirectoryWrite): Promise<boolean>;
+  writeAppIndex(write: AppIndexWrite): Promise<boolean>;
   /** What has changed of the directory since `version`, which is empty for a first time; null while there is none. */
-  readDirectory(version: string): Promise<DirectoryRead | null>;
+  readAppIndex(version: string): Promise<DirectoryRead | null>;
 
   /** Answers of the store's own settings that break promises, in words. */
   warnings(): Promise<string[]>;
@@ -110,7 +110,7 @@ export interface StatusWrite {
 }
 
 /** A change of the directory of all apps. */
-export interface DirectoryWrite {
+export interface AppIndexWrite {
   /** That the directory must have; null: whatever there is goes away, `entries` is all there is. */
   from: string | null;
   /** That it has afterwards. One content has one version, so that who has read it need not read it again. */
@@ -134,10 +134,10 @@ export interface DirectoryRead {
 }
 
 /** Wake-ups and request/reply. Wake-ups may be lost, doubled or late; requests fail by their deadline. */
-export interface Bus {
+export interface MessageBus {
   /** Never rejects: a lost wake-up costs time only. */
-  wake(to: Audience, names: string[]): void;
-  onWake(me: Audience, listener: (names: string[]) => void): Promise<void>;
+  notify(to: Audience, names: string[]): void;
+  onNotify(me: Audience, listener: (names: string[]) => void): Promise<void>;
   /**
    * @param timeout in ms
    * @returns what the worker answered, for the caller to parse

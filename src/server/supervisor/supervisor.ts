@@ -5,11 +5,11 @@ import type { Clock } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
-import { DirectoryWriter } from '../protocol/app-index';
-import type { Bus, StateStore } from '../protocol/stores';
-import { Catalog } from './apps/cache';
+import { AppIndexWriter } from '../protocol/app-index';
+import type { MessageBus, StateStore } from '../protocol/stores';
+import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
-import { type AppDefinition, Definitions } from './apps/repository';
+import { type AppDefinition, AppRepository } from './apps/repository';
 import { AppService } from './apps/service';
 import { Driver } from './control/driver';
 import { Leadership } from './control/leader';
@@ -18,9 +18,9 @@ import { staleRestarter } from './control/stale';
 import { OperationStore } from './control/store';
 import { secretStorer } from './control/stored-secrets';
 import { finisher } from './control/unfinished';
-import { Fitness } from './fleet/compatibility-policy';
-import { KnownEnvironments } from './fleet/environment-cache';
-import { StatusBoard } from './fleet/observer';
+import { CompatibilityPolicy } from './fleet/compatibility-policy';
+import { EnvironmentCache } from './fleet/environment-cache';
+import { FleetObserver } from './fleet/observer';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { FleetView } from './view';
@@ -28,7 +28,7 @@ import { FleetView } from './view';
 /** What is done without being asked, and how often, in ms; tests hurry. */
 export interface SupervisorPace {
   /** The fleet is looked at; two Redis commands a look. */
-  look: number;
+  poll: number;
   /** Definitions are read anew. */
   reload: number;
   /** The store is compared with what it should hold. */
@@ -44,11 +44,11 @@ const WAKE_SPACING = 50;
 const FOLLOW_SPACING = 100;
 /** For how long changes are collected before those who look are told, in ms. */
 const TELL_SPACING = 250;
-const PACE: SupervisorPace = { look: 1_000, reload: 30_000, beginAgain: 5_000 };
+const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 export interface SupervisorPartOptions {
   state: StateStore;
-  bus: Bus;
+  bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;
   appKey: string;
@@ -72,18 +72,18 @@ export interface SupervisorPartOptions {
 }
 
 interface Running {
-  definitions: Definitions;
-  catalog: Catalog;
+  appRepository: AppRepository;
+  appCache: AppCache;
   registry: EnvironmentRegistry;
-  known: KnownEnvironments;
-  fitness: Fitness;
+  environmentCache: EnvironmentCache;
+  compatibility: CompatibilityPolicy;
   operations: OperationStore;
-  board: StatusBoard;
+  observer: FleetObserver;
   driver: Driver;
   leadership: Leadership;
   service: AppService;
   requests: WorkerRequests;
-  directory: DirectoryWriter;
+  appIndex: AppIndexWriter;
   migration: Migration;
   view: FleetView;
   finishFailed(names: Iterable<string>): Promise<void>;
@@ -105,7 +105,7 @@ export class SupervisorPart {
     () => {
       const heard = [...this.heard];
       this.heard.clear();
-      void this.running?.catalog.refresh(heard).catch(() => undefined);
+      void this.running?.appCache.refresh(heard).catch(() => undefined);
     },
     FOLLOW_SPACING,
     { leading: false },
@@ -146,7 +146,7 @@ export class SupervisorPart {
         `The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`,
       );
     });
-    this.options.bus.wake('supervisors', []);
+    this.options.bus.notify('supervisors', []);
   }
 
   stop(): void {
@@ -162,11 +162,11 @@ export class SupervisorPart {
   }
 
   app(name: string): AppDefinition | null {
-    return this.running?.catalog.apps.get(name) ?? null;
+    return this.running?.appCache.apps.get(name) ?? null;
   }
 
   apps(): AppDefinition[] {
-    return [...(this.running?.catalog.apps.values() ?? [])];
+    return [...(this.running?.appCache.apps.values() ?? [])];
   }
 
   /** Undefined before the first load and after the end: then nothing is known. */
@@ -191,7 +191,7 @@ export class SupervisorPart {
   warnings(): string[] {
     return [
       ...this.options.warnings,
-      ...(this.running?.board.foreign
+      ...(this.running?.observer.foreign
         ? ['Another fleet uses the same Redis and APP_SUPERVISOR_KEY_PREFIX: give this one a prefix of its own.']
         : []),
       ...this.storeWarnings,
@@ -203,33 +203,33 @@ export class SupervisorPart {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(environment: string): Promise<void> {
-    const { known, driver } = this.parts;
-    await known.forget(environment);
+    const { environmentCache, driver } = this.parts;
+    await environmentCache.forget(environment);
     await driver.tick();
   }
 
   private async startNow(main: Application): Promise<void> {
     const { bus, pace = PACE } = this.options;
     const running = this.assemble(main);
-    const { catalog, leadership, known, fitness, board, driver } = running;
-    await catalog.load();
+    const { appCache, leadership, environmentCache, compatibility, observer, driver } = running;
+    await appCache.load();
     // Tells which fleet this is: whose environments the first look shows has to be known before it.
     await leadership.claim();
-    await known.load();
-    await board.look();
-    await this.findPlugins(fitness);
+    await environmentCache.load();
+    await observer.poll();
+    await this.findPlugins(compatibility);
     this.running = running;
     // At once: whoever learns now that this process is ready sends requests.
     this.tell();
     const woken = throttle(
       () => {
-        void board.look();
+        void observer.poll();
         void driver.tick();
       },
       WAKE_SPACING,
       { leading: true },
     );
-    await bus.onWake('supervisors', (names) => {
+    await bus.onNotify('supervisors', (names) => {
       // It may come while this process leaves.
       if (!this.running) return;
       woken();
@@ -241,25 +241,25 @@ export class SupervisorPart {
       timer.unref();
       running.timers.push(timer);
     };
-    every(pace.look, () => {
-      void board.look();
+    every(pace.poll, () => {
+      void observer.poll();
       void driver.tick();
       if (leadership.leads) void running.storeSecrets();
     });
     every(pace.reload, () => {
       if (leadership.leads) {
-        void running.finishFailed([...catalog.apps.keys()]);
-        void running.restartStale([...catalog.apps.keys()]);
+        void running.finishFailed([...appCache.apps.keys()]);
+        void running.restartStale([...appCache.apps.keys()]);
       }
       // The leader reads them before it compares the store with them.
-      else void catalog.load().catch(() => undefined);
-      void this.tellDirectory();
-      void known.load().catch(() => undefined);
-      void this.findPlugins(fitness);
+      else void appCache.load().catch(() => undefined);
+      void this.publishAppIndex();
+      void environmentCache.load().catch(() => undefined);
+      void this.findPlugins(compatibility);
       this.askStore();
     });
     this.askStore();
-    void board.look();
+    void observer.poll();
     void driver.tick();
   }
 
@@ -267,25 +267,25 @@ export class SupervisorPart {
     const { state, bus, instance, aesKey, clock, log, defaultEnvironments, findInstalled, pace = PACE } = this.options;
     const isThisProcess = defaultEnvironments !== null;
     const onChange = () => this.changed();
-    const definitions = new Definitions(main);
+    const appRepository = new AppRepository(main);
     const registry = new EnvironmentRegistry(main);
     const operations = new OperationStore(main, this.options.onOperationEnd);
-    const directory = new DirectoryWriter(state, { instance, publicUrl: this.options.publicUrl });
+    const appIndex = new AppIndexWriter(state, { instance, publicUrl: this.options.publicUrl });
     const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
-    const catalog = new Catalog(definitions, (change) => {
-      directory.note(change.names);
+    const appCache = new AppCache(appRepository, (change) => {
+      appIndex.note(change.names);
       for (const name of change.names) this.changedApps.add(name);
-      driver.noteDefinitions(change);
+      driver.noteApps(change);
       onChange();
     });
-    const board = new StatusBoard(
+    const observer = new FleetObserver(
       state,
       clock,
       log,
       () => leadership.fleet || null,
       ({ environments, apps }) => {
-        void known.remember(environments).then(async (isNew) => {
-          if (isNew || fitness.hasNewPlugins(apps)) await this.findPlugins(fitness);
+        void environmentCache.remember(environments).then(async (isNew) => {
+          if (isNew || compatibility.hasNewPlugins(apps)) await this.findPlugins(compatibility);
         });
         if (leadership.leads) {
           void restartStale(apps);
@@ -296,15 +296,15 @@ export class SupervisorPart {
         onChange();
       },
       () => {
-        directory.distrust();
-        driver.distrustStore();
+        appIndex.invalidate();
+        driver.invalidateStore();
       },
     );
     const driver: Driver = new Driver({
-      definitions,
-      catalog,
+      appRepository,
+      appCache,
       operations,
-      board,
+      observer,
       leadership,
       state,
       bus,
@@ -314,23 +314,23 @@ export class SupervisorPart {
       onChange,
       onAppEnd: this.options.onAppEnd,
     });
-    const known: KnownEnvironments = new KnownEnvironments({
+    const environmentCache: EnvironmentCache = new EnvironmentCache({
       registry,
-      board,
+      observer,
       clock,
       log,
       leads: () => leadership.leads,
       takeOut: async (environment) => {
-        board.forget(environment);
+        observer.forget(environment);
         await service.forgetEnvironment(environment);
-        await state.forget(environment).catch(() => driver.distrustStore());
+        await state.forget(environment).catch(() => driver.invalidateStore());
       },
       onChange,
     });
-    const fitness = new Fitness({
-      known,
-      catalog,
-      board,
+    const compatibility = new CompatibilityPolicy({
+      environmentCache,
+      appCache,
+      observer,
       aesKey,
       appVersion: main.getPackageVersion(),
       findInstalled,
@@ -338,36 +338,36 @@ export class SupervisorPart {
     });
     const service: AppService = new AppService({
       app: main,
-      definitions,
-      catalog,
+      appRepository,
+      appCache,
       operations,
       driver,
-      board,
+      observer,
       bus,
       clock,
       aesKey,
       defaultEnvironments,
-      fitness,
+      compatibility,
     });
-    const finishFailed = finisher({ catalog, driver, operations, service, log });
-    const restartStale = staleRestarter({ board, catalog, driver, service, fitness, log });
-    const storeSecrets = secretStorer({ catalog, driver, service, leads: () => leadership.leads, log });
-    const requests = new WorkerRequests({ bus, fitness, defaultEnvironments });
-    const migration = new Migration(main, catalog, service, this.options.schemaByDefault);
-    const view = new FleetView({ catalog, board, driver, known, fitness, isThisProcess });
+    const finishFailed = finisher({ appCache, driver, operations, service, log });
+    const restartStale = staleRestarter({ observer, appCache, driver, service, compatibility, log });
+    const storeSecrets = secretStorer({ appCache, driver, service, leads: () => leadership.leads, log });
+    const requests = new WorkerRequests({ bus, compatibility, defaultEnvironments });
+    const migration = new Migration(main, appCache, service, this.options.schemaByDefault);
+    const view = new FleetView({ appCache, observer, driver, environmentCache, compatibility, isThisProcess });
     return {
-      definitions,
-      catalog,
+      appRepository,
+      appCache,
       registry,
-      known,
-      fitness,
+      environmentCache,
+      compatibility,
       operations,
-      board,
+      observer,
       driver,
       leadership,
       service,
       requests,
-      directory,
+      appIndex,
       migration,
       view,
       finishFailed,
@@ -378,8 +378,8 @@ export class SupervisorPart {
   }
 
   /** Never rejects. */
-  private async findPlugins(fitness: Fitness): Promise<void> {
-    if (await fitness.findPlugins()) this.changed();
+  private async findPlugins(compatibility: CompatibilityPolicy): Promise<void> {
+    if (await compatibility.findPlugins()) this.changed();
   }
 
   /** Asks Redis whether its settings keep what is promised; what it cannot answer now it answers later. */
@@ -400,15 +400,15 @@ export class SupervisorPart {
   }
 
   /** Tells the fleet what apps there are; what could not be written is written with the next change or round. */
-  private async tellDirectory(): Promise<void> {
+  private async publishAppIndex(): Promise<void> {
     const { running } = this;
-    if (!running?.leadership.leads || running.board.foreign) return;
+    if (!running?.leadership.leads || running.observer.foreign) return;
     try {
-      if (!(await running.directory.write(running.catalog.apps))) return;
+      if (!(await running.appIndex.write(running.appCache.apps))) return;
       // By name of no app: the directory is what there is to read.
-      for (const { name: environment } of running.known.all()) this.options.bus.wake({ environment }, []);
+      for (const { name: environment } of running.environmentCache.all()) this.options.bus.notify({ environment }, []);
     } catch {
-      running.directory.distrust();
+      running.appIndex.invalidate();
     }
   }
 
@@ -420,7 +420,7 @@ export class SupervisorPart {
   private tell(): void {
     const names = this.changedApps;
     this.changedApps = new Set();
-    void this.tellDirectory();
+    void this.publishAppIndex();
     this.options.onChange(names);
   }
 }

@@ -1,20 +1,20 @@
 import { shownStatus } from '../../shared/shown-status';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
-import type { Catalog } from './apps/cache';
+import type { AppCache } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
 import type { Driver } from './control/driver';
 import type { Operation } from './control/rollout';
-import type { Fitness } from './fleet/compatibility-policy';
-import type { KnownEnvironments } from './fleet/environment-cache';
-import type { StatusBoard } from './fleet/observer';
+import type { CompatibilityPolicy } from './fleet/compatibility-policy';
+import type { EnvironmentCache } from './fleet/environment-cache';
+import type { FleetObserver } from './fleet/observer';
 import { appWarningsOf, warningsOf } from './fleet/warnings';
 
 export interface FleetViewOptions {
-  catalog: Catalog;
-  board: StatusBoard;
+  appCache: AppCache;
+  observer: FleetObserver;
   driver: Driver;
-  known: KnownEnvironments;
-  fitness: Fitness;
+  environmentCache: EnvironmentCache;
+  compatibility: CompatibilityPolicy;
   isThisProcess: boolean;
 }
 
@@ -29,8 +29,8 @@ export class FleetView {
 
   /** `statusIn` for many apps at once: what each environment is, is judged once and not once for each of its apps. */
   judge(): StatusIn {
-    const { board } = this.options;
-    const views = new Map(board.names().map((name) => [name, board.environment(name)]));
+    const { observer } = this.options;
+    const views = new Map(observer.names().map((name) => [name, observer.environment(name)]));
     return (app, environment) => this.statusIn(app, environment, views.get(environment) ?? null);
   }
 
@@ -45,8 +45,12 @@ export class FleetView {
     return [...app.environments.map(shownIn), ...stillThere];
   }
 
-  statusIn(app: AppDefinition, environment: string, view = this.options.board.environment(environment)): ShownStatus {
-    const { board } = this.options;
+  statusIn(
+    app: AppDefinition,
+    environment: string,
+    view = this.options.observer.environment(environment),
+  ): ShownStatus {
+    const { observer } = this.options;
     return shownStatus({
       uid: app.uid,
       environment,
@@ -55,13 +59,13 @@ export class FleetView {
       // Known from the database at the latest; one that nobody ever saw cannot be seen now.
       health: view?.health ?? 'unknown',
       healthSince: view?.since ?? app.createdAt,
-      observed: board.observed(environment, app.name),
+      observed: observer.observed(environment, app.name),
     });
   }
 
   appRow(app: AppDefinition): AppRow {
-    const { board, driver } = this.options;
-    const entries = app.environments.flatMap((environment) => board.observed(environment, app.name)?.entry ?? []);
+    const { observer, driver } = this.options;
+    const entries = app.environments.flatMap((environment) => observer.observed(environment, app.name)?.entry ?? []);
     const mine = entries.filter((entry) => entry.uid === app.uid);
     const operation = driver.active.find((other) => other.appUid === app.uid);
     const { dbConnType, password: _, ...database } = app.database;
@@ -92,20 +96,20 @@ export class FleetView {
   }
 
   environmentRows(): EnvironmentRow[] {
-    const { catalog, board, known } = this.options;
+    const { appCache, observer, environmentCache } = this.options;
     const counts = new Map<string, Partial<Record<Status, number>>>();
     const statusIn = this.judge();
-    for (const app of catalog.apps.values()) {
+    for (const app of appCache.apps.values()) {
       for (const [environment, { status }] of this.statusesOf(app, statusIn)) {
         const count = counts.get(environment) ?? {};
         count[status] = (count[status] ?? 0) + 1;
         counts.set(environment, count);
       }
     }
-    return known.names().map((name) => {
-      const view = board.environment(name);
-      const remembered = known.get(name);
-      const registration = known.registrationOf(name);
+    return environmentCache.names().map((name) => {
+      const view = observer.environment(name);
+      const remembered = environmentCache.get(name);
+      const registration = environmentCache.registrationOf(name);
       const health = view?.health ?? 'unknown';
       return {
         name,
@@ -130,10 +134,10 @@ export class FleetView {
 
   /** All environments, as requests are routed to them. */
   routeEnvironments() {
-    const { board, known } = this.options;
-    return known.names().map((name) => {
-      const view = board.environment(name);
-      const registration = known.registrationOf(name);
+    const { observer, environmentCache } = this.options;
+    return environmentCache.names().map((name) => {
+      const view = observer.environment(name);
+      const registration = environmentCache.registrationOf(name);
       return {
         name,
         proxyUrl: registration?.proxyUrl ?? '',

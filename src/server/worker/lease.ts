@@ -52,7 +52,7 @@ export class LeaseKeeper {
   /** Whether what the store has is this process's registration, and not that of the one before it. */
   private hasRegistered = false;
   /** Whether what a new holder has to tell could not be told yet. */
-  private untold = false;
+  private unnotified = false;
   private stopping = false;
   /** Whoever still asks for a beat, a refused write or a late registration, must not take the lease again. */
   private left = false;
@@ -124,7 +124,7 @@ export class LeaseKeeper {
   private async beatOnce(): Promise<void> {
     const { state, environment, interval, lock, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
-    const proven = await lock.hold();
+    const verified = await lock.hold();
     const missingFor = this.missingSince === null ? 0 : clock().mono - this.missingSince;
     let answer: LeaseAnswer;
     try {
@@ -132,22 +132,22 @@ export class LeaseKeeper {
         environment,
         lease: this.lease(),
         ttl,
-        mayTake: this.role === 'alone' || (proven && !this.wasStandby) || missingFor >= ttl,
-        provenBy: proven ? lock.fingerprint : null,
+        mayTake: this.role === 'alone' || (verified && !this.wasStandby) || missingFor >= ttl,
+        provenBy: verified ? lock.fingerprint : null,
       });
     } catch (error) {
       log.debug(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
-      if (this.role === 'waiting' && proven && !this.stopping) await this.become('alone', false);
+      if (this.role === 'waiting' && verified && !this.stopping) await this.become('alone', false);
       return;
     }
     if (answer.held) {
       this.missingSince = null;
       this.wasStandby = false;
       this.epoch = answer.epoch;
-      if (answer.fresh || this.role !== 'holder' || this.untold) {
-        this.untold = true;
+      if (answer.fresh || this.role !== 'holder' || this.unnotified) {
+        this.unnotified = true;
         await this.become('holder', true);
-        this.untold = false;
+        this.unnotified = false;
       }
       return;
     }

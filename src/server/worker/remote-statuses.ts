@@ -5,7 +5,7 @@ import type { StateStore } from '../protocol/stores';
  * What other environments report of their apps, for a worker that is asked about all of them. Read when asked for, at the
  * cost of one look at the fleet; nothing is known of an environment that nobody holds.
  */
-export class Elsewhere {
+export class RemoteStatuses {
   private known = new Map<string, { version: number; epoch: number; statuses: Map<string, Status> }>();
 
   constructor(private readonly state: StateStore) {}
@@ -13,7 +13,7 @@ export class Elsewhere {
   /** By environment and app. Never rejects: what cannot be read is not known. */
   async read(): Promise<Map<string, Map<string, Status>>> {
     try {
-      const { environments } = await this.state.look();
+      const { environments } = await this.state.poll();
       const held = [...environments].flatMap(([name, { lease, statusVersion }]) =>
         lease ? [{ name, epoch: lease.epoch, version: statusVersion }] : [],
       );

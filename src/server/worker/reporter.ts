@@ -1,7 +1,7 @@
 import type { StatusEntry } from '../../shared/messages';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import type { Bus, StateStore } from '../protocol/stores';
+import type { MessageBus, StateStore } from '../protocol/stores';
 
 /** Least time between two writes, in ms: a boot changes its message about 340 times. */
 const SPACING = 100;
@@ -10,7 +10,7 @@ export interface ReporterOptions {
   environment: string;
   instance: string;
   state: StateStore;
-  bus: Bus;
+  bus: MessageBus;
   log: Log;
   /** The lease under which to write; null while there is none, then all is told when there is one again. */
   epoch(): number | null;
@@ -114,7 +114,7 @@ export class StatusReporter {
       if (complete) this.told = texts;
       for (const name of names) this.told.delete(name);
       for (const [name, text] of texts) this.told.set(name, text);
-      bus.wake('supervisors', names);
+      bus.notify('supervisors', names);
     } else {
       this.complete ||= complete;
       for (const name of names) this.dirty.add(name);

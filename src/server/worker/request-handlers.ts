@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
-import type { HostedApps } from '../nocobase/core-app-registry';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { RequestHandlers } from '../protocol/stores';
 import type { WorkerPart } from './worker';
 
@@ -13,7 +13,7 @@ const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload
 const checkRequest = z.object({ name, database: appDatabase });
 
 /** What a worker answers: checks, logs, events; nothing that is state. */
-export function workerHandlers(part: WorkerPart, hosted: HostedApps, logPath: string): RequestHandlers {
+export function workerHandlers(part: WorkerPart, coreApps: CoreAppRegistry, logPath: string): RequestHandlers {
   return {
     async checkDatabase(payload) {
       const { name, database } = checkRequest.parse(payload);
@@ -26,7 +26,7 @@ export function workerHandlers(part: WorkerPart, hosted: HostedApps, logPath: st
     async appEvent(payload) {
       const { name, event, payload: data } = eventRequest.parse(payload);
       // Never boots a stopped app: an event is for who is there.
-      if (part.host.isRunning(name)) await hosted.apps[name].emitAsync(event, data);
+      if (part.host.isRunning(name)) await coreApps.apps[name].emitAsync(event, data);
       return null;
     },
   };

@@ -1,6 +1,6 @@
 import type { Model } from '@nocobase/database';
 import { type AppRecord, appRecord } from '../../shared/messages';
-import { discreetly, inTransaction, type WithDatabase } from '../nocobase/main-database';
+import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
 import type { Applied } from './apps/decide';
 
 export interface Remembered {
@@ -27,7 +27,7 @@ export class SnapshotStore {
 
   async save(name: string, record: AppRecord, applied: Applied | null): Promise<void> {
     const values = { name, record, applied };
-    await discreetly(() =>
+    await redactSqlErrors(() =>
       inTransaction(this.app, undefined, (transaction) =>
         this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction }),
       ),

@@ -8,19 +8,19 @@ import type { Clock } from '../clock';
 import type { BootstrapConfig, EnvironmentConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
-import type { HostedApps } from '../nocobase/core-app-registry';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import { appAdminWarning, workerAdminWarning } from '../protocol/administrator';
-import { DirectoryReader } from '../protocol/app-index';
+import { AppIndexReader } from '../protocol/app-index';
 import { fingerprint } from '../protocol/secrets';
-import type { Bus, RequestHandlers, StateStore } from '../protocol/stores';
-import { Converger } from './apps/controller';
+import type { MessageBus, RequestHandlers, StateStore } from '../protocol/stores';
+import { AppController } from './apps/controller';
 import { FollowedSnapshot } from './followed-snapshot';
 import type { HostDatabase } from './hosting/connection';
 import { AppHost } from './hosting/host';
 import { LeaseKeeper, type LeaseRole } from './lease';
 import { createProcessLock } from './process-lock';
-import { Elsewhere } from './remote-statuses';
+import { RemoteStatuses } from './remote-statuses';
 import { StatusReporter } from './reporter';
 import { SnapshotStore } from './snapshot';
 
@@ -35,9 +35,9 @@ const SECRETS_WITHIN = 20_000;
 
 export interface WorkerPartOptions {
   supervisor: AppSupervisor;
-  hosted: HostedApps;
+  coreApps: CoreAppRegistry;
   state: StateStore;
-  bus: Bus;
+  bus: MessageBus;
   environment: EnvironmentConfig;
   /** The one app that this process runs; null runs all of the environment's. */
   only: string | null;
@@ -69,7 +69,7 @@ export class WorkerPart {
   readonly host: AppHost;
   private running: {
     keeper: LeaseKeeper;
-    converger: Converger;
+    controller: AppController;
     reporter: StatusReporter;
     round?: NodeJS.Timeout;
   } | null = null;
@@ -82,34 +82,35 @@ export class WorkerPart {
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   constructor(private readonly options: WorkerPartOptions) {
-    const { supervisor, hosted, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
-    this.directory = new DirectoryReader(options.state);
-    this.elsewhere = new Elsewhere(options.state);
+    const { supervisor, coreApps, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
+    this.appIndex = new AppIndexReader(options.state);
+    this.elsewhere = new RemoteStatuses(options.state);
     this.host =
-      options.host ?? new AppHost(supervisor, hosted, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
+      options.host ??
+      new AppHost(supervisor, coreApps, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
   }
 
   /** Apps of the whole fleet, as the supervisor last told them. */
-  readonly directory: DirectoryReader;
-  private readonly elsewhere: Elsewhere;
+  readonly appIndex: AppIndexReader;
+  private readonly elsewhere: RemoteStatuses;
 
   get environment(): string {
     return this.options.environment.name;
   }
 
-  get converger(): Converger | null {
-    return this.running?.converger ?? null;
+  get controller(): AppController | null {
+    return this.running?.controller ?? null;
   }
 
   /** By app and environment: of its own apps as they are, of the others as their environments report them. Never rejects. */
   async statuses(): Promise<Record<string, Record<string, Status>>> {
-    const { converger, environment } = this;
+    const { controller, environment } = this;
     const elsewhere = await this.elsewhere.read();
     const places = new Map<string, string[]>();
-    for (const name of converger?.apps.names() ?? []) places.set(name, [environment]);
-    for (const { name, environments } of this.directory.all()) places.set(name, environments);
+    for (const name of controller?.apps.names() ?? []) places.set(name, [environment]);
+    for (const { name, environments } of this.appIndex.all()) places.set(name, environments);
     const statusIn = (place: string, app: string) =>
-      place === environment ? converger?.apps.entry(app)?.status : elsewhere.get(place)?.get(app);
+      place === environment ? controller?.apps.entry(app)?.status : elsewhere.get(place)?.get(app);
     return Object.fromEntries(
       [...places].map(([app, names]) => [
         app,
@@ -120,10 +121,10 @@ export class WorkerPart {
 
   /** What this worker's own page says: who manages it, and what it hosts. */
   about(): Required<Pick<PartInfo, 'supervisor' | 'apps'>> {
-    const { converger, directory, options } = this;
-    const { supervisor } = directory;
-    const apps = (converger?.apps.records() ?? []).flatMap(({ name, title }) => {
-      const entry = converger?.apps.entry(name);
+    const { controller, appIndex, options } = this;
+    const { supervisor } = appIndex;
+    const apps = (controller?.apps.records() ?? []).flatMap(({ name, title }) => {
+      const entry = controller?.apps.entry(name);
       if (!entry) return [];
       const { status, since, version, message, error } = entry;
       return [{ name, title, status, since, version, ...(message ? { message } : {}), ...(error ? { error } : {}) }];
@@ -167,7 +168,7 @@ export class WorkerPart {
    * @throws AppSupervisorError and whatever the core throws
    */
   async openForCommand(name: string): Promise<void> {
-    const { main } = this.options.hosted.apps;
+    const { main } = this.options.coreApps.apps;
     const found = await new SnapshotStore(main).find(name);
     if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
     await this.host.openBeside(found.record);
@@ -178,8 +179,11 @@ export class WorkerPart {
     const { running } = this;
     if (!running) return;
     await running.keeper.announceStopping().catch(() => undefined);
-    this.options.bus.wake('supervisors', []);
-    await Promise.all([running.converger.pardon().catch(() => undefined), running.converger.letVisitorsGo()]);
+    this.options.bus.notify('supervisors', []);
+    await Promise.all([
+      running.controller.clearCrashMarkers().catch(() => undefined),
+      running.controller.drainTraffic(),
+    ]);
   }
 
   /** Leaves: others see it at once. Never rejects. */
@@ -189,7 +193,7 @@ export class WorkerPart {
     if (!running) return;
     this.running = null;
     clearInterval(running.round);
-    running.converger.close();
+    running.controller.close();
     running.reporter.close();
     this.delay.disable();
     await running.keeper.stop();
@@ -197,19 +201,19 @@ export class WorkerPart {
 
   private async startNow(): Promise<void> {
     const { options } = this;
-    const { hosted, environment, instance, state, bus, only, clock, log } = options;
-    const main = hosted.apps.main;
+    const { coreApps, environment, instance, state, bus, only, clock, log } = options;
+    const main = coreApps.apps.main;
     const store = new SnapshotStore(main);
     this.followed = only === null ? null : new FollowedSnapshot(store, only);
     // Beside the process that runs the others, which has the environment's own lock.
     const lockName = only === null ? environment.name : `${environment.name}/${only}`;
     this.delay.enable();
     let hasSecrets = true;
-    const converger: Converger = new Converger({
+    const controller: AppController = new AppController({
       environment: environment.name,
       snapshot: this.followed ?? store,
       host: this.host,
-      hosted,
+      coreApps,
       clock,
       log,
       mayHost: () => hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
@@ -228,7 +232,7 @@ export class WorkerPart {
       vitals: () => this.vitals(),
       onRole: async (role, fresh) => {
         if (role === 'standby') {
-          await converger.standDown();
+          await controller.standDown();
           return;
         }
         if (fresh) {
@@ -236,7 +240,7 @@ export class WorkerPart {
           reporter.reportAll();
           void this.readAll();
         }
-        converger.convergeAll();
+        controller.convergeAll();
       },
     });
     const reporter: StatusReporter = new StatusReporter({
@@ -247,16 +251,16 @@ export class WorkerPart {
       log,
       epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
       entries: (names) =>
-        (names === 'all' ? converger.apps.names() : names).flatMap((name) => converger.apps.entry(name) ?? []),
+        (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
       onRefused: () => void keeper.beatNow(),
     });
-    const running: typeof this.running = { keeper, converger, reporter };
+    const running: typeof this.running = { keeper, controller, reporter };
     this.running = running;
     this.recordsVersion = null;
 
-    await converger.restore();
+    await controller.restore();
     if (this.running !== running) return; // it has left meanwhile
-    hasSecrets = converger.apps.haveSecrets();
+    hasSecrets = controller.apps.haveSecrets();
     // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
     running.round = setInterval(
       () => {
@@ -267,23 +271,23 @@ export class WorkerPart {
     );
     running.round.unref();
     options.onRecords();
-    await bus.onWake(
+    await bus.onNotify(
       { environment: environment.name },
-      (names) => void (names.length ? this.read(names) : this.readDirectory()),
+      (names) => void (names.length ? this.read(names) : this.readAppIndex()),
     );
     await bus.serve(environment.name, options.handlers(this));
     await keeper.start();
     await this.readAll();
-    if (!hasSecrets) await this.untilSecrets(converger);
+    if (!hasSecrets) await this.untilSecrets(controller);
     hasSecrets = true;
-    converger.convergeAll();
+    controller.convergeAll();
   }
 
   /** A boot without the stored secret makes one up: sign-ins would end with it, and once more with the next. */
-  private async untilSecrets(converger: Converger): Promise<void> {
+  private async untilSecrets(controller: AppController): Promise<void> {
     const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
     const end = clock().mono + secretsWithin;
-    while (this.converger === converger && !converger.apps.haveSecrets() && clock().mono < end) {
+    while (this.controller === controller && !controller.apps.haveSecrets() && clock().mono < end) {
       await sleep(Math.min(500, secretsWithin));
       await this.readAll();
     }
@@ -291,30 +295,30 @@ export class WorkerPart {
 
   private async read(names: string[]): Promise<void> {
     const { state, environment } = this.options;
-    await this.take(async (converger) => converger.accept(await state.readRecords(environment.name, names)));
+    await this.take(async (controller) => controller.accept(await state.readRecords(environment.name, names)));
   }
 
   /** Everything, as far as it has changed since it was read. */
   private async readAll(): Promise<void> {
     const { followed } = this;
     const { state, environment } = this.options;
-    await this.take(async (converger) => {
-      if (followed) return converger.acceptAll(await followed.records());
+    await this.take(async (controller) => {
+      if (followed) return controller.acceptAll(await followed.records());
       const read = await state.readRecordsSince(environment.name, this.recordsVersion);
       if (!read) return;
-      await converger.acceptAll(read.records);
+      await controller.acceptAll(read.records);
       this.recordsVersion = read.version;
     });
-    await this.readDirectory();
-    await this.converger?.apps.findStalePlugins();
-    await this.converger?.apps.findChangedAdminPasswords();
-    this.converger?.convergeAll();
+    await this.readAppIndex();
+    await this.controller?.apps.findStalePlugins();
+    await this.controller?.apps.findChangedAdminPasswords();
+    this.controller?.convergeAll();
   }
 
-  private async take(read: (converger: Converger) => Promise<void>): Promise<void> {
-    if (!this.converger) return;
+  private async take(read: (controller: AppController) => Promise<void>): Promise<void> {
+    if (!this.controller) return;
     try {
-      await read(this.converger);
+      await read(this.controller);
       this.options.onRecords();
     } catch (error) {
       // The snapshot stands, and what failed may be due for another try.
@@ -322,8 +326,8 @@ export class WorkerPart {
     }
   }
 
-  private async readDirectory(): Promise<void> {
-    await this.directory.read().catch(() => undefined);
+  private async readAppIndex(): Promise<void> {
+    await this.appIndex.read().catch(() => undefined);
   }
 
   /** Says what this environment is; again whenever it may have changed. */
@@ -335,8 +339,8 @@ export class WorkerPart {
   }
 
   private async registration(): Promise<Registration> {
-    const { hosted, environment, aesKey, appKey, warnings } = this.options;
-    const main = hosted.apps.main;
+    const { coreApps, environment, aesKey, appKey, warnings } = this.options;
+    const main = coreApps.apps.main;
     const rows = await main.db
       .getRepository('applicationPlugins')
       .find({ filter: { enabled: true, builtIn: true }, sort: ['name'] });
@@ -352,7 +356,7 @@ export class WorkerPart {
         ...warnings,
         ...(this.mainAdminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
         // For a Supervisor of a release that reads nothing of it in statuses: its record is what locked them.
-        ...(this.converger?.apps.locked() ?? []).map((app) => appAdminWarning(app, 'locked')),
+        ...(this.controller?.apps.locked() ?? []).map((app) => appAdminWarning(app, 'locked')),
       ],
       setsInitialAdmin: true,
     };

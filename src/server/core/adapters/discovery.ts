@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EnvironmentConfig } from '../../config';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { Manifests } from '../manifests';
 import { type AppCondition, appsOf, conditionNamespace, type Membership, membership } from './conditions';
 import type { Managed } from './managed';
 
-type CoreStatus = NonNullable<HostedApps['appStatus'][string]>;
+type CoreStatus = NonNullable<CoreAppRegistry['appStatus'][string]>;
 
 /**
  * The core's discovery adapter of every part: `local` in shared memory, `remote` in a fleet. Statuses, models and domains
@@ -27,7 +27,7 @@ export class DiscoveryAdapter {
 
   constructor(
     readonly name: 'local' | 'remote',
-    private readonly hosted: HostedApps,
+    private readonly coreApps: CoreAppRegistry,
     private readonly managed: Managed,
     private readonly manifests: Manifests,
     environment: EnvironmentConfig | null,
@@ -37,30 +37,30 @@ export class DiscoveryAdapter {
     this.environmentName = environment?.name;
     this.environmentUrl = environment?.url;
     this.environmentProxyUrl = environment?.proxyUrl;
-    this.appStatus = hosted.appStatus;
-    this.lastSeenAt = hosted.lastSeenAt;
+    this.appStatus = coreApps.appStatus;
+    this.lastSeenAt = coreApps.lastSeenAt;
   }
 
   setAppLastSeenAt(name: string): void {
-    if (this.hosted.apps[name]) this.hosted.lastSeenAt.set(name, Math.floor(Date.now() / 1000));
+    if (this.coreApps.apps[name]) this.coreApps.lastSeenAt.set(name, Math.floor(Date.now() / 1000));
   }
 
   getAppLastSeenAt(name: string): number | null {
-    return this.hosted.lastSeenAt.get(name) ?? null;
+    return this.coreApps.lastSeenAt.get(name) ?? null;
   }
 
   /** `null` would become an HTTP 500 (gateway/index.ts:591): the default when there is one. */
   getAppStatus(name: string, defaultStatus?: CoreStatus): CoreStatus | null {
-    return this.hosted.appStatus[name] ?? defaultStatus ?? null;
+    return this.coreApps.appStatus[name] ?? defaultStatus ?? null;
   }
 
   setAppStatus(name: string, status: CoreStatus, options: object = {}): void {
-    this.hosted.setStatus(name, status, options);
+    this.coreApps.setStatus(name, status, options);
   }
 
   /** A sub-app's status is the converger's to end: the core calls this in the middle of a restart, too. */
   clearAppStatus(name: string): void {
-    if (name === 'main') delete this.hosted.appStatus.main;
+    if (name === 'main') delete this.coreApps.appStatus.main;
   }
 
   async getAppsStatuses(names?: string[]) {

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
-import type { HostedApps } from '../../nocobase/core-app-registry';
-import { isStandIn } from '../../nocobase/placeholder-app';
+import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
+import { isPlaceholderApp } from '../../nocobase/placeholder-app';
 import type { Managed } from './managed';
 
 /**
@@ -17,26 +17,26 @@ export class ProcessAdapter {
 
   constructor(
     readonly name: 'local' | 'remote',
-    private readonly hosted: HostedApps,
+    private readonly coreApps: CoreAppRegistry,
     private readonly managed: Managed,
   ) {
-    this.apps = hosted.apps;
-    this.appErrors = hosted.appErrors;
-    this.lastMaintainingMessage = hosted.lastMaintainingMessage;
-    this.statusBeforeCommanding = hosted.statusBeforeCommanding;
+    this.apps = coreApps.apps;
+    this.appErrors = coreApps.appErrors;
+    this.lastMaintainingMessage = coreApps.lastMaintainingMessage;
+    this.statusBeforeCommanding = coreApps.statusBeforeCommanding;
   }
 
   addApp(app: Application): Application {
-    return this.hosted.addApp(app);
+    return this.coreApps.addApp(app);
   }
 
   async getApp(name: string, options: { withOutBootStrap?: boolean } = {}): Promise<Application | undefined> {
-    if (!options.withOutBootStrap && !this.hosted.apps[name]) await this.bootstrapApp(name);
-    return this.hosted.apps[name];
+    if (!options.withOutBootStrap && !this.coreApps.apps[name]) await this.bootstrapApp(name);
+    return this.coreApps.apps[name];
   }
 
   hasApp(name: string): boolean {
-    return this.hosted.apps[name] !== undefined;
+    return this.coreApps.apps[name] !== undefined;
   }
 
   /**
@@ -46,13 +46,13 @@ export class ProcessAdapter {
   async bootstrapApp(name: string): Promise<void> {
     const opening = this.managed.openForCommand(name);
     if (opening) await opening;
-    else if (name === 'main') this.hosted.bootstrapMain();
-    else if (!this.managed.visit(name)) this.hosted.appStatus[name] = 'not_found';
-    else if (this.hosted.appStatus[name] === 'not_found') delete this.hosted.appStatus[name];
+    else if (name === 'main') this.coreApps.bootstrapMain();
+    else if (!this.managed.visit(name)) this.coreApps.appStatus[name] = 'not_found';
+    else if (this.coreApps.appStatus[name] === 'not_found') delete this.coreApps.appStatus[name];
   }
 
   getApps(): Application[] {
-    return this.hosted.subApps();
+    return this.coreApps.subApps();
   }
 
   async createApp({ appModel }: { appModel: { name: string } }): Promise<void> {
@@ -60,22 +60,22 @@ export class ProcessAdapter {
   }
 
   async startApp(name: string): Promise<void> {
-    if (name === 'main') await this.hosted.apps.main?.runCommand('start', '--quickstart');
+    if (name === 'main') await this.coreApps.apps.main?.runCommand('start', '--quickstart');
     else await this.managed.wish('start', name);
   }
 
   async stopApp(name: string): Promise<void> {
-    if (name === 'main') await this.hosted.apps.main?.runCommand('stop');
+    if (name === 'main') await this.coreApps.apps.main?.runCommand('stop');
     else await this.managed.wish('stop', name);
   }
 
   /** As in the core's own adapters, the app's object leaves this process. The app itself ends by `apps:destroy` alone. */
   async removeApp(name: string): Promise<void> {
     if (await this.managed.unload(name)) return;
-    const app = this.hosted.apps[name];
-    if (!app || isStandIn(app)) return;
+    const app = this.coreApps.apps[name];
+    if (!app || isPlaceholderApp(app)) return;
     await app.runCommand('destroy');
-    this.hosted.drop(name);
+    this.coreApps.drop(name);
   }
 
   async upgradeApp(name: string): Promise<void> {
@@ -88,18 +88,18 @@ export class ProcessAdapter {
 
   /** At shutdown the core has destroyed each app already (gateway/index.ts:154). */
   async removeAllApps(): Promise<void> {
-    for (const name of Object.keys(this.hosted.apps)) this.hosted.drop(name);
+    for (const name of Object.keys(this.coreApps.apps)) this.coreApps.drop(name);
   }
 
   setAppError(name: string, error: Error): void {
-    this.hosted.setError(name, error);
+    this.coreApps.setError(name, error);
   }
 
   hasAppError(name: string): boolean {
-    return this.hosted.appErrors[name] !== undefined;
+    return this.coreApps.appErrors[name] !== undefined;
   }
 
   clearAppError(name: string): void {
-    delete this.hosted.appErrors[name];
+    delete this.coreApps.appErrors[name];
   }
 }

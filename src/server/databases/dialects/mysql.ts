@@ -98,7 +98,7 @@ const lock: SessionLock = {
   async tryTake(session, key) {
     return Number((await session.query('SELECT GET_LOCK(?, 0) AS taken', [nameOf(key)]))[0]?.taken) === 1;
   },
-  async look(session, key) {
+  async poll(session, key) {
     const sql = 'SELECT CONNECTION_ID() AS id, COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0) AS held';
     const row = (await session.query(sql, [nameOf(key)]))[0];
     return { backend: String(row?.id), held: Number(row?.held) === 1 };

@@ -80,8 +80,8 @@ const KINDS: Record<string, Relation['kind']> = {
   f: 'FOREIGN TABLE',
 };
 /** Objects of the catalog `c` that came with an extension (PostGIS puts tables of its own into `public`). */
-const notOfExtension = (catalog: string) =>
-  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
+const notOfExtension = (appCache: string) =>
+  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${appCache}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
 const relationsSql = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -151,7 +151,7 @@ const lock: SessionLock = {
   },
 
   tryTake: (session, key) => flag(session, 'SELECT pg_try_advisory_lock(?::bigint)', [String(key)]),
-  async look(session, key) {
+  async poll(session, key) {
     const sql = `SELECT pg_backend_pid() AS pid, EXISTS (SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND ${KEY}) AS held`;
     const row = (await session.query(sql, [String(key)]))[0];
     return { backend: String(row?.pid), held: row?.held === true };

@@ -47,7 +47,7 @@ const lock: SessionLock = {
     session.onLost(() => holders.get(key) === session && holders.delete(key));
     return true;
   },
-  look: async (session, key) => ({ backend: 'this process', held: holders.get(key) === session }),
+  poll: async (session, key) => ({ backend: 'this process', held: holders.get(key) === session }),
   async giveBack(session, key) {
     if (holders.get(key) === session) holders.delete(key);
   },

@@ -23,19 +23,19 @@ const FILTERABLE = [...SORTABLE, 'uid', 'pinned', 'hidden', 'autoUpgrade', 'targ
 
 /** A constant number of queries for the names; the rest comes from memory. */
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
-  const { definitions, view } = supervisor.parts;
+  const { appRepository, view } = supervisor.parts;
   const { page, pageSize } = paging(params);
   const { status, environment, rest } = splitFilter(params.filter);
   const filter = filtering(rest, FILTERABLE);
   const sort = sorting(params.sort, SORTABLE, ['sort', 'name']);
   const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
   if (!status && !environment) {
-    const [names, count] = await definitions.page(filter, sort, page, pageSize);
+    const [names, count] = await appRepository.page(filter, sort, page, pageSize);
     return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
   }
   // What only memory knows.
   const statusIn = view.judge();
-  const apps = appsOf(await definitions.names(filter, sort)).filter((app) => {
+  const apps = appsOf(await appRepository.names(filter, sort)).filter((app) => {
     const places = view.statusesOf(app, statusIn).filter(([name]) => !environment || environment.includes(name));
     // Of both filters: that status in that environment.
     return places.some(([, shown]) => !status || status.includes(shown.status));
@@ -45,7 +45,7 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
 }
 
 export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.appRow(known(supervisor, target(params))) };
+  return { data: supervisor.parts.view.appRow(environmentCache(supervisor, target(params))) };
 }
 
 /** The answer has the administrator's password in the clear, and is the only one that ever has. */
@@ -64,7 +64,7 @@ export async function adopt({ supervisor, values, userId }: ActionContext): Prom
 }
 
 const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
-  ...supervisor.parts.view.appRow(known(supervisor, operation.appName)),
+  ...supervisor.parts.view.appRow(environmentCache(supervisor, operation.appName)),
   operation: operationRow(operation),
 });
 
@@ -75,7 +75,7 @@ export async function checkDatabase({ supervisor, values }: ActionContext): Prom
 
 /** The last lines of an app's log where it runs. */
 export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
-  const app = known(supervisor, target(params));
+  const app = environmentCache(supervisor, target(params));
   const { environment, lines } = parseInput(logsInput, params);
   return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
 }
@@ -88,9 +88,11 @@ export async function migrate({ supervisor, values, userId }: ActionContext): Pr
 
 export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
-  known(supervisor, name);
+  environmentCache(supervisor, name);
   const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
-  return { data: { ...supervisor.parts.view.appRow(known(supervisor, name)), operation: operationRow(operation) } };
+  return {
+    data: { ...supervisor.parts.view.appRow(environmentCache(supervisor, name)), operation: operationRow(operation) },
+  };
 }
 
 /** Start, stop, restart and upgrade, of one app or several. */
@@ -99,7 +101,7 @@ export const command =
   async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
     const options = parseInput(commandInput, values);
     const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
-    for (const name of names) known(supervisor, name);
+    for (const name of names) environmentCache(supervisor, name);
     const operations = [];
     for (const name of names)
       operations.push(operationRow(await supervisor.parts.service.command(name, what, userId, options)));
@@ -112,14 +114,14 @@ export async function destroy({ supervisor, params, values, userId }: ActionCont
     ...(params.database ? { database: params.database } : {}),
     ...values,
   });
-  for (const name of names) known(supervisor, name);
+  for (const name of names) environmentCache(supervisor, name);
   const operations = [];
   for (const name of names)
     operations.push(operationRow(await supervisor.parts.service.destroy(name, database, userId)));
   return { data: operations };
 }
 
-function known(supervisor: ActionContext['supervisor'], name: string) {
+function environmentCache(supervisor: ActionContext['supervisor'], name: string) {
   const app = supervisor.app(name);
   if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
   return app;

@@ -11,14 +11,14 @@ export const cordon =
   (cordoned: boolean) =>
   async ({ supervisor, params }: ActionContext): Promise<Answer> => {
     const name = target(params);
-    await supervisor.parts.known.setCordoned(name, cordoned);
+    await supervisor.parts.environmentCache.setCordoned(name, cordoned);
     return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name) };
   };
 
 /** Takes no new apps, and stops those it has, one after the other. */
 export async function drain({ supervisor, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
-  await supervisor.parts.known.setCordoned(name, true);
+  await supervisor.parts.environmentCache.setCordoned(name, true);
   const apps = supervisor.apps().filter((app) => app.environments.includes(name) && app.desired === 'running');
   const operations = [];
   for (const app of apps) {

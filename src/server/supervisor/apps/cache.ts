@@ -1,9 +1,9 @@
 import PQueue from 'p-queue';
 import type { StatusEntry } from '../../../shared/messages';
-import { type AppDefinition, type Definitions, type Tombstone, versionOf } from './repository';
+import { type AppDefinition, type AppRepository, type Tombstone, versionOf } from './repository';
 
 /** What a change of definitions is about. */
-export interface CatalogChange {
+export interface AppCacheChange {
   /** Apps that are new, changed or gone. */
   names: string[];
   /** Where something of theirs is published, before or after. */
@@ -15,7 +15,7 @@ export interface CatalogChange {
  * everything every 30 s, so that a missed message costs time only. Of everything, only what changed is read: the rows of
  * 10,000 apps would block the event loop for a second.
  */
-export class Catalog {
+export class AppCache {
   loaded = false;
   /** Grows with every change of a definition. */
   version = 0;
@@ -25,8 +25,8 @@ export class Catalog {
   private readonly reads = new PQueue({ concurrency: 1 });
 
   constructor(
-    private readonly definitions: Definitions,
-    private readonly onChange: (change: CatalogChange) => void,
+    private readonly appRepository: AppRepository,
+    private readonly onChange: (change: AppCacheChange) => void,
   ) {}
 
   load(): Promise<void> {
@@ -38,21 +38,24 @@ export class Catalog {
   }
 
   private async loadNow(): Promise<void> {
-    const [versions, tombstones] = await Promise.all([this.definitions.versions(), this.definitions.allTombstones()]);
-    const known = new Map(this.apps);
+    const [versions, tombstones] = await Promise.all([
+      this.appRepository.versions(),
+      this.appRepository.allTombstones(),
+    ]);
+    const environmentCache = new Map(this.apps);
     const isKnown = (name: string, version: string) => {
-      const app = known.get(name);
+      const app = environmentCache.get(name);
       return app !== undefined && versionOf(app) === version;
     };
     const changed = new Set([...versions].filter((one) => !isKnown(...one)).map(([name]) => name));
     const read = await this.read([...changed]);
-    const gone = [...known.keys()].filter((name) => !versions.has(name));
+    const gone = [...environmentCache.keys()].filter((name) => !versions.has(name));
     const before = this.publishedOf([...changed, ...gone]);
     const first = !this.loaded;
     this.apps.clear();
     for (const name of versions.keys()) {
       // What went between the two queries is gone.
-      const app = changed.has(name) ? read.get(name) : known.get(name);
+      const app = changed.has(name) ? read.get(name) : environmentCache.get(name);
       if (app) this.apps.set(name, app);
     }
     const buried = this.replaceTombstones(tombstones);
@@ -64,7 +67,7 @@ export class Catalog {
     const found = new Map<string, AppDefinition>();
     // A statement's parameters are limited, and a long result blocks everybody.
     for (let i = 0; i < names.length; i += 500) {
-      for (const app of await this.definitions.some(names.slice(i, i + 500))) found.set(app.name, app);
+      for (const app of await this.appRepository.some(names.slice(i, i + 500))) found.set(app.name, app);
     }
     return found;
   }
@@ -94,7 +97,7 @@ export class Catalog {
 
   private async refreshNow(names: string[]): Promise<void> {
     const before = this.publishedOf(names);
-    const found = await Promise.all(names.map((name) => this.definitions.find(name)));
+    const found = await Promise.all(names.map((name) => this.appRepository.find(name)));
     names.forEach((name, i) => {
       const app = found[i];
       if (app) this.apps.set(name, app);
@@ -102,7 +105,7 @@ export class Catalog {
     });
     let buried = new Set<string>();
     if (found.includes(null) || [...this.tombstones.values()].some(({ name }) => names.includes(name))) {
-      buried = this.replaceTombstones(await this.definitions.allTombstones());
+      buried = this.replaceTombstones(await this.appRepository.allTombstones());
     }
     this.changed(names, before, buried);
   }
@@ -114,7 +117,7 @@ export class Catalog {
   }
 
   /** Whether a worker reports an app that the database does not know, neither as living nor as deleted. */
-  isStranger({ name, uid, status }: Pick<StatusEntry, 'name' | 'uid' | 'status'>): boolean {
+  isOrphan({ name, uid, status }: Pick<StatusEntry, 'name' | 'uid' | 'status'>): boolean {
     return status !== 'not_found' && this.byUid(name, uid) === null;
   }
 }

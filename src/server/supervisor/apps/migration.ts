@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { describeError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
-import type { Catalog } from './cache';
+import type { AppCache } from './cache';
 import { createInput, ICON_NAME, parseInput } from './input';
 import type { AppService } from './service';
 
@@ -32,7 +32,7 @@ export interface MigrationResult {
 export class Migration {
   constructor(
     private readonly app: WithDatabase,
-    private readonly catalog: Catalog,
+    private readonly appCache: AppCache,
     private readonly service: AppService,
     /** Whether the core would have put these apps into schemas (`USE_DB_SCHEMA_IN_SUBAPP`). */
     private readonly schemaByDefault: boolean,
@@ -54,7 +54,7 @@ export class Migration {
 
   /** @returns why it was left out, or null */
   private async migrateOne(name: string, environments: string[] | null, userId: string | null): Promise<string | null> {
-    if (this.catalog.apps.has(name)) return 'An app of this name is managed already.';
+    if (this.appCache.apps.has(name)) return 'An app of this name is managed already.';
     const repository = this.app.db.hasCollection('applications') ? this.app.db.getRepository('applications') : null;
     const row = await repository?.findOne({ filterByTk: name });
     if (!row) return 'multi-app-manager has no app of this name.';

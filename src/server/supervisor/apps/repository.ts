@@ -1,7 +1,7 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
 import type { AppDatabase, AppRecord, Boot, InitialAdmin } from '../../../shared/messages';
 import type { Desired, StartMode } from '../../../shared/types';
-import { discreetly, inTransaction, type WithDatabase } from '../../nocobase/main-database';
+import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
 
 /** What is published for one environment: what the store must hold, whatever happens to it. */
 export interface Published {
@@ -84,7 +84,7 @@ export const versionOf = (app: Pick<AppDefinition, 'uid' | 'generation' | 'updat
   `${app.uid} ${app.generation} ${new Date(app.updatedAt).getTime()}`;
 
 /** The `apps` and `appTombstones` tables. */
-export class Definitions {
+export class AppRepository {
   constructor(private readonly app: WithDatabase) {}
 
   async all(transaction?: Transaction): Promise<AppDefinition[]> {
@@ -138,7 +138,7 @@ export class Definitions {
 
   async update(name: string, values: Partial<AppDefinition>, transaction?: Transaction): Promise<void> {
     // The repository's own update reads the row first, and looks at associations that there are none of.
-    await discreetly(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
+    await redactSqlErrors(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
   }
 
   /** Takes the app out of the list; what is left to do is kept as a tombstone. */
@@ -166,7 +166,7 @@ export class Definitions {
   }
 
   private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>): Promise<void> {
-    return discreetly(() => inTransaction(this.app, given, write));
+    return redactSqlErrors(() => inTransaction(this.app, given, write));
   }
 
   private get apps() {

@@ -10,17 +10,17 @@ import { againWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
-import type { Bus } from '../../protocol/stores';
+import type { MessageBus } from '../../protocol/stores';
 import type { Driver } from '../control/driver';
 import { forgetEverywhere } from '../control/forgetting';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
 import { newOperationId, type OperationStore } from '../control/store';
-import type { Fitness } from '../fleet/compatibility-policy';
-import type { StatusBoard } from '../fleet/observer';
-import type { Catalog } from './cache';
+import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { FleetObserver } from '../fleet/observer';
+import type { AppCache } from './cache';
 import { changedDatabase, placeOf } from './database-settings';
 import type { CreateInput, UpdateInput } from './input';
-import { type AppDefinition, type Definitions, nextGeneration, type Tombstone } from './repository';
+import { type AppDefinition, type AppRepository, nextGeneration, type Tombstone } from './repository';
 
 /**
  * How long an answer is held back for its operation to begin, in ms. The core is busy for longer with the end of a request
@@ -30,18 +30,18 @@ const HEAD_START = 20;
 
 export interface ServiceOptions {
   app: WithDatabase;
-  definitions: Definitions;
-  catalog: Catalog;
+  appRepository: AppRepository;
+  appCache: AppCache;
   operations: OperationStore;
   driver: Driver;
-  board: StatusBoard;
-  bus: Bus;
+  observer: FleetObserver;
+  bus: MessageBus;
   clock: Clock;
   aesKey: Buffer | null;
   /** What a new app gets when the request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
   /** Which environments may get new apps, and serve one app together. */
-  fitness: Pick<Fitness, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
+  compatibility: Pick<CompatibilityPolicy, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
 }
 
 /** A new app as it was asked for. */
@@ -65,7 +65,7 @@ export class AppService {
     /** A JWT secret that the app has already, instead of a new one. */
     jwtSecret: string | null = null,
   ): Promise<Operation> {
-    const { definitions, clock, defaultEnvironments, fitness, aesKey } = this.options;
+    const { appRepository, clock, defaultEnvironments, compatibility, aesKey } = this.options;
     const environments = input.environments ?? defaultEnvironments;
     if (!environments) {
       throw new AppSupervisorError(
@@ -74,9 +74,9 @@ export class AppService {
         'environments',
       );
     }
-    for (const environment of environments) fitness.assertUsable(environment, 'environments');
-    fitness.assertAgree(environments, 'environments');
-    if (input.initialAdmin) fitness.assertSetsInitialAdmin(environments, 'environments');
+    for (const environment of environments) compatibility.assertUsable(environment, 'environments');
+    compatibility.assertAgree(environments, 'environments');
+    if (input.initialAdmin) compatibility.assertSetsInitialAdmin(environments, 'environments');
     const targetEnvironment = input.targetEnvironment ?? environments[0];
     if (!environments.includes(targetEnvironment)) {
       throw new AppSupervisorError(
@@ -85,14 +85,14 @@ export class AppService {
         'targetEnvironment',
       );
     }
-    const stranger = this.strangerOf(input.name);
-    if (stranger && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
+    const orphan = this.orphanOf(input.name);
+    if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
     const now = clock().wall;
-    const generation = nextGeneration(stranger?.generation ?? 0, now);
+    const generation = nextGeneration(orphan?.generation ?? 0, now);
     const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
       name: input.name,
       // Its database carries this mark, and its worker goes on with it.
-      uid: stranger?.uid ?? randomUUID(),
+      uid: orphan?.uid ?? randomUUID(),
       title: input.title,
       icon: input.icon ?? null,
       cname: input.cname ?? null,
@@ -119,13 +119,13 @@ export class AppService {
       userId,
     );
     await this.inTransaction(async (transaction) => {
-      if (await definitions.find(app.name, transaction))
+      if (await appRepository.find(app.name, transaction))
         throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');
-      if (this.options.catalog.tombstones.size && this.waitsToBeDropped(app.name)) {
+      if (this.options.appCache.tombstones.size && this.waitsToBeDropped(app.name)) {
         throw new AppSupervisorError('DROP_PENDING', { app: app.name }, 'name');
       }
       await this.assertDomainFree(app.cname, app.name, transaction);
-      await definitions.create(app, transaction);
+      await appRepository.create(app, transaction);
       await this.options.operations.create(operation, transaction);
     });
     await this.carryOut([app.name], operation);
@@ -133,14 +133,14 @@ export class AppService {
   }
 
   async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
-    const { definitions, fitness, aesKey, clock } = this.options;
+    const { appRepository, compatibility, aesKey, clock } = this.options;
     return this.change(name, async (app, transaction) => {
       const environments = input.environments ?? app.environments;
       const added = environments.filter((environment) => !app.environments.includes(environment));
       const removed = app.environments.filter((environment) => !environments.includes(environment));
-      for (const environment of added) fitness.assertUsable(environment, 'environments');
-      if (added.length) fitness.assertAgree(environments, 'environments');
-      if (app.initialAdmin) fitness.assertSetsInitialAdmin(added, 'environments');
+      for (const environment of added) compatibility.assertUsable(environment, 'environments');
+      if (added.length) compatibility.assertAgree(environments, 'environments');
+      if (app.initialAdmin) compatibility.assertSetsInitialAdmin(added, 'environments');
       const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
       if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
         throw new AppSupervisorError(
@@ -163,7 +163,7 @@ export class AppService {
             }
           : {}),
       };
-      await definitions.update(name, values, transaction);
+      await appRepository.update(name, values, transaction);
       const steps = [
         ...environments.map((environment) =>
           step(environment, !added.includes(environment) ? 'apply' : app.desired === 'stopped' ? 'stop' : 'boot'),
@@ -185,7 +185,7 @@ export class AppService {
     userId: string | null,
     { environments, onFailure = 'stop' }: { environments?: string[]; onFailure?: Operation['onFailure'] } = {},
   ): Promise<Operation> {
-    const { definitions, clock } = this.options;
+    const { appRepository, clock } = this.options;
     return this.change(name, async (app, transaction) => {
       const generation = nextGeneration(app.generation, clock().wall);
       const boots = action !== 'stop';
@@ -194,7 +194,7 @@ export class AppService {
         ...(environments ? {} : { desired: boots ? ('running' as const) : ('stopped' as const) }),
         ...(boots ? { boot: { generation, how: action } } : {}),
       };
-      await definitions.update(name, values, transaction);
+      await appRepository.update(name, values, transaction);
       const steps = (environments ?? app.environments).map((environment) => step(environment, boots ? 'boot' : 'stop'));
       return { ...this.newOperation({ ...app, generation }, action, steps, userId), onFailure };
     });
@@ -205,11 +205,11 @@ export class AppService {
    * @throws when somebody has asked for something else meanwhile
    */
   async finish(name: string, missing: string[]): Promise<Operation> {
-    const { definitions, clock } = this.options;
+    const { appRepository, clock } = this.options;
     return this.change(name, async (app, transaction, [other]) => {
       if (other) throw new Error(`its ${other.action} came first.`);
       const generation = nextGeneration(app.generation, clock().wall);
-      await definitions.update(name, { generation }, transaction);
+      await appRepository.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
       const steps = missing.map((environment) => step(environment, kind));
       return this.newOperation({ ...app, generation }, 'update', steps, null);
@@ -221,11 +221,11 @@ export class AppService {
    * @throws when it has one by now, or something else is under way
    */
   async giveSecret(name: string): Promise<Operation> {
-    const { definitions, clock, aesKey } = this.options;
+    const { appRepository, clock, aesKey } = this.options;
     return this.change(name, async (app, transaction, [other]) => {
       if (app.jwtSecret !== null || other) throw new Error(other ? `its ${other.action} came first.` : 'it has one.');
       const generation = nextGeneration(app.generation, clock().wall);
-      await definitions.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
+      await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
       // Where it was never published, nothing of it is: a create that failed is not begun by this.
       const told = app.environments.filter((environment) => app.published[environment]);
       const steps = told.map((environment) => step(environment, 'apply'));
@@ -235,7 +235,7 @@ export class AppService {
 
   /** Takes an app out of list and routing at once; what its environments still have to do goes on as a tombstone. */
   async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
-    const { definitions, clock } = this.options;
+    const { appRepository, clock } = this.options;
     return this.change(name, async (app, transaction) => {
       const generation = nextGeneration(app.generation, clock().wall);
       const places = Object.keys(app.published);
@@ -244,7 +244,7 @@ export class AppService {
       if (steps.length) steps.push(step(target, database === 'drop' ? 'drop' : 'release'));
       const operation = this.newOperation({ ...app, generation }, 'destroy', steps, userId);
       const environments = [...new Set(steps.map(({ environment }) => environment))];
-      await definitions.bury(
+      await appRepository.bury(
         { uid: app.uid, name, definition: { ...app, generation, initialAdmin: null }, environments },
         transaction,
       );
@@ -282,15 +282,15 @@ export class AppService {
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.state !== 'failed' && operation.state !== 'cancelled')
       throw new AppSupervisorError('OPERATION_OVER', { operation: id });
-    const { definitions, clock, catalog } = this.options;
-    const app = catalog.apps.get(operation.appName);
-    const tombstone = catalog.tombstones.get(operation.appUid);
+    const { appRepository, clock, appCache } = this.options;
+    const app = appCache.apps.get(operation.appName);
+    const tombstone = appCache.tombstones.get(operation.appUid);
     if (!app && tombstone) return this.retryEnd(tombstone, operation, userId);
     if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
     return this.change(operation.appName, async (current, transaction) => {
       const generation = nextGeneration(current.generation, clock().wall);
       const boots = operation.steps.some(({ kind }) => kind === 'boot');
-      await definitions.update(
+      await appRepository.update(
         current.name,
         { generation, ...(boots ? { desired: 'running', boot: { generation, how: bootHow(operation.action) } } : {}) },
         transaction,
@@ -302,14 +302,18 @@ export class AppService {
 
   /** Once more what a deleted app's environments have to do: its data may be within reach by now. */
   private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
-    const { definitions, operations, clock } = this.options;
+    const { appRepository, operations, clock } = this.options;
     // Beyond what its drop or release published.
     const generation = nextGeneration(definition.generation + 1, clock().wall);
     const steps = failed.steps.map(({ environment, kind }) => step(environment, kind));
     const operation = this.newOperation({ ...definition, generation }, failed.action, steps, userId);
     const environments = [...new Set(steps.map(({ environment }) => environment))];
     await this.inTransaction(async (transaction) => {
-      await definitions.updateTombstone(uid, { definition: { ...definition, generation }, environments }, transaction);
+      await appRepository.updateTombstone(
+        uid,
+        { definition: { ...definition, generation }, environments },
+        transaction,
+      );
       await operations.create(operation, transaction);
     });
     await this.carryOut([name], operation);
@@ -324,13 +328,13 @@ export class AppService {
     name: string,
     work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
   ): Promise<Operation> {
-    const { definitions, operations, driver, clock } = this.options;
+    const { appRepository, operations, driver, clock } = this.options;
     const operation = await this.inTransaction(async (transaction) => {
       // The row is locked first, so that two requests for one app come one after the other on every supervisor.
       await this.options.app.db
         .getModel('apps')
         .findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
-      const app = await definitions.find(name, transaction);
+      const app = await appRepository.find(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(app.uid, transaction);
       for (const other of others) {
@@ -347,19 +351,19 @@ export class AppService {
     return operation;
   }
 
-  private strangerOf(name: string): StatusEntry | null {
-    const { board, catalog } = this.options;
-    if (catalog.apps.has(name)) return null;
-    const entries = board.names().flatMap((environment) => board.observed(environment, name)?.entry ?? []);
-    return entries.find((entry) => catalog.isStranger(entry)) ?? null;
+  private orphanOf(name: string): StatusEntry | null {
+    const { observer, appCache } = this.options;
+    if (appCache.apps.has(name)) return null;
+    const entries = observer.names().flatMap((environment) => observer.observed(environment, name)?.entry ?? []);
+    return entries.find((entry) => appCache.isOrphan(entry)) ?? null;
   }
 
   /** Tells this process and the other supervisors; the leader among them begins. */
   private async carryOut(names: string[], accepted?: Operation): Promise<void> {
-    const { catalog, driver, bus } = this.options;
-    await catalog.refresh(names);
+    const { appCache, driver, bus } = this.options;
+    await appCache.refresh(names);
     const begun = accepted && accepted.finishedAt === null ? driver.begin(accepted) : void driver.tick();
-    bus.wake('supervisors', names);
+    bus.notify('supervisors', names);
     if (begun) await Promise.race([begun, sleep(HEAD_START, undefined, { ref: false })]);
   }
 
@@ -394,7 +398,7 @@ export class AppService {
   }
 
   private waitsToBeDropped(name: string): boolean {
-    return [...this.options.catalog.tombstones.values()].some(
+    return [...this.options.appCache.tombstones.values()].some(
       (tombstone) =>
         tombstone.name === name &&
         this.options.driver.active.some(

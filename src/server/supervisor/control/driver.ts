@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Bus, StateStore } from '../../protocol/stores';
-import type { Catalog, CatalogChange } from '../apps/cache';
-import { type AppDefinition, type Definitions, type Published, recordFor } from '../apps/repository';
-import type { StatusBoard } from '../fleet/observer';
+import type { MessageBus, StateStore } from '../../protocol/stores';
+import type { AppCache, AppCacheChange } from '../apps/cache';
+import { type AppDefinition, type AppRepository, type Published, recordFor } from '../apps/repository';
+import type { FleetObserver } from '../fleet/observer';
 import type { Leadership } from './leader';
 import { Reconciler } from './reconciler';
 import { advance, claimMet, type Operation, type StepSight } from './rollout';
@@ -16,13 +16,13 @@ const RECONCILE_EVERY = 30_000;
 export const KEEP_TOMBSTONES = 180 * 24 * 3_600_000;
 
 export interface DriverOptions {
-  definitions: Definitions;
-  catalog: Catalog;
+  appRepository: AppRepository;
+  appCache: AppCache;
   operations: OperationStore;
-  board: StatusBoard;
+  observer: FleetObserver;
   leadership: Leadership;
   state: StateStore;
-  bus: Bus;
+  bus: MessageBus;
   clock: Clock;
   log: Log;
   reconcileEvery?: number;
@@ -94,21 +94,21 @@ export class Driver {
   /** Ends the claim of an app that came up after its operation was over. */
   async endClaim(name: string): Promise<void> {
     await this.between(async () => {
-      const app = this.options.catalog.apps.get(name);
+      const app = this.options.appCache.apps.get(name);
       const ended = app && claimMet(app, (environment) => this.sight(environment, name).entry);
       if (ended && this.options.leadership.leads) await this.publish(app, ended, true);
     });
   }
 
   /** The store lost its content, or may have: compare everything at the next tick. */
-  distrustStore(): void {
+  invalidateStore(): void {
     this.reconciledAt = null;
-    this.reconciler.distrust();
+    this.reconciler.invalidate();
   }
 
   /** Definitions are other than they were. */
-  noteDefinitions(change: CatalogChange): void {
-    this.reconciler.noteDefinitions(change);
+  noteApps(change: AppCacheChange): void {
+    this.reconciler.noteApps(change);
   }
 
   /** Something new is known of these apps. */
@@ -118,12 +118,12 @@ export class Driver {
 
   /** What is known of an environment and an app in it, under a living lease only. */
   sight(environment: string, app: string): StepSight {
-    const { board } = this.options;
-    const view = board.environment(environment);
+    const { observer } = this.options;
+    const view = observer.environment(environment);
     const alive = view !== null && (view.health === 'online' || view.health === 'suspect');
     return {
-      health: view?.health ?? (board.sees ? 'down' : 'unknown'),
-      entry: alive ? (board.observed(environment, app)?.entry ?? null) : null,
+      health: view?.health ?? (observer.sees ? 'down' : 'unknown'),
+      entry: alive ? (observer.observed(environment, app)?.entry ?? null) : null,
     };
   }
 
@@ -139,21 +139,21 @@ export class Driver {
   }
 
   private async tickOnce(): Promise<void> {
-    const { leadership, definitions, operations, clock, catalog, reconcileEvery = RECONCILE_EVERY } = this.options;
+    const { leadership, appRepository, operations, clock, appCache, reconcileEvery = RECONCILE_EVERY } = this.options;
     // Somebody waits for these: renewing the lead takes as long as telling their Worker.
     if (leadership.isSure) await this.driveAccepted();
     const leads = await leadership.claim();
     await this.driveAccepted();
     this.active = await operations.active();
     if (!leads) {
-      this.distrustStore();
+      this.invalidateStore();
       return;
     }
     for (const operation of this.active) {
       await this.driveAccepted();
       if (leadership.leads) await this.drive(operation);
     }
-    for (const uid of [...catalog.tombstones.keys()]) {
+    for (const uid of [...appCache.tombstones.keys()]) {
       if (leadership.leads) await this.settleTombstone(uid);
     }
     if (!leadership.leads) return;
@@ -163,7 +163,7 @@ export class Driver {
     }
     if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {
       await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
-      await definitions.removeTombstonesOlderThan(clock().wall - KEEP_TOMBSTONES);
+      await appRepository.removeTombstonesOlderThan(clock().wall - KEEP_TOMBSTONES);
       this.cleanedAt = now;
     }
   }
@@ -183,11 +183,11 @@ export class Driver {
 
   /** @param onTold called when environments have been told something, or that was tried in vain */
   private async drive(operation: Operation, onTold = () => {}): Promise<void> {
-    const { catalog, operations, clock, log, onChange } = this.options;
-    let app = catalog.byUid(operation.appName, operation.appUid);
+    const { appCache, operations, clock, log, onChange } = this.options;
+    let app = appCache.byUid(operation.appName, operation.appUid);
     if (!app || app.generation < operation.generation) {
-      await catalog.refresh([operation.appName]);
-      app = catalog.byUid(operation.appName, operation.appUid);
+      await appCache.refresh([operation.appName]);
+      app = appCache.byUid(operation.appName, operation.appUid);
     }
     if (!app) {
       log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`);
@@ -215,55 +215,58 @@ export class Driver {
     claimed = false,
     onTold = () => {},
   ): Promise<void> {
-    const { catalog, definitions, state, bus, board } = this.options;
+    const { appCache, appRepository, state, bus, observer } = this.options;
     const published = { ...app.published, ...publish };
     const changes = { published, ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}) };
-    if (catalog.tombstones.has(app.uid))
-      await definitions.updateTombstone(app.uid, { definition: { ...app, ...changes } });
-    else await definitions.update(app.name, changes);
+    if (appCache.tombstones.has(app.uid))
+      await appRepository.updateTombstone(app.uid, { definition: { ...app, ...changes } });
+    else await appRepository.update(app.name, changes);
     // In memory what is in the database, and nothing that may still fail.
     Object.assign(app, changes);
     for (const [environment, wish] of Object.entries(publish)) {
-      if (board.foreign) {
-        this.distrustStore();
+      if (observer.foreign) {
+        this.invalidateStore();
         continue;
       }
       try {
         await state.publish(environment, [recordFor(app, wish)]);
-        bus.wake({ environment }, [app.name]);
+        bus.notify({ environment }, [app.name]);
       } catch {
         this.reconciler.noteUntold(environment, [app.name]);
-        this.distrustStore();
+        this.invalidateStore();
       }
     }
     onTold();
     // A reload that began before may have put the definition in its place that it had read.
-    await catalog.refresh([app.name]);
+    await appCache.refresh([app.name]);
   }
 
   /** Whether a living worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
   private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
-    if (!this.options.board.environment(environment)) return true;
+    if (!this.options.observer.environment(environment)) return true;
     const { entry } = this.sight(environment, app.name);
     if (!entry) return false;
     return entry.uid !== app.uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
   }
 
   private async settleTombstone(uid: string): Promise<void> {
-    const { catalog, definitions, state, onChange, onAppEnd } = this.options;
-    const tombstone = catalog.tombstones.get(uid);
+    const { appCache, appRepository, state, onChange, onAppEnd } = this.options;
+    const tombstone = appCache.tombstones.get(uid);
     if (!tombstone) return;
     // Its own operation still drives it.
     if (this.active.some((operation) => operation.appUid === uid)) return;
     const { definition } = tombstone;
-    const untold = tombstone.environments.filter((environment) => {
+    const unnotified = tombstone.environments.filter((environment) => {
       const wish = definition.published[environment];
       return wish !== undefined && wish.desired !== 'removed';
     });
-    if (untold.length) {
+    if (unnotified.length) {
       // The operation was cancelled before it had told them: what is gone from the list goes from there too.
       const removed = { generation: definition.generation, desired: 'removed', claim: 'none', data: 'keep' } as const;
-      const wishes = untold.map((environment) => [environment, { ...definition.published[environment], ...removed }]);
+      const wishes = unnotified.map((environment) => [
+        environment,
+        { ...definition.published[environment], ...removed },
+      ]);
       await this.publish(definition, Object.fromEntries(wishes));
       return;
     }
@@ -273,19 +276,19 @@ export class Driver {
     });
     if (!confirmed.length && tombstone.environments.length) return;
     const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
-    const successor = catalog.apps.get(tombstone.name);
+    const successor = appCache.apps.get(tombstone.name);
     for (const environment of confirmed) {
       if (!successor?.published[environment]) {
-        await state.unpublish(environment, [tombstone.name]).catch(() => this.distrustStore());
+        await state.unpublish(environment, [tombstone.name]).catch(() => this.invalidateStore());
       }
     }
     if (environments.length) {
-      await definitions.updateTombstone(uid, { environments });
+      await appRepository.updateTombstone(uid, { environments });
       tombstone.environments = environments;
     } else {
       await onAppEnd(uid);
-      await definitions.removeTombstone(uid);
-      catalog.tombstones.delete(uid);
+      await appRepository.removeTombstone(uid);
+      appCache.tombstones.delete(uid);
     }
     onChange();
   }

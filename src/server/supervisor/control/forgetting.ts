@@ -1,12 +1,12 @@
 import type { Clock } from '../../clock';
-import type { Catalog } from '../apps/cache';
-import type { Definitions } from '../apps/repository';
+import type { AppCache } from '../apps/cache';
+import type { AppRepository } from '../apps/repository';
 import type { OperationStore } from './store';
 
 export interface ForgettingOptions {
-  definitions: Definitions;
+  appRepository: AppRepository;
   operations: OperationStore;
-  catalog: Catalog;
+  appCache: AppCache;
   clock: Clock;
 }
 
@@ -16,15 +16,15 @@ export interface ForgettingOptions {
  */
 export async function forgetEverywhere(
   environment: string,
-  { definitions, operations, catalog, clock }: ForgettingOptions,
+  { appRepository, operations, appCache, clock }: ForgettingOptions,
 ): Promise<string[]> {
   const names: string[] = [];
-  for (const app of catalog.apps.values()) {
+  for (const app of appCache.apps.values()) {
     if (!app.environments.includes(environment) && !app.published[environment]) continue;
     const { [environment]: _, ...published } = app.published;
     const environments = app.environments.filter((other) => other !== environment);
     const targetEnvironment = app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
-    await definitions.update(app.name, { environments, published, targetEnvironment });
+    await appRepository.update(app.name, { environments, published, targetEnvironment });
     names.push(app.name);
   }
   for (const operation of await operations.active()) {
@@ -41,12 +41,12 @@ export async function forgetEverywhere(
     );
     await operations.save({ ...operation, steps });
   }
-  for (const tombstone of catalog.tombstones.values()) {
+  for (const tombstone of appCache.tombstones.values()) {
     if (!tombstone.environments.includes(environment)) continue;
     const environments = tombstone.environments.filter((other) => other !== environment);
-    await definitions.updateTombstone(tombstone.uid, { environments });
+    await appRepository.updateTombstone(tombstone.uid, { environments });
     tombstone.environments = environments;
   }
-  await catalog.refresh(names);
+  await appCache.refresh(names);
   return names;
 }

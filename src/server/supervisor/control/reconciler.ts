@@ -2,19 +2,19 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Bus, StateStore } from '../../protocol/stores';
-import type { Catalog, CatalogChange } from '../apps/cache';
-import { type AppDefinition, type Definitions, nextGeneration, type Published, recordFor } from '../apps/repository';
-import type { StatusBoard } from '../fleet/observer';
+import type { MessageBus, StateStore } from '../../protocol/stores';
+import type { AppCache, AppCacheChange } from '../apps/cache';
+import { type AppDefinition, type AppRepository, nextGeneration, type Published, recordFor } from '../apps/repository';
+import type { FleetObserver } from '../fleet/observer';
 import type { Leadership } from './leader';
 
 export interface ReconcilerOptions {
-  definitions: Definitions;
-  catalog: Catalog;
-  board: StatusBoard;
+  appRepository: AppRepository;
+  appCache: AppCache;
+  observer: FleetObserver;
   leadership: Leadership;
   state: StateStore;
-  bus: Bus;
+  bus: MessageBus;
   clock: Clock;
   log: Log;
   /** Uids of apps with an operation under way, which publishes for itself. */
@@ -32,41 +32,41 @@ type Wishes = Map<string, { app: AppDefinition; wish: Published }>;
  */
 export class Reconciler {
   /** By environment, the version that its records had when they were last found right. */
-  private readonly proven = new Map<string, string>();
+  private readonly verified = new Map<string, string>();
   /** Environments whose records are to be compared whatever their version; null: all. */
   private touched: Set<string> | null = null;
   /** Apps to look at again; null: all. */
-  private suspects: Set<string> | null = null;
+  private dirty: Set<string> | null = null;
   /** By environment, apps whose records it was not woken for. */
-  private readonly untold = new Map<string, Set<string>>();
+  private readonly unnotified = new Map<string, Set<string>>();
 
   constructor(private readonly options: ReconcilerOptions) {}
 
   /** Nothing of what is known can be built upon: another process led, or the store was away. */
-  distrust(): void {
-    this.proven.clear();
+  invalidate(): void {
+    this.verified.clear();
     this.touched = null;
-    this.suspects = null;
+    this.dirty = null;
   }
 
-  noteDefinitions({ names, environments }: CatalogChange): void {
-    for (const name of names) this.suspects?.add(name);
+  noteApps({ names, environments }: AppCacheChange): void {
+    for (const name of names) this.dirty?.add(name);
     for (const environment of environments) this.touched?.add(environment);
   }
 
   /** Their publication failed; a frozen store carries it out when it goes on, and then nothing is missing there. */
   noteUntold(environment: string, names: Iterable<string>): void {
-    const untold = this.untold.get(environment) ?? new Set();
-    for (const name of names) untold.add(name);
-    this.untold.set(environment, untold);
+    const unnotified = this.unnotified.get(environment) ?? new Set();
+    for (const name of names) unnotified.add(name);
+    this.unnotified.set(environment, unnotified);
   }
 
   /** @returns whether a worker has done more than the database knows of, which nobody should have to wait a round for */
   noteStatuses(names: Iterable<string>): boolean {
     let isAhead = false;
     for (const name of names) {
-      this.suspects?.add(name);
-      const app = this.options.catalog.apps.get(name);
+      this.dirty?.add(name);
+      const app = this.options.appCache.apps.get(name);
       isAhead ||= app !== undefined && this.aheadOf(app).length > 0;
     }
     return isAhead;
@@ -77,8 +77,8 @@ export class Reconciler {
    * @returns whether all of it could be done
    */
   async round(): Promise<boolean> {
-    const { catalog, state, leadership, log } = this.options;
-    await catalog.load();
+    const { appCache, state, leadership, log } = this.options;
+    await appCache.load();
     await this.lookAtSuspects();
     try {
       const owner = await state.claimFleet(leadership.fleet);
@@ -98,8 +98,8 @@ export class Reconciler {
 
   /** An environment that an app was taken from has confirmed, at once or when it was back: its record has done its work. */
   async unpublishGone(name: string, busy = this.options.busy()): Promise<void> {
-    const { definitions, state, catalog, isGone } = this.options;
-    const app = catalog.apps.get(name);
+    const { appRepository, state, appCache, isGone } = this.options;
+    const app = appCache.apps.get(name);
     if (!app) return;
     const gone = Object.entries(app.published)
       .filter(([environment, wish]) => !app.environments.includes(environment) && isGone(environment, app, wish))
@@ -107,7 +107,7 @@ export class Reconciler {
     if (!gone.length || busy.has(app.uid)) return;
     const published = { ...app.published };
     for (const environment of gone) delete published[environment];
-    await definitions.update(name, { published });
+    await appRepository.update(name, { published });
     app.published = published;
     for (const environment of gone) {
       await state.unpublish(environment, [name]).catch(() => this.touched?.add(environment));
@@ -115,21 +115,21 @@ export class Reconciler {
   }
 
   private async lookAtSuspects(): Promise<void> {
-    const { catalog } = this.options;
+    const { appCache } = this.options;
     const busy = this.options.busy();
-    const suspects = this.suspects ?? new Set(catalog.apps.keys());
-    this.suspects = new Set();
+    const dirty = this.dirty ?? new Set(appCache.apps.keys());
+    this.dirty = new Set();
     try {
-      for (const name of suspects) {
-        const app = catalog.apps.get(name);
+      for (const name of dirty) {
+        const app = appCache.apps.get(name);
         if (!app) continue;
         // Its operation may be what there is to wait for.
-        if (busy.has(app.uid)) this.suspects.add(name);
+        if (busy.has(app.uid)) this.dirty.add(name);
         await this.unpublishGone(name, busy);
         await this.overtake(app, busy);
       }
     } catch (error) {
-      this.suspects = null;
+      this.dirty = null;
       throw error;
     }
   }
@@ -139,7 +139,7 @@ export class Reconciler {
    * it is wished anew, later than what the worker has seen; otherwise the worker would take it for old and ignore it.
    */
   private async overtake(app: AppDefinition, busy: ReadonlySet<string>): Promise<void> {
-    const { catalog, definitions, clock, log } = this.options;
+    const { appCache, appRepository, clock, log } = this.options;
     const ahead = this.aheadOf(app);
     if (!ahead.length || busy.has(app.uid)) return;
     const seen = Math.max(app.generation, ...ahead.map((one) => one.seen));
@@ -147,27 +147,27 @@ export class Reconciler {
     const published = { ...app.published };
     for (const { environment, wish } of ahead) published[environment] = { ...wish, generation };
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`);
-    await definitions.update(app.name, { generation, published });
-    await catalog.refresh([app.name]);
+    await appRepository.update(app.name, { generation, published });
+    await appCache.refresh([app.name]);
   }
 
   private aheadOf(app: AppDefinition): Array<{ environment: string; wish: Published; seen: number }> {
     return Object.entries(app.published).flatMap(([environment, wish]) => {
-      const entry = this.options.board.observed(environment, app.name)?.entry;
+      const entry = this.options.observer.observed(environment, app.name)?.entry;
       const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
       return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
     });
   }
 
   private async compareAll(): Promise<void> {
-    const { board } = this.options;
+    const { observer } = this.options;
     const { touched } = this;
     let expected: Map<string, Wishes> | null = null;
     const wishes = () => {
       expected ??= this.expected();
       return expected;
     };
-    const environments = new Set([...this.proven.keys(), ...board.names(), ...(touched ?? wishes().keys())]);
+    const environments = new Set([...this.verified.keys(), ...observer.names(), ...(touched ?? wishes().keys())]);
     // What is touched from here on is for the next round.
     this.touched = new Set();
     try {
@@ -184,7 +184,7 @@ export class Reconciler {
   /** @param wishesOf what the environment should hold; asked for only where it has to be compared */
   private async compare(environment: string, isTouched: boolean, wishesOf: () => Wishes): Promise<void> {
     const { state } = this.options;
-    const read = await state.readRecordsSince(environment, isTouched ? null : (this.proven.get(environment) ?? null));
+    const read = await state.readRecordsSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
     if (!read) return;
     const wanted = wishesOf();
     const stored = new Map(read.records.map((record) => [record.name, record]));
@@ -194,12 +194,12 @@ export class Reconciler {
     const surplus = [...stored.keys()].filter((name) => !wanted.has(name));
     if (!missing.length && !surplus.length) {
       // Of an environment without a record there is nothing that could be lost.
-      if (read.version === null) this.proven.delete(environment);
-      else this.proven.set(environment, read.version);
+      if (read.version === null) this.verified.delete(environment);
+      else this.verified.set(environment, read.version);
       this.tell(environment);
       return;
     }
-    this.proven.delete(environment);
+    this.verified.delete(environment);
     this.touched?.add(environment);
     // Newer than the database knows: it was restored from a backup, and what it says holds.
     const newer = missing.filter(([name, { wish }]) => (stored.get(name)?.generation ?? 0) > wish.generation);
@@ -217,26 +217,26 @@ export class Reconciler {
   }
 
   private tell(environment: string): void {
-    const untold = this.untold.get(environment);
-    if (!untold) return;
-    this.untold.delete(environment);
-    this.options.bus.wake({ environment }, [...untold].slice(0, 100));
+    const unnotified = this.unnotified.get(environment);
+    if (!unnotified) return;
+    this.unnotified.delete(environment);
+    this.options.bus.notify({ environment }, [...unnotified].slice(0, 100));
   }
 
   private expected(): Map<string, Wishes> {
-    const { catalog } = this.options;
+    const { appCache } = this.options;
     const expected = new Map<string, Wishes>();
     const expect = (environment: string, app: AppDefinition, wish: Published) => {
       const records: Wishes = expected.get(environment) ?? new Map();
       expected.set(environment, records.set(app.name, { app, wish }));
     };
-    for (const { definition, environments } of catalog.tombstones.values()) {
+    for (const { definition, environments } of appCache.tombstones.values()) {
       for (const environment of environments) {
         if (definition.published[environment]) expect(environment, definition, definition.published[environment]);
       }
     }
     // After the tombstones: a living app of the same name tells its environment more than a dead one.
-    for (const app of catalog.apps.values()) {
+    for (const app of appCache.apps.values()) {
       for (const [environment, wish] of Object.entries(app.published)) expect(environment, app, wish);
     }
     return expected;

@@ -1,11 +1,11 @@
 import type { StatusEntry } from '../../../shared/messages';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Catalog } from '../apps/cache';
+import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import type { AppService } from '../apps/service';
-import type { Fitness } from '../fleet/compatibility-policy';
-import type { StatusBoard } from '../fleet/observer';
+import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { FleetObserver } from '../fleet/observer';
 import type { Driver } from './driver';
 
 type Placed = Pick<AppDefinition, 'uid' | 'environments' | 'published'>;
@@ -32,11 +32,11 @@ export function staleIn(
 }
 
 export interface StaleOptions {
-  board: StatusBoard;
-  catalog: Catalog;
+  observer: FleetObserver;
+  appCache: AppCache;
   driver: Driver;
   service: AppService;
-  fitness: Pick<Fitness, 'disagreementOf'>;
+  compatibility: Pick<CompatibilityPolicy, 'disagreementOf'>;
   log: Log;
 }
 
@@ -46,16 +46,16 @@ export interface StaleOptions {
  * @returns takes the names of apps that something new is said of; never rejects
  */
 export function staleRestarter(options: StaleOptions): (names: Iterable<string>) => Promise<void> {
-  const { board, catalog, driver, service, fitness, log } = options;
+  const { observer, appCache, driver, service, compatibility, log } = options;
   /** Until the driver knows of their operations. */
   const going = new Set<string>();
 
   async function restart(name: string): Promise<void> {
-    const app = catalog.apps.get(name);
+    const app = appCache.apps.get(name);
     if (!app || app.environments.length < 2 || app.desired === 'stopped') return;
-    const { plugins, jwtSecret } = staleIn(app, (environment) => board.observed(environment, name)?.entry ?? null);
+    const { plugins, jwtSecret } = staleIn(app, (environment) => observer.observed(environment, name)?.entry ?? null);
     // A worker tells of its plugins only where the app can start again; of the secret, that has to be asked here.
-    const canStart = jwtSecret.length > 0 && fitness.disagreementOf(app.environments) === null;
+    const canStart = jwtSecret.length > 0 && compatibility.disagreementOf(app.environments) === null;
     const stale = [...new Set([...plugins, ...(canStart ? jwtSecret : [])])];
     if (!stale.length || driver.active.some((operation) => operation.appUid === app.uid)) return;
     log.info(`App ${name}: its plugins or its JWT secret changed in another environment; ${stale.join(', ')} restart.`);

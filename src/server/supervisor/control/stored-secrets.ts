@@ -1,14 +1,14 @@
 import type { Health } from '../../../shared/types';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Catalog } from '../apps/cache';
+import type { AppCache } from '../apps/cache';
 import type { AppService } from '../apps/service';
 import type { Driver } from './driver';
 
 const isAlive = (health: Health) => health === 'online' || health === 'suspect';
 
 export interface StoredSecretsOptions {
-  catalog: Catalog;
+  appCache: AppCache;
   driver: Driver;
   service: AppService;
   leads(): boolean;
@@ -21,11 +21,11 @@ export interface StoredSecretsOptions {
  * @returns does what there is to do, one app after the other; never rejects
  */
 export function secretStorer(options: StoredSecretsOptions): () => Promise<void> {
-  const { catalog, driver, service, leads, log } = options;
+  const { appCache, driver, service, leads, log } = options;
   let going = false;
 
   async function storeAll(): Promise<void> {
-    for (const { name, uid, jwtSecret, environments } of [...catalog.apps.values()]) {
+    for (const { name, uid, jwtSecret, environments } of [...appCache.apps.values()]) {
       if (jwtSecret !== null || driver.active.some(({ appUid }) => appUid === uid)) continue;
       // Of those that nobody hosts now there may be thousands, and each would wait for its environment.
       if (!environments.some((environment) => isAlive(driver.sight(environment, name).health))) continue;

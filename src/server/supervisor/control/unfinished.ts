@@ -1,13 +1,13 @@
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { Catalog } from '../apps/cache';
+import type { AppCache } from '../apps/cache';
 import type { AppService } from '../apps/service';
 import type { Driver } from './driver';
 import { claimMet, leftUndone } from './rollout';
 import type { OperationStore } from './store';
 
 export interface UnfinishedOptions {
-  catalog: Catalog;
+  appCache: AppCache;
   driver: Driver;
   operations: OperationStore;
   service: AppService;
@@ -22,12 +22,12 @@ export interface UnfinishedOptions {
  * @returns takes the names of apps that something new is said of; never rejects
  */
 export function finisher(options: UnfinishedOptions): (names: Iterable<string>) => Promise<void> {
-  const { catalog, driver, operations, service, log } = options;
+  const { appCache, driver, operations, service, log } = options;
   /** Until the driver knows of their operations. */
   const going = new Set<string>();
 
   async function finish(name: string): Promise<void> {
-    const app = catalog.apps.get(name);
+    const app = appCache.apps.get(name);
     if (!app || driver.active.some(({ appUid }) => appUid === app.uid)) return;
     const entryIn = (environment: string) => driver.sight(environment, name).entry;
     if (claimMet(app, entryIn)) await driver.endClaim(name);

@@ -2,16 +2,16 @@ import type { Registration } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { fingerprint } from '../../protocol/secrets';
-import type { Catalog } from '../apps/cache';
+import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import { appFindings, disagreement, environmentFindings, type Finding, type Installed } from './compatibility';
-import type { KnownEnvironments } from './environment-cache';
-import type { StatusBoard } from './observer';
+import type { EnvironmentCache } from './environment-cache';
+import type { FleetObserver } from './observer';
 
-export interface FitnessOptions {
-  known: KnownEnvironments;
-  catalog: Catalog;
-  board: StatusBoard;
+export interface CompatibilityPolicyOptions {
+  environmentCache: EnvironmentCache;
+  appCache: AppCache;
+  observer: FleetObserver;
   aesKey: Buffer | null;
   /** NocoBase's version here. */
   appVersion: string;
@@ -21,24 +21,24 @@ export interface FitnessOptions {
 }
 
 /** Applies the rules of `compatibility.ts` to this fleet: which environments fit the Supervisor, and each other. */
-export class Fitness {
+export class CompatibilityPolicy {
   private installed: Installed;
 
-  constructor(private readonly options: FitnessOptions) {
+  constructor(private readonly options: CompatibilityPolicyOptions) {
     this.installed = { appVersion: options.appVersion, plugins: new Map() };
   }
 
   /** Looks for the packages of whatever plugins the fleet has. @returns whether something is other than before */
   async findPlugins(): Promise<boolean> {
-    const { known, catalog, board, findInstalled, isOneRelease } = this.options;
+    const { environmentCache, appCache, observer, findInstalled, isOneRelease } = this.options;
     if (isOneRelease) return false;
     const names = new Set<string>();
-    for (const { registration } of known.all()) {
+    for (const { registration } of environmentCache.all()) {
       for (const plugin of registration.plugins) names.add(plugin.slice(0, plugin.lastIndexOf('@')));
     }
-    for (const { name, environments } of catalog.apps.values()) {
+    for (const { name, environments } of appCache.apps.values()) {
       for (const environment of environments) {
-        for (const plugin of board.observed(environment, name)?.entry.plugins ?? []) names.add(plugin.name);
+        for (const plugin of observer.observed(environment, name)?.entry.plugins ?? []) names.add(plugin.name);
       }
     }
     const versions = new Map((await findInstalled([...names])).map(({ name, version }) => [name, version]));
@@ -50,11 +50,11 @@ export class Fitness {
 
   /** Whether one of these apps has a plugin that was not looked for yet. */
   hasNewPlugins(apps: Iterable<string>): boolean {
-    const { catalog, board, isOneRelease } = this.options;
+    const { appCache, observer, isOneRelease } = this.options;
     if (isOneRelease) return false;
     return [...apps].some((name) =>
-      (catalog.apps.get(name)?.environments ?? []).some((environment) =>
-        board.observed(environment, name)?.entry.plugins.some((plugin) => !this.installed.plugins.has(plugin.name)),
+      (appCache.apps.get(name)?.environments ?? []).some((environment) =>
+        observer.observed(environment, name)?.entry.plugins.some((plugin) => !this.installed.plugins.has(plugin.name)),
       ),
     );
   }
@@ -64,10 +64,11 @@ export class Fitness {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, VERSION_DIFFERS, PLUGINS_MISSING
    */
   assertUsable(environment: string, field: string): void {
-    const { known } = this.options;
-    const registration = known.registrationOf(environment);
+    const { environmentCache } = this.options;
+    const registration = environmentCache.registrationOf(environment);
     if (!registration) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, field);
-    if (known.get(environment)?.cordoned) throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
+    if (environmentCache.get(environment)?.cordoned)
+      throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
     const refusal = this.findings(registration).find(({ refuses }) => refuses);
     if (refusal) throw new AppSupervisorError(refusal.error.code, refusal.error.details, field);
   }
@@ -83,8 +84,10 @@ export class Fitness {
 
   /** Why an app cannot start in each of these environments; null when it can. */
   disagreementOf(environments: string[]): AppSupervisorError | null {
-    const { known } = this.options;
-    const [first, ...others] = environments.flatMap((environment) => known.registrationOf(environment) ?? []);
+    const { environmentCache } = this.options;
+    const [first, ...others] = environments.flatMap(
+      (environment) => environmentCache.registrationOf(environment) ?? [],
+    );
     for (const other of others) {
       const differ = disagreement(first, other);
       if (differ) return differ;
@@ -97,7 +100,9 @@ export class Fitness {
    * @throws AppSupervisorError INITIAL_ADMIN_UNKNOWN
    */
   assertSetsInitialAdmin(environments: string[], field: string): void {
-    const environment = environments.find((name) => !this.options.known.registrationOf(name)?.setsInitialAdmin);
+    const environment = environments.find(
+      (name) => !this.options.environmentCache.registrationOf(name)?.setsInitialAdmin,
+    );
     if (environment) throw new AppSupervisorError('INITIAL_ADMIN_UNKNOWN', { environment }, field);
   }
 
@@ -116,10 +121,10 @@ export class Fitness {
 
   /** What of an app's plugins does not fit the Supervisor or its environments, in words. */
   warningsOf(app: AppDefinition): string[] {
-    const { board, isOneRelease } = this.options;
+    const { observer, isOneRelease } = this.options;
     if (isOneRelease) return [];
     const found = app.environments.flatMap((environment) => {
-      const entry = board.observed(environment, app.name)?.entry;
+      const entry = observer.observed(environment, app.name)?.entry;
       return entry?.uid === app.uid ? appFindings(app.name, environment, entry.plugins, this.installed) : [];
     });
     return [...new Set(found.map(({ message }) => message))];

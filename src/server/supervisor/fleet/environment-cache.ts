@@ -3,12 +3,12 @@ import type { Registration } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { StatusBoard } from './observer';
-import type { EnvironmentRegistry, KnownEnvironment } from './registry';
+import type { FleetObserver } from './observer';
+import type { CachedEnvironment, EnvironmentRegistry } from './registry';
 
 export interface KnownEnvironmentsOptions {
   registry: EnvironmentRegistry;
-  board: StatusBoard;
+  observer: FleetObserver;
   clock: Clock;
   log: Log;
   /** Whether this process leads: then what others forgot is taken out of the apps, too. */
@@ -20,46 +20,46 @@ export interface KnownEnvironmentsOptions {
 }
 
 /** Which environments there are: those that the database remembers, and those that the board has just seen. */
-export class KnownEnvironments {
-  private byName = new Map<string, KnownEnvironment>();
+export class EnvironmentCache {
+  private byName = new Map<string, CachedEnvironment>();
   /** One write after the other, so that each environment gets one row. */
   private readonly writes = new PQueue({ concurrency: 1 });
 
   constructor(private readonly options: KnownEnvironmentsOptions) {}
 
-  get(name: string): KnownEnvironment | undefined {
+  get(name: string): CachedEnvironment | undefined {
     return this.byName.get(name);
   }
 
-  all(): KnownEnvironment[] {
+  all(): CachedEnvironment[] {
     return [...this.byName.values()];
   }
 
   /** Of all of them, also of those that the database does not have yet. */
   names(): string[] {
-    const { board } = this.options;
-    const seen = board.names().filter((name) => board.environment(name)?.registration);
+    const { observer } = this.options;
+    const seen = observer.names().filter((name) => observer.environment(name)?.registration);
     return [...new Set([...this.byName.keys(), ...seen])].sort();
   }
 
   /** What an environment last said of itself. */
   registrationOf(name: string): Registration | null {
-    return this.options.board.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
+    return this.options.observer.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
   }
 
   /** Reads the database: other Supervisors remember, forget and cordon, too. */
   async load(): Promise<void> {
     await this.writes.onIdle();
-    const { registry, board, leads, takeOut } = this.options;
+    const { registry, observer, leads, takeOut } = this.options;
     const all = await registry.all();
     const before = this.byName;
     this.byName = new Map(all.map((environment) => [environment.name, environment]));
-    for (const { name, registration } of all) board.remember(name, registration);
+    for (const { name, registration } of all) observer.remember(name, registration);
     for (const name of before.keys()) {
       if (this.byName.has(name)) continue;
       // Another supervisor forgot it. What a tick of the leader wrote meanwhile is taken out again.
       if (leads()) await takeOut(name);
-      else board.forget(name);
+      else observer.forget(name);
     }
   }
 
@@ -77,15 +77,15 @@ export class KnownEnvironments {
   }
 
   private async rememberNow(names: Set<string>): Promise<boolean> {
-    const { board, registry, clock } = this.options;
+    const { observer, registry, clock } = this.options;
     let isNew = false;
     for (const name of names) {
-      const registration = board.environment(name)?.registration;
-      const known = this.byName.get(name);
-      if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
+      const registration = observer.environment(name)?.registration;
+      const environmentCache = this.byName.get(name);
+      if (!registration || JSON.stringify(environmentCache?.registration) === JSON.stringify(registration)) continue;
       const now = clock().wall;
       await registry.remember(registration, now);
-      this.byName.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
+      this.byName.set(name, { name, registration, cordoned: environmentCache?.cordoned ?? false, lastSeenAt: now });
       isNew = true;
     }
     return isNew;
@@ -106,16 +106,16 @@ export class KnownEnvironments {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(name: string): Promise<void> {
-    const { board, registry, takeOut, onChange } = this.options;
+    const { observer, registry, takeOut, onChange } = this.options;
     this.assertKnown(name);
-    const health = board.environment(name)?.health;
+    const health = observer.environment(name)?.health;
     if (health === 'online' || health === 'suspect' || health === 'stopping') {
       throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
     }
     await takeOut(name);
     await registry.forget(name);
     this.byName.delete(name);
-    board.forget(name);
+    observer.forget(name);
     onChange();
   }
 

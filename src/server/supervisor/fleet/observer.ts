@@ -4,20 +4,20 @@ import type { Clock, Now } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import {
-  afterLook,
-  BLIND_AFTER,
+  afterPoll,
+  DISCONNECTED_AFTER,
   forgiveBlindness,
   healthOf,
   isCutOff,
-  type LeaseSight,
-  type ObserverSight,
+  type LeaseObservation,
+  type StoreObservation,
   silenceOf,
   unseen,
 } from '../../protocol/health';
 import type { StateStore } from '../../protocol/stores';
 
 interface EnvironmentSight {
-  sight: LeaseSight;
+  sight: LeaseObservation;
   registration: Registration | null;
   registered: number;
   standby: string | null;
@@ -48,9 +48,9 @@ export interface EnvironmentView {
  * What this process knows of all environments: looked up once a second and on every wake-up, at a cost that grows with
  * what changed. Memory only; every supervisor process has its own, fed from the same store.
  */
-export class StatusBoard {
+export class FleetObserver {
   private readonly environments = new Map<string, EnvironmentSight>();
-  private readonly observer: ObserverSight;
+  private readonly observer: StoreObservation;
   private looking: Promise<void> | null = null;
   private again = false;
   private toldSight = false;
@@ -73,11 +73,11 @@ export class StatusBoard {
     /** Called when the store turns out to have lost its content. */
     private readonly onFlushed: () => void,
   ) {
-    this.observer = { lastLook: null, startedAt: clock() };
+    this.observer = { lastPoll: null, startedAt: clock() };
   }
 
   /** Looks now; calls during a look are folded into one more look after it. Never rejects. */
-  look(): Promise<void> {
+  poll(): Promise<void> {
     if (this.looking) {
       this.again = true;
       return this.looking;
@@ -90,8 +90,8 @@ export class StatusBoard {
 
   /** Whether the last look succeeded recently enough to prove anything. */
   get sees(): boolean {
-    const { lastLook } = this.observer;
-    return lastLook !== null && this.clock().mono - lastLook.mono <= BLIND_AFTER;
+    const { lastPoll } = this.observer;
+    return lastPoll !== null && this.clock().mono - lastPoll.mono <= DISCONNECTED_AFTER;
   }
 
   /** Whether most environments vanished together, so that this supervisor takes itself to be the one that is away. */
@@ -109,29 +109,29 @@ export class StatusBoard {
   }
 
   environment(name: string): EnvironmentView | null {
-    const known = this.environments.get(name);
-    if (!known) return null;
+    const environmentCache = this.environments.get(name);
+    if (!environmentCache) return null;
     const now = this.clock();
-    const judged = healthOf(known.sight, this.observer, now);
-    const doubtful = judged.health === 'down' && known.sight.releasedAt === null && this.isCutOff(now);
+    const judged = healthOf(environmentCache.sight, this.observer, now);
+    const doubtful = judged.health === 'down' && environmentCache.sight.releasedAt === null && this.isCutOff(now);
     const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
     return {
       name,
       health,
       since,
-      lease: alive ? known.sight.lease : null,
-      registration: known.registration,
-      standby: known.standby,
-      lastHeartbeatAt: known.sight.lastBeat?.wall ?? null,
+      lease: alive ? environmentCache.sight.lease : null,
+      registration: environmentCache.registration,
+      standby: environmentCache.standby,
+      lastHeartbeatAt: environmentCache.sight.lastBeat?.wall ?? null,
     };
   }
 
   /** What the lease's holder says of an app, and when it was last known to be true. */
   observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
-    const known = this.environments.get(environment);
-    const entry = known?.entries.get(app);
-    return entry && known?.sight.lastBeat ? { entry, at: known.sight.lastBeat.wall } : null;
+    const environmentCache = this.environments.get(environment);
+    const entry = environmentCache?.entries.get(app);
+    return entry && environmentCache?.sight.lastBeat ? { entry, at: environmentCache.sight.lastBeat.wall } : null;
   }
 
   entries(environment: string): IterableIterator<StatusEntry> {
@@ -147,7 +147,7 @@ export class StatusBoard {
     do {
       this.again = false;
       try {
-        await this.lookOnce();
+        await this.pollOnce();
       } catch (error) {
         this.log.debug(`A look at the fleet failed: ${messageOf(error)}`);
       }
@@ -170,18 +170,19 @@ export class StatusBoard {
     this.onChange({ environments, apps });
   }
 
-  private async lookOnce(): Promise<void> {
-    const { fleet, environments } = await this.state.look();
+  private async pollOnce(): Promise<void> {
+    const { fleet, environments } = await this.state.poll();
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: as good as no look at all.
     if (this.foreign) return;
     const now = this.clock();
-    const blindFor = this.observer.lastLook ? now.mono - this.observer.lastLook.mono : 0;
-    if (blindFor > BLIND_AFTER) {
-      for (const known of this.environments.values()) known.sight = forgiveBlindness(known.sight, blindFor, now);
+    const blindFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
+    if (blindFor > DISCONNECTED_AFTER) {
+      for (const environmentCache of this.environments.values())
+        environmentCache.sight = forgiveBlindness(environmentCache.sight, blindFor, now);
     }
     // A beat that came while nobody looked may be its holder's last one, and long ago.
-    const late = this.observer.lastLook === null || blindFor > BLIND_AFTER;
+    const late = this.observer.lastPoll === null || blindFor > DISCONNECTED_AFTER;
     const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.state.leasesLeft(held) : null;
     const healthBefore = new Map(this.names().map((name) => [name, this.environment(name)?.health]));
@@ -197,32 +198,32 @@ export class StatusBoard {
       const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
       // Whoever took the place of another is not there before it has said what it is: until then that is what the other was.
       if (found.lease?.registered === 0) found.lease = null;
-      const known = this.environments.get(name) ?? this.introduce(name);
-      const epochBefore = known.sight.lease?.epoch;
+      const environmentCache = this.environments.get(name) ?? this.introduce(name);
+      const epochBefore = environmentCache.sight.lease?.epoch;
       // A name goes from the store by a flush only, which another supervisor may have mended already.
       const lost = flushed || !environments.has(name);
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
-      known.sight = afterLook(known.sight, found.lease, this.observer, lost, now, silence);
-      if (known.standby !== found.standby) changed.add(name);
-      known.standby = found.standby;
-      if (found.lease && found.lease.registered !== known.registered) {
+      environmentCache.sight = afterPoll(environmentCache.sight, found.lease, this.observer, lost, now, silence);
+      if (environmentCache.standby !== found.standby) changed.add(name);
+      environmentCache.standby = found.standby;
+      if (found.lease && found.lease.registered !== environmentCache.registered) {
         const registration = await this.state.readRegistration(name);
-        announced.set(known, { registration, registered: found.lease.registered });
+        announced.set(environmentCache, { registration, registered: found.lease.registered });
         changed.add(name);
       }
       const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
-      if (newEpoch) known.entries = new Map();
-      if (newEpoch || (found.statusVersion !== known.statusVersion && found.statusVersion !== 0)) {
-        const before = known.entries;
-        known.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
-        for (const [app, entry] of known.entries) if (before.get(app) !== entry) apps.add(app);
-        for (const app of before.keys()) if (!known.entries.has(app)) apps.add(app);
-        known.statusVersion = found.statusVersion;
+      if (newEpoch) environmentCache.entries = new Map();
+      if (newEpoch || (found.statusVersion !== environmentCache.statusVersion && found.statusVersion !== 0)) {
+        const before = environmentCache.entries;
+        environmentCache.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
+        for (const [app, entry] of environmentCache.entries) if (before.get(app) !== entry) apps.add(app);
+        for (const app of before.keys()) if (!environmentCache.entries.has(app)) apps.add(app);
+        environmentCache.statusVersion = found.statusVersion;
         changed.add(name);
       }
     }
-    for (const [known, registration] of announced) Object.assign(known, registration);
-    this.observer.lastLook = this.clock();
+    for (const [environmentCache, registration] of announced) Object.assign(environmentCache, registration);
+    this.observer.lastPoll = this.clock();
     const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
     for (const name of unwell) changed.add(name);
     if (lostNow) this.onFlushed();
@@ -234,12 +235,12 @@ export class StatusBoard {
 
   /** Fills in what the database remembers of an environment, so that one that is away is still listed. */
   remember(name: string, registration: Registration): void {
-    const known = this.environments.get(name) ?? this.introduce(name);
-    known.registration ??= registration;
+    const environmentCache = this.environments.get(name) ?? this.introduce(name);
+    environmentCache.registration ??= registration;
   }
 
   private introduce(name: string): EnvironmentSight {
-    const known: EnvironmentSight = {
+    const environmentCache: EnvironmentSight = {
       sight: unseen(this.clock()),
       registration: null,
       registered: -1,
@@ -247,7 +248,7 @@ export class StatusBoard {
       statusVersion: 0,
       entries: new Map(),
     };
-    this.environments.set(name, known);
-    return known;
+    this.environments.set(name, environmentCache);
+    return environmentCache;
   }
 }

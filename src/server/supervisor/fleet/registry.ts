@@ -3,7 +3,7 @@ import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
 /** An environment as the supervisor's database remembers it. */
-export interface KnownEnvironment {
+export interface CachedEnvironment {
   name: string;
   registration: Registration;
   cordoned: boolean;
@@ -14,7 +14,7 @@ export interface KnownEnvironment {
 export class EnvironmentRegistry {
   constructor(private readonly app: WithDatabase) {}
 
-  async all(): Promise<KnownEnvironment[]> {
+  async all(): Promise<CachedEnvironment[]> {
     const rows = await this.repository.find({ sort: ['name'] });
     return rows.flatMap((row: Model) => {
       const json = row.toJSON();

@@ -1,27 +1,27 @@
 import { appAdminWarning } from '../../protocol/administrator';
-import type { Catalog } from '../apps/cache';
+import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
-import type { Fitness } from './compatibility-policy';
-import type { KnownEnvironments } from './environment-cache';
-import type { StatusBoard } from './observer';
+import type { CompatibilityPolicy } from './compatibility-policy';
+import type { EnvironmentCache } from './environment-cache';
+import type { FleetObserver } from './observer';
 
 export interface WarningsOptions {
-  known: KnownEnvironments;
-  fitness: Fitness;
-  catalog: Catalog;
-  board: StatusBoard;
+  environmentCache: EnvironmentCache;
+  compatibility: CompatibilityPolicy;
+  appCache: AppCache;
+  observer: FleetObserver;
   /** In shared memory the environment is this process, which says its own warnings. */
   isThisProcess: boolean;
 }
 
 /** What is wrong with an environment, in words that say what to do. */
 export function warningsOf(environment: string, options: WarningsOptions): string[] {
-  const { known, fitness, board, isThisProcess } = options;
-  const registration = known.registrationOf(environment);
-  const standby = board.environment(environment)?.standby;
+  const { environmentCache, compatibility, observer, isThisProcess } = options;
+  const registration = environmentCache.registrationOf(environment);
+  const standby = observer.environment(environment)?.standby;
   return [
     ...((!isThisProcess && registration?.warnings) || []),
-    ...(registration ? fitness.findings(registration).map(({ error }) => error.message) : []),
+    ...(registration ? compatibility.findings(registration).map(({ error }) => error.message) : []),
     ...strangersIn(environment, options),
     ...(standby
       ? [
@@ -34,20 +34,20 @@ export function warningsOf(environment: string, options: WarningsOptions): strin
 /** What is wrong with an app, in words that say what to do. */
 export function appWarningsOf(
   app: AppDefinition,
-  { fitness, board }: Pick<WarningsOptions, 'fitness' | 'board'>,
+  { compatibility, observer }: Pick<WarningsOptions, 'compatibility' | 'observer'>,
 ): string[] {
   const found = app.environments.flatMap((environment) => {
-    const entry = board.observed(environment, app.name)?.entry;
+    const entry = observer.observed(environment, app.name)?.entry;
     return entry?.uid === app.uid && entry.adminPassword ? [entry.adminPassword] : [];
   });
-  return [...fitness.warningsOf(app), ...[...new Set(found)].map((each) => appAdminWarning(app.name, each))];
+  return [...compatibility.warningsOf(app), ...[...new Set(found)].map((each) => appAdminWarning(app.name, each))];
 }
 
 /** Apps that an environment has and the database does not know: they were made after the backup it was restored from. */
-function strangersIn(environment: string, { board, catalog }: WarningsOptions): string[] {
-  const strangers = [...board.entries(environment)].filter((entry) => catalog.isStranger(entry));
-  if (!strangers.length) return [];
-  const names = strangers.map(({ name }) => name).sort();
+function strangersIn(environment: string, { observer, appCache }: WarningsOptions): string[] {
+  const orphans = [...observer.entries(environment)].filter((entry) => appCache.isOrphan(entry));
+  if (!orphans.length) return [];
+  const names = orphans.map(({ name }) => name).sort();
   return [
     `Apps lie here that this Supervisor does not know: ${names.join(', ')}. They go on as they are. Adopt them under the same names to manage them again.`,
   ];

@@ -1,19 +1,19 @@
 import type { z } from 'zod';
 import { type DatabaseCheck, databaseCheck, logLines } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
-import type { Bus } from '../../protocol/stores';
+import type { MessageBus } from '../../protocol/stores';
 import { placeOf } from '../apps/database-settings';
 import type { CheckInput } from '../apps/input';
 import type { AppDefinition } from '../apps/repository';
-import type { Fitness } from './compatibility-policy';
+import type { CompatibilityPolicy } from './compatibility-policy';
 
 /** How long a worker may take over a check, and over reading a log, in ms. */
 const CHECK_TIMEOUT = 6_000;
 const LOGS_TIMEOUT = 5_000;
 
 export interface WorkerRequestsOptions {
-  bus: Bus;
-  fitness: Pick<Fitness, 'assertUsable'>;
+  bus: MessageBus;
+  compatibility: Pick<CompatibilityPolicy, 'assertUsable'>;
   /** Where a check is made when the request names none; null when it has to name one. */
   defaultEnvironments: string[] | null;
 }
@@ -24,12 +24,12 @@ export class WorkerRequests {
 
   /** Checks a database on the worker that would use it; within 5 s, in words. */
   async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
-    const { bus, defaultEnvironments, fitness } = this.options;
+    const { bus, defaultEnvironments, compatibility } = this.options;
     const asked = environment ?? defaultEnvironments?.[0];
     if (!asked) {
       throw new AppSupervisorError('INVALID_INPUT', { problem: 'environment is required.' }, 'environment');
     }
-    fitness.assertUsable(asked, 'environment');
+    compatibility.assertUsable(asked, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
     const answer = await bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
     return parseAnswer(asked, databaseCheck, answer);

@@ -2,12 +2,12 @@ import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/mess
 import type { Status } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { describeError } from '../../errors';
-import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
 import { type Applied, type Hosted, pendingChanges } from './decide';
 
 /** What this process knows of one app. */
-export interface Held {
+export interface AppState {
   record: AppRecord;
   applied: Applied | null;
   /** The record that the running object was made from. */
@@ -32,7 +32,7 @@ export interface Held {
 
 export interface HeldAppsOptions {
   host: AppHost;
-  hosted: HostedApps;
+  coreApps: CoreAppRegistry;
   clock: Clock;
   /** Statuses of these apps have to be told. */
   onReport(names: string[]): void;
@@ -41,13 +41,13 @@ export interface HeldAppsOptions {
 }
 
 /** The apps of this environment: what this process knows of each, and what it says of it. */
-export class HeldApps {
-  private readonly held = new Map<string, Held>();
+export class AppStates {
+  private readonly held = new Map<string, AppState>();
 
   constructor(private readonly options: HeldAppsOptions) {
-    options.hosted.onStatus = (name) => this.observe(name);
-    options.hosted.onProgress = (name, message) => this.tell(name, message);
-    options.hosted.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
+    options.coreApps.onStatus = (name) => this.observe(name);
+    options.coreApps.onProgress = (name, message) => this.tell(name, message);
+    options.coreApps.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
   }
 
   /** @param applied as the snapshot has it; null of an app that is new here */
@@ -72,11 +72,11 @@ export class HeldApps {
     });
   }
 
-  get(name: string): Held | undefined {
+  get(name: string): AppState | undefined {
     return this.held.get(name);
   }
 
-  all(): Array<[string, Held]> {
+  all(): Array<[string, AppState]> {
     return [...this.held];
   }
 
@@ -118,7 +118,7 @@ export class HeldApps {
   entry(name: string): StatusEntry | null {
     const held = this.held.get(name);
     if (!held) return null;
-    const lastVisit = this.options.hosted.lastSeenAt.get(name);
+    const lastVisit = this.options.coreApps.lastSeenAt.get(name);
     return {
       name,
       uid: held.record.uid,
@@ -209,19 +209,19 @@ export class HeldApps {
   /** The core changed an app's status on its own: a command of it, a plugin enabled, an error. */
   private observe(name: string): void {
     const held = this.held.get(name);
-    const status = this.options.hosted.appStatus[name];
+    const status = this.options.coreApps.appStatus[name];
     if (!held || !status || status === 'not_found') return;
     if (held.status === status) return;
     // The core says so before its command has ended, and in an upgrade before it loads the app once more.
     if (status === 'running' && (held.state !== 'running' || this.options.host.isInCommand(name))) return;
     if (status === 'error') {
-      held.error ??= describeError(this.options.hosted.reasonOf(name) ?? new Error('It failed.'));
+      held.error ??= describeError(this.options.coreApps.reasonOf(name) ?? new Error('It failed.'));
     }
     this.show(name, status);
   }
 
   /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
-  private async notePlugins(name: string, held: Held): Promise<void> {
+  private async notePlugins(name: string, held: AppState): Promise<void> {
     const loaded = await this.options.host.pluginSet(name);
     held.plugins = { loaded, stale: false };
     if (loaded?.own.length) this.report(name);

@@ -4,10 +4,10 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
-import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost } from '../hosting/host';
 import type { Snapshot } from '../snapshot';
-import { type Held, HeldApps } from './app-states';
+import { type AppState, AppStates } from './app-states';
 import { type Applied, type Decision, decide, retryAfter } from './decide';
 
 /** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
@@ -16,11 +16,11 @@ const LEAVING = 1_500;
 /** Of an app that was never applied here. */
 const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
 
-export interface ConvergerOptions {
+export interface AppControllerOptions {
   environment: string;
   snapshot: Snapshot;
   host: AppHost;
-  hosted: HostedApps;
+  coreApps: CoreAppRegistry;
   clock: Clock;
   log: Log;
   /** In place of `LEAVING`. */
@@ -37,20 +37,20 @@ export interface ConvergerOptions {
  * Brings every app of this environment to what is desired of it, one step of one app at a time, on a wake-up, on a visit,
  * every 30 s and after a restart. It follows records, never messages; an older record than the one it has is ignored.
  */
-export class Converger {
-  readonly apps: HeldApps;
+export class AppController {
+  readonly apps: AppStates;
   /** One piece of work on an app after the other. */
   private readonly queues = new KeyedQueue();
   /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
   private readonly writes = new KeyedQueue();
   private closed = false;
 
-  constructor(private readonly options: ConvergerOptions) {
+  constructor(private readonly options: AppControllerOptions) {
     const onAdminPassword = (name: string) => {
       void this.save(name);
       options.onAdminPassword();
     };
-    this.apps = new HeldApps({ ...options, onAdminPassword });
+    this.apps = new AppStates({ ...options, onAdminPassword });
   }
 
   /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
@@ -137,7 +137,7 @@ export class Converger {
   }
 
   /** The process ends as it was asked to: a boot that this cuts off is not the app's fault. */
-  async pardon(): Promise<void> {
+  async clearCrashMarkers(): Promise<void> {
     this.closed = true;
     for (const [name, { applied }] of this.apps.all()) {
       if (!applied?.unfinished) continue;
@@ -147,8 +147,9 @@ export class Converger {
   }
 
   /** The process is about to end, and has said so: visitors who can go elsewhere are served until they do. */
-  async letVisitorsGo(): Promise<void> {
-    const isShared = ([, { state, record }]: [string, Held]) => state === 'running' && record.environments.length > 1;
+  async drainTraffic(): Promise<void> {
+    const isShared = ([, { state, record }]: [string, AppState]) =>
+      state === 'running' && record.environments.length > 1;
     if (this.apps.all().some(isShared)) await setTimeoutAsync(this.options.leaving ?? LEAVING);
   }
 
@@ -185,13 +186,13 @@ export class Converger {
     }
   }
 
-  private begin(name: string, held: Held, record: AppRecord, decision: Decision): void {
+  private begin(name: string, held: AppState, record: AppRecord, decision: Decision): void {
     held.begun = record.generation;
     held.doing = doingOf(record, held, decision);
     this.apps.report(name);
   }
 
-  private async carryOut(name: string, held: Held, record: AppRecord, decision: Decision): Promise<void> {
+  private async carryOut(name: string, held: AppState, record: AppRecord, decision: Decision): Promise<void> {
     const { host } = this.options;
     switch (decision.do) {
       case 'replace':
@@ -244,13 +245,13 @@ export class Converger {
    * Says that a running app will not be for much longer, and gives the Supervisor the time to send visitors to its other
    * environments; until then it serves them.
    */
-  private async leaveRouting(name: string, held: Held, record: AppRecord, message: string): Promise<void> {
+  private async leaveRouting(name: string, held: AppState, record: AppRecord, message: string): Promise<void> {
     if (held.state !== 'running' || record.environments.length < 2) return;
     this.apps.show(name, 'preparing', message);
     await setTimeoutAsync(this.options.leaving ?? LEAVING);
   }
 
-  private async remove(name: string, held: Held, record: AppRecord, data: AppRecord['data']): Promise<void> {
+  private async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, snapshot, log } = this.options;
     await host.rest(name);
     let outcome: string | undefined;
@@ -284,7 +285,12 @@ export class Converger {
     this.apps.show(name, 'not_found', outcome);
   }
 
-  private async boot(name: string, held: Held, record: AppRecord, how: 'start' | 'restart' | 'upgrade'): Promise<void> {
+  private async boot(
+    name: string,
+    held: AppState,
+    record: AppRecord,
+    how: 'start' | 'restart' | 'upgrade',
+  ): Promise<void> {
     const { host, clock } = this.options;
     const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
     const before: Applied = held.applied ?? { ...NEVER, uid: record.uid };
@@ -325,7 +331,7 @@ export class Converger {
     await this.save(name);
   }
 
-  private failed(name: string, held: Held, error: unknown): void {
+  private failed(name: string, held: AppState, error: unknown): void {
     const { host, log } = this.options;
     held.state = 'error';
     held.error = describeError(error);
@@ -335,7 +341,7 @@ export class Converger {
   }
 
   /** There is nothing left to do for a record: that is what is reported of it. */
-  private async settle(name: string, held: Held, record: AppRecord): Promise<void> {
+  private async settle(name: string, held: AppState, record: AppRecord): Promise<void> {
     if (record.desired === 'removed') return;
     const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);
     const changed = held.applied?.generation !== record.generation || held.applied.bootGeneration !== bootGeneration;
@@ -364,7 +370,7 @@ export class Converger {
   }
 }
 
-function doingOf(record: AppRecord, held: Held, decision: Decision): StatusEntry['doing'] {
+function doingOf(record: AppRecord, held: AppState, decision: Decision): StatusEntry['doing'] {
   switch (decision.do) {
     case 'boot':
       if (decision.how !== 'start') return decision.how;

@@ -56,34 +56,34 @@ export function retryAfter(failures: number): number | null {
 export function decide(
   record: AppRecord,
   applied: Applied | null,
-  hosted: Hosted,
+  coreApps: Hosted,
   mono: number,
   visited: boolean,
 ): Decision {
   if (record.desired === 'removed') {
-    return hosted.generation >= record.generation ? { do: 'nothing' } : { do: 'remove', data: record.data };
+    return coreApps.generation >= record.generation ? { do: 'nothing' } : { do: 'remove', data: record.data };
   }
   if (applied && applied.uid !== record.uid) return { do: 'replace' };
   if (record.desired === 'stopped')
-    return hosted.state === 'stopped' ? { do: 'nothing' } : { do: 'rest', as: 'stopped' };
+    return coreApps.state === 'stopped' ? { do: 'nothing' } : { do: 'rest', as: 'stopped' };
 
   const unfinished = applied?.unfinished;
   if (unfinished && unfinished.bootGeneration === record.boot.generation && unfinished.count >= MAX_UNFINISHED_BOOTS) {
-    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
+    return coreApps.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
   }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
   if (freshBoot) {
-    const alreadyDone = record.boot.how === 'start' && hosted.state === 'running';
+    const alreadyDone = record.boot.how === 'start' && coreApps.state === 'running';
     return alreadyDone ? { do: 'nothing' } : { do: 'boot', how: record.boot.how };
   }
-  if (hosted.state === 'running') return { do: 'nothing' };
+  if (coreApps.state === 'running') return { do: 'nothing' };
   const wanted = record.desired === 'running' || visited;
-  if (hosted.state === 'error') {
-    const due = hosted.retryAt !== null && mono >= hosted.retryAt;
+  if (coreApps.state === 'error') {
+    const due = coreApps.retryAt !== null && mono >= coreApps.retryAt;
     return wanted && due ? { do: 'boot', how: 'start' } : { do: 'nothing' };
   }
   if (wanted) return { do: 'boot', how: 'start' };
-  return hosted.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
+  return coreApps.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
 }
 
 /**

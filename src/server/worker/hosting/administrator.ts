@@ -37,11 +37,11 @@ export function installAs(app: Application, admin: InitialAdmin | null, onLocked
  */
 export async function watchAdminPassword(app: Application, tell: (found: AdminPassword | null) => void): Promise<void> {
   let lookedAt = 0;
-  const look = async () => {
+  const poll = async () => {
     lookedAt = Date.now();
     tell(await findAdminPassword(app.db));
   };
-  const lookAgain = () => void look().catch(() => undefined);
+  const lookAgain = () => void poll().catch(() => undefined);
   try {
     app.db.on('users.afterUpdate', (user: Model, { transaction }: { transaction?: Transaction }) => {
       // Which plugin-users writes together with the password; an import changes thousands of users and no password.
@@ -49,7 +49,7 @@ export async function watchAdminPassword(app: Application, tell: (found: AdminPa
       if (transaction) transaction.afterCommit(lookAgain);
       else lookAgain();
     });
-    await look();
+    await poll();
   } catch {
     // Its next start says it.
   }

@@ -20,9 +20,9 @@ import {
 import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { againWhenBusy } from '../../nocobase/busy';
-import type { HostedApps } from '../../nocobase/core-app-registry';
+import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
-import { createStandIn, isStandIn } from '../../nocobase/placeholder-app';
+import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, unseal } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
@@ -58,7 +58,7 @@ export class AppHost {
 
   constructor(
     private readonly supervisor: AppSupervisor,
-    private readonly hosted: HostedApps,
+    private readonly coreApps: CoreAppRegistry,
     private readonly aesKey: Buffer | null,
     bootstrap: BootstrapConfig,
     private readonly environment: string,
@@ -87,7 +87,7 @@ export class AppHost {
         return await this.bootUnderLock(record, how, progress);
       } catch (error) {
         await this.unload(record.name).catch(() => undefined);
-        this.hosted.setError(record.name, error instanceof Error ? error : new Error(messageOf(error)));
+        this.coreApps.setError(record.name, error instanceof Error ? error : new Error(messageOf(error)));
         this.stand(record.name, 'error');
         throw error;
       }
@@ -101,7 +101,7 @@ export class AppHost {
    * @throws AppSupervisorError DATABASE_… and whatever the core throws
    */
   async openBeside(record: AppRecord): Promise<void> {
-    const mainApp = this.hosted.apps.main;
+    const mainApp = this.coreApps.apps.main;
     const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
     const owner = { app: record.name, uid: record.uid };
     const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
@@ -134,8 +134,8 @@ export class AppHost {
   /** Ends an app and leaves nothing: the next visit finds it not loaded. */
   async rest(name: string): Promise<void> {
     await this.unload(name);
-    this.hosted.drop(name);
-    delete this.hosted.appStatus[name];
+    this.coreApps.drop(name);
+    delete this.coreApps.appStatus[name];
   }
 
   /** Removes what an app that is gone from here has written into this instance's logs. */
@@ -155,7 +155,7 @@ export class AppHost {
 
   /** Shows a failure of something that never got as far as an app. */
   showError(name: string, error: Error): void {
-    this.hosted.setError(name, error);
+    this.coreApps.setError(name, error);
     this.stand(name, 'error');
   }
 
@@ -165,7 +165,7 @@ export class AppHost {
    */
   async pluginSet(name: string): Promise<PluginSet | null> {
     if (!this.isRunning(name)) return null;
-    const plugins = await this.pluginsOf(this.hosted.apps[name]).catch(() => null);
+    const plugins = await this.pluginsOf(this.coreApps.apps[name]).catch(() => null);
     if (!plugins) return null;
     const enabled = plugins.filter((plugin) => plugin.enabled);
     const own = enabled.filter((plugin) => !plugin.builtIn);
@@ -182,7 +182,7 @@ export class AppHost {
 
   /** What is wrong with the password of a running app's root user, as its database says now. */
   adminPassword(name: string): Promise<AdminPassword | null> {
-    return findAdminPassword(this.hosted.apps[name].db);
+    return findAdminPassword(this.coreApps.apps[name].db);
   }
 
   /**
@@ -190,24 +190,24 @@ export class AppHost {
    * release has upgraded it.
    */
   async canRestart(name: string): Promise<boolean> {
-    const app = this.hosted.apps[name];
+    const app = this.coreApps.apps[name];
     const plugins = await this.pluginsOf(app);
     const content = { version: (await app.version.get()) ?? null, plugins };
     const host = {
-      version: this.hosted.apps.main.getPackageVersion(),
+      version: this.coreApps.apps.main.getPackageVersion(),
       plugins: await this.findInstalled(plugins.map((plugin) => plugin.name)),
     };
     return newerOf(content, host) === null;
   }
 
   isRunning(name: string): boolean {
-    const app = this.hosted.apps[name];
-    return app !== undefined && !isStandIn(app) && this.hosted.appStatus[name] === 'running';
+    const app = this.coreApps.apps[name];
+    return app !== undefined && !isPlaceholderApp(app) && this.coreApps.appStatus[name] === 'running';
   }
 
   /** Whether the core works on an app for a command of it: what it says of the app meanwhile is not yet how it ends. */
   isInCommand(name: string): boolean {
-    const status = this.hosted.apps[name]?.getMaintaining?.()?.status;
+    const status = this.coreApps.apps[name]?.getMaintaining?.()?.status;
     return status === 'command_begin' || status === 'command_running';
   }
 
@@ -216,7 +216,7 @@ export class AppHost {
     how: 'start' | 'restart' | 'upgrade',
     progress: Progress,
   ): Promise<BootOutcome> {
-    const mainApp = this.hosted.apps.main;
+    const mainApp = this.coreApps.apps.main;
     const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
     const { dbConnType } = record.database;
     const owner = { app: record.name, uid: record.uid };
@@ -249,14 +249,15 @@ export class AppHost {
       }
       this.log.info(`App ${record.name}: ${plan}`, { how });
       if (plan === 'upgrade') await markUpgrading(connection, owner, true);
-      delete this.hosted.appErrors[record.name];
-      this.hosted.appStatus[record.name] = 'preparing';
+      delete this.coreApps.appErrors[record.name];
+      this.coreApps.appStatus[record.name] = 'preparing';
       const app = this.register(record, connection, mainApp);
       await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
       // The command is a no-op while another one runs (application.ts:843): its end proves nothing.
-      if (this.hosted.appStatus[record.name] !== 'running') {
+      if (this.coreApps.appStatus[record.name] !== 'running') {
         const cause =
-          this.hosted.reasonOf(record.name)?.message ?? `it ended ${this.hosted.appStatus[record.name] ?? 'nowhere'}`;
+          this.coreApps.reasonOf(record.name)?.message ??
+          `it ended ${this.coreApps.appStatus[record.name] ?? 'nowhere'}`;
         throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
       }
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
@@ -283,7 +284,7 @@ export class AppHost {
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
     const secret = this.jwtSecretOf(record);
     // A stand-in gives its name up at the last moment, so that no request in between finds nothing and boots it again.
-    delete this.hosted.apps[record.name];
+    delete this.coreApps.apps[record.name];
     const app = this.supervisor.registerApp({
       appModel: {
         name: record.name,
@@ -306,9 +307,9 @@ export class AppHost {
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
       this.log.warn(appAdminWarning(record.name, 'locked')),
     );
-    app.on('__started', () => watchAdminPassword(app, (found) => this.hosted.onAdminPassword(record.name, found)));
+    app.on('__started', () => watchAdminPassword(app, (found) => this.coreApps.onAdminPassword(record.name, found)));
     // The core tells a new status only, and has told of this one while its command went on.
-    app.on('maintaining', () => this.hosted.onStatus(record.name));
+    app.on('maintaining', () => this.coreApps.onStatus(record.name));
     return app;
   }
 
@@ -324,11 +325,11 @@ export class AppHost {
 
   /** Destroys the object to the end and cuts off its late events, before a successor takes the name. */
   private async unload(name: string): Promise<void> {
-    const app = this.hosted.apps[name];
-    if (!app || isStandIn(app)) return;
+    const app = this.coreApps.apps[name];
+    if (!app || isPlaceholderApp(app)) return;
     // First of all, so that a request that still comes gets a 503 and not a closed database.
-    this.hosted.apps[name] = createStandIn(name);
-    this.hosted.appStatus[name] = 'preparing';
+    this.coreApps.apps[name] = createPlaceholderApp(name);
+    this.coreApps.appStatus[name] = 'preparing';
     try {
       await app.destroy({ logging: false });
     } catch (error) {
@@ -337,12 +338,12 @@ export class AppHost {
     }
     app.removeAllListeners();
     // The core's own listener took it out of the map (app-supervisor/index.ts:852).
-    this.hosted.apps[name] = createStandIn(name);
+    this.coreApps.apps[name] = createPlaceholderApp(name);
   }
 
   private stand(name: string, status: 'stopped' | 'error'): void {
-    this.hosted.apps[name] = createStandIn(name);
-    this.hosted.setStatus(name, status);
+    this.coreApps.apps[name] = createPlaceholderApp(name);
+    this.coreApps.setStatus(name, status);
   }
 
   /** Says whether an app could live in a database that this environment would reach so. */
@@ -358,7 +359,7 @@ export class AppHost {
   }
 
   private mainDatabase(): HostDatabase {
-    return this.hosted.apps.main.db.options as unknown as HostDatabase;
+    return this.coreApps.apps.main.db.options as unknown as HostDatabase;
   }
 
   private async pluginsOf(app: Application): Promise<PluginVersion[]> {
