@@ -2,6 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import { say, verbatim } from '../src/shared/message';
 import {
   type AppRow,
   type EnvironmentRow,
@@ -270,7 +271,7 @@ function inStatus(app: AppRow, status: Status): AppRow {
   const shown = {
     ...app.statuses[environment],
     status,
-    ...(status === 'commanding' && { message: 'load locale resource' }),
+    ...(status === 'commanding' && { message: verbatim('load locale resource') }),
   };
   return {
     ...app,
@@ -299,9 +300,7 @@ const inTrouble = (rows: EnvironmentRow[]): EnvironmentRow[] => {
     }),
     like('env_c', {
       health: 'suspect',
-      warnings: [
-        'A second process of this environment is running (worker-2:81); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.',
-      ],
+      warnings: [say('SECOND_PROCESS', { standby: 'worker-2:81' })],
     }),
     like('env_jobs', { health: 'unknown', serves: false, apps: {} }),
   ];
@@ -334,7 +333,7 @@ const OPERATION: OperationRow = {
   appName: 'commanding',
   action: 'restart',
   state: 'running',
-  waitingFor: 'environment env_a to begin',
+  waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }),
   steps: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
   createdBy: null,
   createdAt: 0,
@@ -345,7 +344,12 @@ const UNDER_WAY: OperationRow = {
   ...OPERATION,
   steps: [
     { environment: 'env_a', state: 'succeeded', startedAt: Date.now() - 12_000, finishedAt: Date.now() - 4_000 },
-    { environment: 'env_b', state: 'running', startedAt: Date.now() - 3_000, message: 'load locale resource' },
+    {
+      environment: 'env_b',
+      state: 'running',
+      startedAt: Date.now() - 3_000,
+      message: verbatim('load locale resource'),
+    },
   ],
   waitingFor: null,
   createdAt: Date.now() - 12_000,

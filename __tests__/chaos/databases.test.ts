@@ -88,7 +88,7 @@ describe('a fleet on MariaDB', () => {
     // The leader has published its records under the new key by then; a restart opens them.
     await manager.command('restart', 'keeper');
     expect(statusIn(await manager.app('keeper'), 'env_a')).toBe('running');
-    expect((await manager.environment('env_a')).warnings.join()).not.toContain('AES');
+    expect(JSON.stringify((await manager.environment('env_a')).warnings)).not.toContain('AES');
     await manager.destroy('keeper', 'drop');
     expect(await ground.hasData('kept')).toBe(false);
   });

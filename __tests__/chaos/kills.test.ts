@@ -53,7 +53,7 @@ describe('a worker killed', () => {
     };
     const options = { dbConnType: 'new_connection', database };
     const { operation } = await manager.begin('create', { name: 'killed', environments: ['env_b'], options });
-    await manager.untilApp('killed', (app) => app.statuses.env_b?.message === 'Checking its database.', {
+    await manager.untilApp('killed', (app) => app.statuses.env_b?.message?.code === 'CHECKING_DATABASE', {
       what: 'looking for its database',
     });
     expect(bootsOf(fleet, 'killed')).toEqual([]);

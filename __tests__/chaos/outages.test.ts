@@ -1,6 +1,7 @@
 import Redis from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, waitFor } from '../../scripts/fleet';
+import { say } from '../../src/shared/message';
 import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -92,7 +93,7 @@ describe('the state Redis', () => {
     });
     expect(await manager.operation(data[0].id)).toMatchObject({
       state: 'running',
-      waitingFor: 'sight of the environments',
+      waitingFor: say('WAITS_FOR_CONNECTION'),
     });
 
     await fleet.redis!.start();
@@ -161,16 +162,16 @@ describe('a Supervisor killed', () => {
 describe('a worker killed', () => {
   it('in the middle of an installation begins it again, in the database that it made (#5127)', async () => {
     const { operation } = await manager.begin('create', { name: 'victim', environments: ['env_b'] });
-    await manager.untilApp('victim', (app) => /install/.test(app.statuses.env_b?.message ?? ''), {
+    await manager.untilApp('victim', (app) => /install/.test(String(app.statuses.env_b?.message?.params?.text)), {
       timeout: 60_000,
       what: 'being installed',
     });
     await fleet.worker('env_b').kill();
     await manager.untilEnvironment('env_b', ({ health }) => health === 'down', { timeout: 25_000, what: 'being down' });
-    await waitFor(
-      async () => (await manager.operation(operation!.id)).waitingFor === 'environment env_b to come back',
-      { timeout: 5_000, what: 'The operation waiting for env_b' },
-    );
+    await waitFor(async () => (await manager.operation(operation!.id)).waitingFor?.code === 'WAITS_FOR_RETURN', {
+      timeout: 5_000,
+      what: 'The operation waiting for env_b',
+    });
     const took = stopwatch();
     await fleet.worker('env_b').start();
     await manager.succeeded(operation!);

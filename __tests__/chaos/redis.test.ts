@@ -70,7 +70,7 @@ describe.each([
     const waits = async (action: string) => {
       const { data } = await manager.api.post(`apps:${action}?filterByTk=changing`);
       const operation = () => manager.operation(data[0].id);
-      await waitFor(async () => (await operation()).waitingFor === 'sight of the environments', {
+      await waitFor(async () => (await operation()).waitingFor?.code === 'WAITS_FOR_CONNECTION', {
         timeout: 10_000,
         what: 'Saying what it waits for',
       });

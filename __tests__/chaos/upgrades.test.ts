@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, type Instance, query, waitFor } from '../../scripts/fleet';
 import { FleetState } from '../../scripts/fleet/state';
+import { say } from '../../src/shared/message';
 import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
@@ -92,7 +93,8 @@ describe('a rolling upgrade', () => {
     expect(statusIn(await manager.app('rolled'), 'env_b')).toBe('running');
     expect(await bySelf()).toBe(before);
     const { warnings } = await manager.environment('env_b');
-    expect(warnings.join()).toContain('has other versions of plugins of "env_b": e2e-release 1.0.0');
+    const params = { owner: 'env_b', plugins: expect.stringContaining('e2e-release 1.0.0') };
+    expect(warnings).toContainEqual({ code: 'PLUGINS_DIFFER', params });
     await install(fleet.worker('env_b'), env);
     await runsWell('rolled');
     ending = true;
@@ -139,7 +141,7 @@ describe('a migration', () => {
     const { data } = await manager.api.post('apps:start?filterByTk=victim');
     expect(await manager.ended(data[0], BOOT)).toMatchObject({
       state: 'failed',
-      steps: [{ error: { message: expect.stringContaining('The migration was told to fail') } }],
+      steps: [{ error: { params: { cause: expect.stringContaining('The migration was told to fail') } } }],
     });
     await order(fleet.postgresServer, 'victim', null);
     await manager.command('start', 'victim');
@@ -156,7 +158,7 @@ describe('a Supervisor whose database is restored from a backup', () => {
     await sql('postgres', `CREATE DATABASE ${to} TEMPLATE ${from}`);
   };
   const info = (instance: Instance, app: string) => ask(instance.url, `/api/__app/${app}/app:getInfo`);
-  const orphans = async () => (await manager.environment('env_b')).warnings.find((text) => text.includes('not know'));
+  const orphans = async () => (await manager.environment('env_b')).warnings.find(({ code }) => code === 'ORPHANS');
 
   it('takes up where the backup was, loses nothing that was made since, and says what that is', async () => {
     await manager.create({ name: 'early', environments: ['env_b'], startMode: 'withMain' });
@@ -181,7 +183,7 @@ describe('a Supervisor whose database is restored from a backup', () => {
     await manager.command('stop', 'early');
     await manager.command('start', 'early');
 
-    expect(await waitFor(orphans, { timeout: 60_000, what: 'The warning' })).toContain('does not know: late.');
+    expect(await waitFor(orphans, { timeout: 60_000, what: 'The warning' })).toEqual(say('ORPHANS', { names: 'late' }));
     expect((await info(fleet.supervisor, 'late')).status).toBe(404);
     expect((await info(fleet.worker('env_b'), 'late')).status).toBe(200);
     await manager.adopt({ name: 'late', environments: ['env_b'], startMode: 'withMain' });

@@ -511,7 +511,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
     it('invariant 9: never drops data that it adopted', async () => {
       const { steps } = await manager.destroy(APP, 'drop');
-      expect(steps.at(-1)?.message).toContain('was there before this app');
+      expect(steps.at(-1)?.message).toMatchObject({ code: 'DATA_KEPT', params: { why: { code: 'KEPT_NOT_CREATED' } } });
       expect(await ground.hasData(APP)).toBe(true);
     });
 

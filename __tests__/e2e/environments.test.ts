@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, type Instance, waitFor } from '../../scripts/fleet';
+import { say } from '../../src/shared/message';
 import type { AppRow, EnvironmentRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { Ghost } from '../support/ghost';
@@ -59,7 +60,7 @@ describe('a second process of an environment', () => {
     expect(row).toMatchObject({ health: 'online', instance, url: worker.url });
     expect(row.instance).toContain(`:${worker.pid}:`);
     expect(row.standby).toContain(`:${twin.pid}:`);
-    expect(row.warnings.join()).toContain('it hosts nothing');
+    expect(row.warnings).toContainEqual(say('SECOND_PROCESS', { standby: row.standby! }));
     // Not even when it is visited; a boot would have begun within a beat.
     expect((await get(twin, 'relay')).status).toBe(503);
     const beaten = ({ lastHeartbeatAt }: EnvironmentRow) => lastHeartbeatAt! > row.lastHeartbeatAt!;
@@ -112,7 +113,7 @@ describe('a worker that dies by kill -9', () => {
     expect(notYet - down.lastHeartbeatAt!).toBeLessThan(20_000);
     expect((await manager.app('relay')).statuses.env_b).toMatchObject({
       status: 'unknown',
-      message: 'Environment env_b is down.',
+      message: say('STATUS_DOWN', { environment: 'env_b' }),
     });
     expect((await manager.app('steady')).statuses.env_a.status).toBe('running');
   });
@@ -134,7 +135,7 @@ describe('a worker that dies by kill -9', () => {
   it('says that nothing of it can be reached, when asked to check', async () => {
     const { data } = await manager.api.get('appEnvironments:check', { filterByTk: 'env_b' });
     expect(data).toMatchObject({ web: { ok: false }, ws: { ok: false } });
-    expect(data.web.message).toContain('ECONNREFUSED');
+    expect(data.web.message).toEqual(say('REACH_FAILED', { cause: expect.stringContaining('ECONNREFUSED') }));
   });
 
   it('comes back by itself with the same apps, and at the address that it then says', async () => {
@@ -184,9 +185,10 @@ describe('a worker with another key', () => {
 
   it('is shown with a warning that says so, and shows nobody either key', async () => {
     const { warnings } = await manager.environment('env_b');
-    expect(warnings.join()).toContain('another APP_SUPERVISOR_AES_SECRET_KEY');
-    expect(warnings.join()).not.toContain(OTHER_KEY);
-    expect(warnings.join()).not.toContain(key);
+    const params = { environment: 'env_b', variable: 'APP_SUPERVISOR_AES_SECRET_KEY' };
+    expect(warnings).toContainEqual({ code: 'KEY_DIFFERS', params });
+    expect(JSON.stringify(warnings)).not.toContain(OTHER_KEY);
+    expect(JSON.stringify(warnings)).not.toContain(key);
   });
 
   it('gets no app, neither a new one nor one from elsewhere', async () => {
@@ -225,7 +227,7 @@ describe('without Redis', () => {
   it('invariant 1: what is asked for meanwhile is kept, and done when Redis is back', async () => {
     const stop = (await manager.api.post('apps:stop?filterByTk=relay')).data[0];
     const destroy = (await manager.api.post('apps:destroy?filterByTk=steady', { database: 'drop' })).data[0];
-    const says = async () => (await manager.operation(stop.id)).waitingFor === 'sight of the environments';
+    const says = async () => (await manager.operation(stop.id)).waitingFor?.code === 'WAITS_FOR_CONNECTION';
     await waitFor(says, { timeout: 60_000, what: 'Saying what is waited for' });
     expect((await get(worker, 'relay')).status).toBe(200);
     expect((await get(fleet.worker('env_a'), 'steady')).status).toBe(200);
@@ -288,7 +290,7 @@ describe('taking an environment out of service', () => {
     await act('forget', 'env_ghost');
     expect(await manager.ended(operation!)).toMatchObject({
       state: 'cancelled',
-      steps: [{ state: 'cancelled', message: 'The environment was forgotten.' }],
+      steps: [{ state: 'cancelled', message: say('STEP_FORGOTTEN') }],
     });
     expect((await manager.environments()).map(({ name }) => name)).toEqual(['env_a', 'env_b']);
     expect(await manager.app('haunted')).toMatchObject({ environments: [], targetEnvironment: null });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN, APP_ADMIN, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
+import { inEnglish } from '../../src/server/errors';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
@@ -151,8 +152,7 @@ describe('visiting it through the Supervisor', () => {
     const api = await signInTo(fleet.supervisor, 'shop');
     const { data } = await api.get('auth:check');
     const change = (password: string) => api.post(`users:update?filterByTk=${data.id}`, { password });
-    const isWarned = ({ warnings }: AppRow) =>
-      warnings.some((text) => text.includes('still has the password "admin123"'));
+    const isWarned = ({ warnings }: AppRow) => warnings.some(({ code }) => code === 'APP_ADMIN_KNOWN');
     expect(isWarned(await manager.app('shop'))).toBe(false);
     await change('admin123');
     await manager.untilApp('shop', isWarned, { what: 'warned of' });
@@ -307,7 +307,7 @@ describe('where its data lies', () => {
       ['failed', 'DATABASE_UNREACHABLE'],
       ['failed', 'DATABASE_SIGN_IN'],
     ]);
-    expect(ended[0].steps[0].error!.message).toContain(`${HOST}:${broken.unreachable.port}`);
+    expect(ended[0].steps[0].error?.params).toMatchObject({ server: `${HOST}:${broken.unreachable.port}` });
     const { statuses } = await manager.app('unreachable');
     expect(statuses.env_a).toMatchObject({ status: 'error', error: { code: 'DATABASE_UNREACHABLE' } });
     for (const name of ['unreachable', 'stranger']) {
@@ -316,7 +316,7 @@ describe('where its data lies', () => {
       expect(heard.filter(({ code }) => code === 'APP_ERROR').length).toBeGreaterThanOrEqual(4);
       expect(new Set(told)).toEqual(new Set([`application ${name} is unavailable`]));
       // Its operator is told the whole cause.
-      const { message } = (await manager.app(name)).statuses.env_a.error!;
+      const message = inEnglish((await manager.app(name)).statuses.env_a.error!);
       expect(message).toContain(HOST);
       expect(fleet.worker('env_a').logTail(20_000).join('\n')).toContain(message);
     }

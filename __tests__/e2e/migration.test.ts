@@ -2,6 +2,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CLIENTS, launchBrowser, openContext } from '../../scripts/browser';
 import { ADMIN, type Api, Fleet, query, waitFor } from '../../scripts/fleet';
+import { say } from '../../src/shared/message';
 import type { AppRow } from '../../src/shared/types';
 import { complaintsOf, photograph } from '../support/browser';
 import { ask } from '../support/http';
@@ -162,8 +163,8 @@ describe('asking again', () => {
     expect(data).toEqual({
       migrated: ['plain'],
       skipped: [
-        { name: 'old', reason: 'An app of this name is managed already.' },
-        { name: 'nosuch', reason: 'multi-app-manager has no app of this name.' },
+        { name: 'old', reason: say('MIGRATION_MANAGED') },
+        { name: 'nosuch', reason: say('MIGRATION_UNKNOWN') },
       ],
     });
     expect(await manager.app('old')).toMatchObject({ updatedAt, uid, operation: null });

@@ -5,6 +5,9 @@ import type { DatabaseConnection } from '../../src/server/databases';
 import { hasSchemas, placeOf } from '../../src/server/databases/connection';
 import { dialects } from '../../src/server/databases/dialects';
 import type { Row } from '../../src/server/databases/session';
+import { inEnglish } from '../../src/server/errors';
+import type { MessageCode, Params } from '../../src/shared/message';
+import type { DatabaseCheck } from '../../src/shared/messages';
 import type { DbConnType } from '../../src/shared/types';
 import { type Server, startMariadb, startPostgres } from './databases-servers';
 
@@ -110,3 +113,16 @@ export async function install(
   await sql(connection, `${insert} (1, 'acl', '2.2.15', true, true), (2, 'map', '2.2.14', false, false)`);
   if (version) await sql(connection, `INSERT INTO ${versions} (id, value) VALUES (1, '${version}')`);
 }
+
+/** What is answered when data are kept. */
+export const kept = (code: MessageCode, params?: Params) => ({
+  code: 'DATA_KEPT',
+  params: { why: params ? { code, params } : { code } },
+});
+
+/** A check as an administrator reads it. */
+export const inWords = ({ message, remedy, ...check }: DatabaseCheck['checks'][number]) => ({
+  ...check,
+  message: inEnglish(message),
+  remedy: remedy && inEnglish(remedy),
+});

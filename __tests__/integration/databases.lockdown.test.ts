@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { rspack } from '@rspack/core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { serverConfig } from '../../scripts/build/config';
+import { say } from '../../src/shared/message';
 import { type Ground, on, startGround } from './databases-places';
 
 /**
@@ -42,7 +43,7 @@ it('drivers are loaded, and databases made, locked and dropped, after SES lockdo
     env: { ...process.env, NODE_PATH: join(root, 'node_modules') },
   });
   expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toEqual(
-    Array.from({ length: 4 }, () => ({ created: true, held: true, dropped: 'dropped' })),
+    Array.from({ length: 4 }, () => ({ created: true, held: true, dropped: say('DATA_DROPPED') })),
   );
 });
 

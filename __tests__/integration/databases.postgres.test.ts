@@ -9,9 +9,10 @@ import {
   resetPartialInstall,
 } from '../../src/server/databases';
 import { dialects } from '../../src/server/databases/dialects';
+import { say } from '../../src/shared/message';
 import { silentServer } from '../support/tcp';
 import { fakeTimeOf, until } from '../support/wait';
-import { install, on, sql, tables } from './databases-places';
+import { install, inWords, kept, on, sql, tables } from './databases-places';
 import { type Server, startNetwork, startPgbouncer, startPostgres } from './databases-servers';
 
 let server: Server;
@@ -28,7 +29,7 @@ async function role(database = `pg_app_${++count}`): Promise<DatabaseConnection>
 }
 const failed = async (connection: DatabaseConnection, mode: 'new_database' | 'new_schema' = 'new_database') => {
   const { checks, verdict } = await checkDatabase(connection, mode);
-  return { verdict, ...checks.at(-1), before: checks.slice(0, -1).map(({ name, ok }) => `${name} ${ok}`) };
+  return { verdict, ...inWords(checks.at(-1)!), before: checks.slice(0, -1).map(({ name, ok }) => `${name} ${ok}`) };
 };
 /** What the error told the administrator to run: the first statement. */
 const statement = (text: unknown) => String(text).split(';')[0];
@@ -186,7 +187,7 @@ describe('what a role may not', () => {
       expect(await prepareDatabase(connection, 'new_database', { ...create, protect })).toMatchObject({
         created: true,
       });
-      expect(await dropDatabase(connection, 'new_database', { uid: 'uid-1', protect })).toBe('dropped');
+      expect(await dropDatabase(connection, 'new_database', { uid: 'uid-1', protect })).toEqual(say('DATA_DROPPED'));
     } finally {
       await sql(admin(), 'GRANT CONNECT ON DATABASE postgres TO PUBLIC');
     }
@@ -215,7 +216,7 @@ describe('schemas', () => {
     await prepareDatabase(b, 'new_schema', { app: 'two', uid: 'uid-2', mayCreate: true });
     await install(a, '2.2.15');
     expect(await inspectDatabase(b, 'new_schema', { app: 'two', uid: 'uid-2' })).toMatchObject({ installed: 'none' });
-    expect(await dropDatabase(a, 'new_schema', { uid: 'uid-1' })).toBe('dropped');
+    expect(await dropDatabase(a, 'new_schema', { uid: 'uid-1' })).toEqual(say('DATA_DROPPED'));
     expect(await tables(b)).toEqual(['app_supervisor_mark']);
   });
 
@@ -223,9 +224,13 @@ describe('schemas', () => {
     const database = newDatabase();
     await prepareDatabase(database, 'new_database', create);
     await prepareDatabase({ ...database, schema: 'b' }, 'new_schema', { app: 'two', uid: 'uid-2', mayCreate: true });
-    expect(await dropDatabase(database, 'new_database', { uid: 'uid-1' })).toMatch(/^kept: schema "b"/);
-    expect(await dropDatabase({ ...database, schema: 'b' }, 'new_schema', { uid: 'uid-2' })).toBe('dropped');
-    expect(await dropDatabase(database, 'new_database', { uid: 'uid-1' })).toBe('dropped');
+    expect(await dropDatabase(database, 'new_database', { uid: 'uid-1' })).toMatchObject(
+      kept('KEPT_TENANT', { schema: 'b' }),
+    );
+    expect(await dropDatabase({ ...database, schema: 'b' }, 'new_schema', { uid: 'uid-2' })).toEqual(
+      say('DATA_DROPPED'),
+    );
+    expect(await dropDatabase(database, 'new_database', { uid: 'uid-1' })).toEqual(say('DATA_DROPPED'));
   });
 
   it('are never the one that everybody shares', async () => {
@@ -240,7 +245,9 @@ it("the server's own database is never an app's", async () => {
   await expect(prepareDatabase(admin(), 'new_database', { ...create, adopt: true })).rejects.toMatchObject({
     code: 'DATABASE_RESERVED',
   });
-  expect(await dropDatabase(admin(), 'new_database', { uid: 'uid-1' })).toMatch(/^kept: .*server's own/);
+  expect(await dropDatabase(admin(), 'new_database', { uid: 'uid-1' })).toMatchObject(
+    kept('KEPT_RESERVED', { owner: say('OWNER_SERVER') }),
+  );
   expect(await failed(admin())).toMatchObject({ verdict: 'taken' });
 });
 
@@ -249,7 +256,7 @@ it('a database is dropped under the connections that somebody forgot', async () 
   await prepareDatabase(connection, 'new_database', create);
   const forgotten = await dialects.postgres.connect(connection, String(connection.database), 'forgotten');
   const lost = new Promise<Error>((resolve) => forgotten.onLost(resolve));
-  expect(await dropDatabase(connection, 'new_database', { uid: 'uid-1' })).toBe('dropped');
+  expect(await dropDatabase(connection, 'new_database', { uid: 'uid-1' })).toEqual(say('DATA_DROPPED'));
   await lost;
 });
 

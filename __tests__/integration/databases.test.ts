@@ -9,8 +9,9 @@ import {
   releaseDatabase,
   resetPartialInstall,
 } from '../../src/server/databases';
+import { say } from '../../src/shared/message';
 import type { DbConnType } from '../../src/shared/types';
-import { type Ground, install, PLACES, sql, startGround, table, tables } from './databases-places';
+import { type Ground, install, kept, PLACES, sql, startGround, table, tables } from './databases-places';
 
 /** What holds in every kind of place. The rest is in databases.postgres and databases.mariadb. */
 
@@ -117,8 +118,10 @@ describe.each(PLACES)('an app in %s', (kind) => {
     });
     await expect(resetPartialInstall(connection, two)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
     const { checks } = await checkDatabase(connection, mode, { uid: 'uid-2' });
-    expect(checks.at(-1)).toMatchObject({ name: 'content', ok: false, message: expect.stringContaining('"one"') });
-    expect(await dropDatabase(connection, mode, two)).toMatch(/^kept: .*belongs to app "one"/);
+    const owner = { app: 'one', uid: 'uid-1' };
+    const message = { code: 'CHECK_OTHER_APP', params: owner };
+    expect(checks.at(-1)).toMatchObject({ name: 'content', ok: false, message });
+    expect(await dropDatabase(connection, mode, two)).toMatchObject(kept('KEPT_OTHER_APP', owner));
     expect(await tables(connection)).toEqual([MARK]);
   });
 
@@ -140,7 +143,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
     await expect(create()).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
     const adopted = await prepareDatabase(connection, mode, { ...one, mayCreate: false, adopt: true });
     expect(adopted).toMatchObject({ installed: 'complete', version: '2.1.0', mark: { uid: 'uid-1', created: false } });
-    expect(await dropDatabase(connection, mode, one)).toMatch(/^kept: .*was there before this app/);
+    expect(await dropDatabase(connection, mode, one)).toMatchObject(kept('KEPT_NOT_CREATED'));
     expect(await tables(connection)).toContain('applicationVersion');
   });
 
@@ -176,7 +179,7 @@ describe.each(PLACES)('an app in %s', (kind) => {
     await install(connection, null);
     await expect(resetPartialInstall(connection, one)).rejects.toMatchObject({
       code: 'DATABASE_NOT_EMPTIED',
-      message: expect.stringContaining('was there before'),
+      params: { why: say('INSTALL_WAS_THERE', { table: MARK }) },
     });
     expect(await tables(connection)).toContain('applicationPlugins');
   });
@@ -184,22 +187,24 @@ describe.each(PLACES)('an app in %s', (kind) => {
   it('drops what it created, twice alike', async () => {
     await create();
     await install(connection, '2.2.15');
-    expect(await dropDatabase(connection, mode, one)).toBe('dropped');
+    expect(await dropDatabase(connection, mode, one)).toEqual(say('DATA_DROPPED'));
     expect(await verdict()).toBe('free');
-    expect(await dropDatabase(connection, mode, one)).toBe('dropped');
+    expect(await dropDatabase(connection, mode, one)).toEqual(say('DATA_DROPPED'));
     expect(await create()).toMatchObject({ created: true, installed: 'none' });
   });
 
   it('keeps what carries no mark', async () => {
     await foreignPlace();
-    expect(await dropDatabase(connection, mode, one)).toMatch(/^kept: .*carries no mark/);
+    expect(await dropDatabase(connection, mode, one)).toMatchObject(kept('KEPT_UNMARKED'));
     expect(await verdict()).toBe('free');
   });
 
   it("neither takes nor drops the environment's own main database", async () => {
     await create();
     const protect = connection;
-    expect(await dropDatabase(connection, mode, { ...one, protect })).toMatch(/^kept: .*main database/);
+    expect(await dropDatabase(connection, mode, { ...one, protect })).toMatchObject(
+      kept('KEPT_RESERVED', { owner: say('OWNER_MAIN') }),
+    );
     await expect(prepareDatabase(connection, mode, { ...one, mayCreate: true, protect })).rejects.toMatchObject({
       code: 'DATABASE_RESERVED',
     });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { say } from '../../src/shared/message';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -221,10 +222,8 @@ export const fleetSuite = (wakeUps: boolean) =>
       await a.kill();
       await until('It to be seen', () => supervisor.health('env_a') === 'down');
       await supervisor.toShow('crm', 'env_a unknown, env_b waiting');
-      await until(
-        'The reason',
-        async () => (await supervisor.operation(operation.id)).waitingFor === 'environment env_a to come back',
-      );
+      const back = say('WAITS_FOR_RETURN', { environment: 'env_a' });
+      await until('The reason', () => supervisor.waitsFor(operation.id, back));
       await fleet.worker('env_a');
       expect(await supervisor.ends(operation)).toBe('succeeded: env_a succeeded, env_b succeeded');
       expect(fleet.ground.story('boots')).toEqual([
@@ -245,10 +244,8 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(await supervisor.ends(destroyed)).toMatch(/^succeeded/);
       const stopped = await service.command('shop', 'stop', '1');
       const created = await supervisor.create({ name: 'wiki', environments: ['env_b'] });
-      await until(
-        'The reason',
-        async () => (await supervisor.operation(created.id)).waitingFor === 'environment env_b to come back',
-      );
+      const back = say('WAITS_FOR_RETURN', { environment: 'env_b' });
+      await until('The reason', () => supervisor.waitsFor(created.id, back));
       await until('The tombstone to wait for env_b alone', async () => {
         const [tombstone] = await supervisor.parts.appRepository.allTombstones();
         return tombstone.environments.join() === 'env_b';

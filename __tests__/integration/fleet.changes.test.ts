@@ -4,11 +4,14 @@ import { AppSupervisorError } from '../../src/server/errors';
 import { isPassword } from '../../src/server/protocol/administrator';
 import { unseal } from '../../src/server/protocol/secrets';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { failed, type InputCode, say } from '../../src/shared/message';
 import { PlayedWorker } from '../support/played-worker';
 import { type FakeSupervisor, type FakeWorker, KEY, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** What people ask for, and what may come in between. */
+
+const BACK = say('WAITS_FOR_RETURN', { environment: 'env_b' });
 
 let fleet: SmallFleet;
 beforeAll(async () => {
@@ -95,7 +98,9 @@ describe('two requests', () => {
     await until('The restart', () => fleet.ground.journal.includes('env_a boots crm restart'));
     const stop = await service.command('crm', 'stop', '1');
     expect(await supervisor.ends(restart)).toBe('cancelled: env_a cancelled');
-    expect((await supervisor.operation(restart.id)).steps[0].message).toBe('Superseded by a newer stop.');
+    expect((await supervisor.operation(restart.id)).steps[0].message).toEqual(
+      say('SUPERSEDED', { action: say('ACTION_STOP') }),
+    );
     end();
     expect(await supervisor.ends(stop)).toMatch(/^succeeded/);
     expect(a.runs).toEqual([]);
@@ -129,10 +134,7 @@ describe('a create', () => {
     a.host.manners.set('crm', { fails: new Error('The disk is full.') });
     const created = await supervisor.create({ name: 'crm', environments: both });
     expect(await supervisor.ends(created)).toBe('failed: env_a failed, env_b cancelled');
-    expect((await supervisor.operation(created.id)).steps[0].error).toEqual({
-      code: 'FAILED',
-      message: 'The disk is full.',
-    });
+    expect((await supervisor.operation(created.id)).steps[0].error).toEqual(failed('The disk is full.'));
     await supervisor.toShow('crm', 'env_a error, env_b waiting');
     expect((await refusal(supervisor.parts.service.cancel(created.id))).code).toBe('OPERATION_OVER');
     a.host.manners.clear();
@@ -404,7 +406,7 @@ describe('deleting an app', () => {
     await service.destroy('kept', 'keep', '1');
     const destroyed = await service.destroy('crm', 'drop', '1');
     expect(await supervisor.ends(destroyed)).toBe('succeeded: env_a succeeded, env_b succeeded, env_a succeeded');
-    expect((await supervisor.operation(destroyed.id)).steps.at(-1)?.message).toBe('Its database was dropped.');
+    expect((await supervisor.operation(destroyed.id)).steps.at(-1)?.message).toEqual(say('DATA_DROPPED'));
     expect([...fleet.ground.databases.keys()]).toEqual(['kept']);
     const [, , drop] = fleet.ground.story('crm').slice(-3);
     expect(drop).toBe('env_a drops crm');
@@ -419,7 +421,7 @@ describe('deleting an app', () => {
     await b.kill();
     await until('It to be seen', () => supervisor.health('env_b') === 'down');
     const destroyed = await service.destroy('crm', 'drop', '1');
-    await until('It to wait', async () => (await supervisor.operation(destroyed.id)).waitingFor?.includes('env_b'));
+    await until('It to wait', () => supervisor.waitsFor(destroyed.id, BACK));
     await service.cancel(destroyed.id);
     const again = await fleet.worker('env_b');
     await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
@@ -464,7 +466,7 @@ describe('deleting an app', () => {
     await b.kill();
     await until('It to be seen', () => supervisor.health('env_b') === 'down');
     const destroyed = await supervisor.parts.service.destroy('crm', 'drop', '1');
-    await until('It to wait', async () => (await supervisor.operation(destroyed.id)).waitingFor?.includes('env_b'));
+    await until('It to wait', () => supervisor.waitsFor(destroyed.id, BACK));
     await supervisor.part.forget('env_b');
     expect(await supervisor.ends(destroyed)).toMatch(/env_b cancelled, env_a succeeded$/);
     expect([...fleet.ground.databases.keys()]).toEqual(['shop']);
@@ -691,11 +693,15 @@ describe('an app of multi-app-manager with a connection of its own', () => {
     for (const [name, where] of Object.entries(rows))
       await db.getRepository('applications').create({ values: { name, options: { database: where } } });
     const result = await supervisor.parts.migration.migrate(Object.keys(rows), ['env_a'], '1');
+    const refused = (code: InputCode, field: string) => ({
+      code: 'INVALID_INPUT',
+      params: { problem: say(code, { field }) },
+    });
     expect(result).toEqual({
       migrated: ['old'],
       skipped: [
-        { name: 'shared', reason: expect.stringContaining('options.database.username is required') },
-        { name: 'socket', reason: expect.stringContaining('options.database.host must be a host name') },
+        { name: 'shared', reason: refused('INPUT_OWN_CONNECTION', 'options.database.username') },
+        { name: 'socket', reason: refused('INPUT_HOST', 'options.database.host') },
       ],
     });
     const { password, ...place } = (await supervisor.parts.appRepository.find('old'))!.database;

@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { failed, type Message, say, verbatim } from '../../src/shared/message';
 import { PlayedWorker } from '../support/played-worker';
 import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
@@ -31,8 +33,7 @@ async function play(environment: string): Promise<PlayedWorker> {
   return worker;
 }
 
-const waitsFor = (id: string, what: string | null) =>
-  until(`Waiting for ${what}`, async () => (await supervisor.operation(id)).waitingFor === what);
+const waitsFor = (id: string, what: Message) => until(`Waiting for ${what.code}`, () => supervisor.waitsFor(id, what));
 /** Several rounds in which nothing may come of it. */
 const goesOn = async (id: string) => {
   for (let round = 0; round < 5; round++) {
@@ -47,9 +48,12 @@ it('one that is slow is waited for, and what it says meanwhile is passed on', as
   const operation = await supervisor.create({ name: 'crm', environments: ['env_a'] });
   const record = await worker.told('crm');
   const busy = { generation: 0, begun: record.generation, doing: 'create', status: 'initializing' } as const;
-  for (const message of ['Looking for its database.', 'Installing.', 'Installing still.']) {
+  for (const text of ['Looking for its database.', 'Installing.', 'Installing still.']) {
+    const message = verbatim(text);
     await worker.say(record, { ...busy, message });
-    await until(message, async () => (await supervisor.operation(operation.id)).steps[0].message === message);
+    await until(text, async () =>
+      isDeepStrictEqual((await supervisor.operation(operation.id)).steps[0].message, message),
+    );
     expect(await supervisor.operation(operation.id)).toMatchObject({ state: 'running', waitingFor: null });
   }
   // What it has begun is not to be cut off.
@@ -65,7 +69,7 @@ it('one that never answers is waited for by name, holds up no other, and can be 
   const heard = await supervisor.create({ name: 'shop', environments: ['env_b'] });
   await able.say(await able.told('shop'), { status: 'running' });
   expect(await supervisor.ends(heard)).toBe('succeeded: env_b succeeded');
-  await waitsFor(unheard.id, 'environment env_a to begin');
+  await waitsFor(unheard.id, say('WAITS_FOR_BEGIN', { environment: 'env_a' }));
   await goesOn(unheard.id);
   await supervisor.parts.service.cancel(unheard.id);
   expect(await supervisor.ends(unheard)).toBe('cancelled: env_a cancelled');
@@ -108,7 +112,7 @@ it('one that claims an app and dies is missed, and whoever comes in its place en
   await worker.die();
   await until('Its end', () => supervisor.health('env_a') === 'down');
   await supervisor.toShow('crm', 'env_a unknown');
-  await waitsFor(operation.id, 'environment env_a to come back');
+  await waitsFor(operation.id, say('WAITS_FOR_RETURN', { environment: 'env_a' }));
   // Its word died with it: it is in nobody's way.
   const stop = await supervisor.parts.service.command('crm', 'stop', '1');
   const start = await supervisor.parts.service.command('crm', 'start', '1');
@@ -130,9 +134,9 @@ it('one that reports an old generation has not done what came since', async () =
   const old = await worker.told('crm');
   const restart = await supervisor.parts.service.command('crm', 'restart', '1');
   const record = await worker.told('crm', ({ generation }) => generation > old.generation);
-  await worker.say(old, { status: 'running', message: 'As before.' });
+  await worker.say(old, { status: 'running', message: verbatim('As before.') });
   await goesOn(restart.id);
-  await worker.say(old, { status: 'error', error: { code: 'APP_START_FAILED', message: 'Of an older start.' } });
+  await worker.say(old, { status: 'error', error: failed('Of an older start.') });
   await goesOn(restart.id);
   await worker.say(record, { status: 'running' });
   expect(await supervisor.ends(restart)).toBe('succeeded: env_a succeeded');

@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { say } from '../../src/shared/message';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -213,7 +214,7 @@ describe('a supervisor', () => {
     await until('It to notice', () => orphan.parts.observer.foreign);
     await until('It to say so', () => orphan.log.at('error').some((line) => line.includes('Another fleet')));
     expect(orphan.parts.view.environmentRows()).toEqual([]);
-    expect(orphan.part.warnings()).toContainEqual(expect.stringContaining('Another fleet uses the same Redis'));
+    expect(orphan.part.warnings()).toContainEqual(say('FOREIGN_FLEET'));
     expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
     await supervisor.toShow('crm', 'env_a running');

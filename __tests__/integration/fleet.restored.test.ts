@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { say } from '../../src/shared/message';
 import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -43,9 +44,7 @@ const command = async (supervisor: FakeSupervisor, action: 'start' | 'stop', nam
   supervisor.ends(await supervisor.parts.service.command(name, action, null));
 const bootsSoFar = () => fleet.ground.journal.filter((line) => line.includes(' boots ')).length;
 const warnings = (supervisor: FakeSupervisor) =>
-  supervisor.parts.view
-    .environmentRows()
-    .flatMap((row) => row.warnings.filter((warning) => warning.includes('not know')));
+  supervisor.parts.view.environmentRows().flatMap((row) => row.warnings.filter(({ code }) => code === 'ORPHANS'));
 
 describe('a restored database', () => {
   it('holds: what was changed after the backup is as it was, and changes go on from what the fleet has seen', async () => {
@@ -87,7 +86,7 @@ describe('a restored database', () => {
 
     const restored = await restore(supervisor, before);
     await until('The warning', () => warnings(restored).length > 0);
-    expect(warnings(restored).join()).toContain('does not know: late.');
+    expect(warnings(restored)).toEqual([say('ORPHANS', { names: 'late' })]);
     expect(worker.runs).toEqual(['crm', 'late']);
     await expect(restored.create({ name: 'late', environments: ['env_a'] })).rejects.toMatchObject({
       code: 'NAME_TAKEN',

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { inEnglish } from '../../src/server/errors';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisBus } from '../../src/server/protocol/redis-bus';
 import { RedisState } from '../../src/server/protocol/redis-state';
@@ -231,7 +232,7 @@ describe('two fleets on one Redis', () => {
 describe('settings that break promises', () => {
   const warnings = async (...args: string[]) => {
     const redis = await ownRedis(args);
-    return (await connect({ url: redis.url })).state.warnings();
+    return (await (await connect({ url: redis.url })).state.warnings()).map(inEnglish);
   };
 
   it('are said in words, with what to set', async () => {

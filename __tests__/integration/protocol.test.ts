@@ -6,6 +6,7 @@ import { MemoryBus, MemoryState } from '../../src/server/protocol/memory';
 import { RedisBus } from '../../src/server/protocol/redis-bus';
 import { RedisState } from '../../src/server/protocol/redis-state';
 import type { LeaseAnswer, MessageBus, StateStore } from '../../src/server/protocol/stores';
+import { failed, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -176,7 +177,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
   describe('statuses', () => {
     it('are written and read, each on its own', async () => {
       const epoch = await hold('env_a');
-      const entry = entryOf({ message: 'm', error: { code: 'X', message: 'e' }, pendingChanges: ['plugins'] });
+      const entry = entryOf({ message: verbatim('m'), error: failed('e'), pendingChanges: ['plugins'] });
       expect(await tell(epoch, 7, [entry, entryOf({ name: 'shop', status: 'stopped' })])).toBe(true);
       expect(await state.readStatuses('env_a')).toContainEqual(entry);
       expect((await state.poll()).environments.get('env_a')?.statusVersion).toBe(7);
@@ -434,14 +435,14 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
 
     it.each(['fail', 'failAtOnce'])('that %s say why', async (method) => {
       const error = await failure(bus.request('env_a', method, null, PATIENCE));
-      expect(error).toMatchObject({ code: 'WORKER_FAILED', status: 502 });
-      expect(error.message).toContain('No disk.');
+      const params = { environment: 'env_a', cause: failed('No disk.') };
+      expect(error).toMatchObject({ code: 'WORKER_FAILED', status: 502, params });
     });
 
     it.each(['unknown', 'constructor', '__proto__'])('of a method that nobody knows (%s) say so', async (method) => {
       const error = await failure(bus.request('env_a', method, null, PATIENCE));
-      expect(error.code).toBe('WORKER_FAILED');
-      expect(error.message).toContain(`does not know "${method}"`);
+      const cause = { code: 'UNKNOWN_REQUEST', params: { request: method } };
+      expect(error).toMatchObject({ code: 'WORKER_FAILED', params: { environment: 'env_a', cause } });
     });
 
     it('fail by their deadline, and not before', async () => {

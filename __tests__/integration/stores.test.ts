@@ -7,6 +7,7 @@ import { type AppDefinition, AppRepository } from '../../src/server/supervisor/a
 import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { failed, say, verbatim } from '../../src/shared/message';
 import { appOf, operationOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
 
 /** What is written into a real database is what is read from it. */
@@ -139,9 +140,27 @@ describe('operations', () => {
       waitingFor: null,
       steps: operation.steps.map((step) => ({ ...step, state: 'failed' as const, finishedAt: NOW })),
     };
+    const waiting = { ...operation, waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }) };
+    await store.save(waiting);
+    expect(await store.find(operation.id)).toMatchObject({ ...waiting, createdAt: expect.any(Number) });
     await store.save(ended);
     expect(await store.find(operation.id)).toMatchObject({ ...ended, createdAt: expect.any(Number) });
     expect(await store.find('nobody')).toBeNull();
+  });
+
+  it('of a release before 0.2.0 are read with its sentences', async () => {
+    const step = { environment: 'env_a', kind: 'boot', state: 'failed', message: 'Installing.' };
+    await db.getRepository('appOperations').create({
+      values: {
+        ...operationOf([]),
+        waitingFor: 'environment env_a to begin',
+        steps: [{ ...step, error: { code: 'DEADLINE', message: 'It has not finished.' } }],
+      },
+    });
+    expect(await new OperationStore({ db }).find('op-1')).toMatchObject({
+      waitingFor: verbatim('environment env_a to begin'),
+      steps: [{ ...step, message: verbatim('Installing.'), error: failed('It has not finished.') }],
+    });
   });
 
   it('that are not over are driven in the order they came', async () => {
@@ -224,6 +243,16 @@ describe('a worker’s snapshot', () => {
     );
     await store.remove('shop');
     expect(await store.load()).toHaveLength(1);
+  });
+
+  it('of a release before 0.2.0 is read with the sentence of its failure', async () => {
+    const failure = { code: 'LOCK_LOST', message: 'The lock was lost.' };
+    await db
+      .getRepository('appSnapshots')
+      .create({ values: { name: 'crm', record: recordOf(), applied: { ...applied, failure } } });
+    expect(await new SnapshotStore({ db }).load()).toEqual([
+      { record: recordOf(), applied: { ...applied, failure: failed('The lock was lost.') } },
+    ]);
   });
 
   it('leaves out what an older version wrote and this one does not understand', async () => {

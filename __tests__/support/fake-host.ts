@@ -3,6 +3,7 @@ import { AppSupervisorError } from '../../src/server/errors';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
 import type { SnapshotStore } from '../../src/server/worker/snapshot';
+import { type Message, say } from '../../src/shared/message';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
 
 /** What environments share: the databases of apps. Whatever is wrong in what they are told to do shows here. */
@@ -81,7 +82,7 @@ export class FakeHost {
     record: AppRecord,
     how: string,
     onTurn: () => Promise<void>,
-    progress: (message: string, waiting: boolean) => void,
+    progress: (message: Message, waiting: boolean) => void,
   ): Promise<{ version: string }> {
     await onTurn();
     const { name } = record;
@@ -90,7 +91,7 @@ export class FakeHost {
     this.running.delete(name);
     this.ground.begin(this.environment, name);
     try {
-      progress('Checking its database.', false);
+      progress(say('CHECKING_DATABASE'), false);
       this.claimDatabase(record);
       this.coreApps.setStatus(name, 'initializing');
       if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
@@ -117,14 +118,14 @@ export class FakeHost {
     delete this.coreApps.appStatus[name];
   }
 
-  async endData(record: AppRecord): Promise<string> {
+  async endData(record: AppRecord): Promise<Message> {
     const { name } = record;
     if (this.ground.databases.get(databaseOf(record)) !== record.uid)
       throw new AppSupervisorError('DATABASE_FOREIGN', { object: 'database', server: 'here', app: name });
     this.note(`${record.data === 'drop' ? 'drops' : 'releases'} ${name}`);
     if (record.data === 'drop') this.ground.databases.delete(databaseOf(record));
     else this.ground.databases.set(databaseOf(record), '');
-    return record.data === 'drop' ? 'dropped' : 'released';
+    return say(record.data === 'drop' ? 'DATA_DROPPED' : 'DATA_RELEASED');
   }
 
   async forgetLogs(): Promise<void> {}

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { Database } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import RedisClient from 'ioredis';
@@ -15,6 +16,7 @@ import { createInput, parseInput } from '../../src/server/supervisor/apps/input'
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { WorkerPart } from '../../src/server/worker/worker';
+import type { Message } from '../../src/shared/message';
 import type { Lease } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { FakeHost, Ground } from './fake-host';
@@ -192,6 +194,11 @@ export class FakeSupervisor {
     const found = await this.parts.operations.find(id);
     if (!found) throw new Error(`There is no operation ${id}.`);
     return found;
+  }
+
+  /** Whether an operation waits for this, and nothing else. */
+  async waitsFor(id: string, what: Message): Promise<boolean> {
+    return isDeepStrictEqual((await this.operation(id)).waitingFor, what);
   }
 
   /** Waits for the end of an operation; answers its state and those of its steps. */

@@ -1,4 +1,6 @@
 import { type Fleet, waitFor } from '../../scripts/fleet';
+import { inEnglish } from '../../src/server/errors';
+import type { Message } from '../../src/shared/message';
 import type { AppRow } from '../../src/shared/types';
 import { ask } from './http';
 import { type Manager, statusIn } from './manager';
@@ -46,8 +48,8 @@ async function lies(fleet: Fleet, manager: Manager, names: string[]): Promise<st
     ...names.filter((name) => !apps.some((app) => app.name === name)).map((name) => `${name} is not listed`),
     ...told.filter((text) => text !== null),
     ...operations.data
-      .filter(({ waitingFor }: { waitingFor: string | null }) => waitingFor !== null)
-      .map(({ action, appName, waitingFor }: any) => `${action} of ${appName} waits for ${waitingFor}`),
+      .filter(({ waitingFor }: { waitingFor: Message | null }) => waitingFor !== null)
+      .map(({ action, appName, waitingFor }: any) => `${action} of ${appName} waits for ${inEnglish(waitingFor)}`),
   ];
 }
 

@@ -64,7 +64,7 @@ describe('apps:list', () => {
   ])('compares %j by equality alone', async (filter, field) => {
     const refused = list({ filter });
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'filter' });
-    await expect(refused).rejects.toThrow(`${field} can be compared with $eq and $in.`);
+    await expect(refused).rejects.toThrow(`${field} can be compared with $eq and $in`);
   });
 
   it.each<[unknown, string[]]>([
@@ -177,7 +177,7 @@ describe('an action', () => {
       status: 409,
       body: {
         errors: [
-          { code: 'NAME_TAKEN', field: 'name', message: expect.stringContaining('"crm"'), details: { app: 'crm' } },
+          { code: 'NAME_TAKEN', params: { app: 'crm' }, message: expect.stringContaining('"crm"'), field: 'name' },
         ],
       },
     });
@@ -195,7 +195,7 @@ describe('an action', () => {
     expect(await call(async () => ({ data: 1 }), { method: 'GET' })).toMatchObject({
       status: 405,
       headers: { Allow: 'POST' },
-      body: { errors: [{ code: 'METHOD_NOT_ALLOWED' }] },
+      body: { errors: [{ code: 'METHOD_NOT_ALLOWED', params: {}, message: expect.stringContaining('POST') }] },
     });
     expect(await call(async () => ({ data: 1 }), { method: 'GET', changes: false })).toMatchObject({ status: 200 });
   });

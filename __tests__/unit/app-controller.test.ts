@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppController } from '../../src/server/worker/apps/controller';
+import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { FakeHost, FakeSnapshot, Ground } from '../support/fake-host';
@@ -167,7 +168,7 @@ describe('a removed app', () => {
     const removed = recordOf({ generation: 11, desired: 'removed', data: 'drop' });
     await controller.acceptAll([removed]);
     await quiet();
-    expect(crm()).toMatchObject({ status: 'not_found', generation: 11, message: 'Its database was dropped.' });
+    expect(crm()).toMatchObject({ status: 'not_found', generation: 11, message: say('DATA_DROPPED') });
     expect(controller.apps.knows('crm')).toBe(false);
     expect(controller.apps.records()).toEqual([]);
     await controller.acceptAll([removed]);
@@ -200,7 +201,8 @@ describe('a removed app', () => {
     await create();
     ground.databases.set('crm', 'somebody else');
     const entry = await accept({ generation: 11, desired: 'removed', data: 'release' });
-    expect(entry).toMatchObject({ status: 'not_found', message: expect.stringContaining('keeps its mark') });
+    const cause = { code: 'DATABASE_FOREIGN' };
+    expect(entry).toMatchObject({ status: 'not_found', message: { code: 'DATA_KEEPS_MARKER', params: { cause } } });
   });
 });
 
@@ -333,7 +335,7 @@ describe('a boot that fails', () => {
 
   it('is an error with its cause, tried again by itself, later and later, and then left alone', async () => {
     host.manners.set('crm', { fails });
-    expect(await create()).toMatchObject({ status: 'error', generation: 10, error: { message: 'The disk is full.' } });
+    expect(await create()).toMatchObject({ status: 'error', generation: 10, error: failed('The disk is full.') });
     for (const [wait, boots] of [
       [5_000, 2],
       [15_000, 3],
@@ -388,7 +390,7 @@ describe('a boot that fails', () => {
     const boot = { generation: 11, how: 'restart' } as const;
     await accept({ generation: 11, boot, desired: 'onDemand', startMode: 'onVisit' });
     await restart();
-    const error = { code: 'FAILED', message: fails.message };
+    const error = failed(fails.message);
     expect(crm()).toMatchObject({ status: 'dormant', generation: 11, bootGeneration: 11, error, version: '2.2.15' });
     controller.visit('crm');
     await quiet();
@@ -418,8 +420,8 @@ describe('an app that takes its worker down', () => {
     expect(host.oneByOne).toBe(true);
     await die();
     await restart();
-    expect(crm()).toMatchObject({ status: 'error', error: { code: 'APP_CRASH_LOOP' } });
-    expect(crm().error?.message).toContain('3 times');
+    const params = { app: 'crm', times: 3, cause: say('WORKER_ENDED') };
+    expect(crm()).toMatchObject({ status: 'error', error: { code: 'APP_CRASH_LOOP', params } });
     expect(controller.apps.entry('shop')?.status).toBe('running');
     expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     controller.visit('crm');
@@ -517,7 +519,7 @@ describe('what the core does on its own', () => {
     expect(crm()).toMatchObject({ status: 'commanding', since: since + 1_000 });
     host.coreApps.setError('crm', new Error('A plugin failed.'));
     host.coreApps.setStatus('crm', 'error');
-    expect(crm()).toMatchObject({ status: 'error', error: { message: 'A plugin failed.' } });
+    expect(crm()).toMatchObject({ status: 'error', error: failed('A plugin failed.') });
     host.coreApps.setStatus('crm', 'running');
     expect(crm().error).toBeUndefined();
   });
@@ -544,12 +546,12 @@ describe('what the core does on its own', () => {
     let end!: () => void;
     host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
-    controller.apps.tell('crm', 'Loading plugins.');
-    controller.apps.tell('nobody', 'Loading plugins.');
-    expect(crm().message).toBe('Loading plugins.');
+    controller.apps.tell('crm', verbatim('Loading plugins.'));
+    controller.apps.tell('nobody', verbatim('Loading plugins.'));
+    expect(crm().message).toEqual(verbatim('Loading plugins.'));
     end();
     await quiet();
-    controller.apps.tell('crm', 'Something.');
+    controller.apps.tell('crm', verbatim('Something.'));
     expect(crm().message).toBeUndefined();
   });
 });

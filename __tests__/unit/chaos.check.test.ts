@@ -131,7 +131,7 @@ function failByLock(found: History): true {
 
 const lostLock: Partial<OperationRow> = {
   state: 'failed',
-  steps: [{ environment: 'env_a', state: 'failed', error: { code: 'LOCK_LOST', message: '' } }],
+  steps: [{ environment: 'env_a', state: 'failed', error: { code: 'LOCK_LOST' } }],
 };
 
 /** One more restart of `crm` is superseded at once, by a rename that ends at `until`. */

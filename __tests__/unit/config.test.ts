@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../../src/server/config';
+import { inEnglish } from '../../src/server/errors';
+import { say } from '../../src/shared/message';
 
 type Env = Record<string, string | undefined>;
 
@@ -167,7 +169,7 @@ describe('the misspelt name of the seed', () => {
     const config = parseConfig(env, RUN);
     expect(config.part).toBe('worker');
     expect(env.APP_COMMAND_ADAPTER).toBe('redis');
-    expect(config.warnings).toContainEqual('APP_COMMAND_ADPATER is a misspelling: use APP_COMMAND_ADAPTER.');
+    expect(config.warnings).toContainEqual(say('MISSPELT_VARIABLE', { misspelt: 'APP_COMMAND_ADPATER' }));
   });
 
   it('counts for nothing beside the right one', () => {
@@ -320,7 +322,7 @@ describe('warnings', () => {
     ['supervisor', SUPERVISOR],
     ['worker', WORKER],
   ])('a %s without a key is told so, with what to do', (_, env) => {
-    expect(parse(env).warnings).toEqual([
+    expect(parse(env).warnings.map(inEnglish)).toEqual([
       expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set: .*openssl/),
     ]);
     expect(parse({ ...env, APP_SUPERVISOR_AES_SECRET_KEY: KEY }).warnings).toEqual([]);

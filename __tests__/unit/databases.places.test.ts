@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DatabaseConnection, ownerOf, type Protected, placeOf } from '../../src/server/databases/connection';
 import { lockKey } from '../../src/server/databases/lock';
+import { say } from '../../src/shared/message';
 
 const pg: DatabaseConnection = { dialect: 'postgres', host: 'db', database: 'app_one', username: 'u' };
 const code = (work: () => unknown) => {
@@ -13,14 +14,17 @@ const code = (work: () => unknown) => {
   return 'fine';
 };
 
+const DATABASE = say('DATABASE', { name: 'app_one' });
+const SCHEMA = say('SCHEMA', { schema: 'tenant', database: 'app_one' });
+
 describe('placeOf', () => {
   it.each([
-    ['new_database', { ...pg }, 'database', 'public', 'database "app_one"'],
-    ['new_database', { ...pg, schema: 'tenant' }, 'database', 'tenant', 'database "app_one"'],
-    ['new_connection', { ...pg }, 'database', 'public', 'database "app_one"'],
-    ['new_connection', { ...pg, schema: 'tenant' }, 'schema', 'tenant', 'schema "tenant" of database "app_one"'],
-    ['new_schema', { ...pg, schema: 'tenant' }, 'schema', 'tenant', 'schema "tenant" of database "app_one"'],
-    ['new_database', { ...pg, dialect: 'mariadb', schema: 'x y' }, 'database', null, 'database "app_one"'],
+    ['new_database', { ...pg }, 'database', 'public', DATABASE],
+    ['new_database', { ...pg, schema: 'tenant' }, 'database', 'tenant', DATABASE],
+    ['new_connection', { ...pg }, 'database', 'public', DATABASE],
+    ['new_connection', { ...pg, schema: 'tenant' }, 'schema', 'tenant', SCHEMA],
+    ['new_schema', { ...pg, schema: 'tenant' }, 'schema', 'tenant', SCHEMA],
+    ['new_database', { ...pg, dialect: 'mariadb', schema: 'x y' }, 'database', null, DATABASE],
   ] as const)('%s of %o is a %s', (mode, connection, kind, schema, label) => {
     expect(placeOf(connection, mode)).toMatchObject({ kind, schema, label });
   });
@@ -77,31 +81,31 @@ describe('ownerOf', () => {
   ) => ownerOf(placeOf({ ...pg, ...connection }, mode), main);
 
   it("keeps apps out of the server's own databases and of the public schema", () => {
-    expect(own({ database: 'postgres' }, 'new_database')).toContain("server's own");
-    expect(own({ database: 'Template1' }, 'new_database')).toContain("server's own");
-    expect(own({ dialect: 'mariadb', database: 'mysql' }, 'new_database')).toContain("server's own");
-    expect(own({ database: 'nocobase', schema: 'public' }, 'new_schema')).toContain('shares');
+    expect(own({ database: 'postgres' }, 'new_database')).toEqual(say('OWNER_SERVER'));
+    expect(own({ database: 'Template1' }, 'new_database')).toEqual(say('OWNER_SERVER'));
+    expect(own({ dialect: 'mariadb', database: 'mysql' }, 'new_database')).toEqual(say('OWNER_SERVER'));
+    expect(own({ database: 'nocobase', schema: 'public' }, 'new_schema')).toEqual(say('OWNER_SHARED_SCHEMA'));
     expect(own({ database: 'postgres', schema: 'tenant' }, 'new_schema')).toBeNull();
     expect(own({}, 'new_database')).toBeNull();
   });
 
   it("keeps apps out of the environment's main database, however its host is spelt", () => {
     const main: Protected = { host: '127.0.0.1', port: 5432, database: 'nocobase' };
-    expect(own({ host: 'localhost', database: 'nocobase' }, 'new_database', main)).toContain('main database');
-    expect(own({ host: undefined, database: 'nocobase' }, 'new_connection', main)).toContain('main database');
+    expect(own({ host: 'localhost', database: 'nocobase' }, 'new_database', main)).toEqual(say('OWNER_MAIN'));
+    expect(own({ host: undefined, database: 'nocobase' }, 'new_connection', main)).toEqual(say('OWNER_MAIN'));
     expect(own({ host: 'localhost', database: 'nocobase', schema: 'tenant' }, 'new_schema', main)).toBeNull();
     expect(own({ host: 'other', database: 'nocobase' }, 'new_connection', main)).toBeNull();
     expect(own({ host: 'localhost', port: 5433, database: 'nocobase' }, 'new_connection', main)).toBeNull();
-    expect(own({ host: 'other', database: 'nocobase' }, 'new_connection', { database: 'nocobase' })).toContain(
-      'main database',
+    expect(own({ host: 'other', database: 'nocobase' }, 'new_connection', { database: 'nocobase' })).toEqual(
+      say('OWNER_MAIN'),
     );
   });
 
   it('keeps an app out of the schema of the main app', () => {
     const main: Protected = { database: 'nocobase', schema: 'head' };
-    expect(own({ database: 'nocobase', schema: 'head' }, 'new_schema', main)).toContain('main database');
+    expect(own({ database: 'nocobase', schema: 'head' }, 'new_schema', main)).toEqual(say('OWNER_MAIN'));
     expect(own({ database: 'nocobase', schema: 'tenant' }, 'new_schema', main)).toBeNull();
-    expect(own({ database: 'nocobase', schema: 'tenant' }, 'new_database', main)).toContain('main database');
+    expect(own({ database: 'nocobase', schema: 'tenant' }, 'new_database', main)).toEqual(say('OWNER_MAIN'));
   });
 });
 

@@ -112,6 +112,7 @@ describe('CONTRIBUTING.md', () => {
     'a new message between the two processes',
     'what SIGTERM does',
     'a guard in hosted apps',
+    'what the server says to people',
     'a page text',
     'an environment variable',
   ];

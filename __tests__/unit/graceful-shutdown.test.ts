@@ -35,7 +35,10 @@ describe('a Supervisor that is stopped', () => {
       left = true;
     });
     const after = await ask(url, '/api/apps:start', { method: 'POST' });
-    expect(after).toMatchObject({ status: 503, json: { errors: [{ code: 'LEAVING' }] } });
+    expect(after).toMatchObject({
+      status: 503,
+      json: { errors: [{ code: 'LEAVING', params: {}, message: expect.stringContaining('stopped') }] },
+    });
     expect([begun.length, left]).toEqual([1, false]);
     begun[0].end('the list');
     expect((await before).text).toBe('the list');

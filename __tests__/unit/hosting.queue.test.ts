@@ -2,6 +2,7 @@ import type { AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { AppHost } from '../../src/server/worker/hosting/host';
+import { type Message, say } from '../../src/shared/message';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 
@@ -25,7 +26,7 @@ describe('fifty apps that start with the main app', () => {
     let [booting, most] = [0, 0];
     const order: string[] = [];
     /** What each said first: its place when it came. */
-    const said = new Map<string, string>();
+    const said = new Map<string, Message>();
     const boot = (name: string) => {
       const turn = async () => {
         order.push(name);
@@ -44,8 +45,6 @@ describe('fifty apps that start with the main app', () => {
     expect(ended.every(({ status }) => status === 'rejected')).toBe(true);
     expect(most).toBe(2);
     expect(order).toEqual(names);
-    expect([...said.values()]).toEqual(
-      names.slice(2).map((_, place) => `Waiting for its turn: ${place + 1} in the queue.`),
-    );
+    expect([...said.values()]).toEqual(names.slice(2).map((_, place) => say('IN_BOOT_QUEUE', { place: place + 1 })));
   });
 });

@@ -54,7 +54,7 @@ describe('create', () => {
         code: 'INVALID_INPUT',
         status: 400,
         field: 'independentSecret',
-        message: 'independentSecret cannot be set: every app has a secret of its own; the setting is gone.',
+        message: 'independentSecret cannot be set: every app has a secret of its own; the setting is gone',
       });
     }
   });
@@ -201,12 +201,23 @@ describe('create', () => {
       'a connection of its own without anything',
       { options: { dbConnType: 'new_connection' } },
       'options.database.host',
-      /host is required.*username is required.*database is required.*dialect is required/,
+      /host is required for a connection of its own/,
     ],
   ])('refuses %s', (_, values, field, problem) => {
     const error = refusal(() => create(values));
     expect(error).toMatchObject({ code: 'INVALID_INPUT', status: 400, field });
     expect(error.message).toMatch(problem);
+  });
+
+  it('says everything that is wrong, each beside its field', () => {
+    const { message, field, more } = refusal(() => create({ options: { dbConnType: 'new_connection' }, color: 'red' }));
+    expect([{ message, field }, ...more].map((error) => [error.field, error.message])).toEqual([
+      ['options.database.host', 'options.database.host is required for a connection of its own'],
+      ['options.database.username', 'options.database.username is required for a connection of its own'],
+      ['options.database.database', 'options.database.database is required for a connection of its own'],
+      ['options.database.dialect', 'options.database.dialect is required for a connection of its own'],
+      ['color', 'color is not a setting of an app'],
+    ]);
   });
 
   it('refuses whatever is no object', () => {

@@ -4,6 +4,8 @@ import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
+import { ERROR_PARAMS } from '../../src/server/errors';
+import { MESSAGES } from '../../src/shared/message';
 
 const SOURCE = path.resolve(import.meta.dirname, '../../src');
 
@@ -29,16 +31,11 @@ const files = ['ui', 'client', 'client-v2'].flatMap((folder) =>
     .map((file) => path.join(SOURCE, folder, file)),
 );
 
-/** `error.<CODE>` with the text of each coded error of the server, its `%name` as `{{name}}`. */
-const errors = Object.fromEntries(
-  [
-    ...readFileSync(path.join(SOURCE, 'server/errors.ts'), 'utf8').matchAll(
-      /^ {2}([A-Z_]+): \[\s*\d+,\s*'(.*?)',?\s*\],$/gms,
-    ),
-  ].map(([, code, text]) => [`error.${code}`, text.replace(/%(\w+)/g, '{{$1}}')]),
-);
+/** By code, the names that its text needs: of the server's errors, and of what it says besides. */
+const codes: Record<string, string> = { ...ERROR_PARAMS, ...MESSAGES };
+const namesOf = (code: string) => codes[code].split(' ').filter(Boolean).sort();
 
-const used = new Set([...files.flatMap(keysIn), ...Object.keys(errors)]);
+const used = new Set([...files.flatMap(keysIn), ...Object.keys(codes).map((code) => `message.${code}`)]);
 const placeholders = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name).sort();
 
 describe('translations', () => {
@@ -53,14 +50,26 @@ describe('translations', () => {
     });
   });
 
-  it('gives the English sentences as they stand in the code, and the errors as the server words them', () => {
-    expect(Object.keys(errors).length).toBeGreaterThan(20);
-    expect(english).toEqual(Object.fromEntries(Object.keys(english).map((key) => [key, errors[key] ?? key])));
+  it('gives the English sentences as they stand in the code', () => {
+    const sentences = Object.entries(english).filter(([key]) => !key.startsWith('message.'));
+    expect(sentences.filter(([key, text]) => key !== text)).toEqual([]);
+  });
+
+  it('has no code twice', () => {
+    expect(Object.keys(ERROR_PARAMS).filter((code) => code in MESSAGES)).toEqual([]);
+  });
+
+  it.each(Object.keys(codes))('%s: its text needs the params that the code names', (code) => {
+    expect(placeholders(english[`message.${code}` as keyof typeof english])).toEqual(namesOf(code));
   });
 
   it('is complete in Chinese', () => {
     expect(Object.keys(chinese)).toEqual(Object.keys(english));
-    const untranslated = Object.entries(chinese).filter(([, text]) => !/\p{Script=Han}/u.test(text));
+    const untranslated = Object.entries(chinese).filter(
+      ([, text]) =>
+        !/\p{Script=Han}/u.test(text.replaceAll(/\{\{\w+\}\}/g, '')) &&
+        /[A-Za-z]/.test(text.replaceAll(/\{\{\w+\}\}/g, '')),
+    );
     expect(untranslated).toEqual([]);
   });
 

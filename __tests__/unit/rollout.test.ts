@@ -13,6 +13,7 @@ import {
   type StepSight,
   takeOver,
 } from '../../src/server/supervisor/control/rollout';
+import { type Message, say, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/types';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
@@ -249,18 +250,18 @@ describe('deleting an app', () => {
     expect(rollout.published.env_a).toMatchObject({ generation: 11, desired: 'removed', data: 'drop' });
     // That it is gone was said of the removal.
     expect(rollout.tick().steps).toBe('succeeded succeeded running');
-    rollout.says('env_a', { status: 'not_found', generation: 11, message: 'Its database was dropped.' }).tick();
+    rollout.says('env_a', { status: 'not_found', generation: 11, message: say('DATA_DROPPED') }).tick();
     expect(rollout.operation).toMatchObject({ state: 'succeeded' });
-    expect(rollout.operation.steps[2].message).toBe('Its database was dropped.');
+    expect(rollout.operation.steps[2].message).toEqual(say('DATA_DROPPED'));
   });
 
   it('waits for nobody who is down, since a tombstone does', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a release']);
     rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick();
     expect(rollout.steps).toBe('succeeded succeeded succeeded');
-    expect(rollout.operation.steps[1].message).toMatch(/Away; removed there when it is back/);
+    expect(rollout.operation.steps[1].message).toEqual(say('STEP_AWAY'));
     // Another environment still has the app: its mark stays.
-    expect(rollout.operation.steps[2].message).toMatch(/keeps the mark/);
+    expect(rollout.operation.steps[2].message).toEqual(say('STEP_KEEPS_MARKER'));
     expect(rollout.published.env_b.desired).toBe('removed');
   });
 
@@ -268,7 +269,7 @@ describe('deleting an app', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']);
     rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick(3_600_000);
     expect(rollout.steps).toBe('succeeded running queued');
-    expect(rollout.operation.waitingFor).toBe('environment env_b to come back');
+    expect(rollout.operation.waitingFor).toEqual(say('WAITS_FOR_RETURN', { environment: 'env_b' }));
     expect(rollout.publications.some(([, { data }]) => data === 'drop')).toBe(false);
   });
 
@@ -278,7 +279,7 @@ describe('deleting an app', () => {
     rollout.operation.steps[1] = {
       ...rollout.operation.steps[1],
       state: 'cancelled',
-      message: 'Forgotten.',
+      message: say('STEP_FORGOTTEN'),
       finishedAt: 1,
     };
     rollout.tick().says('env_a', { status: 'not_found', generation: 11 }).tick();
@@ -314,18 +315,18 @@ describe('a worker’s word', () => {
 
   it('of what it is doing is passed on', () => {
     const rollout = new Rollout(operationOf(['env_a boot'])).tick();
-    rollout.says('env_a', { ...begun, message: 'Installing.' }).tick();
-    expect(rollout.operation.steps[0]).toMatchObject({ message: 'Installing.', startedAt: rollout.now });
+    rollout.says('env_a', { ...begun, message: verbatim('Installing.') }).tick();
+    expect(rollout.operation.steps[0]).toMatchObject({ message: verbatim('Installing.'), startedAt: rollout.now });
     expect(rollout.operation.waitingFor).toBeNull();
   });
 
   it('of a failure ends the step, with the cause', () => {
-    const error = { code: 'DATABASE_UNREACHABLE', message: 'No answer.' };
+    const error = { code: 'DATABASE_UNREACHABLE', params: { server: 'db:5432', cause: 'No answer.' } };
     const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { status: 'error', error }).tick();
     expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error, finishedAt: rollout.now });
     expect(rollout.operation.state).toBe('failed');
     const silent = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { status: 'error' }).tick();
-    expect(silent.operation.steps[0].error).toEqual({ code: 'APP_START_FAILED', message: 'It failed.' });
+    expect(silent.operation.steps[0].error).toEqual(say('NO_CAUSE'));
   });
 });
 
@@ -349,7 +350,7 @@ describe('after a failure', () => {
   it('what has not begun is not begun', () => {
     const rollout = failing('stop');
     expect(rollout.steps).toBe('failed cancelled');
-    expect(rollout.operation.steps[1].message).toMatch(/another step failed/);
+    expect(rollout.operation.steps[1].message).toEqual(say('STEP_NOT_BEGUN'));
     expect(rollout.operation.state).toBe('failed');
     expect(rollout.publications).toHaveLength(1);
   });
@@ -393,34 +394,34 @@ describe('deadlines', () => {
     expect(rollout.steps).toBe('running');
     expect(rollout.tick(seconds * SECOND).steps).toBe('running');
     rollout.tick(1);
-    expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error: { code: 'DEADLINE' } });
-    expect(rollout.operation.steps[0].error?.message).toContain(`${seconds} s`);
+    const error = { code: 'DEADLINE', params: { environment: 'env_a', seconds } };
+    expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error });
   });
 
   it('stand still while the worker cannot be heard', () => {
     const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', begun).tick();
     rollout.says('env_a', null, 'down').tick(3_600 * SECOND);
     expect(rollout.steps).toBe('running');
-    expect(rollout.operation.waitingFor).toBe('environment env_a to come back');
+    expect(rollout.operation.waitingFor).toEqual(say('WAITS_FOR_RETURN', { environment: 'env_a' }));
   });
 });
 
 describe('waiting', () => {
-  it.each<[Health, string]>([
-    ['online', 'environment env_a to begin'],
-    ['suspect', 'environment env_a to begin'],
-    ['down', 'environment env_a to come back'],
-    ['stopping', 'environment env_a to come back'],
-    ['unknown', 'sight of the environments'],
-  ])('says for what: %s', (health, text) => {
+  it.each<[Health, Message]>([
+    ['online', say('WAITS_FOR_BEGIN', { environment: 'env_a' })],
+    ['suspect', say('WAITS_FOR_BEGIN', { environment: 'env_a' })],
+    ['down', say('WAITS_FOR_RETURN', { environment: 'env_a' })],
+    ['stopping', say('WAITS_FOR_RETURN', { environment: 'env_a' })],
+    ['unknown', say('WAITS_FOR_CONNECTION')],
+  ])('says for what: %s', (health, waitingFor) => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot'])).says('env_a', null, health).tick();
-    expect(rollout.operation).toMatchObject({ state: 'running', waitingFor: text });
+    expect(rollout.operation).toMatchObject({ state: 'running', waitingFor });
   });
 
   it('says the first thing', () => {
     const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'])).says('env_a', begun);
     rollout.says('env_b', null, 'down').tick().tick();
-    expect(rollout.operation.waitingFor).toBe('environment env_b to come back');
+    expect(rollout.operation.waitingFor).toEqual(say('WAITS_FOR_RETURN', { environment: 'env_b' }));
   });
 });
 
@@ -432,18 +433,20 @@ describe('a second operation on the same app', () => {
     return inTheWay(operation, () => sight);
   };
 
-  it.each<[StatusEntry['doing'], boolean]>([
-    ['create', true],
-    ['upgrade', true],
-    ['drop', true],
-    ['start', false],
-    ['restart', false],
-    ['stop', false],
-    ['remove', false],
-    [null, false],
-  ])('while a worker is in the middle of %s: in the way %s', (doing, blocked) => {
-    expect(running(doing)).toEqual(blocked ? { environment: 'env_a', action: doing } : null);
+  it.each([
+    ['create', say('ACTION_CREATE')],
+    ['upgrade', say('ACTION_UPGRADE')],
+    ['drop', say('ACTION_DROP')],
+  ] as const)('while a worker is in the middle of %s: in the way', (doing, action) => {
+    expect(running(doing)).toEqual({ environment: 'env_a', action });
   });
+
+  it.each(['start', 'restart', 'stop', 'remove', null] as const)(
+    'while a worker is in the middle of %s: not',
+    (doing) => {
+      expect(running(doing)).toBeNull();
+    },
+  );
 
   it('is not in the way of what has not begun, is over, or is another app’s', () => {
     expect(running('create', { begun: 9 })).toBeNull();
@@ -543,7 +546,7 @@ describe('what a failed operation has left undone', () => {
 
   it.each<[string, Partial<AppDefinition>, Record<string, Partial<StatusEntry>>]>([
     ['it failed where it was told', grown, { env_a: { status: 'error' } }],
-    ['it sleeps since it failed there', grown, { env_a: { status: 'dormant', error: { code: 'X', message: 'x' } } }],
+    ['it sleeps since it failed there', grown, { env_a: { status: 'dormant', error: { code: 'X' } } }],
     ['it has not taken it over yet', grown, { env_a: { generation: 9 } }],
     ['nobody answers there', grown, {}],
     ['another app of that name is there', grown, { env_a: { uid: 'uid-2' } }],
@@ -565,10 +568,10 @@ describe('a cancelled operation', () => {
   it('keeps what was done, and begins nothing more', () => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c boot'])).tick();
     rollout.says('env_a', { status: 'running' }).tick();
-    const ended = cancelled(rollout.operation, 'Cancelled.', 5);
+    const ended = cancelled(rollout.operation, say('CANCELLED'), 5);
     expect(ended.steps.map(({ state }) => state)).toEqual(['succeeded', 'cancelled', 'cancelled']);
     expect(ended).toMatchObject({ state: 'cancelled', waitingFor: null, finishedAt: 5 });
-    expect(ended.steps[1]).toMatchObject({ message: 'Cancelled.', finishedAt: 5 });
+    expect(ended.steps[1]).toMatchObject({ message: say('CANCELLED'), finishedAt: 5 });
   });
 });
 

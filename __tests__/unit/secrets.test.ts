@@ -67,7 +67,7 @@ describe('unsealing is refused, in words and without the secret,', () => {
     const error = refusal(() => unseal(value, key, 'crm'));
     expect(error.code).toBe('KEY_MISSING');
     expect(error.message).toContain('"crm"');
-    expect(JSON.stringify([error.message, error.details])).not.toContain('hunter2');
+    expect(JSON.stringify([error.message, error.params])).not.toContain('hunter2');
   });
 
   it('with the id of the key that is wanted', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { failed, say, verbatim } from '../../src/shared/message';
 import { type StatusEvidence, shownStatus } from '../../src/shared/shown-status';
 import { HEALTHS, STATUSES } from '../../src/shared/types';
 import { entryOf } from '../support/fixtures';
@@ -60,15 +61,15 @@ describe('what is shown', () => {
     ['a living worker’s word', {}, { status: 'running', since: 20, observedAt: 60 }],
     [
       'its message and its error',
-      { observed: { entry: entryOf({ status: 'error', message: 'm', error: { code: 'X', message: 'e' } }), at: 60 } },
-      { status: 'error', since: 1, observedAt: 60, message: 'm', error: { code: 'X', message: 'e' } },
+      { observed: { entry: entryOf({ status: 'error', message: verbatim('m'), error: failed('e') }), at: 60 } },
+      { status: 'error', since: 1, observedAt: 60, message: verbatim('m'), error: failed('e') },
     ],
     ['a suspect worker’s word', { health: 'suspect' }, { status: 'running', since: 20, observedAt: 60 }],
     ['a leaving worker’s word', { health: 'stopping' }, { status: 'running', since: 20, observedAt: 60 }],
     [
       'unknown of a worker that is down, since then, and when it was last proven',
       { health: 'down' },
-      { status: 'unknown', since: 50, observedAt: 60, message: 'Environment env_a is down.' },
+      { status: 'unknown', since: 50, observedAt: 60, message: say('STATUS_DOWN', { environment: 'env_a' }) },
     ],
     [
       'unknown when the observer is blind',
@@ -77,23 +78,23 @@ describe('what is shown', () => {
         status: 'unknown',
         since: 50,
         observedAt: 60,
-        message: 'The Supervisor cannot see its environments right now.',
+        message: say('STATUS_DISCONNECTED'),
       },
     ],
     [
       'waiting for its turn since the change that brought it there, however old the app is',
       { observed: null, published: null },
-      { status: 'waiting', since: 12, observedAt: null, message: 'Its turn has not come.' },
+      { status: 'waiting', since: 12, observedAt: null, message: say('STATUS_TURN_NOT_COME') },
     ],
     [
       'waiting for the environment’s first answer',
       { observed: null },
-      { status: 'waiting', since: 10, observedAt: null, message: 'Environment env_a has not answered yet.' },
+      { status: 'waiting', since: 10, observedAt: null, message: say('STATUS_NO_ANSWER', { environment: 'env_a' }) },
     ],
     [
       'waiting while the worker still speaks of an earlier app of the name',
       { observed: { entry: entryOf({ uid: 'uid-0' }), at: 60 } },
-      { status: 'waiting', since: 10, observedAt: null, message: 'Environment env_a has not answered yet.' },
+      { status: 'waiting', since: 10, observedAt: null, message: say('STATUS_NO_ANSWER', { environment: 'env_a' }) },
     ],
   ])('%s', (_, given, expected) => {
     expect(shownStatus(evidenceOf(given))).toEqual(expected);

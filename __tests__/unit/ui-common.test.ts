@@ -1,25 +1,19 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import type { HostApp } from '@nocobase/flow-engine';
 import { theme } from 'antd';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import english from '../../src/locale/en-US.json';
+import chinese from '../../src/locale/zh-CN.json';
 import { visitUrl } from '../../src/ui/apps/visit';
 import { entryHref } from '../../src/ui/common/entryHref';
-import { apiError, problemText, valuesIn } from '../../src/ui/common/errors';
+import { apiError, messageText, problemText } from '../../src/ui/common/errors';
 import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
-import { SENTENCES, serverSentence } from '../../src/ui/common/sentences';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
 import { followPinned } from '../../src/ui/entries/entries';
 import { registerSafely } from '../../src/ui/registration';
 
-const SERVER = path.resolve(import.meta.dirname, '../../src');
-const texts: Record<string, string> = english;
-/** As the host translates: an unknown key comes back as it is. */
-const t = (text: string, values: Record<string, unknown> = {}) =>
-  (texts[text] ?? text).replace(/\{\{(\w+)\}\}/g, (whole, name) => String(values[name] ?? whole));
+const filled = (text: string, values: Record<string, unknown> = {}) =>
+  text.replace(/\{\{(\w+)\}\}/g, (whole, name) => String(values[name] ?? whole));
 
 describe('times', () => {
   const now = Date.UTC(2026, 0, 2, 12);
@@ -121,8 +115,8 @@ describe('problems in words', () => {
   const answer = (status: number, data: object) => apiError({ message: 'Request failed', response: { status, data } });
 
   it('reads the shapes of the plugin, the core and the gateway, and the lack of an answer', () => {
-    const own = answer(409, { errors: [{ code: 'NAME_TAKEN', message: 'm', field: 'name', details: { app: 'x' } }] });
-    expect(own).toMatchObject({ status: 409, code: 'NAME_TAKEN', problems: [{ field: 'name' }] });
+    const own = answer(409, { errors: [{ code: 'NAME_TAKEN', params: { app: 'x' }, message: 'm', field: 'name' }] });
+    expect(own).toMatchObject({ status: 409, code: 'NAME_TAKEN', problems: [{ field: 'name', params: { app: 'x' } }] });
     expect(answer(403, { errors: [{ message: 'No permissions' }] }).problems[0].message).toBe('No permissions');
     expect(answer(503, { error: { code: 'APP_STOPPED', message: 'stopped' } }).code).toBe('APP_STOPPED');
     expect(answer(502, {}).message).toBe('Request failed');
@@ -130,41 +124,25 @@ describe('problems in words', () => {
     expect(apiError(own)).toBe(own);
   });
 
-  it('translates a known code, with the values of its details or, without them, of its message', () => {
-    const chinese = (text: string, values?: object) =>
-      text === 'error.NAME_TAKEN' ? t('应用“{{app}}”已存在', { ...values }) : text;
-    const message = 'An app "a_crm" exists already. Choose another identifier.';
-    expect(problemText(chinese, { code: 'NAME_TAKEN', message, details: { app: 'x' } })).toBe('应用“x”已存在');
-    expect(problemText(chinese, { code: 'NAME_TAKEN', message })).toBe('应用“a_crm”已存在');
+  const texts: Record<string, string> = chinese;
+  const inChinese = (text: string, values?: Record<string, unknown>) => filled(texts[text] ?? text, values);
+
+  it('is in the reader’s language where the code is a known one, with the messages in it', () => {
+    const taken = { code: 'NAME_TAKEN', params: { app: 'crm' }, message: 'An app "crm" exists already.' };
+    expect(problemText(inChinese, taken)).toBe('应用“crm”已存在，请换一个标识。');
+    const problem = { code: 'INPUT_REQUIRED', params: { field: 'title' } };
+    const refused = { code: 'INVALID_INPUT', params: { problem }, message: 'title is required' };
+    expect(problemText(inChinese, refused)).toBe('输入有误：title 为必填项');
+    expect(messageText(inChinese, problem)).toBe('title 为必填项');
   });
 
-  it('says what the server said where the code or its wording is unknown', () => {
-    expect(problemText(t, { code: 'ECONNRESET', message: 'read ECONNRESET' })).toBe('read ECONNRESET');
-    expect(problemText(t, { code: 'NAME_TAKEN', message: 'worded otherwise' })).toBe('worded otherwise');
-    expect(problemText(t, { code: 'NAME_TAKEN', message: 'said', details: { other: 1 } })).toBe('said');
-  });
-
-  it('finds the values that filled a sentence', () => {
-    expect(valuesIn('{{a}} (v1.0) {{b}}', 'x (v1.0) y\nz')).toEqual({ a: 'x', b: 'y\nz' });
-    expect(valuesIn('Not {{a}}', 'other')).toBeNull();
-    expect(valuesIn('Plain.', 'Plain.')).toEqual({});
-  });
-
-  it('knows what the server says in English as it stands in its code', () => {
-    const said = readdirSync(SERVER, { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.ts'))
-      .map((file) => readFileSync(path.join(SERVER, file), 'utf8'))
-      .join('\n');
-    const parts = SENTENCES.flatMap((sentence) => sentence.split(/\{\{\w+\}\}/));
-    expect(parts.filter((part) => !said.includes(part))).toEqual([]);
-  });
-
-  it('translates what the server says beside its coded errors', () => {
-    const marked = (text: string, values?: object) => `[${t(text, { ...values })}]`;
-    expect(serverSentence(marked, 'environment env_b to come back')).toBe('[environment env_b to come back]');
-    const error = 'There is no environment "x". Start its worker first; it registers itself.';
-    expect(serverSentence(marked, error)).toBe(`[${error}]`);
-    expect(serverSentence(marked, 'something new')).toBe('something new');
+  it('is what the server said where the code is unknown, or an answer of the core or the proxy', () => {
+    expect(problemText(inChinese, { code: 'ECONNRESET', message: 'read ECONNRESET' })).toBe('read ECONNRESET');
+    expect(problemText(inChinese, { code: 'NEWER', params: { app: 'crm' }, message: 'Said.' })).toBe('Said.');
+    const [core] = answer(403, { errors: [{ message: 'No permissions' }] }).problems;
+    expect(problemText(inChinese, core)).toBe('No permissions');
+    const [proxy] = answer(400, { error: { code: 'INVALID_INPUT', message: 'no environment' } }).problems;
+    expect(problemText(inChinese, proxy)).toBe('no environment');
   });
 });
 

@@ -3,6 +3,7 @@ import type { AppSupervisor } from '@nocobase/server';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 import type { AppHost } from '../../src/server/worker/hosting/host';
+import { type Message, say, verbatim } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
 import { type Manner, sharedNow } from './messages';
 
@@ -18,7 +19,7 @@ export class PlayedHost {
 
   constructor(
     private readonly manner: Manner,
-    private readonly tell: (app: string, message: string) => void,
+    private readonly tell: (app: string, message: Message) => void,
   ) {
     this.boots = new BootQueue({ concurrency: manner === 'real' ? 2 : 1_000, interval: 0, intervalCap: 1 });
   }
@@ -31,7 +32,7 @@ export class PlayedHost {
     { name }: AppRecord,
     _how: string,
     onTurn: () => Promise<void>,
-    progress: (message: string, waiting: boolean) => void,
+    progress: (message: Message, waiting: boolean) => void,
   ): Promise<{ version: string }> {
     this.begun.push({ app: name, at: sharedNow() });
     const work = async () => {
@@ -40,7 +41,7 @@ export class PlayedHost {
         this.coreApps.setStatus(name, 'commanding');
         // In twenty portions: a timer for each message would cost more than the message.
         for (let portion = 0; portion < 20; portion++) {
-          for (let i = 0; i < BOOT.messages / 20; i++) this.tell(name, `loading plugin ${portion}.${i}`);
+          for (let i = 0; i < BOOT.messages / 20; i++) this.tell(name, verbatim(`loading plugin ${portion}.${i}`));
           await sleep(BOOT.takes / 20);
         }
       }
@@ -48,7 +49,7 @@ export class PlayedHost {
       this.coreApps.setStatus(name, 'running');
       return { version: '2.2.15' };
     };
-    return this.boots.add(work, (place) => progress(`Waiting for its turn: ${place} in the queue.`, true));
+    return this.boots.add(work, (place) => progress(say('IN_BOOT_QUEUE', { place }), true));
   }
 
   async stop(name: string): Promise<void> {
@@ -61,8 +62,8 @@ export class PlayedHost {
     delete this.coreApps.appStatus[name];
   }
 
-  async endData(): Promise<string> {
-    return 'released';
+  async endData(): Promise<Message> {
+    return say('DATA_RELEASED');
   }
 
   async forgetLogs(): Promise<void> {}

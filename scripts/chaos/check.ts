@@ -1,4 +1,4 @@
-import { isErrorCode } from '../../src/server/errors';
+import { inEnglish, isErrorCode } from '../../src/server/errors';
 import type { OperationRow } from '../../src/shared/types';
 import type { Asked, Harmed, History, Life, Look, Sample, Settling } from './history';
 
@@ -76,7 +76,8 @@ function lost(changes: Made[]): Violation[] {
     ];
     const { operation } = change;
     if (!operation) return violation('was accepted and is not on record');
-    if (operation.finishedAt === null) return violation(`never ended; it waits for ${operation.waitingFor}`);
+    if (operation.finishedAt === null)
+      return violation(`never ended; it waits for ${operation.waitingFor && inEnglish(operation.waitingFor)}`);
     const newer = changes.slice(index + 1).some(({ app }) => app === change.app);
     if (operation.state === 'cancelled' && !newer) return violation('was cancelled, and nothing came in its place');
     return [];
@@ -106,7 +107,7 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
     if (step?.error?.code === 'LOCK_LOST' && cut) return [];
     const deaths = processes.filter(({ part, endedAt }) => part === step?.environment && endedAt && endedAt <= until);
     if (step?.error?.code === 'APP_CRASH_LOOP' && deaths.length >= KEPT_OUT_AFTER) return [];
-    const why = `${step?.environment}: ${step?.error?.code} ${step?.error?.message}`;
+    const why = `${step?.environment}: ${step?.error?.code} ${step?.error && inEnglish(step.error)}`;
     return [{ rule: 'failed', what: `${describe(change)} failed in ${why}`, at: change.at }];
   });
 }

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
+import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
+import { inEnglish } from './errors';
 
 /**
  * The one reader of environment variables. Everything else gets what `parseConfig` returned.
@@ -73,8 +75,8 @@ interface Common {
   singleApp: string | null;
   /** A worker thread that the core starts for one command, and that may open `singleApp` for it (worker-mode.ts). */
   transient: boolean;
-  /** What the operator should know, already in words. */
-  warnings: string[];
+  /** What the operator should know. */
+  warnings: Message[];
 }
 
 export interface DormantConfig extends Common {
@@ -111,7 +113,7 @@ export class ConfigError extends Error {
 export function loadConfig(): Config {
   try {
     const config = parseConfig(process.env, { command: process.argv[2], isMainThread });
-    for (const warning of config.warnings) console.warn(`App Supervisor: ${warning}`);
+    for (const warning of config.warnings) console.warn(`App Supervisor: ${inEnglish(warning)}`);
     return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -150,10 +152,10 @@ const MISSPELT = 'APP_COMMAND_ADPATER';
  * @throws ConfigError with every problem at once.
  */
 export function parseConfig(env: Env, run: { command: string | undefined; isMainThread: boolean }): Config {
-  const warnings: string[] = [];
+  const warnings: Message[] = [];
   if (env[MISSPELT] && !env.APP_COMMAND_ADAPTER) {
     env.APP_COMMAND_ADAPTER = env[MISSPELT];
-    warnings.push(`${MISSPELT} is a misspelling: use APP_COMMAND_ADAPTER.`);
+    warnings.push(say('MISSPELT_VARIABLE', { misspelt: MISSPELT }));
   }
   const part = partOf(env);
   const problems: string[] = [];
@@ -246,14 +248,10 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
     config = { part, ...common };
   }
   if (part !== 'dormant' && !config.aesKey) {
-    warnings.push(
-      'APP_SUPERVISOR_AES_SECRET_KEY is not set: database passwords and JWT secrets are stored unencrypted. Set it to 64 hexadecimal digits (openssl rand -hex 32), the same on every instance.',
-    );
+    warnings.push(say('NO_AES_KEY'));
   }
   if (part !== 'dormant' && env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') {
-    warnings.push(
-      'UNSAFE_USE_DEFAULT_JWT_SECRET is true: the main app signs with APP_KEY, and accepts what anybody signs who knows it. Remove that variable.',
-    );
+    warnings.push(say('DEFAULT_JWT_SECRET_USED'));
   }
   if (common.active && common.singleApp && part !== 'local' && part !== 'dormant') {
     problems.push(

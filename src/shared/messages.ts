@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { message, problem } from './message';
 import { APP_NAME, ENVIRONMENT_NAME } from './names';
 import { ACTIONS, STATUSES } from './types';
 
@@ -102,8 +103,8 @@ export const statusEntry = z.object({
   begun: generation,
   /** Action that `begun` means, for the rule that a begun create, upgrade or drop is not superseded. */
   doing: z.enum(['create', 'start', 'restart', 'upgrade', 'stop', 'remove', 'drop', 'release']).nullable(),
-  message: z.string().optional(),
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  message: message.optional(),
+  error: problem.optional(),
   version: z.string().nullable(),
   lastVisitAt: z.number().nullable(),
   /** Settings of the running object that differ from the record. Workers before 0.1.1 call `jwtSecret` `independentSecret`. */
@@ -126,7 +127,7 @@ export const registration = z.object({
   serves: z.boolean(),
   /** First 12 hex digits of a keyed hash, so that equal secrets can be told without showing them. */
   fingerprints: z.object({ appKey: z.string(), aesKey: z.string().nullable() }),
-  warnings: z.array(z.string()),
+  warnings: z.array(message),
   /** Whether it gives a new app its `initialAdmin`; before 0.1.1 every new app got NocoBase's well-known password. */
   setsInitialAdmin: z.boolean().default(false),
 });
@@ -173,7 +174,7 @@ export const reply = z.object({
   id: z.string(),
   ok: z.boolean(),
   payload: z.unknown().optional(),
-  error: z.object({ code: z.string(), message: z.string() }).optional(),
+  error: problem.optional(),
 });
 
 /** What a worker answers to `checkDatabase`. */
@@ -182,9 +183,9 @@ export const databaseCheck = z.object({
     z.object({
       name: z.enum(['names', 'reachable', 'signIn', 'create', 'content', 'session']),
       ok: z.boolean(),
-      message: z.string(),
+      message,
       /** SQL or setting that mends it. */
-      remedy: z.string().optional(),
+      remedy: message.optional(),
     }),
   ),
   /** `adoptable`: a NocoBase app that is nobody's. `taken`: someone's. `unusable`: see the failed check. */

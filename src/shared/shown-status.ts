@@ -1,3 +1,4 @@
+import { say } from './message';
 import type { StatusEntry } from './messages';
 import type { Health, ShownStatus } from './types';
 
@@ -30,15 +31,15 @@ export function shownStatus(evidence: StatusEvidence): ShownStatus {
       status: 'unknown',
       since: healthSince,
       observedAt,
-      message: 'The Supervisor cannot see its environments right now.',
+      message: say('STATUS_DISCONNECTED'),
     };
   }
   if (health === 'down') {
-    return { status: 'unknown', since: healthSince, observedAt, message: `Environment ${environment} is down.` };
+    return { status: 'unknown', since: healthSince, observedAt, message: say('STATUS_DOWN', { environment }) };
   }
   if (!entry) {
     const message =
-      evidence.published === null ? 'Its turn has not come.' : `Environment ${environment} has not answered yet.`;
+      evidence.published === null ? say('STATUS_TURN_NOT_COME') : say('STATUS_NO_ANSWER', { environment });
     return { status: 'waiting', since: evidence.published ?? evidence.generation, observedAt: null, message };
   }
   return {

@@ -1,3 +1,5 @@
+import type { Message } from './message';
+
 /**
  * The rows of the HTTP API (design: README, "API"), shared by the server that builds them and the pages that show them.
  * Times are milliseconds since 1970 unless a name says otherwise.
@@ -43,16 +45,16 @@ export interface ShownStatus {
   since: number;
   /** When the worker last proved it, by this supervisor's clock. */
   observedAt: number | null;
-  /** Progress or reason, for people. */
-  message?: string;
-  error?: { code: string; message: string };
+  /** Progress or reason. */
+  message?: Message;
+  error?: Message;
 }
 
 export interface OperationStep {
   environment: string;
   state: StepState;
-  message?: string;
-  error?: { code: string; message: string };
+  message?: Message;
+  error?: Message;
   startedAt?: number;
   finishedAt?: number;
 }
@@ -62,8 +64,8 @@ export interface OperationRow {
   appName: string;
   action: Action;
   state: OperationState;
-  /** Why nothing happens right now, e.g. `environment env_b to come back`; null while it proceeds or is over. */
-  waitingFor: string | null;
+  /** Why nothing happens right now; null while it proceeds or is over. */
+  waitingFor: Message | null;
   steps: OperationStep[];
   /** User id of who asked; null when the fleet itself did. */
   createdBy: number | string | null;
@@ -111,8 +113,8 @@ export interface AppRow {
   lastVisitAt: number | null;
   /** Names of changed settings that take effect at the next restart. */
   pendingChanges: string[];
-  /** For people, in English; each says what to do. */
-  warnings: string[];
+  /** Each says what to do. */
+  warnings: Message[];
   /** The newest operation, if it is not over. */
   operation: OperationRow | null;
   createdAt: number;
@@ -151,16 +153,16 @@ export interface EnvironmentRow {
   memory: number | null;
   /** 99th percentile since the last beat, in milliseconds. */
   eventLoopDelay: number | null;
-  /** For people, in English; each says what to do. */
-  warnings: string[];
+  /** Each says what to do. */
+  warnings: Message[];
 }
 
 /** `GET appSupervisor:info` of this plugin's own page: which part this process plays. */
 export interface PartInfo {
   part: 'local' | 'supervisor' | 'worker' | 'dormant';
   environment: string | null;
-  /** Of this process and its Redis, for people, in English; each says what to do. */
-  warnings: string[];
+  /** Of this process and its Redis; each says what to do. */
+  warnings: Message[];
   /** Of a Supervisor: variables that a new worker needs as it has them itself; no secrets. */
   toJoin?: Record<string, string>;
   /** Of a worker: who manages it, as far as it was told. */
@@ -175,8 +177,8 @@ export interface HostedAppInfo {
   status: Status;
   since: number;
   version: string | null;
-  message?: string;
-  error?: { code: string; message: string };
+  message?: Message;
+  error?: Message;
 }
 
 /** One row of `appEntries:list`: what a switcher shows of an app. */

@@ -18,9 +18,9 @@ export class GracefulShutdown {
   /** For `Gateway.registerRequestHandler`, behind whatever answers requests of other apps; `false`: the core goes on. */
   readonly handle = (req: IncomingMessage, res: ServerResponse): boolean => {
     if (this.leaving) {
-      const { code, message, status } = new AppSupervisorError('LEAVING');
+      const { code, params, message, status } = new AppSupervisorError('LEAVING');
       res.writeHead(status, { 'Content-Type': 'application/json', 'Retry-After': 3, Connection: 'close' });
-      res.end(req.method === 'HEAD' ? undefined : JSON.stringify({ errors: [{ code, message }] }));
+      res.end(req.method === 'HEAD' ? undefined : JSON.stringify({ errors: [{ code, params, message }] }));
       return true;
     }
     this.open.add(res);

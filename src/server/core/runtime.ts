@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import type { Application, AppSupervisor } from '@nocobase/server';
+import type { Message } from '../../shared/message';
 import type { AdminPassword } from '../../shared/messages';
 import { CHANGED } from '../../shared/names';
 import { systemClock } from '../clock';
@@ -192,8 +193,8 @@ export class Runtime implements Managed {
     this.tellChange(new Set());
   }
 
-  /** What is wrong with this process, for people, in words that say what to do. */
-  warnings(): string[] {
+  /** What is wrong with this process. */
+  warnings(): Message[] {
     const own = this.adminPassword ? [OWN_ADMIN_WARNING] : [];
     return [...(this.supervisor?.warnings() ?? this.config.warnings), ...own];
   }

@@ -1,6 +1,7 @@
+import { type Message, type Param, say as text, verbatim } from '../../shared/message';
 import type { DatabaseCheck } from '../../shared/messages';
 import type { DbConnType } from '../../shared/types';
-import type { AppSupervisorError, ErrorCode } from '../errors';
+import { type AppSupervisorError, describeError, type ErrorCode } from '../errors';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf, serverOf } from './connection';
 import { readContent } from './content';
 import { createDenied, denied } from './create';
@@ -36,22 +37,24 @@ export async function checkDatabase(
   const said = (name: CheckName) => checks.some((check) => check.name === name);
   try {
     const place = placeOf(connection, dbConnType);
-    say('names', true, 'The names can be used.');
+    say('names', true, text('CHECK_NAMES'));
     const verdict = await withSessions(connection, DEADLINE, (open) => new Inspection(open, place, say, options).run());
     return { checks, verdict };
   } catch (error) {
-    const { code, message, details } = error as AppSupervisorError;
+    const { code, params } = error as AppSupervisorError;
     // An error that has no check of its own stopped the one after the last that was said.
     const name = FAILS[code] ?? (said('signIn') ? 'content' : 'signIn');
     for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
       if (!said(passed)) say(passed, true, connected(passed, serverOf(connection), connection.username));
     }
-    say(name, false, message, details.sql === undefined ? undefined : String(details.sql));
+    say(name, false, describeError(error), remedyOf(params.sql));
     return { checks, verdict: 'unusable' };
   }
 }
 
-type Say = (name: CheckName, ok: boolean, message: string, remedy?: string) => void;
+type Say = (name: CheckName, ok: boolean, message: Message, remedy?: Message) => void;
+
+const remedyOf = (sql: Param | undefined) => (sql === undefined ? undefined : verbatim(String(sql)));
 
 /** Which check an error means. */
 const FAILS: Partial<Record<ErrorCode, CheckName>> = {
@@ -64,9 +67,9 @@ const FAILS: Partial<Record<ErrorCode, CheckName>> = {
 /** What is proven by getting as far as the next one. */
 const CONNECTING: CheckName[] = ['reachable', 'signIn', 'create'];
 
-const userOf = (name?: string) => (name ? `"${name}"` : 'This process');
-const connected = (check: CheckName, server: string, user?: string) =>
-  check === 'reachable' ? `${server} answers.` : `${userOf(user)} is let in.`;
+const userOf = (name?: string): Param => (name ? `"${name}"` : text('THIS_PROCESS'));
+const connected = (check: CheckName, server: Param, user?: string) =>
+  check === 'reachable' ? text('CHECK_REACHABLE', { server }) : text('CHECK_SIGNED_IN', { user: userOf(user) });
 
 class Inspection {
   private readonly dialect: Dialect;
@@ -90,12 +93,17 @@ class Inspection {
 
     const reserved = ownerOf(place, this.options.protect);
     if (reserved) {
-      say('content', false, `The ${place.label} is ${reserved} and cannot become an app.`, 'Choose another name.');
+      say(
+        'content',
+        false,
+        text('CHECK_RESERVED', { object: place.label, owner: reserved }),
+        text('REMEDY_OTHER_NAME'),
+      );
       return 'taken';
     }
     if (!app && place.kind === 'schema') {
-      const message = `Database "${place.database}" does not exist, and a schema is made inside of one that does.`;
-      say('create', false, message, dialect.adminSql(place, 'database'));
+      const message = text('CHECK_NO_DATABASE', { database: place.database });
+      say('create', false, message, verbatim(dialect.adminSql(place, 'database')));
       return 'unusable';
     }
     const missing = !app ? 'database' : (await dialect.hasSchema(app, place)) ? null : 'schema';
@@ -108,8 +116,8 @@ class Inspection {
   private async absent(session: Session, missing: 'database' | 'schema'): Promise<Verdict> {
     const { place } = this;
     if (!(await this.may(session, missing))) return 'unusable';
-    this.say('create', true, `The ${place.label} does not exist yet, and ${userOf(place.user)} may create it.`);
-    this.say('content', true, 'The name is free.');
+    this.say('create', true, text('CHECK_CREATES', { object: place.label, user: userOf(place.user) }));
+    this.say('content', true, text('CHECK_FREE'));
     return 'free';
   }
 
@@ -117,38 +125,28 @@ class Inspection {
     const { place, dialect, say } = this;
     const { mark, empty, version } = await readContent(dialect, session, place);
     if (mark && mark.uid !== this.options.uid) {
-      const message = `The ${place.label} belongs to app "${mark.app}" (uid ${mark.uid}).`;
-      say(
-        'content',
-        false,
-        message,
-        `Choose another name; if that app is gone for good: ${removeMarkSql(dialect, place)}`,
-      );
+      const message = text('CHECK_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
+      say('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkSql(dialect, place) }));
       return 'taken';
     }
     if (!mark && !empty && !version) {
-      const message = `The ${place.label} holds tables that are not those of a NocoBase app.`;
-      say('content', false, message, 'Choose another name.');
+      say('content', false, text('CHECK_FOREIGN', { object: place.label }), text('REMEDY_OTHER_NAME'));
       return 'taken';
     }
     if (!(await this.may(session, 'tables'))) return 'unusable';
-    say('create', true, `The ${place.label} exists, and ${userOf(place.user)} may create tables in it.`);
+    say('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
     if (!mark && version) {
-      say(
-        'content',
-        true,
-        `It holds an app of NocoBase ${version} that belongs to no App Supervisor. It can be adopted.`,
-      );
+      say('content', true, text('CHECK_ADOPTABLE', { version }));
       return 'adoptable';
     }
-    say('content', true, mark ? "It is this app's own." : 'It is empty.');
+    say('content', true, text(mark ? 'CHECK_OWN' : 'CHECK_EMPTY'));
     return 'free';
   }
 
   private async may(session: Session, what: Creatable): Promise<boolean> {
     if (await this.dialect.mayCreate(session, this.place, what)) return true;
-    const { message, details } = createDenied(this.dialect, this.place, what);
-    this.say('create', false, message, String(details.sql));
+    const error = createDenied(this.dialect, this.place, what);
+    this.say('create', false, describeError(error), remedyOf(error.params.sql));
     return false;
   }
 
@@ -159,15 +157,9 @@ class Inspection {
     const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
     const shared = second !== null && (await isShared(first, second));
     if (shared) {
-      const message = `A pooler in front of ${this.place.server} lends connections by the transaction, so no lock can keep the app from being started twice.`;
-      this.say(
-        'session',
-        false,
-        message,
-        'Set its pool mode to session (pool_mode = session), or connect to the server itself.',
-      );
+      this.say('session', false, text('CHECK_POOLED', { server: this.place.server }), text('REMEDY_POOL_MODE'));
     } else {
-      this.say('session', true, 'Connections keep their locks.');
+      this.say('session', true, text('CHECK_LOCKS'));
     }
     return !shared;
   }

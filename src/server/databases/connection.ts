@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { type Message, type Param, say } from '../../shared/message';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
 import type { DbConnType } from '../../shared/types';
 import { fail } from '../errors';
@@ -40,10 +41,10 @@ export interface Place {
   /** Put before the core's table names. */
   prefix: string;
   /** For people: `host:port`. */
-  server: string;
+  server: Param;
   user: string;
   /** For people: `database "x"`, `schema "y" of database "x"`. */
-  label: string;
+  label: Message;
 }
 
 const PORTS: Record<DialectName, number> = { postgres: 5432, kingbase: 54321, mysql: 3306, mariadb: 3306, sqlite: 0 };
@@ -82,15 +83,16 @@ export const serverOf = (connection: DatabaseConnection) =>
  */
 export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType): Place {
   const { dialect, schema } = connection;
-  const dialectError = (why: string) => fail('DATABASE_DIALECT', { dialect: String(dialect), why }, 'database.dialect');
-  if (!DIALECTS.includes(dialect)) dialectError(`the known ones are ${DIALECTS.join(', ')}`);
+  const dialectError = (why: Message) =>
+    fail('DATABASE_DIALECT', { dialect: String(dialect), why }, 'database.dialect');
+  if (!DIALECTS.includes(dialect)) dialectError(say('DIALECT_UNKNOWN', { dialects: DIALECTS.join(', ') }));
   const prefix = connection.tablePrefix ?? '';
-  if (prefix) checkName(prefix, SQL_IDENTIFIER, 'table prefix', 'tablePrefix');
+  if (prefix) checkName(prefix, SQL_IDENTIFIER, 'NAME_OF_PREFIX', 'tablePrefix');
 
   if (dialect === 'sqlite') {
-    if (dbConnType === 'new_schema') dialectError('it has no schemas; choose a database of its own');
+    if (dbConnType === 'new_schema') dialectError(say('DIALECT_NO_SCHEMAS'));
     const { storage } = connection;
-    if (!storage || storage === ':memory:') return dialectError('it needs a file to keep the data in');
+    if (!storage || storage === ':memory:') return dialectError(say('DIALECT_NO_FILE'));
     const file = resolve(storage);
     return {
       connection,
@@ -98,13 +100,13 @@ export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType)
       database: file,
       schema: null,
       prefix,
-      server: 'this machine',
+      server: say('THIS_MACHINE'),
       user: '',
-      label: `file "${file}"`,
+      label: say('FILE', { name: file }),
     };
   }
 
-  const database = checkName(connection.database, SQL_IDENTIFIER, 'database', 'database');
+  const database = checkName(connection.database, SQL_IDENTIFIER, 'NAME_OF_DATABASE', 'database');
   const base = {
     connection,
     database,
@@ -113,29 +115,34 @@ export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType)
     user: connection.username ?? '',
   };
   if (!hasSchemas(dialect)) {
-    if (dbConnType === 'new_schema') dialectError('it has no schemas; choose a database of its own');
-    return { ...base, kind: 'database', schema: null, label: `database "${database}"` };
+    if (dbConnType === 'new_schema') dialectError(say('DIALECT_NO_SCHEMAS'));
+    return { ...base, kind: 'database', schema: null, label: say('DATABASE', { name: database }) };
   }
   // Without this the core runs `CREATE SCHEMA undefined` and the app lives among the main app's tables (T10).
-  if (schema || dbConnType === 'new_schema') checkName(schema, SCHEMA_NAME, 'schema', 'schema');
+  if (schema || dbConnType === 'new_schema') checkName(schema, SCHEMA_NAME, 'NAME_OF_SCHEMA', 'schema');
   const kind = dbConnType === 'new_schema' || (dbConnType === 'new_connection' && schema) ? 'schema' : 'database';
-  const inSchema = schema && (kind === 'schema' || !dbConnType) ? `schema "${schema}" of ` : '';
-  return { ...base, kind, schema: schema || 'public', label: `${inSchema}database "${database}"` };
+  const label =
+    schema && (kind === 'schema' || !dbConnType)
+      ? say('SCHEMA', { schema, database })
+      : say('DATABASE', { name: database });
+  return { ...base, kind, schema: schema || 'public', label };
 }
 
-function checkName(value: string | undefined, pattern: RegExp, what: string, field: string): string {
+type NameKind = 'NAME_OF_DATABASE' | 'NAME_OF_SCHEMA' | 'NAME_OF_PREFIX';
+
+function checkName(value: string | undefined, pattern: RegExp, what: NameKind, field: string): string {
   if (typeof value === 'string' && pattern.test(value)) return value;
-  return fail('DATABASE_NAME_INVALID', { value: value ?? '', what }, `database.${field}`);
+  return fail('DATABASE_NAME_INVALID', { value: value ?? '', what: say(what) }, `database.${field}`);
 }
 
-/** Whose the place is already, in words, if no app may have it; else null. */
-export function ownerOf(place: Place, main?: Protected): string | null {
+/** Whose the place is already, if no app may have it; else null. */
+export function ownerOf(place: Place, main?: Protected): Message | null {
   if (place.kind === 'schema') {
-    if (place.schema === 'public') return 'the schema that every user of that database shares';
+    if (place.schema === 'public') return say('OWNER_SHARED_SCHEMA');
   } else if (MAINTENANCE[place.connection.dialect].includes(place.database.toLowerCase())) {
-    return "the server's own";
+    return say('OWNER_SERVER');
   }
-  return main && isMain(place, main) ? "this environment's own main database" : null;
+  return main && isMain(place, main) ? say('OWNER_MAIN') : null;
 }
 
 function isMain(place: Place, main: Protected): boolean {

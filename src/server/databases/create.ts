@@ -1,3 +1,4 @@
+import { type Message, say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import type { Place, Protected } from './connection';
 import { type Creatable, type Dialect, made } from './dialect';
@@ -32,7 +33,7 @@ export async function ensurePlace(
     );
     session =
       (await open.app()) ??
-      fail('DATABASE_FAILED', { server: place.server, cause: `${place.label} vanished as soon as it was made` });
+      fail('DATABASE_FAILED', { server: place.server, cause: say('VANISHED', { object: place.label }) });
   }
   if (!(await dialect.hasSchema(session, place))) {
     if (!options.mayCreate) throw options.missing();
@@ -56,10 +57,10 @@ export async function denied<T>(dialect: Dialect, place: Place, what: Creatable,
 }
 
 export function createDenied(dialect: Dialect, place: Place, what: Creatable): AppSupervisorError {
-  const objects: Record<Creatable, string> = {
-    database: `database "${place.database}"`,
-    schema: `schema "${place.schema}" in database "${place.database}"`,
-    tables: `tables in ${place.label}`,
+  const objects: Record<Creatable, Message> = {
+    database: say('DATABASE', { name: place.database }),
+    schema: say('SCHEMA', { schema: place.schema ?? '', database: place.database }),
+    tables: say('TABLES_IN', { object: place.label }),
   };
   const sql = dialect.adminSql(place, what);
   return new AppSupervisorError('DATABASE_CREATE_DENIED', {

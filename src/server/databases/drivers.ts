@@ -1,3 +1,4 @@
+import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 
 /**
@@ -17,7 +18,6 @@ async function load<T>(name: string, from: () => Promise<T>): Promise<T> {
     return (module.default ?? module) as T;
   } catch (error) {
     if (!/MODULE_NOT_FOUND/.test(String((error as { code?: unknown }).code))) throw error;
-    const why = `its driver is missing; run "npm install ${name}" where NocoBase is installed`;
-    throw new AppSupervisorError('DATABASE_DIALECT', { dialect: name, why });
+    throw new AppSupervisorError('DATABASE_DIALECT', { dialect: name, why: say('DRIVER_MISSING', { driver: name }) });
   }
 }

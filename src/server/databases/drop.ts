@@ -1,3 +1,4 @@
+import { type Message, say } from '../../shared/message';
 import type { DbConnType } from '../../shared/types';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
 import { readContent } from './content';
@@ -14,37 +15,37 @@ const DEADLINE = 120_000;
  * connection would be ended with the database.
  *
  * @param options.protect the environment's own main database
- * @returns `dropped`, or `kept: ` and why in words
+ * @returns what became of it
  */
 export async function dropDatabase(
   connection: DatabaseConnection,
   dbConnType: DbConnType,
   options: { uid: string; protect?: Protected },
-): Promise<string> {
+): Promise<Message> {
   const place = placeOf(connection, dbConnType);
   const dialect = dialects[connection.dialect];
   const reserved = ownerOf(place, options.protect);
-  if (reserved) return `kept: ${place.label} is ${reserved}`;
+  if (reserved) return say('DATA_KEPT', { why: say('KEPT_RESERVED', { object: place.label, owner: reserved }) });
   return withSessions(connection, DEADLINE, async (open) => {
     const session = await open.app();
-    if (!session || !(await dialect.hasSchema(session, place))) return 'dropped';
+    if (!session || !(await dialect.hasSchema(session, place))) return say('DATA_DROPPED');
     const why = await whyKept(dialect, session, place, options.uid);
-    if (why) return `kept: ${why}`;
+    if (why) return say('DATA_KEPT', { why });
     if (place.kind === 'schema') {
       await dialect.drop(session, place);
     } else {
       await session.close();
       await dialect.drop(await open.server(options.protect?.database), place);
     }
-    return 'dropped';
+    return say('DATA_DROPPED');
   });
 }
 
-async function whyKept(dialect: Dialect, session: Session, place: Place, uid: string): Promise<string | null> {
+async function whyKept(dialect: Dialect, session: Session, place: Place, uid: string): Promise<Message | null> {
   const { mark } = await readContent(dialect, session, place);
-  if (!mark) return `${place.label} carries no mark of this app`;
-  if (mark.uid !== uid) return `${place.label} belongs to app "${mark.app}" (uid ${mark.uid})`;
-  if (!mark.created) return `${place.label} was there before this app`;
+  if (!mark) return say('KEPT_UNMARKED', { object: place.label });
+  if (mark.uid !== uid) return say('KEPT_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
+  if (!mark.created) return say('KEPT_NOT_CREATED', { object: place.label });
   const tenant = place.kind === 'database' ? await dialect.otherTenant(session, place) : null;
-  return tenant && `schema "${tenant}" of ${place.label} holds tables that are not this app's`;
+  return tenant ? say('KEPT_TENANT', { schema: tenant, object: place.label }) : null;
 }

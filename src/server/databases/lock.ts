@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, hasSchemas, serverOf } from './connection';
 import type { Dialect } from './dialect';
@@ -52,11 +53,19 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
     within(
       ANSWER,
       work,
-      () => new AppSupervisorError('DATABASE_UNREACHABLE', { server, cause: `no answer within ${ANSWER / 1000} s` }),
+      () =>
+        new AppSupervisorError('DATABASE_UNREACHABLE', {
+          server,
+          cause: say('NO_ANSWER_WITHIN', { seconds: ANSWER / 1000 }),
+        }),
     );
   const open = async () =>
     (await openApp(connection, label)) ??
-    fail('DATABASE_MISSING', { object: `database "${connection.database}"`, server, app: options.app });
+    fail('DATABASE_MISSING', {
+      object: say('DATABASE', { name: String(connection.database) }),
+      server,
+      app: options.app,
+    });
   const key = lockKey(connection, options.key);
 
   let session: Session | undefined;

@@ -1,3 +1,4 @@
+import { say } from '../../shared/message';
 import { AppSupervisorError, messageOf } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
 import { dialects } from './dialects';
@@ -79,7 +80,7 @@ export async function withSessions<T>(
       () =>
         new AppSupervisorError('DATABASE_UNREACHABLE', {
           server: serverOf(connection),
-          cause: `no answer within ${ms / 1000} s`,
+          cause: say('NO_ANSWER_WITHIN', { seconds: ms / 1000 }),
         }),
     );
   } catch (error) {

@@ -1,3 +1,5 @@
+import { say } from '../../shared/message';
+import { fail } from '../errors';
 import type { Place } from './connection';
 import { type Dialect, made } from './dialect';
 import type { Session } from './session';
@@ -59,7 +61,7 @@ export async function writeMark(
     new Date().toISOString(),
   ]);
   const written = await readMark(dialect, session, place);
-  if (!written) throw new Error(`The mark in ${table} vanished while it was written.`);
+  if (!written) return fail('DATABASE_FAILED', { server: place.server, cause: say('MARKER_VANISHED', { table }) });
   return written;
 }
 

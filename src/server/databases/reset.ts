@@ -1,3 +1,4 @@
+import { type Message, say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
@@ -21,14 +22,11 @@ export async function resetPartialInstall(connection: DatabaseConnection, owner:
     const details = { app: owner.app, object: place.label, server: place.server };
     const session = (await open.app()) ?? fail('DATABASE_MISSING', details);
     const { installed, mark } = await readOwn(dialect, session, place, owner);
-    const refuse = (why: string) => new AppSupervisorError('DATABASE_NOT_EMPTIED', { ...details, why });
+    const refuse = (why: Message) => new AppSupervisorError('DATABASE_NOT_EMPTIED', { ...details, why });
     if (installed === 'none') return;
-    if (installed === 'complete') throw refuse('it holds an installation that was complete');
+    if (installed === 'complete') throw refuse(say('INSTALL_WAS_COMPLETE'));
     if (!mark.created) {
-      throw refuse(
-        'it was there before the app. Make sure that it holds nothing you need, drop its tables except ' +
-          `${MARK_TABLE}, and start the app again`,
-      );
+      throw refuse(say('INSTALL_WAS_THERE', { table: MARK_TABLE }));
     }
     await dialect.empty(session, place, MARK_TABLE);
   });

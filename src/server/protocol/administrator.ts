@@ -1,5 +1,6 @@
 import { randomBytes, randomInt, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
+import { type Message, say } from '../../shared/message';
 import type { AdminPassword, InitialAdmin } from '../../shared/messages';
 import { DEFAULT_USERNAME } from '../../shared/names';
 import type { CreatedApp } from '../../shared/types';
@@ -57,16 +58,13 @@ export async function isPassword(password: string, hash: string): Promise<boolea
   return hash === salt + (await derive(password, salt, KEY_BYTES)).toString('hex');
 }
 
-/** What is wrong with the password of an app's administrator, in words that say what to do. */
-export const appAdminWarning = (app: string, found: AdminPassword): string =>
-  found === 'default'
-    ? `The administrator of app "${app}" still has the password "admin123", which everybody knows. Sign in to the app and change it.`
-    : `Nobody can sign in to app "${app}" as its administrator: it was installed for a Supervisor of a release before 0.1.1, which named none. Update the Supervisor, delete the app with its data and create it again.`;
+/** What is wrong with the password of an app's administrator. */
+export const appAdminWarning = (app: string, found: AdminPassword): Message =>
+  say(found === 'default' ? 'APP_ADMIN_KNOWN' : 'APP_ADMIN_LOCKED', { app });
 
-/** The same of the main app of a worker, for those who manage the fleet. */
-export const workerAdminWarning = (environment: string, url: string): string =>
-  `The administrator of the main app of environment "${environment}" still has the password "admin123", which everybody knows. Sign in at ${url} and change it.`;
+/** The same of the main app of a Worker, for those who manage the fleet. */
+export const workerAdminWarning = (environment: string, url: string): Message =>
+  say('WORKER_ADMIN_KNOWN', { environment, url });
 
 /** The same of this process's own main app, for those who are signed in to it. */
-export const OWN_ADMIN_WARNING =
-  'The administrator of this NocoBase still has the password "admin123", which everybody knows. Sign in as that user and change it in the user menu.';
+export const OWN_ADMIN_WARNING = say('OWN_ADMIN_KNOWN');

@@ -1,5 +1,6 @@
+import type { Message } from '../../shared/message';
 import type { AppRecord, ManifestItem, Registration, StatusEntry } from '../../shared/messages';
-import { AppSupervisorError, messageOf } from '../errors';
+import { AppSupervisorError, describeError } from '../errors';
 import {
   type AppIndexWrite,
   type Audience,
@@ -165,7 +166,7 @@ export class MemoryState implements StateStore {
     return { version: current, complete, entries: new Map(entries), gone: [], supervisor: JSON.parse(supervisor) };
   }
 
-  async warnings(): Promise<string[]> {
+  async warnings(): Promise<Message[]> {
     return [];
   }
 
@@ -201,7 +202,7 @@ export class MemoryBus implements MessageBus {
       );
     });
     const answer = callHandler(handlers, method, payload).catch((error) => {
-      throw new AppSupervisorError('WORKER_FAILED', { environment, cause: messageOf(error) });
+      throw new AppSupervisorError('WORKER_FAILED', { environment, cause: describeError(error) });
     });
     return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }

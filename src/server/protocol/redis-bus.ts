@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
+import { say } from '../../shared/message';
 import { notification, reply, request } from '../../shared/messages';
 import { AppSupervisorError, describeError } from '../errors';
 import type { Log } from '../log';
@@ -61,9 +62,7 @@ export class RedisBus implements MessageBus {
         finish(() =>
           answer.ok
             ? resolve(answer.payload)
-            : reject(
-                new AppSupervisorError('WORKER_FAILED', { environment, cause: answer.error?.message ?? 'unknown' }),
-              ),
+            : reject(new AppSupervisorError('WORKER_FAILED', { environment, cause: answer.error ?? say('NO_CAUSE') })),
         ),
       );
       const message = { id, replyTo: this.instance, method, payload };

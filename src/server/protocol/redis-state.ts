@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
 import { z } from 'zod';
+import { type Message, say } from '../../shared/message';
 import {
   appRecord,
   type Lease,
@@ -319,18 +320,18 @@ export class RedisState implements StateStore {
     return { version: read.version, complete, entries, gone };
   }
 
-  async warnings(): Promise<string[]> {
+  async warnings(): Promise<Message[]> {
     const info = await this.redis.info();
     const value = (name: string) => info.match(new RegExp(`^${name}:(.*)$`, 'm'))?.[1].trim();
-    const found: string[] = [];
+    const found: Message[] = [];
     const policy = value('maxmemory_policy');
     if (policy && policy !== 'noeviction') {
-      found.push(`Redis evicts keys when it is full (maxmemory-policy ${policy}): set it to noeviction.`);
+      found.push(say('REDIS_EVICTS', { policy }));
     }
     // INFO does not tell whether snapshots are taken; a server that others run may refuse to.
     const [, saves] = ((await this.redis.config('GET', 'save').catch(() => [])) as string[]) ?? [];
     if (value('aof_enabled') === '0' && saves === '') {
-      found.push('Redis keeps nothing on disk: set appendonly yes.');
+      found.push(say('REDIS_KEEPS_NOTHING'));
     }
     return found;
   }

@@ -1,4 +1,6 @@
+import type { Message } from '../../shared/message';
 import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../shared/messages';
+import { fail } from '../errors';
 
 /**
  * The seam between those who manage and those who host. Two implementations: Redis, and memory for one process.
@@ -51,7 +53,7 @@ export interface StateStore {
   readAppIndex(version: string): Promise<DirectoryRead | null>;
 
   /** Answers of the store's own settings that break promises, in words. */
-  warnings(): Promise<string[]>;
+  warnings(): Promise<Message[]>;
   close(): Promise<void>;
 }
 
@@ -153,7 +155,7 @@ export type RequestHandlers = Record<string, (payload: unknown) => Promise<unkno
 
 /** A handler's answer to a request, whatever is asked and however it fails. */
 export async function callHandler(handlers: RequestHandlers, method: string, payload: unknown): Promise<unknown> {
-  if (!Object.hasOwn(handlers, method)) throw new Error(`This worker does not know "${method}".`);
+  if (!Object.hasOwn(handlers, method)) fail('UNKNOWN_REQUEST', { request: method });
   return handlers[method](payload);
 }
 

@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import { type Message, say } from '../../shared/message';
 import { throttle } from '../../shared/throttle';
 import type { ShownStatus, Status } from '../../shared/types';
 import type { Clock } from '../clock';
@@ -54,7 +55,7 @@ export interface SupervisorPartOptions {
   appKey: string;
   clock: Clock;
   log: Log;
-  warnings: string[];
+  warnings: Message[];
   /** `WS_PATH`, to try whether a worker opens WebSockets. */
   wsPath: string;
   /** `APP_SUPERVISOR_PUBLIC_URL`, for the workers to know. */
@@ -96,7 +97,7 @@ interface Running {
 export class SupervisorPart {
   private running: Running | null = null;
   private starting = false;
-  private storeWarnings: string[] = [];
+  private storeWarnings: Message[] = [];
   /** Apps whose definitions changed since those who look were told. */
   private changedApps = new Set<string>();
   /** Names that wake-ups were about, until their definitions are read. */
@@ -188,12 +189,10 @@ export class SupervisorPart {
   }
 
   /** What is wrong with this process or its Redis, in words that say what to do. */
-  warnings(): string[] {
+  warnings(): Message[] {
     return [
       ...this.options.warnings,
-      ...(this.running?.observer.foreign
-        ? ['Another fleet uses the same Redis and APP_SUPERVISOR_KEY_PREFIX: give this one a prefix of its own.']
-        : []),
+      ...(this.running?.observer.foreign ? [say('FOREIGN_FLEET')] : []),
       ...this.storeWarnings,
     ];
   }

@@ -1,4 +1,5 @@
 import type { Model } from '@nocobase/database';
+import { problem } from '../../shared/message';
 import { type AppRecord, appRecord } from '../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
 import type { Applied } from './apps/decide';
@@ -46,5 +47,11 @@ export class SnapshotStore {
 function parse(row: Model): Remembered | null {
   const { record, applied } = row.toJSON();
   const parsed = appRecord.safeParse(record);
-  return parsed.success ? { record: parsed.data, applied: applied ?? null } : null;
+  return parsed.success ? { record: parsed.data, applied: applied ? toApplied(applied) : null } : null;
 }
+
+/** Releases before 0.2.0 stored `{code, message}`. */
+const toApplied = (applied: Applied): Applied => ({
+  ...applied,
+  failure: problem.nullable().catch(null).parse(applied.failure),
+});

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Model } from '@nocobase/database';
 import type { AppSupervisor } from '@nocobase/server';
+import type { Message } from '../../shared/message';
 import type { AdminPassword, Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import type { Clock } from '../clock';
@@ -51,7 +52,7 @@ export interface WorkerPartOptions {
   appKey: string;
   clock: Clock;
   log: Log;
-  warnings: string[];
+  warnings: Message[];
   handlers(part: WorkerPart): RequestHandlers;
   roundEvery?: number;
   beginAgain?: number;

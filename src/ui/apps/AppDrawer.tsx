@@ -2,10 +2,10 @@ import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs } from 'antd';
 import type { AppRow } from '../../shared/types';
 import { AppAvatar } from '../common/AppAvatar';
 import { useApi } from '../common/api';
+import { messageText } from '../common/errors';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { serverSentence } from '../common/sentences';
 import { inTransition, isUnderway } from '../common/status';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
@@ -55,7 +55,7 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
         <Flex vertical gap="middle" data-testid={`app-drawer-${name}`}>
           <Freshness error={error} />
           {app.warnings.map((warning) => (
-            <Alert key={warning} type="warning" showIcon message={serverSentence(t, warning)} />
+            <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
           ))}
           <PendingChanges app={app} onRestart={() => onRestart(app)} />
           <AppStatuses app={app} />

@@ -1,10 +1,9 @@
 import { type CSSProperties, memo } from 'react';
 import type { AppRow } from '../../shared/types';
-import { problemText } from '../common/errors';
+import { messageText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { serverSentence } from '../common/sentences';
 import { STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
@@ -55,11 +54,11 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
       {!app.environments.includes(environment) && <Secondary>{t('Taken from here, and not gone yet')}</Secondary>}
       {isStray && <Secondary>{t('Meant to be: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
-        <Detail text={problemText(t, shown.error)} isBrief={isBrief} />
+        <Detail text={messageText(t, shown.error)} isBrief={isBrief} />
       ) : (
         shown.message && (
           <Secondary>
-            <Detail text={serverSentence(t, shown.message)} isBrief={isBrief} />
+            <Detail text={messageText(t, shown.message)} isBrief={isBrief} />
           </Secondary>
         )
       )}

@@ -3,9 +3,8 @@ import { useState } from 'react';
 import { LOCAL_ENVIRONMENT } from '../../shared/names';
 import { ActionButton } from '../common/ActionButton';
 import { type DatabaseCheck, useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import { type ApiError, messageText, problemText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
-import { serverSentence } from '../common/sentences';
 import { key } from '../common/text';
 import { useT } from '../host';
 import { type AppValues, databaseOf } from './form';
@@ -80,7 +79,7 @@ function CheckResult({ result, adopt }: { result: DatabaseCheck; adopt: () => vo
         .filter(({ ok }) => !ok)
         .map(({ name, message, remedy }) => (
           <div key={name}>
-            {serverSentence(t, message)} {remedy && serverSentence(t, remedy)}
+            {messageText(t, message)} {remedy && messageText(t, remedy)}
           </div>
         ))}
     />

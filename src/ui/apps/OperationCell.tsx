@@ -1,7 +1,7 @@
 import { Flex } from 'antd';
 import type { OperationRow } from '../../shared/types';
+import { messageText } from '../common/errors';
 import { Secondary } from '../common/Secondary';
-import { serverSentence } from '../common/sentences';
 import { OPERATION_STATE } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
@@ -26,7 +26,7 @@ export function OperationCell({ operation }: { operation: OperationRow | null })
         )}
       </StateTag>
       {operation.waitingFor && (
-        <Secondary>{t('Waits for {{what}}', { what: serverSentence(t, operation.waitingFor) })}</Secondary>
+        <Secondary>{t('Waits for {{what}}', { what: messageText(t, operation.waitingFor) })}</Secondary>
       )}
     </Flex>
   );

@@ -2,11 +2,10 @@ import { useRequest } from 'ahooks';
 import { Alert, Button, Empty, Flex, Spin, Timeline, Typography } from 'antd';
 import type { OperationRow, OperationStep } from '../../shared/types';
 import { type Api, useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import { type ApiError, messageText, problemText } from '../common/errors';
 import { Failure, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { serverSentence } from '../common/sentences';
 import { isUnderway, OPERATION_STATE } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { duration } from '../common/time';
@@ -92,7 +91,7 @@ function Operation({ operation, names, act }: { operation: OperationRow; names: 
           </Button>
         )}
       </Flex>
-      {waitingFor && <Secondary>{t('Waits for {{what}}', { what: serverSentence(t, waitingFor) })}</Secondary>}
+      {waitingFor && <Secondary>{t('Waits for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
       {operation.steps.map((step) => (
         <Step key={step.environment} step={step} />
       ))}
@@ -118,10 +117,10 @@ function Step({ step }: { step: OperationStep }) {
         <StateIcon look={look} />
         {!isLocal && <span>{step.environment}</span>}
         <Secondary>
-          {[t(label), took, step.message && serverSentence(t, step.message)].filter(Boolean).join(' · ')}
+          {[t(label), took, step.message && messageText(t, step.message)].filter(Boolean).join(' · ')}
         </Secondary>
       </Flex>
-      {step.error && <Alert type="error" showIcon message={problemText(t, step.error)} style={{ marginTop: 4 }} />}
+      {step.error && <Alert type="error" showIcon message={messageText(t, step.error)} style={{ marginTop: 4 }} />}
     </div>
   );
 }

@@ -1,10 +1,10 @@
 import { Alert, Card, Descriptions, Result, Space, Table, Typography } from 'antd';
+import type { Message } from '../../shared/message';
 import type { HostedAppInfo, PartInfo } from '../../shared/types';
 import { useT } from '../host';
-import { problemText } from './errors';
+import { messageText } from './errors';
 import { Secondary } from './Secondary';
 import { Since } from './Since';
-import { serverSentence } from './sentences';
 import { STATUS } from './status';
 import { StateTag } from './Tag';
 
@@ -96,7 +96,7 @@ function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
               <Secondary>
                 <Since at={app.since} />
               </Secondary>
-              {app.error ? problemText(t, app.error) : app.message && serverSentence(t, app.message)}
+              {app.error ? messageText(t, app.error) : app.message && messageText(t, app.message)}
             </Space>
           ),
         },
@@ -106,7 +106,7 @@ function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
   );
 }
 
-function Dormant({ warnings }: { warnings: string[] }) {
+function Dormant({ warnings }: { warnings: Message[] }) {
   const t = useT();
   return (
     <Space direction="vertical" size="large" style={{ width: '100%' }} data-testid="dormant-page">
@@ -144,9 +144,9 @@ function Dormant({ warnings }: { warnings: string[] }) {
 
 const code = (value: string) => (value ? <Typography.Text code>{value}</Typography.Text> : '–');
 
-function Warnings({ warnings }: { warnings: string[] }) {
+function Warnings({ warnings }: { warnings: Message[] }) {
   const t = useT();
   return warnings.map((warning) => (
-    <Alert key={warning} type="warning" showIcon message={serverSentence(t, warning)} />
+    <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
   ));
 }

@@ -5,9 +5,8 @@ import { useSocketUp, useT } from '../host';
 import { useApi } from './api';
 import { ConfirmProvider } from './Confirm';
 import { ErrorBoundary } from './ErrorBoundary';
-import { type ApiError, problemText } from './errors';
+import { type ApiError, messageText, problemText } from './errors';
 import { OtherPart } from './OtherPart';
-import { serverSentence } from './sentences';
 import { readableTheme } from './theme';
 import { useLive } from './useLive';
 
@@ -55,7 +54,7 @@ function ForThisPart({ children }: { children: ReactNode }) {
     <Part.Provider value={data}>
       <Space direction="vertical" size="middle" style={{ width: '100%' }}>
         {data.warnings.map((warning) => (
-          <Alert key={warning} type="warning" showIcon message={serverSentence(t, warning)} />
+          <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
         ))}
         {children}
       </Space>

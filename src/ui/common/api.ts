@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import type { Message } from '../../shared/message';
 import type {
   AppOptions,
   AppRow,
@@ -19,11 +20,11 @@ export type EnvironmentAction = 'cordon' | 'uncordon' | 'drain' | 'forget';
 /** Whether an address answers, and in words what it answered. */
 export interface Reach {
   ok: boolean;
-  message: string;
+  message: Message;
 }
 
 export interface DatabaseCheck {
-  checks: { name: string; ok: boolean; message: string; remedy?: string }[];
+  checks: { name: string; ok: boolean; message: Message; remedy?: Message }[];
   verdict: 'free' | 'adoptable' | 'taken' | 'unusable';
 }
 

@@ -1,13 +1,11 @@
-import english from '../../locale/en-US.json';
+import { type Message, render } from '../../shared/message';
 import type { Translate } from '../host';
 import { key } from './text';
 
-/** What the server says went wrong, in an answer, a status or a step. */
-export interface Problem {
-  code: string;
+/** What the server says went wrong in an answer: of the core, a text alone. */
+export interface Problem extends Message {
   message: string;
   field?: string;
-  details?: Record<string, string | number>;
 }
 
 /** A refused or failed request: its first problem, and all of them. */
@@ -46,28 +44,14 @@ export function apiError(thrown: unknown): ApiError {
   return new ApiError(response.status, problems.length ? problems : [{ code: 'FAILED', message: message ?? '' }]);
 }
 
-const texts: Record<string, string> = english;
 const NO_ANSWER = key('The server does not answer. Is it running?');
 
-/** In the reader's language where the code is known, else what the server said. */
+/** In the reader's language where the code is one of ours, which come with their params, else what the server said. */
 export function problemText(t: Translate, problem: Problem): string {
-  if (problem.code === 'NO_ANSWER') {
-    return t(NO_ANSWER);
-  }
-  const name = `error.${problem.code}`;
-  const template = texts[name];
-  const values = template && (problem.details ?? valuesIn(template, problem.message));
-  const text = values && t(name, values);
-  return text && text !== name && !text.includes('{{') ? text : problem.message;
+  if (problem.code === 'NO_ANSWER') return t(NO_ANSWER);
+  const name = `message.${problem.code}`;
+  return problem.params && t(name) !== name ? messageText(t, problem) : problem.message;
 }
 
-/** What filled `template` to give `message`; null if it did not come from it. */
-export function valuesIn(template: string, message: string): Record<string, string> | null {
-  const pattern = template
-    .split(/\{\{(\w+)\}\}/)
-    .map((part, index) => (index % 2 ? `(?<${part}>.*?)` : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')));
-  return (
-    new RegExp(`^${pattern.join('')}$`, 's').exec(message)?.groups ??
-    (pattern.length === 1 && template === message ? {} : null)
-  );
-}
+/** What the server says, in the reader's language. */
+export const messageText = (t: Translate, said: Message): string => render(t, said);

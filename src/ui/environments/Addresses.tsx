@@ -1,10 +1,10 @@
 import { useRequest } from 'ahooks';
 import { Button, Flex, Typography } from 'antd';
+import { say } from '../../shared/message';
 import type { EnvironmentRow } from '../../shared/types';
 import { type Reach, useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import { type ApiError, messageText, problemText } from '../common/errors';
 import { Secondary } from '../common/Secondary';
-import { serverSentence } from '../common/sentences';
 import { StateIcon } from '../common/Tag';
 import { useHost, useT } from '../host';
 import { reachFromHere } from './reach';
@@ -40,7 +40,7 @@ export function Addresses({ environment: { name, url, proxyUrl } }: { environmen
         <div role="status" data-testid={`environment-reach-${name}`}>
           <Line
             what={t('This browser')}
-            reach={{ ok: data.browser, message: data.browser ? '' : t('It is not reached.') }}
+            reach={{ ok: data.browser, message: say(data.browser ? 'REACH_BROWSER' : 'REACH_NOT_BROWSER') }}
           />
           <Line what={t('Supervisor, web')} reach={data.supervisor.web} />
           <Line what={t('Supervisor, WebSocket')} reach={data.supervisor.ws} />
@@ -53,9 +53,9 @@ export function Addresses({ environment: { name, url, proxyUrl } }: { environmen
 function Line({ what, reach: { ok, message } }: { what: string; reach: Reach }) {
   const t = useT();
   return (
-    <div title={serverSentence(t, message)} style={{ whiteSpace: ok ? 'nowrap' : undefined }}>
+    <div title={messageText(t, message)} style={{ whiteSpace: ok ? 'nowrap' : undefined }}>
       <StateIcon look={ok ? 'good' : 'bad'} /> {what}
-      {!ok && <Secondary>: {serverSentence(t, message)}</Secondary>}
+      {!ok && <Secondary>: {messageText(t, message)}</Secondary>}
     </div>
   );
 }

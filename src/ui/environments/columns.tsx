@@ -1,10 +1,10 @@
 import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
+import { messageText } from '../common/errors';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { serverSentence } from '../common/sentences';
 import { HEALTH, STATUS } from '../common/status';
 import { StateIcon, StateTag } from '../common/Tag';
 import { key } from '../common/text';
@@ -81,9 +81,9 @@ export function Warnings({ environment: { name, warnings } }: { environment: Env
   return (
     <Flex vertical gap={2} data-testid={`environment-warnings-${name}`}>
       {warnings.map((warning) => (
-        <Flex key={warning} gap={8} align="baseline">
+        <Flex key={messageText(t, warning)} gap={8} align="baseline">
           <StateIcon look="warning" />
-          <span style={{ overflowWrap: 'anywhere' }}>{serverSentence(t, warning)}</span>
+          <span style={{ overflowWrap: 'anywhere' }}>{messageText(t, warning)}</span>
         </Flex>
       ))}
     </Flex>

@@ -1,6 +1,7 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { Filter } from '@nocobase/database';
-import { AppSupervisorError, answerOf } from '../../errors';
+import { say } from '../../../shared/message';
+import { AppSupervisorError, answerOf, statusOf } from '../../errors';
 import type { Asker } from '../../protocol/administrator';
 import type { SupervisorPart } from '../supervisor';
 
@@ -21,8 +22,8 @@ export interface Answer {
 }
 
 /**
- * One HTTP action: coded errors become `{errors: [{code, message, field?, details?}]}` with their status; everything else is
- * the core's to answer. An action that changes something refuses GET, which a link or an image can send.
+ * One HTTP action: coded errors become `{errors: [{code, params, message, field?}]}` with their status, `message` in English;
+ * everything else is the core's to answer. An action that changes something refuses GET, which a link or an image can send.
  */
 export function action(
   changes: boolean,
@@ -33,9 +34,9 @@ export function action(
     ctx.withoutDataWrapping = true;
     try {
       if (changes && ctx.method === 'GET') {
-        ctx.status = 405;
         ctx.set('Allow', 'POST');
-        ctx.body = { errors: [{ code: 'METHOD_NOT_ALLOWED', message: 'This action changes something: use POST.' }] };
+        ctx.status = statusOf('METHOD_NOT_ALLOWED');
+        ctx.body = answerOf(new AppSupervisorError('METHOD_NOT_ALLOWED'));
         return;
       }
       const user = ctx.state?.currentUser;
@@ -97,7 +98,7 @@ export function sorting(value: unknown, allowed: readonly string[], fallback: st
 export function filtering(filter: unknown, allowed: readonly string[]): Filter {
   const other = fieldsOf(filter).find((field) => !allowed.includes(field));
   if (other === undefined) return (filter ?? {}) as Filter;
-  const problem = `filter names "${other}"; it may name ${allowed.join(', ')}.`;
+  const problem = say('INPUT_FILTER_FIELD', { field: other, allowed: allowed.join(', ') });
   throw new AppSupervisorError('INVALID_INPUT', { problem }, 'filter');
 }
 
@@ -112,5 +113,5 @@ function fieldsOf(filter: unknown): string[] {
 export function target(params: Record<string, any>): string {
   const { filterByTk } = params;
   if (typeof filterByTk === 'string' && filterByTk !== '') return filterByTk;
-  throw new AppSupervisorError('INVALID_INPUT', { problem: 'filterByTk must name one.' }, 'filterByTk');
+  throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_ONE', { field: 'filterByTk' }) }, 'filterByTk');
 }

@@ -1,5 +1,6 @@
 import type { Filter } from '@nocobase/database';
 import { z } from 'zod';
+import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
@@ -138,7 +139,7 @@ function valuesOf(key: string, value: unknown): string[] {
     ? [operand.data.$eq ?? [], operand.data.$in ?? []].flat()
     : ownFilter.safeParse(value).data;
   if (given !== undefined) return [given].flat();
-  throw new AppSupervisorError('INVALID_INPUT', { problem: `${key} can be compared with $eq and $in.` }, 'filter');
+  throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_FILTER_OPERATOR', { field: key }) }, 'filter');
 }
 
 /** `status` and `environment` are filters of ours, at the top level or within `$and`; the rest is the database's. */

@@ -1,3 +1,4 @@
+import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { checkReach } from '../fleet/reachability';
 import { operationRow } from '../view';
@@ -42,6 +43,6 @@ export async function check({ supervisor, params }: ActionContext): Promise<Answ
   const row = supervisor.parts.view.environmentRows().find((environment) => environment.name === name);
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
   // In shared memory there is nothing between the two.
-  const here = { ok: true, message: 'It is this process.' };
+  const here = { ok: true, message: say('REACH_THIS_PROCESS') };
   return { data: row.proxyUrl ? await checkReach(row.proxyUrl, supervisor.wsPath) : { web: here, ws: here } };
 }

@@ -99,7 +99,8 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Check a database on the worker that would use it',
       method: 'post',
       body: checkInput,
-      gives: '`{checks: [{name, ok, message, remedy?}], verdict: free | adoptable | taken | unusable}`',
+      gives:
+        '`{checks: [{name, ok, message: {code, params?}, remedy?}], verdict: free | adoptable | taken | unusable}`',
       errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
     logs: {
@@ -145,7 +146,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Whether the Supervisor reaches the proxy address, web and WebSocket apart',
       method: 'post',
       query: ONE_ENVIRONMENT,
-      gives: '`{web: {ok, message}, ws: {ok, message}}`',
+      gives: '`{web: {ok, message: {code, params?}}, ws: {ok, message}}`',
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
   },
@@ -285,9 +286,9 @@ export const apiDescription = {
               type: 'object',
               properties: {
                 code: { type: 'string' },
-                message: { type: 'string' },
+                params: { type: 'object', description: 'What fills the text of the code.' },
+                message: { type: 'string', description: 'In English.' },
                 field: { type: 'string', description: 'The input it stands beside.' },
-                details: { type: 'object' },
               },
             },
           },

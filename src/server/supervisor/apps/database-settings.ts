@@ -1,3 +1,4 @@
+import { type InputCode, say } from '../../../shared/message';
 import type { AppDatabase } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import { type DialectName, portOf } from '../../databases/connection';
@@ -19,8 +20,8 @@ export function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' 
   return { dbConnType, ...given, port: portOf({ dialect: given.dialect as DialectName, port: given.port }) };
 }
 
-const refuse = (field: string, problem: string): never => {
-  throw new AppSupervisorError('INVALID_INPUT', { problem: `${field} ${problem}.` }, field);
+const refuse = (field: string, problem: InputCode): never => {
+  throw new AppSupervisorError('INVALID_INPUT', { problem: say(problem, { field }) }, field);
 };
 
 /**
@@ -33,8 +34,7 @@ export function changedDatabase(
   { dbConnType = before.dbConnType, database: wanted = {} }: NonNullable<UpdateInput['options']>,
   aesKey: Buffer | null,
 ): AppDatabase {
-  const isFixed = 'is fixed when the app is created; it cannot change';
-  if (dbConnType !== before.dbConnType) refuse('options.dbConnType', isFixed);
+  if (dbConnType !== before.dbConnType) refuse('options.dbConnType', 'INPUT_FIXED');
   const [problem] = serverProblems(dbConnType, { ...before, ...wanted });
   if (problem) refuse(`options.database.${problem.field}`, problem.problem);
   for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
@@ -43,7 +43,7 @@ export function changedDatabase(
       wanted[field] !== before[field] &&
       !(wanted[field] === '' && before[field] === undefined)
     ) {
-      refuse(`options.database.${field}`, isFixed);
+      refuse(`options.database.${field}`, 'INPUT_FIXED');
     }
   }
   const { password, ...rest } = pick(wanted, ['host', 'port', 'username', 'password']);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { type InputCode, isInputCode, type Message, say } from '../../../shared/message';
 import {
   APP_NAME,
   DOMAIN,
@@ -14,27 +15,27 @@ import { isHost } from '../../databases/connection';
 import { AppSupervisorError } from '../../errors';
 import { DEFAULT_PASSWORD } from '../../protocol/administrator';
 
-/** What the HTTP API takes; everything else is refused by name, and changes nothing. */
+/** What the HTTP API takes; everything else is refused by name, and changes nothing. The text of an issue is a code (`INPUT_…`). */
 
 /** Largest icon, in characters: a data URI of a 128 px picture. */
 const ICON_LENGTH = 48 * 1024;
 
 const name = z
   .string()
-  .regex(APP_NAME, 'must start with a letter and hold letters, digits, "_" or "-" only, at most 50')
-  .refine((value) => !RESERVED_APP_NAMES.has(value.toLowerCase()), 'is a reserved name');
-const environment = z.string().regex(ENVIRONMENT_NAME, 'is not the name of an environment');
+  .regex(APP_NAME, 'INPUT_NAME')
+  .refine((value) => !RESERVED_APP_NAMES.has(value.toLowerCase()), 'INPUT_NAME_RESERVED');
+const environment = z.string().regex(ENVIRONMENT_NAME, 'INPUT_ENVIRONMENT');
 const environments = z
   .array(environment)
-  .min(1, 'must name at least one environment')
-  .refine((value) => new Set(value).size === value.length, 'names an environment twice');
+  .min(1, 'INPUT_NO_ENVIRONMENT')
+  .refine((value) => new Set(value).size === value.length, 'INPUT_TWICE');
 /** Of an icon that NocoBase brings. */
 export const ICON_NAME = /^[A-Za-z]{1,64}$/;
 const icon = z
   .string()
-  .max(ICON_LENGTH, `must be at most ${ICON_LENGTH / 1024} KB`)
+  .max(ICON_LENGTH, 'INPUT_ICON_SIZE')
   .refine((value) => /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$/.test(value) || ICON_NAME.test(value), {
-    message: 'must be a png, jpeg or webp picture as a data URI, or the name of an icon',
+    message: 'INPUT_ICON',
   });
 /** An empty string in a form means "none". */
 const emptyToNull = <T extends z.ZodType>(schema: T) =>
@@ -46,22 +47,16 @@ const database = z.strictObject({
     .string()
     .trim()
     .max(253)
-    .refine((value) => value === '' || isHost(value), 'must be a host name or an address, without a port or a path')
+    .refine((value) => value === '' || isHost(value), 'INPUT_HOST')
     .optional(),
   port: z.coerce.number().int().min(1).max(65535).optional(),
   username: z.string().max(128).optional(),
   password: z.string().max(1024).optional(),
-  database: z
-    .string()
-    .regex(SQL_IDENTIFIER, 'must start with a letter and hold letters, digits, "_" or "-" only')
-    .optional(),
-  schema: z
-    .string()
-    .regex(SCHEMA_NAME, 'must start with a lower-case letter and hold lower-case letters, digits or "_" only')
-    .optional(),
+  database: z.string().regex(SQL_IDENTIFIER, 'INPUT_IDENTIFIER').optional(),
+  schema: z.string().regex(SCHEMA_NAME, 'INPUT_SCHEMA').optional(),
   tablePrefix: z
     .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_]{0,19}$/, 'must start with a letter and hold letters, digits or "_" only')
+    .regex(/^[A-Za-z][A-Za-z0-9_]{0,19}$/, 'INPUT_PREFIX')
     .or(z.literal(''))
     .optional(),
 });
@@ -85,15 +80,15 @@ const REQUIRED = ['host', 'username', 'database', 'dialect'] as const;
 export function serverProblems(
   dbConnType: DbConnType,
   database: Partial<Record<(typeof SERVER)[number] | (typeof REQUIRED)[number], unknown>> = {},
-): Array<{ field: string; problem: string }> {
+): Array<{ field: string; problem: InputCode }> {
   if (dbConnType === 'new_connection') {
     const missing = REQUIRED.filter((field) => !database[field]);
-    return missing.map((field) => ({ field, problem: 'is required for a connection of its own' }));
+    return missing.map((field) => ({ field, problem: 'INPUT_OWN_CONNECTION' }));
   }
   const given = SERVER.filter((field) => database[field] !== undefined && database[field] !== '');
   return given.map((field) => ({
     field,
-    problem: 'belongs to the environment; it is taken with dbConnType new_connection only',
+    problem: 'INPUT_OF_ENVIRONMENT',
   }));
 }
 
@@ -106,16 +101,14 @@ const ofItsKind = (
 };
 
 const settings = {
-  title: z.string().trim().min(1, 'is required').max(200),
+  title: z.string().trim().min(1, 'INPUT_REQUIRED').max(200),
   icon: emptyToNull(icon).optional(),
-  cname: emptyToNull(
-    z.string().trim().toLowerCase().regex(DOMAIN, 'must be a host name such as crm.example.com'),
-  ).optional(),
+  cname: emptyToNull(z.string().trim().toLowerCase().regex(DOMAIN, 'INPUT_DOMAIN')).optional(),
   environments: environments.optional(),
   targetEnvironment: emptyToNull(environment).optional(),
   startMode: z.enum(['onVisit', 'withMain']).optional(),
   autoUpgrade: z.boolean().optional(),
-  independentSecret: z.never('cannot be set: every app has a secret of its own; the setting is gone').optional(),
+  independentSecret: z.never('INPUT_SECRET_GONE').optional(),
   pinned: z.boolean().optional(),
   hidden: z.boolean().optional(),
   options: options.optional(),
@@ -125,19 +118,19 @@ const targetIsAssigned = (
   ctx: z.RefinementCtx,
 ) => {
   if (value.targetEnvironment && value.environments && !value.environments.includes(value.targetEnvironment)) {
-    ctx.addIssue({ code: 'custom', path: ['targetEnvironment'], message: 'must be one of the environments' });
+    ctx.addIssue({ code: 'custom', path: ['targetEnvironment'], message: 'INPUT_TARGET' });
   }
 };
 
 /** What is left out is filled in (protocol/administrator.ts). */
 const initialAdmin = z.strictObject({
-  username: z.string().trim().regex(USERNAME, 'must have 1 to 50 characters, none of them @ < > " \' or /').optional(),
-  email: z.email('must be an e-mail address').max(255).optional(),
+  username: z.string().trim().regex(USERNAME, 'INPUT_USERNAME').optional(),
+  email: z.email('INPUT_EMAIL').max(255).optional(),
   password: z
     .string()
-    .min(8, 'must have at least 8 characters')
-    .max(255, 'must have at most 255 characters')
-    .refine((value) => value !== DEFAULT_PASSWORD, 'is the default password of NocoBase, which everybody knows')
+    .min(8, 'INPUT_PASSWORD_SHORT')
+    .max(255, 'INPUT_PASSWORD_LONG')
+    .refine((value) => value !== DEFAULT_PASSWORD, 'INPUT_PASSWORD_KNOWN')
     .optional(),
 });
 
@@ -155,7 +148,7 @@ export type CreateInput = z.infer<typeof createInput>;
 export const adoptInput = z
   .strictObject({
     ...newApp,
-    initialAdmin: z.never('cannot be set for an app that is adopted: it keeps its own users').optional(),
+    initialAdmin: z.never('INPUT_ADMIN_OF_ADOPTED').optional(),
   })
   .superRefine(targetIsAssigned);
 
@@ -197,33 +190,31 @@ export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).defaul
 
 /** One or several names, as `filterByTk` brings them. */
 export const namesInput = z
-  .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)], 'must name one or several')
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)], 'INPUT_SOME')
   .transform((value) => (Array.isArray(value) ? value : value.split(',').filter(Boolean)));
 
 /**
  * Parses input of the API.
  * @param name of the input as a whole, where it is one field
- * @throws AppSupervisorError INVALID_INPUT with the first problem's field, and all problems in its details
+ * @throws AppSupervisorError INVALID_INPUT with the first problem and its field; the others are in `more`
  */
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, name?: string): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
-    const unknown = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : null;
-    const field = [...(name ? [name] : []), ...issue.path, ...(unknown ? [unknown] : [])].join('.');
-    return {
-      field,
-      problem: unknown ? `${field} is not a setting of an app` : `${field || 'the input'} ${reword(issue.message)}`,
-    };
-  });
-  throw new AppSupervisorError(
-    'INVALID_INPUT',
-    { problem: `${problems.map(({ problem }) => problem).join('; ')}.` },
-    problems[0].field,
-  );
+  const [first, ...more] = parsed.error.issues.map((issue) => inputError(issue, name));
+  first.more = more;
+  throw first;
 }
 
-const reword = (message: string): string =>
-  message
-    .replace(/^Invalid input: .* received undefined$/, 'is required')
-    .replace(/^Invalid (input|option): /, 'is not valid: ');
+function inputError(issue: z.core.$ZodIssue, name?: string): AppSupervisorError {
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : null;
+  const field = [...(name ? [name] : []), ...issue.path, ...(unknown ? [unknown] : [])].join('.');
+  return new AppSupervisorError('INVALID_INPUT', { problem: problemOf(issue, field) }, field);
+}
+
+function problemOf({ code, message }: z.core.$ZodIssue, field: string): Message {
+  if (code === 'unrecognized_keys') return say('INPUT_UNKNOWN', { field });
+  if (isInputCode(message)) return say(message, { field });
+  if (/^Invalid input: .* received undefined$/.test(message)) return say('INPUT_REQUIRED', { field });
+  return say('INPUT_INVALID', { field: field || '-', why: message.replace(/^Invalid (input|option): /, '') });
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Message, say } from '../../../shared/message';
 import { describeError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { AppCache } from './cache';
@@ -25,7 +26,7 @@ const legacyApp = z.object({
 
 export interface MigrationResult {
   migrated: string[];
-  skipped: Array<{ name: string; reason: string }>;
+  skipped: Array<{ name: string; reason: Message }>;
 }
 
 /** Takes apps over from the deprecated multi-app-manager: same databases, titles, domains, secrets and start mode. */
@@ -46,21 +47,25 @@ export class Migration {
         if (reason) result.skipped.push({ name, reason });
         else result.migrated.push(name);
       } catch (error) {
-        result.skipped.push({ name, reason: describeError(error).message });
+        result.skipped.push({ name, reason: describeError(error) });
       }
     }
     return result;
   }
 
   /** @returns why it was left out, or null */
-  private async migrateOne(name: string, environments: string[] | null, userId: string | null): Promise<string | null> {
-    if (this.appCache.apps.has(name)) return 'An app of this name is managed already.';
+  private async migrateOne(
+    name: string,
+    environments: string[] | null,
+    userId: string | null,
+  ): Promise<Message | null> {
+    if (this.appCache.apps.has(name)) return say('MIGRATION_MANAGED');
     const repository = this.app.db.hasCollection('applications') ? this.app.db.getRepository('applications') : null;
     const row = await repository?.findOne({ filterByTk: name });
-    if (!row) return 'multi-app-manager has no app of this name.';
+    if (!row) return say('MIGRATION_UNKNOWN');
     const legacy = legacyApp.parse(row.toJSON());
     const options = legacy.options ?? {};
-    if (options.standaloneDeployment) return 'It is deployed on its own (standaloneDeployment); leave it there.';
+    if (options.standaloneDeployment) return say('MIGRATION_STANDALONE');
     const input = parseInput(createInput, {
       name,
       title: legacy.displayName || name,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transaction } from '@nocobase/database';
+import { say, sayAction } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import type { Action } from '../../../shared/types';
@@ -70,7 +71,7 @@ export class AppService {
     if (!environments) {
       throw new AppSupervisorError(
         'INVALID_INPUT',
-        { problem: 'environments must name at least one environment.' },
+        { problem: say('INPUT_NO_ENVIRONMENT', { field: 'environments' }) },
         'environments',
       );
     }
@@ -81,7 +82,7 @@ export class AppService {
     if (!environments.includes(targetEnvironment)) {
       throw new AppSupervisorError(
         'INVALID_INPUT',
-        { problem: 'targetEnvironment must be one of the environments.' },
+        { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
         'targetEnvironment',
       );
     }
@@ -145,7 +146,7 @@ export class AppService {
       if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
         throw new AppSupervisorError(
           'INVALID_INPUT',
-          { problem: 'targetEnvironment must be one of the environments.' },
+          { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
           'targetEnvironment',
         );
       }
@@ -271,7 +272,7 @@ export class AppService {
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
     const blocked = inTheWay(operation, (environment) => this.options.driver.sight(environment, operation.appName));
     if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
-    const ended = cancelled(operation, 'Cancelled.', clock().wall);
+    const ended = cancelled(operation, say('CANCELLED'), clock().wall);
     await operations.save(ended);
     await this.carryOut([operation.appName]);
     return ended;
@@ -343,7 +344,10 @@ export class AppService {
       }
       const made = takeOver(await work(app, transaction, others), others, app);
       for (const other of others)
-        await operations.save(cancelled(other, `Superseded by a newer ${made.action}.`, clock().wall), transaction);
+        await operations.save(
+          cancelled(other, say('SUPERSEDED', { action: sayAction(made.action) }), clock().wall),
+          transaction,
+        );
       await operations.create(made, transaction);
       return made;
     });

@@ -1,3 +1,4 @@
+import { say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import type { AppCache } from '../apps/cache';
 import type { AppRepository } from '../apps/repository';
@@ -34,7 +35,7 @@ export async function forgetEverywhere(
         ? {
             ...other,
             state: 'cancelled' as const,
-            message: 'The environment was forgotten.',
+            message: say('STEP_FORGOTTEN'),
             finishedAt: clock().wall,
           }
         : other,

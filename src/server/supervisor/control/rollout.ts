@@ -1,6 +1,7 @@
+import { type Message, say, sayAction } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
 import type { Action, Health, OperationState, OperationStep } from '../../../shared/types';
-import { AppSupervisorError } from '../../errors';
+import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
 
 /**
@@ -26,7 +27,7 @@ export interface Operation {
   steps: Step[];
   /** What a failed step means for those that have not begun. */
   onFailure: 'stop' | 'continue';
-  waitingFor: string | null;
+  waitingFor: Message | null;
   createdById: string | null;
   createdAt: number;
   finishedAt: number | null;
@@ -62,8 +63,8 @@ const isGivenUp = ({ onFailure, steps }: Operation): boolean =>
 const hasBooted = (step: Step): boolean => step.kind === 'boot' && step.state === 'succeeded';
 
 /** Said of a removal that nobody waits for; a tombstone does. */
-const AWAY = 'Away; removed there when it is back.';
-const isAway = (step: Step): boolean => step.message === AWAY;
+const AWAY = say('STEP_AWAY');
+const isAway = (step: Step): boolean => step.message?.code === AWAY.code;
 
 export interface Advance {
   operation: Operation;
@@ -90,7 +91,7 @@ export function advance(
   const operation: Operation = { ...before, steps: before.steps.map((step) => ({ ...step })) };
   const publish: Record<string, Published> = {};
   let claimed = false;
-  let waitingFor: string | null = null;
+  let waitingFor: Message | null = null;
 
   for (const [index, step] of operation.steps.entries()) {
     if (isOver(step.state)) continue;
@@ -113,7 +114,7 @@ export function advance(
     }
     if (step.state !== 'running') continue;
     if (step.kind === 'release' && (health === 'down' || operation.steps.some(isAway))) {
-      Object.assign(step, { state: 'succeeded', message: 'Its database keeps the mark of this app.', finishedAt: now });
+      Object.assign(step, { state: 'succeeded', message: say('STEP_KEEPS_MARKER'), finishedAt: now });
       continue;
     }
     if (step.kind === 'remove' && health === 'down' && !operation.steps.some((other) => other.kind === 'drop')) {
@@ -126,7 +127,7 @@ export function advance(
   // Also those that come before the one that failed.
   for (const step of isGivenUp(operation) ? operation.steps : []) {
     if (step.state === 'queued')
-      Object.assign(step, { state: 'cancelled', message: 'Not begun, since another step failed.', finishedAt: now });
+      Object.assign(step, { state: 'cancelled', message: say('STEP_NOT_BEGUN'), finishedAt: now });
   }
 
   operation.state = stateOf(operation.steps);
@@ -214,7 +215,7 @@ function judge(
     }
     // A dormant one names the error of its last boot, which a former process of its worker did.
     if (entry.status === 'error' || (step.kind === 'boot' && entry.error)) {
-      const error = entry.error ?? { code: 'APP_START_FAILED', message: entry.message ?? 'It failed.' };
+      const error = entry.error ?? entry.message ?? say('NO_CAUSE');
       Object.assign(step, { state: 'failed', startedAt: step.startedAt ?? now, finishedAt: now, error });
       return;
     }
@@ -222,11 +223,8 @@ function judge(
   step.message = entry.message;
   const deadline = deadlineOf(operation, step);
   if (step.startedAt !== undefined && now - step.startedAt > deadline) {
-    const { code, message } = new AppSupervisorError('DEADLINE', {
-      environment: step.environment,
-      seconds: deadline / 1000,
-    });
-    Object.assign(step, { state: 'failed', finishedAt: now, error: { code, message } });
+    const late = new AppSupervisorError('DEADLINE', { environment: step.environment, seconds: deadline / 1000 });
+    Object.assign(step, { state: 'failed', finishedAt: now, error: describeError(late) });
   }
 }
 
@@ -247,10 +245,10 @@ function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boo
   }
 }
 
-function waiting(step: Step, health: Health): string | null {
-  if (health === 'unknown') return 'sight of the environments';
-  if (health === 'down' || health === 'stopping') return `environment ${step.environment} to come back`;
-  return step.startedAt === undefined ? `environment ${step.environment} to begin` : null;
+function waiting({ environment, startedAt }: Step, health: Health): Message | null {
+  if (health === 'unknown') return say('WAITS_FOR_CONNECTION');
+  if (health === 'down' || health === 'stopping') return say('WAITS_FOR_RETURN', { environment });
+  return startedAt === undefined ? say('WAITS_FOR_BEGIN', { environment }) : null;
 }
 
 function stateOf(steps: Step[]): OperationState {
@@ -269,14 +267,14 @@ function stateOf(steps: Step[]): OperationState {
 export function inTheWay(
   operation: Operation,
   sight: (environment: string) => StepSight,
-): { environment: string; action: string } | null {
+): { environment: string; action: Message } | null {
   for (const step of operation.steps) {
     const { entry } = sight(step.environment);
     if (step.state !== 'running' || !entry || entry.uid !== operation.appUid) continue;
     const generation = generationOf(operation, step.kind);
     const begun = entry.begun >= generation && entry.generation < generation;
     if (begun && (entry.doing === 'create' || entry.doing === 'upgrade' || entry.doing === 'drop')) {
-      return { environment: step.environment, action: entry.doing };
+      return { environment: step.environment, action: sayAction(entry.doing) };
     }
   }
   return null;
@@ -365,7 +363,7 @@ export function claimMet(
 }
 
 /** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */
-export function cancelled(operation: Operation, why: string, now: number): Operation {
+export function cancelled(operation: Operation, why: Message, now: number): Operation {
   const steps = operation.steps.map((step) =>
     isOver(step.state) ? step : { ...step, state: 'cancelled' as const, message: why, finishedAt: now },
   );

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Filter, Transaction } from '@nocobase/database';
+import { type Message, message, problem } from '../../../shared/message';
 import type { WithDatabase } from '../../nocobase/main-database';
-import type { Operation } from './rollout';
+import type { Operation, Step } from './rollout';
 
 /** Sorts by time, unique among supervisors. */
 export const newOperationId = (now: number): string => `${now.toString(36)}${randomBytes(4).toString('hex')}`;
@@ -52,8 +53,8 @@ export class OperationStore {
   }
 
   async create(operation: Operation, transaction?: Transaction): Promise<void> {
-    const { createdAt: _, ...values } = operation;
-    await this.repository.create({ values, transaction });
+    const { createdAt: _, waitingFor, ...values } = operation;
+    await this.repository.create({ values: { ...values, waitingFor: toText(waitingFor) }, transaction });
   }
 
   /** Nothing happens to an operation that is over: who worked on it meanwhile, on what it was before, comes too late. */
@@ -61,7 +62,10 @@ export class OperationStore {
     const { id, state, steps, waitingFor, finishedAt } = operation;
     const [changed] = await this.app.db
       .getModel('appOperations')
-      .update({ state, steps, waitingFor, finishedAt }, { where: { id, finishedAt: null }, transaction });
+      .update(
+        { state, steps, waitingFor: toText(waitingFor), finishedAt },
+        { where: { id, finishedAt: null }, transaction },
+      );
     if (changed && finishedAt !== null) this.onEnd(operation);
   }
 
@@ -75,11 +79,23 @@ export class OperationStore {
 }
 
 function toOperation(row: { toJSON(): object }): Operation {
-  const json = row.toJSON() as Operation;
+  const json = row.toJSON() as Omit<Operation, 'waitingFor'> & { waitingFor: string | null };
   return {
     ...json,
+    waitingFor: json.waitingFor ? toMessage(json.waitingFor) : null,
+    steps: json.steps.map(toStep),
     generation: Number(json.generation),
     createdAt: new Date(json.createdAt).getTime(),
     finishedAt: json.finishedAt === null || json.finishedAt === undefined ? null : Number(json.finishedAt),
   };
 }
+
+/** The column is a text, in which releases before 0.2.0 stored English sentences. */
+const toText = (waitingFor: Message | null): string | null => waitingFor && JSON.stringify(waitingFor);
+const toMessage = (text: string): Message => message.parse(text.startsWith('{') ? JSON.parse(text) : text);
+
+const toStep = (step: Step): Step => ({
+  ...step,
+  ...(step.message ? { message: message.parse(step.message) } : {}),
+  ...(step.error ? { error: problem.parse(step.error) } : {}),
+});

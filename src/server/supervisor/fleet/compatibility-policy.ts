@@ -1,5 +1,6 @@
+import type { Message } from '../../../shared/message';
 import type { Registration } from '../../../shared/messages';
-import { AppSupervisorError } from '../../errors';
+import { AppSupervisorError, beside, describeError } from '../../errors';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { fingerprint } from '../../protocol/secrets';
 import type { AppCache } from '../apps/cache';
@@ -70,7 +71,7 @@ export class CompatibilityPolicy {
     if (environmentCache.get(environment)?.cordoned)
       throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
     const refusal = this.findings(registration).find(({ refuses }) => refuses);
-    if (refusal) throw new AppSupervisorError(refusal.error.code, refusal.error.details, field);
+    if (refusal) throw beside(field, refusal.error);
   }
 
   /**
@@ -79,7 +80,7 @@ export class CompatibilityPolicy {
    */
   assertAgree(environments: string[], field: string): void {
     const differ = this.disagreementOf(environments);
-    if (differ) throw new AppSupervisorError(differ.code, differ.details, field);
+    if (differ) throw beside(field, differ);
   }
 
   /** Why an app cannot start in each of these environments; null when it can. */
@@ -120,13 +121,14 @@ export class CompatibilityPolicy {
   }
 
   /** What of an app's plugins does not fit the Supervisor or its environments, in words. */
-  warningsOf(app: AppDefinition): string[] {
+  warningsOf(app: AppDefinition): Message[] {
     const { observer, isOneRelease } = this.options;
     if (isOneRelease) return [];
     const found = app.environments.flatMap((environment) => {
       const entry = observer.observed(environment, app.name)?.entry;
       return entry?.uid === app.uid ? appFindings(app.name, environment, entry.plugins, this.installed) : [];
     });
-    return [...new Set(found.map(({ message }) => message))];
+    // Two environments may lack the same plugin.
+    return [...new Map(found.map((error) => [error.message, describeError(error)])).values()];
   }
 }

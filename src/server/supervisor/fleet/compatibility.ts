@@ -1,5 +1,5 @@
 import type { AppPlugin, Registration } from '../../../shared/messages';
-import { AppSupervisorError, type ErrorCode } from '../../errors';
+import { AppSupervisorError } from '../../errors';
 
 /**
  * Which instances may work together; docs/upgrading.md has the same rule in words. A browser that opens an app through the
@@ -30,15 +30,22 @@ export function environmentFindings(environment: Release, supervisor: Installed)
   const versions = { environment: name, version: appVersion, supervisor: supervisor.appVersion };
   const sameLine = lineOf(appVersion) === lineOf(supervisor.appVersion);
   const found: Finding[] = [];
-  if (!sameLine) found.push(finding('VERSION_DIFFERS', versions, true));
-  else if (appVersion !== supervisor.appVersion) found.push(finding('PATCH_DIFFERS', versions, false));
+  if (!sameLine) found.push({ error: new AppSupervisorError('VERSION_DIFFERS', versions), refuses: true });
+  else if (appVersion !== supervisor.appVersion)
+    found.push({ error: new AppSupervisorError('PATCH_DIFFERS', versions), refuses: false });
   const plugins = environment.plugins.map(parsePlugin);
   const missing = plugins.filter((plugin) => supervisor.plugins.get(plugin.name) === null);
-  if (missing.length) found.push(finding('PLUGINS_MISSING', { owner: name, plugins: listOf(missing) }, true));
+  if (missing.length) {
+    const error = new AppSupervisorError('PLUGINS_MISSING', { owner: name, plugins: listOf(missing) });
+    found.push({ error, refuses: true });
+  }
   // Plugins of NocoBase itself have its version; that was said above.
   const own = plugins.filter((plugin) => plugin.version !== appVersion);
   const other = own.filter((plugin) => differs(plugin, supervisor));
-  if (other.length) found.push(finding('PLUGINS_DIFFER', { owner: name, plugins: listOf(other) }, false));
+  if (other.length) {
+    const error = new AppSupervisorError('PLUGINS_DIFFER', { owner: name, plugins: listOf(other) });
+    found.push({ error, refuses: false });
+  }
   return found;
 }
 
@@ -50,22 +57,21 @@ export function appFindings(
   supervisor: Installed,
 ): AppSupervisorError[] {
   const found: AppSupervisorError[] = [];
-  const say = (code: ErrorCode, those: AppPlugin[], more: object = {}) => {
-    if (those.length) found.push(new AppSupervisorError(code, { owner: app, plugins: listOf(those), ...more }));
+  const say = (those: AppPlugin[], error: (named: { owner: string; plugins: string }) => AppSupervisorError) => {
+    if (those.length) found.push(error({ owner: app, plugins: listOf(those) }));
   };
   say(
-    'PLUGINS_ABSENT',
     plugins.filter((plugin) => !plugin.installed),
-    { environment },
+    (named) => new AppSupervisorError('PLUGINS_ABSENT', { ...named, environment }),
   );
   const here = plugins.filter((plugin) => plugin.installed);
   say(
-    'PLUGINS_MISSING',
     here.filter((plugin) => supervisor.plugins.get(plugin.name) === null),
+    (named) => new AppSupervisorError('PLUGINS_MISSING', named),
   );
   say(
-    'PLUGINS_DIFFER',
     here.filter((plugin) => plugin.version !== supervisor.appVersion && differs(plugin, supervisor)),
+    (named) => new AppSupervisorError('PLUGINS_DIFFER', named),
   );
   return found;
 }
@@ -87,11 +93,6 @@ export function disagreement(one: Release, other: Release): AppSupervisorError |
   const [rest] = there;
   return rest ? differ(rest[0], '-', rest[1]) : null;
 }
-
-const finding = (code: ErrorCode, details: Record<string, string>, refuses: boolean): Finding => ({
-  error: new AppSupervisorError(code, details),
-  refuses,
-});
 
 /** `2.2` of `2.2.15`: pages and API of one line fit each other. */
 const lineOf = (version: string) => version.split('.').slice(0, 2).join('.');

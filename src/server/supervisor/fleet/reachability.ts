@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
+import { type Message, say } from '../../../shared/message';
 import { messageOf } from '../../errors';
 
 /** How long a worker may take to answer, in ms. */
 const TIMEOUT = 5_000;
 
 export interface Reach {
-  web: { ok: boolean; message: string };
-  ws: { ok: boolean; message: string };
+  web: { ok: boolean; message: Message };
+  ws: { ok: boolean; message: Message };
 }
 
 /** Asks a worker for an answer and for a WebSocket, the way the proxy would. Never rejects. */
@@ -30,22 +31,19 @@ export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reac
 }
 
 function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean) {
-  return new Promise<{ ok: boolean; message: string }>((resolve) => {
+  return new Promise<{ ok: boolean; message: Message }>((resolve) => {
     const client = url.protocol === 'https:' ? https : http;
     const request = client.get(url, { headers, agent: false, timeout: TIMEOUT });
-    const end = (ok: boolean, message: string) => {
+    const end = (ok: boolean, message: Message) => {
       resolve({ ok, message });
       request.destroy();
     };
-    request.on('upgrade', () => end(isGood(101), 'It opens WebSockets.'));
+    request.on('upgrade', () => end(isGood(101), say('REACH_WEBSOCKET')));
     request.on('response', ({ statusCode = 0 }) => {
       const ok = isGood(statusCode);
-      end(
-        ok,
-        ok ? `It answers (HTTP ${statusCode}).` : `It answered HTTP ${statusCode} instead of opening a WebSocket.`,
-      );
+      end(ok, say(ok ? 'REACH_ANSWERS' : 'REACH_NO_WEBSOCKET', { status: statusCode }));
     });
-    request.on('timeout', () => end(false, `It did not answer within ${TIMEOUT / 1000} s.`));
-    request.on('error', (error) => end(false, `It cannot be reached: ${messageOf(error)}`));
+    request.on('timeout', () => end(false, say('REACH_TIMEOUT', { seconds: TIMEOUT / 1000 })));
+    request.on('error', (error) => end(false, say('REACH_FAILED', { cause: messageOf(error) })));
   });
 }

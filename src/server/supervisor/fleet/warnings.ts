@@ -1,3 +1,5 @@
+import { type Message, say } from '../../../shared/message';
+import { describeError } from '../../errors';
 import { appAdminWarning } from '../../protocol/administrator';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
@@ -15,19 +17,15 @@ export interface WarningsOptions {
 }
 
 /** What is wrong with an environment, in words that say what to do. */
-export function warningsOf(environment: string, options: WarningsOptions): string[] {
+export function warningsOf(environment: string, options: WarningsOptions): Message[] {
   const { environmentCache, compatibility, observer, isThisProcess } = options;
   const registration = environmentCache.registrationOf(environment);
   const standby = observer.environment(environment)?.standby;
   return [
     ...((!isThisProcess && registration?.warnings) || []),
-    ...(registration ? compatibility.findings(registration).map(({ error }) => error.message) : []),
+    ...(registration ? compatibility.findings(registration).map(({ error }) => describeError(error)) : []),
     ...strangersIn(environment, options),
-    ...(standby
-      ? [
-          `A second process of this environment is running (${standby}); it hosts nothing. Give it another ENVIRONMENT_NAME, or stop it.`,
-        ]
-      : []),
+    ...(standby ? [say('SECOND_PROCESS', { standby })] : []),
   ];
 }
 
@@ -35,7 +33,7 @@ export function warningsOf(environment: string, options: WarningsOptions): strin
 export function appWarningsOf(
   app: AppDefinition,
   { compatibility, observer }: Pick<WarningsOptions, 'compatibility' | 'observer'>,
-): string[] {
+): Message[] {
   const found = app.environments.flatMap((environment) => {
     const entry = observer.observed(environment, app.name)?.entry;
     return entry?.uid === app.uid && entry.adminPassword ? [entry.adminPassword] : [];
@@ -44,11 +42,9 @@ export function appWarningsOf(
 }
 
 /** Apps that an environment has and the database does not know: they were made after the backup it was restored from. */
-function strangersIn(environment: string, { observer, appCache }: WarningsOptions): string[] {
+function strangersIn(environment: string, { observer, appCache }: WarningsOptions): Message[] {
   const orphans = [...observer.entries(environment)].filter((entry) => appCache.isOrphan(entry));
   if (!orphans.length) return [];
   const names = orphans.map(({ name }) => name).sort();
-  return [
-    `Apps lie here that this Supervisor does not know: ${names.join(', ')}. They go on as they are. Adopt them under the same names to manage them again.`,
-  ];
+  return [say('ORPHANS', { names: names.join(', ') })];
 }

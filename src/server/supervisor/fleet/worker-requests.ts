@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { say } from '../../../shared/message';
 import { type DatabaseCheck, databaseCheck, logLines } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/stores';
@@ -27,7 +28,11 @@ export class WorkerRequests {
     const { bus, defaultEnvironments, compatibility } = this.options;
     const asked = environment ?? defaultEnvironments?.[0];
     if (!asked) {
-      throw new AppSupervisorError('INVALID_INPUT', { problem: 'environment is required.' }, 'environment');
+      throw new AppSupervisorError(
+        'INVALID_INPUT',
+        { problem: say('INPUT_REQUIRED', { field: 'environment' }) },
+        'environment',
+      );
     }
     compatibility.assertUsable(asked, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
@@ -49,6 +54,5 @@ export class WorkerRequests {
 function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
-  const cause = 'its answer is not understood. Bring Supervisor and Worker to one version of this plugin';
-  throw new AppSupervisorError('WORKER_FAILED', { environment, cause });
+  throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });
 }

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { type Message, say, verbatim } from '../../../shared/message';
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
 import type { Clock } from '../../clock';
@@ -21,8 +23,8 @@ export interface AppState {
   /** What is reported. */
   status: Status;
   since: number;
-  message?: string;
-  error?: { code: string; message: string };
+  message?: Message;
+  error?: Message;
   generation: number;
   begun: number;
   doing: StatusEntry['doing'];
@@ -46,7 +48,7 @@ export class AppStates {
 
   constructor(private readonly options: HeldAppsOptions) {
     options.coreApps.onStatus = (name) => this.observe(name);
-    options.coreApps.onProgress = (name, message) => this.tell(name, message);
+    options.coreApps.onProgress = (name, message) => this.tell(name, verbatim(message));
     options.coreApps.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
   }
 
@@ -145,7 +147,7 @@ export class AppStates {
   }
 
   /** @param message for people who wait */
-  show(name: string, status: Status, message?: string): void {
+  show(name: string, status: Status, message?: Message): void {
     const held = this.held.get(name);
     if (!held) return;
     if (held.status !== status) held.since = this.options.clock().wall;
@@ -161,9 +163,9 @@ export class AppStates {
   }
 
   /** What the core says while it works on an app, for people who wait. */
-  tell(name: string, message: string): void {
+  tell(name: string, message: Message): void {
     const held = this.held.get(name);
-    if (!held || held.status === 'running' || held.message === message) return;
+    if (!held || held.status === 'running' || isDeepStrictEqual(held.message, message)) return;
     held.message = message;
     this.report(name);
   }
@@ -215,7 +217,8 @@ export class AppStates {
     // The core says so before its command has ended, and in an upgrade before it loads the app once more.
     if (status === 'running' && (held.state !== 'running' || this.options.host.isInCommand(name))) return;
     if (status === 'error') {
-      held.error ??= describeError(this.options.coreApps.reasonOf(name) ?? new Error('It failed.'));
+      const error = this.options.coreApps.reasonOf(name);
+      held.error ??= error ? describeError(error) : say('NO_CAUSE');
     }
     this.show(name, status);
   }

@@ -1,7 +1,8 @@
 import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
+import { type Message, say } from '../../../shared/message';
 import type { AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Clock } from '../../clock';
-import { AppSupervisorError, describeError, messageOf } from '../../errors';
+import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
@@ -209,7 +210,7 @@ export class AppController {
         await this.save(name);
         return;
       case 'rest':
-        await this.leaveRouting(name, held, record, 'Stopping.');
+        await this.leaveRouting(name, held, record, say('STOPPING'));
         if (decision.as === 'stopped') await host.stop(name);
         else await host.rest(name);
         held.state = decision.as;
@@ -228,7 +229,7 @@ export class AppController {
           new AppSupervisorError('APP_CRASH_LOOP', {
             app: name,
             times,
-            cause: 'the worker ended while this app was starting',
+            cause: say('WORKER_ENDED'),
           }),
         );
         held.retryAt = null;
@@ -245,7 +246,7 @@ export class AppController {
    * Says that a running app will not be for much longer, and gives the Supervisor the time to send visitors to its other
    * environments; until then it serves them.
    */
-  private async leaveRouting(name: string, held: AppState, record: AppRecord, message: string): Promise<void> {
+  private async leaveRouting(name: string, held: AppState, record: AppRecord, message: Message): Promise<void> {
     if (held.state !== 'running' || record.environments.length < 2) return;
     this.apps.show(name, 'preparing', message);
     await setTimeoutAsync(this.options.leaving ?? LEAVING);
@@ -254,11 +255,11 @@ export class AppController {
   private async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, snapshot, log } = this.options;
     await host.rest(name);
-    let outcome: string | undefined;
+    let outcome: Message | undefined;
     if (data !== 'keep') {
       try {
-        outcome = `Its database was ${await host.endData(record)}.`;
-        log.info(`App ${name}: ${outcome}`);
+        outcome = await host.endData(record);
+        log.info(`App ${name}: ${inEnglish(outcome)}`);
       } catch (error) {
         // A mark that stays is a note on the database; data that stays is not what was asked for.
         if (data === 'drop') {
@@ -266,8 +267,8 @@ export class AppController {
           this.failed(name, held, error);
           return;
         }
-        outcome = `Its database keeps its mark: ${messageOf(error)}`;
-        log.warn(`App ${name}: ${outcome}`);
+        outcome = say('DATA_KEEPS_MARKER', { cause: describeError(error) });
+        log.warn(`App ${name}: ${inEnglish(outcome)}`);
       }
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
@@ -300,7 +301,7 @@ export class AppController {
       held.applied = { ...before, unfinished: { bootGeneration: record.boot.generation, count } };
       await this.save(name);
     };
-    await this.leaveRouting(name, held, record, 'Restarting.');
+    await this.leaveRouting(name, held, record, say('RESTARTING'));
     if (freshBoot) held.failures = 0;
     held.visited = false;
     held.state = 'absent';
@@ -314,7 +315,7 @@ export class AppController {
       failure: null,
     };
     try {
-      const progress = (message: string, waiting: boolean) =>
+      const progress = (message: Message, waiting: boolean) =>
         this.apps.show(name, waiting ? 'waiting' : 'preparing', message);
       const { version } = await host.boot(record, how, noteBegin, progress);
       held.applied = { ...applied, version };
@@ -335,7 +336,7 @@ export class AppController {
     const { host, log } = this.options;
     held.state = 'error';
     held.error = describeError(error);
-    log.error(`App ${name}: ${held.error.message}`, { code: held.error.code, stack: (error as Error)?.stack });
+    log.error(`App ${name}: ${inEnglish(held.error)}`, { code: held.error.code, stack: (error as Error)?.stack });
     host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
     this.apps.show(name, 'error');
   }

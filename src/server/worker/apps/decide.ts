@@ -1,3 +1,4 @@
+import type { Message } from '../../../shared/message';
 import type { AdminPassword, AppRecord } from '../../../shared/messages';
 
 /** What a worker last applied of an app, kept in its own main database. */
@@ -10,7 +11,7 @@ export interface Applied {
   /** NocoBase's version that last ran it; null before. */
   version: string | null;
   /** Why its last boot failed; null when it did not. */
-  failure: { code: string; message: string } | null;
+  failure: Message | null;
   /** As in `StatusEntry`; a dormant app that a visit starts has it still. */
   adminPassword?: AdminPassword | null;
 }

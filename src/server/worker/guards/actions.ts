@@ -1,4 +1,4 @@
-import { AppSupervisorError, answerOf, type ErrorCode } from '../../errors';
+import { AppSupervisorError, answerOf } from '../../errors';
 import type { Guard } from './guard';
 
 /** An action as NocoBase has read it from the request, however that was spelled. */
@@ -17,10 +17,13 @@ interface GuardedContext {
 }
 
 /** By resource: with which code an action is refused in a hosted app, if it is. */
-const REFUSED: Record<string, (action: string, values: unknown) => ErrorCode | null> = {
+const REFUSED: Record<string, (action: string, values: unknown) => Refusal | null> = {
   pm: (action) => (PLUGIN_ACTIONS.has(action) ? null : 'PLUGINS_BY_OPERATOR'),
   aiMcpClients: (_, values) => (startsProgram(values) ? 'MCP_PROGRAM' : null),
 };
+
+/** What a hosted app is refused with. */
+export type Refusal = 'PLUGINS_BY_OPERATOR' | 'MCP_PROGRAM';
 
 /** What is left of the plugin manager. What a later NocoBase adds is refused until it is named here. */
 const PLUGIN_ACTIONS = new Set(['list', 'listEnabled', 'listEnabledV2', 'get', 'enable', 'disable']);
@@ -32,12 +35,12 @@ function startsProgram(values: unknown): boolean {
 }
 
 /** The code that a hosted app's action is refused with; null lets it pass. */
-export function refusalOf({ resourceName, actionName, params }: Asked): ErrorCode | null {
+export function refusalOf({ resourceName, actionName, params }: Asked): Refusal | null {
   return Object.hasOwn(REFUSED, resourceName) ? REFUSED[resourceName](actionName, params.values) : null;
 }
 
 /** Answers in place of an action. */
-export function refuse(ctx: GuardedContext, code: ErrorCode): void {
+export function refuse(ctx: GuardedContext, code: Refusal): void {
   ctx.withoutDataWrapping = true;
   ctx.status = 403;
   ctx.body = answerOf(new AppSupervisorError(code));

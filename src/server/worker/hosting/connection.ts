@@ -1,3 +1,4 @@
+import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import { type DatabaseConnection, isHost } from '../../databases';
@@ -33,7 +34,7 @@ export function connectionOf(
   if (dbConnType !== 'new_connection')
     return { ...base, ...filled(pick(given, ['database', 'schema', 'tablePrefix'])) };
   if (!isHost(given.host ?? '')) {
-    const problem = `The host of the database connection of app "${record.name}" must be a host name or an address, without a port or a path.`;
+    const problem = say('CONNECTION_HOST', { app: record.name });
     throw new AppSupervisorError('INVALID_INPUT', { problem }, 'database.host');
   }
   // The port stays: up to 0.1.0 none was stored where none was entered, and the environment's stood in for it.

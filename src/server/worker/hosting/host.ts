@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
+import { type Message, say } from '../../../shared/message';
 import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messages';
 import type { BootstrapConfig } from '../../config';
 import {
@@ -17,7 +18,7 @@ import {
   releaseDatabase,
   resetPartialInstall,
 } from '../../databases';
-import { AppSupervisorError, messageOf } from '../../errors';
+import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { againWhenBusy } from '../../nocobase/busy';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
@@ -33,8 +34,8 @@ import { newerOf, type PluginVersion, planBoot } from './plan';
 /** How long a boot waits for another environment's, in ms: longer than an install takes. */
 const LOCK_TIMEOUT = 900_000;
 
-/** What a boot tells while it goes on, for people. */
-export type Progress = (message: string, waiting: boolean) => void;
+/** What a boot tells while it goes on. */
+export type Progress = (message: Message, waiting: boolean) => void;
 
 /** The enabled plugins of an app. */
 export interface PluginSet {
@@ -92,7 +93,7 @@ export class AppHost {
         throw error;
       }
     };
-    return this.boots.add(boot, (place) => progress(`Waiting for its turn: ${place} in the queue.`, true));
+    return this.boots.add(boot, (place) => progress(say('IN_BOOT_QUEUE', { place }), true));
   }
 
   /**
@@ -143,14 +144,14 @@ export class AppHost {
     await rm(path.join(this.logPath, name), { recursive: true, force: true });
   }
 
-  /** Drops what this app created, and nothing else, or takes its mark away; answers what became of it, in words. */
-  async endData(record: AppRecord): Promise<string> {
+  /** Drops what this app created, and nothing else, or takes its mark away; answers what became of it. */
+  async endData(record: AppRecord): Promise<Message> {
     const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
     const { dbConnType } = record.database;
     if (record.data === 'drop')
       return dropDatabase(connection, dbConnType, { uid: record.uid, protect: this.protect() });
     await releaseDatabase(connection, dbConnType, { app: record.name, uid: record.uid });
-    return 'released';
+    return say('DATA_RELEASED');
   }
 
   /** Shows a failure of something that never got as far as an app. */
@@ -220,7 +221,7 @@ export class AppHost {
     const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
     const { dbConnType } = record.database;
     const owner = { app: record.name, uid: record.uid };
-    progress('Checking its database.', false);
+    progress(say('CHECKING_DATABASE'), false);
     await prepareDatabase(connection, dbConnType, {
       ...owner,
       mayCreate: record.claim === 'create',
@@ -231,7 +232,7 @@ export class AppHost {
       app: record.name,
       environment: this.environment,
       timeoutMs: LOCK_TIMEOUT,
-      onWaiting: () => progress('Another environment is starting it; waiting for that to end.', true),
+      onWaiting: () => progress(say('WAITS_FOR_LOCK'), true),
     });
     try {
       // Only now: another environment may just have installed it.
@@ -244,7 +245,7 @@ export class AppHost {
       if (content.underscored !== null) connection.underscored = content.underscored;
       const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
       if (plan === 'resumeInstall') {
-        progress('An earlier installation was interrupted; beginning it again.', false);
+        progress(say('RESUMES_INSTALL'), false);
         await resetPartialInstall(connection, owner);
       }
       this.log.info(`App ${record.name}: ${plan}`, { how });
@@ -257,7 +258,7 @@ export class AppHost {
       if (this.coreApps.appStatus[record.name] !== 'running') {
         const cause =
           this.coreApps.reasonOf(record.name)?.message ??
-          `it ended ${this.coreApps.appStatus[record.name] ?? 'nowhere'}`;
+          say('START_ENDED_AS', { status: this.coreApps.appStatus[record.name] ?? '-' });
         throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
       }
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
@@ -305,7 +306,7 @@ export class AppHost {
     const { initialAdmin } = record;
     const password = initialAdmin && unseal(initialAdmin.password, this.aesKey, record.name);
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
-      this.log.warn(appAdminWarning(record.name, 'locked')),
+      this.log.warn(inEnglish(appAdminWarning(record.name, 'locked'))),
     );
     app.on('__started', () => watchAdminPassword(app, (found) => this.coreApps.onAdminPassword(record.name, found)));
     // The core tells a new status only, and has told of this one while its command went on.

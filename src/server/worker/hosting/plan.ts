@@ -1,6 +1,7 @@
 import coerce from 'semver/functions/coerce';
 import compare from 'semver/functions/compare';
 import parse from 'semver/functions/parse';
+import { type Param, say } from '../../../shared/message';
 import type { DatabaseContent } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 import type { HostPlugin } from '../../nocobase/installed-plugins';
@@ -60,7 +61,7 @@ export function newerOf(
 function differenceOf(
   content: { version: string | null; plugins: PluginVersion[] },
   host: { version: string; plugins: HostPlugin[] },
-): { data: string; core: string } | null {
+): { data: Param; core: string } | null {
   if (content.version !== host.version)
     return { data: `NocoBase ${content.version}`, core: `NocoBase ${host.version}` };
   const here = new Map(host.plugins.map((plugin) => [plugin.name, plugin]));
@@ -72,7 +73,7 @@ function differenceOf(
   }
   const builtIn = new Set(content.plugins.filter((plugin) => plugin.builtIn).map((plugin) => plugin.name));
   const added = host.plugins.find((plugin) => plugin.builtIn && !builtIn.has(plugin.name));
-  return added ? { data: `without ${added.name}`, core: `${added.name} ${added.version}` } : null;
+  return added ? { data: say('WITHOUT_PLUGIN', { plugin: added.name }), core: `${added.name} ${added.version}` } : null;
 }
 
 /**

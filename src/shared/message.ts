@@ -1,0 +1,235 @@
+import { z } from 'zod';
+
+/**
+ * What the server says to people: a code and what fills its text. Texts are in `src/locale`, under `message.<CODE>`, and
+ * nowhere else; both sides render them from there.
+ */
+export interface Message {
+  code: string;
+  params?: Params;
+}
+/** A message as a parameter is rendered in the reader's language, too. */
+export type Param = string | number | Message;
+export type Params = Record<string, Param>;
+
+/** A text that somebody else wrote (NocoBase, a database driver): shown as it is. */
+export const verbatim = (text: string): Message => ({ code: 'VERBATIM', params: { text } });
+
+/** How deep messages may stand within a message: other processes send them. */
+const DEPTH = 2;
+
+const within = (depth: number): z.ZodType<Message> =>
+  z.object({
+    code: z.string().min(1).max(100),
+    params: z.record(z.string(), z.union([z.string(), z.number(), ...(depth ? [within(depth - 1)] : [])])).optional(),
+  });
+const own = within(DEPTH);
+
+/** Releases before 0.2.0 wrote English sentences. */
+export const message: z.ZodType<Message> = z.preprocess(
+  (value) => (typeof value === 'string' ? verbatim(value) : value),
+  own,
+);
+
+/** What went wrong; releases before 0.2.0 wrote `{code, message}`. */
+export const problem: z.ZodType<Message> = z.preprocess((value) => {
+  const { message, params } = (value ?? {}) as { message?: unknown; params?: unknown };
+  return typeof message === 'string' && params === undefined ? failed(message) : value;
+}, own);
+
+/** An error that has no code of ours. */
+export const failed = (cause: string): Message => ({ code: 'FAILED', params: { cause } });
+
+/**
+ * Renders a message.
+ * @param translate gives the text of `message.<CODE>` in the reader's language, or the key itself where there is none
+ */
+export function render(
+  translate: (key: string, params: Record<string, string | number>) => string,
+  said: Message,
+): string {
+  const params = Object.fromEntries(
+    Object.entries(said.params ?? {}).map(([name, value]) => [
+      name,
+      typeof value === 'object' ? render(translate, value) : value,
+    ]),
+  );
+  const key = `message.${said.code}`;
+  const text = translate(key, params);
+  // A Worker of a newer release may use a code that is unknown here.
+  return text === key ? [said.code, ...Object.values(params)].join(' ') : text;
+}
+
+/** Every message that is not an error, with the names that its text needs. Errors are in src/server/errors.ts. */
+export const MESSAGES = {
+  VERBATIM: 'text',
+  FAILED: 'cause',
+  NO_CAUSE: '',
+  WAITS_FOR_RETURN: 'environment',
+  WAITS_FOR_BEGIN: 'environment',
+  WAITS_FOR_CONNECTION: '',
+  STATUS_TURN_NOT_COME: '',
+  STATUS_DISCONNECTED: '',
+  STATUS_DOWN: 'environment',
+  STATUS_NO_ANSWER: 'environment',
+  CHECKING_DATABASE: '',
+  IN_BOOT_QUEUE: 'place',
+  WAITS_FOR_LOCK: '',
+  RESUMES_INSTALL: '',
+  STEP_FORGOTTEN: '',
+  STEP_NOT_BEGUN: '',
+  STEP_AWAY: '',
+  STEP_KEEPS_MARKER: '',
+  CANCELLED: '',
+  SUPERSEDED: 'action',
+  REACH_THIS_PROCESS: '',
+  REACH_WEBSOCKET: '',
+  REACH_ANSWERS: 'status',
+  REACH_NO_WEBSOCKET: 'status',
+  REACH_TIMEOUT: 'seconds',
+  REACH_FAILED: 'cause',
+  REACH_BROWSER: '',
+  REACH_NOT_BROWSER: '',
+  DATABASE: 'name',
+  SCHEMA: 'schema database',
+  FILE: 'name',
+  TABLES_IN: 'object',
+  THIS_MACHINE: '',
+  THIS_PROCESS: '',
+  OWNER_SERVER: '',
+  OWNER_SHARED_SCHEMA: '',
+  OWNER_MAIN: '',
+  NAME_OF_DATABASE: '',
+  NAME_OF_SCHEMA: '',
+  NAME_OF_PREFIX: '',
+  DIALECT_UNKNOWN: 'dialects',
+  DIALECT_NO_SCHEMAS: '',
+  DIALECT_NO_FILE: '',
+  NO_ANSWER_WITHIN: 'seconds',
+  VANISHED: 'object',
+  MARKER_VANISHED: 'table',
+  INSTALL_WAS_COMPLETE: '',
+  INSTALL_WAS_THERE: 'table',
+  CHECK_NAMES: '',
+  CHECK_REACHABLE: 'server',
+  CHECK_SIGNED_IN: 'user',
+  CHECK_RESERVED: 'object owner',
+  CHECK_NO_DATABASE: 'database',
+  CHECK_CREATES: 'object user',
+  CHECK_CREATES_TABLES: 'object user',
+  CHECK_FREE: '',
+  CHECK_OTHER_APP: 'object app uid',
+  CHECK_FOREIGN: 'object',
+  CHECK_ADOPTABLE: 'version',
+  CHECK_OWN: '',
+  CHECK_EMPTY: '',
+  CHECK_POOLED: 'server',
+  CHECK_LOCKS: '',
+  REMEDY_OTHER_NAME: '',
+  REMEDY_FREE_NAME: 'sql',
+  REMEDY_POOL_MODE: '',
+  DATA_DROPPED: '',
+  DATA_RELEASED: '',
+  DATA_KEPT: 'why',
+  DATA_KEEPS_MARKER: 'cause',
+  KEPT_RESERVED: 'object owner',
+  KEPT_UNMARKED: 'object',
+  KEPT_OTHER_APP: 'object app uid',
+  KEPT_NOT_CREATED: 'object',
+  KEPT_TENANT: 'schema object',
+  RESTARTING: '',
+  STOPPING: '',
+  NO_AES_KEY: '',
+  MISSPELT_VARIABLE: 'misspelt',
+  SECOND_PROCESS: 'standby',
+  ORPHANS: 'names',
+  FOREIGN_FLEET: '',
+  DEFAULT_JWT_SECRET_USED: '',
+  APP_ADMIN_KNOWN: 'app',
+  APP_ADMIN_LOCKED: 'app',
+  WORKER_ADMIN_KNOWN: 'environment url',
+  OWN_ADMIN_KNOWN: '',
+  REDIS_EVICTS: 'policy',
+  REDIS_KEEPS_NOTHING: '',
+  WORKER_ENDED: '',
+  ANSWER_NOT_UNDERSTOOD: '',
+  START_ENDED_AS: 'status',
+  DRIVER_MISSING: 'driver',
+  CONNECTION_HOST: 'app',
+  WITHOUT_PLUGIN: 'plugin',
+  INPUT_REQUIRED: 'field',
+  INPUT_INVALID: 'field why',
+  INPUT_UNKNOWN: 'field',
+  INPUT_NAME: 'field',
+  INPUT_NAME_RESERVED: 'field',
+  INPUT_IDENTIFIER: 'field',
+  INPUT_SCHEMA: 'field',
+  INPUT_PREFIX: 'field',
+  INPUT_ENVIRONMENT: 'field',
+  INPUT_NO_ENVIRONMENT: 'field',
+  INPUT_TWICE: 'field',
+  INPUT_ICON: 'field',
+  INPUT_ICON_SIZE: 'field',
+  INPUT_DOMAIN: 'field',
+  INPUT_OWN_CONNECTION: 'field',
+  INPUT_TARGET: 'field',
+  INPUT_SECRET_GONE: 'field',
+  INPUT_ADMIN_OF_ADOPTED: 'field',
+  INPUT_USERNAME: 'field',
+  INPUT_EMAIL: 'field',
+  INPUT_PASSWORD_SHORT: 'field',
+  INPUT_PASSWORD_LONG: 'field',
+  INPUT_PASSWORD_KNOWN: 'field',
+  INPUT_FIXED: 'field',
+  INPUT_ONE: 'field',
+  INPUT_SOME: 'field',
+  INPUT_FILTER_FIELD: 'field allowed',
+  INPUT_FILTER_OPERATOR: 'field',
+  MIGRATION_MANAGED: '',
+  MIGRATION_UNKNOWN: '',
+  MIGRATION_STANDALONE: '',
+  INPUT_HOST: 'field',
+  INPUT_OF_ENVIRONMENT: 'field',
+  ACTION_CREATE: '',
+  ACTION_ADOPT: '',
+  ACTION_UPDATE: '',
+  ACTION_START: '',
+  ACTION_STOP: '',
+  ACTION_RESTART: '',
+  ACTION_UPGRADE: '',
+  ACTION_DESTROY: '',
+  ACTION_DROP: '',
+} as const;
+export type MessageCode = keyof typeof MESSAGES;
+
+/** The words of a text such as `'app environment'`. */
+export type Names<S extends string> = S extends ''
+  ? never
+  : S extends `${infer First} ${infer Others}`
+    ? First | Names<Others>
+    : S;
+
+/** A message whose text needs these params. */
+export const say = <C extends MessageCode>(
+  code: C,
+  ...[given]: [Names<(typeof MESSAGES)[C]>] extends [never] ? [] : [params: Record<Names<(typeof MESSAGES)[C]>, Param>]
+): Message => (given ? { code, params: given } : { code });
+
+/** Messages about one field of an input, and nothing else. */
+export type InputCode = { [C in MessageCode]: (typeof MESSAGES)[C] extends 'field' ? C : never }[MessageCode];
+export const isInputCode = (code: string): code is InputCode =>
+  Object.hasOwn(MESSAGES, code) && MESSAGES[code as MessageCode] === 'field';
+
+const ACTION_CODES = {
+  create: 'ACTION_CREATE',
+  adopt: 'ACTION_ADOPT',
+  update: 'ACTION_UPDATE',
+  start: 'ACTION_START',
+  stop: 'ACTION_STOP',
+  restart: 'ACTION_RESTART',
+  upgrade: 'ACTION_UPGRADE',
+  destroy: 'ACTION_DESTROY',
+  drop: 'ACTION_DROP',
+} as const;
+/** What is done to an app, as part of a sentence. */
+export const sayAction = (action: keyof typeof ACTION_CODES): Message => say(ACTION_CODES[action]);
