@@ -58,9 +58,11 @@ function existing(): Record<string, string> {
   };
 }
 
-/** The code after a sentence of the README. */
+/** The code after a sentence of the README, or of the page on operating that it leads to. */
 function readme(after: string): string {
-  const text = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
+  const text = ['README.md', 'docs/reference/operating.md']
+    .map((file) => fs.readFileSync(path.join(ROOT, file), 'utf8'))
+    .join('\n');
   const found = text.slice(text.indexOf(after)).match(/```bash\n(.*?)```/s);
   if (!text.includes(after) || !found) throw new Error(`The README has no commands after "${after}".`);
   return found[1];

@@ -43,9 +43,8 @@ for (const env of Object.values(PARTS)) {
 }
 
 /** First cells of all table rows below a heading of level 2. */
-function firstCells(markdown: string, heading: RegExp): string[] {
-  const section = markdown.split(/^## /m).find((part) => heading.test(part)) ?? '';
-  return [...section.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
+function firstCells(markdown: string): string[] {
+  return [...markdown.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
 }
 
 /** Every test file, and the numbers of the invariants that titles in it name. */
@@ -165,12 +164,12 @@ describe('what a public host runs', () => {
   });
 });
 
+/** A page of docs/reference in both languages. */
+const inBoth = (page: string) => [`docs/reference/${page}.md`, `docs/reference/${page}.zh-CN.md`];
+
 describe('environment variables', () => {
-  it.each([
-    ['README.md', /^Environment variables/],
-    ['README.zh-CN.md', /^环境变量/],
-  ])('%s: the table has what config.ts reads, once each', (file, heading) => {
-    expect(firstCells(read(file), heading).sort()).toEqual([...NAMES].sort());
+  it.each(inBoth('environment-variables'))('%s: the table has what config.ts reads, once each', (file) => {
+    expect(firstCells(read(file)).sort()).toEqual([...NAMES].sort());
   });
 });
 
@@ -189,7 +188,11 @@ describe('docs/errors.md', () => {
 });
 
 describe('README', () => {
-  it.each(['README.md', 'README.zh-CN.md'])('%s: has every answer of the proxy', (file) => {
+  it.each(['README.md', 'README.zh-CN.md'])('%s: is read at one sitting', (file) => {
+    expect(read(file).split('\n').length).toBeLessThanOrEqual(220);
+  });
+
+  it.each(inBoth('troubleshooting'))('%s: has every answer of the proxy', (file) => {
     const codes = [...read('src/server/proxy/answers.ts').matchAll(/^ {2}([A-Z_]+): \[/gm)].map(([, code]) => code);
     expect(codes.length).toBeGreaterThan(5);
     expect(codes.filter((code) => !read(file).includes(`\`${code}\``))).toEqual([]);
@@ -205,12 +208,15 @@ describe('README', () => {
     }
   });
 
-  it('says the same in both languages, as far as names can tell', () => {
+  it.each([
+    ['README.md', 'README.zh-CN.md'],
+    ...['environment-variables', 'http-api', 'troubleshooting', 'operating'].map(inBoth),
+  ])('%s says the same as %s, as far as names can tell', (english, chinese) => {
     const names = (file: string) =>
       [
         ...new Set([...read(file).matchAll(/`([a-z][A-Za-z]+:[A-Za-z:-]+|[A-Z][A-Z_]{4,})`/g)].map(([, name]) => name)),
       ].sort();
-    expect(names('README.zh-CN.md')).toEqual(names('README.md'));
+    expect(names(chinese)).toEqual(names(english));
   });
 });
 

@@ -125,7 +125,7 @@ export function loadConfig(): Config {
 
 type Env = Record<string, string | undefined>;
 
-/** Part by the four selecting variables; design: README, "Environment variables". */
+/** Part by the four selecting variables; docs/reference/environment-variables.md. */
 const PARTS = {
   local: { APP_MODE: '', APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APP_COMMAND_ADAPTER: '' },
   supervisor: {

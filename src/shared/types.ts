@@ -1,7 +1,7 @@
 import type { Message } from './message';
 
 /**
- * The rows of the HTTP API (design: README, "API"), shared by the server that builds them and the pages that show them.
+ * The rows of the HTTP API (docs/reference/http-api.md), shared by the server that builds them and the pages that show them.
  * Times are milliseconds since 1970 unless a name says otherwise.
  */
 
