@@ -1,6 +1,10 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN, APP_ADMIN, Api, type Fleet } from '../../scripts/fleet';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
+import { Manager } from '../support/manager';
 
 let fleet: Fleet;
 
@@ -78,5 +82,32 @@ describe('a fleet', () => {
       `/static/plugins/@nocobase/plugin-app-supervisor/dist/${lane}/index.js`,
     );
     expect(response.headers.get('content-type')).toContain('javascript');
+  });
+});
+
+describe('an example', () => {
+  afterAll(async () => (await Manager.of(fleet)).clear('customers', 'orders'));
+
+  const run = ([program, ...args]: string[], name: string) => {
+    const { url, admin } = fleet.supervisor;
+    return promisify(execFile)(program, [...args, url, name, 'Pipes & "Drums"', `root@${name}.test`], {
+      cwd: ROOT,
+      env: { ...process.env, SUPERVISOR_EMAIL: admin.email, SUPERVISOR_PASSWORD: admin.password },
+    });
+  };
+
+  it.concurrent.each([
+    ['provision.ts', 'customers', [process.execPath, '--import', 'tsx', 'examples/provision.ts']],
+    ['provision.sh', 'orders', ['bash', 'examples/provision.sh']],
+  ])('%s makes an app that its own administrator can enter, and says why it cannot', async (_, name, command) => {
+    const { url } = fleet.supervisor;
+    const { stdout } = await run(command, name);
+    const { administrator, ...app } = JSON.parse(stdout);
+    expect(app).toEqual({ name, url: `${url}/apps/${name}/admin/` });
+    const api = await Api.signIn(url, administrator, name);
+    expect((await api.get('auth:check')).data.email).toBe(`root@${name}.test`);
+    expect((await (await Manager.of(fleet)).app(name)).title).toBe('Pipes & "Drums"');
+    const again = { code: 1, stderr: expect.stringContaining('NAME_TAKEN') };
+    await expect(run(command, name)).rejects.toMatchObject(again);
   });
 });

@@ -84,6 +84,7 @@ describe('links', () => {
     'README.md',
     'README.zh-CN.md',
     'CONTRIBUTING.md',
+    'examples/README.md',
     ...readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((file) => `docs/${file}`),
   ].filter((file) => file.endsWith('.md'));
 
