@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Fleet, type FleetOptions } from './fleet';
 import { terminalProgress } from './fleet/progress';
@@ -10,20 +9,23 @@ const USAGE = `npm start [-- options]
   --local        one process in shared-memory mode: no Redis, no Workers
   --workers N    how many Workers (default 2)
   --name NAME    a fleet apart from others, in .fleet/NAME
+  --no-restart   what ends by itself stays down, instead of being started again after 5 s
   --port N       port of the Supervisor, or of the one process (default 14000); Workers are 1000, 2000, … above it
 
   DB_HOST, DB_PORT, DB_USER, DB_PASSWORD   use this PostgreSQL instead of starting one
   REDIS_URL                                use this Redis instead of starting one
 `;
 
-/** Brings the fleet up, and keeps it up until a signal or the death of a part. */
+/** Brings the fleet up, and keeps it up until a signal. */
 export async function start(): Promise<void> {
   const options = optionsOf(process.argv.slice(2), process.env);
   if (!options) return;
+  const { restart, ...wanted } = options;
   const progress = terminalProgress();
   const abort = new AbortController();
-  const starting = Fleet.start(options, progress, abort.signal);
+  const starting = Fleet.start(wanted, progress, abort.signal);
 
+  let keeping: Promise<void> | null = null;
   let ending: Promise<never> | null = null;
   const end = (code: number): Promise<never> => {
     ending ??= (async () => {
@@ -31,6 +33,7 @@ export async function start(): Promise<void> {
       abort.abort();
       const fleet = await starting.catch(() => null);
       await fleet?.stop().catch((error) => console.error(error.message));
+      await keeping?.catch(() => {});
       process.exit(code);
     })();
     return ending;
@@ -63,18 +66,16 @@ export async function start(): Promise<void> {
   });
   console.log(summaryOf(fleet));
 
-  const lost = await firstLost(fleet);
-  if (ending) return ending;
-  console.error(`\n${lost.failure('ended by itself.').message}`);
-  return end(1);
+  keeping = fleet.keep({ restart, say: (line) => console.log(line), signal: abort.signal });
 }
 
-function optionsOf(args: string[], env: NodeJS.ProcessEnv): FleetOptions | null {
+function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { restart: boolean }) | null {
   const { values } = parseArgs({
     args,
     options: {
       reset: { type: 'boolean' },
       local: { type: 'boolean' },
+      'no-restart': { type: 'boolean' },
       name: { type: 'string' },
       workers: { type: 'string' },
       port: { type: 'string' },
@@ -94,6 +95,7 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): FleetOptions | null 
     name: values.name,
     mode: values.local ? 'local' : 'remote',
     reset: values.reset,
+    restart: !values['no-restart'],
     workers: wholeNumber('--workers', values.workers, 1),
     port: wholeNumber('--port', values.port, 1),
     redisUrl: env.REDIS_URL,
@@ -113,12 +115,4 @@ function wholeNumber(option: string, text: string | undefined, least: number): n
   if (!/^\d+$/.test(text) || Number(text) < least)
     throw new Error(`${option} must be a whole number from ${least} on, not "${text}".`);
   return Number(text);
-}
-
-async function firstLost(fleet: Fleet) {
-  for (;;) {
-    const lost = fleet.parts.find((part) => !part.running);
-    if (lost) return lost;
-    await sleep(1_000);
-  }
 }

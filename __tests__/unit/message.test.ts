@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
 import { inEnglish } from '../../src/server/errors';
-import { failed, type Message, message, problem, render, say, verbatim } from '../../src/shared/message';
+import { failed, type Message, render, say, verbatim } from '../../src/shared/message';
+import { message, problem } from '../../src/shared/message-schema';
 
 /** As the host translates: an unknown key comes back as it is. */
 const translator =

@@ -5,6 +5,7 @@ import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
 import { ADMIN, environmentOf, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
+import { type KeepOptions, keep } from './keep';
 import { type Part, PartError } from './part';
 import { ensureBuilt, ensurePluginInstalled } from './plugin';
 import { isFree } from './ports';
@@ -69,15 +70,11 @@ export class Fleet {
       saved.launcher = identify(process.pid);
     });
     const fleet = new Fleet(config, state);
-    // Again and again, since a part may be just about to be spawned.
-    const aborting = setInterval(() => abort?.aborted && fleet.stop(), 200);
     try {
-      await fleet.boot(progress, abort);
+      await fleet.stoppedBy(abort, fleet.boot(progress, abort));
     } catch (error) {
       await fleet.stop();
       throw error;
-    } finally {
-      clearInterval(aborting);
     }
     return fleet;
   }
@@ -150,6 +147,11 @@ export class Fleet {
     );
   }
 
+  /** Starts each part again that ends by itself, until aborted. */
+  async keep(options: KeepOptions): Promise<void> {
+    await this.stoppedBy(options.signal, Promise.all(this.parts.map((part) => keep(part, options))));
+  }
+
   /** Instances first, since they say goodbye to the others. */
   async stop(): Promise<void> {
     await Promise.all(this.instances.map((instance) => instance.stop()));
@@ -167,6 +169,16 @@ export class Fleet {
       throw new Error(`This fleet runs already, started by process ${launcher.pid}. Stop that one first.`);
     }
     if (config) await new Fleet(config, state).stop();
+  }
+
+  /** Stops all parts when aborted: again and again until the work ends, since it may be just about to spawn one. */
+  private async stoppedBy(abort: AbortSignal | undefined, work: Promise<unknown>): Promise<void> {
+    const aborting = setInterval(() => abort?.aborted && this.stop(), 200);
+    try {
+      await work;
+    } finally {
+      clearInterval(aborting);
+    }
   }
 
   private async boot(progress: Progress, abort?: AbortSignal): Promise<void> {

@@ -51,6 +51,10 @@ export class Part {
   private ownIdentity: ProcessIdentity | null = null;
   /** Where in the log file the current run begins. */
   private logStart = 0;
+  /** Greater than 0 while this object starts or ends the process. */
+  private acts = 0;
+  /** Of the last process that this object has started. */
+  private end: Promise<string> | null = null;
 
   constructor(protected readonly options: PartOptions) {}
 
@@ -73,46 +77,45 @@ export class Part {
 
   /** Whether it has ended and nobody ended it. */
   get lost(): boolean {
-    return this.identity !== null && !this.running;
+    return !this.acts && this.identity !== null && !this.running;
+  }
+
+  /** The signal or the exit code with which the process has ended. */
+  async howItEnded(): Promise<string> {
+    return this.end ?? 'nobody knows how';
   }
 
   /** Returns when it does its work. */
-  async start(): Promise<void> {
-    if (this.running) throw new Error(`${this.name} is running already.`);
-    if (this.lost) this.options.memory?.lost();
-    await this.launch();
-    try {
-      await waitFor(
-        () => {
-          if (!this.running) throw new Error('ended while it was starting.');
-          return this.options.ready();
-        },
-        { timeout: this.options.readyWithin, interval: this.options.readyEvery, what: 'Becoming ready' },
-      );
-    } catch (error) {
-      const failure = this.failure((error as Error).message);
-      await this.kill();
-      throw failure;
-    }
+  start(): Promise<void> {
+    return this.act(async () => {
+      if (this.running) throw new Error(`${this.name} is running already.`);
+      if (this.identity) this.options.memory?.lost();
+      await this.launch();
+      await this.becomeReady();
+    });
   }
 
   /** Asks it to end, and kills it if it does not. */
-  async stop(): Promise<void> {
-    if (this.running) {
-      this.send(this.options.stopSignal);
-      this.send('SIGCONT');
-      await this.gone(this.options.stopWithin).catch(() => this.kill());
-    }
-    this.remember(null);
+  stop(): Promise<void> {
+    return this.act(async () => {
+      if (this.running) {
+        this.send(this.options.stopSignal);
+        this.send('SIGCONT');
+        await this.gone(this.options.stopWithin).catch(() => this.kill());
+      }
+      this.remember(null);
+    });
   }
 
   /** `kill -9`: nothing is put in order. */
-  async kill(): Promise<void> {
-    if (this.running) {
-      this.send('SIGKILL');
-      await this.gone(5_000);
-    }
-    this.remember(null);
+  kill(): Promise<void> {
+    return this.act(async () => {
+      if (this.running) {
+        this.send('SIGKILL');
+        await this.gone(5_000);
+      }
+      this.remember(null);
+    });
   }
 
   async restart(): Promise<void> {
@@ -145,6 +148,31 @@ export class Part {
     return text.split('\n').filter(Boolean).slice(-lines);
   }
 
+  private async act(work: () => Promise<void>): Promise<void> {
+    this.acts++;
+    try {
+      await work();
+    } finally {
+      this.acts--;
+    }
+  }
+
+  private async becomeReady(): Promise<void> {
+    try {
+      await waitFor(
+        () => {
+          if (!this.running) throw new Error('ended while it was starting.');
+          return this.options.ready();
+        },
+        { timeout: this.options.readyWithin, interval: this.options.readyEvery, what: 'Becoming ready' },
+      );
+    } catch (error) {
+      const failure = this.failure((error as Error).message);
+      await this.kill();
+      throw failure;
+    }
+  }
+
   private async launch(): Promise<void> {
     const { program, args, options } = await this.options.command();
     fs.mkdirSync(path.dirname(this.logFile), { recursive: true });
@@ -155,6 +183,7 @@ export class Part {
       const child = spawn(program, args, { ...options, detached: true, stdio: ['ignore', log, log] });
       await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
       child.unref();
+      this.end = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)));
       this.remember(identify(child.pid!));
     } finally {
       fs.closeSync(log);

@@ -1,7 +1,5 @@
-import { z } from 'zod';
-
 /**
- * What the server says to people: a code and what fills its text. Texts are in `src/locale`, under `message.<CODE>`, and
+ * What the server says to people: a code and what fills its text. No zod here: the pages import this file. Texts are in `src/locale`, under `message.<CODE>`, and
  * nowhere else; both sides render them from there.
  */
 export interface Message {
@@ -14,28 +12,6 @@ export type Params = Record<string, Param>;
 
 /** A text that somebody else wrote (NocoBase, a database driver): shown as it is. */
 export const verbatim = (text: string): Message => ({ code: 'VERBATIM', params: { text } });
-
-/** How deep messages may stand within a message: other processes send them. */
-const DEPTH = 2;
-
-const within = (depth: number): z.ZodType<Message> =>
-  z.object({
-    code: z.string().min(1).max(100),
-    params: z.record(z.string(), z.union([z.string(), z.number(), ...(depth ? [within(depth - 1)] : [])])).optional(),
-  });
-const own = within(DEPTH);
-
-/** Releases before 0.2.0 wrote English sentences. */
-export const message: z.ZodType<Message> = z.preprocess(
-  (value) => (typeof value === 'string' ? verbatim(value) : value),
-  own,
-);
-
-/** What went wrong; releases before 0.2.0 wrote `{code, message}`. */
-export const problem: z.ZodType<Message> = z.preprocess((value) => {
-  const { message, params } = (value ?? {}) as { message?: unknown; params?: unknown };
-  return typeof message === 'string' && params === undefined ? failed(message) : value;
-}, own);
 
 /** An error that has no code of ours. */
 export const failed = (cause: string): Message => ({ code: 'FAILED', params: { cause } });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { message, problem } from './message';
+import { message, problem } from './message-schema';
 import { APP_NAME, ENVIRONMENT_NAME } from './names';
 import { ACTIONS, STATUSES } from './types';
 

@@ -1,5 +1,5 @@
 import type { Model } from '@nocobase/database';
-import { problem } from '../../shared/message';
+import { problem } from '../../shared/message-schema';
 import { type AppRecord, appRecord } from '../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
 import type { Applied } from './apps/decide';

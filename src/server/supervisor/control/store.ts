@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Filter, Transaction } from '@nocobase/database';
-import { type Message, message, problem } from '../../../shared/message';
+import type { Message } from '../../../shared/message';
+import { message, problem } from '../../../shared/message-schema';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Operation, Step } from './rollout';
 

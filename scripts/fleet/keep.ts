@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Part } from './part';
+
+const FIRST_DELAY = 5_000;
+const LONGEST_DELAY = 60_000;
+/** A part that ran this long does not count as one that does not last. */
+const LASTED = 60_000;
+
+/** How long to wait before a part is started again, in ms. @param ends how often it has ended in a row */
+export const restartDelay = (ends: number): number => Math.min(FIRST_DELAY * 2 ** (ends - 1), LONGEST_DELAY);
+
+export interface KeepOptions {
+  /** False: what has ended stays down. */
+  restart: boolean;
+  say(line: string): void;
+  /** Ends the keeping, and nothing is started any more. */
+  signal: AbortSignal;
+  pause?(ms: number, signal: AbortSignal): Promise<unknown>;
+}
+
+/** Starts a part again whenever it ends and nobody has ended it. */
+export async function keep(part: Part, options: KeepOptions): Promise<void> {
+  try {
+    for (let ends = 0; ; ) ends = await keepOnce(part, ends, options);
+  } catch (error) {
+    if (!options.signal.aborted) throw error;
+  }
+}
+
+const sleepUntil = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal });
+
+/** Returns when the part has ended and runs again. @returns how often it has ended in a row */
+async function keepOnce(part: Part, before: number, { restart, say, signal, pause = sleepUntil }: KeepOptions) {
+  const since = performance.now();
+  const rest = (ms: number) => pause(ms, signal);
+  while (!part.lost) await rest(200);
+
+  let ends = performance.now() - since < LASTED ? before + 1 : 1;
+  let what = `ended (${await part.howItEnded()})`;
+  if (!restart) {
+    say(`${part.name} ${what}; it stays down (--no-restart)`);
+    while (part.lost) await rest(200);
+    return 0;
+  }
+  for (; ; ends++) {
+    const delay = restartDelay(ends);
+    const often = ends > 1 ? `, ${ends} times in a row` : '';
+    say(`${part.name} ${what}${often}; starting it again in ${delay / 1_000} s`);
+    await rest(delay);
+    try {
+      // Another process may have started it.
+      if (!part.running) await part.start();
+      say(`${part.name} runs again`);
+      return ends;
+    } catch (error) {
+      signal.throwIfAborted();
+      say((error as Error).message);
+      what = 'did not start';
+    }
+  }
+}
