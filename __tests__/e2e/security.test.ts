@@ -377,12 +377,15 @@ describe('what belongs to the operator is refused to an app’s administrator', 
   const PROGRAM = { status: 403, code: 'MCP_PROGRAM' };
   let admin: Api;
   let traces: string;
+  let prepared: string[];
   let orphan: StrangePlugin;
   /** One that the operator has installed. */
   let installed: StrangePlugin;
   let mcp: Awaited<ReturnType<typeof startMcpServer>>;
 
   const trace = (name: string) => path.join(traces, name);
+  /** What attacks have left. */
+  const traced = () => fs.readdirSync(traces).filter((name) => !prepared.includes(name));
   const program = (name: string) => ({ transport: 'stdio', command: 'touch', args: [trace(name)] });
   const bearer = () => ({ Authorization: `Bearer ${admin.token}`, 'X-Authenticator': 'basic' });
   const signIn = async () => {
@@ -406,6 +409,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
     orphan = new StrangePlugin(traces, 'stranger');
     installed = new StrangePlugin(traces, 'installed');
     installed.install();
+    prepared = fs.readdirSync(traces);
     mcp = await startMcpServer('weather');
     await signIn();
     const values = { name: 'by-http', enabled: true, transport: 'http', url: mcp.url };
@@ -474,6 +478,40 @@ describe('what belongs to the operator is refused to an app’s administrator', 
       }
     });
 
+    it('the licence is not read or replaced', async () => {
+      for (const action of ['instance-id', 'is-exists', 'license-key']) {
+        const { status, code } = await outcome(admin, 'POST', `license:${action}`, { licenseKey: 'x' });
+        expect([action, { status, code }]).toEqual([action, { status: 403, code: 'LICENSE_BY_OPERATOR' }]);
+      }
+    });
+
+    it('background tasks give the files that they made, and no other file of the host', async () => {
+      const change = await outcome(admin, 'POST', 'asyncTasks:create', {
+        status: 1,
+        result: { filePath: '/etc/passwd' },
+      });
+      expect(change).toMatchObject({ status: 403, code: 'TASK_CHANGE' });
+      const fetched = async (filePath: string) => {
+        // As SQL would write it.
+        const [{ id }] = await sql(
+          'vault_data',
+          `INSERT INTO "asyncTasks" (id, status, result, "createdById", "createdAt", "updatedAt")
+           VALUES (gen_random_uuid(), 1, '${JSON.stringify({ filePath })}', 1, now(), now()) RETURNING id`,
+        );
+        return outcome(admin, 'GET', `asyncTasks:fetchFile/${id}`);
+      };
+      const { storage } = fleet.worker('env_a');
+      const exported = path.join(storage, 'tmp/export-of-vault.csv');
+      fs.mkdirSync(path.dirname(exported), { recursive: true });
+      fs.writeFileSync(exported, 'exported');
+      expect(await fetched(exported)).toMatchObject({ status: 200, text: 'exported' });
+      for (const file of ['/proc/self/environ', '/nowhere', path.join(storage, 'tmp/../apps/main/jwt_secret.dat')]) {
+        const { status, code, headers } = await fetched(file);
+        expect([file, status, code]).toEqual([file, 403, 'TASK_FILE']);
+        expect(headers).not.toHaveProperty('content-disposition');
+      }
+    });
+
     it('its plugin manager goes on to list what there is', async () => {
       const { status, json } = await outcome(admin, 'GET', 'pm:list');
       expect(status).toBe(200);
@@ -499,7 +537,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
       // Those that are stored were connected when the app was started, all in one go.
       await admin.post('aiMcpClients:rebuildClient');
       expect((await admin.get('aiMcpClients:listTools')).data).toMatchObject({ 'by-http': [{ title: 'weather' }] });
-      expect(fs.readdirSync(traces).sort()).toEqual(['installed', 'installed.tgz', 'stranger', 'stranger.tgz']);
+      expect(traced()).toEqual([]);
     });
   });
 
@@ -508,8 +546,9 @@ describe('what belongs to the operator is refused to an app’s administrator', 
     expect((await outcome(admin, 'GET', 'appEntries:list')).status).toBe(200);
   });
 
-  it('the main app adds and removes plugins', async () => {
+  it('the main app adds and removes plugins, and has the licence', async () => {
     const main = await workerRoot();
+    expect((await outcome(main, 'GET', 'license:is-exists')).status).toBe(200);
     await main.post('pm:add', { compressedFileUrl: orphan.archive });
     await waitFor(async () => orphan.isInstalled, { timeout: 60_000, what: 'The plugin in the main app' });
     const remove = `pm:remove?filterByTk=${encodeURIComponent(orphan.packageName)}`;

@@ -11,7 +11,7 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 /** What the tests of guards attack with, and what they look at afterwards. */
 
 /** A folder for files that an attack leaves when it works. */
-export const makeTraces = (): string => fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-traces-'));
+export const makeTraces = (): string => fs.mkdtempSync(path.join(tmpdir(), 'traces_'));
 
 /** A plugin that is not installed, as an archive on the host. */
 export class StrangePlugin {

@@ -117,6 +117,7 @@ describe('parts', () => {
         modernPrefix: 'next',
         nodeModulesPath: '/app/node_modules',
         logPath: '/app/storage/logs',
+        temporaryPath: '/app/storage/tmp',
         appKey: 'app-key',
         schemaByDefault: true,
       },

@@ -1,9 +1,16 @@
 import { EventEmitter } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/server/config';
 import { guardHostedApps } from '../../src/server/worker/guards';
 import { refusalOf } from '../../src/server/worker/guards/actions';
+import { connectionOf } from '../../src/server/worker/guards/foreign-servers';
 import { guardMethod } from '../../src/server/worker/guards/guard';
+import { isLanguage } from '../../src/server/worker/guards/languages';
+import { isInside } from '../../src/server/worker/guards/task-files';
 
 const refusal = (action: string, values?: unknown) => {
   const [resourceName, actionName] = action.split(':');
@@ -28,8 +35,67 @@ describe('which actions a hosted app refuses', () => {
     expect(refusal('aiMcpClients:list')).toBeNull();
   });
 
+  it.each(['create', 'update', 'destroy', 'updateOrCreate', 'firstOrCreate', 'add'])('asyncTasks:%s', (action) => {
+    expect(refusal(`asyncTasks:${action}`)).toBe('TASK_CHANGE');
+  });
+
+  it.each(['list', 'get', 'stop', 'fetchFile'])('but not asyncTasks:%s', (action) => {
+    expect(refusal(`asyncTasks:${action}`)).toBeNull();
+  });
+
+  it('what the page of the licence asks, but not a collection of that name', () => {
+    expect(refusal('license:instance-id')).toBe('LICENSE_BY_OPERATOR');
+    expect(refusal('license:license-key')).toBe('LICENSE_BY_OPERATOR');
+    expect(refusal('license:list')).toBeNull();
+  });
+
   it.each(['users:create', 'constructor:get', '__proto__:list'])('nothing else, such as %s', (action) => {
     expect(refusal(action, { transport: 'stdio' })).toBeNull();
+  });
+});
+
+describe('what a guard takes for', () => {
+  it.each(['en', 'en-US', 'zh_CN', 'kmr-IQ', 'es-419', 'zh-Hans-CN'])('a language: %s', (name) => {
+    expect(isLanguage(name)).toBe(true);
+  });
+
+  it.each(['', '*', '../../x', 'en/../../x', 'en-US.json', 'en\0', 'en-US\n', ['en'], undefined, null])(
+    'no language: %j',
+    (name) => {
+      expect(isLanguage(name)).toBe(false);
+    },
+  );
+
+  it('a connection: what the form of a server has', () => {
+    const entered = { host: 'db', port: 5432, database: 'sales', username: 'reader', password: 'x' };
+    const names = { serverName: 'sales', user: 'reader', dialect: 'postgres' };
+    const further = { dialectModulePath: '/tmp/x.js', storage: '/tmp/x', dialectOptions: {}, logging: true };
+    expect(connectionOf({ ...entered, ...names, ...further })).toEqual({ ...entered, ...names });
+    expect(connectionOf({ host: { path: '/x' }, dialect: 'sqlite' })).toEqual({});
+    expect(connectionOf('host=db')).toEqual({});
+  });
+
+  describe('a file in a folder', () => {
+    const place = mkdtempSync(path.join(tmpdir(), 'app-supervisor-guards-'));
+    const folder = path.join(place, 'tmp');
+    const file = (...names: string[]) => path.join(place, ...names);
+    mkdirSync(path.join(folder, '..export'), { recursive: true });
+    for (const name of ['tmp/export.xlsx', 'tmp/..export/a.xlsx', 'key', 'tmpkey']) writeFileSync(file(name), 'x');
+    symlinkSync(file('key'), file('tmp/link'));
+    symlinkSync(folder, file('other'));
+    afterAll(() => rmSync(place, { recursive: true }));
+
+    it.each(['tmp/export.xlsx', 'other/export.xlsx', 'tmp/../tmp/export.xlsx', 'tmp/..export/a.xlsx'])('%s', (name) => {
+      expect(isInside(folder, `${place}/${name}`)).toBe(true);
+    });
+
+    it.each(['key', 'tmpkey', 'tmp', 'tmp/../key', 'tmp/link', 'tmp/absent', '../'])('not %s', (name) => {
+      expect(isInside(folder, `${place}/${name}`)).toBe(false);
+    });
+
+    it('nothing, where there is no such folder', () => {
+      expect(isInside(file('absent'), file('tmp/export.xlsx'))).toBe(false);
+    });
   });
 });
 
@@ -83,12 +149,32 @@ describe('the apps of a process', () => {
         return this.stored;
       }
     }
+    class Locale {
+      readonly app = { name };
+      readonly defaultLang = 'en-US';
+      readonly read: string[] = [];
+      async get(lang: string) {
+        return { lang, resources: await this.getBuiltInResources(lang) };
+      }
+      async getBuiltInResources(lang: string) {
+        this.read.push(lang);
+        return { client: { lang } };
+      }
+    }
+    class DatabaseServer {
+      readonly app = { name };
+      renderJsonTemplate(options: object) {
+        return options;
+      }
+    }
     for (const method of METHODS) Object.assign(PluginManager.prototype, { [method]: async () => 'done' });
     const used: unknown[] = [];
     const parts = {
       name,
       pm: new PluginManager() as PluginManager & Record<string, () => Promise<string>>,
       aiManager: { mcpManager: new MCPManager() },
+      localeManager: new Locale(),
+      db: { models: new Map([['DatabaseServerModel', DatabaseServer]]) },
       resourceManager: { use: (middleware: unknown) => used.push(middleware) },
     };
     return { app: Object.assign(new EventEmitter(), parts), used };
@@ -98,7 +184,8 @@ describe('the apps of a process', () => {
 
   function guarded(name: string) {
     const supervisor = new EventEmitter();
-    guardHostedApps(supervisor as unknown as AppSupervisor);
+    const { host } = parseConfig({}, { command: 'start', isMainThread: true });
+    guardHostedApps(supervisor as unknown as AppSupervisor, host);
     const made = appOf(name);
     supervisor.emit('afterAppAdded', made.app as unknown as Application);
     return made;
@@ -139,5 +226,21 @@ describe('the apps of a process', () => {
     expect(mcpManager.buildMCPConnection({ transport: 'http' })).toEqual({ transport: 'http' });
     expect(mcpManager.buildMCPConnection({ transport: 'sse' })).toEqual({ transport: 'sse' });
     expect(await mcpManager.listMCP()).toEqual([{ name: 'by-http', transport: 'http' }]);
+  });
+
+  it('read texts by language, and by nothing else', async () => {
+    const { localeManager } = guarded('crm').app;
+    expect(await localeManager.get('zh-CN')).toEqual({ lang: 'zh-CN', resources: { client: { lang: 'zh-CN' } } });
+    expect((await localeManager.get('../../key')).lang).toBe('en-US');
+    expect(await localeManager.getBuiltInResources('../../key')).toEqual({});
+    expect(localeManager.read).toEqual(['zh-CN', 'en-US']);
+  });
+
+  it('connect to servers of foreign tables by what is entered for them', () => {
+    const { app } = guarded('crm');
+    const server = new (app.db.models.get('DatabaseServerModel')!)();
+    expect(server.renderJsonTemplate({ host: 'db', dialectModulePath: '/x' })).toHaveProperty('dialectModulePath');
+    app.emit('afterLoad');
+    expect(server.renderJsonTemplate({ host: 'db', dialectModulePath: '/x' })).toEqual({ host: 'db' });
   });
 });

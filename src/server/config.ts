@@ -50,6 +50,8 @@ export interface HostConfig {
   logPath: string;
   /** Where NocoBase keeps the main app's JWT secret. */
   mainSecretFile: string;
+  /** Folder for files that are needed for a while, such as those of exports. */
+  temporaryPath: string;
   appKey: string;
   /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
   schemaByDefault: boolean;
@@ -338,6 +340,7 @@ function hostOf(env: Env): HostConfig {
     ),
     logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
     mainSecretFile: path.resolve(storage, 'apps/main/jwt_secret.dat'),
+    temporaryPath: `${storage}/tmp`,
     appKey: env.APP_KEY || '',
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
   };

@@ -59,6 +59,9 @@ const CODES = {
   // what a hosted app does not do (guards)
   PLUGINS_BY_OPERATOR: [403, ''],
   MCP_PROGRAM: [403, ''],
+  TASK_CHANGE: [403, ''],
+  TASK_FILE: [403, ''],
+  LICENSE_BY_OPERATOR: [403, ''],
   GUARD_MISSING: [500, 'what'],
   // talking to a worker
   WORKER_SILENT: [504, 'environment seconds'],

@@ -45,7 +45,7 @@ export class PluginAppSupervisor extends Plugin {
           registerOwnCommands(app);
         });
         // A command line is the operator's; a worker thread may run what an app asked for.
-        if (settings.active || settings.transient) guardHostedApps(supervisor);
+        if (settings.active || settings.transient) guardHostedApps(supervisor, settings.host);
       }
       return runtime;
     };

@@ -9,24 +9,33 @@ interface Asked {
 }
 
 /** What a guard sees of a request, and answers it with. */
-interface GuardedContext {
+export interface GuardedContext {
   action?: Asked;
   status?: number;
   body?: unknown;
   withoutDataWrapping?: boolean;
+  remove?(header: string): void;
 }
 
 /** By resource: with which code an action is refused in a hosted app, if it is. */
 const REFUSED: Record<string, (action: string, values: unknown) => Refusal | null> = {
   pm: (action) => (PLUGIN_ACTIONS.has(action) ? null : 'PLUGINS_BY_OPERATOR'),
+  asyncTasks: (action) => (TASK_ACTIONS.has(action) ? null : 'TASK_CHANGE'),
+  license: (action) => (LICENSE_ACTIONS.has(action) ? 'LICENSE_BY_OPERATOR' : null),
   aiMcpClients: (_, values) => (startsProgram(values) ? 'MCP_PROGRAM' : null),
 };
 
 /** What a hosted app is refused with. */
-export type Refusal = 'PLUGINS_BY_OPERATOR' | 'MCP_PROGRAM';
+export type Refusal = 'PLUGINS_BY_OPERATOR' | 'MCP_PROGRAM' | 'TASK_CHANGE' | 'TASK_FILE' | 'LICENSE_BY_OPERATOR';
 
 /** What is left of the plugin manager. What a later NocoBase adds is refused until it is named here. */
 const PLUGIN_ACTIONS = new Set(['list', 'listEnabled', 'listEnabledV2', 'get', 'enable', 'disable']);
+
+/** What a user does with background tasks. They are created by what they are for: a task by hand could name any file and command. */
+const TASK_ACTIONS = new Set(['list', 'get', 'stop', 'fetchFile']);
+
+/** Of the licence's page alone: an app may have a collection of this name. */
+const LICENSE_ACTIONS = new Set(['instance-id', 'license-key', 'is-exists', 'license-validate', 'service-validate']);
 
 /** An MCP client that is to be tested, stored or enabled. What is stored already can be disabled. */
 function startsProgram(values: unknown): boolean {

@@ -1,19 +1,31 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
+import type { HostConfig } from '../../config';
 import { actions } from './actions';
+import { foreignServers } from './foreign-servers';
 import { type Guard, isHosted } from './guard';
+import { languages } from './languages';
 import { mcp } from './mcp';
 import { plugins } from './plugins';
+import { taskFiles } from './task-files';
 
 /** What the administrator of a hosted app is kept from: docs/hosted-apps.md. */
-const GUARDS: Guard[] = [actions, plugins, mcp];
+const guardsOf = ({ temporaryPath }: HostConfig): Guard[] => [
+  actions,
+  plugins,
+  mcp,
+  languages,
+  taskFiles(temporaryPath),
+  foreignServers,
+];
 
 /** Guards every app but the main one, from the moment it exists, whatever plugins it has enabled. */
-export function guardHostedApps(supervisor: AppSupervisor): void {
+export function guardHostedApps(supervisor: AppSupervisor, host: HostConfig): void {
+  const guards = guardsOf(host);
   supervisor.on('afterAppAdded', function guardApp(app: Application) {
     if (!isHosted(app)) return;
-    for (const guard of GUARDS) guard.beforeLoad?.(app);
+    for (const guard of guards) guard.beforeLoad?.(app);
     app.on('afterLoad', () => {
-      for (const guard of GUARDS) guard.afterLoad?.(app);
+      for (const guard of guards) guard.afterLoad?.(app);
     });
   });
 }

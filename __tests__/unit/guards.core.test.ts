@@ -1,0 +1,173 @@
+import { EventEmitter } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, ReadStream, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Application, type AppSupervisor } from '@nocobase/server';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { parseConfig } from '../../src/server/config';
+import { guardHostedApps } from '../../src/server/worker/guards';
+
+/** Guards on the classes of NocoBase itself, without a database: what they are put on is there, and nobody gets around it. */
+
+const require = createRequire(import.meta.url);
+const pluginServer = (name: string, file: string) => require(`@nocobase/plugin-${name}/dist/server/${file}`);
+
+const place = mkdtempSync(path.join(tmpdir(), 'guards'));
+const script = path.join(place, 'script');
+const ran = path.join(place, 'ran');
+const env = { STORAGE_PATH: path.join(place, 'storage') };
+const { host } = parseConfig(env, { command: 'start', isMainThread: true });
+
+/** An app that is not started, as the core makes it. */
+function appOf(name: string): Application {
+  const database = { dialect: 'postgres', host: '127.0.0.1', port: 1, database: 'x', username: 'x', password: 'x' };
+  const app = new Application({ name, database, skipSupervisor: true, logger: false } as never);
+  const { DatabaseServerModel } = pluginServer('collection-fdw', 'models/database-server');
+  app.db.registerModels({ DatabaseServerModel });
+  app.resourceManager.define(pluginServer('async-task-manager', 'resourcers/async-tasks').default);
+  app.localeManager.setLocaleFn('antd', async (lang: string) => pluginServer('client', 'antd').getAntdLocale(lang));
+  return app;
+}
+
+let crm: Application;
+let main: Application;
+
+beforeAll(() => {
+  vi.stubEnv('STORAGE_PATH', env.STORAGE_PATH);
+  vi.stubEnv('APP_ENV', 'production');
+  vi.stubEnv('LOGGER_TRANSPORT', 'console');
+  vi.stubEnv('LOGGER_SILENT', 'true');
+  mkdirSync(host.temporaryPath, { recursive: true });
+  writeFileSync(`${script}.js`, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); exports.Client = class {};`);
+  const supervisor = new EventEmitter();
+  guardHostedApps(supervisor as unknown as AppSupervisor, host);
+  [crm, main] = ['crm', 'main'].map((name) => {
+    const app = appOf(name);
+    const known = app.listeners('afterLoad');
+    supervisor.emit('afterAppAdded', app);
+    // Ours alone: those of the core read the database.
+    for (const listener of app.listeners('afterLoad')) if (!known.includes(listener)) listener();
+    return app;
+  });
+});
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(place, { recursive: true, force: true });
+});
+
+/** Whether the script of the host was run by what is done; the core loads it once. */
+async function runsScript(work: () => unknown): Promise<boolean> {
+  delete require.cache[`${script}.js`];
+  rmSync(ran, { force: true });
+  await work();
+  return existsSync(ran);
+}
+
+describe('the plugin manager of an app', () => {
+  it('brings and takes no package, whatever is called', async () => {
+    await expect(crm.pm.addViaCLI(place, {})).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
+    await expect(crm.pm.remove('nothing')).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
+    // What has the next start upgrade is written first of all.
+    expect(existsSync(path.join(env.STORAGE_PATH, '.upgrading'))).toBe(false);
+  });
+});
+
+describe('MCP clients of an app', () => {
+  const connect = ({ aiManager }: Application, options: object) =>
+    (aiManager.mcpManager as unknown as { buildMCPConnection(options: object): object }).buildMCPConnection(options);
+  const program = { transport: 'stdio', command: 'touch' };
+
+  it('start no program, those of the main app do', () => {
+    expect(() => connect(crm, program)).toThrow('cannot start a program');
+    expect(connect(crm, { transport: 'http', url: 'http://x' })).toEqual({ transport: 'http', url: 'http://x' });
+    expect(connect(main, program)).toMatchObject(program);
+  });
+});
+
+describe('languages of an app', () => {
+  // From the folder of NocoBase's own texts.
+  const climbing = `${'../'.repeat(30)}${script.slice(1)}`;
+
+  it('lead to no script of the host, as they do in the main app', async () => {
+    const texts = (app: Application, lang: string) => app.localeManager.get(lang);
+    for (const app of [crm, main]) {
+      await app.createCacheManager();
+      await app.localeManager.load();
+    }
+    expect(await runsScript(() => texts(main, climbing))).toBe(true);
+    expect(await runsScript(() => texts(crm, climbing))).toBe(false);
+    expect(await texts(crm, 'zh-CN')).toMatchObject({ antd: { locale: 'zh-cn' } });
+  });
+});
+
+describe('background tasks of an app', () => {
+  const exported = path.join(host.temporaryPath, 'export.csv');
+  const secret = path.join(place, 'secret');
+
+  /** Downloads what a stored task names, as NocoBase's own action does. */
+  async function fetched(app: Application, filePath: string) {
+    const headers: Record<string, string> = { 'Content-Disposition': 'x' };
+    const ctx: Record<string, unknown> = {
+      app: { db: { getRepository: () => ({ findOne: async () => ({ status: 1, result: { filePath } }) }) } },
+      auth: { user: { id: 1 } },
+      set: (more: Record<string, string>) => Object.assign(headers, more),
+      remove: (name: string) => delete headers[name],
+      throw: (status: number, text: string) => {
+        throw new Error(`${status} ${text}`);
+      },
+    };
+    const action = app.resourceManager.getAction('asyncTasks', 'fetchFile').clone();
+    Object.assign(action, { resourceName: 'asyncTasks', actionName: 'fetchFile' });
+    action.mergeParams({ filterByTk: 'task' });
+    ctx.action = action;
+    // Of the middleware only ours: who asks is not the question here.
+    const ours = [...action.getHandlers()].filter(
+      ({ name }) => name === 'confineTaskFiles' || name === 'refuseActions',
+    );
+    const run = (index: number): Promise<unknown> =>
+      index < ours.length ? ours[index](ctx, () => run(index + 1)) : action.getHandler()(ctx, async () => undefined);
+    await run(0);
+    const { body, status } = ctx;
+    if (body instanceof ReadStream) {
+      const text = (await body.toArray()).join('');
+      return { text, disposition: headers['Content-Disposition'] };
+    }
+    return { status, body, disposition: headers['Content-Disposition'] };
+  }
+
+  it('give out what they made, and nothing else of the host', async () => {
+    for (const file of [exported, secret]) writeFileSync(file, 'content');
+    expect(await fetched(main, secret)).toMatchObject({ text: 'content' });
+    expect(await fetched(crm, exported)).toEqual({ text: 'content', disposition: 'attachment; filename=export.csv' });
+    for (const file of [secret, '/proc/self/environ', path.join(place, 'absent')]) {
+      expect(await fetched(crm, file)).toMatchObject({ status: 403, body: { errors: [{ code: 'TASK_FILE' }] } });
+      expect((await fetched(crm, file)).disposition).toBeUndefined();
+    }
+  });
+});
+
+describe('servers of foreign tables of an app', () => {
+  it('are reached by what was entered for them, and load no script, as those of the main app do', async () => {
+    const entered = { dialect: 'postgres', host: 'db', port: 5432, database: 'sales', username: 'u', password: 'p' };
+    const connect = async (app: Application) => {
+      const Model = app.db.models.get('DatabaseServerModel')!;
+      const row = Object.assign(Object.create(Model.prototype), {
+        app,
+        toJSON: () => ({ name: 'own', ...entered, dialectModulePath: `${script}.js` }),
+      });
+      const database = row.getRemoteDatabaseInstance();
+      const { host: server, port, username, password } = database.sequelize.config;
+      return {
+        dialect: database.options.dialect,
+        host: server,
+        port,
+        database: database.options.database,
+        username,
+        password,
+      };
+    };
+    expect(await runsScript(() => connect(main))).toBe(true);
+    expect(await runsScript(async () => expect(await connect(crm)).toEqual(entered))).toBe(false);
+  });
+});

@@ -1,0 +1,38 @@
+import { ReadStream, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { type GuardedContext, refuse } from './actions';
+import type { Guard } from './guard';
+
+/** Whether a file is in a folder, wherever links lead. What cannot be told is not. */
+export function isInside(folder: string, file: string): boolean {
+  try {
+    const relative = path.relative(realpathSync(folder), realpathSync(file));
+    return relative !== '' && relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The result of a task names a file, which its owner downloads. It is a row in the app's database, which SQL can write: only
+ * a file that a task may have left is given out.
+ *
+ * @param folder where NocoBase's tasks put their files
+ */
+export const taskFiles = (folder: string): Guard => {
+  const confineTaskFiles = async (ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> => {
+    await next();
+    if (ctx.action?.resourceName !== 'asyncTasks' || !(ctx.body instanceof ReadStream)) return;
+    const file = ctx.body;
+    if (isInside(folder, String(file.path))) return;
+    // Its end, or that there is no such file, is not to be answered any more.
+    file.removeAllListeners('error').on('error', () => undefined);
+    file.destroy();
+    for (const header of ['Content-Type', 'Content-Disposition']) ctx.remove?.(header);
+    refuse(ctx, 'TASK_FILE');
+  };
+  return {
+    afterLoad: (app) =>
+      app.resourceManager.use(confineTaskFiles, { tag: 'appSupervisorTaskFiles', before: 'validate-filter-params' }),
+  };
+};
