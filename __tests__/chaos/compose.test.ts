@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, HOST, Postgres, query, Redis } from '../../scripts/fleet';
 import { waitForHttp } from '../../scripts/fleet/wait';
 import { ROOT } from '../../scripts/lib/root.mjs';
+import { say } from '../../src/shared/message';
 import { type Env, INSTANCES, makeKeys, services } from '../support/compose';
 import { ask } from '../support/http';
 import { Installation } from '../support/installation';
@@ -107,8 +108,8 @@ describe('what has come up', () => {
     manager = new Manager(await installations.supervisor.signIn());
     for (const name of ['env_a', 'env_b']) {
       const row = await manager.untilEnvironment(name, ({ health }) => health === 'online', { what: 'is online' });
-      const administrator = `The administrator of the main app of environment "${name}" still has the password`;
-      expect(row.warnings).toEqual([expect.stringContaining(administrator)]);
+      const { url } = row;
+      expect(row.warnings).toEqual([say('WORKER_ADMIN_KNOWN', { environment: name, url })]);
       const { data } = await manager.api.get('appEnvironments:check', { filterByTk: name });
       expect(data).toMatchObject({ web: { ok: true }, ws: { ok: true } });
     }

@@ -47,7 +47,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await dialog.getByRole('button', { name: 'Copied' }).waitFor();
     const copied = await page.evaluate(() => navigator.clipboard.readText());
     expect(copied.split('\n').map((line) => line.split(': ')[1])).toEqual(values);
-    await dialog.getByRole('button', { name: 'I have kept it' }).press('Enter');
+    await dialog.getByRole('button', { name: 'I have saved it' }).press('Enter');
     await dialog.waitFor({ state: 'hidden' });
     return values[3];
   };

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ADMIN, APP_ADMIN, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, type Api, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
 import { inEnglish } from '../../src/server/errors';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
-import { Manager, signInTo, statusIn } from '../support/manager';
+import { changePassword, Manager, signInTo, statusIn } from '../support/manager';
 import { detour, type Listening, silentServer } from '../support/tcp';
 
 /** An app's whole life, as its operator and its visitors meet it. The tests follow one another. */
@@ -150,14 +150,13 @@ describe('visiting it through the Supervisor', () => {
 
   it('names its administrator as a warning while the password is the well-known one', async () => {
     const api = await signInTo(fleet.supervisor, 'shop');
-    const { data } = await api.get('auth:check');
-    const change = (password: string) => api.post(`users:update?filterByTk=${data.id}`, { password });
+    const change = (user: Api, password: string) =>
+      changePassword(user, password, () => signInTo(fleet.supervisor, 'shop', { email: APP_ADMIN.email, password }));
     const isWarned = ({ warnings }: AppRow) => warnings.some(({ code }) => code === 'APP_ADMIN_KNOWN');
     expect(isWarned(await manager.app('shop'))).toBe(false);
-    await change('admin123');
+    const known = await change(api, 'admin123');
     await manager.untilApp('shop', isWarned, { what: 'warned of' });
-    const known = await signInTo(fleet.supervisor, 'shop', { email: APP_ADMIN.email, password: 'admin123' });
-    await known.post(`users:update?filterByTk=${data.id}`, { password: APP_ADMIN.password });
+    await change(known, APP_ADMIN.password);
     await manager.untilApp('shop', (app) => !isWarned(app), { what: 'no longer warned of' });
   });
 

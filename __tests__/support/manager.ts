@@ -136,6 +136,24 @@ export const signInTo = (
   user: { email: string; password: string } = APP_ADMIN,
 ): Promise<Api> => afterCommands(app, () => Api.signIn(instance.url, user, app));
 
+/**
+ * Changes the password of who is signed in.
+ * @param signIn with the new one
+ * @returns signed in with it: NocoBase refuses a token from the second in which the password was changed
+ */
+export async function changePassword(user: Api, password: string, signIn: () => Promise<Api>): Promise<Api> {
+  const { data } = await user.get('auth:check');
+  await user.post(`users:update?filterByTk=${data.id}`, { password });
+  const signInAnew = async () => {
+    const api = await signIn();
+    return api.get('auth:check').then(
+      () => api,
+      () => null,
+    );
+  };
+  return waitFor(signInAnew, { timeout: 10_000, what: 'A sign-in with the new password' });
+}
+
 /** Asks an app once no command of it goes on. */
 export const afterCommands = <T>(app: string, ask: () => Promise<T>): Promise<NonNullable<T>> =>
   waitFor(

@@ -33,7 +33,6 @@ function start(): void {
         if (entry) reports.push(entry);
       }
     },
-    onAdminPassword: () => {},
   });
 }
 

@@ -58,6 +58,13 @@ describe('the body of apps:create', () => {
     });
   });
 
+  it('names of the first administrator what was entered, a password as it is', () => {
+    const initialAdmin = { username: ' ada ', email: '', password: ' of her own ' };
+    expect(bodyOf(entered({ initialAdmin })).initialAdmin).toEqual({ username: 'ada', password: ' of her own ' });
+    const nothing = { username: '', email: undefined, password: '' };
+    expect(bodyOf(entered({ initialAdmin: nothing }))).not.toHaveProperty('initialAdmin');
+  });
+
   it('names no environment in shared-memory mode', () => {
     const body = bodyOf(entered({ environments: [] }));
     expect(body).not.toHaveProperty('environments');

@@ -11,7 +11,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
-import { appAdminWarning, workerAdminWarning } from '../protocol/administrator';
+import { workerAdminWarning } from '../protocol/administrator';
 import { AppIndexReader } from '../protocol/app-index';
 import { fingerprint } from '../protocol/secrets';
 import type { MessageBus, RequestHandlers, StateStore } from '../protocol/stores';
@@ -219,7 +219,6 @@ export class WorkerPart {
       log,
       mayHost: () => hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
       onReport: (names) => reporter.report(names),
-      onAdminPassword: () => void this.announce().catch(() => undefined),
       leaving: options.leaving,
     });
     const keeper: LeaseKeeper = new LeaseKeeper({
@@ -356,8 +355,6 @@ export class WorkerPart {
       warnings: [
         ...warnings,
         ...(this.mainAdminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
-        // For a Supervisor of a release that reads nothing of it in statuses: its record is what locked them.
-        ...(this.controller?.apps.locked() ?? []).map((app) => appAdminWarning(app, 'locked')),
       ],
       setsInitialAdmin: true,
     };

@@ -12,7 +12,9 @@ export function AdministratorFields() {
     <>
       <Form.Item>
         <Secondary>
-          {t('Whoever may sign in to the new app first. An app that is adopted keeps its own users.')}
+          {t(
+            'The first user of the new app. Empty fields take your own user name and address, and a random password, which is shown once. An adopted app keeps its own users.',
+          )}
         </Secondary>
       </Form.Item>
       <Form.Item

@@ -24,7 +24,7 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
       title={t('Sign in to "{{app}}"', { app: app.title })}
       footer={
         <Button type="primary" onClick={onClose} data-testid="sign-in-close">
-          {t('I have kept it')}
+          {t('I have saved it')}
         </Button>
       }
     >
@@ -32,7 +32,7 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
         <Alert
           type="warning"
           showIcon
-          message={t('The password is not shown again. Keep it now; the app can be visited once it runs.')}
+          message={t('The password is not shown again. Save it now; the app can be visited once it runs.')}
         />
         <Descriptions
           bordered
@@ -53,7 +53,7 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
           style={{ alignSelf: 'flex-end' }}
           data-testid="sign-in-copy"
         >
-          {t('Copy all of it')}
+          {t('Copy all')}
         </Typography.Text>
       </Flex>
     </Modal>

@@ -107,11 +107,6 @@ export class AppStates {
     return this.records().every(({ jwtSecret }) => jwtSecret !== null);
   }
 
-  /** Apps that nobody can sign in to as their administrator. */
-  locked(): string[] {
-    return this.all().flatMap(([name, { adminPassword }]) => (adminPassword === 'locked' ? [name] : []));
-  }
-
   names(): string[] {
     return [...this.held.keys()];
   }

@@ -30,8 +30,6 @@ export interface AppControllerOptions {
   mayHost(): boolean;
   /** Statuses of these apps have to be told. */
   onReport(names: string[]): void;
-  /** Something else is wrong with an app's `adminPassword` than before. */
-  onAdminPassword(): void;
 }
 
 /**
@@ -47,11 +45,7 @@ export class AppController {
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
-    const onAdminPassword = (name: string) => {
-      void this.save(name);
-      options.onAdminPassword();
-    };
-    this.apps = new AppStates({ ...options, onAdminPassword });
+    this.apps = new AppStates({ ...options, onAdminPassword: (name) => void this.save(name) });
   }
 
   /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
