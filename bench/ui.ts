@@ -114,7 +114,7 @@ async function measure(page: Page, act: () => Promise<void>): Promise<Measured> 
     let frame = 0;
     return {
       done: new Promise<{ shown: number; frame: number }>((resolve) => {
-        const poll = (now: number) => {
+        const look = (now: number) => {
           frame = Math.max(frame, now - last);
           last = now;
           const answer = performance.getEntriesByType('resource').find(isAnswer) as
@@ -125,11 +125,11 @@ async function measure(page: Page, act: () => Promise<void>): Promise<Measured> 
             requestAnimationFrame((after) =>
               resolve({ shown: now - answer.responseEnd, frame: Math.max(frame, after - now) }),
             );
-          } else requestAnimationFrame(poll);
+          } else requestAnimationFrame(look);
         };
         requestAnimationFrame((now) => {
           last = now;
-          poll(now);
+          look(now);
         });
       }),
     };

@@ -291,7 +291,7 @@ describe('where its data lies', () => {
     const broken = {
       unreachable: { port: await freePort() },
       silent: { port: silent.port },
-      orphan: { username: 'role_of_nobody' },
+      stranger: { username: 'role_of_nobody' },
     };
     const ended = await Promise.all(
       Object.entries(broken).map(async ([name, wrong]) => {

@@ -60,7 +60,7 @@ const CHANGES = {
   appOperations: ['cancel', 'retry'],
 };
 const ROLES = {
-  orphan: ['!pm', '!pm.*', '!ui.*', '!app'],
+  stranger: ['!pm', '!pm.*', '!ui.*', '!app'],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
 };
@@ -95,7 +95,7 @@ describe('who may do what', () => {
     const anonymous = Api.anonymous(fleet.supervisor.url);
     for (const method of ['GET', 'POST'] as const) {
       expect((await outcome(anonymous, method, `${action}?filterByTk=vault`)).status).toBe(401);
-      expect((await outcome(users.orphan, method, `${action}?filterByTk=vault`)).status).toBe(403);
+      expect((await outcome(users.stranger, method, `${action}?filterByTk=vault`)).status).toBe(403);
     }
   });
 
@@ -116,7 +116,7 @@ describe('who may do what', () => {
   });
 
   it('what can be entered is shown to whoever is signed in, and to nobody else', async () => {
-    const { status, json } = await outcome(users.orphan, 'GET', 'appEntries:list');
+    const { status, json } = await outcome(users.stranger, 'GET', 'appEntries:list');
     expect(status).toBe(200);
     expect(Object.keys(json.data[0]).sort()).toEqual(['icon', 'name', 'pinned', 'status', 'target', 'title', 'url']);
     expect((await outcome(Api.anonymous(fleet.supervisor.url), 'GET', 'appEntries:list')).status).toBe(401);
@@ -378,7 +378,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
   let admin: Api;
   let traces: string;
   let prepared: string[];
-  let orphan: StrangePlugin;
+  let stranger: StrangePlugin;
   /** One that the operator has installed. */
   let installed: StrangePlugin;
   let mcp: Awaited<ReturnType<typeof startMcpServer>>;
@@ -406,7 +406,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
 
   beforeAll(async () => {
     traces = makeTraces();
-    orphan = new StrangePlugin(traces, 'stranger');
+    stranger = new StrangePlugin(traces, 'stranger');
     installed = new StrangePlugin(traces, 'installed');
     installed.install();
     prepared = fs.readdirSync(traces);
@@ -424,7 +424,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
 
   afterAll(() => {
     mcp?.close();
-    for (const plugin of [orphan, installed]) plugin?.erase();
+    for (const plugin of [stranger, installed]) plugin?.erase();
     fs.rmSync(traces, { recursive: true, force: true });
     // `pm:add` in a main app has its next start upgrade.
     fs.rmSync(path.join(fleet.worker('env_a').storage, '.upgrading'), { force: true });
@@ -443,7 +443,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
     });
 
     it('plugins are not added, updated or removed, however that is asked for', async () => {
-      const values = { compressedFileUrl: orphan.archive };
+      const values = { compressedFileUrl: stranger.archive };
       const add = { method: 'POST', body: values };
       const name = encodeURIComponent(installed.packageName);
       const inApp = { ...bearer(), 'X-App': 'vault' };
@@ -469,7 +469,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
       // Not this action: the core adds nothing to a relation that is not there. The real one answers "ok".
       const nested = await ask(fleet.supervisor.url, '/api/users/1/pm:add', { ...add, headers: inApp });
       expect(nested.json?.data).not.toBe('ok');
-      expect([orphan.isInstalled, installed.isInstalled]).toEqual([false, true]);
+      expect([stranger.isInstalled, installed.isInstalled]).toEqual([false, true]);
     });
 
     it('an upload is refused before it was read', async () => {
@@ -549,10 +549,10 @@ describe('what belongs to the operator is refused to an app’s administrator', 
   it('the main app adds and removes plugins, and has the licence', async () => {
     const main = await workerRoot();
     expect((await outcome(main, 'GET', 'license:is-exists')).status).toBe(200);
-    await main.post('pm:add', { compressedFileUrl: orphan.archive });
-    await waitFor(async () => orphan.isInstalled, { timeout: 60_000, what: 'The plugin in the main app' });
-    const remove = `pm:remove?filterByTk=${encodeURIComponent(orphan.packageName)}`;
+    await main.post('pm:add', { compressedFileUrl: stranger.archive });
+    await waitFor(async () => stranger.isInstalled, { timeout: 60_000, what: 'The plugin in the main app' });
+    const remove = `pm:remove?filterByTk=${encodeURIComponent(stranger.packageName)}`;
     await afterCommands('main', () => main.post(remove));
-    await waitFor(async () => !orphan.isInstalled, { timeout: 60_000, what: 'The end of the plugin' });
+    await waitFor(async () => !stranger.isInstalled, { timeout: 60_000, what: 'The end of the plugin' });
   });
 });
