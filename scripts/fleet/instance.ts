@@ -49,7 +49,7 @@ export class Instance extends Part {
           options: { cwd: ROOT, env: env() },
         };
       },
-      ready: mainAppIsReady(url),
+      ready: mainAppIsReady(url, config.part === 'local'),
       readyWithin: 240_000,
       // The core logs each time that it has to answer "not yet".
       readyEvery: 400,
@@ -97,11 +97,12 @@ export class Instance extends Part {
 /** The core leaves the process running when its main app failed; after this long it will not come any more. */
 const FAILED_FOR = 3_000;
 
-function mainAppIsReady(url: string): () => Promise<boolean> {
+/** @param hosts whether apps are created in this very process: then its environment has to be known, too */
+function mainAppIsReady(url: string, hosts: boolean): () => Promise<boolean> {
   let failedSince: number | null = null;
   return async () => {
     const answer = await fetch(`${url}/api/__health_check`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
-    if (answer?.ok) return true;
+    if (answer?.ok) return !hosts || (await fetch(`${url}/api/__ready`).catch(() => null))?.ok === true;
     const body = await answer?.json().catch(() => null);
     const failed = body?.error?.code === 'APP_ERROR';
     failedSince = failed ? (failedSince ?? performance.now()) : null;

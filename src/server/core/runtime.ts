@@ -201,11 +201,13 @@ export class Runtime implements Managed {
 
   /** What an orchestrator may know of this process. */
   sight(): ProbeState {
-    const { supervisor, worker, coreApps, begun } = this;
+    const { config, supervisor, worker, coreApps, begun } = this;
+    // In shared memory apps are created in this process: it is ready once its own environment is known.
+    const isKnown = () => config.part !== 'local' || supervisor?.knows(config.environment.name);
     return {
       main: coreApps.appStatus.main,
       begun,
-      loaded: supervisor ? supervisor.loaded : null,
+      loaded: supervisor ? supervisor.loaded && Boolean(isKnown()) : null,
       role: worker ? worker.role : null,
     };
   }

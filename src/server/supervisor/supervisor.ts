@@ -162,6 +162,11 @@ export class SupervisorPart {
     return this.running;
   }
 
+  /** Whether an environment has registered, now or before. */
+  knows(environment: string): boolean {
+    return Boolean(this.running?.environmentCache.registrationOf(environment));
+  }
+
   app(name: string): AppDefinition | null {
     return this.running?.appCache.apps.get(name) ?? null;
   }
