@@ -99,6 +99,17 @@ describe('links', () => {
   });
 });
 
+describe('docs/architecture.md', () => {
+  it('names every folder of the server', () => {
+    const section = read('docs/architecture.md').split(/^## Folders$/m)[1];
+    const named = [...section.matchAll(/^ {4}([a-z]+)\/ /gm)].map(([, name]) => name);
+    const folders = readdirSync(path.join(ROOT, 'src/server'), { withFileTypes: true }).filter((entry) =>
+      entry.isDirectory(),
+    );
+    expect(named.sort()).toEqual(folders.map(({ name }) => name).sort());
+  });
+});
+
 describe('CONTRIBUTING.md', () => {
   const TASKS = [
     "the heartbeat's limits",
