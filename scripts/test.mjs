@@ -14,6 +14,8 @@ import { ROOT } from './lib/root.mjs';
 const RESULTS = path.join(ROOT, '.fleet/test-results');
 
 const total = { passed: 0, failed: 0 };
+/** @type {Array<{ name: string, seconds: number }>} */
+const slowest = [];
 
 try {
   ensureNode();
@@ -36,6 +38,7 @@ try {
   console.error(`\n${error instanceof Error ? error.message : error}`);
   total.failed++;
 }
+printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
@@ -75,14 +78,24 @@ async function runTests(project, log) {
   total.failed += failed || (succeeded && passed ? 0 : 1);
 }
 
+/** The files that took longest, over all projects: what to look at when the run is to be shorter. */
+function printSlowest() {
+  slowest.sort((one, other) => other.seconds - one.seconds);
+  const rows = slowest.slice(0, 10).map(({ name, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${name}`);
+  if (rows.length) console.log(`\n== slowest files\n${rows.join('\n')}\n`);
+}
+
 /**
  * @param {string} file of vitest's JSON reporter
  * @returns {{ passed: number, failed: number }}
  */
 function countsOf(file) {
-  /** @typedef {{ status: string, assertionResults: Array<{ status: string }> }} TestFile */
+  /** @typedef {{ name: string, startTime: number, endTime: number, status: string, assertionResults: Array<{ status: string }> }} TestFile */
   /** @type {{ numPassedTests: number, numFailedTests: number, testResults: TestFile[] }} */
   const report = JSON.parse(readFileSync(file, 'utf8'));
+  for (const { name, startTime, endTime } of report.testResults) {
+    slowest.push({ name: path.relative(ROOT, name), seconds: (endTime - startTime) / 1000 });
+  }
   const failedToLoad = report.testResults.filter(
     ({ status, assertionResults }) =>
       status === 'failed' && !assertionResults.some((assertion) => assertion.status === 'failed'),
