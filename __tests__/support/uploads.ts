@@ -1,4 +1,4 @@
-import { ADMIN, waitFor } from '../../scripts/fleet';
+import { ADMIN, APP_ADMIN, waitFor } from '../../scripts/fleet';
 import { type Answer, ask } from './http';
 
 /** An app's administrator at one address: a browser sends a cookie with an image, and nothing else. */
@@ -9,7 +9,8 @@ export interface Session {
 
 /** @param below its `APP_PUBLIC_PATH`, without the last slash */
 export async function signInAt(origin: string, app: string, below = ''): Promise<Session> {
-  const body = { account: ADMIN.email, password: ADMIN.password };
+  const { email, password } = app === 'main' ? ADMIN : APP_ADMIN;
+  const body = { account: email, password };
   const signIn = () => ask(origin, `${below}/api/auth:signIn`, { method: 'POST', body, headers: { 'X-App': app } });
   const { headers, json } = await waitFor(
     async () => {
