@@ -184,7 +184,7 @@ describe('the records that multi-app-manager still has of them', () => {
     for (const name of APPS) await manager.api.post(`applications:destroy?filterByTk=${name}`);
     expect((await manager.api.get('applications:list')).data).toEqual([]);
     expect((await check(old.token!)).status).toBe(200);
-    const { data } = await (await signInTo(alone.supervisor, 'old')).get('users:list', {
+    const { data } = await (await signInTo(alone.supervisor, 'old', ADMIN)).get('users:list', {
       filter: { username: 'kept' },
     });
     expect(data).toMatchObject([{ nickname: 'Kept' }]);

@@ -127,7 +127,7 @@ async function writeCommands({ dist }: Target): Promise<void> {
 
 /** Where the core looks for it (plugin-api-doc/dist/server/swagger/loader.js); data, so that nothing runs after its lockdown. */
 async function writeApiDescription({ source, dist }: Target): Promise<void> {
-  const module = path.join(source, 'server/swagger/index.ts');
+  const module = path.join(source, 'server/supervisor/api/openapi.ts');
   if (!(await exists(module))) return;
   const { apiDescription } = await import(module);
   await fs.mkdir(path.join(dist, 'swagger'), { recursive: true });
