@@ -27,7 +27,7 @@ export function render(
   const params = Object.fromEntries(
     Object.entries(said.params ?? {}).map(([name, value]) => [
       name,
-      typeof value === 'object' ? render(translate, value) : value,
+      value && typeof value === 'object' ? render(translate, value) : value,
     ]),
   );
   const key = `message.${said.code}`;

@@ -103,8 +103,9 @@ export const statusEntry = z.object({
   begun: generation,
   /** Action that `begun` means, for the rule that a begun create, upgrade or drop is not superseded. */
   doing: z.enum(['create', 'start', 'restart', 'upgrade', 'stop', 'remove', 'drop', 'release']).nullable(),
-  message: message.optional(),
-  error: problem.optional(),
+  // One text that cannot be read must not hide the status.
+  message: message.optional().catch(undefined),
+  error: problem.optional().catch(undefined),
   version: z.string().nullable(),
   lastVisitAt: z.number().nullable(),
   /** Settings of the running object that differ from the record. Workers before 0.1.1 call `jwtSecret` `independentSecret`. */

@@ -2,10 +2,10 @@ import type { Message } from '../../shared/message';
 import type { AppRecord, ManifestItem, Registration, StatusEntry } from '../../shared/messages';
 import { AppSupervisorError, describeError } from '../errors';
 import {
+  type AppIndexRead,
   type AppIndexWrite,
   type Audience,
   callHandler,
-  type DirectoryRead,
   type FleetSight,
   isNewer,
   type LeaseAnswer,
@@ -158,7 +158,7 @@ export class MemoryState implements StateStore {
   }
 
   /** All of it, since nothing has to be sent. */
-  async readAppIndex(version: string): Promise<DirectoryRead | null> {
+  async readAppIndex(version: string): Promise<AppIndexRead | null> {
     const { directoryVersion: current, supervisor } = this;
     if (current === null) return null;
     const complete = current !== version;

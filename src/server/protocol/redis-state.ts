@@ -22,8 +22,8 @@ import writeAppIndex from './scripts/writeAppIndex-3.lua';
 import writeManifests from './scripts/writeManifests-2.lua';
 import writeStatuses from './scripts/writeStatuses-3.lua';
 import {
+  type AppIndexRead,
   type AppIndexWrite,
-  type DirectoryRead,
   type FleetSight,
   type LeaseAnswer,
   type LeaseClaim,
@@ -39,7 +39,7 @@ const VERSION = ':version';
 
 /** Of the directory. Who has missed more reads all of it. */
 const KEPT_CHANGES = 200;
-const directoryChange = z.object({ version: z.string(), names: z.array(z.string()) });
+const appIndexChange = z.object({ version: z.string(), names: z.array(z.string()) });
 
 type Scripted = Redis &
   Record<
@@ -268,7 +268,7 @@ export class RedisState implements StateStore {
       directoryChanges(),
       this.keys.supervisor(),
       from ?? '',
-      JSON.stringify({ version, names } satisfies z.infer<typeof directoryChange>),
+      JSON.stringify({ version, names } satisfies z.infer<typeof appIndexChange>),
       supervisor,
       KEPT_CHANGES,
       gone.length,
@@ -278,23 +278,23 @@ export class RedisState implements StateStore {
     return written === 1;
   }
 
-  async readAppIndex(version: string): Promise<DirectoryRead | null> {
+  async readAppIndex(version: string): Promise<AppIndexRead | null> {
     const [last, supervisor] = await Promise.all([
       this.redis.lindex(this.keys.directoryChanges(), -1),
       this.redis.get(this.keys.supervisor()),
     ]);
-    const current = this.parse(last, directoryChange, this.keys.directoryChanges());
+    const current = this.parse(last, appIndexChange, this.keys.directoryChanges());
     if (!current) return null;
-    const found = current.version === version ? { version, ...NO_CHANGE } : await this.readDirectoryChanges(version);
+    const found = current.version === version ? { version, ...NO_CHANGE } : await this.readAppIndexChanges(version);
     return found && { ...found, supervisor: this.parse(supervisor, z.unknown(), this.keys.supervisor()) };
   }
 
   /** Both in one transaction: while changes are there, the directory is whole. */
-  private async readDirectoryChanges(version: string): Promise<Omit<DirectoryRead, 'supervisor'> | null> {
+  private async readAppIndexChanges(version: string): Promise<Omit<AppIndexRead, 'supervisor'> | null> {
     const { appIndex, directoryChanges } = this.keys;
     const changes = this.parseAll(
       await this.redis.lrange(directoryChanges(), 0, -1),
-      directoryChange,
+      appIndexChange,
       directoryChanges(),
     );
     const seen = changes.findLastIndex((change) => change.version === version);
@@ -304,7 +304,7 @@ export class RedisState implements StateStore {
     const work = this.redis.multi().lindex(directoryChanges(), -1);
     const answers = await (complete ? work.hgetall(appIndex()) : work.hmget(appIndex(), ...names)).exec();
     const [[, last], [, values]] = answers as [[unknown, string | null], [unknown, any]];
-    const current = this.parse(last, directoryChange, directoryChanges());
+    const current = this.parse(last, appIndexChange, directoryChanges());
     if (!current) return null;
     const texts: Array<[string, string | null]> = complete
       ? Object.entries(values)

@@ -50,7 +50,7 @@ export interface StateStore {
   /** False when the directory is not (or no longer) as the writer left it: nothing was written. */
   writeAppIndex(write: AppIndexWrite): Promise<boolean>;
   /** What has changed of the directory since `version`, which is empty for a first time; null while there is none. */
-  readAppIndex(version: string): Promise<DirectoryRead | null>;
+  readAppIndex(version: string): Promise<AppIndexRead | null>;
 
   /** Answers of the store's own settings that break promises, in words. */
   warnings(): Promise<Message[]>;
@@ -125,7 +125,7 @@ export interface AppIndexWrite {
   supervisor: string;
 }
 
-export interface DirectoryRead {
+export interface AppIndexRead {
   version: string;
   /** Whether `entries` is all there is; else what is neither there nor in `gone` is as it was. */
   complete: boolean;

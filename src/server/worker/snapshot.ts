@@ -9,7 +9,7 @@ export interface Remembered {
   applied: Applied | null;
 }
 
-/** What a converger remembers of its apps. */
+/** What an app controller remembers of its apps. */
 export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove'>;
 
 /** The `appSnapshots` table in a worker's own main database: what it starts from when nobody else answers. */

@@ -35,7 +35,8 @@ export function apiError(thrown: unknown): ApiError {
   if (!response) {
     return new ApiError(0, [{ code: 'NO_ANSWER', message: message ?? String(thrown) }]);
   }
-  const told = response.data?.errors ?? (response.data?.error ? [response.data.error] : []);
+  const { errors, error } = response.data ?? {};
+  const told = Array.isArray(errors) ? errors.filter(Boolean) : error ? [error] : [];
   const problems = told.map((problem) => ({
     ...problem,
     code: problem.code ?? 'FAILED',

@@ -58,7 +58,7 @@ export class DiscoveryAdapter {
     this.coreApps.setStatus(name, status, options);
   }
 
-  /** A sub-app's status is the converger's to end: the core calls this in the middle of a restart, too. */
+  /** A sub-app's status is the controller's to end: the core calls this in the middle of a restart, too. */
   clearAppStatus(name: string): void {
     if (name === 'main') delete this.coreApps.appStatus.main;
   }

@@ -80,8 +80,8 @@ const KINDS: Record<string, Relation['kind']> = {
   f: 'FOREIGN TABLE',
 };
 /** Objects of the catalog `c` that came with an extension (PostGIS puts tables of its own into `public`). */
-const notOfExtension = (appCache: string) =>
-  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${appCache}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
+const notOfExtension = (catalog: string) =>
+  `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
 const relationsSql = `
   SELECT n.nspname AS schema, c.relname AS name, c.relkind AS kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

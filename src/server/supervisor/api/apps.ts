@@ -46,7 +46,7 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
 }
 
 export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.appRow(environmentCache(supervisor, target(params))) };
+  return { data: supervisor.parts.view.appRow(knownApp(supervisor, target(params))) };
 }
 
 /** The answer has the administrator's password in the clear, and is the only one that ever has. */
@@ -65,7 +65,7 @@ export async function adopt({ supervisor, values, userId }: ActionContext): Prom
 }
 
 const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
-  ...supervisor.parts.view.appRow(environmentCache(supervisor, operation.appName)),
+  ...supervisor.parts.view.appRow(knownApp(supervisor, operation.appName)),
   operation: operationRow(operation),
 });
 
@@ -76,7 +76,7 @@ export async function checkDatabase({ supervisor, values }: ActionContext): Prom
 
 /** The last lines of an app's log where it runs. */
 export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
-  const app = environmentCache(supervisor, target(params));
+  const app = knownApp(supervisor, target(params));
   const { environment, lines } = parseInput(logsInput, params);
   return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
 }
@@ -89,10 +89,10 @@ export async function migrate({ supervisor, values, userId }: ActionContext): Pr
 
 export async function update({ supervisor, values, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
-  environmentCache(supervisor, name);
+  knownApp(supervisor, name);
   const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
   return {
-    data: { ...supervisor.parts.view.appRow(environmentCache(supervisor, name)), operation: operationRow(operation) },
+    data: { ...supervisor.parts.view.appRow(knownApp(supervisor, name)), operation: operationRow(operation) },
   };
 }
 
@@ -102,7 +102,7 @@ export const command =
   async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
     const options = parseInput(commandInput, values);
     const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
-    for (const name of names) environmentCache(supervisor, name);
+    for (const name of names) knownApp(supervisor, name);
     const operations = [];
     for (const name of names)
       operations.push(operationRow(await supervisor.parts.service.command(name, what, userId, options)));
@@ -115,14 +115,14 @@ export async function destroy({ supervisor, params, values, userId }: ActionCont
     ...(params.database ? { database: params.database } : {}),
     ...values,
   });
-  for (const name of names) environmentCache(supervisor, name);
+  for (const name of names) knownApp(supervisor, name);
   const operations = [];
   for (const name of names)
     operations.push(operationRow(await supervisor.parts.service.destroy(name, database, userId)));
   return { data: operations };
 }
 
-function environmentCache(supervisor: ActionContext['supervisor'], name: string) {
+function knownApp(supervisor: ActionContext['supervisor'], name: string) {
   const app = supervisor.app(name);
   if (!app) throw new AppSupervisorError(supervisor.loaded ? 'UNKNOWN_APP' : 'NOT_READY', { app: name });
   return app;

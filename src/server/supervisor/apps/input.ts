@@ -152,7 +152,7 @@ export const adoptInput = z
   })
   .superRefine(targetIsAssigned);
 
-/** What of `options` fits depends on the app as it is: `changedDatabase` (place.ts) sees both. */
+/** What of `options` fits depends on the app as it is: `changedDatabase` (database-settings.ts) sees both. */
 export const updateInput = z
   .strictObject({ ...settings, title: settings.title.optional() })
   .superRefine(targetIsAssigned);

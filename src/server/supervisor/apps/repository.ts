@@ -79,7 +79,7 @@ export function recordFor(app: AppDefinition, published: Published): AppRecord {
   };
 }
 
-/** As in `Definitions.versions`. */
+/** As in `AppRepository.versions`. */
 export const versionOf = (app: Pick<AppDefinition, 'uid' | 'generation' | 'updatedAt'>): string =>
   `${app.uid} ${app.generation} ${new Date(app.updatedAt).getTime()}`;
 

@@ -329,7 +329,7 @@ export class AppService {
     name: string,
     work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
   ): Promise<Operation> {
-    const { appRepository, operations, driver, clock } = this.options;
+    const { appRepository, operations, driver, clock, compatibility } = this.options;
     const operation = await this.inTransaction(async (transaction) => {
       // The row is locked first, so that two requests for one app come one after the other on every supervisor.
       await this.options.app.db
@@ -343,6 +343,9 @@ export class AppService {
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
       }
       const made = takeOver(await work(app, transaction, others), others, app);
+      // Also by a start or a retry of a create that failed: an old Worker would install it with the well-known password.
+      const boots = made.steps.filter(({ kind }) => kind === 'boot').map(({ environment }) => environment);
+      if (app.initialAdmin && app.claim === 'create') compatibility.assertSetsInitialAdmin(boots, 'environments');
       for (const other of others)
         await operations.save(
           cancelled(other, say('SUPERSEDED', { action: sayAction(made.action) }), clock().wall),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Filter, Transaction } from '@nocobase/database';
-import type { Message } from '../../../shared/message';
+import { type Message, verbatim } from '../../../shared/message';
 import { message, problem } from '../../../shared/message-schema';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Operation, Step } from './rollout';
@@ -93,10 +93,20 @@ function toOperation(row: { toJSON(): object }): Operation {
 
 /** The column is a text, in which releases before 0.2.0 stored English sentences. */
 const toText = (waitingFor: Message | null): string | null => waitingFor && JSON.stringify(waitingFor);
-const toMessage = (text: string): Message => message.parse(text.startsWith('{') ? JSON.parse(text) : text);
+/** A row that cannot be read is shown as it is: it must not keep the others from being worked on. */
+function toMessage(text: string): Message {
+  try {
+    return text.startsWith('{') ? message.parse(JSON.parse(text)) : verbatim(text);
+  } catch {
+    return verbatim(text);
+  }
+}
+
+const readable = (schema: typeof message, value: unknown): Message =>
+  schema.safeParse(value).data ?? verbatim(JSON.stringify(value));
 
 const toStep = (step: Step): Step => ({
   ...step,
-  ...(step.message ? { message: message.parse(step.message) } : {}),
-  ...(step.error ? { error: problem.parse(step.error) } : {}),
+  ...(step.message ? { message: readable(message, step.message) } : {}),
+  ...(step.error ? { error: readable(problem, step.error) } : {}),
 });

@@ -81,11 +81,11 @@ export class EnvironmentCache {
     let isNew = false;
     for (const name of names) {
       const registration = observer.environment(name)?.registration;
-      const environmentCache = this.byName.get(name);
-      if (!registration || JSON.stringify(environmentCache?.registration) === JSON.stringify(registration)) continue;
+      const known = this.byName.get(name);
+      if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
       const now = clock().wall;
       await registry.remember(registration, now);
-      this.byName.set(name, { name, registration, cordoned: environmentCache?.cordoned ?? false, lastSeenAt: now });
+      this.byName.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
       isNew = true;
     }
     return isNew;

@@ -109,29 +109,29 @@ export class FleetObserver {
   }
 
   environment(name: string): EnvironmentView | null {
-    const environmentCache = this.environments.get(name);
-    if (!environmentCache) return null;
+    const seen = this.environments.get(name);
+    if (!seen) return null;
     const now = this.clock();
-    const judged = healthOf(environmentCache.sight, this.observer, now);
-    const doubtful = judged.health === 'down' && environmentCache.sight.releasedAt === null && this.isCutOff(now);
+    const judged = healthOf(seen.sight, this.observer, now);
+    const doubtful = judged.health === 'down' && seen.sight.releasedAt === null && this.isCutOff(now);
     const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
     return {
       name,
       health,
       since,
-      lease: alive ? environmentCache.sight.lease : null,
-      registration: environmentCache.registration,
-      standby: environmentCache.standby,
-      lastHeartbeatAt: environmentCache.sight.lastBeat?.wall ?? null,
+      lease: alive ? seen.sight.lease : null,
+      registration: seen.registration,
+      standby: seen.standby,
+      lastHeartbeatAt: seen.sight.lastBeat?.wall ?? null,
     };
   }
 
   /** What the lease's holder says of an app, and when it was last known to be true. */
   observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
-    const environmentCache = this.environments.get(environment);
-    const entry = environmentCache?.entries.get(app);
-    return entry && environmentCache?.sight.lastBeat ? { entry, at: environmentCache.sight.lastBeat.wall } : null;
+    const seen = this.environments.get(environment);
+    const entry = seen?.entries.get(app);
+    return entry && seen?.sight.lastBeat ? { entry, at: seen.sight.lastBeat.wall } : null;
   }
 
   entries(environment: string): IterableIterator<StatusEntry> {
@@ -178,8 +178,7 @@ export class FleetObserver {
     const now = this.clock();
     const blindFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
     if (blindFor > DISCONNECTED_AFTER) {
-      for (const environmentCache of this.environments.values())
-        environmentCache.sight = forgiveBlindness(environmentCache.sight, blindFor, now);
+      for (const seen of this.environments.values()) seen.sight = forgiveBlindness(seen.sight, blindFor, now);
     }
     // A beat that came while nobody looked may be its holder's last one, and long ago.
     const late = this.observer.lastPoll === null || blindFor > DISCONNECTED_AFTER;
@@ -198,31 +197,31 @@ export class FleetObserver {
       const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
       // Whoever took the place of another is not there before it has said what it is: until then that is what the other was.
       if (found.lease?.registered === 0) found.lease = null;
-      const environmentCache = this.environments.get(name) ?? this.introduce(name);
-      const epochBefore = environmentCache.sight.lease?.epoch;
+      const seen = this.environments.get(name) ?? this.introduce(name);
+      const epochBefore = seen.sight.lease?.epoch;
       // A name goes from the store by a flush only, which another supervisor may have mended already.
       const lost = flushed || !environments.has(name);
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
-      environmentCache.sight = afterPoll(environmentCache.sight, found.lease, this.observer, lost, now, silence);
-      if (environmentCache.standby !== found.standby) changed.add(name);
-      environmentCache.standby = found.standby;
-      if (found.lease && found.lease.registered !== environmentCache.registered) {
+      seen.sight = afterPoll(seen.sight, found.lease, this.observer, lost, now, silence);
+      if (seen.standby !== found.standby) changed.add(name);
+      seen.standby = found.standby;
+      if (found.lease && found.lease.registered !== seen.registered) {
         const registration = await this.state.readRegistration(name);
-        announced.set(environmentCache, { registration, registered: found.lease.registered });
+        announced.set(seen, { registration, registered: found.lease.registered });
         changed.add(name);
       }
       const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
-      if (newEpoch) environmentCache.entries = new Map();
-      if (newEpoch || (found.statusVersion !== environmentCache.statusVersion && found.statusVersion !== 0)) {
-        const before = environmentCache.entries;
-        environmentCache.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
-        for (const [app, entry] of environmentCache.entries) if (before.get(app) !== entry) apps.add(app);
-        for (const app of before.keys()) if (!environmentCache.entries.has(app)) apps.add(app);
-        environmentCache.statusVersion = found.statusVersion;
+      if (newEpoch) seen.entries = new Map();
+      if (newEpoch || (found.statusVersion !== seen.statusVersion && found.statusVersion !== 0)) {
+        const before = seen.entries;
+        seen.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
+        for (const [app, entry] of seen.entries) if (before.get(app) !== entry) apps.add(app);
+        for (const app of before.keys()) if (!seen.entries.has(app)) apps.add(app);
+        seen.statusVersion = found.statusVersion;
         changed.add(name);
       }
     }
-    for (const [environmentCache, registration] of announced) Object.assign(environmentCache, registration);
+    for (const [seen, registration] of announced) Object.assign(seen, registration);
     this.observer.lastPoll = this.clock();
     const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
     for (const name of unwell) changed.add(name);
@@ -235,12 +234,12 @@ export class FleetObserver {
 
   /** Fills in what the database remembers of an environment, so that one that is away is still listed. */
   remember(name: string, registration: Registration): void {
-    const environmentCache = this.environments.get(name) ?? this.introduce(name);
-    environmentCache.registration ??= registration;
+    const seen = this.environments.get(name) ?? this.introduce(name);
+    seen.registration ??= registration;
   }
 
   private introduce(name: string): EnvironmentSight {
-    const environmentCache: EnvironmentSight = {
+    const seen: EnvironmentSight = {
       sight: unseen(this.clock()),
       registration: null,
       registered: -1,
@@ -248,7 +247,7 @@ export class FleetObserver {
       statusVersion: 0,
       entries: new Map(),
     };
-    this.environments.set(name, environmentCache);
-    return environmentCache;
+    this.environments.set(name, seen);
+    return seen;
   }
 }

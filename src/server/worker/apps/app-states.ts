@@ -32,7 +32,7 @@ export interface AppState {
   adminPassword: AdminPassword | null;
 }
 
-export interface HeldAppsOptions {
+export interface AppStatesOptions {
   host: AppHost;
   coreApps: CoreAppRegistry;
   clock: Clock;
@@ -46,7 +46,7 @@ export interface HeldAppsOptions {
 export class AppStates {
   private readonly held = new Map<string, AppState>();
 
-  constructor(private readonly options: HeldAppsOptions) {
+  constructor(private readonly options: AppStatesOptions) {
     options.coreApps.onStatus = (name) => this.observe(name);
     options.coreApps.onProgress = (name, message) => this.tell(name, verbatim(message));
     options.coreApps.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);

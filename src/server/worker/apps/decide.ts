@@ -57,34 +57,34 @@ export function retryAfter(failures: number): number | null {
 export function decide(
   record: AppRecord,
   applied: Applied | null,
-  coreApps: Hosted,
+  hosted: Hosted,
   mono: number,
   visited: boolean,
 ): Decision {
   if (record.desired === 'removed') {
-    return coreApps.generation >= record.generation ? { do: 'nothing' } : { do: 'remove', data: record.data };
+    return hosted.generation >= record.generation ? { do: 'nothing' } : { do: 'remove', data: record.data };
   }
   if (applied && applied.uid !== record.uid) return { do: 'replace' };
   if (record.desired === 'stopped')
-    return coreApps.state === 'stopped' ? { do: 'nothing' } : { do: 'rest', as: 'stopped' };
+    return hosted.state === 'stopped' ? { do: 'nothing' } : { do: 'rest', as: 'stopped' };
 
   const unfinished = applied?.unfinished;
   if (unfinished && unfinished.bootGeneration === record.boot.generation && unfinished.count >= MAX_UNFINISHED_BOOTS) {
-    return coreApps.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
+    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
   }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
   if (freshBoot) {
-    const alreadyDone = record.boot.how === 'start' && coreApps.state === 'running';
+    const alreadyDone = record.boot.how === 'start' && hosted.state === 'running';
     return alreadyDone ? { do: 'nothing' } : { do: 'boot', how: record.boot.how };
   }
-  if (coreApps.state === 'running') return { do: 'nothing' };
+  if (hosted.state === 'running') return { do: 'nothing' };
   const wanted = record.desired === 'running' || visited;
-  if (coreApps.state === 'error') {
-    const due = coreApps.retryAt !== null && mono >= coreApps.retryAt;
+  if (hosted.state === 'error') {
+    const due = hosted.retryAt !== null && mono >= hosted.retryAt;
     return wanted && due ? { do: 'boot', how: 'start' } : { do: 'nothing' };
   }
   if (wanted) return { do: 'boot', how: 'start' };
-  return coreApps.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
+  return hosted.state === 'dormant' ? { do: 'nothing' } : { do: 'rest', as: 'dormant' };
 }
 
 /**

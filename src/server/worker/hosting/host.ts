@@ -182,7 +182,8 @@ export class AppHost {
   }
 
   /** What is wrong with the password of a running app's root user, as its database says now. */
-  adminPassword(name: string): Promise<AdminPassword | null> {
+  async adminPassword(name: string): Promise<AdminPassword | null> {
+    // Rejects, and does not throw, for an app that has just left.
     return findAdminPassword(this.coreApps.apps[name].db);
   }
 
