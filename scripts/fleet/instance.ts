@@ -102,7 +102,9 @@ function mainAppIsReady(url: string, hosts: boolean): () => Promise<boolean> {
   let failedSince: number | null = null;
   return async () => {
     const answer = await fetch(`${url}/api/__health_check`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
-    if (answer?.ok) return !hosts || (await fetch(`${url}/api/__ready`).catch(() => null))?.ok === true;
+    // 404 where the plugin has no part in this process.
+    if (answer?.ok)
+      return !hosts || [200, 404].includes((await fetch(`${url}/api/__ready`).catch(() => null))?.status ?? 0);
     const body = await answer?.json().catch(() => null);
     const failed = body?.error?.code === 'APP_ERROR';
     failedSince = failed ? (failedSince ?? performance.now()) : null;
