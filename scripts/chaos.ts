@@ -7,8 +7,8 @@ import { makePlan, type PlanSize, shortSize } from './chaos/plan';
 import { report } from './chaos/report';
 import { run } from './chaos/run';
 import { Fleet } from './fleet';
+import { recorderEnv, recordingsOf } from './fleet/process-recorder';
 import { terminalProgress } from './fleet/progress';
-import { witnessEnv, witnessFolder } from './fleet/witness';
 
 const USAGE = `npm run chaos [-- options]
 
@@ -81,7 +81,7 @@ async function go(size: PlanSize): Promise<void> {
   const progress = terminalProgress();
   const abort = new AbortController();
   const options = { workers: size.harmed.length + 1, port: 'free', reset: true, durable: false } as const;
-  const starting = Fleet.start({ ...options, name: NAME, env: witnessEnv(NAME) }, progress, abort.signal);
+  const starting = Fleet.start({ ...options, name: NAME, env: recorderEnv(NAME) }, progress, abort.signal);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, async () => {
       abort.abort();
@@ -95,7 +95,7 @@ async function go(size: PlanSize): Promise<void> {
     const file = path.join(fleet.home, 'history.json');
     const history = await run({
       fleet,
-      witness: witnessFolder(NAME),
+      recordings: recordingsOf(NAME),
       seed: size.seed,
       plan: makePlan(size),
       lasting: values.short ? undefined : minutes(),

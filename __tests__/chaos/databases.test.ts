@@ -6,23 +6,23 @@ import { conforms } from '../e2e/conformance-suite';
 import { on, sql } from '../integration/databases-places';
 import { sharedFleet } from '../setup/fleet';
 import { commandLine } from '../support/command-line';
-import { aloneOnSqlite, fleetOnMariadb, type Ground, type MariadbGround } from '../support/grounds';
 import { ask } from '../support/http';
 import { signInTo, statusIn } from '../support/manager';
+import { aloneOnSqlite, fleetOnMariadb, type MariadbTarget, type TestTarget } from '../support/test-targets';
 
 /** Whole suites on databases other than PostgreSQL, which take too long for every run of the tests. */
 
 describe('a fleet on MariaDB', () => {
-  let ground: MariadbGround;
+  let target: MariadbTarget;
   beforeAll(async () => {
-    ground = await fleetOnMariadb((await sharedFleet()).postgresServer);
+    target = await fleetOnMariadb((await sharedFleet()).postgresServer);
   });
-  afterAll(() => ground?.stop());
+  afterAll(() => target?.stop());
 
-  conforms({ remote: true, environment: 'env_a' }, () => ground);
+  conforms({ remote: true, environment: 'env_a' }, () => target);
 
   it('another AES key is in force after app-supervisor:rekey on each instance: every secret is sealed with it alone', async () => {
-    const { manager, fleet, host, entry, server } = ground;
+    const { manager, fleet, host, entry, server } = target;
     const PASSWORD = 'a-password-of-its-own';
     const NEW_KEY = randomBytes(32).toString('hex');
     const oldKey = entry.env.APP_SUPERVISOR_AES_SECRET_KEY!;
@@ -90,18 +90,18 @@ describe('a fleet on MariaDB', () => {
     expect(statusIn(await manager.app('keeper'), 'env_a')).toBe('running');
     expect(JSON.stringify((await manager.environment('env_a')).warnings)).not.toContain('AES');
     await manager.destroy('keeper', 'drop');
-    expect(await ground.hasData('kept')).toBe(false);
+    expect(await target.hasData('kept')).toBe(false);
   });
 });
 
 describe('shared memory on SQLite', () => {
-  let ground: Ground;
+  let target: TestTarget;
   beforeAll(async () => {
-    ground = await aloneOnSqlite((await sharedFleet()).postgresServer);
+    target = await aloneOnSqlite((await sharedFleet()).postgresServer);
   });
-  afterAll(() => ground?.stop());
+  afterAll(() => target?.stop());
 
-  conforms({ remote: false, environment: 'local' }, () => ground);
+  conforms({ remote: false, environment: 'local' }, () => target);
 });
 
 /** JSON comes as text from some drivers. */

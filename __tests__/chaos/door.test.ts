@@ -6,9 +6,9 @@ import net, { type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, HOST, waitFor } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
-import { Haunted } from '../support/haunted';
 import { ask } from '../support/http';
 import { allowOpenFiles } from '../support/limits';
+import { SimulatedApp } from '../support/simulated-app';
 
 /** What takes a while through the real Supervisor: bodies of a gigabyte, and ten thousand open WebSockets, or as many as this machine allows. */
 
@@ -18,11 +18,11 @@ const CHUNK = Buffer.alloc(2 ** 18, 'gigabyte');
 const FLAT = 200 * 2 ** 20;
 
 let fleet: Fleet;
-let app: Haunted;
+let app: SimulatedApp;
 
 beforeAll(async () => {
   fleet = await sharedFleet();
-  app = await Haunted.begin(fleet, 'heavy', 'heavy.example.test');
+  app = await SimulatedApp.begin(fleet, 'heavy', 'heavy.example.test');
 });
 afterAll(() => app?.end());
 

@@ -4,7 +4,7 @@ import { sharedFleet } from '../setup/fleet';
 import { ask } from '../support/http';
 import { Manager, statusIn } from '../support/manager';
 import { stopwatch } from '../support/measure';
-import { twinOf } from '../support/twin';
+import { replicaOf } from '../support/replica';
 
 /** Two Supervisor processes on one database and one Redis, as a rolling update has them for a while. */
 
@@ -17,7 +17,7 @@ beforeAll(async () => {
   fleet = await sharedFleet();
   first = await Manager.of(fleet);
   await first.clear('shared');
-  second = await twinOf(fleet, 'supervisor');
+  second = await replicaOf(fleet, 'supervisor');
   await second.start();
   other = await Manager.of(fleet, second);
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
 import type { EnvironmentRow } from '../../src/shared/types';
 import { answer, browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
-import { Ghost } from '../support/ghost';
+import { SimulatedWorker } from '../support/simulated-worker';
 
 /** The page of the environments: what can be done with one, what is seen of one in trouble, and how another is added. */
 
@@ -84,28 +84,28 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   });
 
   it('a second process of one is seen, and once it is gone it is forgotten after a question', async () => {
-    const ghost = new Ghost(fleet, 'env_ghost');
+    const worker = SimulatedWorker.of(fleet, 'env_simulated');
     await page.evaluate(() => Object.assign(window, { isPollingOff: true }));
-    await ghost.appear();
-    await row('env_ghost').getByText('Online').waitFor();
-    const drain = page.getByTestId('environment-drain-env_ghost');
+    await worker.appear();
+    await row('env_simulated').getByText('Online').waitFor();
+    const drain = page.getByTestId('environment-drain-env_simulated');
     await eventually(() => drain.getAttribute('aria-description')).toBe('No apps are in it.');
-    await ghost.meetTwin('worker-2:81:1');
+    await worker.meetReplica('worker-2:81:1');
     await page
-      .getByTestId('environment-warnings-env_ghost')
+      .getByTestId('environment-warnings-env_simulated')
       .getByText('A second process of this environment is running (worker-2:81:1); it hosts nothing.')
       .waitFor();
-    await ghost.leave();
-    await ghost.close();
-    await row('env_ghost').getByText('Down').waitFor();
-    const question = page.getByRole('dialog', { name: 'Forget environment "env_ghost"?' });
-    await press('forget', 'env_ghost');
+    await worker.leave();
+    await worker.close();
+    await row('env_simulated').getByText('Down').waitFor();
+    const question = page.getByRole('dialog', { name: 'Forget environment "env_simulated"?' });
+    await press('forget', 'env_simulated');
     await answer(question, 'Cancel');
-    await press('forget', 'env_ghost');
+    await press('forget', 'env_simulated');
     await answer(question, 'Forget');
-    await row('env_ghost').waitFor({ state: 'detached' });
+    await row('env_simulated').waitFor({ state: 'detached' });
     await page.evaluate(() => Object.assign(window, { isPollingOff: false }));
-    expect((await manager.environments()).map(({ name }) => name)).not.toContain('env_ghost');
+    expect((await manager.environments()).map(({ name }) => name)).not.toContain('env_simulated');
   });
 
   it('another one is added by what can be copied, and shows as it arrives', async () => {

@@ -13,7 +13,7 @@ import {
   onStage,
   shows,
 } from '../support/browser';
-import { Ghost } from '../support/ghost';
+import { SimulatedWorker } from '../support/simulated-worker';
 
 /**
  * The list of apps: what of it is shown, and what is done by it to one app, to those that are chosen and to all of an
@@ -33,18 +33,18 @@ const ownOf = (client: string) => ['a', 'b', 'c'].map((letter) => `own_${client}
 const OWN = CLIENTS.flatMap(({ client }) => ownOf(client));
 
 onStage();
-let north: Ghost;
-let south: Ghost;
+let north: SimulatedWorker;
+let south: SimulatedWorker;
 
 beforeAll(async () => {
   const { version } = (await manager.api.get('app:getInfo')).data;
   [north, south] = await Promise.all(
     [NORTH, SOUTH].map(async (name) => {
-      const ghost = new Ghost(fleet, name);
-      await ghost.appear({ appVersion: version });
-      ghost.obey();
+      const worker = SimulatedWorker.of(fleet, name);
+      await worker.appear({ appVersion: version });
+      worker.obey();
       await manager.untilEnvironment(name, ({ health }) => health === 'online', { what: 'online' });
-      return ghost;
+      return worker;
     }),
   );
   const made = [];
@@ -57,12 +57,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await manager.clear(...APPS.map(({ name }) => name), ...OWN);
-  for (const ghost of [north, south]) await ghost?.leave();
+  for (const worker of [north, south]) await worker?.leave();
   for (const name of [NORTH, SOUTH]) {
     await manager.untilEnvironment(name, ({ health }) => health === 'down', { what: 'down' });
     await manager.api.post(`appEnvironments:forget?filterByTk=${name}`);
   }
-  for (const ghost of [north, south]) await ghost?.close();
+  for (const worker of [north, south]) await worker?.close();
 });
 
 describe.each(CLIENTS)('in the $client client', (client) => {
@@ -199,7 +199,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
       hidden: true,
       pinned: true,
     });
-    north.say(one, { pendingChanges: ['jwtSecret'] });
+    north.setStatus(one, { pendingChanges: ['jwtSecret'] });
 
     await page.getByTestId(`app-open-${one}`).click();
     const drawer = page.getByTestId(`app-drawer-${one}`);
@@ -227,7 +227,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     expect(await upgrade.getAttribute('title')).toBe('Its data is of the newest version already (2.2.15).');
     await page.keyboard.press('Escape');
     await upgrade.waitFor({ state: 'hidden' });
-    north.say(third, { version: '2.2.14' });
+    north.setStatus(third, { version: '2.2.14' });
     await version.waitFor();
     await press('more', third);
     await upgrade.click();

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, it } from 'vitest';
 import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
 import { ADMIN, Api } from '../../scripts/fleet';
 import { browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
-import { gateBefore } from '../support/gate';
+import { startFaultProxy } from '../support/fault-proxy';
 
 /** What a page of ours is worth when NocoBase's WebSocket is away, through which it is told of changes. */
 
@@ -22,12 +22,12 @@ it.concurrent.each(CLIENTS)(
   'without a WebSocket, a page of the $client client says so and polls, until it has one again, however late',
   async (client) => {
     const name = appOf(client.client);
-    const gate = await gateBefore(fleet.supervisor.url);
-    const context = await openContext(browser, await Api.signIn(gate.url, ADMIN));
+    const proxy = await startFaultProxy(fleet.supervisor.url);
+    const context = await openContext(browser, await Api.signIn(proxy.url, ADMIN));
     try {
       await context.addInitScript(letPollingBeOff);
       const page = await context.newPage();
-      await openSettings(page, gate.url, client);
+      await openSettings(page, proxy.url, client);
       const row = page.getByTestId(`app-row-${name}`);
       const sign = page.getByTestId('live-off');
       const isTold = async (title: string) => {
@@ -37,7 +37,7 @@ it.concurrent.each(CLIENTS)(
       await row.waitFor();
       await sign.waitFor({ state: 'hidden' });
 
-      gate.letWebSockets(false);
+      proxy.allowWebSockets(false);
       await sign.getByText('Live updates are off. This page is refreshed every 5 seconds.').waitFor();
       await isTold('Polled');
       await tabsOf(page).nth(1).click();
@@ -45,15 +45,15 @@ it.concurrent.each(CLIENTS)(
       await sign.waitFor();
       await tabsOf(page).nth(0).click();
       await row.waitFor();
-      await eventually(() => gate.refused, 120_000).toBeGreaterThanOrEqual(TRIES);
+      await eventually(() => proxy.refused, 120_000).toBeGreaterThanOrEqual(TRIES);
 
-      gate.letWebSockets(true);
+      proxy.allowWebSockets(true);
       await sign.waitFor({ state: 'hidden' });
       await page.evaluate(() => Object.assign(window, { isPollingOff: true }));
       await isTold('Told');
     } finally {
       await context.close();
-      gate.close();
+      proxy.close();
     }
   },
 );

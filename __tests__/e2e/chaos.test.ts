@@ -3,7 +3,7 @@ import { check } from '../../scripts/chaos/check';
 import { makePlan, shortSize } from '../../scripts/chaos/plan';
 import { report } from '../../scripts/chaos/report';
 import { run } from '../../scripts/chaos/run';
-import { witnessFolder } from '../../scripts/fleet/witness';
+import { recordingsOf } from '../../scripts/fleet/process-recorder';
 import { sharedFleet } from '../setup/fleet';
 
 /** `npm run chaos -- --short` on the fleet of these tests, always by the same plan: one that kills the Worker, Redis and the Supervisor. */
@@ -13,7 +13,7 @@ it('random changes and harms break no rule', async () => {
   const fleet = await sharedFleet();
   const history = await run({
     fleet,
-    witness: witnessFolder(fleet.config.name),
+    recordings: recordingsOf(fleet.config.name),
     seed: SEED,
     plan: makePlan(shortSize(SEED)),
     untouched: { app: 'untouched', environment: 'env_b' },

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN, Api, type Instance, waitFor } from '../../scripts/fleet';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
-import type { Ground } from '../support/grounds';
 import { type Answer, ask, Tab } from '../support/http';
 import { type Manager, signInTo, statusIn } from '../support/manager';
+import type { TestTarget } from '../support/test-targets';
 import { refusesBadInput } from './bad-input-suite';
 
 /**
@@ -27,31 +27,31 @@ const DOMAIN_WITHIN = 20_000;
 const PREPARING: Partial<Answer> = { status: 503, code: 'APP_PREPARING' };
 const STOPPED: Partial<Answer> = { status: 503, code: 'APP_STOPPED' };
 
-/** @param groundOf what was started by a `beforeAll` before */
-export function conforms(mode: Mode, groundOf: () => Ground): void {
+/** @param targetOf what was started by a `beforeAll` before */
+export function conforms(mode: Mode, targetOf: () => TestTarget): void {
   // With an end of its own, before what else a file does with the same processes.
-  describe('in every mode', () => conformsInEveryMode(mode, groundOf));
+  describe('in every mode', () => conformsInEveryMode(mode, targetOf));
 }
 
-function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Ground): void {
-  let ground: Ground;
+function conformsInEveryMode({ remote, environment }: Mode, targetOf: () => TestTarget): void {
+  let target: TestTarget;
   let manager: Manager;
   /** Created without a name. */
   let mate: string;
   beforeAll(() => {
-    ground = groundOf();
-    manager = ground.manager;
+    target = targetOf();
+    manager = target.manager;
   });
   afterAll(async () => {
     await manager?.clear(...[APP, mate, 'bad'].filter(Boolean));
-    await ground?.dropData(APP);
+    await target?.dropData(APP);
   });
 
   const where = remote ? { environments: [environment] } : {};
-  const get = (target: string, headers: Record<string, string> = {}, instance = ground.entry) =>
-    ask(instance.url, target, { headers });
-  const info = (name: string, instance = ground.entry) => get(`/api/__app/${name}/app:getInfo`, {}, instance);
-  const instances = () => [...new Set([ground.entry, ground.host])];
+  const get = (address: string, headers: Record<string, string> = {}, instance = target.entry) =>
+    ask(instance.url, address, { headers });
+  const info = (name: string, instance = target.entry) => get(`/api/__app/${name}/app:getInfo`, {}, instance);
+  const instances = () => [...new Set([target.entry, target.host])];
   const nameBy = async (headers: Record<string, string>, instance: Instance) =>
     (await get('/api/app:getInfo', headers, instance)).json?.data?.name;
   const status = async (name: string) => statusIn(await manager.app(name), environment);
@@ -59,8 +59,8 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
   const probe = async (api: Api, action: string, values: object = {}) =>
     (await api.post(`coreProbe:${action}`, values as Record<string, unknown>)).data;
   /** A WebSocket whose app knows this user's token. */
-  const isLetIn = async ({ token }: Api, target: string, headers: Record<string, string> = {}) => {
-    const tab = (await Tab.open(ground.entry.url, target, headers)) as Tab;
+  const isLetIn = async ({ token }: Api, address: string, headers: Record<string, string> = {}) => {
+    const tab = (await Tab.open(target.entry.url, address, headers)) as Tab;
     tab.send({ type: 'auth:token', payload: { token, authenticator: 'basic' } });
     await tab.message(({ type }) => type === 'authorized').finally(() => tab.close());
   };
@@ -72,7 +72,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       await probe(manager.api, 'membersOf', { condition: 'autoStart', allEnvironments: true }),
     ];
   };
-  const boots = (name: string) => ground.host.logTail(20_000).filter((line) => line.includes(`message=App ${name}: `));
+  const boots = (name: string) => target.host.logTail(20_000).filter((line) => line.includes(`message=App ${name}: `));
 
   describe('creating', () => {
     let operations: OperationRow[];
@@ -110,7 +110,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
         statuses: { [environment]: { status: 'running' } },
       });
       expect(row.options).toEqual({ dbConnType: 'new_database', database: { database: APP } });
-      expect(await ground.hasData(APP)).toBe(true);
+      expect(await target.hasData(APP)).toBe(true);
     });
 
     it('makes up an identifier when it is given none', async () => {
@@ -159,9 +159,9 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       ['/api/app:getInfo', { 'X-App': APP }],
       ['/api/app:getInfo', { Host: DOMAIN }],
       ['/api/app:getInfo', { 'X-Hostname': DOMAIN }],
-    ])('by %s %o', async (target, headers) => {
+    ])('by %s %o', async (address, headers) => {
       for (const instance of instances()) {
-        expect((await get(target, headers, instance)).json.data).toMatchObject({ name: APP });
+        expect((await get(address, headers, instance)).json.data).toMatchObject({ name: APP });
       }
     });
 
@@ -169,8 +169,8 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       [`/ws?__appName=${APP}`, {}],
       ['/ws', { Host: DOMAIN }],
       ['/ws', { 'X-Hostname': DOMAIN }],
-    ])('by WebSocket %s %o', async (target, headers) => {
-      await isLetIn(await signInTo(ground.entry, APP), target, headers);
+    ])('by WebSocket %s %o', async (address, headers) => {
+      await isLetIn(await signInTo(target.entry, APP), address, headers);
     });
 
     it('what is no app’s', async () => {
@@ -184,7 +184,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
   describe('a command task of an app, in a worker thread of the core’s own making', () => {
     it('invariant 10: finds its app and no other, is nobody in the fleet, changes nothing of it, and ends', async () => {
-      const api = await signInTo(ground.entry, APP);
+      const api = await signInTo(target.entry, APP);
       const before = await manager.app(APP);
       const seen = new Set<string>();
       const whoHosts = async () => {
@@ -214,7 +214,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
   describe('what belongs to the operator', () => {
     it('is refused in an app, and not in a main app', async () => {
-      const app = await signInTo(ground.entry, APP);
+      const app = await signInTo(target.entry, APP);
       await expect(app.post('pm:add')).rejects.toMatchObject({
         status: 403,
         body: expect.stringContaining('"PLUGINS_BY_OPERATOR"'),
@@ -226,7 +226,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
   describe('events of other plugins', () => {
     it('reach the app that they are for, from the main app and from another app, and no other app', async () => {
-      const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(ground.entry, name)));
+      const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(target.entry, name)));
       await probe(manager.api, 'tell', { to: APP, payload: { from: 'main' } });
       await probe(other, 'tell', { to: APP, payload: { from: 'mate' } });
       expect(await probe(own, 'heard')).toEqual([{ from: 'main' }, { from: 'mate' }]);
@@ -239,7 +239,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
   describe('what there is to enter', () => {
     let users: Record<'main' | 'own' | 'other', Api>;
     beforeAll(async () => {
-      const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(ground.entry, name)));
+      const [own, other] = await Promise.all([APP, mate].map((name) => signInTo(target.entry, name)));
       users = { main: manager.api, own, other };
       await manager.update(mate, { pinned: true, hidden: true });
     });
@@ -276,7 +276,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       }
       const user = { username: 'plain', email: 'plain@example.test', password: 'secret-123' };
       await users.own.post('users:create', user);
-      const plain = await Api.signIn(ground.entry.url, user, APP);
+      const plain = await Api.signIn(target.entry.url, user, APP);
       expect(await entries(plain)).toEqual([`${visible}, _self`]);
       for (const app of [APP, null]) {
         expect(await get('/api/appEntries:list', app ? { 'X-App': app } : {})).toMatchObject({ status: 401 });
@@ -340,7 +340,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     });
 
     it('stays the same over a restart, which takes a title at once', async () => {
-      const { token } = await signInTo(ground.entry, APP);
+      const { token } = await signInTo(target.entry, APP);
       const { statuses } = await manager.app(APP);
       const row = await manager.update(APP, { title: 'The one' });
       expect(row).toMatchObject({ title: 'The one', pendingChanges: [] });
@@ -353,9 +353,9 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
     it('keeps the tokens of the main app and of another app out, and its own in', async () => {
       const [main, other, own] = await Promise.all([
-        tokenOf(ground.entry.signIn()),
-        tokenOf(signInTo(ground.entry, mate)),
-        tokenOf(signInTo(ground.entry, APP)),
+        tokenOf(target.entry.signIn()),
+        tokenOf(signInTo(target.entry, mate)),
+        tokenOf(signInTo(target.entry, APP)),
       ]);
       expect((await checked(own, APP)).json.data).toMatchObject({ email: ADMIN.email });
       expect(await checked(main, mate)).toMatchObject({ status: 401 });
@@ -389,7 +389,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
     it('leads elsewhere soon after it was changed, removed, or set again', async () => {
       // With a secret of its own, which the main app’s token does not pass.
-      const own = await signInTo(ground.entry, APP);
+      const own = await signInTo(target.entry, APP);
       await change(OTHER_DOMAIN);
       await soonLead('main', APP);
       for (const name of ['Host', 'X-Hostname']) {
@@ -406,7 +406,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
   describe('stopping', () => {
     it('tells an open tab, and nothing that a visitor does starts the app again', async () => {
-      const open = (await Tab.open(ground.entry.url, `/ws?__appName=${APP}`)) as Tab;
+      const open = (await Tab.open(target.entry.url, `/ws?__appName=${APP}`)) as Tab;
       const told = open.message(({ type, payload }) => type === 'maintaining' && payload.code === 'APP_STOPPED');
       await manager.command('stop', APP);
       await told;
@@ -416,9 +416,9 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
         expect(await info(APP, instance)).toMatchObject(STOPPED);
         expect(await get(`/api/app:getInfo?__appName=${APP}`, {}, instance)).toMatchObject(STOPPED);
       }
-      const tab = (await Tab.open(ground.host.url, `/ws?__appName=${APP}`)) as Tab;
+      const tab = (await Tab.open(target.host.url, `/ws?__appName=${APP}`)) as Tab;
       tab.send({ type: 'auth:token', payload: {} });
-      expect(await info(APP, ground.host)).toMatchObject(STOPPED);
+      expect(await info(APP, target.host)).toMatchObject(STOPPED);
       expect(await manager.app(APP)).toMatchObject({
         desiredState: 'stopped',
         statuses: { [environment]: { status: 'stopped' } },
@@ -429,8 +429,8 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
 
   describe('a restart of the process that hosts', () => {
     beforeAll(async () => {
-      await ground.flush();
-      await ground.host.restart();
+      await target.flush();
+      await target.host.restart();
       await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online again' });
     });
 
@@ -455,7 +455,7 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     });
 
     it('does not keep a stopped app from being started, which an open tab is told', async () => {
-      const tab = (await Tab.open(ground.host.url, `/ws?__appName=${APP}`)) as Tab;
+      const tab = (await Tab.open(target.host.url, `/ws?__appName=${APP}`)) as Tab;
       await manager.command('start', APP);
       await tab.message(({ payload }) => payload?.code === 'APP_RUNNING');
       tab.close();
@@ -485,9 +485,9 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
   describe('deleting', () => {
     it('invariant 9: keeps the data, which another app may then adopt (#3188)', async () => {
       const nickname = 'Kept through deletion';
-      const before = await signInTo(ground.entry, APP);
+      const before = await signInTo(target.entry, APP);
       await before.post('users:create', { nickname, username: 'kept', password: 'secret-123' });
-      const logs = path.join(ground.host.storage, 'logs', APP);
+      const logs = path.join(target.host.storage, 'logs', APP);
       expect(existsSync(logs)).toBe(true);
       await manager.destroy(APP, 'keep');
       expect(existsSync(logs)).toBe(false);
@@ -498,13 +498,13 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
       for (const instance of instances()) {
         expect(await info(APP, instance)).toMatchObject({ status: 404, code: 'APP_NOT_FOUND' });
       }
-      expect(await ground.hasData(APP)).toBe(true);
+      expect(await target.hasData(APP)).toBe(true);
 
       await manager.adopt({ name: APP, startMode: 'withMain', ...where });
       // What was said of the one that is gone is not said of this one.
       const [portals, members] = await said();
       expect([portals, members.sort()]).toEqual([[], [mate, APP].sort()]);
-      const after = await signInTo(ground.entry, APP);
+      const after = await signInTo(target.entry, APP);
       const { data } = await after.get('users:list', { filter: { username: 'kept' } });
       expect(data).toEqual([expect.objectContaining({ nickname })]);
     });
@@ -512,13 +512,13 @@ function conformsInEveryMode({ remote, environment }: Mode, groundOf: () => Grou
     it('invariant 9: never drops data that it adopted', async () => {
       const { steps } = await manager.destroy(APP, 'drop');
       expect(steps.at(-1)?.message).toMatchObject({ code: 'DATA_KEPT', params: { why: { code: 'KEPT_NOT_CREATED' } } });
-      expect(await ground.hasData(APP)).toBe(true);
+      expect(await target.hasData(APP)).toBe(true);
     });
 
     it('drops what it created, when it is asked to', async () => {
-      expect(await ground.hasData(mate)).toBe(true);
+      expect(await target.hasData(mate)).toBe(true);
       await manager.destroy(mate, 'drop');
-      expect(await ground.hasData(mate)).toBe(false);
+      expect(await target.hasData(mate)).toBe(false);
       expect(await status(APP).catch(() => 'gone')).toBe('gone');
       expect(await manager.apps()).toEqual([]);
     });

@@ -1,14 +1,14 @@
 import { beforeAll } from 'vitest';
 import { sharedFleet } from '../setup/fleet';
-import { type Ground, sharedGround } from '../support/grounds';
+import { sharedTarget, type TestTarget } from '../support/test-targets';
 import { conforms } from './conformance-suite';
 
 /** A fleet: what it has in common with shared memory (shared-memory.test.ts). */
 
-let ground: Ground;
+let target: TestTarget;
 
 beforeAll(async () => {
-  ground = await sharedGround(await sharedFleet());
+  target = await sharedTarget(await sharedFleet());
 });
 
-conforms({ remote: true, environment: 'env_a' }, () => ground);
+conforms({ remote: true, environment: 'env_a' }, () => target);

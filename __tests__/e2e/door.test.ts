@@ -3,8 +3,8 @@ import http, { type IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, freePort, HOST } from '../../scripts/fleet';
 import { sharedFleet } from '../setup/fleet';
-import { Haunted } from '../support/haunted';
 import { ask } from '../support/http';
+import { SimulatedApp } from '../support/simulated-app';
 
 /** The real Supervisor as the front door: what it lets through, and what it says when nobody is behind it. */
 
@@ -12,11 +12,11 @@ const DOMAIN = 'door.example.test';
 const BROWSER = { Accept: 'text/html,application/xhtml+xml', 'Accept-Language': 'en' };
 
 let fleet: Fleet;
-let app: Haunted;
+let app: SimulatedApp;
 
 beforeAll(async () => {
   fleet = await sharedFleet();
-  app = await Haunted.begin(fleet, 'door', DOMAIN);
+  app = await SimulatedApp.begin(fleet, 'door', DOMAIN);
 });
 afterAll(() => app?.end());
 
@@ -133,7 +133,7 @@ describe('what is said when nobody is behind it', () => {
   }
 
   afterEach(async () => {
-    app.answer = (_req, res) => void res.end('haunted');
+    app.answer = (_req, res) => void res.end('simulated');
   });
 
   it('an unknown app: 404, and no promise that waiting helps', async () => {
@@ -154,7 +154,7 @@ describe('what is said when nobody is behind it', () => {
     await expect.poll(() => api()).toMatchObject(refused);
     await expectSaid('APP_ENVIRONMENT_UNAVAILABLE', 503, '5');
     await app.moveTo(app.url);
-    await expect.poll(async () => (await api()).text).toBe('haunted');
+    await expect.poll(async () => (await api()).text).toBe('simulated');
   });
 
   it('an address that leads back to the Supervisor: a loop is seen at once', async () => {
@@ -162,7 +162,7 @@ describe('what is said when nobody is behind it', () => {
     await expect.poll(async () => (await api()).code).toBe('APP_PROXY_LOOP');
     await expectSaid('APP_PROXY_LOOP', 508, undefined);
     await app.moveTo(app.url);
-    await expect.poll(async () => (await api()).text).toBe('haunted');
+    await expect.poll(async () => (await api()).text).toBe('simulated');
   });
 
   it('a stopped app', async () => {

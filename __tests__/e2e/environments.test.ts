@@ -3,11 +3,11 @@ import { type Fleet, type Instance, waitFor } from '../../scripts/fleet';
 import { say } from '../../src/shared/message';
 import type { AppRow, EnvironmentRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
-import { Ghost } from '../support/ghost';
 import { ask } from '../support/http';
 import { Manager, statusIn } from '../support/manager';
 import { stopwatch } from '../support/measure';
-import { twinOf } from '../support/twin';
+import { replicaOf } from '../support/replica';
+import { SimulatedWorker } from '../support/simulated-worker';
 
 /**
  * What happens to an environment and to what it hosts. `relay` lies in env_b, to which everything happens; `steady` in env_a,
@@ -43,14 +43,14 @@ const refusal = (work: Promise<unknown>) =>
   );
 
 describe('a second process of an environment', () => {
-  let twin: Instance;
+  let replica: Instance;
 
   beforeAll(async () => {
-    twin = await twinOf(fleet, 'env_b');
-    await twin.start();
+    replica = await replicaOf(fleet, 'env_b');
+    await replica.start();
   });
-  afterAll(() => twin.kill());
-  const boots = () => twin.logTail(2_000).filter((line) => line.includes('App relay: start'));
+  afterAll(() => replica.kill());
+  const boots = () => replica.logTail(2_000).filter((line) => line.includes('App relay: start'));
 
   it('is a standby: it is shown, and hosts nothing', async () => {
     const { instance } = await manager.environment('env_b');
@@ -59,10 +59,10 @@ describe('a second process of an environment', () => {
     });
     expect(row).toMatchObject({ health: 'online', instance, url: worker.url });
     expect(row.instance).toContain(`:${worker.pid}:`);
-    expect(row.standby).toContain(`:${twin.pid}:`);
+    expect(row.standby).toContain(`:${replica.pid}:`);
     expect(row.warnings).toContainEqual(say('SECOND_PROCESS', { standby: row.standby! }));
     // Not even when it is visited; a boot would have begun within a beat.
-    expect((await get(twin, 'relay')).status).toBe(503);
+    expect((await get(replica, 'relay')).status).toBe(503);
     const beaten = ({ lastHeartbeatAt }: EnvironmentRow) => lastHeartbeatAt! > row.lastHeartbeatAt!;
     await manager.untilEnvironment('env_b', beaten, { what: 'beating again' });
     expect(boots()).toEqual([]);
@@ -73,12 +73,12 @@ describe('a second process of an environment', () => {
     const { uid } = await manager.app('relay');
     const took = stopwatch();
     await worker.kill();
-    const row = await manager.untilEnvironment('env_b', ({ url }) => url === twin.url, {
+    const row = await manager.untilEnvironment('env_b', ({ url }) => url === replica.url, {
       what: 'at its other address',
     });
     took('Worker killed, until its standby holds the environment');
-    expect(row).toMatchObject({ health: 'online', proxyUrl: twin.url });
-    expect(row.instance).toContain(`:${twin.pid}:`);
+    expect(row).toMatchObject({ health: 'online', proxyUrl: replica.url });
+    expect(row.instance).toContain(`:${replica.pid}:`);
     await isServed(fleet.supervisor, 'relay');
     took('Worker killed, until its standby serves the app');
     const app = await manager.untilApp('relay', (found) => statusIn(found, 'env_b') === 'running', { what: 'running' });
@@ -276,26 +276,26 @@ describe('taking an environment out of service', () => {
 
   it('forgotten, is waited for no more', async () => {
     const { url, appVersion } = await manager.environment('env_a');
-    const ghost = new Ghost(fleet, 'env_ghost');
+    const worker = SimulatedWorker.of(fleet, 'env_simulated');
     for (const version of ['2.2.0', appVersion]) {
-      await ghost.appear({ url, appVersion: version });
+      await worker.appear({ url, appVersion: version });
       const listed = (row?: EnvironmentRow) => row?.appVersion === version;
-      await manager.untilEnvironment('env_ghost', listed, { what: `listed with version ${version}` });
+      await manager.untilEnvironment('env_simulated', listed, { what: `listed with version ${version}` });
     }
-    expect(await refusal(act('forget', 'env_ghost'))).toMatchObject({ status: 409, code: 'ENVIRONMENT_ALIVE' });
+    expect(await refusal(act('forget', 'env_simulated'))).toMatchObject({ status: 409, code: 'ENVIRONMENT_ALIVE' });
 
-    const { operation } = await manager.begin('create', { name: 'haunted', environments: ['env_ghost'] });
-    await ghost.leave();
-    await manager.untilEnvironment('env_ghost', ({ health }) => health === 'down', { what: 'down' });
-    await act('forget', 'env_ghost');
+    const { operation } = await manager.begin('create', { name: 'simulated', environments: ['env_simulated'] });
+    await worker.leave();
+    await manager.untilEnvironment('env_simulated', ({ health }) => health === 'down', { what: 'down' });
+    await act('forget', 'env_simulated');
     expect(await manager.ended(operation!)).toMatchObject({
       state: 'cancelled',
       steps: [{ state: 'cancelled', message: say('STEP_FORGOTTEN') }],
     });
     expect((await manager.environments()).map(({ name }) => name)).toEqual(['env_a', 'env_b']);
-    expect(await manager.app('haunted')).toMatchObject({ environments: [], targetEnvironment: null });
-    expect(await refusal(act('forget', 'env_ghost'))).toMatchObject({ status: 404, code: 'UNKNOWN_ENVIRONMENT' });
-    await manager.destroy('haunted', 'drop');
-    await ghost.close();
+    expect(await manager.app('simulated')).toMatchObject({ environments: [], targetEnvironment: null });
+    expect(await refusal(act('forget', 'env_simulated'))).toMatchObject({ status: 404, code: 'UNKNOWN_ENVIRONMENT' });
+    await manager.destroy('simulated', 'drop');
+    await worker.close();
   });
 });

@@ -7,10 +7,16 @@ import { unseal } from '../../src/server/protocol/secrets';
 import { say } from '../../src/shared/message';
 import { commandLine } from '../support/command-line';
 import { startImageNginx } from '../support/front';
-import { aloneOnMariadb, aloneOnPostgres, aloneOnSqlite, type Ground, type MariadbGround } from '../support/grounds';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
-import { besides } from '../support/twin';
+import { anotherProcess } from '../support/replica';
+import {
+  aloneOnMariadb,
+  aloneOnPostgres,
+  aloneOnSqlite,
+  type MariadbTarget,
+  type TestTarget,
+} from '../support/test-targets';
 import { read, signInAt, upload } from '../support/uploads';
 import { conforms } from './conformance-suite';
 
@@ -22,8 +28,8 @@ import { conforms } from './conformance-suite';
 const server = inject('postgres');
 
 describe('on PostgreSQL', () => {
-  let one: Ground;
-  const ground = () => one;
+  let one: TestTarget;
+  const target = () => one;
   beforeAll(async () => {
     one = await aloneOnPostgres(server);
   });
@@ -31,7 +37,7 @@ describe('on PostgreSQL', () => {
 
   it('is one environment in one process, without Redis', () => isOneProcess(one));
 
-  conforms({ remote: false, environment: 'local' }, ground);
+  conforms({ remote: false, environment: 'local' }, target);
 
   describe('STARTUP_SUBAPP', () => {
     let manager: Manager;
@@ -41,16 +47,16 @@ describe('on PostgreSQL', () => {
     const others = () => single.logTail(20_000).filter((line) => line.includes('message=App office: '));
 
     beforeAll(async () => {
-      ({ manager } = ground());
+      ({ manager } = target());
       await Promise.all([manager.create({ name: 'kiosk' }), manager.create({ name: 'office', startMode: 'withMain' })]);
-      single = await besides(ground().entry, 'single', () => ({ STARTUP_SUBAPP: 'kiosk' }));
+      single = await anotherProcess(target().entry, 'single', () => ({ STARTUP_SUBAPP: 'kiosk' }));
       // It is ready when its app is: that alone answers there.
       await single.start();
     });
     afterAll(async () => {
       await single?.kill();
       await manager?.clear('kiosk', 'office');
-      await ground().dropData('kiosk');
+      await target().dropData('kiosk');
     });
 
     it('runs that app alone: every request is for it', async () => {
@@ -67,7 +73,7 @@ describe('on PostgreSQL', () => {
     it('manages nothing, and is nobody to the process that does', async () => {
       const [environment] = await manager.environments();
       expect(environment).toMatchObject({ health: 'online', standby: null });
-      expect(environment.instance).toContain(`:${ground().entry.pid}:`);
+      expect(environment.instance).toContain(`:${target().entry.pid}:`);
       await manager.command('restart', 'office');
       expect(others()).toEqual([]);
     });
@@ -94,7 +100,7 @@ describe('on PostgreSQL', () => {
     const NEW_KEY = randomBytes(32).toString('hex');
 
     it('is in force after app-supervisor:rekey: every secret is sealed with it, and the apps work as before', async () => {
-      const { manager, entry } = ground();
+      const { manager, entry } = target();
       const { host, port } = server;
       await query(server, 'postgres', `CREATE ROLE keeper LOGIN CREATEDB PASSWORD '${PASSWORD}'`);
       const database = { dialect: 'postgres', host, port, username: 'keeper', password: PASSWORD, database: 'kept' };
@@ -137,7 +143,7 @@ describe('on PostgreSQL', () => {
 
   describe('without any variable', () => {
     it('the plugin is dormant, and says so', async () => {
-      const { entry } = ground();
+      const { entry } = target();
       await entry.restartWith({ APP_DISCOVERY_ADAPTER: '', APP_PROCESS_ADAPTER: '' });
       const { api } = new Manager(await entry.signIn());
       expect((await api.get('appSupervisor:info')).data).toEqual({ part: 'dormant', environment: null, warnings: [] });
@@ -149,31 +155,31 @@ describe('on PostgreSQL', () => {
 
 describe('on other databases', () => {
   const KINDS = ['SQLite', 'MariaDB'] as const;
-  const grounds = {} as { SQLite: Ground; MariaDB: MariadbGround };
+  const targets = {} as { SQLite: TestTarget; MariaDB: MariadbTarget };
   /** At once: a process keeps one core busy. */
-  const onBoth = <T>(work: (ground: Ground) => Promise<T>) => Promise.all(KINDS.map((kind) => work(grounds[kind])));
+  const onBoth = <T>(work: (target: TestTarget) => Promise<T>) => Promise.all(KINDS.map((kind) => work(targets[kind])));
   const runs = (row: Parameters<typeof statusIn>[0]) => statusIn(row, 'local') === 'running';
   const probe = async (api: Api, action: string, values: object = {}) =>
     (await api.post(`coreProbe:${action}`, values as Record<string, unknown>)).data;
   const PARTNER = 'partner_data';
 
   beforeAll(async () => {
-    [grounds.SQLite, grounds.MariaDB] = await Promise.all([aloneOnSqlite(server), aloneOnMariadb(server)]);
-    const { host, port, username, password } = grounds.MariaDB.server;
+    [targets.SQLite, targets.MariaDB] = await Promise.all([aloneOnSqlite(server), aloneOnMariadb(server)]);
+    const { host, port, username, password } = targets.MariaDB.server;
     const database = { dialect: 'mariadb', host, port, username, password, database: PARTNER };
     const solo = { name: 'solo', title: 'Solo', startMode: 'withMain' };
     await Promise.all([
       onBoth(({ manager }) => manager.create(solo)),
-      grounds.SQLite.manager.create({ name: 'mate', cname: 'mate.example.test', startMode: 'withMain' }),
-      grounds.MariaDB.manager.create({ name: 'partner', options: { dbConnType: 'new_connection', database } }),
+      targets.SQLite.manager.create({ name: 'mate', cname: 'mate.example.test', startMode: 'withMain' }),
+      targets.MariaDB.manager.create({ name: 'partner', options: { dbConnType: 'new_connection', database } }),
     ]);
   });
-  afterAll(() => Promise.all(KINDS.map((kind) => grounds[kind]?.stop())));
+  afterAll(() => Promise.all(KINDS.map((kind) => targets[kind]?.stop())));
 
-  it.each(KINDS)('%s: is one environment in one process, without Redis', (kind) => isOneProcess(grounds[kind]));
+  it.each(KINDS)('%s: is one environment in one process, without Redis', (kind) => isOneProcess(targets[kind]));
 
   it.each(KINDS)('%s: an app has data of its own, and is found by what lies in the table', async (kind) => {
-    const { manager, hasData } = grounds[kind];
+    const { manager, hasData } = targets[kind];
     const row = await manager.app('solo');
     expect(row).toMatchObject({
       title: 'Solo',
@@ -189,7 +195,7 @@ describe('on other databases', () => {
   });
 
   it('SQLite: behind the nginx of the official image uploads of an app are read by who is signed in, and by nobody else', async () => {
-    const front = await startImageNginx(grounds.SQLite.entry);
+    const front = await startImageNginx(targets.SQLite.entry);
     try {
       const session = await signInAt(front.url, 'solo');
       const url = await upload(front.url, 'solo', session, { name: 'note.txt', content: 'A note' });
@@ -202,7 +208,7 @@ describe('on other databases', () => {
   });
 
   it.each(KINDS)('%s: an app that asks for a schema fails in words', async (kind) => {
-    const { manager } = grounds[kind];
+    const { manager } = targets[kind];
     const options = { dbConnType: 'new_schema', database: { schema: 'books' } };
     const { operation } = await manager.begin('create', { name: 'books', options });
     expect(await manager.ended(operation!)).toMatchObject({
@@ -213,7 +219,7 @@ describe('on other databases', () => {
   });
 
   it.each(KINDS)('%s: a command task of an app finds it in a worker thread, beside the process', async (kind) => {
-    const api = await signInTo(grounds[kind].entry, 'solo');
+    const api = await signInTo(targets[kind].entry, 'solo');
     const { id } = await probe(api, 'task');
     const ended = async () => {
       const { data } = await api.get('asyncTasks:get', { filterByTk: id });
@@ -224,7 +230,7 @@ describe('on other databases', () => {
   });
 
   it('SQLite, without an AES key: a warning says what to do, once', async () => {
-    const { manager } = grounds.SQLite;
+    const { manager } = targets.SQLite;
     const { warnings } = (await manager.api.get('appSupervisor:info')).data;
     // The administrator is as it was installed.
     expect(warnings).toEqual([say('NO_AES_KEY'), say('OWN_ADMIN_KNOWN')]);
@@ -232,7 +238,7 @@ describe('on other databases', () => {
   });
 
   it('SQLite, without APP_KEY: what NocoBase signs with by default is not what the main app accepts', async () => {
-    const { entry } = grounds.SQLite;
+    const { entry } = targets.SQLite;
     const file = path.join(entry.storage, 'apps/main/jwt_secret.dat');
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -247,7 +253,7 @@ describe('on other databases', () => {
   });
 
   it('MariaDB: a connection of its own makes a database there, and drops it when it is asked to', async () => {
-    const { manager, entry, hasData } = grounds.MariaDB;
+    const { manager, entry, hasData } = targets.MariaDB;
     expect(await hasData(PARTNER)).toBe(true);
     expect(await signInTo(entry, 'partner')).toBeTruthy();
     await manager.destroy('partner', 'drop');
@@ -255,12 +261,12 @@ describe('on other databases', () => {
   });
 
   describe('a restart', () => {
-    const tokens = new Map<Ground, string>();
+    const tokens = new Map<TestTarget, string>();
     beforeAll(() =>
-      onBoth(async (ground) => {
-        const { manager, entry } = ground;
+      onBoth(async (target) => {
+        const { manager, entry } = target;
         const api = await signInTo(entry, 'solo');
-        tokens.set(ground, api.token!);
+        tokens.set(target, api.token!);
         await probe(api, 'setItem', { of: 'solo', namespace: 'ns', key: 'k', item: { kept: [1, '“two”'] } });
         await manager.command('stop', 'solo');
         await manager.command('start', 'solo');
@@ -270,8 +276,8 @@ describe('on other databases', () => {
     );
 
     it.each(KINDS)('%s: brings back what ran, with its secret and what was said of it', async (kind) => {
-      const { manager, entry } = grounds[kind];
-      const authorization = { Authorization: `Bearer ${tokens.get(grounds[kind])}`, 'X-Authenticator': 'basic' };
+      const { manager, entry } = targets[kind];
+      const authorization = { Authorization: `Bearer ${tokens.get(targets[kind])}`, 'X-Authenticator': 'basic' };
       const check = await ask(entry.url, '/api/__app/solo/auth:check', { headers: authorization });
       expect(check.json.data).toMatchObject({ id: 1 });
       expect(await probe(manager.api, 'items', { of: ['solo', 'nobody'], namespace: 'ns' })).toEqual({
@@ -286,7 +292,7 @@ describe('on other databases', () => {
     let backup: string;
     let file: { url: string; path: string; filename: string };
     const inside = (target: string, headers: Record<string, string> = {}) =>
-      ask(grounds.SQLite.entry.url, target, {
+      ask(targets.SQLite.entry.url, target, {
         headers: { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic', ...headers },
       });
     const usernames = async () =>
@@ -298,7 +304,7 @@ describe('on other databases', () => {
     };
 
     beforeAll(async () => {
-      const { entry } = grounds.SQLite;
+      const { entry } = targets.SQLite;
       api = await signInTo(entry, 'mate');
       const body = new FormData();
       body.append('file', new Blob([text]), 'note.txt');
@@ -327,7 +333,7 @@ describe('on other databases', () => {
     });
 
     it('bring back data and uploaded files, and restart no other app (v1.4.8, v1.6.6)', async () => {
-      const { manager, entry } = grounds.SQLite;
+      const { manager, entry } = targets.SQLite;
       const { since } = (await manager.app('solo')).statuses.local;
       const before = await usernames();
       await api.post('users:create', { username: 'later', password: 'secret-123' });
@@ -345,7 +351,7 @@ describe('on other databases', () => {
     });
 
     it('make one app of another: what is restored into it is its own from then on (v1.6.6)', async () => {
-      const { manager, entry } = grounds.SQLite;
+      const { manager, entry } = targets.SQLite;
       const solo = await signInTo(entry, 'solo');
       const download = await fetch(`${entry.url}/api/__app/mate/backups:download?filterByTk=${backup}`, {
         headers: { Authorization: `Bearer ${api.token}` },
@@ -382,7 +388,7 @@ describe('on other databases', () => {
     it.each(KINDS)(
       '%s: invariant 9: keeps the data, which another may adopt, and which are never dropped then',
       async (kind) => {
-        const { manager, entry, hasData } = grounds[kind];
+        const { manager, entry, hasData } = targets[kind];
         const api = await signInTo(entry, 'solo');
         expect((await api.get('users:list', { filter: { username: 'kept' } })).data).toHaveLength(1);
         expect(await probe(manager.api, 'items', { of: ['solo'], namespace: 'ns' })).toEqual({});
@@ -396,14 +402,14 @@ describe('on other databases', () => {
     );
 
     it('SQLite: drops what it created, when it is asked to', async () => {
-      const { manager, hasData } = grounds.SQLite;
+      const { manager, hasData } = targets.SQLite;
       await manager.destroy('mate', 'drop');
       expect(await hasData('mate')).toBe(false);
     });
   });
 });
 
-async function isOneProcess({ manager, entry }: Ground): Promise<void> {
+async function isOneProcess({ manager, entry }: TestTarget): Promise<void> {
   expect((await manager.api.get('appSupervisor:info')).data).toMatchObject({ part: 'local', environment: 'local' });
   expect(await manager.environments()).toMatchObject([{ name: 'local', health: 'online', appVersion: '2.2.15' }]);
   expect(entry.env.APP_SUPERVISOR_REDIS_URL).toBeUndefined();

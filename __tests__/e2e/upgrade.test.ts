@@ -5,10 +5,10 @@ import { type Api, type Fleet, type Instance, query, waitFor } from '../../scrip
 import { say } from '../../src/shared/message';
 import type { AppRow, EnvironmentRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
-import { Ghost } from '../support/ghost';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 import { askRelease, order, RELEASE_PLUGIN, releaseEnv, runsOf } from '../support/release';
+import { SimulatedWorker } from '../support/simulated-worker';
 
 /**
  * Data older or newer than the worker that is to run it. `vault` lies in both environments and uses a plugin of which they
@@ -192,31 +192,31 @@ describe('a plugin that the Supervisor does not have', () => {
 
 describe('an environment of another release', () => {
   it('gets no apps, neither alone nor beside another, and is listed with the reason', async () => {
-    const ghost = new Ghost(fleet, 'env_ghost');
+    const worker = SimulatedWorker.of(fleet, 'env_simulated');
     const { url } = await manager.environment('env_a');
-    await ghost.appear({ url, appVersion: '2.3.0' });
+    await worker.appear({ url, appVersion: '2.3.0' });
     try {
       const warned = ({ warnings }: EnvironmentRow) =>
         warnings.some(({ code, params }) => code === 'VERSION_DIFFERS' && params?.version === '2.3.0');
-      await manager.untilEnvironment('env_ghost', warned, { what: 'warned of' });
-      await expect(manager.begin('create', { name: 'other', environments: ['env_ghost'] })).rejects.toMatchObject({
+      await manager.untilEnvironment('env_simulated', warned, { what: 'warned of' });
+      await expect(manager.begin('create', { name: 'other', environments: ['env_simulated'] })).rejects.toMatchObject({
         status: 409,
         body: expect.stringContaining('VERSION_DIFFERS'),
       });
-      await ghost.appear({ appVersion: '2.2.14' });
+      await worker.appear({ appVersion: '2.2.14' });
       const patch = ({ warnings }: EnvironmentRow) =>
         warnings.some(({ code, params }) => code === 'PATCH_DIFFERS' && params?.version === '2.2.14');
-      await manager.untilEnvironment('env_ghost', patch, { what: 'warned of' });
-      const update = manager.update('vault', { environments: [...BOTH, 'env_ghost'] });
+      await manager.untilEnvironment('env_simulated', patch, { what: 'warned of' });
+      const update = manager.update('vault', { environments: [...BOTH, 'env_simulated'] });
       await expect(update).rejects.toMatchObject({
         status: 409,
         body: expect.stringContaining('ENVIRONMENTS_DIFFER'),
       });
     } finally {
-      await ghost.leave();
-      await manager.untilEnvironment('env_ghost', ({ health }) => health === 'down', { what: 'down' });
-      await manager.api.post('appEnvironments:forget?filterByTk=env_ghost');
-      await ghost.close();
+      await worker.leave();
+      await manager.untilEnvironment('env_simulated', ({ health }) => health === 'down', { what: 'down' });
+      await manager.api.post('appEnvironments:forget?filterByTk=env_simulated');
+      await worker.close();
     }
   });
 });

@@ -16,7 +16,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       fleet = await SmallFleet.start(wakeUps ? 'woken' : 'deaf', { wakeUps });
     });
     afterEach(async () => {
-      expect(fleet.ground.overlaps).toEqual([]);
+      expect(fleet.databases.overlaps).toEqual([]);
       await fleet.reset();
     });
     afterAll(() => fleet?.stop());
@@ -34,10 +34,10 @@ export const fleetSuite = (wakeUps: boolean) =>
     };
 
     it('invariant 4: an app is made in two environments one after the other, and from then on is what is asked for', async () => {
-      fleet.manners.set('crm', { takes: 100 });
+      fleet.bootScripts.set('crm', { takes: 100 });
       const [supervisor] = await fleet.begin(...both);
       const { service } = supervisor.parts;
-      const story = () => fleet.ground.journal.splice(0);
+      const story = () => fleet.databases.journal.splice(0);
       const shown = (expected: string) => until(expected, () => supervisor.shows('crm') === expected);
 
       const created = await supervisor.create({ name: 'crm', environments: both });
@@ -73,7 +73,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(supervisor.shows('crm')).toBe('nothing');
       expect(await supervisor.ends(destroyed)).toMatch(/^succeeded/);
       expect(story().filter((line) => line.includes('drops'))).toEqual([]);
-      expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
+      expect([...fleet.databases.owners.keys()]).toEqual(['crm']);
       await until(
         'The tombstone to be gone',
         async () => !(await supervisor.parts.appRepository.allTombstones()).length,
@@ -89,9 +89,9 @@ export const fleetSuite = (wakeUps: boolean) =>
       await supervisor.ends(await supervisor.create({ name: 'gone', environments: ['env_b'] }));
       await b.kill();
       await supervisor.ends(await supervisor.parts.service.destroy('gone', 'keep', '1'));
-      a.host.manners.set('shop', { takes: slow.takes });
+      a.host.bootScripts.set('shop', { takes: slow.takes });
       const creating = await supervisor.create({ name: 'shop', environments: ['env_a'] });
-      await until('The boot', () => fleet.ground.journal.includes('env_a boots shop start'));
+      await until('The boot', () => fleet.databases.journal.includes('env_a boots shop start'));
 
       await fleet.onRedis((redis) => redis.flushall());
       slow.end();
@@ -104,7 +104,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await until('The environment', async () => (await state.readRegistration('env_a')) !== null);
       await supervisor.toShow('crm', 'env_a running');
       await supervisor.toShow('shop', 'env_a running');
-      expect(fleet.ground.story('crm').filter((line) => /boots|ends/.test(line))).toEqual(['env_a boots crm start']);
+      expect(fleet.databases.story('crm').filter((line) => /boots|ends/.test(line))).toEqual(['env_a boots crm start']);
       // And whoever was away hears of it all the same.
       const again = await fleet.worker('env_b');
       await until(
@@ -160,21 +160,21 @@ export const fleetSuite = (wakeUps: boolean) =>
           ['crm', 'shop', 'wiki'].map((name) => supervisor.shows(name)).join() ===
           'env_a stopped,env_a running,env_a running',
       );
-      expect(fleet.ground.story('shop').filter((line) => line.includes('boots'))).toHaveLength(1);
+      expect(fleet.databases.story('shop').filter((line) => line.includes('boots'))).toHaveLength(1);
     });
 
     it('a supervisor that dies in the middle is succeeded by one that goes on', async () => {
       const slow = held();
       const [supervisor, a] = await fleet.begin(...both);
-      a.host.manners.set('crm', { takes: slow.takes });
+      a.host.bootScripts.set('crm', { takes: slow.takes });
       const operation = await supervisor.create({ name: 'crm', environments: both });
-      await until('The boot', () => fleet.ground.journal.includes('env_a boots crm start'));
+      await until('The boot', () => fleet.databases.journal.includes('env_a boots crm start'));
       await supervisor.kill();
       slow.end();
       await until('The app', () => a.runs.includes('crm'));
       const successor = await fleet.supervisor();
       expect(await successor.ends(operation)).toBe('succeeded: env_a succeeded, env_b succeeded');
-      expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start', 'env_b boots crm start']);
+      expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start', 'env_b boots crm start']);
     });
 
     it('of two supervisors one leads and drives, both answer and agree, and the lead passes on (#7849)', async () => {
@@ -216,9 +216,9 @@ export const fleetSuite = (wakeUps: boolean) =>
 
     it('a worker that dies in the middle of a boot begins it again when it is back', async () => {
       const [supervisor, a] = await fleet.begin(...both);
-      a.host.manners.set('crm', { takes: new Promise(() => undefined) });
+      a.host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
       const operation = await supervisor.create({ name: 'crm', environments: both });
-      await until('The boot', () => fleet.ground.journal.includes('env_a creates crm'));
+      await until('The boot', () => fleet.databases.journal.includes('env_a creates crm'));
       await a.kill();
       await until('It to be seen', () => supervisor.health('env_a') === 'down');
       await supervisor.toShow('crm', 'env_a unknown, env_b waiting');
@@ -226,7 +226,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await until('The reason', () => supervisor.waitsFor(operation.id, back));
       await fleet.worker('env_a');
       expect(await supervisor.ends(operation)).toBe('succeeded: env_a succeeded, env_b succeeded');
-      expect(fleet.ground.story('boots')).toEqual([
+      expect(fleet.databases.story('boots')).toEqual([
         'env_a boots crm start',
         'env_a boots crm start',
         'env_b boots crm start',
@@ -251,7 +251,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         return tombstone.environments.join() === 'env_b';
       });
 
-      fleet.ground.journal.length = 0;
+      fleet.databases.journal.length = 0;
       const again = await fleet.worker('env_b');
       expect(await supervisor.ends(stopped)).toMatch(/^succeeded/);
       expect(await supervisor.ends(created)).toMatch(/^succeeded/);
@@ -261,8 +261,8 @@ export const fleetSuite = (wakeUps: boolean) =>
       );
       expect([again.runs, again.status('shop')]).toEqual([['wiki'], 'stopped']);
       // What was running when it died is not run again first.
-      if (wakeUps) expect(fleet.ground.story('boots')).toContain('env_b boots wiki start');
-      expect([...fleet.ground.databases.keys()].sort()).toEqual(['crm', 'shop', 'wiki']);
+      if (wakeUps) expect(fleet.databases.story('boots')).toContain('env_b boots wiki start');
+      expect([...fleet.databases.owners.keys()].sort()).toEqual(['crm', 'shop', 'wiki']);
     });
 
     it('invariant 3: what belongs to an old generation, incarnation or epoch changes nothing', async () => {
@@ -271,7 +271,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
       await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
       const [record] = await state.readRecords('env_a');
-      fleet.ground.journal.length = 0;
+      fleet.databases.journal.length = 0;
       // A former leader's words, late; and again; and without a word.
       const old = { ...record, generation: record.generation - 1, desired: 'stopped' as const };
       for (let i = 0; i < 3; i++) {
@@ -303,7 +303,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       }
       await supervisor.parts.observer.poll();
       await supervisor.toShow('crm', 'env_a running');
-      expect(fleet.ground.journal).toEqual([]);
+      expect(fleet.databases.journal).toEqual([]);
     });
 
     it('a second live process of an environment is a standby, and takes over when the first is gone', async () => {

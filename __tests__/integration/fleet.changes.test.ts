@@ -5,8 +5,7 @@ import { isPassword } from '../../src/server/protocol/administrator';
 import { unseal } from '../../src/server/protocol/secrets';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { failed, type InputCode, say } from '../../src/shared/message';
-import { PlayedWorker } from '../support/played-worker';
-import { type FakeSupervisor, type FakeWorker, KEY, SmallFleet } from '../support/small-fleet';
+import { KEY, SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** What people ask for, and what may come in between. */
@@ -18,7 +17,7 @@ beforeAll(async () => {
   fleet = await SmallFleet.start('changes', { wakeUps: true });
 });
 afterEach(async () => {
-  expect(fleet.ground.overlaps).toEqual([]);
+  expect(fleet.databases.overlaps).toEqual([]);
   await fleet.reset();
 });
 afterAll(() => fleet?.stop());
@@ -83,7 +82,7 @@ describe('two requests', () => {
     const [supervisor, a] = await fleet.begin('env_a');
     const { service } = supervisor.parts;
     let end!: () => void;
-    a.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    a.host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     const created = await supervisor.create({ name: 'crm', environments: ['env_a'] });
     await until('The create to begin', () => supervisor.parts.driver.sight('env_a', 'crm').entry?.doing === 'create');
     const error = await refusal(service.command('crm', 'stop', '1'));
@@ -93,9 +92,9 @@ describe('two requests', () => {
     expect(await supervisor.ends(created)).toMatch(/^succeeded/);
 
     // A plain start may be: the app is as before.
-    a.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    a.host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     const restart = await service.command('crm', 'restart', '1');
-    await until('The restart', () => fleet.ground.journal.includes('env_a boots crm restart'));
+    await until('The restart', () => fleet.databases.journal.includes('env_a boots crm restart'));
     const stop = await service.command('crm', 'stop', '1');
     expect(await supervisor.ends(restart)).toBe('cancelled: env_a cancelled');
     expect((await supervisor.operation(restart.id)).steps[0].message).toEqual(
@@ -123,7 +122,7 @@ describe('a create', () => {
       const [record] = await supervisor.wire.state.readRecords('env_a');
       return record.claim === 'none';
     });
-    fleet.ground.databases.clear();
+    fleet.databases.owners.clear();
     const more = await supervisor.parts.service.command('crm', 'restart', '1');
     expect(await supervisor.ends(more)).toMatch(/^failed/);
     expect((await supervisor.operation(more.id)).steps[0].error?.code).toBe('DATABASE_MISSING');
@@ -131,13 +130,13 @@ describe('a create', () => {
 
   it('that fails stops at the first environment, says why, and can be tried again', async () => {
     const [supervisor, a] = await fleet.begin(...both);
-    a.host.manners.set('crm', { fails: new Error('The disk is full.') });
+    a.host.bootScripts.set('crm', { fails: new Error('The disk is full.') });
     const created = await supervisor.create({ name: 'crm', environments: both });
     expect(await supervisor.ends(created)).toBe('failed: env_a failed, env_b cancelled');
     expect((await supervisor.operation(created.id)).steps[0].error).toEqual(failed('The disk is full.'));
     await supervisor.toShow('crm', 'env_a error, env_b waiting');
     expect((await refusal(supervisor.parts.service.cancel(created.id))).code).toBe('OPERATION_OVER');
-    a.host.manners.clear();
+    a.host.bootScripts.clear();
     const retried = await supervisor.parts.service.retry(created.id, '1');
     expect(await supervisor.ends(retried)).toBe('succeeded: env_a succeeded, env_b succeeded');
     expect((await refusal(supervisor.parts.service.retry(retried.id, '1'))).code).toBe('OPERATION_OVER');
@@ -146,7 +145,7 @@ describe('a create', () => {
   it('that failed where it moved to goes on by itself once the app runs there, and leaves where it was', async () => {
     const [supervisor, a, b, c] = await fleet.begin('env_a', 'env_b', 'env_c');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    b.host.manners.set('crm', { fails: new Error('The connection that held the lock was lost.') });
+    b.host.bootScripts.set('crm', { fails: new Error('The connection that held the lock was lost.') });
     const environments = ['env_b', 'env_c'];
     const moved = await supervisor.parts.service.update('crm', { environments }, '1');
     expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_c cancelled, env_a cancelled');
@@ -158,22 +157,22 @@ describe('a create', () => {
       { error: 1 },
       { waiting: 1 },
     ]);
-    b.host.manners.clear();
+    b.host.bootScripts.clear();
     // Not with the round of 30 s.
     await until('It to go on', () => supervisor.shows('crm') === 'env_b running, env_c running', 20_000);
     await until('env_a to be left', () => a.runs.length === 0);
     expect([b.runs, c.runs]).toEqual([['crm'], ['crm']]);
-    expect(fleet.ground.story('env_b').filter((line) => line.includes('boots crm'))).toHaveLength(2);
+    expect(fleet.databases.story('env_b').filter((line) => line.includes('boots crm'))).toHaveLength(2);
     await until('The record of env_a to be gone', () => !supervisor.part.app('crm')!.published.env_a);
   });
 
   it('that failed where it moved to, with a start after it, leaves where it was', async () => {
     const [supervisor, a, b] = await fleet.begin(...both);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    b.host.manners.set('crm', { fails: new Error('The connection that held the lock was lost.') });
+    b.host.bootScripts.set('crm', { fails: new Error('The connection that held the lock was lost.') });
     const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
     expect(await supervisor.ends(moved)).toBe('failed: env_b failed, env_a cancelled');
-    b.host.manners.clear();
+    b.host.bootScripts.clear();
     const started = await supervisor.parts.service.command('crm', 'start', '1');
     expect(await supervisor.ends(started)).toBe('succeeded: env_b succeeded, env_a succeeded');
     expect([a.runs, b.runs]).toEqual([[], ['crm']]);
@@ -183,9 +182,9 @@ describe('a create', () => {
     const [supervisor, a, b] = await fleet.begin(...both);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     let letGo = () => {};
-    b.host.manners.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
+    b.host.bootScripts.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
     const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
-    await until('env_b to boot it', () => fleet.ground.story('env_b').length > 0);
+    await until('env_b to boot it', () => fleet.databases.story('env_b').length > 0);
     await supervisor.parts.service.cancel(moved.id);
     letGo();
     await supervisor.toShow('crm', 'env_a running, env_b running');
@@ -199,7 +198,7 @@ describe('a create', () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     let letGo = () => {};
-    a.host.manners.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
+    a.host.bootScripts.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
     const restart = await supervisor.parts.service.command('crm', 'restart', '1');
     await expect(supervisor.parts.service.finish('crm', [])).rejects.toThrow('its restart came first');
     letGo();
@@ -227,7 +226,7 @@ describe('the first administrator of a new app', () => {
   const initialAdmin = { username: 'ada', email: 'ada@example.com', password: 'of her own' };
 
   /** Everything that is stored of apps: in Redis, and in the main databases of the Supervisor and of env_a. */
-  async function stored(supervisor: FakeSupervisor, ...workers: FakeWorker[]): Promise<string> {
+  async function stored(supervisor: SupervisorProcess, ...workers: WorkerProcess[]): Promise<string> {
     const tables = [
       ...(await supervisor.db.sequelize.query('SELECT * FROM "apps"'))[0],
       ...(await supervisor.db.sequelize.query('SELECT * FROM "appTombstones"'))[0],
@@ -240,9 +239,9 @@ describe('the first administrator of a new app', () => {
   it('invariant 8: travels as a sealed hash to whoever installs the app, and is erased everywhere once it runs', async () => {
     const [supervisor, a, b] = await fleet.begin(...both);
     let end = () => {};
-    a.host.manners.set('crm', { takes: new Promise<void>((resolve) => (end = resolve)) });
+    a.host.bootScripts.set('crm', { takes: new Promise<void>((resolve) => (end = resolve)) });
     const created = await supervisor.create({ name: 'crm', environments: both, initialAdmin });
-    await until('The boot', () => fleet.ground.journal.includes('env_a boots crm start'));
+    await until('The boot', () => fleet.databases.journal.includes('env_a boots crm start'));
     const underWay = await stored(supervisor, a, b);
     expect(underWay).not.toContain(initialAdmin.password);
     expect(underWay).toContain('ada@example.com');
@@ -259,9 +258,9 @@ describe('the first administrator of a new app', () => {
 
   it('is still known to a worker that was killed in the installation, without Supervisor and Redis', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
-    a.host.manners.set('crm', { takes: never() });
+    a.host.bootScripts.set('crm', { takes: never() });
     await supervisor.create({ name: 'crm', environments: ['env_a'], initialAdmin });
-    await until('The boot', () => fleet.ground.journal.includes('env_a boots crm start'));
+    await until('The boot', () => fleet.databases.journal.includes('env_a boots crm start'));
     await supervisor.kill();
     await a.kill();
     await fleet.onRedis((redis) => redis.flushall());
@@ -272,11 +271,11 @@ describe('the first administrator of a new app', () => {
 
   it('is erased, too, where the app came up by itself after its creation had failed', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
-    a.host.manners.set('crm', { fails: new Error('The disk is full.') });
+    a.host.bootScripts.set('crm', { fails: new Error('The disk is full.') });
     const created = await supervisor.create({ name: 'crm', environments: ['env_a'], initialAdmin });
     expect(await supervisor.ends(created)).toBe('failed: env_a failed');
     expect(await stored(supervisor, a)).toContain('ada');
-    a.host.manners.clear();
+    a.host.bootScripts.clear();
     await supervisor.toShow('crm', 'env_a running');
     await until('It to be erased', async () => !(await stored(supervisor, a)).includes('ada'));
     expect((await supervisor.parts.appRepository.find('crm'))?.claim).toBe('none');
@@ -284,7 +283,7 @@ describe('the first administrator of a new app', () => {
 
   it('leaves nothing with an app that is deleted before it ever ran', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
-    a.host.manners.set('crm', { fails: new Error('The disk is full.') });
+    a.host.bootScripts.set('crm', { fails: new Error('The disk is full.') });
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'], initialAdmin }));
     await a.kill();
     await supervisor.parts.service.destroy('crm', 'keep', '1');
@@ -294,7 +293,7 @@ describe('the first administrator of a new app', () => {
 
   it('is refused where the plugin is too old to set it, so that no app gets a well-known password', async () => {
     const [supervisor] = await fleet.begin('env_a');
-    const old = await PlayedWorker.appear(fleet, 'env_b', { setsInitialAdmin: false });
+    const old = await fleet.simulatedWorker('env_b', { setsInitialAdmin: false });
     await until('It to be seen', () => supervisor.health('env_b') === 'online');
     const created = supervisor.create({ name: 'crm', environments: both, initialAdmin });
     expect(await refusal(created)).toMatchObject({
@@ -312,7 +311,8 @@ describe('the first administrator of a new app', () => {
 });
 
 describe('a well-known password of an administrator', () => {
-  const warnings = (supervisor: FakeSupervisor) => supervisor.parts.view.appRow(supervisor.part.app('crm')!).warnings;
+  const warnings = (supervisor: SupervisorProcess) =>
+    supervisor.parts.view.appRow(supervisor.part.app('crm')!).warnings;
 
   it('is a warning of the app until it is changed, also while the app rests', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
@@ -353,10 +353,10 @@ describe('moving an app', () => {
   it('runs it in the new environment before it ends in the old one', async () => {
     const [supervisor] = await fleet.begin(...both);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    fleet.ground.journal.length = 0;
+    fleet.databases.journal.length = 0;
     const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
     expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
-    expect(fleet.ground.journal).toEqual(['env_b boots crm start', 'env_b runs crm', 'env_a ends crm']);
+    expect(fleet.databases.journal).toEqual(['env_b boots crm start', 'env_b runs crm', 'env_a ends crm']);
     expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
     await until('The record to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
     expect(Object.keys((await supervisor.parts.appRepository.find('crm'))?.published ?? {})).toEqual(['env_b']);
@@ -397,8 +397,8 @@ describe('deleting an app', () => {
     const destroyed = await service.destroy('crm', 'drop', '1');
     expect(await supervisor.ends(destroyed)).toBe('succeeded: env_a succeeded, env_b succeeded, env_a succeeded');
     expect((await supervisor.operation(destroyed.id)).steps.at(-1)?.message).toEqual(say('DATA_DROPPED'));
-    expect([...fleet.ground.databases.keys()]).toEqual(['kept']);
-    const [, , drop] = fleet.ground.story('crm').slice(-3);
+    expect([...fleet.databases.owners.keys()]).toEqual(['kept']);
+    const [, , drop] = fleet.databases.story('crm').slice(-3);
     expect(drop).toBe('env_a drops crm');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     expect(a.runs).toEqual(['crm']);
@@ -416,7 +416,7 @@ describe('deleting an app', () => {
     const again = await fleet.worker('env_b');
     await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
     expect(again.runs).toEqual([]);
-    expect([...fleet.ground.databases.keys()]).toEqual(['crm']);
+    expect([...fleet.databases.owners.keys()]).toEqual(['crm']);
   });
 
   it('that is cancelled before anything was told is gone from where it runs, too', async () => {
@@ -459,7 +459,7 @@ describe('deleting an app', () => {
     await until('It to wait', () => supervisor.waitsFor(destroyed.id, BACK));
     await supervisor.part.forget('env_b');
     expect(await supervisor.ends(destroyed)).toMatch(/env_b cancelled, env_a succeeded$/);
-    expect([...fleet.ground.databases.keys()]).toEqual(['shop']);
+    expect([...fleet.databases.owners.keys()]).toEqual(['shop']);
     await supervisor.toShow('shop', 'env_a running');
     expect(supervisor.health('env_b')).toBeUndefined();
     await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
@@ -483,13 +483,13 @@ describe('draining', () => {
 
 describe('an app that was stored without a JWT secret', () => {
   const sql = (part: string, text: string) => query(inject('postgres'), fleet.database(part), text);
-  const stored = async (supervisor: FakeSupervisor) =>
+  const stored = async (supervisor: SupervisorProcess) =>
     until('The secret', async () => (await supervisor.parts.appRepository.find('crm'))?.jwtSecret);
-  const pending = (supervisor: FakeSupervisor) =>
+  const pending = (supervisor: SupervisorProcess) =>
     supervisor.parts.view.appRow(supervisor.part.app('crm')!).pendingChanges;
 
   /** Puts a Supervisor in place of another that has stored the app as releases before 0.1.1 did. */
-  async function succeeded(before: FakeSupervisor): Promise<FakeSupervisor> {
+  async function succeeded(before: SupervisorProcess): Promise<SupervisorProcess> {
     await before.kill();
     await sql('supervisor', 'UPDATE apps SET "jwtSecret" = NULL');
     const supervisor = await fleet.supervisor();
@@ -508,7 +508,7 @@ describe('an app that was stored without a JWT secret', () => {
     expect(secret).toMatch(/^sealed:/);
     expect(secret).not.toBe(old);
     expect(pending(supervisor)).toEqual(['jwtSecret']);
-    expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start']);
+    expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
 
     await supervisor.parts.storeSecrets();
     expect((await supervisor.parts.operations.page({}, ['createdAt'], 1, 10))[0]).toMatchObject([
@@ -566,7 +566,7 @@ describe('an app that was stored without a JWT secret', () => {
     await sql('supervisor', 'UPDATE apps SET "jwtSecret" = NULL');
     await sql('env_a', `UPDATE "appSnapshots" SET record = jsonb_set(record::jsonb, '{jwtSecret}', 'null')::json`);
     await fleet.onRedis((redis) => redis.flushall());
-    fleet.ground.journal.length = 0;
+    fleet.databases.journal.length = 0;
   }
 
   it('is not started by a worker that begins before the Supervisor until it has one: sign-ins end but once', async () => {
@@ -576,7 +576,7 @@ describe('an app that was stored without a JWT secret', () => {
     const supervisor = await fleet.supervisor();
     await supervisor.toShow('crm', 'env_a running');
     expect(worker.host.running.get('crm')?.jwtSecret).toBe(await stored(supervisor));
-    expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start']);
+    expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
     expect(pending(supervisor)).toEqual([]);
   });
 
@@ -589,7 +589,7 @@ describe('an app that was stored without a JWT secret', () => {
     const worker = await fleet.worker('env_a');
     await supervisor.toShow('crm', 'env_a running');
     expect(worker.host.running.get('crm')?.jwtSecret).toBe(await stored(supervisor));
-    expect(fleet.ground.story('boots')).toEqual(['env_a boots crm start']);
+    expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
   });
 
   it('is started all the same where no Supervisor comes', async () => {

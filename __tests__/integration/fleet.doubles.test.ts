@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { failed, type Message, say, verbatim } from '../../src/shared/message';
-import { PlayedWorker } from '../support/played-worker';
-import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
+import type { SimulatedWorker } from '../support/simulated-worker';
+import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** Workers that are not as they should be, before a real Supervisor: slow, silent, wrong, dead, or behind. */
 
 let fleet: SmallFleet;
-let supervisor: FakeSupervisor;
-const workers: PlayedWorker[] = [];
+let supervisor: SupervisorProcess;
+const workers: SimulatedWorker[] = [];
 
 beforeAll(async () => {
   fleet = await SmallFleet.start('doubles', { wakeUps: true });
@@ -20,14 +20,14 @@ afterEach(async () => {
 });
 afterAll(() => fleet?.stop());
 
-async function begin(environment = 'env_a'): Promise<PlayedWorker> {
+async function begin(environment = 'env_a'): Promise<SimulatedWorker> {
   supervisor = await fleet.supervisor();
   await until('The lead', () => supervisor.leads);
   return play(environment);
 }
 
-async function play(environment: string): Promise<PlayedWorker> {
-  const worker = await PlayedWorker.appear(fleet, environment);
+async function play(environment: string): Promise<SimulatedWorker> {
+  const worker = await fleet.simulatedWorker(environment);
   workers.push(worker);
   await until(`${environment} online`, () => supervisor.health(environment) === 'online');
   return worker;
@@ -46,11 +46,11 @@ const goesOn = async (id: string) => {
 it('one that is slow is waited for, and what it says meanwhile is passed on', async () => {
   const worker = await begin();
   const operation = await supervisor.create({ name: 'crm', environments: ['env_a'] });
-  const record = await worker.told('crm');
+  const record = await worker.record('crm');
   const busy = { generation: 0, begun: record.generation, doing: 'create', status: 'initializing' } as const;
   for (const text of ['Looking for its database.', 'Installing.', 'Installing still.']) {
     const message = verbatim(text);
-    await worker.say(record, { ...busy, message });
+    await worker.report(record, { ...busy, message });
     await until(text, async () =>
       isDeepStrictEqual((await supervisor.operation(operation.id)).steps[0].message, message),
     );
@@ -58,7 +58,7 @@ it('one that is slow is waited for, and what it says meanwhile is passed on', as
   }
   // What it has begun is not to be cut off.
   await expect(supervisor.parts.service.command('crm', 'stop', '1')).rejects.toMatchObject({ code: 'OPERATION_BEGUN' });
-  await worker.say(record, { status: 'running' });
+  await worker.report(record, { status: 'running' });
   expect(await supervisor.ends(operation)).toBe('succeeded: env_a succeeded');
 });
 
@@ -67,7 +67,7 @@ it('one that never answers is waited for by name, holds up no other, and can be 
   const able = await play('env_b');
   const unheard = await supervisor.create({ name: 'crm', environments: ['env_a'] });
   const heard = await supervisor.create({ name: 'shop', environments: ['env_b'] });
-  await able.say(await able.told('shop'), { status: 'running' });
+  await able.report(await able.record('shop'), { status: 'running' });
   expect(await supervisor.ends(heard)).toBe('succeeded: env_b succeeded');
   await waitsFor(unheard.id, say('WAITS_FOR_BEGIN', { environment: 'env_a' }));
   await goesOn(unheard.id);
@@ -78,19 +78,19 @@ it('one that never answers is waited for by name, holds up no other, and can be 
 it('one that answers wrong is not believed', async () => {
   const worker = await begin();
   const operation = await supervisor.create({ name: 'crm', environments: ['env_a'] });
-  const record = await worker.told('crm');
+  const record = await worker.record('crm');
   // Of another incarnation of the app.
-  await worker.say(record, { uid: 'another', status: 'running' });
+  await worker.report(record, { uid: 'another', status: 'running' });
   await goesOn(operation.id);
   // What is no status at all, and what is no JSON.
-  await worker.say(record, { status: 'splendid' as never });
+  await worker.report(record, { status: 'splendid' as never });
   await goesOn(operation.id);
   await fleet.onRedis(async (redis) => {
     await redis.hset(fleet.keys().statuses('env_a'), 'crm', '{"name": "crm", ');
     await redis.incrby(fleet.keys().version('env_a'), 1_000);
   });
   await goesOn(operation.id);
-  await worker.wire.bus.serve('env_a', { logs: async () => 'no list of lines' });
+  await worker.connection.bus!.serve('env_a', { logs: async () => 'no list of lines' });
   const app = supervisor.part.app('crm')!;
   await until('Its answer', () =>
     supervisor.parts.requests.logs(app, 'env_a', 10).then(
@@ -99,15 +99,15 @@ it('one that answers wrong is not believed', async () => {
     ),
   );
   // Right after all.
-  await worker.say(record, { status: 'running' });
+  await worker.report(record, { status: 'running' });
   expect(await supervisor.ends(operation)).toBe('succeeded: env_a succeeded');
 });
 
 it('one that claims an app and dies is missed, and whoever comes in its place ends the work', async () => {
   const worker = await begin();
   const operation = await supervisor.create({ name: 'crm', environments: ['env_a'] });
-  const record = await worker.told('crm');
-  await worker.say(record, { generation: 0, begun: record.generation, doing: 'create', status: 'initializing' });
+  const record = await worker.record('crm');
+  await worker.report(record, { generation: 0, begun: record.generation, doing: 'create', status: 'initializing' });
   await until('Its begin', async () => (await supervisor.operation(operation.id)).steps[0].startedAt !== undefined);
   await worker.die();
   await until('Its end', () => supervisor.health('env_a') === 'down');
@@ -127,17 +127,17 @@ it('one that reports an old generation has not done what came since', async () =
   await supervisor.ends(
     await (async () => {
       const operation = await supervisor.create({ name: 'crm', environments: ['env_a'] });
-      await worker.say(await worker.told('crm'), { status: 'running' });
+      await worker.report(await worker.record('crm'), { status: 'running' });
       return operation;
     })(),
   );
-  const old = await worker.told('crm');
+  const old = await worker.record('crm');
   const restart = await supervisor.parts.service.command('crm', 'restart', '1');
-  const record = await worker.told('crm', ({ generation }) => generation > old.generation);
-  await worker.say(old, { status: 'running', message: verbatim('As before.') });
+  const record = await worker.record('crm', ({ generation }) => generation > old.generation);
+  await worker.report(old, { status: 'running', message: verbatim('As before.') });
   await goesOn(restart.id);
-  await worker.say(old, { status: 'error', error: failed('Of an older start.') });
+  await worker.report(old, { status: 'error', error: failed('Of an older start.') });
   await goesOn(restart.id);
-  await worker.say(record, { status: 'running' });
+  await worker.report(record, { status: 'running' });
   expect(await supervisor.ends(restart)).toBe('succeeded: env_a succeeded');
 });

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
+import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** A tick of the driver works on what it has read; what is asked for meanwhile must not be written over by it. */
@@ -12,7 +12,7 @@ afterEach(() => fleet.reset());
 afterAll(() => fleet?.stop());
 
 /** An app whose creation waits for an environment that was there once. */
-async function waiting(): Promise<[FakeSupervisor, string]> {
+async function waiting(): Promise<[SupervisorProcess, string]> {
   const [supervisor, worker] = await fleet.begin('env_a');
   await worker.stop();
   await until('env_a being down', () => supervisor.health('env_a') === 'down');
@@ -23,7 +23,7 @@ async function waiting(): Promise<[FakeSupervisor, string]> {
 }
 
 /** Stops the driver's next tick right after it has read the operations, until the returned function is called. */
-async function tickHeld({ parts: { operations, driver } }: FakeSupervisor): Promise<() => Promise<void>> {
+async function tickHeld({ parts: { operations, driver } }: SupervisorProcess): Promise<() => Promise<void>> {
   await driver.tick();
   const read = operations.active.bind(operations);
   let go!: () => void;

@@ -54,7 +54,7 @@ describe('a worker', () => {
     fleet.beat = LONG_BEAT;
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    fleet.manners.set('crm', { takes: new Promise(() => undefined) });
+    fleet.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await a.kill(null);
     // Not after an expiry, nor at its next beat: the lock on its database proves that the first is dead.
     const again = await fleet.worker('env_a');
@@ -230,19 +230,19 @@ describe('plugins of an app', () => {
       for (const worker of workers) worker.host.plugins.set('crm', 'kanban@1');
       await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a', 'env_b'] }));
       await supervisor.ends(await supervisor.create({ name: 'alone', environments: ['env_c'] }));
-      hurried.ground.journal.length = 0;
+      hurried.databases.journal.length = 0;
       // Enabled in env_a, which loaded itself anew; the database that both share says so.
       for (const worker of workers) worker.host.plugins.set('crm', 'kanban@1,gantt@1');
       a.host.coreApps.setStatus('crm', 'commanding');
       a.host.coreApps.setStatus('crm', 'running');
-      await until('The other to restart', () => hurried.ground.journal.includes('env_b runs crm'));
-      expect(hurried.ground.overlaps).toEqual([]);
-      expect(hurried.ground.story('env_a').filter((line) => line.includes('boots')).length).toBeLessThanOrEqual(1);
+      await until('The other to restart', () => hurried.databases.journal.includes('env_b runs crm'));
+      expect(hurried.databases.overlaps).toEqual([]);
+      expect(hurried.databases.story('env_a').filter((line) => line.includes('boots')).length).toBeLessThanOrEqual(1);
       await until(
         'Nothing more to be pending',
         () => !supervisor.parts.view.appRow(supervisor.part.app('crm')!).pendingChanges.length,
       );
-      expect(hurried.ground.story('alone')).toEqual([]);
+      expect(hurried.databases.story('alone')).toEqual([]);
     } finally {
       await hurried.stop();
     }

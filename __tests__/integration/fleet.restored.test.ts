@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { say } from '../../src/shared/message';
-import { type FakeSupervisor, SmallFleet } from '../support/small-fleet';
+import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
 /** A Supervisor whose database is older than what its fleet has seen. */
@@ -12,21 +12,21 @@ beforeAll(async () => {
   fleet = await SmallFleet.start('restored', { wakeUps: false });
 });
 afterEach(async () => {
-  expect(fleet.ground.overlaps).toEqual([]);
+  expect(fleet.databases.overlaps).toEqual([]);
   await fleet.reset();
 });
 afterAll(() => fleet?.stop());
 
 type Rows = Array<[table: string, rows: object[]]>;
 
-async function backup({ db }: FakeSupervisor): Promise<Rows> {
+async function backup({ db }: SupervisorProcess): Promise<Rows> {
   return Promise.all(
     collections.map(async ({ name }): Promise<Rows[number]> => [name, await db.getModel(name).findAll({ raw: true })]),
   );
 }
 
 /** Puts the backup in place of what a Supervisor has, and a Supervisor that starts with it in its place. */
-async function restore(supervisor: FakeSupervisor, tables: Rows, within = fleet): Promise<FakeSupervisor> {
+async function restore(supervisor: SupervisorProcess, tables: Rows, within = fleet): Promise<SupervisorProcess> {
   await supervisor.parts.driver.between(async () => {
     for (const [name, rows] of tables) {
       const model = supervisor.db.getModel(name);
@@ -40,10 +40,10 @@ async function restore(supervisor: FakeSupervisor, tables: Rows, within = fleet)
   return next;
 }
 
-const command = async (supervisor: FakeSupervisor, action: 'start' | 'stop', name: string) =>
+const command = async (supervisor: SupervisorProcess, action: 'start' | 'stop', name: string) =>
   supervisor.ends(await supervisor.parts.service.command(name, action, null));
-const bootsSoFar = () => fleet.ground.journal.filter((line) => line.includes(' boots ')).length;
-const warnings = (supervisor: FakeSupervisor) =>
+const bootsSoFar = () => fleet.databases.journal.filter((line) => line.includes(' boots ')).length;
+const warnings = (supervisor: SupervisorProcess) =>
   supervisor.parts.view.environmentRows().flatMap((row) => row.warnings.filter(({ code }) => code === 'ORPHANS'));
 
 describe('a restored database', () => {
@@ -132,7 +132,7 @@ describe('a Worker that shows up after a restored Supervisor has looked for it',
 
 describe('what is over', () => {
   /** A Supervisor that begins so many days after it happened: it cleans up at once, and then every hour. */
-  async function daysLater(supervisor: FakeSupervisor, days: number): Promise<FakeSupervisor> {
+  async function daysLater(supervisor: SupervisorProcess, days: number): Promise<SupervisorProcess> {
     const time = Date.now() - days * 24 * 3_600_000;
     const at = new Date(time).toISOString();
     await supervisor.db.sequelize.query(`UPDATE "appTombstones" SET "createdAt" = '${at}'`);
@@ -144,7 +144,7 @@ describe('what is over', () => {
     await next.parts.appCache.load();
     return next;
   }
-  const kept = async ({ parts: { appCache, operations } }: FakeSupervisor) => ({
+  const kept = async ({ parts: { appCache, operations } }: SupervisorProcess) => ({
     tombstones: appCache.tombstones.size,
     operations: (await operations.page({}, ['createdAt'], 1, 10))[1],
   });

@@ -9,7 +9,7 @@ beforeAll(async () => {
   fleet = await SmallFleet.start('rounds', { wakeUps: false });
 });
 afterEach(async () => {
-  expect(fleet.ground.overlaps).toEqual([]);
+  expect(fleet.databases.overlaps).toEqual([]);
   await fleet.reset();
 });
 afterAll(() => fleet?.stop());
@@ -48,9 +48,9 @@ describe('the regular round', () => {
     await b.kill();
     await until('It to be seen', () => [leader, other].every((one) => one.health('env_b') === 'down'));
     const { promise: boot, resolve: endBoot } = deferred();
-    a.host.manners.set('crm', { takes: boot });
+    a.host.bootScripts.set('crm', { takes: boot });
     const restarted = await leader.parts.service.command('crm', 'restart', '1');
-    await until('env_a to begin', () => fleet.ground.story('boots').includes('env_a boots crm restart'));
+    await until('env_a to begin', () => fleet.databases.story('boots').includes('env_a boots crm restart'));
     // A tick of the leader had begun before, and ends before the leader hears of it.
     const { registry, operations, appRepository } = leader.parts;
     const { all } = registry;

@@ -12,7 +12,7 @@ beforeAll(async () => {
   fleet = await SmallFleet.start('superseded', { wakeUps: true });
 });
 afterEach(async () => {
-  expect(fleet.ground.overlaps).toEqual([]);
+  expect(fleet.databases.overlaps).toEqual([]);
   await fleet.reset();
 });
 afterAll(() => fleet?.stop());
@@ -24,16 +24,16 @@ it('a start goes on in every environment, and boots none of them twice', async (
   const { service } = supervisor.parts;
   await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
   await supervisor.ends(await service.command('crm', 'stop', '1'));
-  fleet.ground.journal.length = 0;
+  fleet.databases.journal.length = 0;
   let end!: () => void;
-  a.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+  a.host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
   await service.command('crm', 'start', '1');
-  await until('The start', () => fleet.ground.journal.includes('env_a boots crm start'));
+  await until('The start', () => fleet.databases.journal.includes('env_a boots crm start'));
   const renamed = await service.update('crm', { title: 'Sales' }, '1');
   end();
   expect(await supervisor.ends(renamed)).toBe('succeeded: env_a succeeded, env_b succeeded');
   expect([a.runs, b.runs]).toEqual([['crm'], ['crm']]);
-  expect(fleet.ground.journal.filter((line) => line.includes('boots'))).toEqual([
+  expect(fleet.databases.journal.filter((line) => line.includes('boots'))).toEqual([
     'env_a boots crm start',
     'env_b boots crm start',
   ]);
@@ -43,16 +43,16 @@ it('a restart of two environments is not cut short by a drain of one', async () 
   const [supervisor, a, b] = await fleet.begin(...both);
   const { service } = supervisor.parts;
   await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
-  fleet.ground.journal.length = 0;
+  fleet.databases.journal.length = 0;
   let end!: () => void;
-  a.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+  a.host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
   await service.command('crm', 'restart', '1');
-  await until('The restart', () => fleet.ground.journal.includes('env_a boots crm restart'));
+  await until('The restart', () => fleet.databases.journal.includes('env_a boots crm restart'));
   const drained = await service.command('crm', 'stop', '1', { environments: ['env_a'], onFailure: 'continue' });
   end();
   expect(await supervisor.ends(drained)).toBe('succeeded: env_a succeeded, env_b succeeded');
   expect([a.runs, b.runs]).toEqual([[], ['crm']]);
-  expect(fleet.ground.story('env_b')).toContain('env_b boots crm restart');
+  expect(fleet.databases.story('env_b')).toContain('env_b boots crm restart');
 });
 
 it('an app that was just moved leaves the environment that it was moved from', async () => {
@@ -60,9 +60,9 @@ it('an app that was just moved leaves the environment that it was moved from', a
   const { service } = supervisor.parts;
   await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
   let end!: () => void;
-  b.host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+  b.host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
   await service.update('crm', { environments: ['env_b'] }, '1');
-  await until('The boot in its new place', () => fleet.ground.journal.includes('env_b boots crm start'));
+  await until('The boot in its new place', () => fleet.databases.journal.includes('env_b boots crm start'));
   const renamed = await service.update('crm', { title: 'Sales' }, '1');
   end();
   expect(await supervisor.ends(renamed)).toBe('succeeded: env_b succeeded, env_a succeeded');

@@ -1,7 +1,7 @@
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
 import { Fleet } from '../../scripts/fleet';
-import { witnessEnv } from '../../scripts/fleet/witness';
+import { recorderEnv } from '../../scripts/fleet/process-recorder';
 import { installTestPlugin } from '../support/test-plugin';
 import { endUnharmed } from '../support/verdict';
 
@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
-    env: { ...witnessEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'core-probe' : 'poison') },
+    env: { ...recorderEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'core-probe' : 'poison') },
   });
   project.provide('fleet', fleet.config.name);
   return () => endUnharmed(fleet);

@@ -1,14 +1,14 @@
 import type { Fleet } from '../../scripts/fleet';
-import { readWitness, type WitnessedBoot, witnessFolder } from '../../scripts/fleet/witness';
+import { type RecordedBoot, readRecordings, recordingsOf } from '../../scripts/fleet/process-recorder';
 
-export interface Boot extends WitnessedBoot {
+export interface Boot extends RecordedBoot {
   environment: string;
   pid: number;
 }
 
-/** Every boot of an app that any process of the fleet began, as the processes themselves have witnessed it, in order. */
+/** Every boot of an app that any process of the fleet began, as the process recorder has it, in order. */
 export const bootsOf = (fleet: Fleet, app: string): Boot[] =>
-  readWitness(witnessFolder(fleet.config.name))
+  readRecordings(recordingsOf(fleet.config.name))
     .flatMap(({ part, pid, boots }) => boots.map((boot) => ({ ...boot, environment: part, pid })))
     .filter((boot) => boot.app === app)
     .sort((a, b) => a.addedAt - b.addedAt);

@@ -17,15 +17,16 @@ import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { WorkerPart } from '../../src/server/worker/worker';
 import type { Message } from '../../src/shared/message';
-import type { Lease } from '../../src/shared/messages';
+import type { Lease, Registration } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
-import { FakeHost, Ground } from './fake-host';
 import { type RecordedLog, recordedLog } from './log';
+import { SimulatedDatabases, SimulatedHost } from './simulated-host';
+import { SimulatedWorker } from './simulated-worker';
 import { until } from './wait';
 
 /**
  * Supervisors and workers as they run, on real PostgreSQL and real Redis, in one process and in a hurry. Only the host's core
- * is played (`FakeHost`), so that an app boots in no time, and a process can be killed in the middle of anything.
+ * is played (`SimulatedHost`), so that an app boots in no time, and a process can be killed in the middle of anything.
  */
 
 export const KEY = Buffer.alloc(32, 9);
@@ -34,7 +35,7 @@ export const BEAT = 2_000;
 /** Nobody visits, so nobody has to go elsewhere. */
 const LEAVING = 50;
 /** What the last beat of a process says that is killed: so its end shows without waiting for three of the others. */
-export const LAST_BEAT = 500;
+const LAST_BEAT = 500;
 /** A lead is not lost to a machine that is starved; where its leader is dead, there is nobody to take it from. */
 const LEAD_EXPIRY = { beside: 60_000, alone: 500 };
 
@@ -110,7 +111,7 @@ const mainOf = (db: Database, version = '2.2.15'): Application =>
   ({ name: 'main', db, getPackageVersion: () => version }) as unknown as Application;
 
 /** One process of a Supervisor. */
-export class FakeSupervisor {
+export class SupervisorProcess {
   readonly log: RecordedLog = recordedLog();
   alive = true;
   /** Incarnations of apps of which nothing is left. */
@@ -125,7 +126,7 @@ export class FakeSupervisor {
   static async start(
     fleet: SmallFleet,
     { database = 'supervisor', wrap = (main) => main, leadExpiry, beginning, onChange }: SupervisorOptions,
-  ): Promise<FakeSupervisor> {
+  ): Promise<SupervisorProcess> {
     const db = await openDatabase(fleet.database(database));
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
@@ -147,7 +148,7 @@ export class FakeSupervisor {
       onChange: () => onChange?.(part),
       onAppEnd: async (uid) => void supervisor.ended.push(uid),
     });
-    const supervisor: FakeSupervisor = new FakeSupervisor(part, db, wire);
+    const supervisor: SupervisorProcess = new SupervisorProcess(part, db, wire);
     Object.assign(supervisor, { log });
     beginning?.(part);
     part.start(wrap(mainOf(db)));
@@ -249,13 +250,13 @@ interface Keeper {
 }
 
 /** One process of a Worker. */
-export class FakeWorker {
+export class WorkerProcess {
   alive = true;
 
   private constructor(
     readonly environment: string,
     readonly part: WorkerPart,
-    readonly host: FakeHost,
+    readonly host: SimulatedHost,
     readonly db: Database,
     readonly wire: Wire,
     readonly log: RecordedLog,
@@ -267,14 +268,14 @@ export class FakeWorker {
     fleet: SmallFleet,
     environment: string,
     { database = environment, proxyUrl, version }: WorkerOptions,
-  ): Promise<FakeWorker> {
+  ): Promise<WorkerProcess> {
     const db = await openDatabase(fleet.database(database));
     const instance = `${environment}-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
-    const host = new FakeHost(environment, fleet.ground);
+    const host = new SimulatedHost(environment, fleet.databases);
     host.coreApps.apps.main = mainOf(db, version);
-    for (const [name, manner] of fleet.manners) host.manners.set(name, manner);
+    for (const [name, bootScript] of fleet.bootScripts) host.bootScripts.set(name, bootScript);
     const url = `http://${environment}`;
     const part = new WorkerPart({
       ...wire,
@@ -301,7 +302,7 @@ export class FakeWorker {
       onRecords: () => undefined,
     });
     part.start();
-    return new FakeWorker(environment, part, host, db, wire, log, instance, fleet.database(database));
+    return new WorkerProcess(environment, part, host, db, wire, log, instance, fleet.database(database));
   }
 
   get runs(): string[] {
@@ -383,17 +384,17 @@ export class FakeWorker {
 }
 
 export class SmallFleet {
-  ground = new Ground();
+  databases = new SimulatedDatabases();
   /** How boots go in workers that are started from now on. */
-  readonly manners: FakeHost['manners'] = new Map();
+  readonly bootScripts: SimulatedHost['bootScripts'] = new Map();
   /** Between heartbeats of workers that are started from now on, in ms. */
   beat = BEAT;
   /** What workers that are started from now on give their visitors to go elsewhere, in ms. */
   leaving = LEAVING;
   /** How long workers that are started from now on wait for JWT secrets that they do not know, in ms; by default as in production. */
   secretsWithin: number | undefined;
-  private readonly supervisors: FakeSupervisor[] = [];
-  private readonly workers: FakeWorker[] = [];
+  private readonly supervisors: SupervisorProcess[] = [];
+  private readonly workers: WorkerProcess[] = [];
   private prefix = `small-${randomUUID()}`;
 
   private constructor(
@@ -432,22 +433,31 @@ export class SmallFleet {
   }
 
   /** Returns when it can be woken, too. */
-  async supervisor(options: SupervisorOptions = {}): Promise<FakeSupervisor> {
+  async supervisor(options: SupervisorOptions = {}): Promise<SupervisorProcess> {
     const leadExpiry = LEAD_EXPIRY[this.supervisors.some(({ alive }) => alive) ? 'beside' : 'alone'];
-    const supervisor = await FakeSupervisor.start(this, { leadExpiry, ...options });
+    const supervisor = await SupervisorProcess.start(this, { leadExpiry, ...options });
     this.supervisors.push(supervisor);
     await this.listening();
     return supervisor;
   }
 
-  async worker(environment: string, options: WorkerOptions = {}): Promise<FakeWorker> {
-    const worker = await FakeWorker.start(this, environment, options);
+  async worker(environment: string, options: WorkerOptions = {}): Promise<WorkerProcess> {
+    const worker = await WorkerProcess.start(this, environment, options);
     this.workers.push(worker);
     return worker;
   }
 
+  /** @param values what else it says of itself */
+  async simulatedWorker(environment: string, values: Partial<Registration> = {}): Promise<SimulatedWorker> {
+    const connection = this.connect(`simulated-${environment}`, recordedLog());
+    const keys = { appKey: 'app-key', aesKey: KEY.toString('hex') };
+    const worker = new SimulatedWorker(environment, connection, { ...keys, beat: BEAT });
+    await worker.appear(values);
+    return worker;
+  }
+
   /** A supervisor that leads and sees these environments. */
-  async begin(...environments: string[]): Promise<[FakeSupervisor, ...FakeWorker[]]> {
+  async begin(...environments: string[]): Promise<[SupervisorProcess, ...WorkerProcess[]]> {
     const supervisor = await this.supervisor();
     const workers = await Promise.all(environments.map((environment) => this.worker(environment)));
     await until('The lead', () => supervisor.leads);
@@ -494,8 +504,8 @@ export class SmallFleet {
       const db = await opening;
       for (const { name: collection } of collections) await db.getModel(collection).destroy({ truncate: true });
     }
-    this.ground = new Ground();
-    this.manners.clear();
+    this.databases = new SimulatedDatabases();
+    this.bootScripts.clear();
     this.beat = BEAT;
     this.leaving = LEAVING;
     this.secretsWithin = undefined;

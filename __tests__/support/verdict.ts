@@ -1,5 +1,5 @@
 import { type Fleet, query } from '../../scripts/fleet';
-import { readWitness, type WitnessedProcess, witnessFolder } from '../../scripts/fleet/witness';
+import { type RecordedProcess, readRecordings, recordingsOf } from '../../scripts/fleet/process-recorder';
 
 /** What a fleet is judged by when all tests on it have ended, whatever each of them looked at. */
 export interface Evidence {
@@ -7,7 +7,7 @@ export interface Evidence {
   lost: string[];
   /** Locks on apps' databases that somebody still holds. */
   locks: string[];
-  processes: WitnessedProcess[];
+  processes: RecordedProcess[];
 }
 
 /** What is wrong, in words; empty when nothing is. */
@@ -22,7 +22,7 @@ export function verdict({ lost, locks, processes }: Evidence): string[] {
 }
 
 /**
- * Ends a fleet whose processes had `witnessEnv`.
+ * Ends a fleet whose processes had `recorderEnv`.
  * @throws when it did not come through unharmed, whatever the tests on it looked at
  */
 export async function endUnharmed(fleet: Fleet): Promise<void> {
@@ -30,7 +30,7 @@ export async function endUnharmed(fleet: Fleet): Promise<void> {
   const { lost } = fleet;
   await fleet.stop();
   const { name } = fleet.config;
-  const found = verdict({ lost, locks, processes: readWitness(witnessFolder(name)) });
+  const found = verdict({ lost, locks, processes: readRecordings(recordingsOf(name)) });
   if (found.length) throw new Error(`Fleet ${name} did not come through unharmed:\n${found.join('\n')}`);
 }
 

@@ -3,21 +3,21 @@ import { AppController } from '../../src/server/worker/apps/controller';
 import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
-import { FakeHost, FakeSnapshot, Ground } from '../support/fake-host';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
+import { SimulatedDatabases, SimulatedHost, SimulatedSnapshot } from '../support/simulated-host';
 
 let clock: FakeClock;
-let ground: Ground;
-let snapshot: FakeSnapshot;
-let host: FakeHost;
+let databases: SimulatedDatabases;
+let snapshot: SimulatedSnapshot;
+let host: SimulatedHost;
 let controller: AppController;
 let mayHost: boolean;
 let reports: StatusEntry[];
 
 /** A process of the worker: a new one finds the snapshot of the last and nothing else. */
 function start(): void {
-  host = new FakeHost('env_a', ground);
+  host = new SimulatedHost('env_a', databases);
   controller = new AppController({
     environment: 'env_a',
     snapshot: snapshot.asStore,
@@ -58,8 +58,8 @@ const create = (values: Partial<AppRecord> = {}) => accept({ claim: 'create', ..
 beforeEach(() => {
   vi.useFakeTimers();
   clock = new FakeClock();
-  ground = new Ground();
-  snapshot = new FakeSnapshot();
+  databases = new SimulatedDatabases();
+  snapshot = new SimulatedSnapshot();
   mayHost = true;
   reports = [];
   start();
@@ -79,7 +79,7 @@ describe('a record', () => {
       doing: null,
       version: '2.2.15',
     });
-    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a creates crm', 'env_a runs crm']);
+    expect(databases.journal).toEqual(['env_a boots crm start', 'env_a creates crm', 'env_a runs crm']);
     // It had been said that a create was begun, before anything was done.
     expect(reports[0]).toMatchObject({ status: 'waiting', generation: 0, begun: 10, doing: 'create' });
   });
@@ -95,9 +95,9 @@ describe('a record', () => {
     ['removed and released', { desired: 'removed', data: 'release' }, ['env_a ends crm', 'env_a releases crm']],
   ])('of a running app: %s', async (_, values, expected) => {
     await create();
-    ground.journal.length = 0;
+    databases.journal.length = 0;
     const entry = await accept({ boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
-    expect(ground.journal).toEqual(expected);
+    expect(databases.journal).toEqual(expected);
     expect(entry).toMatchObject({ generation: 11, doing: null });
   });
 
@@ -110,7 +110,7 @@ describe('a record', () => {
     await controller.accept([one({ generation: 11, boot: { generation: 11, how: 'restart' } })]);
     await controller.acceptAll([one({ generation: 10, claim: 'create' })]);
     await quiet();
-    expect(ground.journal.filter((line) => line.includes('ends'))).toHaveLength(1);
+    expect(databases.journal.filter((line) => line.includes('ends'))).toHaveLength(1);
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
   });
 
@@ -127,9 +127,9 @@ describe('a record', () => {
 
   it('of another incarnation of the name replaces the app', async () => {
     await create();
-    ground.databases.clear();
+    databases.owners.clear();
     const entry = await accept({ uid: 'uid-2', generation: 20, claim: 'create' });
-    expect(ground.journal.slice(3)).toEqual([
+    expect(databases.journal.slice(3)).toEqual([
       'env_a ends crm',
       'env_a boots crm start',
       'env_a creates crm',
@@ -140,20 +140,20 @@ describe('a record', () => {
 
   it('that comes while another is worked off is worked off after it, and none in between', async () => {
     let end!: () => void;
-    host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
     expect(crm()).toMatchObject({ status: 'initializing', doing: 'create', generation: 0 });
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
     await accept({ generation: 12, desired: 'stopped' });
-    expect(ground.journal).toHaveLength(2);
+    expect(databases.journal).toHaveLength(2);
     end();
     await quiet();
-    expect(ground.journal.slice(2)).toEqual(['env_a runs crm', 'env_a ends crm']);
+    expect(databases.journal.slice(2)).toEqual(['env_a runs crm', 'env_a ends crm']);
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
   });
 
   it('of one app waits for no other', async () => {
-    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     await quiet();
@@ -172,7 +172,7 @@ describe('a removed app', () => {
     expect(controller.apps.records()).toEqual([]);
     await controller.acceptAll([removed]);
     await quiet();
-    expect(ground.story('drops')).toHaveLength(1);
+    expect(databases.story('drops')).toHaveLength(1);
     await controller.acceptAll([]);
     expect(controller.apps.names()).toEqual([]);
     expect(snapshot.rows.size).toBe(0);
@@ -190,15 +190,15 @@ describe('a removed app', () => {
 
   it('keeps data that cannot be dropped, and says so', async () => {
     await create();
-    ground.databases.set('crm', 'somebody else');
+    databases.owners.set('crm', 'somebody else');
     const entry = await accept({ generation: 11, desired: 'removed', data: 'drop' });
     expect(entry).toMatchObject({ status: 'error', error: { code: 'DATABASE_FOREIGN' }, generation: 11 });
-    expect(ground.databases.has('crm')).toBe(true);
+    expect(databases.owners.has('crm')).toBe(true);
   });
 
   it('is gone even if its mark stays', async () => {
     await create();
-    ground.databases.set('crm', 'somebody else');
+    databases.owners.set('crm', 'somebody else');
     const entry = await accept({ generation: 11, desired: 'removed', data: 'release' });
     const cause = { code: 'DATABASE_FOREIGN' };
     expect(entry).toMatchObject({ status: 'not_found', message: { code: 'DATA_KEEPS_MARKER', params: { cause } } });
@@ -209,7 +209,7 @@ describe('a restart of the worker', () => {
   it('invariant 6: starts from the snapshot, with nobody to ask', async () => {
     await create();
     await restart();
-    expect(ground.journal.slice(3)).toEqual(['env_a boots crm start', 'env_a runs crm']);
+    expect(databases.journal.slice(3)).toEqual(['env_a boots crm start', 'env_a runs crm']);
     expect(crm()).toMatchObject({ status: 'running', generation: 10, bootGeneration: 10 });
   });
 
@@ -219,9 +219,9 @@ describe('a restart of the worker', () => {
   ])('%s', async (_, values, status) => {
     await create();
     await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
-    ground.journal.length = 0;
+    databases.journal.length = 0;
     await restart();
-    expect(ground.journal).toEqual([]);
+    expect(databases.journal).toEqual([]);
     expect(crm()).toMatchObject({ status, generation: 11 });
   });
 
@@ -229,7 +229,7 @@ describe('a restart of the worker', () => {
     await create();
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
     await restart();
-    expect(ground.journal.at(-2)).toBe('env_a boots crm start');
+    expect(databases.journal.at(-2)).toBe('env_a boots crm start');
   });
 
   it('finds the newest of what was written: no write overtakes another', async () => {
@@ -260,7 +260,7 @@ describe('a visit', () => {
   beforeEach(async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     await restart();
-    ground.journal.length = 0;
+    databases.journal.length = 0;
   });
 
   it('wakes a dormant app, once', async () => {
@@ -268,7 +268,7 @@ describe('a visit', () => {
     await quiet();
     expect(controller.visit('crm')).toBe(true);
     await quiet();
-    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
+    expect(databases.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
     expect(crm().status).toBe('running');
   });
 
@@ -278,7 +278,7 @@ describe('a visit', () => {
     await accept({ generation: 12, desired: 'removed', boot: { generation: 10, how: 'start' } });
     expect([controller.visit('crm'), controller.visit('shop')]).toEqual([false, false]);
     await quiet();
-    expect(ground.story('boots')).toEqual([]);
+    expect(databases.story('boots')).toEqual([]);
   });
 });
 
@@ -291,24 +291,24 @@ describe('an app that another plugin unloads', () => {
   ])('is as its record %o wants it: %s', async (values, status, ended) => {
     await create({ boot: { generation: 10, how: 'start' } });
     await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
-    ground.journal.length = 0;
+    databases.journal.length = 0;
     const unloaded = controller.unload('crm');
     await vi.advanceTimersByTimeAsync(20);
     await unloaded;
-    expect(ground.journal).toEqual(ended);
+    expect(databases.journal).toEqual(ended);
     expect(crm()).toMatchObject({ status, generation: 11, doing: null });
     controller.convergeAll();
     await quiet();
-    expect([ground.journal, crm().status]).toEqual([ended, status]);
+    expect([databases.journal, crm().status]).toEqual([ended, status]);
   });
 
   it('is booted again by a visit', async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     await controller.unload('crm');
-    ground.journal.length = 0;
+    databases.journal.length = 0;
     expect(controller.visit('crm')).toBe(true);
     await quiet();
-    expect(ground.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
+    expect(databases.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
   });
 
   it('while it is worked on stays, and nobody waits', async () => {
@@ -316,16 +316,16 @@ describe('an app that another plugin unloads', () => {
     host.commanding.add('crm');
     await controller.unload('crm');
     host.commanding.clear();
-    host.manners.set('crm', { takes: 1_000 });
+    host.bootScripts.set('crm', { takes: 1_000 });
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' }, desired: 'onDemand' });
     await controller.unload('crm');
     await vi.advanceTimersByTimeAsync(1_000);
-    expect([ground.story('ends'), crm().status]).toEqual([[], 'running']);
+    expect([databases.story('ends'), crm().status]).toEqual([[], 'running']);
   });
 
   it('and that is not here is nothing', async () => {
     await controller.unload('shop');
-    expect([ground.journal, reports]).toEqual([[], []]);
+    expect([databases.journal, reports]).toEqual([[], []]);
   });
 });
 
@@ -333,7 +333,7 @@ describe('a boot that fails', () => {
   const fails = new Error('The disk is full.');
 
   it('is an error with its cause, tried again by itself, later and later, and then left alone', async () => {
-    host.manners.set('crm', { fails });
+    host.bootScripts.set('crm', { fails });
     expect(await create()).toMatchObject({ status: 'error', generation: 10, error: failed('The disk is full.') });
     for (const [wait, boots] of [
       [5_000, 2],
@@ -346,18 +346,18 @@ describe('a boot that fails', () => {
       await vi.advanceTimersByTimeAsync(wait - 1_000);
       clock.pass(1_100);
       await vi.advanceTimersByTimeAsync(1_100);
-      expect(ground.story('boots')).toHaveLength(boots);
+      expect(databases.story('boots')).toHaveLength(boots);
     }
-    host.manners.clear();
+    host.bootScripts.clear();
     controller.convergeAll();
     await quiet();
     expect(crm().status).toBe('error');
   });
 
   it('is over when a later try succeeds', async () => {
-    host.manners.set('crm', { fails });
+    host.bootScripts.set('crm', { fails });
     await create();
-    host.manners.clear();
+    host.bootScripts.clear();
     clock.pass(5_100);
     await vi.advanceTimersByTimeAsync(5_100);
     expect(crm()).toMatchObject({ status: 'running' });
@@ -365,16 +365,16 @@ describe('a boot that fails', () => {
   });
 
   it('is tried at once when it is started anew', async () => {
-    host.manners.set('crm', { fails });
+    host.bootScripts.set('crm', { fails });
     await create();
-    host.manners.clear();
+    host.bootScripts.clear();
     expect(await accept({ generation: 11 })).toMatchObject({ status: 'running', generation: 11 });
   });
 
   it('of an app that waits for visits is tried again by a visit', async () => {
-    host.manners.set('crm', { fails });
+    host.bootScripts.set('crm', { fails });
     await create({ desired: 'onDemand', startMode: 'onVisit' });
-    host.manners.clear();
+    host.bootScripts.clear();
     clock.pass(60_000);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(crm().status).toBe('error');
@@ -385,7 +385,7 @@ describe('a boot that fails', () => {
 
   it('of an app that waits for visits is dormant in its worker’s next process, with the reason, until it is tried', async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
-    host.manners.set('crm', { fails });
+    host.bootScripts.set('crm', { fails });
     const boot = { generation: 11, how: 'restart' } as const;
     await accept({ generation: 11, boot, desired: 'onDemand', startMode: 'onVisit' });
     await restart();
@@ -405,7 +405,7 @@ describe('an app that takes its worker down', () => {
   /** The process ends in the middle of the boot. */
   async function die(): Promise<void> {
     start();
-    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await controller.restore();
     controller.convergeAll();
     await quiet();
@@ -413,7 +413,7 @@ describe('an app that takes its worker down', () => {
 
   it('is kept out after three times, with the reason on record, while the others run', async () => {
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
-    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await die();
     expect(host.oneByOne).toBe(true);
@@ -422,17 +422,17 @@ describe('an app that takes its worker down', () => {
     const params = { app: 'crm', times: 3, cause: say('WORKER_ENDED') };
     expect(crm()).toMatchObject({ status: 'error', error: { code: 'APP_CRASH_LOOP', params } });
     expect(controller.apps.entry('shop')?.status).toBe('running');
-    expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
+    expect(databases.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     controller.visit('crm');
     controller.convergeAll();
     await quiet();
-    expect(ground.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
+    expect(databases.story('crm').filter((line) => line.includes('boots'))).toHaveLength(3);
     // Somebody mended it, and says so.
     expect(await accept({ generation: 11, claim: 'create' })).toMatchObject({ status: 'running' });
   });
 
   it('is not blamed for an end that was asked for', async () => {
-    host.manners.set('crm', { takes: new Promise(() => undefined) });
+    host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await controller.clearCrashMarkers();
     for (let i = 0; i < 4; i++) {
@@ -460,7 +460,7 @@ describe('a process that may not host', () => {
   it('does nothing, and everything when it may', async () => {
     mayHost = false;
     await create();
-    expect(ground.journal).toEqual([]);
+    expect(databases.journal).toEqual([]);
     expect(crm().status).toBe('waiting');
     mayHost = true;
     controller.convergeAll();
@@ -471,18 +471,18 @@ describe('a process that may not host', () => {
   it('any more ends its apps, after what is under way, and no longer says that they run', async () => {
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     let end!: () => void;
-    host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
     mayHost = false;
     const down = controller.standDown();
     await quiet();
-    expect(ground.story('shop').at(-1)).toBe('env_a ends shop');
+    expect(databases.story('shop').at(-1)).toBe('env_a ends shop');
     end();
     await down;
     expect(host.running.size).toBe(0);
     expect([crm().status, controller.apps.entry('shop')?.status]).toEqual(['waiting', 'waiting']);
     mayHost = true;
-    host.manners.clear();
+    host.bootScripts.clear();
     controller.convergeAll();
     await quiet();
     expect([crm().status, controller.apps.entry('shop')?.status]).toEqual(['running', 'running']);
@@ -491,7 +491,7 @@ describe('a process that may not host', () => {
   it('because it is closed begins nothing more', async () => {
     controller.close();
     await create();
-    expect(ground.journal).toEqual([]);
+    expect(databases.journal).toEqual([]);
   });
 });
 
@@ -502,10 +502,10 @@ describe('an app of several environments', () => {
   ])('that is %s says so first, and serves until visitors are sent elsewhere', async (_, values) => {
     const environments = ['env_a', 'env_b'];
     await create({ environments });
-    ground.journal.length = 0;
+    databases.journal.length = 0;
     await accept({ environments, boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
-    expect([crm().status, ground.journal]).toEqual(['preparing', []]);
-    await vi.waitFor(() => expect(ground.journal).not.toEqual([]), 30_000);
+    expect([crm().status, databases.journal]).toEqual(['preparing', []]);
+    await vi.waitFor(() => expect(databases.journal).not.toEqual([]), 30_000);
   });
 });
 
@@ -525,7 +525,7 @@ describe('what the core does on its own', () => {
 
   it('ends when its command does, though it says "running" before', async () => {
     let end!: () => void;
-    host.manners.set('crm', { lingers: new Promise((resolve) => (end = resolve)) });
+    host.bootScripts.set('crm', { lingers: new Promise((resolve) => (end = resolve)) });
     await create();
     expect([host.coreApps.appStatus.crm, crm().status]).toEqual(['running', 'initializing']);
     end();
@@ -543,7 +543,7 @@ describe('what the core does on its own', () => {
 
   it('is told while it works, and not of an app that runs', async () => {
     let end!: () => void;
-    host.manners.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
+    host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
     controller.apps.tell('crm', verbatim('Loading plugins.'));
     controller.apps.tell('nobody', verbatim('Loading plugins.'));

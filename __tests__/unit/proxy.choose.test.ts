@@ -105,7 +105,7 @@ describe('which environment gets a request', () => {
     ['all left alone', ['a running online'], { left: ['a'] }, null],
     ['stopped', ['a running online'], { app: { desired: 'stopped' } }, null],
     ['on demand', ['a dormant online'], { app: { desired: 'onDemand' } }, 'a'],
-    ['an environment nobody has registered', ['a running online'], { app: { environments: ['ghost', 'a'] } }, 'a'],
+    ['an environment nobody has registered', ['a running online'], { app: { environments: ['gone', 'a'] } }, 'a'],
   ])('%s', (_what, lines, options, expected) => {
     expect(chosen(lines, options)).toBe(expected);
   });

@@ -1,15 +1,15 @@
-import { Ghost } from '../../__tests__/support/ghost';
 import { Manager } from '../../__tests__/support/manager';
+import { SimulatedWorker } from '../../__tests__/support/simulated-worker';
 import { Fleet, waitForHttp } from '../../scripts/fleet';
+import { recorderEnv } from '../../scripts/fleet/process-recorder';
 import { terminalProgress } from '../../scripts/fleet/progress';
-import { witnessEnv } from '../../scripts/fleet/witness';
 import type { Contender } from './contenders';
 import { Probe } from './probe';
 import { takeTheMeasuredCore } from './process';
 
 /** A fleet whose Supervisor is measured: a real NocoBase, with one real Worker. */
 export class MeasuredFleet {
-  private readonly ghosts: Ghost[] = [];
+  private readonly simulatedWorkers: SimulatedWorker[] = [];
 
   private constructor(
     readonly fleet: Fleet,
@@ -26,7 +26,7 @@ export class MeasuredFleet {
     const probe = await Probe.plan(asTheCore);
     const profiled = isProfiled ? await Probe.plan(asTheCore) : undefined;
     const options = { name, port: 'free', workers: 1, reset: true, durable: false } as const;
-    const instanceEnv = { env_a: { ...probe.env, ...witnessEnv(name) }, supervisor: profiled?.env ?? {} };
+    const instanceEnv = { env_a: { ...probe.env, ...recorderEnv(name) }, supervisor: profiled?.env ?? {} };
     const fleet = await Fleet.start({ ...options, instanceEnv }, terminalProgress());
     const measured = new MeasuredFleet(fleet, await Manager.of(fleet), probe, profiled);
     takeTheMeasuredCore(fleet.supervisor.pid!);
@@ -41,10 +41,10 @@ export class MeasuredFleet {
   /** Makes an app that the Supervisor takes to be a Worker's, while the origin answers for it. */
   async lead(app: string, origin: string): Promise<void> {
     const environment = `env_${app}`;
-    const ghost = new Ghost(this.fleet, environment);
-    this.ghosts.push(ghost);
+    const worker = SimulatedWorker.of(this.fleet, environment);
+    this.simulatedWorkers.push(worker);
     const { version } = (await this.manager.api.get('app:getInfo')).data;
-    await ghost.appear({ url: origin, proxyUrl: origin, appVersion: version });
+    await worker.appear({ url: origin, proxyUrl: origin, appVersion: version });
     await this.manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
     await this.manager.begin('create', { name: app, environments: [environment] });
     await waitForHttp(`${this.fleet.supervisor.url}/app?__appName=${app}`, { timeout: 20_000 });
@@ -56,7 +56,7 @@ export class MeasuredFleet {
   }
 
   async stop(): Promise<void> {
-    for (const ghost of this.ghosts) await ghost.close();
+    for (const worker of this.simulatedWorkers) await worker.close();
     await this.fleet.stop();
   }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Manager } from '../../__tests__/support/manager';
 import { type Instance, waitFor } from '../../scripts/fleet';
-import { readWitness, witnessFolder } from '../../scripts/fleet/witness';
+import { readRecordings, recordingsOf } from '../../scripts/fleet/process-recorder';
 import type { Probe } from './probe';
 import { type Bar, median, type Report } from './report';
 import type { MeasuredFleet } from './supervisor';
@@ -118,7 +118,7 @@ async function stop(manager: Manager, app: string): Promise<Stop> {
   const { data } = await manager.api.post(`apps:stop?filterByTk=${app}`);
   const answered = Date.now();
   await manager.succeeded(data[0]);
-  const boots = readWitness(witnessFolder('bench')).flatMap((seen) => seen.boots.filter((boot) => boot.app === app));
+  const boots = readRecordings(recordingsOf('bench')).flatMap((seen) => seen.boots.filter((boot) => boot.app === app));
   const begun = Math.max(...boots.map(({ leavingAt }) => leavingAt ?? 0));
   return { answered: answered - asked, whole: begun - asked, begun: Math.max(0, begun - answered) };
 }

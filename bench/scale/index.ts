@@ -120,7 +120,7 @@ async function measure(bench: Bench, size: Size, restMs: number): Promise<Found>
   await redis.flushall();
   await writeApps(fleet.postgresServer, fleet.supervisor.database, size);
   await fleet.supervisor.start();
-  await simulation.ask({ do: 'start', environments: environmentsOf(size), manner: 'instant' });
+  await simulation.ask({ do: 'start', environments: environmentsOf(size), pace: 'instant' });
   await untilWhole(bench, size);
   const restart = await restarts(bench, size);
   // What a start leaves to be done is not rest.

@@ -14,12 +14,12 @@ export interface WorkersSetup {
 }
 
 /** How apps boot: at once, or as long as real ones and with as many messages. */
-export type Manner = 'instant' | 'real';
+export type BootPace = 'instant' | 'real';
 
 export type Ask =
   | { do: 'setup'; setup: WorkersSetup }
   /** Workers of these environments begin, as after a cold start: without a snapshot. */
-  | { do: 'start'; environments: string[]; manner: Manner }
+  | { do: 'start'; environments: string[]; pace: BootPace }
   | { do: 'stop' }
   /** When the boots of these apps began, since the last time somebody asked. */
   | { do: 'begun' };

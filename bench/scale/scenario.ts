@@ -158,7 +158,7 @@ async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
 export async function storms(bench: Bench, size: Size): Promise<NonNullable<Found['storm']>> {
   const { redis, simulation, fleet, api } = bench;
   await simulation.ask({ do: 'stop' });
-  await simulation.ask({ do: 'start', environments: environmentsOf(size), manner: 'real' });
+  await simulation.ask({ do: 'start', environments: environmentsOf(size), pace: 'real' });
   const begun = performance.now();
   let over = false;
   const whole = untilWhole(bench, size).finally(() => {
@@ -177,7 +177,7 @@ export async function storms(bench: Bench, size: Size): Promise<NonNullable<Foun
   await lists;
   const seconds = round((performance.now() - begun) / 1_000);
   await simulation.ask({ do: 'stop' });
-  await simulation.ask({ do: 'start', environments: environmentsOf(size), manner: 'instant' });
+  await simulation.ask({ do: 'start', environments: environmentsOf(size), pace: 'instant' });
   await untilWhole(bench, size);
   return { ...load, list: spreadOf(listed), seconds };
 }

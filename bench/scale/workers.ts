@@ -6,12 +6,12 @@ import { Keys } from '../../src/server/protocol/keys';
 import { RedisBus } from '../../src/server/protocol/redis-bus';
 import { RedisState } from '../../src/server/protocol/redis-state';
 import { WorkerPart } from '../../src/server/worker/worker';
-import { PlayedHost } from './host';
-import type { Answered, Ask, Manner, WorkersSetup } from './messages';
+import { ScaleHost } from './host';
+import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
 
 /**
  * Many Workers in one process: the plugin's own Worker part, lease, converger, reporter and connections, each as in a process
- * of its own. Played are the host's core (`PlayedHost`) and the snapshot, which is kept in memory.
+ * of its own. Simulated are the host's core (`ScaleHost`) and the snapshot, which is kept in memory.
  */
 
 const SILENT: Log = { debug() {}, info() {}, warn() {}, error: (message) => console.error(message) };
@@ -20,21 +20,21 @@ const AT_ONCE = 20;
 
 interface SimulatedWorker {
   part: WorkerPart;
-  host: PlayedHost;
+  host: ScaleHost;
   close(): Promise<void>;
 }
 
 let setup: WorkersSetup;
 let workers: SimulatedWorker[] = [];
 
-async function start(environment: string, manner: Manner): Promise<SimulatedWorker> {
+async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
   const state = new RedisState(setup.redisUrl, keys, SILENT);
   const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT);
   state.open();
   bus.open();
-  const host = new PlayedHost(manner, (app, message) => part.controller?.apps.tell(app, message));
+  const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.tell(app, message));
   host.coreApps.apps.main = mainApp();
   const url = `http://127.0.0.1:1/${environment}`;
   const part: WorkerPart = new WorkerPart({
@@ -97,7 +97,7 @@ async function answer(ask: Ask): Promise<Partial<Answered>> {
     case 'start':
       for (let i = 0; i < ask.environments.length; i += AT_ONCE) {
         const some = ask.environments.slice(i, i + AT_ONCE);
-        workers.push(...(await Promise.all(some.map((environment) => start(environment, ask.manner)))));
+        workers.push(...(await Promise.all(some.map((environment) => start(environment, ask.pace)))));
       }
       return {};
     case 'stop':

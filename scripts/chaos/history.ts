@@ -1,5 +1,5 @@
 import type { OperationRow } from '../../src/shared/types';
-import type { WitnessedProcess } from '../fleet/witness';
+import type { RecordedProcess } from '../fleet/process-recorder';
 import type { Harm } from './plan';
 
 /** What a run saw, in plain data: what the checker judges. Times are ms since 1970. */
@@ -34,7 +34,7 @@ export interface Asked {
 }
 
 /** A process, by what it wrote down itself and by what was done to it. */
-export interface Life extends WitnessedProcess {
+export interface Life extends RecordedProcess {
   /** Null while it lives. */
   endedAt: number | null;
   /** Whether the run ended it. */

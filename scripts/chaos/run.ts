@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { type Fleet, query } from '../fleet';
-import { readWitness } from '../fleet/witness';
+import { readRecordings } from '../fleet/process-recorder';
 import { disagreements, wrongPlaces } from './check';
 import { Client, type Reply } from './client';
 import { groupBy } from './group';
@@ -12,8 +12,8 @@ import { keepAsking } from './requests';
 
 export interface RunOptions {
   fleet: Fleet;
-  /** Where its processes write what they do (fleet/witness.ts). */
-  witness: string;
+  /** Where its processes write what they do (fleet/process-recorder.ts). */
+  recordings: string;
   seed: number;
   plan: Plan;
   /** After so many ms no further round begins; by default all of the plan do. */
@@ -273,9 +273,9 @@ class Run {
   }
 
   private lives(): Life[] {
-    const { fleet, witness } = this.options;
+    const { fleet, recordings } = this.options;
     const alive = new Set(fleet.instances.map(({ pid }) => pid));
-    return readWitness(witness)
+    return readRecordings(recordings)
       .filter(({ pid, begunAt }) => alive.has(pid) || begunAt >= this.history.begunAt || this.ended.has(pid))
       .map((seen) => {
         const killedAt = this.ended.get(seen.pid);

@@ -13,7 +13,7 @@ if (isMainThread) {
   const { initEnv, generateAppDir } = require('@nocobase/cli-v1/src/util');
   initEnv();
   oneByOne(() => wholly(generateAppDir));
-  if (process.env.FLEET_WITNESS) require('./witness.cjs');
+  if (process.env.FLEET_RECORDER) require('./process-recorder.cjs');
 }
 
 /** All instances write the same page into the same folder: one after the other. */

@@ -17,7 +17,7 @@ export interface Data {
 }
 
 /** A fleet or one NocoBase, with all its data on a database of its kind. */
-export interface Ground extends Data {
+export interface TestTarget extends Data {
   fleet: Fleet;
   manager: Manager;
   /** Where apps are managed and entered. */
@@ -29,7 +29,7 @@ export interface Ground extends Data {
   stop(): Promise<void>;
 }
 
-async function groundOf(fleet: Fleet, data: Data, stop = () => fleet.stop()): Promise<Ground> {
+async function targetOf(fleet: Fleet, data: Data, stop = () => fleet.stop()): Promise<TestTarget> {
   const host = fleet.workers[0] ?? fleet.supervisor;
   const flush = async () => {
     if (!fleet.redisUrl) return;
@@ -48,8 +48,8 @@ export const postgresData = (server: PostgresServer): Data => ({
 });
 
 /** The tests' own fleet, whose first worker is the host. */
-export const sharedGround = (fleet: Fleet): Promise<Ground> =>
-  groundOf(fleet, postgresData(fleet.postgresServer), async () => undefined);
+export const sharedTarget = (fleet: Fleet): Promise<TestTarget> =>
+  targetOf(fleet, postgresData(fleet.postgresServer), async () => undefined);
 
 const start = (name: string, options: FleetOptions): Promise<Fleet> =>
   Fleet.start({ mode: 'local', port: 'free', reset: true, durable: false, ...options, name });
@@ -58,17 +58,17 @@ const alone = (name: string, postgres: PostgresServer, env: Record<string, strin
   start(name, { postgres, env: { ...installTestPlugin('core-probe'), ...env } });
 
 /** @param postgres a server for its data */
-export async function aloneOnPostgres(postgres: PostgresServer): Promise<Ground> {
+export async function aloneOnPostgres(postgres: PostgresServer): Promise<TestTarget> {
   const fleet = await alone('alone-postgres', postgres);
   const data = postgresData(postgres);
-  return groundOf(fleet, data, async () => {
+  return targetOf(fleet, data, async () => {
     await fleet.stop();
     await data.dropData(fleet.supervisor.database);
   });
 }
 
 /** Without any key, too. */
-export async function aloneOnSqlite(postgres: PostgresServer): Promise<Ground> {
+export async function aloneOnSqlite(postgres: PostgresServer): Promise<TestTarget> {
   ensureSqliteDriver(console.log);
   const folder = path.join(ROOT, '.fleet/alone-sqlite/storage/nocobase/db');
   const fleet = await alone('alone-sqlite', postgres, {
@@ -79,21 +79,21 @@ export async function aloneOnSqlite(postgres: PostgresServer): Promise<Ground> {
     NODE_PATH: [path.join(ROOT, 'node_modules'), SQLITE_MODULES].join(path.delimiter),
   });
   const fileOf = (name: string) => path.join(folder, `${name}.sqlite`);
-  return groundOf(fleet, {
+  return targetOf(fleet, {
     hasData: async (name) => existsSync(fileOf(name)),
     dropData: (name) => rm(fileOf(name), { force: true }),
   });
 }
 
-export interface MariadbGround extends Ground {
+export interface MariadbTarget extends TestTarget {
   server: Server;
 }
 
-export const aloneOnMariadb = (postgres: PostgresServer): Promise<MariadbGround> =>
+export const aloneOnMariadb = (postgres: PostgresServer): Promise<MariadbTarget> =>
   onMariadb((env) => alone('alone-mariadb', postgres, { ...env, DB_DATABASE: 'nocobase' }), ['nocobase']);
 
 /** A Supervisor and one worker, with Redis. */
-export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbGround> {
+export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbTarget> {
   const instances = { supervisor: 'nocobase_supervisor', env_a: 'nocobase_worker_a' };
   const instanceEnv = Object.fromEntries(
     Object.entries(instances).map(([name, database]) => [name, { DB_DATABASE: database }]),
@@ -115,7 +115,7 @@ export function fleetOnMariadb(postgres: PostgresServer): Promise<MariadbGround>
 async function onMariadb(
   startOn: (env: Record<string, string>) => Promise<Fleet>,
   databases: string[],
-): Promise<MariadbGround> {
+): Promise<MariadbTarget> {
   const server = await startMariadb();
   const main = on(server, 'mariadb', 'mysql');
   let fleet: Fleet | undefined;
@@ -138,7 +138,7 @@ async function onMariadb(
         await sql(main, `DROP DATABASE IF EXISTS \`${name}\``);
       },
     };
-    return { ...(await groundOf(fleet, data, stop)), server };
+    return { ...(await targetOf(fleet, data, stop)), server };
   } catch (error) {
     await stop();
     throw error;

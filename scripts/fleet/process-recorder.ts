@@ -3,10 +3,10 @@ import path from 'node:path';
 import { z } from 'zod';
 import { FLEETS } from './config';
 
-/** What witness.cjs writes down in each NocoBase process of a fleet. Times are ms since 1970. */
+/** What process-recorder.cjs writes down in each NocoBase process of a fleet. Times are ms since 1970. */
 
 /** One object of an app in one process, from its making to its end; null for what has not happened. */
-export interface WitnessedBoot {
+export interface RecordedBoot {
   app: string;
   addedAt: number;
   runningAt: number | null;
@@ -15,12 +15,12 @@ export interface WitnessedBoot {
   goneAt: number | null;
 }
 
-export interface WitnessedProcess {
+export interface RecordedProcess {
   /** `supervisor`, or the environment's name. */
   part: string;
   pid: number;
   begunAt: number;
-  boots: WitnessedBoot[];
+  boots: RecordedBoot[];
   /** What nobody caught: exceptions, and rejections that nobody handled. */
   crashes: Array<{ at: number; message: string }>;
   /** Null while it runs, and for one that was killed. */
@@ -40,13 +40,13 @@ const Line = z.discriminatedUnion('what', [
 ]);
 
 /** Where the processes of a fleet write, by the fleet's name. */
-export const witnessFolder = (fleet: string): string => path.join(FLEETS, fleet, 'witness');
+export const recordingsOf = (fleet: string): string => path.join(FLEETS, fleet, 'recordings');
 
 /** The environment variables of every instance of a fleet that is to be watched. */
-export const witnessEnv = (fleet: string): Record<string, string> => ({ FLEET_WITNESS: witnessFolder(fleet) });
+export const recorderEnv = (fleet: string): Record<string, string> => ({ FLEET_RECORDER: recordingsOf(fleet) });
 
 /** Everything written so far, one entry a process, in the order of their beginnings. */
-export function readWitness(folder: string): WitnessedProcess[] {
+export function readRecordings(folder: string): RecordedProcess[] {
   if (!fs.existsSync(folder)) return [];
   return fs
     .readdirSync(folder)
@@ -54,12 +54,12 @@ export function readWitness(folder: string): WitnessedProcess[] {
     .sort((a, b) => a.begunAt - b.begunAt);
 }
 
-function readProcess(file: string): WitnessedProcess | null {
+function readProcess(file: string): RecordedProcess | null {
   // A process that is just being killed, or just writes, leaves half a line at the end.
   const complete = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1);
   const [first, ...lines] = complete.map((line) => Line.parse(JSON.parse(line)));
   if (first?.what !== 'begin') return null;
-  const found: WitnessedProcess = {
+  const found: RecordedProcess = {
     part: first.part,
     pid: first.pid,
     begunAt: first.at,
@@ -67,7 +67,7 @@ function readProcess(file: string): WitnessedProcess | null {
     crashes: [],
     exit: null,
   };
-  const boots = new Map<number, WitnessedBoot>();
+  const boots = new Map<number, RecordedBoot>();
   for (const line of lines) {
     if (line.what === 'added') {
       const made = { app: line.app, addedAt: line.at, runningAt: null, leavingAt: null, goneAt: null };

@@ -1,14 +1,14 @@
 /**
- * Loaded into a NocoBase process by instance-env.cjs when FLEET_WITNESS names a folder: writes down, apart from the plugin and
+ * Loaded into a NocoBase process by instance-env.cjs when FLEET_RECORDER names a folder: writes down, apart from the plugin and
  * whatever that says of itself, what this process does with its apps and whether it fails. One file a process, one JSON object
- * a line (witness.ts reads them), written at once, so that a kill takes away nothing that has happened.
+ * a line (process-recorder.ts reads them), written at once, so that a kill takes away nothing that has happened.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 const Module = require('node:module');
 
 const name = process.env.ENVIRONMENT_NAME || process.env.APP_MODE || 'nocobase';
-const folder = process.env.FLEET_WITNESS;
+const folder = process.env.FLEET_RECORDER;
 fs.mkdirSync(folder, { recursive: true });
 const file = fs.openSync(path.join(folder, `${name}-${process.pid}-${Date.now()}.jsonl`), 'a');
 const note = (what, rest) => fs.writeSync(file, `${JSON.stringify({ at: Date.now(), what, ...rest })}\n`);

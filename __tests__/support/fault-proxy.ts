@@ -5,16 +5,16 @@ import httpProxy from 'http-proxy';
 import { HOST } from '../../scripts/fleet';
 
 /** What stands before a server and lets all through: requests always, WebSockets while they are allowed. */
-export interface Gate {
+export interface FaultProxy {
   url: string;
   /** WebSockets that were asked for and refused. */
   readonly refused: number;
   /** Without them, those that are open end as well. */
-  letWebSockets(through: boolean): void;
+  allowWebSockets(through: boolean): void;
   close(): void;
 }
 
-export async function gateBefore(to: string): Promise<Gate> {
+export async function startFaultProxy(to: string): Promise<FaultProxy> {
   const proxy = httpProxy.createProxyServer({ target: to });
   proxy.on('error', (_, __, answer) => answer.destroy());
   const sockets = new Set<Duplex>();
@@ -41,7 +41,7 @@ export async function gateBefore(to: string): Promise<Gate> {
     get refused() {
       return refused;
     },
-    letWebSockets(through) {
+    allowWebSockets(through) {
       areAllowed = through;
       if (!through) endSockets();
     },

@@ -8,15 +8,15 @@ import type { InstanceConfig } from '../../scripts/fleet/config';
  *
  * @param original `supervisor`, or an environment
  */
-export const twinOf = (fleet: Fleet, original: string): Promise<Instance> => {
+export const replicaOf = (fleet: Fleet, original: string): Promise<Instance> => {
   const index = fleet.config.instances.findIndex((instance) => instance.name === original);
   const { part } = fleet.config.instances[index];
   const more = (url: string): Record<string, string> => (part === 'worker' ? { ENVIRONMENT_URL: url } : {});
-  return besides(fleet.instances[index], `${original}-twin`, more, part);
+  return anotherProcess(fleet.instances[index], `${original}-replica`, more, part);
 };
 
 /** Another process on an instance's main database. @param more its own environment variables, given its address */
-export async function besides(
+export async function anotherProcess(
   instance: Instance,
   name: string,
   more: (url: string) => Record<string, string>,

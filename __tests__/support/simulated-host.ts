@@ -7,18 +7,40 @@ import { type Message, say } from '../../src/shared/message';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
 
 /** What environments share: the databases of apps. Whatever is wrong in what they are told to do shows here. */
-export class Ground {
+export class SimulatedDatabases {
   /** Owner's uid by the name of the app's database. */
-  readonly databases = new Map<string, string>();
+  readonly owners = new Map<string, string>();
   /** `env_a boots crm start`, `env_a runs crm`, `env_a ends crm`, `env_a drops crm` … in the order of time. */
   readonly journal: string[] = [];
   /** Apps whose boot was begun in a second environment while the first had not ended. */
   readonly overlaps: string[] = [];
   private readonly booting = new Map<string, string>();
 
+  /**
+   * As the real one: a database that is not there, or not this app's, is an error.
+   * @returns whether it was made now
+   */
+  claim(record: AppRecord): boolean {
+    const { owners } = this;
+    const place = databaseOf(record);
+    const details = { object: `database "${place}"`, app: record.name, server: 'here' };
+    const isNew = !owners.has(place);
+    if (isNew) {
+      if (record.claim !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
+      owners.set(place, record.uid);
+    }
+    if (owners.get(place) === '' && record.claim === 'adopt') owners.set(place, record.uid);
+    if (owners.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+    return isNew;
+  }
+
   /** What happened to an app, or in an environment. */
   story(part: string): string[] {
     return this.journal.filter((line) => line.split(' ').includes(part));
+  }
+
+  note(line: string): void {
+    this.journal.push(line);
   }
 
   begin(environment: string, name: string): void {
@@ -38,7 +60,7 @@ export class Ground {
 }
 
 /** How boots of one app go. */
-export interface Manner {
+export interface BootScript {
   /** In ms; a promise is waited for. */
   takes?: number | Promise<void>;
   fails?: Error;
@@ -47,11 +69,11 @@ export interface Manner {
 }
 
 /** The seam to the host's core: boots and ends nothing but notes, as the real one would tell of it. */
-export class FakeHost {
+export class SimulatedHost {
   readonly coreApps: CoreAppRegistry;
   readonly running = new Map<string, AppRecord>();
   /** By app; changed by a test at any moment. */
-  readonly manners = new Map<string, Manner>();
+  readonly bootScripts = new Map<string, BootScript>();
   oneByOne = false;
   /** Plugin sets by app, as its database has them. */
   readonly plugins = new Map<string, string>();
@@ -60,7 +82,7 @@ export class FakeHost {
 
   constructor(
     readonly environment: string,
-    readonly ground = new Ground(),
+    readonly databases = new SimulatedDatabases(),
   ) {
     this.coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   }
@@ -71,7 +93,7 @@ export class FakeHost {
   die(): void {
     this.dead = true;
     this.running.clear();
-    this.ground.died(this.environment);
+    this.databases.died(this.environment);
   }
 
   get asHost(): AppHost {
@@ -86,15 +108,15 @@ export class FakeHost {
   ): Promise<{ version: string }> {
     await onTurn();
     const { name } = record;
-    const { takes = 0, fails, lingers } = this.manners.get(name) ?? {};
+    const { fails, lingers } = this.bootScripts.get(name) ?? {};
     this.note(`boots ${name} ${how}`);
     this.running.delete(name);
-    this.ground.begin(this.environment, name);
+    this.databases.begin(this.environment, name);
     try {
       progress(say('CHECKING_DATABASE'), false);
-      this.claimDatabase(record);
+      if (this.databases.claim(record)) this.note(`creates ${name}`);
       this.coreApps.setStatus(name, 'initializing');
-      if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
+      await this.work(name);
       if (this.dead) await new Promise(() => undefined);
       if (fails) throw fails;
       this.running.set(name, record);
@@ -104,8 +126,14 @@ export class FakeHost {
       this.note(`runs ${name}`);
       return { version: '2.2.15' };
     } finally {
-      this.ground.end(this.environment, name);
+      this.databases.end(this.environment, name);
     }
+  }
+
+  /** What a boot takes its time for. */
+  protected async work(name: string): Promise<void> {
+    const { takes } = this.bootScripts.get(name) ?? {};
+    if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
   }
 
   async stop(name: string): Promise<void> {
@@ -120,11 +148,11 @@ export class FakeHost {
 
   async endData(record: AppRecord): Promise<Message> {
     const { name } = record;
-    if (this.ground.databases.get(databaseOf(record)) !== record.uid)
+    if (this.databases.owners.get(databaseOf(record)) !== record.uid)
       throw new AppSupervisorError('DATABASE_FOREIGN', { object: 'database', server: 'here', app: name });
     this.note(`${record.data === 'drop' ? 'drops' : 'releases'} ${name}`);
-    if (record.data === 'drop') this.ground.databases.delete(databaseOf(record));
-    else this.ground.databases.set(databaseOf(record), '');
+    if (record.data === 'drop') this.databases.owners.delete(databaseOf(record));
+    else this.databases.owners.set(databaseOf(record), '');
     return say(record.data === 'drop' ? 'DATA_DROPPED' : 'DATA_RELEASED');
   }
 
@@ -170,34 +198,20 @@ export class FakeHost {
     this.oneByOne = true;
   }
 
-  /** As the real one: a database that is not there, or not this app's, is an error. */
-  private claimDatabase(record: AppRecord): void {
-    const { databases } = this.ground;
-    const place = databaseOf(record);
-    const details = { object: `database "${place}"`, app: record.name, server: 'here' };
-    if (!databases.has(place)) {
-      if (record.claim !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
-      databases.set(place, record.uid);
-      this.note(`creates ${record.name}`);
-    }
-    if (databases.get(place) === '' && record.claim === 'adopt') databases.set(place, record.uid);
-    if (databases.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
-  }
-
   private end(name: string): void {
     if (this.running.delete(name)) this.note(`ends ${name}`);
   }
 
   private note(text: string): void {
     if (this.dead) return;
-    this.ground.journal.push(`${this.environment} ${text}`);
+    this.databases.note(`${this.environment} ${text}`);
   }
 }
 
 const databaseOf = (record: AppRecord): string => record.database.database ?? record.name;
 
 /** A worker's own memory: outlives the converger that a test drops, as the table outlives the process. */
-export class FakeSnapshot {
+export class SimulatedSnapshot {
   readonly rows = new Map<string, string>();
   away = false;
 

@@ -1,25 +1,25 @@
 import http, { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type Fleet, HOST, waitFor } from '../../scripts/fleet';
-import { Ghost } from './ghost';
 import { ask } from './http';
 import { Manager } from './manager';
+import { SimulatedWorker } from './simulated-worker';
 
 /**
  * An app that the Supervisor takes to be a Worker's, while a test answers for it: what passes the real front door, and how,
  * can be seen on the other side to the byte.
  */
-export class Haunted {
+export class SimulatedApp {
   readonly sockets = new Set<Socket>();
   /** What answers requests of the app. */
-  answer: RequestListener = (_req: IncomingMessage, res: ServerResponse) => void res.end('haunted');
+  answer: RequestListener = (_req: IncomingMessage, res: ServerResponse) => void res.end('simulated');
   /** What answers upgrades. */
   upgrade: (req: IncomingMessage, socket: Socket, head: Buffer) => void = (_req, socket) => socket.destroy();
 
   private constructor(
     readonly name: string,
     private readonly manager: Manager,
-    private readonly ghost: Ghost,
+    private readonly worker: SimulatedWorker,
     private readonly server: http.Server,
   ) {
     server.on('request', (req, res) => this.answer(req, res));
@@ -32,20 +32,20 @@ export class Haunted {
   }
 
   /** @param name of the app; its environment is `env_` and the name */
-  static async begin(fleet: Fleet, name: string, cname: string): Promise<Haunted> {
+  static async begin(fleet: Fleet, name: string, cname: string): Promise<SimulatedApp> {
     const manager = await Manager.of(fleet);
     const environment = `env_${name}`;
     const server = http.createServer();
-    const ghost = new Ghost(fleet, environment);
-    const haunted = new Haunted(name, manager, ghost, server);
+    const worker = SimulatedWorker.of(fleet, environment);
+    const app = new SimulatedApp(name, manager, worker, server);
     await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
     const { version } = (await manager.api.get('app:getInfo')).data;
-    await ghost.appear({ url: haunted.url, proxyUrl: haunted.url, appVersion: version });
+    await worker.appear({ url: app.url, proxyUrl: app.url, appVersion: version });
     await manager.untilEnvironment(environment, ({ health }) => health === 'online', { what: 'online' });
     await manager.begin('create', { name, cname, environments: [environment] });
-    const isRouted = async () => (await ask(fleet.supervisor.url, `/api/__app/${name}/x`)).text === 'haunted';
+    const isRouted = async () => (await ask(fleet.supervisor.url, `/api/__app/${name}/x`)).text === 'simulated';
     await waitFor(isRouted, { timeout: 60_000, what: `A route to ${name}` });
-    return haunted;
+    return app;
   }
 
   get url(): string {
@@ -54,7 +54,7 @@ export class Haunted {
 
   /** Where the Supervisor finds the app from now on. */
   async moveTo(proxyUrl: string): Promise<void> {
-    await this.ghost.appear({ proxyUrl });
+    await this.worker.appear({ proxyUrl });
     const moved = (row: { proxyUrl: string }) => row.proxyUrl === proxyUrl;
     await this.manager.untilEnvironment(`env_${this.name}`, moved, { what: `at ${proxyUrl}` });
   }
@@ -65,12 +65,12 @@ export class Haunted {
   }
 
   async end(): Promise<void> {
-    await this.ghost.leave();
+    await this.worker.leave();
     const environment = `env_${this.name}`;
     await this.manager.untilEnvironment(environment, ({ health }) => health === 'down', { what: 'down' });
     await this.manager.api.post(`appEnvironments:forget?filterByTk=${environment}`);
     await this.manager.clear(this.name);
-    await this.ghost.close();
+    await this.worker.close();
     this.server.close();
     this.server.closeAllConnections();
     for (const socket of this.sockets) socket.destroy();
