@@ -78,7 +78,7 @@ export const fleetSuite = (wakeUps: boolean) =>
         'The tombstone to be gone',
         async () => !(await supervisor.parts.appRepository.allTombstones()).length,
       );
-      await until('The records to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
+      await until('The records to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
       expect(supervisor.ended).toEqual([uid]);
     });
 
@@ -97,11 +97,11 @@ export const fleetSuite = (wakeUps: boolean) =>
       slow.end();
 
       expect(await supervisor.ends(creating)).toMatch(/^succeeded/);
-      const { state } = supervisor.wire;
-      await until('Every record', async () => (await state.readRecords('env_a')).length === 2);
-      await until('The tombstone’s', async () => (await state.readRecords('env_b'))[0]?.desired === 'removed');
-      await until('Every status', async () => (await state.readStatuses('env_a')).length === 2);
-      await until('The environment', async () => (await state.readRegistration('env_a')) !== null);
+      const { stores } = supervisor.wire;
+      await until('Every record', async () => (await stores.records.read('env_a')).length === 2);
+      await until('The tombstone’s', async () => (await stores.records.read('env_b'))[0]?.desired === 'removed');
+      await until('Every status', async () => (await stores.statuses.read('env_a')).length === 2);
+      await until('The environment', async () => (await stores.fleet.readRegistration('env_a')) !== null);
       await supervisor.toShow('crm', 'env_a running');
       await supervisor.toShow('shop', 'env_a running');
       expect(fleet.databases.story('crm').filter((line) => /boots|ends/.test(line))).toEqual(['env_a boots crm start']);
@@ -121,7 +121,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       const stop = await supervisor.parts.service.command('crm', 'stop', '1');
       await until(
         'Its record',
-        async () => (await supervisor.wire.state.readRecords('env_a'))[0]?.desired === 'stopped',
+        async () => (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'stopped',
       );
       const { load } = SnapshotStore.prototype;
       const loading = vi.spyOn(SnapshotStore.prototype, 'load').mockImplementation(async function (
@@ -267,33 +267,33 @@ export const fleetSuite = (wakeUps: boolean) =>
 
     it('invariant 3: what belongs to an old generation, incarnation or epoch changes nothing', async () => {
       const [supervisor, a] = await fleet.begin('env_a');
-      const { state, bus } = supervisor.wire;
+      const { stores, bus } = supervisor.wire;
       await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
       await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
-      const [record] = await state.readRecords('env_a');
+      const [record] = await stores.records.read('env_a');
       fleet.databases.journal.length = 0;
       // A former leader's words, late; and again; and without a word.
       const old = { ...record, generation: record.generation - 1, desired: 'stopped' as const };
       for (let i = 0; i < 3; i++) {
-        await state.publish('env_a', [old]);
+        await stores.records.publish('env_a', [old]);
         bus.notify({ environment: 'env_a' }, ['crm']);
       }
       // An old copy of the store, in which the supervisor's newest words are missing.
-      await state.unpublish('env_a', ['crm']);
-      await state.publish('env_a', [old]);
+      await stores.records.unpublish('env_a', ['crm']);
+      await stores.records.publish('env_a', [old]);
       await until('The supervisor to mend it', async () => {
         // At production's pace: with the next round.
         if (wakeUps) supervisor.parts.driver.invalidateStore();
-        return (await state.readRecords('env_a', ['crm']))[0]?.generation === record.generation;
+        return (await stores.records.read('env_a', ['crm']))[0]?.generation === record.generation;
       });
       // Words of a process whose lease is over, or that never was.
-      const [entry] = await state.readStatuses('env_a');
+      const [entry] = await stores.statuses.read('env_a');
       const lie = { environment: 'env_a', removed: [], version: Date.now(), complete: true };
       for (const [instance, epoch] of [
         [a.instance, 1],
         ['nobody', Date.now()],
       ] as const) {
-        const written = await state.writeStatuses({
+        const written = await stores.statuses.write({
           ...lie,
           instance,
           epoch,

@@ -40,7 +40,7 @@ describe('a change', () => {
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     let letGo = () => {};
     const publish = vi
-      .spyOn(supervisor.wire.state, 'publish')
+      .spyOn(supervisor.wire.stores.records, 'publish')
       .mockImplementationOnce(() => new Promise((_, reject) => (letGo = () => reject(new Error('Command timed out')))));
     const operation = await supervisor.parts.service.command('crm', 'stop', null);
     await until('The try to tell env_a', () => publish.mock.calls.length === 1);
@@ -119,7 +119,7 @@ describe('a create', () => {
     expect(again.runs).toEqual(['crm']);
     // From now on one that is missing is an error.
     await until('The claim to be taken back', async () => {
-      const [record] = await supervisor.wire.state.readRecords('env_a');
+      const [record] = await supervisor.wire.stores.records.read('env_a');
       return record.claim === 'none';
     });
     fleet.databases.owners.clear();
@@ -232,7 +232,7 @@ describe('the first administrator of a new app', () => {
       ...(await supervisor.db.sequelize.query('SELECT * FROM "appTombstones"'))[0],
     ];
     for (const { db } of workers) tables.push(...(await db.sequelize.query('SELECT * FROM "appSnapshots"'))[0]);
-    const records = await Promise.all(both.map((environment) => supervisor.wire.state.readRecords(environment)));
+    const records = await Promise.all(both.map((environment) => supervisor.wire.stores.records.read(environment)));
     return JSON.stringify([tables, records]);
   }
 
@@ -358,7 +358,7 @@ describe('moving an app', () => {
     expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
     expect(fleet.databases.journal).toEqual(['env_b boots crm start', 'env_b runs crm', 'env_a ends crm']);
     expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
-    await until('The record to be gone', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
+    await until('The record to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
     expect(Object.keys((await supervisor.parts.appRepository.find('crm'))?.published ?? {})).toEqual(['env_b']);
   });
 });

@@ -138,7 +138,7 @@ describe('a supervisor', () => {
     driver.invalidateStore();
     await until('The store to say what the database says', async () => {
       await driver.tick();
-      return (await supervisor.wire.state.readRecords('env_a'))[0]?.desired === 'running';
+      return (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'running';
     });
     // The worker has heard newer words than these, and what is told now is newer still.
     await until('The worker to follow', () => a.runs.includes('crm'));
@@ -208,14 +208,14 @@ describe('a supervisor', () => {
   it('of another fleet with the same prefix on the same Redis touches nothing, and says so', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    await until('The fleet to be marked', async () => (await supervisor.wire.state.poll()).fleet !== null);
-    const before = await supervisor.wire.state.readRecords('env_a');
+    await until('The fleet to be marked', async () => (await supervisor.wire.stores.fleet.look()).fleet !== null);
+    const before = await supervisor.wire.stores.records.read('env_a');
     const orphan = await fleet.supervisor({ database: 'stranger' });
     await until('It to notice', () => orphan.parts.observer.foreign);
     await until('It to say so', () => orphan.log.at('error').some((line) => line.includes('Another fleet')));
     expect(orphan.parts.view.environmentRows()).toEqual([]);
     expect(orphan.part.warnings()).toContainEqual(say('FOREIGN_FLEET'));
-    expect(await supervisor.wire.state.readRecords('env_a')).toEqual(before);
+    expect(await supervisor.wire.stores.records.read('env_a')).toEqual(before);
     expect(a.runs).toEqual(['crm']);
     await supervisor.toShow('crm', 'env_a running');
   });

@@ -67,6 +67,6 @@ it('an app that was just moved leaves the environment that it was moved from', a
   end();
   expect(await supervisor.ends(renamed)).toBe('succeeded: env_b succeeded, env_a succeeded');
   expect([a.runs, b.runs]).toEqual([[], ['crm']]);
-  await until('No record to be left there', async () => !(await supervisor.wire.state.readRecords('env_a')).length);
+  await until('No record to be left there', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
   await supervisor.toShow('crm', 'env_b running');
 });

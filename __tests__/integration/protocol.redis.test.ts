@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { inEnglish } from '../../src/server/errors';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
-import { RedisBus } from '../../src/server/protocol/redis-bus';
-import { RedisState } from '../../src/server/protocol/redis-state';
-import type { LeaseAnswer } from '../../src/server/protocol/stores';
+import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
 import type { Lease } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { entryOf, leaseOf, recordOf, registrationOf } from '../support/fixtures';
@@ -31,18 +31,18 @@ afterEach(async () => {
 async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()}`, instance = 'one' } = {}) {
   const log = recordedLog();
   const keys = new Keys(prefix);
-  const state = new RedisState(url, keys, log);
+  const stores = new RedisStores(url, keys, log);
   const bus = new RedisBus(url, keys, instance, log);
   const raw = new Redis(url, { retryStrategy: () => 100 });
   raw.on('error', () => undefined);
-  state.open();
+  stores.open();
   bus.open();
   closing.push(() => {
     raw.disconnect();
-    return Promise.all([bus.close(), state.close()]);
+    return Promise.all([bus.close(), stores.close()]);
   });
-  await until('Redis', () => state.poll().catch(() => null));
-  return { state, bus, raw, keys, log };
+  await until('Redis', () => stores.fleet.look().catch(() => null));
+  return { stores, bus, raw, keys, log };
 }
 
 async function ownRedis(args: string[] = []) {
@@ -63,12 +63,12 @@ describe('leases', () => {
     provenBy?: string | null;
   }
   const claim = (instance: string, { ttl = 120_000, mayTake = true, provenBy = null, ...lease }: Claim = {}) =>
-    wire.state.claimLease({ environment: 'env_a', lease: leaseOf({ instance, ...lease }), ttl, mayTake, provenBy });
+    wire.stores.leases.claim({ environment: 'env_a', lease: leaseOf({ instance, ...lease }), ttl, mayTake, provenBy });
   const epochOf = (answer: LeaseAnswer): number => {
     if (!answer.held) throw new Error('It is not held.');
     return answer.epoch;
   };
-  const sight = async () => (await wire.state.poll()).environments.get('env_a');
+  const sight = async () => (await wire.stores.fleet.look()).environments.get('env_a');
   const expire = () => wire.raw.del(wire.keys.lease('env_a'));
 
   it('the holder wins: a second instance is told who it is, and is seen as a standby', async () => {
@@ -118,37 +118,37 @@ describe('leases', () => {
     await expire();
     const second = epochOf(await claim('two'));
     expect(await claim('one', { epoch: first })).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
-    await wire.state.releaseLease('env_a', 'two', second);
+    await wire.stores.leases.release('env_a', 'two', second);
     const third = epochOf(await claim('one', { epoch: first }));
     expect(third).toBeGreaterThan(second);
     // Late words of the time before.
     const write = { environment: 'env_a', removed: [], version: 1, complete: true, entries: [entryOf()] };
-    expect(await wire.state.writeStatuses({ ...write, instance: 'one', epoch: first })).toBe(false);
-    expect(await wire.state.writeStatuses({ ...write, instance: 'two', epoch: second })).toBe(false);
-    expect(await wire.state.writeStatuses({ ...write, instance: 'one', epoch: third })).toBe(true);
+    expect(await wire.stores.statuses.write({ ...write, instance: 'one', epoch: first })).toBe(false);
+    expect(await wire.stores.statuses.write({ ...write, instance: 'two', epoch: second })).toBe(false);
+    expect(await wire.stores.statuses.write({ ...write, instance: 'one', epoch: third })).toBe(true);
   });
 
   it('of a process that is provably dead are taken over at once, and what it said is not passed on', async () => {
     const epoch = epochOf(await claim('one', { provenBy: 'the database' }));
     await claim('one', { epoch, provenBy: 'the database' });
     const write = { environment: 'env_a', removed: [], version: 5, complete: true, entries: [entryOf()] };
-    await wire.state.writeStatuses({ ...write, instance: 'one', epoch });
+    await wire.stores.statuses.write({ ...write, instance: 'one', epoch });
     expect(await claim('two', { provenBy: null, mayTake: true })).toMatchObject({ held: false });
     const answer = await claim('two', { provenBy: 'the database', mayTake: false });
     expect(answer).toMatchObject({ held: true, fresh: true });
     expect(epochOf(answer)).toBeGreaterThan(epoch);
-    expect(await wire.state.readStatuses('env_a')).toEqual([]);
+    expect(await wire.stores.statuses.read('env_a')).toEqual([]);
     expect((await sight())?.statusVersion).toBe(0);
   });
 
   it('a renewal keeps what was said', async () => {
     const epoch = epochOf(await claim('one'));
     const write = { environment: 'env_a', removed: [], version: 5, complete: true, entries: [entryOf()] };
-    await wire.state.writeStatuses({ ...write, instance: 'one', epoch });
+    await wire.stores.statuses.write({ ...write, instance: 'one', epoch });
     await claim('one', { epoch });
     await expire();
     await claim('one', { epoch });
-    expect(await wire.state.readStatuses('env_a')).toHaveLength(1);
+    expect(await wire.stores.statuses.read('env_a')).toHaveLength(1);
     expect((await sight())?.statusVersion).toBe(5);
   });
 
@@ -173,23 +173,23 @@ describe('leases', () => {
 
 describe('what is not ours', () => {
   it('is left out, said in the log, and overwritten', async () => {
-    const { state, raw, keys, log } = await connect();
-    await state.publish('env_a', [recordOf()]);
+    const { stores, raw, keys, log } = await connect();
+    await stores.records.publish('env_a', [recordOf()]);
     await raw.hset(keys.records('env_a'), 'shop', 'not json', 'wiki', '{"name":"wiki"}');
-    expect((await state.readRecords('env_a')).map(({ name }) => name)).toEqual(['crm']);
+    expect((await stores.records.read('env_a')).map(({ name }) => name)).toEqual(['crm']);
     expect(log.at('warn').some((line) => line.includes(keys.records('env_a')))).toBe(true);
-    await state.publish('env_a', [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })]);
-    expect(await state.readRecords('env_a')).toHaveLength(3);
+    await stores.records.publish('env_a', [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })]);
+    expect(await stores.records.read('env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
-    expect(await state.readRegistration('env_a')).toBeNull();
-    await state.writeRegistration(registrationOf('env_a'));
-    expect(await state.readRegistration('env_a')).toEqual(registrationOf('env_a'));
+    expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+    await stores.fleet.writeRegistration(registrationOf('env_a'));
+    expect(await stores.fleet.readRegistration('env_a')).toEqual(registrationOf('env_a'));
   });
 
   it('invariant 8: is not repeated in the log: it may hold a secret', async () => {
-    const { state, raw, keys, log } = await connect();
+    const { stores, raw, keys, log } = await connect();
     await raw.hset(keys.records('env_a'), 'crm', JSON.stringify({ ...recordOf(), jwtSecret: { hunter2: 1 } }));
-    await state.readRecords('env_a');
+    await stores.records.read('env_a');
     expect(log.lines.join()).not.toContain('hunter2');
   });
 
@@ -213,11 +213,17 @@ describe('what is not ours', () => {
 describe('two fleets on one Redis', () => {
   it('do not see each other', async () => {
     const [one, two] = [await connect(), await connect()];
-    await one.state.claimFleet('one');
-    await one.state.publish('env_a', [recordOf()]);
-    await one.state.claimLease({ environment: 'env_a', lease: leaseOf(), ttl: 120_000, mayTake: true, provenBy: null });
-    expect(await two.state.poll()).toEqual({ fleet: null, environments: new Map() });
-    expect(await two.state.readRecords('env_a')).toEqual([]);
+    await one.stores.fleet.claim('one');
+    await one.stores.records.publish('env_a', [recordOf()]);
+    await one.stores.leases.claim({
+      environment: 'env_a',
+      lease: leaseOf(),
+      ttl: 120_000,
+      mayTake: true,
+      provenBy: null,
+    });
+    expect(await two.stores.fleet.look()).toEqual({ fleet: null, environments: new Map() });
+    expect(await two.stores.records.read('env_a')).toEqual([]);
     const heard: string[] = [];
     await one.bus.onNotify('supervisors', () => heard.push('one'));
     await two.bus.onNotify('supervisors', () => heard.push('two'));
@@ -232,7 +238,7 @@ describe('two fleets on one Redis', () => {
 describe('settings that break promises', () => {
   const warnings = async (...args: string[]) => {
     const redis = await ownRedis(args);
-    return (await (await connect({ url: redis.url })).state.warnings()).map(inEnglish);
+    return (await (await connect({ url: redis.url })).stores.warnings()).map(inEnglish);
   };
 
   it('are said in words, with what to set', async () => {
@@ -246,20 +252,20 @@ describe('settings that break promises', () => {
 
   it('that may not be asked for cost nothing', async () => {
     const redis = await ownRedis(['--rename-command', 'CONFIG', '']);
-    expect(await (await connect({ url: redis.url })).state.warnings()).toEqual([]);
+    expect(await (await connect({ url: redis.url })).stores.warnings()).toEqual([]);
   });
 });
 
 describe('a Redis that is away', () => {
   it('is said at once, and used again when it is back, with scripts and subscriptions', async () => {
     const redis = await ownRedis();
-    const { state, bus, log } = await connect({ url: redis.url });
+    const { stores, bus, log } = await connect({ url: redis.url });
     const heard: string[] = [];
     await bus.onNotify('supervisors', (names) => heard.push(...names));
     await bus.serve('env_a', { x: async () => 1 });
     await redis.kill();
     await until('The first failure', () =>
-      state.poll().then(
+      stores.fleet.look().then(
         () => null,
         () => true,
       ),
@@ -267,20 +273,20 @@ describe('a Redis that is away', () => {
     bus.notify('supervisors', ['lost']);
     // By the connection that is gone, and not by this deadline, which is beyond the test's own.
     await expect(bus.request('env_a', 'x', null, 3_600_000)).rejects.toMatchObject({ code: 'WORKER_SILENT' });
-    await expect(state.publish('env_a', [recordOf()])).rejects.toThrow();
+    await expect(stores.records.publish('env_a', [recordOf()])).rejects.toThrow();
     const said = (level: 'warn' | 'info', text: string) => log.at(level).filter((line) => line.includes(text)).length;
     await until('Every connection to say so, once', () => said('warn', 'is away') === 3);
 
     await redis.start();
     await until('The state', () =>
-      state.publish('env_a', [recordOf()]).then(
+      stores.records.publish('env_a', [recordOf()]).then(
         () => true,
         () => null,
       ),
     );
-    expect(await state.readRecords('env_a')).toHaveLength(1);
+    expect(await stores.records.read('env_a')).toHaveLength(1);
     expect(
-      await state.claimLease({ environment: 'env_a', lease: leaseOf(), ttl: 1_000, mayTake: true, provenBy: null }),
+      await stores.leases.claim({ environment: 'env_a', lease: leaseOf(), ttl: 1_000, mayTake: true, provenBy: null }),
     ).toMatchObject({ held: true });
     await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
     bus.notify('supervisors', ['found']);
@@ -292,25 +298,25 @@ describe('a Redis that is away', () => {
 
   it('frozen fails by time, and is used again when it thaws', async () => {
     const redis = await ownRedis();
-    const { state } = await connect({ url: redis.url });
+    const { stores } = await connect({ url: redis.url });
     redis.pause();
-    await expect(state.poll()).rejects.toThrow(/timed out/i);
+    await expect(stores.fleet.look()).rejects.toThrow(/timed out/i);
     redis.resume();
-    await until('Redis', () => state.poll().catch(() => null));
+    await until('Redis', () => stores.fleet.look().catch(() => null));
   });
 
   it('when a process begins holds nothing up', async () => {
     const log = recordedLog();
     const keys = new Keys('wire');
-    const state = new RedisState('redis://127.0.0.1:1', keys, log);
+    const stores = new RedisStores('redis://127.0.0.1:1', keys, log);
     const bus = new RedisBus('redis://127.0.0.1:1', keys, 'one', log);
-    closing.push(() => Promise.all([bus.close(), state.close()]));
+    closing.push(() => Promise.all([bus.close(), stores.close()]));
     await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
-    state.open();
+    stores.open();
     bus.open();
     bus.notify('supervisors', ['crm']);
-    await expect(state.poll()).rejects.toThrow();
+    await expect(stores.fleet.look()).rejects.toThrow();
     await until('The log', () => log.at('warn').length >= 3);
   });
 
@@ -333,7 +339,7 @@ describe('a Redis that is away', () => {
     const connections = async () => /^total_connections_received:(\d+)/m.exec(await raw.info('stats'))?.[1];
     const before = await connections();
     const keys = new Keys('wire');
-    const state = new RedisState(url, keys, recordedLog());
+    const stores = new RedisStores(url, keys, recordedLog());
     const bus = new RedisBus(url, keys, 'one', recordedLog());
     await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
@@ -343,24 +349,24 @@ describe('a Redis that is away', () => {
       expect(await connections()).toBe(before);
     }
     await bus.close();
-    await state.close();
+    await stores.close();
   });
 });
 
 describe('a look', () => {
   it('costs two commands, however many environments there are', async () => {
-    const { state, bus, raw } = await connect({ url: (await ownRedis()).url });
+    const { stores, bus, raw } = await connect({ url: (await ownRedis()).url });
     // Connections that are still being made cost commands, too.
     await bus.serve('env_a', { x: async () => 1 });
     await until('The bus', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
     for (let i = 0; i < 50; i++) {
       const lease = leaseOf({ instance: `i${i}` });
-      await state.claimLease({ environment: `env_${i}`, lease, ttl: 120_000, mayTake: true, provenBy: null });
+      await stores.leases.claim({ environment: `env_${i}`, lease, ttl: 120_000, mayTake: true, provenBy: null });
     }
     const commands = async () =>
       Number(/total_commands_processed:(\d+)/.exec((await raw.info('stats')) as string)?.[1]);
     const before = await commands();
-    expect((await state.poll()).environments.size).toBe(50);
+    expect((await stores.fleet.look()).environments.size).toBe(50);
     // One more is the second INFO itself.
     expect((await commands()) - before - 1).toBe(2);
   });

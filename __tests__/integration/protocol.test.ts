@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { systemClock } from '../../src/server/clock';
 import { AppSupervisorError } from '../../src/server/errors';
+import type { MessageBus } from '../../src/server/protocol/bus';
+import { MemoryBus } from '../../src/server/protocol/bus/memory';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
-import { MemoryBus, MemoryState } from '../../src/server/protocol/memory';
-import { RedisBus } from '../../src/server/protocol/redis-bus';
-import { RedisState } from '../../src/server/protocol/redis-state';
-import type { LeaseAnswer, MessageBus, StateStore } from '../../src/server/protocol/stores';
+import type { Stores } from '../../src/server/protocol/stores';
+import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
+import { MemoryStores } from '../../src/server/protocol/stores/memory';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { failed, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
@@ -18,47 +22,47 @@ import { until } from '../support/wait';
 const PATIENCE = 60_000;
 
 interface Wire {
-  state: StateStore;
+  stores: Stores;
   bus: MessageBus;
 }
 
 const IMPLEMENTATIONS: Record<string, () => Promise<Wire>> = {
-  memory: async () => ({ state: new MemoryState(), bus: new MemoryBus() }),
+  memory: async () => ({ stores: new MemoryStores({ clock: systemClock, isAlone: true }), bus: new MemoryBus() }),
   redis: async () => {
     const log = recordedLog();
     const keys = new Keys(`wire-${randomUUID()}`);
-    const state = new RedisState(inject('redisUrl'), keys, log);
+    const stores = new RedisStores(inject('redisUrl'), keys, log);
     const bus = new RedisBus(inject('redisUrl'), keys, 'one', log);
-    state.open();
+    stores.open();
     bus.open();
     // Nobody waits for a connection anywhere else: callers try again.
-    await until('Redis', () => state.poll().catch(() => null));
-    await until('The bus', () => state.readRecords('x').catch(() => null));
-    return { state, bus };
+    await until('Redis', () => stores.fleet.look().catch(() => null));
+    await until('The bus', () => stores.records.read('x').catch(() => null));
+    return { stores, bus };
   },
 };
 
 describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
-  let state: StateStore;
+  let stores: Stores;
   let bus: MessageBus;
 
   beforeEach(async () => {
-    ({ state, bus } = await IMPLEMENTATIONS[name]());
+    ({ stores, bus } = await IMPLEMENTATIONS[name]());
   });
   afterEach(async () => {
     await bus.close();
-    await state.close();
+    await stores.close();
   });
 
   const claim = async (environment: string, values: Parameters<typeof leaseOf>[0] = {}): Promise<LeaseAnswer> =>
-    state.claimLease({ environment, lease: leaseOf(values), ttl: 120_000, mayTake: true, provenBy: null });
+    stores.leases.claim({ environment, lease: leaseOf(values), ttl: 120_000, mayTake: true, provenBy: null });
   const hold = async (environment: string, instance = 'one'): Promise<number> => {
     const answer = await claim(environment, { instance });
     if (!answer.held) throw new Error('The lease was not given.');
     return answer.epoch;
   };
   const tell = (epoch: number, version: number, entries: StatusEntry[], more: object = {}) =>
-    state.writeStatuses({
+    stores.statuses.write({
       environment: 'env_a',
       instance: 'one',
       epoch,
@@ -69,49 +73,49 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       ...more,
     });
   const statuses = async () =>
-    (await state.readStatuses('env_a')).map(({ name, status }) => `${name} ${status}`).sort();
+    (await stores.statuses.read('env_a')).map(({ name, status }) => `${name} ${status}`).sort();
 
   describe('records', () => {
     const crm = recordOf();
     const shop = recordOf({ name: 'shop', uid: 'uid-2', sso: { enabled: true }, icon: '☕' });
-    const names = async (environment = 'env_a') => (await state.readRecords(environment)).map((r) => r.name).sort();
+    const names = async (environment = 'env_a') => (await stores.records.read(environment)).map((r) => r.name).sort();
 
     it('are read as they were published, all of them or by name', async () => {
-      await state.publish('env_a', [crm, shop]);
-      expect((await state.readRecords('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
-      expect(await state.readRecords('env_a', ['shop', 'nobody'])).toEqual([shop]);
-      expect(await state.readRecords('env_a', [])).toEqual([]);
-      expect(await state.readRecords('env_b')).toEqual([]);
+      await stores.records.publish('env_a', [crm, shop]);
+      expect((await stores.records.read('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
+      expect(await stores.records.read('env_a', ['shop', 'nobody'])).toEqual([shop]);
+      expect(await stores.records.read('env_a', [])).toEqual([]);
+      expect(await stores.records.read('env_b')).toEqual([]);
     });
 
     it('invariant 3: an older one does not replace a newer one; the same one, and a newer one, do', async () => {
-      await state.publish('env_a', [recordOf({ generation: 10, title: 'ten' })]);
-      await state.publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop]);
-      expect((await state.readRecords('env_a', ['crm']))[0].title).toBe('ten');
+      await stores.records.publish('env_a', [recordOf({ generation: 10, title: 'ten' })]);
+      await stores.records.publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop]);
+      expect((await stores.records.read('env_a', ['crm']))[0].title).toBe('ten');
       expect(await names()).toEqual(['crm', 'shop']);
-      await state.publish('env_a', [recordOf({ generation: 10, title: 'ten again' })]);
-      expect((await state.readRecords('env_a', ['crm']))[0].title).toBe('ten again');
-      await state.publish('env_a', [recordOf({ generation: 11, title: 'eleven' })]);
-      expect((await state.readRecords('env_a', ['crm']))[0].title).toBe('eleven');
+      await stores.records.publish('env_a', [recordOf({ generation: 10, title: 'ten again' })]);
+      expect((await stores.records.read('env_a', ['crm']))[0].title).toBe('ten again');
+      await stores.records.publish('env_a', [recordOf({ generation: 11, title: 'eleven' })]);
+      expect((await stores.records.read('env_a', ['crm']))[0].title).toBe('eleven');
       // Generations are milliseconds since 1970, and compared as numbers.
       const today = Date.now();
-      await state.publish('env_a', [recordOf({ generation: today, title: 'today' })]);
-      await state.publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })]);
-      expect((await state.readRecords('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
+      await stores.records.publish('env_a', [recordOf({ generation: today, title: 'today' })]);
+      await stores.records.publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })]);
+      expect((await stores.records.read('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
     });
 
     it('are taken away', async () => {
-      await state.publish('env_a', [crm, shop]);
-      await state.publish('env_b', [crm]);
-      await state.unpublish('env_a', ['crm', 'nobody']);
-      await state.unpublish('env_a', []);
+      await stores.records.publish('env_a', [crm, shop]);
+      await stores.records.publish('env_b', [crm]);
+      await stores.records.unpublish('env_a', ['crm', 'nobody']);
+      await stores.records.unpublish('env_a', []);
       expect([await names(), await names('env_b')]).toEqual([['shop'], ['crm']]);
     });
 
     it('come in thousands', async () => {
       const many = Array.from({ length: 1_200 }, (_, i) => recordOf({ name: `app${i}`, uid: `uid-${i}` }));
-      await state.publish('env_a', many);
-      expect(await state.readRecords('env_a')).toHaveLength(1_200);
+      await stores.records.publish('env_a', many);
+      expect(await stores.records.read('env_a')).toHaveLength(1_200);
     });
   });
 
@@ -119,17 +123,17 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     it('has some of its time left, and none when it is gone', async () => {
       const epoch = await hold('env_a');
       await hold('env_b');
-      await state.releaseLease('env_b', 'one', await hold('env_b'));
-      const left = await state.leasesLeft(['env_a', 'env_b', 'nobody']);
+      await stores.leases.release('env_b', 'one', await hold('env_b'));
+      const left = await stores.leases.left(['env_a', 'env_b', 'nobody']);
       expect([...left.keys()]).toEqual(['env_a', 'env_b', 'nobody']);
       expect(left.get('env_a')).toBeGreaterThan(60_000);
       expect([left.get('env_b'), left.get('nobody')]).toEqual([0, 0]);
       if (name === 'redis') expect(left.get('env_a')).toBeLessThanOrEqual(120_000);
-      await state.releaseLease('env_a', 'one', epoch);
+      await stores.leases.release('env_a', 'one', epoch);
     });
 
     it('is taken, renewed and seen', async () => {
-      expect((await state.poll()).environments.size).toBe(0);
+      expect((await stores.fleet.look()).environments.size).toBe(0);
       const before = Date.now();
       const first = await claim('env_a', { memory: 5 });
       expect(first).toMatchObject({ held: true, fresh: true });
@@ -137,7 +141,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       // By Redis' clock, which is this machine's.
       expect(epoch).toBeGreaterThanOrEqual(before - 1_000);
       expect(await claim('env_a', { epoch, beat: 2 })).toEqual({ held: true, epoch, fresh: false });
-      const sight = await state.poll();
+      const sight = await stores.fleet.look();
       expect(sight.environments.get('env_a')).toEqual({
         lease: leaseOf({ epoch, beat: 2 }),
         statusVersion: 0,
@@ -148,18 +152,22 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     it('given up is gone at once, with its statuses; another’s is not', async () => {
       const epoch = await hold('env_a');
       await tell(epoch, 1, [entryOf()]);
-      await state.releaseLease('env_a', 'two', epoch);
-      await state.releaseLease('env_a', 'one', epoch - 1);
-      expect((await state.poll()).environments.get('env_a')?.lease?.epoch).toBe(epoch);
-      await state.releaseLease('env_a', 'one', epoch);
-      expect((await state.poll()).environments.get('env_a')).toEqual({ lease: null, statusVersion: 0, standby: null });
+      await stores.leases.release('env_a', 'two', epoch);
+      await stores.leases.release('env_a', 'one', epoch - 1);
+      expect((await stores.fleet.look()).environments.get('env_a')?.lease?.epoch).toBe(epoch);
+      await stores.leases.release('env_a', 'one', epoch);
+      expect((await stores.fleet.look()).environments.get('env_a')).toEqual({
+        lease: null,
+        statusVersion: 0,
+        standby: null,
+      });
       expect(await statuses()).toEqual([]);
-      await state.releaseLease('env_a', 'one', epoch);
+      await stores.leases.release('env_a', 'one', epoch);
     });
 
     it('has a higher epoch with every holder', async () => {
       const first = await hold('env_a', 'one');
-      await state.releaseLease('env_a', 'one', first);
+      await stores.leases.release('env_a', 'one', first);
       const second = await hold('env_a', 'two');
       expect(second).toBeGreaterThan(first);
     });
@@ -167,10 +175,10 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
     it('invariant 2: passes on nothing that its last holder said', async () => {
       const first = await hold('env_a', 'one');
       await tell(first, 1, [entryOf()]);
-      await state.releaseLease('env_a', 'one', first);
+      await stores.leases.release('env_a', 'one', first);
       await hold('env_a', 'two');
       expect(await statuses()).toEqual([]);
-      expect((await state.poll()).environments.get('env_a')?.statusVersion).toBe(0);
+      expect((await stores.fleet.look()).environments.get('env_a')?.statusVersion).toBe(0);
     });
   });
 
@@ -179,8 +187,8 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       const epoch = await hold('env_a');
       const entry = entryOf({ message: verbatim('m'), error: failed('e'), pendingChanges: ['plugins'] });
       expect(await tell(epoch, 7, [entry, entryOf({ name: 'shop', status: 'stopped' })])).toBe(true);
-      expect(await state.readStatuses('env_a')).toContainEqual(entry);
-      expect((await state.poll()).environments.get('env_a')?.statusVersion).toBe(7);
+      expect(await stores.statuses.read('env_a')).toContainEqual(entry);
+      expect((await stores.fleet.look()).environments.get('env_a')?.statusVersion).toBe(7);
       await tell(epoch, 8, [entryOf({ status: 'error' })]);
       expect(await statuses()).toEqual(['crm error', 'shop stopped']);
       await tell(epoch, 9, [], { removed: ['crm', 'nobody'] });
@@ -203,71 +211,71 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       expect(await tell(epoch, 1, [entryOf()], { instance: 'two' })).toBe(false);
       expect(await statuses()).toEqual([]);
       expect(await tell(epoch, 1, [entryOf()])).toBe(true);
-      await state.releaseLease('env_a', 'one', epoch);
+      await stores.leases.release('env_a', 'one', epoch);
       expect(await tell(epoch, 2, [entryOf()])).toBe(false);
       expect(await statuses()).toEqual([]);
     });
   });
 
   it('a registration is what was written last', async () => {
-    expect(await state.readRegistration('env_a')).toBeNull();
-    await state.writeRegistration(registrationOf('env_a'));
-    await state.writeRegistration(registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] }));
-    expect(await state.readRegistration('env_a')).toEqual(
+    expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+    await stores.fleet.writeRegistration(registrationOf('env_a'));
+    await stores.fleet.writeRegistration(registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] }));
+    expect(await stores.fleet.readRegistration('env_a')).toEqual(
       registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] }),
     );
   });
 
   it('a forgotten environment leaves nothing, and may come back', async () => {
-    await state.publish('env_a', [recordOf()]);
-    await state.writeRegistration(registrationOf('env_a'));
+    await stores.records.publish('env_a', [recordOf()]);
+    await stores.fleet.writeRegistration(registrationOf('env_a'));
     await tell(await hold('env_a'), 1, [entryOf()]);
     await hold('env_b');
-    await state.forget('env_a');
-    expect([...(await state.poll()).environments.keys()]).toEqual(['env_b']);
-    expect(await state.readRegistration('env_a')).toBeNull();
-    expect([await state.readRecords('env_a'), await statuses()]).toEqual([[], []]);
+    await stores.fleet.forget('env_a');
+    expect([...(await stores.fleet.look()).environments.keys()]).toEqual(['env_b']);
+    expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+    expect([await stores.records.read('env_a'), await statuses()]).toEqual([[], []]);
     await hold('env_a');
-    expect([...(await state.poll()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
+    expect([...(await stores.fleet.look()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
   });
 
   it('the fleet is whose it was first', async () => {
-    expect((await state.poll()).fleet).toBeNull();
-    expect(await state.claimFleet('one')).toBe('one');
-    expect(await state.claimFleet('two')).toBe('one');
-    expect((await state.poll()).fleet).toBe('one');
+    expect((await stores.fleet.look()).fleet).toBeNull();
+    expect(await stores.fleet.claim('one')).toBe('one');
+    expect(await stores.fleet.claim('two')).toBe('one');
+    expect((await stores.fleet.look()).fleet).toBe('one');
   });
 
   it('records are read, all together, when one of them changed', async () => {
-    expect(await state.readRecordsSince('env_a', null)).toEqual({ version: null, records: [] });
-    await state.publish('env_a', [recordOf()]);
-    const first = (await state.readRecordsSince('env_a', null))!;
+    expect(await stores.records.readSince('env_a', null)).toEqual({ version: null, records: [] });
+    await stores.records.publish('env_a', [recordOf()]);
+    const first = (await stores.records.readSince('env_a', null))!;
     expect(first.records.map(({ name }) => name)).toEqual(['crm']);
     expect(first.version).not.toBeNull();
-    expect(await state.readRecordsSince('env_a', first.version)).toBeNull();
-    await state.publish('env_a', [recordOf({ generation: 11 })]);
-    const second = (await state.readRecordsSince('env_a', first.version))!;
+    expect(await stores.records.readSince('env_a', first.version)).toBeNull();
+    await stores.records.publish('env_a', [recordOf({ generation: 11 })]);
+    const second = (await stores.records.readSince('env_a', first.version))!;
     expect(second.records[0].generation).toBe(11);
-    await state.unpublish('env_a', ['crm']);
-    const third = (await state.readRecordsSince('env_a', second.version))!;
+    await stores.records.unpublish('env_a', ['crm']);
+    const third = (await stores.records.readSince('env_a', second.version))!;
     expect(third.records).toEqual([]);
-    await state.forget('env_a');
-    expect(await state.readRecordsSince('env_a', third.version)).toEqual({ version: null, records: [] });
+    await stores.fleet.forget('env_a');
+    expect(await stores.records.readSince('env_a', third.version)).toEqual({ version: null, records: [] });
   });
 
   it('of statuses it can be asked how many there are, and of which write', async () => {
-    expect(await state.statusMark('env_a')).toEqual({ version: 0, count: 0 });
+    expect(await stores.statuses.mark('env_a')).toEqual({ version: 0, count: 0 });
     const epoch = await hold('env_a');
     await tell(epoch, 7, [entryOf(), entryOf({ name: 'shop' })]);
-    expect(await state.statusMark('env_a')).toEqual({ version: 7, count: 2 });
-    await state.releaseLease('env_a', 'one', epoch);
-    expect(await state.statusMark('env_a')).toEqual({ version: 0, count: 0 });
+    expect(await stores.statuses.mark('env_a')).toEqual({ version: 7, count: 2 });
+    await stores.leases.release('env_a', 'one', epoch);
+    expect(await stores.statuses.mark('env_a')).toEqual({ version: 0, count: 0 });
   });
 
   describe('the directory', () => {
     const entries = (...names: string[]) => new Map(names.map((name) => [name, JSON.stringify({ name })]));
     const write = (from: string | null, version: string, names: string[], gone: string[] = []) =>
-      state.writeAppIndex({
+      stores.appIndex.write({
         from,
         version,
         entries: entries(...names),
@@ -276,12 +284,12 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       });
     /** What a reader of a version is given, in short. */
     const read = async (version: string) => {
-      const found = await state.readAppIndex(version);
+      const found = await stores.appIndex.read(version);
       return found && { ...found, entries: [...found.entries.keys()].sort(), gone: found.gone.sort() };
     };
 
     it('is not there until it was written', async () => {
-      expect(await state.readAppIndex('')).toBeNull();
+      expect(await stores.appIndex.read('')).toBeNull();
     });
 
     it('is read whole by those who have none or whose version nobody knows', async () => {
@@ -308,7 +316,7 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
       await write('v1', 'v2', ['wiki'], ['crm']);
       await write('v2', 'v3', ['crm'], ['shop']);
       for (const from of ['v1', 'v2', '']) {
-        const found = await state.readAppIndex(from);
+        const found = await stores.appIndex.read(from);
         const before = { v1: ['crm', 'shop'], v2: ['shop', 'wiki'], '': [] }[from]!;
         const now = new Set(found!.complete ? [] : before);
         for (const name of found!.gone) now.delete(name);
@@ -342,35 +350,35 @@ describe.each(Object.keys(IMPLEMENTATIONS))('%s', (name) => {
   describe('manifests', () => {
     const [first, second] = [manifestItemOf(), manifestItemOf({ key: 'b', value: null })];
     const read = async () => {
-      const found = await state.readManifests('');
+      const found = await stores.manifests.read('');
       return found?.items.sort((one, two) => (one.key < two.key ? -1 : 1)) ?? [];
     };
 
     it('are what there is, until it changes', async () => {
-      expect(await state.readManifests('')).toBeNull();
-      await state.writeManifests([first, second]);
-      const found = await state.readManifests('');
+      expect(await stores.manifests.read('')).toBeNull();
+      await stores.manifests.write([first, second]);
+      const found = await stores.manifests.read('');
       expect(await read()).toEqual([first, second]);
-      expect(await state.readManifests(found!.version)).toBeNull();
-      await state.writeManifests([manifestItemOf({ at: 11, value: 'new' })]);
-      expect((await state.readManifests(found!.version))?.items).toHaveLength(2);
+      expect(await stores.manifests.read(found!.version)).toBeNull();
+      await stores.manifests.write([manifestItemOf({ at: 11, value: 'new' })]);
+      expect((await stores.manifests.read(found!.version))?.items).toHaveLength(2);
     });
 
     it('hold the newest word on each item, also that it was removed', async () => {
-      await state.writeManifests([second, manifestItemOf({ at: 12, value: undefined })]);
-      const { version } = (await state.readManifests(''))!;
-      await state.writeManifests([first, manifestItemOf({ at: 12, value: 'the same moment' })]);
-      expect(await state.readManifests(version)).toBeNull();
+      await stores.manifests.write([second, manifestItemOf({ at: 12, value: undefined })]);
+      const { version } = (await stores.manifests.read(''))!;
+      await stores.manifests.write([first, manifestItemOf({ at: 12, value: 'the same moment' })]);
+      expect(await stores.manifests.read(version)).toBeNull();
       expect(await read()).toMatchObject([{ key: 'a', at: 12 }, second]);
       expect((await read())[0].value).toBeUndefined();
     });
 
     it('of an app that has ended are gone, and no other’s', async () => {
       const successor = manifestItemOf({ uid: 'uid-2', key: 'c' });
-      await state.writeManifests([first, second, successor]);
-      const { version } = (await state.readManifests(''))!;
-      await state.forgetManifests(['uid-1']);
-      expect((await state.readManifests(version))?.items).toEqual([successor]);
+      await stores.manifests.write([first, second, successor]);
+      const { version } = (await stores.manifests.read(''))!;
+      await stores.manifests.forget(['uid-1']);
+      expect((await stores.manifests.read(version))?.items).toEqual([successor]);
     });
   });
 

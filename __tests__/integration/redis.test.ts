@@ -6,9 +6,9 @@ import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, type Redis as RedisServer } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
-import { RedisBus } from '../../src/server/protocol/redis-bus';
-import { RedisState } from '../../src/server/protocol/redis-state';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { startRedis } from '../setup/services';
 import { makeCertificates } from '../support/certificates';
 import { recordedLog } from '../support/log';
@@ -40,21 +40,21 @@ async function everyCallAs(
   await refusals(on);
   const keys = new Keys(prefix);
   const log = recordedLog();
-  const state = new RedisState(urlOf('fleet-state', port), keys, log);
+  const stores = new RedisStores(urlOf('fleet-state', port), keys, log);
   const bus = new RedisBus(urlOf('fleet-commands', port), keys, 'one', log);
-  state.open();
+  stores.open();
   bus.open();
   try {
     // A user that may not even ask for the first key is answered, too.
-    await until('An answer of Redis', () => state.poll().then(Boolean, (error) => /NOPERM/.test(String(error))));
-    const failure = await makeEveryCall(state, bus, patience).then(
+    await until('An answer of Redis', () => stores.fleet.look().then(Boolean, (error) => /NOPERM/.test(String(error))));
+    const failure = await makeEveryCall(stores, bus, patience).then(
       () => null,
       (error) => error,
     );
     return { refused: await refusals(on), failure };
   } finally {
     await bus.close();
-    await state.close();
+    await stores.close();
   }
 }
 
@@ -79,11 +79,11 @@ describe('the users of docs/redis.md', () => {
     const [mine, other] = [unique(), unique()];
     await admin.set(new Keys(other).fleet(), 'theirs');
     await makeUsers(admin, mine);
-    const state = new RedisState(urlOf('fleet-state', server.port), new Keys(other), recordedLog());
-    state.open();
-    const answer = () => state.poll().then(String, String);
+    const stores = new RedisStores(urlOf('fleet-state', server.port), new Keys(other), recordedLog());
+    stores.open();
+    const answer = () => stores.fleet.look().then(String, String);
     await until('A refusal', async () => (await answer()).includes('NOPERM'));
-    await state.close();
+    await stores.close();
     expect(await admin.get(new Keys(other).fleet())).toBe('theirs');
   });
 });
@@ -145,11 +145,11 @@ describe('TLS', () => {
 
   it('of an authority that nobody named is refused, and the log shows no password', async () => {
     const log = recordedLog();
-    const state = new RedisState(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log);
-    state.open();
+    const stores = new RedisStores(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log);
+    stores.open();
     await until('The refusal', () => log.at('warn').length);
-    await expect(state.poll()).rejects.toThrow();
-    await state.close();
+    await expect(stores.fleet.look()).rejects.toThrow();
+    await stores.close();
     const lines = JSON.stringify(log.at('warn'));
     expect(lines).toMatch(/Redis \(state\) is away: (unable to verify|self-signed certificate)/);
     expect(lines).not.toContain(PASSWORDS['fleet-state']);

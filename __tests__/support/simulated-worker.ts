@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, waitFor } from '../../scripts/fleet';
 import type { Log } from '../../src/server/log';
+import type { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
-import type { RedisBus } from '../../src/server/protocol/redis-bus';
-import { RedisState } from '../../src/server/protocol/redis-state';
 import { fingerprint } from '../../src/server/protocol/secrets';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { pendingChanges } from '../../src/server/worker/apps/decide';
 import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
@@ -25,7 +25,7 @@ interface Hosted {
 }
 
 interface Connection {
-  state: RedisState;
+  stores: RedisStores;
   bus?: RedisBus;
   close(): Promise<void>;
 }
@@ -70,9 +70,9 @@ export class SimulatedWorker {
   static of(fleet: Fleet, environment: string): SimulatedWorker {
     const env = fleet.supervisor.env as Record<string, string>;
     const { APP_SUPERVISOR_REDIS_URL, APP_SUPERVISOR_KEY_PREFIX = 'app-supervisor' } = env;
-    const state = new RedisState(APP_SUPERVISOR_REDIS_URL, new Keys(APP_SUPERVISOR_KEY_PREFIX), SILENT);
-    state.open();
-    const connection = { state, close: () => state.close() };
+    const stores = new RedisStores(APP_SUPERVISOR_REDIS_URL, new Keys(APP_SUPERVISOR_KEY_PREFIX), SILENT);
+    stores.open();
+    const connection = { stores, close: () => stores.close() };
     const { APP_KEY: appKey, APP_SUPERVISOR_AES_SECRET_KEY: aesKey } = env;
     return new SimulatedWorker(environment, connection, { appKey, aesKey });
   }
@@ -80,14 +80,14 @@ export class SimulatedWorker {
   /** Appears, or appears again with other values. */
   async appear(values: Partial<Registration> = {}): Promise<void> {
     this.registration = { ...this.registration, ...values };
-    const { state } = this.connection;
+    const { stores } = this.connection;
     const isConnected = () =>
-      state.poll().then(
+      stores.fleet.look().then(
         () => true,
         () => false,
       );
     await waitFor(isConnected, { timeout: 60_000, interval: 15, what: 'A connection to Redis' });
-    await state.writeRegistration(this.registration);
+    await stores.fleet.writeRegistration(this.registration);
     this.lease.registered++;
     await this.beat();
   }
@@ -101,7 +101,7 @@ export class SimulatedWorker {
 
   private claim(lease: Lease) {
     const { environment } = this;
-    return this.connection.state.claimLease({
+    return this.connection.stores.leases.claim({
       environment,
       lease,
       ttl: 3 * lease.interval,
@@ -118,7 +118,7 @@ export class SimulatedWorker {
   /** The record of an app, once it is published. */
   record(app: string, wanted: (record: AppRecord) => boolean = () => true): Promise<AppRecord> {
     const read = async () => {
-      const [record] = await this.connection.state.readRecords(this.environment, [app]);
+      const [record] = await this.connection.stores.records.read(this.environment, [app]);
       return record && wanted(record) ? record : null;
     };
     return waitFor(read, { timeout: 60_000, interval: 15, what: `A record of ${app}` });
@@ -134,7 +134,7 @@ export class SimulatedWorker {
     const { environment, connection, lease } = this;
     const { instance, epoch } = lease;
     const version = ++this.version;
-    return connection.state.writeStatuses({
+    return connection.stores.statuses.write({
       environment,
       instance,
       epoch,
@@ -173,7 +173,7 @@ export class SimulatedWorker {
   private async turn(): Promise<void> {
     await this.beat();
     if (this.isHesitant) return;
-    const records = await this.connection.state.readRecords(this.environment);
+    const records = await this.connection.stores.records.read(this.environment);
     const entries = records.map((record) => this.converge(record));
     const text = JSON.stringify(entries);
     if (text !== this.reported && (await this.write(entries))) this.reported = text;
@@ -209,7 +209,7 @@ export class SimulatedWorker {
     this.isGone = true;
     clearInterval(this.timer);
     await this.obeying;
-    await this.connection.state.releaseLease(this.environment, this.lease.instance, this.lease.epoch);
+    await this.connection.stores.leases.release(this.environment, this.lease.instance, this.lease.epoch);
   }
 
   /** `kill -9`: its lease runs out, soon after a last beat. */

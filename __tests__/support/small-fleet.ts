@@ -8,10 +8,10 @@ import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
 import { systemClock } from '../../src/server/clock';
 import { collections } from '../../src/server/core/collections';
 import { administratorOf } from '../../src/server/protocol/administrator';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Keys } from '../../src/server/protocol/keys';
-import { RedisBus } from '../../src/server/protocol/redis-bus';
-import { RedisState } from '../../src/server/protocol/redis-state';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
@@ -67,7 +67,7 @@ export interface WorkerOptions {
 }
 
 interface Wire {
-  state: RedisState;
+  stores: RedisStores;
   bus: RedisBus;
   close(): Promise<void>;
 }
@@ -362,7 +362,7 @@ export class WorkerProcess {
       mayTake: false,
       provenBy: null,
     };
-    await this.wire.state.claimLease({ environment, ...claim }).catch(() => undefined);
+    await this.wire.stores.leases.claim({ environment, ...claim }).catch(() => undefined);
   }
 
   private get inside() {
@@ -418,16 +418,16 @@ export class SmallFleet {
 
   connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
     const keys = new Keys(prefix);
-    const state = new RedisState(this.redis.url, keys, log);
+    const stores = new RedisStores(this.redis.url, keys, log);
     const bus = new RedisBus(this.wakeUps ? this.redis.url : 'redis://127.0.0.1:1', keys, instance, log);
-    state.open();
+    stores.open();
     bus.open();
     return {
-      state,
+      stores,
       bus,
       close: async () => {
         await bus.close();
-        await state.close();
+        await stores.close();
       },
     };
   }

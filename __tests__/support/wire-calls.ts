@@ -1,5 +1,5 @@
-import type { RedisBus } from '../../src/server/protocol/redis-bus';
-import type { RedisState } from '../../src/server/protocol/redis-state';
+import type { RedisBus } from '../../src/server/protocol/bus/redis';
+import type { RedisStores } from '../../src/server/protocol/stores/redis';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fixtures';
 
 /**
@@ -8,46 +8,46 @@ import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from './fi
  * @param patience how long a request may take that a refused publication or subscription would never answer, in ms
  * @throws at the first that fails or does something else
  */
-export async function makeEveryCall(state: RedisState, bus: RedisBus, patience = 60_000): Promise<void> {
+export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience = 60_000): Promise<void> {
   const environment = 'env_a';
   const claim = { environment, lease: leaseOf(), ttl: 60_000, provenBy: null };
-  equal('the fleet', await state.claimFleet('fleet-1'), 'fleet-1');
-  await state.publish(environment, [recordOf(), recordOf({ name: 'gone' })]);
-  await state.unpublish(environment, ['gone']);
-  equal('records', (await state.readRecords(environment)).length, 1);
-  const { version } = (await state.readRecordsSince(environment, null))!;
-  equal('records, unchanged', await state.readRecordsSince(environment, version), null);
-  equal('one record', (await state.readRecords(environment, ['crm', 'gone'])).length, 1);
+  equal('the fleet', await stores.fleet.claim('fleet-1'), 'fleet-1');
+  await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })]);
+  await stores.records.unpublish(environment, ['gone']);
+  equal('records', (await stores.records.read(environment)).length, 1);
+  const { version } = (await stores.records.readSince(environment, null))!;
+  equal('records, unchanged', await stores.records.readSince(environment, version), null);
+  equal('one record', (await stores.records.read(environment, ['crm', 'gone'])).length, 1);
 
-  equal('a lease that may not be taken', (await state.claimLease({ ...claim, mayTake: false })).held, false);
-  const taken = await state.claimLease({ ...claim, mayTake: true });
+  equal('a lease that may not be taken', (await stores.leases.claim({ ...claim, mayTake: false })).held, false);
+  const taken = await stores.leases.claim({ ...claim, mayTake: true });
   if (!taken.held) throw new Error('The lease was not given.');
   const { epoch } = taken;
-  equal('a renewal', (await state.claimLease({ ...claim, mayTake: true })).held, true);
+  equal('a renewal', (await stores.leases.claim({ ...claim, mayTake: true })).held, true);
   const other = { ...claim, lease: leaseOf({ instance: 'two' }), mayTake: true };
-  equal('a standby', (await state.claimLease(other)).held, false);
-  await state.writeRegistration(registrationOf(environment));
+  equal('a standby', (await stores.leases.claim(other)).held, false);
+  await stores.fleet.writeRegistration(registrationOf(environment));
   const write = { environment, instance: 'one', epoch, version: 1, removed: ['gone'] };
-  equal('statuses', await state.writeStatuses({ ...write, entries: [entryOf()], complete: true }), true);
-  equal('statuses, read', (await state.readStatuses(environment)).length, 1);
-  equal('statuses, counted', (await state.statusMark(environment)).count, 1);
-  equal('a registration', (await state.readRegistration(environment))?.name, environment);
-  const { environments } = await state.poll();
+  equal('statuses', await stores.statuses.write({ ...write, entries: [entryOf()], complete: true }), true);
+  equal('statuses, read', (await stores.statuses.read(environment)).length, 1);
+  equal('statuses, counted', (await stores.statuses.mark(environment)).count, 1);
+  equal('a registration', (await stores.fleet.readRegistration(environment))?.name, environment);
+  const { environments } = await stores.fleet.look();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
-  await state.releaseLease(environment, 'one', epoch);
-  await state.forget(environment);
-  equal('a forgotten environment', (await state.poll()).environments.size, 0);
+  await stores.leases.release(environment, 'one', epoch);
+  await stores.fleet.forget(environment);
+  equal('a forgotten environment', (await stores.fleet.look()).environments.size, 0);
 
-  await state.writeManifests([manifestItemOf(), manifestItemOf({ key: 'b' })]);
-  equal('manifests', (await state.readManifests(''))?.items.length, 2);
-  await state.forgetManifests([manifestItemOf().uid]);
-  equal('manifests of an app that has ended', (await state.readManifests(''))?.items.length, 0);
+  await stores.manifests.write([manifestItemOf(), manifestItemOf({ key: 'b' })]);
+  equal('manifests', (await stores.manifests.read(''))?.items.length, 2);
+  await stores.manifests.forget([manifestItemOf().uid]);
+  equal('manifests of an app that has ended', (await stores.manifests.read(''))?.items.length, 0);
   const appIndex = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}' };
-  equal('a new directory', await state.writeAppIndex({ ...appIndex, from: null, version: 'v1' }), true);
-  equal('the directory', (await state.readAppIndex(''))?.entries.size, 1);
-  equal('its change', await state.writeAppIndex({ ...appIndex, gone: ['x'], from: 'v1', version: 'v2' }), true);
-  equal('the directory, changed', (await state.readAppIndex('v1'))?.gone.join(), 'x');
-  await state.warnings();
+  equal('a new directory', await stores.appIndex.write({ ...appIndex, from: null, version: 'v1' }), true);
+  equal('the directory', (await stores.appIndex.read(''))?.entries.size, 1);
+  equal('its change', await stores.appIndex.write({ ...appIndex, gone: ['x'], from: 'v1', version: 'v2' }), true);
+  equal('the directory, changed', (await stores.appIndex.read('v1'))?.gone.join(), 'x');
+  await stores.warnings();
 
   let woken = 0;
   await bus.onNotify('supervisors', () => {

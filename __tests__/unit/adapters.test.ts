@@ -8,7 +8,7 @@ import { Manifests } from '../../src/server/core/manifests';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { createPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
 import { recordedLog } from '../support/log';
-import { Store } from '../support/store';
+import { TestStores } from '../support/stores';
 import { Table } from '../support/table';
 
 const model: AppModel = {
@@ -21,7 +21,7 @@ const model: AppModel = {
   options: {},
 };
 
-let store: Store;
+let store: TestStores;
 let coreApps: CoreAppRegistry;
 let asked: string[];
 let managed: Managed;
@@ -31,7 +31,7 @@ let processes: ProcessAdapter;
 const log = recordedLog();
 
 beforeEach(() => {
-  store = new Store();
+  store = new TestStores();
   asked = [];
   coreApps = new CoreAppRegistry({ emit: () => true } as unknown as AppSupervisor);
   managed = {
@@ -51,7 +51,7 @@ beforeEach(() => {
   const environment = { name: 'env_a', url: 'http://a', proxyUrl: 'http://a', serves: true, heartbeatInterval: 5_000 };
   const table = new Table();
   manifests = new Manifests({
-    state: store.state,
+    store: store.manifests,
     main: () => table.app,
     uidOf: (name) => (name === 'crm' ? 'uid-1' : null),
     hasMain: false,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { appModelsOf } from '../../src/server/core/adapters/app-models';
 import { type AppIndexEntry, AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
-import { MemoryState } from '../../src/server/protocol/memory';
+import { MemoryAppIndex } from '../../src/server/protocol/stores/memory/app-index';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 
 const entry: AppIndexEntry = {
@@ -46,11 +46,11 @@ describe('writers and readers of the directory', () => {
   const appsOf = (...names: string[]) =>
     new Map(names.map((name) => [name, { ...entry, name, uid: `uid-${name}` } as unknown as AppDefinition]));
   const leader = { instance: 'one', publicUrl: null };
-  const versionOf = async (state: MemoryState) => (await state.readAppIndex(''))?.version;
-  const namesOf = async (state: MemoryState) => [...((await state.readAppIndex(''))?.entries.keys() ?? [])].sort();
+  const versionOf = async (store: MemoryAppIndex) => (await store.read(''))?.version;
+  const namesOf = async (store: MemoryAppIndex) => [...((await store.read(''))?.entries.keys() ?? [])].sort();
 
   it('what is the same has the same version, whoever wrote it and in whatever steps', async () => {
-    const [once, inSteps] = [new MemoryState(), new MemoryState()];
+    const [once, inSteps] = [new MemoryAppIndex(), new MemoryAppIndex()];
     await new AppIndexWriter(once, leader).write(appsOf('crm', 'shop'));
     const writer = new AppIndexWriter(inSteps, { ...leader, instance: 'two' });
     await writer.write(appsOf('wiki', 'shop'));
@@ -64,37 +64,37 @@ describe('writers and readers of the directory', () => {
   });
 
   it('what nobody changed is not written', async () => {
-    const writer = new AppIndexWriter(new MemoryState(), leader);
+    const writer = new AppIndexWriter(new MemoryAppIndex(), leader);
     await writer.write(appsOf('crm'));
     writer.note(['crm', 'unknown']);
     expect(await writer.write(appsOf('crm'))).toBe(false);
   });
 
   it('of two who write, the last one writes all that there is', async () => {
-    const state = new MemoryState();
-    const [before, after] = [new AppIndexWriter(state, leader), new AppIndexWriter(state, leader)];
+    const store = new MemoryAppIndex();
+    const [before, after] = [new AppIndexWriter(store, leader), new AppIndexWriter(store, leader)];
     await before.write(appsOf('crm'));
     await after.write(appsOf('crm', 'shop'));
     before.note(['wiki']);
     await before.write(appsOf('crm', 'wiki'));
-    expect(await namesOf(state)).toEqual(['crm', 'wiki']);
+    expect(await namesOf(store)).toEqual(['crm', 'wiki']);
     after.note(['blog']);
     await after.write(appsOf('crm', 'shop', 'blog'));
-    expect(await namesOf(state)).toEqual(['blog', 'crm', 'shop']);
+    expect(await namesOf(store)).toEqual(['blog', 'crm', 'shop']);
   });
 
   it('a reader knows what is written, and after a flush reads nothing anew', async () => {
-    const state = new MemoryState();
-    const [writer, reader] = [new AppIndexWriter(state, leader), new AppIndexReader(state)];
+    const store = new MemoryAppIndex();
+    const [writer, reader] = [new AppIndexWriter(store, leader), new AppIndexReader(store)];
     await reader.read();
     expect(reader.uidOf('crm')).toBeUndefined();
     await writer.write(appsOf('crm', 'shop'));
     await reader.read();
     expect([reader.uidOf('crm'), reader.uidOf('wiki'), reader.supervisor]).toEqual(['uid-crm', null, leader]);
-    const version = await versionOf(state);
+    const version = await versionOf(store);
     writer.invalidate();
     await writer.write(appsOf('crm', 'shop'));
-    expect(await versionOf(state)).toBe(version);
+    expect(await versionOf(store)).toBe(version);
     writer.note(['shop']);
     await writer.write(appsOf('crm'));
     await reader.read();
@@ -113,7 +113,7 @@ describe('writers and readers of the directory', () => {
       },
       { version: 'v3', complete: false, entries: new Map([['shop', { name: 7 }]]), gone: ['crm'], supervisor: leader },
     ];
-    const reader = new AppIndexReader({ readAppIndex: async () => reads.shift() ?? null } as never);
+    const reader = new AppIndexReader({ read: async () => reads.shift() ?? null } as never);
     const names = async () => {
       await reader.read();
       return [...reader.all().map(({ name }) => name), reader.supervisor?.instance];

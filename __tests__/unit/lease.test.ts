@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { LeaseAnswer, LeaseClaim, StateStore } from '../../src/server/protocol/stores';
+import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../../src/server/protocol/stores/leases';
 import { LeaseKeeper, type LeaseRole } from '../../src/server/worker/lease';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
@@ -27,17 +27,17 @@ class Bench {
   readonly keeper: LeaseKeeper;
 
   constructor() {
-    const state = {
-      claimLease: async (claim: LeaseClaim) => {
+    const leases = {
+      claim: async (claim: LeaseClaim) => {
         this.claims.push(claim);
         await this.gate;
         if (this.answer === 'away') throw new Error('Connection is closed.');
         return this.answer;
       },
-      releaseLease: async (...args: unknown[]) => void this.released.push(args),
+      release: async (...args: unknown[]) => void this.released.push(args),
     };
     this.keeper = new LeaseKeeper({
-      state: state as unknown as StateStore,
+      leases: leases as unknown as LeaseStore,
       environment: 'env_a',
       instance: 'one',
       interval: 5_000,

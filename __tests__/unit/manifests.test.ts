@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Manifests } from '../../src/server/core/manifests';
 import { recordedLog } from '../support/log';
-import { Store } from '../support/store';
+import { TestStores } from '../support/stores';
 import { Table } from '../support/table';
 
 /** Two processes with a database each, and one store between them. */
 
-let store: Store;
+let store: TestStores;
 let now: number;
 /** Apps there are, by name their uid; null: it has ended, absent: not heard of. */
 let apps: Record<string, string | null>;
@@ -17,7 +17,7 @@ let workerTable: Table;
 const log = recordedLog();
 const processWith = (table: Table | null, hasMain = false) =>
   new Manifests({
-    state: store.state,
+    store: store.manifests,
     main: () => table?.app ?? null,
     uidOf: (name) => (name === 'main' ? name : apps[name]),
     hasMain,
@@ -27,7 +27,7 @@ const processWith = (table: Table | null, hasMain = false) =>
 const of = async (manifests: Manifests, app = 'crm') => (await manifests.values('ns', [app])).get(app) ?? [];
 
 beforeEach(() => {
-  store = new Store();
+  store = new TestStores();
   now = 1_000;
   apps = { crm: 'uid-1', shop: 'uid-2' };
   workerTable = new Table();
@@ -62,7 +62,7 @@ describe('what was said of an app', () => {
     store.calls.length = 0;
     const many = Array.from({ length: 1_000 }, (_, i) => `app-${i}`);
     await supervisor.values('ns', [...many, 'crm']);
-    expect(store.calls).toEqual(['readManifests']);
+    expect(store.calls).toEqual(['manifests.read']);
   });
 
   it('invariant 1: survives a flush, also what another process said last of the same thing', async () => {
@@ -111,9 +111,9 @@ describe('what was said of an app', () => {
     await worker.say('crm', 'ns', 'a', 1);
     await worker.round();
     await worker.round();
-    expect(store.timesCalled('writeManifests')).toBe(1);
+    expect(store.timesCalled('manifests.write')).toBe(1);
     expect(await supervisor.round()).toBeUndefined();
-    expect(store.timesCalled('writeManifests')).toBe(1);
+    expect(store.timesCalled('manifests.write')).toBe(1);
   });
 
   it('ends with the app, and is nothing of a successor’s', async () => {
@@ -125,7 +125,7 @@ describe('what was said of an app', () => {
     await supervisor.forget('uid-1');
     await worker.round();
     expect([...workerTable.rows.values()].map(({ item }) => item)).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
-    expect((await store.state.readManifests(''))?.items).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
+    expect((await store.manifests.read(''))?.items).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
     expect(await of(supervisor)).toEqual(['its own']);
   });
 
@@ -137,7 +137,7 @@ describe('what was said of an app', () => {
     apps.crm = null;
     await worker.round();
     expect(workerTable.rows.size).toBe(0);
-    expect((await store.state.readManifests(''))?.items).toEqual([]);
+    expect((await store.manifests.read(''))?.items).toEqual([]);
   });
 
   it.each<[string, () => Manifests, string]>([
@@ -146,7 +146,7 @@ describe('what was said of an app', () => {
     ['by a command-line run', () => processWith(null), 'crm'],
   ])('is not kept %s', async (_, manifests, app) => {
     await manifests().say(app, 'ns', 'a', 1);
-    expect(store.timesCalled('writeManifests')).toBe(0);
+    expect(store.timesCalled('manifests.write')).toBe(0);
     expect(workerTable.rows.size).toBe(0);
   });
 

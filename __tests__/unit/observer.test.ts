@@ -5,12 +5,12 @@ import type { Lease, StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { entryOf, leaseOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
-import { Store } from '../support/store';
+import { TestStores } from '../support/stores';
 
 const FLEET = 'fleet-1';
 
 let clock: FakeClock;
-let store: Store;
+let store: TestStores;
 let changes: string[][];
 let flushes: number;
 let observer: FleetObserver;
@@ -19,18 +19,18 @@ let versions: number;
 
 beforeEach(async () => {
   clock = new FakeClock();
-  store = new Store();
+  store = new TestStores();
   changes = [];
   flushes = 0;
   beats = 0;
   versions = 0;
   observer = newBoard();
-  await store.state.claimFleet(FLEET);
+  await store.fleet.claim(FLEET);
 });
 
 const newBoard = () =>
   new FleetObserver(
-    store.state,
+    store,
     clock.read,
     recordedLog(),
     () => FLEET,
@@ -41,14 +41,14 @@ const newBoard = () =>
 /** What a worker's process does: beats, and answers the epoch it has. */
 async function beat(environment: string, values: Partial<Lease> = {}): Promise<number> {
   const lease = leaseOf({ beat: ++beats, ...values });
-  const answer = await store.state.claimLease({ environment, lease, ttl: 15_000, mayTake: true, provenBy: null });
+  const answer = await store.leases.claim({ environment, lease, ttl: 15_000, mayTake: true, provenBy: null });
   if (!answer.held) throw new Error('The lease was not given.');
   return answer.epoch;
 }
 
 async function tell(environment: string, epoch: number, entries: StatusEntry[], instance = 'one'): Promise<boolean> {
   const write = { environment, instance, epoch, entries, removed: [], version: ++versions, complete: true };
-  return store.state.writeStatuses(write);
+  return store.statuses.write(write);
 }
 
 /** Looks a second apart, with beats in between or without. */
@@ -64,7 +64,7 @@ const health = (name = 'env_a') => observer.environment(name)?.health;
 
 describe('what is seen', () => {
   it('is health, registration and the holder’s word', async () => {
-    await store.state.writeRegistration(registrationOf('env_a'));
+    await store.fleet.writeRegistration(registrationOf('env_a'));
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await observer.poll();
@@ -88,9 +88,9 @@ describe('what is seen', () => {
     await watch(1_000);
     store.calls.length = 0;
     await watch(20_000, 'env_a');
-    expect(store.timesCalled('poll')).toBe(20);
-    expect(store.timesCalled('readStatuses')).toBe(0);
-    expect(store.timesCalled('readRegistration')).toBe(0);
+    expect(store.timesCalled('fleet.look')).toBe(20);
+    expect(store.timesCalled('statuses.read')).toBe(0);
+    expect(store.timesCalled('fleet.readRegistration')).toBe(0);
     expect(changes).toHaveLength(1);
   });
 
@@ -99,7 +99,7 @@ describe('what is seen', () => {
     await tell('env_a', epoch, [entryOf({ status: 'preparing' })]);
     await observer.poll();
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
-    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://moved' }));
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://moved' }));
     await beat('env_a', { registered: 2 });
     await observer.poll();
     expect(observer.observed('env_a', 'crm')?.entry.status).toBe('running');
@@ -108,9 +108,9 @@ describe('what is seen', () => {
   });
 
   it('of a new environment is nothing until it is told, and is told once it could be read', async () => {
-    await store.state.writeRegistration(registrationOf('env_a'));
+    await store.fleet.writeRegistration(registrationOf('env_a'));
     await tell('env_a', await beat('env_a'), [entryOf()]);
-    store.fails = 'readStatuses';
+    store.fails = 'statuses.read';
     await observer.poll();
     expect([observer.environment('env_a')?.registration, changes]).toEqual([null, []]);
     store.fails = null;
@@ -120,15 +120,15 @@ describe('what is seen', () => {
   });
 
   it('of a process that took the place of another is nothing before it has said what it is itself', async () => {
-    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });
     await observer.poll();
     expect(health()).toBe('online');
-    await store.state.releaseLease('env_a', 'one', epoch);
+    await store.leases.release('env_a', 'one', epoch);
     await beat('env_a', { instance: 'two', registered: 0 });
     await observer.poll();
     expect(health()).toBe('down');
-    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
     await beat('env_a', { instance: 'two', registered: 8 });
     await observer.poll();
     expect(observer.environment('env_a')).toMatchObject({
@@ -144,7 +144,7 @@ describe('what is seen', () => {
     expect(observer.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
     await watch(2_000);
     expect(health()).toBe('down');
-    await store.state.writeRegistration(registrationOf('env_a', { url: 'http://newer' }));
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://newer' }));
     await beat('env_a');
     await observer.poll();
     observer.remember('env_a', registrationOf('env_a'));
@@ -155,14 +155,14 @@ describe('what is seen', () => {
     await beat('env_a');
     await observer.poll();
     observer.forget('env_a');
-    await store.state.forget('env_a');
+    await store.fleet.forget('env_a');
     await observer.poll();
     expect(observer.environment('env_a')).toBeNull();
   });
 
   it('is looked at once more after calls during a look, not once a call', async () => {
     await Promise.all([observer.poll(), observer.poll(), observer.poll(), observer.poll()]);
-    expect(store.timesCalled('poll')).toBe(2);
+    expect(store.timesCalled('fleet.look')).toBe(2);
   });
 });
 
@@ -211,7 +211,7 @@ describe('a flushed store', () => {
     await observer.poll();
     expect(flushes).toBe(1);
     // Everybody writes theirs again.
-    await store.state.claimFleet(FLEET);
+    await store.fleet.claim(FLEET);
     await tell('env_a', await beat('env_a', { epoch }), [entryOf()]);
     await watch(10_000, 'env_a');
     expect(observer.environment('env_a')).toMatchObject({ health: 'online', since: seen?.since });
@@ -224,7 +224,7 @@ describe('a flushed store', () => {
     await beat('env_a');
     await watch(3_000);
     store.flush();
-    await store.state.claimFleet(FLEET);
+    await store.fleet.claim(FLEET);
     await observer.poll();
     expect(health()).toBe('online');
     await watch(20_000);
@@ -254,7 +254,7 @@ describe('a store that is away', () => {
     store.away = true;
     await watch(60_000);
     store.away = false;
-    await store.state.releaseLease('env_a', 'one', epoch);
+    await store.leases.release('env_a', 'one', epoch);
     await observer.poll();
     // Nor is anybody shown as alive of whom nothing has been heard since.
     expect(health()).toBe('unknown');
@@ -296,7 +296,7 @@ describe('a store that is away', () => {
     // A beat that is seen in time is not asked for its age.
     await watch(5_000, 'env_a');
     expect(health()).toBe('online');
-    expect(store.timesCalled('leasesLeft')).toBe(3);
+    expect(store.timesCalled('leases.left')).toBe(3);
   });
 
   it('is seen by an observer that only just started, too', async () => {
@@ -312,8 +312,8 @@ describe('a store that is away', () => {
 describe('another fleet with the same prefix', () => {
   it('is not shown as ours', async () => {
     store.flush();
-    await store.state.claimFleet('fleet-2');
-    await store.state.writeRegistration(registrationOf('theirs'));
+    await store.fleet.claim('fleet-2');
+    await store.fleet.writeRegistration(registrationOf('theirs'));
     await beat('theirs');
     await observer.poll();
     expect(observer.foreign).toBe(true);
@@ -343,7 +343,7 @@ describe('when most environments vanish together', () => {
     const epochs = new Map<string, number>();
     for (const name of names) epochs.set(name, await beat(name));
     await watch(2_000);
-    await store.state.releaseLease('env_a', 'one', epochs.get('env_a')!);
+    await store.leases.release('env_a', 'one', epochs.get('env_a')!);
     await watch(20_000, 'env_d');
     expect(names.map(health)).toEqual(['down', 'unknown', 'unknown', 'online']);
   });

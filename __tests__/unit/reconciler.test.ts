@@ -5,9 +5,9 @@ import type { StatusEntry } from '../../src/shared/messages';
 import { FakeClock } from '../support/clock';
 import { appOf, entryOf, publishedOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
-import { Store } from '../support/store';
+import { TestStores } from '../support/stores';
 
-let store: Store;
+let store: TestStores;
 let apps: Map<string, AppDefinition>;
 let tombstones: Map<string, Tombstone>;
 let entries: Map<string, StatusEntry>;
@@ -23,10 +23,10 @@ const set = (...appRepository: AppDefinition[]) => {
   for (const definition of appRepository) apps.set(definition.name, definition);
 };
 const stored = async (environment = 'env_a') =>
-  (await store.state.readRecords(environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
+  (await store.records.read(environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
 
 beforeEach(() => {
-  store = new Store();
+  store = new TestStores();
   apps = new Map();
   tombstones = new Map();
   entries = new Map();
@@ -50,7 +50,8 @@ beforeEach(() => {
     appRepository,
     observer,
     leadership: { fleet: 'fleet-1' },
-    state: store.state,
+    records: store.records,
+    fleet: store.fleet,
     bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
     clock: new FakeClock().read,
     log: recordedLog(),
@@ -70,7 +71,7 @@ async function settle(): Promise<void> {
 describe('a round', () => {
   it('publishes what is missing, takes away what is too much, and wakes whom it is about', async () => {
     set(app('crm'), app('shop', { environments: ['env_b'], published: { env_b: publishedOf() } }));
-    await store.state.publish('env_a', [recordFor(app('old'), publishedOf())]);
+    await store.records.publish('env_a', [recordFor(app('old'), publishedOf())]);
     expect(await reconciler.round()).toBe(true);
     expect([await stored('env_a'), await stored('env_b'), wakes]).toEqual([
       ['crm 10'],
@@ -82,11 +83,11 @@ describe('a round', () => {
   it('at rest reads no record and looks at no app, however many there are', async () => {
     set(...Array.from({ length: 1_000 }, (_, i) => app(`app${i}`)));
     await settle();
-    const read = vi.spyOn(store.state, 'readRecordsSince');
+    const read = vi.spyOn(store.records, 'readSince');
     await reconciler.round();
     const found = await Promise.all(read.mock.results.map(({ value }) => value));
     expect([found.length, found.filter((one) => one?.records.length)]).toEqual([2, []]);
-    expect([looks, wakes, store.timesCalled('publish')]).toEqual([0, [], 0]);
+    expect([looks, wakes, store.timesCalled('records.publish')]).toEqual([0, [], 0]);
   });
 
   it('invariant 1: after a flush writes everything again', async () => {
@@ -100,8 +101,8 @@ describe('a round', () => {
   it('undoes what somebody else has written', async () => {
     set(app('crm'), app('shop'));
     await settle();
-    await store.state.unpublish('env_a', ['crm']);
-    await store.state.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))]);
+    await store.records.unpublish('env_a', ['crm']);
+    await store.records.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))]);
     await reconciler.round();
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
@@ -125,7 +126,7 @@ describe('a round', () => {
     expect(await reconciler.round()).toBe(false);
     store.away = false;
     // It goes away again in the middle.
-    store.fails = 'readRecordsSince';
+    store.fails = 'records.readSince';
     expect(await reconciler.round()).toBe(false);
     store.fails = null;
     expect(await reconciler.round()).toBe(true);
@@ -139,7 +140,7 @@ describe('a round', () => {
     reconciler.noteUntold('env_a', ['crm']);
     reconciler.invalidate();
     const record = recordFor(apps.get('crm')!, publishedOf({ generation: 12 }));
-    await store.state.publish('env_a', [record]);
+    await store.records.publish('env_a', [record]);
     store.away = true;
     expect([await reconciler.round(), wakes]).toEqual([false, []]);
     store.away = false;
@@ -150,9 +151,9 @@ describe('a round', () => {
 
   it('wakes for what it wrote itself, though the store said that it could not', async () => {
     set(app('crm'));
-    const { publish } = store.state;
-    vi.spyOn(store.state, 'publish').mockImplementationOnce(async (...args) => {
-      await publish.apply(store.state, args);
+    const { publish } = store.records;
+    vi.spyOn(store.records, 'publish').mockImplementationOnce(async (...args) => {
+      await publish.apply(store.records, args);
       throw new Error('Command timed out');
     });
     expect([await reconciler.round(), await stored(), wakes]).toEqual([false, ['crm 10'], []]);
@@ -193,10 +194,10 @@ describe('a round', () => {
     entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
     set(app('crm', { title: 'Sales' }));
     await reconciler.round();
-    expect([looks, store.timesCalled('publish')]).toEqual([0, 0]);
+    expect([looks, store.timesCalled('records.publish')]).toEqual([0, 0]);
     reconciler.invalidate();
     await reconciler.round();
-    expect((await store.state.readRecords('env_a'))[0]).toMatchObject({ title: 'Sales' });
+    expect((await store.records.read('env_a'))[0]).toMatchObject({ title: 'Sales' });
     expect(apps.get('crm')?.generation).toBeGreaterThan(50);
   });
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { MessageBus, StateStore, StatusMark, StatusWrite } from '../../src/server/protocol/stores';
+import type { MessageBus } from '../../src/server/protocol/bus';
+import type { StatusMark, StatusStore, StatusWrite } from '../../src/server/protocol/stores/statuses';
 import { StatusReporter } from '../../src/server/worker/reporter';
 import type { StatusEntry } from '../../src/shared/messages';
 import { entryOf } from '../support/fixtures';
@@ -27,12 +28,12 @@ beforeEach(() => {
   epoch = 100;
   answer = 'written';
   mark = null;
-  const state = {
-    statusMark: async () => {
+  const statuses = {
+    mark: async () => {
       if (answer === 'away') throw new Error('Connection is closed.');
       return mark ?? { version: writes.at(-1)?.version ?? lastVersion, count: apps.size };
     },
-    writeStatuses: async (write: StatusWrite) => {
+    write: async (write: StatusWrite) => {
       writes.push(structuredClone(write));
       if (answer === 'away') throw new Error('Connection is closed.');
       return typeof answer === 'string' ? answer === 'written' : answer;
@@ -41,7 +42,7 @@ beforeEach(() => {
   reporter = new StatusReporter({
     environment: 'env_a',
     instance: 'one',
-    state: state as unknown as StateStore,
+    statuses: statuses as unknown as StatusStore,
     bus: { notify: (_: unknown, names: string[]) => wakes.push(names) } as unknown as MessageBus,
     log: recordedLog(),
     epoch: () => epoch,

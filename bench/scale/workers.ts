@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { systemClock } from '../../src/server/clock';
 import type { Log } from '../../src/server/log';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
-import { RedisBus } from '../../src/server/protocol/redis-bus';
-import { RedisState } from '../../src/server/protocol/redis-state';
+import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { ScaleHost } from './host';
 import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
@@ -30,9 +30,9 @@ let workers: SimulatedWorker[] = [];
 async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
-  const state = new RedisState(setup.redisUrl, keys, SILENT);
+  const stores = new RedisStores(setup.redisUrl, keys, SILENT);
   const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT);
-  state.open();
+  stores.open();
   bus.open();
   const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.tell(app, message));
   host.coreApps.apps.main = mainApp();
@@ -41,7 +41,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
     supervisor: { on: () => undefined } as unknown as AppSupervisor,
     coreApps: host.coreApps,
     host: host.asHost,
-    state,
+    stores,
     bus,
     environment: { name: environment, url, proxyUrl: url, serves: true, heartbeatInterval: 5_000 },
     only: null,
@@ -67,7 +67,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
       await part.prepareToLeave();
       await part.stop();
       await bus.close();
-      await state.close();
+      await stores.close();
     },
   };
 }

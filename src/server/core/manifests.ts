@@ -4,10 +4,10 @@ import { type ManifestItem, manifestItem } from '../../shared/messages';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { WithDatabase } from '../nocobase/main-database';
-import { isNewer, manifestField, type StateStore } from '../protocol/stores';
+import { isNewer, type ManifestStore, manifestField } from '../protocol/stores/manifests';
 
 export interface ManifestsOptions {
-  state: StateStore;
+  store: ManifestStore;
   /** The process's own main app; null where nothing may be said: command-line runs, worker threads. */
   main(): WithDatabase | null;
   /** Of the app as it is now; null when there is none of that name any more, undefined when that cannot be told. */
@@ -81,7 +81,7 @@ export class Manifests {
       if (ended.length) await this.drop([...new Set(ended)]);
       await this.poll();
       const lost = [...this.own].filter(([field, item]) => isNewer(item, this.told.get(field)) && this.isCurrent(item));
-      if (lost.length) await this.options.state.writeManifests(lost.map(([, item]) => item));
+      if (lost.length) await this.options.store.write(lost.map(([, item]) => item));
     } catch (error) {
       this.options.log.debug(`Manifests could not be told again, it is tried later: ${messageOf(error)}`);
     }
@@ -99,7 +99,7 @@ export class Manifests {
     const field = manifestField(item);
     await this.rows?.updateOrCreate({ filterKeys: ['id'], values: { id: idOf(field), item } });
     this.own.set(field, item);
-    await this.options.state.writeManifests([item]).catch(() => undefined);
+    await this.options.store.write([item]).catch(() => undefined);
   }
 
   private async drop(uids: string[]): Promise<void> {
@@ -107,7 +107,7 @@ export class Manifests {
     const gone = [...this.own].filter(([, item]) => uids.includes(item.uid)).map(([field]) => field);
     if (gone.length) await this.rows?.destroy({ filter: { id: { $in: gone.map(idOf) } } });
     for (const field of gone) this.own.delete(field);
-    await this.options.state.forgetManifests(uids);
+    await this.options.store.forget(uids);
   }
 
   /** Another process of this environment, or another Supervisor, may share the table. */
@@ -118,7 +118,7 @@ export class Manifests {
   }
 
   private async poll(): Promise<void> {
-    const found = await this.options.state.readManifests(this.version).catch(() => null);
+    const found = await this.options.store.read(this.version).catch(() => null);
     if (!found) return;
     this.version = found.version;
     this.told = new Map(found.items.map((item) => [manifestField(item), item]));

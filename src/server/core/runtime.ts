@@ -14,11 +14,13 @@ import type { FindInstalled } from '../nocobase/installed-plugins';
 import { Metrics } from '../observability/metrics';
 import type { ProbeState } from '../observability/probes';
 import { OWN_ADMIN_WARNING } from '../protocol/administrator';
+import type { MessageBus } from '../protocol/bus';
+import { MemoryBus } from '../protocol/bus/memory';
+import { RedisBus } from '../protocol/bus/redis';
 import { Keys } from '../protocol/keys';
-import { MemoryBus, MemoryState } from '../protocol/memory';
-import { RedisBus } from '../protocol/redis-bus';
-import { RedisState } from '../protocol/redis-state';
-import type { MessageBus, StateStore } from '../protocol/stores';
+import type { Stores } from '../protocol/stores';
+import { MemoryStores } from '../protocol/stores/memory';
+import { RedisStores } from '../protocol/stores/redis';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { watchAdminPassword } from '../worker/hosting/administrator';
 import { workerHandlers } from '../worker/request-handlers';
@@ -40,7 +42,7 @@ export class Runtime implements Managed {
   readonly instance = `${os.hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
   readonly coreApps: CoreAppRegistry;
   readonly log: Log;
-  readonly state: StateStore;
+  readonly stores: Stores;
   readonly bus: MessageBus;
   readonly supervisor: SupervisorPart | null;
   readonly worker: WorkerPart | null;
@@ -51,7 +53,6 @@ export class Runtime implements Managed {
   private begun = false;
   private adminPassword: AdminPassword | null = null;
   private manifestsRound: NodeJS.Timeout | null = null;
-  private readonly openConnections: () => void;
 
   constructor(
     readonly config: Exclude<Config, { part: 'dormant' }>,
@@ -61,13 +62,12 @@ export class Runtime implements Managed {
     this.log = host.logger as unknown as Log;
     this.coreApps = new CoreAppRegistry(host);
     replaceCoreCreators(host);
-    const wire = this.createWire();
-    this.state = wire.state;
-    this.bus = wire.bus;
-    this.openConnections = wire.open;
+    const { stores, bus } = this.createWire();
+    this.stores = stores;
+    this.bus = bus;
     const common = {
-      state: this.state,
-      bus: this.bus,
+      stores,
+      bus,
       instance: this.instance,
       aesKey: config.aesKey,
       appKey: config.host.appKey,
@@ -108,7 +108,7 @@ export class Runtime implements Managed {
           });
     this.routing = createRouting(config, this.supervisor, this.worker, this.metrics, this.log);
     this.manifests = new Manifests({
-      state: this.state,
+      store: stores.manifests,
       main: () => (this.config.active && this.begun ? (this.mainApp ?? null) : null),
       uidOf: (name) => this.uidOf(name),
       hasMain: this.supervisor !== null,
@@ -142,7 +142,8 @@ export class Runtime implements Managed {
   private beginNow(mainApp: Application): void {
     if (!this.isLoaded(mainApp)) return;
     void watchAdminPassword(mainApp, (found) => this.noteAdminPassword(found));
-    this.openConnections();
+    this.stores.open();
+    this.bus.open();
     this.supervisor?.start(mainApp);
     this.worker?.start();
     void this.manifests.round();
@@ -221,7 +222,7 @@ export class Runtime implements Managed {
   async close(): Promise<void> {
     await this.routing.close();
     await this.bus.close();
-    await this.state.close();
+    await this.stores.close();
   }
 
   visit(name: string): boolean {
@@ -321,19 +322,15 @@ export class Runtime implements Managed {
     this.mainApp?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
   }
 
-  private createWire(): { state: StateStore; bus: MessageBus; open(): void } {
+  private createWire(): { stores: Stores; bus: MessageBus } {
     const { config, log } = this;
-    if (config.part === 'local') return { state: new MemoryState(), bus: new MemoryBus(), open: () => undefined };
+    if (config.part === 'local') {
+      return { stores: new MemoryStores({ clock: systemClock, isAlone: true }), bus: new MemoryBus() };
+    }
     const keys = new Keys(config.redis.prefix);
-    const state = new RedisState(config.redis.stateUrl, keys, log);
-    const bus = new RedisBus(config.redis.commandUrl, keys, this.instance, log);
     return {
-      state,
-      bus,
-      open: () => {
-        state.open();
-        bus.open();
-      },
+      stores: new RedisStores(config.redis.stateUrl, keys, log),
+      bus: new RedisBus(config.redis.commandUrl, keys, this.instance, log),
     };
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { StateStore } from './stores';
+import type { AppIndexStore } from './stores/app-index';
 
 /** What everybody in the fleet may know of an app: what a switcher shows. No secrets, no addresses of servers. */
 export const appIndexEntry = z.object({
@@ -39,7 +39,7 @@ export class AppIndexWriter {
   private changed: Set<string> | null = null;
 
   constructor(
-    private readonly state: StateStore,
+    private readonly store: AppIndexStore,
     private readonly supervisor: SupervisorEntry,
   ) {}
 
@@ -74,7 +74,7 @@ export class AppIndexWriter {
     }
     if (changed && !entries.size && !gone.length) return false;
     const supervisor = JSON.stringify(this.supervisor);
-    const written = await this.state.writeAppIndex({ from, version: this.version, entries, gone, supervisor });
+    const written = await this.store.write({ from, version: this.version, entries, gone, supervisor });
     if (written) return true;
     // Lost meanwhile, or written by another supervisor; whichever of two leads keeps the last word.
     this.invalidate();
@@ -108,10 +108,10 @@ export class AppIndexReader {
   /** Null until one has told. */
   supervisor: SupervisorEntry | null = null;
 
-  constructor(private readonly state: StateStore) {}
+  constructor(private readonly store: AppIndexStore) {}
 
   async read(): Promise<void> {
-    const found = await this.state.readAppIndex(this.version);
+    const found = await this.store.read(this.version);
     if (!found) return;
     this.version = found.version;
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;

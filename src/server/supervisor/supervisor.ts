@@ -7,7 +7,8 @@ import { AppSupervisorError, messageOf } from '../errors';
 import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import { AppIndexWriter } from '../protocol/app-index';
-import type { MessageBus, StateStore } from '../protocol/stores';
+import type { MessageBus } from '../protocol/bus';
+import type { Stores } from '../protocol/stores';
 import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { type AppDefinition, AppRepository } from './apps/repository';
@@ -48,7 +49,7 @@ const TELL_SPACING = 250;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 export interface SupervisorPartOptions {
-  state: StateStore;
+  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'warnings'>;
   bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;
@@ -268,13 +269,13 @@ export class SupervisorPart {
   }
 
   private assemble(main: Application): Running {
-    const { state, bus, instance, aesKey, clock, log, defaultEnvironments, findInstalled, pace = PACE } = this.options;
+    const { stores, bus, instance, aesKey, clock, log, defaultEnvironments, findInstalled, pace = PACE } = this.options;
     const isThisProcess = defaultEnvironments !== null;
     const onChange = () => this.changed();
     const appRepository = new AppRepository(main);
     const registry = new EnvironmentRegistry(main);
     const operations = new OperationStore(main, this.options.onOperationEnd);
-    const appIndex = new AppIndexWriter(state, { instance, publicUrl: this.options.publicUrl });
+    const appIndex = new AppIndexWriter(stores.appIndex, { instance, publicUrl: this.options.publicUrl });
     const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
     const appCache = new AppCache(appRepository, (change) => {
       appIndex.note(change.names);
@@ -283,7 +284,7 @@ export class SupervisorPart {
       onChange();
     });
     const observer = new FleetObserver(
-      state,
+      stores,
       clock,
       log,
       () => leadership.fleet || null,
@@ -310,7 +311,8 @@ export class SupervisorPart {
       operations,
       observer,
       leadership,
-      state,
+      records: stores.records,
+      fleet: stores.fleet,
       bus,
       clock,
       log,
@@ -327,7 +329,7 @@ export class SupervisorPart {
       takeOut: async (environment) => {
         observer.forget(environment);
         await service.forgetEnvironment(environment);
-        await state.forget(environment).catch(() => driver.invalidateStore());
+        await stores.fleet.forget(environment).catch(() => driver.invalidateStore());
       },
       onChange,
     });
@@ -388,7 +390,7 @@ export class SupervisorPart {
 
   /** Asks Redis whether its settings keep what is promised; what it cannot answer now it answers later. */
   private askStore(): void {
-    this.options.state.warnings().then(
+    this.options.stores.warnings().then(
       (warnings) => {
         this.storeWarnings = warnings;
       },

@@ -3,7 +3,7 @@ import type { Clock } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
-import type { LeaseAnswer, StateStore } from '../protocol/stores';
+import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
 
 /**
  * What a process may do for its environment.
@@ -23,7 +23,7 @@ export interface ProcessLock {
 }
 
 export interface LeaseKeeperOptions {
-  state: StateStore;
+  leases: LeaseStore;
   environment: string;
   instance: string;
   /** Renewal in ms. */
@@ -106,8 +106,8 @@ export class LeaseKeeper {
     this.timer = null;
     this.left = true;
     await this.beating;
-    const { state, environment, instance, lock } = this.options;
-    if (this.role === 'holder') await state.releaseLease(environment, instance, this.epoch).catch(() => undefined);
+    const { leases, environment, instance, lock } = this.options;
+    if (this.role === 'holder') await leases.release(environment, instance, this.epoch).catch(() => undefined);
     this.role = 'waiting';
     await lock.release();
   }
@@ -122,13 +122,13 @@ export class LeaseKeeper {
   }
 
   private async beatOnce(): Promise<void> {
-    const { state, environment, interval, lock, clock, log } = this.options;
+    const { leases, environment, interval, lock, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
     const verified = await lock.hold();
     const missingFor = this.missingSince === null ? 0 : clock().mono - this.missingSince;
     let answer: LeaseAnswer;
     try {
-      answer = await state.claimLease({
+      answer = await leases.claim({
         environment,
         lease: this.lease(),
         ttl,

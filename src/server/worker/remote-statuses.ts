@@ -1,5 +1,5 @@
 import type { Status } from '../../shared/types';
-import type { StateStore } from '../protocol/stores';
+import type { Stores } from '../protocol/stores';
 
 /**
  * What other environments report of their apps, for a worker that is asked about all of them. Read when asked for, at the
@@ -8,12 +8,12 @@ import type { StateStore } from '../protocol/stores';
 export class RemoteStatuses {
   private known = new Map<string, { version: number; epoch: number; statuses: Map<string, Status> }>();
 
-  constructor(private readonly state: StateStore) {}
+  constructor(private readonly stores: Pick<Stores, 'fleet' | 'statuses'>) {}
 
   /** By environment and app. Never rejects: what cannot be read is not known. */
   async read(): Promise<Map<string, Map<string, Status>>> {
     try {
-      const { environments } = await this.state.poll();
+      const { environments } = await this.stores.fleet.look();
       const held = [...environments].flatMap(([name, { lease, statusVersion }]) =>
         lease ? [{ name, epoch: lease.epoch, version: statusVersion }] : [],
       );
@@ -21,7 +21,7 @@ export class RemoteStatuses {
         held.map(async ({ name, epoch, version }) => {
           const before = this.known.get(name);
           if (before?.epoch === epoch && before.version === version) return [name, before] as const;
-          const entries = await this.state.readStatuses(name);
+          const entries = await this.stores.statuses.read(name);
           return [
             name,
             { version, epoch, statuses: new Map(entries.map((entry) => [entry.name, entry.status])) },

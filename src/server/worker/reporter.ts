@@ -1,7 +1,8 @@
 import type { StatusEntry } from '../../shared/messages';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
-import type { MessageBus, StateStore } from '../protocol/stores';
+import type { MessageBus } from '../protocol/bus';
+import type { StatusStore } from '../protocol/stores/statuses';
 
 /** Least time between two writes, in ms: a boot changes its message about 340 times. */
 const SPACING = 100;
@@ -9,7 +10,7 @@ const SPACING = 100;
 export interface ReporterOptions {
   environment: string;
   instance: string;
-  state: StateStore;
+  statuses: StatusStore;
   bus: MessageBus;
   log: Log;
   /** The lease under which to write; null while there is none, then all is told when there is one again. */
@@ -42,7 +43,7 @@ export class StatusReporter {
    * told. Never rejects.
    */
   async check(): Promise<void> {
-    const { environment, state, epoch, entries, log } = this.options;
+    const { environment, statuses, epoch, entries, log } = this.options;
     if (epoch() === null || this.writing || this.complete) {
       this.schedule(0);
       return;
@@ -53,7 +54,7 @@ export class StatusReporter {
     const { version } = this;
     const count = this.told.size;
     try {
-      const mark = await state.statusMark(environment);
+      const mark = await statuses.mark(environment);
       // Of what was written meanwhile it says nothing.
       if (this.version === version && (mark.version !== version || mark.count !== count)) this.complete = true;
     } catch (error) {
@@ -83,7 +84,7 @@ export class StatusReporter {
   }
 
   private async write(): Promise<void> {
-    const { environment, instance, state, bus, log, epoch, entries, onRefused } = this.options;
+    const { environment, instance, statuses, bus, log, epoch, entries, onRefused } = this.options;
     const current = epoch();
     if (current === null || this.writing) return;
     const { complete } = this;
@@ -96,7 +97,7 @@ export class StatusReporter {
     const texts = new Map(found.map((entry) => [entry.name, JSON.stringify(entry)]));
     let written = false;
     try {
-      written = await state.writeStatuses({
+      written = await statuses.write({
         environment,
         instance,
         epoch: current,

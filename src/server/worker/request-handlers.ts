@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
-import type { RequestHandlers } from '../protocol/stores';
+import type { RequestHandlers } from '../protocol/bus';
 import type { WorkerPart } from './worker';
 
 const name = z.string().regex(APP_NAME);

@@ -13,8 +13,9 @@ import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import { workerAdminWarning } from '../protocol/administrator';
 import { AppIndexReader } from '../protocol/app-index';
+import type { MessageBus, RequestHandlers } from '../protocol/bus';
 import { fingerprint } from '../protocol/secrets';
-import type { MessageBus, RequestHandlers, StateStore } from '../protocol/stores';
+import type { Stores } from '../protocol/stores';
 import { AppController } from './apps/controller';
 import { FollowedSnapshot } from './followed-snapshot';
 import type { HostDatabase } from './hosting/connection';
@@ -37,7 +38,7 @@ const SECRETS_WITHIN = 20_000;
 export interface WorkerPartOptions {
   supervisor: AppSupervisor;
   coreApps: CoreAppRegistry;
-  state: StateStore;
+  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
   /** The one app that this process runs; null runs all of the environment's. */
@@ -84,8 +85,8 @@ export class WorkerPart {
 
   constructor(private readonly options: WorkerPartOptions) {
     const { supervisor, coreApps, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
-    this.appIndex = new AppIndexReader(options.state);
-    this.elsewhere = new RemoteStatuses(options.state);
+    this.appIndex = new AppIndexReader(options.stores.appIndex);
+    this.elsewhere = new RemoteStatuses(options.stores);
     this.host =
       options.host ??
       new AppHost(supervisor, coreApps, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
@@ -202,7 +203,7 @@ export class WorkerPart {
 
   private async startNow(): Promise<void> {
     const { options } = this;
-    const { coreApps, environment, instance, state, bus, only, clock, log } = options;
+    const { coreApps, environment, instance, stores, bus, only, clock, log } = options;
     const main = coreApps.apps.main;
     const store = new SnapshotStore(main);
     this.followed = only === null ? null : new FollowedSnapshot(store, only);
@@ -222,7 +223,7 @@ export class WorkerPart {
       leaving: options.leaving,
     });
     const keeper: LeaseKeeper = new LeaseKeeper({
-      state,
+      leases: stores.leases,
       environment: environment.name,
       instance,
       interval: environment.heartbeatInterval,
@@ -246,7 +247,7 @@ export class WorkerPart {
     const reporter: StatusReporter = new StatusReporter({
       environment: environment.name,
       instance,
-      state,
+      statuses: stores.statuses,
       bus,
       log,
       epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
@@ -294,17 +295,17 @@ export class WorkerPart {
   }
 
   private async read(names: string[]): Promise<void> {
-    const { state, environment } = this.options;
-    await this.take(async (controller) => controller.accept(await state.readRecords(environment.name, names)));
+    const { stores, environment } = this.options;
+    await this.take(async (controller) => controller.accept(await stores.records.read(environment.name, names)));
   }
 
   /** Everything, as far as it has changed since it was read. */
   private async readAll(): Promise<void> {
     const { followed } = this;
-    const { state, environment } = this.options;
+    const { stores, environment } = this.options;
     await this.take(async (controller) => {
       if (followed) return controller.acceptAll(await followed.records());
-      const read = await state.readRecordsSince(environment.name, this.recordsVersion);
+      const read = await stores.records.readSince(environment.name, this.recordsVersion);
       if (!read) return;
       await controller.acceptAll(read.records);
       this.recordsVersion = read.version;
@@ -334,7 +335,7 @@ export class WorkerPart {
   private async announce(): Promise<void> {
     const { running } = this;
     if (running?.keeper.role !== 'holder') return;
-    await this.options.state.writeRegistration(await this.registration());
+    await this.options.stores.fleet.writeRegistration(await this.registration());
     running.keeper.noteRegistration();
   }
 

@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { MessageBus, StateStore } from '../../protocol/stores';
+import type { MessageBus } from '../../protocol/bus';
+import type { FleetStore } from '../../protocol/stores/fleet';
+import type { RecordStore } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import { type AppDefinition, type AppRepository, type Published, recordFor } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
@@ -21,7 +23,8 @@ export interface DriverOptions {
   operations: OperationStore;
   observer: FleetObserver;
   leadership: Leadership;
-  state: StateStore;
+  records: RecordStore;
+  fleet: FleetStore;
   bus: MessageBus;
   clock: Clock;
   log: Log;
@@ -215,7 +218,7 @@ export class Driver {
     claimed = false,
     onTold = () => {},
   ): Promise<void> {
-    const { appCache, appRepository, state, bus, observer } = this.options;
+    const { appCache, appRepository, records, bus, observer } = this.options;
     const published = { ...app.published, ...publish };
     const changes = { published, ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}) };
     if (appCache.tombstones.has(app.uid))
@@ -229,7 +232,7 @@ export class Driver {
         continue;
       }
       try {
-        await state.publish(environment, [recordFor(app, wish)]);
+        await records.publish(environment, [recordFor(app, wish)]);
         bus.notify({ environment }, [app.name]);
       } catch {
         this.reconciler.noteUntold(environment, [app.name]);
@@ -250,7 +253,7 @@ export class Driver {
   }
 
   private async settleTombstone(uid: string): Promise<void> {
-    const { appCache, appRepository, state, onChange, onAppEnd } = this.options;
+    const { appCache, appRepository, records, onChange, onAppEnd } = this.options;
     const tombstone = appCache.tombstones.get(uid);
     if (!tombstone) return;
     // Its own operation still drives it.
@@ -279,7 +282,7 @@ export class Driver {
     const successor = appCache.apps.get(tombstone.name);
     for (const environment of confirmed) {
       if (!successor?.published[environment]) {
-        await state.unpublish(environment, [tombstone.name]).catch(() => this.invalidateStore());
+        await records.unpublish(environment, [tombstone.name]).catch(() => this.invalidateStore());
       }
     }
     if (environments.length) {

@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
-import type { MessageBus, StateStore } from '../../protocol/stores';
+import type { MessageBus } from '../../protocol/bus';
+import type { FleetStore } from '../../protocol/stores/fleet';
+import type { RecordStore } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import { type AppDefinition, type AppRepository, nextGeneration, type Published, recordFor } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
@@ -13,7 +15,8 @@ export interface ReconcilerOptions {
   appCache: AppCache;
   observer: FleetObserver;
   leadership: Leadership;
-  state: StateStore;
+  records: RecordStore;
+  fleet: FleetStore;
   bus: MessageBus;
   clock: Clock;
   log: Log;
@@ -77,11 +80,11 @@ export class Reconciler {
    * @returns whether all of it could be done
    */
   async round(): Promise<boolean> {
-    const { appCache, state, leadership, log } = this.options;
+    const { appCache, fleet, leadership, log } = this.options;
     await appCache.load();
     await this.lookAtSuspects();
     try {
-      const owner = await state.claimFleet(leadership.fleet);
+      const owner = await fleet.claim(leadership.fleet);
       if (owner !== leadership.fleet) {
         log.error(
           'Another fleet uses the same APP_SUPERVISOR_KEY_PREFIX on this Redis; this one publishes nothing until it has its own.',
@@ -98,7 +101,7 @@ export class Reconciler {
 
   /** An environment that an app was taken from has confirmed, at once or when it was back: its record has done its work. */
   async unpublishGone(name: string, busy = this.options.busy()): Promise<void> {
-    const { appRepository, state, appCache, isGone } = this.options;
+    const { appRepository, records, appCache, isGone } = this.options;
     const app = appCache.apps.get(name);
     if (!app) return;
     const gone = Object.entries(app.published)
@@ -110,7 +113,7 @@ export class Reconciler {
     await appRepository.update(name, { published });
     app.published = published;
     for (const environment of gone) {
-      await state.unpublish(environment, [name]).catch(() => this.touched?.add(environment));
+      await records.unpublish(environment, [name]).catch(() => this.touched?.add(environment));
     }
   }
 
@@ -183,8 +186,8 @@ export class Reconciler {
 
   /** @param wishesOf what the environment should hold; asked for only where it has to be compared */
   private async compare(environment: string, isTouched: boolean, wishesOf: () => Wishes): Promise<void> {
-    const { state } = this.options;
-    const read = await state.readRecordsSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
+    const { records } = this.options;
+    const read = await records.readSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
     if (!read) return;
     const wanted = wishesOf();
     const stored = new Map(read.records.map((record) => [record.name, record]));
@@ -208,8 +211,8 @@ export class Reconciler {
         environment,
         missing.map(([name]) => name),
       );
-    await state.unpublish(environment, [...surplus, ...newer.map(([name]) => name)]);
-    await state.publish(
+    await records.unpublish(environment, [...surplus, ...newer.map(([name]) => name)]);
+    await records.publish(
       environment,
       missing.map(([, { app, wish }]) => recordFor(app, wish)),
     );

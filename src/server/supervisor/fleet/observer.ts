@@ -14,7 +14,7 @@ import {
   silenceOf,
   unseen,
 } from '../../protocol/health';
-import type { StateStore } from '../../protocol/stores';
+import type { Stores } from '../../protocol/stores';
 
 interface EnvironmentSight {
   sight: LeaseObservation;
@@ -63,7 +63,7 @@ export class FleetObserver {
   version = 0;
 
   constructor(
-    private readonly state: StateStore,
+    private readonly stores: Pick<Stores, 'fleet' | 'leases' | 'statuses'>,
     private readonly clock: Clock,
     private readonly log: Log,
     /** This fleet's id; null until the database has told it. */
@@ -171,7 +171,7 @@ export class FleetObserver {
   }
 
   private async pollOnce(): Promise<void> {
-    const { fleet, environments } = await this.state.poll();
+    const { fleet, environments } = await this.stores.fleet.look();
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: as good as no look at all.
     if (this.foreign) return;
@@ -183,7 +183,7 @@ export class FleetObserver {
     // A beat that came while nobody looked may be its holder's last one, and long ago.
     const late = this.observer.lastPoll === null || blindFor > DISCONNECTED_AFTER;
     const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
-    const left = late ? await this.state.leasesLeft(held) : null;
+    const left = late ? await this.stores.leases.left(held) : null;
     const healthBefore = new Map(this.names().map((name) => [name, this.environment(name)?.health]));
     const flushed = fleet === null;
     const lostNow = flushed && this.fleet !== null;
@@ -206,7 +206,7 @@ export class FleetObserver {
       if (seen.standby !== found.standby) changed.add(name);
       seen.standby = found.standby;
       if (found.lease && found.lease.registered !== seen.registered) {
-        const registration = await this.state.readRegistration(name);
+        const registration = await this.stores.fleet.readRegistration(name);
         announced.set(seen, { registration, registered: found.lease.registered });
         changed.add(name);
       }
@@ -214,7 +214,7 @@ export class FleetObserver {
       if (newEpoch) seen.entries = new Map();
       if (newEpoch || (found.statusVersion !== seen.statusVersion && found.statusVersion !== 0)) {
         const before = seen.entries;
-        seen.entries = new Map((await this.state.readStatuses(name)).map((entry) => [entry.name, entry]));
+        seen.entries = new Map((await this.stores.statuses.read(name)).map((entry) => [entry.name, entry]));
         for (const [app, entry] of seen.entries) if (before.get(app) !== entry) apps.add(app);
         for (const app of before.keys()) if (!seen.entries.has(app)) apps.add(app);
         seen.statusVersion = found.statusVersion;

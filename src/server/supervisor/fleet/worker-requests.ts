@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { say } from '../../../shared/message';
 import { type DatabaseCheck, databaseCheck, logLines } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
-import type { MessageBus } from '../../protocol/stores';
+import type { MessageBus } from '../../protocol/bus';
 import { placeOf } from '../apps/database-settings';
 import type { CheckInput } from '../apps/input';
 import type { AppDefinition } from '../apps/repository';

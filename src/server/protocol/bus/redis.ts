@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
-import { say } from '../../shared/message';
-import { notification, reply, request } from '../../shared/messages';
-import { AppSupervisorError, describeError } from '../errors';
-import type { Log } from '../log';
-import { createRedis, open } from './connect';
-import type { Keys } from './keys';
-import { type Audience, callHandler, type MessageBus, type RequestHandlers } from './stores';
+import { say } from '../../../shared/message';
+import { notification, reply, request } from '../../../shared/messages';
+import { AppSupervisorError, describeError } from '../../errors';
+import type { Log } from '../../log';
+import { createRedis, open } from '../connect';
+import type { Keys } from '../keys';
+import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
 
-/** `Bus` on `APP_COMMAND_REDIS_URL`, by pub/sub: what it loses, the 30 s round finds. */
+/** `MessageBus` on `APP_COMMAND_REDIS_URL`, by pub/sub: what it loses, the 30 s round finds. */
 export class RedisBus implements MessageBus {
   private readonly publisher: Redis;
   private readonly subscriber: Redis;

@@ -1,0 +1,47 @@
+import { AppSupervisorError, describeError } from '../../errors';
+import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
+
+/** `MessageBus` of one process. */
+export class MemoryBus implements MessageBus {
+  private readonly listeners = new Map<string, (names: string[]) => void>();
+  private readonly handlers = new Map<string, RequestHandlers>();
+
+  open(): void {}
+
+  notify(to: Audience, names: string[]): void {
+    // Not in the caller's turn: a wake-up over Redis never is, and nobody may come to rely on it.
+    setImmediate(() => this.listeners.get(keyOf(to))?.(names));
+  }
+
+  async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
+    this.listeners.set(keyOf(me), listener);
+  }
+
+  async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
+    const handlers = this.handlers.get(environment);
+    if (!handlers) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 })),
+        timeout,
+      );
+    });
+    const answer = callHandler(handlers, method, payload).catch((error) => {
+      throw new AppSupervisorError('WORKER_FAILED', { environment, cause: describeError(error) });
+    });
+    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  }
+
+  async serve(environment: string, handlers: RequestHandlers): Promise<void> {
+    this.handlers.set(environment, handlers);
+  }
+
+  async close(): Promise<void> {
+    this.listeners.clear();
+    this.handlers.clear();
+  }
+}
+
+const keyOf = (audience: Audience): string =>
+  audience === 'supervisors' ? audience : `environment ${audience.environment}`;

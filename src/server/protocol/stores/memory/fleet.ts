@@ -1,0 +1,44 @@
+import type { Registration } from '../../../../shared/messages';
+import type { FleetSight, FleetStore } from '../fleet';
+import type { MemoryLeases } from './leases';
+import type { MemoryRecords } from './records';
+import type { MemoryStatuses } from './statuses';
+
+/** `FleetStore` of one process, over the other stores. */
+export class MemoryFleet implements FleetStore {
+  private fleet: string | null = null;
+  private readonly registrations = new Map<string, Registration>();
+
+  constructor(
+    private readonly records: MemoryRecords,
+    private readonly leases: MemoryLeases,
+    private readonly statuses: MemoryStatuses,
+  ) {}
+
+  async look(): Promise<FleetSight> {
+    const sightOf = (name: string) => ({
+      lease: structuredClone(this.leases.leaseOf(name)),
+      statusVersion: this.statuses.versionOf(name),
+      standby: this.leases.standbyOf(name),
+    });
+    return { fleet: this.fleet, environments: new Map(this.leases.names().map((name) => [name, sightOf(name)])) };
+  }
+
+  async claim(id: string): Promise<string> {
+    this.fleet ??= id;
+    return this.fleet;
+  }
+
+  async readRegistration(environment: string): Promise<Registration | null> {
+    return structuredClone(this.registrations.get(environment) ?? null);
+  }
+
+  async writeRegistration(registration: Registration): Promise<void> {
+    this.registrations.set(registration.name, structuredClone(registration));
+  }
+
+  async forget(environment: string): Promise<void> {
+    for (const store of [this.records, this.leases, this.statuses]) store.forget(environment);
+    this.registrations.delete(environment);
+  }
+}

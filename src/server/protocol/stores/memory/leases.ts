@@ -1,0 +1,86 @@
+import type { Lease } from '../../../../shared/messages';
+import type { Clock } from '../../../clock';
+import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../leases';
+
+/** By the monotonic clock, in ms. */
+interface Until {
+  until: number;
+}
+
+/** `LeaseStore` of one process. */
+export class MemoryLeases implements LeaseStore {
+  private readonly leases = new Map<string, Until & { lease: Lease }>();
+  private readonly standbys = new Map<string, Until & { instance: string }>();
+  /** The last holder of every environment that was not forgotten. */
+  private readonly holders = new Map<string, { instance: string; epoch: number }>();
+
+  /**
+   * @param isAlone whether no other process can hold anything: a lease is given to whoever claims it, and never runs out
+   * @param onNewHolder called when what was said under the lease is over
+   */
+  constructor(
+    private readonly clock: Clock,
+    private readonly isAlone: boolean,
+    private readonly onNewHolder: (environment: string) => void,
+  ) {}
+
+  /** As in claimLease-6.lua. */
+  async claim({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
+    const { mono, wall } = this.clock();
+    const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
+    const held = this.leaseOf(environment);
+    const isMine = held?.instance === lease.instance;
+    if (held && !isMine && !this.isAlone && (provenBy === null || held.provenBy !== provenBy)) {
+      this.standbys.set(environment, { instance: lease.instance, until });
+      return { held: false, holder: { instance: held.instance, epoch: held.epoch } };
+    }
+    let epoch = isMine ? held.epoch : 0;
+    if (!isMine) {
+      const last = this.holders.get(environment);
+      const wasMine = !last || last.instance === lease.instance;
+      if (lease.epoch > 0 && wasMine && lease.epoch >= (last?.epoch ?? 0)) epoch = lease.epoch;
+      else if (mayTake || held || this.isAlone) {
+        epoch = Math.max((last?.epoch ?? 0) + 1, lease.epoch + 1, wall);
+        this.onNewHolder(environment);
+      } else return { held: false, holder: null };
+      this.holders.set(environment, { instance: lease.instance, epoch });
+    }
+    const proof = provenBy === null ? {} : { provenBy };
+    this.leases.set(environment, { lease: { ...structuredClone(lease), epoch, ...proof }, until });
+    return { held: true, epoch, fresh: !isMine };
+  }
+
+  async release(environment: string, instance: string, epoch: number): Promise<void> {
+    if (!this.holds(environment, instance, epoch)) return;
+    this.leases.delete(environment);
+    this.onNewHolder(environment);
+  }
+
+  async left(environments: string[]): Promise<Map<string, number>> {
+    const { mono } = this.clock();
+    return new Map(environments.map((name) => [name, Math.max((this.leases.get(name)?.until ?? mono) - mono, 0)]));
+  }
+
+  holds(environment: string, instance: string, epoch: number): boolean {
+    const held = this.leaseOf(environment);
+    return held?.instance === instance && held.epoch === epoch;
+  }
+
+  names(): string[] {
+    return [...this.holders.keys()];
+  }
+
+  leaseOf(environment: string): Lease | null {
+    const held = this.leases.get(environment);
+    return held && held.until > this.clock().mono ? held.lease : null;
+  }
+
+  standbyOf(environment: string): string | null {
+    const standby = this.standbys.get(environment);
+    return standby && standby.until > this.clock().mono ? standby.instance : null;
+  }
+
+  forget(environment: string): void {
+    for (const map of [this.leases, this.standbys, this.holders]) map.delete(environment);
+  }
+}

@@ -1,0 +1,28 @@
+import type { ManifestItem } from '../../../../shared/messages';
+import { isNewer, type ManifestStore, type ManifestsRead, manifestField } from '../manifests';
+
+/** `ManifestStore` of one process. */
+export class MemoryManifests implements ManifestStore {
+  private readonly items = new Map<string, ManifestItem>();
+  private version = 0;
+
+  async write(items: ManifestItem[]): Promise<void> {
+    for (const item of items) {
+      const field = manifestField(item);
+      if (!isNewer(item, this.items.get(field))) continue;
+      this.items.set(field, structuredClone(item));
+      this.version++;
+    }
+  }
+
+  async forget(uids: string[]): Promise<void> {
+    const gone = [...this.items].filter(([, { uid }]) => uids.includes(uid));
+    for (const [field] of gone) this.items.delete(field);
+    if (gone.length) this.version++;
+  }
+
+  async read(version: string): Promise<ManifestsRead | null> {
+    const current = this.version ? String(this.version) : '';
+    return current === version ? null : { version: current, items: structuredClone([...this.items.values()]) };
+  }
+}

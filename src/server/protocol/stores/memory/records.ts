@@ -1,0 +1,51 @@
+import type { AppRecord } from '../../../../shared/messages';
+import type { RecordStore, RecordsRead } from '../records';
+
+interface Stored {
+  version: number;
+  byName: Map<string, AppRecord>;
+}
+
+/** `RecordStore` of one process. */
+export class MemoryRecords implements RecordStore {
+  private readonly environments = new Map<string, Stored>();
+  /** Of all environments: one that was forgotten never has a version again that it had before. */
+  private changes = 0;
+
+  async publish(environment: string, records: AppRecord[]): Promise<void> {
+    const stored = this.environments.get(environment)?.byName;
+    const taken = records.filter(({ name, generation }) => (stored?.get(name)?.generation ?? -1) <= generation);
+    if (!taken.length) return;
+    const { byName } = this.change(environment);
+    for (const record of taken) byName.set(record.name, structuredClone(record));
+  }
+
+  async unpublish(environment: string, names: string[]): Promise<void> {
+    if (!names.length) return;
+    const { byName } = this.change(environment);
+    for (const name of names) byName.delete(name);
+  }
+
+  async read(environment: string, names?: string[]): Promise<AppRecord[]> {
+    const stored = this.environments.get(environment)?.byName ?? new Map<string, AppRecord>();
+    const found = names ? names.flatMap((name) => stored.get(name) ?? []) : [...stored.values()];
+    return structuredClone(found);
+  }
+
+  async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {
+    const current = this.environments.get(environment)?.version.toString() ?? null;
+    if (current !== null && current === version) return null;
+    return { version: current, records: await this.read(environment) };
+  }
+
+  forget(environment: string): void {
+    this.environments.delete(environment);
+  }
+
+  private change(environment: string): Stored {
+    const stored = this.environments.get(environment) ?? { version: 0, byName: new Map() };
+    stored.version = ++this.changes;
+    this.environments.set(environment, stored);
+    return stored;
+  }
+}

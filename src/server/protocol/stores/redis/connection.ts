@@ -1,0 +1,51 @@
+import type Redis from 'ioredis';
+import type { z } from 'zod';
+import type { Log } from '../../../log';
+import { createRedis, open } from '../../connect';
+import type { Keys } from '../../keys';
+
+/** A Lua script, called with its keys and then its arguments. */
+export type Script = (...args: unknown[]) => Promise<any>;
+
+/** So many items a call: a script's arguments are limited, and a long one blocks everybody. */
+export const AT_ONCE = 500;
+
+/** The connection that all stores of a process share, and how they read what they find there. */
+export class StoreConnection {
+  readonly redis: Redis;
+
+  constructor(
+    url: string,
+    readonly keys: Keys,
+    private readonly log: Log,
+  ) {
+    this.redis = createRedis(url, log, 'state');
+  }
+
+  open(): void {
+    open(this.redis);
+  }
+
+  script(name: string, numberOfKeys: number, lua: string): Script {
+    this.redis.defineCommand(name, { numberOfKeys, lua });
+    const { [name]: command } = this.redis as unknown as Record<string, Script>;
+    return command.bind(this.redis);
+  }
+
+  parseAll<T>(values: Array<string | null>, schema: z.ZodType<T>, key: string): T[] {
+    return values.map((value) => this.parse(value, schema, key)).filter((value) => value !== null);
+  }
+
+  /** Null for what is not there or not ours; the latter is said in the log, without its content. */
+  parse<T>(value: string | null | undefined, schema: z.ZodType<T>, key: string): T | null {
+    if (value === null || value === undefined) return null;
+    try {
+      return schema.parse(JSON.parse(value));
+    } catch (error) {
+      this.log.warn(`Redis key ${key} holds something that is not ours; it is ignored.`, {
+        problem: String(error).slice(0, 300),
+      });
+      return null;
+    }
+  }
+}

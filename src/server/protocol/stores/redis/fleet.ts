@@ -1,0 +1,72 @@
+import { type Lease, lease, type Registration, registration } from '../../../../shared/messages';
+import type { FleetSight, FleetStore } from '../fleet';
+import type { StoreConnection } from './connection';
+
+/** `FleetStore` over the keys of all other stores. */
+export class RedisFleet implements FleetStore {
+  /** By environment, the lease that the last look found, with its text: it changes with every beat, and is looked at more often. */
+  private leases = new Map<string, { text: string; lease: Lease | null }>();
+
+  constructor(
+    private readonly connection: StoreConnection,
+    private readonly onForget: (environment: string) => void,
+  ) {}
+
+  async look(): Promise<FleetSight> {
+    const { redis, keys } = this.connection;
+    const names = await redis.smembers(keys.environments());
+    const [fleet, ...rest] = await redis.mget(
+      keys.fleet(),
+      ...names.flatMap((name) => [keys.lease(name), keys.version(name), keys.standby(name)]),
+    );
+    const before = this.leases;
+    this.leases = new Map();
+    const environments: FleetSight['environments'] = new Map();
+    names.forEach((name, i) => {
+      const [text, version, standby] = rest.slice(3 * i, 3 * i + 3);
+      environments.set(name, {
+        lease: text === null ? null : this.leaseOf(name, text, before.get(name)),
+        statusVersion: Number(version ?? 0),
+        standby,
+      });
+    });
+    return { fleet, environments };
+  }
+
+  async claim(id: string): Promise<string> {
+    const { redis, keys } = this.connection;
+    await redis.setnx(keys.fleet(), id);
+    return (await redis.get(keys.fleet())) ?? id;
+  }
+
+  async readRegistration(environment: string): Promise<Registration | null> {
+    const { connection } = this;
+    const key = connection.keys.registration(environment);
+    return connection.parse(await connection.redis.get(key), registration, key);
+  }
+
+  async writeRegistration(value: Registration): Promise<void> {
+    const { redis, keys } = this.connection;
+    await redis.set(keys.registration(value.name), JSON.stringify(value));
+  }
+
+  async forget(environment: string): Promise<void> {
+    const { redis, keys } = this.connection;
+    this.onForget(environment);
+    const { registration, lease, holder, records, statuses, version, standby } = keys;
+    const gone = [registration, lease, holder, records, statuses, version, standby].map((key) => key(environment));
+    await redis
+      .multi()
+      .srem(keys.environments(), environment)
+      .del(...gone)
+      .exec();
+  }
+
+  private leaseOf(environment: string, text: string, before: { text: string; lease: Lease | null } | undefined) {
+    const { connection } = this;
+    const parsed =
+      before?.text === text ? before.lease : connection.parse(text, lease, connection.keys.lease(environment));
+    this.leases.set(environment, { text, lease: parsed });
+    return parsed;
+  }
+}

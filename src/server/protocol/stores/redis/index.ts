@@ -1,0 +1,58 @@
+import { type Message, say } from '../../../../shared/message';
+import type { Log } from '../../../log';
+import type { Keys } from '../../keys';
+import type { Stores } from '..';
+import { RedisAppIndex } from './app-index';
+import { StoreConnection } from './connection';
+import { RedisFleet } from './fleet';
+import { RedisLeases } from './leases';
+import { RedisManifests } from './manifests';
+import { RedisRecords } from './records';
+import { RedisStatuses } from './statuses';
+
+/** `Stores` on `APP_SUPERVISOR_REDIS_URL`, over one connection. */
+export class RedisStores implements Stores {
+  readonly records: RedisRecords;
+  readonly leases: RedisLeases;
+  readonly fleet: RedisFleet;
+  readonly statuses: RedisStatuses;
+  readonly appIndex: RedisAppIndex;
+  readonly manifests: RedisManifests;
+  private readonly connection: StoreConnection;
+
+  constructor(url: string, keys: Keys, log: Log) {
+    const connection = new StoreConnection(url, keys, log);
+    this.connection = connection;
+    this.records = new RedisRecords(connection);
+    this.leases = new RedisLeases(connection);
+    this.statuses = new RedisStatuses(connection);
+    this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
+    this.appIndex = new RedisAppIndex(connection);
+    this.manifests = new RedisManifests(connection);
+  }
+
+  open(): void {
+    this.connection.open();
+  }
+
+  async warnings(): Promise<Message[]> {
+    const { redis } = this.connection;
+    const info = await redis.info();
+    const value = (name: string) => info.match(new RegExp(`^${name}:(.*)$`, 'm'))?.[1].trim();
+    const found: Message[] = [];
+    const policy = value('maxmemory_policy');
+    if (policy && policy !== 'noeviction') {
+      found.push(say('REDIS_EVICTS', { policy }));
+    }
+    // INFO does not tell whether snapshots are taken; a server that others run may refuse to.
+    const [, saves] = ((await redis.config('GET', 'save').catch(() => [])) as string[]) ?? [];
+    if (value('aof_enabled') === '0' && saves === '') {
+      found.push(say('REDIS_KEEPS_NOTHING'));
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    this.connection.redis.disconnect();
+  }
+}

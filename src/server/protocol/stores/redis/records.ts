@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { type AppRecord, appRecord } from '../../../../shared/messages';
+import publish from '../../scripts/publish-1.lua';
+import type { RecordStore, RecordsRead } from '../records';
+import { AT_ONCE, type Script, type StoreConnection } from './connection';
+
+/** Field among an environment's records, the name of no app: so that it is lost whenever they are. */
+const VERSION = ':version';
+
+/** `RecordStore` in a hash for each environment. */
+export class RedisRecords implements RecordStore {
+  private readonly publishSome: Script;
+
+  constructor(private readonly connection: StoreConnection) {
+    this.publishSome = connection.script('publishRecords', 1, publish);
+  }
+
+  async publish(environment: string, records: AppRecord[]): Promise<void> {
+    const key = this.connection.keys.records(environment);
+    for (let i = 0; i < records.length; i += AT_ONCE) {
+      const slice = records.slice(i, i + AT_ONCE);
+      const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
+      await this.publishSome(key, VERSION, randomUUID(), ...args);
+    }
+  }
+
+  async unpublish(environment: string, names: string[]): Promise<void> {
+    if (!names.length) return;
+    const { redis, keys } = this.connection;
+    const key = keys.records(environment);
+    await redis
+      .multi()
+      .hdel(key, ...names)
+      .hset(key, VERSION, randomUUID())
+      .exec();
+  }
+
+  async read(environment: string, names?: string[]): Promise<AppRecord[]> {
+    if (!names) return (await this.readAll(environment)).records;
+    const { connection } = this;
+    const key = connection.keys.records(environment);
+    return names.length ? connection.parseAll(await connection.redis.hmget(key, ...names), appRecord, key) : [];
+  }
+
+  async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {
+    const { redis, keys } = this.connection;
+    const current = version && (await redis.hget(keys.records(environment), VERSION));
+    return current && current === version ? null : this.readAll(environment);
+  }
+
+  private async readAll(environment: string): Promise<RecordsRead> {
+    const { connection } = this;
+    const key = connection.keys.records(environment);
+    const { [VERSION]: version = null, ...values } = await connection.redis.hgetall(key);
+    return { version, records: connection.parseAll(Object.values(values), appRecord, key) };
+  }
+}
