@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { Database } from '@nocobase/database';
-import type { Application, AppSupervisor } from '@nocobase/server';
+import type { Application } from '@nocobase/server';
 import RedisClient from 'ioredis';
 import { inject } from 'vitest';
 import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
@@ -131,7 +131,7 @@ export class SupervisorProcess {
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
-    const part: SupervisorPart = new SupervisorPart({
+    const part = new SupervisorPart({
       ...wire,
       instance,
       aesKey: KEY,
@@ -145,10 +145,10 @@ export class SupervisorProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
-      onChange: () => onChange?.(part),
-      onAppEnd: async (uid) => void supervisor.ended.push(uid),
     });
-    const supervisor: SupervisorProcess = new SupervisorProcess(part, db, wire);
+    const supervisor = new SupervisorProcess(part, db, wire);
+    part.changes.listen(() => onChange?.(part));
+    part.appEnds.listen((uid) => supervisor.ended.push(uid));
     Object.assign(supervisor, { log });
     beginning?.(part);
     part.start(wrap(mainOf(db)));
@@ -279,27 +279,22 @@ export class WorkerProcess {
     const url = `http://${environment}`;
     const part = new WorkerPart({
       ...wire,
-      supervisor: { on: () => undefined } as unknown as AppSupervisor,
       coreApps: host.coreApps,
       host: host.asHost,
       environment: { name: environment, url, proxyUrl: proxyUrl ?? url, serves: true, heartbeatInterval: fleet.beat },
       only: null,
       publicUrl: null,
-      bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
       instance,
-      logPath: '/nowhere',
       aesKey: KEY,
       appKey: 'app-key',
       clock: systemClock,
       log,
       warnings: [],
-      handlers: () => ({}),
+      handlers: {},
       leaving: fleet.leaving,
       secretsWithin: fleet.secretsWithin,
       beginAgain: 500,
-      findInstalled: async () => [],
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
-      onRecords: () => undefined,
     });
     part.start();
     return new WorkerProcess(environment, part, host, db, wire, log, instance, fleet.database(database));

@@ -2,8 +2,8 @@ import { EventEmitter } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Config, parseConfig } from '../../src/server/config';
-import { Runtime } from '../../src/server/core/runtime';
+import { type ActiveConfig, parseConfig } from '../../src/server/config';
+import { createRuntime } from '../../src/server/core/create-runtime';
 import { recordedLog } from '../support/log';
 
 /** A server that counts who comes. */
@@ -37,14 +37,14 @@ function runtimeOf(
     ENVIRONMENT_URL: 'http://localhost:15000',
     APPEND_PRESET_BUILT_IN_PLUGINS: builtIn,
   };
-  const config = parseConfig(env, { command, isMainThread }) as Exclude<Config, { part: 'dormant' }>;
+  const config = parseConfig(env, { command, isMainThread }) as ActiveConfig;
   const host = {
     logger: recordedLog(),
     registerAppDbCreator: () => undefined,
     on: () => undefined,
     emit: () => true,
   } as unknown as AppSupervisor;
-  const runtime = new Runtime(config, host, async () => []);
+  const runtime = createRuntime(config, host, async () => []);
   const touched: string[] = [];
   const pm = { get: () => ({ state: { loaded: isLoaded } }) };
   const main = Object.defineProperty(Object.assign(new EventEmitter(), { name: 'main', pm }), 'db', {
@@ -76,8 +76,8 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
         start();
         await vi.advanceTimersByTimeAsync(60_000);
         expect(touched).toEqual([]);
-        expect(runtime.supervisor?.loaded ?? false).toBe(false);
-        expect(runtime.worker?.controller ?? null).toBeNull();
+        const { begun, loaded, role } = runtime.sight();
+        expect([begun, loaded ?? false, role ?? null]).toEqual([false, false, null]);
         await runtime.leave();
         await runtime.close();
         // Nothing that would keep the process alive.

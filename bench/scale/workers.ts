@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Application, AppSupervisor } from '@nocobase/server';
+import type { Application } from '@nocobase/server';
 import { systemClock } from '../../src/server/clock';
 import type { Log } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
@@ -38,7 +38,6 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
   host.coreApps.apps.main = mainApp();
   const url = `http://127.0.0.1:1/${environment}`;
   const part: WorkerPart = new WorkerPart({
-    supervisor: { on: () => undefined } as unknown as AppSupervisor,
     coreApps: host.coreApps,
     host: host.asHost,
     stores,
@@ -46,17 +45,13 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
     environment: { name: environment, url, proxyUrl: url, serves: true, heartbeatInterval: 5_000 },
     only: null,
     publicUrl: null,
-    bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
     instance,
-    logPath: '/nowhere',
     aesKey: Buffer.from(setup.aesKey, 'hex'),
     appKey: setup.appKey,
     clock: systemClock,
     log: SILENT,
     warnings: [],
-    handlers: () => ({}),
-    findInstalled: async () => [],
-    onRecords: () => undefined,
+    handlers: {},
   });
   part.start();
   while (part.role !== 'holder') await new Promise((resolve) => setTimeout(resolve, 20));

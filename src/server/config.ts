@@ -97,7 +97,9 @@ export interface WorkerConfig extends Common {
   redis: RedisConfig;
   environment: EnvironmentConfig;
 }
-export type Config = DormantConfig | LocalConfig | SupervisorConfig | WorkerConfig;
+/** Of a process that plays a part. */
+export type ActiveConfig = LocalConfig | SupervisorConfig | WorkerConfig;
+export type Config = DormantConfig | ActiveConfig;
 
 /** What is wrong with the environment variables: one problem a line, for the operator's terminal. */
 export class ConfigError extends Error {

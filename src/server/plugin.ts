@@ -1,16 +1,18 @@
+import type { Duplex } from 'node:stream';
 import { type Application, AppSupervisor, Gateway, Plugin } from '@nocobase/server';
 import { z } from 'zod';
-import { type Config, loadConfig } from './config';
+import { type ActiveConfig, type Config, loadConfig } from './config';
 import { CommandAdapter } from './core/adapters/command';
 import { DiscoveryAdapter } from './core/adapters/discovery';
 import { ProcessAdapter } from './core/adapters/process';
 import { collections } from './core/collections';
 import { registerCommands } from './core/commands';
+import { createRuntime } from './core/create-runtime';
 import { registerEntries } from './core/entries';
 import { ensureMainSecret } from './core/main-secret';
 import { registerPartInfo } from './core/part-info';
 import type { GatewayHooks } from './core/routing';
-import { Runtime } from './core/runtime';
+import type { Runtime } from './core/runtime';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
 import { answerDiscreetly } from './nocobase/visitors';
@@ -38,7 +40,7 @@ export class PluginAppSupervisor extends Plugin {
     // Whichever adapter the core asks for first makes the one runtime they share.
     const runtimeOf = (supervisor: AppSupervisor) => {
       if (!runtime) {
-        runtime = new Runtime(settings, supervisor, findInstalled);
+        runtime = createRuntime(settings, supervisor, findInstalled);
         // Before the core looks for commands of plugins: a file of theirs that gives it none (repair-filenames.js of
         // NocoBase 2.2.15) ends the search, and any command with it.
         supervisor.on('afterAppAdded', function addOwnCommands(app: Application) {
@@ -55,7 +57,7 @@ export class PluginAppSupervisor extends Plugin {
     const discovery = settings.part === 'local' ? 'local' : 'remote';
     AppSupervisor.registerDiscoveryAdapter(
       discovery,
-      ({ supervisor }) => createDiscovery(runtimeOf(supervisor), discovery) as never,
+      ({ supervisor }) => createDiscovery(runtimeOf(supervisor), settings, discovery) as never,
     );
     const process = settings.part === 'supervisor' ? 'remote' : 'local';
     AppSupervisor.registerProcessAdapter(process, ({ supervisor }) => {
@@ -80,12 +82,10 @@ export class PluginAppSupervisor extends Plugin {
     if (this.isGuest) return;
     assertAdapters();
     registerPartInfo(this.app, config, runtime);
-    registerResources(this.app, runtime?.supervisor ?? null, config?.part ?? 'dormant');
+    if (runtime) runtime.install(this.app, Gateway.getInstance(), Gateway as never);
+    else registerResources(this.app, null, 'dormant');
     // The same on every part: registrations are not told from one process to another.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
-    if (!runtime) return;
-    runtime.routing.install(Gateway.getInstance(), Gateway as never, runtime.shutdown.handle);
-    runtime.measure(this.app);
   }
 
   private get isGuest(): boolean {
@@ -93,13 +93,13 @@ export class PluginAppSupervisor extends Plugin {
   }
 }
 
-function createDiscovery(shared: Runtime, name: 'local' | 'remote'): DiscoveryAdapter {
-  const { config: settings, coreApps, manifests, log, routing } = shared;
+function createDiscovery(shared: Runtime, settings: ActiveConfig, name: 'local' | 'remote'): DiscoveryAdapter {
+  const { coreApps, manifests, log, proxy } = shared;
   const environment = settings.part === 'supervisor' ? null : settings.environment;
   const adapter = new DiscoveryAdapter(name, coreApps, shared, manifests, environment, log, () => shared.close());
-  if (settings.part === 'supervisor') {
-    adapter.proxyWeb = routing.web;
-    adapter.proxyWs = routing.ws;
+  if (proxy) {
+    adapter.proxyWeb = async (app, req, res) => proxy.web(app, req, res);
+    adapter.proxyWs = async (req, socket, head) => proxy.ws(req, socket as Duplex, head);
     adapter.loadAppModels = async () => shared.begin();
   }
   return adapter;

@@ -6,6 +6,9 @@ import type { Log } from '../log';
 import type { WithDatabase } from '../nocobase/main-database';
 import { isNewer, type ManifestStore, manifestField } from '../protocol/stores/manifests';
 
+/** How often what the store lost of manifests is told again, in ms. */
+const ROUND = 10_000;
+
 export interface ManifestsOptions {
   store: ManifestStore;
   /** The process's own main app; null where nothing may be said: command-line runs, worker threads. */
@@ -31,8 +34,19 @@ export class Manifests {
   /** As last read from the store, which stands while that is away. */
   private told = new Map<string, ManifestItem>();
   private version = '';
+  private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly options: ManifestsOptions) {}
+
+  /** Looks now and then by itself; again after a restart of the main app it looks now. */
+  start(): void {
+    void this.round();
+    this.timer ??= setInterval(() => void this.round(), ROUND).unref();
+  }
+
+  stop(): void {
+    if (this.timer) clearInterval(this.timer);
+  }
 
   /** @param value absent: the item is removed. */
   async say(app: string, namespace: string, key: string, value?: unknown): Promise<void> {

@@ -1,9 +1,10 @@
 import type { Application } from '@nocobase/server';
 import { type Message, say } from '../../shared/message';
 import { throttle } from '../../shared/throttle';
-import type { ShownStatus, Status } from '../../shared/types';
+import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
 import type { Clock } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
+import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import { AppIndexWriter } from '../protocol/app-index';
@@ -66,11 +67,7 @@ export interface SupervisorPartOptions {
   /** What a new app gets when its request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
-  /** Anything that is shown, or routed by, may have changed; of definitions, those of the given apps. */
-  onChange(names: ReadonlySet<string>): void;
   onOperationEnd?(operation: Operation): void;
-  /** As in `DriverOptions`. */
-  onAppEnd(uid: string): Promise<void>;
 }
 
 interface Running {
@@ -96,6 +93,10 @@ interface Running {
 
 /** What manages apps, put together: definitions, environments, what is seen of them, operations, and what of it is shown. */
 export class SupervisorPart {
+  /** Anything that is shown, or routed by, may have changed; of definitions, those of the given apps. */
+  readonly changes = new Feed<ReadonlySet<string>>();
+  /** Uids of apps of which nothing is left anywhere; listeners are waited for, and do not reject. */
+  readonly appEnds = new Feed<string>();
   private running: Running | null = null;
   private starting = false;
   private storeWarnings: Message[] = [];
@@ -174,6 +175,11 @@ export class SupervisorPart {
 
   apps(): AppDefinition[] {
     return [...(this.running?.appCache.apps.values() ?? [])];
+  }
+
+  /** Empty before the first load and after the end. */
+  environmentRows(): EnvironmentRow[] {
+    return this.running?.view.environmentRows() ?? [];
   }
 
   /** Undefined before the first load and after the end: then nothing is known. */
@@ -318,7 +324,7 @@ export class SupervisorPart {
       log,
       reconcileEvery: pace.reconcile,
       onChange,
-      onAppEnd: this.options.onAppEnd,
+      onAppEnd: (uid) => this.appEnds.tellAndWait(uid),
     });
     const environmentCache: EnvironmentCache = new EnvironmentCache({
       registry,
@@ -427,6 +433,6 @@ export class SupervisorPart {
     const names = this.changedApps;
     this.changedApps = new Set();
     void this.publishAppIndex();
-    this.options.onChange(names);
+    this.changes.tell(names);
   }
 }

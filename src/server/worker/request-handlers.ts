@@ -5,7 +5,7 @@ import { appDatabase } from '../../shared/messages';
 import { APP_NAME } from '../../shared/names';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { RequestHandlers } from '../protocol/bus';
-import type { WorkerPart } from './worker';
+import type { AppHost } from './hosting/host';
 
 const name = z.string().regex(APP_NAME);
 const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000) });
@@ -13,11 +13,11 @@ const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload
 const checkRequest = z.object({ name, database: appDatabase });
 
 /** What a worker answers: checks, logs, events; nothing that is state. */
-export function workerHandlers(part: WorkerPart, coreApps: CoreAppRegistry, logPath: string): RequestHandlers {
+export function workerHandlers(host: AppHost, coreApps: CoreAppRegistry, logPath: string): RequestHandlers {
   return {
     async checkDatabase(payload) {
       const { name, database } = checkRequest.parse(payload);
-      return part.host.checkDatabase(name, database);
+      return host.checkDatabase(name, database);
     },
     async logs(payload) {
       const { name, lines } = logsRequest.parse(payload);
@@ -26,7 +26,7 @@ export function workerHandlers(part: WorkerPart, coreApps: CoreAppRegistry, logP
     async appEvent(payload) {
       const { name, event, payload: data } = eventRequest.parse(payload);
       // Never boots a stopped app: an event is for who is there.
-      if (part.host.isRunning(name)) await coreApps.apps[name].emitAsync(event, data);
+      if (host.isRunning(name)) await coreApps.apps[name].emitAsync(event, data);
       return null;
     },
   };

@@ -1,16 +1,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Model } from '@nocobase/database';
-import type { AppSupervisor } from '@nocobase/server';
 import type { Message } from '../../shared/message';
 import type { AdminPassword, Registration } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import type { Clock } from '../clock';
-import type { BootstrapConfig, EnvironmentConfig } from '../config';
+import type { EnvironmentConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
+import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
-import type { FindInstalled } from '../nocobase/installed-plugins';
 import { workerAdminWarning } from '../protocol/administrator';
 import { AppIndexReader } from '../protocol/app-index';
 import type { MessageBus, RequestHandlers } from '../protocol/bus';
@@ -19,7 +18,7 @@ import type { Stores } from '../protocol/stores';
 import { AppController } from './apps/controller';
 import { FollowedSnapshot } from './followed-snapshot';
 import type { HostDatabase } from './hosting/connection';
-import { AppHost } from './hosting/host';
+import type { AppHost } from './hosting/host';
 import { LeaseKeeper, type LeaseRole } from './lease';
 import { createProcessLock } from './process-lock';
 import { RemoteStatuses } from './remote-statuses';
@@ -36,8 +35,8 @@ const BEGIN_AGAIN = 5_000;
 const SECRETS_WITHIN = 20_000;
 
 export interface WorkerPartOptions {
-  supervisor: AppSupervisor;
   coreApps: CoreAppRegistry;
+  host: AppHost;
   stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
@@ -45,30 +44,28 @@ export interface WorkerPartOptions {
   only: string | null;
   /** `APP_SUPERVISOR_PUBLIC_URL` as set here, which says more than what the Supervisor tells. */
   publicUrl: string | null;
-  bootstrap: BootstrapConfig;
   instance: string;
-  /** Folder with one log folder an app. */
-  logPath: string;
   aesKey: Buffer | null;
   appKey: string;
   clock: Clock;
   log: Log;
   warnings: Message[];
-  handlers(part: WorkerPart): RequestHandlers;
+  /** What it answers to requests. */
+  handlers: RequestHandlers;
   roundEvery?: number;
   beginAgain?: number;
   leaving?: number;
   secretsWithin?: number;
-  findInstalled: FindInstalled;
-  /** Another than the host's core, for tests. */
-  host?: AppHost;
-  /** Which apps there are, or their domains, may have changed. */
-  onRecords(): void;
 }
 
 /** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
 export class WorkerPart {
   readonly host: AppHost;
+  /** Apps of the whole fleet, as the supervisor last told them. */
+  readonly appIndex: AppIndexReader;
+  /** Which apps there are, or their domains, may have changed. */
+  readonly records = new Feed<void>();
+  private readonly elsewhere: RemoteStatuses;
   private running: {
     keeper: LeaseKeeper;
     controller: AppController;
@@ -84,17 +81,10 @@ export class WorkerPart {
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
   constructor(private readonly options: WorkerPartOptions) {
-    const { supervisor, coreApps, aesKey, bootstrap, environment, logPath, log, findInstalled } = options;
+    this.host = options.host;
     this.appIndex = new AppIndexReader(options.stores.appIndex);
     this.elsewhere = new RemoteStatuses(options.stores);
-    this.host =
-      options.host ??
-      new AppHost(supervisor, coreApps, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
   }
-
-  /** Apps of the whole fleet, as the supervisor last told them. */
-  readonly appIndex: AppIndexReader;
-  private readonly elsewhere: RemoteStatuses;
 
   get environment(): string {
     return this.options.environment.name;
@@ -102,6 +92,19 @@ export class WorkerPart {
 
   get controller(): AppController | null {
     return this.running?.controller ?? null;
+  }
+
+  /** Somebody asks for an app; whether there is such an app here. Before records are read nobody can say that there is none. */
+  visit(name: string): boolean {
+    return this.controller ? this.controller.visit(name) : true;
+  }
+
+  /** Another plugin no longer needs an app in this process; false when this process does not host it. */
+  async unload(name: string): Promise<boolean> {
+    const { controller } = this;
+    if (!controller?.apps.get(name)) return false;
+    await controller.unload(name);
+    return true;
   }
 
   /** By app and environment: of its own apps as they are, of the others as their environments report them. Never rejects. */
@@ -271,12 +274,12 @@ export class WorkerPart {
       options.roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
     );
     running.round.unref();
-    options.onRecords();
+    this.records.tell();
     await bus.onNotify(
       { environment: environment.name },
       (names) => void (names.length ? this.read(names) : this.readAppIndex()),
     );
-    await bus.serve(environment.name, options.handlers(this));
+    await bus.serve(environment.name, options.handlers);
     await keeper.start();
     await this.readAll();
     if (!hasSecrets) await this.untilSecrets(controller);
@@ -320,7 +323,7 @@ export class WorkerPart {
     if (!this.controller) return;
     try {
       await read(this.controller);
-      this.options.onRecords();
+      this.records.tell();
     } catch (error) {
       // The snapshot stands, and what failed may be due for another try.
       this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);

@@ -11,13 +11,15 @@ export interface Managed {
   /** Emits an event on an app in every environment where it runs; never boots a stopped one. */
   dispatchEvent(name: string, event: string, payload: unknown): Promise<void>;
   models(): AppModel[];
-  /** By app: one status, or one an environment. */
-  statuses(names?: string[]): Promise<Record<string, string | Record<string, string>>>;
+  statuses(names?: string[]): Promise<AppStatuses>;
   /** The environment came up, or came up again. */
   begin(): void;
   /** The environment leaves. */
   leave(): Promise<void>;
 }
+
+/** By app: one status, or one an environment. */
+export type AppStatuses = Record<string, string | Record<string, string>>;
 
 /** The core's view of an app (app-supervisor/types.ts:73), without secrets. */
 export interface AppModel {

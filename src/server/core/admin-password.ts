@@ -1,0 +1,25 @@
+import type { Application } from '@nocobase/server';
+import type { Message } from '../../shared/message';
+import type { AdminPassword } from '../../shared/messages';
+import { Feed } from '../feed';
+import { OWN_ADMIN_WARNING } from '../protocol/administrator';
+import { watchAdminPassword } from '../worker/hosting/administrator';
+
+/** What is wrong with the password of the main app's root user. */
+export class MainAdminPassword {
+  readonly changes = new Feed<AdminPassword | null>();
+  private found: AdminPassword | null = null;
+
+  /** Looks at it, and again when it is changed; for each start of the main app. Never rejects. */
+  watch(main: Application): void {
+    void watchAdminPassword(main, (found) => {
+      if (this.found === found) return;
+      this.found = found;
+      this.changes.tell(found);
+    });
+  }
+
+  warnings(): Message[] {
+    return this.found ? [OWN_ADMIN_WARNING] : [];
+  }
+}

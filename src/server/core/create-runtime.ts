@@ -1,0 +1,18 @@
+import type { AppSupervisor } from '@nocobase/server';
+import type { ActiveConfig } from '../config';
+import type { FindInstalled } from '../nocobase/installed-plugins';
+import { layFoundation } from './foundation';
+import { LocalRuntime } from './local-runtime';
+import type { Runtime } from './runtime';
+import { SupervisorRuntime } from './supervisor-runtime';
+import { WorkerRuntime } from './worker-runtime';
+
+/** The runtime of this process, by its part. */
+export function createRuntime(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Runtime {
+  const foundation = layFoundation(config, host, findInstalled);
+  if (config.part === 'supervisor') return new SupervisorRuntime(config, foundation);
+  // A process that runs one app alone manages none: the process beside it does.
+  const only = config.active ? config.singleApp : null;
+  if (config.part === 'worker' || only) return new WorkerRuntime(config, only, foundation);
+  return new LocalRuntime(config, foundation);
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import os from 'node:os';
+import type { AppSupervisor } from '@nocobase/server';
+import { CHANGED } from '../../shared/names';
+import { type Clock, systemClock } from '../clock';
+import type { ActiveConfig } from '../config';
+import { replaceCoreCreators } from '../databases';
+import type { Log } from '../log';
+import { CoreAppRegistry } from '../nocobase/core-app-registry';
+import type { FindInstalled } from '../nocobase/installed-plugins';
+import { MainAdminPassword } from './admin-password';
+import { MainApp } from './main-app';
+import { createWire, type Wire } from './wire';
+
+/** What every runtime is built on, whatever its part. */
+export interface Foundation {
+  /** Names this process among all that ever ran, in leases and on the page. */
+  instance: string;
+  host: AppSupervisor;
+  coreApps: CoreAppRegistry;
+  findInstalled: FindInstalled;
+  log: Log;
+  clock: Clock;
+  wire: Wire;
+  mainApp: MainApp;
+  adminPassword: MainAdminPassword;
+}
+
+export function layFoundation(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Foundation {
+  const instance = `${os.hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+  const log = host.logger as unknown as Log;
+  const coreApps = new CoreAppRegistry(host);
+  replaceCoreCreators(host);
+  return {
+    instance,
+    host,
+    coreApps,
+    findInstalled,
+    log,
+    clock: systemClock,
+    wire: createWire(config, instance, log),
+    mainApp: new MainApp(coreApps, config.active, config.host.isBuiltIn),
+    adminPassword: new MainAdminPassword(),
+  };
+}
+
+/** Tells open pages that something changed. It has no content: a visitor who is not signed in may get it, and who may see what asks for it. */
+export function tellPages(mainApp: MainApp): void {
+  mainApp.app?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
+}

@@ -1,0 +1,157 @@
+import type { Application, Gateway } from '@nocobase/server';
+import type { LocalConfig } from '../config';
+import { messageOf } from '../errors';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
+import { Metrics } from '../observability/metrics';
+import type { ProbeState } from '../observability/probes';
+import { registerResources } from '../supervisor/api';
+import type { SupervisorPart } from '../supervisor/supervisor';
+import type { WorkerPart } from '../worker/worker';
+import { appModelsOf } from './adapters/app-models';
+import type { AppModel, AppStatuses } from './adapters/managed';
+import { deliverEverywhere, deliverHereOrBy, deliverToMain } from './app-events';
+import { openForCommand } from './command-app';
+import { type Foundation, tellPages } from './foundation';
+import { Manifests } from './manifests';
+import { createSupervisorPart, createWorkerPart } from './parts';
+import { supervisorRoutes } from './routes';
+import { type GatewayHooks, Routing } from './routing';
+import type { Runtime } from './runtime';
+import { managedStatuses, statusesOf } from './statuses';
+import { closeWire, openWire } from './wire';
+import { carryOutWish } from './wishes';
+
+/** A process that manages apps and hosts them, in shared memory: a fleet of one. */
+export class LocalRuntime implements Runtime {
+  readonly manifests: Manifests;
+  readonly proxy = null;
+  private readonly supervisor: SupervisorPart;
+  private readonly worker: WorkerPart;
+  private readonly routing: Routing;
+  private readonly metrics = new Metrics();
+
+  constructor(
+    private readonly config: LocalConfig,
+    private readonly foundation: Foundation,
+  ) {
+    const { wire, mainApp, adminPassword, log } = foundation;
+    const supervisor = createSupervisorPart(config, foundation, this.metrics, [config.environment.name]);
+    const worker = createWorkerPart(config, foundation, null);
+    this.supervisor = supervisor;
+    this.worker = worker;
+    this.manifests = new Manifests({
+      store: wire.stores.manifests,
+      main: () => mainApp.writable,
+      uidOf: (name) => (name === 'main' ? name : supervisor.app(name)?.uid),
+      hasMain: true,
+      now: Date.now,
+      log,
+    });
+    this.routing = new Routing(config.host, null, supervisorRoutes(supervisor));
+    supervisor.changes.listen((names) => this.noteChange(names));
+    supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
+    worker.records.listen(() => this.routing.update());
+    adminPassword.changes.listen((found) => {
+      worker.noteAdminPassword(found);
+      this.noteChange(new Set());
+    });
+  }
+
+  get coreApps(): CoreAppRegistry {
+    return this.foundation.coreApps;
+  }
+
+  get log() {
+    return this.foundation.log;
+  }
+
+  get publicUrl(): string | null {
+    return this.config.publicUrl;
+  }
+
+  begin(): void {
+    const { mainApp, adminPassword, wire } = this.foundation;
+    mainApp.begin({
+      started: (main) => {
+        adminPassword.watch(main);
+        openWire(wire);
+        this.supervisor.start(main);
+        this.worker.start();
+        this.manifests.start();
+      },
+      leaving: () => Promise.all([this.worker.prepareToLeave(), this.supervisor.prepareToLeave()]),
+    });
+  }
+
+  install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
+    const { supervisor } = this;
+    registerResources(main, supervisor, this.config.part);
+    this.routing.install(gateway, GatewayClass);
+    this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
+      proxy: () => [],
+      environments: () => supervisor.environmentRows(),
+    });
+  }
+
+  info() {
+    const warnings = [...this.supervisor.warnings(), ...this.foundation.adminPassword.warnings()];
+    return { environment: this.worker.environment, warnings };
+  }
+
+  /** Apps are created in this process: it is ready once its own environment is known. */
+  sight(): ProbeState {
+    const { supervisor, worker, foundation, config } = this;
+    const { status, begun } = foundation.mainApp;
+    const loaded = supervisor.loaded && supervisor.knows(config.environment.name);
+    return { main: status, begun, loaded, role: worker.role };
+  }
+
+  async leave(): Promise<void> {
+    this.manifests.stop();
+    await this.worker.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
+    this.supervisor.stop();
+  }
+
+  async close(): Promise<void> {
+    await closeWire(this.foundation.wire);
+  }
+
+  openForCommand(name: string): Promise<void> | null {
+    return openForCommand(name, this.worker, this.config, this.foundation);
+  }
+
+  visit(name: string): boolean {
+    return this.worker.visit(name);
+  }
+
+  unload(name: string): Promise<boolean> {
+    return this.worker.unload(name);
+  }
+
+  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
+    await carryOutWish(this.supervisor, action, name, this.log);
+  }
+
+  async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
+    const { mainApp, wire, coreApps, log } = this.foundation;
+    if (name === 'main') return deliverToMain(mainApp, event, payload, log);
+    const deliver = deliverHereOrBy(wire.bus, this.worker, coreApps);
+    await deliverEverywhere({ name, event, payload }, await this.statuses([name]), deliver, log);
+  }
+
+  models(): AppModel[] {
+    return appModelsOf(this.supervisor.apps());
+  }
+
+  /** Before definitions are read: of what this process already hosts. */
+  async statuses(names?: string[]): Promise<AppStatuses> {
+    const { supervisor, worker, foundation } = this;
+    if (supervisor.loaded) return managedStatuses(supervisor, foundation.mainApp, names);
+    return statusesOf(await worker.statuses(), names);
+  }
+
+  private noteChange(names: ReadonlySet<string>): void {
+    this.routing.update(names);
+    tellPages(this.foundation.mainApp);
+  }
+}

@@ -1,0 +1,73 @@
+import type { Application } from '@nocobase/server';
+import type { HostConfig } from '../config';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
+
+/** What takes part in the life of the main app. */
+export interface MainAppListener {
+  /** The main app has started, for the first time or again. */
+  started(main: Application): void;
+  /** The main app is about to end, and its database with it. Awaited; never rejects. */
+  leaving(): Promise<unknown>;
+}
+
+/** The main app of this process, which the core makes and restarts. */
+export class MainApp {
+  /** Whether the core has begun to start it in a process that takes part. */
+  begun = false;
+
+  constructor(
+    private readonly coreApps: CoreAppRegistry,
+    /** False in command-line runs and worker threads: there nothing takes part. */
+    private readonly active: boolean,
+    private readonly isBuiltIn: HostConfig['isBuiltIn'],
+  ) {}
+
+  get app(): Application | undefined {
+    return this.coreApps.apps.main;
+  }
+
+  /** In the core's words; undefined before there is one. */
+  get status(): string | undefined {
+    return this.coreApps.appStatus.main;
+  }
+
+  /** Null where nothing may be written. */
+  get writable(): Application | null {
+    return this.begun ? (this.app ?? null) : null;
+  }
+
+  /**
+   * The main app is about to have started. Command-line runs and worker threads come here too, and stop here.
+   *
+   * Nothing begins before it has: its other plugins still write, and with SQLite a write of ours would fail theirs.
+   */
+  begin(listener: MainAppListener): void {
+    const { app } = this;
+    if (!this.active || !app) return;
+    if (!this.begun) {
+      app.on('__started', () => {
+        if (this.isLoaded(app)) listener.started(app);
+      });
+      app.on('beforeDestroy', () => listener.leaving());
+    }
+    this.begun = true;
+  }
+
+  /**
+   * Whether our tables are there: the core starts without a plugin that is not enabled, as before somebody does that on its page, and
+   * without one that it cannot find at that moment (`PluginManager.add`), as while another process of the same installation makes its
+   * link in `node_modules` anew (@nocobase/utils/plugin-symlink.js). Where it is built in, only another start mends that.
+   */
+  private isLoaded(app: Application): boolean {
+    const plugin = app.pm.get('app-supervisor') as { state: { loaded?: boolean } } | undefined;
+    if (plugin?.state.loaded) return true;
+    const what =
+      'App Supervisor: NocoBase has started without this plugin, although the environment variables give it a part';
+    if (!this.isBuiltIn) {
+      console.warn(`${what}. Enable it in the plugin manager, or name it in APPEND_PRESET_BUILT_IN_PLUGINS.`);
+      return false;
+    }
+    console.error(`${what}: it could not be found, as the log says above. The process ends; start it again.`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,62 @@
+import type { ActiveConfig, LocalConfig, WorkerConfig } from '../config';
+import type { Metrics } from '../observability/metrics';
+import { SupervisorPart } from '../supervisor/supervisor';
+import { AppHost } from '../worker/hosting/host';
+import { workerHandlers } from '../worker/request-handlers';
+import { WorkerPart } from '../worker/worker';
+import type { Foundation } from './foundation';
+
+const commonOptions = (config: ActiveConfig, { wire, instance, clock, log, findInstalled }: Foundation) => ({
+  stores: wire.stores,
+  bus: wire.bus,
+  instance,
+  clock,
+  log,
+  findInstalled,
+  aesKey: config.aesKey,
+  appKey: config.host.appKey,
+  warnings: config.warnings,
+  publicUrl: config.publicUrl,
+});
+
+/**
+ * What manages apps.
+ * @param defaultEnvironments what a new app gets when its request names none; null when it has to name some
+ */
+export function createSupervisorPart(
+  config: ActiveConfig,
+  foundation: Foundation,
+  metrics: Metrics,
+  defaultEnvironments: string[] | null,
+): SupervisorPart {
+  return new SupervisorPart({
+    ...commonOptions(config, foundation),
+    wsPath: config.host.wsPath,
+    schemaByDefault: config.host.schemaByDefault,
+    defaultEnvironments,
+    onOperationEnd: ({ action, state }) => metrics.operation(action, state),
+  });
+}
+
+/**
+ * What hosts apps.
+ * @param only the one app that this process runs; null runs all of the environment's
+ */
+export function createWorkerPart(
+  config: LocalConfig | WorkerConfig,
+  foundation: Foundation,
+  only: string | null,
+): WorkerPart {
+  const { host: core, coreApps, log, findInstalled } = foundation;
+  const { environment, aesKey, bootstrap } = config;
+  const { logPath } = config.host;
+  const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
+  return new WorkerPart({
+    ...commonOptions(config, foundation),
+    coreApps,
+    host,
+    environment,
+    only,
+    handlers: workerHandlers(host, coreApps, logPath),
+  });
+}

@@ -1,0 +1,50 @@
+import type { AppRecord } from '../../shared/messages';
+import type { RouteApp, RoutingTable } from '../proxy';
+import { type AppDefinition, desiredOf } from '../supervisor/apps/repository';
+import type { SupervisorPart } from '../supervisor/supervisor';
+import type { WorkerPart } from '../worker/worker';
+
+/**
+ * Brings the routing table up to what is known now.
+ * @param names of apps that may have changed; absent: any
+ */
+export type UpdateRoutes = (table: RoutingTable, names?: Iterable<string>) => void;
+
+/** Routes by definitions, and by statuses as the Supervisor sees them. */
+export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
+  const routeOf = (app: AppDefinition): RouteApp => ({
+    name: app.name,
+    cname: app.cname,
+    desired: desiredOf(app),
+    environments: app.environments,
+    targetEnvironment: app.targetEnvironment,
+    // Asked for the few that a request is about: statuses change far more often than they are looked at.
+    statuses: { get: (environment) => supervisor.statusIn(app, environment)?.status },
+  });
+  return (table, names) => {
+    if (!supervisor.loaded) return;
+    if (table.loaded && names) {
+      const changed = (name: string) => {
+        const app = supervisor.app(name);
+        return app && routeOf(app);
+      };
+      table.changeApps(new Map([...names].map((name) => [name, changed(name)])));
+    } else table.replaceApps(supervisor.apps().map(routeOf));
+    table.replaceEnvironments(supervisor.parts.view.routeEnvironments());
+  };
+}
+
+/** Routes by the records of the Worker's own environment: nothing is passed on from here. */
+export function workerRoutes(worker: WorkerPart): UpdateRoutes {
+  const routeOf = (record: AppRecord): RouteApp => ({
+    name: record.name,
+    cname: record.cname,
+    desired: record.desired === 'removed' ? 'stopped' : record.desired,
+    environments: record.environments,
+    targetEnvironment: null,
+    statuses: new Map(),
+  });
+  return (table) => {
+    if (worker.controller) table.replaceApps(worker.controller.apps.records().map(routeOf));
+  };
+}

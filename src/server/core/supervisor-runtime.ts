@@ -1,0 +1,153 @@
+import type { Application, Gateway } from '@nocobase/server';
+import type { SupervisorConfig } from '../config';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
+import { Metrics } from '../observability/metrics';
+import type { ProbeState } from '../observability/probes';
+import { type AppProxy, createProxy } from '../proxy';
+import { registerResources } from '../supervisor/api';
+import { variablesToJoin } from '../supervisor/fleet/join-variables';
+import type { SupervisorPart } from '../supervisor/supervisor';
+import { appModelsOf } from './adapters/app-models';
+import type { AppModel, AppStatuses } from './adapters/managed';
+import { deliverBy, deliverEverywhere, deliverToMain } from './app-events';
+import { type Foundation, tellPages } from './foundation';
+import { GracefulShutdown } from './graceful-shutdown';
+import { Manifests } from './manifests';
+import { createSupervisorPart } from './parts';
+import { supervisorRoutes } from './routes';
+import { type GatewayHooks, Routing } from './routing';
+import type { Runtime } from './runtime';
+import { managedStatuses } from './statuses';
+import { closeWire, openWire } from './wire';
+import { carryOutWish } from './wishes';
+
+/** A process that manages the apps of a fleet and passes requests on to its Workers. */
+export class SupervisorRuntime implements Runtime {
+  readonly manifests: Manifests;
+  readonly proxy: AppProxy;
+  private readonly supervisor: SupervisorPart;
+  private readonly routing: Routing;
+  private readonly metrics = new Metrics();
+  private readonly shutdown = new GracefulShutdown();
+
+  constructor(
+    private readonly config: SupervisorConfig,
+    private readonly foundation: Foundation,
+  ) {
+    const { wire, mainApp, adminPassword, log } = foundation;
+    const supervisor = createSupervisorPart(config, foundation, this.metrics, null);
+    this.supervisor = supervisor;
+    this.manifests = new Manifests({
+      store: wire.stores.manifests,
+      main: () => mainApp.writable,
+      // What ends here says so itself; another Supervisor's new app may not have been heard of.
+      uidOf: (name) => (name === 'main' ? name : supervisor.app(name)?.uid),
+      hasMain: true,
+      now: Date.now,
+      log,
+    });
+    this.routing = new Routing(config.host, null, supervisorRoutes(supervisor));
+    this.proxy = createProxy({
+      table: this.routing.table,
+      config: { ...config.host, trustedProxies: config.trustedProxies, appNameOf: this.routing.appNameOf },
+      now: () => performance.now(),
+      log,
+      metrics: this.metrics,
+    });
+    supervisor.changes.listen((names) => this.noteChange(names));
+    supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
+    adminPassword.changes.listen(() => this.noteChange(new Set()));
+  }
+
+  get coreApps(): CoreAppRegistry {
+    return this.foundation.coreApps;
+  }
+
+  get log() {
+    return this.foundation.log;
+  }
+
+  get publicUrl(): string | null {
+    return this.config.publicUrl;
+  }
+
+  begin(): void {
+    const { mainApp, adminPassword, wire } = this.foundation;
+    mainApp.begin({
+      started: (main) => {
+        adminPassword.watch(main);
+        openWire(wire);
+        this.supervisor.start(main);
+        this.manifests.start();
+      },
+      leaving: () => Promise.all([this.shutdown.leave(), this.supervisor.prepareToLeave()]),
+    });
+  }
+
+  install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
+    const { supervisor, proxy } = this;
+    registerResources(main, supervisor, this.config.part);
+    this.routing.install(gateway, GatewayClass, { serve: proxy.web, last: this.shutdown.handle });
+    this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
+      proxy: () => proxy.stats(),
+      environments: () => supervisor.environmentRows(),
+    });
+  }
+
+  info() {
+    const warnings = [...this.supervisor.warnings(), ...this.foundation.adminPassword.warnings()];
+    return { environment: null, warnings, toJoin: variablesToJoin(this.config) };
+  }
+
+  sight(): ProbeState {
+    const { status, begun } = this.foundation.mainApp;
+    return { main: status, begun, loaded: this.supervisor.loaded, role: null };
+  }
+
+  async leave(): Promise<void> {
+    this.manifests.stop();
+    this.supervisor.stop();
+  }
+
+  async close(): Promise<void> {
+    this.proxy.close();
+    await closeWire(this.foundation.wire);
+  }
+
+  openForCommand(): null {
+    return null;
+  }
+
+  /** Before definitions are read nobody can say that there is no such app. */
+  visit(name: string): boolean {
+    return !this.supervisor.loaded || this.supervisor.app(name) !== null;
+  }
+
+  async unload(): Promise<boolean> {
+    return false;
+  }
+
+  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
+    await carryOutWish(this.supervisor, action, name, this.log);
+  }
+
+  async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
+    const { mainApp, wire, log } = this.foundation;
+    if (name === 'main') return deliverToMain(mainApp, event, payload, log);
+    await deliverEverywhere({ name, event, payload }, await this.statuses([name]), deliverBy(wire.bus), log);
+  }
+
+  models(): AppModel[] {
+    return appModelsOf(this.supervisor.apps());
+  }
+
+  async statuses(names?: string[]): Promise<AppStatuses> {
+    const { supervisor, foundation } = this;
+    return supervisor.loaded ? managedStatuses(supervisor, foundation.mainApp, names) : {};
+  }
+
+  private noteChange(names: ReadonlySet<string>): void {
+    this.routing.update(names);
+    tellPages(this.foundation.mainApp);
+  }
+}

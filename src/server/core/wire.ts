@@ -1,0 +1,38 @@
+import { systemClock } from '../clock';
+import type { ActiveConfig } from '../config';
+import type { Log } from '../log';
+import type { MessageBus } from '../protocol/bus';
+import { MemoryBus } from '../protocol/bus/memory';
+import { RedisBus } from '../protocol/bus/redis';
+import { Keys } from '../protocol/keys';
+import type { Stores } from '../protocol/stores';
+import { MemoryStores } from '../protocol/stores/memory';
+import { RedisStores } from '../protocol/stores/redis';
+
+/** What connects this process to the others of its fleet; in shared memory it is all there is. */
+export interface Wire {
+  stores: Stores;
+  bus: MessageBus;
+}
+
+/** The wire of this process. Nothing leaves the process before it is opened. */
+export function createWire(config: ActiveConfig, instance: string, log: Log): Wire {
+  if (config.part === 'local') {
+    return { stores: new MemoryStores({ clock: systemClock, isAlone: true }), bus: new MemoryBus() };
+  }
+  const keys = new Keys(config.redis.prefix);
+  return {
+    stores: new RedisStores(config.redis.stateUrl, keys, log),
+    bus: new RedisBus(config.redis.commandUrl, keys, instance, log),
+  };
+}
+
+export function openWire({ stores, bus }: Wire): void {
+  stores.open();
+  bus.open();
+}
+
+export async function closeWire({ stores, bus }: Wire): Promise<void> {
+  await bus.close();
+  await stores.close();
+}

@@ -1,0 +1,140 @@
+import type { Application, Gateway } from '@nocobase/server';
+import type { LocalConfig, WorkerConfig } from '../config';
+import { messageOf } from '../errors';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
+import type { ProbeState } from '../observability/probes';
+import { registerResources } from '../supervisor/api';
+import type { WorkerPart } from '../worker/worker';
+import { appModelsOf } from './adapters/app-models';
+import type { AppModel, AppStatuses } from './adapters/managed';
+import { deliverEverywhere, deliverHereOrBy } from './app-events';
+import { openForCommand } from './command-app';
+import { type Foundation, tellPages } from './foundation';
+import { Manifests } from './manifests';
+import { createWorkerPart } from './parts';
+import { workerRoutes } from './routes';
+import { type GatewayHooks, Routing } from './routing';
+import type { Runtime } from './runtime';
+import { statusesOf } from './statuses';
+import { closeWire, openWire } from './wire';
+
+/** A process that hosts the apps of one environment, or one of them, and manages none. */
+export class WorkerRuntime implements Runtime {
+  readonly manifests: Manifests;
+  readonly proxy = null;
+  private readonly worker: WorkerPart;
+  private readonly routing: Routing;
+
+  /** @param only the one app that this process runs; null runs all of the environment's */
+  constructor(
+    private readonly config: LocalConfig | WorkerConfig,
+    only: string | null,
+    private readonly foundation: Foundation,
+  ) {
+    const { wire, mainApp, adminPassword, log } = foundation;
+    const worker = createWorkerPart(config, foundation, only);
+    this.worker = worker;
+    this.manifests = new Manifests({
+      store: wire.stores.manifests,
+      main: () => mainApp.writable,
+      uidOf: (name) =>
+        name === 'main' ? name : (worker.controller?.apps.record(name)?.uid ?? worker.appIndex.uidOf(name)),
+      hasMain: false,
+      now: Date.now,
+      log,
+    });
+    this.routing = new Routing(config.host, only, workerRoutes(worker));
+    worker.records.listen(() => this.routing.update());
+    adminPassword.changes.listen((found) => {
+      worker.noteAdminPassword(found);
+      tellPages(mainApp);
+    });
+  }
+
+  get coreApps(): CoreAppRegistry {
+    return this.foundation.coreApps;
+  }
+
+  get log() {
+    return this.foundation.log;
+  }
+
+  get publicUrl(): string | null {
+    return this.config.publicUrl ?? this.worker.appIndex.supervisor?.publicUrl ?? null;
+  }
+
+  begin(): void {
+    const { mainApp, adminPassword, wire } = this.foundation;
+    mainApp.begin({
+      started: (main) => {
+        adminPassword.watch(main);
+        openWire(wire);
+        this.worker.start();
+        this.manifests.start();
+      },
+      leaving: () => this.worker.prepareToLeave(),
+    });
+  }
+
+  /** No metrics: a Worker is seen by its Supervisor. */
+  install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
+    registerResources(main, null, this.config.part);
+    this.routing.install(gateway, GatewayClass);
+  }
+
+  info() {
+    const { worker, foundation, config } = this;
+    const warnings = [...config.warnings, ...foundation.adminPassword.warnings()];
+    return { environment: worker.environment, warnings, ...worker.about() };
+  }
+
+  sight(): ProbeState {
+    const { status, begun } = this.foundation.mainApp;
+    return { main: status, begun, loaded: null, role: this.worker.role };
+  }
+
+  async leave(): Promise<void> {
+    this.manifests.stop();
+    await this.worker.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
+  }
+
+  async close(): Promise<void> {
+    await closeWire(this.foundation.wire);
+  }
+
+  openForCommand(name: string): Promise<void> | null {
+    return openForCommand(name, this.worker, this.config, this.foundation);
+  }
+
+  visit(name: string): boolean {
+    return this.worker.visit(name);
+  }
+
+  unload(name: string): Promise<boolean> {
+    return this.worker.unload(name);
+  }
+
+  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
+    if (action === 'start') this.visit(name);
+    else
+      this.log.warn(`"${action}" of app ${name} was asked for here; apps of a worker are managed by its Supervisor.`);
+  }
+
+  async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
+    const { wire, coreApps, log } = this.foundation;
+    if (name === 'main') {
+      log.warn(`Event ${event} is for the main app, which is the Supervisor's: it was not sent.`);
+      return;
+    }
+    const deliver = deliverHereOrBy(wire.bus, this.worker, coreApps);
+    await deliverEverywhere({ name, event, payload }, await this.statuses([name]), deliver, log);
+  }
+
+  models(): AppModel[] {
+    return appModelsOf(this.worker.appIndex.all());
+  }
+
+  async statuses(names?: string[]): Promise<AppStatuses> {
+    return statusesOf(await this.worker.statuses(), names);
+  }
+}
