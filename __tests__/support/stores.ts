@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/server/clock';
 import type { Stores } from '../../src/server/protocol/stores';
-import { MemoryStores } from '../../src/server/protocol/stores/memory';
+import { MemoryStores, type MemoryStoresOptions } from '../../src/server/protocol/stores/memory';
 
 type Subject = Exclude<keyof Stores, 'open' | 'warnings' | 'close'>;
 type Method<S extends Subject = Subject> = S extends Subject ? `${S}.${keyof Stores[S] & string}` : never;
@@ -11,17 +11,28 @@ export class TestStores implements Stores {
   away = false;
   /** A method whose calls reject. */
   fails: Method | null = null;
-  /** What is left of every lease, in ms; by default the memory's: they never end. */
+  /** What is left of every lease, in ms; by default what the memory says. */
   left: number | null = null;
   /** Names of the methods that were called. */
   readonly calls: string[] = [];
-  private memory = this.empty();
-  readonly records = this.watch('records');
-  readonly leases = this.watch('leases');
-  readonly fleet = this.watch('fleet');
-  readonly statuses = this.watch('statuses');
-  readonly appIndex = this.watch('appIndex');
-  readonly manifests = this.watch('manifests');
+  readonly records: Stores['records'];
+  readonly leases: Stores['leases'];
+  readonly fleet: Stores['fleet'];
+  readonly statuses: Stores['statuses'];
+  readonly appIndex: Stores['appIndex'];
+  readonly manifests: Stores['manifests'];
+  private memory: MemoryStores;
+
+  /** @param options by default leases are given to whoever claims them, and never run out */
+  constructor(private readonly options: MemoryStoresOptions = { clock: systemClock, isAlone: true }) {
+    this.memory = this.empty();
+    this.records = this.watch('records');
+    this.leases = this.watch('leases');
+    this.fleet = this.watch('fleet');
+    this.statuses = this.watch('statuses');
+    this.appIndex = this.watch('appIndex');
+    this.manifests = this.watch('manifests');
+  }
 
   /** `FLUSHALL`. */
   flush(): void {
@@ -42,7 +53,7 @@ export class TestStores implements Stores {
   async close(): Promise<void> {}
 
   private empty(): MemoryStores {
-    return new MemoryStores({ clock: systemClock, isAlone: true });
+    return new MemoryStores(this.options);
   }
 
   private watch<S extends Subject>(subject: S): Stores[S] {

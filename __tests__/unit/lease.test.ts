@@ -4,7 +4,7 @@ import { LeaseKeeper, type LeaseRole } from '../../src/server/worker/lease';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 
-/** What the store answers to a beat; what it makes of a claim is tested against Redis itself (integration/wire). */
+/** What the store answers to a beat; what it makes of a claim is tested with the stores (contracts/stores-suite.ts). */
 type Answers = LeaseAnswer | 'away';
 
 const held = (epoch: number, fresh = false): LeaseAnswer => ({ held: true, epoch, fresh });

@@ -1,28 +1,30 @@
+import { randomUUID } from 'node:crypto';
 import type { ManifestItem } from '../../../../shared/messages';
 import { isNewer, type ManifestStore, type ManifestsRead, manifestField } from '../manifests';
 
 /** `ManifestStore` of one process. */
 export class MemoryManifests implements ManifestStore {
   private readonly items = new Map<string, ManifestItem>();
-  private version = 0;
+  private version = '';
 
   async write(items: ManifestItem[]): Promise<void> {
     for (const item of items) {
       const field = manifestField(item);
       if (!isNewer(item, this.items.get(field))) continue;
       this.items.set(field, structuredClone(item));
-      this.version++;
+      this.version = randomUUID();
     }
   }
 
   async forget(uids: string[]): Promise<void> {
     const gone = [...this.items].filter(([, { uid }]) => uids.includes(uid));
     for (const [field] of gone) this.items.delete(field);
-    if (gone.length) this.version++;
+    if (gone.length) this.version = randomUUID();
   }
 
   async read(version: string): Promise<ManifestsRead | null> {
-    const current = this.version ? String(this.version) : '';
-    return current === version ? null : { version: current, items: structuredClone([...this.items.values()]) };
+    return this.version === version
+      ? null
+      : { version: this.version, items: structuredClone([...this.items.values()]) };
   }
 }

@@ -1,16 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import type { AppRecord } from '../../../../shared/messages';
 import type { RecordStore, RecordsRead } from '../records';
 
 interface Stored {
-  version: number;
+  version: string;
   byName: Map<string, AppRecord>;
 }
 
 /** `RecordStore` of one process. */
 export class MemoryRecords implements RecordStore {
   private readonly environments = new Map<string, Stored>();
-  /** Of all environments: one that was forgotten never has a version again that it had before. */
-  private changes = 0;
 
   async publish(environment: string, records: AppRecord[]): Promise<void> {
     const stored = this.environments.get(environment)?.byName;
@@ -33,7 +32,7 @@ export class MemoryRecords implements RecordStore {
   }
 
   async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {
-    const current = this.environments.get(environment)?.version.toString() ?? null;
+    const current = this.environments.get(environment)?.version ?? null;
     if (current !== null && current === version) return null;
     return { version: current, records: await this.read(environment) };
   }
@@ -43,8 +42,8 @@ export class MemoryRecords implements RecordStore {
   }
 
   private change(environment: string): Stored {
-    const stored = this.environments.get(environment) ?? { version: 0, byName: new Map() };
-    stored.version = ++this.changes;
+    const stored = this.environments.get(environment) ?? { version: '', byName: new Map() };
+    stored.version = randomUUID();
     this.environments.set(environment, stored);
     return stored;
   }

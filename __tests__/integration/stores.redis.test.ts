@@ -4,15 +4,13 @@ import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { inEnglish } from '../../src/server/errors';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
-import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
-import type { Lease } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
-import { entryOf, leaseOf, recordOf, registrationOf } from '../support/fixtures';
+import { leaseOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { until } from '../support/wait';
 
-/** What Redis adds to the wire's contract: time, other processes, other fleets, and being away. */
+/** What Redis adds to the contracts of stores and bus: its own clock, what others write there, other fleets, and being away. */
 
 const closing: Array<() => unknown> = [];
 const unhandled: unknown[] = [];
@@ -51,122 +49,22 @@ async function ownRedis(args: string[] = []) {
   return redis;
 }
 
+const claim = { environment: 'env_a', lease: leaseOf(), ttl: 120_000, mayTake: true, provenBy: null };
+
 describe('leases', () => {
-  let wire: Awaited<ReturnType<typeof connect>>;
-  beforeEach(async () => {
-    wire = await connect();
-  });
-
-  interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
-    ttl?: number;
-    mayTake?: boolean;
-    provenBy?: string | null;
-  }
-  const claim = (instance: string, { ttl = 120_000, mayTake = true, provenBy = null, ...lease }: Claim = {}) =>
-    wire.stores.leases.claim({ environment: 'env_a', lease: leaseOf({ instance, ...lease }), ttl, mayTake, provenBy });
-  const epochOf = (answer: LeaseAnswer): number => {
-    if (!answer.held) throw new Error('It is not held.');
-    return answer.epoch;
-  };
-  const sight = async () => (await wire.stores.fleet.look()).environments.get('env_a');
-  const expire = () => wire.raw.del(wire.keys.lease('env_a'));
-
-  it('the holder wins: a second instance is told who it is, and is seen as a standby', async () => {
-    const epoch = epochOf(await claim('one'));
-    const answer = await claim('two', { provenBy: 'another database' });
-    expect(answer).toEqual({ held: false, holder: { instance: 'one', epoch } });
-    expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two' });
-    // A standby that goes is forgotten with what would have been its lease.
-    await claim('two', { ttl: 50 });
-    await until('The standby to be forgotten', async () => (await sight())?.standby === null);
-  });
-
-  it('run out by Redis’ own clock, unless they are renewed', async () => {
-    const epoch = epochOf(await claim('one', { ttl: 60 }));
-    await until('The lease to run out', async () => (await sight())?.lease === null);
-    expect(await claim('one', { epoch, ttl: 400_000 })).toEqual({ held: true, epoch, fresh: true });
-    const left = () => wire.raw.pttl(wire.keys.lease('env_a'));
-    expect([(await left()) > 200_000, (await left()) <= 400_000]).toEqual([true, true]);
-    await claim('one', { epoch, ttl: 900_000 });
-    expect([(await left()) > 700_000, (await left()) <= 900_000]).toEqual([true, true]);
-  });
-
-  it('that ran out go back to their last holder with the same epoch', async () => {
-    const epoch = epochOf(await claim('one'));
-    await expire();
-    expect(await claim('one', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
-  });
-
-  it('that were flushed, too', async () => {
-    const epoch = epochOf(await claim('one'));
-    await wire.raw.del(wire.keys.lease('env_a'), wire.keys.holder('env_a'), wire.keys.environments());
-    expect(await claim('one', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
-    expect((await sight())?.lease?.epoch).toBe(epoch);
-  });
-
-  it('that nobody holds are not given to whoever may not take them yet', async () => {
-    expect(await claim('two', { mayTake: false })).toEqual({ held: false, holder: null });
-    expect(await sight()).toBeUndefined();
-    const epoch = epochOf(await claim('one'));
-    await expire();
-    expect(await claim('two', { mayTake: false })).toEqual({ held: false, holder: null });
-    expect(epochOf(await claim('two'))).toBeGreaterThan(epoch);
-  });
-
-  it('invariant 3: that another had in between do not go back: the old epoch is over', async () => {
-    const first = epochOf(await claim('one'));
-    await expire();
-    const second = epochOf(await claim('two'));
-    expect(await claim('one', { epoch: first })).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
-    await wire.stores.leases.release('env_a', 'two', second);
-    const third = epochOf(await claim('one', { epoch: first }));
-    expect(third).toBeGreaterThan(second);
-    // Late words of the time before.
-    const write = { environment: 'env_a', removed: [], version: 1, complete: true, entries: [entryOf()] };
-    expect(await wire.stores.statuses.write({ ...write, instance: 'one', epoch: first })).toBe(false);
-    expect(await wire.stores.statuses.write({ ...write, instance: 'two', epoch: second })).toBe(false);
-    expect(await wire.stores.statuses.write({ ...write, instance: 'one', epoch: third })).toBe(true);
-  });
-
-  it('of a process that is provably dead are taken over at once, and what it said is not passed on', async () => {
-    const epoch = epochOf(await claim('one', { provenBy: 'the database' }));
-    await claim('one', { epoch, provenBy: 'the database' });
-    const write = { environment: 'env_a', removed: [], version: 5, complete: true, entries: [entryOf()] };
-    await wire.stores.statuses.write({ ...write, instance: 'one', epoch });
-    expect(await claim('two', { provenBy: null, mayTake: true })).toMatchObject({ held: false });
-    const answer = await claim('two', { provenBy: 'the database', mayTake: false });
-    expect(answer).toMatchObject({ held: true, fresh: true });
-    expect(epochOf(answer)).toBeGreaterThan(epoch);
-    expect(await wire.stores.statuses.read('env_a')).toEqual([]);
-    expect((await sight())?.statusVersion).toBe(0);
-  });
-
-  it('a renewal keeps what was said', async () => {
-    const epoch = epochOf(await claim('one'));
-    const write = { environment: 'env_a', removed: [], version: 5, complete: true, entries: [entryOf()] };
-    await wire.stores.statuses.write({ ...write, instance: 'one', epoch });
-    await claim('one', { epoch });
-    await expire();
-    await claim('one', { epoch });
-    expect(await wire.stores.statuses.read('env_a')).toHaveLength(1);
-    expect((await sight())?.statusVersion).toBe(5);
-  });
-
-  it('an epoch is never behind the last holder’s, the claimer’s own, or the clock', async () => {
-    const future = Date.now() + 1_000_000;
-    expect(epochOf(await claim('one', { epoch: future }))).toBe(future);
-    await expire();
-    expect(epochOf(await claim('two'))).toBe(future + 1);
-    await wire.raw.del(wire.keys.lease('env_a'), wire.keys.holder('env_a'));
-    const now = epochOf(await claim('three'));
-    expect(Math.abs(now - Date.now())).toBeLessThan(500_000);
+  it('run out by Redis’ own clock', async () => {
+    const { stores } = await connect();
+    await stores.leases.claim({ ...claim, ttl: 60 });
+    const lease = async () => (await stores.fleet.look()).environments.get('env_a')?.lease;
+    await until('The lease to run out', async () => (await lease()) === null);
   });
 
   it('are told apart from what is not ours: it does not keep an environment out for ever', async () => {
+    const { stores, raw, keys } = await connect();
     for (const junk of ['not json', '5', '[]', '{"epoch":"x"}', '""']) {
-      await wire.raw.set(wire.keys.lease('env_a'), junk);
-      await wire.raw.set(wire.keys.holder('env_a'), junk);
-      expect(await claim('one')).toMatchObject({ held: true, fresh: true });
+      await raw.set(keys.lease('env_a'), junk);
+      await raw.set(keys.holder('env_a'), junk);
+      expect(await stores.leases.claim(claim)).toMatchObject({ held: true, fresh: true });
     }
   });
 });

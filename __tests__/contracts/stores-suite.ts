@@ -1,0 +1,519 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Stores } from '../../src/server/protocol/stores';
+import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
+import { failed, verbatim } from '../../src/shared/message';
+import type { Lease, StatusEntry } from '../../src/shared/messages';
+import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
+
+/** Empty stores of one implementation, and what a test does to them from outside. */
+export interface StoresUnderTest {
+  stores: Stores;
+  /** Time passes for whatever runs out, without a wait. */
+  pass(ms: number): Promise<void>;
+  /** All content is lost. */
+  flush(): Promise<void>;
+  /** The wall clock that the stores read, in ms. */
+  wall(): number;
+  /** Stores of the same implementation that cannot be reached. */
+  unreachable(): Stores;
+  end(): Promise<void>;
+}
+
+interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
+  ttl?: number;
+  mayTake?: boolean;
+  provenBy?: string | null;
+}
+
+/** What every implementation of `Stores` promises to those who use it; run by unit/stores.test.ts and integration/stores.test.ts. */
+export function storesSuite(make: () => Promise<StoresUnderTest>): void {
+  let under: StoresUnderTest;
+  let stores: Stores;
+
+  beforeEach(async () => {
+    under = await make();
+    ({ stores } = under);
+  });
+  afterEach(() => under.end());
+
+  const claim = (environment: string, { ttl = 120_000, mayTake = true, provenBy = null, ...lease }: Claim = {}) =>
+    stores.leases.claim({ environment, lease: leaseOf(lease), ttl, mayTake, provenBy });
+  const epochOf = (answer: LeaseAnswer): number => {
+    if (!answer.held) throw new Error('The lease was not given.');
+    return answer.epoch;
+  };
+  const hold = async (environment: string, values: Claim = {}) => epochOf(await claim(environment, values));
+  const sight = async (environment = 'env_a') => (await stores.fleet.look()).environments.get(environment);
+  const report = (epoch: number, version: number, entries: StatusEntry[], more: object = {}) => {
+    const write = { environment: 'env_a', instance: 'one', epoch, version, entries, removed: [], complete: false };
+    return stores.statuses.write({ ...write, ...more });
+  };
+  const statuses = async () =>
+    (await stores.statuses.read('env_a')).map(({ name, status }) => `${name} ${status}`).sort();
+
+  describe('records', () => {
+    const crm = recordOf();
+    const shop = recordOf({ name: 'shop', uid: 'uid-2', sso: { enabled: true }, icon: '☕' });
+    const records = () => stores.records;
+    const names = async (environment = 'env_a') => (await records().read(environment)).map(({ name }) => name).sort();
+    const title = async () => (await records().read('env_a', ['crm']))[0].title;
+
+    it('are read as they were published, all of them or by name', async () => {
+      await records().publish('env_a', [crm, shop]);
+      expect((await records().read('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
+      expect(await records().read('env_a', ['shop', 'nobody'])).toEqual([shop]);
+      expect(await records().read('env_a', [])).toEqual([]);
+      expect(await records().read('env_b')).toEqual([]);
+    });
+
+    it('are copies: whoever changes one changes it for nobody else', async () => {
+      const mine = recordOf({ environments: ['env_a'] });
+      await records().publish('env_a', [mine]);
+      mine.environments.push('env_b');
+      (await records().read('env_a'))[0].environments.push('env_c');
+      expect((await records().read('env_a'))[0].environments).toEqual(['env_a']);
+    });
+
+    it('invariant 3: an older one does not replace a newer one; the same one, and a newer one, do', async () => {
+      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten' })]);
+      await records().publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop]);
+      expect(await title()).toBe('ten');
+      expect(await names()).toEqual(['crm', 'shop']);
+      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten again' })]);
+      expect(await title()).toBe('ten again');
+      await records().publish('env_a', [recordOf({ generation: 11, title: 'eleven' })]);
+      expect(await title()).toBe('eleven');
+      // Generations are milliseconds since 1970, and compared as numbers.
+      const today = Date.now();
+      await records().publish('env_a', [recordOf({ generation: today, title: 'today' })]);
+      await records().publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })]);
+      expect((await records().read('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
+    });
+
+    it('invariant 3: published by two at once are the newer ones in the end', async () => {
+      const generations = [...Array(20).keys()].map((i) => (7 * i) % 20);
+      const publish = (generation: number) => records().publish('env_a', [recordOf({ generation })]);
+      await Promise.all(generations.map(publish));
+      expect((await records().read('env_a'))[0].generation).toBe(19);
+    });
+
+    it('are taken away', async () => {
+      await records().publish('env_a', [crm, shop]);
+      await records().publish('env_b', [crm]);
+      await records().unpublish('env_a', ['crm', 'nobody']);
+      await records().unpublish('env_a', []);
+      expect([await names(), await names('env_b')]).toEqual([['shop'], ['crm']]);
+    });
+
+    it('come in thousands', async () => {
+      const many = Array.from({ length: 1_200 }, (_, i) => recordOf({ name: `app${i}`, uid: `uid-${i}` }));
+      await records().publish('env_a', many);
+      expect(await records().read('env_a')).toHaveLength(1_200);
+    });
+
+    it('are read, all together, when one of them changed', async () => {
+      expect(await records().readSince('env_a', null)).toEqual({ version: null, records: [] });
+      await records().publish('env_a', [crm]);
+      const first = (await records().readSince('env_a', null))!;
+      expect(first.records.map(({ name }) => name)).toEqual(['crm']);
+      expect(first.version).not.toBeNull();
+      expect(await records().readSince('env_a', first.version)).toBeNull();
+      // One that is ignored changes nothing, either.
+      await records().publish('env_a', [recordOf({ generation: 9 })]);
+      expect(await records().readSince('env_a', first.version)).toBeNull();
+      await records().publish('env_a', [recordOf({ generation: 11 })]);
+      const second = (await records().readSince('env_a', first.version))!;
+      expect(second.records[0].generation).toBe(11);
+      await records().unpublish('env_a', ['crm']);
+      const third = (await records().readSince('env_a', second.version))!;
+      expect(third.records).toEqual([]);
+      await stores.fleet.forget('env_a');
+      expect(await records().readSince('env_a', third.version)).toEqual({ version: null, records: [] });
+    });
+
+    it('that were lost and written again have another version', async () => {
+      await records().publish('env_a', [crm]);
+      const { version } = (await records().readSince('env_a', null))!;
+      await under.flush();
+      expect(await records().readSince('env_a', version)).toEqual({ version: null, records: [] });
+      await records().publish('env_a', [crm]);
+      expect((await records().readSince('env_a', version))?.records).toEqual([crm]);
+    });
+  });
+
+  describe('a lease', () => {
+    it('has some of its time left, and none when it is gone', async () => {
+      await hold('env_a');
+      await stores.leases.release('env_b', 'one', await hold('env_b'));
+      await under.pass(50_000);
+      const left = await stores.leases.left(['env_a', 'env_b', 'nobody']);
+      expect([...left.keys()]).toEqual(['env_a', 'env_b', 'nobody']);
+      expect(left.get('env_a')).toBeGreaterThan(10_000);
+      expect(left.get('env_a')).toBeLessThanOrEqual(70_000);
+      expect([left.get('env_b'), left.get('nobody')]).toEqual([0, 0]);
+    });
+
+    it('is taken, renewed and seen', async () => {
+      expect((await stores.fleet.look()).environments.size).toBe(0);
+      const before = under.wall();
+      const first = await claim('env_a', { memory: 5 });
+      expect(first).toMatchObject({ held: true, fresh: true });
+      const epoch = epochOf(first);
+      expect(epoch).toBeGreaterThanOrEqual(before - 1_000);
+      expect(await claim('env_a', { epoch, beat: 2 })).toEqual({ held: true, epoch, fresh: false });
+      expect(await sight()).toEqual({ lease: leaseOf({ epoch, beat: 2 }), statusVersion: 0, standby: null });
+      await claim('env_a', { epoch, provenBy: 'the database' });
+      expect((await sight())?.lease?.provenBy).toBe('the database');
+    });
+
+    it('is its holder’s: a second instance is told who it is, and is seen as a standby while it asks', async () => {
+      const epoch = await hold('env_a');
+      const answer = await claim('env_a', { instance: 'two', provenBy: 'another database', ttl: 50_000 });
+      expect(answer).toEqual({ held: false, holder: { instance: 'one', epoch } });
+      expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two' });
+      await under.pass(60_000);
+      expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: null });
+    });
+
+    it('is given to one of those who ask at once', async () => {
+      const instances = Array.from({ length: 10 }, (_, i) => `i${i}`);
+      const answers = await Promise.all(instances.map((instance) => claim('env_a', { instance })));
+      expect(answers.filter(({ held }) => held)).toHaveLength(1);
+    });
+
+    it('runs out unless it is renewed', async () => {
+      const epoch = await hold('env_a', { ttl: 60_000 });
+      await under.pass(50_000);
+      await claim('env_a', { epoch, ttl: 60_000 });
+      await under.pass(50_000);
+      expect((await sight())?.lease).not.toBeNull();
+      await under.pass(20_000);
+      expect((await sight())?.lease).toBeNull();
+      expect((await stores.leases.left(['env_a'])).get('env_a')).toBe(0);
+    });
+
+    it('that ran out goes back to its last holder with the same epoch, and what it said stands', async () => {
+      const epoch = await hold('env_a');
+      await report(epoch, 5, [entryOf()], { complete: true });
+      await claim('env_a', { epoch });
+      await under.pass(130_000);
+      expect(await claim('env_a', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
+      expect([await statuses(), (await sight())?.statusVersion]).toEqual([['crm running'], 5]);
+    });
+
+    it('that was lost goes back to its last holder with the same epoch', async () => {
+      const epoch = await hold('env_a');
+      await under.flush();
+      expect(await claim('env_a', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
+      expect((await sight())?.lease?.epoch).toBe(epoch);
+    });
+
+    it('that nobody holds is not given to whoever may not take it yet', async () => {
+      expect(await claim('env_a', { instance: 'two', mayTake: false })).toEqual({ held: false, holder: null });
+      expect(await sight()).toBeUndefined();
+      const epoch = await hold('env_a');
+      await under.pass(130_000);
+      expect(await claim('env_a', { instance: 'two', mayTake: false })).toEqual({ held: false, holder: null });
+      expect(await hold('env_a', { instance: 'two' })).toBeGreaterThan(epoch);
+    });
+
+    it('invariant 3: that another had in between does not go back: the old epoch is over', async () => {
+      const first = await hold('env_a');
+      await under.pass(130_000);
+      const second = await hold('env_a', { instance: 'two' });
+      const answer = await claim('env_a', { epoch: first });
+      expect(answer).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
+      await stores.leases.release('env_a', 'two', second);
+      const third = await hold('env_a', { epoch: first });
+      expect(third).toBeGreaterThan(second);
+      // Late words of the time before.
+      expect(await report(first, 1, [entryOf()])).toBe(false);
+      expect(await report(second, 1, [entryOf()], { instance: 'two' })).toBe(false);
+      expect(await report(third, 1, [entryOf()])).toBe(true);
+    });
+
+    it('of a process that is provably dead is taken over at once, and what it said is not passed on', async () => {
+      const epoch = await hold('env_a', { provenBy: 'the database' });
+      await report(epoch, 5, [entryOf()]);
+      expect(await claim('env_a', { instance: 'two' })).toMatchObject({ held: false });
+      const answer = await claim('env_a', { instance: 'two', provenBy: 'the database', mayTake: false });
+      expect(answer).toMatchObject({ held: true, fresh: true });
+      expect(epochOf(answer)).toBeGreaterThan(epoch);
+      expect([await statuses(), (await sight())?.statusVersion]).toEqual([[], 0]);
+    });
+
+    it('has an epoch that is never behind the last holder’s, the claimer’s own, or the clock', async () => {
+      const future = under.wall() + 1_000_000;
+      expect(await hold('env_a', { epoch: future })).toBe(future);
+      await under.pass(130_000);
+      expect(await hold('env_a', { instance: 'two' })).toBe(future + 1);
+      await under.flush();
+      expect(Math.abs((await hold('env_a', { instance: 'three' })) - under.wall())).toBeLessThan(500_000);
+    });
+
+    it('given up is gone at once, with its statuses; another’s is not', async () => {
+      const epoch = await hold('env_a');
+      await report(epoch, 1, [entryOf()]);
+      await stores.leases.release('env_a', 'two', epoch);
+      await stores.leases.release('env_a', 'one', epoch - 1);
+      expect((await sight())?.lease?.epoch).toBe(epoch);
+      await stores.leases.release('env_a', 'one', epoch);
+      expect(await sight()).toEqual({ lease: null, statusVersion: 0, standby: null });
+      expect(await statuses()).toEqual([]);
+      await stores.leases.release('env_a', 'one', epoch);
+    });
+
+    it('has a higher epoch with every holder', async () => {
+      const first = await hold('env_a');
+      await stores.leases.release('env_a', 'one', first);
+      expect(await hold('env_a', { instance: 'two' })).toBeGreaterThan(first);
+    });
+
+    it('invariant 2: passes on nothing that its last holder said', async () => {
+      const first = await hold('env_a');
+      await report(first, 1, [entryOf()]);
+      await under.pass(130_000);
+      await hold('env_a', { instance: 'two' });
+      expect(await statuses()).toEqual([]);
+      expect((await sight())?.statusVersion).toBe(0);
+    });
+  });
+
+  describe('statuses', () => {
+    it('are written and read, each on its own', async () => {
+      const epoch = await hold('env_a');
+      const entry = entryOf({ message: verbatim('m'), error: failed('e'), pendingChanges: ['plugins'] });
+      expect(await report(epoch, 7, [entry, entryOf({ name: 'shop', status: 'stopped' })])).toBe(true);
+      expect(await stores.statuses.read('env_a')).toContainEqual(entry);
+      expect((await sight())?.statusVersion).toBe(7);
+      await report(epoch, 8, [entryOf({ status: 'error' })]);
+      expect(await statuses()).toEqual(['crm error', 'shop stopped']);
+      await report(epoch, 9, [], { removed: ['crm', 'nobody'] });
+      expect(await statuses()).toEqual(['shop stopped']);
+    });
+
+    it('that are all there is replace the rest', async () => {
+      const epoch = await hold('env_a');
+      await report(epoch, 1, [entryOf(), entryOf({ name: 'shop' })]);
+      await report(epoch, 2, [entryOf({ name: 'wiki' })], { complete: true });
+      expect(await statuses()).toEqual(['wiki running']);
+      await report(epoch, 3, [], { complete: true });
+      expect(await statuses()).toEqual([]);
+    });
+
+    it('invariant 2: are written by the holder of the lease only', async () => {
+      expect(await report(1, 1, [entryOf()])).toBe(false);
+      const epoch = await hold('env_a', { ttl: 60_000 });
+      expect(await report(epoch - 1, 1, [entryOf()])).toBe(false);
+      expect(await report(epoch, 1, [entryOf()], { instance: 'two' })).toBe(false);
+      expect(await statuses()).toEqual([]);
+      expect(await report(epoch, 1, [entryOf()])).toBe(true);
+      await under.pass(70_000);
+      expect(await report(epoch, 2, [entryOf({ status: 'error' })])).toBe(false);
+      expect(await statuses()).toEqual(['crm running']);
+      await claim('env_a', { epoch });
+      await stores.leases.release('env_a', 'one', epoch);
+      expect(await report(epoch, 2, [entryOf()])).toBe(false);
+      expect(await statuses()).toEqual([]);
+    });
+
+    it('can be asked how many there are, and of which write', async () => {
+      expect(await stores.statuses.mark('env_a')).toEqual({ version: 0, count: 0 });
+      const epoch = await hold('env_a');
+      await report(epoch, 7, [entryOf(), entryOf({ name: 'shop' })]);
+      expect(await stores.statuses.mark('env_a')).toEqual({ version: 7, count: 2 });
+      await stores.leases.release('env_a', 'one', epoch);
+      expect(await stores.statuses.mark('env_a')).toEqual({ version: 0, count: 0 });
+    });
+  });
+
+  describe('the fleet', () => {
+    it('is whose it was first, until that is lost', async () => {
+      expect((await stores.fleet.look()).fleet).toBeNull();
+      expect(await stores.fleet.claim('one')).toBe('one');
+      expect(await stores.fleet.claim('two')).toBe('one');
+      expect((await stores.fleet.look()).fleet).toBe('one');
+      await hold('env_a');
+      await under.flush();
+      expect(await stores.fleet.look()).toEqual({ fleet: null, environments: new Map() });
+    });
+
+    it('has the registration that was written last', async () => {
+      expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+      await stores.fleet.writeRegistration(registrationOf('env_a'));
+      const moved = registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] });
+      await stores.fleet.writeRegistration(moved);
+      expect(await stores.fleet.readRegistration('env_a')).toEqual(moved);
+    });
+
+    it('keeps nothing of an environment that it forgets, which may come back', async () => {
+      await stores.records.publish('env_a', [recordOf()]);
+      await stores.fleet.writeRegistration(registrationOf('env_a'));
+      await report(await hold('env_a'), 1, [entryOf()]);
+      await claim('env_a', { instance: 'two' });
+      await hold('env_b');
+      await stores.fleet.forget('env_a');
+      expect([...(await stores.fleet.look()).environments.keys()]).toEqual(['env_b']);
+      expect(await stores.fleet.readRegistration('env_a')).toBeNull();
+      expect([await stores.records.read('env_a'), await statuses()]).toEqual([[], []]);
+      await hold('env_a');
+      expect([...(await stores.fleet.look()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
+      expect(await sight()).toMatchObject({ statusVersion: 0, standby: null });
+    });
+  });
+
+  describe('the app index', () => {
+    const write = (from: string | null, version: string, names: string[], gone: string[] = []) =>
+      stores.appIndex.write({
+        from,
+        version,
+        entries: new Map(names.map((name) => [name, JSON.stringify({ name })])),
+        gone,
+        supervisor: `{"instance":"${version}"}`,
+      });
+    /** What a reader of a version is given, in short. */
+    const read = async (version: string) => {
+      const found = await stores.appIndex.read(version);
+      return found && { ...found, entries: [...found.entries.keys()].sort(), gone: found.gone.sort() };
+    };
+
+    it('is not there until it was written, and after it was lost', async () => {
+      expect(await read('')).toBeNull();
+      await write(null, 'v1', ['crm']);
+      await under.flush();
+      expect(await read('v1')).toBeNull();
+      expect(await write('v1', 'v2', ['shop'])).toBe(false);
+      expect(await read('v1')).toBeNull();
+    });
+
+    it('is read whole by those who have none or whose version nobody knows', async () => {
+      expect(await write(null, 'v1', ['crm', 'shop'])).toBe(true);
+      const [entries, supervisor] = [['crm', 'shop'], { instance: 'v1' }];
+      const whole = { version: 'v1', complete: true, entries, gone: [], supervisor };
+      expect(await read('')).toEqual(whole);
+      expect(await read('v0')).toEqual(whole);
+    });
+
+    it('a reader that has it is given who manages the fleet and nothing else', async () => {
+      await write(null, 'v1', ['crm', 'shop']);
+      const supervisor = { instance: 'v1' };
+      expect(await read('v1')).toEqual({ version: 'v1', complete: false, entries: [], gone: [], supervisor });
+    });
+
+    it('a reader that has followed comes to the same as one that reads it whole', async () => {
+      await write(null, 'v1', ['crm', 'shop']);
+      await write('v1', 'v2', ['wiki'], ['crm']);
+      await write('v2', 'v3', ['crm'], ['shop']);
+      for (const from of ['v1', 'v2', '']) {
+        const found = await stores.appIndex.read(from);
+        const before = { v1: ['crm', 'shop'], v2: ['shop', 'wiki'], '': [] }[from]!;
+        const now = new Set(found!.complete ? [] : before);
+        for (const name of found!.gone) now.delete(name);
+        for (const name of found!.entries.keys()) now.add(name);
+        expect([found!.version, ...[...now].sort()]).toEqual(['v3', 'crm', 'wiki']);
+      }
+    });
+
+    it('is not changed by whoever left it as something else', async () => {
+      await write(null, 'v1', ['crm']);
+      await write('v1', 'v2', ['shop']);
+      expect(await write('v1', 'late', ['wiki'], ['crm'])).toBe(false);
+      expect(await read('')).toMatchObject({ version: 'v2', entries: ['crm', 'shop'] });
+    });
+
+    it('is changed by one of those who try at once', async () => {
+      await write(null, 'v1', ['crm']);
+      const written = await Promise.all(['a', 'b', 'c'].map((name) => write('v1', `v-${name}`, [name])));
+      expect(written.filter(Boolean)).toHaveLength(1);
+      expect((await read(''))?.entries).toEqual(['abc'[written.indexOf(true)], 'crm']);
+    });
+
+    it('written anew, has nothing of what was there; whoever had the same content reads nothing', async () => {
+      await write(null, 'v1', ['crm', 'shop']);
+      await write('v1', 'v2', ['wiki']);
+      await write(null, 'v1', ['crm', 'shop']);
+      expect(await read('v1')).toMatchObject({ complete: false, entries: [] });
+      expect(await read('v2')).toMatchObject({ version: 'v1', complete: true, entries: ['crm', 'shop'] });
+    });
+
+    it('can be large', async () => {
+      const names = Array.from({ length: 1_201 }, (_, i) => `app${i}`);
+      await write(null, 'v1', names);
+      expect((await read(''))?.entries).toEqual(names.sort());
+    });
+  });
+
+  describe('manifests', () => {
+    const [first, second] = [manifestItemOf(), manifestItemOf({ key: 'b', value: null })];
+    const read = async () => {
+      const found = await stores.manifests.read('');
+      return found?.items.sort((one, two) => (one.key < two.key ? -1 : 1)) ?? [];
+    };
+
+    it('are what there is, until it changes or is lost', async () => {
+      expect(await stores.manifests.read('')).toBeNull();
+      await stores.manifests.write([first, second]);
+      const { version } = (await stores.manifests.read(''))!;
+      expect(await read()).toEqual([first, second]);
+      expect(await stores.manifests.read(version)).toBeNull();
+      await stores.manifests.write([manifestItemOf({ at: 11, value: 'new' })]);
+      expect((await stores.manifests.read(version))?.items).toHaveLength(2);
+      await under.flush();
+      expect(await stores.manifests.read(version)).toEqual({ version: '', items: [] });
+      await stores.manifests.write([first]);
+      expect((await stores.manifests.read(version))?.items).toEqual([first]);
+    });
+
+    it('hold the newest word on each item, also that it was removed', async () => {
+      await stores.manifests.write([second, manifestItemOf({ at: 12, value: undefined })]);
+      const { version } = (await stores.manifests.read(''))!;
+      await stores.manifests.write([first, manifestItemOf({ at: 12, value: 'the same moment' })]);
+      expect(await stores.manifests.read(version)).toBeNull();
+      expect(await read()).toMatchObject([{ key: 'a', at: 12 }, second]);
+      expect((await read())[0].value).toBeUndefined();
+    });
+
+    it('of an app that has ended are gone, and no other’s', async () => {
+      const successor = manifestItemOf({ uid: 'uid-2', key: 'c' });
+      await stores.manifests.write([first, second, successor]);
+      const { version } = (await stores.manifests.read(''))!;
+      await stores.manifests.forget(['uid-1']);
+      expect((await stores.manifests.read(version))?.items).toEqual([successor]);
+    });
+  });
+
+  it('every method rejects while the store cannot be reached', async () => {
+    const away = under.unreachable();
+    const lease = { environment: 'env_a', lease: leaseOf(), ttl: 1, mayTake: true, provenBy: null };
+    const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
+    const index = { from: 'v1', version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
+    const calls: Array<() => Promise<unknown>> = [
+      () => away.records.publish('env_a', [recordOf()]),
+      () => away.records.unpublish('env_a', ['crm']),
+      () => away.records.read('env_a'),
+      () => away.records.readSince('env_a', 'v1'),
+      () => away.leases.claim(lease),
+      () => away.leases.release('env_a', 'one', 1),
+      () => away.leases.left(['env_a']),
+      () => away.fleet.look(),
+      () => away.fleet.claim('one'),
+      () => away.fleet.readRegistration('env_a'),
+      () => away.fleet.writeRegistration(registrationOf('env_a')),
+      () => away.fleet.forget('env_a'),
+      () => away.statuses.write({ ...write, complete: true }),
+      () => away.statuses.read('env_a'),
+      () => away.statuses.mark('env_a'),
+      () => away.appIndex.write(index),
+      () => away.appIndex.write({ ...index, from: null }),
+      () => away.appIndex.read(''),
+      () => away.manifests.write([manifestItemOf()]),
+      () => away.manifests.forget(['uid-1']),
+      () => away.manifests.read(''),
+      () => away.warnings(),
+    ];
+    const outcomes = await Promise.allSettled(calls.map((call) => call()));
+    const written = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [String(calls[i])] : []));
+    expect(written).toEqual([]);
+    await away.close();
+  });
+}

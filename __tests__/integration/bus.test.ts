@@ -1,0 +1,16 @@
+import { randomUUID } from 'node:crypto';
+import { RedisBus } from '../../src/server/protocol/bus/redis';
+import { Keys } from '../../src/server/protocol/keys';
+import { busSuite } from '../contracts/bus-suite';
+import { recordedLog } from '../support/log';
+import { onRedisAndValkey } from '../support/redis-servers';
+
+/** What Redis adds to it is in stores.redis.test.ts. */
+
+onRedisAndValkey((url) =>
+  busSuite(async () => {
+    const bus = new RedisBus(url(), new Keys(`bus-${randomUUID()}`), 'one', recordedLog());
+    bus.open();
+    return bus;
+  }),
+);

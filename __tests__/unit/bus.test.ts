@@ -1,0 +1,5 @@
+import { describe } from 'vitest';
+import { MemoryBus } from '../../src/server/protocol/bus/memory';
+import { busSuite } from '../contracts/bus-suite';
+
+describe('memory', () => busSuite(async () => new MemoryBus()));

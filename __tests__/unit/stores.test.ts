@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { MemoryStores } from '../../src/server/protocol/stores/memory';
+import { storesSuite } from '../contracts/stores-suite';
+import { FakeClock } from '../support/clock';
+import { leaseOf } from '../support/fixtures';
+import { TestStores } from '../support/stores';
+
+describe('memory', () =>
+  storesSuite(async () => {
+    const clock = new FakeClock();
+    const stores = new TestStores({ clock: clock.read, isAlone: false });
+    const away = new TestStores({ clock: clock.read, isAlone: false });
+    away.away = true;
+    return {
+      stores,
+      pass: async (ms) => void clock.pass(ms),
+      flush: async () => stores.flush(),
+      wall: () => clock.wall,
+      unreachable: () => away,
+      end: () => stores.close(),
+    };
+  }));
+
+describe('memory of a process that nothing else can share', () => {
+  it('gives a lease to whoever claims it, and keeps it for ever', async () => {
+    const clock = new FakeClock();
+    const { leases } = new MemoryStores({ clock: clock.read, isAlone: true });
+    const claim = (instance: string) =>
+      leases.claim({ environment: 'env_a', lease: leaseOf({ instance }), ttl: 1_000, mayTake: false, provenBy: null });
+    expect(await claim('one')).toMatchObject({ held: true, fresh: true });
+    clock.pass(1_000_000_000);
+    expect((await leases.left(['env_a'])).get('env_a')).toBe(Number.POSITIVE_INFINITY);
+    expect(await claim('one')).toMatchObject({ held: true, fresh: false });
+    expect(await claim('two')).toMatchObject({ held: true, fresh: true });
+  });
+});
