@@ -93,6 +93,13 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(shared|ui|locale)/' },
     },
     {
+      name: 'pages-without-zod',
+      comment: 'Every page would load it: declarations of fields are plain data.',
+      severity: 'error',
+      from: { path: '^src/(ui|client|client-v2)/' },
+      to: { path: '^node_modules/zod/', reachable: true },
+    },
+    {
       name: 'clients-are-entries',
       severity: 'error',
       from: { path: '^src/' },

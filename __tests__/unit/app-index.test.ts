@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { appModelsOf } from '../../src/server/core/adapters/app-models';
-import { type AppIndexEntry, AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
+import { AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
 import { MemoryAppIndex } from '../../src/server/protocol/stores/memory/app-index';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+import type { AppIndexEntry } from '../../src/shared/messages';
 
 const entry: AppIndexEntry = {
   name: 'crm',

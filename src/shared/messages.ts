@@ -1,75 +1,40 @@
 import { z } from 'zod';
+import { APP, type AppDatabase, type Boot, type InitialAdmin, initialAdmin, PUBLISHED, type Published } from './app';
+import { ENVIRONMENT, type Registration } from './environment';
+import { anything, type In, joined, map, object, objectIn, optional } from './fields';
 import { message, problem } from './message-schema';
-import { APP_NAME, ENVIRONMENT_NAME } from './names';
-import { ACTIONS, STATUSES } from './types';
+import { schemaOf } from './schema';
+import { ACTIONS, STATUSES } from './words';
+
+export type { AppDatabase, Boot, InitialAdmin, Registration };
 
 /**
  * What crosses a process boundary, and nothing else does. Each is parsed by its reader; what does not parse is
  * dropped and counted, never half-believed.
  */
 
-const appName = z.string().regex(APP_NAME);
-const environmentName = z.string().regex(ENVIRONMENT_NAME);
-/** Milliseconds since 1970 or a number that grew from them. */
-const generation = z.number().int().nonnegative();
-
-/** A newest wish for a fresh boot; a worker boots anew only when what it last applied is older. */
-export const boot = z.object({ generation, how: z.enum(['start', 'restart', 'upgrade']) });
-export type Boot = z.infer<typeof boot>;
-
-/** Where an app's data lies; fixed at creation. Host and password belong to the environment unless `connection` is set. */
-export const appDatabase = z.object({
-  dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']),
-  /** Fixed names; absent ones follow from the app's name and the environment. */
-  database: z.string().optional(),
-  schema: z.string().optional(),
-  tablePrefix: z.string().optional(),
-  /** `new_connection` only. */
-  dialect: z.string().optional(),
-  host: z.string().optional(),
-  port: z.number().int().optional(),
-  username: z.string().optional(),
-  /** Sealed (protocol/secrets.ts) when a key is configured. */
-  password: z.string().optional(),
-});
-export type AppDatabase = z.infer<typeof appDatabase>;
-
-/** Who becomes the root user when an app is installed. */
-export const initialAdmin = z.object({
-  username: z.string(),
-  email: z.string().nullable(),
-  /** Its hash, as NocoBase stores it; sealed (protocol/secrets.ts) when a key is configured. */
-  password: z.string(),
-});
-export type InitialAdmin = z.infer<typeof initialAdmin>;
+const appName = schemaOf(APP.name.type);
+const generation = schemaOf(PUBLISHED.generation);
 
 /** What one environment is to do with one app. Published by the supervisor, converged to by the worker. */
-export const appRecord = z.object({
-  name: appName,
-  uid: z.string().min(1),
-  generation,
-  boot,
-  desired: z.enum(['running', 'onDemand', 'stopped', 'removed']),
-  title: z.string(),
-  icon: z.string().nullable(),
-  cname: z.string().nullable(),
-  pinned: z.boolean(),
-  sort: z.number(),
-  environments: z.array(environmentName),
-  startMode: z.enum(['onVisit', 'withMain']),
-  autoUpgrade: z.boolean(),
-  database: appDatabase,
-  /** Sealed JWT secret of the app. Null only from a Supervisor before 0.1.1; then each boot makes up its own. */
-  jwtSecret: z.string().nullable(),
-  sso: z.record(z.string(), z.unknown()).optional(),
-  /** Only the first step of a create may make the database and its mark, or take over one that has none (`adopt`). */
-  claim: z.enum(['none', 'create', 'adopt']),
-  /** With `removed`: what becomes of the data. `drop` what this app created; `release` takes the mark away. */
-  data: z.enum(['keep', 'drop', 'release']),
-  /** Only with the claim `create`, and only until that boot has ended. */
-  initialAdmin: initialAdmin.optional(),
-});
-export type AppRecord = z.infer<typeof appRecord>;
+export type AppRecord = In<typeof APP, 'record'> &
+  Published & {
+    sso?: Record<string, unknown>;
+    /** Only with the claim `create`, and only until that boot has ended. */
+    initialAdmin?: InitialAdmin;
+  };
+export const appRecord: z.ZodType<AppRecord> = schemaOf(
+  joined(
+    objectIn(APP, 'record'),
+    object({ sso: optional(map(anything())), initialAdmin: optional(initialAdmin), ...PUBLISHED }),
+  ),
+);
+
+export const appDatabase = schemaOf(APP.database.type);
+
+/** What everybody in the fleet may know of an app: what a switcher shows. No secrets, no addresses of servers. */
+export type AppIndexEntry = In<typeof APP, 'index'>;
+export const appIndexEntry: z.ZodType<AppIndexEntry> = schemaOf(objectIn(APP, 'index'));
 
 /** A plugin that an app has enabled beyond those that every app has. */
 export const appPlugin = z.object({
@@ -118,21 +83,7 @@ export const statusEntry = z.object({
 export type StatusEntry = z.infer<typeof statusEntry>;
 
 /** What an environment is; written when its worker takes the lease and when it changes. */
-export const registration = z.object({
-  name: environmentName,
-  url: z.string(),
-  proxyUrl: z.string(),
-  appVersion: z.string(),
-  /** `<name>@<version>` of each plugin that all of its apps have. */
-  plugins: z.array(z.string()),
-  serves: z.boolean(),
-  /** First 12 hex digits of a keyed hash, so that equal secrets can be told without showing them. */
-  fingerprints: z.object({ appKey: z.string(), aesKey: z.string().nullable() }),
-  warnings: z.array(message),
-  /** Whether it gives a new app its `initialAdmin`; before 0.1.1 every new app got NocoBase's well-known password. */
-  setsInitialAdmin: z.boolean().default(false),
-});
-export type Registration = z.infer<typeof registration>;
+export const registration = schemaOf(objectIn(ENVIRONMENT, 'registration'));
 
 /** A held lease as its holder last renewed it. */
 export const lease = z.object({

@@ -23,6 +23,15 @@ export const SQL_IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
 /** A schema: lower case only, since the core writes it unquoted in places (db-creator.ts:140). */
 export const SCHEMA_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 
+/** What the names of an app's tables begin with. */
+export const TABLE_PREFIX = /^[A-Za-z][A-Za-z0-9_]{0,19}$/;
+
+/** An icon that NocoBase brings. */
+export const ICON_NAME = /^[A-Za-z]{1,64}$/;
+
+/** An app's icon: one of NocoBase's, or a picture as a data URI. */
+export const ICON = /^(?:[A-Za-z]{1,64}|data:image\/(?:png|jpeg|webp);base64,[A-Za-z0-9+/=]+)$/;
+
 /** A custom domain: a host name without scheme, port or path. */
 export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 

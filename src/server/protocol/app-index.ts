@@ -1,22 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { type AppIndexEntry, appIndexEntry } from '../../shared/messages';
 import type { AppIndexStore } from './stores/app-index';
-
-/** What everybody in the fleet may know of an app: what a switcher shows. No secrets, no addresses of servers. */
-export const appIndexEntry = z.object({
-  name: z.string(),
-  uid: z.string(),
-  title: z.string(),
-  icon: z.string().nullable(),
-  cname: z.string().nullable(),
-  sort: z.number(),
-  pinned: z.boolean(),
-  hidden: z.boolean(),
-  environments: z.array(z.string()),
-  startMode: z.enum(['onVisit', 'withMain']),
-  sso: z.record(z.string(), z.unknown()).nullable(),
-});
-export type AppIndexEntry = z.infer<typeof appIndexEntry>;
 
 /** Who manages the fleet, as its workers know it. */
 export const supervisorEntry = z.object({

@@ -1,3 +1,7 @@
+import { APP } from '../../shared/app';
+import { ENVIRONMENT } from '../../shared/environment';
+import { completeIn, pickIn } from '../../shared/fields';
+import { OPERATION } from '../../shared/operation';
 import { shownStatus } from '../../shared/shown-status';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
 import type { AppCache } from './apps/cache';
@@ -69,20 +73,9 @@ export class FleetView {
     const mine = entries.filter((entry) => entry.uid === app.uid);
     const operation = driver.active.find((other) => other.appUid === app.uid);
     const { dbConnType, password: _, ...database } = app.database;
-    return {
-      name: app.name,
-      uid: app.uid,
-      title: app.title,
-      icon: app.icon,
-      cname: app.cname,
-      pinned: app.pinned,
-      hidden: app.hidden,
-      sort: app.sort,
-      environments: app.environments,
-      targetEnvironment: app.targetEnvironment,
+    return pickIn(APP, 'row', {
+      ...app,
       desiredState: desiredOf(app),
-      startMode: app.startMode,
-      autoUpgrade: app.autoUpgrade,
       options: { dbConnType, database, ...(app.sso ? { sso: app.sso } : {}) },
       statuses: Object.fromEntries(this.statusesOf(app).sort(([one], [other]) => (one < other ? -1 : 1))),
       version: mine.find((entry) => entry.version)?.version ?? null,
@@ -90,9 +83,7 @@ export class FleetView {
       pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
       warnings: appWarningsOf(app, this.options),
       operation: operation ? operationRow(operation) : null,
-      createdAt: app.createdAt,
-      updatedAt: app.updatedAt,
-    };
+    });
   }
 
   environmentRows(): EnvironmentRow[] {
@@ -111,16 +102,13 @@ export class FleetView {
       const remembered = environmentCache.get(name);
       const registration = environmentCache.registrationOf(name);
       const health = view?.health ?? 'unknown';
-      return {
+      return pickIn(ENVIRONMENT, 'row', {
+        ...completeIn(ENVIRONMENT, 'table', remembered ?? {}),
+        ...completeIn(ENVIRONMENT, 'registration', registration ?? {}),
         name,
-        url: registration?.url ?? '',
-        proxyUrl: registration?.proxyUrl ?? '',
-        appVersion: registration?.appVersion ?? '',
         available: health === 'online' || health === 'suspect',
         health,
         since: view?.since ?? remembered?.lastSeenAt ?? 0,
-        serves: registration?.serves ?? true,
-        cordoned: remembered?.cordoned ?? false,
         instance: view?.lease?.instance ?? null,
         standby: view?.standby ?? null,
         lastHeartbeatAt: view?.lastHeartbeatAt ?? remembered?.lastSeenAt ?? null,
@@ -128,7 +116,7 @@ export class FleetView {
         memory: view?.lease?.memory ?? null,
         eventLoopDelay: view?.lease?.eventLoopDelay ?? null,
         warnings: warningsOf(name, this.options),
-      };
+      });
     });
   }
 
@@ -150,7 +138,6 @@ export class FleetView {
 }
 
 export function operationRow(operation: Operation): OperationRow {
-  const { id, appName, action, state, waitingFor, createdById, createdAt, finishedAt } = operation;
   const steps = operation.steps.map(({ kind: _, ...step }) => step);
-  return { id, appName, action, state, waitingFor, steps, createdBy: createdById, createdAt, finishedAt };
+  return pickIn(OPERATION, 'row', { ...operation, steps, createdBy: operation.createdById });
 }

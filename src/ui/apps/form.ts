@@ -1,53 +1,24 @@
-import type { AppOptions, AppRow, DbConnType, StartMode } from '../../shared/types';
+import { APP } from '../../shared/app';
+import { defaultOf, type FormIn, isRequired, keysIn, type Type } from '../../shared/fields';
+import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
 
 /** What the form holds, shaped as the API takes it. */
-export interface AppValues {
-  title: string;
-  name?: string;
-  icon: string | null;
-  cname?: string;
-  environments: string[];
-  targetEnvironment?: string;
-  startMode: StartMode;
-  autoUpgrade: boolean;
-  pinned: boolean;
-  hidden: boolean;
-  options: AppOptions;
+export type AppValues = FormIn<typeof APP> & {
   /** Of a new one. */
   initialAdmin?: { username?: string; email?: string; password?: string };
-}
+};
 
-export const newValues = (): AppValues => ({
-  title: '',
-  icon: null,
-  environments: [],
-  startMode: 'onVisit',
-  autoUpgrade: true,
-  pinned: false,
-  hidden: false,
-  options: {
-    dbConnType: 'new_database',
-    database: { dialect: 'postgres' },
-  },
-});
+/** What the form begins with; what is to be left empty is not there. */
+export const newValues = () => valuesFrom((key) => defaultOf(APP[key]) ?? (isRequired(APP[key]) ? '' : undefined));
 
-export function valuesOf(app: AppRow): AppValues {
-  const { title, name, icon, cname, environments, targetEnvironment, startMode, autoUpgrade, pinned, hidden, options } =
-    app;
-  return {
-    title,
-    name,
-    icon,
-    cname: cname ?? undefined,
-    environments,
-    targetEnvironment: targetEnvironment ?? undefined,
-    startMode,
-    autoUpgrade,
-    pinned,
-    hidden,
-    options,
-  };
-}
+export const valuesOf = (app: AppRow) => valuesFrom((key) => app[key] ?? undefined);
+
+const FORM = keysIn(APP, 'form');
+
+const valuesFrom = (read: (key: (typeof FORM)[number]) => unknown) =>
+  Object.fromEntries(
+    FORM.map((key) => [key, read(key)]).filter(([, value]) => value !== undefined),
+  ) as unknown as AppValues;
 
 type Database = NonNullable<AppOptions['database']>;
 
@@ -77,15 +48,14 @@ export function databaseOf(options: AppOptions, isNew: boolean): Database {
 
 /** @returns the body of `apps:create` or, with the app as it was, of `apps:update`. */
 export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown> {
-  const { name, cname, targetEnvironment, environments, options, initialAdmin, ...rest } = values;
+  const { targetEnvironment, environments, options, initialAdmin } = values;
   const database = databaseOf(options, !was);
   const { username, email } = initialAdmin ?? {};
   const admin = withoutEmpty({ username: clean(username), email: clean(email), password: initialAdmin?.password });
+  const settings = keysIn(APP, was ? 'update' : 'create').map((key) => [key, settingOf(APP[key].type, values[key])]);
+  const { environments: _, targetEnvironment: __, ...rest } = Object.fromEntries(settings);
   return {
     ...rest,
-    title: values.title.trim(),
-    ...(!was && clean(name) && { name: clean(name) }),
-    cname: clean(cname)?.toLowerCase() ?? null,
     ...(environments.length > 0 && {
       environments,
       targetEnvironment:
@@ -97,6 +67,13 @@ export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown>
     },
     ...(Object.keys(admin).length > 0 && { initialAdmin: admin }),
   };
+}
+
+/** What the API takes for what was entered: null takes away what may be empty, and undefined leaves it to the Supervisor. */
+function settingOf(type: Type, entered: unknown): unknown {
+  const value = clean(entered);
+  if (value === undefined) return type.nullable ? null : undefined;
+  return type.kind === 'text' && type.lower ? String(value).toLowerCase() : value;
 }
 
 const withoutEmpty = (values: Record<string, string | undefined>) =>

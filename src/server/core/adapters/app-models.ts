@@ -1,4 +1,4 @@
-import type { AppIndexEntry } from '../../protocol/app-index';
+import type { AppIndexEntry } from '../../../shared/messages';
 import type { AppModel } from './managed';
 
 /**

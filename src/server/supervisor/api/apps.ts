@@ -1,5 +1,7 @@
 import type { Filter } from '@nocobase/database';
 import { z } from 'zod';
+import { APP } from '../../../shared/app';
+import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
@@ -19,8 +21,8 @@ import type { Operation } from '../control/rollout';
 import { operationRow } from '../view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
-const SORTABLE = ['sort', 'name', 'title', 'cname', 'startMode', 'desired', 'createdAt', 'updatedAt'] as const;
-const FILTERABLE = [...SORTABLE, 'uid', 'pinned', 'hidden', 'autoUpgrade', 'targetEnvironment'] as const;
+const SORTABLE = keysIn(APP, 'sort');
+const FILTERABLE = [...SORTABLE, ...keysIn(APP, 'filter')];
 
 /** A constant number of queries for the names; the rest comes from memory. */
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {

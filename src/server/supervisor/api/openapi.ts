@@ -1,4 +1,9 @@
 import { z } from 'zod';
+import { APP } from '../../../shared/app';
+import { ENVIRONMENT } from '../../../shared/environment';
+import { objectIn, type Type } from '../../../shared/fields';
+import { OPERATION } from '../../../shared/operation';
+import { schemaOf } from '../../../shared/schema';
 import { type ErrorCode, statusOf } from '../../errors';
 import {
   adoptInput,
@@ -12,12 +17,21 @@ import {
 
 /** The HTTP API as NocoBase's API documentation shows it; made at build time, bodies from the schemas that parse them. */
 
+/** Their names are shared with all plugins of a NocoBase. */
+const ROWS = {
+  appSupervisorApp: objectIn(APP, 'row'),
+  appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
+  appSupervisorOperation: objectIn(OPERATION, 'row'),
+};
+
 interface ActionDescription {
   summary: string;
   method?: 'get' | 'post';
   query?: Record<string, string>;
   body?: z.ZodType;
   gives: string;
+  /** What `data` is, where it is a row or a list of rows. */
+  rows?: keyof typeof ROWS | [keyof typeof ROWS];
   /** Beside those of every action of its kind. */
   errors?: ErrorCode[];
 }
@@ -50,18 +64,27 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Apps, with what each is observed to be in each environment',
       query: { ...LIST, filter: 'NocoBase filter; `status` and `environment` are filters too.' },
       gives: 'App rows, and `meta` with count and paging.',
+      rows: ['appSupervisorApp'],
     },
-    get: { summary: 'One app', query: ONE_APP, gives: 'The app row.', errors: ['UNKNOWN_APP'] },
+    get: {
+      summary: 'One app',
+      query: ONE_APP,
+      gives: 'The app row.',
+      rows: 'appSupervisorApp',
+      errors: ['UNKNOWN_APP'],
+    },
     create: {
       summary: 'Make an app with a database of its own, and start it',
       body: createInput,
       gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
+      rows: 'appSupervisorApp',
       errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN'],
     },
     adopt: {
       summary: 'Make an app from a database in which a NocoBase app lives already; it keeps its users',
       body: adoptInput,
       gives: 'The app row with its operation.',
+      rows: 'appSupervisorApp',
       errors: [...PLACES_APP, ...NAMES_APP],
     },
     update: {
@@ -70,15 +93,31 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: ONE_APP,
       body: updateInput,
       gives: 'The app row. `pendingChanges` names what takes effect at the next restart.',
+      rows: 'appSupervisorApp',
       errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN'],
     },
-    start: { summary: 'Start', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
-    stop: { summary: 'Stop', query: SOME_APPS, body: commandInput, gives: 'The operations.', errors: CHANGES_APP },
+    start: {
+      summary: 'Start',
+      query: SOME_APPS,
+      body: commandInput,
+      gives: 'The operations.',
+      rows: ['appSupervisorOperation'],
+      errors: CHANGES_APP,
+    },
+    stop: {
+      summary: 'Stop',
+      query: SOME_APPS,
+      body: commandInput,
+      gives: 'The operations.',
+      rows: ['appSupervisorOperation'],
+      errors: CHANGES_APP,
+    },
     restart: {
       summary: 'Restart',
       query: SOME_APPS,
       body: commandInput,
       gives: 'The operations.',
+      rows: ['appSupervisorOperation'],
       errors: CHANGES_APP,
     },
     upgrade: {
@@ -86,6 +125,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: SOME_APPS,
       body: commandInput,
       gives: 'The operations.',
+      rows: ['appSupervisorOperation'],
       errors: CHANGES_APP,
     },
     destroy: {
@@ -93,6 +133,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: SOME_APPS,
       body: destroyInput,
       gives: 'The operations.',
+      rows: ['appSupervisorOperation'],
       errors: CHANGES_APP,
     },
     checkDatabase: {
@@ -117,23 +158,30 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     },
   },
   appEnvironments: {
-    list: { summary: 'Environments, with health, lease and warnings', gives: 'Environment rows.' },
+    list: {
+      summary: 'Environments, with health, lease and warnings',
+      gives: 'Environment rows.',
+      rows: ['appSupervisorEnvironment'],
+    },
     cordon: {
       summary: 'Let it take no new apps',
       query: ONE_ENVIRONMENT,
       gives: 'The row.',
+      rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
     uncordon: {
       summary: 'Let it take apps again',
       query: ONE_ENVIRONMENT,
       gives: 'The row.',
+      rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
     drain: {
       summary: 'Cordon it and stop its apps one after the other',
       query: ONE_ENVIRONMENT,
       gives: 'The row; `meta.operations` are the stops.',
+      rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT', 'OPERATION_BEGUN'],
     },
     forget: {
@@ -151,18 +199,31 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     },
   },
   appOperations: {
-    list: { summary: 'Operations, newest first', query: LIST, gives: 'Operation rows, and `meta`.' },
-    get: { summary: 'One operation', query: ONE_OPERATION, gives: 'The row.', errors: ['UNKNOWN_OPERATION'] },
+    list: {
+      summary: 'Operations, newest first',
+      query: LIST,
+      gives: 'Operation rows, and `meta`.',
+      rows: ['appSupervisorOperation'],
+    },
+    get: {
+      summary: 'One operation',
+      query: ONE_OPERATION,
+      gives: 'The row.',
+      rows: 'appSupervisorOperation',
+      errors: ['UNKNOWN_OPERATION'],
+    },
     retry: {
       summary: 'Do a failed or cancelled operation again',
       query: ONE_OPERATION,
       gives: 'The new operation.',
+      rows: 'appSupervisorOperation',
       errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'UNKNOWN_APP', 'OPERATION_BEGUN'],
     },
     cancel: {
       summary: 'End an operation; steps that have not begun do not begin',
       query: ONE_OPERATION,
       gives: 'The operation.',
+      rows: 'appSupervisorOperation',
       errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
     },
   },
@@ -187,7 +248,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
 
 const isReading = (name: string) => name === 'list' || name === 'get';
 
-const schemaOf = (body: z.ZodType) =>
+const bodySchema = (body: z.ZodType) =>
   z.toJSONSchema(body, {
     io: 'input',
     unrepresentable: 'any',
@@ -227,8 +288,22 @@ function refusals({ method, query, body, errors = [] }: ActionDescription, resou
   return byStatus;
 }
 
+/** Rows get new fields with new releases: nobody may rely on there being no other. */
+const rowSchema = (row: Type) =>
+  z.toJSONSchema(schemaOf(row), {
+    override({ jsonSchema }) {
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
+  });
+
+function answerOf(rows: NonNullable<ActionDescription['rows']>) {
+  const row = (name: keyof typeof ROWS) => ({ $ref: `#/components/schemas/${name}` });
+  const data = Array.isArray(rows) ? { type: 'array', items: row(rows[0]) } : row(rows);
+  return { content: { 'application/json': { schema: { type: 'object', properties: { data } } } } };
+}
+
 function describe(action: ActionDescription, resource: string, name: string) {
-  const { summary, method, query, body, gives } = action;
+  const { summary, method, query, body, gives, rows } = action;
   const verb = method ?? (isReading(name) ? 'get' : 'post');
   const byStatus = refusals(action, resource, name);
   return {
@@ -246,13 +321,13 @@ function describe(action: ActionDescription, resource: string, name: string) {
         ? {
             requestBody: {
               content: {
-                'application/json': { schema: schemaOf(body) },
+                'application/json': { schema: bodySchema(body) },
               },
             },
           }
         : {}),
       responses: {
-        200: { description: `\`{data, meta?}\`: ${gives}` },
+        200: { description: `\`{data, meta?}\`: ${gives}`, ...(rows ? answerOf(rows) : {}) },
         ...Object.fromEntries(
           [...byStatus].map(([status, codes]) => [
             status,
@@ -277,6 +352,7 @@ export const apiDescription = {
   ),
   components: {
     schemas: {
+      ...Object.fromEntries(Object.entries(ROWS).map(([name, row]) => [name, rowSchema(row)])),
       appSupervisorErrors: {
         type: 'object',
         properties: {

@@ -1,9 +1,11 @@
+import { keysIn } from '../../../shared/fields';
+import { OPERATION } from '../../../shared/operation';
 import { AppSupervisorError } from '../../errors';
 import { operationRow } from '../view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
-const SORTABLE = ['createdAt', 'appName', 'action', 'state', 'finishedAt'] as const;
-const FILTERABLE = [...SORTABLE, 'id', 'appUid', 'createdById'] as const;
+const SORTABLE = keysIn(OPERATION, 'sort');
+const FILTERABLE = [...SORTABLE, ...keysIn(OPERATION, 'filter')];
 
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
   const { page, pageSize } = paging(params);

@@ -1,76 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { APP, type AppOptions, appConnection, environmentName } from '../../../shared/app';
+import type { In, NewIn } from '../../../shared/fields';
 import { type InputCode, isInputCode, type Message, say } from '../../../shared/message';
-import {
-  APP_NAME,
-  DOMAIN,
-  ENVIRONMENT_NAME,
-  RESERVED_APP_NAMES,
-  SCHEMA_NAME,
-  SQL_IDENTIFIER,
-  USERNAME,
-} from '../../../shared/names';
-import type { DbConnType } from '../../../shared/types';
-import { isHost } from '../../databases/connection';
+import { USERNAME } from '../../../shared/names';
+import { DB_CONN_TYPES, type DbConnType } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import { DEFAULT_PASSWORD } from '../../protocol/administrator';
+import { inputOf, inputsIn } from './input-schema';
 
 /** What the HTTP API takes; everything else is refused by name, and changes nothing. The text of an issue is a code (`INPUT_…`). */
 
-/** Largest icon, in characters: a data URI of a 128 px picture. */
-const ICON_LENGTH = 48 * 1024;
-
-const name = z
-  .string()
-  .regex(APP_NAME, 'INPUT_NAME')
-  .refine((value) => !RESERVED_APP_NAMES.has(value.toLowerCase()), 'INPUT_NAME_RESERVED');
-const environment = z.string().regex(ENVIRONMENT_NAME, 'INPUT_ENVIRONMENT');
-const environments = z
-  .array(environment)
-  .min(1, 'INPUT_NO_ENVIRONMENT')
-  .refine((value) => new Set(value).size === value.length, 'INPUT_TWICE');
-/** Of an icon that NocoBase brings. */
-export const ICON_NAME = /^[A-Za-z]{1,64}$/;
-const icon = z
-  .string()
-  .max(ICON_LENGTH, 'INPUT_ICON_SIZE')
-  .refine((value) => /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/=]+$/.test(value) || ICON_NAME.test(value), {
-    message: 'INPUT_ICON',
-  });
-/** An empty string in a form means "none". */
-const emptyToNull = <T extends z.ZodType>(schema: T) =>
-  z.preprocess((value) => (value === '' ? null : value), schema.nullable());
-
-const database = z.strictObject({
-  dialect: z.enum(['postgres', 'mysql', 'mariadb', 'kingbase']).optional(),
-  host: z
-    .string()
-    .trim()
-    .max(253)
-    .refine((value) => value === '' || isHost(value), 'INPUT_HOST')
-    .optional(),
-  port: z.coerce.number().int().min(1).max(65535).optional(),
-  username: z.string().max(128).optional(),
-  password: z.string().max(1024).optional(),
-  database: z.string().regex(SQL_IDENTIFIER, 'INPUT_IDENTIFIER').optional(),
-  schema: z.string().regex(SCHEMA_NAME, 'INPUT_SCHEMA').optional(),
-  tablePrefix: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_]{0,19}$/, 'INPUT_PREFIX')
-    .or(z.literal(''))
-    .optional(),
-});
-const options = z.strictObject({
-  dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).optional(),
-  database: database.optional(),
-  sso: z
-    .strictObject({
-      enabled: z.boolean().optional(),
-      autoSignup: z.boolean().optional(),
-      issuer: z.string().max(500).optional(),
-    })
-    .optional(),
-});
+const environment = inputOf(environmentName);
+const environments = inputOf(APP.environments.type);
+const options = inputOf(APP.options.type);
 
 /** Which server, and who signs in there: the app's own to say where the connection is its own, else the environment's. */
 const SERVER = ['dialect', 'host', 'port', 'username', 'password'] as const;
@@ -93,34 +36,23 @@ export function serverProblems(
 }
 
 const ofItsKind = (
-  { dbConnType = 'new_database', database }: Pick<z.infer<typeof options>, 'dbConnType' | 'database'>,
+  { dbConnType = 'new_database', database }: Pick<AppOptions, 'dbConnType' | 'database'>,
   ctx: z.RefinementCtx,
 ) => {
   for (const { field, problem } of serverProblems(dbConnType, database))
     ctx.addIssue({ code: 'custom', path: ['database', field], message: problem });
 };
 
-const settings = {
-  title: z.string().trim().min(1, 'INPUT_REQUIRED').max(200),
-  icon: emptyToNull(icon).optional(),
-  cname: emptyToNull(z.string().trim().toLowerCase().regex(DOMAIN, 'INPUT_DOMAIN')).optional(),
-  environments: environments.optional(),
-  targetEnvironment: emptyToNull(environment).optional(),
-  startMode: z.enum(['onVisit', 'withMain']).optional(),
-  autoUpgrade: z.boolean().optional(),
-  independentSecret: z.never('INPUT_SECRET_GONE').optional(),
-  pinned: z.boolean().optional(),
-  hidden: z.boolean().optional(),
-  options: options.optional(),
-};
-const targetIsAssigned = (
-  value: { environments?: string[]; targetEnvironment?: string | null },
-  ctx: z.RefinementCtx,
-) => {
-  if (value.targetEnvironment && value.environments && !value.environments.includes(value.targetEnvironment)) {
-    ctx.addIssue({ code: 'custom', path: ['targetEnvironment'], message: 'INPUT_TARGET' });
-  }
-};
+/** A setting of 0.1.0. */
+const gone = { independentSecret: z.never('INPUT_SECRET_GONE').optional() };
+
+/** @typeParam T what the fields make up; zod cannot tell from a derived shape */
+const appInput = <T>(shape: Record<string, z.ZodType>): z.ZodType<T> =>
+  z.strictObject(shape).superRefine((value: Partial<In<typeof APP, 'update'>>, ctx) => {
+    if (value.targetEnvironment && value.environments && !value.environments.includes(value.targetEnvironment)) {
+      ctx.addIssue({ code: 'custom', path: ['targetEnvironment'], message: 'INPUT_TARGET' });
+    }
+  }) as unknown as z.ZodType<T>;
 
 /** What is left out is filled in (protocol/administrator.ts). */
 const initialAdmin = z.strictObject({
@@ -135,28 +67,23 @@ const initialAdmin = z.strictObject({
 });
 
 const newApp = {
-  ...settings,
+  ...inputsIn(APP, 'create'),
+  ...gone,
   options: options.superRefine(ofItsKind).optional(),
-  name: name.default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`),
+  name: inputOf(APP.name.type).default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`),
 };
 
-export const createInput = z
-  .strictObject({ ...newApp, initialAdmin: initialAdmin.optional() })
-  .superRefine(targetIsAssigned);
-export type CreateInput = z.infer<typeof createInput>;
+export type CreateInput = NewIn<typeof APP> & { initialAdmin?: z.infer<typeof initialAdmin> };
+export const createInput = appInput<CreateInput>({ ...newApp, initialAdmin: initialAdmin.optional() });
 
-export const adoptInput = z
-  .strictObject({
-    ...newApp,
-    initialAdmin: z.never('INPUT_ADMIN_OF_ADOPTED').optional(),
-  })
-  .superRefine(targetIsAssigned);
+export const adoptInput = appInput<NewIn<typeof APP>>({
+  ...newApp,
+  initialAdmin: z.never('INPUT_ADMIN_OF_ADOPTED').optional(),
+});
 
 /** What of `options` fits depends on the app as it is: `changedDatabase` (database-settings.ts) sees both. */
-export const updateInput = z
-  .strictObject({ ...settings, title: settings.title.optional() })
-  .superRefine(targetIsAssigned);
-export type UpdateInput = z.infer<typeof updateInput>;
+export type UpdateInput = Partial<In<typeof APP, 'update'>>;
+export const updateInput = appInput<UpdateInput>({ ...inputsIn(APP, 'update'), ...gone });
 
 /**
  * What `apps:checkDatabase` looks at; `name` stands in for the names that follow from it. A stored password is never part of
@@ -165,9 +92,9 @@ export type UpdateInput = z.infer<typeof updateInput>;
 export const checkInput = z
   .strictObject({
     environment: environment.optional(),
-    name: name.optional(),
-    dbConnType: z.enum(['new_database', 'new_connection', 'new_schema']).default('new_database'),
-    database: database.optional(),
+    name: inputOf(APP.name.type).optional(),
+    dbConnType: z.enum(DB_CONN_TYPES).default('new_database'),
+    database: inputOf(appConnection).optional(),
   })
   .superRefine(ofItsKind);
 export type CheckInput = z.infer<typeof checkInput>;

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
+import { ICON_NAME } from '../../../shared/names';
 import { describeError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { AppCache } from './cache';
-import { createInput, ICON_NAME, parseInput } from './input';
+import { createInput, parseInput } from './input';
 import type { AppService } from './service';
 
 /** A row of multi-app-manager's `applications` table, as far as it concerns us. */

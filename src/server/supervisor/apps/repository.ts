@@ -1,46 +1,10 @@
 import type { Filter, Model, Transaction } from '@nocobase/database';
-import type { AppDatabase, AppRecord, Boot, InitialAdmin } from '../../../shared/messages';
-import type { Desired, StartMode } from '../../../shared/types';
+import { APP, type AppDefinition, type Published } from '../../../shared/app';
+import { fromTable, keysIn, pickIn } from '../../../shared/fields';
+import type { AppRecord } from '../../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../../nocobase/main-database';
 
-/** What is published for one environment: what the store must hold, whatever happens to it. */
-export interface Published {
-  generation: number;
-  boot: Boot;
-  desired: Desired;
-  claim: AppRecord['claim'];
-  data: AppRecord['data'];
-}
-
-/** An app as the supervisor's database has it. Secrets are sealed. */
-export interface AppDefinition {
-  name: string;
-  uid: string;
-  title: string;
-  icon: string | null;
-  cname: string | null;
-  pinned: boolean;
-  hidden: boolean;
-  sort: number;
-  environments: string[];
-  targetEnvironment: string | null;
-  /** What was last asked for; how each environment is to hold it follows from `startMode`. */
-  desired: 'running' | 'stopped';
-  startMode: StartMode;
-  autoUpgrade: boolean;
-  database: AppDatabase;
-  jwtSecret: string | null;
-  sso: Record<string, unknown> | null;
-  generation: number;
-  boot: Boot;
-  /** How its first boot comes by its database; `none` once it has. */
-  claim: AppRecord['claim'];
-  /** Who becomes its root user; erased together with the claim. */
-  initialAdmin: InitialAdmin | null;
-  published: Record<string, Published>;
-  createdAt: number;
-  updatedAt: number;
-}
+export type { AppDefinition, Published };
 
 /** A deleted app that some environments have not confirmed yet. */
 export interface Tombstone {
@@ -61,18 +25,7 @@ export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'r
 /** The record that `environment` gets. */
 export function recordFor(app: AppDefinition, published: Published): AppRecord {
   return {
-    name: app.name,
-    uid: app.uid,
-    title: app.title,
-    icon: app.icon,
-    cname: app.cname,
-    pinned: app.pinned,
-    sort: app.sort,
-    environments: app.environments,
-    startMode: app.startMode,
-    autoUpgrade: app.autoUpgrade,
-    database: app.database,
-    jwtSecret: app.jwtSecret,
+    ...pickIn(APP, 'record', app),
     ...(app.sso ? { sso: app.sso } : {}),
     ...(app.initialAdmin && published.claim === 'create' ? { initialAdmin: app.initialAdmin } : {}),
     ...published,
@@ -149,7 +102,10 @@ export class AppRepository {
 
   async allTombstones(): Promise<Tombstone[]> {
     const rows = await this.tombstones.find();
-    return rows.map((row: Model) => row.toJSON() as Tombstone);
+    return rows.map((row: Model) => {
+      const tombstone = row.toJSON() as Tombstone;
+      return { ...tombstone, definition: fromTable(APP, tombstone.definition) };
+    });
   }
 
   async updateTombstone(uid: string, values: Partial<Tombstone>, transaction?: Transaction): Promise<void> {
@@ -178,20 +134,7 @@ export class AppRepository {
   }
 }
 
-function toDefinition(row: { toJSON(): object; get(name: string): unknown }): AppDefinition {
-  const json = row.toJSON() as AppDefinition;
-  return {
-    ...json,
-    // Hidden from every answer of the core's own actions, and needed here.
-    jwtSecret: (row.get('jwtSecret') as string | null) ?? null,
-    initialAdmin: (row.get('initialAdmin') as InitialAdmin | null) ?? null,
-    cname: json.cname ?? null,
-    icon: json.icon ?? null,
-    targetEnvironment: json.targetEnvironment ?? null,
-    sso: json.sso ?? null,
-    sort: Number(json.sort ?? 0),
-    generation: Number(json.generation ?? 0),
-    createdAt: new Date(json.createdAt).getTime(),
-    updatedAt: new Date(json.updatedAt).getTime(),
-  };
+function toDefinition(row: Model): AppDefinition {
+  const columns = keysIn(APP, 'table').map((key) => [key, row.get(key)]);
+  return fromTable(APP, Object.fromEntries(columns));
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transaction } from '@nocobase/database';
+import { APP } from '../../../shared/app';
+import { completeIn, pickIn } from '../../../shared/fields';
 import { say, sayAction } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
-import { pick } from '../../../shared/pick';
 import type { Action } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
@@ -91,19 +92,12 @@ export class AppService {
     const now = clock().wall;
     const generation = nextGeneration(orphan?.generation ?? 0, now);
     const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
-      name: input.name,
+      ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
       // Its database carries this mark, and its worker goes on with it.
       uid: orphan?.uid ?? randomUUID(),
-      title: input.title,
-      icon: input.icon ?? null,
-      cname: input.cname ?? null,
-      pinned: input.pinned ?? false,
-      hidden: input.hidden ?? false,
       environments,
       targetEnvironment,
       desired: 'running',
-      startMode: input.startMode ?? 'onVisit',
-      autoUpgrade: input.autoUpgrade ?? true,
       database: sealDatabase(placeOf(input), aesKey),
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),
       sso: input.options?.sso ?? null,
@@ -153,7 +147,7 @@ export class AppService {
       if (input.cname !== undefined) await this.assertDomainFree(input.cname, name, transaction);
       const generation = nextGeneration(app.generation, clock().wall);
       const values: Partial<AppDefinition> = {
-        ...pick(input, ['title', 'icon', 'cname', 'pinned', 'hidden', 'startMode', 'autoUpgrade']),
+        ...pickIn(APP, 'table', input),
         environments,
         targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
         generation,

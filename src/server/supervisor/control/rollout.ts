@@ -1,37 +1,9 @@
 import { type Message, say, sayAction } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
-import type { Action, Health, OperationState, OperationStep } from '../../../shared/types';
+import type { Operation, Step } from '../../../shared/operation';
+import type { Action, Health, OperationState, StepKind } from '../../../shared/types';
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
-
-/**
- * What a step does in its environment, and when it is done there:
- * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` when it is gone,
- * `drop` when its data is gone too, `release` when another app may adopt its data.
- */
-export type StepKind = 'boot' | 'stop' | 'apply' | 'remove' | 'drop' | 'release';
-
-export interface Step extends OperationStep {
-  kind: StepKind;
-}
-
-/** One requested change of one app, as it is persisted. */
-export interface Operation {
-  id: string;
-  appName: string;
-  appUid: string;
-  action: Action;
-  state: OperationState;
-  /** What its steps publish; a report of an older one belongs to something else. */
-  generation: number;
-  steps: Step[];
-  /** What a failed step means for those that have not begun. */
-  onFailure: 'stop' | 'continue';
-  waitingFor: Message | null;
-  createdById: string | null;
-  createdAt: number;
-  finishedAt: number | null;
-}
 
 /** What is known of one environment: `entry` only under a living lease. */
 export interface StepSight {
@@ -51,6 +23,8 @@ const DEADLINES: Record<StepKind, number> = {
 /** Steps that install or migrate. */
 const LONG_DEADLINE = 900_000;
 const LONG_ACTIONS = new Set<Action>(['create', 'adopt', 'upgrade']);
+
+export type { Operation, Step, StepKind };
 
 export const deadlineOf = (operation: Operation, step: Step): number =>
   step.kind === 'boot' && LONG_ACTIONS.has(operation.action) ? LONG_DEADLINE : DEADLINES[step.kind];

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Filter, Transaction } from '@nocobase/database';
+import { fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
 import { message, problem } from '../../../shared/message-schema';
+import { OPERATION } from '../../../shared/operation';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Operation, Step } from './rollout';
 
@@ -54,20 +56,20 @@ export class OperationStore {
   }
 
   async create(operation: Operation, transaction?: Transaction): Promise<void> {
-    const { createdAt: _, waitingFor, ...values } = operation;
-    await this.repository.create({ values: { ...values, waitingFor: toText(waitingFor) }, transaction });
+    const { createdAt: _, ...values } = pickIn(OPERATION, 'table', operation);
+    await this.repository.create({ values: { ...values, waitingFor: toText(values.waitingFor) }, transaction });
   }
 
   /** Nothing happens to an operation that is over: who worked on it meanwhile, on what it was before, comes too late. */
   async save(operation: Operation, transaction?: Transaction): Promise<void> {
-    const { id, state, steps, waitingFor, finishedAt } = operation;
+    const values = pickIn(OPERATION, 'save', operation);
     const [changed] = await this.app.db
       .getModel('appOperations')
       .update(
-        { state, steps, waitingFor: toText(waitingFor), finishedAt },
-        { where: { id, finishedAt: null }, transaction },
+        { ...values, waitingFor: toText(values.waitingFor) },
+        { where: { id: operation.id, finishedAt: null }, transaction },
       );
-    if (changed && finishedAt !== null) this.onEnd(operation);
+    if (changed && operation.finishedAt !== null) this.onEnd(operation);
   }
 
   async removeOlderThan(time: number): Promise<void> {
@@ -80,15 +82,9 @@ export class OperationStore {
 }
 
 function toOperation(row: { toJSON(): object }): Operation {
-  const json = row.toJSON() as Omit<Operation, 'waitingFor'> & { waitingFor: string | null };
-  return {
-    ...json,
-    waitingFor: json.waitingFor ? toMessage(json.waitingFor) : null,
-    steps: json.steps.map(toStep),
-    generation: Number(json.generation),
-    createdAt: new Date(json.createdAt).getTime(),
-    finishedAt: json.finishedAt === null || json.finishedAt === undefined ? null : Number(json.finishedAt),
-  };
+  const stored = fromTable(OPERATION, row.toJSON());
+  const waitingFor = stored.waitingFor as unknown as string | null;
+  return { ...stored, waitingFor: waitingFor ? toMessage(waitingFor) : null, steps: stored.steps.map(toStep) };
 }
 
 /** The column is a text, in which releases before 0.2.0 stored English sentences. */

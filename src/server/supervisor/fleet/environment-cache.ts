@@ -1,4 +1,6 @@
 import PQueue from 'p-queue';
+import { ENVIRONMENT } from '../../../shared/environment';
+import { completeIn } from '../../../shared/fields';
 import type { Registration } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
@@ -85,7 +87,7 @@ export class EnvironmentCache {
       if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
       const now = clock().wall;
       await registry.remember(registration, now);
-      this.byName.set(name, { name, registration, cordoned: known?.cordoned ?? false, lastSeenAt: now });
+      this.byName.set(name, completeIn(ENVIRONMENT, 'table', { ...known, name, registration, lastSeenAt: now }));
       isNew = true;
     }
     return isNew;

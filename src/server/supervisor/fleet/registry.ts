@@ -1,14 +1,10 @@
 import type { Model } from '@nocobase/database';
+import { ENVIRONMENT, type StoredEnvironment } from '../../../shared/environment';
+import { fromTable } from '../../../shared/fields';
 import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
-/** An environment as the supervisor's database remembers it. */
-export interface CachedEnvironment {
-  name: string;
-  registration: Registration;
-  cordoned: boolean;
-  lastSeenAt: number;
-}
+export type CachedEnvironment = StoredEnvironment;
 
 /** The `appEnvironments` table. */
 export class EnvironmentRegistry {
@@ -17,9 +13,9 @@ export class EnvironmentRegistry {
   async all(): Promise<CachedEnvironment[]> {
     const rows = await this.repository.find({ sort: ['name'] });
     return rows.flatMap((row: Model) => {
-      const json = row.toJSON();
-      const parsed = registration.safeParse(json.registration);
-      return parsed.success ? [{ ...json, registration: parsed.data, lastSeenAt: Number(json.lastSeenAt ?? 0) }] : [];
+      const stored = fromTable(ENVIRONMENT, row.toJSON());
+      const parsed = registration.safeParse(stored.registration);
+      return parsed.success ? [{ ...stored, registration: parsed.data }] : [];
     });
   }
 

@@ -1,0 +1,201 @@
+import { describe, expect, it, vi } from 'vitest';
+import { collections } from '../../src/server/core/collections';
+import { apiDescription } from '../../src/server/supervisor/api/openapi';
+import { createInput, parseInput, updateInput } from '../../src/server/supervisor/apps/input';
+import { AppRepository, recordFor } from '../../src/server/supervisor/apps/repository';
+import { AppService, type ServiceOptions } from '../../src/server/supervisor/apps/service';
+import { OperationStore } from '../../src/server/supervisor/control/store';
+import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
+import { FleetView, type FleetViewOptions, operationRow } from '../../src/server/supervisor/view';
+import type { Field, Place } from '../../src/shared/fields';
+import { appIndexEntry, appRecord, registration } from '../../src/shared/messages';
+import type { AppRow } from '../../src/shared/types';
+import { bodyOf, newValues, valuesOf } from '../../src/ui/apps/form';
+import { appOf, operationOf, publishedOf, registrationOf } from '../support/fixtures';
+
+/**
+ * Each declaration has one more field here, in memory. Everything else is what production runs: a field is declared once, and
+ * whatever has to know it finds it there.
+ */
+const colour = { colour: 'red' };
+
+const withField = vi.hoisted(
+  () =>
+    async <T extends object>(original: () => Promise<T>, name: keyof T, places: Place[]) => {
+      const { orNull, text } = await import('../../src/shared/fields');
+      const declared = await original();
+      const field: Field = { type: orNull(text({ max: [20] })), in: places, since: '9.9.9' };
+      return { ...declared, [name]: { ...declared[name], colour: field } };
+    },
+);
+vi.mock('../../src/shared/app', (original: () => Promise<typeof import('../../src/shared/app')>) =>
+  withField(original, 'APP', ['create', 'update', 'form', 'table', 'record', 'index', 'row', 'filter']),
+);
+vi.mock('../../src/shared/environment', (original: () => Promise<typeof import('../../src/shared/environment')>) =>
+  withField(original, 'ENVIRONMENT', ['table', 'registration', 'row']),
+);
+vi.mock('../../src/shared/operation', (original: () => Promise<typeof import('../../src/shared/operation')>) =>
+  withField(original, 'OPERATION', ['table', 'save', 'row']),
+);
+
+const columnsOf = (table: string) => collections.find(({ name }) => name === table)?.fields;
+const documented = (row: string) => (apiDescription.components.schemas as Record<string, { properties: object }>)[row];
+
+/** A table of one row; it keeps what was written. */
+function tableOf(row: object = {}) {
+  const written: Record<string, unknown>[] = [];
+  const model = { ...row, toJSON: () => row, get: (key: string) => (row as Record<string, unknown>)[key] };
+  const write = async ({ values }: { values: Record<string, unknown> }) => void written.push(values);
+  const repository = {
+    find: async () => [model],
+    findOne: async () => model,
+    create: write,
+    update: write,
+    updateOrCreate: write,
+  };
+  const update = async (values: Record<string, unknown>) => [written.push(values)];
+  const sequelize = { transaction: async (work: (transaction: object) => unknown) => work({}) };
+  const db = { sequelize, getRepository: () => repository, getModel: () => ({ update, findOne: async () => model }) };
+  return { written, app: { db } as unknown as ServiceOptions['app'] };
+}
+
+describe('a field of an app that is declared once', () => {
+  it('is a column of its table', () => {
+    expect(columnsOf('apps')).toContainEqual({ name: 'colour', type: 'string' });
+  });
+
+  it('is taken from who creates or changes an app, within its limits', () => {
+    expect(parseInput(createInput, { title: 'CRM', ...colour })).toMatchObject(colour);
+    expect(parseInput(updateInput, colour)).toEqual(colour);
+    expect(parseInput(updateInput, { colour: '' })).toEqual({ colour: null });
+    expect(() => parseInput(updateInput, { colour: 'r'.repeat(21) })).toThrow(/colour/);
+  });
+
+  /** As far as writing goes. */
+  function serviceOn({ app, written }: ReturnType<typeof tableOf>) {
+    const appRepository = new AppRepository(app);
+    vi.spyOn(appRepository, 'find').mockImplementation(async () => (written.length ? appOf() : null));
+    return new AppService({
+      app,
+      appRepository,
+      clock: () => ({ wall: 20, mono: 20 }),
+      appCache: { apps: new Map(), tombstones: new Map(), refresh: async () => undefined },
+      observer: { names: () => [] },
+      operations: { activeOf: async () => [], create: async () => undefined },
+      driver: { begin: async () => undefined },
+      bus: { notify: () => undefined },
+      compatibility: { assertUsable() {}, assertAgree() {}, assertSetsInitialAdmin() {} },
+      aesKey: null,
+      defaultEnvironments: ['env_a'],
+    } as unknown as ServiceOptions);
+  }
+
+  it('is written when an app is created, and when it is changed', async () => {
+    const table = tableOf();
+    const service = serviceOn(table);
+    await service.create({ ...parseInput(createInput, { title: 'CRM', ...colour }), initialAdmin: null }, null);
+    await service.update('crm', parseInput(updateInput, { colour: 'blue' }), null);
+    expect(table.written.map((values) => values.colour)).toEqual(['red', 'blue']);
+  });
+
+  it('is nothing where nobody named it', async () => {
+    const table = tableOf();
+    await serviceOn(table).create({ ...parseInput(createInput, { title: 'CRM' }), initialAdmin: null }, null);
+    expect(table.written[0]).toMatchObject({ colour: null, pinned: false, startMode: 'onVisit' });
+    expect(table.written[0]).not.toHaveProperty('options');
+  });
+
+  it('is read from the table; a row of an older release has none', async () => {
+    expect(await new AppRepository(tableOf({ ...appOf(), ...colour }).app).find('crm')).toMatchObject(colour);
+    expect(await new AppRepository(tableOf(appOf()).app).find('crm')).toMatchObject({ colour: null });
+    const grave = { uid: 'uid-1', name: 'crm', environments: [], definition: appOf() };
+    const [{ definition }] = await new AppRepository(tableOf(grave).app).allTombstones();
+    expect(definition).toMatchObject({ colour: null });
+  });
+
+  const app = { ...appOf(), ...colour };
+
+  it('goes to the environments with the record, and to everybody with the app index', () => {
+    const record = recordFor(app, publishedOf());
+    expect(record).toMatchObject(colour);
+    expect(appRecord.parse(record)).toEqual(record);
+    expect(appIndexEntry.parse(app)).toMatchObject(colour);
+  });
+
+  it('is nothing in messages of an older release', () => {
+    expect(appRecord.parse(recordFor(appOf(), publishedOf()))).toMatchObject({ colour: null });
+    expect(appIndexEntry.parse(appOf())).toMatchObject({ colour: null });
+  });
+
+  const view = new FleetView({
+    observer: { observed: () => null, environment: () => null },
+    driver: { active: [] },
+    environmentCache: { get: () => undefined },
+    compatibility: { warningsOf: () => [] },
+    appCache: {},
+  } as unknown as FleetViewOptions);
+
+  it('is shown in the row, and described', () => {
+    expect(view.appRow(app)).toMatchObject(colour);
+    const request = apiDescription.paths['/apps:create'].post.requestBody?.content['application/json'].schema;
+    expect(request?.properties).toHaveProperty('colour');
+    expect(documented('appSupervisorApp').properties).toHaveProperty('colour');
+  });
+
+  it('is entered with the form: empty at first, then what the app has', () => {
+    expect(newValues()).not.toHaveProperty('colour');
+    expect(valuesOf(view.appRow(app))).toMatchObject(colour);
+    expect(bodyOf({ ...newValues(), title: 'CRM' })).toMatchObject({ colour: null });
+    const entered = { ...valuesOf(view.appRow(app)), colour: ' blue ' };
+    expect(bodyOf(entered, view.appRow(app) as AppRow)).toMatchObject({ colour: 'blue' });
+  });
+});
+
+describe('a field of an environment that is declared once', () => {
+  const said = { ...registrationOf('env_a'), ...colour };
+
+  it('is a column of its table, and read from it', async () => {
+    expect(columnsOf('appEnvironments')).toContainEqual({ name: 'colour', type: 'string' });
+    const row = { name: 'env_a', registration: said, cordoned: false, lastSeenAt: '1' };
+    const [stored] = await new EnvironmentRegistry(tableOf({ ...row, ...colour }).app).all();
+    expect(stored).toMatchObject({ ...colour, registration: colour, lastSeenAt: 1 });
+    const [old] = await new EnvironmentRegistry(tableOf(row).app).all();
+    expect(old).toMatchObject({ colour: null });
+  });
+
+  it('is registered by a Worker; one of an older release has none', () => {
+    expect(registration.parse(said)).toEqual(said);
+    expect(registration.parse(registrationOf('env_a'))).toMatchObject({ colour: null });
+  });
+
+  it('is shown in the row, and described', () => {
+    const view = new FleetView({
+      observer: { names: () => [], environment: () => null, entries: () => [] },
+      environmentCache: { names: () => ['env_a'], get: () => undefined, registrationOf: () => said },
+      compatibility: { findings: () => [] },
+      appCache: { apps: new Map() },
+    } as unknown as FleetViewOptions);
+    expect(view.environmentRows()).toMatchObject([colour]);
+    expect(documented('appSupervisorEnvironment').properties).toHaveProperty('colour');
+  });
+});
+
+describe('a field of an operation that is declared once', () => {
+  const operation = { ...operationOf(['env_a boot']), ...colour };
+
+  it('is a column of its table, written and read', async () => {
+    expect(columnsOf('appOperations')).toContainEqual({ name: 'colour', type: 'string' });
+    const table = tableOf(operation);
+    const store = new OperationStore(table.app);
+    await store.create(operation);
+    await store.save({ ...operation, colour: 'blue' } as typeof operation);
+    expect(table.written.map((values) => values.colour)).toEqual(['red', 'blue']);
+    expect(await store.find('op-1')).toMatchObject(colour);
+  });
+
+  it('is shown in the row, also in that of its app, and described', () => {
+    expect(operationRow(operation)).toMatchObject(colour);
+    expect(documented('appSupervisorOperation').properties).toHaveProperty('colour');
+    expect(JSON.stringify(documented('appSupervisorApp').properties)).toContain('"createdBy"');
+  });
+});

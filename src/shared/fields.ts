@@ -1,0 +1,226 @@
+import type { InputCode, Message } from './message';
+
+/**
+ * How a thing that is stored, sent and shown declares its fields once (app.ts, environment.ts, operation.ts). A declaration is
+ * plain data, since the pages read it, too, and must not load a library for it: the server builds its zod schemas from it
+ * (schema.ts, supervisor/apps/input-schema.ts), and TypeScript the types.
+ */
+
+/** What people may enter. Rows and messages are older than a limit may be, and are held to a `strict` one only. */
+interface Limits {
+  min?: readonly [number, InputCode?];
+  max?: readonly [number, InputCode?];
+  /** Of identifiers: it holds for rows and messages as well. */
+  strict?: true;
+}
+
+interface TextLimits extends Limits {
+  trim?: true;
+  lower?: true;
+  pattern?: readonly [RegExp, InputCode];
+  oneOf?: readonly string[];
+  /** An empty text is taken, whatever the pattern says. */
+  orEmpty?: true;
+  /** By a function of that name in supervisor/apps/input-schema.ts. */
+  check?: InputCode;
+  /** Its column has no limit of 255 characters. */
+  long?: true;
+}
+
+interface NumberLimits extends Limits {
+  /** A text that is a number is taken as one. */
+  fromText?: true;
+}
+
+interface ListLimits extends Limits {
+  unique?: InputCode;
+}
+
+export type Shape =
+  | ({ kind: 'text' } & TextLimits)
+  | { kind: 'flag' }
+  | ({ kind: 'number' | 'integer' | 'bigInt' } & NumberLimits)
+  /** When a row was made or changed: a column that NocoBase writes. */
+  | { kind: 'timestamp' }
+  | { kind: 'choice'; values: readonly string[] }
+  | ({ kind: 'list'; of: Type } & ListLimits)
+  | { kind: 'map'; of: Type; keys?: readonly string[] }
+  | { kind: 'object'; parts: Parts }
+  /** What the server says to people. */
+  | { kind: 'message' }
+  | { kind: 'anything' };
+
+declare const VALUE: unique symbol;
+
+/** A kind of value, whose values are `T` in TypeScript. */
+export type Type<T = any> = Shape & {
+  nullable?: true;
+  optional?: true;
+  /** What it is in a message that lacks it. */
+  absent?: unknown;
+  readonly [VALUE]: T;
+};
+export type ValueOf<X> = X extends { readonly [VALUE]: infer T } ? T : never;
+
+type Parts = Record<string, Type>;
+type OptionalKeys<P extends Parts> = { [K in keyof P]: P[K] extends { optional: true } ? K : never }[keyof P];
+type ObjectOf<P extends Parts> = { [K in Exclude<keyof P, OptionalKeys<P>>]: ValueOf<P[K]> } & {
+  [K in OptionalKeys<P>]?: ValueOf<P[K]>;
+} extends infer O
+  ? { [K in keyof O]: O[K] }
+  : never;
+
+const type = <T>(shape: Shape) => shape as Type<T>;
+
+export const text = (limits: TextLimits = {}) => type<string>({ kind: 'text', ...limits });
+export const flag = () => type<boolean>({ kind: 'flag' });
+export const number = () => type<number>({ kind: 'number' });
+export const integer = (limits: NumberLimits = {}) => type<number>({ kind: 'integer', ...limits });
+/** Times in ms, and what grows from them. */
+export const bigInt = (limits: NumberLimits = {}) => type<number>({ kind: 'bigInt', ...limits });
+export const timestamp = () => type<number>({ kind: 'timestamp' });
+export const choice = <const V extends string>(values: readonly V[]) => type<V>({ kind: 'choice', values });
+export const list = <T>(of: Type<T>, limits: ListLimits = {}) => type<T[]>({ kind: 'list', of, ...limits });
+export const map = <T>(of: Type<T>) => type<Record<string, T>>({ kind: 'map', of });
+export const mapOf = <K extends string, T>(keys: readonly K[], of: Type<T>) =>
+  type<Partial<Record<K, T>>>({ kind: 'map', of, keys });
+export const object = <P extends Parts>(parts: P) => type<ObjectOf<P>>({ kind: 'object', parts });
+export const message = () => type<Message>({ kind: 'message' });
+export const anything = () => type<unknown>({ kind: 'anything' });
+
+export const orNull = <T>(of: Type<T>) => ({ ...of, nullable: true }) as Type<T | null> & { nullable: true };
+/** A part of an object that may be absent. */
+export const optional = <T>(of: Type<T>) => ({ ...of, optional: true }) as Type<T> & { optional: true };
+
+/**
+ * Where a field goes.
+ * - `create`, `update`: what the HTTP API takes; `form`: what the form enters
+ * - `table`: a column, and so a part of what is read from it; `save`: written again whenever it changes
+ * - `record`, `index`, `registration`: messages between the Supervisor and its Workers
+ * - `row`: what the HTTP API answers; `sort`, `filter`: what its lists can be sorted and filtered by
+ */
+export type Place =
+  | 'create'
+  | 'update'
+  | 'form'
+  | 'table'
+  | 'save'
+  | 'record'
+  | 'index'
+  | 'registration'
+  | 'row'
+  | 'sort'
+  | 'filter';
+
+export interface Field {
+  type: Type;
+  /** Of the row, where it differs. */
+  rowType?: Type;
+  in: readonly Place[];
+  /** Of a new one that does not say otherwise; also the column's. */
+  default?: unknown;
+  /** Left out, the Supervisor makes one up. */
+  generated?: true;
+  /** The release that brought it. What older ones wrote lacks it, and is read as having the default. */
+  since?: string;
+  column?: { primaryKey?: true; unique?: true; index?: true; hidden?: true };
+}
+
+export type Fields = Record<string, Field>;
+
+type KeysIn<F extends Fields, P extends Place> = {
+  [K in keyof F]: P extends F[K]['in'][number] ? K : never;
+}[keyof F] &
+  string;
+
+type TypeIn<F extends Field, P extends Place> = P extends 'row'
+  ? F extends { rowType: infer T }
+    ? T
+    : F['type']
+  : F['type'];
+
+/** Values of all fields of a place. */
+export type In<F extends Fields, P extends Place> = { [K in KeysIn<F, P>]: ValueOf<TypeIn<F[K], P>> };
+
+/** Fields that whoever fills in a new one can leave out. */
+type Omittable<F extends Fields> = {
+  [K in keyof F]: F[K] extends { default: unknown } ? K : null extends ValueOf<F[K]['type']> ? K : never;
+}[keyof F];
+
+/** What creates one. What is generated is there once the input is parsed. */
+export type NewIn<F extends Fields> = Omit<In<F, 'create'>, Omittable<F>> &
+  Partial<Pick<In<F, 'create'>, Omittable<F> & KeysIn<F, 'create'>>>;
+
+type Blank<F extends Fields> = {
+  [K in keyof F]: F[K] extends { generated: true } ? K : null extends ValueOf<F[K]['type']> ? K : never;
+}[keyof F];
+
+/** What a form holds: what is left empty is undefined. */
+export type FormIn<F extends Fields> = Omit<In<F, 'form'>, Blank<F>> & {
+  [K in Extract<Blank<F>, KeysIn<F, 'form'>>]?: ValueOf<F[K]['type']>;
+};
+
+export const keysIn = <F extends Fields, P extends Place>(fields: F, place: P): KeysIn<F, P>[] =>
+  Object.keys(fields).filter((key) => fields[key].in.includes(place)) as KeysIn<F, P>[];
+
+/** What goes to a place, as an object. */
+export const objectIn = <F extends Fields, P extends Place>(fields: F, place: P): Type<In<F, P>> =>
+  type({
+    kind: 'object',
+    parts: Object.fromEntries(keysIn(fields, place).map((key) => [key, typeIn(fields[key], place)])),
+  });
+
+function typeIn(field: Field, place: Place): Type {
+  if (place === 'row') return field.rowType ?? field.type;
+  return field.since ? { ...field.type, absent: defaultOf(field) } : field.type;
+}
+
+/** An object with the parts of both. */
+export const joined = <A, B>(a: Type<A>, b: Type<B>): Type<A & B> =>
+  type({ kind: 'object', parts: { ...partsOf(a), ...partsOf(b) } });
+
+const partsOf = (of: Type): Parts => (of.kind === 'object' ? of.parts : {});
+
+/** Those of the values that go to a place, in the order of the declaration. */
+export function pickIn<F extends Fields, P extends Place, V extends Partial<In<F, P>>>(
+  fields: F,
+  place: P,
+  values: V,
+): Pick<V, keyof V & KeysIn<F, P>> {
+  const given = values as Record<string, unknown>;
+  const keys = keysIn(fields, place).filter((key) => given[key] !== undefined);
+  return Object.fromEntries(keys.map((key) => [key, given[key]])) as Pick<V, keyof V & KeysIn<F, P>>;
+}
+
+/** Whether whoever creates one has to name it. */
+export const isRequired = ({ type, generated, ...field }: Field): boolean =>
+  !generated && !type.nullable && !('default' in field);
+
+/** What a field holds that nobody named: its default, or nothing. */
+export const defaultOf = (field: Field): unknown =>
+  field.default === undefined ? null : structuredClone(field.default);
+
+/** The values of a place, of which those that are absent have their default. */
+export function completeIn<F extends Fields, P extends Place>(
+  fields: F,
+  place: P,
+  values: Partial<In<F, P>>,
+): In<F, P> {
+  return Object.fromEntries(keysIn(fields, place).map((key) => [key, values[key] ?? defaultOf(fields[key])])) as In<
+    F,
+    P
+  >;
+}
+
+/** A row of the table as code reads it: numbers are numbers, and what an older release did not write has its default. */
+export function fromTable<F extends Fields>(fields: F, row: object): In<F, 'table'> {
+  const values = completeIn(fields, 'table', row as Partial<In<F, 'table'>>) as Record<string, unknown>;
+  for (const key of keysIn(fields, 'table')) {
+    const { kind } = fields[key].type;
+    const value = values[key as string];
+    if (value === null) continue;
+    if (kind === 'bigInt' || kind === 'integer') values[key as string] = Number(value);
+    if (kind === 'timestamp') values[key as string] = new Date(value as string).getTime();
+  }
+  return values as In<F, 'table'>;
+}

@@ -1,0 +1,60 @@
+import {
+  bigInt,
+  choice,
+  type Fields,
+  type In,
+  list,
+  message,
+  object,
+  optional,
+  orNull,
+  text,
+  timestamp,
+  type ValueOf,
+} from './fields';
+import { ACTIONS, OPERATION_STATES, STEP_KINDS } from './words';
+
+/**
+ * An operation, one requested change of one app: every field of it is declared here. Table, row and API documentation follow
+ * (fields.ts says how).
+ */
+
+const STEP = {
+  environment: text(),
+  state: choice(OPERATION_STATES),
+  message: optional(message()),
+  error: optional(message()),
+  startedAt: optional(bigInt()),
+  finishedAt: optional(bigInt()),
+};
+
+/** A step as pages see it. */
+const operationStep = object(STEP);
+export type OperationStep = ValueOf<typeof operationStep>;
+
+const step = object({ ...STEP, kind: choice(STEP_KINDS) });
+export type Step = ValueOf<typeof step>;
+
+export const OPERATION = {
+  id: { type: text(), in: ['table', 'row', 'filter'], column: { primaryKey: true } },
+  appName: { type: text(), in: ['table', 'row', 'sort'], column: { index: true } },
+  appUid: { type: text(), in: ['table', 'filter'], column: { index: true } },
+  action: { type: choice(ACTIONS), in: ['table', 'row', 'sort'] },
+  state: { type: choice(OPERATION_STATES), in: ['table', 'save', 'row', 'sort'], column: { index: true } },
+  /** What its steps publish; a report of an older one belongs to something else. */
+  generation: { type: bigInt(), in: ['table'] },
+  /** Why nothing happens right now; null while it proceeds or is over. */
+  waitingFor: { type: orNull(message()), in: ['table', 'save', 'row'] },
+  steps: { type: list(step), rowType: list(operationStep), default: [], in: ['table', 'save', 'row'] },
+  /** What a failed step means for those that have not begun. */
+  onFailure: { type: choice(['stop', 'continue']), default: 'stop', in: ['table'] },
+  /** User id of who asked; null when the fleet itself did. */
+  createdById: { type: orNull(text()), in: ['table', 'filter'] },
+  createdBy: { type: orNull(text()), in: ['row'] },
+  createdAt: { type: timestamp(), in: ['table', 'row', 'sort'] },
+  finishedAt: { type: orNull(bigInt()), in: ['table', 'save', 'row', 'sort'] },
+} as const satisfies Fields;
+
+/** As it is persisted. */
+export type Operation = In<typeof OPERATION, 'table'>;
+export type OperationRow = In<typeof OPERATION, 'row'>;

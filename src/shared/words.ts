@@ -1,0 +1,47 @@
+/** The words of a fleet: each list is the only one, and what may be said in rows, messages and columns. */
+
+/** The core's `AppStatus` (server/src/app-supervisor/types.ts:40) and three of ours. */
+export const STATUSES = [
+  'preparing',
+  'initializing',
+  'initialized',
+  'running',
+  'commanding',
+  'stopped',
+  'error',
+  'not_found',
+  /** Not loaded; starts when visited. */
+  'dormant',
+  /** Its turn has not come: queued behind another boot or environment, or the environment has not answered yet. */
+  'waiting',
+  /** Cannot be proven: the environment is down, or the observer cannot see. */
+  'unknown',
+] as const;
+export type Status = (typeof STATUSES)[number];
+
+export const HEALTHS = ['online', 'suspect', 'down', 'stopping', 'unknown'] as const;
+export type Health = (typeof HEALTHS)[number];
+
+/** What one environment is to do with an app. `removed`: forget it there. */
+export const DESIRED = ['running', 'onDemand', 'stopped', 'removed'] as const;
+export type Desired = (typeof DESIRED)[number];
+export const START_MODES = ['onVisit', 'withMain'] as const;
+export type StartMode = (typeof START_MODES)[number];
+
+export const ACTIONS = ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+export const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type OperationState = (typeof OPERATION_STATES)[number];
+export type StepState = OperationState;
+
+/**
+ * What a step does in its environment, and when it is done there:
+ * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` when it is gone,
+ * `drop` when its data is gone too, `release` when another app may adopt its data.
+ */
+export const STEP_KINDS = ['boot', 'stop', 'apply', 'remove', 'drop', 'release'] as const;
+export type StepKind = (typeof STEP_KINDS)[number];
+
+export const DB_CONN_TYPES = ['new_database', 'new_connection', 'new_schema'] as const;
+export type DbConnType = (typeof DB_CONN_TYPES)[number];
