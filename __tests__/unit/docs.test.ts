@@ -117,6 +117,8 @@ describe('CONTRIBUTING.md', () => {
     'a new action of apps',
     'a new error',
     'a new column of the list',
+    'a new field of an app',
+    'a new field of an environment or an operation',
     'a new metric',
     'a new database dialect',
     'a new Redis key',
@@ -145,7 +147,7 @@ describe('CONTRIBUTING.md', () => {
 
   it('has a recipe for each task that adds something', () => {
     const recipes = [...text.matchAll(/^\*\*(A new [^*]+)\*\*/gm)].map(([, title]) => title);
-    expect(recipes).toHaveLength(9);
+    expect(recipes).toHaveLength(10);
   });
 
   it('names files of the server in that table only, so that a moved file is renamed once', () => {
