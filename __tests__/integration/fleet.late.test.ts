@@ -49,7 +49,7 @@ async function tickHeld({ parts: { operations, driver } }: SupervisorProcess): P
 it('an environment that is forgotten during a tick is published nothing by it', async () => {
   const [supervisor, id] = await waiting();
   const release = await tickHeld(supervisor);
-  const forgotten = supervisor.parts.service.forgetEnvironment('env_a');
+  const forgotten = supervisor.parts.removal.takeOut('env_a');
   // As far as it gets by itself.
   await Promise.race([forgotten, new Promise((resolve) => setTimeout(resolve, 500))]);
   await release();

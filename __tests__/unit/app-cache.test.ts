@@ -37,7 +37,8 @@ class Table {
 function bench() {
   const table = new Table();
   const changes: number[] = [];
-  const appCache: AppCache = new AppCache(table.asDefinitions, () => changes.push(appCache.version));
+  const appCache = new AppCache(table.asDefinitions);
+  appCache.changes.listen(() => changes.push(appCache.version));
   return { table, appCache, changes };
 }
 

@@ -28,15 +28,12 @@ beforeEach(async () => {
   await store.fleet.claim(FLEET);
 });
 
-const newBoard = () =>
-  new FleetObserver(
-    store,
-    clock.read,
-    recordedLog(),
-    () => FLEET,
-    ({ environments }) => changes.push([...environments].sort()),
-    () => flushes++,
-  );
+const newBoard = () => {
+  const board = new FleetObserver(store, clock.read, recordedLog(), () => FLEET);
+  board.changes.listen(({ environments }) => changes.push([...environments].sort()));
+  board.flushes.listen(() => flushes++);
+  return board;
+};
 
 /** What a worker's process does: beats, and answers the epoch it has. */
 async function beat(environment: string, values: Partial<Lease> = {}): Promise<number> {

@@ -2,45 +2,12 @@ import type { Application } from '@nocobase/server';
 import { type Message, say } from '../../shared/message';
 import { throttle } from '../../shared/throttle';
 import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
-import type { Clock } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
-import type { Log } from '../log';
-import type { FindInstalled } from '../nocobase/installed-plugins';
-import { AppIndexWriter } from '../protocol/app-index';
-import type { MessageBus } from '../protocol/bus';
-import type { Stores } from '../protocol/stores';
-import { AppCache } from './apps/cache';
-import { Migration } from './apps/migration';
-import { type AppDefinition, AppRepository } from './apps/repository';
-import { AppService } from './apps/service';
-import { Driver } from './control/driver';
-import { Leadership } from './control/leader';
-import type { Operation } from './control/rollout';
-import { staleRestarter } from './control/stale';
-import { OperationStore } from './control/store';
-import { secretStorer } from './control/stored-secrets';
-import { finisher } from './control/unfinished';
-import { CompatibilityPolicy } from './fleet/compatibility-policy';
-import { EnvironmentCache } from './fleet/environment-cache';
-import { FleetObserver } from './fleet/observer';
-import { EnvironmentRegistry } from './fleet/registry';
-import { WorkerRequests } from './fleet/worker-requests';
-import { FleetView } from './view';
+import type { AppDefinition } from './apps/repository';
+import type { CompatibilityPolicy } from './fleet/compatibility-policy';
+import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
-/** What is done without being asked, and how often, in ms; tests hurry. */
-export interface SupervisorPace {
-  /** The fleet is looked at; two Redis commands a look. */
-  poll: number;
-  /** Definitions are read anew. */
-  reload: number;
-  /** The store is compared with what it should hold. */
-  reconcile?: number;
-  /** A lead that does not move is over. */
-  leadExpiry?: number;
-  /** Begins again after it could not begin. */
-  beginAgain: number;
-}
 /** Least time between two looks for wake-ups, in ms: each Worker of a fleet that boots sends ten a second. */
 const WAKE_SPACING = 50;
 /** For how long names of wake-ups are collected, in ms: most are about statuses, up to ten a second while an app boots. */
@@ -49,45 +16,7 @@ const FOLLOW_SPACING = 100;
 const TELL_SPACING = 250;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
-export interface SupervisorPartOptions {
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'warnings'>;
-  bus: MessageBus;
-  instance: string;
-  aesKey: Buffer | null;
-  appKey: string;
-  clock: Clock;
-  log: Log;
-  warnings: Message[];
-  /** `WS_PATH`, to try whether a worker opens WebSockets. */
-  wsPath: string;
-  /** `APP_SUPERVISOR_PUBLIC_URL`, for the workers to know. */
-  publicUrl: string | null;
-  schemaByDefault: boolean;
-  findInstalled: FindInstalled;
-  /** What a new app gets when its request names none; null when it has to name some. */
-  defaultEnvironments: string[] | null;
-  pace?: SupervisorPace;
-  onOperationEnd?(operation: Operation): void;
-}
-
-interface Running {
-  appRepository: AppRepository;
-  appCache: AppCache;
-  registry: EnvironmentRegistry;
-  environmentCache: EnvironmentCache;
-  compatibility: CompatibilityPolicy;
-  operations: OperationStore;
-  observer: FleetObserver;
-  driver: Driver;
-  leadership: Leadership;
-  service: AppService;
-  requests: WorkerRequests;
-  appIndex: AppIndexWriter;
-  migration: Migration;
-  view: FleetView;
-  finishFailed(names: Iterable<string>): Promise<void>;
-  restartStale(names: Iterable<string>): Promise<void>;
-  storeSecrets(): Promise<void>;
+interface Running extends Services {
   timers: NodeJS.Timeout[];
 }
 
@@ -221,7 +150,9 @@ export class SupervisorPart {
 
   private async startNow(main: Application): Promise<void> {
     const { bus, pace = PACE } = this.options;
-    const running = this.assemble(main);
+    const onAppEnd = (uid: string) => this.appEnds.tellAndWait(uid);
+    const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
+    this.listen(running);
     const { appCache, leadership, environmentCache, compatibility, observer, driver } = running;
     await appCache.load();
     // Tells which fleet this is: whose environments the first look shows has to be known before it.
@@ -274,119 +205,34 @@ export class SupervisorPart {
     void driver.tick();
   }
 
-  private assemble(main: Application): Running {
-    const { stores, bus, instance, aesKey, clock, log, defaultEnvironments, findInstalled, pace = PACE } = this.options;
-    const isThisProcess = defaultEnvironments !== null;
+  /** Passes on what one service has to tell others that were made before it. */
+  private listen(services: Services): void {
+    const { appCache, appIndex, driver, observer, environmentCache, compatibility, leadership } = services;
     const onChange = () => this.changed();
-    const appRepository = new AppRepository(main);
-    const registry = new EnvironmentRegistry(main);
-    const operations = new OperationStore(main, this.options.onOperationEnd);
-    const appIndex = new AppIndexWriter(stores.appIndex, { instance, publicUrl: this.options.publicUrl });
-    const leadership = new Leadership(main, instance, clock, pace.leadExpiry, main.db.inDialect('sqlite'));
-    const appCache = new AppCache(appRepository, (change) => {
+    appCache.changes.listen((change) => {
       appIndex.note(change.names);
       for (const name of change.names) this.changedApps.add(name);
       driver.noteApps(change);
       onChange();
     });
-    const observer = new FleetObserver(
-      stores,
-      clock,
-      log,
-      () => leadership.fleet || null,
-      ({ environments, apps }) => {
-        void environmentCache.remember(environments).then(async (isNew) => {
-          if (isNew || compatibility.hasNewPlugins(apps)) await this.findPlugins(compatibility);
-        });
-        if (leadership.leads) {
-          void restartStale(apps);
-          void finishFailed(apps);
-        }
-        driver.noteStatuses(apps);
-        void driver.tick();
-        onChange();
-      },
-      () => {
-        appIndex.invalidate();
-        driver.invalidateStore();
-      },
-    );
-    const driver: Driver = new Driver({
-      appRepository,
-      appCache,
-      operations,
-      observer,
-      leadership,
-      records: stores.records,
-      fleet: stores.fleet,
-      bus,
-      clock,
-      log,
-      reconcileEvery: pace.reconcile,
-      onChange,
-      onAppEnd: (uid) => this.appEnds.tellAndWait(uid),
+    observer.changes.listen(({ environments, apps }) => {
+      void environmentCache.remember(environments).then(async (isNew) => {
+        if (isNew || compatibility.hasNewPlugins(apps)) await this.findPlugins(compatibility);
+      });
+      if (leadership.leads) {
+        void services.restartStale(apps);
+        void services.finishFailed(apps);
+      }
+      driver.noteStatuses(apps);
+      void driver.tick();
+      onChange();
     });
-    const environmentCache: EnvironmentCache = new EnvironmentCache({
-      registry,
-      observer,
-      clock,
-      log,
-      leads: () => leadership.leads,
-      takeOut: async (environment) => {
-        observer.forget(environment);
-        await service.forgetEnvironment(environment);
-        await stores.fleet.forget(environment).catch(() => driver.invalidateStore());
-      },
-      onChange,
+    observer.flushes.listen(() => {
+      appIndex.invalidate();
+      driver.invalidateStore();
     });
-    const compatibility = new CompatibilityPolicy({
-      environmentCache,
-      appCache,
-      observer,
-      aesKey,
-      appVersion: main.getPackageVersion(),
-      findInstalled,
-      isOneRelease: isThisProcess,
-    });
-    const service: AppService = new AppService({
-      app: main,
-      appRepository,
-      appCache,
-      operations,
-      driver,
-      observer,
-      bus,
-      clock,
-      aesKey,
-      defaultEnvironments,
-      compatibility,
-    });
-    const finishFailed = finisher({ appCache, driver, operations, service, log });
-    const restartStale = staleRestarter({ observer, appCache, driver, service, compatibility, log });
-    const storeSecrets = secretStorer({ appCache, driver, service, leads: () => leadership.leads, log });
-    const requests = new WorkerRequests({ bus, compatibility, defaultEnvironments });
-    const migration = new Migration(main, appCache, service, this.options.schemaByDefault);
-    const view = new FleetView({ appCache, observer, driver, environmentCache, compatibility, isThisProcess });
-    return {
-      appRepository,
-      appCache,
-      registry,
-      environmentCache,
-      compatibility,
-      operations,
-      observer,
-      driver,
-      leadership,
-      service,
-      requests,
-      appIndex,
-      migration,
-      view,
-      finishFailed,
-      restartStale,
-      storeSecrets,
-      timers: [],
-    };
+    driver.changes.listen(onChange);
+    environmentCache.changes.listen(onChange);
   }
 
   /** Never rejects. */

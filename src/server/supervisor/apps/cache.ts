@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import type { StatusEntry } from '../../../shared/messages';
+import { Feed } from '../../feed';
 import { type AppDefinition, type AppRepository, type Tombstone, versionOf } from './repository';
 
 /** What a change of definitions is about. */
@@ -24,10 +25,9 @@ export class AppCache {
   /** One read after the other: a long one that began before a change must not end after the one that was made for it. */
   private readonly reads = new PQueue({ concurrency: 1 });
 
-  constructor(
-    private readonly appRepository: AppRepository,
-    private readonly onChange: (change: AppCacheChange) => void,
-  ) {}
+  readonly changes = new Feed<AppCacheChange>();
+
+  constructor(private readonly appRepository: AppRepository) {}
 
   load(): Promise<void> {
     return this.reads.add(() => this.loadNow());
@@ -74,7 +74,7 @@ export class AppCache {
 
   private changed(names: string[], before: Set<string>, buried: Set<string>): void {
     this.version++;
-    this.onChange({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
+    this.changes.tell({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
   }
 
   /** Environments in which something of these apps is published. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
+import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { MessageBus } from '../../protocol/bus';
 import type { FleetStore } from '../../protocol/stores/fleet';
@@ -29,7 +30,6 @@ export interface DriverOptions {
   clock: Clock;
   log: Log;
   reconcileEvery?: number;
-  onChange(): void;
   /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
   onAppEnd(uid: string): Promise<void>;
 }
@@ -39,6 +39,8 @@ export interface DriverOptions {
  * only the leader acts. Whatever it was doing when it died, its successor's next tick goes on with.
  */
 export class Driver {
+  /** An operation went on, or a deleted app came nearer to its end. */
+  readonly changes = new Feed<void>();
   /** Operations that are not over, as of the last tick: what the list shows beside an app. */
   active: Operation[] = [];
   /** Accepted by this process and not begun yet: these do not wait until all others were looked at. */
@@ -186,7 +188,7 @@ export class Driver {
 
   /** @param onTold called when environments have been told something, or that was tried in vain */
   private async drive(operation: Operation, onTold = () => {}): Promise<void> {
-    const { appCache, operations, clock, log, onChange } = this.options;
+    const { appCache, operations, clock, log } = this.options;
     let app = appCache.byUid(operation.appName, operation.appUid);
     if (!app || app.generation < operation.generation) {
       await appCache.refresh([operation.appName]);
@@ -205,7 +207,7 @@ export class Driver {
       this.active = this.active.flatMap((other) =>
         other.id !== next.id ? other : next.finishedAt === null ? next : [],
       );
-      onChange();
+      this.changes.tell();
     }
     if (next.finishedAt !== null) await this.reconciler.unpublishGone(app.name);
     if (Object.keys(publish).length) this.again = true;
@@ -253,7 +255,7 @@ export class Driver {
   }
 
   private async settleTombstone(uid: string): Promise<void> {
-    const { appCache, appRepository, records, onChange, onAppEnd } = this.options;
+    const { appCache, appRepository, records, onAppEnd } = this.options;
     const tombstone = appCache.tombstones.get(uid);
     if (!tombstone) return;
     // Its own operation still drives it.
@@ -293,6 +295,6 @@ export class Driver {
       await appRepository.removeTombstone(uid);
       appCache.tombstones.delete(uid);
     }
-    onChange();
+    this.changes.tell();
   }
 }

@@ -4,6 +4,7 @@ import { completeIn } from '../../../shared/fields';
 import type { Registration } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
+import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { FleetObserver } from './observer';
 import type { CachedEnvironment, EnvironmentRegistry } from './registry';
@@ -17,12 +18,12 @@ export interface KnownEnvironmentsOptions {
   leads(): boolean;
   /** What lies in an environment, waits for it, or is told to it, is to go. */
   takeOut(environment: string): Promise<void>;
-  /** An environment was remembered, forgotten or cordoned. */
-  onChange(): void;
 }
 
 /** Which environments there are: those that the database remembers, and those that the board has just seen. */
 export class EnvironmentCache {
+  /** An environment was forgotten or cordoned. */
+  readonly changes = new Feed<void>();
   private byName = new Map<string, CachedEnvironment>();
   /** One write after the other, so that each environment gets one row. */
   private readonly writes = new PQueue({ concurrency: 1 });
@@ -100,7 +101,7 @@ export class EnvironmentCache {
     this.assertKnown(name);
     await this.options.registry.setCordoned(name, cordoned);
     await this.load();
-    this.options.onChange();
+    this.changes.tell();
   }
 
   /**
@@ -108,7 +109,7 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, takeOut, onChange } = this.options;
+    const { observer, registry, takeOut } = this.options;
     this.assertKnown(name);
     const health = observer.environment(name)?.health;
     if (health === 'online' || health === 'suspect' || health === 'stopping') {
@@ -118,7 +119,7 @@ export class EnvironmentCache {
     await registry.forget(name);
     this.byName.delete(name);
     observer.forget(name);
-    onChange();
+    this.changes.tell();
   }
 
   private assertKnown(name: string): void {

@@ -2,6 +2,7 @@ import type { Lease, Registration, StatusEntry } from '../../../shared/messages'
 import type { Health } from '../../../shared/types';
 import type { Clock, Now } from '../../clock';
 import { messageOf } from '../../errors';
+import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import {
   afterPoll,
@@ -49,6 +50,10 @@ export interface EnvironmentView {
  * what changed. Memory only; every supervisor process has its own, fed from the same store.
  */
 export class FleetObserver {
+  /** What each look has brought that changed something. */
+  readonly changes = new Feed<BoardChange>();
+  /** The store turned out to have lost its content. */
+  readonly flushes = new Feed<void>();
   private readonly environments = new Map<string, EnvironmentSight>();
   private readonly observer: StoreObservation;
   private looking: Promise<void> | null = null;
@@ -68,10 +73,6 @@ export class FleetObserver {
     private readonly log: Log,
     /** This fleet's id; null until the database has told it. */
     private readonly ownFleet: () => string | null,
-    /** Called after a look that changed something. */
-    private readonly onChange: (change: BoardChange) => void,
-    /** Called when the store turns out to have lost its content. */
-    private readonly onFlushed: () => void,
   ) {
     this.observer = { lastPoll: null, startedAt: clock() };
   }
@@ -167,7 +168,7 @@ export class FleetObserver {
   /** @param apps whose entries are others; those of an environment whose health changed are told besides */
   private tell(environments: Set<string>, apps: Set<string>, unwell: Iterable<string> = environments): void {
     for (const name of unwell) for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
-    this.onChange({ environments, apps });
+    this.changes.tell({ environments, apps });
   }
 
   private async pollOnce(): Promise<void> {
@@ -225,7 +226,7 @@ export class FleetObserver {
     this.observer.lastPoll = this.clock();
     const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
     for (const name of unwell) changed.add(name);
-    if (lostNow) this.onFlushed();
+    if (lostNow) this.flushes.tell();
     if (changed.size) {
       this.version++;
       this.tell(changed, apps, unwell);

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Transaction } from '@nocobase/database';
+import { say, sayAction } from '../../../shared/message';
+import type { Action } from '../../../shared/types';
+import type { Clock } from '../../clock';
+import { AppSupervisorError } from '../../errors';
+import { againWhenBusy } from '../../nocobase/busy';
+import type { WithDatabase } from '../../nocobase/main-database';
+import type { MessageBus } from '../../protocol/bus';
+import type { Driver } from '../control/driver';
+import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
+import { newOperationId, type OperationStore } from '../control/store';
+import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { AppCache } from './cache';
+import type { AppDefinition, AppRepository } from './repository';
+
+/**
+ * How long an answer is held back for its operation to begin, in ms. The core is busy for longer with the end of a request
+ * than telling a Worker takes, which would wait for it; whatever else is in the way, nobody waits for.
+ */
+const HEAD_START = 20;
+
+export interface ChangesOptions {
+  app: WithDatabase;
+  appRepository: AppRepository;
+  appCache: AppCache;
+  operations: OperationStore;
+  driver: Driver;
+  bus: MessageBus;
+  clock: Clock;
+  compatibility: Pick<CompatibilityPolicy, 'assertSetsInitialAdmin'>;
+}
+
+/** Writes each change of an app together with its operation, and has it carried out. */
+export class AppChanges {
+  constructor(private readonly options: ChangesOptions) {}
+
+  /**
+   * One change of one app: checked, and written together with its operation, unless somebody else changed the app in
+   * between; then it is done anew on what they left.
+   */
+  async change(
+    name: string,
+    work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
+  ): Promise<Operation> {
+    const { appRepository, operations, driver, clock, compatibility } = this.options;
+    const operation = await this.inTransaction(async (transaction) => {
+      // The row is locked first, so that two requests for one app come one after the other on every supervisor.
+      await this.options.app.db
+        .getModel('apps')
+        .findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
+      const app = await appRepository.find(name, transaction);
+      if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
+      const others = await operations.activeOf(app.uid, transaction);
+      for (const other of others) {
+        const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
+        if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
+      }
+      const made = takeOver(await work(app, transaction, others), others, app);
+      // Also by a start or a retry of a create that failed: an old Worker would install it with the well-known password.
+      const boots = made.steps.filter(({ kind }) => kind === 'boot').map(({ environment }) => environment);
+      if (app.initialAdmin && app.claim === 'create') compatibility.assertSetsInitialAdmin(boots, 'environments');
+      for (const other of others)
+        await operations.save(
+          cancelled(other, say('SUPERSEDED', { action: sayAction(made.action) }), clock().wall),
+          transaction,
+        );
+      await operations.create(made, transaction);
+      return made;
+    });
+    await this.carryOut([name], operation);
+    return operation;
+  }
+
+  /** Tells this process and the other supervisors; the leader among them begins. */
+  async carryOut(names: string[], accepted?: Operation): Promise<void> {
+    const { appCache, driver, bus } = this.options;
+    await appCache.refresh(names);
+    const begun = accepted && accepted.finishedAt === null ? driver.begin(accepted) : void driver.tick();
+    bus.notify('supervisors', names);
+    if (begun) await Promise.race([begun, sleep(HEAD_START, undefined, { ref: false })]);
+  }
+
+  async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    try {
+      return await againWhenBusy(() =>
+        this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction)),
+      );
+    } catch (error) {
+      // Two requests at once, on two supervisors: both looked, one was first.
+      const { name, fields } = error as { name?: string; fields?: Record<string, string> | string[] };
+      if (name !== 'SequelizeUniqueConstraintError' || !fields) throw error;
+      // SQLite names the columns alone.
+      const taken: Record<string, string> = Array.isArray(fields)
+        ? Object.fromEntries(fields.map((field) => [field, '?']))
+        : fields;
+      if (taken.cname) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: taken.cname, app: '?' }, 'cname');
+      throw new AppSupervisorError('NAME_TAKEN', { app: taken.name ?? '?' }, 'name');
+    }
+  }
+
+  async assertDomainFree(cname: string | null | undefined, name: string, transaction: Transaction): Promise<void> {
+    if (!cname) return;
+    const row = await this.options.app.db
+      .getRepository('apps')
+      .findOne({ filter: { cname, name: { $ne: name } }, transaction });
+    if (row) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: row.get('name') as string }, 'cname');
+  }
+
+  newOperation(
+    app: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
+    action: Action,
+    steps: Step[],
+    userId: string | null,
+  ): Operation {
+    const now = this.options.clock().wall;
+    return {
+      id: newOperationId(now),
+      appName: app.name,
+      appUid: app.uid,
+      action,
+      state: 'queued',
+      generation: app.generation,
+      steps,
+      onFailure: 'stop',
+      waitingFor: null,
+      createdById: userId,
+      createdAt: now,
+      finishedAt: null,
+    };
+  }
+}
+
+export const step = (environment: string, kind: StepKind): Step => ({ environment, kind, state: 'queued' });

@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto';
+import { APP } from '../../../shared/app';
+import { completeIn, pickIn } from '../../../shared/fields';
+import { say } from '../../../shared/message';
+import type { StatusEntry } from '../../../shared/messages';
+import type { Clock } from '../../clock';
+import { AppSupervisorError } from '../../errors';
+import { type Administrator, sealAdministrator } from '../../protocol/administrator';
+import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
+import type { Driver } from '../control/driver';
+import type { Operation } from '../control/rollout';
+import type { OperationStore } from '../control/store';
+import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { FleetObserver } from '../fleet/observer';
+import type { AppCache } from './cache';
+import { type AppChanges, step } from './changes';
+import { placeOf } from './database-settings';
+import type { CreateInput } from './input';
+import { type AppDefinition, type AppRepository, nextGeneration } from './repository';
+
+export interface CreationOptions {
+  appRepository: AppRepository;
+  appCache: AppCache;
+  operations: OperationStore;
+  driver: Driver;
+  observer: FleetObserver;
+  clock: Clock;
+  aesKey: Buffer | null;
+  /** What a new app gets when the request names none; null when it has to name some. */
+  defaultEnvironments: string[] | null;
+  /** Which environments may get new apps, and serve one app together. */
+  compatibility: Pick<CompatibilityPolicy, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
+}
+
+/** A new app as it was asked for. */
+export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
+  /** Null: it is adopted, and keeps its own users. */
+  initialAdmin: Administrator | null;
+}
+
+/** Creates apps, and adopts what is there. */
+export class AppCreation {
+  constructor(
+    private readonly options: CreationOptions,
+    private readonly changes: AppChanges,
+  ) {}
+
+  /** A new app, in a database of its own making (`create`) or one that a NocoBase app lives in already (`adopt`). */
+  async create(
+    input: NewApp,
+    userId: string | null,
+    action: 'create' | 'adopt' = 'create',
+    /** A JWT secret that the app has already, instead of a new one. */
+    jwtSecret: string | null = null,
+  ): Promise<Operation> {
+    const { appRepository, clock, aesKey } = this.options;
+    const { environments, targetEnvironment } = this.placeFor(input);
+    const orphan = this.orphanOf(input.name);
+    if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
+    const now = clock().wall;
+    const generation = nextGeneration(orphan?.generation ?? 0, now);
+    const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
+      ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
+      // Its database carries this mark, and its worker goes on with it.
+      uid: orphan?.uid ?? randomUUID(),
+      environments,
+      targetEnvironment,
+      desired: 'running',
+      database: sealDatabase(placeOf(input), aesKey),
+      jwtSecret: seal(jwtSecret || newSecret(), aesKey),
+      sso: input.options?.sso ?? null,
+      generation,
+      boot: { generation, how: 'start' },
+      claim: action,
+      initialAdmin: input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey)),
+      published: {},
+    };
+    const operation = this.changes.newOperation(
+      app,
+      action,
+      environments.map((environment) => step(environment, 'boot')),
+      userId,
+    );
+    await this.changes.inTransaction(async (transaction) => {
+      if (await appRepository.find(app.name, transaction))
+        throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');
+      if (this.options.appCache.tombstones.size && this.waitsToBeDropped(app.name)) {
+        throw new AppSupervisorError('DROP_PENDING', { app: app.name }, 'name');
+      }
+      await this.changes.assertDomainFree(app.cname, app.name, transaction);
+      await appRepository.create(app, transaction);
+      await this.options.operations.create(operation, transaction);
+    });
+    await this.changes.carryOut([app.name], operation);
+    return operation;
+  }
+
+  /**
+   * Where a new app will run, and where its visitors are sent.
+   * @throws AppSupervisorError for what cannot be, at the field that asks for it
+   */
+  private placeFor(input: NewApp): { environments: string[]; targetEnvironment: string } {
+    const { defaultEnvironments, compatibility } = this.options;
+    const environments = input.environments ?? defaultEnvironments;
+    if (!environments) {
+      throw new AppSupervisorError(
+        'INVALID_INPUT',
+        { problem: say('INPUT_NO_ENVIRONMENT', { field: 'environments' }) },
+        'environments',
+      );
+    }
+    for (const environment of environments) compatibility.assertUsable(environment, 'environments');
+    compatibility.assertAgree(environments, 'environments');
+    if (input.initialAdmin) compatibility.assertSetsInitialAdmin(environments, 'environments');
+    const targetEnvironment = input.targetEnvironment ?? environments[0];
+    if (!environments.includes(targetEnvironment)) {
+      throw new AppSupervisorError(
+        'INVALID_INPUT',
+        { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
+        'targetEnvironment',
+      );
+    }
+    return { environments, targetEnvironment };
+  }
+
+  private orphanOf(name: string): StatusEntry | null {
+    const { observer, appCache } = this.options;
+    if (appCache.apps.has(name)) return null;
+    const entries = observer.names().flatMap((environment) => observer.observed(environment, name)?.entry ?? []);
+    return entries.find((entry) => appCache.isOrphan(entry)) ?? null;
+  }
+
+  private waitsToBeDropped(name: string): boolean {
+    return [...this.options.appCache.tombstones.values()].some(
+      (tombstone) =>
+        tombstone.name === name &&
+        this.options.driver.active.some(
+          (other) => other.appUid === tombstone.uid && other.steps.some(({ kind }) => kind === 'drop'),
+        ),
+    );
+  }
+}
