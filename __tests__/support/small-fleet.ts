@@ -336,6 +336,7 @@ export class WorkerProcess {
       clearInterval(inside.round);
       if (inside.keeper.timer) clearTimeout(inside.keeper.timer);
       Object.assign(inside.keeper, { left: true, timer: null });
+      inside.reader.close();
       inside.controller.close();
       inside.reporter.close();
       Object.assign(this.part, { running: null });
@@ -366,6 +367,7 @@ export class WorkerProcess {
         keeper: Keeper;
         controller: { close(): void };
         reporter: { close(): void };
+        reader: { close(): void };
         round: NodeJS.Timeout;
       } | null;
     };

@@ -27,12 +27,12 @@ function start(): void {
     log: recordedLog(),
     mayHost: () => mayHost,
     leaving: 20,
-    onReport: (names) => {
-      for (const name of names) {
-        const entry = controller.apps.entry(name);
-        if (entry) reports.push(entry);
-      }
-    },
+  });
+  controller.reports.listen((names) => {
+    for (const name of names) {
+      const entry = controller.apps.entry(name);
+      if (entry) reports.push(entry);
+    }
   });
 }
 

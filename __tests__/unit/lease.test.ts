@@ -51,10 +51,10 @@ class Bench {
       clock: this.clock.read,
       log: this.log,
       vitals: () => ({ memory: 1, eventLoopDelay: 2 }),
-      onRole: async (role, fresh) => {
-        this.roles.push([role, fresh]);
-        if (this.refuses) throw new Error('Command timed out');
-      },
+    });
+    this.keeper.roles.listen(async ({ role, fresh }) => {
+      this.roles.push([role, fresh]);
+      if (this.refuses) throw new Error('Command timed out');
     });
   }
 

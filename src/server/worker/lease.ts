@@ -1,6 +1,7 @@
 import type { Lease } from '../../shared/messages';
 import type { Clock } from '../clock';
 import { messageOf } from '../errors';
+import { Feed } from '../feed';
 import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
@@ -32,8 +33,6 @@ export interface LeaseKeeperOptions {
   clock: Clock;
   log: Log;
   vitals(): { memory: number; eventLoopDelay: number };
-  /** The role changed, or (`fresh`) the store has to be told everything again. Awaited before the next beat. */
-  onRole(role: LeaseRole, fresh: boolean): Promise<void>;
 }
 
 /**
@@ -43,6 +42,8 @@ export interface LeaseKeeperOptions {
  * apps depend on nothing else.
  */
 export class LeaseKeeper {
+  /** The role changed, or (`fresh`) the store has to be told everything again. Awaited before the next beat. */
+  readonly roles = new Feed<{ role: LeaseRole; fresh: boolean }>();
   role: LeaseRole = 'waiting';
   epoch = 0;
   private beat = 0;
@@ -170,7 +171,7 @@ export class LeaseKeeper {
 
   private async become(role: LeaseRole, fresh: boolean): Promise<void> {
     this.role = role;
-    await this.options.onRole(role, fresh);
+    await this.roles.tellAndWait({ role, fresh });
   }
 
   private lease(): Lease {

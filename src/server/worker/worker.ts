@@ -1,29 +1,17 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Model } from '@nocobase/database';
-import type { Message } from '../../shared/message';
-import type { AdminPassword, Registration } from '../../shared/messages';
+import type { AdminPassword } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
-import type { Clock } from '../clock';
-import type { EnvironmentConfig } from '../config';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
-import type { Log } from '../log';
-import type { CoreAppRegistry } from '../nocobase/core-app-registry';
-import { workerAdminWarning } from '../protocol/administrator';
 import { AppIndexReader } from '../protocol/app-index';
-import type { MessageBus, RequestHandlers } from '../protocol/bus';
-import { fingerprint } from '../protocol/secrets';
-import type { Stores } from '../protocol/stores';
-import { AppController } from './apps/controller';
-import { FollowedSnapshot } from './followed-snapshot';
-import type { HostDatabase } from './hosting/connection';
+import type { AppController } from './apps/controller';
 import type { AppHost } from './hosting/host';
-import { LeaseKeeper, type LeaseRole } from './lease';
-import { createProcessLock } from './process-lock';
+import type { LeaseRole } from './lease';
+import { registrationOf } from './registration';
 import { RemoteStatuses } from './remote-statuses';
-import { StatusReporter } from './reporter';
+import { createServices, type Services, type WorkerPartOptions } from './services';
 import { SnapshotStore } from './snapshot';
+import { Vitals } from './vitals';
 
 /** How often everything is looked at again, whatever wake-ups came, in ms. */
 const ROUND = 30_000;
@@ -34,28 +22,8 @@ const BEGIN_AGAIN = 5_000;
 /** How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start beside this one. */
 const SECRETS_WITHIN = 20_000;
 
-export interface WorkerPartOptions {
-  coreApps: CoreAppRegistry;
-  host: AppHost;
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex'>;
-  bus: MessageBus;
-  environment: EnvironmentConfig;
-  /** The one app that this process runs; null runs all of the environment's. */
-  only: string | null;
-  /** `APP_SUPERVISOR_PUBLIC_URL` as set here, which says more than what the Supervisor tells. */
-  publicUrl: string | null;
-  instance: string;
-  aesKey: Buffer | null;
-  appKey: string;
-  clock: Clock;
-  log: Log;
-  warnings: Message[];
-  /** What it answers to requests. */
-  handlers: RequestHandlers;
-  roundEvery?: number;
-  beginAgain?: number;
-  leaving?: number;
-  secretsWithin?: number;
+interface Running extends Services {
+  round?: NodeJS.Timeout;
 }
 
 /** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
@@ -66,19 +34,11 @@ export class WorkerPart {
   /** Which apps there are, or their domains, may have changed. */
   readonly records = new Feed<void>();
   private readonly elsewhere: RemoteStatuses;
-  private running: {
-    keeper: LeaseKeeper;
-    controller: AppController;
-    reporter: StatusReporter;
-    round?: NodeJS.Timeout;
-  } | null = null;
+  private running: Running | null = null;
   private mainAdminPassword: AdminPassword | null = null;
-  private followed: FollowedSnapshot | null = null;
   private starting = false;
   private left = false;
-  /** Of the records that were last read, all together. */
-  private recordsVersion: string | null = null;
-  private readonly delay = monitorEventLoopDelay({ resolution: 20 });
+  private readonly vitals = new Vitals();
 
   constructor(private readonly options: WorkerPartOptions) {
     this.host = options.host;
@@ -159,6 +119,7 @@ export class WorkerPart {
     this.starting = true;
     this.startNow().catch((error) => {
       this.options.log.error(`This worker could not begin, it is tried again: ${messageOf(error)}`);
+      this.running?.reader.close();
       if (this.running) clearInterval(this.running.round);
       this.running = null;
       setTimeout(() => {
@@ -198,175 +159,79 @@ export class WorkerPart {
     if (!running) return;
     this.running = null;
     clearInterval(running.round);
+    running.reader.close();
     running.controller.close();
     running.reporter.close();
-    this.delay.disable();
+    this.vitals.stop();
     await running.keeper.stop();
   }
 
   private async startNow(): Promise<void> {
-    const { options } = this;
-    const { coreApps, environment, instance, stores, bus, only, clock, log } = options;
-    const main = coreApps.apps.main;
-    const store = new SnapshotStore(main);
-    this.followed = only === null ? null : new FollowedSnapshot(store, only);
-    // Beside the process that runs the others, which has the environment's own lock.
-    const lockName = only === null ? environment.name : `${environment.name}/${only}`;
-    this.delay.enable();
-    let hasSecrets = true;
-    const controller: AppController = new AppController({
-      environment: environment.name,
-      snapshot: this.followed ?? store,
-      host: this.host,
-      coreApps,
-      clock,
-      log,
-      mayHost: () => hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
-      onReport: (names) => reporter.report(names),
-      leaving: options.leaving,
-    });
-    const keeper: LeaseKeeper = new LeaseKeeper({
-      leases: stores.leases,
-      environment: environment.name,
-      instance,
-      interval: environment.heartbeatInterval,
-      lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, log),
-      clock,
-      log,
-      vitals: () => this.vitals(),
-      onRole: async (role, fresh) => {
-        if (role === 'standby') {
-          await controller.standDown();
-          return;
-        }
-        if (fresh) {
-          await this.announce();
-          reporter.reportAll();
-          void this.readAll();
-        }
-        controller.convergeAll();
-      },
-    });
-    const reporter: StatusReporter = new StatusReporter({
-      environment: environment.name,
-      instance,
-      statuses: stores.statuses,
-      bus,
-      log,
-      epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
-      entries: (names) =>
-        (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
-      onRefused: () => void keeper.beatNow(),
-    });
-    const running: typeof this.running = { keeper, controller, reporter };
+    const { environment, bus, only, handlers, roundEvery } = this.options;
+    this.vitals.start();
+    const running: Running = createServices(this.options, this.vitals, this.appIndex);
+    const { controller, reporter, reader, keeper, readiness } = running;
+    this.listen(running);
     this.running = running;
-    this.recordsVersion = null;
 
     await controller.restore();
     if (this.running !== running) return; // it has left meanwhile
-    hasSecrets = controller.apps.haveSecrets();
+    readiness.hasSecrets = controller.apps.haveSecrets();
     // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
     running.round = setInterval(
       () => {
-        void this.readAll();
+        void reader.readAll();
         void reporter.check();
       },
-      options.roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
+      roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
     );
     running.round.unref();
     this.records.tell();
-    await bus.onNotify(
-      { environment: environment.name },
-      (names) => void (names.length ? this.read(names) : this.readAppIndex()),
-    );
-    await bus.serve(environment.name, options.handlers);
+    await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
+    await bus.serve(environment.name, handlers);
     await keeper.start();
-    await this.readAll();
-    if (!hasSecrets) await this.untilSecrets(controller);
-    hasSecrets = true;
+    await reader.readAll();
+    if (!readiness.hasSecrets) await this.untilSecrets(running);
+    readiness.hasSecrets = true;
     controller.convergeAll();
   }
 
-  /** A boot without the stored secret makes one up: sign-ins would end with it, and once more with the next. */
-  private async untilSecrets(controller: AppController): Promise<void> {
-    const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
-    const end = clock().mono + secretsWithin;
-    while (this.controller === controller && !controller.apps.haveSecrets() && clock().mono < end) {
-      await sleep(Math.min(500, secretsWithin));
-      await this.readAll();
-    }
-  }
-
-  private async read(names: string[]): Promise<void> {
-    const { stores, environment } = this.options;
-    await this.take(async (controller) => controller.accept(await stores.records.read(environment.name, names)));
-  }
-
-  /** Everything, as far as it has changed since it was read. */
-  private async readAll(): Promise<void> {
-    const { followed } = this;
-    const { stores, environment } = this.options;
-    await this.take(async (controller) => {
-      if (followed) return controller.acceptAll(await followed.records());
-      const read = await stores.records.readSince(environment.name, this.recordsVersion);
-      if (!read) return;
-      await controller.acceptAll(read.records);
-      this.recordsVersion = read.version;
+  /** Passes on what one service has to tell others that were made before it. */
+  private listen({ keeper, controller, reporter, reader }: Services): void {
+    reader.reads.listen(() => this.records.tell());
+    controller.reports.listen((names) => reporter.report(names));
+    keeper.roles.listen(async ({ role, fresh }) => {
+      if (role === 'standby') {
+        await controller.standDown();
+        return;
+      }
+      if (fresh) {
+        await this.announce();
+        reporter.reportAll();
+        void reader.readAll();
+      }
+      controller.convergeAll();
     });
-    await this.readAppIndex();
-    await this.controller?.apps.findStalePlugins();
-    await this.controller?.apps.findChangedAdminPasswords();
-    this.controller?.convergeAll();
   }
 
-  private async take(read: (controller: AppController) => Promise<void>): Promise<void> {
-    if (!this.controller) return;
-    try {
-      await read(this.controller);
-      this.records.tell();
-    } catch (error) {
-      // The snapshot stands, and what failed may be due for another try.
-      this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
+  /** A boot without the stored secret makes one up: sign-ins would end with it, and once more with the next. */
+  private async untilSecrets(running: Running): Promise<void> {
+    const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
+    const { controller, reader } = running;
+    const end = clock().mono + secretsWithin;
+    while (this.running === running && !controller.apps.haveSecrets() && clock().mono < end) {
+      await sleep(Math.min(500, secretsWithin));
+      await reader.readAll();
     }
-  }
-
-  private async readAppIndex(): Promise<void> {
-    await this.appIndex.read().catch(() => undefined);
   }
 
   /** Says what this environment is; again whenever it may have changed. */
   private async announce(): Promise<void> {
     const { running } = this;
     if (running?.keeper.role !== 'holder') return;
-    await this.options.stores.fleet.writeRegistration(await this.registration());
+    const { coreApps, stores } = this.options;
+    const registration = await registrationOf(coreApps.apps.main, this.options, this.mainAdminPassword);
+    await stores.fleet.writeRegistration(registration);
     running.keeper.noteRegistration();
-  }
-
-  private async registration(): Promise<Registration> {
-    const { coreApps, environment, aesKey, appKey, warnings } = this.options;
-    const main = coreApps.apps.main;
-    const rows = await main.db
-      .getRepository('applicationPlugins')
-      .find({ filter: { enabled: true, builtIn: true }, sort: ['name'] });
-    return {
-      name: environment.name,
-      url: environment.url,
-      proxyUrl: environment.proxyUrl,
-      appVersion: main.getPackageVersion(),
-      plugins: rows.map((row: Model) => `${row.get('name')}@${row.get('version')}`),
-      serves: environment.serves,
-      fingerprints: { appKey: fingerprint(appKey), aesKey: aesKey ? fingerprint(aesKey.toString('hex')) : null },
-      warnings: [
-        ...warnings,
-        ...(this.mainAdminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
-      ],
-      setsInitialAdmin: true,
-    };
-  }
-
-  private vitals() {
-    const eventLoopDelay = Math.round(this.delay.percentile(99) / 1e6) || 0;
-    this.delay.reset();
-    return { memory: process.memoryUsage.rss(), eventLoopDelay };
   }
 }

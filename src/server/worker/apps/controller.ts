@@ -3,6 +3,7 @@ import { type Message, say } from '../../../shared/message';
 import type { AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
+import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
@@ -28,8 +29,6 @@ export interface AppControllerOptions {
   leaving?: number;
   /** Whether this process may host now. */
   mayHost(): boolean;
-  /** Statuses of these apps have to be told. */
-  onReport(names: string[]): void;
 }
 
 /**
@@ -38,6 +37,8 @@ export interface AppControllerOptions {
  */
 export class AppController {
   readonly apps: AppStates;
+  /** Names of apps whose statuses have to be told. */
+  readonly reports = new Feed<string[]>();
   /** One piece of work on an app after the other. */
   private readonly queues = new KeyedQueue();
   /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
@@ -45,7 +46,11 @@ export class AppController {
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
-    this.apps = new AppStates({ ...options, onAdminPassword: (name) => void this.save(name) });
+    this.apps = new AppStates({
+      ...options,
+      onReport: (names) => this.reports.tell(names),
+      onAdminPassword: (name) => void this.save(name),
+    });
   }
 
   /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */

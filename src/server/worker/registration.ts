@@ -1,0 +1,39 @@
+import type { Model } from '@nocobase/database';
+import type { Application } from '@nocobase/server';
+import type { Message } from '../../shared/message';
+import type { AdminPassword, Registration } from '../../shared/messages';
+import type { EnvironmentConfig } from '../config';
+import { workerAdminWarning } from '../protocol/administrator';
+import { fingerprint } from '../protocol/secrets';
+
+export interface RegistrationOptions {
+  environment: EnvironmentConfig;
+  aesKey: Buffer | null;
+  appKey: string;
+  warnings: Message[];
+}
+
+/**
+ * What an environment says of itself, as it is now.
+ * @param adminPassword what is wrong with the password of the main app's root user; null when nothing is
+ */
+export async function registrationOf(
+  main: Application,
+  { environment, aesKey, appKey, warnings }: RegistrationOptions,
+  adminPassword: AdminPassword | null,
+): Promise<Registration> {
+  const rows = await main.db
+    .getRepository('applicationPlugins')
+    .find({ filter: { enabled: true, builtIn: true }, sort: ['name'] });
+  return {
+    name: environment.name,
+    url: environment.url,
+    proxyUrl: environment.proxyUrl,
+    appVersion: main.getPackageVersion(),
+    plugins: rows.map((row: Model) => `${row.get('name')}@${row.get('version')}`),
+    serves: environment.serves,
+    fingerprints: { appKey: fingerprint(appKey), aesKey: aesKey ? fingerprint(aesKey.toString('hex')) : null },
+    warnings: [...warnings, ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : [])],
+    setsInitialAdmin: true,
+  };
+}

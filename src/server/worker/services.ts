@@ -1,0 +1,93 @@
+import type { Message } from '../../shared/message';
+import type { Clock } from '../clock';
+import type { EnvironmentConfig } from '../config';
+import type { Log } from '../log';
+import type { CoreAppRegistry } from '../nocobase/core-app-registry';
+import type { AppIndexReader } from '../protocol/app-index';
+import type { MessageBus, RequestHandlers } from '../protocol/bus';
+import type { Stores } from '../protocol/stores';
+import { AppController } from './apps/controller';
+import { FollowedSnapshot } from './followed-snapshot';
+import type { HostDatabase } from './hosting/connection';
+import type { AppHost } from './hosting/host';
+import { LeaseKeeper } from './lease';
+import { createProcessLock } from './process-lock';
+import { RecordReader } from './record-reader';
+import { StatusReporter } from './reporter';
+import { SnapshotStore } from './snapshot';
+import type { Vitals } from './vitals';
+
+export interface WorkerPartOptions {
+  coreApps: CoreAppRegistry;
+  host: AppHost;
+  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex'>;
+  bus: MessageBus;
+  environment: EnvironmentConfig;
+  /** The one app that this process runs; null runs all of the environment's. */
+  only: string | null;
+  /** `APP_SUPERVISOR_PUBLIC_URL` as set here, which says more than what the Supervisor tells. */
+  publicUrl: string | null;
+  instance: string;
+  aesKey: Buffer | null;
+  appKey: string;
+  clock: Clock;
+  log: Log;
+  warnings: Message[];
+  /** What it answers to requests. */
+  handlers: RequestHandlers;
+  roundEvery?: number;
+  beginAgain?: number;
+  leaving?: number;
+  secretsWithin?: number;
+}
+
+export type Services = ReturnType<typeof createServices>;
+
+/**
+ * What hosts apps, from a start to the end. Each service gets what was made before it; what one of them has to tell an
+ * earlier one is told by its feeds (`WorkerPart.listen`).
+ */
+export function createServices(options: WorkerPartOptions, vitals: Vitals, appIndex: AppIndexReader) {
+  const { coreApps, stores, bus, instance, only, clock, log } = options;
+  const environment = options.environment.name;
+  const { main } = coreApps.apps;
+  const store = new SnapshotStore(main);
+  const followed = only === null ? null : new FollowedSnapshot(store, only);
+  // Beside the process that runs the others, which has the environment's own lock.
+  const lockName = only === null ? environment : `${environment}/${only}`;
+  /** Apps are not hosted before their JWT secrets are known. */
+  const readiness = { hasSecrets: true };
+  const keeper = new LeaseKeeper({
+    leases: stores.leases,
+    environment,
+    instance,
+    interval: options.environment.heartbeatInterval,
+    lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, log),
+    clock,
+    log,
+    vitals: () => vitals.read(),
+  });
+  const controller = new AppController({
+    environment,
+    snapshot: followed ?? store,
+    host: options.host,
+    coreApps,
+    clock,
+    log,
+    mayHost: () => readiness.hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
+    leaving: options.leaving,
+  });
+  const reporter = new StatusReporter({
+    environment,
+    instance,
+    statuses: stores.statuses,
+    bus,
+    log,
+    epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
+    entries: (names) =>
+      (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
+    onRefused: () => void keeper.beatNow(),
+  });
+  const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, log });
+  return { readiness, keeper, controller, reporter, reader };
+}
