@@ -63,12 +63,12 @@ describe.each(CLIENTS)('in the $client client', (client) => {
       requests.push(route.request().postDataJSON().options.database);
       await route.fulfill({ json: { data: {} } });
     });
-    await eventually(() => password.getAttribute('placeholder')).toBe('Unchanged when left empty');
+    await eventually(() => password.getAttribute('placeholder')).toBe('Unchanged when empty');
     await host.fill('localhost');
     await mark.waitFor();
     await form.getByText('The stored password is used only for the host').waitFor();
     await form.getByTestId('app-form-submit').click();
-    await shows(problem, ['This is needed']);
+    await shows(problem, ['Required']);
     await host.fill(NOWHERE.host);
     await mark.waitFor({ state: 'detached' });
     await shows(problem, []);

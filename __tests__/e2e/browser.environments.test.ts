@@ -42,7 +42,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await tabsOf(page).nth(0).click();
     await page.getByTestId('add-app').click();
     await page.locator('.ant-select:has(#environments)').click();
-    await page.locator('.ant-select-item-option-disabled', { hasText: 'env_b (takes no new apps)' }).waitFor();
+    await page.locator('.ant-select-item-option-disabled', { hasText: 'env_b (accepts no new apps)' }).waitFor();
     await page.keyboard.press('Escape');
     await page.locator('.ant-drawer-close').click();
     await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
@@ -55,7 +55,9 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     const forget = page.getByTestId('environment-forget-env_b');
     await eventually(() => forget.getAttribute('aria-disabled')).toBe('true');
     await forget.hover();
-    await page.getByRole('tooltip', { name: 'Its worker is alive and would register again. Stop it first.' }).waitFor();
+    await page
+      .getByRole('tooltip', { name: 'Its worker is running and would register again. Stop it first.' })
+      .waitFor();
   });
 
   it('its address is checked by this browser, and by the Supervisor for the web and for WebSockets', async () => {
@@ -79,7 +81,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await row('env_b').getByText('Down').waitFor();
     await row('env_b').getByText('Serves no visitors').waitFor();
     await row('env_a').getByText('Supervisor: 2.2.15').hover();
-    await page.getByRole('tooltip', { name: /they fit only when both are equal/ }).waitFor();
+    await page.getByRole('tooltip', { name: /Both must have the same version/ }).waitFor();
     await page.unrouteAll();
   });
 
@@ -89,11 +91,11 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await worker.appear();
     await row('env_simulated').getByText('Online').waitFor();
     const drain = page.getByTestId('environment-drain-env_simulated');
-    await eventually(() => drain.getAttribute('aria-description')).toBe('No apps are in it.');
+    await eventually(() => drain.getAttribute('aria-description')).toBe('It has no apps.');
     await worker.meetReplica('worker-2:81:1');
     await page
       .getByTestId('environment-warnings-env_simulated')
-      .getByText('A second process of this environment is running (worker-2:81:1); it hosts nothing.')
+      .getByText('A second process of this environment is running (worker-2:81:1) and hosts nothing.')
       .waitFor();
     await worker.leave();
     await worker.close();

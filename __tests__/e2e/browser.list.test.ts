@@ -99,7 +99,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
 
   it('shows a page of it, which is all that the server sends, and others and larger ones when asked', async () => {
     await find('list_');
-    await eventually(inAll).toBe('24 in all');
+    await eventually(inAll).toBe('24 in total');
     await eventually(names).toEqual(APPS.slice(0, 20).map(({ name }) => name));
     const sent = page.waitForResponse((response) => response.url().includes('apps:list'));
     await page.locator('.ant-pagination-next button').click();
@@ -132,14 +132,14 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await choiceIn(page, environment, SOUTH);
     await eventually(names).toEqual(['list_23', 'list_24']);
     await choiceIn(page, status, 'Stopped');
-    await page.getByText('No app fits this filter').waitFor();
+    await page.getByText('No app matches this filter').waitFor();
     await choiceIn(page, environment, NORTH);
     await eventually(names).toEqual(['list_05']);
     for (const select of [environment, status]) {
       await page.locator(select).hover();
       await page.locator(`${select} .ant-select-clear`).click();
     }
-    await eventually(inAll).toBe('24 in all');
+    await eventually(inAll).toBe('24 in total');
   });
 
   it('is fetched again when asked', async () => {
@@ -152,12 +152,12 @@ describe.each(CLIENTS)('in the $client client', (client) => {
 
   it('an app that moves is shown where it was taken from until it has left that', async () => {
     const name = 'list_06';
-    const taken = row(name).getByText('Taken from here, and not gone yet');
+    const taken = row(name).getByText('Removal pending');
     await find(name);
     south.hesitate();
     const moving = manager.update(name, { environments: [SOUTH] });
     await taken.waitFor();
-    await shows(row(name).locator('[data-testid^="status-"]'), ['Running', 'Waiting its turn']);
+    await shows(row(name).locator('[data-testid^="status-"]'), ['Running', 'Waiting']);
     south.obey();
     await moving;
     await taken.waitFor({ state: 'detached' });
@@ -169,7 +169,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   it('has the columns that were chosen, also after a reload', async () => {
     const headers = () => page.getByRole('columnheader').filter({ hasText: /\w/ }).allInnerTexts();
     await eventually(headers).toEqual(['App', 'Status', 'Operation', 'Version', 'Last visit', 'Actions']);
-    await page.getByRole('button', { name: 'Choose columns' }).click();
+    await page.getByRole('button', { name: 'Select columns' }).click();
     await page.getByRole('checkbox', { name: 'Last visit' }).uncheck();
     await page.getByRole('checkbox', { name: 'Start mode' }).check();
     const chosen = ['App', 'Status', 'Operation', 'Version', 'Start mode', 'Actions'];
@@ -224,7 +224,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     const upgrade = page.getByTestId(`app-upgrade-${third}`);
     await press('more', third);
     await eventually(() => upgrade.getAttribute('aria-disabled')).toBe('true');
-    expect(await upgrade.getAttribute('title')).toBe('Its data is of the newest version already (2.2.15).');
+    expect(await upgrade.getAttribute('title')).toBe('Its data already has the newest version (2.2.15).');
     await page.keyboard.press('Escape');
     await upgrade.waitFor({ state: 'hidden' });
     north.setStatus(third, { version: '2.2.14' });
@@ -232,21 +232,21 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await press('more', third);
     await upgrade.click();
     const upgrading = question(`Upgrade "${third}"?`);
-    await upgrading.getByText('That cannot be undone: make a backup first.').waitFor();
+    await upgrading.getByText('cannot be undone. Make a backup first.').waitFor();
     await answer(upgrading, 'Upgrade');
     await version.waitFor({ state: 'detached' });
     expect(await newest(third)).toBe('upgrade');
   });
 
   it('several apps are stopped, started and restarted together, those left out to whom it makes no difference', async () => {
-    const bulk = page.getByRole('toolbar', { name: 'Actions for the chosen apps' });
+    const bulk = page.getByRole('toolbar', { name: 'Actions for the selected apps' });
     const press = (action: string) => page.getByTestId(`bulk-${action}`).click();
     // Those chosen stay chosen while others are looked for.
     for (const name of [other, third]) {
       await find(name);
       await check(name);
     }
-    await bulk.getByText('2 chosen').waitFor();
+    await bulk.getByText('2 selected').waitFor();
     await find(client.client);
     await press('stop');
     await answer(question('Stop 2 apps?'), 'Cancel');
@@ -258,11 +258,11 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     for (const name of [one, other, third]) await check(name);
     await press('start');
     const starting = question('Start 2 apps?');
-    await starting.getByText(`${one} changed: It is running already.`).waitFor();
+    await starting.getByText(`${one} changed: It is already running.`).waitFor();
     await shows(starting.getByRole('listitem'), [
       `${other}: ${NORTH}`,
       `${third}: ${NORTH}`,
-      `${one} changed: It is running already.`,
+      `${one} changed: It is already running.`,
     ]);
     await answer(starting, 'Start');
     for (const name of [other, third]) await becomes(name, 'running');
@@ -290,7 +290,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   it('an app is deleted with its data for its name in writing', async () => {
     await press('delete', one);
     const deleting = question(`Delete "${one} changed"?`);
-    await deleting.getByLabel('The data is deleted too').check();
+    await deleting.getByLabel('Also delete the data').check();
     await deleting.locator('#confirm-name').fill(one);
     const sent = page.waitForRequest((request) => request.url().includes('apps:destroy'));
     await answer(deleting, 'Delete');
@@ -312,12 +312,12 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await find('list_2');
     for (const name of ['list_23', 'list_24']) {
       await row(name).getByText('Stopping').waitFor();
-      await row(name).getByText(`Waits for environment ${SOUTH} to begin`).waitFor();
+      await row(name).getByText(`Waiting for environment ${SOUTH} to start`).waitFor();
     }
     south.obey();
     for (const name of ['list_23', 'list_24']) {
       await becomes(name, 'stopped', SOUTH);
-      await row(name).getByText('Meant to be: Starts when visited').waitFor();
+      await row(name).getByText('Expected: Starts when visited').waitFor();
     }
     await tabsOf(page).nth(1).click();
     await page.getByTestId(`environment-uncordon-${SOUTH}`).click();

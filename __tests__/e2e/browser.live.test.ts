@@ -38,7 +38,7 @@ it.concurrent.each(CLIENTS)(
       await sign.waitFor({ state: 'hidden' });
 
       proxy.allowWebSockets(false);
-      await sign.getByText('Live updates are off. This page is refreshed every 5 seconds.').waitFor();
+      await sign.getByText('Live updates are off. This page refreshes every 5 seconds.').waitFor();
       await isTold('Polled');
       await tabsOf(page).nth(1).click();
       await page.getByTestId('environment-row-env_a').waitFor();

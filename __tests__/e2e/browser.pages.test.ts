@@ -126,7 +126,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   });
 
   it('leaving what was entered asks first: by closing the form, by the browser’s Back, by a link, by a reload, by closing the page', async () => {
-    const question = page.getByRole('dialog', { name: chinese['Discard what you entered?'] });
+    const question = page.getByRole('dialog', { name: chinese['Discard your changes?'] });
     const title = page.locator('#title');
     const enter = async () => {
       // So that the browser has somewhere to go back to within NocoBase.

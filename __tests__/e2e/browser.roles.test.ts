@@ -55,7 +55,7 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
 
   it('one that may manage environments has their page, and is told that it may not see apps', async () => {
     const page = await open('envkeeper');
-    await page.getByText('Your role may not see this').waitFor();
+    await page.getByText('Your role has no permission to see this').waitFor();
     await tabsOf(page).nth(1).click();
     await page.getByTestId('environment-check-env_a').click();
     await page.getByTestId('environment-reach-env_a').waitFor();

@@ -35,7 +35,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   /** The dialog that shows once how to sign in to the new app. @returns the password in it */
   const readSignIn = async () => {
     const dialog = page.getByRole('dialog', { name: `Sign in to "${title}"` });
-    await dialog.getByText('The password is not shown again.').waitFor();
+    await dialog.getByText('The password is shown only once.').waitFor();
     const values = await dialog.locator('.ant-descriptions-item-content').allInnerTexts();
     const address = expect.stringMatching(new RegExp(`^${fleet.supervisor.url}${base}apps/${name}/admin/?$`));
     expect(values).toEqual([address, 'nocobase', ADMIN.email, expect.stringMatching(/^\w{20}$/)]);
@@ -197,10 +197,10 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
   it('deletes it, after a question that says that the database is kept, which it is', async () => {
     await press('delete');
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
-    const keep = dialog.getByLabel(`The data is kept: database "${name}"`);
+    const keep = dialog.getByLabel(`Keep the data: database "${name}"`);
     await eventually(() => keep.isChecked()).toBe(true);
     // With the data goes the identifier in writing.
-    await dialog.getByLabel('The data is deleted too').check();
+    await dialog.getByLabel('Also delete the data').check();
     const agreeing = dialog.getByRole('button', { name: 'Delete', exact: true });
     for (const [typed, isAllowed] of [
       ['', false],

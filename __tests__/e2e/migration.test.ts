@@ -68,7 +68,7 @@ it.each(CLIENTS)('without a part its page in the $client client says what to set
   const complaints = complaintsOf(page);
   await page.goto(`${alone.supervisor.url}${base}admin/settings/app-supervisor`);
   const dormant = page.getByTestId('dormant-page');
-  await dormant.getByText('App Supervisor is installed and does nothing yet').waitFor();
+  await dormant.getByText('App Supervisor is installed but inactive').waitFor();
   for (const variables of Object.values(PARTS)) {
     for (const [name, value] of Object.entries(variables)) {
       await dormant.getByRole('row').filter({ hasText: name }).getByText(value, { exact: true }).first().waitFor();

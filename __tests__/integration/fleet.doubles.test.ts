@@ -95,7 +95,7 @@ it('one that answers wrong is not believed', async () => {
   await until('Its answer', () =>
     supervisor.parts.requests.logs(app, 'env_a', 10).then(
       () => expect.unreachable(),
-      ({ code, message }) => code === 'WORKER_FAILED' && message.includes('is not understood'),
+      ({ code, message }) => code === 'WORKER_FAILED' && message.includes('is not valid'),
     ),
   );
   // Right after all.

@@ -141,8 +141,8 @@ describe('settings that break promises', () => {
 
   it('are said in words, with what to set', async () => {
     expect(await warnings('--maxmemory-policy', 'allkeys-lru')).toEqual([
-      'Redis evicts keys when it is full (maxmemory-policy allkeys-lru): set it to noeviction.',
-      'Redis keeps nothing on disk: set appendonly yes.',
+      'Redis evicts keys when its memory is full (maxmemory-policy allkeys-lru). Set it to noeviction.',
+      'Redis does not store its data on disk. Set appendonly yes.',
     ]);
     expect(await warnings('--appendonly', 'yes')).toEqual([]);
     expect(await warnings('--save', '3600 1')).toEqual([]);

@@ -64,7 +64,7 @@ describe('apps:list', () => {
   ])('compares %j by equality alone', async (filter, field) => {
     const refused = list({ filter });
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'filter' });
-    await expect(refused).rejects.toThrow(`${field} can be compared with $eq and $in`);
+    await expect(refused).rejects.toThrow(`${field} supports only $eq and $in`);
   });
 
   it.each<[unknown, string[]]>([

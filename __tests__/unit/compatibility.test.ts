@@ -67,10 +67,10 @@ describe('two environments with one app', () => {
   const other = (appVersion: string, ...plugins: string[]) => registrationOf('env_b', { appVersion, plugins });
   it.each([
     ['2.2.15', ['acl@2.2.15'], null],
-    ['2.2.16', ['acl@2.2.15'], 'NocoBase is 2.2.15 in the one and 2.2.16 in the other'],
-    ['2.2.15', ['acl@2.2.16'], 'acl is 2.2.15 in the one and 2.2.16 in the other'],
-    ['2.2.15', [], 'acl is 2.2.15 in the one and - in the other'],
-    ['2.2.15', ['acl@2.2.15', 'ledger@1.0.0'], 'ledger is - in the one and 1.0.0 in the other'],
+    ['2.2.16', ['acl@2.2.15'], 'NocoBase is 2.2.15 in the first and 2.2.16 in the second'],
+    ['2.2.15', ['acl@2.2.16'], 'acl is 2.2.15 in the first and 2.2.16 in the second'],
+    ['2.2.15', [], 'acl is 2.2.15 in the first and - in the second'],
+    ['2.2.15', ['acl@2.2.15', 'ledger@1.0.0'], 'ledger is - in the first and 1.0.0 in the second'],
   ])('%s with %j: %s', (appVersion, plugins, words) => {
     const error = disagreement(environment('2.2.15', 'acl@2.2.15'), other(appVersion, ...plugins));
     if (words === null) expect(error).toBeNull();

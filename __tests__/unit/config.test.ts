@@ -324,7 +324,7 @@ describe('warnings', () => {
     ['worker', WORKER],
   ])('a %s without a key is told so, with what to do', (_, env) => {
     expect(parse(env).warnings.map(inEnglish)).toEqual([
-      expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set: .*openssl/),
+      expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set, .*openssl/),
     ]);
     expect(parse({ ...env, APP_SUPERVISOR_AES_SECRET_KEY: KEY }).warnings).toEqual([]);
   });

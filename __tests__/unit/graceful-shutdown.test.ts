@@ -37,7 +37,7 @@ describe('a Supervisor that is stopped', () => {
     const after = await ask(url, '/api/apps:start', { method: 'POST' });
     expect(after).toMatchObject({
       status: 503,
-      json: { errors: [{ code: 'LEAVING', params: {}, message: expect.stringContaining('stopped') }] },
+      json: { errors: [{ code: 'LEAVING', params: {}, message: expect.stringContaining('shutting down') }] },
     });
     expect([begun.length, left]).toEqual([1, false]);
     begun[0].end('the list');

@@ -68,13 +68,13 @@ describe('how an app comes up (#6133)', () => {
       'data of a newer core',
       { version: '2.3.0' },
       'APP_TOO_NEW',
-      /from NocoBase 2\.3\.0, this environment runs 2\.2\.15/,
+      /from NocoBase 2\.3\.0, but this environment runs 2\.2\.15/,
     ],
     [
       'data of a newer plugin',
       { plugins: [acl, plugin('kanban', '2.2.16')] },
       'APP_TOO_NEW',
-      /from kanban 2\.2\.16, this environment runs kanban 2\.2\.15/,
+      /from kanban 2\.2\.16, but this environment runs kanban 2\.2\.15/,
     ],
     [
       'data of a newer plugin, half upgraded',
@@ -92,7 +92,7 @@ describe('how an app comes up (#6133)', () => {
   it('a pre-release is older than its release', () => {
     const beta = { ...host, version: '2.2.15-beta.3' };
     expect(() => planBoot(app, 'start', content({ version: '2.2.15' }), beta)).toThrow(
-      /from NocoBase 2\.2\.15, this environment runs 2\.2\.15-beta\.3/,
+      /from NocoBase 2\.2\.15, but this environment runs 2\.2\.15-beta\.3/,
     );
     expect(planBoot(app, 'start', content({ version: '2.2.15-beta.3' }), host)).toBe('upgrade');
   });
@@ -100,7 +100,7 @@ describe('how an app comes up (#6133)', () => {
   it('an app that must not be upgraded is refused, but for an upgrade that is asked for (#2728)', () => {
     const pinned = { name: 'crm', autoUpgrade: false };
     const older = content({ plugins: [acl, plugin('kanban', '2.2.14')] });
-    expect(() => planBoot(pinned, 'start', older, host)).toThrow(/from kanban 2\.2\.14 .*upgraded to kanban 2\.2\.15/);
+    expect(() => planBoot(pinned, 'start', older, host)).toThrow(/from kanban 2\.2\.14 .*upgrade to kanban 2\.2\.15/);
     expect(planBoot(pinned, 'upgrade', older, host)).toBe('upgrade');
     expect(planBoot(pinned, 'start', content(), host)).toBe('start');
     expect(planBoot(pinned, 'start', content({ installed: 'partial', version: null }), host)).toBe('resumeInstall');

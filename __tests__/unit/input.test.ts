@@ -54,7 +54,7 @@ describe('create', () => {
         code: 'INVALID_INPUT',
         status: 400,
         field: 'independentSecret',
-        message: 'independentSecret cannot be set: every app has a secret of its own; the setting is gone',
+        message: 'independentSecret cannot be set: every app has its own secret, and the setting was removed',
       });
     }
   });
@@ -64,7 +64,7 @@ describe('create', () => {
     ['password', 'short', /at least 8/],
     ['password', '', /at least 8/],
     ['email', 'ada', /e-mail address/],
-    ['username', 'ada@example.com', /none of them @/],
+    ['username', 'ada@example.com', /must not contain @/],
     ['username', ' ', /1 to 50/],
     ['nickname', 'Ada', /initialAdmin.nickname is not a setting/],
   ])('refuses an administrator whose %s is "%s"', (name, value, problem) => {
@@ -159,7 +159,7 @@ describe('create', () => {
       'a schema in capitals',
       { options: { database: { schema: 'CRM' } } },
       'options.database.schema',
-      /lower-case letter/,
+      /lowercase letter/,
     ],
     [
       'SQL in a prefix',
@@ -201,7 +201,7 @@ describe('create', () => {
       'a connection of its own without anything',
       { options: { dbConnType: 'new_connection' } },
       'options.database.host',
-      /host is required for a connection of its own/,
+      /host is required for a separate connection/,
     ],
   ])('refuses %s', (_, values, field, problem) => {
     const error = refusal(() => create(values));
@@ -212,10 +212,10 @@ describe('create', () => {
   it('says everything that is wrong, each beside its field', () => {
     const { message, field, more } = refusal(() => create({ options: { dbConnType: 'new_connection' }, color: 'red' }));
     expect([{ message, field }, ...more].map((error) => [error.field, error.message])).toEqual([
-      ['options.database.host', 'options.database.host is required for a connection of its own'],
-      ['options.database.username', 'options.database.username is required for a connection of its own'],
-      ['options.database.database', 'options.database.database is required for a connection of its own'],
-      ['options.database.dialect', 'options.database.dialect is required for a connection of its own'],
+      ['options.database.host', 'options.database.host is required for a separate connection'],
+      ['options.database.username', 'options.database.username is required for a separate connection'],
+      ['options.database.database', 'options.database.database is required for a separate connection'],
+      ['options.database.dialect', 'options.database.dialect is required for a separate connection'],
       ['color', 'color is not a setting of an app'],
     ]);
   });

@@ -68,7 +68,7 @@ describe('a text', () => {
 
   it('is in the reader’s language, as are the messages in it', () => {
     expect(render(translator(english), kept)).toBe(
-      'Its database was kept: schema "tenant" of database "nocobase" carries no ownership marker of this app.',
+      'Its database was kept: schema "tenant" of database "nocobase" has no ownership marker of this app.',
     );
     expect(inChinese(kept)).toBe('它的数据库已保留：数据库“nocobase”的模式“tenant”没有该应用的归属标记。');
   });

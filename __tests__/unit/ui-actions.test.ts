@@ -36,7 +36,7 @@ const reason = (...args: Parameters<typeof refusal>) => refusal(...args)?.text ?
 describe('what is offered for an app', () => {
   it('a running one can be stopped, restarted and visited, and not started', () => {
     const app = appOf();
-    expect(reason('start', app, null)).toBe('It is running already.');
+    expect(reason('start', app, null)).toBe('It is already running.');
     for (const action of ['stop', 'restart', 'visit', 'edit', 'destroy'] as const) {
       expect(reason(action, app, null)).toBeNull();
     }
@@ -45,7 +45,7 @@ describe('what is offered for an app', () => {
   it('a stopped one can be started, and neither stopped, restarted nor visited', () => {
     const app = appOf({ desiredState: 'stopped', at: { env_a: 'stopped' } });
     expect(reason('start', app, null)).toBeNull();
-    expect(reason('stop', app, null)).toBe('It is stopped already.');
+    expect(reason('stop', app, null)).toBe('It is already stopped.');
     expect(reason('restart', app, null)).toBe('It is stopped. Start it instead.');
     expect(reason('visit', app, null)).toBe('It is stopped. Start it first.');
   });
@@ -88,7 +88,7 @@ describe('what is offered for an app', () => {
   it('visit never where it has failed', () => {
     const both = { environments: ['env_a', 'env_b'], targetEnvironment: 'env_a' };
     const failed = appOf({ ...both, at: { env_a: 'error', env_b: 'error' } });
-    expect(reason('visit', failed, null)).toBe('It has failed. Open it to see why.');
+    expect(reason('visit', failed, null)).toBe('It failed. Open it to see the cause.');
     const half = appOf({ ...both, at: { env_a: 'error', env_b: 'dormant' } });
     expect(reason('visit', half, null)).toBeNull();
     expect(visitableEnvironments(half, null)).toEqual(['env_b']);
@@ -119,7 +119,7 @@ describe('what is offered for an app', () => {
     const running = appOf();
     const stopped = appOf({ desiredState: 'stopped', at: { env_a: 'stopped' } });
     expect(refusalOfAll('start', [running, stopped], null)).toBeNull();
-    expect(refusalOfAll('start', [running], null)?.text).toBe('It is running already.');
+    expect(refusalOfAll('start', [running], null)?.text).toBe('It is already running.');
   });
 });
 

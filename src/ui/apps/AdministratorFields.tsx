@@ -13,7 +13,7 @@ export function AdministratorFields() {
       <Form.Item>
         <Secondary>
           {t(
-            'The first user of the new app. Empty fields take your own user name and address, and a random password, which is shown once. An adopted app keeps its own users.',
+            'The first user of the new app. If a field is empty, your own user name and address and a random password are used. The password is shown once. An adopted app keeps its own users.',
           )}
         </Secondary>
       </Form.Item>
@@ -36,7 +36,7 @@ export function AdministratorFields() {
         label={t('Password')}
         rules={[{ min: MIN_LENGTH, message: t('At least {{count}} characters', { count: MIN_LENGTH }) }]}
       >
-        <Input.Password autoComplete="new-password" placeholder={t('Made up when left empty')} />
+        <Input.Password autoComplete="new-password" placeholder={t('Generated when empty')} />
       </Form.Item>
     </>
   );

@@ -108,14 +108,14 @@ function Settings({ app }: { app: AppRow }) {
   const items = [
     { key: 'name', children: app.name },
     ...(isLocal ? [] : environments),
-    { key: 'desiredState', label: t('Meant to be'), children: t(DESIRED_LABELS[app.desiredState]) },
+    { key: 'desiredState', label: t('Expected'), children: t(DESIRED_LABELS[app.desiredState]) },
     { key: 'startMode', children: t(START_MODE_LABELS[app.startMode]) },
     {
       key: 'database',
       children: [dbConnType && t(DATABASE_LABELS[dbConnType]), databasePlace(t, app)].filter(Boolean).join(': '),
     },
-    { key: 'version', label: t('Version of its data'), children: app.version ?? '–' },
-    { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only when asked for') },
+    { key: 'version', label: t('Data version'), children: app.version ?? '–' },
+    { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only on request') },
     { key: 'cname', children: app.cname ?? '–' },
     { key: 'pinned', children: yesNo(app.pinned) },
     { key: 'hidden', children: yesNo(app.hidden) },

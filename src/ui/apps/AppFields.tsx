@@ -25,14 +25,14 @@ export function BasicFields({ app, environments }: { app?: AppRow; environments:
       <Form.Item
         name="name"
         label={t('Application ID')}
-        tooltip={t('Part of the addresses of the app. It cannot be changed later.')}
+        tooltip={t('Part of the app’s address. It cannot be changed later.')}
         rules={[
           {
             validator: async (_, value?: string) => {
               if (!app && value && !isAppName(value.trim())) {
                 throw new Error(
                   t(
-                    'Begin with a letter; letters, digits, "_" and "-" follow, 50 at most. Some names such as "main" are reserved.',
+                    'Start with a letter; use letters, digits, "_" and "-"; at most 50 characters. Some names such as "main" are reserved.',
                   ),
                 );
               }
@@ -40,7 +40,7 @@ export function BasicFields({ app, environments }: { app?: AppRow; environments:
           },
         ]}
       >
-        <Input disabled={Boolean(app)} placeholder={t('Made up when left empty')} autoComplete="off" />
+        <Input disabled={Boolean(app)} placeholder={t('Generated when empty')} autoComplete="off" />
       </Form.Item>
       {!isLocal && <EnvironmentFields app={app} environments={environments} />}
       <Form.Item name="startMode" label={t('Start mode')}>
@@ -74,11 +74,11 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
       <Form.Item
         name="environments"
         label={t('Environments')}
-        tooltip={t('Usually one. Choose several only where the services of the app are split between them.')}
-        rules={[{ required: true, type: 'array', message: t('Choose at least one environment') }]}
+        tooltip={t('Usually one. Select several only if the services of the app are split between them.')}
+        rules={[{ required: true, type: 'array', message: t('Select at least one environment') }]}
         extra={
           removed.length > 0
-            ? t('It will be stopped and removed from {{environments}}; its data stays.', {
+            ? t('It is stopped in and removed from {{environments}}; its data is kept.', {
                 environments: removed.join(', '),
               })
             : !known.length && t('No environment has registered yet. Add one on the Environments tab.')
@@ -96,8 +96,8 @@ function EnvironmentFields({ app, environments }: { app?: AppRow; environments: 
         <Form.Item
           name="targetEnvironment"
           label={t('Target environment of the proxy')}
-          tooltip={t('Where visitors go first when they come through the Supervisor.')}
-          rules={[{ required: true, message: t('Choose the target environment') }]}
+          tooltip={t('The environment that the Supervisor routes visitors to first.')}
+          rules={[{ required: true, message: t('Select the target environment') }]}
         >
           <FormSelect options={chosen.map((name) => ({ value: name, label: name }))} />
         </Form.Item>
@@ -111,7 +111,7 @@ function environmentOption(t: Translate, environment: EnvironmentRow, isMember: 
   const notes = [
     !available && t(HEALTH[health].label),
     !serves && t('serves no visitors'),
-    cordoned && t('takes no new apps'),
+    cordoned && t('accepts no new apps'),
   ].filter(Boolean);
   return {
     value: name,
@@ -134,7 +134,7 @@ export function AdvancedFields() {
           {
             validator: async (_, value?: string) => {
               if (value?.trim() && !DOMAIN.test(value.trim().toLowerCase())) {
-                throw new Error(t('Enter a host name such as crm.example.com, without http:// and without a path'));
+                throw new Error(t('Enter a host name such as crm.example.com, without http:// or a path'));
               }
             },
           },

@@ -39,8 +39,8 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   const mayDiscard = async () =>
     !dirty ||
     (await confirm({
-      title: t('Discard what you entered?'),
-      content: t('It has not been saved.'),
+      title: t('Discard your changes?'),
+      content: t('Your changes have not been saved.'),
       okText: t('Discard'),
       danger: true,
     }));

@@ -52,7 +52,7 @@ function Lines({ lines }: { lines: string[] }) {
     shown.current?.scrollTo({ top: shown.current.scrollHeight });
   }, [lines]);
   if (!lines.some(Boolean)) {
-    return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('It has written no log yet')} />;
+    return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No log yet')} />;
   }
   return (
     <pre

@@ -51,8 +51,8 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
           <Since at={shown.since} />
         </Secondary>
       </div>
-      {!app.environments.includes(environment) && <Secondary>{t('Taken from here, and not gone yet')}</Secondary>}
-      {isStray && <Secondary>{t('Meant to be: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
+      {!app.environments.includes(environment) && <Secondary>{t('Removal pending')}</Secondary>}
+      {isStray && <Secondary>{t('Expected: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
         <Detail text={messageText(t, shown.error)} isBrief={isBrief} />
       ) : (

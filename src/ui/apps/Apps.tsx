@@ -109,7 +109,7 @@ export function Apps() {
           pageSize={query.pageSize}
           total={data?.count}
           showSizeChanger
-          showTotal={(count) => t('{{count}} in all', { count })}
+          showTotal={(count) => t('{{count}} in total', { count })}
           onChange={(page, pageSize) => setQuery({ ...query, page: pageSize === query.pageSize ? page : 1, pageSize })}
         />
       </Flex>
@@ -154,9 +154,9 @@ const isFiltered = ({ text, environment, status }: AppsQuery) => Boolean(text.tr
 function NoApps({ isFiltered, add }: { isFiltered: boolean; add: () => void }) {
   const t = useT();
   return isFiltered ? (
-    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No app fits this filter')} />
+    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No app matches this filter')} />
   ) : (
-    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('There are no apps yet')}>
+    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No apps yet')}>
       <Button onClick={add}>{t('Add the first app')}</Button>
     </Empty>
   );

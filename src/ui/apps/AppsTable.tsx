@@ -33,7 +33,7 @@ export const AppsTable = memo(function AppsTable({ rows, columns, width, chosen,
         selectedRowKeys: chosen.map(({ name }) => name),
         preserveSelectedRowKeys: true,
         onChange: (_, apps) => choose(apps),
-        getCheckboxProps: (app) => ({ 'aria-label': t('Choose {{app}}', { app: app.title }) }) as object,
+        getCheckboxProps: (app) => ({ 'aria-label': t('Select {{app}}', { app: app.title }) }) as object,
       }}
       onChange={(_, __, sorter) => {
         const { order, columnKey } = [sorter].flat()[0];

@@ -84,7 +84,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             />
           }
         >
-          <Button icon={<SettingOutlined />} aria-label={t('Choose columns')} />
+          <Button icon={<SettingOutlined />} aria-label={t('Select columns')} />
         </Popover>
         <Button type="primary" icon={<PlusOutlined />} onClick={add} data-testid="add-app">
           {t('Add new')}
@@ -106,8 +106,8 @@ interface BulkProps {
 export function BulkActions({ chosen, environments, operate, destroy, clear }: BulkProps) {
   const t = useT();
   return (
-    <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the chosen apps')}>
-      <span>{t('{{count}} chosen', { count: chosen.length })}</span>
+    <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the selected apps')}>
+      <span>{t('{{count}} selected', { count: chosen.length })}</span>
       {(['start', 'stop', 'restart'] as const).map((action) => (
         <ActionButton
           key={action}
@@ -123,7 +123,7 @@ export function BulkActions({ chosen, environments, operate, destroy, clear }: B
         {t('Delete')}
       </Button>
       <Button size="small" type="text" onClick={clear}>
-        {t('Clear the choice')}
+        {t('Clear selection')}
       </Button>
     </Flex>
   );

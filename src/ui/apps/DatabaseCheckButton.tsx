@@ -10,10 +10,10 @@ import { useT } from '../host';
 import { type AppValues, databaseOf } from './form';
 
 const VERDICTS: Record<DatabaseCheck['verdict'], { text: string; type: 'success' | 'warning' | 'error' }> = {
-  free: { text: key('The database can be used.'), type: 'success' },
-  adoptable: { text: key('The database holds a NocoBase app already, which can be adopted.'), type: 'warning' },
-  taken: { text: key('The database is in use by something else. Choose another name.'), type: 'error' },
-  unusable: { text: key('The database cannot be used.'), type: 'error' },
+  free: { text: key('The database is usable.'), type: 'success' },
+  adoptable: { text: key('The database already contains a NocoBase app, which you can adopt.'), type: 'warning' },
+  taken: { text: key('The database is in use. Choose another name.'), type: 'error' },
+  unusable: { text: key('The database is not usable.'), type: 'error' },
 };
 
 /** Tries the entered connection from the chosen environment; what lies there already may be adopted. */
@@ -48,7 +48,7 @@ export function DatabaseCheckButton({ adopt }: { adopt: () => void }) {
       <ActionButton
         onClick={check}
         loading={busy}
-        refused={environment ? null : { text: key('Choose an environment first.') }}
+        refused={environment ? null : { text: key('Select an environment first.') }}
         data-testid="database-check"
       >
         {environment && !isLocal ? t('Check from {{environment}}', { environment }) : t('Check')}

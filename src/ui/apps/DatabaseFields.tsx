@@ -41,7 +41,7 @@ export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void
     <>
       <Form.Item
         name={['options', 'dbConnType']}
-        extra={isNew ? undefined : t('Where the data lies was chosen when the app was created and cannot be changed.')}
+        extra={isNew ? undefined : t('The database was selected when the app was created and cannot be changed.')}
       >
         <Radio.Group
           disabled={!isNew}
@@ -68,15 +68,13 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
   const rule = NAME_RULES[part];
   // Whoever names a server of their own has the names there, too.
   const whenEmpty =
-    kind === 'new_connection'
-      ? key('The server’s default when left empty')
-      : key('Named after the app when left empty');
+    kind === 'new_connection' ? key('The server’s default when empty') : key('Named after the app when empty');
   return (
     <Form.Item
       name={['options', 'database', part]}
       label={t(PART_LABELS[part])}
       rules={[
-        ...(required ? [{ required, message: t('This is needed') }] : []),
+        ...(required ? [{ required, message: t('Required') }] : []),
         ...(rule && isNew ? [{ pattern: rule.pattern, message: t(rule.message) }] : []),
       ]}
     >
@@ -111,15 +109,17 @@ function StoredPasswordField({ was }: { was: AppOptions['database'] }) {
       rules={[
         ({ getFieldValue }) => ({
           required: needsPassword(was, getFieldValue(DATABASE)),
-          message: t('This is needed'),
+          message: t('Required'),
         }),
       ]}
       extra={
         isNeeded &&
-        t('The stored password is used only for the host, port and user it was entered for. Enter the one for these.')
+        t(
+          'The stored password is used only for the host, port and user it was entered for. Enter the password for the new connection.',
+        )
       }
     >
-      <Input.Password autoComplete="new-password" placeholder={isNeeded ? undefined : t('Unchanged when left empty')} />
+      <Input.Password autoComplete="new-password" placeholder={isNeeded ? undefined : t('Unchanged when empty')} />
     </Form.Item>
   );
 }
@@ -127,17 +127,17 @@ function StoredPasswordField({ was }: { was: AppOptions['database'] }) {
 const NAME_RULES: Partial<Record<Part, { pattern: RegExp; message: string; isOptional?: boolean }>> = {
   database: {
     pattern: SQL_IDENTIFIER,
-    message: key('Begin with a letter; letters, digits, "_" and "-" follow, 63 at most'),
+    message: key('Start with a letter; use letters, digits, "_" and "-"; at most 63 characters'),
     isOptional: true,
   },
   schema: {
     pattern: SCHEMA_NAME,
-    message: key('Begin with a small letter; small letters, digits and "_" follow, 63 at most'),
+    message: key('Start with a lowercase letter; use lowercase letters, digits and "_"; at most 63 characters'),
     isOptional: true,
   },
   tablePrefix: {
     pattern: /^[A-Za-z][A-Za-z0-9_]{0,19}$/,
-    message: key('Begin with a letter; letters, digits and "_" follow, 20 at most'),
+    message: key('Start with a letter; use letters, digits and "_"; at most 20 characters'),
   },
 };
 

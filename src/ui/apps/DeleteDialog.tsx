@@ -56,14 +56,14 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
         ) : (
           <>
             <Typography.Text>{apps.map(({ title }) => title).join(', ')}</Typography.Text>
-            <Typography.Text>{t('They can no longer be visited. Their databases are kept.')}</Typography.Text>
+            <Typography.Text>{t('Visitors can no longer open them. Their databases are kept.')}</Typography.Text>
           </>
         )}
         {database === 'drop' && (
           <Form layout="vertical">
             <Form.Item
               htmlFor="confirm-name"
-              label={t('Type {{name}} to confirm that its data is deleted for good', { name: app.name })}
+              label={t('Type {{name}} to confirm that its data is deleted permanently', { name: app.name })}
               style={{ margin: 0 }}
             >
               <Input
@@ -94,18 +94,14 @@ function OneApp({
   return (
     <Space direction="vertical" size="middle">
       <Typography.Text>
-        {t('It can no longer be visited, and is removed from: {{environments}}.', {
+        {t('Visitors can no longer open it. It is removed from: {{environments}}.', {
           environments: app.environments.join(', '),
         })}
       </Typography.Text>
-      <Radio.Group
-        value={database}
-        onChange={(event) => onChoose(event.target.value)}
-        aria-label={t('What becomes of its data')}
-      >
+      <Radio.Group value={database} onChange={(event) => onChoose(event.target.value)} aria-label={t('Data')}>
         <Space direction="vertical">
-          <Radio value="keep">{t('The data is kept: {{place}}', { place: databasePlace(t, app) })}</Radio>
-          <Radio value="drop">{t('The data is deleted too, as far as this app created it')}</Radio>
+          <Radio value="keep">{t('Keep the data: {{place}}', { place: databasePlace(t, app) })}</Radio>
+          <Radio value="drop">{t('Also delete the data that this app created')}</Radio>
         </Space>
       </Radio.Group>
     </Space>

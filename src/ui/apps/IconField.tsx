@@ -19,7 +19,7 @@ export function IconField({ id, value = null, onChange, name, title }: Props) {
     try {
       onChange?.(await iconFromFile(file));
     } catch {
-      failure(t('This file cannot be read as a picture.'));
+      failure(t('This file is not a valid picture.'));
     }
   };
   return (

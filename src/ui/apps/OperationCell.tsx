@@ -26,7 +26,7 @@ export function OperationCell({ operation }: { operation: OperationRow | null })
         )}
       </StateTag>
       {operation.waitingFor && (
-        <Secondary>{t('Waits for {{what}}', { what: messageText(t, operation.waitingFor) })}</Secondary>
+        <Secondary>{t('Waiting for {{what}}', { what: messageText(t, operation.waitingFor) })}</Secondary>
       )}
     </Flex>
   );

@@ -35,9 +35,7 @@ export function OperationTimeline({ appName }: { appName: string }) {
     return error ? <Failure error={error} retry={refresh} /> : <Spin />;
   }
   if (!data.length) {
-    return (
-      <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={host.t('Nothing has been done with this app yet')} />
-    );
+    return <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={host.t('This app has no operations yet')} />;
   }
   return (
     <Timeline
@@ -91,7 +89,7 @@ function Operation({ operation, names, act }: { operation: OperationRow; names: 
           </Button>
         )}
       </Flex>
-      {waitingFor && <Secondary>{t('Waits for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
+      {waitingFor && <Secondary>{t('Waiting for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
       {operation.steps.map((step) => (
         <Step key={step.environment} step={step} />
       ))}
@@ -101,7 +99,7 @@ function Operation({ operation, names, act }: { operation: OperationRow; names: 
 
 function Author({ id, names }: { id: OperationRow['createdBy']; names: Record<string, string> }) {
   const { t, userId } = useHost();
-  if (id === null) return <>{t('by the fleet itself')}</>;
+  if (id === null) return <>{t('by the system')}</>;
   if (String(id) === String(userId)) return <>{t('by you')}</>;
   return <>{names[id] ? t('by {{name}}', { name: names[id] }) : t('by user {{id}}', { id })}</>;
 }

@@ -32,7 +32,7 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
         <Alert
           type="warning"
           showIcon
-          message={t('The password is not shown again. Save it now; the app can be visited once it runs.')}
+          message={t('The password is shown only once. Save it now. You can open the app when it is running.')}
         />
         <Descriptions
           bordered

@@ -63,7 +63,7 @@ function VisitLink({ app, environment, isAnswering }: { app: AppRow; environment
   const notes = [
     host.t(STATUS[status].label),
     environment === app.targetEnvironment && host.t('target'),
-    isAnswering && host.t('answers you now'),
+    isAnswering && host.t('serves you now'),
   ];
   return (
     <a

@@ -25,16 +25,16 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
     case 'start':
       if (now && STARTING.includes(now)) return refuse(key('It is being started.'));
       return app.desiredState !== 'stopped' && everywhere(app, 'running')
-        ? refuse(key('It is running already.'))
+        ? refuse(key('It is already running.'))
         : null;
     case 'stop':
       if (now === 'stop') return refuse(key('It is being stopped.'));
-      return app.desiredState === 'stopped' && !now ? refuse(key('It is stopped already.')) : null;
+      return app.desiredState === 'stopped' && !now ? refuse(key('It is already stopped.')) : null;
     case 'restart':
       return app.desiredState === 'stopped' ? refuse(key('It is stopped. Start it instead.')) : null;
     case 'upgrade':
       return outdatedIn(app, environments)?.length === 0
-        ? refuse(key('Its data is of the newest version already ({{version}}).'), { version: app.version })
+        ? refuse(key('Its data already has the newest version ({{version}}).'), { version: app.version })
         : null;
     case 'visit':
       if (app.desiredState === 'stopped') return refuse(key('It is stopped. Start it first.'));
@@ -56,7 +56,7 @@ function visitRefusal(app: AppRow, environments: EnvironmentRow[] | null): Refus
     return refuse(key('None of its environments serves visitors.'));
   }
   if (!visitableEnvironments(app, environments).length) {
-    return refuse(key('It has failed. Open it to see why.'));
+    return refuse(key('It failed. Open it to see the cause.'));
   }
   const isDown = (name: string) => environments?.find((each) => each.name === name)?.health === 'down';
   return places.every(isDown) ? refuse(key('All of its environments are down.')) : null;

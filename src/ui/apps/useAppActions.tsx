@@ -13,22 +13,22 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
   start: {
     one: key('Start "{{app}}"?'),
     many: key('Start {{count}} apps?'),
-    consequence: key('It becomes available to visitors. Several environments start it one after the other.'),
+    consequence: key('Visitors can open it after it has started. Several environments start it one after the other.'),
   },
   stop: {
     one: key('Stop "{{app}}"?'),
     many: key('Stop {{count}} apps?'),
-    consequence: key('Visitors are turned away until it is started again.'),
+    consequence: key('Visitors cannot open it until it is started again.'),
   },
   restart: {
     one: key('Restart "{{app}}"?'),
     many: key('Restart {{count}} apps?'),
-    consequence: key('Visitors wait meanwhile. Several environments restart it one after the other.'),
+    consequence: key('Visitors wait until it has restarted. Several environments restart it one after the other.'),
   },
   upgrade: {
     one: key('Upgrade "{{app}}"?'),
     many: key('Upgrade {{count}} apps?'),
-    consequence: key('Its data is changed to fit the newer version. That cannot be undone: make a backup first.'),
+    consequence: key('The upgrade changes the data of the app and cannot be undone. Make a backup first.'),
   },
 };
 
@@ -59,7 +59,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
           {!(isLocal && apps.length === 1) && <List lines={apps.map((app) => lineOf(app, apps.length > 1))} />}
           {refused.length > 0 && (
             <>
-              <Typography.Paragraph type="secondary">{t('Left out:')}</Typography.Paragraph>
+              <Typography.Paragraph type="secondary">{t('Skipped:')}</Typography.Paragraph>
               <List lines={refused.map((app) => `${app.title}: ${told(t, refusal(action, app, environments))}`)} />
             </>
           )}
@@ -90,7 +90,7 @@ const told = (t: Translate, message: Message | null) => (message ? t(message.tex
 function placesOf(t: Translate, app: AppRow, environments: EnvironmentRow[] | null): string {
   const names = app.environments.map((name) => {
     const known = environments?.find((each) => each.name === name);
-    return known && !known.available ? t('{{environment}} (waits until it is back)', { environment: name }) : name;
+    return known && !known.available ? t('{{environment}} (waits for its return)', { environment: name }) : name;
   });
   return names.join(', ');
 }

@@ -50,7 +50,7 @@ function Worker({ info }: { info: PartInfo }) {
 function Supervisor({ supervisor }: { supervisor: NonNullable<PartInfo['supervisor']> | null }) {
   const t = useT();
   if (!supervisor) {
-    return <>{t('It has not been heard of yet.')}</>;
+    return <>{t('No heartbeat received yet.')}</>;
   }
   const { publicUrl, instance } = supervisor;
   return (
@@ -60,7 +60,7 @@ function Supervisor({ supervisor }: { supervisor: NonNullable<PartInfo['supervis
           {publicUrl}
         </Typography.Link>
       ) : (
-        t('Its address is not known here. Set APP_SUPERVISOR_PUBLIC_URL to show it.')
+        t('The address of the Supervisor is not known here. Set APP_SUPERVISOR_PUBLIC_URL to show it.')
       )}
       <Secondary>{t('Process {{instance}}', { instance })}</Secondary>
     </Space>
@@ -112,8 +112,8 @@ function Dormant({ warnings }: { warnings: Message[] }) {
     <Space direction="vertical" size="large" style={{ width: '100%' }} data-testid="dormant-page">
       <Result
         status="info"
-        title={t('App Supervisor is installed and does nothing yet')}
-        subTitle={t('Set these environment variables for the part this instance is to play, then restart it.')}
+        title={t('App Supervisor is installed but inactive')}
+        subTitle={t('Set the environment variables for the role of this instance, then restart it.')}
       />
       <Table
         rowKey="variable"
@@ -129,7 +129,7 @@ function Dormant({ warnings }: { warnings: Message[] }) {
       />
       <Typography.Paragraph>
         {t(
-          'Supervisor and workers also need {{redis}}; a worker needs {{worker}} as well. All of them share one {{key}}.',
+          'The Supervisor and the workers also need {{redis}}; a worker also needs {{worker}}. All instances share one {{key}}.',
           {
             redis: 'APP_SUPERVISOR_REDIS_URL, APP_COMMAND_REDIS_URL',
             worker: 'ENVIRONMENT_NAME, ENVIRONMENT_URL',

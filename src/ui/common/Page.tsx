@@ -69,7 +69,7 @@ export function Failure({ error, retry }: { error: ApiError; retry: () => void }
     return (
       <Result
         status="403"
-        title={t('Your role may not see this')}
+        title={t('Your role has no permission to see this')}
         subTitle={t('Ask an administrator for the permission to manage apps.')}
       />
     );
@@ -82,7 +82,7 @@ export function Failure({ error, retry }: { error: ApiError; retry: () => void }
   return (
     <Result
       status="warning"
-      title={t('This could not be loaded')}
+      title={t('Loading failed')}
       subTitle={problemText(t, error.problems[0])}
       extra={<Button onClick={retry}>{t('Try again')}</Button>}
     />
@@ -99,7 +99,7 @@ export function Freshness({ error }: { error?: ApiError }) {
         type="error"
         showIcon
         banner
-        message={t('What you see is not up to date')}
+        message={t('This page is not up to date')}
         description={problemText(t, error.problems[0])}
       />
     );
@@ -110,7 +110,7 @@ export function Freshness({ error }: { error?: ApiError }) {
       showIcon
       banner
       data-testid="live-off"
-      message={t('Live updates are off. This page is refreshed every 5 seconds.')}
+      message={t('Live updates are off. This page refreshes every 5 seconds.')}
     />
   );
 }

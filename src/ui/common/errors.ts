@@ -45,7 +45,7 @@ export function apiError(thrown: unknown): ApiError {
   return new ApiError(response.status, problems.length ? problems : [{ code: 'FAILED', message: message ?? '' }]);
 }
 
-const NO_ANSWER = key('The server does not answer. Is it running?');
+const NO_ANSWER = key('The server does not respond. Is it running?');
 
 /** In the reader's language where the code is one of ours, which come with their params, else what the server said. */
 export function problemText(t: Translate, problem: Problem): string {

@@ -14,12 +14,12 @@ export const STATUS: Record<Status, Shown> = {
   initializing: { label: key('Initializing'), look: 'busy' },
   initialized: { label: key('Initialized'), look: 'busy' },
   running: { label: key('Running'), look: 'good' },
-  commanding: { label: key('Working'), look: 'busy' },
+  commanding: { label: key('Running a command'), look: 'busy' },
   stopped: { label: key('Stopped'), look: 'off' },
   error: { label: key('Error'), look: 'bad' },
-  not_found: { label: key('Not there'), look: 'off' },
+  not_found: { label: key('Not deployed'), look: 'off' },
   dormant: { label: key('Starts when visited'), look: 'asleep' },
-  waiting: { label: key('Waiting its turn'), look: 'waiting' },
+  waiting: { label: key('Waiting'), look: 'waiting' },
   unknown: { label: key('Unknown'), look: 'unknown' },
 };
 

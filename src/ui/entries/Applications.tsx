@@ -12,7 +12,7 @@ import { type ClientName, entriesQuery } from './entries';
 export default function Applications({ client }: { client: ClientName }) {
   const t = useT();
   return (
-    <ErrorBoundary fallback={() => <Alert type="error" showIcon message={t('This could not be loaded')} />}>
+    <ErrorBoundary fallback={() => <Alert type="error" showIcon message={t('Loading failed')} />}>
       <Content client={client} />
     </ErrorBoundary>
   );
@@ -27,7 +27,7 @@ function Content({ client }: { client: ClientName }) {
   }, 'entries');
   if (!data) {
     return error ? (
-      <Alert type="warning" showIcon message={t('This could not be loaded')} description={told(t, error)} />
+      <Alert type="warning" showIcon message={t('Loading failed')} description={told(t, error)} />
     ) : (
       <Spin />
     );
@@ -35,7 +35,7 @@ function Content({ client }: { client: ClientName }) {
   return data.length ? (
     <EntryLinks entries={data} />
   ) : (
-    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No apps to enter')} />
+    <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No apps available')} />
   );
 }
 

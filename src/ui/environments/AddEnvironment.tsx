@@ -45,9 +45,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
     >
       <Flex vertical gap="middle">
         <Typography.Text>
-          {t(
-            'An environment is a NocoBase instance of its own. Start one with these variables, and it registers itself.',
-          )}
+          {t('An environment is a separate NocoBase instance. Start one with these variables; it registers itself.')}
         </Typography.Text>
         <Flex gap="large" wrap>
           <div style={{ flex: '1 1 320px' }}>
@@ -78,7 +76,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
               </pre>
             </Typography.Paragraph>
             <Secondary>
-              {t('Its DB_DATABASE is an empty database of its own, and has to exist. Replace what stands in <>.')}
+              {t('DB_DATABASE is a separate, empty database that must already exist. Replace the placeholders in <>.')}
             </Secondary>
           </Flex>
         </Flex>
@@ -101,22 +99,18 @@ function NewEnvironmentForm({ onChange }: { onChange: (environment: NewEnvironme
       <Form.Item
         name="name"
         label={t('Environment')}
-        rules={[{ pattern: ENVIRONMENT_NAME, message: t('Letters, digits, "_", "-" and ".", 64 at most') }]}
+        rules={[{ pattern: ENVIRONMENT_NAME, message: t('Letters, digits, "_", "-" and "."; at most 64 characters') }]}
       >
         <Input autoComplete="off" placeholder="env_a" autoFocus />
       </Form.Item>
       <Form.Item
         name="url"
         label={t('Address')}
-        extra={t('Where people and, unless you give another address, the Supervisor reach it')}
+        extra={t('The address for visitors, and for the Supervisor unless you set a proxy address')}
       >
         <Input autoComplete="off" placeholder="http://localhost:15000" />
       </Form.Item>
-      <Form.Item
-        name="proxyUrl"
-        label={t('Proxy address')}
-        extra={t('Where the Supervisor reaches it, if that is elsewhere')}
-      >
+      <Form.Item name="proxyUrl" label={t('Proxy address')} extra={t('The address for the Supervisor, if it differs')}>
         <Input autoComplete="off" placeholder="http://worker_a" />
       </Form.Item>
     </Form>
@@ -143,7 +137,7 @@ function Arrival(props: { name: string; environment?: EnvironmentRow; wasThere: 
         type="warning"
         showIcon
         message={t(
-          '"{{environment}}" exists already. A second worker of that name hosts nothing while the first one lives.',
+          '"{{environment}}" already exists. A second worker with this name is a standby and hosts nothing while the first one runs.',
           {
             environment: name,
           },

@@ -111,7 +111,7 @@ function Version({ own, expected }: { own: string; expected: string | null }) {
   return (
     <Tooltip
       title={t(
-        'The Supervisor runs {{version}}. Pages of apps come from the Supervisor, their data from here: they fit only when both are equal.',
+        'The Supervisor runs {{version}}. Pages of apps come from the Supervisor, their data from this environment. Both must have the same version.',
         {
           version: expected,
         },
@@ -151,7 +151,7 @@ function Load({ environment: { memory, eventLoopDelay } }: { environment: Enviro
     eventLoopDelay !== null && t('{{ms}} ms delay', { ms: Math.round(eventLoopDelay) }),
   ].filter(Boolean);
   return (
-    <span title={t('Memory in use, and the 99th percentile of the event-loop delay')}>
+    <span title={t('Memory usage and 99th percentile of the event-loop delay')}>
       <Secondary>{parts.join(' · ') || '–'}</Secondary>
     </span>
   );
@@ -175,8 +175,8 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
   return (
     <Flex style={{ marginInlineStart: -8 }}>
       {button(cordoned ? 'uncordon' : 'cordon')}
-      {button('drain', Object.keys(apps).length ? null : key('No apps are in it.'))}
-      {button('forget', isGone ? null : key('Its worker is alive and would register again. Stop it first.'))}
+      {button('drain', Object.keys(apps).length ? null : key('It has no apps.'))}
+      {button('forget', isGone ? null : key('Its worker is running and would register again. Stop it first.'))}
     </Flex>
   );
 }

@@ -12,12 +12,12 @@ export const ENVIRONMENT_ACTIONS: Record<EnvironmentAction, string> = {
 export const QUESTIONS: Partial<Record<EnvironmentAction, { title: string; consequence: string; agree: string }>> = {
   drain: {
     title: key('Drain environment "{{environment}}"?'),
-    consequence: key('It takes no new apps, and those it has are stopped there.'),
+    consequence: key('It accepts no new apps, and its apps are stopped there.'),
     agree: key('Drain'),
   },
   forget: {
     title: key('Forget environment "{{environment}}"?'),
-    consequence: key('It is taken from the list and from its apps. If its worker starts again, it registers anew.'),
+    consequence: key('It is removed from the list and from its apps. If its worker starts again, it registers again.'),
     agree: key('Forget'),
   },
 };
