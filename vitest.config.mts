@@ -16,7 +16,9 @@ const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__te
 const MINUTE = 60_000;
 
 /** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
-const ALONE = ['install', 'launcher', 'migration', 'shared-memory'].map((name) => `__tests__/e2e/${name}.test.ts`);
+const ALONE = ['dev', 'install', 'launcher', 'migration', 'shared-memory'].map(
+  (name) => `__tests__/e2e/${name}.test.ts`,
+);
 
 const project = (name: string, options: object) => ({
   plugins: [luaAsText],

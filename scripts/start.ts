@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util';
+import { Development } from './dev/dev';
 import { Fleet, type FleetOptions } from './fleet';
 import { terminalProgress } from './fleet/progress';
 import { summaryOf } from './fleet/summary';
 
-const USAGE = `npm start [-- options]
+const USAGE = `npm start [-- options], npm run dev [-- options]
 
   --reset        begin without the data of earlier starts
   --local        one process in shared-memory mode: no Redis, no Workers
@@ -16,16 +17,19 @@ const USAGE = `npm start [-- options]
   REDIS_URL                                use this Redis instead of starting one
 `;
 
+const say = (line: string): void => console.log(line);
+
 /** Brings the fleet up, and keeps it up until a signal. */
 export async function start(): Promise<void> {
   const options = optionsOf(process.argv.slice(2), process.env);
   if (!options) return;
-  const { restart, ...wanted } = options;
+  const { restart, dev, ...wanted } = options;
+  const development = dev ? new Development() : null;
   const progress = terminalProgress();
   const abort = new AbortController();
-  const starting = Fleet.start(wanted, progress, abort.signal);
+  const starting = Fleet.start({ ...wanted, ...development?.options }, progress, abort.signal);
 
-  let keeping: Promise<void> | null = null;
+  let keeping: Promise<unknown> | null = null;
   let ending: Promise<never> | null = null;
   const end = (code: number): Promise<never> => {
     ending ??= (async () => {
@@ -66,15 +70,17 @@ export async function start(): Promise<void> {
   });
   console.log(summaryOf(fleet));
 
-  keeping = fleet.keep({ restart, say: (line) => console.log(line), signal: abort.signal });
+  const { signal } = abort;
+  keeping = Promise.all([fleet.keep({ restart, say, signal }), development?.follow(fleet, say, signal)]);
 }
 
-function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { restart: boolean }) | null {
+function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { restart: boolean; dev: boolean }) | null {
   const { values } = parseArgs({
     args,
     options: {
       reset: { type: 'boolean' },
       local: { type: 'boolean' },
+      dev: { type: 'boolean' },
       'no-restart': { type: 'boolean' },
       name: { type: 'string' },
       workers: { type: 'string' },
@@ -96,6 +102,7 @@ function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { re
     mode: values.local ? 'local' : 'remote',
     reset: values.reset,
     restart: !values['no-restart'],
+    dev: values.dev ?? false,
     workers: wholeNumber('--workers', values.workers, 1),
     port: wholeNumber('--port', values.port, 1),
     redisUrl: env.REDIS_URL,

@@ -1,6 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { type Configuration, type MultiStats, rspack } from '@rspack/core';
+import { type Configuration, type MultiStats, rspack, type StatsError } from '@rspack/core';
 import { LANES, type Lane } from './allow-list';
 import {
   type ClientBundle,
@@ -20,8 +20,13 @@ export interface BuildResult {
   files: Array<{ file: string; bytes: number }>;
 }
 
+interface Evaluation {
+  /** Imports a source file; without it each is evaluated once in this process. */
+  evaluate?(file: string): Promise<any>;
+}
+
 /** Writes the whole `dist` anew and checks what was written. */
-export async function build(target: Target): Promise<BuildResult> {
+export async function build(target: Target & Evaluation): Promise<BuildResult> {
   await fs.rm(target.dist, { recursive: true, force: true });
   const stats = await bundle([
     serverConfig(target, { 'server/index': path.join(target.source, 'server/index.ts') }),
@@ -30,17 +35,24 @@ export async function build(target: Target): Promise<BuildResult> {
     )),
   ]);
   const { errors = [], warnings = [] } = stats.toJson({ all: false, errors: true, warnings: true });
-  const problems = [...errors, ...warnings].map(({ message }) => message);
+  const problems = [...new Set([...errors, ...warnings].map(problemOf))];
   if (!problems.length) {
     const output = await readOutput(target.dist);
     problems.push(...check(target, output, stats));
     problems.push(...(await writeLicenses(target, stats)));
     await writeExternalVersions(target, output);
   }
-  await copyTranslations(target);
-  await writeApiDescription(target);
+  problems.push(...(await copyTranslations(target)));
+  if (!problems.length) await writeApiDescription(target);
   await writeCommands(target);
   return { problems, files: await listFiles(target.dist) };
+}
+
+/** Begins with the place as `file:line:column`, which terminals and editors open. */
+function problemOf({ message, moduleName, loc }: StatsError): string {
+  const [, position] = /╭─\[(\d+:\d+)\]/.exec(message) ?? [];
+  const place = [moduleName?.replace(/^\.\//, ''), position ?? loc?.replace(/-.*/, '')].filter(Boolean).join(':');
+  return place ? `${place}\n${message}` : message;
 }
 
 async function bundle(configs: Configuration[]): Promise<MultiStats> {
@@ -109,13 +121,23 @@ async function writeExternalVersions({ dist }: Target, { server, clients }: Outp
   await fs.writeFile(path.join(dist, 'externalVersion.js'), text);
 }
 
-async function copyTranslations(target: Target): Promise<void> {
+/** @returns one sentence a defect */
+async function copyTranslations(target: Target): Promise<string[]> {
+  const problems: string[] = [];
   const folder = path.join(target.source, 'locale');
   const to = path.join(target.dist, 'locale');
   await fs.mkdir(to, { recursive: true });
   for (const name of await fs.readdir(folder)) {
-    if (name.endsWith('.json')) await fs.copyFile(path.join(folder, name), path.join(to, name));
+    if (!name.endsWith('.json')) continue;
+    const text = await fs.readFile(path.join(folder, name), 'utf8');
+    try {
+      JSON.parse(text);
+    } catch (error) {
+      problems.push(`src/locale/${name}: ${(error as Error).message}`);
+    }
+    await fs.writeFile(path.join(to, name), text);
   }
+  return problems;
 }
 
 /** Where the core looks for commands (plugin-manager.ts:389); what they do is in the one server bundle. */
@@ -126,10 +148,14 @@ async function writeCommands({ dist }: Target): Promise<void> {
 }
 
 /** Where the core looks for it (plugin-api-doc/dist/server/swagger/loader.js); data, so that nothing runs after its lockdown. */
-async function writeApiDescription({ source, dist }: Target): Promise<void> {
+async function writeApiDescription({
+  source,
+  dist,
+  evaluate = (file) => import(file),
+}: Target & Evaluation): Promise<void> {
   const module = path.join(source, 'server/supervisor/api/openapi.ts');
   if (!(await exists(module))) return;
-  const { apiDescription } = await import(module);
+  const { apiDescription } = await evaluate(module);
   await fs.mkdir(path.join(dist, 'swagger'), { recursive: true });
   await fs.writeFile(path.join(dist, 'swagger/index.json'), JSON.stringify(apiDescription));
 }

@@ -10,6 +10,8 @@ export interface Target {
   source: string;
   /** The `dist` folder. */
   dist: string;
+  /** For the machine that it is built on: pages are not minified, and all maps lead to the sources. */
+  dev?: boolean;
 }
 
 const swc = (target: string, jsx: boolean) => ({
@@ -37,11 +39,13 @@ export function serverConfig(target: Target, entries: Record<string, string>): C
     mode: 'production',
     context: ROOT,
     target: 'node20',
-    devtool: false,
+    // Without the sources, for stack traces: `node --enable-source-maps`.
+    devtool: target.dev ? 'source-map' : 'nosources-source-map',
     entry: entries,
     output: {
       path: target.dist,
       filename: '[name].js',
+      devtoolModuleFilenameTemplate: sourceNames(target),
       // Written out as `exports.default = …` and `exports.__esModule`, without which the core takes the module for the class.
       library: { type: 'commonjs-static' },
       chunkLoading: false,
@@ -86,11 +90,12 @@ export function clientConfig(target: Target, lane: Lane, entry: string): Configu
     mode: 'production',
     context: ROOT,
     target: ['web', 'es2020'],
-    devtool: false,
+    devtool: target.dev ? 'source-map' : false,
     entry: [`data:text/javascript,${encodeURIComponent(publicPathOf(target.packageName, lane))}`, entry],
     output: {
       path: path.join(target.dist, lane),
       filename: 'index.js',
+      devtoolModuleFilenameTemplate: sourceNames(target),
       chunkFilename: '[name].[contenthash].js',
       publicPath: '',
       globalObject: 'self',
@@ -103,8 +108,12 @@ export function clientConfig(target: Target, lane: Lane, entry: string): Configu
     externalsType: 'umd',
     externals: [({ request }, done) => (isPackage(request ?? '') ? done(undefined, request) : done())],
     performance: { hints: false },
+    optimization: { minimize: !target.dev },
   };
 }
+
+/** Names files in source maps; the published ones are not to say where they were built. */
+const sourceNames = ({ dev }: Target) => (dev ? '[absolute-resource-path]' : '[resource-path]');
 
 const isPackage = (request: string) => !/^(\.|\/|data:|[A-Za-z]:\\)/.test(request);
 

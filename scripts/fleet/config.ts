@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { ROOT } from '../lib/root.mjs';
+import type { InstalledPlugin } from './plugin';
 import { freePort, freePorts } from './ports';
 import type { PostgresServer } from './postgres';
 
@@ -28,6 +29,8 @@ export interface FleetOptions {
   env?: Record<string, string>;
   /** Environment variables by instance: `supervisor`, `env_a`, … */
   instanceEnv?: Record<string, Record<string, string>>;
+  /** Puts the plugin in its place in another way. */
+  installPlugin?(): Promise<InstalledPlugin>;
 }
 
 export interface InstanceConfig {

@@ -30,6 +30,9 @@ export interface EnvironmentInput {
 const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|TELEMETRY_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(PUBLIC_URL|TRUSTED_PROXIES))$/i;
 
+/** Two copies of a core package in one process do not know each other's classes (symlinked plugin folder). */
+export const NODE_OPTIONS = '--preserve-symlinks';
+
 /** All environment variables of one instance; `nocobase-v1`'s own defaults come on top (instance-env.cjs). */
 export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
   const { home, instance, postgres } = input;
@@ -43,8 +46,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
     INIT_ROOT_EMAIL: ADMIN.email,
     INIT_ROOT_PASSWORD: input.rootPassword,
     ...inherited,
-    // Two copies of a core package in one process do not know each other's classes (symlinked plugin folder).
-    NODE_OPTIONS: '--preserve-symlinks',
+    NODE_OPTIONS,
     NODE_PATH: path.join(ROOT, 'node_modules'),
     NODE_MODULES_PATH: path.join(ROOT, 'node_modules'),
     APP_ENV: 'production',

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { sourceHash } from '../build/source-hash.mjs';
 import { ApiError } from './api';
 import { FLEETS, type FleetConfig, type FleetOptions, type InstanceConfig, resolveConfig } from './config';
 import { ADMIN, environmentOf, socketFolder, storageOf } from './environment';
 import { Instance } from './instance';
 import { type KeepOptions, keep } from './keep';
 import { type Part, PartError } from './part';
-import { ensureBuilt, ensurePluginInstalled } from './plugin';
+import { installPlugin } from './plugin';
 import { isFree } from './ports';
 import { dropDatabase, ensureDatabase, Postgres, type PostgresServer } from './postgres';
 import { identify, isAlive } from './processes';
@@ -71,7 +72,7 @@ export class Fleet {
     });
     const fleet = new Fleet(config, state);
     try {
-      await fleet.stoppedBy(abort, fleet.boot(progress, abort));
+      await fleet.stoppedBy(abort, fleet.boot(progress, options.installPlugin ?? installPlugin, abort));
     } catch (error) {
       await fleet.stop();
       throw error;
@@ -152,6 +153,19 @@ export class Fleet {
     await this.stoppedBy(options.signal, Promise.all(this.parts.map((part) => keep(part, options))));
   }
 
+  /** Ends an instance, and starts it with the plugin as it lies there now. */
+  async restart(instance: Instance): Promise<void> {
+    await instance.restart();
+    this.noteBoot(instance);
+  }
+
+  /** Each instance upgrades its database when it starts next. */
+  pluginChanged(): void {
+    this.state.update((saved) => {
+      saved.pluginHash = sourceHash();
+    });
+  }
+
   /** Instances first, since they say goodbye to the others. */
   async stop(): Promise<void> {
     await Promise.all(this.instances.map((instance) => instance.stop()));
@@ -172,7 +186,7 @@ export class Fleet {
   }
 
   /** Stops all parts when aborted: again and again until the work ends, since it may be just about to spawn one. */
-  private async stoppedBy(abort: AbortSignal | undefined, work: Promise<unknown>): Promise<void> {
+  async stoppedBy(abort: AbortSignal | undefined, work: Promise<unknown>): Promise<void> {
     const aborting = setInterval(() => abort?.aborted && this.stop(), 200);
     try {
       await work;
@@ -181,17 +195,16 @@ export class Fleet {
     }
   }
 
-  private async boot(progress: Progress, abort?: AbortSignal): Promise<void> {
+  private async boot(progress: Progress, install: typeof installPlugin, abort?: AbortSignal): Promise<void> {
     for (const { title, port } of this.config.instances) {
       if (!(await isFree(port)))
         throw new Error(`${title}: port ${port} is taken. Stop what listens there, or choose --port.`);
     }
 
     await step(progress, 'Plugin', async () => {
-      const built = await ensureBuilt();
-      const pluginHash = await ensurePluginInstalled();
+      const { built, hash } = await install();
       this.state.update((saved) => {
-        saved.pluginHash = pluginHash;
+        saved.pluginHash = hash;
       });
       return built ? 'built' : 'up to date';
     });
@@ -212,13 +225,18 @@ export class Fleet {
     if (part instanceof Instance) {
       if (part.env.DB_DIALECT === 'postgres') await this.makeDatabase(part);
       await part.start();
-      this.state.update((saved) => {
-        saved.bootedWith[part.database] = saved.pluginHash!;
-      });
+      this.noteBoot(part);
     } else {
       await part.start();
     }
     return part instanceof Postgres || part instanceof Redis || part instanceof Instance ? part.url : '';
+  }
+
+  /** Later starts of this instance need not install or upgrade anything. */
+  private noteBoot(instance: Instance): void {
+    this.state.update((saved) => {
+      saved.bootedWith[instance.database] = saved.pluginHash!;
+    });
   }
 
   private async makeDatabase(instance: Instance): Promise<void> {

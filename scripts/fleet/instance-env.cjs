@@ -14,6 +14,7 @@ if (isMainThread) {
   initEnv();
   oneByOne(() => wholly(generateAppDir));
   if (process.env.FLEET_RECORDER) require('./process-recorder.cjs');
+  if (process.env.FLEET_DEV) require('./dev.cjs');
 }
 
 /** All instances write the same page into the same folder: one after the other. */

@@ -62,6 +62,10 @@ export class Instance extends Part {
     this.database = config.database;
   }
 
+  get part(): InstanceConfig['part'] {
+    return this.settings.config.part;
+  }
+
   /** All environment variables with which it starts. */
   get env(): NodeJS.ProcessEnv {
     return this.settings.env();

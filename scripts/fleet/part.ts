@@ -158,6 +158,7 @@ export class Part {
   }
 
   private async becomeReady(): Promise<void> {
+    const { identity } = this;
     try {
       await waitFor(
         () => {
@@ -168,7 +169,8 @@ export class Part {
       );
     } catch (error) {
       const failure = this.failure((error as Error).message);
-      await this.kill();
+      // Somebody else may have ended it meanwhile, and started it again.
+      if (this.identity?.pid === identity?.pid) await this.kill();
       throw failure;
     }
   }

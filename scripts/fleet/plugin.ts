@@ -16,9 +16,23 @@ export const PACKAGE_NAME = '@nocobase/plugin-app-supervisor';
  */
 export const PLUGIN_STORAGE = path.join(FLEETS, 'plugins');
 
-const INSTALLED = path.join(PLUGIN_STORAGE, PACKAGE_NAME);
+/** What all instances load. */
+export const INSTALLED_PLUGIN = path.join(PLUGIN_STORAGE, PACKAGE_NAME);
 const INSTALLED_HASH = path.join(FLEETS, 'plugin-hash');
 const LINK = path.join(ROOT, 'node_modules', PACKAGE_NAME);
+
+export interface InstalledPlugin {
+  /** What identifies it. */
+  hash: string;
+  /** Whether it had to be built. */
+  built: boolean;
+}
+
+/** Builds and installs the plugin where its sources changed. */
+export async function installPlugin(): Promise<InstalledPlugin> {
+  const built = await ensureBuilt();
+  return { built, hash: await ensurePluginInstalled() };
+}
 
 /** Builds the plugin if its sources changed. @returns whether it did. */
 export async function ensureBuilt(): Promise<boolean> {
@@ -40,17 +54,17 @@ export async function ensureBuilt(): Promise<boolean> {
  */
 export async function ensurePluginInstalled(): Promise<string> {
   const hash = sourceHash();
-  if (readHash(INSTALLED_HASH) !== hash || !fs.existsSync(INSTALLED)) {
-    const folder = `${INSTALLED}.new`;
+  if (readHash(INSTALLED_HASH) !== hash || !fs.existsSync(INSTALLED_PLUGIN)) {
+    const folder = `${INSTALLED_PLUGIN}.new`;
     fs.rmSync(folder, { recursive: true, force: true });
     for (const file of await packedFiles()) fs.cpSync(path.join(ROOT, file), path.join(folder, file));
-    fs.rmSync(INSTALLED, { recursive: true, force: true });
-    fs.renameSync(folder, INSTALLED);
+    fs.rmSync(INSTALLED_PLUGIN, { recursive: true, force: true });
+    fs.renameSync(folder, INSTALLED_PLUGIN);
     fs.writeFileSync(INSTALLED_HASH, hash);
   }
-  if (!fs.existsSync(LINK) || fs.realpathSync(LINK) !== fs.realpathSync(INSTALLED)) {
+  if (!fs.existsSync(LINK) || fs.realpathSync(LINK) !== fs.realpathSync(INSTALLED_PLUGIN)) {
     fs.rmSync(LINK, { recursive: true, force: true });
-    fs.symlinkSync(INSTALLED, LINK, 'dir');
+    fs.symlinkSync(INSTALLED_PLUGIN, LINK, 'dir');
   }
   return hash;
 }
@@ -59,6 +73,11 @@ export async function ensurePluginInstalled(): Promise<string> {
 export async function packedFiles(): Promise<string[]> {
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT });
   return JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+}
+
+/** The next start installs it anew. */
+export function forgetInstalledPlugin(): void {
+  fs.rmSync(INSTALLED_HASH, { force: true });
 }
 
 function readHash(file: string): string | null {

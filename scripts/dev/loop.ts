@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { changedBetween, type Snapshot } from './changes';
+import { type Concerned, concernedBy } from './concerned';
+
+/** Between two looks at the files, in ms. */
+const EVERY = 100;
+
+/** What the loop does to the world. */
+export interface Loop {
+  look(): Snapshot;
+  /** Builds into a folder apart. @returns what is wrong, each with its file and line */
+  build(): Promise<string[]>;
+  /** Puts the build where the running processes serve it from. @returns the files of `dist` that differ */
+  install(): string[];
+  /** Begins to restart what runs this code, and does not wait for it. @returns the names of those parts */
+  restart(concerned: Concerned): string[];
+  say(line: string): void;
+  signal: AbortSignal;
+  pause?(ms: number): Promise<unknown>;
+}
+
+/** Rebuilds what changes and restarts what it concerns, until aborted. @param since how the files were when they were last built */
+export async function developSince(since: Snapshot, loop: Loop): Promise<void> {
+  const { signal, pause = (ms) => sleep(ms, undefined, { signal }) } = loop;
+  const pending = new Set<string>();
+  let seen = since;
+  let quiet = true;
+  while (!signal.aborted) {
+    await pause(EVERY).catch(() => {});
+    const now = loop.look();
+    const changed = changedBetween(seen, now);
+    seen = now;
+    for (const file of changed) pending.add(file);
+    // An editor or a branch that is checked out writes one file after the other.
+    if (changed.length) quiet = false;
+    else if (!quiet) {
+      quiet = true;
+      if (await rebuild([...pending], loop)) pending.clear();
+    }
+  }
+}
+
+/** @returns whether it was built */
+async function rebuild(changed: string[], { build, install, restart, say }: Loop): Promise<boolean> {
+  const since = performance.now();
+  const problems = await build().catch((error: Error) => [error.message]);
+  const took = `${Math.round(performance.now() - since)} ms`;
+  if (problems.length) {
+    say(`\n${named(changed)}: not built, what runs stays as it is\n\n${problems.join('\n\n')}\n`);
+    return false;
+  }
+  const files = install();
+  const lanes = ['client', 'client-v2'].filter((lane) => files.some((file) => file.startsWith(`${lane}/`)));
+  const texts = files.some((file) => file.startsWith('locale/'));
+  const pages = [...lanes, ...(texts ? ['texts'] : [])];
+  const restarting = files.includes('server/index.js') ? restart(concernedBy(changed)) : [];
+  const effects = [
+    ...(pages.length ? [`${pages.join(', ')}: reload the page`] : []),
+    ...(restarting.length ? [`restarting ${restarting.join(', ')}`] : []),
+  ];
+  say(`${named(changed)}: built in ${took}; ${effects.join('; ') || 'nothing that runs has changed'}`);
+  return true;
+}
+
+function named(changed: string[]): string {
+  const [first, second, ...more] = changed.map((file) => `src/${file}`);
+  return [first, ...(second ? [second] : []), ...(more.length ? [`${more.length} more`] : [])].join(', ');
+}

@@ -1,0 +1,54 @@
+/**
+ * Loaded into a NocoBase process by instance-env.cjs for `npm run dev`. The core reads a plugin's texts, and when its pages were
+ * built, once in a process; here again when they have changed. FLEET_DEV is the plugin's name.
+ */
+const fs = require('node:fs');
+const path = require('node:path');
+
+// The core is loaded in its own order first, and starts its apps after that.
+setImmediate(() => {
+  readAddressesAgain(require('@nocobase/server/lib/plugin-manager/options/resource').PackageUrls);
+  readTextsAgain(require('@nocobase/server/lib/locale').Locale);
+});
+keepSourceMaps();
+
+/** The address of pages holds a hash of when they were built; a browser keeps what has the same address. */
+function readAddressesAgain(urls) {
+  const { get } = urls;
+  urls.get = function (...args) {
+    this.clear();
+    return get.apply(this, args);
+  };
+}
+
+function readTextsAgain(locale) {
+  const folder = path.join(process.env.NODE_MODULES_PATH, process.env.FLEET_DEV, 'dist/locale');
+  const written = () =>
+    fs
+      .readdirSync(folder)
+      .map((name) => fs.statSync(path.join(folder, name)).mtimeMs)
+      .join();
+  const seen = new WeakMap();
+  const { get } = locale.prototype;
+  locale.prototype.get = async function (...args) {
+    const now = written();
+    if (seen.get(this) !== now && this.cache) await this.cache.reset();
+    seen.set(this, now);
+    return get.apply(this, args);
+  };
+}
+
+/**
+ * Once the core has started, it freezes the built-ins, and with them how stack traces are written: without source maps. Several
+ * plugins bring the function that does it.
+ */
+function keepSourceMaps() {
+  let freeze;
+  Object.defineProperty(globalThis, 'lockdown', {
+    configurable: true,
+    get: () => freeze && ((options) => freeze({ ...options, errorTaming: 'unsafe-debug' })),
+    set: (value) => {
+      freeze = value;
+    },
+  });
+}
