@@ -64,10 +64,10 @@ it('serves what is edited, restarts only what runs it, and goes on after an erro
 
   // A text: the core keeps them, and reads them again here.
   const textOf = async (lang: string) => JSON.stringify((await api.get('app:getLang', { locale: lang })).data);
-  await textOf('en-US');
+  expect(await textOf('en-US')).not.toContain('Zedited');
   const text = await seconds(async () => {
-    edit(run, 'locale/en-US.json', (json) => json.replace('"Add environment": "', '"Add environment": "Edited '));
-    await waitFor(async () => (await textOf('en-US')).includes('"Edited '), { timeout: 30_000, what: 'The new text' });
+    edit(run, 'locale/en-US.json', (json) => json.replace('"Add environment": "', '"Add environment": "Zedited '));
+    await waitFor(async () => (await textOf('en-US')).includes('Zedited'), { timeout: 30_000, what: 'The new text' });
   });
   expect(launcher.processes()).toEqual(begun);
 
