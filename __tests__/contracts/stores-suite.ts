@@ -214,6 +214,9 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       const epoch = await hold('env_a');
       await under.pass(130_000);
       expect(await claim('env_a', { instance: 'two', mayTake: false })).toEqual({ held: false, holder: null });
+      // Nor because it has held it later, as it may have where the store is an old copy.
+      const later = { instance: 'two', epoch: epoch + 1_000, mayTake: false };
+      expect(await claim('env_a', later)).toEqual({ held: false, holder: null });
       expect(await hold('env_a', { instance: 'two' })).toBeGreaterThan(epoch);
     });
 

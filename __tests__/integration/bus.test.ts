@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { busSuite } from '../contracts/bus-suite';
@@ -9,7 +10,7 @@ import { onRedisAndValkey } from '../support/redis-servers';
 
 onRedisAndValkey((url) =>
   busSuite(async () => {
-    const bus = new RedisBus(url(), new Keys(`bus-${randomUUID()}`), 'one', recordedLog());
+    const bus = new RedisBus(url(), new Keys(`bus-${randomUUID()}`), 'one', recordedLog(), systemClock, systemRandom);
     bus.open();
     return bus;
   }),

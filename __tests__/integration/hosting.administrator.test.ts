@@ -2,6 +2,7 @@ import { Database, type Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { systemClock } from '../../src/server/core/system';
 import { findAdminPassword, watchAdminPassword } from '../../src/server/worker/hosting/administrator';
 import type { AdminPassword } from '../../src/shared/messages';
 import { until } from '../support/wait';
@@ -74,7 +75,7 @@ describe('what is wrong with the password of an administrator', () => {
   });
 
   it('is told at the start, and again when a password was changed, once that is committed', async () => {
-    await watchAdminPassword(app(), (found) => told.push(found));
+    await watchAdminPassword(app(), systemClock, (found) => told.push(found));
     expect(told).toEqual(['default']);
     await (await user('root')).update({ nickname: 'Root' });
     await db.sequelize.transaction(async (transaction) => {
@@ -89,7 +90,7 @@ describe('what is wrong with the password of an administrator', () => {
 
   it('is not told where it cannot be read', async () => {
     await db.close();
-    await watchAdminPassword(app(), (found) => told.push(found));
+    await watchAdminPassword(app(), systemClock, (found) => told.push(found));
     expect(told).toEqual([]);
     db = open();
   });

@@ -3,6 +3,7 @@ import { Database } from '@nocobase/database';
 import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/server';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { systemClock } from '../../src/server/core/system';
 import { inspectDatabase } from '../../src/server/databases';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
@@ -65,7 +66,7 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
   const installed = async () => [{ name: 'acl', version: VERSION, builtIn: true }];
   const supervisor = core as unknown as AppSupervisor;
   const log = recordedLog();
-  const host = new AppHost(supervisor, coreApps, null, bootstrap, 'env_a', '/nowhere', log, installed);
+  const host = new AppHost(supervisor, coreApps, null, bootstrap, 'env_a', '/nowhere', systemClock, log, installed);
   const boot = (how: 'start' | 'upgrade' = 'start', values = {}) =>
     host.boot(
       record(values),

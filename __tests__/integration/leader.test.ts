@@ -4,6 +4,7 @@ import { ensureDatabase } from '../../scripts/fleet';
 import leaders from '../../src/server/core/collections/appSupervisorLeaders';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import { FakeClock } from '../support/clock';
+import { SeededRandom } from '../support/random';
 
 let db: Database;
 beforeAll(async () => {
@@ -20,7 +21,7 @@ afterAll(() => db?.close());
 /** A supervisor's process with clocks of its own. */
 function process(me: string) {
   const clock = new FakeClock();
-  return { clock, leadership: new Leadership({ db }, me, clock.read) };
+  return { clock, leadership: new Leadership({ db }, me, clock, new SeededRandom()) };
 }
 
 describe('the lead', () => {
@@ -66,7 +67,7 @@ describe('the lead', () => {
 
   it('is written nowhere where nobody else can be', async () => {
     const clock = new FakeClock();
-    const alone = new Leadership({ db }, 'one', clock.read, undefined, true);
+    const alone = new Leadership({ db }, 'one', clock, new SeededRandom(), undefined, true);
     expect(await alone.claim()).toBe(true);
     const before = await db.getRepository('appSupervisorLeaders').findOne();
     expect(before.toJSON()).toMatchObject({ fleet: alone.fleet, holder: null, beat: 0 });
@@ -146,7 +147,8 @@ describe('the lead', () => {
         },
       },
       'one',
-      one.clock.read,
+      one.clock,
+      new SeededRandom(),
     );
     await counted.claim();
     const before = asked;

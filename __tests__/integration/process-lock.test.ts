@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase, query } from '../../scripts/fleet';
+import { systemClock } from '../../src/server/core/system';
 import type { DatabaseConnection } from '../../src/server/databases';
 import type { ProcessLock } from '../../src/server/worker/lease';
 import { createProcessLock } from '../../src/server/worker/process-lock';
@@ -13,7 +14,7 @@ const locks: ProcessLock[] = [];
 function lockOf(environment: string, values: Partial<DatabaseConnection> = {}): ProcessLock {
   const { host, port, user, password } = inject('postgres');
   const main = { dialect: 'postgres' as const, host, port, username: user, password, database: DATABASE, ...values };
-  const lock = createProcessLock(main, environment, recordedLog());
+  const lock = createProcessLock(main, environment, systemClock, recordedLog());
   locks.push(lock);
   return lock;
 }

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming, createSelector, RoutingTable } from '../../src/server/proxy';
 import { hostnameOf } from '../../src/server/proxy/table';
 
@@ -47,6 +48,7 @@ if (process.argv[2] !== 'unguarded') {
       isKnown: (name) => table.app(name) !== undefined,
       isLoaded: () => table.loaded,
       appNameOf: nameApp,
+      clock: systemClock,
       hasPackage: (name) => existsSync(path.join(nodeModules, name, 'package.json')),
       pluginStaticsPath: '/static/plugins/',
       publicPath: '/',

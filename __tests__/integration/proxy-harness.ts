@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { freePort } from '../../scripts/fleet';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import {
   type AppNaming,
   type AppProxy,
@@ -136,7 +137,8 @@ export async function front(options: FrontOptions): Promise<Front> {
       appNameOf,
       limits: { ...LIMITS, ...options.limits },
     },
-    now: () => 1_000_000 + clock.ahead,
+    clock: { ...systemClock, now: () => ({ ...systemClock.now(), mono: 1_000_000 + clock.ahead }) },
+    random: systemRandom,
     log: { debug: () => {}, info: log, warn: log, error: log },
     metrics: {
       request: (environment, result) => results.push(`${environment} ${result}`),

@@ -6,6 +6,7 @@ import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, type Redis as RedisServer } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
@@ -40,8 +41,8 @@ async function everyCallAs(
   await refusals(on);
   const keys = new Keys(prefix);
   const log = recordedLog();
-  const stores = new RedisStores(urlOf('fleet-state', port), keys, log);
-  const bus = new RedisBus(urlOf('fleet-commands', port), keys, 'one', log);
+  const stores = new RedisStores(urlOf('fleet-state', port), keys, log, systemRandom);
+  const bus = new RedisBus(urlOf('fleet-commands', port), keys, 'one', log, systemClock, systemRandom);
   stores.open();
   bus.open();
   try {
@@ -79,7 +80,7 @@ describe('the users of docs/redis.md', () => {
     const [mine, other] = [unique(), unique()];
     await admin.set(new Keys(other).fleet(), 'theirs');
     await makeUsers(admin, mine);
-    const stores = new RedisStores(urlOf('fleet-state', server.port), new Keys(other), recordedLog());
+    const stores = new RedisStores(urlOf('fleet-state', server.port), new Keys(other), recordedLog(), systemRandom);
     stores.open();
     const answer = () => stores.fleet.look().then(String, String);
     await until('A refusal', async () => (await answer()).includes('NOPERM'));
@@ -145,7 +146,7 @@ describe('TLS', () => {
 
   it('of an authority that nobody named is refused, and the log shows no password', async () => {
     const log = recordedLog();
-    const stores = new RedisStores(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log);
+    const stores = new RedisStores(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log, systemRandom);
     stores.open();
     await until('The refusal', () => log.at('warn').length);
     await expect(stores.fleet.look()).rejects.toThrow();

@@ -3,6 +3,7 @@ import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
 import { collections } from '../../src/server/core/collections';
+import { systemRandom } from '../../src/server/core/system';
 import { type AppDefinition, AppRepository } from '../../src/server/supervisor/apps/repository';
 import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
@@ -130,7 +131,10 @@ describe('definitions', () => {
 describe('operations', () => {
   it('are read as they were written, step by step', async () => {
     const store = new OperationStore({ db });
-    const operation = operationOf(['env_a boot', 'env_b boot'], { id: newOperationId(NOW), generation: NOW });
+    const operation = operationOf(['env_a boot', 'env_b boot'], {
+      id: newOperationId(NOW, systemRandom),
+      generation: NOW,
+    });
     await store.create(operation);
     expect(await store.find(operation.id)).toMatchObject({ ...operation, createdAt: expect.any(Number) });
     const ended = {
@@ -165,7 +169,7 @@ describe('operations', () => {
 
   it('that are not over are driven in the order they came', async () => {
     const store = new OperationStore({ db });
-    const ids = [NOW, NOW + 1, NOW + 2].map(newOperationId);
+    const ids = [NOW, NOW + 1, NOW + 2].map((now) => newOperationId(now, systemRandom));
     for (const id of ids) await store.create(operationOf(['env_a boot'], { id }));
     await store.save({ ...operationOf([]), id: ids[1], state: 'succeeded', finishedAt: NOW });
     expect((await store.active()).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
@@ -174,7 +178,9 @@ describe('operations', () => {
   it('come by page and filter', async () => {
     const store = new OperationStore({ db });
     for (let i = 0; i < 5; i++)
-      await store.create(operationOf([], { id: newOperationId(NOW + i), appName: i % 2 ? 'crm' : 'shop' }));
+      await store.create(
+        operationOf([], { id: newOperationId(NOW + i, systemRandom), appName: i % 2 ? 'crm' : 'shop' }),
+      );
     const [found, count] = await store.page({ appName: 'shop' }, ['-id'], 2, 2);
     expect([found.length, count]).toEqual([1, 3]);
     expect(found[0].id.startsWith(NOW.toString(36))).toBe(true);
@@ -191,9 +197,9 @@ describe('operations', () => {
   });
 
   it('have ids that sort by time and never meet', () => {
-    const ids = Array.from({ length: 1_000 }, (_, i) => newOperationId(NOW + (i % 10)));
+    const ids = Array.from({ length: 1_000 }, (_, i) => newOperationId(NOW + (i % 10), systemRandom));
     expect(new Set(ids).size).toBe(1_000);
-    expect(newOperationId(NOW) < newOperationId(NOW + 1)).toBe(true);
+    expect(newOperationId(NOW, systemRandom) < newOperationId(NOW + 1, systemRandom)).toBe(true);
   });
 });
 

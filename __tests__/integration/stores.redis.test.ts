@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import { inEnglish } from '../../src/server/errors';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
@@ -29,8 +30,8 @@ afterEach(async () => {
 async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()}`, instance = 'one' } = {}) {
   const log = recordedLog();
   const keys = new Keys(prefix);
-  const stores = new RedisStores(url, keys, log);
-  const bus = new RedisBus(url, keys, instance, log);
+  const stores = new RedisStores(url, keys, log, systemRandom);
+  const bus = new RedisBus(url, keys, instance, log, systemClock, systemRandom);
   const raw = new Redis(url, { retryStrategy: () => 100 });
   raw.on('error', () => undefined);
   stores.open();
@@ -206,8 +207,8 @@ describe('a Redis that is away', () => {
   it('when a process begins holds nothing up', async () => {
     const log = recordedLog();
     const keys = new Keys('wire');
-    const stores = new RedisStores('redis://127.0.0.1:1', keys, log);
-    const bus = new RedisBus('redis://127.0.0.1:1', keys, 'one', log);
+    const stores = new RedisStores('redis://127.0.0.1:1', keys, log, systemRandom);
+    const bus = new RedisBus('redis://127.0.0.1:1', keys, 'one', log, systemClock, systemRandom);
     closing.push(() => Promise.all([bus.close(), stores.close()]));
     await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
@@ -221,7 +222,7 @@ describe('a Redis that is away', () => {
   it('when listeners come gets them when it is there', async () => {
     const redis = await ownRedis();
     await redis.kill();
-    const bus = new RedisBus(redis.url, new Keys('wire'), 'one', recordedLog());
+    const bus = new RedisBus(redis.url, new Keys('wire'), 'one', recordedLog(), systemClock, systemRandom);
     closing.push(() => bus.close());
     bus.open();
     await bus.serve('env_a', { x: async () => 1 });
@@ -237,8 +238,8 @@ describe('a Redis that is away', () => {
     const connections = async () => /^total_connections_received:(\d+)/m.exec(await raw.info('stats'))?.[1];
     const before = await connections();
     const keys = new Keys('wire');
-    const stores = new RedisStores(url, keys, recordedLog());
-    const bus = new RedisBus(url, keys, 'one', recordedLog());
+    const stores = new RedisStores(url, keys, recordedLog(), systemRandom);
+    const bus = new RedisBus(url, keys, 'one', recordedLog(), systemClock, systemRandom);
     await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
     // Long enough for a connection that is on its way.

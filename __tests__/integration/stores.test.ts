@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
+import { systemRandom } from '../../src/server/core/system';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { storesSuite } from '../contracts/stores-suite';
@@ -12,7 +13,7 @@ import { until } from '../support/wait';
 onRedisAndValkey((url) =>
   storesSuite(async () => {
     const prefix = `stores-${randomUUID()}`;
-    const stores = new RedisStores(url(), new Keys(prefix), recordedLog());
+    const stores = new RedisStores(url(), new Keys(prefix), recordedLog(), systemRandom);
     const raw = new Redis(url());
     stores.open();
     // Nobody waits for a connection anywhere else: callers try again.
@@ -28,7 +29,7 @@ onRedisAndValkey((url) =>
       },
       flush: async () => void (await raw.del('none', ...(await keys()))),
       wall: Date.now,
-      unreachable: () => new RedisStores('redis://127.0.0.1:1', new Keys(prefix), recordedLog()),
+      unreachable: () => new RedisStores('redis://127.0.0.1:1', new Keys(prefix), recordedLog(), systemRandom),
       end: async () => {
         raw.disconnect();
         await stores.close();

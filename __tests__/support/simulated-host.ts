@@ -1,4 +1,6 @@
 import type { AppSupervisor } from '@nocobase/server';
+import type { Clock } from '../../src/server/clock';
+import { systemClock } from '../../src/server/core/system';
 import { AppSupervisorError } from '../../src/server/errors';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
@@ -83,6 +85,7 @@ export class SimulatedHost {
   constructor(
     readonly environment: string,
     readonly databases = new SimulatedDatabases(),
+    private readonly clock: Clock = systemClock,
   ) {
     this.coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   }
@@ -133,7 +136,7 @@ export class SimulatedHost {
   /** What a boot takes its time for. */
   protected async work(name: string): Promise<void> {
     const { takes } = this.bootScripts.get(name) ?? {};
-    if (takes) await (typeof takes === 'number' ? new Promise((resolve) => setTimeout(resolve, takes)) : takes);
+    if (takes) await (typeof takes === 'number' ? this.clock.sleep(takes) : takes);
   }
 
   async stop(name: string): Promise<void> {

@@ -5,8 +5,9 @@ import type { Application } from '@nocobase/server';
 import RedisClient from 'ioredis';
 import { inject } from 'vitest';
 import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
-import { systemClock } from '../../src/server/clock';
+import type { Timer } from '../../src/server/clock';
 import { collections } from '../../src/server/core/collections';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import { administratorOf } from '../../src/server/protocol/administrator';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { DOWN_AFTER } from '../../src/server/protocol/health';
@@ -137,6 +138,7 @@ export class SupervisorProcess {
       aesKey: KEY,
       appKey: 'app-key',
       clock: systemClock,
+      random: systemRandom,
       log,
       warnings: [],
       wsPath: '/ws',
@@ -229,8 +231,8 @@ export class SupervisorProcess {
   async kill(): Promise<void> {
     if (!this.alive) return;
     this.alive = false;
-    const inside = this.part as unknown as { running: { timers: NodeJS.Timeout[] } | null };
-    for (const timer of inside.running?.timers ?? []) clearInterval(timer);
+    const inside = this.part as unknown as { running: { timers: Timer[] } | null };
+    for (const timer of inside.running?.timers ?? []) timer.cancel();
     inside.running = null;
     await this.cut();
   }
@@ -244,7 +246,7 @@ export class SupervisorProcess {
 /** What is inside of a `LeaseKeeper`. */
 interface Keeper {
   role: string;
-  timer: NodeJS.Timeout | null;
+  timer: Timer | null;
   beating: Promise<void> | null;
   lease(): Lease;
 }
@@ -288,6 +290,7 @@ export class WorkerProcess {
       aesKey: KEY,
       appKey: 'app-key',
       clock: systemClock,
+      random: systemRandom,
       log,
       warnings: [],
       handlers: {},
@@ -333,8 +336,8 @@ export class WorkerProcess {
     this.host.die();
     const inside = this.inside;
     if (inside) {
-      clearInterval(inside.round);
-      if (inside.keeper.timer) clearTimeout(inside.keeper.timer);
+      inside.round.cancel();
+      inside.keeper.timer?.cancel();
       Object.assign(inside.keeper, { left: true, timer: null });
       inside.reader.close();
       inside.controller.close();
@@ -368,7 +371,7 @@ export class WorkerProcess {
         controller: { close(): void };
         reporter: { close(): void };
         reader: { close(): void };
-        round: NodeJS.Timeout;
+        round: Timer;
       } | null;
     };
     return running;
@@ -415,8 +418,15 @@ export class SmallFleet {
 
   connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
     const keys = new Keys(prefix);
-    const stores = new RedisStores(this.redis.url, keys, log);
-    const bus = new RedisBus(this.wakeUps ? this.redis.url : 'redis://127.0.0.1:1', keys, instance, log);
+    const stores = new RedisStores(this.redis.url, keys, log, systemRandom);
+    const bus = new RedisBus(
+      this.wakeUps ? this.redis.url : 'redis://127.0.0.1:1',
+      keys,
+      instance,
+      log,
+      systemClock,
+      systemRandom,
+    );
     stores.open();
     bus.open();
     return {

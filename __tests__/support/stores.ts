@@ -1,4 +1,4 @@
-import { systemClock } from '../../src/server/clock';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import type { Stores } from '../../src/server/protocol/stores';
 import { MemoryStores, type MemoryStoresOptions } from '../../src/server/protocol/stores/memory';
 
@@ -24,7 +24,9 @@ export class TestStores implements Stores {
   private memory: MemoryStores;
 
   /** @param options by default leases are given to whoever claims them, and never run out */
-  constructor(private readonly options: MemoryStoresOptions = { clock: systemClock, isAlone: true }) {
+  constructor(
+    private readonly options: MemoryStoresOptions = { clock: systemClock, random: systemRandom, isAlone: true },
+  ) {
     this.memory = this.empty();
     this.records = this.watch('records');
     this.leases = this.watch('leases');

@@ -7,6 +7,7 @@ import { ProcessAdapter } from '../../src/server/core/adapters/process';
 import { Manifests } from '../../src/server/core/manifests';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { createPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
+import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { TestStores } from '../support/stores';
 import { Table } from '../support/table';
@@ -55,7 +56,7 @@ beforeEach(() => {
     main: () => table.app,
     uidOf: (name) => (name === 'crm' ? 'uid-1' : null),
     hasMain: false,
-    now: Date.now,
+    clock: new FakeClock(),
     log,
   });
   discovery = new DiscoveryAdapter('remote', coreApps, managed, manifests, environment, log, async () => {

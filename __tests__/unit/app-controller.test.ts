@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppController } from '../../src/server/worker/apps/controller';
 import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
@@ -17,13 +17,13 @@ let reports: StatusEntry[];
 
 /** A process of the worker: a new one finds the snapshot of the last and nothing else. */
 function start(): void {
-  host = new SimulatedHost('env_a', databases);
+  host = new SimulatedHost('env_a', databases, clock);
   controller = new AppController({
     environment: 'env_a',
     snapshot: snapshot.asStore,
     host: host.asHost,
     coreApps: host.coreApps,
-    clock: clock.read,
+    clock,
     log: recordedLog(),
     mayHost: () => mayHost,
     leaving: 20,
@@ -44,7 +44,7 @@ async function restart(): Promise<void> {
 }
 
 /** Until nothing is under way but what waits for time. */
-const quiet = () => vi.advanceTimersByTimeAsync(0);
+const quiet = () => clock.run(0);
 
 async function accept(values: Partial<AppRecord>): Promise<StatusEntry> {
   await controller.accept([recordOf({ environments: ['env_a'], ...values })]);
@@ -56,16 +56,12 @@ const crm = () => controller.apps.entry('crm')!;
 const create = (values: Partial<AppRecord> = {}) => accept({ claim: 'create', ...values });
 
 beforeEach(() => {
-  vi.useFakeTimers();
   clock = new FakeClock();
   databases = new SimulatedDatabases();
   snapshot = new SimulatedSnapshot();
   mayHost = true;
   reports = [];
   start();
-});
-afterEach(() => {
-  vi.useRealTimers();
 });
 
 describe('a record', () => {
@@ -238,13 +234,13 @@ describe('a restart of the worker', () => {
     // A database whose answers take longer the earlier they are asked for.
     snapshot.save = async (...args) => {
       waits -= 100;
-      await new Promise((resolve) => setTimeout(resolve, waits));
+      await clock.sleep(waits);
       await save.apply(snapshot, args);
     };
     await Promise.all([
       controller.accept([recordOf({ claim: 'create' })]),
       controller.accept([recordOf({ generation: 11, title: 'Sales', claim: 'create' })]),
-      vi.advanceTimersByTimeAsync(1_000),
+      clock.run(1_000),
     ]);
     const [row] = await snapshot.load();
     expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
@@ -293,7 +289,7 @@ describe('an app that another plugin unloads', () => {
     await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
     databases.journal.length = 0;
     const unloaded = controller.unload('crm');
-    await vi.advanceTimersByTimeAsync(20);
+    await clock.run(20);
     await unloaded;
     expect(databases.journal).toEqual(ended);
     expect(crm()).toMatchObject({ status, generation: 11, doing: null });
@@ -319,7 +315,7 @@ describe('an app that another plugin unloads', () => {
     host.bootScripts.set('crm', { takes: 1_000 });
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' }, desired: 'onDemand' });
     await controller.unload('crm');
-    await vi.advanceTimersByTimeAsync(1_000);
+    await clock.run(1_000);
     expect([databases.story('ends'), crm().status]).toEqual([[], 'running']);
   });
 
@@ -342,10 +338,8 @@ describe('a boot that fails', () => {
       [135_000, 5],
       [10_000_000, 5],
     ]) {
-      clock.pass(wait - 1_000);
-      await vi.advanceTimersByTimeAsync(wait - 1_000);
-      clock.pass(1_100);
-      await vi.advanceTimersByTimeAsync(1_100);
+      await clock.run(wait - 1_000);
+      await clock.run(1_100);
       expect(databases.story('boots')).toHaveLength(boots);
     }
     host.bootScripts.clear();
@@ -358,8 +352,7 @@ describe('a boot that fails', () => {
     host.bootScripts.set('crm', { fails });
     await create();
     host.bootScripts.clear();
-    clock.pass(5_100);
-    await vi.advanceTimersByTimeAsync(5_100);
+    await clock.run(5_100);
     expect(crm()).toMatchObject({ status: 'running' });
     expect(crm().error).toBeUndefined();
   });
@@ -375,8 +368,7 @@ describe('a boot that fails', () => {
     host.bootScripts.set('crm', { fails });
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     host.bootScripts.clear();
-    clock.pass(60_000);
-    await vi.advanceTimersByTimeAsync(60_000);
+    await clock.run(60_000);
     expect(crm().status).toBe('error');
     controller.visit('crm');
     await quiet();
@@ -505,7 +497,8 @@ describe('an app of several environments', () => {
     databases.journal.length = 0;
     await accept({ environments, boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
     expect([crm().status, databases.journal]).toEqual(['preparing', []]);
-    await vi.waitFor(() => expect(databases.journal).not.toEqual([]), 30_000);
+    await clock.run(1_500);
+    expect(databases.journal).not.toEqual([]);
   });
 });
 
@@ -603,10 +596,8 @@ describe('plugins changed by another environment', () => {
     await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual(['plugins']);
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
-    await vi.waitFor(
-      () => expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 }),
-      30_000,
-    );
+    await clock.run(1_500);
+    expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 });
   });
 
   it('are no reason to restart it once more before it is known what it has loaded', async () => {
@@ -617,7 +608,8 @@ describe('plugins changed by another environment', () => {
     let tell!: (set: { text: string; own: [] }) => void;
     vi.spyOn(host, 'pluginSet').mockReturnValueOnce(new Promise((resolve) => (tell = resolve)));
     await accept({ environments: ['env_a', 'env_b'], generation: 11, boot: { generation: 11, how: 'restart' } });
-    await vi.waitFor(() => expect(crm()).toMatchObject({ status: 'running', generation: 11 }), 30_000);
+    await clock.run(1_500);
+    expect(crm()).toMatchObject({ status: 'running', generation: 11 });
     await controller.apps.findStalePlugins();
     expect(reports.filter(({ generation }) => generation === 11).flatMap((entry) => entry.pendingChanges)).toEqual([]);
     tell({ text: 'kanban@2', own: [] });

@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
+import { systemClock } from '../../src/server/core/system';
 import { MemoryBus } from '../../src/server/protocol/bus/memory';
 import { busSuite } from '../contracts/bus-suite';
 
-describe('memory', () => busSuite(async () => new MemoryBus()));
+describe('memory', () => busSuite(async () => new MemoryBus(systemClock)));

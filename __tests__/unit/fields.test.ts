@@ -11,7 +11,9 @@ import type { Field, Place } from '../../src/shared/fields';
 import { appIndexEntry, appRecord, registration } from '../../src/shared/messages';
 import type { AppRow } from '../../src/shared/types';
 import { bodyOf, newValues, valuesOf } from '../../src/ui/apps/form';
+import { FakeClock } from '../support/clock';
 import { appOf, operationOf, publishedOf, registrationOf } from '../support/fixtures';
+import { SeededRandom } from '../support/random';
 
 /**
  * Each declaration has one more field here, in memory. Everything else is what production runs: a field is declared once, and
@@ -78,7 +80,8 @@ describe('a field of an app that is declared once', () => {
     return new AppService({
       app,
       appRepository,
-      clock: () => ({ wall: 20, mono: 20 }),
+      clock: new FakeClock(),
+      random: new SeededRandom(),
       appCache: { apps: new Map(), tombstones: new Map(), refresh: async () => undefined },
       observer: { names: () => [] },
       operations: { activeOf: async () => [], create: async () => undefined },

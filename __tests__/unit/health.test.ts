@@ -20,13 +20,13 @@ class Observer {
   readonly sight: { observer: StoreObservation; lease: LeaseObservation | undefined };
 
   constructor() {
-    this.sight = { observer: { lastPoll: null, startedAt: this.clock.now }, lease: undefined };
+    this.sight = { observer: { lastPoll: null, startedAt: this.clock.now() }, lease: undefined };
   }
 
   /** What the store shows at this moment. */
   poll(lease: Lease | null, flushed = false): this {
     const { observer } = this.sight;
-    const { now } = this.clock;
+    const now = this.clock.now();
     const blindFor = observer.lastPoll ? now.mono - observer.lastPoll.mono : 0;
     if (this.sight.lease && blindFor > DISCONNECTED_AFTER)
       this.sight.lease = forgiveBlindness(this.sight.lease, blindFor, now);
@@ -45,11 +45,11 @@ class Observer {
   }
 
   get health(): Health {
-    return healthOf(this.sight.lease!, this.sight.observer, this.clock.now).health;
+    return healthOf(this.sight.lease!, this.sight.observer, this.clock.now()).health;
   }
 
   get since(): number {
-    return healthOf(this.sight.lease!, this.sight.observer, this.clock.now).since;
+    return healthOf(this.sight.lease!, this.sight.observer, this.clock.now()).since;
   }
 }
 
@@ -122,7 +122,7 @@ describe('clocks', () => {
 describe('an observer', () => {
   it('that never looked, or cannot see, says unknown and not down', () => {
     const observer = new Observer();
-    observer.sight.lease = afterPoll(undefined, null, observer.sight.observer, false, observer.clock.now);
+    observer.sight.lease = afterPoll(undefined, null, observer.sight.observer, false, observer.clock.now());
     expect(observer.health).toBe('unknown');
     observer.poll(leaseOf()).clock.pass(DISCONNECTED_AFTER);
     expect(observer.health).toBe('online');
@@ -161,8 +161,8 @@ describe('an observer', () => {
   ])('that finds a lease of which %d ms are left believes its holder for %d ms', (left, believed) => {
     const observer = new Observer();
     const { clock, sight } = observer;
-    sight.lease = afterPoll(undefined, leaseOf(), sight.observer, false, clock.now, silenceOf(leaseOf(), left));
-    sight.observer.lastPoll = clock.now;
+    sight.lease = afterPoll(undefined, leaseOf(), sight.observer, false, clock.now(), silenceOf(leaseOf(), left));
+    sight.observer.lastPoll = clock.now();
     if (believed) expect(observer.watch(believed - 1, leaseOf()).health).not.toBe('down');
     expect(observer.watch(1, leaseOf()).health).toBe('down');
   });

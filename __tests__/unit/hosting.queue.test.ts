@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
+import { FakeClock } from '../support/clock';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 
@@ -20,6 +21,7 @@ describe('fifty apps that start with the main app', () => {
       bootstrap,
       'env_a',
       '/nowhere',
+      new FakeClock(),
       recordedLog(),
       none,
     );

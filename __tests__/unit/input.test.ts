@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { systemRandom } from '../../src/server/core/system';
 import { AppSupervisorError } from '../../src/server/errors';
+import { madeUpName } from '../../src/server/supervisor/apps/creation';
 import {
   adoptInput,
   checkInput,
@@ -82,7 +84,8 @@ describe('create', () => {
   });
 
   it('makes up a name that is one', () => {
-    const names = Array.from({ length: 50 }, () => create({}).name);
+    expect(create({}).name).toBeUndefined();
+    const names = Array.from({ length: 50 }, () => madeUpName(systemRandom));
     expect(names.every(isAppName)).toBe(true);
     expect(names[0]).toMatch(/^a_[0-9a-f]{10}$/);
     expect(new Set(names).size).toBe(50);

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../../src/server/protocol/stores/leases';
 import { LeaseKeeper, type LeaseRole } from '../../src/server/worker/lease';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
+import { SeededRandom } from '../support/random';
 
 /** What the store answers to a beat; what it makes of a claim is tested with the stores (contracts/stores-suite.ts). */
 type Answers = LeaseAnswer | 'away';
@@ -48,7 +49,8 @@ class Bench {
           this.lockReleased = true;
         },
       },
-      clock: this.clock.read,
+      clock: this.clock,
+      random: new SeededRandom(),
       log: this.log,
       vitals: () => ({ memory: 1, eventLoopDelay: 2 }),
     });
@@ -82,10 +84,6 @@ let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
 });
-afterEach(() => {
-  vi.useRealTimers();
-});
-
 describe('a holder', () => {
   it('takes the lease, tells everything, and renews it with what it is', async () => {
     const first = await bench.beat(held(100, true));
@@ -291,14 +289,13 @@ describe('leaving', () => {
 
 describe('the timer', () => {
   it('beats by the interval, a twentieth more or less, and ends', async () => {
-    vi.useFakeTimers();
     await bench.keeper.start();
-    await vi.advanceTimersByTimeAsync(52_500);
+    await bench.clock.run(52_500);
     expect(bench.claims.length).toBeGreaterThanOrEqual(11);
     expect(bench.claims.length).toBeLessThanOrEqual(12);
     await bench.keeper.stop();
-    await vi.advanceTimersByTimeAsync(60_000);
+    await bench.clock.run(60_000);
     expect(bench.claims.length).toBeLessThanOrEqual(12);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(bench.clock.waiting).toBe(0);
   });
 });

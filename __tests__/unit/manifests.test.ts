@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Manifests } from '../../src/server/core/manifests';
+import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { TestStores } from '../support/stores';
 import { Table } from '../support/table';
@@ -7,7 +8,7 @@ import { Table } from '../support/table';
 /** Two processes with a database each, and one store between them. */
 
 let store: TestStores;
-let now: number;
+let clock: FakeClock;
 /** Apps there are, by name their uid; null: it has ended, absent: not heard of. */
 let apps: Record<string, string | null>;
 let supervisor: Manifests;
@@ -21,14 +22,14 @@ const processWith = (table: Table | null, hasMain = false) =>
     main: () => table?.app ?? null,
     uidOf: (name) => (name === 'main' ? name : apps[name]),
     hasMain,
-    now: () => now,
+    clock,
     log,
   });
 const of = async (manifests: Manifests, app = 'crm') => (await manifests.values('ns', [app])).get(app) ?? [];
 
 beforeEach(() => {
   store = new TestStores();
-  now = 1_000;
+  clock = new FakeClock();
   apps = { crm: 'uid-1', shop: 'uid-2' };
   workerTable = new Table();
   supervisor = processWith(new Table(), true);
@@ -69,7 +70,7 @@ describe('what was said of an app', () => {
     await worker.say('crm', 'ns', 'kept', 'by the worker');
     await worker.say('crm', 'ns', 'changed', 'old');
     await worker.say('crm', 'ns', 'removed', 'old');
-    now -= 500; // another machine's clock
+    clock.jump(-500); // another machine's clock
     await supervisor.say('crm', 'ns', 'changed', 'new');
     await supervisor.say('crm', 'ns', 'removed');
     store.flush();

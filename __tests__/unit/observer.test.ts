@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 
 const newBoard = () => {
-  const board = new FleetObserver(store, clock.read, recordedLog(), () => FLEET);
+  const board = new FleetObserver(store, clock, recordedLog(), () => FLEET);
   board.changes.listen(({ environments }) => changes.push([...environments].sort()));
   board.flushes.listen(() => flushes++);
   return board;

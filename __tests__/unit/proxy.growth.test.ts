@@ -21,6 +21,7 @@ import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { originForm, pathOf, reads } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
 import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
+import { FakeClock } from '../support/clock';
 import { growsFaster } from '../support/growth';
 
 /**
@@ -48,6 +49,7 @@ const guards = [true, false].map((serves) =>
     isKnown: () => false,
     appNameOf: nameApp,
     hasPackage: () => false,
+    clock: new FakeClock(),
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
     serve: serves ? () => true : null,

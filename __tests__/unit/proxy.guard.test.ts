@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
 import { createGuard, type GuardOptions, isServable } from '../../src/server/proxy/guard';
 import { createNaming } from '../../src/server/proxy/naming';
+import { FakeClock } from '../support/clock';
 
 function setup(more: Partial<GuardOptions> = {}) {
   const options: GuardOptions = {
@@ -13,6 +14,7 @@ function setup(more: Partial<GuardOptions> = {}) {
       domains: { appByDomain: (host) => (host === 'shop.test' ? 'app1' : null) },
     }),
     hasPackage: vi.fn((name: string) => name === '@nocobase/plugin-acl' || name === 'plain'),
+    clock: new FakeClock(),
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
     serve: null,

@@ -53,7 +53,7 @@ beforeEach(() => {
     records: store.records,
     fleet: store.fleet,
     bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
-    clock: new FakeClock().read,
+    clock: new FakeClock(),
     log: recordedLog(),
     busy: () => busy,
     isGone: () => true,

@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MessageBus } from '../../src/server/protocol/bus';
 import type { StatusMark, StatusStore, StatusWrite } from '../../src/server/protocol/stores/statuses';
 import { StatusReporter } from '../../src/server/worker/reporter';
 import type { StatusEntry } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
 import { entryOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 
@@ -15,12 +16,13 @@ let answer: 'written' | 'refused' | 'away' | Promise<boolean>;
 /** What the store has by now; null: what was written last. */
 let mark: StatusMark | Promise<StatusMark> | null;
 let reporter: StatusReporter;
+let clock: FakeClock;
 let lastVersion: number;
 
 const show = (name: string, status: StatusEntry['status']) => apps.set(name, entryOf({ name, status }));
 
 beforeEach(() => {
-  vi.useFakeTimers({ now: 1_000_000 });
+  clock = new FakeClock();
   writes = [];
   wakes = [];
   refusals = 0;
@@ -44,6 +46,7 @@ beforeEach(() => {
     instance: 'one',
     statuses: statuses as unknown as StatusStore,
     bus: { notify: (_: unknown, names: string[]) => wakes.push(names) } as unknown as MessageBus,
+    clock,
     log: recordedLog(),
     epoch: () => epoch,
     entries: (names) => (names === 'all' ? [...apps.keys()] : names).flatMap((name) => apps.get(name) ?? []),
@@ -52,13 +55,12 @@ beforeEach(() => {
 });
 afterEach(() => {
   reporter.close();
-  vi.useRealTimers();
 });
 
 /** The first write always tells everything. */
 async function begin(): Promise<void> {
   reporter.reportAll();
-  await vi.advanceTimersByTimeAsync(0);
+  await clock.run(0);
   lastVersion = writes.at(-1)?.version ?? 0;
   writes.length = 0;
   wakes.length = 0;
@@ -69,7 +71,7 @@ describe('reporting', () => {
     show('crm', 'running');
     show('shop', 'stopped');
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     expect(writes).toMatchObject([{ environment: 'env_a', instance: 'one', epoch: 100, complete: true }]);
     expect(writes[0].entries.map(({ name }) => name)).toEqual(['crm', 'shop']);
   });
@@ -80,7 +82,7 @@ describe('reporting', () => {
     await begin();
     reporter.report(['crm']);
     show('crm', 'running');
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     expect(writes).toMatchObject([{ complete: false, removed: [], entries: [{ name: 'crm', status: 'running' }] }]);
     expect(wakes).toEqual([['crm']]);
   });
@@ -90,7 +92,7 @@ describe('reporting', () => {
     await begin();
     apps.delete('crm');
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     expect(writes).toMatchObject([{ entries: [], removed: ['crm'] }]);
   });
 
@@ -99,7 +101,7 @@ describe('reporting', () => {
     await begin();
     for (let i = 0; i < 340; i++) {
       reporter.report(['crm']);
-      await vi.advanceTimersByTimeAsync(10);
+      await clock.run(10);
     }
     expect(writes.length).toBeLessThanOrEqual(35);
     expect(writes.length).toBeGreaterThanOrEqual(30);
@@ -109,9 +111,9 @@ describe('reporting', () => {
     show('crm', 'running');
     await begin();
     for (const jump of [0, -300_000, 0]) {
-      vi.setSystemTime(Date.now() + jump);
+      clock.jump(jump);
       reporter.report(['crm']);
-      await vi.advanceTimersByTimeAsync(100);
+      await clock.run(100);
     }
     const versions = writes.map(({ version }) => version);
     expect(versions).toHaveLength(3);
@@ -126,11 +128,11 @@ describe('what could not be told', () => {
     await begin();
     answer = 'away';
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     show('crm', 'running');
     answer = 'written';
     expect(wakes).toEqual([]);
-    await vi.advanceTimersByTimeAsync(1_000);
+    await clock.run(1_000);
     expect(writes).toHaveLength(2);
     expect(writes[1]).toMatchObject({ complete: false, entries: [{ status: 'running' }] });
     expect(wakes).toEqual([['crm']]);
@@ -140,9 +142,9 @@ describe('what could not be told', () => {
     show('crm', 'running');
     answer = 'away';
     reporter.reportAll();
-    await vi.advanceTimersByTimeAsync(0);
+    await clock.run(0);
     answer = 'written';
-    await vi.advanceTimersByTimeAsync(1_000);
+    await clock.run(1_000);
     expect(writes.map(({ complete }) => complete)).toEqual([true, true]);
   });
 
@@ -151,7 +153,7 @@ describe('what could not be told', () => {
     await begin();
     answer = 'refused';
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     expect(refusals).toBe(1);
     expect(wakes).toEqual([]);
   });
@@ -161,11 +163,11 @@ describe('what could not be told', () => {
     await begin();
     epoch = null;
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(60_000);
+    await clock.run(60_000);
     expect(writes).toEqual([]);
     epoch = 101;
     reporter.reportAll();
-    await vi.advanceTimersByTimeAsync(0);
+    await clock.run(0);
     expect(writes).toMatchObject([{ epoch: 101, complete: true, entries: [{ name: 'crm' }] }]);
   });
 
@@ -177,15 +179,15 @@ describe('what could not be told', () => {
       end = resolve;
     });
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     show('crm', 'running');
     reporter.report(['crm']);
     reporter.reportAll();
-    await vi.advanceTimersByTimeAsync(5_000);
+    await clock.run(5_000);
     expect(writes).toHaveLength(1);
     end(true);
     answer = 'written';
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     expect(writes).toHaveLength(2);
     expect(writes[1]).toMatchObject({ complete: true, entries: [{ status: 'running' }] });
   });
@@ -200,20 +202,20 @@ describe('closing', () => {
       fail = () => reject(new Error('Connection is closed.'));
     });
     reporter.report(['crm']);
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     reporter.close();
     fail();
-    await vi.advanceTimersByTimeAsync(0);
-    expect(vi.getTimerCount()).toBe(0);
+    await clock.run(0);
+    expect(clock.waiting).toBe(0);
     reporter.report(['crm']);
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.waiting).toBe(0);
   });
 });
 
 describe('looking whether the store has it all', () => {
   const poll = async () => {
     await reporter.check();
-    await vi.advanceTimersByTimeAsync(1_000);
+    await clock.run(1_000);
   };
 
   it('writes nothing when it has', async () => {
@@ -256,10 +258,10 @@ describe('looking whether the store has it all', () => {
     let see!: (mark: StatusMark) => void;
     mark = new Promise((resolve) => (see = resolve));
     const looking = reporter.check();
-    await vi.advanceTimersByTimeAsync(100);
+    await clock.run(100);
     see({ version: writes.at(-1)?.version ?? 0, count: 1 });
     await looking;
-    await vi.advanceTimersByTimeAsync(1_000);
+    await clock.run(1_000);
     expect(writes.map(({ complete }) => complete)).toEqual([false]);
   });
 

@@ -3,13 +3,14 @@ import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import { storesSuite } from '../contracts/stores-suite';
 import { FakeClock } from '../support/clock';
 import { leaseOf } from '../support/fixtures';
+import { SeededRandom } from '../support/random';
 import { TestStores } from '../support/stores';
 
 describe('memory', () =>
   storesSuite(async () => {
     const clock = new FakeClock();
-    const stores = new TestStores({ clock: clock.read, isAlone: false });
-    const away = new TestStores({ clock: clock.read, isAlone: false });
+    const stores = new TestStores({ clock, random: new SeededRandom(), isAlone: false });
+    const away = new TestStores({ clock, random: new SeededRandom(), isAlone: false });
     away.away = true;
     return {
       stores,
@@ -24,7 +25,7 @@ describe('memory', () =>
 describe('memory of a process that nothing else can share', () => {
   it('gives a lease to whoever claims it, and keeps it for ever', async () => {
     const clock = new FakeClock();
-    const { leases } = new MemoryStores({ clock: clock.read, isAlone: true });
+    const { leases } = new MemoryStores({ clock, random: new SeededRandom(), isAlone: true });
     const claim = (instance: string) =>
       leases.claim({ environment: 'env_a', lease: leaseOf({ instance }), ttl: 1_000, mayTake: false, provenBy: null });
     expect(await claim('one')).toMatchObject({ held: true, fresh: true });

@@ -1,49 +1,48 @@
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { throttle } from '../../src/shared/throttle';
+import { FakeClock } from '../support/clock';
 
 let done = 0;
+let clock: FakeClock;
 const work = () => {
   done++;
 };
 beforeEach(() => {
   done = 0;
-  vi.useFakeTimers();
-});
-afterEach(() => {
-  vi.useRealTimers();
+  clock = new FakeClock();
 });
 
 it('the first call is done at once, the others together, and the last of them is not lost', () => {
-  const call = throttle(work, 50, { leading: true });
+  const call = throttle(work, 50, { leading: true, timeout: clock.timeout });
   call();
   expect(done).toBe(1);
   for (let i = 0; i < 10; i++) call();
   expect(done).toBe(1);
-  vi.advanceTimersByTime(50);
+  clock.pass(50);
   expect(done).toBe(2);
-  vi.advanceTimersByTime(1_000);
+  clock.pass(1_000);
   expect(done).toBe(2);
   call();
   expect(done).toBe(3);
   for (let ms = 0; ms < 500; ms++) {
-    vi.advanceTimersByTime(1);
+    clock.pass(1);
     call();
   }
   expect(done).toBe(13);
 });
 
 it('or all of them together after a while, which the later ones do not put off', () => {
-  const call = throttle(work, 50, { leading: false });
+  const call = throttle(work, 50, { leading: false, timeout: clock.timeout });
   call();
-  vi.advanceTimersByTime(49);
+  clock.pass(49);
   call();
   expect(done).toBe(0);
-  vi.advanceTimersByTime(1);
+  clock.pass(1);
   expect(done).toBe(1);
-  vi.advanceTimersByTime(1_000);
+  clock.pass(1_000);
   expect(done).toBe(1);
   call();
-  vi.advanceTimersByTime(50);
+  clock.pass(50);
   expect(done).toBe(2);
 });
 
@@ -54,35 +53,35 @@ it.each([true, false])('a call from within its work comes after it (leading: %s)
       if (done < 3) call();
     },
     50,
-    { leading },
+    { leading, timeout: clock.timeout },
   );
   call();
-  vi.advanceTimersByTime(49);
+  clock.pass(49);
   expect(done).toBe(leading ? 1 : 0);
-  vi.advanceTimersByTime(1_000);
+  clock.pass(1_000);
   expect(done).toBe(3);
 });
 
 it.each([true, false])('a cancelled call is not done, a later one is (leading: %s)', (leading) => {
-  const call = throttle(work, 50, { leading });
+  const call = throttle(work, 50, { leading, timeout: clock.timeout });
   call();
   call();
   call.cancel();
-  vi.advanceTimersByTime(1_000);
+  clock.pass(1_000);
   expect(done).toBe(leading ? 1 : 0);
   call();
-  vi.advanceTimersByTime(50);
+  clock.pass(50);
   expect(done).toBe(leading ? 2 : 1);
 });
 
 it('a call after a cancelled one waits for its own time', () => {
-  const call = throttle(work, 50, { leading: false });
+  const call = throttle(work, 50, { leading: false, timeout: clock.timeout });
   call();
-  vi.advanceTimersByTime(25);
+  clock.pass(25);
   call.cancel();
   call();
-  vi.advanceTimersByTime(49);
+  clock.pass(49);
   expect(done).toBe(0);
-  vi.advanceTimersByTime(1);
+  clock.pass(1);
   expect(done).toBe(1);
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Application } from '@nocobase/server';
-import { systemClock } from '../../src/server/clock';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import type { Log } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
@@ -30,8 +30,8 @@ let workers: SimulatedWorker[] = [];
 async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
-  const stores = new RedisStores(setup.redisUrl, keys, SILENT);
-  const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT);
+  const stores = new RedisStores(setup.redisUrl, keys, SILENT, systemRandom);
+  const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT, systemClock, systemRandom);
   stores.open();
   bus.open();
   const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.tell(app, message));
@@ -49,6 +49,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
     aesKey: Buffer.from(setup.aesKey, 'hex'),
     appKey: setup.appKey,
     clock: systemClock,
+    random: systemRandom,
     log: SILENT,
     warnings: [],
     handlers: {},

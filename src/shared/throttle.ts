@@ -1,25 +1,30 @@
+/** Calls `work` once, after `ms`. */
+export type StartTimer = (ms: number, work: () => void) => { cancel(): void };
+
 export interface Throttled {
   (): void;
   /** Forgets the call that waits. */
   cancel(): void;
 }
 
+export interface ThrottleOptions {
+  /** Whether the first call is done at once; else it is done after `ms`, together with those that follow it. */
+  leading: boolean;
+  timeout: StartTimer;
+}
+
 /**
  * Makes a function that does its work at most once every `ms` milliseconds; the last call is never lost.
- *
- * @param leading whether the first call is done at once; else it is done after `ms`, together with those that follow it
  */
-export function throttle(work: () => void, ms: number, { leading }: { leading: boolean }): Throttled {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+export function throttle(work: () => void, ms: number, { leading, timeout }: ThrottleOptions): Throttled {
+  let timer: { cancel(): void } | undefined;
   let waits = false;
 
   const wait = () => {
-    timer = setTimeout(() => {
+    timer = timeout(ms, () => {
       timer = undefined;
       if (waits) run();
-    }, ms);
-    // A number in browsers.
-    if (typeof timer === 'object') timer.unref();
+    });
   };
   const run = () => {
     waits = false;
@@ -35,7 +40,7 @@ export function throttle(work: () => void, ms: number, { leading }: { leading: b
     }
   };
   throttled.cancel = () => {
-    clearTimeout(timer);
+    timer?.cancel();
     timer = undefined;
     waits = false;
   };

@@ -1,4 +1,5 @@
 import { AppSupervisor, Gateway } from '@nocobase/server';
+import { systemClock } from '../../../src/server/core/system';
 import { createGuard, createSelector, tuneServer } from '../../../src/server/proxy';
 import { appNameOf, proxy, table } from './proxied';
 
@@ -13,6 +14,7 @@ const options = {
   isKnown: (name: string) => table.app(name) !== undefined,
   isLoaded: () => true,
   appNameOf,
+  clock: systemClock,
   hasPackage: () => true,
   pluginStaticsPath: '/static/plugins/',
   publicPath: '/',

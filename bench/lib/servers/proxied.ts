@@ -4,6 +4,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
+import { systemClock, systemRandom } from '../../../src/server/core/system';
 import { Metrics } from '../../../src/server/observability/metrics';
 import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
 
@@ -35,7 +36,8 @@ export const proxy = createProxy({
     // Whatever a load asks for.
     appNameOf: () => APP,
   },
-  now: () => performance.now(),
+  clock: systemClock,
+  random: systemRandom,
   log: { debug() {}, info() {}, warn: console.error, error: console.error },
   metrics,
 });

@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { Message } from '../../shared/message';
 import type { AdminPassword } from '../../shared/messages';
+import type { Clock } from '../clock';
 import { Feed } from '../feed';
 import { OWN_ADMIN_WARNING } from '../protocol/administrator';
 import { watchAdminPassword } from '../worker/hosting/administrator';
@@ -10,9 +11,11 @@ export class MainAdminPassword {
   readonly changes = new Feed<AdminPassword | null>();
   private found: AdminPassword | null = null;
 
+  constructor(private readonly clock: Clock) {}
+
   /** Looks at it, and again when it is changed; for each start of the main app. Never rejects. */
   watch(main: Application): void {
-    void watchAdminPassword(main, (found) => {
+    void watchAdminPassword(main, this.clock, (found) => {
       if (this.found === found) return;
       this.found = found;
       this.changes.tell(found);

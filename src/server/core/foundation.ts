@@ -1,15 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import os from 'node:os';
 import type { AppSupervisor } from '@nocobase/server';
 import { CHANGED } from '../../shared/names';
-import { type Clock, systemClock } from '../clock';
+import type { Clock } from '../clock';
 import type { ActiveConfig } from '../config';
 import { replaceCoreCreators } from '../databases';
 import type { Log } from '../log';
 import { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
+import type { Random } from '../random';
 import { MainAdminPassword } from './admin-password';
 import { MainApp } from './main-app';
+import { systemClock, systemRandom } from './system';
 import { createWire, type Wire } from './wire';
 
 /** What every runtime is built on, whatever its part. */
@@ -21,13 +22,14 @@ export interface Foundation {
   findInstalled: FindInstalled;
   log: Log;
   clock: Clock;
+  random: Random;
   wire: Wire;
   mainApp: MainApp;
   adminPassword: MainAdminPassword;
 }
 
 export function layFoundation(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Foundation {
-  const instance = `${os.hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+  const instance = `${os.hostname()}:${process.pid}:${systemRandom.hex(3)}`;
   const log = host.logger as unknown as Log;
   const coreApps = new CoreAppRegistry(host);
   replaceCoreCreators(host);
@@ -38,9 +40,10 @@ export function layFoundation(config: ActiveConfig, host: AppSupervisor, findIns
     findInstalled,
     log,
     clock: systemClock,
+    random: systemRandom,
     wire: createWire(config, instance, log),
     mainApp: new MainApp(coreApps, config.active, config.host.isBuiltIn),
-    adminPassword: new MainAdminPassword(),
+    adminPassword: new MainAdminPassword(systemClock),
   };
 }
 

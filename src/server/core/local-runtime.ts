@@ -34,7 +34,7 @@ export class LocalRuntime implements Runtime {
     private readonly config: LocalConfig,
     private readonly foundation: Foundation,
   ) {
-    const { wire, mainApp, adminPassword, log } = foundation;
+    const { wire, mainApp, adminPassword, clock, log } = foundation;
     const supervisor = createSupervisorPart(config, foundation, this.metrics, [config.environment.name]);
     const worker = createWorkerPart(config, foundation, null);
     this.supervisor = supervisor;
@@ -44,10 +44,10 @@ export class LocalRuntime implements Runtime {
       main: () => mainApp.writable,
       uidOf: (name) => (name === 'main' ? name : supervisor.app(name)?.uid),
       hasMain: true,
-      now: Date.now,
+      clock,
       log,
     });
-    this.routing = new Routing(config.host, null, supervisorRoutes(supervisor));
+    this.routing = new Routing(config.host, null, clock, supervisorRoutes(supervisor));
     supervisor.changes.listen((names) => this.noteChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
     worker.records.listen(() => this.routing.update());

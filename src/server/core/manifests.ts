@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Model } from '@nocobase/database';
 import { type ManifestItem, manifestItem } from '../../shared/messages';
+import type { Clock, Timer } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { WithDatabase } from '../nocobase/main-database';
@@ -17,7 +18,7 @@ export interface ManifestsOptions {
   uidOf(app: string): string | null | undefined;
   /** Whether its main app is the one that the fleet calls `main`: a worker's is its own business. */
   hasMain: boolean;
-  now(): number;
+  clock: Clock;
   log: Log;
 }
 
@@ -34,23 +35,23 @@ export class Manifests {
   /** As last read from the store, which stands while that is away. */
   private told = new Map<string, ManifestItem>();
   private version = '';
-  private timer: NodeJS.Timeout | null = null;
+  private timer: Timer | null = null;
 
   constructor(private readonly options: ManifestsOptions) {}
 
   /** Looks now and then by itself; again after a restart of the main app it looks now. */
   start(): void {
     void this.round();
-    this.timer ??= setInterval(() => void this.round(), ROUND).unref();
+    this.timer ??= this.options.clock.interval(ROUND, () => void this.round());
   }
 
   stop(): void {
-    if (this.timer) clearInterval(this.timer);
+    this.timer?.cancel();
   }
 
   /** @param value absent: the item is removed. */
   async say(app: string, namespace: string, key: string, value?: unknown): Promise<void> {
-    const { uidOf, hasMain, now, log } = this.options;
+    const { uidOf, hasMain, clock, log } = this.options;
     const uid = uidOf(app);
     if (!this.rows) return;
     if (!uid || (app === 'main' && !hasMain)) {
@@ -59,7 +60,7 @@ export class Manifests {
     }
     await this.poll();
     const before = this.newest(manifestField({ app, namespace, key }));
-    const at = Math.max(now(), (before?.at ?? 0) + 1);
+    const at = Math.max(clock.now().wall, (before?.at ?? 0) + 1);
     await this.keep({ app, uid, namespace, key, at, ...(value === undefined ? {} : { value }) });
   }
 

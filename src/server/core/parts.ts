@@ -6,11 +6,12 @@ import { workerHandlers } from '../worker/request-handlers';
 import { WorkerPart } from '../worker/worker';
 import type { Foundation } from './foundation';
 
-const commonOptions = (config: ActiveConfig, { wire, instance, clock, log, findInstalled }: Foundation) => ({
+const commonOptions = (config: ActiveConfig, { wire, instance, clock, random, log, findInstalled }: Foundation) => ({
   stores: wire.stores,
   bus: wire.bus,
   instance,
   clock,
+  random,
   log,
   findInstalled,
   aesKey: config.aesKey,
@@ -47,10 +48,10 @@ export function createWorkerPart(
   foundation: Foundation,
   only: string | null,
 ): WorkerPart {
-  const { host: core, coreApps, log, findInstalled } = foundation;
+  const { host: core, coreApps, clock, log, findInstalled } = foundation;
   const { environment, aesKey, bootstrap } = config;
   const { logPath } = config.host;
-  const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, logPath, log, findInstalled);
+  const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, logPath, clock, log, findInstalled);
   return new WorkerPart({
     ...commonOptions(config, foundation),
     coreApps,

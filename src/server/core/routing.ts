@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Gateway } from '@nocobase/server';
+import type { Clock } from '../clock';
 import type { HostConfig } from '../config';
 import { notifyUsersOnly, type Sender } from '../nocobase/visitors';
 import {
@@ -38,6 +39,7 @@ export class Routing {
     private readonly host: HostConfig,
     /** The one app that this process runs; null where it has all. */
     private readonly only: string | null,
+    private readonly clock: Clock,
     private readonly updateRoutes: UpdateRoutes,
   ) {
     const { apiBasePath, publicPath } = host;
@@ -69,11 +71,12 @@ export class Routing {
   }
 
   private guard(serve: AppProxy['web'] | null): Guard {
-    const { table, host, appNameOf } = this;
+    const { table, host, appNameOf, clock } = this;
     return createGuard({
       isKnown: (name) => table.app(name) !== undefined,
       isLoaded: () => table.loaded,
       appNameOf,
+      clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),
       pluginStaticsPath: host.pluginStaticsPath,
       publicPath: `${basePath(host.publicPath)}/`,

@@ -34,7 +34,7 @@ export class SupervisorRuntime implements Runtime {
     private readonly config: SupervisorConfig,
     private readonly foundation: Foundation,
   ) {
-    const { wire, mainApp, adminPassword, log } = foundation;
+    const { wire, mainApp, adminPassword, clock, random, log } = foundation;
     const supervisor = createSupervisorPart(config, foundation, this.metrics, null);
     this.supervisor = supervisor;
     this.manifests = new Manifests({
@@ -43,14 +43,15 @@ export class SupervisorRuntime implements Runtime {
       // What ends here says so itself; another Supervisor's new app may not have been heard of.
       uidOf: (name) => (name === 'main' ? name : supervisor.app(name)?.uid),
       hasMain: true,
-      now: Date.now,
+      clock,
       log,
     });
-    this.routing = new Routing(config.host, null, supervisorRoutes(supervisor));
+    this.routing = new Routing(config.host, null, clock, supervisorRoutes(supervisor));
     this.proxy = createProxy({
       table: this.routing.table,
       config: { ...config.host, trustedProxies: config.trustedProxies, appNameOf: this.routing.appNameOf },
-      now: () => performance.now(),
+      clock,
+      random,
       log,
       metrics: this.metrics,
     });

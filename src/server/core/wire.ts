@@ -1,4 +1,3 @@
-import { systemClock } from '../clock';
 import type { ActiveConfig } from '../config';
 import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
@@ -8,6 +7,7 @@ import { Keys } from '../protocol/keys';
 import type { Stores } from '../protocol/stores';
 import { MemoryStores } from '../protocol/stores/memory';
 import { RedisStores } from '../protocol/stores/redis';
+import { systemClock as clock, systemRandom as random } from './system';
 
 /** What connects this process to the others of its fleet; in shared memory it is all there is. */
 export interface Wire {
@@ -18,12 +18,12 @@ export interface Wire {
 /** The wire of this process. Nothing leaves the process before it is opened. */
 export function createWire(config: ActiveConfig, instance: string, log: Log): Wire {
   if (config.part === 'local') {
-    return { stores: new MemoryStores({ clock: systemClock, isAlone: true }), bus: new MemoryBus() };
+    return { stores: new MemoryStores({ clock, random, isAlone: true }), bus: new MemoryBus(clock) };
   }
   const keys = new Keys(config.redis.prefix);
   return {
-    stores: new RedisStores(config.redis.stateUrl, keys, log),
-    bus: new RedisBus(config.redis.commandUrl, keys, instance, log),
+    stores: new RedisStores(config.redis.stateUrl, keys, log, random),
+    bus: new RedisBus(config.redis.commandUrl, keys, instance, log, clock, random),
   };
 }
 

@@ -31,7 +31,7 @@ export class WorkerRuntime implements Runtime {
     only: string | null,
     private readonly foundation: Foundation,
   ) {
-    const { wire, mainApp, adminPassword, log } = foundation;
+    const { wire, mainApp, adminPassword, clock, log } = foundation;
     const worker = createWorkerPart(config, foundation, only);
     this.worker = worker;
     this.manifests = new Manifests({
@@ -40,10 +40,10 @@ export class WorkerRuntime implements Runtime {
       uidOf: (name) =>
         name === 'main' ? name : (worker.controller?.apps.record(name)?.uid ?? worker.appIndex.uidOf(name)),
       hasMain: false,
-      now: Date.now,
+      clock,
       log,
     });
-    this.routing = new Routing(config.host, only, workerRoutes(worker));
+    this.routing = new Routing(config.host, only, clock, workerRoutes(worker));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.noteAdminPassword(found);

@@ -1,9 +1,10 @@
-import { randomBytes, randomInt, scrypt } from 'node:crypto';
+import { scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 import { type Message, say } from '../../shared/message';
 import type { AdminPassword, InitialAdmin } from '../../shared/messages';
 import { DEFAULT_USERNAME } from '../../shared/names';
 import type { CreatedApp } from '../../shared/types';
+import { secretBytes, secretInt } from '../random';
 import { seal } from './secrets';
 
 /** The first administrator of a new app, with the password in the clear: exists in one answer only. */
@@ -35,7 +36,7 @@ export const administratorOf = (given: Given | undefined, asker: Asker): Adminis
 });
 
 const randomPassword = (): string =>
-  Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+  Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[secretInt(ALPHABET.length)]).join('');
 
 /** As it may rest and travel. */
 export const sealAdministrator = async (admin: Administrator, aesKey: Buffer | null): Promise<InitialAdmin> => ({
@@ -49,7 +50,7 @@ const KEY_BYTES = 24;
 const derive = promisify(scrypt) as (password: string, salt: string, length: number) => Promise<Buffer>;
 
 export async function hashPassword(password: string): Promise<string> {
-  const salt = randomBytes(SALT_BYTES).toString('hex');
+  const salt = secretBytes(SALT_BYTES).toString('hex');
   return salt + (await derive(password, salt, KEY_BYTES)).toString('hex');
 }
 

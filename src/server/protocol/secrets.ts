@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
 import type { AppDatabase } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
+import { secretBytes } from '../random';
 
 /**
  * Secrets at rest: `sealed:<key id>:<iv>.<tag>.<ciphertext>` (AES-256-GCM, base64url) once a key is configured, plain
@@ -19,11 +20,11 @@ export const fingerprint = (value: string): string =>
   createHmac('sha256', 'app-supervisor').update(value).digest('hex').slice(0, 12);
 
 /** 32 random bytes, base64url: an app's own JWT secret. */
-export const newSecret = (): string => randomBytes(32).toString('base64url');
+export const newSecret = (): string => secretBytes(32).toString('base64url');
 
 export function seal(plain: string, key: Buffer | null): string {
   if (!key) return plain.startsWith(PREFIX) || plain.startsWith(PLAIN) ? `${PLAIN}${plain}` : plain;
-  const iv = randomBytes(12);
+  const iv = secretBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, iv);
   const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
   const parts = [iv, cipher.getAuthTag(), text].map((part) => part.toString('base64url'));

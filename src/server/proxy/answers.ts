@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '../clock';
 
 /**
  * What the proxy answers itself, in the core's own error shape (server/src/gateway/errors.ts:13 and
@@ -57,7 +58,7 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
 }
 
 /** Answers an upgrade request on its bare socket and lets go of it. */
-export function refuse(socket: Duplex, what: Answer, linger: number): void {
+export function refuse(socket: Duplex, what: Answer, linger: number, clock: Clock): void {
   if (socket.destroyed || socket.writableEnded) {
     socket.destroy();
     return;
@@ -75,13 +76,13 @@ export function refuse(socket: Duplex, what: Answer, linger: number): void {
       text,
     ].join('\r\n'),
   );
-  letGo(socket, linger);
+  letGo(socket, linger, clock);
 }
 
 /** After the last byte was written: reads the peer's goodbye, or stops waiting for it. */
-export function letGo(socket: Duplex, linger: number): void {
-  const timer = setTimeout(() => socket.destroy(), linger);
-  socket.once('close', () => clearTimeout(timer));
+export function letGo(socket: Duplex, linger: number, clock: Clock): void {
+  const timer = clock.timeout(linger, () => socket.destroy());
+  socket.once('close', () => timer.cancel());
   socket.resume();
 }
 

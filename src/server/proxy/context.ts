@@ -1,3 +1,4 @@
+import type { Clock } from '../clock';
 import type { Log } from '../log';
 import type { ProxyMetrics } from '../observability/metrics';
 import type { Limits } from './limits';
@@ -17,7 +18,8 @@ export interface Context {
   trusts: (address: string) => boolean;
   /** This process's name in the loop header. */
   mark: string;
-  /** Monotonic milliseconds. */
+  clock: Clock;
+  /** Monotonic milliseconds, by the clock. */
   now: () => number;
   log: Log;
   metrics?: ProxyMetrics;

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../clock';
 import { type AnswerCode, answer, send } from './answers';
 import { type AppNaming, INVALID_APP } from './naming';
 import { climbs, uploadIn } from './uploads';
@@ -20,6 +21,7 @@ export interface GuardOptions {
   isLoaded(): boolean;
   isKnown(app: string): boolean;
   appNameOf: AppNaming;
+  clock: Clock;
   /** Whether the core finds this package: `getPackageDirByExposeUrl` throws when it does not. */
   hasPackage(name: string): boolean;
   /** `PLUGIN_STATICS_PATH`, as the core compares it: with last slash. */
@@ -33,8 +35,8 @@ export interface GuardOptions {
 /** `false`: not answered, the core goes on. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
-export function createGuard({ appNameOf, serve, ...options }: GuardOptions): Guard {
-  const hasPackage = remembered(options.hasPackage);
+export function createGuard({ appNameOf, serve, clock, ...options }: GuardOptions): Guard {
+  const hasPackage = remembered(options.hasPackage, clock);
 
   return function guardBySupervisor(req, res) {
     const url = originForm(req.url ?? '/');
@@ -81,20 +83,20 @@ export function isServable(rest: string, hasPackage: (name: string) => boolean):
 }
 
 /** Looking for a package reads the disk. A missing one is asked for again after a while: it may have been installed. */
-function remembered(find: (name: string) => boolean, now = () => performance.now()): (name: string) => boolean {
+function remembered(find: (name: string) => boolean, clock: Clock): (name: string) => boolean {
   const missing = new Map<string, number>();
   const found = new Set<string>();
   return (name) => {
     if (found.has(name)) return true;
     const until = missing.get(name);
-    if (until !== undefined && until > now()) return false;
+    if (until !== undefined && until > clock.now().mono) return false;
     if (find(name)) {
       found.add(name);
       missing.delete(name);
       return true;
     }
     if (missing.size >= 500) missing.clear(); // names come from anybody
-    missing.set(name, now() + 10_000);
+    missing.set(name, clock.now().mono + 10_000);
     return false;
   };
 }

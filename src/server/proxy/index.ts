@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isAppName } from '../../shared/names';
+import type { Clock } from '../clock';
 import type { Log } from '../log';
 import type { ProxyMetrics, ProxyStats } from '../observability/metrics';
+import type { Random } from '../random';
 import { answer, refuse, send } from './answers';
 import type { Context } from './context';
 import { LIMITS, type Limits } from './limits';
@@ -50,15 +51,15 @@ export interface AppProxy {
 export function createProxy(options: {
   table: RoutingTable;
   config: ProxyConfig;
-  /** Monotonic milliseconds. */
-  now: () => number;
+  clock: Clock;
+  random: Random;
   log: Log;
   metrics?: ProxyMetrics;
 }): AppProxy {
-  const { table, config, log } = options;
+  const { table, config, clock, random, log } = options;
   const limits = { ...LIMITS, ...config.limits };
   const environmentOf = (name: string) => table.environment(name);
-  const targets = new Targets(limits, (name) => environmentOf(name) !== undefined);
+  const targets = new Targets(limits, clock, (name) => environmentOf(name) !== undefined);
   const wsPath = config.wsPath.replace(/\/$/, '');
   const context: Context = {
     table,
@@ -76,8 +77,9 @@ export function createProxy(options: {
     trusts: trustOf(config.trustedProxies, (entry) =>
       log.warn(`"${entry}" is no address, network or name of a proxy: ignored`),
     ),
-    mark: randomBytes(6).toString('hex'),
-    now: options.now,
+    mark: random.hex(6),
+    clock,
+    now: () => clock.now().mono,
     metrics: options.metrics,
   };
   const web = createWeb(context);
@@ -113,10 +115,10 @@ export function createProxy(options: {
         if (name === 'main') return false;
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
-        else refuse(socket, unroutable(name), limits.linger);
+        else refuse(socket, unroutable(name), limits.linger, clock);
       } catch (error) {
         log.error('The proxy failed', { app: name, error: stackOf(error) });
-        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger);
+        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger, clock);
       }
       return true;
     },

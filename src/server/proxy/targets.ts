@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { isIP, type Socket } from 'node:net';
+import type { Clock } from '../clock';
 import { CONNECT_TIMEOUT, IDLE_TIMEOUT, timeout } from './failures';
 import type { Limits } from './limits';
 import type { RouteEnvironment } from './table';
@@ -37,6 +38,7 @@ export class Targets {
   /** @param known whether an environment is still in the table: the others are forgotten when a new one comes */
   constructor(
     private readonly limits: Limits,
+    private readonly clock: Clock,
     private readonly known: (name: string) => boolean,
   ) {}
 
@@ -45,7 +47,7 @@ export class Targets {
     if (prepared?.proxyUrl === environment.proxyUrl) return prepared;
     if (prepared) retire(prepared);
     this.#forget();
-    const target = prepare(environment.name, environment.proxyUrl, this.limits);
+    const target = prepare(environment.name, environment.proxyUrl, this.limits, this.clock);
     this.#byName.set(environment.name, target);
     return target;
   }
@@ -71,7 +73,7 @@ export class Targets {
   }
 }
 
-function prepare(name: string, proxyUrl: string, limits: Limits): Target {
+function prepare(name: string, proxyUrl: string, limits: Limits, clock: Clock): Target {
   const url = new URL(proxyUrl);
   const secure = url.protocol === 'https:';
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
@@ -80,7 +82,7 @@ function prepare(name: string, proxyUrl: string, limits: Limits): Target {
     const agent = secure
       ? new https.Agent({ ...options, servername: isIP(hostname) ? '' : hostname })
       : new http.Agent(options);
-    return guard(agent, secure, limits, name);
+    return guard(agent, secure, limits, clock, name);
   };
   return {
     name,
@@ -117,23 +119,23 @@ export function isConnected(socket: Socket | null): boolean {
 }
 
 /** Time limits are put on each connection as it is made, so that a request on a kept one costs nothing. */
-function guard<A extends http.Agent>(agent: A, secure: boolean, limits: Limits, name: string): A {
+function guard<A extends http.Agent>(agent: A, secure: boolean, limits: Limits, clock: Clock, name: string): A {
   const connecting = agent as unknown as Connecting;
   const create = connecting.createConnection;
   connecting.getName = () => name; // one agent, one address: no key to build per request
   connecting.createConnection = function createConnection(options, done) {
     const socket = create.call(this, options, done);
-    if (socket) watch(socket, secure, limits);
+    if (socket) watch(socket, secure, limits, clock);
     return socket;
   };
   return agent;
 }
 
-function watch(socket: Socket, secure: boolean, limits: Limits): void {
-  const timer = setTimeout(() => socket.destroy(timeout(CONNECT_TIMEOUT)), limits.connect);
-  socket.once('close', () => clearTimeout(timer));
+function watch(socket: Socket, secure: boolean, limits: Limits, clock: Clock): void {
+  const timer = clock.timeout(limits.connect, () => socket.destroy(timeout(CONNECT_TIMEOUT)));
+  socket.once('close', () => timer.cancel());
   socket.once(secure ? 'secureConnect' : 'connect', () => {
-    clearTimeout(timer);
+    timer.cancel();
     (socket as Marked)[CONNECTED] = true;
   });
   socket.setNoDelay(true);

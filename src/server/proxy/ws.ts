@@ -2,6 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
+import type { Timer } from '../clock';
 import { type AnswerCode, answer, letGo, refuse } from './answers';
 import { choose } from './choose';
 import type { Context } from './context';
@@ -28,7 +29,7 @@ export function createWs(context: Context): WsProxy {
   const { linger } = context.limits;
   const turnDown = (code: AnswerCode, app: string, socket: Duplex) => {
     context.metrics?.request('', code, null);
-    refuse(socket, answer(code, app), linger);
+    refuse(socket, answer(code, app), linger, context.clock);
   };
   // Emitted before http-proxy puts any listener on `outgoing`: ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
@@ -90,7 +91,7 @@ class Upgrade {
   #outgoing: ClientRequest | null = null;
   #upstream: Socket | null = null;
   #answered = false;
-  #timer: NodeJS.Timeout;
+  #timer: Timer;
 
   constructor(
     private readonly context: Context,
@@ -101,7 +102,7 @@ class Upgrade {
     private readonly open: Set<Upgrade>,
   ) {
     open.add(this);
-    this.#timer = setTimeout(() => this.#late(), context.limits.handshake);
+    this.#timer = context.clock.timeout(context.limits.handshake, () => this.#late());
     socket.once('close', () => this.#clientClosed());
   }
 
@@ -148,7 +149,7 @@ class Upgrade {
   #answer(code: AnswerCode): void {
     this.#answered = true;
     this.context.metrics?.request(this.target.name, code, null);
-    refuse(this.socket, answer(code, this.app), this.context.limits.linger);
+    refuse(this.socket, answer(code, this.app), this.context.limits.linger, this.context.clock);
     this.#outgoing?.destroy();
   }
 
@@ -174,13 +175,15 @@ class Upgrade {
     }
     lines.push(`X-App-Environment: ${this.target.name}`, 'Connection: close', '', '');
     socket.write(lines.join('\r\n'), 'latin1');
-    incoming.once('close', () => (incoming.complete ? letGo(socket, this.context.limits.linger) : socket.destroy()));
+    incoming.once('close', () =>
+      incoming.complete ? letGo(socket, this.context.limits.linger, this.context.clock) : socket.destroy(),
+    );
     incoming.pipe(socket);
   }
 
   #accepted(incoming: IncomingMessage, upstream: Socket): void {
     const { socket, target, context } = this;
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     this.#upstream = upstream;
     upstream.on('error', () => this.destroy());
     if (this.#answered || socket.destroyed) {
@@ -231,7 +234,7 @@ class Upgrade {
 
   /** The other side is gone: this one goes as soon as it has taken the last frame, or when it will not take it. */
   #follow(other: Socket | null): void {
-    clearTimeout(this.#timer);
+    this.#timer.cancel();
     if (!other || other.destroyed) return;
     other.destroySoon();
     this.#linger();
@@ -239,7 +242,7 @@ class Upgrade {
 
   /** One side has said goodbye, and `pipe` passed it on; a peer that does not answer it is not waited for. */
   #linger(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.destroy(), this.context.limits.linger);
+    this.#timer.cancel();
+    this.#timer = this.context.clock.timeout(this.context.limits.linger, () => this.destroy());
   }
 }

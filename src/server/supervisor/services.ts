@@ -6,6 +6,7 @@ import type { FindInstalled } from '../nocobase/installed-plugins';
 import { AppIndexWriter } from '../protocol/app-index';
 import type { MessageBus } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
+import type { Random } from '../random';
 import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
@@ -46,6 +47,7 @@ export interface SupervisorPartOptions {
   aesKey: Buffer | null;
   appKey: string;
   clock: Clock;
+  random: Random;
   log: Log;
   warnings: Message[];
   /** `WS_PATH`, to try whether a worker opens WebSockets. */
@@ -72,7 +74,7 @@ export type Services = ReturnType<typeof createServices>;
  * tell an earlier one is told by its feeds (`SupervisorPart.listen`).
  */
 export function createServices(main: Application, options: ServicesOptions) {
-  const { stores, bus, instance, publicUrl, aesKey, clock, log, defaultEnvironments, findInstalled } = options;
+  const { stores, bus, instance, publicUrl, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
   const isThisProcess = defaultEnvironments !== null;
   const control = createControl(main, options);
   const { appRepository, appCache, operations, leadership, observer, driver } = control;
@@ -100,6 +102,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     observer,
     bus,
     clock,
+    random,
     aesKey,
     defaultEnvironments,
     compatibility,
@@ -123,11 +126,11 @@ export function createServices(main: Application, options: ServicesOptions) {
 
 /** What should be, what is seen, who leads, and what brings the one to the other. */
 function createControl(main: Application, options: ServicesOptions) {
-  const { stores, bus, instance, clock, log, pace, onOperationEnd, onAppEnd } = options;
+  const { stores, bus, instance, clock, random, log, pace, onOperationEnd, onAppEnd } = options;
   const appRepository = new AppRepository(main);
   const appCache = new AppCache(appRepository);
   const operations = new OperationStore(main, onOperationEnd);
-  const leadership = new Leadership(main, instance, clock, pace?.leadExpiry, main.db.inDialect('sqlite'));
+  const leadership = new Leadership(main, instance, clock, random, pace?.leadExpiry, main.db.inDialect('sqlite'));
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
   const driver = new Driver({
     appRepository,

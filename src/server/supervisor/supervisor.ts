@@ -1,7 +1,8 @@
 import type { Application } from '@nocobase/server';
 import { type Message, say } from '../../shared/message';
-import { throttle } from '../../shared/throttle';
+import { type Throttled, throttle } from '../../shared/throttle';
 import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
+import type { Timer } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { AppDefinition } from './apps/repository';
@@ -17,7 +18,7 @@ const TELL_SPACING = 250;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 interface Running extends Services {
-  timers: NodeJS.Timeout[];
+  timers: Timer[];
 }
 
 /** What manages apps, put together: definitions, environments, what is seen of them, operations, and what of it is shown. */
@@ -33,18 +34,19 @@ export class SupervisorPart {
   private changedApps = new Set<string>();
   /** Names that wake-ups were about, until their definitions are read. */
   private readonly heard = new Set<string>();
-  private readonly readHeard = throttle(
-    () => {
+  private readonly readHeard: Throttled;
+  private readonly tellSoon: Throttled;
+
+  constructor(private readonly options: SupervisorPartOptions) {
+    const { timeout } = options.clock;
+    const readHeard = () => {
       const heard = [...this.heard];
       this.heard.clear();
       void this.running?.appCache.refresh(heard).catch(() => undefined);
-    },
-    FOLLOW_SPACING,
-    { leading: false },
-  );
-  private readonly tellSoon = throttle(() => this.tell(), TELL_SPACING, { leading: false });
-
-  constructor(private readonly options: SupervisorPartOptions) {}
+    };
+    this.readHeard = throttle(readHeard, FOLLOW_SPACING, { leading: false, timeout });
+    this.tellSoon = throttle(() => this.tell(), TELL_SPACING, { leading: false, timeout });
+  }
 
   /**
    * Whether requests are routed: definitions and environments were read, and the fleet was looked at if its Redis can be reached.
@@ -61,10 +63,10 @@ export class SupervisorPart {
     this.startNow(main).catch((error) => {
       this.starting = false;
       // Half begun is not begun.
-      for (const timer of this.running?.timers ?? []) clearInterval(timer);
+      for (const timer of this.running?.timers ?? []) timer.cancel();
       this.running = null;
       this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
-      setTimeout(() => this.start(main), (this.options.pace ?? PACE).beginAgain).unref();
+      this.options.clock.timeout((this.options.pace ?? PACE).beginAgain, () => this.start(main));
     });
   }
 
@@ -72,7 +74,7 @@ export class SupervisorPart {
   async prepareToLeave(): Promise<void> {
     const { running } = this;
     if (!running) return;
-    for (const timer of running.timers) clearInterval(timer);
+    for (const timer of running.timers) timer.cancel();
     await running.leadership.resign().catch((error) => {
       this.options.log.warn(
         `The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`,
@@ -84,7 +86,7 @@ export class SupervisorPart {
   stop(): void {
     const { running } = this;
     this.running = null;
-    for (const timer of running?.timers ?? []) clearInterval(timer);
+    for (const timer of running?.timers ?? []) timer.cancel();
   }
 
   /** @throws AppSupervisorError while definitions are not read yet */
@@ -149,7 +151,7 @@ export class SupervisorPart {
   }
 
   private async startNow(main: Application): Promise<void> {
-    const { bus, pace = PACE } = this.options;
+    const { bus, clock, pace = PACE } = this.options;
     const onAppEnd = (uid: string) => this.appEnds.tellAndWait(uid);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
     this.listen(running);
@@ -169,7 +171,7 @@ export class SupervisorPart {
         void driver.tick();
       },
       WAKE_SPACING,
-      { leading: true },
+      { leading: true, timeout: clock.timeout },
     );
     await bus.onNotify('supervisors', (names) => {
       // It may come while this process leaves.
@@ -178,11 +180,7 @@ export class SupervisorPart {
       // Names come from workers, about statuses, and from other supervisors, about definitions.
       this.follow(names);
     });
-    const every = (interval: number, work: () => void) => {
-      const timer = setInterval(work, interval);
-      timer.unref();
-      running.timers.push(timer);
-    };
+    const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
     every(pace.poll, () => {
       void observer.poll();
       void driver.tick();

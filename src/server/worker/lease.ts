@@ -1,10 +1,11 @@
 import type { Lease } from '../../shared/messages';
-import type { Clock } from '../clock';
+import type { Clock, Timer } from '../clock';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
+import type { Random } from '../random';
 
 /**
  * What a process may do for its environment.
@@ -31,6 +32,7 @@ export interface LeaseKeeperOptions {
   interval: number;
   lock: ProcessLock;
   clock: Clock;
+  random: Random;
   log: Log;
   vitals(): { memory: number; eventLoopDelay: number };
 }
@@ -48,8 +50,8 @@ export class LeaseKeeper {
   epoch = 0;
   private beat = 0;
   /** Starts from the clock, so that a successor never repeats a predecessor's number. */
-  private registered = Date.now();
-  private told = this.registered;
+  private registered: number;
+  private told: number;
   /** Whether what the store has is this process's registration, and not that of the one before it. */
   private hasRegistered = false;
   /** Whether what a new holder has to tell could not be told yet. */
@@ -60,10 +62,13 @@ export class LeaseKeeper {
   private wasStandby = false;
   /** Since when nobody was seen to hold the lease, by the monotonic clock. */
   private missingSince: number | null = null;
-  private timer: NodeJS.Timeout | null = null;
+  private timer: Timer | null = null;
   private beating: Promise<void> | null = null;
 
-  constructor(private readonly options: LeaseKeeperOptions) {}
+  constructor(private readonly options: LeaseKeeperOptions) {
+    this.registered = options.clock.now().wall;
+    this.told = this.registered;
+  }
 
   /** Beats at once and then by the interval. */
   async start(): Promise<void> {
@@ -103,7 +108,7 @@ export class LeaseKeeper {
 
   /** Leaves at once: whoever looks sees it gone within a second. Never rejects. */
   async stop(): Promise<void> {
-    if (this.timer) clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = null;
     this.left = true;
     await this.beating;
@@ -115,18 +120,18 @@ export class LeaseKeeper {
 
   private schedule(): void {
     // A tenth of jitter, so that workers started together do not beat together.
-    const wait = this.options.interval * (0.95 + Math.random() * 0.1);
-    this.timer = setTimeout(() => {
+    const { interval, clock, random } = this.options;
+    this.timer = clock.timeout(interval * (0.95 + random.fraction() * 0.1), () => {
       if (this.timer) this.schedule();
       void this.beatNow();
-    }, wait);
+    });
   }
 
   private async beatOnce(): Promise<void> {
     const { leases, environment, interval, lock, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
     const verified = await lock.hold();
-    const missingFor = this.missingSince === null ? 0 : clock().mono - this.missingSince;
+    const missingFor = this.missingSince === null ? 0 : clock.now().mono - this.missingSince;
     let answer: LeaseAnswer;
     try {
       answer = await leases.claim({
@@ -153,7 +158,7 @@ export class LeaseKeeper {
       return;
     }
     if (answer.holder === null) {
-      this.missingSince ??= clock().mono;
+      this.missingSince ??= clock.now().mono;
       return;
     }
     this.missingSince = null;

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, within } from '../clock';
 import type { DatabaseConnection } from '../databases';
 import { acquireLock } from '../databases';
 import type { Log } from '../log';
@@ -12,7 +12,7 @@ const PATIENCE = 3_000;
  * A session lock on a worker's own main database, for as long as the process lives: the server gives it up when the
  * process dies, however it dies. So whoever holds it knows that no other process of this environment and database is alive.
  */
-export function createProcessLock(main: DatabaseConnection, environment: string, log: Log): ProcessLock {
+export function createProcessLock(main: DatabaseConnection, environment: string, clock: Clock, log: Log): ProcessLock {
   const place = [main.dialect, main.host, main.port, main.database, main.schema, environment].join('|');
   let held: Awaited<ReturnType<typeof acquireLock>> | null = null;
   let asking: Promise<boolean> | null = null;
@@ -34,7 +34,7 @@ export function createProcessLock(main: DatabaseConnection, environment: string,
         asking = null;
       });
       // A database that hangs proves nothing, and must not keep the lease from being renewed.
-      return Promise.race([asking, delay(PATIENCE, false, { ref: false })]);
+      return within(clock, PATIENCE, asking, false);
     },
     async release() {
       const giveUp = async () => {
@@ -43,7 +43,7 @@ export function createProcessLock(main: DatabaseConnection, environment: string,
       };
       // What the database answers later is given up later.
       const later = asking?.then(giveUp);
-      await Promise.race([later ?? giveUp(), delay(PATIENCE, undefined, { ref: false })]);
+      await within(clock, PATIENCE, later ?? giveUp(), undefined);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { StatusEntry } from '../../shared/messages';
+import type { Clock, Timer } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
@@ -12,6 +13,7 @@ export interface ReporterOptions {
   instance: string;
   statuses: StatusStore;
   bus: MessageBus;
+  clock: Clock;
   log: Log;
   /** The lease under which to write; null while there is none, then all is told when there is one again. */
   epoch(): number | null;
@@ -27,7 +29,7 @@ export class StatusReporter {
   private told = new Map<string, string>();
   private complete = true;
   private version = 0;
-  private timer: NodeJS.Timeout | null = null;
+  private timer: Timer | null = null;
   private writing = false;
   private closed = false;
 
@@ -71,20 +73,20 @@ export class StatusReporter {
 
   close(): void {
     this.closed = true;
-    if (this.timer) clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = null;
   }
 
   private schedule(wait: number): void {
     if (this.writing || this.closed) return;
-    this.timer ??= setTimeout(() => {
+    this.timer ??= this.options.clock.timeout(wait, () => {
       this.timer = null;
       void this.write();
-    }, wait);
+    });
   }
 
   private async write(): Promise<void> {
-    const { environment, instance, statuses, bus, log, epoch, entries, onRefused } = this.options;
+    const { environment, instance, statuses, bus, clock, log, epoch, entries, onRefused } = this.options;
     const current = epoch();
     if (current === null || this.writing) return;
     const { complete } = this;
@@ -92,7 +94,7 @@ export class StatusReporter {
     this.dirty.clear();
     this.complete = false;
     this.writing = true;
-    this.version = Math.max(this.version + 1, Date.now());
+    this.version = Math.max(this.version + 1, clock.now().wall);
     const found = entries(complete ? 'all' : names);
     const texts = new Map(found.map((entry) => [entry.name, JSON.stringify(entry)]));
     let written = false;

@@ -6,6 +6,7 @@ import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { AppIndexReader } from '../protocol/app-index';
 import type { MessageBus, RequestHandlers } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
+import type { Random } from '../random';
 import { AppController } from './apps/controller';
 import { FollowedSnapshot } from './followed-snapshot';
 import type { HostDatabase } from './hosting/connection';
@@ -31,6 +32,7 @@ export interface WorkerPartOptions {
   aesKey: Buffer | null;
   appKey: string;
   clock: Clock;
+  random: Random;
   log: Log;
   warnings: Message[];
   /** What it answers to requests. */
@@ -48,7 +50,7 @@ export type Services = ReturnType<typeof createServices>;
  * earlier one is told by its feeds (`WorkerPart.listen`).
  */
 export function createServices(options: WorkerPartOptions, vitals: Vitals, appIndex: AppIndexReader) {
-  const { coreApps, stores, bus, instance, only, clock, log } = options;
+  const { coreApps, stores, bus, instance, only, clock, random, log } = options;
   const environment = options.environment.name;
   const { main } = coreApps.apps;
   const store = new SnapshotStore(main);
@@ -62,8 +64,9 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     environment,
     instance,
     interval: options.environment.heartbeatInterval,
-    lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, log),
+    lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, clock, log),
     clock,
+    random,
     log,
     vitals: () => vitals.read(),
   });
@@ -82,6 +85,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     instance,
     statuses: stores.statuses,
     bus,
+    clock,
     log,
     epoch: () => (keeper.role === 'holder' ? keeper.epoch : null),
     entries: (names) =>

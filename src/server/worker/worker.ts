@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AdminPassword } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
+import type { Timer } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import { AppIndexReader } from '../protocol/app-index';
@@ -23,7 +23,7 @@ const BEGIN_AGAIN = 5_000;
 const SECRETS_WITHIN = 20_000;
 
 interface Running extends Services {
-  round?: NodeJS.Timeout;
+  round?: Timer;
 }
 
 /** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
@@ -120,12 +120,12 @@ export class WorkerPart {
     this.startNow().catch((error) => {
       this.options.log.error(`This worker could not begin, it is tried again: ${messageOf(error)}`);
       this.running?.reader.close();
-      if (this.running) clearInterval(this.running.round);
+      this.running?.round?.cancel();
       this.running = null;
-      setTimeout(() => {
+      this.options.clock.timeout(this.options.beginAgain ?? BEGIN_AGAIN, () => {
         this.starting = false;
         if (!this.left) this.start();
-      }, this.options.beginAgain ?? BEGIN_AGAIN).unref();
+      });
     });
   }
 
@@ -158,7 +158,7 @@ export class WorkerPart {
     const { running } = this;
     if (!running) return;
     this.running = null;
-    clearInterval(running.round);
+    running.round?.cancel();
     running.reader.close();
     running.controller.close();
     running.reporter.close();
@@ -167,7 +167,7 @@ export class WorkerPart {
   }
 
   private async startNow(): Promise<void> {
-    const { environment, bus, only, handlers, roundEvery } = this.options;
+    const { environment, bus, only, handlers, roundEvery, clock } = this.options;
     this.vitals.start();
     const running: Running = createServices(this.options, this.vitals, this.appIndex);
     const { controller, reporter, reader, keeper, readiness } = running;
@@ -178,14 +178,10 @@ export class WorkerPart {
     if (this.running !== running) return; // it has left meanwhile
     readiness.hasSecrets = controller.apps.haveSecrets();
     // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
-    running.round = setInterval(
-      () => {
-        void reader.readAll();
-        void reporter.check();
-      },
-      roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND),
-    );
-    running.round.unref();
+    running.round = clock.interval(roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND), () => {
+      void reader.readAll();
+      void reporter.check();
+    });
     this.records.tell();
     await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
     await bus.serve(environment.name, handlers);
@@ -218,9 +214,9 @@ export class WorkerPart {
   private async untilSecrets(running: Running): Promise<void> {
     const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
     const { controller, reader } = running;
-    const end = clock().mono + secretsWithin;
-    while (this.running === running && !controller.apps.haveSecrets() && clock().mono < end) {
-      await sleep(Math.min(500, secretsWithin));
+    const end = clock.now().mono + secretsWithin;
+    while (this.running === running && !controller.apps.haveSecrets() && clock.now().mono < end) {
+      await clock.sleep(Math.min(500, secretsWithin));
       await reader.readAll();
     }
   }

@@ -1,4 +1,9 @@
-import { throttle } from '../../shared/throttle';
+import { type StartTimer, throttle } from '../../shared/throttle';
+
+const timeout: StartTimer = (ms, work) => {
+  const timer = setTimeout(work, ms);
+  return { cancel: () => clearTimeout(timer) };
+};
 
 export interface Page<Row> {
   rows: Row[];
@@ -28,7 +33,7 @@ export function createRefresher(load: () => Promise<void>, wait: number) {
     return running;
   };
 
-  const soon = throttle(() => void run(), wait, { leading: false });
+  const soon = throttle(() => void run(), wait, { leading: false, timeout });
 
   return {
     run,

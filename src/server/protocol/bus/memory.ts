@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
 
@@ -6,11 +7,13 @@ export class MemoryBus implements MessageBus {
   private readonly listeners = new Map<string, (names: string[]) => void>();
   private readonly handlers = new Map<string, RequestHandlers>();
 
+  constructor(private readonly clock: Clock) {}
+
   open(): void {}
 
   notify(to: Audience, names: string[]): void {
     // Not in the caller's turn: a wake-up over Redis never is, and nobody may come to rely on it.
-    setImmediate(() => this.listeners.get(keyOf(to))?.(names));
+    this.clock.timeout(0, () => this.listeners.get(keyOf(to))?.(names));
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
@@ -20,17 +23,15 @@ export class MemoryBus implements MessageBus {
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const handlers = this.handlers.get(environment);
     if (!handlers) throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 })),
-        timeout,
-      );
+    return new Promise((resolve, reject) => {
+      const silent = () => reject(new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 }));
+      const timer = this.clock.timeout(timeout, silent);
+      callHandler(handlers, method, payload)
+        .then(resolve, (error) =>
+          reject(new AppSupervisorError('WORKER_FAILED', { environment, cause: describeError(error) })),
+        )
+        .finally(() => timer.cancel());
     });
-    const answer = callHandler(handlers, method, payload).catch((error) => {
-      throw new AppSupervisorError('WORKER_FAILED', { environment, cause: describeError(error) });
-    });
-    return Promise.race([answer, late]).finally(() => clearTimeout(timer));
   }
 
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {

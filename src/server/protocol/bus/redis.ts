@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type Redis from 'ioredis';
 import { say } from '../../../shared/message';
 import { notification, reply, request } from '../../../shared/messages';
+import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import type { Log } from '../../log';
+import type { Random } from '../../random';
 import { createRedis, open } from '../connect';
 import type { Keys } from '../keys';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
@@ -20,6 +21,8 @@ export class RedisBus implements MessageBus {
     private readonly keys: Keys,
     private readonly instance: string,
     private readonly log: Log,
+    private readonly clock: Clock,
+    private readonly random: Random,
   ) {
     this.publisher = createRedis(url, log, 'commands');
     this.subscriber = createRedis(url, log, 'commands, listening', { commandTimeout: undefined });
@@ -49,12 +52,12 @@ export class RedisBus implements MessageBus {
   }
 
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
-    const id = randomUUID();
+    const id = this.random.id();
     const silent = () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => finish(() => reject(silent())), timeout);
+      const timer = this.clock.timeout(timeout, () => finish(() => reject(silent())));
       const finish = (end: () => void) => {
-        clearTimeout(timer);
+        timer.cancel();
         this.waiting.delete(id);
         end();
       };

@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transaction } from '@nocobase/database';
 import { say, sayAction } from '../../../shared/message';
 import type { Action } from '../../../shared/types';
-import type { Clock } from '../../clock';
+import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { againWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
+import type { Random } from '../../random';
 import type { Driver } from '../control/driver';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
 import { newOperationId, type OperationStore } from '../control/store';
@@ -28,6 +28,7 @@ export interface ChangesOptions {
   driver: Driver;
   bus: MessageBus;
   clock: Clock;
+  random: Random;
   compatibility: Pick<CompatibilityPolicy, 'assertSetsInitialAdmin'>;
 }
 
@@ -62,7 +63,7 @@ export class AppChanges {
       if (app.initialAdmin && app.claim === 'create') compatibility.assertSetsInitialAdmin(boots, 'environments');
       for (const other of others)
         await operations.save(
-          cancelled(other, say('SUPERSEDED', { action: sayAction(made.action) }), clock().wall),
+          cancelled(other, say('SUPERSEDED', { action: sayAction(made.action) }), clock.now().wall),
           transaction,
         );
       await operations.create(made, transaction);
@@ -74,11 +75,11 @@ export class AppChanges {
 
   /** Tells this process and the other supervisors; the leader among them begins. */
   async carryOut(names: string[], accepted?: Operation): Promise<void> {
-    const { appCache, driver, bus } = this.options;
+    const { appCache, driver, bus, clock } = this.options;
     await appCache.refresh(names);
     const begun = accepted && accepted.finishedAt === null ? driver.begin(accepted) : void driver.tick();
     bus.notify('supervisors', names);
-    if (begun) await Promise.race([begun, sleep(HEAD_START, undefined, { ref: false })]);
+    if (begun) await within(clock, HEAD_START, begun, undefined);
   }
 
   async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
@@ -113,9 +114,9 @@ export class AppChanges {
     steps: Step[],
     userId: string | null,
   ): Operation {
-    const now = this.options.clock().wall;
+    const now = this.options.clock.now().wall;
     return {
-      id: newOperationId(now),
+      id: newOperationId(now, this.options.random),
       appName: app.name,
       appUid: app.uid,
       action,

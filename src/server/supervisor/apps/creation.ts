@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { APP } from '../../../shared/app';
 import { completeIn, pickIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
@@ -7,6 +6,7 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
+import type { Random } from '../../random';
 import type { Driver } from '../control/driver';
 import type { Operation } from '../control/rollout';
 import type { OperationStore } from '../control/store';
@@ -25,6 +25,7 @@ export interface CreationOptions {
   driver: Driver;
   observer: FleetObserver;
   clock: Clock;
+  random: Random;
   aesKey: Buffer | null;
   /** What a new app gets when the request names none; null when it has to name some. */
   defaultEnvironments: string[] | null;
@@ -38,6 +39,9 @@ export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
   initialAdmin: Administrator | null;
 }
 
+/** A name for an app that was asked for without one. */
+export const madeUpName = (random: Random): string => `a_${random.hex(5)}`;
+
 /** Creates apps, and adopts what is there. */
 export class AppCreation {
   constructor(
@@ -47,22 +51,23 @@ export class AppCreation {
 
   /** A new app, in a database of its own making (`create`) or one that a NocoBase app lives in already (`adopt`). */
   async create(
-    input: NewApp,
+    asked: NewApp,
     userId: string | null,
     action: 'create' | 'adopt' = 'create',
     /** A JWT secret that the app has already, instead of a new one. */
     jwtSecret: string | null = null,
   ): Promise<Operation> {
-    const { appRepository, clock, aesKey } = this.options;
+    const { appRepository, clock, random, aesKey } = this.options;
+    const input = { ...asked, name: asked.name ?? madeUpName(random) };
     const { environments, targetEnvironment } = this.placeFor(input);
     const orphan = this.orphanOf(input.name);
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
-    const now = clock().wall;
+    const now = clock.now().wall;
     const generation = nextGeneration(orphan?.generation ?? 0, now);
     const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
       // Its database carries this mark, and its worker goes on with it.
-      uid: orphan?.uid ?? randomUUID(),
+      uid: orphan?.uid ?? random.id(),
       environments,
       targetEnvironment,
       desired: 'running',

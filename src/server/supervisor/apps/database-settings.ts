@@ -8,7 +8,7 @@ import { type CreateInput, serverProblems, type UpdateInput } from './input';
 import type { AppDefinition } from './repository';
 
 /** Where the data will lie, in full, so that no later default can move it. */
-export function placeOf({ name, options }: Pick<CreateInput, 'name' | 'options' | 'title'>): AppDatabase {
+export function placeOf({ name, options }: { name: string } & Pick<CreateInput, 'options' | 'title'>): AppDatabase {
   const dbConnType = options?.dbConnType ?? 'new_database';
   const given = options?.database ?? {};
   if (dbConnType === 'new_database')

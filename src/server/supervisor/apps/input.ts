@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { APP, type AppOptions, appConnection, environmentName } from '../../../shared/app';
 import type { In, NewIn } from '../../../shared/fields';
@@ -70,13 +69,15 @@ const newApp = {
   ...inputsIn(APP, 'create'),
   ...gone,
   options: options.superRefine(ofItsKind).optional(),
-  name: inputOf(APP.name.type).default(() => `a_${randomBytes(6).toString('hex').slice(0, 10)}`),
+  name: inputOf(APP.name.type).optional(),
 };
 
-export type CreateInput = NewIn<typeof APP> & { initialAdmin?: z.infer<typeof initialAdmin> };
+/** An app as somebody asks for it. One without a name gets one (creation.ts). */
+type AskedApp = Omit<NewIn<typeof APP>, 'name'> & { name?: string };
+export type CreateInput = AskedApp & { initialAdmin?: z.infer<typeof initialAdmin> };
 export const createInput = appInput<CreateInput>({ ...newApp, initialAdmin: initialAdmin.optional() });
 
-export const adoptInput = appInput<NewIn<typeof APP>>({
+export const adoptInput = appInput<AskedApp>({
   ...newApp,
   initialAdmin: z.never('INPUT_ADMIN_OF_ADOPTED').optional(),
 });

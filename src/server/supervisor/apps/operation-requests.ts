@@ -31,7 +31,7 @@ export class OperationRequests {
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
     const blocked = inTheWay(operation, (environment) => this.options.driver.sight(environment, operation.appName));
     if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
-    const ended = cancelled(operation, say('CANCELLED'), clock().wall);
+    const ended = cancelled(operation, say('CANCELLED'), clock.now().wall);
     await operations.save(ended);
     await this.changes.carryOut([operation.appName]);
     return ended;
@@ -48,7 +48,7 @@ export class OperationRequests {
     if (!app && tombstone) return this.retryEnd(tombstone, operation, userId);
     if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
     return this.changes.change(operation.appName, async (current, transaction) => {
-      const generation = nextGeneration(current.generation, clock().wall);
+      const generation = nextGeneration(current.generation, clock.now().wall);
       const boots = operation.steps.some(({ kind }) => kind === 'boot');
       await appRepository.update(
         current.name,
@@ -64,7 +64,7 @@ export class OperationRequests {
   private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
     const { appRepository, operations, clock } = this.options;
     // Beyond what its drop or release published.
-    const generation = nextGeneration(definition.generation + 1, clock().wall);
+    const generation = nextGeneration(definition.generation + 1, clock.now().wall);
     const steps = failed.steps.map(({ environment, kind }) => step(environment, kind));
     const operation = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
     const environments = [...new Set(steps.map(({ environment }) => environment))];

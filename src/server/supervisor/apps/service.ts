@@ -56,7 +56,7 @@ export class AppService {
         );
       }
       if (input.cname !== undefined) await this.changes.assertDomainFree(input.cname, name, transaction);
-      const generation = nextGeneration(app.generation, clock().wall);
+      const generation = nextGeneration(app.generation, clock.now().wall);
       const values: Partial<AppDefinition> = {
         ...pickIn(APP, 'table', input),
         environments,
@@ -93,7 +93,7 @@ export class AppService {
   ): Promise<Operation> {
     const { appRepository, clock } = this.options;
     return this.changes.change(name, async (app, transaction) => {
-      const generation = nextGeneration(app.generation, clock().wall);
+      const generation = nextGeneration(app.generation, clock.now().wall);
       const boots = action !== 'stop';
       const values: Partial<AppDefinition> = {
         generation,
@@ -114,7 +114,7 @@ export class AppService {
     const { appRepository, clock } = this.options;
     return this.changes.change(name, async (app, transaction, [other]) => {
       if (other) throw new Error(`its ${other.action} came first.`);
-      const generation = nextGeneration(app.generation, clock().wall);
+      const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
       const steps = missing.map((environment) => step(environment, kind));
@@ -130,7 +130,7 @@ export class AppService {
     const { appRepository, clock, aesKey } = this.options;
     return this.changes.change(name, async (app, transaction, [other]) => {
       if (app.jwtSecret !== null || other) throw new Error(other ? `its ${other.action} came first.` : 'it has one.');
-      const generation = nextGeneration(app.generation, clock().wall);
+      const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
       // Where it was never published, nothing of it is: a create that failed is not begun by this.
       const told = app.environments.filter((environment) => app.published[environment]);
@@ -143,7 +143,7 @@ export class AppService {
   async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
     const { appRepository, clock } = this.options;
     return this.changes.change(name, async (app, transaction) => {
-      const generation = nextGeneration(app.generation, clock().wall);
+      const generation = nextGeneration(app.generation, clock.now().wall);
       const places = Object.keys(app.published);
       const steps = places.map((environment) => step(environment, 'remove'));
       const target = app.targetEnvironment ?? app.environments[0];
@@ -155,7 +155,7 @@ export class AppService {
         transaction,
       );
       // An app that no environment ever heard of is gone already.
-      return steps.length ? operation : { ...operation, state: 'succeeded', finishedAt: clock().wall };
+      return steps.length ? operation : { ...operation, state: 'succeeded', finishedAt: clock.now().wall };
     });
   }
 

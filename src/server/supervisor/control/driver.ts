@@ -162,13 +162,13 @@ export class Driver {
       if (leadership.leads) await this.settleTombstone(uid);
     }
     if (!leadership.leads) return;
-    const now = clock().mono;
+    const now = clock.now().mono;
     if (this.reconciledAt === null || now - this.reconciledAt >= reconcileEvery) {
       if (await this.reconciler.round()) this.reconciledAt = now;
     }
     if (this.cleanedAt === null || now - this.cleanedAt >= 3_600_000) {
-      await operations.removeOlderThan(clock().wall - KEEP_OPERATIONS);
-      await appRepository.removeTombstonesOlderThan(clock().wall - KEEP_TOMBSTONES);
+      await operations.removeOlderThan(clock.now().wall - KEEP_OPERATIONS);
+      await appRepository.removeTombstonesOlderThan(clock.now().wall - KEEP_TOMBSTONES);
       this.cleanedAt = now;
     }
   }
@@ -196,11 +196,11 @@ export class Driver {
     }
     if (!app) {
       log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`);
-      await operations.save({ ...operation, state: 'cancelled', waitingFor: null, finishedAt: clock().wall });
+      await operations.save({ ...operation, state: 'cancelled', waitingFor: null, finishedAt: clock.now().wall });
       return;
     }
     const sight = (environment: string) => this.sight(environment, operation.appName);
-    const { operation: next, publish, claimed } = advance(operation, app, app.published, sight, clock().wall);
+    const { operation: next, publish, claimed } = advance(operation, app, app.published, sight, clock.now().wall);
     if (Object.keys(publish).length) await this.publish(app, publish, claimed, onTold);
     if (JSON.stringify(next) !== JSON.stringify(operation)) {
       await operations.save(next);

@@ -69,7 +69,7 @@ async function forgetEverywhere(
             ...other,
             state: 'cancelled' as const,
             message: say('STEP_FORGOTTEN'),
-            finishedAt: clock().wall,
+            finishedAt: clock.now().wall,
           }
         : other,
     );

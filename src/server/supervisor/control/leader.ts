@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock';
 import type { WithDatabase } from '../../nocobase/main-database';
+import type { Random } from '../../random';
 
 /** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
 const LEAD_EXPIRY = 10_000;
@@ -25,6 +25,7 @@ export class Leadership {
     private readonly app: WithDatabase,
     private readonly me: string,
     private readonly clock: Clock,
+    private readonly random: Random,
     private readonly expiry = LEAD_EXPIRY,
     /** Nobody else can be there, as with SQLite, where a beat would be a write that others' transactions fail on. */
     private readonly alone = false,
@@ -32,7 +33,7 @@ export class Leadership {
 
   /** Whether this process still has the lead for certain, without asking: nobody takes it before `expiry` has passed. */
   get isSure(): boolean {
-    return this.leads && (this.alone || this.clock().mono - this.renewedAt < this.expiry / 2);
+    return this.leads && (this.alone || this.clock.now().mono - this.renewedAt < this.expiry / 2);
   }
 
   /** Renews or takes the lead; answers whether this process has it now. */
@@ -46,7 +47,7 @@ export class Leadership {
 
   private async claimNow(): Promise<boolean> {
     // Asked at every event: once a second is often enough to be seen alive.
-    if (this.leads && (this.alone || this.clock().mono - this.renewedAt < RENEW_EVERY)) return true;
+    if (this.leads && (this.alone || this.clock.now().mono - this.renewedAt < RENEW_EVERY)) return true;
     const row = await this.row();
     const holder = row.get('holder') as string | null;
     const beat = Number(row.get('beat') ?? 0);
@@ -55,7 +56,7 @@ export class Leadership {
       this.leads = true;
       return true;
     }
-    const now = this.clock().mono;
+    const now = this.clock.now().mono;
     if (holder !== this.me && (this.seen?.holder !== holder || this.seen.beat !== beat))
       this.seen = { holder, beat, at: now };
     const expired = holder === null || (this.seen !== null && now - this.seen.at >= this.expiry);
@@ -87,7 +88,9 @@ export class Leadership {
     const row = await repository.findOne({ filterByTk: 1 });
     if (row) return row;
     // Two first starts at once: the loser's insert fails on the primary key, and the winner's row is read.
-    await repository.create({ values: { id: 1, fleet: randomUUID(), holder: null, beat: 0 } }).catch(() => undefined);
+    await repository
+      .create({ values: { id: 1, fleet: this.random.id(), holder: null, beat: 0 } })
+      .catch(() => undefined);
     return repository.findOne({ filterByTk: 1 });
   }
 }

@@ -146,7 +146,7 @@ export class Reconciler {
     const ahead = this.aheadOf(app);
     if (!ahead.length || busy.has(app.uid)) return;
     const seen = Math.max(app.generation, ...ahead.map((one) => one.seen));
-    const generation = nextGeneration(seen, clock().wall);
+    const generation = nextGeneration(seen, clock.now().wall);
     const published = { ...app.published };
     for (const { environment, wish } of ahead) published[environment] = { ...wish, generation };
     log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`);

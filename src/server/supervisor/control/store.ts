@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import type { Filter, Transaction } from '@nocobase/database';
 import { fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
 import { message, problem } from '../../../shared/message-schema';
 import { OPERATION } from '../../../shared/operation';
 import type { WithDatabase } from '../../nocobase/main-database';
+import type { Random } from '../../random';
 import type { Operation, Step } from './rollout';
 
 /** Sorts by time, unique among supervisors. */
-export const newOperationId = (now: number): string => `${now.toString(36)}${randomBytes(4).toString('hex')}`;
+export const newOperationId = (now: number, random: Random): string => `${now.toString(36)}${random.hex(4)}`;
 
 /** How long operations that are over are kept, in ms. */
 export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;

@@ -86,7 +86,7 @@ export class EnvironmentCache {
       const registration = observer.environment(name)?.registration;
       const known = this.byName.get(name);
       if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
-      const now = clock().wall;
+      const now = clock.now().wall;
       await registry.remember(registration, now);
       this.byName.set(name, completeIn(ENVIRONMENT, 'table', { ...known, name, registration, lastSeenAt: now }));
       isNew = true;

@@ -74,7 +74,7 @@ export class FleetObserver {
     /** This fleet's id; null until the database has told it. */
     private readonly ownFleet: () => string | null,
   ) {
-    this.observer = { lastPoll: null, startedAt: clock() };
+    this.observer = { lastPoll: null, startedAt: clock.now() };
   }
 
   /** Looks now; calls during a look are folded into one more look after it. Never rejects. */
@@ -92,7 +92,7 @@ export class FleetObserver {
   /** Whether the last look succeeded recently enough to prove anything. */
   get sees(): boolean {
     const { lastPoll } = this.observer;
-    return lastPoll !== null && this.clock().mono - lastPoll.mono <= DISCONNECTED_AFTER;
+    return lastPoll !== null && this.clock.now().mono - lastPoll.mono <= DISCONNECTED_AFTER;
   }
 
   /** Whether most environments vanished together, so that this supervisor takes itself to be the one that is away. */
@@ -112,7 +112,7 @@ export class FleetObserver {
   environment(name: string): EnvironmentView | null {
     const seen = this.environments.get(name);
     if (!seen) return null;
-    const now = this.clock();
+    const now = this.clock.now();
     const judged = healthOf(seen.sight, this.observer, now);
     const doubtful = judged.health === 'down' && seen.sight.releasedAt === null && this.isCutOff(now);
     const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
@@ -176,7 +176,7 @@ export class FleetObserver {
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: as good as no look at all.
     if (this.foreign) return;
-    const now = this.clock();
+    const now = this.clock.now();
     const blindFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
     if (blindFor > DISCONNECTED_AFTER) {
       for (const seen of this.environments.values()) seen.sight = forgiveBlindness(seen.sight, blindFor, now);
@@ -223,7 +223,7 @@ export class FleetObserver {
       }
     }
     for (const [seen, registration] of announced) Object.assign(seen, registration);
-    this.observer.lastPoll = this.clock();
+    this.observer.lastPoll = this.clock.now();
     const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
     for (const name of unwell) changed.add(name);
     if (lostNow) this.flushes.tell();
@@ -241,7 +241,7 @@ export class FleetObserver {
 
   private introduce(name: string): EnvironmentSight {
     const seen: EnvironmentSight = {
-      sight: unseen(this.clock()),
+      sight: unseen(this.clock.now()),
       registration: null,
       registered: -1,
       standby: null,

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import { type Message, say } from '../../../shared/message';
 import { messageOf } from '../../errors';
+import { secretBytes } from '../../random';
 
 /** How long a worker may take to answer, in ms. */
 const TIMEOUT = 5_000;
@@ -22,7 +22,7 @@ export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reac
         Connection: 'Upgrade',
         Upgrade: 'websocket',
         'Sec-WebSocket-Version': '13',
-        'Sec-WebSocket-Key': randomBytes(16).toString('base64'),
+        'Sec-WebSocket-Key': secretBytes(16).toString('base64'),
       },
       (status) => status === 101,
     ),

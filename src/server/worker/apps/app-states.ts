@@ -54,7 +54,7 @@ export class AppStates {
 
   /** @param applied as the snapshot has it; null of an app that is new here */
   hold(record: AppRecord, applied: Applied | null): void {
-    const now = this.options.clock().wall;
+    const now = this.options.clock.now().wall;
     this.held.set(record.name, {
       record,
       applied,
@@ -145,7 +145,7 @@ export class AppStates {
   show(name: string, status: Status, message?: Message): void {
     const held = this.held.get(name);
     if (!held) return;
-    if (held.status !== status) held.since = this.options.clock().wall;
+    if (held.status !== status) held.since = this.options.clock.now().wall;
     if (status === 'running' && held.status !== 'running') {
       // At once: "running" with the word of the object before it would be taken for one more reason to restart.
       held.plugins = { loaded: null, stale: false };

@@ -1,4 +1,3 @@
-import { setTimeout as setTimeoutAsync } from 'node:timers/promises';
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Clock } from '../../clock';
@@ -150,7 +149,7 @@ export class AppController {
   async drainTraffic(): Promise<void> {
     const isShared = ([, { state, record }]: [string, AppState]) =>
       state === 'running' && record.environments.length > 1;
-    if (this.apps.all().some(isShared)) await setTimeoutAsync(this.options.leaving ?? LEAVING);
+    if (this.apps.all().some(isShared)) await this.options.clock.sleep(this.options.leaving ?? LEAVING);
   }
 
   /** Begins nothing more; what is under way is left to end with the process. */
@@ -175,7 +174,7 @@ export class AppController {
       const held = this.apps.get(name);
       if (!held || this.closed || !this.options.mayHost()) return;
       const { record } = held;
-      const decision = decide(record, held.applied, held, this.options.clock().mono, held.visited);
+      const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
       if (decision.do === 'nothing') {
         held.visited = false;
         await this.settle(name, held, record);
@@ -248,7 +247,7 @@ export class AppController {
   private async leaveRouting(name: string, held: AppState, record: AppRecord, message: Message): Promise<void> {
     if (held.state !== 'running' || record.environments.length < 2) return;
     this.apps.show(name, 'preparing', message);
-    await setTimeoutAsync(this.options.leaving ?? LEAVING);
+    await this.options.clock.sleep(this.options.leaving ?? LEAVING);
   }
 
   private async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
@@ -324,9 +323,9 @@ export class AppController {
       held.applied = { ...applied, failure: describeError(error) };
       held.failures++;
       const wait = retryAfter(held.failures);
-      held.retryAt = wait === null ? null : clock().mono + wait;
+      held.retryAt = wait === null ? null : clock.now().mono + wait;
       this.failed(name, held, error);
-      if (wait !== null && record.desired === 'running') setTimeout(() => this.converge(name), wait + 10).unref();
+      if (wait !== null && record.desired === 'running') clock.timeout(wait + 10, () => this.converge(name));
     }
     await this.save(name);
   }

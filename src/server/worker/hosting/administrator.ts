@@ -1,6 +1,7 @@
 import type { Database, Model, Transaction } from '@nocobase/database';
 import type { Application, Plugin } from '@nocobase/server';
 import type { AdminPassword, InitialAdmin } from '../../../shared/messages';
+import type { Clock } from '../../clock';
 import { DEFAULT_PASSWORD, isPassword } from '../../protocol/administrator';
 
 /** In place of a hash: no password has it. */
@@ -35,10 +36,14 @@ export function installAs(app: Application, admin: InitialAdmin | null, onLocked
  *
  * @param tell gets what is wrong with it; not called when it could not be read
  */
-export async function watchAdminPassword(app: Application, tell: (found: AdminPassword | null) => void): Promise<void> {
+export async function watchAdminPassword(
+  app: Application,
+  clock: Clock,
+  tell: (found: AdminPassword | null) => void,
+): Promise<void> {
   let lookedAt = 0;
   const poll = async () => {
-    lookedAt = Date.now();
+    lookedAt = clock.now().wall;
     tell(await findAdminPassword(app.db));
   };
   const lookAgain = () => void poll().catch(() => undefined);

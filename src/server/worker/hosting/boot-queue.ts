@@ -3,6 +3,7 @@ import type { BootstrapConfig } from '../../config';
 
 /** Bounds how many apps boot at once and how fast they begin (`SUBAPP_BOOTSTRAP_*`), and tells those that wait their place. */
 export class BootQueue {
+  /** Its own timers pace boots where `SUBAPP_BOOTSTRAP_INTERVAL` is set; they decide nothing else. */
   private readonly queue: PQueue;
   private readonly waiting: Array<(place: number) => void> = [];
 

@@ -4,6 +4,7 @@ import type { Model } from '@nocobase/database';
 import type { Application, AppSupervisor } from '@nocobase/server';
 import { type Message, say } from '../../../shared/message';
 import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messages';
+import type { Clock } from '../../clock';
 import type { BootstrapConfig } from '../../config';
 import {
   acquireLock,
@@ -64,6 +65,7 @@ export class AppHost {
     bootstrap: BootstrapConfig,
     private readonly environment: string,
     private readonly logPath: string,
+    private readonly clock: Clock,
     private readonly log: Log,
     private readonly findInstalled: FindInstalled,
   ) {
@@ -309,7 +311,9 @@ export class AppHost {
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
       this.log.warn(inEnglish(appAdminWarning(record.name, 'locked'))),
     );
-    app.on('__started', () => watchAdminPassword(app, (found) => this.coreApps.onAdminPassword(record.name, found)));
+    app.on('__started', () =>
+      watchAdminPassword(app, this.clock, (found) => this.coreApps.onAdminPassword(record.name, found)),
+    );
     // The core tells a new status only, and has told of this one while its command went on.
     app.on('maintaining', () => this.coreApps.onStatus(record.name));
     return app;

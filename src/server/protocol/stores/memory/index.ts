@@ -1,5 +1,6 @@
 import type { Message } from '../../../../shared/message';
 import type { Clock } from '../../../clock';
+import type { Random } from '../../../random';
 import type { Stores } from '..';
 import { MemoryAppIndex } from './app-index';
 import { MemoryFleet } from './fleet';
@@ -10,20 +11,23 @@ import { MemoryStatuses } from './statuses';
 
 export interface MemoryStoresOptions {
   clock: Clock;
+  random: Random;
   /** Whether no other process can hold a lease; see `MemoryLeases`. */
   isAlone: boolean;
 }
 
 /** `Stores` of one process. */
 export class MemoryStores implements Stores {
-  readonly records = new MemoryRecords();
+  readonly records: MemoryRecords;
   readonly leases: MemoryLeases;
   readonly statuses: MemoryStatuses;
   readonly fleet: MemoryFleet;
   readonly appIndex = new MemoryAppIndex();
-  readonly manifests = new MemoryManifests();
+  readonly manifests: MemoryManifests;
 
-  constructor({ clock, isAlone }: MemoryStoresOptions) {
+  constructor({ clock, random, isAlone }: MemoryStoresOptions) {
+    this.records = new MemoryRecords(random);
+    this.manifests = new MemoryManifests(random);
     this.statuses = new MemoryStatuses((...lease) => this.leases.holds(...lease));
     this.leases = new MemoryLeases(clock, isAlone, (environment) => this.statuses.forget(environment));
     this.fleet = new MemoryFleet(this.records, this.leases, this.statuses);

@@ -26,7 +26,7 @@ export class MemoryLeases implements LeaseStore {
 
   /** As in claimLease-6.lua. */
   async claim({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
-    const { mono, wall } = this.clock();
+    const { mono, wall } = this.clock.now();
     const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
     const held = this.leaseOf(environment);
     const isMine = held?.instance === lease.instance;
@@ -57,7 +57,7 @@ export class MemoryLeases implements LeaseStore {
   }
 
   async left(environments: string[]): Promise<Map<string, number>> {
-    const { mono } = this.clock();
+    const { mono } = this.clock.now();
     return new Map(environments.map((name) => [name, Math.max((this.leases.get(name)?.until ?? mono) - mono, 0)]));
   }
 
@@ -72,12 +72,12 @@ export class MemoryLeases implements LeaseStore {
 
   leaseOf(environment: string): Lease | null {
     const held = this.leases.get(environment);
-    return held && held.until > this.clock().mono ? held.lease : null;
+    return held && held.until > this.clock.now().mono ? held.lease : null;
   }
 
   standbyOf(environment: string): string | null {
     const standby = this.standbys.get(environment);
-    return standby && standby.until > this.clock().mono ? standby.instance : null;
+    return standby && standby.until > this.clock.now().mono ? standby.instance : null;
   }
 
   forget(environment: string): void {

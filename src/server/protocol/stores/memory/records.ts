@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { AppRecord } from '../../../../shared/messages';
+import type { Random } from '../../../random';
 import type { RecordStore, RecordsRead } from '../records';
 
 interface Stored {
@@ -10,6 +10,8 @@ interface Stored {
 /** `RecordStore` of one process. */
 export class MemoryRecords implements RecordStore {
   private readonly environments = new Map<string, Stored>();
+
+  constructor(private readonly random: Random) {}
 
   async publish(environment: string, records: AppRecord[]): Promise<void> {
     const stored = this.environments.get(environment)?.byName;
@@ -43,7 +45,7 @@ export class MemoryRecords implements RecordStore {
 
   private change(environment: string): Stored {
     const stored = this.environments.get(environment) ?? { version: '', byName: new Map() };
-    stored.version = randomUUID();
+    stored.version = this.random.id();
     this.environments.set(environment, stored);
     return stored;
   }

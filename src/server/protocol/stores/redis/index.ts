@@ -1,5 +1,6 @@
 import { type Message, say } from '../../../../shared/message';
 import type { Log } from '../../../log';
+import type { Random } from '../../../random';
 import type { Keys } from '../../keys';
 import type { Stores } from '..';
 import { RedisAppIndex } from './app-index';
@@ -20,15 +21,15 @@ export class RedisStores implements Stores {
   readonly manifests: RedisManifests;
   private readonly connection: StoreConnection;
 
-  constructor(url: string, keys: Keys, log: Log) {
+  constructor(url: string, keys: Keys, log: Log, random: Random) {
     const connection = new StoreConnection(url, keys, log);
     this.connection = connection;
-    this.records = new RedisRecords(connection);
+    this.records = new RedisRecords(connection, random);
     this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
     this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
     this.appIndex = new RedisAppIndex(connection);
-    this.manifests = new RedisManifests(connection);
+    this.manifests = new RedisManifests(connection, random);
   }
 
   open(): void {

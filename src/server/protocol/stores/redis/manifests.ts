@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { type ManifestItem, manifestItem } from '../../../../shared/messages';
+import type { Random } from '../../../random';
 import writeManifests from '../../scripts/writeManifests-2.lua';
 import { type ManifestStore, type ManifestsRead, manifestField } from '../manifests';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
@@ -8,7 +8,10 @@ import { AT_ONCE, type Script, type StoreConnection } from './connection';
 export class RedisManifests implements ManifestStore {
   private readonly writeManifests: Script;
 
-  constructor(private readonly connection: StoreConnection) {
+  constructor(
+    private readonly connection: StoreConnection,
+    private readonly random: Random,
+  ) {
     this.writeManifests = connection.script('writeManifests', 2, writeManifests);
   }
 
@@ -17,7 +20,7 @@ export class RedisManifests implements ManifestStore {
     for (let i = 0; i < items.length; i += AT_ONCE) {
       const slice = items.slice(i, i + AT_ONCE);
       const args = slice.flatMap((item) => [manifestField(item), item.at, JSON.stringify(item)]);
-      await this.writeManifests(keys.manifests(), keys.manifestsVersion(), randomUUID(), ...args);
+      await this.writeManifests(keys.manifests(), keys.manifestsVersion(), this.random.id(), ...args);
     }
   }
 
@@ -28,7 +31,7 @@ export class RedisManifests implements ManifestStore {
     await redis
       .multi()
       .hdel(keys.manifests(), ...gone.map(manifestField))
-      .set(keys.manifestsVersion(), randomUUID())
+      .set(keys.manifestsVersion(), this.random.id())
       .exec();
   }
 

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { type AppRecord, appRecord } from '../../../../shared/messages';
+import type { Random } from '../../../random';
 import publish from '../../scripts/publish-1.lua';
 import type { RecordStore, RecordsRead } from '../records';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
@@ -11,7 +11,10 @@ const VERSION = ':version';
 export class RedisRecords implements RecordStore {
   private readonly publishSome: Script;
 
-  constructor(private readonly connection: StoreConnection) {
+  constructor(
+    private readonly connection: StoreConnection,
+    private readonly random: Random,
+  ) {
     this.publishSome = connection.script('publishRecords', 1, publish);
   }
 
@@ -20,7 +23,7 @@ export class RedisRecords implements RecordStore {
     for (let i = 0; i < records.length; i += AT_ONCE) {
       const slice = records.slice(i, i + AT_ONCE);
       const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
-      await this.publishSome(key, VERSION, randomUUID(), ...args);
+      await this.publishSome(key, VERSION, this.random.id(), ...args);
     }
   }
 
@@ -31,7 +34,7 @@ export class RedisRecords implements RecordStore {
     await redis
       .multi()
       .hdel(key, ...names)
-      .hset(key, VERSION, randomUUID())
+      .hset(key, VERSION, this.random.id())
       .exec();
   }
 
