@@ -2,7 +2,9 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
+import { defaultsIn } from '../src/shared/fields';
 import { say, verbatim } from '../src/shared/message';
+import { OPERATION } from '../src/shared/operation';
 import {
   type AppRow,
   type EnvironmentRow,
@@ -280,7 +282,7 @@ function inStatus(app: AppRow, status: Status): AppRow {
     desiredState: 'onDemand',
     environments: [environment],
     statuses: { [environment]: shown },
-    operation: status === 'commanding' ? OPERATION : null,
+    operation: status === 'commanding' ? COMMANDING : null,
   };
 }
 
@@ -328,20 +330,19 @@ const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
 
 const PENDING = ['jwtSecret', 'options.database', 'plugins'];
 
-const OPERATION: OperationRow = {
+const COMMANDING: OperationRow = {
+  ...defaultsIn(OPERATION, 'row'),
   id: '1',
   appName: 'commanding',
   action: 'restart',
   state: 'running',
   waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }),
   steps: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
-  createdBy: null,
   createdAt: 0,
-  finishedAt: null,
 };
 
 const UNDER_WAY: OperationRow = {
-  ...OPERATION,
+  ...COMMANDING,
   steps: [
     { environment: 'env_a', state: 'succeeded', startedAt: Date.now() - 12_000, finishedAt: Date.now() - 4_000 },
     {

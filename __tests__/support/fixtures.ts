@@ -1,27 +1,26 @@
 import type { AppDefinition, Published } from '../../src/server/supervisor/apps/repository';
 import type { Operation, Step, StepKind } from '../../src/server/supervisor/control/rollout';
+import { APP } from '../../src/shared/app';
+import { ENVIRONMENT } from '../../src/shared/environment';
+import { defaultsIn } from '../../src/shared/fields';
 import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../src/shared/messages';
+import { OPERATION } from '../../src/shared/operation';
 
 /** Whole rows and messages, of which a test names only what it is about. */
 
 export function recordOf(values: Partial<AppRecord> = {}): AppRecord {
   const generation = values.generation ?? 10;
   return {
+    ...defaultsIn(APP, 'record'),
     name: 'crm',
     uid: 'uid-1',
     generation,
     boot: { generation, how: 'start' },
     desired: 'running',
     title: 'CRM',
-    icon: null,
-    cname: null,
-    pinned: false,
-    sort: 0,
     environments: ['env_a', 'env_b'],
     startMode: 'withMain',
-    autoUpgrade: true,
     database: { dbConnType: 'new_database', database: values.name ?? 'crm' },
-    jwtSecret: null,
     claim: 'none',
     data: 'keep',
     ...values,
@@ -68,6 +67,7 @@ export function leaseOf(values: Partial<Lease> = {}): Lease {
 
 export function registrationOf(name: string, values: Partial<Registration> = {}): Registration {
   return {
+    ...defaultsIn(ENVIRONMENT, 'registration'),
     name,
     url: `http://${name}:15000`,
     proxyUrl: `http://${name}:15000`,
@@ -84,26 +84,18 @@ export function registrationOf(name: string, values: Partial<Registration> = {})
 export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
   const generation = values.generation ?? 10;
   return {
+    ...defaultsIn(APP, 'table'),
     name: 'crm',
     uid: 'uid-1',
     title: 'CRM',
-    icon: null,
-    cname: null,
-    pinned: false,
-    hidden: false,
-    sort: 0,
     environments: ['env_a', 'env_b'],
     targetEnvironment: 'env_a',
     desired: 'running',
     startMode: 'withMain',
-    autoUpgrade: true,
     database: { dbConnType: 'new_database', database: 'crm' },
-    jwtSecret: null,
-    sso: null,
     generation,
     boot: { generation, how: 'start' },
     claim: 'none',
-    initialAdmin: null,
     published: {},
     createdAt: 1,
     updatedAt: 1,
@@ -119,17 +111,14 @@ export function publishedOf(values: Partial<Published> = {}): Published {
 /** @param steps as `env_a boot`, or whole */
 export function operationOf(steps: Array<string | Step>, values: Partial<Operation> = {}): Operation {
   return {
+    ...defaultsIn(OPERATION, 'table'),
     id: 'op-1',
     appName: 'crm',
     appUid: 'uid-1',
     action: 'start',
     state: 'queued',
     generation: 10,
-    onFailure: 'stop',
-    waitingFor: null,
-    createdById: null,
     createdAt: 1,
-    finishedAt: null,
     ...values,
     steps: steps.map((step) => {
       if (typeof step !== 'string') return step;

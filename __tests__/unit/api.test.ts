@@ -7,6 +7,8 @@ import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log'
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { operationRow } from '../../src/server/supervisor/view';
+import { defaultsIn } from '../../src/shared/fields';
+import { OPERATION } from '../../src/shared/operation';
 import type { Status } from '../../src/shared/types';
 import { appOf, operationOf } from '../support/fixtures';
 
@@ -227,6 +229,7 @@ describe('rows', () => {
   it('of an operation show its steps without what only the rollout needs', () => {
     const row = operationRow(operationOf(['env_a boot'], { createdById: '7' }));
     expect(row).toEqual({
+      ...defaultsIn(OPERATION, 'row'),
       id: 'op-1',
       appName: 'crm',
       action: 'start',

@@ -3,9 +3,12 @@ import { appModelsOf } from '../../src/server/core/adapters/app-models';
 import { AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
 import { MemoryAppIndex } from '../../src/server/protocol/stores/memory/app-index';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+import { APP } from '../../src/shared/app';
+import { defaultsIn } from '../../src/shared/fields';
 import type { AppIndexEntry } from '../../src/shared/messages';
 
 const entry: AppIndexEntry = {
+  ...defaultsIn(APP, 'index'),
   name: 'crm',
   uid: 'uid-1',
   title: 'CRM',

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { check, RULES, type Rule } from '../../scripts/chaos/check';
 import type { Asked, Harmed, History, Life, Look, Sample } from '../../scripts/chaos/history';
+import { defaultsIn } from '../../src/shared/fields';
+import { OPERATION } from '../../src/shared/operation';
 import type { OperationRow } from '../../src/shared/types';
 
 /** Whether the checker of chaos runs finds what is planted in a history in which nothing is wrong. */
@@ -40,13 +42,12 @@ const asked = (at: number, app: string, action: Asked['action'], values: Partial
 });
 
 const recorded = (change: Asked, finished: number | null, values: Partial<OperationRow> = {}): OperationRow => ({
+  ...defaultsIn(OPERATION, 'row'),
   id: change.id!,
   appName: change.app,
   action: change.action,
   state: 'succeeded',
-  waitingFor: null,
   steps: [],
-  createdBy: null,
   createdAt: change.at,
   finishedAt: finished === null ? null : s(finished),
   ...values,

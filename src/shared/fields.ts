@@ -147,9 +147,9 @@ type Omittable<F extends Fields> = {
   [K in keyof F]: F[K] extends { default: unknown } ? K : null extends ValueOf<F[K]['type']> ? K : never;
 }[keyof F];
 
-/** What creates one. What is generated is there once the input is parsed. */
-export type NewIn<F extends Fields> = Omit<In<F, 'create'>, Omittable<F>> &
-  Partial<Pick<In<F, 'create'>, Omittable<F> & KeysIn<F, 'create'>>>;
+/** What makes a new one. What is generated is there once the input is parsed. */
+export type NewIn<F extends Fields, P extends Place = 'create'> = Omit<In<F, P>, Omittable<F>> &
+  Partial<Pick<In<F, P>, Extract<Omittable<F>, KeysIn<F, P>>>>;
 
 type Blank<F extends Fields> = {
   [K in keyof F]: F[K] extends { generated: true } ? K : null extends ValueOf<F[K]['type']> ? K : never;
@@ -200,27 +200,30 @@ export const isRequired = ({ type, generated, ...field }: Field): boolean =>
 export const defaultOf = (field: Field): unknown =>
   field.default === undefined ? null : structuredClone(field.default);
 
-/** The values of a place, of which those that are absent have their default. */
-export function completeIn<F extends Fields, P extends Place>(
+/** What stands for the fields of a place that nobody named; of those that have to be named there is none. */
+export function defaultsIn<F extends Fields, P extends Place>(
   fields: F,
   place: P,
-  values: Partial<In<F, P>>,
-): In<F, P> {
-  return Object.fromEntries(keysIn(fields, place).map((key) => [key, values[key] ?? defaultOf(fields[key])])) as In<
-    F,
-    P
-  >;
+): Pick<In<F, P>, Extract<Omittable<F>, KeysIn<F, P>>> {
+  const keys = keysIn(fields, place).filter((key) => 'default' in fields[key] || fields[key].type.nullable);
+  return Object.fromEntries(keys.map((key) => [key, defaultOf(fields[key])])) as ReturnType<typeof defaultsIn<F, P>>;
 }
 
+/** The values of a place, of which those that nobody named have their default. */
+export const completeIn = <F extends Fields, P extends Place>(fields: F, place: P, values: NewIn<F, P>): In<F, P> =>
+  ({ ...defaultsIn(fields, place), ...pickIn(fields, place, values as Partial<In<F, P>>) }) as In<F, P>;
+
 /** A row of the table as code reads it: numbers are numbers, and what an older release did not write has its default. */
-export function fromTable<F extends Fields>(fields: F, row: object): In<F, 'table'> {
-  const values = completeIn(fields, 'table', row as Partial<In<F, 'table'>>) as Record<string, unknown>;
-  for (const key of keysIn(fields, 'table')) {
-    const { kind } = fields[key].type;
-    const value = values[key as string];
-    if (value === null) continue;
-    if (kind === 'bigInt' || kind === 'integer') values[key as string] = Number(value);
-    if (kind === 'timestamp') values[key as string] = new Date(value as string).getTime();
-  }
-  return values as In<F, 'table'>;
+export const fromTable = <F extends Fields>(fields: F, row: object): In<F, 'table'> =>
+  Object.fromEntries(
+    keysIn(fields, 'table').map((key) => {
+      const value = (row as Record<string, unknown>)[key] ?? defaultOf(fields[key]);
+      return [key, value === null ? null : read(fields[key].type, value)];
+    }),
+  ) as In<F, 'table'>;
+
+/** Databases answer big numbers as texts, and times as dates. */
+function read({ kind }: Type, value: unknown): unknown {
+  if (kind === 'bigInt' || kind === 'integer') return Number(value);
+  return kind === 'timestamp' ? new Date(value as string).getTime() : value;
 }

@@ -1,6 +1,6 @@
 import { APP } from '../../shared/app';
 import { ENVIRONMENT } from '../../shared/environment';
-import { completeIn, pickIn } from '../../shared/fields';
+import { defaultsIn, pickIn } from '../../shared/fields';
 import { OPERATION } from '../../shared/operation';
 import { shownStatus } from '../../shared/shown-status';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
@@ -103,8 +103,9 @@ export class FleetView {
       const registration = environmentCache.registrationOf(name);
       const health = view?.health ?? 'unknown';
       return pickIn(ENVIRONMENT, 'row', {
-        ...completeIn(ENVIRONMENT, 'table', remembered ?? {}),
-        ...completeIn(ENVIRONMENT, 'registration', registration ?? {}),
+        ...defaultsIn(ENVIRONMENT, 'row'),
+        ...remembered,
+        ...registration,
         name,
         available: health === 'online' || health === 'suspect',
         health,

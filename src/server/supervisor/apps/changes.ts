@@ -1,5 +1,7 @@
 import type { Transaction } from '@nocobase/database';
+import { completeIn } from '../../../shared/fields';
 import { say, sayAction } from '../../../shared/message';
+import { OPERATION } from '../../../shared/operation';
 import type { Action } from '../../../shared/types';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
@@ -115,7 +117,7 @@ export class AppChanges {
     userId: string | null,
   ): Operation {
     const now = this.options.clock.now().wall;
-    return {
+    return completeIn(OPERATION, 'table', {
       id: newOperationId(now, this.options.random),
       appName: app.name,
       appUid: app.uid,
@@ -123,12 +125,9 @@ export class AppChanges {
       state: 'queued',
       generation: app.generation,
       steps,
-      onFailure: 'stop',
-      waitingFor: null,
       createdById: userId,
       createdAt: now,
-      finishedAt: null,
-    };
+    });
   }
 }
 
