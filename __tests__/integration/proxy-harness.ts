@@ -2,6 +2,7 @@ import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { freePort } from '../../scripts/fleet';
 import { systemClock, systemRandom } from '../../src/server/core/system';
+import { createLog } from '../../src/server/log';
 import {
   type AppNaming,
   type AppProxy,
@@ -139,7 +140,7 @@ export async function front(options: FrontOptions): Promise<Front> {
     },
     clock: { ...systemClock, now: () => ({ ...systemClock.now(), mono: 1_000_000 + clock.ahead }) },
     random: systemRandom,
-    log: { debug: () => {}, info: log, warn: log, error: log },
+    log: createLog({ debug: () => {}, info: log, warn: log, error: log }),
     metrics: {
       request: (environment, result) => results.push(`${environment} ${result}`),
     },

@@ -1,22 +1,20 @@
-import type { Log } from '../../src/server/log';
+import { createLog, type Log, type LogRoom, type LogSink } from '../../src/server/log';
 
 export interface RecordedLog extends Log {
   readonly lines: string[];
   /** Whatever was said at this level. */
-  at(level: keyof Log): string[];
+  at(level: keyof LogSink): string[];
 }
 
-/** Keeps what is logged, so that a test can ask for it. */
-export function recordedLog(): RecordedLog {
-  const entries: Array<{ level: keyof Log; text: string }> = [];
-  const write = (level: keyof Log) => (message: string, details?: object) => {
+/** Keeps what is logged, so that a test can ask for it. @param rooms those of `APP_SUPERVISOR_DEBUG` */
+export function recordedLog(rooms: LogRoom[] = []): RecordedLog {
+  const entries: Array<{ level: keyof LogSink; text: string }> = [];
+  const write = (level: keyof LogSink) => (message: string, details?: object) => {
     entries.push({ level, text: details ? `${message} ${JSON.stringify(details)}` : message });
   };
+  const sink = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
   return {
-    debug: write('debug'),
-    info: write('info'),
-    warn: write('warn'),
-    error: write('error'),
+    ...createLog(sink, rooms),
     get lines() {
       return entries.map(({ level, text }) => `${level} ${text}`);
     },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, waitFor } from '../../scripts/fleet';
 import { systemRandom } from '../../src/server/core/system';
-import type { Log } from '../../src/server/log';
+import { createLog } from '../../src/server/log';
 import type { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { fingerprint } from '../../src/server/protocol/secrets';
@@ -10,7 +10,7 @@ import { pendingChanges } from '../../src/server/worker/apps/decide';
 import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error() {} };
+const SILENT = createLog({ debug() {}, info() {}, warn() {}, error() {} });
 /** How long a lease lasts that no timer renews, in ms. */
 const TTL = 180_000;
 /** Between two looks at the records, in ms. */

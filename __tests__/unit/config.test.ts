@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../../src/server/config';
 import { inEnglish } from '../../src/server/errors';
+import { LOG_ROOMS } from '../../src/server/log';
 import { say } from '../../src/shared/message';
 
 type Env = Record<string, string | undefined>;
@@ -65,6 +66,7 @@ describe('parts', () => {
       aesKey: null,
       publicUrl: null,
       trustedProxies: ['loopback'],
+      debug: [],
       bootstrap: { concurrency: 2, interval: 0, intervalCap: 1 },
       singleApp: null,
     });
@@ -76,6 +78,7 @@ describe('parts', () => {
     });
     expect(parse(LOCAL)).toMatchObject({ environment: { name: 'local', serves: true } });
     expect(parse(LOCAL)).not.toHaveProperty('redis');
+    expect(parse({ ...LOCAL, APP_SUPERVISOR_DEBUG: '*' })).toMatchObject({ debug: LOG_ROOMS });
   });
 
   it('reads every variable', () => {
@@ -83,6 +86,7 @@ describe('parts', () => {
       parse({
         ...WORKER,
         APP_SUPERVISOR_AES_SECRET_KEY: KEY,
+        APP_SUPERVISOR_DEBUG: 'lease, proxy',
         APP_SUPERVISOR_KEY_PREFIX: 'fleet.two',
         APP_SUPERVISOR_PUBLIC_URL: 'https://apps.example.com/',
         APP_SUPERVISOR_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8',
@@ -106,6 +110,7 @@ describe('parts', () => {
       aesKey: Buffer.from(KEY, 'hex'),
       publicUrl: 'https://apps.example.com',
       trustedProxies: ['loopback', '10.0.0.0/8'],
+      debug: ['lease', 'proxy'],
       redis: { prefix: 'fleet.two' },
       environment: { proxyUrl: 'http://worker_a', serves: false, heartbeatInterval: 2_000 },
       bootstrap: { concurrency: 4, interval: 1_000, intervalCap: 3 },
@@ -277,6 +282,12 @@ describe('refusals', () => {
       /^STARTUP_SUBAPP is "crm"; for the part "worker" /,
     ],
     ['one app alone on a supervisor', SUPERVISOR, { STARTUP_SUBAPP: 'crm' }, /^STARTUP_SUBAPP is "crm"; /],
+    [
+      'a room that is none',
+      WORKER,
+      { APP_SUPERVISOR_DEBUG: 'lease,leases' },
+      /^APP_SUPERVISOR_DEBUG is "lease,leases"; it must be "\*" or, separated by commas, some of boot, bus, /,
+    ],
     ['SQLite on a worker', WORKER, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; a fleet needs postgres/],
     ['SQLite on a supervisor', SUPERVISOR, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; /],
   ])('%s', (_, base, change, expected) => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Application } from '@nocobase/server';
 import { systemClock, systemRandom } from '../../src/server/core/system';
-import type { Log } from '../../src/server/log';
+import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
@@ -14,7 +14,7 @@ import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
  * of its own. Simulated are the host's core (`ScaleHost`) and the snapshot, which is kept in memory.
  */
 
-const SILENT: Log = { debug() {}, info() {}, warn() {}, error: (message) => console.error(message) };
+const SILENT = createLog({ debug() {}, info() {}, warn() {}, error: (message) => console.error(message) });
 /** So many begin at once: each asks the database server for two connections, of which it keeps one. */
 const AT_ONCE = 20;
 

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { inEnglish } from './errors';
+import { LOG_ROOMS, type LogRoom } from './log';
 
 /**
  * The one reader of environment variables. Everything else gets what `parseConfig` returned.
@@ -68,6 +69,8 @@ interface Common {
   publicUrl: string | null;
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
+  /** Whose debug lines are written: `APP_SUPERVISOR_DEBUG`. */
+  debug: LogRoom[];
   /**
    * Whether the main app may not sign tokens with `APP_KEY`: everybody knows its value, or, on a worker, the Supervisor's main app
    * may sign with the same.
@@ -191,6 +194,7 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
       interval,
       intervalCap,
     },
+    debug: debugRooms(),
     needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_KEYS.has(env.APP_KEY ?? '')),
     singleApp:
       read('STARTUP_SUBAPP', z.string().refine(isAppName), 'the identifier of an app (letters, digits, _ and -)', '') ||
@@ -205,6 +209,11 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
       `a whole number from ${least} to ${most}`,
       fallback,
     );
+  }
+  function debugRooms(): LogRoom[] {
+    const rooms = list(env.APP_SUPERVISOR_DEBUG, []);
+    if (rooms.includes('*')) return [...LOG_ROOMS];
+    return read('APP_SUPERVISOR_DEBUG', roomsOf, `"*" or, separated by commas, some of ${LOG_ROOMS.join(', ')}`, []);
   }
   const redis = (): RedisConfig => ({
     stateUrl: read('APP_SUPERVISOR_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
@@ -312,6 +321,11 @@ function addressOf(protocols: string[]) {
 }
 const httpUrl = addressOf(['http:', 'https:']).transform((value) => value.replace(/\/+$/, ''));
 const redisUrl = addressOf(['redis:', 'rediss:']);
+
+const roomsOf = z
+  .string()
+  .transform((value) => list(value, []))
+  .pipe(z.array(z.enum(LOG_ROOMS)));
 
 /** `WORKER_MODE` empty serves; a list serves only with `!` in it (server/src/worker-mode.ts). */
 function serves(mode: string | undefined): boolean {

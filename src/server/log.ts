@@ -1,7 +1,46 @@
 /** What this plugin needs of the host's logger. Secrets never reach it. */
-export interface Log {
+export interface LogSink {
   debug(message: string, details?: object): void;
   info(message: string, details?: object): void;
   warn(message: string, details?: object): void;
   error(message: string, details?: object): void;
+}
+
+/** What a line is about. NocoBase's logger writes it as fields of `meta`, by which lines are found. */
+export interface LogSubject {
+  app?: string;
+  environment?: string;
+  /** Its id. */
+  operation?: string;
+}
+
+/** What `APP_SUPERVISOR_DEBUG` can name: each writes down what one part of the plugin does. */
+export const LOG_ROOMS = ['boot', 'bus', 'driver', 'fleet', 'lease', 'proxy', 'records'] as const;
+export type LogRoom = (typeof LOG_ROOMS)[number];
+
+export interface Log extends LogSink {
+  /** The same log; its lines carry these fields, too. */
+  bound(subject: LogSubject): Log;
+  /**
+   * Lines of a room, there only while `APP_SUPERVISOR_DEBUG` names it: `log.rooms.lease?.('Claimed', { epoch })` evaluates and
+   * costs nothing otherwise.
+   */
+  readonly rooms: Readonly<Partial<Record<LogRoom, (message: string, details?: object) => void>>>;
+}
+
+export function createLog(sink: LogSink, rooms: readonly LogRoom[] = [], subject: LogSubject = {}): Log {
+  const isBound = Object.keys(subject).length > 0;
+  const write = (level: keyof LogSink) => (message: string, details?: object) =>
+    sink[level](message, isBound ? { ...subject, ...details } : details);
+  const info = write('info');
+  // As `info`: whoever names a room wants its lines, whatever LOGGER_LEVEL says of all the others.
+  const lineOf = (room: LogRoom) => (message: string, details?: object) => info(message, { ...details, debug: room });
+  return {
+    debug: write('debug'),
+    info,
+    warn: write('warn'),
+    error: write('error'),
+    bound: (more) => createLog(sink, rooms, { ...subject, ...more }),
+    rooms: Object.fromEntries(rooms.map((room) => [room, lineOf(room)])),
+  };
 }

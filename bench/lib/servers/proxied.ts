@@ -5,6 +5,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { systemClock, systemRandom } from '../../../src/server/core/system';
+import { createLog } from '../../../src/server/log';
 import { Metrics } from '../../../src/server/observability/metrics';
 import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
 
@@ -38,7 +39,7 @@ export const proxy = createProxy({
   },
   clock: systemClock,
   random: systemRandom,
-  log: { debug() {}, info() {}, warn: console.error, error: console.error },
+  log: createLog({ debug() {}, info() {}, warn: console.error, error: console.error }),
   metrics,
 });
 if (MEASURE === 'on') {

@@ -48,7 +48,10 @@ export async function deliverEverywhere(
   await Promise.all(
     places.map((place) =>
       deliver(place, appEvent).catch((error) =>
-        log.warn(`Event ${event} did not reach app ${name} in ${place}: ${messageOf(error)}`),
+        log.warn(`Event ${event} did not reach app ${name} in ${place}: ${messageOf(error)}`, {
+          app: name,
+          environment: place,
+        }),
       ),
     ),
   );

@@ -16,5 +16,7 @@ export function openForCommand(
   if (!config.transient || !mainApp.app || name !== config.singleApp) return null;
   return worker
     .openForCommand(name)
-    .catch((error) => log.error(`App ${name} could not be opened for a command of it: ${messageOf(error)}`));
+    .catch((error) =>
+      log.error(`App ${name} could not be opened for a command of it: ${messageOf(error)}`, { app: name }),
+    );
 }

@@ -4,7 +4,7 @@ import { CHANGED } from '../../shared/names';
 import type { Clock } from '../clock';
 import type { ActiveConfig } from '../config';
 import { replaceCoreCreators } from '../databases';
-import type { Log } from '../log';
+import { createLog, type Log, type LogSink } from '../log';
 import { CoreAppRegistry } from '../nocobase/core-app-registry';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import type { Random } from '../random';
@@ -30,7 +30,8 @@ export interface Foundation {
 
 export function layFoundation(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Foundation {
   const instance = `${os.hostname()}:${process.pid}:${systemRandom.hex(3)}`;
-  const log = host.logger as unknown as Log;
+  const about = config.part === 'worker' ? { environment: config.environment.name } : {};
+  const log = createLog(host.logger as unknown as LogSink, config.debug, about);
   const coreApps = new CoreAppRegistry(host);
   replaceCoreCreators(host);
   return {

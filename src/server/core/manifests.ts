@@ -55,7 +55,7 @@ export class Manifests {
     const uid = uidOf(app);
     if (!this.rows) return;
     if (!uid || (app === 'main' && !hasMain)) {
-      log.warn(`"${namespace}" of app ${app} was not kept: there is no such app here.`);
+      log.warn(`"${namespace}" of app ${app} was not kept: there is no such app here.`, { app });
       return;
     }
     await this.poll();

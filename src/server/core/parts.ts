@@ -48,12 +48,15 @@ export function createWorkerPart(
   foundation: Foundation,
   only: string | null,
 ): WorkerPart {
-  const { host: core, coreApps, clock, log, findInstalled } = foundation;
+  const { host: core, coreApps, clock, findInstalled } = foundation;
   const { environment, aesKey, bootstrap } = config;
   const { logPath } = config.host;
+  // Whatever it says is of its environment.
+  const log = foundation.log.bound({ environment: environment.name });
   const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, logPath, clock, log, findInstalled);
   return new WorkerPart({
     ...commonOptions(config, foundation),
+    log,
     coreApps,
     host,
     environment,

@@ -11,6 +11,8 @@ export async function carryOutWish(supervisor: SupervisorPart, action: Wish, nam
     const { service } = supervisor.parts;
     await service.command(name, action === 'create' ? 'start' : action, null);
   } catch (error) {
-    log.warn(`"${action}" of app ${name} was asked for by another plugin and refused: ${messageOf(error)}`);
+    log.warn(`"${action}" of app ${name} was asked for by another plugin and refused: ${messageOf(error)}`, {
+      app: name,
+    });
   }
 }

@@ -117,7 +117,9 @@ export class WorkerRuntime implements Runtime {
   async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
     if (action === 'start') this.visit(name);
     else
-      this.log.warn(`"${action}" of app ${name} was asked for here; apps of a worker are managed by its Supervisor.`);
+      this.log.warn(`"${action}" of app ${name} was asked for here; apps of a worker are managed by its Supervisor.`, {
+        app: name,
+      });
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {

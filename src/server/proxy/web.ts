@@ -99,6 +99,12 @@ class Exchange {
   #start(environment: RouteEnvironment): void {
     const { req, context, app, peer } = this;
     const target = context.targets.of(environment);
+    context.log.rooms.proxy?.('Sends a request', {
+      app: app.name,
+      environment: environment.name,
+      method: req.method,
+      url: pathOf(this.url),
+    });
     const chunked = isChunked(req);
     this.#enter(target);
     const outgoing = (target.secure ? https : http).request({
@@ -126,6 +132,7 @@ class Exchange {
     const environment = this.#target?.name ?? '';
     this.#settled = true;
     const what = answer(code, this.app.name);
+    this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
     this.context.metrics?.request(environment, code, null);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
   }
@@ -168,8 +175,11 @@ class Exchange {
       return;
     }
     const failure = classify(error, isConnected(outgoing.socket));
+    context.log.rooms.proxy?.('A request failed', { app: this.app.name, environment: environment.name, ...failure });
     if (failure.leave && context.quarantine.leave(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
+        environment: environment.name,
+        app: this.app.name,
         cause: failure.cause,
         proxyUrl: environment.proxyUrl,
       });

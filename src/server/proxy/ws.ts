@@ -133,6 +133,8 @@ class Upgrade {
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
     if (failure.leave && context.quarantine.leave(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
+        environment: environment.name,
+        app: this.app,
         cause: failure.cause,
         proxyUrl: environment.proxyUrl,
       });

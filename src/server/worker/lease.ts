@@ -142,10 +142,11 @@ export class LeaseKeeper {
         provenBy: verified ? lock.fingerprint : null,
       });
     } catch (error) {
-      log.debug(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
+      (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
       if (this.role === 'waiting' && verified && !this.stopping) await this.become('alone', false);
       return;
     }
+    log.rooms.lease?.('Beat', { role: this.role, beat: this.beat, verified, missingFor, ...answer });
     if (answer.held) {
       this.missingSince = null;
       this.wasStandby = false;
@@ -175,6 +176,7 @@ export class LeaseKeeper {
   }
 
   private async become(role: LeaseRole, fresh: boolean): Promise<void> {
+    this.options.log.rooms.lease?.('Changed its role', { from: this.role, to: role, fresh });
     this.role = role;
     await this.roles.tellAndWait({ role, fresh });
   }

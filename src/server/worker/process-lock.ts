@@ -23,7 +23,7 @@ export function createProcessLock(main: DatabaseConnection, environment: string,
       held = await acquireLock(main, { key: `environment ${environment}`, app: 'main', environment, timeoutMs: 0 });
       return true;
     } catch (error) {
-      log.debug(`The process lock of environment ${environment} is not free: ${String(error)}`);
+      (log.rooms.lease ?? log.debug)(`The process lock of environment ${environment} is not free: ${String(error)}`);
       return false;
     }
   };

@@ -61,7 +61,8 @@ export class RecordReader {
       this.reads.tell();
     } catch (error) {
       // The snapshot stands, and what failed may be due for another try.
-      this.options.log.debug(`Records could not be read, what is known stands: ${messageOf(error)}`);
+      const { log } = this.options;
+      (log.rooms.records ?? log.debug)(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }
   }
 

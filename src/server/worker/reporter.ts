@@ -60,7 +60,7 @@ export class StatusReporter {
       // Of what was written meanwhile it says nothing.
       if (this.version === version && (mark.version !== version || mark.count !== count)) this.complete = true;
     } catch (error) {
-      log.debug(`Statuses could not be compared: ${messageOf(error)}`);
+      (log.rooms.records ?? log.debug)(`Statuses could not be compared: ${messageOf(error)}`);
     }
     if (this.dirty.size || this.complete) this.schedule(0);
   }
@@ -108,9 +108,15 @@ export class StatusReporter {
         version: this.version,
         complete,
       });
+      log.rooms.records?.('Reported', {
+        epoch: current,
+        apps: found.map(({ name, status }) => `${name}: ${status}`),
+        complete,
+        written,
+      });
       if (!written) onRefused();
     } catch (error) {
-      log.debug(`Statuses could not be written, they are told later: ${messageOf(error)}`);
+      (log.rooms.records ?? log.debug)(`Statuses could not be written, they are told later: ${messageOf(error)}`);
     }
     this.writing = false;
     if (written) {

@@ -41,18 +41,22 @@ export class RedisBus implements MessageBus {
   }
 
   notify(to: Audience, names: string[]): void {
+    this.log.rooms.bus?.('Notifies', { to, apps: names });
     this.publisher.publish(this.wakeChannel(to), JSON.stringify({ names })).catch(() => undefined);
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
     this.listen(this.wakeChannel(me), (text) => {
       const message = this.parse(notification, text);
-      if (message) listener(message.names);
+      if (!message) return;
+      this.log.rooms.bus?.('Was notified', { apps: message.names });
+      listener(message.names);
     });
   }
 
   async request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown> {
     const id = this.random.id();
+    this.log.rooms.bus?.('Asks', { environment, method, id, timeout });
     const silent = () => new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
     return new Promise((resolve, reject) => {
       const timer = this.clock.timeout(timeout, () => finish(() => reject(silent())));
@@ -90,11 +94,14 @@ export class RedisBus implements MessageBus {
   }
 
   private async answer(message: ReturnType<typeof request.parse>, handlers: RequestHandlers): Promise<void> {
+    const { id, method } = message;
+    this.log.rooms.bus?.('Is asked', { method, id });
     const outcome = await callHandler(handlers, message.method, message.payload).then(
       (payload) => ({ ok: true, payload }),
       (error) => ({ ok: false, error: describeError(error) }),
     );
-    await this.publisher.publish(this.keys.replies(message.replyTo), JSON.stringify({ id: message.id, ...outcome }));
+    this.log.rooms.bus?.('Answers', { method, id, ok: outcome.ok });
+    await this.publisher.publish(this.keys.replies(message.replyTo), JSON.stringify({ id, ...outcome }));
   }
 
   private wakeChannel(to: Audience): string {

@@ -195,13 +195,23 @@ export class Driver {
       app = appCache.byUid(operation.appName, operation.appUid);
     }
     if (!app) {
-      log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`);
+      const about = { app: operation.appName, operation: operation.id };
+      log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`, about);
       await operations.save({ ...operation, state: 'cancelled', waitingFor: null, finishedAt: clock.now().wall });
       return;
     }
     const sight = (environment: string) => this.sight(environment, operation.appName);
     const { operation: next, publish, claimed } = advance(operation, app, app.published, sight, clock.now().wall);
-    if (Object.keys(publish).length) await this.publish(app, publish, claimed, onTold);
+    const told = Object.keys(publish);
+    log.rooms.driver?.('Drove an operation', {
+      app: app.name,
+      operation: operation.id,
+      state: next.state,
+      waitingFor: next.waitingFor,
+      told,
+      steps: next.steps.map(({ environment, state }) => `${environment}: ${state}`),
+    });
+    if (told.length) await this.publish(app, publish, claimed, onTold);
     if (JSON.stringify(next) !== JSON.stringify(operation)) {
       await operations.save(next);
       this.active = this.active.flatMap((other) =>
@@ -210,7 +220,7 @@ export class Driver {
       this.changes.tell();
     }
     if (next.finishedAt !== null) await this.reconciler.unpublishGone(app.name);
-    if (Object.keys(publish).length) this.again = true;
+    if (told.length) this.again = true;
   }
 
   /** Persists first, then tells: a crash in between is mended by the next reconcile. */
@@ -220,7 +230,7 @@ export class Driver {
     claimed = false,
     onTold = () => {},
   ): Promise<void> {
-    const { appCache, appRepository, records, bus, observer } = this.options;
+    const { appCache, appRepository, records, bus, observer, log } = this.options;
     const published = { ...app.published, ...publish };
     const changes = { published, ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}) };
     if (appCache.tombstones.has(app.uid))
@@ -236,6 +246,7 @@ export class Driver {
       try {
         await records.publish(environment, [recordFor(app, wish)]);
         bus.notify({ environment }, [app.name]);
+        log.rooms.records?.('Published', { app: app.name, environment, ...wish });
       } catch {
         this.reconciler.noteUntold(environment, [app.name]);
         this.invalidateStore();

@@ -94,7 +94,7 @@ export class Reconciler {
       await this.compareAll();
       return true;
     } catch (error) {
-      log.debug(`The store could not be compared: ${messageOf(error)}`);
+      (log.rooms.records ?? log.debug)(`The store could not be compared: ${messageOf(error)}`);
       return false;
     }
   }
@@ -149,7 +149,9 @@ export class Reconciler {
     const generation = nextGeneration(seen, clock.now().wall);
     const published = { ...app.published };
     for (const { environment, wish } of ahead) published[environment] = { ...wish, generation };
-    log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`);
+    log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`, {
+      app: app.name,
+    });
     await appRepository.update(app.name, { generation, published });
     await appCache.refresh([app.name]);
   }

@@ -58,7 +58,10 @@ export function staleRestarter(options: StaleOptions): (names: Iterable<string>)
     const canStart = jwtSecret.length > 0 && compatibility.disagreementOf(app.environments) === null;
     const stale = [...new Set([...plugins, ...(canStart ? jwtSecret : [])])];
     if (!stale.length || driver.active.some((operation) => operation.appUid === app.uid)) return;
-    log.info(`App ${name}: its plugins or its JWT secret changed in another environment; ${stale.join(', ')} restart.`);
+    log.info(
+      `App ${name}: its plugins or its JWT secret changed in another environment; ${stale.join(', ')} restart.`,
+      { app: name },
+    );
     await service.command(name, 'restart', null, { environments: stale });
     await driver.tick();
   }
@@ -68,7 +71,7 @@ export function staleRestarter(options: StaleOptions): (names: Iterable<string>)
       if (going.has(name)) continue;
       going.add(name);
       await restart(name)
-        .catch((error) => log.warn(`App ${name} could not be restarted: ${messageOf(error)}`))
+        .catch((error) => log.warn(`App ${name} could not be restarted: ${messageOf(error)}`, { app: name }))
         .finally(() => going.delete(name));
     }
   };

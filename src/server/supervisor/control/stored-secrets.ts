@@ -31,8 +31,11 @@ export function secretStorer(options: StoredSecretsOptions): () => Promise<void>
       if (!environments.some((environment) => isAlive(driver.sight(environment, name).health))) continue;
       if (!leads()) return;
       await service.giveSecret(name).then(
-        () => log.info(`App ${name} has a JWT secret of its own from its next start on.`),
-        (error) => log.warn(`App ${name} could not be given a JWT secret, it is tried again: ${messageOf(error)}`),
+        () => log.info(`App ${name} has a JWT secret of its own from its next start on.`, { app: name }),
+        (error) =>
+          log.warn(`App ${name} could not be given a JWT secret, it is tried again: ${messageOf(error)}`, {
+            app: name,
+          }),
       );
     }
   }

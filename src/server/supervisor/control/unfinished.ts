@@ -35,7 +35,7 @@ export function finisher(options: UnfinishedOptions): (names: Iterable<string>) 
     if (!missing) return;
     const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
     if (newest?.state !== 'failed') return;
-    log.info(`App ${name}: what failed is well by now, and its ${newest.action} goes on.`);
+    log.info(`App ${name}: what failed is well by now, and its ${newest.action} goes on.`, { app: name });
     await service.finish(name, missing);
     await driver.tick();
   }
@@ -45,7 +45,7 @@ export function finisher(options: UnfinishedOptions): (names: Iterable<string>) 
       if (going.has(name)) continue;
       going.add(name);
       await finish(name)
-        .catch((error) => log.warn(`App ${name} could not be gone on with: ${messageOf(error)}`))
+        .catch((error) => log.warn(`App ${name} could not be gone on with: ${messageOf(error)}`, { app: name }))
         .finally(() => going.delete(name));
     }
   };

@@ -150,7 +150,7 @@ export class FleetObserver {
       try {
         await this.pollOnce();
       } catch (error) {
-        this.log.debug(`A look at the fleet failed: ${messageOf(error)}`);
+        (this.log.rooms.fleet ?? this.log.debug)(`A look at the fleet failed: ${messageOf(error)}`);
       }
       this.tellBlindness();
     } while (this.again);
@@ -225,9 +225,17 @@ export class FleetObserver {
     for (const [seen, registration] of announced) Object.assign(seen, registration);
     this.observer.lastPoll = this.clock.now();
     const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
-    for (const name of unwell) changed.add(name);
+    for (const name of unwell) {
+      changed.add(name);
+      this.log.rooms.fleet?.('The health of an environment changed', {
+        environment: name,
+        from: healthBefore.get(name),
+        to: this.environment(name)?.health,
+      });
+    }
     if (lostNow) this.flushes.tell();
     if (changed.size) {
+      this.log.rooms.fleet?.('Found changes', { environments: [...changed], apps: [...apps], flushed: lostNow });
       this.version++;
       this.tell(changed, apps, unwell);
     }

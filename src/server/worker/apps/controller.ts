@@ -71,6 +71,8 @@ export class AppController {
       const held = this.apps.get(record.name);
       if (held && held.record.generation > record.generation) continue;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
+      const { name, generation, desired } = record;
+      this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null);
       else held.record = record;
       writes.push(this.save(record.name));
@@ -164,7 +166,9 @@ export class AppController {
   /** Never rejects. */
   private inQueue(name: string, work: () => Promise<void>): Promise<void> {
     return this.queues.add(name, work).catch((error) => {
-      this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`);
+      this.options.log.error(`App ${name} could not be converged, it is tried again: ${messageOf(error)}`, {
+        app: name,
+      });
     });
   }
 
@@ -175,6 +179,12 @@ export class AppController {
       if (!held || this.closed || !this.options.mayHost()) return;
       const { record } = held;
       const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
+      this.options.log.rooms.boot?.('Decided', {
+        app: name,
+        ...decision,
+        generation: record.generation,
+        state: held.state,
+      });
       if (decision.do === 'nothing') {
         held.visited = false;
         await this.settle(name, held, record);
@@ -251,7 +261,8 @@ export class AppController {
   }
 
   private async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
-    const { host, snapshot, log } = this.options;
+    const { host, snapshot } = this.options;
+    const log = this.options.log.bound({ app: name });
     await host.rest(name);
     let outcome: Message | undefined;
     if (data !== 'keep') {
@@ -331,7 +342,8 @@ export class AppController {
   }
 
   private failed(name: string, held: AppState, error: unknown): void {
-    const { host, log } = this.options;
+    const { host } = this.options;
+    const log = this.options.log.bound({ app: name });
     held.state = 'error';
     held.error = describeError(error);
     log.error(`App ${name}: ${inEnglish(held.error)}`, { code: held.error.code, stack: (error as Error)?.stack });
@@ -364,7 +376,7 @@ export class AppController {
         await this.options.snapshot.save(name, record, applied && { ...applied, adminPassword });
       });
     } catch (error) {
-      this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`);
+      this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`, { app: name });
     }
   }
 }

@@ -224,6 +224,8 @@ export class AppHost {
     const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
     const { dbConnType } = record.database;
     const owner = { app: record.name, uid: record.uid };
+    const log = this.log.bound({ app: record.name });
+    log.rooms.boot?.('Begins', { how, generation: record.generation, dbConnType });
     progress(say('CHECKING_DATABASE'), false);
     await prepareDatabase(connection, dbConnType, {
       ...owner,
@@ -246,12 +248,13 @@ export class AppHost {
       };
       // How tables are named is fixed at installation, whatever this environment's default is.
       if (content.underscored !== null) connection.underscored = content.underscored;
+      log.rooms.boot?.('Holds the lock', { content, host });
       const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
       if (plan === 'resumeInstall') {
         progress(say('RESUMES_INSTALL'), false);
         await resetPartialInstall(connection, owner);
       }
-      this.log.info(`App ${record.name}: ${plan}`, { how });
+      log.info(`App ${record.name}: ${plan}`, { how });
       if (plan === 'upgrade') await markUpgrading(connection, owner, true);
       delete this.coreApps.appErrors[record.name];
       this.coreApps.appStatus[record.name] = 'preparing';
@@ -267,6 +270,7 @@ export class AppHost {
       if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
       if (plan === 'upgrade') await markUpgrading(connection, owner, false);
       this.watchRestores(app, connection, owner, content.mark.created);
+      log.rooms.boot?.('Runs');
       return { version: host.version };
     } finally {
       await lock.release();
@@ -275,12 +279,13 @@ export class AppHost {
 
   /** NocoBase's backup plugin replaces the data of a running app, and starts it anew without asking anybody. */
   private watchRestores(app: Application, connection: HostDatabase, owner: Owner, created: boolean): void {
+    const log = this.log.bound({ app: owner.app });
     app.on('__started', () =>
       againWhenBusy(() => keepMark(connection, owner, created)).then(
         (changed) => {
-          if (changed) this.log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`);
+          if (changed) log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`);
         },
-        (error) => this.log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`),
+        (error) => log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`),
       ),
     );
   }
@@ -309,7 +314,7 @@ export class AppHost {
     const { initialAdmin } = record;
     const password = initialAdmin && unseal(initialAdmin.password, this.aesKey, record.name);
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
-      this.log.warn(inEnglish(appAdminWarning(record.name, 'locked'))),
+      this.log.warn(inEnglish(appAdminWarning(record.name, 'locked')), { app: record.name }),
     );
     app.on('__started', () =>
       watchAdminPassword(app, this.clock, (found) => this.coreApps.onAdminPassword(record.name, found)),
@@ -325,6 +330,7 @@ export class AppHost {
     if (stored) return stored;
     this.log.warn(
       `App ${name} has no stored JWT secret: this start uses a new one, and sign-ins end with the next start. A Supervisor of 0.1.1 or later stores one.`,
+      { app: name },
     );
     return newSecret();
   }
@@ -339,7 +345,7 @@ export class AppHost {
     try {
       await app.destroy({ logging: false });
     } catch (error) {
-      this.log.warn(`App ${name} did not stop cleanly: ${messageOf(error)}`);
+      this.log.warn(`App ${name} did not stop cleanly: ${messageOf(error)}`, { app: name });
       if (!app.db.closed()) await app.db.close().catch(() => undefined);
     }
     app.removeAllListeners();
