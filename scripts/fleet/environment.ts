@@ -28,7 +28,7 @@ export interface EnvironmentInput {
  * plugin. A stray `DB_…` or `NODE_ENV` must not change what is started.
  */
 const PASSED_ON =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|TELEMETRY_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(PUBLIC_URL|TRUSTED_PROXIES))$/i;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|TELEMETRY_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(DEBUG|PUBLIC_URL|TRUSTED_PROXIES))$/i;
 
 /** Two copies of a core package in one process do not know each other's classes (symlinked plugin folder). */
 export const NODE_OPTIONS = '--preserve-symlinks';
