@@ -86,8 +86,8 @@ describe('two requests', () => {
     const created = await supervisor.create({ name: 'crm', environments: ['env_a'] });
     await until('The create to begin', () => supervisor.parts.driver.sight('env_a', 'crm').entry?.doing === 'create');
     const error = await refusal(service.command('crm', 'stop', '1'));
-    expect(error).toMatchObject({ code: 'OPERATION_BEGUN', status: 409 });
-    expect(error.message).toMatch(/"crm" is in the middle of create in environment "env_a"/);
+    const params = { app: 'crm', action: say('ACTION_CREATE'), environment: 'env_a' };
+    expect(error).toMatchObject({ code: 'OPERATION_BEGUN', status: 409, params });
     end();
     expect(await supervisor.ends(created)).toMatch(/^succeeded/);
 
