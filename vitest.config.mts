@@ -16,8 +16,11 @@ const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__te
 const MINUTE = 60_000;
 
 /** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
-const ALONE = ['dev', 'install', 'launcher', 'migration', 'shared-memory'].map(
-  (name) => `__tests__/e2e/${name}.test.ts`,
+const ALONE = ['install', 'launcher', 'one-process'].map((name) => `__tests__/e2e/${name}.test.ts`);
+
+/** Of pages, which `npm test` tests whole in one client: `npm run test:long` does the same in the other one. */
+const PAGES = ['drawer', 'entries', 'environments', 'list', 'pages', 'roles'].map(
+  (name) => `__tests__/e2e/browser.${name}.test.ts`,
 );
 
 const project = (name: string, options: object) => ({
@@ -42,6 +45,12 @@ export default defineConfig({
       }),
       project('e2e', { exclude: ALONE, ...FLEET_TIMES, ...ON_A_FLEET }),
       project('alone', { include: ALONE, ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/services.ts' }),
+      project('long', {
+        include: ['__tests__/long/**/*.test.ts', ...PAGES],
+        ...FLEET_TIMES,
+        ...ON_A_FLEET,
+        globalSetup: ['./__tests__/setup/fleet.ts', './__tests__/setup/services.ts'],
+      }),
       project('chaos', { ...FLEET_TIMES, ...ON_A_FLEET }),
     ],
   },

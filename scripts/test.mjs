@@ -1,6 +1,7 @@
 /**
  * `npm test`: from a fresh clone to a verdict. Installs what is missing, builds, checks, and runs unit, integration and
- * end-to-end tests. Every stage runs even if an earlier one failed, so that one run tells everything.
+ * end-to-end tests. `npm run test:long` runs all other tests: those that take long and rarely break, and chaos. Every stage
+ * runs even if an earlier one failed, so that one run tells everything.
  *
  * The last line is `N passed, N failed` over all tests; a failed stage that is no test counts as one failure.
  */
@@ -22,18 +23,7 @@ try {
   ensureInstalled(console.log);
   ensurePrograms(['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium'], console.log);
   mkdirSync(RESULTS, { recursive: true });
-  // Compiled for a minute by one core, where there was none to download; only later stages need it.
-  const driver = run([process.execPath, 'scripts/lib/sqlite.mjs']);
-  for (const script of ['build', 'typecheck', 'lint']) await runStage(script, ['npm', 'run', '--silent', script]);
-  await runTests('unit');
-  await runStage('SQLite driver', driver);
-  // Asks of every import where it leads, the driver's too.
-  await runStage('cycles', ['npm', 'run', '--silent', 'cycles']);
-  await runStage('what fleets share', [process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']);
-  // Beside each other: tests on a fleet wait most of the time for one process that begins, on one core.
-  const beside = runTestsAside('integration', 'alone');
-  await runTests('e2e');
-  await beside;
+  await (process.argv[2] === 'long' ? runLong() : runGate());
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`);
   total.failed++;
@@ -42,36 +32,75 @@ printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
-/**
- * @param {string} name
- * @param {string[] | Promise<boolean>} stage a command, or one that runs already
- */
-async function runStage(name, stage) {
-  console.log(`\n== ${name}`);
-  if (!(await (Array.isArray(stage) ? run(stage) : stage))) total.failed++;
+/** Two lanes: the tests on the shared fleet wait most of the time for one process that begins, on one core. */
+async function runGate() {
+  // Compiled for a minute by one core, where there was none to download; only later stages need it.
+  const driver = run([process.execPath, 'scripts/lib/sqlite.mjs']);
+  const prepared = prepareFleets();
+  const other = runOtherLane(prepared, driver);
+  await prepared;
+  await runTests('e2e');
+  await other;
 }
 
 /**
- * One after the other, each shown once it has ended.
+ * What needs no shared fleet; each stage shows its output once it has ended.
  *
- * @param {string[]} projects
+ * @param {Promise<void>} prepared
+ * @param {Promise<boolean>} driver
  */
-async function runTestsAside(...projects) {
-  for (const project of projects) await runTests(project, path.join(RESULTS, `${project}.log`));
+async function runOtherLane(prepared, driver) {
+  await runScript('typecheck', true);
+  await runScript('lint', true);
+  await runTests('unit', true);
+  count('SQLite driver', await driver);
+  // Asks of every import where it leads, the driver's too.
+  await runScript('cycles', true);
+  await prepared;
+  await runTests('integration', true);
+  await runTests('alone', true);
+}
+
+async function runLong() {
+  await prepareFleets();
+  await runTests('long');
+  await runTests('chaos');
+}
+
+/** What all fleets of a machine share. */
+async function prepareFleets() {
+  await runScript('build');
+  count('what fleets share', await run([process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']));
+}
+
+/**
+ * @param {string} name
+ * @param {boolean} succeeded
+ */
+function count(name, succeeded) {
+  if (succeeded) return;
+  console.error(`\n== ${name} failed`);
+  total.failed++;
+}
+
+/**
+ * @param {string} name of a script of package.json
+ * @param {boolean} [later] its output is shown once it has ended
+ */
+async function runScript(name, later) {
+  count(name, await runStage(name, ['npm', 'run', '--silent', name], later));
 }
 
 /**
  * @param {string} project
- * @param {string} [log] where its output is kept, and shown from when it has ended
+ * @param {boolean} [later] its output is shown once it has ended
  */
-async function runTests(project, log) {
-  if (!log) console.log(`\n== ${project} tests`);
+async function runTests(project, later) {
   const file = path.join(RESULTS, `${project}.json`);
   rmSync(file, { force: true });
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const vitest = [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--project', project, ...reporters];
-  const succeeded = await run(vitest, log);
-  if (log) console.log(`\n== ${project} tests\n${readFileSync(log, 'utf8')}`);
+  const succeeded = await runStage(`${project} tests`, vitest, later);
   const { passed, failed } = existsSync(file) ? countsOf(file) : { passed: 0, failed: 0 };
   total.passed += passed;
   // A set-up that failed or an error outside of any test shows in the exit code alone.
@@ -101,6 +130,20 @@ function countsOf(file) {
       status === 'failed' && !assertionResults.some((assertion) => assertion.status === 'failed'),
   );
   return { passed: report.numPassedTests, failed: report.numFailedTests + failedToLoad.length };
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} command
+ * @param {boolean} [later] its output is kept in a file, and shown once it has ended
+ * @returns {Promise<boolean>} whether it succeeded
+ */
+async function runStage(name, command, later) {
+  if (!later) console.log(`\n== ${name}`);
+  const log = later ? path.join(RESULTS, `${name.replaceAll(' ', '-')}.log`) : undefined;
+  const succeeded = await run(command, log);
+  if (log) console.log(`\n== ${name}\n${readFileSync(log, 'utf8')}`);
+  return succeeded;
 }
 
 /**

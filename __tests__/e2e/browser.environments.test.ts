@@ -1,15 +1,15 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
+import { openContext, openSettings, tabsOf } from '../../scripts/browser';
 import type { EnvironmentRow } from '../../src/shared/types';
-import { answer, browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
+import { answer, browser, CLIENT, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
 import { SimulatedWorker } from '../support/simulated-worker';
 
 /** The page of the environments: what can be done with one, what is seen of one in trouble, and how another is added. */
 
 onStage();
 
-describe.each(CLIENTS)('in the $client client', (client) => {
+describe.each(CLIENT)('in the $client client', (client) => {
   let context: BrowserContext;
   let page: Page;
   const row = (name: string) => page.getByTestId(`environment-row-${name}`);

@@ -1,9 +1,10 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
+import { openContext, openSettings, tabsOf } from '../../scripts/browser';
 import {
   answer,
   browser,
+  CLIENT,
   choiceIn,
   complaintsOf,
   eventually,
@@ -30,7 +31,7 @@ const APPS = Array.from({ length: 24 }, (_, index) => ({
   environments: [index < 22 ? NORTH : SOUTH],
 }));
 const ownOf = (client: string) => ['a', 'b', 'c'].map((letter) => `own_${client}_${letter}`);
-const OWN = CLIENTS.flatMap(({ client }) => ownOf(client));
+const OWN = CLIENT.flatMap(({ client }) => ownOf(client));
 
 onStage();
 let north: SimulatedWorker;
@@ -65,7 +66,7 @@ afterAll(async () => {
   for (const worker of [north, south]) await worker?.close();
 });
 
-describe.each(CLIENTS)('in the $client client', (client) => {
+describe.each(CLIENT)('in the $client client', (client) => {
   const [one, other, third] = ownOf(client.client);
   let context: BrowserContext;
   let page: Page;

@@ -3,18 +3,10 @@ import { createRequire } from 'node:module';
 import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  CLIENTS,
-  chooseTheme,
-  enableLanguages,
-  openContext,
-  openSettings,
-  STATES,
-  tabsOf,
-} from '../../scripts/browser';
+import { chooseTheme, enableLanguages, openContext, openSettings, STATES, tabsOf } from '../../scripts/browser';
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
-import { browser, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
+import { browser, CLIENT, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
 
 /** What holds of every page and state of ours in either client. */
 
@@ -38,7 +30,7 @@ afterAll(async () => {
   await manager.destroy(SAMPLE.app, 'drop');
 });
 
-describe.each(CLIENTS)('in the $client client', (client) => {
+describe.each(CLIENT)('in the $client client', (client) => {
   let page: Page;
   let complaints: string[];
 

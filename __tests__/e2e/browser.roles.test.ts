@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
+import { openContext, tabsOf } from '../../scripts/browser';
 import { Api } from '../../scripts/fleet';
-import { browser, fleet, manager, onStage } from '../support/browser';
+import { browser, CLIENT, fleet, manager, onStage } from '../support/browser';
 
 /** What of our pages a role sees. NocoBase's clients hide what a role is denied by name; what it was never given, the server refuses. */
 
@@ -30,7 +30,7 @@ afterAll(async () => {
   for (const name of Object.keys(ROLES)) await manager.api.post(`roles:destroy?filterByTk=${name}`);
 });
 
-describe.each(CLIENTS)('in the $client client', ({ base }) => {
+describe.each(CLIENT)('in the $client client', ({ base }) => {
   const open = async (role: keyof typeof ROLES, path = 'settings/app-supervisor'): Promise<Page> => {
     const page = await (await openContext(browser, users[role])).newPage();
     await page.goto(`${fleet.supervisor.url}${base}admin/${path}`);

@@ -36,19 +36,6 @@ describe('npm start', () => {
     expect(launcher.running()).toEqual([]);
   });
 
-  it('leaves down what is killed where that is wished, and stops everything when its npm is terminated', async () => {
-    const more = launcher.argumentsOf(await portOfTwo(), ['--workers', '1', '--no-restart']);
-    const npm = launcher.run('npm', 'start', '--', ...more);
-    await isUp(npm);
-    launcher.kill('redis');
-    await says(npm, 'Redis ended (SIGKILL); it stays down (--no-restart)');
-    expect(launcher.running()).toHaveLength(3);
-
-    npm.process.kill('SIGTERM');
-    await npm.ended;
-    await waitFor(() => !launcher.running().length, { timeout: 60_000, what: 'The end of the fleet' });
-  });
-
   it('stops what it has started when it is interrupted half-way', async () => {
     const run = launcher.start(await freePort(), '--local');
     await waitFor(() => /NocoBase\s+starting/.test(run.output()), { timeout: 200_000, what: 'The start of NocoBase' });

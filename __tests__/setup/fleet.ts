@@ -1,5 +1,6 @@
 import { inject } from 'vitest';
 import type { TestProject } from 'vitest/node';
+import type { Client } from '../../scripts/browser';
 import { Fleet } from '../../scripts/fleet';
 import { recorderEnv } from '../../scripts/fleet/process-recorder';
 import { installTestPlugin } from '../support/test-plugin';
@@ -13,6 +14,8 @@ import { endUnharmed } from '../support/verdict';
 declare module 'vitest' {
   interface ProvidedContext {
     fleet: string;
+    /** In which of NocoBase's clients this run tests our pages whole. */
+    client: Client['client'];
   }
 }
 
@@ -33,8 +36,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Chaos tests take either Redis away alone.
     separateCommandRedis: project.name === 'chaos',
     instanceEnv: { supervisor: { TELEMETRY_ENABLED: 'on', TELEMETRY_METRIC_READER: 'console' } },
-    env: { ...recorderEnv(project.name), ...installTestPlugin(project.name === 'e2e' ? 'core-probe' : 'poison') },
+    env: { ...recorderEnv(project.name), ...installTestPlugin(project.name === 'chaos' ? 'poison' : 'core-probe') },
   });
   project.provide('fleet', fleet.config.name);
+  project.provide('client', project.name === 'long' ? 'legacy' : 'modern');
   return () => endUnharmed(fleet);
 }

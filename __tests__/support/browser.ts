@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { launchBrowser } from '../../scripts/browser';
+import { afterAll, beforeAll, expect, inject } from 'vitest';
+import { CLIENTS, launchBrowser } from '../../scripts/browser';
 import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
@@ -11,6 +11,9 @@ import { Manager } from './manager';
 export let fleet: Fleet;
 export let manager: Manager;
 export let browser: Browser;
+
+/** The client in which this run tests our pages whole; in the other one it tests what people do most (browser.test.ts). */
+export const CLIENT = CLIENTS.filter(({ client }) => client === inject('client'));
 
 /** Called at the top of a file: its tests have all three. */
 export function onStage(): void {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import Redis from 'ioredis';
+import { expect } from 'vitest';
 import { Fleet, type FleetOptions, type Instance, type PostgresServer, query } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { ensureSqliteDriver, SQLITE_MODULES } from '../../scripts/lib/sqlite.mjs';
@@ -143,4 +144,11 @@ async function onMariadb(
     await stop();
     throw error;
   }
+}
+
+/** That shared memory is one environment in one process, without Redis. */
+export async function isOneProcess({ manager, entry }: TestTarget): Promise<void> {
+  expect((await manager.api.get('appSupervisor:info')).data).toMatchObject({ part: 'local', environment: 'local' });
+  expect(await manager.environments()).toMatchObject([{ name: 'local', health: 'online', appVersion: '2.2.15' }]);
+  expect(entry.env.APP_SUPERVISOR_REDIS_URL).toBeUndefined();
 }

@@ -8,7 +8,7 @@ import { installDist } from '../../scripts/dev/install';
 import { developSince } from '../../scripts/dev/loop';
 import { Restarts } from '../../scripts/dev/restarts';
 
-/** The loop of `npm run dev`, with a build and processes that are played; __tests__/e2e/dev.test.ts has real ones. */
+/** The loop of `npm run dev`, with a build and processes that are played; __tests__/long/dev.test.ts has real ones. */
 const FOLDER = fs.mkdtempSync(path.join(tmpdir(), 'dev-'));
 const file = (name: string) => path.join(FOLDER, name);
 const write = (name: string, text: string) => {

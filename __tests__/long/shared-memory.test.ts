@@ -1,28 +1,21 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/protocol/secrets';
-import { say } from '../../src/shared/message';
+import { conforms } from '../e2e/conformance-suite';
 import { commandLine } from '../support/command-line';
 import { startImageNginx } from '../support/front';
 import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 import { anotherProcess } from '../support/replica';
-import {
-  aloneOnMariadb,
-  aloneOnPostgres,
-  aloneOnSqlite,
-  type MariadbTarget,
-  type TestTarget,
-} from '../support/test-targets';
+import { aloneOnPostgres, aloneOnSqlite, isOneProcess, type TestTarget } from '../support/test-targets';
 import { read, signInAt, upload } from '../support/uploads';
-import { conforms } from './conformance-suite';
 
 /**
- * One process without Redis: on PostgreSQL everything that a fleet does too (conformance-suite.ts), on other databases what the
- * database can matter to. The whole suite runs there, too, but takes long: chaos/databases.test.ts.
+ * One process without Redis: on PostgreSQL everything that a fleet does too (conformance-suite.ts), on SQLite what is left on
+ * the disk beside it. On other databases: e2e/one-process.test.ts, chaos/databases.test.ts.
  */
 
 const server = inject('postgres');
@@ -153,49 +146,19 @@ describe('on PostgreSQL', () => {
   });
 });
 
-describe('on other databases', () => {
-  const KINDS = ['SQLite', 'MariaDB'] as const;
-  const targets = {} as { SQLite: TestTarget; MariaDB: MariadbTarget };
-  /** At once: a process keeps one core busy. */
-  const onBoth = <T>(work: (target: TestTarget) => Promise<T>) => Promise.all(KINDS.map((kind) => work(targets[kind])));
+describe('on SQLite', () => {
+  let one: TestTarget;
   const runs = (row: Parameters<typeof statusIn>[0]) => statusIn(row, 'local') === 'running';
-  const probe = async (api: Api, action: string, values: object = {}) =>
-    (await api.post(`coreProbe:${action}`, values as Record<string, unknown>)).data;
-  const PARTNER = 'partner_data';
 
   beforeAll(async () => {
-    [targets.SQLite, targets.MariaDB] = await Promise.all([aloneOnSqlite(server), aloneOnMariadb(server)]);
-    const { host, port, username, password } = targets.MariaDB.server;
-    const database = { dialect: 'mariadb', host, port, username, password, database: PARTNER };
-    const solo = { name: 'solo', title: 'Solo', startMode: 'withMain' };
-    await Promise.all([
-      onBoth(({ manager }) => manager.create(solo)),
-      targets.SQLite.manager.create({ name: 'mate', cname: 'mate.example.test', startMode: 'withMain' }),
-      targets.MariaDB.manager.create({ name: 'partner', options: { dbConnType: 'new_connection', database } }),
-    ]);
+    one = await aloneOnSqlite(server);
+    await one.manager.create({ name: 'solo', startMode: 'withMain' });
+    await one.manager.create({ name: 'mate', cname: 'mate.example.test', startMode: 'withMain' });
   });
-  afterAll(() => Promise.all(KINDS.map((kind) => targets[kind]?.stop())));
+  afterAll(() => one?.stop());
 
-  it.each(KINDS)('%s: is one environment in one process, without Redis', (kind) => isOneProcess(targets[kind]));
-
-  it.each(KINDS)('%s: an app has data of its own, and is found by what lies in the table', async (kind) => {
-    const { manager, hasData } = targets[kind];
-    const row = await manager.app('solo');
-    expect(row).toMatchObject({
-      title: 'Solo',
-      options: { dbConnType: 'new_database', database: { database: 'solo' } },
-      statuses: { local: { status: 'running' } },
-      version: '2.2.15',
-    });
-    expect(await hasData('solo')).toBe(true);
-    for (const filter of [{ title: { $includes: 'olo' } }, { startMode: 'withMain', title: 'Solo' }]) {
-      expect(await manager.apps({ filter, sort: '-title' })).toEqual([row]);
-    }
-    expect((await manager.apps({ sort: '-name' })).map(({ name }) => name)[0]).toBe('solo');
-  });
-
-  it('SQLite: behind the nginx of the official image uploads of an app are read by who is signed in, and by nobody else', async () => {
-    const front = await startImageNginx(targets.SQLite.entry);
+  it('behind the nginx of the official image uploads of an app are read by who is signed in, and by nobody else', async () => {
+    const front = await startImageNginx(one.entry);
     try {
       const session = await signInAt(front.url, 'solo');
       const url = await upload(front.url, 'solo', session, { name: 'note.txt', content: 'A note' });
@@ -207,92 +170,13 @@ describe('on other databases', () => {
     }
   });
 
-  it.each(KINDS)('%s: an app that asks for a schema fails in words', async (kind) => {
-    const { manager } = targets[kind];
-    const options = { dbConnType: 'new_schema', database: { schema: 'books' } };
-    const { operation } = await manager.begin('create', { name: 'books', options });
-    expect(await manager.ended(operation!)).toMatchObject({
-      state: 'failed',
-      steps: [{ error: { code: 'DATABASE_DIALECT', params: { why: say('DIALECT_NO_SCHEMAS') } } }],
-    });
-    await manager.destroy('books', 'keep');
-  });
-
-  it.each(KINDS)('%s: a command task of an app finds it in a worker thread, beside the process', async (kind) => {
-    const api = await signInTo(targets[kind].entry, 'solo');
-    const { id } = await probe(api, 'task');
-    const ended = async () => {
-      const { data } = await api.get('asyncTasks:get', { filterByTk: id });
-      return data.doneAt && data;
-    };
-    const task = await waitFor(ended, { timeout: 200_000, what: 'The end of the task' });
-    expect(task).toMatchObject({ status: 1, result: { app: 'solo', users: 1 } });
-  });
-
-  it('SQLite, without an AES key: a warning says what to do, once', async () => {
-    const { manager } = targets.SQLite;
-    const { warnings } = (await manager.api.get('appSupervisor:info')).data;
-    // The administrator is as it was installed.
-    expect(warnings).toEqual([say('NO_AES_KEY'), say('OWN_ADMIN_KNOWN')]);
-    expect((await manager.environment('local')).warnings).toEqual([]);
-  });
-
-  it('SQLite, without APP_KEY: what NocoBase signs with by default is not what the main app accepts', async () => {
-    const { entry } = targets.SQLite;
-    const file = path.join(entry.storage, 'apps/main/jwt_secret.dat');
-    expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const base64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const apiKey = (secret: string | Buffer) => {
-      const body = `${base64({ alg: 'HS256', typ: 'JWT' })}.${base64({ userId: 1, roleName: 'root' })}`;
-      return `${body}.${createHmac('sha256', secret).update(body).digest('base64url')}`;
-    };
-    const list = (secret: string | Buffer) =>
-      ask(entry.url, '/api/apps:list', { headers: { Authorization: `Bearer ${apiKey(secret)}` } });
-    expect(await list('test-jwt-secret')).toMatchObject({ status: 401 });
-    expect(await list(await readFile(file))).toMatchObject({ status: 200 });
-  });
-
-  it('MariaDB: a connection of its own makes a database there, and drops it when it is asked to', async () => {
-    const { manager, entry, hasData } = targets.MariaDB;
-    expect(await hasData(PARTNER)).toBe(true);
-    expect(await signInTo(entry, 'partner')).toBeTruthy();
-    await manager.destroy('partner', 'drop');
-    expect(await hasData(PARTNER)).toBe(false);
-  });
-
-  describe('a restart', () => {
-    const tokens = new Map<TestTarget, string>();
-    beforeAll(() =>
-      onBoth(async (target) => {
-        const { manager, entry } = target;
-        const api = await signInTo(entry, 'solo');
-        tokens.set(target, api.token!);
-        await probe(api, 'setItem', { of: 'solo', namespace: 'ns', key: 'k', item: { kept: [1, '“two”'] } });
-        await manager.command('stop', 'solo');
-        await manager.command('start', 'solo');
-        await entry.restart();
-        await manager.untilApp('solo', runs, { timeout: 60_000, what: 'running again' });
-      }),
-    );
-
-    it.each(KINDS)('%s: brings back what ran, with its secret and what was said of it', async (kind) => {
-      const { manager, entry } = targets[kind];
-      const authorization = { Authorization: `Bearer ${tokens.get(targets[kind])}`, 'X-Authenticator': 'basic' };
-      const check = await ask(entry.url, '/api/__app/solo/auth:check', { headers: authorization });
-      expect(check.json.data).toMatchObject({ id: 1 });
-      expect(await probe(manager.api, 'items', { of: ['solo', 'nobody'], namespace: 'ns' })).toEqual({
-        solo: [{ kept: [1, '“two”'] }],
-      });
-    });
-  });
-
-  describe('NocoBase’s own backups, of an app on SQLite', () => {
+  describe('NocoBase’s own backups', () => {
     const text = 'as it was';
     let api: Api;
     let backup: string;
     let file: { url: string; path: string; filename: string };
     const inside = (target: string, headers: Record<string, string> = {}) =>
-      ask(targets.SQLite.entry.url, target, {
+      ask(one.entry.url, target, {
         headers: { Authorization: `Bearer ${api.token}`, 'X-Authenticator': 'basic', ...headers },
       });
     const usernames = async () =>
@@ -304,7 +188,7 @@ describe('on other databases', () => {
     };
 
     beforeAll(async () => {
-      const { entry } = targets.SQLite;
+      const { entry } = one;
       api = await signInTo(entry, 'mate');
       const body = new FormData();
       body.append('file', new Blob([text]), 'note.txt');
@@ -333,7 +217,7 @@ describe('on other databases', () => {
     });
 
     it('bring back data and uploaded files, and restart no other app (v1.4.8, v1.6.6)', async () => {
-      const { manager, entry } = targets.SQLite;
+      const { manager, entry } = one;
       const { since } = (await manager.app('solo')).statuses.local;
       const before = await usernames();
       await api.post('users:create', { username: 'later', password: 'secret-123' });
@@ -351,7 +235,7 @@ describe('on other databases', () => {
     });
 
     it('make one app of another: what is restored into it is its own from then on (v1.6.6)', async () => {
-      const { manager, entry } = targets.SQLite;
+      const { manager, entry } = one;
       const solo = await signInTo(entry, 'solo');
       const download = await fetch(`${entry.url}/api/__app/mate/backups:download?filterByTk=${backup}`, {
         headers: { Authorization: `Bearer ${api.token}` },
@@ -373,44 +257,4 @@ describe('on other databases', () => {
       expect(await namesIn()).toContain('of-mate');
     });
   });
-
-  describe('the end of an app', () => {
-    beforeAll(() =>
-      onBoth(async ({ manager, entry }) => {
-        await manager.command('upgrade', 'solo');
-        const api = await signInTo(entry, 'solo');
-        await api.post('users:create', { username: 'kept', password: 'secret-123' });
-        await manager.destroy('solo', 'keep');
-        await manager.adopt({ name: 'solo', startMode: 'withMain' });
-      }),
-    );
-
-    it.each(KINDS)(
-      '%s: invariant 9: keeps the data, which another may adopt, and which are never dropped then',
-      async (kind) => {
-        const { manager, entry, hasData } = targets[kind];
-        const api = await signInTo(entry, 'solo');
-        expect((await api.get('users:list', { filter: { username: 'kept' } })).data).toHaveLength(1);
-        expect(await probe(manager.api, 'items', { of: ['solo'], namespace: 'ns' })).toEqual({});
-        const { steps } = await manager.destroy('solo', 'drop');
-        expect(steps.at(-1)?.message).toMatchObject({
-          code: 'DATA_KEPT',
-          params: { why: { code: 'KEPT_NOT_CREATED' } },
-        });
-        expect(await hasData('solo')).toBe(true);
-      },
-    );
-
-    it('SQLite: drops what it created, when it is asked to', async () => {
-      const { manager, hasData } = targets.SQLite;
-      await manager.destroy('mate', 'drop');
-      expect(await hasData('mate')).toBe(false);
-    });
-  });
 });
-
-async function isOneProcess({ manager, entry }: TestTarget): Promise<void> {
-  expect((await manager.api.get('appSupervisor:info')).data).toMatchObject({ part: 'local', environment: 'local' });
-  expect(await manager.environments()).toMatchObject([{ name: 'local', health: 'online', appVersion: '2.2.15' }]);
-  expect(entry.env.APP_SUPERVISOR_REDIS_URL).toBeUndefined();
-}
