@@ -23,6 +23,8 @@ const PAGES = ['drawer', 'entries', 'environments', 'list', 'pages', 'roles'].ma
   (name) => `__tests__/e2e/browser.${name}.test.ts`,
 );
 
+const BROWSER = '__tests__/e2e/browser.*.test.ts';
+
 const project = (name: string, options: object) => ({
   plugins: [luaAsText],
   test: { name, include: [`__tests__/${name}/**/*.test.{ts,tsx}`], expect: { poll: { timeout: MINUTE } }, ...options },
@@ -43,7 +45,9 @@ export default defineConfig({
         maxWorkers: 2,
         globalSetup: './__tests__/setup/services.ts',
       }),
-      project('e2e', { exclude: ALONE, ...FLEET_TIMES, ...ON_A_FLEET }),
+      project('e2e', { exclude: [...ALONE, BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),
+      // On a fleet of their own, so that `npm test` can run them beside the others.
+      project('browser', { include: [BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),
       project('alone', { include: ALONE, ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/services.ts' }),
       project('long', {
         include: ['__tests__/long/**/*.test.ts', ...PAGES],

@@ -32,7 +32,7 @@ printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
-/** Two lanes: the tests on the shared fleet wait most of the time for one process that begins, on one core. */
+/** Two lanes: tests on a fleet wait most of the time for one process that begins, on one core. */
 async function runGate() {
   // Compiled for a minute by one core, where there was none to download; only later stages need it.
   const driver = run([process.execPath, 'scripts/lib/sqlite.mjs']);
@@ -40,11 +40,12 @@ async function runGate() {
   const other = runOtherLane(prepared, driver);
   await prepared;
   await runTests('e2e');
+  await runTests('alone');
   await other;
 }
 
 /**
- * What needs no shared fleet; each stage shows its output once it has ended.
+ * Each stage of it shows its output once it has ended.
  *
  * @param {Promise<void>} prepared
  * @param {Promise<boolean>} driver
@@ -58,7 +59,7 @@ async function runOtherLane(prepared, driver) {
   await runScript('cycles', true);
   await prepared;
   await runTests('integration', true);
-  await runTests('alone', true);
+  await runTests('browser', true);
 }
 
 async function runLong() {

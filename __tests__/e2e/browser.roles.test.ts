@@ -31,34 +31,41 @@ afterAll(async () => {
 });
 
 describe.each(CLIENT)('in the $client client', ({ base }) => {
-  const open = async (role: keyof typeof ROLES, path = 'settings/app-supervisor'): Promise<Page> => {
-    const page = await (await openContext(browser, users[role])).newPage();
+  let page: Page;
+  /** In one page for all: what loads for the first time in another one is compiled anew. */
+  const open = async (role: keyof typeof ROLES, path = 'settings/app-supervisor') => {
+    await page.evaluate((token) => {
+      localStorage.removeItem('NOCOBASE_ROLE');
+      localStorage.setItem('NOCOBASE_TOKEN', token);
+    }, users[role].token!);
     await page.goto(`${fleet.supervisor.url}${base}admin/${path}`);
-    return page;
   };
 
+  beforeAll(async () => {
+    page = await (await openContext(browser, users.clerk)).newPage();
+    await page.goto(`${fleet.supervisor.url}/favicon.ico`);
+  });
+  afterAll(() => page?.context().close());
+
   it('one that may set up anything else is not offered ours', async () => {
-    const page = await open('clerk', '');
+    await open('clerk', '');
     await page.getByTestId('plugin-settings-button').hover();
     await page.getByRole('menuitem', { name: 'System settings' }).waitFor();
     expect(await page.getByRole('menuitem', { name: 'App supervisor' }).count()).toBe(0);
-    await page.context().close();
   });
 
   it('one that may manage apps has their page, with the environments to choose from', async () => {
-    const page = await open('appkeeper');
+    await open('appkeeper');
     await page.getByTestId('add-app').click();
     await page.locator('.ant-select:has(#environments)').click();
     await page.locator('.ant-select-dropdown [title=env_a]').waitFor();
-    await page.context().close();
   });
 
   it('one that may manage environments has their page, and is told that it may not see apps', async () => {
-    const page = await open('envkeeper');
+    await open('envkeeper');
     await page.getByText('Your role has no permission to see this').waitFor();
     await tabsOf(page).nth(1).click();
     await page.getByTestId('environment-check-env_a').click();
     await page.getByTestId('environment-reach-env_a').waitFor();
-    await page.context().close();
   });
 });

@@ -144,6 +144,11 @@ describe('combinations that are no part', () => {
       ['APP_COMMAND_ADAPTER is not set; for the part "supervisor" it must be "redis".'],
     ],
     [
+      'a command adapter that is none',
+      { ...WORKER, APP_COMMAND_ADAPTER: 'reddis' },
+      ['APP_COMMAND_ADAPTER is "reddis"; for the part "worker" it must be "redis".'],
+    ],
+    [
       'a mode that is none',
       { ...WORKER, APP_MODE: 'wroker' },
       ['APP_MODE is "wroker"; for the part "worker" it must be "worker".'],
