@@ -154,15 +154,28 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
   }
 }
 
+/** Takes a picture of what the page shows. */
+type Take = (name: string) => Promise<void>;
+
 /** @returns how many. */
 async function photograph(page: Page, folder: string): Promise<number> {
   let count = 0;
-  const take = async (name: string) => {
+  const take: Take = async (name) => {
     count += 1;
     await page.mouse.move(0, 0);
     const file = `${String(count).padStart(2, '0')}-${name}.png`;
     await page.screenshot({ path: path.join(folder, file), animations: 'disabled', style: NO_TOOLTIPS });
   };
+  await photographStates(page, take);
+  await photographDrawer(page, take);
+  await photographList(page, take);
+  await photographAnswers(page, take);
+  await photographEnvironments(page, take);
+  await photographFailures(page, take);
+  return count;
+}
+
+async function photographStates(page: Page, take: Take): Promise<void> {
   for (const { name, show } of STATES) {
     await show(page, SAMPLE).catch(async (error) => {
       await take(`${name}-failed`);
@@ -170,6 +183,10 @@ async function photograph(page: Page, folder: string): Promise<number> {
     });
     await take(name);
   }
+}
+
+/** One app: what failed, and what is under way. */
+async function photographDrawer(page: Page, take: Take): Promise<void> {
   await tabsOf(page).nth(0).click();
   await page.getByTestId('app-open-billing').click();
   await page.locator('.ant-drawer [data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
@@ -182,6 +199,10 @@ async function photograph(page: Page, folder: string): Promise<number> {
   await take('app-under-way');
   await closeDrawer(page);
   await page.unrouteAll();
+}
+
+/** What can be done with the list, and the way from one app to another. */
+async function photographList(page: Page, take: Take): Promise<void> {
   await page.locator('.ant-card button:has(.anticon-setting)').click();
   await settled(page, '.ant-popover input');
   await take('apps-columns');
@@ -206,6 +227,10 @@ async function photograph(page: Page, folder: string): Promise<number> {
   await settled(page, '.ant-popover a');
   await take('switcher');
   await page.locator('.ant-pro-layout-apps-icon').click();
+}
+
+/** The list without a connection, without an app, and with every status. */
+async function photographAnswers(page: Page, take: Take): Promise<void> {
   await page.context().setOffline(true);
   await page.getByTestId('refresh-apps').click();
   await page.locator('.ant-alert-error').waitFor();
@@ -221,6 +246,9 @@ async function photograph(page: Page, folder: string): Promise<number> {
   await page.setViewportSize({ width: 1440, height: 1300 });
   await take('apps-every-status');
   await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+async function photographEnvironments(page: Page, take: Take): Promise<void> {
   await answerWith(page, 'appEnvironments:list', inTrouble);
   await tabsOf(page).nth(1).click();
   await page.locator('[data-health=down]').waitFor();
@@ -235,6 +263,10 @@ async function photograph(page: Page, folder: string): Promise<number> {
     await answerNo(page);
   }
   await page.unrouteAll();
+}
+
+/** What the pages show when they may not see or understand anything, and on other parts. */
+async function photographFailures(page: Page, take: Take): Promise<void> {
   await page.route('**/api/apps:list*', (route) =>
     route.fulfill({ status: 403, json: { errors: [{ message: 'No' }] } }),
   );
@@ -257,7 +289,6 @@ async function photograph(page: Page, folder: string): Promise<number> {
     await take(`part-${part}`);
   }
   await page.unrouteAll();
-  return count;
 }
 
 /** Lets an answer be what is made of the real one. */

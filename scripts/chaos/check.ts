@@ -1,6 +1,7 @@
 import { inEnglish, isErrorCode } from '../../src/server/errors';
 import type { OperationRow } from '../../src/shared/types';
-import type { Asked, Harmed, History, Life, Look, Sample, Settling } from './history';
+import type { Asked, Harmed, History, Look, Sample, Settling } from './history';
+import { runsAt, type Span, spansOf, unlockedOf } from './spans';
 
 /** What must hold of every history. Nothing here asks or waits: the same history has the same verdict. */
 
@@ -118,53 +119,6 @@ function begunBy(changes: Made[]): Made {
     ({ operation }, index) => index < changes.length - 1 && operation?.state !== 'cancelled',
   );
   return changes[ended + 1];
-}
-
-interface Span {
-  app: string;
-  environment: string;
-  life: Life;
-  from: number;
-  /** When the boot was over, one way or the other. */
-  booted: number;
-  /** From when to when it ran; null when it never did. */
-  ran: { from: number; to: number } | null;
-  /** When nothing was left of it, or it was asked to end. */
-  over: number;
-}
-
-function spansOf({ processes }: History): Span[] {
-  return processes.flatMap((life) =>
-    life.boots.map(({ app, addedAt, runningAt, leavingAt, goneAt }): Span => {
-      const death = life.endedAt ?? Number.POSITIVE_INFINITY;
-      const over = Math.min(leavingAt ?? Number.POSITIVE_INFINITY, goneAt ?? Number.POSITIVE_INFINITY, death);
-      return {
-        app,
-        environment: life.part,
-        life,
-        from: addedAt,
-        booted: Math.min(runningAt ?? Number.POSITIVE_INFINITY, goneAt ?? Number.POSITIVE_INFINITY, death),
-        ran: runningAt === null ? null : { from: runningAt, to: over },
-        over,
-      };
-    }),
-  );
-}
-
-/** Boots that lost their lock while they went on, and with it the right to be alone; those that hold one have it until they have run. */
-function unlockedOf({ harms }: History, spans: Span[]): Set<Span> {
-  const unlocked = new Set<Span>();
-  for (const { from: cutAt, to, locks = [] } of harms) {
-    for (const { app, environment } of locks) {
-      // The lock is taken before there is anything of the app: then it is the next one's.
-      const [cut] = spans
-        .filter((span) => span.app === app && span.environment === environment)
-        .filter(({ life, over }) => life.begunAt <= to && over >= cutAt)
-        .sort((a, b) => a.from - b.from);
-      if (cut) unlocked.add(cut);
-    }
-  }
-  return unlocked;
 }
 
 function doubleBoot(history: History): Violation[] {
@@ -293,12 +247,6 @@ export function wrongPlaces(history: History, settling: Settling, changes = reso
 
 const hostsOf = ({ processes }: History) =>
   [...new Set(processes.map(({ part }) => part))].filter((part) => part !== 'supervisor');
-
-const runsAt = (spans: Span[], app: string, environment: string, at: number): boolean =>
-  spans.some(
-    ({ app: name, environment: where, ran }) =>
-      name === app && where === environment && ran && ran.from <= at && at < ran.to,
-  );
 
 /** What a sample says must have been so at some moment from `LAG` before it was asked for until it was answered. */
 function lies(history: History): Violation[] {

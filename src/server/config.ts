@@ -165,114 +165,123 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
     warnings.push(say('MISSPELT_VARIABLE', { misspelt: MISSPELT }));
   }
   const part = partOf(env);
-  const problems: string[] = [];
-  const read = <T>(name: string, schema: z.ZodType<T>, allowed: string, fallback?: T): T => {
-    const value = env[name]?.trim();
+  const variables = new Variables(env);
+  const active = run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-';
+  const config = configOf(part, variables, { ...commonOf(part, variables), active, warnings });
+  if (part !== 'dormant') {
+    if (!config.aesKey) warnings.push(say('NO_AES_KEY'));
+    if (env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') warnings.push(say('DEFAULT_JWT_SECRET_USED'));
+    if (active && config.singleApp && part !== 'local') {
+      variables.problems.push(
+        `STARTUP_SUBAPP is "${config.singleApp}"; for the part "${part}" it must be left out. An app runs alone in shared memory only, or as the only app of an environment.`,
+      );
+    }
+  }
+  if (variables.problems.length) throw new ConfigError(variables.problems);
+  return config;
+}
+
+/** Reads variables one by one, and collects what is wrong with them. */
+class Variables {
+  readonly problems: string[] = [];
+
+  constructor(readonly env: Env) {}
+
+  /** @param allowed says in words what it must be */
+  read<T>(name: string, schema: z.ZodType<T>, allowed: string, fallback?: T): T {
+    const value = this.env[name]?.trim();
     if (!value && fallback !== undefined) return fallback;
     const parsed = schema.safeParse(value || undefined);
     if (parsed.success) return parsed.data;
-    problems.push(`${name} is ${value ? `"${SECRET.has(name) ? '***' : value}"` : 'not set'}; it must be ${allowed}.`);
+    this.problems.push(
+      `${name} is ${value ? `"${SECRET.has(name) ? '***' : value}"` : 'not set'}; it must be ${allowed}.`,
+    );
     return fallback as T;
-  };
+  }
 
-  const aesKey = (name: string) => {
-    const key = read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
+  whole(name: string, least: number, most: number, fallback: number): number {
+    const schema = z.coerce.number().int().min(least).max(most);
+    return this.read(name, schema, `a whole number from ${least} to ${most}`, fallback);
+  }
+
+  /** 32 bytes, or null. */
+  key(name: string): Buffer | null {
+    const key = this.read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
     return key ? Buffer.from(key, 'hex') : null;
-  };
-  const interval = whole('SUBAPP_BOOTSTRAP_INTERVAL', 0, 3_600_000, 0);
-  const intervalCap = whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);
-  const common: Common = {
-    active: run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-',
+  }
+}
+
+function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'active' | 'warnings'> {
+  const { env } = variables;
+  const interval = variables.whole('SUBAPP_BOOTSTRAP_INTERVAL', 0, 3_600_000, 0);
+  const intervalCap = variables.whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);
+  const appName = z.string().refine(isAppName);
+  return {
     transient: env.WORKER_MODE === '-',
     host: hostOf(env),
-    aesKey: aesKey('APP_SUPERVISOR_AES_SECRET_KEY'),
-    oldAesKey: aesKey('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
-    publicUrl: read('APP_SUPERVISOR_PUBLIC_URL', httpUrl, 'an address such as https://apps.example.com', '') || null,
+    aesKey: variables.key('APP_SUPERVISOR_AES_SECRET_KEY'),
+    oldAesKey: variables.key('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
+    publicUrl:
+      variables.read('APP_SUPERVISOR_PUBLIC_URL', httpUrl, 'an address such as https://apps.example.com', '') || null,
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
-    bootstrap: {
-      concurrency: whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2),
-      interval,
-      intervalCap,
-    },
-    debug: debugRooms(),
+    bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
+    debug: debugRooms(variables),
     needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_KEYS.has(env.APP_KEY ?? '')),
     singleApp:
-      read('STARTUP_SUBAPP', z.string().refine(isAppName), 'the identifier of an app (letters, digits, _ and -)', '') ||
-      null,
-    warnings,
+      variables.read('STARTUP_SUBAPP', appName, 'the identifier of an app (letters, digits, _ and -)', '') || null,
   };
+}
 
-  function whole(name: string, least: number, most: number, fallback: number): number {
-    return read(
-      name,
-      z.coerce.number().int().min(least).max(most),
-      `a whole number from ${least} to ${most}`,
-      fallback,
-    );
-  }
-  function debugRooms(): LogRoom[] {
-    const rooms = list(env.APP_SUPERVISOR_DEBUG, []);
-    if (rooms.includes('*')) return [...LOG_ROOMS];
-    return read('APP_SUPERVISOR_DEBUG', roomsOf, `"*" or, separated by commas, some of ${LOG_ROOMS.join(', ')}`, []);
-  }
-  const redis = (): RedisConfig => ({
-    stateUrl: read('APP_SUPERVISOR_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
-    commandUrl: read('APP_COMMAND_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
-    prefix: read(
-      'APP_SUPERVISOR_KEY_PREFIX',
-      z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
-      'up to 64 letters, digits, "_", "-" or "."',
-      'app-supervisor',
-    ),
-  });
-  const remoteEnvironment = (): EnvironmentConfig => {
-    const url = read('ENVIRONMENT_URL', httpUrl, 'the address of this worker, such as http://localhost:15000');
-    return {
-      name: read(
-        'ENVIRONMENT_NAME',
-        z.string().regex(ENVIRONMENT_NAME),
-        'a name of letters, digits, "_", "-" or ".", at most 64, such as env_a',
-      ),
-      url,
-      proxyUrl: read('ENVIRONMENT_PROXY_URL', httpUrl, 'an address such as http://worker_a', '') || url,
-      serves: serves(env.WORKER_MODE),
-      heartbeatInterval: whole('ENVIRONMENT_HEARTBEAT_INTERVAL', 100, 60_000, 5_000),
-    };
-  };
-  const refuseSqlite = () => {
-    if (env.DB_DIALECT === 'sqlite') {
-      problems.push(
-        'DB_DIALECT is "sqlite"; a fleet needs postgres, mysql, mariadb or kingbase, which several processes can share.',
-      );
-    }
-  };
+function debugRooms(variables: Variables): LogRoom[] {
+  const rooms = list(variables.env.APP_SUPERVISOR_DEBUG, []);
+  if (rooms.includes('*')) return [...LOG_ROOMS];
+  const allowed = `"*" or, separated by commas, some of ${LOG_ROOMS.join(', ')}`;
+  return variables.read('APP_SUPERVISOR_DEBUG', roomsOf, allowed, []);
+}
 
-  let config: Config;
-  if (part === 'supervisor') {
-    config = { part, ...common, redis: redis() };
-    refuseSqlite();
-  } else if (part === 'worker') {
-    config = { part, ...common, redis: redis(), environment: remoteEnvironment() };
-    refuseSqlite();
-  } else if (part === 'local') {
+function configOf(part: Config['part'], variables: Variables, common: Common): Config {
+  if (part === 'dormant') return { part, ...common };
+  if (part === 'local') {
     const environment = { name: LOCAL_ENVIRONMENT, url: '', proxyUrl: '', serves: true, heartbeatInterval: 5_000 };
-    config = { part, ...common, environment };
-  } else {
-    config = { part, ...common };
+    return { part, ...common, environment };
   }
-  if (part !== 'dormant' && !config.aesKey) {
-    warnings.push(say('NO_AES_KEY'));
-  }
-  if (part !== 'dormant' && env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') {
-    warnings.push(say('DEFAULT_JWT_SECRET_USED'));
-  }
-  if (common.active && common.singleApp && part !== 'local' && part !== 'dormant') {
-    problems.push(
-      `STARTUP_SUBAPP is "${common.singleApp}"; for the part "${part}" it must be left out. An app runs alone in shared memory only, or as the only app of an environment.`,
+  const redis = redisOf(variables);
+  const config: Config =
+    part === 'supervisor'
+      ? { part, ...common, redis }
+      : { part, ...common, redis, environment: environmentOf(variables) };
+  if (variables.env.DB_DIALECT === 'sqlite') {
+    variables.problems.push(
+      'DB_DIALECT is "sqlite"; a fleet needs postgres, mysql, mariadb or kingbase, which several processes can share.',
     );
   }
-  if (problems.length) throw new ConfigError(problems);
   return config;
+}
+
+const redisOf = (variables: Variables): RedisConfig => ({
+  stateUrl: variables.read('APP_SUPERVISOR_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
+  commandUrl: variables.read('APP_COMMAND_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
+  prefix: variables.read(
+    'APP_SUPERVISOR_KEY_PREFIX',
+    z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
+    'up to 64 letters, digits, "_", "-" or "."',
+    'app-supervisor',
+  ),
+});
+
+function environmentOf(variables: Variables): EnvironmentConfig {
+  const url = variables.read('ENVIRONMENT_URL', httpUrl, 'the address of this worker, such as http://localhost:15000');
+  return {
+    name: variables.read(
+      'ENVIRONMENT_NAME',
+      z.string().regex(ENVIRONMENT_NAME),
+      'a name of letters, digits, "_", "-" or ".", at most 64, such as env_a',
+    ),
+    url,
+    proxyUrl: variables.read('ENVIRONMENT_PROXY_URL', httpUrl, 'an address such as http://worker_a', '') || url,
+    serves: serves(variables.env.WORKER_MODE),
+    heartbeatInterval: variables.whole('ENVIRONMENT_HEARTBEAT_INTERVAL', 100, 60_000, 5_000),
+  };
 }
 
 /** Values of `APP_KEY` that NocoBase's code or documentation gives. */

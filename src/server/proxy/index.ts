@@ -48,40 +48,19 @@ export interface AppProxy {
   close(): void;
 }
 
-export function createProxy(options: {
+interface ProxyOptions {
   table: RoutingTable;
   config: ProxyConfig;
   clock: Clock;
   random: Random;
   log: Log;
   metrics?: ProxyMetrics;
-}): AppProxy {
-  const { table, config, clock, random, log } = options;
-  const limits = { ...LIMITS, ...config.limits };
-  const environmentOf = (name: string) => table.environment(name);
-  const targets = new Targets(limits, clock, (name) => environmentOf(name) !== undefined);
-  const wsPath = config.wsPath.replace(/\/$/, '');
-  const context: Context = {
-    table,
-    environmentOf,
-    targets,
-    limits,
-    log,
-    quarantine: new Quarantine(limits.quarantine),
-    config: {
-      apiBase: basePath(config.apiBasePath),
-      publicPath: `${basePath(config.publicPath)}/`,
-      modernPrefix: config.modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
-      wsPath,
-    },
-    trusts: trustOf(config.trustedProxies, (entry) =>
-      log.warn(`"${entry}" is no address, network or name of a proxy: ignored`),
-    ),
-    mark: random.hex(6),
-    clock,
-    now: () => clock.now().mono,
-    metrics: options.metrics,
-  };
+}
+
+export function createProxy(options: ProxyOptions): AppProxy {
+  const { table, config, log } = options;
+  const context = contextOf(options);
+  const { limits, targets } = context;
   const web = createWeb(context);
   const ws = createWs(context);
 
@@ -110,15 +89,15 @@ export function createProxy(options: {
       socket.on('error', () => socket.destroy());
       let name = '';
       try {
-        if (pathOf(req.url ?? '') !== wsPath) return false;
+        if (pathOf(req.url ?? '') !== context.config.wsPath) return false;
         name = config.appNameOf(req);
         if (name === 'main') return false;
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
-        else refuse(socket, unroutable(name), limits.linger, clock);
+        else refuse(socket, unroutable(name), limits.linger, context.clock);
       } catch (error) {
         log.error('The proxy failed', { app: name, error: stackOf(error) });
-        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger, clock);
+        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger, context.clock);
       }
       return true;
     },
@@ -129,6 +108,33 @@ export function createProxy(options: {
       ws.close();
       targets.close();
     },
+  };
+}
+
+/** What the parts of one proxy share. */
+function contextOf({ table, config, clock, random, log, metrics }: ProxyOptions): Context {
+  const limits = { ...LIMITS, ...config.limits };
+  const environmentOf = (name: string) => table.environment(name);
+  return {
+    table,
+    environmentOf,
+    targets: new Targets(limits, clock, (name) => environmentOf(name) !== undefined),
+    limits,
+    log,
+    quarantine: new Quarantine(limits.quarantine),
+    config: {
+      apiBase: basePath(config.apiBasePath),
+      publicPath: `${basePath(config.publicPath)}/`,
+      modernPrefix: config.modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
+      wsPath: config.wsPath.replace(/\/$/, ''),
+    },
+    trusts: trustOf(config.trustedProxies, (entry) =>
+      log.warn(`"${entry}" is no address, network or name of a proxy: ignored`),
+    ),
+    mark: random.hex(6),
+    clock,
+    now: () => clock.now().mono,
+    metrics,
   };
 }
 

@@ -1,5 +1,5 @@
 import { useMemoizedFn } from 'ahooks';
-import { Alert, Button, Divider, Drawer, Form, Space } from 'antd';
+import { Alert, Button, Divider, Drawer, Form, type FormInstance, Space } from 'antd';
 import { type ReactNode, useEffect, useState } from 'react';
 import { type Blocker, useBlocker } from 'react-router-dom';
 import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
@@ -26,14 +26,10 @@ const FORM = 'app-form';
 type Blocked = Extract<Blocker, { state: 'blocked' }>;
 
 export function AppForm({ app, environments, onClose, onSaved }: Props) {
-  const host = useHost();
+  const { t } = useHost();
   const confirm = useConfirm();
-  const { t } = host;
-  const api = useApi();
   const [form] = Form.useForm<AppValues>();
   const [dirty, setDirty] = useState(false);
-  const [saving, setSaving] = useState(false);
-  const [unplaced, setUnplaced] = useState<Problem[]>([]);
   const [initial] = useState(() => (app ? valuesOf(app) : newValues()));
 
   const mayDiscard = async () =>
@@ -49,34 +45,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   };
   useQuestionOnLeave(dirty, mayDiscard, onClose);
 
-  const save = async (entered: AppValues, how: 'createApp' | 'adoptApp' = 'createApp') => {
-    setSaving(true);
-    try {
-      const body = bodyOf({ ...initial, ...entered }, app);
-      const created = !app && how === 'createApp' ? await api.createApp(body) : undefined;
-      if (app) await api.updateApp(app.name, body);
-      else if (!created) await api.adoptApp({ ...body, initialAdmin: undefined });
-      host.success(app ? t('Saved') : t('"{{app}}" is being created', { app: entered.title }));
-      onSaved(created);
-    } catch (error) {
-      setUnplaced(placeProblems((error as ApiError).problems));
-      setSaving(false);
-    }
-  };
-
-  const adopt = async () => {
-    const entered = await form.validateFields().catch(() => null);
-    if (entered) await save(entered, 'adoptApp');
-  };
-
-  const placeProblems = (problems: Problem[]) =>
-    problems.filter((problem) => {
-      const name = problem.field?.split('.');
-      if (!name || !form.getFieldInstance(name as never)) return true;
-      form.setFields([{ name: name as never, errors: [problemText(t, problem)] }]);
-      form.scrollToField(name as never, { block: 'center' });
-      return false;
-    });
+  const { saving, unplaced, save, adopt } = useSaving(form, initial, app, onSaved);
 
   const title = app ? t('Edit "{{app}}"', { app: app.title }) : t('Add app');
   return (
@@ -119,23 +88,77 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
             data-testid="app-form-error"
           />
         ))}
-        <BasicFields app={app} environments={environments} />
-        {!app && (
-          <Section title={t('First administrator')}>
-            <AdministratorFields />
-          </Section>
-        )}
-        <Section title={t('Database connection')}>
-          <DatabaseFields app={app} adopt={adopt} />
-        </Section>
-        <Section title={t('Upgrade and domain')}>
-          <AdvancedFields />
-        </Section>
-        <Section title={t('Display configuration')}>
-          <DisplayFields />
-        </Section>
+        <Sections app={app} environments={environments} adopt={adopt} />
       </Form>
     </Drawer>
+  );
+}
+
+/** Sends what was entered. A problem is shown at its field; `unplaced` are those without one. */
+function useSaving(
+  form: FormInstance<AppValues>,
+  initial: AppValues,
+  app: AppRow | undefined,
+  onSaved: Props['onSaved'],
+) {
+  const host = useHost();
+  const { t } = host;
+  const api = useApi();
+  const [saving, setSaving] = useState(false);
+  const [unplaced, setUnplaced] = useState<Problem[]>([]);
+
+  const save = async (entered: AppValues, how: 'createApp' | 'adoptApp' = 'createApp') => {
+    setSaving(true);
+    try {
+      const body = bodyOf({ ...initial, ...entered }, app);
+      const created = !app && how === 'createApp' ? await api.createApp(body) : undefined;
+      if (app) await api.updateApp(app.name, body);
+      else if (!created) await api.adoptApp({ ...body, initialAdmin: undefined });
+      host.success(app ? t('Saved') : t('"{{app}}" is being created', { app: entered.title }));
+      onSaved(created);
+    } catch (error) {
+      setUnplaced(placeProblems((error as ApiError).problems));
+      setSaving(false);
+    }
+  };
+
+  const adopt = async () => {
+    const entered = await form.validateFields().catch(() => null);
+    if (entered) await save(entered, 'adoptApp');
+  };
+
+  const placeProblems = (problems: Problem[]) =>
+    problems.filter((problem) => {
+      const name = problem.field?.split('.');
+      if (!name || !form.getFieldInstance(name as never)) return true;
+      form.setFields([{ name: name as never, errors: [problemText(t, problem)] }]);
+      form.scrollToField(name as never, { block: 'center' });
+      return false;
+    });
+
+  return { saving, unplaced, save, adopt };
+}
+
+function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environments'> & { adopt: () => Promise<void> }) {
+  const { t } = useHost();
+  return (
+    <>
+      <BasicFields app={app} environments={environments} />
+      {!app && (
+        <Section title={t('First administrator')}>
+          <AdministratorFields />
+        </Section>
+      )}
+      <Section title={t('Database connection')}>
+        <DatabaseFields app={app} adopt={adopt} />
+      </Section>
+      <Section title={t('Upgrade and domain')}>
+        <AdvancedFields />
+      </Section>
+      <Section title={t('Display configuration')}>
+        <DisplayFields />
+      </Section>
+    </>
   );
 }
 

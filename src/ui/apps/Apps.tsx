@@ -1,9 +1,17 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import {
+  type ComponentProps,
+  type Dispatch,
+  type SetStateAction,
+  useCallback,
+  useEffect,
+  useMemo,
+  useState,
+} from 'react';
 import { useSearchParams } from 'react-router-dom';
-import type { AppRow, CreatedApp } from '../../shared/types';
-import { useApi } from '../common/api';
+import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
+import { type OperateAction, useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
 import type { AppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
@@ -27,47 +35,34 @@ const FIRST_QUERY: AppsQuery = { text: '', page: 1, pageSize: 20 };
 
 export function Apps() {
   const t = useT();
-  const api = useApi();
   const environments = useEnvironments();
-  const [query, setQuery] = useState(FIRST_QUERY);
   const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
   const [chosen, setChosen] = useState<AppRow[]>([]);
-  const [editing, setEditing] = useState<AppRow | 'new'>();
-  const [created, setCreated] = useState<CreatedApp>();
-  const [deleting, setDeleting] = useState<AppRow[]>();
-  const [params, setParams] = useSearchParams();
-  const opened = params.get('app');
+  const dialogs = useDialogs();
+  const { open, setEditing, setDeleting } = dialogs;
 
-  const { data, error, loading, refresh } = useLive(
-    async (previous: Page<AppRow> | undefined) => keepPage(previous, await api.listApps(query), ({ name }) => name),
-    JSON.stringify(query),
-    ({ rows }) => rows.some(isAppBusy),
-  );
+  const { query, setQuery, ask, data, error, loading, refresh } = useAppsPage();
   const operate = useAppActions(environments, refresh);
-  const ask = (change: Partial<AppsQuery>) => setQuery((before) => ({ ...before, page: 1, ...change }));
 
   const handle = useMemoizedFn<RowHandler>((action, app) => {
-    if (action === 'open') setParams({ app: app.name });
+    if (action === 'open') open(app.name);
     else if (action === 'edit') setEditing(app);
     else if (action === 'destroy') setDeleting([app]);
     else void operate(action, [app]);
   });
   const columns = useMemo(() => columnsOf(t, environments, shown, handle), [t, environments, shown, handle]);
-  const sort = useCallback((order?: string) => setQuery((before) => ({ ...before, page: 1, sort: order })), []);
-  const lastPage = Math.ceil((data?.count ?? 0) / query.pageSize);
-  useEffect(() => {
-    // The last ones of the last page were deleted.
-    if (!loading && lastPage && query.page > lastPage) setQuery({ ...query, page: lastPage });
-  }, [loading, lastPage, query]);
+  const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
   const chosenNow = chosen.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
-  if (!data && error) {
-    return (
-      <Card>
-        <Failure error={error} retry={refresh} />
-      </Card>
-    );
-  }
+  const bulk = {
+    operate: async (action: OperateAction, apps: AppRow[]) => {
+      if (await operate(action, apps)) setChosen([]);
+    },
+    destroy: setDeleting,
+    clear: () => setChosen([]),
+  };
+
+  if (!data && error) return <Failed error={error} retry={refresh} />;
   return (
     <Card>
       <Flex vertical gap="middle">
@@ -81,17 +76,7 @@ export function Apps() {
           add={() => setEditing('new')}
         />
         <Freshness error={error} />
-        {chosen.length > 0 && (
-          <BulkActions
-            chosen={chosenNow}
-            environments={environments}
-            operate={async (action, apps) => {
-              if (await operate(action, apps)) setChosen([]);
-            }}
-            destroy={setDeleting}
-            clear={() => setChosen([])}
-          />
-        )}
+        {chosen.length > 0 && <BulkActions chosen={chosenNow} environments={environments} {...bulk} />}
         <Spin spinning={loading} delay={SPIN_AFTER}>
           <AppsTable
             rows={data?.rows}
@@ -103,48 +88,18 @@ export function Apps() {
             empty={data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => setEditing('new')} />}
           />
         </Spin>
-        <Pagination
-          align="end"
-          current={query.page}
-          pageSize={query.pageSize}
-          total={data?.count}
-          showSizeChanger
-          showTotal={(count) => t('{{count}} in total', { count })}
-          onChange={(page, pageSize) => setQuery({ ...query, page: pageSize === query.pageSize ? page : 1, pageSize })}
-        />
+        <Pages query={query} setQuery={setQuery} count={data?.count} />
       </Flex>
-      {opened && (
-        <AppDrawer
-          name={opened}
-          onClose={() => setParams({})}
-          onEdit={setEditing}
-          onRestart={(app) => void operate('restart', [app])}
-        />
-      )}
-      {editing && (
-        <AppForm
-          app={editing === 'new' ? undefined : editing}
-          environments={environments}
-          onClose={() => setEditing(undefined)}
-          onSaved={(app) => {
-            setEditing(undefined);
-            setCreated(app);
-            void refresh();
-          }}
-        />
-      )}
-      {created?.initialAdmin && <SignInDialog app={created} onClose={() => setCreated(undefined)} />}
-      {deleting && (
-        <DeleteDialog
-          apps={deleting}
-          onClose={() => setDeleting(undefined)}
-          onDone={() => {
-            setDeleting(undefined);
-            setChosen([]);
-            void refresh();
-          }}
-        />
-      )}
+      <Dialogs
+        dialogs={dialogs}
+        environments={environments}
+        restart={(app) => void operate('restart', [app])}
+        onSaved={() => void refresh()}
+        onDeleted={() => {
+          setChosen([]);
+          void refresh();
+        }}
+      />
     </Card>
   );
 }
@@ -159,5 +114,114 @@ function NoApps({ isFiltered, add }: { isFiltered: boolean; add: () => void }) {
     <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('No apps yet')}>
       <Button onClick={add}>{t('Add the first app')}</Button>
     </Empty>
+  );
+}
+
+function Failed(props: ComponentProps<typeof Failure>) {
+  return (
+    <Card>
+      <Failure {...props} />
+    </Card>
+  );
+}
+
+/** The apps that the query asks for, kept current. */
+function useAppsPage() {
+  const api = useApi();
+  const [query, setQuery] = useState(FIRST_QUERY);
+  const ask = useCallback(
+    (change: Partial<AppsQuery>) => setQuery((before) => ({ ...before, page: 1, ...change })),
+    [],
+  );
+  const live = useLive(
+    async (previous: Page<AppRow> | undefined) => keepPage(previous, await api.listApps(query), ({ name }) => name),
+    JSON.stringify(query),
+    ({ rows }) => rows.some(isAppBusy),
+  );
+  useExistingPage(query, setQuery, live.loading ? undefined : live.data?.count);
+  return { query, setQuery, ask, ...live };
+}
+
+/** Which of the dialogs over the list is open, and for what. */
+function useDialogs() {
+  const [params, setParams] = useSearchParams();
+  const [editing, setEditing] = useState<AppRow | 'new'>();
+  const [created, setCreated] = useState<CreatedApp>();
+  const [deleting, setDeleting] = useState<AppRow[]>();
+  return {
+    opened: params.get('app'),
+    open: (app: string) => setParams({ app }),
+    close: () => setParams({}),
+    editing,
+    setEditing,
+    created,
+    setCreated,
+    deleting,
+    setDeleting,
+  };
+}
+
+interface DialogsProps {
+  dialogs: ReturnType<typeof useDialogs>;
+  environments: EnvironmentRow[] | null;
+  restart: (app: AppRow) => void;
+  onSaved: () => void;
+  onDeleted: () => void;
+}
+
+function Dialogs({ dialogs, environments, restart, onSaved, onDeleted }: DialogsProps) {
+  const { opened, close, editing, setEditing, created, setCreated, deleting, setDeleting } = dialogs;
+  return (
+    <>
+      {opened && <AppDrawer name={opened} onClose={close} onEdit={setEditing} onRestart={restart} />}
+      {editing && (
+        <AppForm
+          app={editing === 'new' ? undefined : editing}
+          environments={environments}
+          onClose={() => setEditing(undefined)}
+          onSaved={(app) => {
+            setEditing(undefined);
+            setCreated(app);
+            onSaved();
+          }}
+        />
+      )}
+      {created?.initialAdmin && <SignInDialog app={created} onClose={() => setCreated(undefined)} />}
+      {deleting && (
+        <DeleteDialog
+          apps={deleting}
+          onClose={() => setDeleting(undefined)}
+          onDone={() => {
+            setDeleting(undefined);
+            onDeleted();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+type SetQuery = Dispatch<SetStateAction<AppsQuery>>;
+
+/** Goes to the last page when the one that is shown is gone: its last apps were deleted. */
+function useExistingPage(query: AppsQuery, setQuery: SetQuery, count: number | undefined) {
+  const lastPage = Math.ceil((count ?? 0) / query.pageSize);
+  useEffect(() => {
+    if (lastPage && query.page > lastPage) setQuery({ ...query, page: lastPage });
+  }, [lastPage, query, setQuery]);
+}
+
+function Pages({ query, setQuery, count }: { query: AppsQuery; setQuery: SetQuery; count: number | undefined }) {
+  const t = useT();
+  return (
+    <Pagination
+      align="end"
+      current={query.page}
+      pageSize={query.pageSize}
+      total={count}
+      showSizeChanger
+      showTotal={(count) => t('{{count}} in total', { count })}
+      onChange={(page, pageSize) => setQuery({ ...query, page: pageSize === query.pageSize ? page : 1, pageSize })}
+    />
   );
 }

@@ -50,47 +50,61 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
             options={environments.map(({ name }) => ({ value: name, label: name }))}
           />
         )}
-        <Select
-          allowClear
-          placeholder={t('Any status')}
-          aria-label={t('Find apps by status')}
-          style={{ width: 170 }}
-          value={query.status}
-          onChange={(status) => ask({ status })}
-          options={STATUSES.map((status) => ({
-            value: status,
-            label: (
-              <Space size="small">
-                <StateIcon look={STATUS[status].look} />
-                {t(STATUS[status].label)}
-              </Space>
-            ),
-          }))}
-        />
+        <StatusFilter status={query.status} ask={ask} />
       </Space>
       <Space wrap>
         <Tooltip title={t('Refresh')}>
           <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} data-testid="refresh-apps" />
         </Tooltip>
-        <Popover
-          trigger="click"
-          placement="bottomRight"
-          content={
-            <Checkbox.Group
-              value={shown}
-              onChange={show}
-              style={{ flexDirection: 'column', gap: 8 }}
-              options={Object.entries(OPTIONAL_COLUMNS).map(([value, { label }]) => ({ value, label: t(label) }))}
-            />
-          }
-        >
-          <Button icon={<SettingOutlined />} aria-label={t('Select columns')} />
-        </Popover>
+        <ColumnChooser shown={shown} show={show} />
         <Button type="primary" icon={<PlusOutlined />} onClick={add} data-testid="add-app">
           {t('Add new')}
         </Button>
       </Space>
     </Flex>
+  );
+}
+
+function StatusFilter({ status: chosen, ask }: { status: AppsQuery['status'] } & Pick<Props, 'ask'>) {
+  const t = useT();
+  return (
+    <Select
+      allowClear
+      placeholder={t('Any status')}
+      aria-label={t('Find apps by status')}
+      style={{ width: 170 }}
+      value={chosen}
+      onChange={(status) => ask({ status })}
+      options={STATUSES.map((status) => ({
+        value: status,
+        label: (
+          <Space size="small">
+            <StateIcon look={STATUS[status].look} />
+            {t(STATUS[status].label)}
+          </Space>
+        ),
+      }))}
+    />
+  );
+}
+
+function ColumnChooser({ shown, show }: Pick<Props, 'shown' | 'show'>) {
+  const t = useT();
+  return (
+    <Popover
+      trigger="click"
+      placement="bottomRight"
+      content={
+        <Checkbox.Group
+          value={shown}
+          onChange={show}
+          style={{ flexDirection: 'column', gap: 8 }}
+          options={Object.entries(OPTIONAL_COLUMNS).map(([value, { label }]) => ({ value, label: t(label) }))}
+        />
+      }
+    >
+      <Button icon={<SettingOutlined />} aria-label={t('Select columns')} />
+    </Popover>
   );
 }
 

@@ -59,25 +59,30 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
             <Typography.Text>{t('Visitors can no longer open them. Their databases are kept.')}</Typography.Text>
           </>
         )}
-        {database === 'drop' && (
-          <Form layout="vertical">
-            <Form.Item
-              htmlFor="confirm-name"
-              label={t('Type {{name}} to confirm that its data is deleted permanently', { name: app.name })}
-              style={{ margin: 0 }}
-            >
-              <Input
-                id="confirm-name"
-                autoFocus
-                autoComplete="off"
-                value={typed}
-                onChange={(event) => setTyped(event.target.value)}
-              />
-            </Form.Item>
-          </Form>
-        )}
+        {database === 'drop' && <TypedName name={app.name} typed={typed} onType={setTyped} />}
       </Space>
     </Modal>
+  );
+}
+
+function TypedName({ name, typed, onType }: { name: string; typed: string; onType: (text: string) => void }) {
+  const { t } = useHost();
+  return (
+    <Form layout="vertical">
+      <Form.Item
+        htmlFor="confirm-name"
+        label={t('Type {{name}} to confirm that its data is deleted permanently', { name })}
+        style={{ margin: 0 }}
+      >
+        <Input
+          id="confirm-name"
+          autoFocus
+          autoComplete="off"
+          value={typed}
+          onChange={(event) => onType(event.target.value)}
+        />
+      </Form.Item>
+    </Form>
   );
 }
 
