@@ -17,6 +17,8 @@
  * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
  * | `manifestsVersion` | string | changes with the manifests | for ever |
+ *
+ * The class has more than 15 fields: one for each key, so that all of them are in one place.
  */
 export class Keys {
   constructor(private readonly prefix: string) {}
