@@ -33,7 +33,8 @@ const BATCH = 100;
 
 export type Api = ReturnType<typeof apiOf>;
 
-function apiOf(request: Host['request']) {
+/** The ways in which requests are sent; each throws `ApiError`. */
+function sendersOf(request: Host['request']) {
   const send = async <T>(url: string, method: 'get' | 'post', params?: Record<string, unknown>, data?: unknown) => {
     try {
       return (await request({ url, method, params, data })) as { data: T; meta?: { count?: number } };
@@ -49,7 +50,11 @@ function apiOf(request: Host['request']) {
       await post(url, { ...params, filterByTk: names.slice(from, from + BATCH).join(',') });
     }
   };
+  return { send, get, post, inBatches };
+}
 
+function apiOf(request: Host['request']) {
+  const { send, get, post, inBatches } = sendersOf(request);
   return {
     info: () => get<PartInfo>('appSupervisor:info'),
     async listApps(query: AppsQuery): Promise<Page<AppRow>> {

@@ -14,7 +14,6 @@ import { QUESTIONS } from './questions';
 
 export function Environments({ onAdd }: { onAdd: () => void }) {
   const host = useHost();
-  const confirm = useConfirm();
   const { t } = host;
   const api = useApi();
   const isLocal = useIsLocal();
@@ -25,26 +24,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
     'environments',
     (rows) => rows.some(({ health }) => health !== 'online'),
   );
-
-  const act = async (action: EnvironmentAction, environment: EnvironmentRow) => {
-    const { name } = environment;
-    const question = QUESTIONS[action];
-    const agreed =
-      !question ||
-      (await confirm({
-        title: t(question.title, { environment: name }),
-        content: t(question.consequence),
-        okText: t(question.agree),
-        danger: action === 'forget',
-      }));
-    if (!agreed) return;
-    try {
-      await api.onEnvironment(action, name);
-    } catch (thrown) {
-      host.failure(problemText(t, (thrown as ApiError).problems[0]));
-    }
-    void refresh();
-  };
+  const act = useEnvironmentActions(refresh);
 
   if (!data && error) {
     return (
@@ -92,4 +72,31 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
       </Flex>
     </Card>
   );
+}
+
+/** Does something with an environment, after a question where it needs one. */
+function useEnvironmentActions(refresh: () => unknown) {
+  const host = useHost();
+  const { t } = host;
+  const confirm = useConfirm();
+  const api = useApi();
+  return async (action: EnvironmentAction, environment: EnvironmentRow) => {
+    const { name } = environment;
+    const question = QUESTIONS[action];
+    const agreed =
+      !question ||
+      (await confirm({
+        title: t(question.title, { environment: name }),
+        content: t(question.consequence),
+        okText: t(question.agree),
+        danger: action === 'forget',
+      }));
+    if (!agreed) return;
+    try {
+      await api.onEnvironment(action, name);
+    } catch (thrown) {
+      host.failure(problemText(t, (thrown as ApiError).problems[0]));
+    }
+    void refresh();
+  };
 }
