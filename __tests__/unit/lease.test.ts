@@ -17,7 +17,7 @@ class Bench {
   readonly claims: LeaseClaim[] = [];
   readonly roles: Array<[LeaseRole, boolean]> = [];
   readonly released: unknown[][] = [];
-  readonly log = recordedLog();
+  readonly log = recordedLog(['lease']);
   lockIsMine = true;
   lockReleased = false;
   answer: Answers = held(100, true);
@@ -98,6 +98,16 @@ describe('a holder', () => {
     expect(second.lease).toMatchObject({ epoch: 100, beat: 2, registered: first.lease.registered });
     expect(bench.keeper.role).toBe('holder');
     expect(bench.roles).toEqual([['holder', true]]);
+  });
+
+  it('writes every beat and every change of its role down for whoever asks for that', async () => {
+    await bench.beat(held(100, true));
+    await bench.beat('away');
+    const lines = bench.log.at('info');
+    expect(lines[0]).toMatch(/^Beat .*"held":true,"epoch":100,.*"debug":"lease"/);
+    expect(lines[1]).toBe('Changed its role {"from":"waiting","to":"holder","fresh":true,"debug":"lease"}');
+    expect(lines[2]).toMatch(/^The lease of env_a could not be renewed: .*"debug":"lease"/);
+    expect(lines).toHaveLength(3);
   });
 
   it('that retakes it after a flush keeps its epoch, and tells everything again', async () => {

@@ -38,8 +38,9 @@ function runtimeOf(
     APPEND_PRESET_BUILT_IN_PLUGINS: builtIn,
   };
   const config = parseConfig(env, { command, isMainThread }) as ActiveConfig;
+  const log = recordedLog();
   const host = {
-    logger: recordedLog(),
+    logger: log,
     registerAppDbCreator: () => undefined,
     on: () => undefined,
     emit: () => true,
@@ -59,7 +60,7 @@ function runtimeOf(
     runtime.begin();
     main.emit('__started');
   };
-  return { runtime, touched, start };
+  return { runtime, touched, start, log };
 }
 
 describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
@@ -99,6 +100,18 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     if (part !== 'local') await vi.waitFor(() => expect(connections).toBeGreaterThan(0), 30_000);
     await runtime.leave();
     await runtime.close();
+  });
+
+  it('says what it says with its environment as a field, where it has one', async () => {
+    const { runtime, start, log } = runtimeOf(part, 'start');
+    start();
+    const found = () => log.at('error').filter((line) => line.includes('could not begin'));
+    const wanted = { local: 2, supervisor: 1, worker: 1 }[part];
+    await vi.waitFor(() => expect(found()).toHaveLength(wanted), 30_000);
+    await runtime.leave();
+    await runtime.close();
+    const environments = found().map((line) => /"environment":"(\w+)"/.exec(line)?.[1] ?? null);
+    expect(environments.sort()).toEqual({ local: ['local', null], supervisor: [null], worker: ['env_a'] }[part]);
   });
 
   it.each(['@nocobase/plugin-app-supervisor', 'ai, app-supervisor'])(
