@@ -283,7 +283,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await stores.records.publish('env_a', [old]);
       await until('The supervisor to mend it', async () => {
         // At production's pace: with the next round.
-        if (wakeUps) supervisor.parts.driver.invalidateStore();
+        if (wakeUps) supervisor.parts.loop.noteFlushed();
         return (await stores.records.read('env_a', ['crm']))[0]?.generation === record.generation;
       });
       // Words of a process whose lease is over, or that never was.

@@ -84,7 +84,10 @@ describe('two requests', () => {
     let end!: () => void;
     a.host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     const created = await supervisor.create({ name: 'crm', environments: ['env_a'] });
-    await until('The create to begin', () => supervisor.parts.driver.sight('env_a', 'crm').entry?.doing === 'create');
+    await until(
+      'The create to begin',
+      () => supervisor.parts.observer.evidence('env_a', 'crm').entry?.doing === 'create',
+    );
     const error = await refusal(service.command('crm', 'stop', '1'));
     const params = { app: 'crm', action: say('ACTION_CREATE'), environment: 'env_a' };
     expect(error).toMatchObject({ code: 'OPERATION_BEGUN', status: 409, params });
@@ -188,8 +191,7 @@ describe('a create', () => {
     await supervisor.parts.service.cancel(moved.id);
     letGo();
     await supervisor.toShow('crm', 'env_a running, env_b running');
-    await supervisor.part.parts.finishFailed(['crm']);
-    await supervisor.parts.driver.tick();
+    await supervisor.reconcile('crm');
     expect((await supervisor.parts.operations.active()).length).toBe(0);
     expect([a.runs, b.runs]).toEqual([['crm'], ['crm']]);
   });
@@ -424,12 +426,12 @@ describe('deleting an app', () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     // As if this supervisor had died between the request and its first step.
-    const { driver, service, operations } = supervisor.parts;
-    const { tick } = driver;
-    driver.tick = async () => undefined;
+    const { active, service, operations } = supervisor.parts;
+    const release = await supervisor.hold('crm');
     const destroyed = await service.destroy('crm', 'keep', '1');
     await operations.save({ ...destroyed, state: 'cancelled', steps: [], finishedAt: 1 });
-    driver.tick = tick;
+    await active.load();
+    release();
     await until('The tombstone to be gone', async () => !(await supervisor.parts.appRepository.allTombstones()).length);
     expect(a.runs).toEqual([]);
   });
@@ -511,7 +513,7 @@ describe('an app that was stored without a JWT secret', () => {
     expect(pending(supervisor)).toEqual(['jwtSecret']);
     expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
 
-    await supervisor.parts.storeSecrets();
+    await supervisor.reconcile('crm');
     expect((await supervisor.parts.operations.page({}, ['createdAt'], 1, 10))[0]).toMatchObject([
       { action: 'create' },
       { action: 'update', createdById: null, state: 'succeeded', steps: [{ environment: 'env_a', kind: 'apply' }] },
@@ -543,13 +545,13 @@ describe('an app that was stored without a JWT secret', () => {
     const secret = await stored(supervisor);
     await a.stop();
     const next = await fleet.worker('env_a', { version: '2.2.16' });
-    const { observer, appCache, environmentCache, restartStale } = supervisor.parts;
+    const { observer, appCache, environmentCache } = supervisor.parts;
     const isSeen = () =>
       environmentCache.registrationOf('env_a')?.appVersion === '2.2.16' &&
       observer.observed('env_a', 'crm')?.entry.generation === appCache.apps.get('crm')?.generation &&
       observer.observed('env_a', 'crm')?.entry.status === 'running';
     await until('env_a to run it', () => next.host.running.get('crm')?.jwtSecret === secret && isSeen());
-    await restartStale(['crm']);
+    await supervisor.reconcile('crm');
     expect(pending(supervisor)).toEqual(['jwtSecret']);
     await b.stop();
     const last = await fleet.worker('env_b', { version: '2.2.16' });
@@ -585,7 +587,7 @@ describe('an app that was stored without a JWT secret', () => {
     await everythingStopped();
     const supervisor = await fleet.supervisor();
     await until('The lead', () => supervisor.leads);
-    await supervisor.parts.storeSecrets();
+    await supervisor.reconcile('crm');
     expect(await supervisor.parts.operations.active()).toEqual([]);
     const worker = await fleet.worker('env_a');
     await supervisor.toShow('crm', 'env_a running');

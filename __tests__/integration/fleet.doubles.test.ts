@@ -38,7 +38,7 @@ const waitsFor = (id: string, what: Message) => until(`Waiting for ${what.code}`
 const goesOn = async (id: string) => {
   for (let round = 0; round < 5; round++) {
     await supervisor.parts.observer.poll();
-    await supervisor.parts.driver.tick();
+    await supervisor.reconcile('crm');
     expect(await supervisor.operation(id)).toMatchObject({ state: 'running', finishedAt: null });
   }
 };
@@ -52,9 +52,13 @@ it('one that is slow is waited for, and what it says meanwhile is passed on', as
     const message = verbatim(text);
     await worker.report(record, { ...busy, message });
     await until(text, async () =>
-      isDeepStrictEqual((await supervisor.operation(operation.id)).steps[0].message, message),
+      isDeepStrictEqual(
+        supervisor.parts.view.operationRow(await supervisor.operation(operation.id)).steps[0].message,
+        message,
+      ),
     );
-    expect(await supervisor.operation(operation.id)).toMatchObject({ state: 'running', waitingFor: null });
+    await until('Nothing to be waited for', async () => (await supervisor.operation(operation.id)).waitingFor === null);
+    expect(await supervisor.operation(operation.id)).toMatchObject({ state: 'running' });
   }
   // What it has begun is not to be cut off.
   await expect(supervisor.parts.service.command('crm', 'stop', '1')).rejects.toMatchObject({ code: 'OPERATION_BEGUN' });

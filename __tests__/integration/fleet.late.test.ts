@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { SmallFleet, type SupervisorProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
-/** A tick of the driver works on what it has read; what is asked for meanwhile must not be written over by it. */
+/** A pass of the control loop works on what it has read; what is asked for meanwhile must not be written over by it. */
 
 let fleet: SmallFleet;
 beforeAll(async () => {
@@ -22,37 +22,14 @@ async function waiting(): Promise<[SupervisorProcess, string]> {
   return [supervisor, id];
 }
 
-/** Stops the driver's next tick right after it has read the operations, until the returned function is called. */
-async function tickHeld({ parts: { operations, driver } }: SupervisorProcess): Promise<() => Promise<void>> {
-  await driver.tick();
-  const read = operations.active.bind(operations);
-  let go!: () => void;
-  const gate = new Promise<void>((resolve) => (go = resolve));
-  const hasRead = new Promise<void>((resolve) => {
-    operations.active = async (...args) => {
-      operations.active = read;
-      const found = await read(...args);
-      resolve();
-      await gate;
-      return found;
-    };
-  });
-  const tick = driver.tick();
-  await hasRead;
-  return async () => {
-    go();
-    await tick;
-    await driver.tick();
-  };
-}
-
-it('an environment that is forgotten during a tick is published nothing by it', async () => {
+it('an environment that is forgotten during a pass over an app is published nothing by it', async () => {
   const [supervisor, id] = await waiting();
-  const release = await tickHeld(supervisor);
+  const release = await supervisor.hold('crm');
   const forgotten = supervisor.parts.removal.takeOut('env_a');
   // As far as it gets by itself.
   await Promise.race([forgotten, new Promise((resolve) => setTimeout(resolve, 500))]);
-  await release();
+  expect(supervisor.part.app('crm')).toMatchObject({ environments: ['env_a'] });
+  release();
   await forgotten;
   expect(await supervisor.ends(await supervisor.operation(id))).toBe('cancelled: env_a cancelled');
   expect(supervisor.part.app('crm')).toMatchObject({ environments: [], published: {} });
@@ -60,15 +37,27 @@ it('an environment that is forgotten during a tick is published nothing by it', 
   expect(steps).toEqual([]);
 });
 
-it('an operation that is superseded during a tick stays over', async () => {
+it('an operation that is superseded during a pass stays over', async () => {
   const [supervisor, id] = await waiting();
-  const release = await tickHeld(supervisor);
-  // Its worker is back, which is news to that tick.
-  const stop = await supervisor.parts.service.command('crm', 'stop', null);
+  const { operations, service } = supervisor.parts;
+  const save = operations.save.bind(operations);
+  let release = () => {};
+  const held = new Promise<void>((saving) => {
+    operations.save = async (operation, transaction) => {
+      if (operation.id === id && operation.finishedAt === null) {
+        operations.save = save;
+        saving();
+        await new Promise<void>((go) => (release = go));
+      }
+      return save(operation, transaction);
+    };
+  });
+  // Its Worker is back, which is news to a pass.
   await fleet.worker('env_a');
-  await until('env_a being back', () => supervisor.health('env_a') === 'online');
-  await release();
+  await held;
+  const stop = await service.command('crm', 'stop', null);
+  release();
   expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
   expect(await supervisor.operation(id)).toMatchObject({ state: 'cancelled', finishedAt: expect.any(Number) });
-  expect(await supervisor.parts.operations.active()).toEqual([]);
+  expect(await operations.active()).toEqual([]);
 });

@@ -129,15 +129,15 @@ describe('a worker', () => {
 describe('a supervisor', () => {
   it('with a database restored from a backup is believed, and goes on', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
-    const { appRepository, driver, service } = supervisor.parts;
+    const { appRepository, loop, service } = supervisor.parts;
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     const backup = await appRepository.find('crm');
     await supervisor.ends(await service.command('crm', 'stop', '1'));
     const { createdAt: _, updatedAt: __, ...values } = backup!;
     await appRepository.update('crm', values);
-    driver.invalidateStore();
+    loop.noteFlushed();
     await until('The store to say what the database says', async () => {
-      await driver.tick();
+      await supervisor.reconcile('crm');
       return (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'running';
     });
     // The worker has heard newer words than these, and what is told now is newer still.

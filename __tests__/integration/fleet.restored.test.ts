@@ -27,14 +27,13 @@ async function backup({ db }: SupervisorProcess): Promise<Rows> {
 
 /** Puts the backup in place of what a Supervisor has, and a Supervisor that starts with it in its place. */
 async function restore(supervisor: SupervisorProcess, tables: Rows, within = fleet): Promise<SupervisorProcess> {
-  await supervisor.parts.driver.between(async () => {
-    for (const [name, rows] of tables) {
-      const model = supervisor.db.getModel(name);
-      await model.destroy({ truncate: true });
-      await model.bulkCreate(rows as never);
-    }
-    await supervisor.kill();
-  });
+  supervisor.parts.loop.stop();
+  for (const [name, rows] of tables) {
+    const model = supervisor.db.getModel(name);
+    await model.destroy({ truncate: true });
+    await model.bulkCreate(rows as never);
+  }
+  await supervisor.kill();
   const next = await within.supervisor();
   await until('The lead', () => next.leads);
   return next;
@@ -123,7 +122,7 @@ describe('a Worker that shows up after a restored Supervisor has looked for it',
     await until('env_a being down', () => supervisor.health('env_a') === 'down');
 
     const restored = await restore(supervisor, before, patient);
-    await restored.parts.driver.tick();
+    await restored.reconcile('crm');
     await patient.worker('env_a');
     const shown = () => restored.shows('crm') === 'env_a running';
     await until('crm to run as the backup says', shown, 20_000);
@@ -140,7 +139,7 @@ describe('what is over', () => {
     await supervisor.kill();
     const next = await fleet.supervisor();
     await until('The lead', () => next.leads);
-    await next.parts.driver.tick();
+    await next.reconcile();
     await next.parts.appCache.load();
     return next;
   }

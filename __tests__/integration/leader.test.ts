@@ -1,9 +1,10 @@
-import { Database } from '@nocobase/database';
+import { Database, type Transaction } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
 import leaders from '../../src/server/core/collections/appSupervisorLeaders';
-import { Leadership } from '../../src/server/supervisor/control/leader';
+import { Leadership, TermOver } from '../../src/server/supervisor/control/leader';
 import { FakeClock } from '../support/clock';
+import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
 
 let db: Database;
@@ -21,7 +22,10 @@ afterAll(() => db?.close());
 /** A supervisor's process with clocks of its own. */
 function process(me: string) {
   const clock = new FakeClock();
-  return { clock, leadership: new Leadership({ db }, me, clock, new SeededRandom()) };
+  return {
+    clock,
+    leadership: new Leadership({ app: { db }, instance: me, clock, random: new SeededRandom(), log: recordedLog() }),
+  };
 }
 
 describe('the lead', () => {
@@ -52,22 +56,29 @@ describe('the lead', () => {
 
   it('is sure without asking for half of its expiry, and never when it is lost or passed on', async () => {
     const [one, two] = [process('one'), process('two')];
-    expect(one.leadership.isSure).toBe(false);
+    expect(one.leadership.leads).toBe(false);
     await one.leadership.claim();
     await two.leadership.claim();
     one.clock.pass(4_999);
-    expect([one.leadership.isSure, two.leadership.isSure]).toEqual([true, false]);
+    expect([one.leadership.leads, two.leadership.leads]).toEqual([true, false]);
     one.clock.pass(1);
-    expect(one.leadership.isSure).toBe(false);
+    expect(one.leadership.leads).toBe(false);
     await one.leadership.claim();
-    expect(one.leadership.isSure).toBe(true);
+    expect(one.leadership.leads).toBe(true);
     await one.leadership.resign();
-    expect(one.leadership.isSure).toBe(false);
+    expect(one.leadership.leads).toBe(false);
   });
 
   it('is written nowhere where nobody else can be', async () => {
     const clock = new FakeClock();
-    const alone = new Leadership({ db }, 'one', clock, new SeededRandom(), undefined, true);
+    const alone = new Leadership({
+      app: { db },
+      instance: 'one',
+      clock,
+      random: new SeededRandom(),
+      log: recordedLog(),
+      alone: true,
+    });
     expect(await alone.claim()).toBe(true);
     const before = await db.getRepository('appSupervisorLeaders').findOne();
     expect(before.toJSON()).toMatchObject({ fleet: alone.fleet, holder: null, beat: 0 });
@@ -136,26 +147,85 @@ describe('the lead', () => {
     expect((await db.getRepository('appSupervisorLeaders').findOne()).get('holder')).toBeNull();
   });
 
-  it('is asked of the database once a second at most by the one that has it', async () => {
+  it('has a term that grows with every change of its holder, and with nothing else', async () => {
+    const [one, two] = [process('one'), process('two')];
+    await one.leadership.claim();
+    one.clock.pass(1_000);
+    await one.leadership.claim();
+    await two.leadership.claim();
+    expect([one.leadership.term, two.leadership.term]).toEqual([1, 1]);
+    two.clock.pass(10_000);
+    await two.leadership.claim();
+    expect(two.leadership.term).toBe(2);
+    await two.leadership.resign();
+    await one.leadership.claim();
+    expect(one.leadership.term).toBe(3);
+  });
+});
+
+describe('a write of the leader', () => {
+  const setFleet = (fleet: string) => (transaction?: Transaction) =>
+    db.getModel('appSupervisorLeaders').update({ fleet }, { where: { id: 1 }, transaction });
+  const fleetNow = async () => (await db.getRepository('appSupervisorLeaders').findOne()).get('fleet');
+
+  it('is refused once a newer term exists, although it believes that it leads', async () => {
+    const [one, two] = [process('one'), process('two')];
+    await one.leadership.claim();
+    await one.leadership.write(setFleet('first'));
+    await two.leadership.claim();
+    // The first was frozen: no time has passed for it.
+    two.clock.pass(10_000);
+    await two.leadership.claim();
+    expect([one.leadership.leads, two.leadership.leads]).toEqual([true, true]);
+    await expect(one.leadership.write(setFleet('late'))).rejects.toThrow(TermOver);
+    expect([one.leadership.leads, await fleetNow()]).toEqual([false, 'first']);
+    await two.leadership.write(setFleet('second'));
+    expect(await fleetNow()).toBe('second');
+  });
+
+  it('is refused where it has not led for long enough to be sure, or never did', async () => {
+    const [one, two] = [process('one'), process('two')];
+    await one.leadership.claim();
+    await expect(two.leadership.write(setFleet('two'))).rejects.toThrow(TermOver);
+    one.clock.pass(5_000);
+    await expect(one.leadership.write(setFleet('late'))).rejects.toThrow(TermOver);
+  });
+
+  it('is over before the next term begins', async () => {
+    const [one, two] = [process('one'), process('two')];
+    await one.leadership.claim();
+    await two.leadership.claim();
+    const story: string[] = [];
+    let end = () => {};
+    const begun = new Promise<void>((begin) => {
+      void one.leadership
+        .write(async (transaction) => {
+          begin();
+          await new Promise<void>((resolve) => (end = resolve));
+          await setFleet('written')(transaction);
+        })
+        .then(() => story.push('written'));
+    });
+    await begun;
+    two.clock.pass(10_000);
+    const taken = two.leadership.claim().then(() => story.push('taken'));
+    // As far as it gets by itself.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(story).toEqual([]);
+    end();
+    await taken;
+    expect([story, await fleetNow()]).toEqual([['written', 'taken'], 'written']);
+  });
+
+  it('that fails leaves nothing behind', async () => {
     const one = process('one');
-    let asked = 0;
-    const counted = new Leadership(
-      {
-        get db() {
-          asked++;
-          return db;
-        },
-      },
-      'one',
-      one.clock,
-      new SeededRandom(),
-    );
-    await counted.claim();
-    const before = asked;
-    for (let i = 0; i < 50; i++) {
-      one.clock.pass(10);
-      expect(await counted.claim()).toBe(true);
-    }
-    expect(asked).toBe(before);
+    await one.leadership.claim();
+    const before = await fleetNow();
+    const failing = one.leadership.write(async (transaction) => {
+      await setFleet('half')(transaction);
+      throw new Error('No.');
+    });
+    await expect(failing).rejects.toThrow('No.');
+    expect(await fleetNow()).toBe(before);
   });
 });

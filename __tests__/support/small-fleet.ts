@@ -14,6 +14,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { appKey, FLEET } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { WorkerPart } from '../../src/server/worker/worker';
@@ -38,7 +39,7 @@ const LEAVING = 50;
 /** What the last beat of a process says that is killed: so its end shows without waiting for three of the others. */
 const LAST_BEAT = 500;
 /** A lead is not lost to a machine that is starved; where its leader is dead, there is nobody to take it from. */
-const LEAD_EXPIRY = { beside: 60_000, alone: 500 };
+const LEAD_EXPIRY = { beside: 60_000, alone: 2_000 };
 
 const FASTER = { beginAgain: 500 };
 const PACES = {
@@ -174,6 +175,27 @@ export class SupervisorProcess {
     return this.parts.service.create({ ...input, initialAdmin: administratorOf(input.initialAdmin, {}) }, '1');
   }
 
+  /** One pass of the control loop over what concerns all, and one over each of these apps. */
+  async reconcile(...names: string[]): Promise<void> {
+    const { queue, appCache } = this.parts;
+    await queue.run(FLEET);
+    for (const app of names.flatMap((name) => appCache.apps.get(name) ?? [])) await queue.run(appKey(app));
+  }
+
+  /** Keeps the control loop from an app until the returned function is called. */
+  async hold(name: string): Promise<() => void> {
+    const app = this.part.app(name);
+    if (!app) throw new Error(`There is no app ${name}.`);
+    let release = () => {};
+    await new Promise<void>((held) => {
+      void this.parts.queue.exclusively(appKey(app), () => {
+        held();
+        return new Promise<void>((done) => (release = done));
+      });
+    });
+    return release;
+  }
+
   /** `env_a running, env_b stopped`: what is shown of an app. */
   shows(name: string): string {
     const app = this.part.app(name);
@@ -231,9 +253,7 @@ export class SupervisorProcess {
   async kill(): Promise<void> {
     if (!this.alive) return;
     this.alive = false;
-    const inside = this.part as unknown as { running: { timers: Timer[] } | null };
-    for (const timer of inside.running?.timers ?? []) timer.cancel();
-    inside.running = null;
+    this.part.stop();
     await this.cut();
   }
 

@@ -6,7 +6,7 @@ import * as apps from '../../src/server/supervisor/api/apps';
 import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
-import { operationRow } from '../../src/server/supervisor/view';
+import { FleetView, type FleetViewOptions } from '../../src/server/supervisor/view';
 import { defaultsIn } from '../../src/shared/fields';
 import { OPERATION } from '../../src/shared/operation';
 import type { Status } from '../../src/shared/types';
@@ -227,7 +227,9 @@ describe('an action', () => {
 
 describe('rows', () => {
   it('of an operation show its steps without what only the rollout needs', () => {
-    const row = operationRow(operationOf(['env_a boot'], { createdById: '7' }));
+    const observer = { evidence: () => ({ health: 'online', entry: null }) };
+    const view = new FleetView({ observer } as unknown as FleetViewOptions);
+    const row = view.operationRow(operationOf(['env_a boot'], { createdById: '7' }));
     expect(row).toEqual({
       ...defaultsIn(OPERATION, 'row'),
       id: 'op-1',

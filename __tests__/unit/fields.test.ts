@@ -6,7 +6,7 @@ import { AppRepository, recordFor } from '../../src/server/supervisor/apps/repos
 import { AppService, type ServiceOptions } from '../../src/server/supervisor/apps/service';
 import { OperationStore } from '../../src/server/supervisor/control/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
-import { FleetView, type FleetViewOptions, operationRow } from '../../src/server/supervisor/view';
+import { FleetView, type FleetViewOptions } from '../../src/server/supervisor/view';
 import type { Field, Place } from '../../src/shared/fields';
 import { appIndexEntry, appRecord, registration } from '../../src/shared/messages';
 import type { AppRow } from '../../src/shared/types';
@@ -91,7 +91,8 @@ describe('a field of an app that is declared once', () => {
       appCache: { apps: new Map(), tombstones: new Map(), refresh: async () => undefined },
       observer: { names: () => [] },
       operations: { activeOf: async () => [], create: async () => undefined },
-      driver: { begin: async () => undefined },
+      active: { put: () => undefined },
+      queue: { run: async () => undefined, add: () => undefined },
       bus: { notify: () => undefined },
       compatibility: { assertUsable() {}, assertAgree() {}, assertSetsInitialAdmin() {} },
       aesKey: null,
@@ -138,7 +139,7 @@ describe('a field of an app that is declared once', () => {
 
   const view = new FleetView({
     observer: { observed: () => null, environment: () => null },
-    driver: { active: [] },
+    active: { of: () => [] },
     environmentCache: { get: () => undefined },
     compatibility: { warningsOf: () => [] },
     appCache: {},
@@ -203,7 +204,10 @@ describe('a field of an operation that is declared once', () => {
   });
 
   it('is shown in the row, also in that of its app, and described', () => {
-    expect(operationRow(operation)).toMatchObject(colour);
+    const view = new FleetView({
+      observer: { evidence: () => ({ health: 'online', entry: null }) },
+    } as unknown as FleetViewOptions);
+    expect(view.operationRow(operation)).toMatchObject(colour);
     expect(documented('appSupervisorOperation').properties).toHaveProperty('colour');
     expect(JSON.stringify(documented('appSupervisorApp').properties)).toContain('"createdBy"');
   });

@@ -33,9 +33,9 @@ describe('a bound log', () => {
       format: 'json' as const,
     };
     const host = createSystemLogger({ ...options, seperateError: true, defaultMeta });
-    createLog(host as never, ['driver'])
+    createLog(host as never, ['loop'])
       .bound({ app: 'shop', operation: '7' })
-      .rooms.driver?.('Drove it', { environment: 'env_a' });
+      .rooms.loop?.('Drove it', { environment: 'env_a' });
     const lines = await vi.waitFor(() => {
       const files = fs.readdirSync(FOLDER).filter((name) => name.endsWith('.log'));
       const text = files.map((name) => fs.readFileSync(path.join(FOLDER, name), 'utf8')).join('');
@@ -47,7 +47,7 @@ describe('a bound log', () => {
       level: 'info',
       message: 'Drove it',
       module: 'app-supervisor',
-      meta: { app: 'shop', operation: '7', environment: 'env_a', debug: 'driver' },
+      meta: { app: 'shop', operation: '7', environment: 'env_a', debug: 'loop' },
     });
   });
 });

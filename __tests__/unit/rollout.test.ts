@@ -7,12 +7,16 @@ import {
   cancelled,
   deadlineOf,
   inTheWay,
+  isWorkedOn,
   leftUndone,
   type Operation,
+  progressOf,
+  type Step,
   type StepKind,
   type StepSight,
   takeOver,
 } from '../../src/server/supervisor/control/rollout';
+import { StepTimer } from '../../src/server/supervisor/control/step-timer';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/types';
@@ -28,6 +32,7 @@ class Rollout {
   published: Record<string, Published>;
   readonly publications: Array<[environment: string, wish: Published]> = [];
   private readonly sights = new Map<string, StepSight>();
+  private readonly timer = new StepTimer();
 
   constructor(
     public operation: Operation,
@@ -50,19 +55,33 @@ class Rollout {
   }
 
   tick(ms = SECOND): this {
-    this.now += ms;
+    // The control loop looks every 5 s without an event.
+    for (let left = ms; left > 0; left -= 5 * SECOND) {
+      this.now += Math.min(left, 5 * SECOND);
+      for (const step of this.operation.steps) this.timeWorked(step);
+    }
     const { operation, publish, claimed } = advance(
       this.operation,
       this.app,
       this.published,
-      (environment) => this.sights.get(environment) ?? { health: 'online', entry: null },
+      (environment) => this.sightOf(environment),
       this.now,
+      (step) => this.timeWorked(step),
     );
     this.operation = operation;
     this.published = { ...this.published, ...publish };
     if (claimed) this.app.claim = 'none';
     this.publications.push(...Object.entries(publish));
     return this;
+  }
+
+  private sightOf(environment: string): StepSight {
+    return this.sights.get(environment) ?? { health: 'online', entry: null };
+  }
+
+  private timeWorked(step: Step): number {
+    const isWorking = isWorkedOn(this.operation, step, this.sightOf(step.environment));
+    return this.timer.look(this.operation.id, `${step.environment} ${step.kind}`, isWorking, this.now);
   }
 
   /** `state` of each step, in order. */
@@ -313,11 +332,17 @@ describe('a worker’s word', () => {
     expect(rollout.tick().steps).toBe('succeeded');
   });
 
-  it('of what it is doing is passed on', () => {
+  it('of what it is doing is progress, which is shown and not stored', () => {
     const rollout = new Rollout(operationOf(['env_a boot'])).tick();
-    rollout.says('env_a', { ...begun, message: verbatim('Installing.') }).tick();
-    expect(rollout.operation.steps[0]).toMatchObject({ message: verbatim('Installing.'), startedAt: rollout.now });
+    const entry = entryOf({ ...begun, message: verbatim('Installing.') });
+    rollout.says('env_a', entry).tick();
+    const [step] = rollout.operation.steps;
+    expect([step.message, step.startedAt]).toEqual([undefined, rollout.now]);
     expect(rollout.operation.waitingFor).toBeNull();
+    expect(progressOf(rollout.operation, step, entry)).toEqual(verbatim('Installing.'));
+    expect(progressOf(rollout.operation, step, { ...entry, uid: 'another' })).toBeUndefined();
+    expect(progressOf(rollout.operation, step, { ...entry, begun: 9 })).toBeUndefined();
+    expect(progressOf(rollout.operation, { ...step, state: 'succeeded' }, entry)).toBeUndefined();
   });
 
   it('of a failure ends the step, with the cause', () => {
@@ -396,6 +421,17 @@ describe('deadlines', () => {
     rollout.tick(1);
     const error = { code: 'DEADLINE', params: { environment: 'env_a', seconds } };
     expect(rollout.operation.steps[0]).toMatchObject({ state: 'failed', error });
+  });
+
+  it('do not count a place in the queue of the Worker, nor time in which this process did not run', () => {
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', { ...begun, status: 'waiting' });
+    rollout
+      .tick(3_600 * SECOND)
+      .says('env_a', begun)
+      .tick();
+    rollout.now += 3_600 * SECOND;
+    expect(rollout.tick().steps).toBe('running');
+    expect(rollout.tick(300 * SECOND).steps).toBe('failed');
   });
 
   it('stand still while the worker cannot be heard', () => {
@@ -633,7 +669,7 @@ describe('whatever is seen, in whatever order', () => {
         for (const { pass, sights } of moments) {
           now += pass;
           const poll = (environment: string) => sights[environments.indexOf(environment)];
-          const first = advance(current, appOf(), published, poll, now);
+          const first = advance(current, appOf(), published, poll, now, () => 0);
           const isNewer = ({ publish }: Advance) => {
             for (const [environment, wish] of Object.entries(publish)) {
               const before = published[environment];
@@ -644,8 +680,8 @@ describe('whatever is seen, in whatever order', () => {
           isNewer(first);
           published = { ...published, ...first.publish };
           // Killed after it was published and before it was saved: a successor publishes nothing twice.
-          isNewer(advance(current, appOf(), published, poll, now));
-          const second = advance(first.operation, appOf(), published, poll, now);
+          isNewer(advance(current, appOf(), published, poll, now, () => 0));
+          const second = advance(first.operation, appOf(), published, poll, now, () => 0);
           isNewer(second);
           if (!Object.keys(first.publish).length) {
             expect(second.publish).toEqual({});
@@ -670,7 +706,14 @@ describe('whatever is seen, in whatever order', () => {
   it('invariant 9: nothing but a drop step ever asks for data to be dropped', () => {
     fc.assert(
       fc.property(operation, fc.tuple(sight, sight, sight), (start, sights) => {
-        const { publish } = advance(start, appOf(), {}, (name) => sights[environments.indexOf(name)], 1_000);
+        const { publish } = advance(
+          start,
+          appOf(),
+          {},
+          (name) => sights[environments.indexOf(name)],
+          1_000,
+          () => 0,
+        );
         for (const [environment, { data }] of Object.entries(publish)) {
           if (data !== 'drop') continue;
           expect(start.steps.some((step) => step.kind === 'drop' && step.environment === environment)).toBe(true);
@@ -692,7 +735,7 @@ describe('whatever is seen, in whatever order', () => {
             const { generation, desired } = wish;
             return { health: 'online', entry: entryOf({ generation, status: statusOf[desired] }) };
           };
-          const { operation: next, publish } = advance(current, appOf(), published, poll, 1_000 + tick);
+          const { operation: next, publish } = advance(current, appOf(), published, poll, 1_000 + tick, () => 0);
           published = { ...published, ...publish };
           current = next;
         }

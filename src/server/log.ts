@@ -15,7 +15,7 @@ export interface LogSubject {
 }
 
 /** What `APP_SUPERVISOR_DEBUG` can name: each writes down what one part of the plugin does. */
-export const LOG_ROOMS = ['boot', 'bus', 'driver', 'fleet', 'lease', 'proxy', 'records'] as const;
+export const LOG_ROOMS = ['boot', 'bus', 'fleet', 'lease', 'loop', 'proxy', 'records'] as const;
 export type LogRoom = (typeof LOG_ROOMS)[number];
 
 export interface Log extends LogSink {

@@ -118,7 +118,11 @@ export const manifestItem = z.object({
 export type ManifestItem = z.infer<typeof manifestItem>;
 
 /** Wake-ups: they only make sooner what the 30 s round would do. */
-export const notification = z.object({ names: z.array(appName) });
+export const notification = z.object({
+  names: z.array(appName),
+  /** The process that sent it; absent before 0.2.0. */
+  from: z.string().max(200).optional(),
+});
 
 /** Request/reply for what is not state: database checks, logs, app events. */
 export const request = z.object({ id: z.string(), replyTo: z.string(), method: z.string(), payload: z.unknown() });

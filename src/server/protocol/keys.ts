@@ -40,6 +40,7 @@ export class Keys {
 
   /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */
   readonly wakeSupervisors = () => this.key('wake', 'supervisors');
+  readonly wakeDefinitions = () => this.key('wake', 'definitions');
   readonly wakeEnvironment = (environment: string) => this.key('wake', 'environment', environment);
   readonly requests = (environment: string) => this.key('requests', environment);
   readonly replies = (instance: string) => this.key('replies', instance);

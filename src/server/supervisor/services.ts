@@ -11,20 +11,25 @@ import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
 import { AppService } from './apps/service';
-import { Driver } from './control/driver';
+import { AppReconciler } from './control/app-reconciler';
+import { EnvironmentReconciler } from './control/environment-reconciler';
+import { FleetReconciler } from './control/fleet-reconciler';
 import { EnvironmentRemoval } from './control/forgetting';
 import { Leadership } from './control/leader';
+import { ControlLoop, reportFailure } from './control/loop';
+import { Publisher } from './control/publisher';
 import type { Operation } from './control/rollout';
-import { staleRestarter } from './control/stale';
-import { OperationStore } from './control/store';
-import { secretStorer } from './control/stored-secrets';
-import { finisher } from './control/unfinished';
+import { OperationCache, OperationStore } from './control/store';
+import { WorkQueue } from './control/work-queue';
 import { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { FleetView } from './view';
+
+/** How many apps and environments the control loop works on at a time. */
+const CONCURRENCY = 8;
 
 /** What is done without being asked, and how often, in ms; tests hurry. */
 export interface SupervisorPace {
@@ -63,7 +68,7 @@ export interface SupervisorPartOptions {
 }
 
 export interface ServicesOptions extends SupervisorPartOptions {
-  /** As in `DriverOptions`. */
+  /** As in `AppReconcilerOptions`. */
   onAppEnd(uid: string): Promise<void>;
 }
 
@@ -76,12 +81,12 @@ export type Services = ReturnType<typeof createServices>;
 export function createServices(main: Application, options: ServicesOptions) {
   const { stores, bus, instance, publicUrl, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
   const isThisProcess = defaultEnvironments !== null;
-  const control = createControl(main, options);
-  const { appRepository, appCache, operations, leadership, observer, driver } = control;
+  const known = createKnown(main, options);
+  const { appCache, active, leadership, observer } = known;
   const leads = () => leadership.leads;
   const registry = new EnvironmentRegistry(main);
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, publicUrl });
-  const removal = new EnvironmentRemoval({ ...control, fleet: stores.fleet, bus, clock });
+  const removal = new EnvironmentRemoval({ ...known, fleet: stores.fleet, bus, clock });
   const takeOut = (environment: string) => removal.takeOut(environment);
   const environmentCache = new EnvironmentCache({ registry, observer, clock, log, leads, takeOut });
   const compatibility = new CompatibilityPolicy({
@@ -95,11 +100,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   });
   const service = new AppService({
     app: main,
-    appRepository,
-    appCache,
-    operations,
-    driver,
-    observer,
+    ...known,
     bus,
     clock,
     random,
@@ -107,44 +108,39 @@ export function createServices(main: Application, options: ServicesOptions) {
     defaultEnvironments,
     compatibility,
   });
+  const publisher = new Publisher({ ...known, records: stores.records, bus, log });
+  const { onAppEnd, pace } = options;
+  const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd });
+  const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
+  const loop = new ControlLoop({ ...known, apps, fleet, environmentCache, appIndex, bus, log });
   return {
-    ...control,
+    ...known,
     registry,
     appIndex,
     removal,
     environmentCache,
     compatibility,
     service,
-    finishFailed: finisher({ appCache, driver, operations, service, log }),
-    restartStale: staleRestarter({ observer, appCache, driver, service, compatibility, log }),
-    storeSecrets: secretStorer({ appCache, driver, service, leads, log }),
+    apps,
+    loop,
     requests: new WorkerRequests({ bus, compatibility, defaultEnvironments }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
-    view: new FleetView({ appCache, observer, driver, environmentCache, compatibility, isThisProcess }),
+    view: new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess }),
   };
 }
 
-/** What should be, what is seen, who leads, and what brings the one to the other. */
-function createControl(main: Application, options: ServicesOptions) {
-  const { stores, bus, instance, clock, random, log, pace, onOperationEnd, onAppEnd } = options;
+/** What should be, what is seen, who leads, and what there is to do. */
+function createKnown(main: Application, options: ServicesOptions) {
+  const { stores, bus, instance, clock, random, log, pace, onOperationEnd } = options;
   const appRepository = new AppRepository(main);
   const appCache = new AppCache(appRepository);
   const operations = new OperationStore(main, onOperationEnd);
-  const leadership = new Leadership(main, instance, clock, random, pace?.leadExpiry, main.db.inDialect('sqlite'));
+  const active = new OperationCache(operations);
+  const alone = main.db.inDialect('sqlite');
+  const leadership = new Leadership({ app: main, instance, clock, random, log, expiry: pace?.leadExpiry, alone });
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
-  const driver = new Driver({
-    appRepository,
-    appCache,
-    operations,
-    observer,
-    leadership,
-    records: stores.records,
-    fleet: stores.fleet,
-    bus,
-    clock,
-    log,
-    reconcileEvery: pace?.reconcile,
-    onAppEnd,
-  });
-  return { appRepository, appCache, operations, leadership, observer, driver };
+  const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
+  const { records } = stores;
+  const environments = new EnvironmentReconciler({ appCache, observer, leadership, records, bus, queue });
+  return { appRepository, appCache, operations, active, leadership, observer, queue, environments };
 }

@@ -11,7 +11,7 @@ import { createServices, type Services, type SupervisorPace, type SupervisorPart
 
 /** Least time between two looks for wake-ups, in ms: each Worker of a fleet that boots sends ten a second. */
 const WAKE_SPACING = 50;
-/** For how long names of wake-ups are collected, in ms: most are about statuses, up to ten a second while an app boots. */
+/** For how long names of changed apps are collected, in ms. */
 const FOLLOW_SPACING = 100;
 /** For how long changes are collected before those who look are told, in ms. */
 const TELL_SPACING = 250;
@@ -32,7 +32,7 @@ export class SupervisorPart {
   private storeWarnings: Message[] = [];
   /** Apps whose definitions changed since those who look were told. */
   private changedApps = new Set<string>();
-  /** Names that wake-ups were about, until their definitions are read. */
+  /** Names of apps that other Supervisors changed, until their definitions are read. */
   private readonly heard = new Set<string>();
   private readonly readHeard: Throttled;
   private readonly tellSoon: Throttled;
@@ -42,7 +42,7 @@ export class SupervisorPart {
     const readHeard = () => {
       const heard = [...this.heard];
       this.heard.clear();
-      void this.running?.appCache.refresh(heard).catch(() => undefined);
+      void this.readDefinitions(heard).catch(() => undefined);
     };
     this.readHeard = throttle(readHeard, FOLLOW_SPACING, { leading: false, timeout });
     this.tellSoon = throttle(() => this.tell(), TELL_SPACING, { leading: false, timeout });
@@ -63,8 +63,7 @@ export class SupervisorPart {
     this.startNow(main).catch((error) => {
       this.starting = false;
       // Half begun is not begun.
-      for (const timer of this.running?.timers ?? []) timer.cancel();
-      this.running = null;
+      this.stop();
       this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
       this.options.clock.timeout((this.options.pace ?? PACE).beginAgain, () => this.start(main));
     });
@@ -75,18 +74,21 @@ export class SupervisorPart {
     const { running } = this;
     if (!running) return;
     for (const timer of running.timers) timer.cancel();
+    running.loop.stop();
     await running.leadership.resign().catch((error) => {
       this.options.log.warn(
         `The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`,
       );
     });
-    this.options.bus.notify('supervisors', []);
+    this.options.bus.notify('definitions', []);
   }
 
   stop(): void {
     const { running } = this;
     this.running = null;
     for (const timer of running?.timers ?? []) timer.cancel();
+    running?.loop.stop();
+    running?.leadership.stop();
   }
 
   /** @throws AppSupervisorError while definitions are not read yet */
@@ -145,18 +147,17 @@ export class SupervisorPart {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(environment: string): Promise<void> {
-    const { environmentCache, driver } = this.parts;
-    await environmentCache.forget(environment);
-    await driver.tick();
+    await this.parts.environmentCache.forget(environment);
   }
 
   private async startNow(main: Application): Promise<void> {
-    const { bus, clock, pace = PACE } = this.options;
+    const { clock, pace = PACE } = this.options;
     const onAppEnd = (uid: string) => this.appEnds.tellAndWait(uid);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
     this.listen(running);
-    const { appCache, leadership, environmentCache, compatibility, observer, driver } = running;
+    const { appCache, active, leadership, environmentCache, compatibility, observer, loop } = running;
     await appCache.load();
+    await active.load();
     // Tells which fleet this is: whose environments the first look shows has to be known before it.
     await leadership.claim();
     await environmentCache.load();
@@ -165,71 +166,62 @@ export class SupervisorPart {
     this.running = running;
     // At once: whoever learns now that this process is ready sends requests.
     this.tell();
-    const woken = throttle(
-      () => {
-        void observer.poll();
-        void driver.tick();
-      },
-      WAKE_SPACING,
-      { leading: true, timeout: clock.timeout },
-    );
-    await bus.onNotify('supervisors', (names) => {
-      // It may come while this process leaves.
-      if (!this.running) return;
-      woken();
-      // Names come from workers, about statuses, and from other supervisors, about definitions.
-      this.follow(names);
-    });
+    loop.start();
+    await leadership.start();
+    await this.subscribe(running);
     const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
-    every(pace.poll, () => {
-      void observer.poll();
-      void driver.tick();
-      if (leadership.leads) void running.storeSecrets();
-    });
+    every(pace.poll, () => void observer.poll());
     every(pace.reload, () => {
-      if (leadership.leads) {
-        void running.finishFailed([...appCache.apps.keys()]);
-        void running.restartStale([...appCache.apps.keys()]);
+      // The leader's loop reads them itself.
+      if (!leadership.leads) {
+        void appCache.load().catch(() => undefined);
+        void active.load().catch(() => undefined);
       }
-      // The leader reads them before it compares the store with them.
-      else void appCache.load().catch(() => undefined);
-      void this.publishAppIndex();
       void environmentCache.load().catch(() => undefined);
       void this.findPlugins(compatibility);
       this.askStore();
     });
     this.askStore();
     void observer.poll();
-    void driver.tick();
+  }
+
+  private async subscribe({ observer, leadership }: Running): Promise<void> {
+    const { bus, clock } = this.options;
+    const { timeout } = clock;
+    const woken = throttle(() => void observer.poll(), WAKE_SPACING, { leading: true, timeout });
+    await bus.onNotify('supervisors', () => {
+      // It may come while this process leaves.
+      if (this.running) woken();
+    });
+    await bus.onNotify('definitions', (names) => {
+      if (!this.running) return;
+      // Of no app: the lead is free.
+      if (!names.length) void leadership.claim().catch(() => undefined);
+      for (const name of names) this.heard.add(name);
+      if (names.length) this.readHeard();
+    });
   }
 
   /** Passes on what one service has to tell others that were made before it. */
-  private listen(services: Services): void {
-    const { appCache, appIndex, driver, observer, environmentCache, compatibility, leadership } = services;
+  private listen({ appCache, apps, loop, observer, environmentCache, compatibility }: Services): void {
     const onChange = () => this.changed();
     appCache.changes.listen((change) => {
-      appIndex.note(change.names);
       for (const name of change.names) this.changedApps.add(name);
-      driver.noteApps(change);
+      loop.noteApps(change);
       onChange();
     });
-    observer.changes.listen(({ environments, apps }) => {
-      void environmentCache.remember(environments).then(async (isNew) => {
-        if (isNew || compatibility.hasNewPlugins(apps)) await this.findPlugins(compatibility);
+    observer.changes.listen((change) => {
+      void environmentCache.remember(change.environments).then(async (isNew) => {
+        if (isNew || compatibility.hasNewPlugins(change.apps)) await this.findPlugins(compatibility);
       });
-      if (leadership.leads) {
-        void services.restartStale(apps);
-        void services.finishFailed(apps);
-      }
-      driver.noteStatuses(apps);
-      void driver.tick();
+      loop.noteObserved(change);
       onChange();
     });
-    observer.flushes.listen(() => {
-      appIndex.invalidate();
-      driver.invalidateStore();
+    observer.flushes.listen(() => loop.noteFlushed());
+    apps.changes.listen((name) => {
+      this.options.bus.notify('definitions', [name]);
+      onChange();
     });
-    driver.changes.listen(onChange);
     environmentCache.changes.listen(onChange);
   }
 
@@ -248,24 +240,18 @@ export class SupervisorPart {
     );
   }
 
-  /** Another supervisor may have changed definitions. The leader sees that by the operation that each change has. */
-  private follow(names: string[]): void {
-    if (this.parts.leadership.leads || !names.length) return;
-    for (const name of names) this.heard.add(name);
-    this.readHeard();
-  }
-
-  /** Tells the fleet what apps there are; what could not be written is written with the next change or round. */
-  private async publishAppIndex(): Promise<void> {
+  /** Another Supervisor changed these apps or their operations. */
+  private async readDefinitions(names: string[]): Promise<void> {
     const { running } = this;
-    if (!running?.leadership.leads || running.observer.foreign) return;
-    try {
-      if (!(await running.appIndex.write(running.appCache.apps))) return;
-      // By name of no app: the directory is what there is to read.
-      for (const { name: environment } of running.environmentCache.all()) this.options.bus.notify({ environment }, []);
-    } catch {
-      running.appIndex.invalidate();
-    }
+    if (!running) return;
+    const { appCache, active, loop } = running;
+    await appCache.refresh(names);
+    const known = new Set(names);
+    const buried = [...appCache.tombstones.values()].filter(({ name }) => known.has(name));
+    const uids = [...names.flatMap((name) => appCache.apps.get(name)?.uid ?? []), ...buried.map(({ uid }) => uid)];
+    for (const uid of uids) await active.refresh(uid);
+    loop.noteOperations(names);
+    this.changed();
   }
 
   /** What changes before anything can be shown is told with the rest. */
@@ -276,7 +262,6 @@ export class SupervisorPart {
   private tell(): void {
     const names = this.changedApps;
     this.changedApps = new Set();
-    void this.publishAppIndex();
     this.changes.tell(names);
   }
 }

@@ -6,8 +6,8 @@ import { shownStatus } from '../../shared/shown-status';
 import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
 import type { AppCache } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
-import type { Driver } from './control/driver';
-import type { Operation } from './control/rollout';
+import { type Operation, progressOf } from './control/rollout';
+import type { OperationCache } from './control/store';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import type { EnvironmentCache } from './fleet/environment-cache';
 import type { FleetObserver } from './fleet/observer';
@@ -16,7 +16,7 @@ import { appWarningsOf, warningsOf } from './fleet/warnings';
 export interface FleetViewOptions {
   appCache: AppCache;
   observer: FleetObserver;
-  driver: Driver;
+  active: OperationCache;
   environmentCache: EnvironmentCache;
   compatibility: CompatibilityPolicy;
   isThisProcess: boolean;
@@ -68,10 +68,10 @@ export class FleetView {
   }
 
   appRow(app: AppDefinition): AppRow {
-    const { observer, driver } = this.options;
+    const { observer, active } = this.options;
     const entries = app.environments.flatMap((environment) => observer.observed(environment, app.name)?.entry ?? []);
     const mine = entries.filter((entry) => entry.uid === app.uid);
-    const operation = driver.active.find((other) => other.appUid === app.uid);
+    const [operation] = active.of(app.uid);
     const { dbConnType, password: _, ...database } = app.database;
     return pickIn(APP, 'row', {
       ...app,
@@ -82,7 +82,7 @@ export class FleetView {
       lastVisitAt: Math.max(0, ...mine.map((entry) => entry.lastVisitAt ?? 0)) || null,
       pendingChanges: [...new Set(mine.flatMap((entry) => entry.pendingChanges))],
       warnings: appWarningsOf(app, this.options),
-      operation: operation ? operationRow(operation) : null,
+      operation: operation ? this.operationRow(operation) : null,
     });
   }
 
@@ -136,9 +136,15 @@ export class FleetView {
       };
     });
   }
-}
 
-export function operationRow(operation: Operation): OperationRow {
-  const steps = operation.steps.map(({ kind: _, ...step }) => step);
-  return pickIn(OPERATION, 'row', { ...operation, steps, createdBy: operation.createdById });
+  /** An operation as it is shown: the progress of its running steps is what their Workers report now. */
+  operationRow(operation: Operation): OperationRow {
+    const steps = operation.steps.map((step) => {
+      const { kind: _, ...shown } = step;
+      const { entry } = this.options.observer.evidence(step.environment, operation.appName);
+      const message = progressOf(operation, step, entry);
+      return message ? { ...shown, message } : shown;
+    });
+    return pickIn(OPERATION, 'row', { ...operation, steps, createdBy: operation.createdById });
+  }
 }

@@ -10,5 +10,7 @@ export default {
     { name: 'fleet', type: 'string' },
     { name: 'holder', type: 'string' },
     { name: 'beat', type: 'bigInt', defaultValue: 0 },
+    /** Grows with every change of the holder. */
+    { name: 'term', type: 'bigInt', defaultValue: 0 },
   ],
 } satisfies CollectionOptions;

@@ -25,7 +25,11 @@ export interface MessageBus {
   close(): Promise<void>;
 }
 
-export type Audience = 'supervisors' | { environment: string };
+/**
+ * `supervisors`: Workers have reported something. `definitions`: a Supervisor has changed apps or operations, or, naming none, has
+ * passed the lead on; it does not hear itself. An environment: something is published for it.
+ */
+export type Audience = 'supervisors' | 'definitions' | { environment: string };
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;
 
 /** A handler's answer to a request, whatever is asked and however it fails. */

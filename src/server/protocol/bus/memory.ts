@@ -12,6 +12,8 @@ export class MemoryBus implements MessageBus {
   open(): void {}
 
   notify(to: Audience, names: string[]): void {
+    // There is no other Supervisor.
+    if (to === 'definitions') return;
     // Not in the caller's turn: a wake-up over Redis never is, and nobody may come to rely on it.
     this.clock.timeout(0, () => this.listeners.get(keyOf(to))?.(names));
   }
@@ -45,4 +47,4 @@ export class MemoryBus implements MessageBus {
 }
 
 const keyOf = (audience: Audience): string =>
-  audience === 'supervisors' ? audience : `environment ${audience.environment}`;
+  typeof audience === 'string' ? audience : `environment ${audience.environment}`;

@@ -42,13 +42,14 @@ export class RedisBus implements MessageBus {
 
   notify(to: Audience, names: string[]): void {
     this.log.rooms.bus?.('Notifies', { to, apps: names });
-    this.publisher.publish(this.wakeChannel(to), JSON.stringify({ names })).catch(() => undefined);
+    const message = JSON.stringify({ names, from: this.instance });
+    this.publisher.publish(this.wakeChannel(to), message).catch(() => undefined);
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
     this.listen(this.wakeChannel(me), (text) => {
       const message = this.parse(notification, text);
-      if (!message) return;
+      if (!message || (me === 'definitions' && message.from === this.instance)) return;
       this.log.rooms.bus?.('Was notified', { apps: message.names });
       listener(message.names);
     });
@@ -105,7 +106,8 @@ export class RedisBus implements MessageBus {
   }
 
   private wakeChannel(to: Audience): string {
-    return to === 'supervisors' ? this.keys.wakeSupervisors() : this.keys.wakeEnvironment(to.environment);
+    if (to === 'supervisors') return this.keys.wakeSupervisors();
+    return to === 'definitions' ? this.keys.wakeDefinitions() : this.keys.wakeEnvironment(to.environment);
   }
 
   private listen(channel: string, listener: (text: string) => void): void {

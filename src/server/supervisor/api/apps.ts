@@ -18,7 +18,6 @@ import {
   updateInput,
 } from '../apps/input';
 import type { Operation } from '../control/rollout';
-import { operationRow } from '../view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = keysIn(APP, 'sort');
@@ -68,7 +67,7 @@ export async function adopt({ supervisor, values, userId }: ActionContext): Prom
 
 const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) => ({
   ...supervisor.parts.view.appRow(knownApp(supervisor, operation.appName)),
-  operation: operationRow(operation),
+  operation: supervisor.parts.view.operationRow(operation),
 });
 
 /** Asked of the worker that would use the database, since only it knows its server. */
@@ -94,7 +93,10 @@ export async function update({ supervisor, values, params, userId }: ActionConte
   knownApp(supervisor, name);
   const operation = await supervisor.parts.service.update(name, parseInput(updateInput, values), userId);
   return {
-    data: { ...supervisor.parts.view.appRow(knownApp(supervisor, name)), operation: operationRow(operation) },
+    data: {
+      ...supervisor.parts.view.appRow(knownApp(supervisor, name)),
+      operation: supervisor.parts.view.operationRow(operation),
+    },
   };
 }
 
@@ -107,7 +109,9 @@ export const command =
     for (const name of names) knownApp(supervisor, name);
     const operations = [];
     for (const name of names)
-      operations.push(operationRow(await supervisor.parts.service.command(name, what, userId, options)));
+      operations.push(
+        supervisor.parts.view.operationRow(await supervisor.parts.service.command(name, what, userId, options)),
+      );
     return { data: operations };
   };
 
@@ -120,7 +124,7 @@ export async function destroy({ supervisor, params, values, userId }: ActionCont
   for (const name of names) knownApp(supervisor, name);
   const operations = [];
   for (const name of names)
-    operations.push(operationRow(await supervisor.parts.service.destroy(name, database, userId)));
+    operations.push(supervisor.parts.view.operationRow(await supervisor.parts.service.destroy(name, database, userId)));
   return { data: operations };
 }
 

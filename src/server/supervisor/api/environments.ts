@@ -1,7 +1,6 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { checkReach } from '../fleet/reachability';
-import { operationRow } from '../view';
 import { type ActionContext, type Answer, target } from './action';
 
 export async function list({ supervisor }: ActionContext): Promise<Answer> {
@@ -24,7 +23,9 @@ export async function drain({ supervisor, params, userId }: ActionContext): Prom
   const operations = [];
   for (const app of apps) {
     operations.push(
-      operationRow(await supervisor.parts.service.command(app.name, 'stop', userId, { environments: [name] })),
+      supervisor.parts.view.operationRow(
+        await supervisor.parts.service.command(app.name, 'stop', userId, { environments: [name] }),
+      ),
     );
   }
   return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name), meta: { operations } };

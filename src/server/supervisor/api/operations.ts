@@ -1,7 +1,6 @@
 import { keysIn } from '../../../shared/fields';
 import { OPERATION } from '../../../shared/operation';
 import { AppSupervisorError } from '../../errors';
-import { operationRow } from '../view';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = keysIn(OPERATION, 'sort');
@@ -16,20 +15,23 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
     page,
     pageSize,
   );
-  return { data: operations.map(operationRow), meta: pageMeta(count, page, pageSize) };
+  return {
+    data: operations.map((operation) => supervisor.parts.view.operationRow(operation)),
+    meta: pageMeta(count, page, pageSize),
+  };
 }
 
 export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
   const id = target(params);
   const operation = await supervisor.parts.operations.find(id);
   if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
-  return { data: operationRow(operation) };
+  return { data: supervisor.parts.view.operationRow(operation) };
 }
 
 export async function cancel({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: operationRow(await supervisor.parts.service.cancel(target(params))) };
+  return { data: supervisor.parts.view.operationRow(await supervisor.parts.service.cancel(target(params))) };
 }
 
 export async function retry({ supervisor, params, userId }: ActionContext): Promise<Answer> {
-  return { data: operationRow(await supervisor.parts.service.retry(target(params), userId)) };
+  return { data: supervisor.parts.view.operationRow(await supervisor.parts.service.retry(target(params), userId)) };
 }

@@ -110,6 +110,12 @@ export class AppCache {
     this.changed(names, before, buried);
   }
 
+  /** Puts changes of a definition that the database has by now in its place. */
+  assign(app: AppDefinition, changes: Partial<AppDefinition>): void {
+    Object.assign(app, changes);
+    this.version++;
+  }
+
   /** A definition by incarnation, alive or deleted. */
   byUid(name: string, uid: string): AppDefinition | null {
     const app = this.apps.get(name);

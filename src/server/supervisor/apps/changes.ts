@@ -9,10 +9,12 @@ import { againWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
-import type { Driver } from '../control/driver';
+import { appKey } from '../control/keys';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
-import { newOperationId, type OperationStore } from '../control/store';
+import { newOperationId, type OperationCache, type OperationStore } from '../control/store';
+import type { WorkQueue } from '../control/work-queue';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import type { AppDefinition, AppRepository } from './repository';
 
@@ -27,7 +29,9 @@ export interface ChangesOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
-  driver: Driver;
+  active: OperationCache;
+  queue: WorkQueue;
+  observer: FleetObserver;
   bus: MessageBus;
   clock: Clock;
   random: Random;
@@ -46,7 +50,8 @@ export class AppChanges {
     name: string,
     work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
   ): Promise<Operation> {
-    const { appRepository, operations, driver, clock, compatibility } = this.options;
+    const { appRepository, operations, active, observer, clock, compatibility } = this.options;
+    let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
       // The row is locked first, so that two requests for one app come one after the other on every supervisor.
       await this.options.app.db
@@ -56,32 +61,35 @@ export class AppChanges {
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(app.uid, transaction);
       for (const other of others) {
-        const blocked = inTheWay(other, (environment) => driver.sight(environment, name));
+        const blocked = inTheWay(other, (environment) => observer.evidence(environment, name));
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
       }
       const made = takeOver(await work(app, transaction, others), others, app);
       // Also by a start or a retry of a create that failed: an old Worker would install it with the well-known password.
       const boots = made.steps.filter(({ kind }) => kind === 'boot').map(({ environment }) => environment);
       if (app.initialAdmin && app.claim === 'create') compatibility.assertSetsInitialAdmin(boots, 'environments');
-      for (const other of others)
-        await operations.save(
-          cancelled(other, say('SUPERSEDED', { action: sayAction(made.action) }), clock.now().wall),
-          transaction,
-        );
+      const why = say('SUPERSEDED', { action: sayAction(made.action) });
+      superseded = others.map((other) => cancelled(other, why, clock.now().wall));
+      for (const other of superseded) await operations.save(other, transaction);
       await operations.create(made, transaction);
       return made;
     });
+    for (const other of superseded) active.put(other);
     await this.carryOut([name], operation);
     return operation;
   }
 
-  /** Tells this process and the other supervisors; the leader among them begins. */
+  /** Tells this process and the other Supervisors what changed; the one that leads begins. */
   async carryOut(names: string[], accepted?: Operation): Promise<void> {
-    const { appCache, driver, bus, clock } = this.options;
+    const { appCache, active, queue, bus, clock } = this.options;
     await appCache.refresh(names);
-    const begun = accepted && accepted.finishedAt === null ? driver.begin(accepted) : void driver.tick();
-    bus.notify('supervisors', names);
-    if (begun) await within(clock, HEAD_START, begun, undefined);
+    if (accepted) active.put(accepted);
+    bus.notify('definitions', names);
+    if (!accepted || accepted.finishedAt !== null) return;
+    const key = appKey({ name: accepted.appName, uid: accepted.appUid });
+    // What the loop itself asks for comes with the next pass, which cannot begin before this one has ended.
+    if (accepted.createdById === null) queue.add(key);
+    else await within(clock, HEAD_START, queue.run(key), undefined);
   }
 
   async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {

@@ -7,9 +7,9 @@ import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
 import { newSecret, seal, sealDatabase } from '../../protocol/secrets';
 import type { Random } from '../../random';
-import type { Driver } from '../control/driver';
 import type { Operation } from '../control/rollout';
-import type { OperationStore } from '../control/store';
+import type { OperationCache, OperationStore } from '../control/store';
+import type { WorkQueue } from '../control/work-queue';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
@@ -22,7 +22,8 @@ export interface CreationOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
-  driver: Driver;
+  active: OperationCache;
+  queue: WorkQueue;
   observer: FleetObserver;
   clock: Clock;
   random: Random;
@@ -139,9 +140,7 @@ export class AppCreation {
     return [...this.options.appCache.tombstones.values()].some(
       (tombstone) =>
         tombstone.name === name &&
-        this.options.driver.active.some(
-          (other) => other.appUid === tombstone.uid && other.steps.some(({ kind }) => kind === 'drop'),
-        ),
+        this.options.active.of(tombstone.uid).some(({ steps }) => steps.some(({ kind }) => kind === 'drop')),
     );
   }
 }

@@ -2,9 +2,9 @@ import { say } from '../../../shared/message';
 import type { Action } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import type { Driver } from '../control/driver';
 import { cancelled, inTheWay, type Operation } from '../control/rollout';
-import type { OperationStore } from '../control/store';
+import type { OperationCache, OperationStore } from '../control/store';
+import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { type AppChanges, step } from './changes';
 import { type AppRepository, nextGeneration, type Tombstone } from './repository';
@@ -13,7 +13,8 @@ export interface OperationRequestsOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
-  driver: Driver;
+  active: OperationCache;
+  observer: FleetObserver;
   clock: Clock;
 }
 
@@ -25,14 +26,15 @@ export class OperationRequests {
   ) {}
 
   async cancel(id: string): Promise<Operation> {
-    const { operations, clock } = this.options;
+    const { operations, active, observer, clock } = this.options;
     const operation = await operations.find(id);
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
-    const blocked = inTheWay(operation, (environment) => this.options.driver.sight(environment, operation.appName));
+    const blocked = inTheWay(operation, (environment) => observer.evidence(environment, operation.appName));
     if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
     const ended = cancelled(operation, say('CANCELLED'), clock.now().wall);
     await operations.save(ended);
+    active.put(ended);
     await this.changes.carryOut([operation.appName]);
     return ended;
   }

@@ -112,13 +112,13 @@ export class AppRepository {
     await this.write(transaction, (ours) => this.tombstones.update({ filterByTk: uid, values, transaction: ours }));
   }
 
-  async removeTombstone(uid: string): Promise<void> {
-    await this.tombstones.destroy({ filterByTk: uid });
+  async removeTombstone(uid: string, transaction?: Transaction): Promise<void> {
+    await this.tombstones.destroy({ filterByTk: uid, transaction });
   }
 
   /** @param time in ms since 1970 */
-  async removeTombstonesOlderThan(time: number): Promise<void> {
-    await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(time) } } });
+  async removeTombstonesOlderThan(time: number, transaction?: Transaction): Promise<void> {
+    await this.tombstones.destroy({ filter: { createdAt: { $dateBefore: new Date(time) } }, transaction });
   }
 
   private write(given: Transaction | undefined, write: (transaction: Transaction) => Promise<unknown>): Promise<void> {

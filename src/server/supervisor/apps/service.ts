@@ -20,7 +20,7 @@ export interface ServiceOptions extends CreationOptions {
 
 /**
  * What people and programs may ask for. Each request is checked, persisted with its operation in one transaction, and
- * answered; the driver does the rest. Nothing here waits for an environment.
+ * answered; the control loop does the rest. Nothing here waits for an environment.
  */
 export class AppService {
   private readonly changes: AppChanges;

@@ -3,17 +3,22 @@ import type { Clock } from '../../clock';
 import type { MessageBus } from '../../protocol/bus';
 import type { FleetStore } from '../../protocol/stores/fleet';
 import type { AppCache } from '../apps/cache';
-import type { AppRepository } from '../apps/repository';
+import type { AppDefinition, AppRepository, Tombstone } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
-import type { Driver } from './driver';
-import type { OperationStore } from './store';
+import type { EnvironmentReconciler } from './environment-reconciler';
+import { appKey } from './keys';
+import type { Operation } from './rollout';
+import type { OperationCache, OperationStore } from './store';
+import type { WorkQueue } from './work-queue';
 
 export interface ForgettingOptions {
   appRepository: AppRepository;
   operations: OperationStore;
+  active: OperationCache;
   appCache: AppCache;
   observer: FleetObserver;
-  driver: Driver;
+  environments: EnvironmentReconciler;
+  queue: WorkQueue;
   fleet: FleetStore;
   bus: MessageBus;
   clock: Clock;
@@ -25,62 +30,83 @@ export class EnvironmentRemoval {
 
   /** Takes an environment out of every app, operation and tombstone, and out of the store: nobody waits for it any more. */
   async takeOut(environment: string): Promise<void> {
-    const { observer, driver, appCache, bus, fleet } = this.options;
+    const { observer, environments, bus, fleet } = this.options;
     observer.forget(environment);
-    const names: string[] = [];
-    // A tick that began before would publish once more for the environment, and wait for it for ever.
-    await driver.between(async () => {
-      names.push(...(await forgetEverywhere(environment, this.options)));
-    });
-    await appCache.refresh(names);
-    void driver.tick();
-    bus.notify('supervisors', names);
-    await fleet.forget(environment).catch(() => driver.invalidateStore());
+    const names = await forgetEverywhere(environment, this.options);
+    if (names.length) bus.notify('definitions', names);
+    await fleet.forget(environment).catch(() => environments.noteUnnotified(environment, []));
   }
 }
 
 /**
- * Takes an environment that is gone for good out of every app, operation and tombstone.
- * @returns the apps that lay there
+ * Takes an environment that is gone for good out of every app, operation and tombstone. No pass of the control loop over the same
+ * app is under way meanwhile: it would publish once more for the environment, and wait for it for ever.
+ *
+ * @returns the apps that ran there
  */
-async function forgetEverywhere(
-  environment: string,
-  {
-    appRepository,
-    operations,
-    appCache,
-    clock,
-  }: Pick<ForgettingOptions, 'appRepository' | 'operations' | 'appCache' | 'clock'>,
-): Promise<string[]> {
+async function forgetEverywhere(environment: string, options: ForgettingOptions): Promise<string[]> {
+  const { appCache, active, queue } = options;
+  await active.load();
+  const operations = active.all();
   const names: string[] = [];
-  for (const app of appCache.apps.values()) {
-    if (!app.environments.includes(environment) && !app.published[environment]) continue;
-    const { [environment]: _, ...published } = app.published;
-    const environments = app.environments.filter((other) => other !== environment);
-    const targetEnvironment = app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
-    await appRepository.update(app.name, { environments, published, targetEnvironment });
-    names.push(app.name);
+  for (const { name, uid } of [...appCache.apps.values(), ...operationApps(operations)]) {
+    const key = appKey({ name, uid });
+    await queue.exclusively(key, async () => {
+      const app = appCache.apps.get(name);
+      if (app?.uid === uid && (await forgetInApp(app, environment, options))) names.push(name);
+      for (const operation of active.of(uid)) await forgetInOperation(operation, environment, options);
+    });
+    queue.add(key);
   }
-  for (const operation of await operations.active()) {
-    if (!operation.steps.some((other) => other.environment === environment && other.finishedAt === undefined)) continue;
-    const steps = operation.steps.map((other) =>
-      other.environment === environment && other.finishedAt === undefined
-        ? {
-            ...other,
-            state: 'cancelled' as const,
-            message: say('STEP_FORGOTTEN'),
-            finishedAt: clock.now().wall,
-          }
-        : other,
-    );
-    await operations.save({ ...operation, steps });
+  for (const { uid, name } of [...appCache.tombstones.values()]) {
+    const key = appKey({ name, uid });
+    await queue.exclusively(key, async () => {
+      const tombstone = appCache.tombstones.get(uid);
+      if (tombstone) await forgetInTombstone(tombstone, environment, options);
+    });
+    queue.add(key);
   }
-  for (const tombstone of appCache.tombstones.values()) {
-    if (!tombstone.environments.includes(environment)) continue;
-    const environments = tombstone.environments.filter((other) => other !== environment);
-    await appRepository.updateTombstone(tombstone.uid, { environments });
-    tombstone.environments = environments;
-  }
-  await appCache.refresh(names);
   return names;
+}
+
+const operationApps = (operations: Operation[]) =>
+  operations.map(({ appName, appUid }) => ({ name: appName, uid: appUid }));
+
+async function forgetInApp(
+  app: AppDefinition,
+  environment: string,
+  { appRepository, appCache }: ForgettingOptions,
+): Promise<boolean> {
+  if (!app.environments.includes(environment) && !app.published[environment]) return false;
+  const { [environment]: _, ...published } = app.published;
+  const environments = app.environments.filter((other) => other !== environment);
+  const targetEnvironment = app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
+  await appRepository.update(app.name, { environments, published, targetEnvironment });
+  await appCache.refresh([app.name]);
+  return true;
+}
+
+async function forgetInOperation(
+  operation: Operation,
+  environment: string,
+  { operations, active, clock }: ForgettingOptions,
+): Promise<void> {
+  const isOpen = (step: Operation['steps'][number]) =>
+    step.environment === environment && step.finishedAt === undefined;
+  if (!operation.steps.some(isOpen)) return;
+  const end = { state: 'cancelled' as const, message: say('STEP_FORGOTTEN'), finishedAt: clock.now().wall };
+  const steps = operation.steps.map((step) => (isOpen(step) ? { ...step, ...end } : step));
+  await operations.save({ ...operation, steps });
+  await active.refresh(operation.appUid);
+}
+
+async function forgetInTombstone(
+  tombstone: Tombstone,
+  environment: string,
+  { appRepository }: ForgettingOptions,
+): Promise<void> {
+  if (!tombstone.environments.includes(environment)) return;
+  const environments = tombstone.environments.filter((other) => other !== environment);
+  await appRepository.updateTombstone(tombstone.uid, { environments });
+  tombstone.environments = environments;
 }

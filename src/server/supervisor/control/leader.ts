@@ -1,95 +1,188 @@
-import type { Clock } from '../../clock';
+import type { Transaction } from '@nocobase/database';
+import type { Clock, Timer } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
 
 /** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
 const LEAD_EXPIRY = 10_000;
-/** How often a lead is renewed at most, in ms. */
+/** How often a lead is renewed, in ms; more often where leads expire sooner. */
 const RENEW_EVERY = 1_000;
 
+/** A write of a term that is over. It was not carried out. */
+export class TermOver extends Error {
+  constructor() {
+    super('Another Supervisor leads by now.');
+  }
+}
+
+export interface LeadershipOptions {
+  app: WithDatabase;
+  /** Names this process among all that ever ran. */
+  instance: string;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** In place of `LEAD_EXPIRY`, in ms. */
+  expiry?: number;
+  /** Nobody else can be there, as with SQLite, where a renewal would be a write that others' transactions fail on. */
+  alone?: boolean;
+}
+
 /**
- * Which of several supervisor processes drives operations: one row, taken and renewed by a conditional update. No clock is
- * compared: a challenger waits until it has itself seen the same beat for `LEAD_EXPIRY`.
+ * Which of several Supervisor processes acts: one row, taken and renewed by a conditional update. Each holder has a term, a number
+ * that grows with every change of the holder. No clock is compared: a challenger waits until it has itself seen the same beat for
+ * `LEAD_EXPIRY`.
+ *
+ * Two promises keep terms apart. A leader that could not renew stops writing (`leads`) before a challenger may begin, and every
+ * write to the database carries its term (`write`): it fails where a newer term exists.
  */
 export class Leadership {
+  /** The fleet's id; empty before the first claim. */
   fleet = '';
+  /** Of this process's lead; that of the last holder seen while it does not lead. */
+  term = 0;
+  private held = false;
   private seen: { holder: string | null; beat: number; at: number } | null = null;
-  leads = false;
-  /** When the lead was last renewed, by the monotonic clock. */
+  /** When the last renewal began, by the monotonic clock. */
   private renewedAt = 0;
   private claiming: Promise<boolean> | null = null;
-  /** Whoever still ticks must not take the lead again. */
+  private timer: Timer | null = null;
+  /** A claim that is under way must not take the lead again. */
   private resigned = false;
+  private told = false;
+  private readonly listeners: Array<(leads: boolean) => void> = [];
 
-  constructor(
-    private readonly app: WithDatabase,
-    private readonly me: string,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly expiry = LEAD_EXPIRY,
-    /** Nobody else can be there, as with SQLite, where a beat would be a write that others' transactions fail on. */
-    private readonly alone = false,
-  ) {}
+  constructor(private readonly options: LeadershipOptions) {}
 
-  /** Whether this process still has the lead for certain, without asking: nobody takes it before `expiry` has passed. */
-  get isSure(): boolean {
-    return this.leads && (this.alone || this.clock.now().mono - this.renewedAt < this.expiry / 2);
+  /** Whether this process leads for certain: no challenger can have begun yet. */
+  get leads(): boolean {
+    const { alone, clock, expiry = LEAD_EXPIRY } = this.options;
+    return this.held && (alone === true || clock.now().mono - this.renewedAt < expiry / 2);
   }
 
-  /** Renews or takes the lead; answers whether this process has it now. */
+  /** @param listener called when this process begins to lead, and when it no longer does */
+  onChange(listener: (leads: boolean) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Claims now, and renews on a timer of its own from here on: no work delays it. @throws where the database cannot be reached now */
+  async start(): Promise<void> {
+    await this.claim();
+    const renew = () => {
+      void this.claim().catch((error) =>
+        this.options.log.warn(`The lead could not be renewed, it is tried again: ${messageOf(error)}`),
+      );
+      // Also where the database does not answer at all.
+      this.tell();
+    };
+    const { clock, expiry = LEAD_EXPIRY } = this.options;
+    this.timer = clock.interval(Math.min(RENEW_EVERY, expiry / 5), renew);
+  }
+
+  /** Ends the renewal, as when the process is about to end. */
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = null;
+    this.held = false;
+  }
+
+  /** Renews or takes the lead. @returns whether this process has it now */
   claim(): Promise<boolean> {
     if (this.resigned) return Promise.resolve(false);
     this.claiming ??= this.claimNow().finally(() => {
       this.claiming = null;
+      this.tell();
     });
     return this.claiming;
   }
 
+  /**
+   * Carries out a write of the leader in a transaction, which no newer term can begin beside.
+   * @throws TermOver where this process does not lead (any more); nothing was written
+   */
+  async write<T>(work: (transaction?: Transaction) => Promise<T>): Promise<T> {
+    const { app, alone, instance } = this.options;
+    if (!this.leads) throw new TermOver();
+    if (alone) return work();
+    return app.db.sequelize.transaction(async (transaction: Transaction) => {
+      const row = await app.db.getModel('appSupervisorLeaders').findOne({
+        where: { id: 1, holder: instance, term: this.term },
+        transaction,
+        // Whoever takes the lead changes this row, and waits until the write has ended.
+        lock: transaction.LOCK.SHARE,
+      });
+      if (!row) {
+        this.held = false;
+        throw new TermOver();
+      }
+      return work(transaction);
+    });
+  }
+
   private async claimNow(): Promise<boolean> {
-    // Asked at every event: once a second is often enough to be seen alive.
-    if (this.leads && (this.alone || this.clock.now().mono - this.renewedAt < RENEW_EVERY)) return true;
+    const { app, instance, clock, expiry = LEAD_EXPIRY, alone } = this.options;
+    // Before the beat that it is renewed with, so that nobody counts from earlier.
+    const begun = clock.now().mono;
     const row = await this.row();
     const holder = row.get('holder') as string | null;
     const beat = Number(row.get('beat') ?? 0);
+    const term = Number(row.get('term') ?? 0);
     this.fleet = row.get('fleet') as string;
-    if (this.alone) {
-      this.leads = true;
-      return true;
+    if (alone) {
+      this.held = !this.resigned;
+      return this.held;
     }
-    const now = this.clock.now().mono;
-    if (holder !== this.me && (this.seen?.holder !== holder || this.seen.beat !== beat))
-      this.seen = { holder, beat, at: now };
-    const expired = holder === null || (this.seen !== null && now - this.seen.at >= this.expiry);
-    if (holder !== this.me && !expired) {
-      this.leads = false;
+    const now = clock.now().mono;
+    const isMine = holder === instance && term === this.term;
+    if (!isMine && (this.seen?.holder !== holder || this.seen.beat !== beat)) this.seen = { holder, beat, at: now };
+    const expired = holder === null || (this.seen !== null && now - this.seen.at >= expiry);
+    if (!isMine && !expired) {
+      this.held = false;
+      this.term = term;
       return false;
     }
-    const [count] = await this.app.db
+    const next = isMine ? term : term + 1;
+    const [count] = await app.db
       .getModel('appSupervisorLeaders')
-      .update({ holder: this.me, beat: beat + 1 }, { where: { id: 1, holder, beat } });
-    this.leads = count === 1;
-    this.renewedAt = now;
-    return this.leads;
+      .update({ holder: instance, beat: beat + 1, term: next }, { where: { id: 1, holder, beat } });
+    this.held = count === 1 && !this.resigned;
+    if (this.held) {
+      this.term = next;
+      this.renewedAt = begun;
+    }
+    return this.held;
   }
 
   /** Passes the lead on at once, for good: this process ends. */
   async resign(): Promise<void> {
+    const { app, instance, alone } = this.options;
     this.resigned = true;
+    this.timer?.cancel();
+    this.timer = null;
     // It may be about to get the lead.
     await this.claiming?.catch(() => undefined);
-    if (!this.leads) return;
-    this.leads = false;
-    if (this.alone) return;
-    await this.app.db.getModel('appSupervisorLeaders').update({ holder: null }, { where: { id: 1, holder: this.me } });
+    this.held = false;
+    this.tell();
+    if (alone) return;
+    await app.db.getModel('appSupervisorLeaders').update({ holder: null }, { where: { id: 1, holder: instance } });
+  }
+
+  private tell(): void {
+    const { leads } = this;
+    if (leads === this.told) return;
+    this.told = leads;
+    for (const listener of this.listeners) listener(leads);
   }
 
   private async row() {
-    const repository = this.app.db.getRepository('appSupervisorLeaders');
+    const repository = this.options.app.db.getRepository('appSupervisorLeaders');
     const row = await repository.findOne({ filterByTk: 1 });
     if (row) return row;
     // Two first starts at once: the loser's insert fails on the primary key, and the winner's row is read.
     await repository
-      .create({ values: { id: 1, fleet: this.random.id(), holder: null, beat: 0 } })
+      .create({ values: { id: 1, fleet: this.options.random.id(), holder: null, beat: 0, term: 0 } })
       .catch(() => undefined);
     return repository.findOne({ filterByTk: 1 });
   }

@@ -11,7 +11,10 @@ export interface StepSight {
   entry: StatusEntry | null;
 }
 
-/** From the moment the worker reports having begun, in ms. A step that never begins waits as long as it takes. */
+/**
+ * How long a Worker may work on a step, in ms. Its place in a queue and its absence do not count; a step that never begins waits as
+ * long as it takes.
+ */
 const DEADLINES: Record<StepKind, number> = {
   boot: 300_000,
   stop: 60_000,
@@ -54,6 +57,7 @@ export interface Advance {
  *
  * @param published what is published of the app now
  * @param now ms since 1970, the supervisor's clock
+ * @param worked how long a step's Worker could work on it so far, in ms
  */
 export function advance(
   before: Operation,
@@ -61,6 +65,7 @@ export function advance(
   published: Record<string, Published>,
   sight: (environment: string) => StepSight,
   now: number,
+  worked: (step: Step) => number,
 ): Advance {
   const operation: Operation = { ...before, steps: before.steps.map((step) => ({ ...step })) };
   const publish: Record<string, Published> = {};
@@ -79,7 +84,7 @@ export function advance(
       step.state = 'running';
     } else {
       step.state = 'running';
-      judge(operation, step, app.uid, current.boot.generation, entry, now);
+      judge(operation, step, app.uid, current.boot.generation, entry, now, worked(step));
       // It has its database: from now on one that is missing is an error, and is not made anew.
       if (hasBooted(step) && current.claim !== 'none') {
         publish[step.environment] = { ...current, claim: 'none' };
@@ -113,6 +118,19 @@ export function advance(
 /** What a step publishes and waits for; what becomes of the data comes after the removal there, and has to be told from it. */
 const generationOf = (operation: Operation, kind: StepKind): number =>
   operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
+
+/** Whether a Worker is seen to work on a step: it has begun, and the step is not in a queue there. */
+export function isWorkedOn(operation: Operation, step: Step, { health, entry }: StepSight): boolean {
+  if (step.state !== 'running' || (health !== 'online' && health !== 'suspect')) return false;
+  return hasBegun(operation, step, entry) && entry?.status !== 'waiting';
+}
+
+/** Progress of a running step, as its Worker reports it. */
+export const progressOf = (operation: Operation, step: Step, entry: StatusEntry | null): Message | undefined =>
+  step.state === 'running' && hasBegun(operation, step, entry) ? entry?.message : undefined;
+
+const hasBegun = (operation: Operation, { kind }: Step, entry: StatusEntry | null): boolean =>
+  entry?.uid === operation.appUid && entry.begun >= generationOf(operation, kind);
 
 /** One environment boots at a time; removals wait until the app runs where it is to run; what becomes of the data waits for all removals. */
 function itsTurn(steps: Step[], index: number): boolean {
@@ -172,6 +190,7 @@ function judge(
   bootGeneration: number,
   entry: StatusEntry | null,
   now: number,
+  worked: number,
 ): void {
   if (!entry || entry.uid !== uid) return;
   const generation = generationOf(operation, step.kind);
@@ -194,9 +213,8 @@ function judge(
       return;
     }
   }
-  step.message = entry.message;
   const deadline = deadlineOf(operation, step);
-  if (step.startedAt !== undefined && now - step.startedAt > deadline) {
+  if (worked > deadline) {
     const late = new AppSupervisorError('DEADLINE', { environment: step.environment, seconds: deadline / 1000 });
     Object.assign(step, { state: 'failed', finishedAt: now, error: describeError(late) });
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Filter, Transaction } from '@nocobase/database';
 import { fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
@@ -72,8 +73,9 @@ export class OperationStore {
     if (changed && operation.finishedAt !== null) this.onEnd(operation);
   }
 
-  async removeOlderThan(time: number): Promise<void> {
-    await this.repository.destroy({ filter: { finishedAt: { $lt: time }, state: { $notIn: ['queued', 'running'] } } });
+  async removeOlderThan(time: number, transaction?: Transaction): Promise<void> {
+    const filter = { finishedAt: { $lt: time }, state: { $notIn: ['queued', 'running'] } };
+    await this.repository.destroy({ filter, transaction });
   }
 
   private get repository() {
@@ -106,3 +108,65 @@ const toStep = (step: Step): Step => ({
   ...(step.message ? { message: readable(message, step.message) } : {}),
   ...(step.error ? { error: readable(problem, step.error) } : {}),
 });
+
+/**
+ * The operations that are not over, in memory: what the loop works on and what the list shows beside an app. It follows the table:
+ * one app's at once when a message names it, all of them every 30 s.
+ */
+export class OperationCache {
+  private byUid = new Map<string, Operation[]>();
+  /** Apps whose operations were put here while all were read: what was read of them may be older. */
+  private readonly newer = new Set<string>();
+  private reading = 0;
+
+  constructor(private readonly operations: OperationStore) {}
+
+  /** In the order in which they were asked for. */
+  of(uid: string): readonly Operation[] {
+    return this.byUid.get(uid) ?? [];
+  }
+
+  all(): Operation[] {
+    return [...this.byUid.values()].flat();
+  }
+
+  /** Takes an operation as it was just written; one that is over goes. */
+  put(operation: Operation): void {
+    const others = this.of(operation.appUid).filter(({ id }) => id !== operation.id);
+    this.set(operation.appUid, operation.finishedAt === null ? [...others, operation] : others);
+  }
+
+  /** Reads those of one app. */
+  async refresh(uid: string): Promise<void> {
+    this.set(uid, await this.operations.activeOf(uid));
+  }
+
+  /** Reads all. @returns uids of the apps whose operations are others than before */
+  async load(): Promise<Set<string>> {
+    if (this.reading++ === 0) this.newer.clear();
+    try {
+      const read = new Map<string, Operation[]>();
+      for (const operation of await this.operations.active())
+        read.set(operation.appUid, [...(read.get(operation.appUid) ?? []), operation]);
+      const changed = new Set<string>();
+      for (const uid of new Set([...read.keys(), ...this.byUid.keys()])) {
+        if (this.newer.has(uid) || isDeepStrictEqual(read.get(uid), this.byUid.get(uid))) continue;
+        changed.add(uid);
+        this.replace(uid, read.get(uid) ?? []);
+      }
+      return changed;
+    } finally {
+      this.reading--;
+    }
+  }
+
+  private set(uid: string, operations: Operation[]): void {
+    if (this.reading) this.newer.add(uid);
+    this.replace(uid, operations);
+  }
+
+  private replace(uid: string, operations: Operation[]): void {
+    if (operations.length) this.byUid.set(uid, operations);
+    else this.byUid.delete(uid);
+  }
+}

@@ -58,7 +58,8 @@ export class FleetObserver {
   private readonly observer: StoreObservation;
   private looking: Promise<void> | null = null;
   private again = false;
-  private toldSight = false;
+  /** The health of each environment as it was last told. */
+  private readonly toldHealth = new Map<string, Health>();
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set when the store turns out to be another fleet's: nothing in it is about ours. */
   foreign = false;
@@ -135,12 +136,23 @@ export class FleetObserver {
     return entry && seen?.sight.lastBeat ? { entry, at: seen.sight.lastBeat.wall } : null;
   }
 
+  /** What is known of an environment, and of an app in it under a living lease only. */
+  evidence(environment: string, app: string): { health: Health; entry: StatusEntry | null } {
+    const view = this.environment(environment);
+    const alive = view !== null && (view.health === 'online' || view.health === 'suspect');
+    return {
+      health: view?.health ?? (this.sees ? 'down' : 'unknown'),
+      entry: alive ? (this.observed(environment, app)?.entry ?? null) : null,
+    };
+  }
+
   entries(environment: string): IterableIterator<StatusEntry> {
     return (this.environments.get(environment)?.entries ?? new Map<string, StatusEntry>()).values();
   }
 
   forget(environment: string): void {
     this.environments.delete(environment);
+    this.toldHealth.delete(environment);
     this.version++;
   }
 
@@ -152,22 +164,29 @@ export class FleetObserver {
       } catch (error) {
         (this.log.rooms.fleet ?? this.log.debug)(`A look at the fleet failed: ${messageOf(error)}`);
       }
-      this.tellBlindness();
+      // Sight is lost by time alone: nothing that is read says so.
+      if (!this.sees && this.observer.lastPoll) this.tell(new Set(), new Set());
     } while (this.again);
   }
 
-  /** Sight is lost by time alone: nothing that is read says so. */
-  private tellBlindness(): void {
-    if (this.sees === this.toldSight) return;
-    this.toldSight = this.sees;
-    if (this.sees || !this.environments.size) return;
+  /**
+   * Tells what is other than it was last told. Health changes by time alone, too: a beat that does not come is no event.
+   *
+   * @param apps whose entries are others; those of an environment whose health changed are told besides
+   */
+  private tell(environments: Set<string>, apps: Set<string>): void {
+    for (const name of this.names()) {
+      const health = this.environment(name)?.health;
+      const from = this.toldHealth.get(name);
+      if (health === undefined || health === from) continue;
+      this.log.rooms.fleet?.('The health of an environment changed', { environment: name, from, to: health });
+      this.toldHealth.set(name, health);
+      environments.add(name);
+      for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
+    }
+    if (!environments.size) return;
+    this.log.rooms.fleet?.('Found changes', { environments: [...environments], apps: [...apps] });
     this.version++;
-    this.tell(new Set(this.names()), new Set());
-  }
-
-  /** @param apps whose entries are others; those of an environment whose health changed are told besides */
-  private tell(environments: Set<string>, apps: Set<string>, unwell: Iterable<string> = environments): void {
-    for (const name of unwell) for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
     this.changes.tell({ environments, apps });
   }
 
@@ -185,7 +204,6 @@ export class FleetObserver {
     const late = this.observer.lastPoll === null || blindFor > DISCONNECTED_AFTER;
     const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.stores.leases.left(held) : null;
-    const healthBefore = new Map(this.names().map((name) => [name, this.environment(name)?.health]));
     const flushed = fleet === null;
     const lostNow = flushed && this.fleet !== null;
     this.fleet = fleet;
@@ -224,21 +242,8 @@ export class FleetObserver {
     }
     for (const [seen, registration] of announced) Object.assign(seen, registration);
     this.observer.lastPoll = this.clock.now();
-    const unwell = this.names().filter((name) => this.environment(name)?.health !== healthBefore.get(name));
-    for (const name of unwell) {
-      changed.add(name);
-      this.log.rooms.fleet?.('The health of an environment changed', {
-        environment: name,
-        from: healthBefore.get(name),
-        to: this.environment(name)?.health,
-      });
-    }
     if (lostNow) this.flushes.tell();
-    if (changed.size) {
-      this.log.rooms.fleet?.('Found changes', { environments: [...changed], apps: [...apps], flushed: lostNow });
-      this.version++;
-      this.tell(changed, apps, unwell);
-    }
+    this.tell(changed, apps);
   }
 
   /** Fills in what the database remembers of an environment, so that one that is away is still listed. */

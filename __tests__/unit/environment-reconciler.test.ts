@@ -1,26 +1,25 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { type AppDefinition, recordFor, type Tombstone } from '../../src/server/supervisor/apps/repository';
-import { Reconciler, type ReconcilerOptions } from '../../src/server/supervisor/control/reconciler';
-import type { StatusEntry } from '../../src/shared/messages';
-import { FakeClock } from '../support/clock';
-import { appOf, entryOf, publishedOf } from '../support/fixtures';
-import { recordedLog } from '../support/log';
+import {
+  EnvironmentReconciler,
+  type EnvironmentReconcilerOptions,
+} from '../../src/server/supervisor/control/environment-reconciler';
+import { appOf, publishedOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';
 
 let store: TestStores;
 let apps: Map<string, AppDefinition>;
 let tombstones: Map<string, Tombstone>;
-let entries: Map<string, StatusEntry>;
+let version: number;
 let wakes: string[];
-/** How often an app was looked at, in whatever way. */
-let looks: number;
-let busy: Set<string>;
-let reconciler: Reconciler;
+let leads: boolean;
+let reconciler: EnvironmentReconciler;
 
 const app = (name: string, values: Partial<AppDefinition> = {}) =>
   appOf({ name, uid: `uid-${name}`, environments: ['env_a'], published: { env_a: publishedOf() }, ...values });
-const set = (...appRepository: AppDefinition[]) => {
-  for (const definition of appRepository) apps.set(definition.name, definition);
+const set = (...definitions: AppDefinition[]) => {
+  for (const definition of definitions) apps.set(definition.name, definition);
+  version++;
 };
 const stored = async (environment = 'env_a') =>
   (await store.records.read(environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
@@ -29,50 +28,52 @@ beforeEach(() => {
   store = new TestStores();
   apps = new Map();
   tombstones = new Map();
-  entries = new Map();
+  version = 1;
   wakes = [];
-  looks = 0;
-  busy = new Set();
-  const appCache = { apps, tombstones, load: async () => undefined, refresh: async () => undefined };
-  const appRepository = {
-    update: async (name: string, values: Partial<AppDefinition>) => Object.assign(apps.get(name)!, values),
-  };
-  const observer = {
-    names: () => ['env_a', 'env_b'],
-    observed: (_: string, name: string) => {
-      looks++;
-      const entry = entries.get(name);
-      return entry ? { entry, at: 1 } : null;
+  leads = true;
+  reconciler = new EnvironmentReconciler({
+    appCache: {
+      apps,
+      tombstones,
+      get version() {
+        return version;
+      },
     },
-  };
-  reconciler = new Reconciler({
-    appCache,
-    appRepository,
-    observer,
-    leadership: { fleet: 'fleet-1' },
+    observer: { names: () => ['env_a', 'env_b'] },
+    leadership: {
+      get leads() {
+        return leads;
+      },
+    },
     records: store.records,
-    fleet: store.fleet,
     bus: { notify: ({ environment }: { environment: string }) => wakes.push(environment) },
-    clock: new FakeClock(),
-    log: recordedLog(),
-    busy: () => busy,
-    isGone: () => true,
-  } as unknown as ReconcilerOptions);
+    queue: { add: () => undefined },
+  } as unknown as EnvironmentReconcilerOptions);
 });
 
-/** Until a round finds that there is nothing to do. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 3; i++) expect(await reconciler.round()).toBe(true);
-  wakes.length = 0;
-  store.calls.length = 0;
-  looks = 0;
+/** One pass over every environment. */
+async function pass(): Promise<boolean> {
+  let isDone = true;
+  for (const environment of reconciler.names()) {
+    await reconciler.reconcile(environment).catch(() => {
+      isDone = false;
+    });
+  }
+  return isDone;
 }
 
-describe('a round', () => {
+/** Until a pass finds that there is nothing to do. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 3; i++) expect(await pass()).toBe(true);
+  wakes.length = 0;
+  store.calls.length = 0;
+}
+
+describe('a pass over an environment', () => {
   it('publishes what is missing, takes away what is too much, and wakes whom it is about', async () => {
     set(app('crm'), app('shop', { environments: ['env_b'], published: { env_b: publishedOf() } }));
     await store.records.publish('env_a', [recordFor(app('old'), publishedOf())]);
-    expect(await reconciler.round()).toBe(true);
+    expect(await pass()).toBe(true);
     expect([await stored('env_a'), await stored('env_b'), wakes]).toEqual([
       ['crm 10'],
       ['shop 10'],
@@ -80,21 +81,21 @@ describe('a round', () => {
     ]);
   });
 
-  it('at rest reads no record and looks at no app, however many there are', async () => {
+  it('at rest reads no record, however many apps there are', async () => {
     set(...Array.from({ length: 1_000 }, (_, i) => app(`app${i}`)));
     await settle();
     const read = vi.spyOn(store.records, 'readSince');
-    await reconciler.round();
+    await pass();
     const found = await Promise.all(read.mock.results.map(({ value }) => value));
     expect([found.length, found.filter((one) => one?.records.length)]).toEqual([2, []]);
-    expect([looks, wakes, store.timesCalled('records.publish')]).toEqual([0, [], 0]);
+    expect([wakes, store.timesCalled('records.publish')]).toEqual([[], 0]);
   });
 
   it('invariant 1: after a flush writes everything again', async () => {
     set(app('crm'), app('shop'));
     await settle();
     store.flush();
-    await reconciler.round();
+    await pass();
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
 
@@ -103,7 +104,7 @@ describe('a round', () => {
     await settle();
     await store.records.unpublish('env_a', ['crm']);
     await store.records.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))]);
-    await reconciler.round();
+    await pass();
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
 
@@ -113,7 +114,7 @@ describe('a round', () => {
     apps.delete('shop');
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
     reconciler.noteApps({ names: ['crm', 'shop'], environments: new Set(['env_a']) });
-    await reconciler.round();
+    await pass();
     expect(await stored()).toEqual(['crm 12']);
   });
 
@@ -123,13 +124,13 @@ describe('a round', () => {
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
     reconciler.noteApps({ names: ['crm'], environments: new Set(['env_a']) });
     store.away = true;
-    expect(await reconciler.round()).toBe(false);
+    expect(await pass()).toBe(false);
     store.away = false;
     // It goes away again in the middle.
     store.fails = 'records.readSince';
-    expect(await reconciler.round()).toBe(false);
+    expect(await pass()).toBe(false);
     store.fails = null;
-    expect(await reconciler.round()).toBe(true);
+    expect(await pass()).toBe(true);
     expect(await stored()).toEqual(['crm 12']);
   });
 
@@ -137,15 +138,15 @@ describe('a round', () => {
     set(app('crm'));
     await settle();
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
-    reconciler.noteUntold('env_a', ['crm']);
+    reconciler.noteUnnotified('env_a', ['crm']);
     reconciler.invalidate();
     const record = recordFor(apps.get('crm')!, publishedOf({ generation: 12 }));
     await store.records.publish('env_a', [record]);
     store.away = true;
-    expect([await reconciler.round(), wakes]).toEqual([false, []]);
+    expect([await pass(), wakes]).toEqual([false, []]);
     store.away = false;
-    expect([await reconciler.round(), wakes]).toEqual([true, ['env_a']]);
-    await reconciler.round();
+    expect([await pass(), wakes]).toEqual([true, ['env_a']]);
+    await pass();
     expect(wakes).toEqual(['env_a']);
   });
 
@@ -156,48 +157,38 @@ describe('a round', () => {
       await publish.apply(store.records, args);
       throw new Error('Command timed out');
     });
-    expect([await reconciler.round(), await stored(), wakes]).toEqual([false, ['crm 10'], []]);
-    expect([await reconciler.round(), wakes]).toEqual([true, ['env_a']]);
-  });
-
-  it('publishes anew what a worker is ahead of, once its operation is over', async () => {
-    set(app('crm'));
-    await settle();
-    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
-    busy.add('uid-crm');
-    reconciler.noteStatuses(['crm']);
-    await reconciler.round();
-    expect(apps.get('crm')?.generation).toBe(10);
-    busy.clear();
-    await reconciler.round();
-    const { generation, published } = apps.get('crm')!;
-    expect(generation).toBeGreaterThan(50);
-    expect(published.env_a.generation).toBe(generation);
-  });
-
-  it('is due at once when a worker says that it is ahead, and at no other word of it', async () => {
-    set(app('crm'));
-    await settle();
-    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 10 }));
-    expect(reconciler.noteStatuses(['crm', 'stranger'])).toBe(false);
-    entries.set('crm', entryOf({ uid: 'uid-other', generation: 50 }));
-    expect(reconciler.noteStatuses(['crm'])).toBe(false);
-    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
-    expect(reconciler.noteStatuses(['stranger', 'crm'])).toBe(true);
-    await reconciler.round();
-    expect(reconciler.noteStatuses(['crm'])).toBe(false);
+    expect([await pass(), await stored(), wakes]).toEqual([false, ['crm 10'], []]);
+    expect([await pass(), wakes]).toEqual([true, ['env_a']]);
   });
 
   it('begins anew with everything once another process has led', async () => {
     set(app('crm'));
     await settle();
-    entries.set('crm', entryOf({ uid: 'uid-crm', generation: 50 }));
     set(app('crm', { title: 'Sales' }));
-    await reconciler.round();
-    expect([looks, store.timesCalled('records.publish')]).toEqual([0, 0]);
+    await pass();
+    expect(store.timesCalled('records.publish')).toBe(0);
     reconciler.invalidate();
-    await reconciler.round();
+    await pass();
     expect((await store.records.read('env_a'))[0]).toMatchObject({ title: 'Sales' });
-    expect(apps.get('crm')?.generation).toBeGreaterThan(50);
+  });
+
+  it('of a process that does not lead writes nothing', async () => {
+    set(app('crm'));
+    leads = false;
+    await pass();
+    expect(await stored()).toEqual([]);
+    leads = true;
+    // Lost between what was read and what is written.
+    const { readSince } = store.records;
+    vi.spyOn(store.records, 'readSince').mockImplementationOnce(async (...args) => {
+      const read = await readSince.apply(store.records, args);
+      leads = false;
+      return read;
+    });
+    await pass();
+    expect(await stored()).toEqual([]);
+    leads = true;
+    await pass();
+    expect(await stored()).toEqual(['crm 10']);
   });
 });

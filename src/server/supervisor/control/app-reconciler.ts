@@ -1,0 +1,289 @@
+import type { Health } from '../../../shared/types';
+import type { Clock } from '../../clock';
+import { Feed } from '../../feed';
+import type { Log } from '../../log';
+import type { AppCache } from '../apps/cache';
+import {
+  type AppDefinition,
+  type AppRepository,
+  nextGeneration,
+  type Published,
+  type Tombstone,
+} from '../apps/repository';
+import type { AppService } from '../apps/service';
+import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { FleetObserver } from '../fleet/observer';
+import { environmentKey } from './keys';
+import type { Leadership } from './leader';
+import type { Publisher } from './publisher';
+import { advance, claimMet, isWorkedOn, leftUndone, type Operation, type Step, type StepSight } from './rollout';
+import { staleIn } from './stale';
+import { StepTimer } from './step-timer';
+import type { OperationCache, OperationStore } from './store';
+import type { WorkQueue } from './work-queue';
+
+/** How often an app with an operation under way is looked at without an event, for its deadlines, in ms. */
+const LOOK_AGAIN = 5_000;
+
+export interface AppReconcilerOptions {
+  appRepository: AppRepository;
+  appCache: AppCache;
+  operations: OperationStore;
+  active: OperationCache;
+  observer: FleetObserver;
+  leadership: Leadership;
+  publisher: Publisher;
+  queue: WorkQueue;
+  service: Pick<AppService, 'command' | 'finish' | 'giveSecret'>;
+  compatibility: Pick<CompatibilityPolicy, 'disagreementOf'>;
+  clock: Clock;
+  log: Log;
+  /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
+  onAppEnd(uid: string): Promise<void>;
+}
+
+const isAlive = (health: Health): boolean => health === 'online' || health === 'suspect';
+
+/**
+ * Brings one incarnation of an app one step nearer to what is desired of it: reads what is desired, what is published and what is
+ * observed, and publishes, finishes, mends or waits. Whatever a leader was doing when it died, its successor's first pass goes on with.
+ */
+export class AppReconciler {
+  /** The name of an app of which an operation or a tombstone has changed. */
+  readonly changes = new Feed<string>();
+  private readonly timer = new StepTimer();
+
+  constructor(private readonly options: AppReconcilerOptions) {}
+
+  /** @returns ms after which another pass is needed; null when only an event can bring something new */
+  async reconcile(name: string, uid: string): Promise<number | null> {
+    const { active, appCache } = this.options;
+    const operations = active.of(uid);
+    for (const operation of operations) if (await this.rollOut(operation)) return 0;
+    if (operations.length) return LOOK_AGAIN;
+    const tombstone = appCache.tombstones.get(uid);
+    if (tombstone) return (await this.settleTombstone(tombstone)) ? 0 : null;
+    const app = appCache.apps.get(name);
+    if (app?.uid !== uid) return null;
+    const moved =
+      (await this.endClaim(app)) ||
+      (await this.unpublishGone(app)) ||
+      (await this.overtake(app)) ||
+      (await this.resumeFailed(app)) ||
+      (await this.restartStale(app)) ||
+      (await this.giveSecret(app));
+    return moved ? 0 : null;
+  }
+
+  /** Another process led meanwhile. */
+  invalidate(): void {
+    this.timer.clear();
+  }
+
+  private async rollOut(operation: Operation): Promise<boolean> {
+    const { appCache, operations, active, clock, leadership, publisher, log } = this.options;
+    const app = await this.definitionOf(operation);
+    if (!app) return this.endWithoutApp(operation);
+    const sight = (environment: string) => this.sight(environment, operation.appName);
+    const worked = (step: Step) => this.timeWorked(operation, step, sight(step.environment));
+    const {
+      operation: next,
+      publish,
+      claimed,
+    } = advance(operation, app, app.published, sight, clock.now().wall, worked);
+    const publishes = Object.keys(publish).length > 0;
+    const changed = JSON.stringify(next) !== JSON.stringify(operation);
+    if (!publishes && !changed) return false;
+    if (publishes)
+      await publisher.publish(app, { publish, claimed }, async (transaction) => operations.save(next, transaction));
+    else await leadership.write((transaction) => operations.save(next, transaction));
+    // Cancelled through another Supervisor meanwhile: what is on record counts.
+    await active.refresh(operation.appUid);
+    log.rooms.loop?.('Moved an operation', {
+      app: app.name,
+      operation: next.id,
+      state: next.state,
+      waitingFor: next.waitingFor?.code,
+      published: Object.keys(publish),
+    });
+    if (next.finishedAt !== null) this.timer.forget(next.id);
+    if (appCache.byUid(app.name, app.uid)) this.changes.tell(app.name);
+    return true;
+  }
+
+  /** Of the generation that the operation is about, at least. */
+  private async definitionOf({ appName, appUid, generation }: Operation): Promise<AppDefinition | null> {
+    const { appCache } = this.options;
+    const known = appCache.byUid(appName, appUid);
+    if (known && known.generation >= generation) return known;
+    await appCache.refresh([appName]);
+    return appCache.byUid(appName, appUid);
+  }
+
+  private async endWithoutApp(operation: Operation): Promise<boolean> {
+    const { operations, active, clock, log, leadership } = this.options;
+    log.warn(`Operation ${operation.id} belongs to an app that is gone; it ends.`, {
+      app: operation.appName,
+      operation: operation.id,
+    });
+    const ended = { ...operation, state: 'cancelled' as const, waitingFor: null, finishedAt: clock.now().wall };
+    await leadership.write((transaction) => operations.save(ended, transaction));
+    active.put(ended);
+    return true;
+  }
+
+  private timeWorked(operation: Operation, step: Step, sight: StepSight): number {
+    const isWorking = isWorkedOn(operation, step, sight);
+    return this.timer.look(operation.id, `${step.environment} ${step.kind}`, isWorking, this.options.clock.now().mono);
+  }
+
+  /** Ends the claim of an app that came up after its operation was over. */
+  private async endClaim(app: AppDefinition): Promise<boolean> {
+    const met = claimMet(app, this.entriesOf(app));
+    if (!met) return false;
+    await this.options.publisher.publish(app, { publish: met, claimed: true });
+    return true;
+  }
+
+  /** An environment that an app was taken from has confirmed, at once or when it was back: its record has done its work. */
+  private async unpublishGone(app: AppDefinition): Promise<boolean> {
+    const gone = Object.entries(app.published)
+      .filter(([environment, wish]) => !app.environments.includes(environment) && this.isGone(environment, app, wish))
+      .map(([environment]) => environment);
+    if (!gone.length) return false;
+    await this.options.publisher.publish(app, { withdraw: gone });
+    return true;
+  }
+
+  /**
+   * A Worker that has done more than the database knows of: the database was restored from a backup. What it says holds, so
+   * it is published anew, later than what the Worker has seen; otherwise the Worker would take it for old and ignore it.
+   */
+  private async overtake(app: AppDefinition): Promise<boolean> {
+    const { clock, log, observer, publisher, queue } = this.options;
+    const ahead = Object.entries(app.published).flatMap(([environment, wish]) => {
+      const entry = observer.observed(environment, app.name)?.entry;
+      const isAhead = entry?.uid === app.uid && entry.generation > wish.generation;
+      return isAhead ? [{ environment, wish, seen: entry.generation }] : [];
+    });
+    if (!ahead.length) return false;
+    const generation = nextGeneration(Math.max(app.generation, ...ahead.map(({ seen }) => seen)), clock.now().wall);
+    const publish = Object.fromEntries(ahead.map(({ environment, wish }) => [environment, { ...wish, generation }]));
+    log.warn(`App ${app.name} is newer in its environments than in this database, which holds; it is published anew.`, {
+      app: app.name,
+    });
+    await publisher.publish(app, { publish, generation });
+    for (const { environment } of ahead) queue.add(environmentKey(environment));
+    return true;
+  }
+
+  /**
+   * An operation stops at the first environment that fails. Where the app comes up there by itself later, which its Worker
+   * tries, nobody would ask for the rest: it would be missing in one environment, or run in one that it was taken from. What a
+   * person cancelled stays cancelled.
+   */
+  private async resumeFailed(app: AppDefinition): Promise<boolean> {
+    const { operations, service, log } = this.options;
+    const missing = leftUndone(app, this.entriesOf(app));
+    if (!missing) return false;
+    const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
+    if (newest?.state !== 'failed') return false;
+    log.info(`App ${app.name}: what failed is well by now, and its ${newest.action} goes on.`, {
+      app: app.name,
+      operation: newest.id,
+    });
+    await service.finish(app.name, missing);
+    return true;
+  }
+
+  /** Restarts an app where it is stale, one environment after the other, since nothing else tells them. */
+  private async restartStale(app: AppDefinition): Promise<boolean> {
+    const { observer, service, compatibility, log } = this.options;
+    if (app.environments.length < 2 || app.desired === 'stopped') return false;
+    const { plugins, jwtSecret } = staleIn(
+      app,
+      (environment) => observer.observed(environment, app.name)?.entry ?? null,
+    );
+    // A Worker reports its plugins only where the app can start again; of the secret, that has to be asked here.
+    const canStart = jwtSecret.length > 0 && compatibility.disagreementOf(app.environments) === null;
+    const stale = [...new Set([...plugins, ...(canStart ? jwtSecret : [])])];
+    if (!stale.length) return false;
+    log.info(
+      `App ${app.name}: its plugins or its JWT secret changed in another environment; ${stale.join(', ')} restart.`,
+      { app: app.name },
+    );
+    await service.command(app.name, 'restart', null, { environments: stale });
+    return true;
+  }
+
+  /** An app that was stored without a JWT secret of its own, before 0.1.1 or by a Supervisor that is still older, gets one. */
+  private async giveSecret(app: AppDefinition): Promise<boolean> {
+    if (app.jwtSecret !== null) return false;
+    const living = app.environments.filter((environment) => isAlive(this.sight(environment, app.name).health));
+    // Of those that nobody hosts now there may be thousands, and each would wait for its environment.
+    if (!living.length) return false;
+    await this.options.service.giveSecret(app.name);
+    this.options.log.info(`App ${app.name} has a JWT secret of its own from its next start on.`, { app: app.name });
+    return true;
+  }
+
+  /** What is left of a deleted app goes once every environment has confirmed that it is gone, or was forgotten. */
+  private async settleTombstone(tombstone: Tombstone): Promise<boolean> {
+    const { definition, environments } = tombstone;
+    const unpublished = environments.filter((environment) => {
+      const wish = definition.published[environment];
+      return wish !== undefined && wish.desired !== 'removed';
+    });
+    if (unpublished.length) {
+      // The operation was cancelled before it had published this: what is gone from the list goes from there too.
+      const removed = { generation: definition.generation, desired: 'removed', claim: 'none', data: 'keep' } as const;
+      const wishes = unpublished.map((environment) => [
+        environment,
+        { ...definition.published[environment], ...removed },
+      ]);
+      await this.options.publisher.publish(definition, { publish: Object.fromEntries(wishes) });
+      return true;
+    }
+    const confirmed = environments.filter((environment) => {
+      const wish = definition.published[environment];
+      return !wish || this.isGone(environment, definition, wish);
+    });
+    if (!confirmed.length && environments.length) return false;
+    await this.endTombstone(tombstone, confirmed);
+    return true;
+  }
+
+  private async endTombstone(tombstone: Tombstone, confirmed: string[]): Promise<void> {
+    const { appCache, appRepository, leadership, publisher, onAppEnd } = this.options;
+    const { uid, name } = tombstone;
+    const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
+    const successor = appCache.apps.get(name);
+    for (const environment of confirmed)
+      if (!successor?.published[environment]) await publisher.unpublish(environment, name);
+    if (environments.length) {
+      await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
+      tombstone.environments = environments;
+    } else {
+      await onAppEnd(uid);
+      await leadership.write((transaction) => appRepository.removeTombstone(uid, transaction));
+      appCache.tombstones.delete(uid);
+    }
+    this.changes.tell(name);
+  }
+
+  /** Whether a living Worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
+  private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
+    if (!this.options.observer.environment(environment)) return true;
+    const { entry } = this.sight(environment, app.name);
+    if (!entry) return false;
+    return entry.uid !== app.uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
+  }
+
+  private sight(environment: string, name: string): StepSight {
+    return this.options.observer.evidence(environment, name);
+  }
+
+  private entriesOf({ name }: AppDefinition) {
+    return (environment: string) => this.sight(environment, name).entry;
+  }
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '../../clock';
+import type { Log } from '../../log';
+import type { FleetStore } from '../../protocol/stores/fleet';
+import type { AppCache } from '../apps/cache';
+import type { AppRepository } from '../apps/repository';
+import type { EnvironmentReconciler } from './environment-reconciler';
+import { appKey, environmentKey, INDEX } from './keys';
+import type { Leadership } from './leader';
+import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from './store';
+import type { WorkQueue } from './work-queue';
+
+/** How often everything is compared without an event, in ms. */
+const COMPARE_EVERY = 30_000;
+/** How often what is old is removed, in ms. */
+const CLEAN_EVERY = 3_600_000;
+/** How long an environment that is away may take to hear that an app was deleted, in ms. */
+export const KEEP_TOMBSTONES = 180 * 24 * 3_600_000;
+
+export interface FleetReconcilerOptions {
+  appRepository: AppRepository;
+  appCache: AppCache;
+  operations: OperationStore;
+  active: OperationCache;
+  environments: EnvironmentReconciler;
+  leadership: Leadership;
+  store: FleetStore;
+  queue: WorkQueue;
+  clock: Clock;
+  log: Log;
+  /** In place of `COMPARE_EVERY`, in ms. */
+  every?: number;
+}
+
+/**
+ * What makes up for events that were missed: reads definitions and operations, makes sure that the store is this fleet's, and has
+ * every environment compared. Removes what is old.
+ */
+export class FleetReconciler {
+  private cleanedAt: number | null = null;
+
+  constructor(private readonly options: FleetReconcilerOptions) {}
+
+  /** @throws where the database or the store cannot be reached */
+  async reconcile(): Promise<number> {
+    const { appCache, active, environments, leadership, store, queue, log, every = COMPARE_EVERY } = this.options;
+    await appCache.load();
+    await active.load();
+    for (const { appName, appUid } of active.all()) queue.add(appKey({ name: appName, uid: appUid }));
+    for (const { name, uid } of appCache.tombstones.values()) queue.add(appKey({ name, uid }));
+    await this.clean();
+    if (!leadership.leads) return every;
+    const owner = await store.claim(leadership.fleet);
+    if (owner !== leadership.fleet) {
+      log.error(
+        'Another fleet uses the same APP_SUPERVISOR_KEY_PREFIX on this Redis; this one publishes nothing until it has its own.',
+      );
+      return every;
+    }
+    for (const name of environments.names()) queue.add(environmentKey(name));
+    queue.add(INDEX);
+    return every;
+  }
+
+  private async clean(): Promise<void> {
+    const { appRepository, operations, clock, leadership } = this.options;
+    const { mono, wall } = clock.now();
+    if (this.cleanedAt !== null && mono - this.cleanedAt < CLEAN_EVERY) return;
+    await leadership.write(async (transaction) => {
+      await operations.removeOlderThan(wall - KEEP_OPERATIONS, transaction);
+      await appRepository.removeTombstonesOlderThan(wall - KEEP_TOMBSTONES, transaction);
+    });
+    this.cleanedAt = mono;
+  }
+}

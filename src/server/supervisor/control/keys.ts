@@ -1,0 +1,23 @@
+/** What the control loop works on: apps, environments, the app index, and what concerns all. */
+
+/** One incarnation of an app, alive or deleted. */
+export const appKey = ({ name, uid }: { name: string; uid: string }): string => `app:${name}:${uid}`;
+export const environmentKey = (name: string): string => `environment:${name}`;
+/** The index of all apps that Workers read. */
+export const INDEX = 'index';
+/** Definitions, operations and the store's owner, compared as a whole every 30 s; clean-up once an hour. */
+export const FLEET = 'fleet';
+
+export type LoopKey =
+  | { kind: 'app'; name: string; uid: string }
+  | { kind: 'environment'; name: string }
+  | { kind: 'index' }
+  | { kind: 'fleet' };
+
+export function parseKey(key: string): LoopKey {
+  // Names of apps and of environments have no colon (shared/names.ts).
+  const [kind, name, uid] = key.split(':');
+  if (kind === 'app') return { kind, name, uid };
+  if (kind === 'environment') return { kind, name };
+  return { kind: kind === INDEX ? INDEX : FLEET };
+}

@@ -1,0 +1,154 @@
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { AppIndexWriter } from '../../protocol/app-index';
+import type { MessageBus } from '../../protocol/bus';
+import type { AppCache, AppCacheChange } from '../apps/cache';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { BoardChange, FleetObserver } from '../fleet/observer';
+import type { AppReconciler } from './app-reconciler';
+import type { EnvironmentReconciler } from './environment-reconciler';
+import type { FleetReconciler } from './fleet-reconciler';
+import { appKey, environmentKey, FLEET, INDEX, parseKey } from './keys';
+import { type Leadership, TermOver } from './leader';
+import type { OperationCache } from './store';
+import type { WorkQueue } from './work-queue';
+
+/** For how long changes are collected before the index of all apps is written, in ms. */
+const INDEX_SPACING = 250;
+
+export interface ControlLoopOptions {
+  queue: WorkQueue;
+  leadership: Leadership;
+  apps: AppReconciler;
+  environments: EnvironmentReconciler;
+  fleet: FleetReconciler;
+  appCache: AppCache;
+  active: OperationCache;
+  observer: FleetObserver;
+  environmentCache: EnvironmentCache;
+  appIndex: AppIndexWriter;
+  bus: MessageBus;
+  log: Log;
+}
+
+/**
+ * The Supervisor's control loop. Every event does nothing but add a key to the queue; one function for each kind of key reads what
+ * is desired, what is published and what is observed, and moves one step. It runs in the process that leads, and in no other.
+ */
+export class ControlLoop {
+  constructor(private readonly options: ControlLoopOptions) {}
+
+  start(): void {
+    const { leadership } = this.options;
+    leadership.onChange((leads) => (leads ? this.lead() : this.rest()));
+    if (leadership.leads) this.lead();
+  }
+
+  stop(): void {
+    this.options.queue.stop();
+  }
+
+  /** Definitions are other than they were. */
+  noteApps(change: AppCacheChange): void {
+    const { environments, appIndex, queue } = this.options;
+    environments.noteApps(change);
+    appIndex.note(change.names);
+    this.addApps(change.names);
+    queue.add(INDEX, INDEX_SPACING);
+  }
+
+  /** Operations of these apps are others than they were. */
+  noteOperations(names: Iterable<string>): void {
+    this.addApps(names);
+  }
+
+  /** The observer has seen something new. */
+  noteObserved({ environments, apps }: BoardChange): void {
+    const { active, appCache, queue } = this.options;
+    this.addApps(apps);
+    // What waits for an environment has no entry there.
+    for (const { appName, appUid, steps } of active.all())
+      if (steps.some(({ environment }) => environments.has(environment)))
+        queue.add(appKey({ name: appName, uid: appUid }));
+    for (const tombstone of appCache.tombstones.values())
+      if (tombstone.environments.some((environment) => environments.has(environment))) queue.add(appKey(tombstone));
+    for (const environment of environments) queue.add(environmentKey(environment));
+  }
+
+  /** The store lost its content, or may have. */
+  noteFlushed(): void {
+    const { environments, appIndex, queue } = this.options;
+    environments.invalidate();
+    appIndex.invalidate();
+    queue.add(FLEET);
+  }
+
+  private addApps(names: Iterable<string>): void {
+    const { appCache, queue } = this.options;
+    const all = new Set(names);
+    for (const name of all) {
+      const app = appCache.apps.get(name);
+      if (app) queue.add(appKey(app));
+    }
+    for (const tombstone of appCache.tombstones.values()) if (all.has(tombstone.name)) queue.add(appKey(tombstone));
+  }
+
+  /** What another leader did meanwhile is not known here: everything is compared. */
+  private lead(): void {
+    const { queue, apps, environments, appIndex, appCache, log } = this.options;
+    log.debug('This Supervisor leads from now on.');
+    apps.invalidate();
+    environments.invalidate();
+    appIndex.invalidate();
+    queue.start((key) => this.work(key));
+    queue.add(FLEET);
+    this.addApps(appCache.apps.keys());
+  }
+
+  private rest(): void {
+    this.options.log.debug('This Supervisor does not lead any more.');
+    this.options.queue.stop();
+  }
+
+  private async work(text: string): Promise<number | null> {
+    const { leadership, apps, environments, fleet, log } = this.options;
+    if (!leadership.leads) return null;
+    log.rooms.loop?.('Passes over', { key: text });
+    const key = parseKey(text);
+    switch (key.kind) {
+      case 'app':
+        return apps.reconcile(key.name, key.uid);
+      case 'environment':
+        return environments.reconcile(key.name);
+      case 'index':
+        return this.writeIndex();
+      case 'fleet':
+        return fleet.reconcile();
+    }
+  }
+
+  /** Publishes what apps there are. */
+  private async writeIndex(): Promise<null> {
+    const { appIndex, appCache, observer, environmentCache, bus } = this.options;
+    if (observer.foreign) return null;
+    try {
+      if (!(await appIndex.write(appCache.apps))) return null;
+    } catch (error) {
+      appIndex.invalidate();
+      throw error;
+    }
+    // By name of no app: the index is what there is to read.
+    for (const { name: environment } of environmentCache.all()) bus.notify({ environment }, []);
+    return null;
+  }
+}
+
+/** Says what failed; the pass comes again. */
+export function reportFailure(log: Log): (key: string, error: unknown) => void {
+  return (text, error) => {
+    const key = parseKey(text);
+    const about = key.kind === 'app' ? { app: key.name } : key.kind === 'environment' ? { environment: key.name } : {};
+    if (error instanceof TermOver) log.debug(`${text}: ${error.message}`, about);
+    else log.warn(`Reconciling ${text} failed, it is tried again: ${messageOf(error)}`, about);
+  };
+}

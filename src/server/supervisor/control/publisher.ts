@@ -1,0 +1,86 @@
+import type { Transaction } from '@nocobase/database';
+import type { Log } from '../../log';
+import type { MessageBus } from '../../protocol/bus';
+import type { RecordStore } from '../../protocol/stores/records';
+import type { AppCache } from '../apps/cache';
+import { type AppDefinition, type AppRepository, type Published, recordFor } from '../apps/repository';
+import type { FleetObserver } from '../fleet/observer';
+import type { EnvironmentReconciler } from './environment-reconciler';
+import type { Leadership } from './leader';
+
+export interface PublisherOptions {
+  appRepository: AppRepository;
+  appCache: AppCache;
+  observer: FleetObserver;
+  leadership: Leadership;
+  environments: EnvironmentReconciler;
+  records: RecordStore;
+  bus: MessageBus;
+  log: Log;
+}
+
+/** What changes of a definition with its publication. */
+export interface Publication {
+  /** By environment: what is published there from now on. */
+  publish?: Record<string, Published>;
+  /** Environments in which nothing is published any more. */
+  withdraw?: string[];
+  /** The app has its database by now: its claim ends. */
+  claimed?: boolean;
+  /** In place of the app's own, where its environments are ahead of it. */
+  generation?: number;
+}
+
+/** Publishes what environments are to do with an app: to the database first, then to the store, and wakes them. */
+export class Publisher {
+  constructor(private readonly options: PublisherOptions) {}
+
+  /**
+   * @param along what is written in the same transaction
+   * @throws TermOver, and what the database says; nothing was written then
+   */
+  async publish(
+    app: AppDefinition,
+    { publish = {}, withdraw = [], claimed = false, generation }: Publication,
+    along: (transaction?: Transaction) => Promise<void> = async () => undefined,
+  ): Promise<void> {
+    const { appCache, appRepository, leadership } = this.options;
+    const published = { ...app.published, ...publish };
+    for (const environment of withdraw) delete published[environment];
+    const changes: Partial<AppDefinition> = {
+      published,
+      ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
+      ...(generation === undefined ? {} : { generation }),
+    };
+    await leadership.write(async (transaction) => {
+      if (appCache.tombstones.has(app.uid))
+        await appRepository.updateTombstone(app.uid, { definition: { ...app, ...changes } }, transaction);
+      else await appRepository.update(app.name, changes, transaction);
+      await along(transaction);
+    });
+    // In memory what is in the database, and nothing that may still fail.
+    appCache.assign(app, changes);
+    for (const [environment, wish] of Object.entries(publish)) await this.tell(environment, app, wish);
+    for (const environment of withdraw) await this.unpublish(environment, app.name);
+    // A reload that began before may have put the definition in its place that it had read.
+    await appCache.refresh([app.name]);
+  }
+
+  /** What cannot be written now, the environment's own reconciliation writes. */
+  private async tell(environment: string, app: AppDefinition, wish: Published): Promise<void> {
+    const { records, bus, observer, environments, log } = this.options;
+    try {
+      if (observer.foreign) throw new Error('The store is of another fleet.');
+      await records.publish(environment, [recordFor(app, wish)]);
+      bus.notify({ environment }, [app.name]);
+      log.rooms.records?.('Published', { app: app.name, environment, ...wish });
+    } catch {
+      environments.noteUnnotified(environment, [app.name]);
+    }
+  }
+
+  async unpublish(environment: string, name: string): Promise<void> {
+    const { records, environments } = this.options;
+    await records.unpublish(environment, [name]).catch(() => environments.noteUnnotified(environment, []));
+  }
+}

@@ -1,0 +1,174 @@
+import type { Clock, Timer } from '../../clock';
+import type { Random } from '../../random';
+
+/** First wait after a failure and the longest one, in ms; each wait is twice the one before, less up to a half by chance. */
+const FIRST_RETRY = 500;
+const LONGEST_RETRY = 30_000;
+/** Waits that end within this time of each other end together, in ms. */
+const GRAIN = 20;
+
+export interface WorkQueueOptions {
+  clock: Clock;
+  /** How many keys are worked on at a time. */
+  concurrency: number;
+  onFailure(key: string, error: unknown): void;
+  /** For the waits after failures. */
+  random: Random;
+}
+
+/**
+ * One pass over one key. It reads what is desired and what is observed, and moves one step.
+ *
+ * @returns ms after which the key needs another pass, 0 for at once; null when only an event can bring something new
+ */
+export type Pass = (key: string) => Promise<number | null>;
+
+/**
+ * A keyed, level-triggered work queue, in the manner of Kubernetes' controllers. An event only adds a key; equal keys fold into
+ * one pass; one key is never worked on twice at a time, and a key that is added during its pass gets another one after it. A pass
+ * that fails comes again after a growing wait, which delays this key alone.
+ */
+export class WorkQueue {
+  /** Keys whose pass is due, in the order in which they became due. */
+  private readonly due = new Set<string>();
+  /** When the next pass of a key is due, by the monotonic clock. */
+  private readonly later = new Map<string, number>();
+  private readonly running = new Set<string>();
+  private readonly failures = new Map<string, number>();
+  private readonly waiting = new Map<string, Array<() => void>>();
+  private readonly idling = new Map<string, Array<() => void>>();
+  private timer: { handle: Timer; at: number } | null = null;
+  /** Null while it is stopped. */
+  private work: Pass | null = null;
+
+  constructor(private readonly options: WorkQueueOptions) {}
+
+  /** Begins to work; what was added before is not kept. */
+  start(work: Pass): void {
+    this.work = work;
+  }
+
+  /** Begins no further pass, and forgets what it had to do. Passes that are under way end by themselves. */
+  stop(): void {
+    this.work = null;
+    this.clearTimer();
+    this.due.clear();
+    this.later.clear();
+    this.failures.clear();
+    for (const resolve of [...this.waiting.values()].flat()) resolve();
+    this.waiting.clear();
+  }
+
+  /** @param after ms until its pass is due; a pass that is due earlier stays so */
+  add(key: string, after = 0): void {
+    if (!this.work || this.due.has(key)) return;
+    if (after <= 0) {
+      this.later.delete(key);
+      this.due.add(key);
+      this.pump();
+      return;
+    }
+    const at = this.options.clock.now().mono + after;
+    if (at >= (this.later.get(key) ?? Number.POSITIVE_INFINITY)) return;
+    this.later.set(key, at);
+    this.schedule();
+  }
+
+  /** Adds a key. @returns when a pass that begins from now on has ended, however it ends; never rejects */
+  run(key: string): Promise<void> {
+    if (!this.work) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.waiting.set(key, [...(this.waiting.get(key) ?? []), resolve]);
+      this.add(key);
+    });
+  }
+
+  /** Does something while no pass over the key is under way, and none begins. @throws what `work` throws */
+  async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
+    while (this.running.has(key)) await this.idle(key);
+    this.running.add(key);
+    try {
+      return await work();
+    } finally {
+      this.release(key);
+    }
+  }
+
+  /** How many keys wait for a pass or are in one. */
+  get size(): number {
+    return new Set([...this.due, ...this.later.keys(), ...this.running]).size;
+  }
+
+  private idle(key: string): Promise<void> {
+    return new Promise((resolve) => this.idling.set(key, [...(this.idling.get(key) ?? []), resolve]));
+  }
+
+  private release(key: string): void {
+    this.running.delete(key);
+    const idling = this.idling.get(key) ?? [];
+    this.idling.delete(key);
+    for (const resolve of idling) resolve();
+    // Whoever waited for the key gets it before the next pass.
+    if (idling.length) queueMicrotask(() => queueMicrotask(() => this.pump()));
+    else this.pump();
+  }
+
+  private pump(): void {
+    for (const key of this.due) {
+      if (this.running.size >= this.options.concurrency) return;
+      if (this.running.has(key)) continue;
+      this.due.delete(key);
+      this.later.delete(key);
+      this.running.add(key);
+      if (this.work) void this.pass(key, this.work);
+    }
+  }
+
+  private async pass(key: string, work: Pass): Promise<void> {
+    const waiting = this.waiting.get(key) ?? [];
+    this.waiting.delete(key);
+    try {
+      const after = await work(key);
+      this.failures.delete(key);
+      if (after !== null) this.add(key, after);
+    } catch (error) {
+      this.options.onFailure(key, error);
+      const failures = (this.failures.get(key) ?? 0) + 1;
+      if (this.work) this.failures.set(key, failures);
+      this.add(
+        key,
+        Math.min(FIRST_RETRY * 2 ** (failures - 1), LONGEST_RETRY) * (1 - this.options.random.fraction() / 2),
+      );
+    } finally {
+      for (const resolve of waiting) resolve();
+      this.release(key);
+    }
+  }
+
+  private schedule(): void {
+    if (!this.later.size) return;
+    const at = Math.min(...this.later.values());
+    if (this.timer && this.timer.at <= at) return;
+    this.clearTimer();
+    const { clock } = this.options;
+    const handle = clock.timeout(Math.max(at - clock.now().mono, GRAIN), () => this.onTime());
+    this.timer = { handle, at };
+  }
+
+  private clearTimer(): void {
+    this.timer?.handle.cancel();
+    this.timer = null;
+  }
+
+  private onTime(): void {
+    this.timer = null;
+    const now = this.options.clock.now().mono;
+    for (const [key, at] of this.later) {
+      if (at > now) continue;
+      this.later.delete(key);
+      this.due.add(key);
+    }
+    this.pump();
+    this.schedule();
+  }
+}
