@@ -23,7 +23,7 @@ const PAGES = ['drawer', 'entries', 'environments', 'list', 'pages', 'roles'].ma
   (name) => `__tests__/e2e/browser.${name}.test.ts`,
 );
 
-const BROWSER = '__tests__/e2e/browser.*.test.ts';
+const BROWSER = '__tests__/e2e/browser*.test.ts';
 
 const project = (name: string, options: object) => ({
   plugins: [luaAsText],

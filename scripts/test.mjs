@@ -32,34 +32,31 @@ printSlowest();
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed || !total.passed ? 1 : 0);
 
-/** Two lanes: tests on a fleet wait most of the time for one process that begins, on one core. */
+/**
+ * In two lanes: tests on a fleet wait most of the time for one process that begins, on one core. Each stage shows its output
+ * once it has ended.
+ */
 async function runGate() {
+  // The longest first; each lane takes the next when it has ended the one before.
+  const projects = ['browser', 'e2e', 'integration', 'alone'];
+  const takeTests = async () => {
+    for (let project = projects.shift(); project; project = projects.shift()) await runTests(project, true);
+  };
   // Compiled for a minute by one core, where there was none to download; only later stages need it.
   const driver = run([process.execPath, 'scripts/lib/sqlite.mjs']);
   const prepared = prepareFleets();
-  const other = runOtherLane(prepared, driver);
-  await prepared;
-  await runTests('e2e');
-  await runTests('alone');
-  await other;
+  const checked = runChecks(driver);
+  await Promise.all([prepared.then(takeTests), checked.then(() => prepared).then(takeTests)]);
 }
 
-/**
- * Each stage of it shows its output once it has ended.
- *
- * @param {Promise<void>} prepared
- * @param {Promise<boolean>} driver
- */
-async function runOtherLane(prepared, driver) {
+/** @param {Promise<boolean>} driver */
+async function runChecks(driver) {
   await runScript('typecheck', true);
   await runScript('lint', true);
   await runTests('unit', true);
   count('SQLite driver', await driver);
   // Asks of every import where it leads, the driver's too.
   await runScript('cycles', true);
-  await prepared;
-  await runTests('integration', true);
-  await runTests('browser', true);
 }
 
 async function runLong() {
@@ -140,7 +137,7 @@ function countsOf(file) {
  * @returns {Promise<boolean>} whether it succeeded
  */
 async function runStage(name, command, later) {
-  if (!later) console.log(`\n== ${name}`);
+  console.log(later ? `${name} …` : `\n== ${name}`);
   const log = later ? path.join(RESULTS, `${name.replaceAll(' ', '-')}.log`) : undefined;
   const succeeded = await run(command, log);
   if (log) console.log(`\n== ${name}\n${readFileSync(log, 'utf8')}`);
