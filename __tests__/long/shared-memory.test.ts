@@ -141,7 +141,7 @@ describe('on PostgreSQL', () => {
       const { api } = new Manager(await entry.signIn());
       expect((await api.get('appSupervisor:info')).data).toEqual({ part: 'dormant', environment: null, warnings: [] });
       const refused = await api.get('apps:list').catch(({ status, body }) => ({ status, body }));
-      expect(refused).toMatchObject({ status: 409, body: expect.stringContaining('its part is dormant') });
+      expect(refused).toMatchObject({ status: 409, body: expect.stringContaining('its role is dormant') });
     });
   });
 });
