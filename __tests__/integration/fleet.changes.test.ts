@@ -595,6 +595,18 @@ describe('an app that was stored without a JWT secret', () => {
     expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
   });
 
+  it('waits for no environment that is down, which has it in its record when it returns', async () => {
+    const [before, , b] = await fleet.begin(...both);
+    await before.ends(await before.create({ name: 'crm', environments: both }));
+    await b.stop();
+    const supervisor = await succeeded(before);
+    const [[newest]] = await supervisor.parts.operations.page({}, ['-createdAt'], 1, 1);
+    expect(newest).toMatchObject({ state: 'succeeded', steps: [{ environment: 'env_a', kind: 'apply' }] });
+    const next = await fleet.worker('env_b');
+    const secret = await stored(supervisor);
+    await until('env_b to run it', () => next.host.running.get('crm')?.jwtSecret === secret);
+  });
+
   it('is started all the same where no Supervisor comes', async () => {
     await everythingStopped();
     fleet.secretsWithin = 50;

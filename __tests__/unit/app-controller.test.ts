@@ -516,6 +516,26 @@ describe('what the core does on its own', () => {
     expect(crm().error).toBeUndefined();
   });
 
+  it.each(['error', 'stopped'] as const)('is ended by a start when it is %s, and by nothing else', async (status) => {
+    await create();
+    host.coreApps.setStatus('crm', status);
+    await accept({ generation: 11, boot: { generation: 10, how: 'start' }, title: 'Sales' });
+    expect(databases.story('boots')).toHaveLength(1);
+    expect(await accept({ generation: 12, boot: { generation: 12, how: 'start' } })).toMatchObject({
+      status: 'running',
+      generation: 12,
+    });
+    expect(databases.story('boots')).toHaveLength(2);
+  });
+
+  it('does no harm where its plugins cannot be read', async () => {
+    host.pluginSet = async () => {
+      throw new Error('The folder of plugins is gone.');
+    };
+    expect((await create({ environments: ['env_a', 'env_b'] })).status).toBe('running');
+    await expect(controller.apps.findStalePlugins()).resolves.toBeUndefined();
+  });
+
   it('ends when its command does, though it says "running" before', async () => {
     let end!: () => void;
     host.bootScripts.set('crm', { lingers: new Promise((resolve) => (end = resolve)) });

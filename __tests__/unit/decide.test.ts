@@ -24,6 +24,7 @@ const appliedOf = (values: Partial<Applied> = {}): Applied => ({
 });
 const hostedOf = (values: Partial<Hosted> = {}): Hosted => ({
   state: 'absent',
+  status: values.state === 'running' ? 'running' : 'waiting',
   failures: 0,
   retryAt: null,
   generation: 0,
@@ -42,6 +43,8 @@ interface Case {
 const decideOn = ({ record = {}, applied = {}, coreApps = {}, mono = 1_000, visited = false }: Case): Decision =>
   decide(recordOf(record), applied && appliedOf(applied), hostedOf(coreApps), mono, visited);
 
+const failedAlone = { state: 'running', status: 'error' } as const;
+
 const nothing: Decision = { do: 'nothing' };
 const boot = (how: 'start' | 'restart' | 'upgrade' = 'start'): Decision => ({ do: 'boot', how });
 const stopped: Decision = { do: 'rest', as: 'stopped' };
@@ -57,6 +60,13 @@ describe('an app that should run', () => {
     ['dormant before', { coreApps: { state: 'dormant' } }, boot()],
     ['with an older boot applied', { applied: { bootGeneration: 9 } }, boot()],
     ['a start of what runs', { applied: { bootGeneration: 9 }, coreApps: { state: 'running' } }, nothing],
+    ['a start of what failed by itself', { applied: { bootGeneration: 9 }, coreApps: failedAlone }, boot()],
+    [
+      'a start of what stopped by itself',
+      { applied: { bootGeneration: 9 }, coreApps: { ...failedAlone, status: 'stopped' } },
+      boot(),
+    ],
+    ['failed by itself, and nobody starts it', { coreApps: failedAlone }, nothing],
     [
       'a restart of what runs',
       {
@@ -246,6 +256,7 @@ describe('decision after decision', () => {
       .map(appliedOf),
   );
   const coreApps = fc.record({
+    status: fc.constantFrom('waiting' as const, 'running' as const, 'stopped' as const, 'error' as const),
     state: fc.constantFrom(
       'absent' as const,
       'dormant' as const,
@@ -274,7 +285,7 @@ describe('decision after decision', () => {
         const state: Hosted['state'] = fails ? 'error' : 'running';
         return {
           applied: appliedOf({ uid: record.uid, generation: record.generation, bootGeneration }),
-          coreApps: { ...coreApps, state, retryAt: fails ? 1_000_000 : null },
+          coreApps: { ...coreApps, state, status: state, retryAt: fails ? 1_000_000 : null },
         };
       }
       case 'nothing':

@@ -31,6 +31,9 @@ export interface StoreObservation {
   startedAt: Now;
 }
 
+/** Whether its Worker is taken to work. */
+export const isAlive = (health: Health): boolean => health === 'online' || health === 'suspect';
+
 export const intervalOf = (sight: LeaseObservation): number => sight.lease?.interval ?? DEFAULT_INTERVAL;
 
 /**

@@ -33,9 +33,9 @@ export class RecordReader {
     await this.take(async () => controller.accept(await records.read(environment, names)));
   }
 
-  /** Everything, as far as it has changed since it was read. */
+  /** Everything, as far as it has changed since it was read. Never rejects. */
   async readAll(): Promise<void> {
-    const { records, environment, followed, controller } = this.options;
+    const { records, environment, followed, controller, log } = this.options;
     await this.take(async () => {
       if (followed) return controller.acceptAll(await followed.records());
       const read = await records.readSince(environment, this.version);
@@ -44,8 +44,9 @@ export class RecordReader {
       this.version = read.version;
     });
     await this.readAppIndex();
-    if (!this.closed) await controller.apps.findStalePlugins();
-    if (!this.closed) await controller.apps.findChangedAdminPasswords();
+    await this.checkApps().catch((error) =>
+      log.warn(`What other environments have changed of apps could not be checked: ${messageOf(error)}`),
+    );
     if (!this.closed) controller.convergeAll();
   }
 
@@ -64,6 +65,12 @@ export class RecordReader {
       const { log } = this.options;
       (log.rooms.records ?? log.debug)(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }
+  }
+
+  private async checkApps(): Promise<void> {
+    const { apps } = this.options.controller;
+    if (!this.closed) await apps.findStalePlugins();
+    if (!this.closed) await apps.findChangedAdminPasswords();
   }
 
   private async readAppIndex(): Promise<void> {

@@ -4,6 +4,7 @@ import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
+import { isAlive } from '../../protocol/health';
 import { newSecret, seal } from '../../protocol/secrets';
 import type { Operation } from '../control/rollout';
 import { AppChanges, step } from './changes';
@@ -123,17 +124,20 @@ export class AppService {
   }
 
   /**
-   * Gives an app that was stored without a JWT secret (before 0.1.1) one of its own. Its environments take it at its next start.
+   * Gives an app that was stored without a JWT secret (before 0.1.1) one of its own. Its environments take it at its next start;
+   * one that is down has it in its record when it returns.
    * @throws when it has one by now, or something else is under way
    */
   async giveSecret(name: string): Promise<Operation> {
-    const { appRepository, clock, aesKey } = this.options;
+    const { appRepository, observer, clock, aesKey } = this.options;
     return this.changes.change(name, async (app, transaction, [other]) => {
       if (app.jwtSecret !== null || other) throw new Error(other ? `its ${other.action} came first.` : 'it has one.');
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
       // Where it was never published, nothing of it is: a create that failed is not begun by this.
-      const told = app.environments.filter((environment) => app.published[environment]);
+      const told = app.environments.filter(
+        (environment) => app.published[environment] && isAlive(observer.evidence(environment, name).health),
+      );
       const steps = told.map((environment) => step(environment, 'apply'));
       return this.changes.newOperation({ ...app, generation }, 'update', steps, null);
     });

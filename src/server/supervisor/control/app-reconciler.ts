@@ -1,7 +1,7 @@
-import type { Health } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import { isAlive } from '../../protocol/health';
 import type { AppCache } from '../apps/cache';
 import {
   type AppDefinition,
@@ -41,8 +41,6 @@ export interface AppReconcilerOptions {
   /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
   onAppEnd(uid: string): Promise<void>;
 }
-
-const isAlive = (health: Health): boolean => health === 'online' || health === 'suspect';
 
 /**
  * Brings one incarnation of an app one step nearer to what is desired of it: reads what is desired, what is published and what is

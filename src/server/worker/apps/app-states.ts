@@ -172,7 +172,7 @@ export class AppStates {
   async findStalePlugins(): Promise<void> {
     for (const [name, held] of this.held) {
       if (held.record.environments.length < 2 || held.status !== 'running' || held.plugins.loaded === null) continue;
-      const current = await this.options.host.pluginSet(name);
+      const current = await this.options.host.pluginSet(name).catch(() => null);
       const changed = current !== null && current.text !== held.plugins.loaded.text;
       const stale = changed && (await this.options.host.canRestart(name).catch(() => false));
       if (stale === held.plugins.stale) continue;
@@ -220,7 +220,7 @@ export class AppStates {
 
   /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
   private async notePlugins(name: string, held: AppState): Promise<void> {
-    const loaded = await this.options.host.pluginSet(name);
+    const loaded = await this.options.host.pluginSet(name).catch(() => null);
     held.plugins = { loaded, stale: false };
     if (loaded?.own.length) this.report(name);
   }

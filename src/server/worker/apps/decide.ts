@@ -1,5 +1,6 @@
 import type { Message } from '../../../shared/message';
 import type { AdminPassword, AppRecord } from '../../../shared/messages';
+import type { Status } from '../../../shared/types';
 
 /** What a worker last applied of an app, kept in its own main database. */
 export interface Applied {
@@ -19,6 +20,8 @@ export interface Applied {
 /** What is there of an app in this process. */
 export interface Hosted {
   state: 'absent' | 'dormant' | 'stopped' | 'running' | 'error';
+  /** As the core says; an app whose `state` is `running` may have stopped or failed by itself since. */
+  status: Status;
   /** Failed boots in a row. */
   failures: number;
   /** When a failed app may be tried again, by the monotonic clock; null when not on its own. */
@@ -74,7 +77,8 @@ export function decide(
   }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
   if (freshBoot) {
-    const alreadyDone = record.boot.how === 'start' && hosted.state === 'running';
+    const endedByItself = hosted.status === 'error' || hosted.status === 'stopped';
+    const alreadyDone = record.boot.how === 'start' && hosted.state === 'running' && !endedByItself;
     return alreadyDone ? { do: 'nothing' } : { do: 'boot', how: record.boot.how };
   }
   if (hosted.state === 'running') return { do: 'nothing' };
