@@ -1,0 +1,297 @@
+import type { Database, Transaction } from '@nocobase/database';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { collections } from '../../src/server/core/collections';
+import { systemRandom } from '../../src/server/core/system';
+import { AppRepository } from '../../src/server/supervisor/apps/repository';
+import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
+import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
+import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { failed, say, verbatim } from '../../src/shared/message';
+import { appOf, operationOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
+
+/** What is written into a database is what is read from it. @param open makes the database, with all tables of the plugin in it */
+export function databaseSuite(open: () => Promise<Database>): void {
+  let db: Database;
+  beforeAll(async () => {
+    db = await open();
+  });
+  beforeEach(async () => {
+    for (const { name } of collections) await db.getModel(name).destroy({ truncate: true });
+  });
+  afterAll(() => db?.close());
+
+  /** Beyond 32 bits: generations are milliseconds since 1970. */
+  const NOW = Date.UTC(2026, 10, 24);
+
+  describe('definitions', () => {
+    const {
+      createdAt: _,
+      updatedAt: __,
+      sort: ___,
+      ...app
+    } = appOf({
+      generation: NOW,
+      boot: { generation: NOW, how: 'restart' },
+      icon: 'data:image/png;base64,iVBORw0KGgo=',
+      cname: 'crm.example.com',
+      jwtSecret: 'sealed:x',
+      sso: { enabled: true },
+      published: { env_a: publishedOf({ generation: NOW, claim: 'create' }) },
+    });
+
+    it('are read as they were written, secrets and all', async () => {
+      const appRepository = new AppRepository({ db });
+      await appRepository.create(app);
+      const read = await appRepository.find('crm');
+      expect(read).toMatchObject(app);
+      expect(typeof read?.generation).toBe('number');
+      expect(Math.abs((read?.createdAt ?? 0) - Date.now())).toBeLessThan(60_000);
+      expect(await appRepository.all()).toEqual([read]);
+      await appRepository.update('crm', { title: 'Sales', published: {} });
+      expect(await appRepository.find('crm')).toMatchObject({ title: 'Sales', published: {}, jwtSecret: 'sealed:x' });
+      expect(await appRepository.find('nobody')).toBeNull();
+    });
+
+    it('are found by name through filters and sorts of the API', async () => {
+      const appRepository = new AppRepository({ db });
+      for (const [name, title] of [
+        ['b', 'Beta'],
+        ['a', 'Alpha'],
+        ['c', 'Gamma'],
+      ])
+        await appRepository.create({ ...app, name, title, uid: name, cname: null });
+      expect(await appRepository.names({}, ['-title'])).toEqual(['c', 'b', 'a']);
+      expect(await appRepository.names({ title: { $includes: 'eta' } }, ['name'])).toEqual(['b']);
+    });
+
+    it('that are buried are gone from the list, and remembered until everybody has let go', async () => {
+      const appRepository = new AppRepository({ db });
+      await appRepository.create(app);
+      const definition = (await appRepository.find('crm'))!;
+      await appRepository.bury({ uid: app.uid, name: 'crm', definition, environments: ['env_a', 'env_b'] });
+      expect(await appRepository.all()).toEqual([]);
+      expect(await appRepository.allTombstones()).toMatchObject([{ uid: 'uid-1', name: 'crm', definition }]);
+      await appRepository.updateTombstone('uid-1', { environments: ['env_b'] });
+      expect((await appRepository.allTombstones())[0].environments).toEqual(['env_b']);
+      // The name may be used again meanwhile, by another incarnation.
+      await appRepository.create({ ...app, uid: 'uid-2' });
+      await appRepository.removeTombstone('uid-1');
+      expect(await appRepository.allTombstones()).toEqual([]);
+      expect((await appRepository.find('crm'))?.uid).toBe('uid-2');
+    });
+
+    it('with one name, uid or domain twice are refused by the database itself', async () => {
+      // The core prints what it cannot write.
+      const print = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+      const appRepository = new AppRepository({ db });
+      await appRepository.create(app);
+      await expect(appRepository.create({ ...app, uid: 'uid-2', cname: null })).rejects.toThrow();
+      await expect(appRepository.create({ ...app, name: 'shop', cname: null })).rejects.toThrow();
+      await expect(appRepository.create({ ...app, name: 'shop', uid: 'uid-2' })).rejects.toThrow();
+      print.mockRestore();
+      await appRepository.create({ ...app, name: 'shop', uid: 'uid-2', cname: null });
+      await appRepository.create({ ...app, name: 'wiki', uid: 'uid-3', cname: null });
+    });
+  });
+
+  describe('operations', () => {
+    it('are read as they were written, step by step', async () => {
+      const store = new OperationStore({ db });
+      const operation = operationOf(['env_a boot', 'env_b boot'], {
+        id: newOperationId(NOW, systemRandom),
+        generation: NOW,
+      });
+      await store.create(operation);
+      expect(await store.find(operation.id)).toMatchObject({ ...operation, createdAt: expect.any(Number) });
+      const ended = {
+        ...operation,
+        state: 'failed' as const,
+        finishedAt: NOW,
+        waitingFor: null,
+        steps: operation.steps.map((step) => ({ ...step, state: 'failed' as const, finishedAt: NOW })),
+      };
+      const waiting = { ...operation, waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }) };
+      await store.save(waiting);
+      expect(await store.find(operation.id)).toMatchObject({ ...waiting, createdAt: expect.any(Number) });
+      await store.save(ended);
+      expect(await store.find(operation.id)).toMatchObject({ ...ended, createdAt: expect.any(Number) });
+      expect(await store.find('nobody')).toBeNull();
+    });
+
+    it('of a release before 0.2.0 are read with its sentences', async () => {
+      const step = { environment: 'env_a', kind: 'boot', state: 'failed', message: 'Installing.' };
+      await db.getRepository('appOperations').create({
+        values: {
+          ...operationOf([]),
+          waitingFor: 'environment env_a to begin',
+          steps: [{ ...step, error: { code: 'DEADLINE', message: 'It has not finished.' } }],
+        },
+      });
+      expect(await new OperationStore({ db }).find('op-1')).toMatchObject({
+        waitingFor: verbatim('environment env_a to begin'),
+        steps: [{ ...step, message: verbatim('Installing.'), error: failed('It has not finished.') }],
+      });
+    });
+
+    it('that are not over are driven in the order they came', async () => {
+      const store = new OperationStore({ db });
+      const ids = [NOW, NOW + 1, NOW + 2].map((now) => newOperationId(now, systemRandom));
+      for (const id of ids) await store.create(operationOf(['env_a boot'], { id }));
+      await store.save({ ...operationOf([]), id: ids[1], state: 'succeeded', finishedAt: NOW });
+      expect((await store.active()).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+    });
+
+    it('come by page and filter', async () => {
+      const store = new OperationStore({ db });
+      for (let i = 0; i < 5; i++)
+        await store.create(
+          operationOf([], { id: newOperationId(NOW + i, systemRandom), appName: i % 2 ? 'crm' : 'shop' }),
+        );
+      const [found, count] = await store.page({ appName: 'shop' }, ['-id'], 2, 2);
+      expect([found.length, count]).toEqual([1, 3]);
+      expect(found[0].id.startsWith(NOW.toString(36))).toBe(true);
+    });
+
+    it('that are over are kept for a while, those that are not for ever', async () => {
+      const store = new OperationStore({ db });
+      const old = operationOf([], { id: 'old', finishedAt: NOW - 1, state: 'succeeded' });
+      await store.create(old);
+      await store.create({ ...old, id: 'new', finishedAt: NOW });
+      await store.create({ ...old, id: 'waiting', finishedAt: null, state: 'queued' });
+      await store.removeOlderThan(NOW);
+      expect((await store.page({}, ['id'], 1, 10))[0].map(({ id }) => id)).toEqual(['new', 'waiting']);
+    });
+
+    it('have ids that sort by time and never meet', () => {
+      const ids = Array.from({ length: 1_000 }, (_, i) => newOperationId(NOW + (i % 10), systemRandom));
+      expect(new Set(ids).size).toBe(1_000);
+      expect(newOperationId(NOW, systemRandom) < newOperationId(NOW + 1, systemRandom)).toBe(true);
+    });
+  });
+
+  describe('environments', () => {
+    it('are remembered as they last said, with what the operator decided about them', async () => {
+      const registry = new EnvironmentRegistry({ db });
+      await registry.remember(registrationOf('env_a'), NOW);
+      await registry.setCordoned('env_a', true);
+      await registry.remember(registrationOf('env_a', { url: 'http://moved' }), NOW + 1);
+      await registry.remember(registrationOf('env_b'), NOW);
+      const all = await registry.all();
+      expect(all.map(({ name, cordoned }) => [name, cordoned])).toEqual([
+        ['env_a', true],
+        ['env_b', false],
+      ]);
+      expect(all[0]).toMatchObject({ registration: { url: 'http://moved' }, lastSeenAt: NOW + 1 });
+      await registry.forget('env_b');
+      expect(await registry.all()).toHaveLength(1);
+    });
+
+    it('of which nothing sensible is known are left out', async () => {
+      await db.getRepository('appEnvironments').create({ values: { name: 'x', registration: { name: 'x' } } });
+      expect(await new EnvironmentRegistry({ db }).all()).toEqual([]);
+    });
+  });
+
+  describe('a worker’s snapshot', () => {
+    const applied = {
+      uid: 'uid-1',
+      generation: NOW,
+      bootGeneration: NOW,
+      unfinished: { bootGeneration: NOW, count: 2 },
+      version: '2.2.15',
+      failure: null,
+    };
+
+    it('is read as it was written last', async () => {
+      const store = new SnapshotStore({ db });
+      await store.save('crm', recordOf(), null);
+      await store.save('crm', recordOf({ generation: NOW }), applied);
+      await store.save('shop', recordOf({ name: 'shop' }), null);
+      expect(await store.load()).toEqual(
+        expect.arrayContaining([
+          { record: recordOf({ generation: NOW }), applied },
+          { record: recordOf({ name: 'shop' }), applied: null },
+        ]),
+      );
+      await store.remove('shop');
+      expect(await store.load()).toHaveLength(1);
+    });
+
+    it('of a release before 0.2.0 is read with the sentence of its failure', async () => {
+      const failure = { code: 'LOCK_LOST', message: 'The lock was lost.' };
+      await db
+        .getRepository('appSnapshots')
+        .create({ values: { name: 'crm', record: recordOf(), applied: { ...applied, failure } } });
+      expect(await new SnapshotStore({ db }).load()).toEqual([
+        { record: recordOf(), applied: { ...applied, failure: failed('The lock was lost.') } },
+      ]);
+    });
+
+    it('leaves out what an older version wrote and this one does not understand', async () => {
+      await db
+        .getRepository('appSnapshots')
+        .create({ values: { name: 'crm', record: { name: 'crm' }, applied: null } });
+      expect(await new SnapshotStore({ db }).load()).toEqual([]);
+    });
+  });
+
+  describe('transactions', () => {
+    const rename = (title: string, transaction?: Transaction) =>
+      new AppRepository({ db }).update('crm', { title }, transaction);
+    const titleNow = async () => (await new AppRepository({ db }).find('crm'))?.title;
+    const patience = () => new Promise((resolve) => setTimeout(resolve, 100));
+
+    it('are seen by others as a whole, or not at all', async () => {
+      const appRepository = new AppRepository({ db });
+      await appRepository.create(appOf());
+      const seen: unknown[] = [];
+      await db.sequelize.transaction(async (transaction) => {
+        await rename('Sales', transaction);
+        seen.push(await titleNow(), (await appRepository.find('crm', transaction))?.title);
+      });
+      expect([...seen, await titleNow()]).toEqual(['CRM', 'Sales', 'Sales']);
+      const failing = db.sequelize.transaction(async (transaction) => {
+        await rename('Half', transaction);
+        await appRepository.create(appOf({ name: 'shop', uid: 'uid-2' }), transaction);
+        throw new Error('No.');
+      });
+      await expect(failing).rejects.toThrow('No.');
+      expect([await titleNow(), (await appRepository.all()).length]).toEqual(['Sales', 1]);
+    });
+
+    it('wait for a row that another one has locked, and look at it again', async () => {
+      await new AppRepository({ db }).create(appOf());
+      const story: string[] = [];
+      let conditional: Promise<unknown> = Promise.resolve();
+      await db.sequelize.transaction(async (transaction) => {
+        await db.getModel('apps').findOne({ where: { name: 'crm' }, transaction, lock: transaction.LOCK.UPDATE });
+        conditional = db
+          .getModel('apps')
+          .update({ title: 'Second' }, { where: { name: 'crm', title: 'CRM' } })
+          .then(([count]) => story.push(`changed ${count}`));
+        await patience();
+        await rename('First', transaction);
+        story.push('first ends');
+      });
+      await conditional;
+      expect([story, await titleNow()]).toEqual([['first ends', 'changed 0'], 'First']);
+    });
+
+    it('that wait for each other in a circle do not wait for ever', async () => {
+      // The core prints the deadlock.
+      const print = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+      const appRepository = new AppRepository({ db });
+      await appRepository.create(appOf());
+      await appRepository.create(appOf({ name: 'shop', uid: 'uid-2' }));
+      const both = (first: string, second: string) =>
+        db.sequelize.transaction(async (transaction) => {
+          await appRepository.update(first, { title: 'x' }, transaction);
+          await patience();
+          await appRepository.update(second, { title: 'x' }, transaction);
+        });
+      const ends = await Promise.allSettled([both('crm', 'shop'), both('shop', 'crm')]);
+      expect(ends.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      print.mockRestore();
+    });
+  });
+}

@@ -1,0 +1,227 @@
+import type { Database, Transaction } from '@nocobase/database';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Leadership, TermOver } from '../../src/server/supervisor/control/leader';
+import { FakeClock } from '../support/clock';
+import { recordedLog } from '../support/log';
+import { SeededRandom } from '../support/random';
+
+/** What `Leadership` promises on a database. @param open makes the database, with the table of leaders in it */
+export function leadershipSuite(open: () => Promise<Database>): void {
+  let db: Database;
+  beforeAll(async () => {
+    db = await open();
+  });
+  beforeEach(() => db.getModel('appSupervisorLeaders').destroy({ truncate: true }));
+  afterAll(() => db?.close());
+
+  /** A supervisor's process with clocks of its own. */
+  function process(me: string) {
+    const clock = new FakeClock();
+    return {
+      clock,
+      leadership: new Leadership({ app: { db }, instance: me, clock, random: new SeededRandom(), log: recordedLog() }),
+    };
+  }
+
+  describe('the lead', () => {
+    it('is one process’s, for as long as it renews it, whatever its clock says', async () => {
+      const [one, two] = [process('one'), process('two')];
+      expect([await one.leadership.claim(), await two.leadership.claim()]).toEqual([true, false]);
+      expect(two.leadership.fleet).toBe(one.leadership.fleet);
+      for (let second = 0; second < 30; second++) {
+        one.clock.pass(1_000).jump(-300_000);
+        two.clock.pass(1_000).jump(300_000);
+        expect([await one.leadership.claim(), await two.leadership.claim()]).toEqual([true, false]);
+      }
+    });
+
+    it('passes on when it was not renewed for its expiry, as the other saw it, and not before', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      await two.leadership.claim();
+      two.clock.pass(9_999);
+      expect(await two.leadership.claim()).toBe(false);
+      two.clock.pass(1);
+      expect(await two.leadership.claim()).toBe(true);
+      // The first was only slow, and learns it at its next renewal.
+      one.clock.pass(1_000);
+      expect(await one.leadership.claim()).toBe(false);
+      expect(one.leadership.leads).toBe(false);
+    });
+
+    it('is sure without asking for half of its expiry, and never when it is lost or passed on', async () => {
+      const [one, two] = [process('one'), process('two')];
+      expect(one.leadership.leads).toBe(false);
+      await one.leadership.claim();
+      await two.leadership.claim();
+      one.clock.pass(4_999);
+      expect([one.leadership.leads, two.leadership.leads]).toEqual([true, false]);
+      one.clock.pass(1);
+      expect(one.leadership.leads).toBe(false);
+      await one.leadership.claim();
+      expect(one.leadership.leads).toBe(true);
+      await one.leadership.resign();
+      expect(one.leadership.leads).toBe(false);
+    });
+
+    it('is written nowhere where nobody else can be', async () => {
+      const clock = new FakeClock();
+      const alone = new Leadership({
+        app: { db },
+        instance: 'one',
+        clock,
+        random: new SeededRandom(),
+        log: recordedLog(),
+        alone: true,
+      });
+      expect(await alone.claim()).toBe(true);
+      const before = await db.getRepository('appSupervisorLeaders').findOne();
+      expect(before.toJSON()).toMatchObject({ fleet: alone.fleet, holder: null, beat: 0 });
+      clock.pass(60_000);
+      expect([await alone.claim(), alone.leads]).toEqual([true, true]);
+      await alone.resign();
+      expect(alone.leads).toBe(false);
+      expect((await db.getRepository('appSupervisorLeaders').findOne()).toJSON()).toEqual(before.toJSON());
+    });
+
+    it('is not taken from one who renewed it just before', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      await two.leadership.claim();
+      two.clock.pass(9_999);
+      one.clock.pass(9_999);
+      await one.leadership.claim();
+      two.clock.pass(5_000);
+      expect(await two.leadership.claim()).toBe(false);
+    });
+
+    it('is one process’s when many begin at once, of one fleet', async () => {
+      const all = Array.from({ length: 8 }, (_, i) => process(`process-${i}`));
+      // The core prints the insert that lost.
+      const print = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+      const leads = await Promise.all(all.map(({ leadership }) => leadership.claim()));
+      expect(leads.filter(Boolean).length).toBeLessThanOrEqual(1);
+      print.mockRestore();
+      // Those who lost the race see who won it.
+      for (const { leadership } of all) await leadership.claim();
+      expect(all.filter(({ leadership }) => leadership.leads)).toHaveLength(1);
+      expect(new Set(all.map(({ leadership }) => leadership.fleet)).size).toBe(1);
+      expect(await db.getRepository('appSupervisorLeaders').count()).toBe(1);
+    });
+
+    it('that is resigned is free at once; who does not have it resigns nothing', async () => {
+      const [one, two, three] = [process('one'), process('two'), process('three')];
+      await one.leadership.claim();
+      await three.leadership.claim();
+      await two.leadership.claim();
+      await two.leadership.resign();
+      one.clock.pass(1_000);
+      expect(await one.leadership.claim()).toBe(true);
+      await one.leadership.resign();
+      expect(await three.leadership.claim()).toBe(true);
+    });
+
+    it('is not taken again by who resigned, not even by a claim that was under way', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      for (const again of [0, 1_000]) {
+        one.clock.pass(again);
+        const claim = one.leadership.claim();
+        await one.leadership.resign();
+        await claim;
+        one.clock.pass(60_000);
+        expect([await one.leadership.claim(), one.leadership.leads]).toEqual([false, false]);
+      }
+      expect(await two.leadership.claim()).toBe(true);
+
+      const late = process('late');
+      await two.leadership.resign();
+      const claim = late.leadership.claim();
+      await late.leadership.resign();
+      await claim;
+      expect((await db.getRepository('appSupervisorLeaders').findOne()).get('holder')).toBeNull();
+    });
+
+    it('has a term that grows with every change of its holder, and with nothing else', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      one.clock.pass(1_000);
+      await one.leadership.claim();
+      await two.leadership.claim();
+      expect([one.leadership.term, two.leadership.term]).toEqual([1, 1]);
+      two.clock.pass(10_000);
+      await two.leadership.claim();
+      expect(two.leadership.term).toBe(2);
+      await two.leadership.resign();
+      await one.leadership.claim();
+      expect(one.leadership.term).toBe(3);
+    });
+  });
+
+  describe('a write of the leader', () => {
+    const setFleet = (fleet: string) => (transaction?: Transaction) =>
+      db.getModel('appSupervisorLeaders').update({ fleet }, { where: { id: 1 }, transaction });
+    const fleetNow = async () => (await db.getRepository('appSupervisorLeaders').findOne()).get('fleet');
+
+    it('is refused once a newer term exists, although it believes that it leads', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      await one.leadership.write(setFleet('first'));
+      await two.leadership.claim();
+      // The first was frozen: no time has passed for it.
+      two.clock.pass(10_000);
+      await two.leadership.claim();
+      expect([one.leadership.leads, two.leadership.leads]).toEqual([true, true]);
+      await expect(one.leadership.write(setFleet('late'))).rejects.toThrow(TermOver);
+      expect([one.leadership.leads, await fleetNow()]).toEqual([false, 'first']);
+      await two.leadership.write(setFleet('second'));
+      expect(await fleetNow()).toBe('second');
+    });
+
+    it('is refused where it has not led for long enough to be sure, or never did', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      await expect(two.leadership.write(setFleet('two'))).rejects.toThrow(TermOver);
+      one.clock.pass(5_000);
+      await expect(one.leadership.write(setFleet('late'))).rejects.toThrow(TermOver);
+    });
+
+    it('is over before the next term begins', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      await two.leadership.claim();
+      const story: string[] = [];
+      let end = () => {};
+      const begun = new Promise<void>((begin) => {
+        void one.leadership
+          .write(async (transaction) => {
+            begin();
+            await new Promise<void>((resolve) => (end = resolve));
+            await setFleet('written')(transaction);
+          })
+          .then(() => story.push('written'));
+      });
+      await begun;
+      two.clock.pass(10_000);
+      const taken = two.leadership.claim().then(() => story.push('taken'));
+      // As far as it gets by itself.
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(story).toEqual([]);
+      end();
+      await taken;
+      expect([story, await fleetNow()]).toEqual([['written', 'taken'], 'written']);
+    });
+
+    it('that fails leaves nothing behind', async () => {
+      const one = process('one');
+      await one.leadership.claim();
+      const before = await fleetNow();
+      const failing = one.leadership.write(async (transaction) => {
+        await setFleet('half')(transaction);
+        throw new Error('No.');
+      });
+      await expect(failing).rejects.toThrow('No.');
+      expect(await fleetNow()).toBe(before);
+    });
+  });
+}
