@@ -164,8 +164,8 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await page.bringToFront();
     await press('visit');
     await shows(placesToVisit(), [
-      expect.stringMatching(/^env_b((?!answers you now).)*$/s),
-      expect.stringMatching(/^env_a.*answers you now/s),
+      expect.stringMatching(/^env_b((?!serves you now).)*$/s),
+      expect.stringMatching(/^env_a.*serves you now/s),
     ]);
     await page.keyboard.press('Escape');
     await placesToVisit().first().waitFor({ state: 'hidden' });
