@@ -23,7 +23,7 @@ export class PluginAppSupervisorClient extends Plugin {
     });
   }
 
-  /** This client asks a provider once, and again when there is another one. */
+  /** This client calls a provider once, and again when another provider is added. */
   private provideApps(): void {
     let asking = 0;
     const ask = followPinned(this.app, 'classic', () => {

@@ -2,7 +2,7 @@ import { type FlowEngineContext, useFlowEngine } from '@nocobase/flow-engine';
 import { useMemo, useSyncExternalStore } from 'react';
 import { CHANGED, PLUGIN } from '../shared/names';
 
-/** Everything these pages take from NocoBase; no other file of `src/ui` imports from it. */
+/** Everything that these pages use of NocoBase; no other file of `src/ui` imports from it. */
 
 export type Translate = (text: string, values?: Record<string, unknown>) => string;
 
@@ -14,7 +14,7 @@ export interface Request {
 }
 
 export interface HostInfo {
-  /** Version of NocoBase that answers this page. */
+  /** Version of the NocoBase that serves this page. */
   version: string | null;
   /** Dialect of its main database. */
   dialect: string | null;
@@ -30,7 +30,7 @@ function hostOf(context: FlowEngineContext) {
     language: app.i18n.language,
     userId: context.auth?.user?.id ?? null,
     user: { username: context.auth?.user?.username, email: context.auth?.user?.email },
-    /** @returns the body of the answer; rejects with what axios rejects with. */
+    /** @returns the body of the answer; rejects with the error of axios */
     request: async (request: Request): Promise<unknown> => (await api.request({ ...request, skipNotify: true })).data,
     success: (text: string) => void context.message.success(text),
     failure: (text: string) => void context.message.error(text),
@@ -56,7 +56,10 @@ function hostOf(context: FlowEngineContext) {
           app.ws?.off('close', listener);
         };
       },
-      /** Called while the server answers: NocoBase has given up after 30 tries, a second apart, and an outage may last longer. */
+      /**
+       * Called while the server answers: NocoBase gives up after 30 attempts, one a second, and an outage may last
+       * longer.
+       */
       revive() {
         const { ws } = app;
         if (ws && !ws.connected && Number(ws._reconnectTimes) >= ws.reconnectAttempts) ws.reconnect();
@@ -72,7 +75,7 @@ export function useHost(): Host {
 
 export const useT = (): Translate => useHost().t;
 
-/** Whether NocoBase's WebSocket is up, through which changes arrive. */
+/** Whether NocoBase's WebSocket, through which changes arrive, is connected. */
 export function useSocketUp(): boolean {
   const { socket } = useHost();
   return useSyncExternalStore(socket.subscribe, socket.connected);

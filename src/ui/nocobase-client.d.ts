@@ -1,5 +1,5 @@
-// What the plugin uses of NocoBase's client packages, which are not on the public registry
-// (nocobase/nocobase v2.2.0, packages/core/{client,client-v2,flow-engine}/src).
+// What the plugin uses of NocoBase's client packages, which are not on the public registry (nocobase/nocobase v2.2.0,
+// packages/core/{client,client-v2,flow-engine}/src).
 
 declare module '@nocobase/flow-engine' {
   import type { MessageInstance } from 'antd/es/message/interface';
@@ -16,7 +16,7 @@ declare module '@nocobase/flow-engine' {
   }
   export interface HostSocket {
     connected: boolean;
-    /** Failed ones in a row; at `reconnectAttempts` it stays closed until `reconnect()`. */
+    /** Consecutive failed attempts; at `reconnectAttempts` the socket stays closed until `reconnect()`. */
     _reconnectTimes?: number;
     reconnectAttempts: number;
     reconnect(): void;
@@ -36,7 +36,7 @@ declare module '@nocobase/flow-engine' {
       loadAppList: () => Promise<{ title: string; url: string; target: string; icon: ReactNode }[]>;
     }): void;
   }
-  /** A class of the host's models, as far as ours extend them. */
+  /** A class of the host's models, as far as ours extend it. */
   export interface ModelClass {
     new (
       ...args: any[]
@@ -66,7 +66,7 @@ declare module '@nocobase/flow-engine' {
   export function useFlowEngine(): { context: FlowEngineContext };
 }
 
-/** Comes with both clients; from the registry it would bring forty packages for two functions. */
+/** Both clients include it. Installing it from the registry would add forty packages for two functions. */
 declare module '@emotion/css' {
   import type { CSSProperties } from 'react';
 

@@ -2,13 +2,13 @@ import type { HostApp } from '@nocobase/flow-engine';
 import type { ClientName } from './entries/entries';
 
 interface Parts {
-  /** The settings pages, which the main app alone has. */
+  /** The settings pages, which only the main app has. */
   settings(): void;
   /** The app switcher in the upper left. */
   switcher(): void;
 }
 
-/** Each part by itself: whatever fails here would otherwise replace NocoBase's whole interface by an error. */
+/** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
 export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
   attempt('app switcher', parts.switcher);
   attempt('Applications block', () => {
@@ -30,10 +30,10 @@ function attempt(what: string, register: () => void): void {
   }
 }
 
-/** How long the client may wait to be told, in ms. */
+/** How long the client waits for the answer, in ms. */
 const PATIENCE = 3_000;
 
-/** On an app's own domain the client takes itself for the main app: the server knows. */
+/** On an app's own domain the client assumes that it is the main app; only the server knows. */
 async function isMain(app: HostApp): Promise<boolean> {
   if (app.name !== 'main') return false;
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE));

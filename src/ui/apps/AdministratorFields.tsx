@@ -5,7 +5,7 @@ import { useHost } from '../host';
 
 const MIN_LENGTH = 8;
 
-/** Who may sign in to a new app first; the placeholders are what the server takes for what is left empty. */
+/** The first administrator of a new app. The placeholders show the values that the server uses for empty fields. */
 export function AdministratorFields() {
   const { t, user } = useHost();
   return (

@@ -25,7 +25,7 @@ interface Props {
 export const isAppBusy = (app: AppRow): boolean =>
   isUnderway(app.operation) || Object.values(app.statuses).some(({ status }) => inTransition(status));
 
-/** One app: its status in each environment, what was done with it, and its settings. */
+/** One app: its status in each environment, its operations, and its settings. */
 export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
   const t = useT();
   const api = useApi();

@@ -13,9 +13,9 @@ import { DatabaseFields } from './DatabaseFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
 
 interface Props {
-  /** Absent: a new one is made. */
+  /** Absent for a new app. */
   app?: AppRow;
-  /** Null when they cannot be seen. */
+  /** Null if the user has no permission to see them. */
   environments: EnvironmentRow[] | null;
   onClose: () => void;
   /** @param created a new app, with the password of its administrator */
@@ -51,7 +51,7 @@ export function AppForm({ app, environments, onClose, onSaved }: Props) {
   return (
     <Drawer
       open
-      // Only now, since the drawer takes the focus when it opens; unless somebody was quicker.
+      // Not earlier, because the drawer takes the focus when it opens; and not if the user has already focused a field.
       afterOpenChange={(isOpen) => {
         if (isOpen && !document.activeElement?.closest(`#${FORM}`)) form.getFieldInstance('title')?.focus();
       }}
@@ -173,16 +173,20 @@ function Section({ title, children }: { title: string; children: ReactNode }) {
   );
 }
 
-/** Whoever leaves by the browser's Back or by a link is asked first; by reloading or closing the page, in the browser's own words. */
+/**
+ * Asks before the user leaves through the browser's Back button or a link. Reload and close show the browser's own
+ * question.
+ */
 function useQuestionOnLeave(active: boolean, ask: () => Promise<boolean>, leave: () => void) {
   const blocker = useBlocker(active);
   const decide = useMemoizedFn(async ({ proceed, reset }: Blocked) => {
     if (!(await ask())) return reset();
     proceed();
-    // It may lead to another address of this very page, which would keep the form.
+    // The link may lead to another address of the same page, which would keep the form open.
     leave();
   });
-  // By the object, not its state: the state after an answer may never be drawn before the next attempt.
+  // Depends on the error object, not on the state: React may skip rendering the state after an answer before the next
+  // attempt.
   useEffect(() => {
     if (blocker.state === 'blocked') void decide(blocker);
   }, [blocker, decide]);

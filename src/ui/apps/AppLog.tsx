@@ -9,7 +9,7 @@ import { useT } from '../host';
 
 const LINES = 100;
 
-/** The last lines of an app's log in one of its environments, asked for anew on demand. */
+/** The last lines of an app's log in one of its environments, loaded on demand. */
 export function AppLog({ app }: { app: AppRow }) {
   const t = useT();
   const api = useApi();

@@ -10,7 +10,7 @@ import { useT } from '../host';
 import { strayIn } from './actions';
 import { DESIRED_LABELS } from './labels';
 
-/** An app's status wherever it is, in the order of the answer; if brief, with two lines of explanation at most. */
+/** An app's status in each environment, in the order of the answer. `isBrief` limits the explanation to two lines. */
 export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
   const strays = strayIn(app);
   return (
@@ -66,7 +66,7 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
   );
 }
 
-/** Two lines by style alone: measuring text in every row makes a table slow. */
+/** Limited with CSS only: measuring text in every row makes a table slow. */
 const TWO_LINES: CSSProperties = {
   display: '-webkit-box',
   WebkitBoxOrient: 'vertical',

@@ -29,7 +29,7 @@ import { useAppActions } from './useAppActions';
 import { useEnvironments } from './useEnvironments';
 
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
-/** In ms: an answer that comes at once changes the rows, and nothing else. */
+/** In ms. A faster answer only changes the rows and shows no spinner. */
 const SPIN_AFTER = 150;
 const FIRST_QUERY: AppsQuery = { text: '', page: 1, pageSize: 20 };
 

@@ -7,17 +7,17 @@ interface Props {
   /** Absent until the first answer. */
   rows?: AppRow[];
   columns: TableColumnType<AppRow>[];
-  /** In px: narrower, it scrolls sideways. */
+  /** In px. A narrower table scrolls horizontally. */
   width: number;
   chosen: AppRow[];
   choose: (apps: AppRow[]) => void;
-  /** @param order a column's key, with `-` before it for descending; nothing for the server's own order */
+  /** @param order a column's key, with `-` before it for descending; undefined for the server's own order */
   sort: (order?: string) => void;
-  /** Instead of rows, where the answer has none. */
+  /** Shown instead of rows if the answer has none. */
   empty: ReactNode;
 }
 
-/** Drawn when its rows change and not for what goes on around it, such as the wait for other ones. */
+/** Memoized: renders when its rows change, not when the page around it changes, for example while other rows load. */
 export const AppsTable = memo(function AppsTable({ rows, columns, width, chosen, choose, sort, empty }: Props) {
   const t = useT();
   return (

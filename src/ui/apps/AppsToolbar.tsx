@@ -116,7 +116,7 @@ interface BulkProps {
   clear: () => void;
 }
 
-/** What can be done with all chosen rows at once. */
+/** Actions for all selected rows. */
 export function BulkActions({ chosen, environments, operate, destroy, clear }: BulkProps) {
   const t = useT();
   return (

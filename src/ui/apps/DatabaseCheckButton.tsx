@@ -16,7 +16,9 @@ const VERDICTS: Record<DatabaseCheck['verdict'], { text: string; type: 'success'
   unusable: { text: key('The database is not usable.'), type: 'error' },
 };
 
-/** Tries the entered connection from the chosen environment; what lies there already may be adopted. */
+/**
+ * Tests the entered connection from the selected environment. An existing NocoBase app in the database may be adopted.
+ */
 export function DatabaseCheckButton({ adopt }: { adopt: () => void }) {
   const t = useT();
   const api = useApi();

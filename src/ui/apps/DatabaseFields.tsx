@@ -25,7 +25,7 @@ const PART_LABELS: Record<Part, string> = {
 const DIALECTS = ['postgres', 'mysql', 'mariadb', 'kingbase'];
 const WITH_SCHEMAS = ['postgres', 'kingbase'];
 
-/** Where the app's data is to lie; what it is found by cannot be changed later. */
+/** The database of the app. The settings that identify it cannot be changed later. */
 export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void }) {
   const t = useT();
   const isNew = !app;
@@ -66,7 +66,7 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
   const disabled = !isNew && isFixed(part);
   const required = kind === 'new_connection' && isNew && ['dialect', 'host', 'username', 'database'].includes(part);
   const rule = NAME_RULES[part];
-  // Whoever names a server of their own has the names there, too.
+  // A user who enters a separate server also names the database on it.
   const whenEmpty =
     kind === 'new_connection' ? key('The server’s default when empty') : key('Named after the app when empty');
   return (
@@ -97,7 +97,7 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
 
 const DATABASE = ['options', 'database'];
 
-/** It stays as it is when left empty, unless the connection changes in a way that the server asks for it. */
+/** Unchanged when empty, unless the connection changes in a way for which the server requires the password. */
 function StoredPasswordField({ was }: { was: AppOptions['database'] }) {
   const t = useT();
   const isNeeded = needsPassword(was, Form.useWatch(DATABASE));
@@ -141,7 +141,7 @@ const NAME_RULES: Partial<Record<Part, { pattern: RegExp; message: string; isOpt
   },
 };
 
-/** A schema of its own needs a database that has schemas. */
+/** A separate schema needs a database that supports schemas. */
 function useKinds(): DbConnType[] {
   const host = useHost();
   const [dialect, setDialect] = useState<string | null>(null);

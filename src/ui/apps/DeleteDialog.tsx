@@ -12,7 +12,7 @@ interface Props {
   onDone: () => void;
 }
 
-/** Asks before deleting: what becomes of the data, and for its loss the app's identifier in writing. */
+/** Asks before deletion whether to keep or drop the data. Dropping requires the app's identifier as confirmation. */
 export function DeleteDialog({ apps, onClose, onDone }: Props) {
   const { t, success } = useHost();
   const api = useApi();

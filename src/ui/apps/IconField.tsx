@@ -12,7 +12,7 @@ interface Props {
   title: () => string;
 }
 
-/** The icon is scaled down in the browser and kept in the app's row, so that every environment and visitor can see it. */
+/** The browser scales the icon down, and the app's row stores it, so that every environment and visitor can see it. */
 export function IconField({ id, value = null, onChange, name, title }: Props) {
   const { t, failure } = useHost();
   const take = async (file: File) => {

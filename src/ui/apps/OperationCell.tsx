@@ -8,7 +8,7 @@ import { useT } from '../host';
 import { progress } from './actions';
 import { OPERATION_LABELS } from './labels';
 
-/** What is under way with an app, how far it is, and what it waits for. */
+/** The operation in progress, its progress, and what it waits for. */
 export function OperationCell({ operation }: { operation: OperationRow | null }) {
   const t = useT();
   if (!operation) {

@@ -13,7 +13,7 @@ import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { OPERATION_NAMES } from './labels';
 
-/** An app's operations, newest first: who, what, when, how long, and each step. */
+/** An app's operations, newest first: who requested what, when, the duration, and each step. */
 export function OperationTimeline({ appName }: { appName: string }) {
   const host = useHost();
   const api = useApi();
@@ -51,7 +51,7 @@ export function OperationTimeline({ appName }: { appName: string }) {
 
 type Act = (...args: Parameters<Api['onOperation']>) => void;
 
-/** Of the users who asked for these operations; a role that may not see users is told their ids. */
+/** Names of the users who requested these operations. A role without permission to see users gets their ids. */
 function useNames(operations: OperationRow[]): Record<string, string> {
   const api = useApi();
   const { userId } = useHost();

@@ -17,7 +17,7 @@ interface Props {
   handle: RowHandler;
 }
 
-/** What can be done with one app; what makes no sense now says why. */
+/** Actions for one app. A disabled action says why. */
 export const RowActions = memo(function RowActions({ app, environments, handle }: Props) {
   const t = useT();
   const button = (action: 'start' | 'stop' | 'edit' | 'destroy') => (
@@ -46,7 +46,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
   });
   return (
     <div style={{ display: 'flex', marginInlineStart: -8 }}>
-      {/* With and without a menu as wide, so that the others stand in columns. */}
+      {/* The same width with and without a menu, so that the buttons align in columns. */}
       <span style={{ minWidth: 64 }}>
         <VisitButton app={app} environments={environments} />
       </span>

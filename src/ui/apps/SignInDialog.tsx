@@ -2,7 +2,7 @@ import { Alert, Button, Descriptions, Flex, Modal, Typography } from 'antd';
 import type { CreatedApp } from '../../shared/types';
 import { useHost } from '../host';
 
-/** How to sign in to an app that was just created: the only time that its administrator's password is shown. */
+/** How to sign in to an app that was just created. The administrator's password is shown only here. */
 export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () => void }) {
   const { t, appUrl } = useHost();
   const { username, email, password } = app.initialAdmin;
@@ -17,7 +17,7 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
   return (
     <Modal
       open
-      // What is shown is shown once: nothing but the button closes it.
+      // The password is shown only once, so only the button closes the dialog.
       closable={false}
       keyboard={false}
       maskClosable={false}

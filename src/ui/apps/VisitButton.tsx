@@ -14,7 +14,7 @@ interface Props {
   environments: EnvironmentRow[] | null;
 }
 
-/** Opens the app in a new tab; where several environments serve it, asks which. */
+/** Opens the app in a new tab. If several environments serve it, the user selects one. */
 export function VisitButton({ app, environments }: Props) {
   const host = useHost();
   const refused = refusal('visit', app, environments);

@@ -5,7 +5,7 @@ import { key, type Message } from '../common/text';
 
 export type AppAction = OperateAction | 'visit' | 'edit' | 'destroy';
 
-/** Why an action makes no sense now; null where it does. */
+/** The reason why an action is disabled; null if it is enabled. */
 export type Refusal = Message | null;
 
 const STARTING = ['create', 'adopt', 'start', 'restart', 'upgrade'];
@@ -15,7 +15,7 @@ const everywhere = (app: AppRow, ...statuses: string[]) =>
   app.environments.length > 0 && app.environments.every((name) => statuses.includes(app.statuses[name]?.status));
 const refuse = (text: string, values?: Message['values']): Refusal => ({ text, values });
 
-/** @param environments null when they cannot be seen. */
+/** @param environments null if the user has no permission to see them */
 export function refusal(action: AppAction, app: AppRow, environments: EnvironmentRow[] | null): Refusal {
   const now = doing(app);
   if (now === 'destroy') {
@@ -44,7 +44,7 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
   }
 }
 
-/** Why an action makes no sense for any of several apps: the first one's reason. */
+/** The reason why an action is disabled for all of several apps: the reason of the first one. */
 export function refusalOfAll(action: AppAction, apps: AppRow[], environments: EnvironmentRow[] | null): Refusal {
   const refusals = apps.map((app) => refusal(action, app, environments));
   return refusals.every(Boolean) ? (refusals[0] ?? null) : null;
@@ -62,7 +62,7 @@ function visitRefusal(app: AppRow, environments: EnvironmentRow[] | null): Refus
   return places.every(isDown) ? refuse(key('All of its environments are down.')) : null;
 }
 
-/** Environments whose core is not of the version of the app's data; null when that cannot be told. */
+/** Environments whose NocoBase version differs from the version of the app's data; null if a version is unknown. */
 function outdatedIn(app: AppRow, environments: EnvironmentRow[] | null): string[] | null {
   const own = environments?.filter(({ name }) => app.environments.includes(name));
   if (!own?.length || !app.version) {
@@ -71,7 +71,10 @@ function outdatedIn(app: AppRow, environments: EnvironmentRow[] | null): string[
   return own.filter(({ appVersion }) => appVersion !== app.version).map(({ name }) => name);
 }
 
-/** Where visitors of the app can go: the target environment first, then the others in the app's order. */
+/**
+ * The environments that visitors of the app can reach: the target environment first, then the others in the app's
+ * order.
+ */
 export function servingEnvironments(app: AppRow, environments: EnvironmentRow[] | null): string[] {
   const serves = (name: string) => environments?.find((each) => each.name === name)?.serves ?? true;
   const target = app.environments.filter((name) => name === app.targetEnvironment);
@@ -79,17 +82,20 @@ export function servingEnvironments(app: AppRow, environments: EnvironmentRow[] 
   return [...target, ...others].filter(serves);
 }
 
-/** Those of them where it has not failed. */
+/** The serving environments in which the app has not failed. */
 export const visitableEnvironments = (app: AppRow, environments: EnvironmentRow[] | null): string[] =>
   servingEnvironments(app, environments).filter((name) => app.statuses[name]?.status !== 'error');
 
-/** Which of `places` answers: the one chosen last, else by the Supervisor's order of choice what runs before what starts. */
+/**
+ * The environment in `places` that answers: the one selected last, or the first by the Supervisor's order (running
+ * before starting).
+ */
 export function answeringEnvironment(app: AppRow, places: string[], chosen: string | null): string | undefined {
   if (chosen && places.includes(chosen)) return chosen;
   return places.find((name) => app.statuses[name]?.status === 'running') ?? places[0];
 }
 
-/** Where the app is not what it is meant to be though nothing is under way; names of environments. */
+/** Names of the environments in which the app does not have its expected state although no operation is in progress. */
 export function strayIn(app: AppRow): string[] {
   if (doing(app)) {
     return [];
@@ -103,7 +109,7 @@ export function strayIn(app: AppRow): string[] {
   });
 }
 
-/** Steps done and in all. */
+/** Number of finished steps, and number of all steps. */
 export function progress(operation: OperationRow): { done: number; total: number } {
   return { done: operation.steps.filter(({ state }) => state === 'succeeded').length, total: operation.steps.length };
 }

@@ -13,7 +13,7 @@ import { START_MODE_LABELS } from './labels';
 import { OperationCell } from './OperationCell';
 import { RowActions, type RowHandler } from './RowActions';
 
-/** Columns that can be hidden, by key; the others always show. */
+/** Columns that the user can hide, by key; the others are always visible. */
 export const OPTIONAL_COLUMNS: Record<string, { label: string; isShown: boolean }> = {
   operation: { label: key('Operation'), isShown: true },
   cname: { label: key('Custom domain'), isShown: false },

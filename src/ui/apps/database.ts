@@ -1,7 +1,7 @@
 import type { AppRow } from '../../shared/types';
 import type { Translate } from '../host';
 
-/** Where an app's data lies, in words. */
+/** Describes the database of an app. */
 export function databasePlace(t: Translate, app: Pick<AppRow, 'options'>): string {
   const { database = {}, dbConnType } = app.options;
   const parts = [

@@ -2,13 +2,13 @@ import { APP } from '../../shared/app';
 import { defaultOf, type FormIn, isRequired, keysIn, type Type } from '../../shared/fields';
 import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
 
-/** What the form holds, shaped as the API takes it. */
+/** The values of the form, in the shape of the API. */
 export type AppValues = FormIn<typeof APP> & {
-  /** Of a new one. */
+  /** For a new app only. */
   initialAdmin?: { username?: string; email?: string; password?: string };
 };
 
-/** What the form begins with; what is to be left empty is not there. */
+/** Initial values of the form; fields that start empty are absent. */
 export const newValues = () => valuesFrom((key) => defaultOf(APP[key]) ?? (isRequired(APP[key]) ? '' : undefined));
 
 export const valuesOf = (app: AppRow) => valuesFrom((key) => app[key] ?? undefined);
@@ -22,22 +22,22 @@ const valuesFrom = (read: (key: (typeof FORM)[number]) => unknown) =>
 
 type Database = NonNullable<AppOptions['database']>;
 
-/** The parts of a connection that each kind has, in the order of the form. */
+/** The fields of each kind of connection, in the order of the form. */
 export const DATABASE_PARTS: Record<DbConnType, (keyof Database)[]> = {
   new_database: ['database', 'tablePrefix'],
   new_schema: ['schema', 'tablePrefix'],
   new_connection: ['dialect', 'host', 'port', 'username', 'password', 'database', 'schema', 'tablePrefix'],
 };
 
-/** What an app's data is found by; chosen at creation for good. */
+/** The settings that identify an app's data; fixed at creation. */
 const FIXED: (keyof Database)[] = ['dialect', 'database', 'schema', 'tablePrefix'];
 export const isFixed = (part: keyof Database): boolean => FIXED.includes(part);
 
-/** Whether the stored password does not go along, since the connection leads to another server or signs in as another user. */
+/** Whether the stored password is not valid for the changed connection, because host, port or user differ. */
 export const needsPassword = (was: Database = {}, now: Database = {}): boolean =>
   (['host', 'port', 'username'] as const).some((part) => (clean(now[part]) ?? was[part]) !== was[part]);
 
-/** The part of the connection that the API takes: nothing left empty, nothing that cannot be changed. */
+/** The connection in the shape of the API: without empty and without fixed values. */
 export function databaseOf(options: AppOptions, isNew: boolean): Database {
   const parts = DATABASE_PARTS[options.dbConnType ?? 'new_database'].filter((part) => isNew || !isFixed(part));
   const entries = parts
@@ -46,7 +46,7 @@ export function databaseOf(options: AppOptions, isNew: boolean): Database {
   return Object.fromEntries(entries);
 }
 
-/** @returns the body of `apps:create` or, with the app as it was, of `apps:update`. */
+/** @returns the body of `apps:create` or, if `was` is given, of `apps:update` */
 export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown> {
   const { targetEnvironment, environments, options, initialAdmin } = values;
   const database = databaseOf(options, !was);
@@ -69,7 +69,10 @@ export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown>
   };
 }
 
-/** What the API takes for what was entered: null takes away what may be empty, and undefined leaves it to the Supervisor. */
+/**
+ * Converts an entered value for the API: null clears a setting that may be empty; undefined leaves it to the
+ * Supervisor.
+ */
 function settingOf(type: Type, entered: unknown): unknown {
   const value = clean(entered);
   if (value === undefined) return type.nullable ? null : undefined;

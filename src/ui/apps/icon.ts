@@ -2,8 +2,8 @@ const SIDE = 128;
 const MOST_CHARACTERS = 32 * 1024;
 
 /**
- * @returns a data URI of the picture, at most 128 pixels wide and high and 32 KB long.
- * @throws when the file is not a picture that the browser can read.
+ * @returns a data URI of the picture, at most 128 pixels wide and high and 32 KB long
+ * @throws if the browser cannot read the file as a picture
  */
 export async function iconFromFile(file: File): Promise<string> {
   const picture = await createImageBitmap(file);

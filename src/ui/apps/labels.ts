@@ -23,7 +23,7 @@ export const OPERATION_NAMES: Record<Action, string> = {
   destroy: key('Delete'),
 };
 
-/** While they are under way. */
+/** For operations in progress. */
 export const OPERATION_LABELS: Record<Action, string> = {
   create: key('Creating'),
   adopt: key('Adopting'),

@@ -32,7 +32,10 @@ const QUESTIONS: Record<OperateAction, { one: string; many: string; consequence:
   },
 };
 
-/** Asks, then does; says what became of it. @returns of what it gives: whether it was agreed to and the server took it */
+/**
+ * Asks for confirmation, executes the action, and shows the result.
+ * @returns functions that resolve to true if the user confirmed and the server accepted the action
+ */
 export function useAppActions(environments: EnvironmentRow[] | null, refresh: () => void) {
   const host = useHost();
   const api = useApi();

@@ -3,7 +3,7 @@ import { useApi } from '../common/api';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
 
-/** The environments apps can be in; null while unknown and for those who may not see them. */
+/** The environments that can host apps; null while unknown, and for users without permission to see them. */
 export function useEnvironments(): EnvironmentRow[] | null {
   const api = useApi();
   const { data } = useLive(

@@ -3,7 +3,7 @@ import type { MouseEvent } from 'react';
 import { useT } from '../host';
 import type { Message } from './text';
 
-/** A button that, where its action makes no sense, stays in reach of the keyboard and says why. */
+/** A button that, if its action is disabled, stays focusable with the keyboard and says why. */
 export function ActionButton({
   refused,
   onClick,

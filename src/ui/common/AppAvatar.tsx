@@ -5,7 +5,7 @@ const COLORS = ['#0958d9', '#531dab', '#c41d7f', '#d4380d', '#874d00', '#237804'
 const isImage = (icon: string | null): icon is string =>
   /^(data:image\/(png|jpeg|webp);|https?:\/\/|\/)/.test(icon ?? '');
 
-/** An app's icon, else the first letter of its name on a colour of its own. */
+/** An app's icon, or the first letter of its name on a color derived from the name. */
 export function AppAvatar({ app, size = 32 }: { app: Pick<AppRow, 'name' | 'title' | 'icon'>; size?: number }) {
   const square: CSSProperties = { width: size, height: size, borderRadius: 6, flex: 'none' };
   if (isImage(app.icon)) {

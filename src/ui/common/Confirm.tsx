@@ -12,10 +12,10 @@ type Ask = (question: Question) => Promise<boolean>;
 
 const Confirm = createContext<Ask>(async () => false);
 
-/** Asks the user; true when agreed to. */
+/** Asks the user for confirmation; resolves to true if the user confirms. */
 export const useConfirm = (): Ask => useContext(Confirm);
 
-/** A dialog that screen readers can name, which those of antd's `modal.confirm` are not. */
+/** A dialog with an accessible name, which antd's `modal.confirm` lacks. */
 export function ConfirmProvider({ children }: { children: ReactNode }) {
   const t = useT();
   const [asked, setAsked] = useState<{ question: Question; answer: (agreed: boolean) => void }>();
@@ -37,7 +37,7 @@ export function ConfirmProvider({ children }: { children: ReactNode }) {
       {children}
       <Modal
         open={open}
-        // Made anew each time, it lies above the drawers that have opened since the last one.
+        // Created again each time, so that it is above drawers that have opened since.
         destroyOnClose
         width={480}
         title={asked?.question.title}

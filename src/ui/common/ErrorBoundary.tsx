@@ -1,6 +1,6 @@
 import { Component, type ErrorInfo, type ReactNode } from 'react';
 
-/** Keeps what goes wrong in these pages inside them: uncaught, it would take NocoBase's whole admin interface down. */
+/** Catches errors of these pages: an uncaught error would replace NocoBase's whole admin interface. */
 export class ErrorBoundary extends Component<{ fallback: (error: Error) => ReactNode; children: ReactNode }> {
   state: { error?: Error } = {};
 

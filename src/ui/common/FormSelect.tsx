@@ -1,6 +1,8 @@
 import { Select, type SelectProps } from 'antd';
 
-/** Without what `Form.Item` adds for required fields, which the element that antd puts it on must not have. */
+/**
+ * Removes `aria-required`, which `Form.Item` adds to required fields: antd puts it on an element that must not have it.
+ */
 export function FormSelect({ 'aria-required': _, ...props }: SelectProps) {
   return <Select {...props} />;
 }

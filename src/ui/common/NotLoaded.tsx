@@ -1,7 +1,7 @@
 import { Button, Card, Result } from 'antd';
 import { useT } from '../host';
 
-/** In place of a page whose script did not come: after an upgrade it has another name, or the connection broke. */
+/** Shown instead of a page whose script failed to load: an upgrade renamed the script, or the connection failed. */
 export function NotLoaded() {
   const t = useT();
   return (

@@ -17,7 +17,7 @@ const ROWS = ['APP_MODE', 'APP_DISCOVERY_ADAPTER', 'APP_PROCESS_ADAPTER', 'APP_C
   }),
 );
 
-/** What stands on the settings page of an instance that manages no apps. */
+/** The settings page of an instance that manages no apps. */
 export function OtherPart({ info }: { info: PartInfo }) {
   return <Card>{info.part === 'worker' ? <Worker info={info} /> : <Dormant warnings={info.warnings} />}</Card>;
 }

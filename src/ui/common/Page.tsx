@@ -12,14 +12,14 @@ import { useLive } from './useLive';
 
 const Part = createContext<PartInfo | null>(null);
 
-/** Variables that a new worker needs as this Supervisor has them. */
+/** The Supervisor's values of the variables that a new worker needs. */
 export const useVariablesToJoin = (): Record<string, string> => useContext(Part)?.toJoin ?? NONE;
 const NONE: Record<string, string> = {};
 
-/** In shared-memory mode there is one environment, which need not be named. */
+/** In shared memory there is only one environment, so the pages do not name it. */
 export const useIsLocal = (): boolean => useContext(Part)?.part === 'local';
 
-/** Frame of a settings page: contains its errors and shows it only where this process manages apps. */
+/** Frame of a settings page: catches its errors, and shows it only if this process manages apps. */
 export function Page({ children }: { children: ReactNode }) {
   const { token } = theme.useToken();
   const t = useT();
@@ -62,7 +62,7 @@ function ForThisPart({ children }: { children: ReactNode }) {
   );
 }
 
-/** In place of what could not be fetched. */
+/** Shown instead of data that could not be loaded. */
 export function Failure({ error, retry }: { error: ApiError; retry: () => void }) {
   const t = useT();
   if (error.status === 403) {
@@ -89,7 +89,7 @@ export function Failure({ error, retry }: { error: ApiError; retry: () => void }
   );
 }
 
-/** Above what is shown: whether it is as true as it can be. */
+/** Shown above the data: whether it is up to date. */
 export function Freshness({ error }: { error?: ApiError }) {
   const t = useT();
   const socketUp = useSocketUp();

@@ -6,15 +6,15 @@ import type { Message } from './text';
 import { readableColors } from './theme';
 
 interface Props extends ComponentPropsWithoutRef<'button'> {
-  /** Why it makes no sense now. It stays in reach of the keyboard and says so. */
+  /** The reason why the action is disabled. The button stays focusable with the keyboard and shows the reason. */
   refused?: Message | null;
   isDanger?: boolean;
   children: ReactNode;
 }
 
 /**
- * A button in a table's row, with the looks of antd's small link button. Those are dear where a page has a hundred of them:
- * this one is a plain element, and its tooltip is made when it is wanted.
+ * A button in a table's row, with the style of antd's small link button. A page with a hundred antd buttons is slow;
+ * this is a plain element, and its tooltip is created on demand.
  */
 export const RowButton = forwardRef<HTMLButtonElement, Props & Partial<Record<`data-${string}`, string>>>(
   function RowButton({ refused, isDanger, onClick, children, ...rest }, ref) {
@@ -50,7 +50,7 @@ export const RowButton = forwardRef<HTMLButtonElement, Props & Partial<Record<`d
   },
 );
 
-/** A link of the same looks, to a new tab. */
+/** A link in the same style that opens a new tab. */
 export function RowLink({ children, ...rest }: ComponentPropsWithoutRef<'a'>) {
   const { token } = theme.useToken();
   return (
@@ -60,10 +60,10 @@ export function RowLink({ children, ...rest }: ComponentPropsWithoutRef<'a'>) {
   );
 }
 
-/** Lies over the positioned element that it is in, to hang a popup on that. */
+/** Covers its positioned parent element, as an anchor for a popup. */
 export const COVER = css({ position: 'absolute', inset: 0, pointerEvents: 'none' });
 
-/** Of one theme, the classes are made once. */
+/** Creates the classes once for each theme. */
 const once = (make: (token: GlobalToken) => string) => {
   const made = new WeakMap<GlobalToken, string>();
   return (token: GlobalToken) => {

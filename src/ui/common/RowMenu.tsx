@@ -8,11 +8,11 @@ interface Props extends Partial<Record<`data-${string}`, string>> {
   children: ReactNode;
 }
 
-/** A button in a table's row with a menu, which is made when it is first opened. */
+/** A button in a table's row with a menu, which is created when it first opens. */
 export function RowMenu({ menu, children, ...rest }: Props) {
   const button = useRef<HTMLButtonElement>(null);
   const [isOpen, setOpen] = useState<boolean>();
-  /** When the button is pressed, before that closes the menu as any press outside of it does. */
+  /** Read when the button is pressed, before the press closes the menu as any press outside of it does. */
   const wasOpen = useRef(false);
   const show = (open: boolean) => {
     setOpen(open);
@@ -47,8 +47,8 @@ const hasFocusElsewhere = (button: HTMLButtonElement) =>
   document.activeElement !== document.body && document.activeElement !== button && !isInMenu();
 
 /**
- * Also from a menu that gets it only now: rc-dropdown gives it to the menu three frames after that has opened, whether or
- * not it is closed again by then (useAccessibility.js:62).
+ * Also handles a menu that takes the focus late: rc-dropdown focuses the menu three frames after it has opened, even if
+ * it has closed again (useAccessibility.js:62).
  */
 function takeFocusBack(button: HTMLButtonElement, frames = 5): void {
   if (!hasFocusElsewhere(button)) button.focus();

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
 
-/** Text of lesser weight; a plain element, since tables hold hundreds of them. */
+/** Secondary text; a plain element, because tables contain hundreds of them. */
 export function Secondary({ children }: { children: ReactNode }) {
   return <span style={{ opacity: 0.7 }}>{children}</span>;
 }

@@ -22,7 +22,7 @@ function subscribe(listener: () => void) {
   };
 }
 
-/** How long ago, kept up to date; the exact time on hover. */
+/** Elapsed time, updated continuously; the exact time on hover. */
 export function Since({ at }: { at: number | null }) {
   const { language } = useHost();
   useSyncExternalStore(subscribe, () => ticks);

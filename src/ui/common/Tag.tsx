@@ -50,7 +50,7 @@ export function StateIcon({ look }: { look: Look }) {
   return <Icon aria-hidden style={{ color: colorsOf(look, token).strong }} />;
 }
 
-/** A state by colour, icon and word. */
+/** Shows a state with color, icon and text. */
 export function StateTag({
   look,
   children,

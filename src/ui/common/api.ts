@@ -17,7 +17,7 @@ import type { Page } from './refresher';
 export type OperateAction = 'start' | 'stop' | 'restart' | 'upgrade';
 export type EnvironmentAction = 'cordon' | 'uncordon' | 'drain' | 'forget';
 
-/** Whether an address answers, and in words what it answered. */
+/** Whether an address answers, and a description of the answer. */
 export interface Reach {
   ok: boolean;
   message: Message;
@@ -28,7 +28,7 @@ export interface DatabaseCheck {
   verdict: 'free' | 'adoptable' | 'taken' | 'unusable';
 }
 
-/** Names in one request: more would make its address too long. */
+/** Maximum number of names in one request; more would make the URL too long. */
 const BATCH = 100;
 
 export type Api = ReturnType<typeof apiOf>;
@@ -87,7 +87,7 @@ function apiOf(request: Host['request']) {
         sort: '-createdAt',
         pageSize: 20,
       }),
-    /** By id; those that the asker may see. */
+    /** By id; only users that the caller has permission to see. */
     async userNames(ids: string[]): Promise<Record<string, string>> {
       const filter = JSON.stringify({ id: { $in: ids } });
       const users = await get<{ id: number; nickname: string | null; username: string | null }[]>('users:list', {

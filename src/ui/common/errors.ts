@@ -2,18 +2,18 @@ import { type Message, render } from '../../shared/message';
 import type { Translate } from '../host';
 import { key } from './text';
 
-/** What the server says went wrong in an answer: of the core, a text alone. */
+/** An error in an answer; errors of the core have only a text. */
 export interface Problem extends Message {
   message: string;
   field?: string;
 }
 
-/** A refused or failed request: its first problem, and all of them. */
+/** A rejected or failed request: its first problem, and all of them. */
 export class ApiError extends Error {
   readonly code: string;
 
   constructor(
-    /** HTTP status; 0 when no answer came. */
+    /** HTTP status; 0 if there was no answer. */
     readonly status: number,
     readonly problems: Problem[],
   ) {
@@ -28,7 +28,10 @@ interface FailedRequest {
   response?: { status: number; data?: { errors?: Partial<Problem>[]; error?: Partial<Problem> } };
 }
 
-/** Reads the plugin's own error shape, the core's `{errors:[{message}]}` and the gateway's `{error}`; what was read already stays. */
+/**
+ * Reads the plugin's own error format, the core's `{errors:[{message}]}` and the gateway's `{error}`. An `ApiError` is
+ * returned unchanged.
+ */
 export function apiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   const { message, response } = thrown as FailedRequest;
@@ -47,12 +50,12 @@ export function apiError(thrown: unknown): ApiError {
 
 const NO_ANSWER = key('The server does not respond. Is it running?');
 
-/** In the reader's language where the code is one of ours, which come with their params, else what the server said. */
+/** In the user's language if the code is one of ours, which have params; otherwise the text of the server. */
 export function problemText(t: Translate, problem: Problem): string {
   if (problem.code === 'NO_ANSWER') return t(NO_ANSWER);
   const name = `message.${problem.code}`;
   return problem.params && t(name) !== name ? messageText(t, problem) : problem.message;
 }
 
-/** What the server says, in the reader's language. */
+/** A message of the server in the user's language. */
 export const messageText = (t: Translate, said: Message): string => render(t, said);

@@ -11,10 +11,11 @@ export interface Page<Row> {
 }
 
 /**
- * Runs `load` never twice at once: what is asked for meanwhile becomes one more run after it, and `run` waits for that.
+ * Never runs `load` twice at the same time: requests during a run cause one more run after it, and `run` waits for that
+ * run.
  *
  * @param load never rejects
- * @param wait ms from the first `soon()` to the run that it and its followers share.
+ * @param wait ms between the first `soon()` and the run that it shares with later calls
  */
 export function createRefresher(load: () => Promise<void>, wait: number) {
   let running: Promise<void> | undefined;
@@ -45,13 +46,16 @@ export function createRefresher(load: () => Promise<void>, wait: number) {
   };
 }
 
-/** A page of rows, by the rule of `keepRows`. */
+/** A page of rows, with the rule of `keepRows`. */
 export function keepPage<Row>(previous: Page<Row> | undefined, next: Page<Row>, id: (row: Row) => string): Page<Row> {
   const rows = keepRows(previous?.rows, next.rows, id);
   return previous && rows === previous.rows && next.count === previous.count ? previous : { ...next, rows };
 }
 
-/** Rows of `next`, as the very objects of `previous` where nothing in them changed: what depends on them rests. */
+/**
+ * Returns the rows of `next`, but reuses the objects of `previous` for unchanged rows, so that their components do not
+ * render again.
+ */
 export function keepRows<Row>(previous: Row[] | undefined, next: Row[], id: (row: Row) => string): Row[] {
   const known = new Map(previous?.map((row) => [id(row), row]));
   const kept = next.map((row) => {

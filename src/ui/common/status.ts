@@ -1,7 +1,7 @@
 import type { Health, OperationState, Status } from '../../shared/types';
 import { key } from './text';
 
-/** How a state looks; the icon follows from the look. */
+/** The visual style of a state; it determines the icon. */
 export type Look = 'good' | 'busy' | 'asleep' | 'waiting' | 'off' | 'bad' | 'warning' | 'unknown';
 
 interface Shown {

@@ -1,7 +1,7 @@
-/** Marks an English sentence as a translation key where it is not translated on the spot. */
+/** Marks an English sentence as a translation key if it is not translated immediately. */
 export const key = (text: string): string => text;
 
-/** A sentence and what fills its `{{names}}`. */
+/** A sentence and the values of its `{{names}}`. */
 export interface Message {
   text: string;
   values?: Record<string, unknown>;

@@ -1,6 +1,6 @@
 import type { GlobalToken, ThemeConfig } from 'antd';
 
-/** Least contrast of text on its ground (WCAG 2 AA). */
+/** Minimum contrast between text and background (WCAG 2 AA). */
 const READABLE = 4.5;
 
 function luminance(color: string): number {
@@ -21,7 +21,7 @@ export function contrast(one: string, other: string): number {
 const readable = (grounds: string[], ...colors: string[]) =>
   colors.find((color) => grounds.every((ground) => contrast(color, ground) >= READABLE)) ?? colors[0];
 
-/** Of what can be pressed without a ground of its own, in a chosen row too. */
+/** Colors of buttons and links without a background of their own, also readable in a selected row. */
 export function readableColors(token: GlobalToken): Record<'link' | 'danger', string> {
   const grounds = [token.colorBgContainer, token.controlItemBgActive];
   return {
@@ -30,7 +30,7 @@ export function readableColors(token: GlobalToken): Record<'link' | 'danger', st
   };
 }
 
-/** The host's theme, with those of its tones that can be read where its first choice cannot. */
+/** The host's theme, with a readable tone of a color where the host's choice is not readable. */
 export function readableTheme(token: GlobalToken): ThemeConfig {
   const { link, danger } = readableColors(token);
   const primary = readable([token.colorTextLightSolid], token.colorPrimary, token.colorPrimaryActive);

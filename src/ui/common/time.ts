@@ -7,7 +7,7 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1],
 ];
 
-/** Making a format takes a hundred times as long as using it. */
+/** Cached: creating a format takes a hundred times as long as using it. */
 const formats = new Map<string, { relative: Intl.RelativeTimeFormat; exact: Intl.DateTimeFormat }>();
 
 function formatsOf(language: string) {
@@ -19,7 +19,7 @@ function formatsOf(language: string) {
   return known;
 }
 
-/** `5 min. ago`; a time that another clock puts in the future is now. */
+/** `5 min. ago`; a time in the future, from another clock, is shown as now. */
 export function relativeTime(at: number, now: number, language: string): string {
   const seconds = Math.max(0, Math.floor((now - at) / 1000));
   const [unit, size] = UNITS.find(([, least]) => seconds >= least) ?? ['second', 1];

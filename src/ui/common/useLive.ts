@@ -9,22 +9,22 @@ const POLL_BUSY = 5_000;
 const POLL_IDLE = 30_000;
 
 export interface Live<T> {
-  /** The newest answer, also while a newer one is awaited or failed. */
+  /** The newest answer, also while a newer request is pending or has failed. */
   data?: T;
-  /** Why the last try failed. */
+  /** The error of the last attempt. */
   error?: ApiError;
-  /** True until the first answer for the present question. */
+  /** True until the first answer for the current question. */
   loading: boolean;
   refresh: () => Promise<void>;
 }
 
 /**
- * Data that stays true: fetched again when the server says that something changed, and every 5 s while something is in
- * transition or the socket is down, else every 30 s; not while the page is hidden.
+ * Data that is kept up to date: loaded again when the server reports a change, every 5 s while something is in
+ * transition or the socket is down, otherwise every 30 s; not while the page is hidden.
  *
- * @param load answers the present question; `previous` is the last answer to it or to another one, to be returned where
- *   nothing changed
- * @param question changes when another answer is wanted.
+ * @param load answers the current question; `previous` is the last answer to it or to another question, and is returned
+ * if nothing changed
+ * @param question changes when another answer is needed
  */
 export function useLive<T>(
   load: (previous: T | undefined) => Promise<T>,

@@ -8,7 +8,7 @@ import { useHost, useT } from '../host';
 import { EntryLinks } from './EntryLinks';
 import { type ClientName, entriesQuery } from './entries';
 
-/** The Applications block: what there is to enter, kept up to date. */
+/** The Applications block: the apps that the user can open, kept up to date. */
 export default function Applications({ client }: { client: ClientName }) {
   const t = useT();
   return (

@@ -8,10 +8,10 @@ import { key } from '../common/text';
 import { useT } from '../host';
 
 const MAIN = key('Main app');
-/** Not said of an app: it opens when it is visited. */
+/** No status is shown for these apps: a visit opens them. */
 const READY: string[] = ['running', 'dormant'];
 
-/** Apps to enter, each by icon and name; one that cannot be entered right now says why. */
+/** Links to apps, with icon and name. An app that cannot be opened now says why. */
 export function EntryLinks({ entries }: { entries: AppEntry[] }) {
   const { token } = theme.useToken();
   return (

@@ -7,8 +7,8 @@ import type { ClientName } from './entries';
 const TITLE = key('Applications');
 
 /**
- * The model of the Applications block, made from the host's own when a page first needs it: neither client can miss at its
- * start what only this needs.
+ * The model of the Applications block. It is created from the host's own model when a page first needs it, so that a
+ * client's start does not fail if the model is missing.
  */
 export async function createBlock(engine: FlowEngine, client: ClientName): Promise<ModelClass> {
   const Base = await engine.getModelClassAsync('BlockModel');

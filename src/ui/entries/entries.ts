@@ -3,7 +3,7 @@ import { CHANGED } from '../../shared/names';
 import type { AppEntry } from '../../shared/types';
 import { createRefresher, keepRows } from '../common/refresher';
 
-/** The client whose addresses are wanted. */
+/** The client that the links lead to. */
 export type ClientName = 'classic' | 'modern';
 
 export const entriesQuery = (client: ClientName, place?: 'switcher') => ({
@@ -11,14 +11,14 @@ export const entriesQuery = (client: ClientName, place?: 'switcher') => ({
   params: { ...(client === 'modern' ? { client: 'v2' } : {}), ...(place ? { place } : {}) },
 });
 
-/** In ms: changes come in crowds, and this is in every page of a client. */
+/** In ms. Changes come in bursts, and every page of a client runs this code. */
 const REST = 2_000;
 
 /**
- * What the app switcher shows, from the first time that it is asked for.
+ * Follows the apps that the app switcher shows, from its first use on.
  *
- * @param changed gets it whenever it has become another.
- * @returns what asks now. What cannot be told leaves it as it was, which is no reason to bother anybody.
+ * @param changed called whenever the list has changed
+ * @returns a function that loads the list now. If loading fails, the list stays as it is, without an error message.
  */
 export function followPinned(
   app: HostApp,

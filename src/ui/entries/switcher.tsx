@@ -6,7 +6,7 @@ import { followPinned } from './entries';
 
 const EntryLinks = lazy(async () => ({ default: (await import('./EntryLinks')).EntryLinks }));
 
-/** The modern client's own panel in the upper left, with the apps that are to be shown there above what is configured. */
+/** The modern client's own panel in the upper left, with the pinned apps above the configured entries. */
 export function withPinnedApps(Panel: ModelClass, app: HostApp): ModelClass {
   const pinned = observable({ list: [] as AppEntry[] });
   const ask = followPinned(app, 'modern', (entries) => {

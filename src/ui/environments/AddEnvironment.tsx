@@ -21,7 +21,7 @@ const FORMATS: { value: Format; label: string }[] = [
 
 const EMPTY: NewEnvironment = { name: '', url: '', proxyUrl: '' };
 
-/** How to start a worker for a new environment, and the environment as it arrives. */
+/** How to start a worker for a new environment, and the environment once it has registered. */
 export function AddEnvironment({ onBack }: { onBack: () => void }) {
   const host = useHost();
   const { t } = host;
@@ -85,7 +85,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
   );
 }
 
-/** The first value that was not undefined. */
+/** The first value that is not undefined. */
 function useFirst<T>(value: T | undefined): T | undefined {
   const first = useRef(value);
   first.current ??= value;

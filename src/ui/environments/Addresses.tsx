@@ -9,7 +9,7 @@ import { StateIcon } from '../common/Tag';
 import { useHost, useT } from '../host';
 import { reachFromHere } from './reach';
 
-/** Where an environment is reached, and on demand whether it is: by this browser, and by the Supervisor. */
+/** The addresses of an environment, and a check on demand whether this browser and the Supervisor reach them. */
 export function Addresses({ environment: { name, url, proxyUrl } }: { environment: EnvironmentRow }) {
   const { t, failure } = useHost();
   const api = useApi();

@@ -14,7 +14,7 @@ import { ENVIRONMENT_ACTIONS } from './questions';
 
 type Act = (action: EnvironmentAction, environment: EnvironmentRow) => void;
 
-/** @param version of the Supervisor's NocoBase, to tell environments that differ */
+/** @param version NocoBase version of the Supervisor, to mark environments that differ */
 export function columnsOf(
   t: Translate,
   version: string | null,
@@ -75,7 +75,7 @@ function Name({ environment }: { environment: EnvironmentRow }) {
   );
 }
 
-/** What is wrong with an environment, in sentences that are too long for a column. */
+/** Warnings of an environment, which are too long for a column. */
 export function Warnings({ environment: { name, warnings } }: { environment: EnvironmentRow }) {
   const t = useT();
   return (

@@ -8,7 +8,7 @@ export const ENVIRONMENT_ACTIONS: Record<EnvironmentAction, string> = {
   forget: key('Forget'),
 };
 
-/** What is asked before; cordoning is harmless and easily undone. */
+/** Questions before an action. Cordoning has none: it is harmless and easy to undo. */
 export const QUESTIONS: Partial<Record<EnvironmentAction, { title: string; consequence: string; agree: string }>> = {
   drain: {
     title: key('Drain environment "{{environment}}"?'),

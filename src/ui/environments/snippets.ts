@@ -1,20 +1,20 @@
-/** What the operator says about a new environment. */
+/** What the operator enters for a new environment. */
 export interface NewEnvironment {
   name: string;
   url: string;
-  /** Empty: visitors' requests reach it at `url`. */
+  /** Empty: the Supervisor reaches it at `url`. */
   proxyUrl: string;
 }
 
 export type Format = 'compose' | 'shell' | 'kubernetes';
 
-/** Stands for what only the operator knows, since secrets never leave the server. */
+/** Placeholder for values that only the operator knows, because secrets never leave the server. */
 const AS_SUPERVISOR = '<as on the Supervisor>';
 
 /**
  * Variables of a worker, in the order of the documentation.
  *
- * @param known those that it has in common with the Supervisor, as far as that tells them
+ * @param known the values that it shares with the Supervisor, as far as the Supervisor publishes them
  */
 export function workerVariables(
   { name, url, proxyUrl }: NewEnvironment,
@@ -44,7 +44,7 @@ export function workerVariables(
   return [...named, ...others];
 }
 
-/** @param version of the Supervisor's NocoBase, which the worker has to have too */
+/** @param version NocoBase version of the Supervisor, which the worker needs too */
 export function snippet(
   format: Format,
   environment: NewEnvironment,
