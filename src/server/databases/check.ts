@@ -11,22 +11,22 @@ import { type Opener, withSessions } from './open';
 import { removeMarkSql } from './ownership-marker';
 import type { Session } from './session';
 
-/** With the goodbye to the server (`CLOSE_TIMEOUT`) an answer takes 5 s at most. */
+/** With the time to close connections (`CLOSE_TIMEOUT`) an answer takes 5 s at most. */
 const DEADLINE = 4_400;
 
-/** In this order; what follows a failed one was not looked at. */
+/** In this order; checks after a failed one are not made. */
 export type { DatabaseCheck };
 export type Check = DatabaseCheck['checks'][number];
 export type CheckName = Check['name'];
 export type Verdict = DatabaseCheck['verdict'];
 
 export interface CheckOptions {
-  /** The app that asks; a database with its own mark is free for it. */
+  /** The app that requests the check; a database with its own marker is available to it. */
   uid?: string;
   protect?: Protected;
 }
 
-/** Says whether an app could live there, and why not. Changes nothing, never rejects. */
+/** Checks whether an app could use the database, and why not. Changes nothing, never rejects. */
 export async function checkDatabase(
   connection: DatabaseConnection,
   dbConnType: DbConnType,
@@ -42,7 +42,7 @@ export async function checkDatabase(
     return { checks, verdict };
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
-    // An error that has no check of its own stopped the one after the last that was said.
+    // An error without a check of its own belongs to the check after the last successful one.
     const name = FAILS[code] ?? (said('signIn') ? 'content' : 'signIn');
     for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
       if (!said(passed)) say(passed, true, connected(passed, serverOf(connection), connection.username));
@@ -56,7 +56,7 @@ type Say = (name: CheckName, ok: boolean, message: Message, remedy?: Message) =>
 
 const remedyOf = (sql: Param | undefined) => (sql === undefined ? undefined : verbatim(String(sql)));
 
-/** Which check an error means. */
+/** The check that an error belongs to. */
 const FAILS: Partial<Record<ErrorCode, CheckName>> = {
   DATABASE_NAME_INVALID: 'names',
   DATABASE_DIALECT: 'names',
@@ -64,7 +64,7 @@ const FAILS: Partial<Record<ErrorCode, CheckName>> = {
   DATABASE_CREATE_DENIED: 'create',
 };
 
-/** What is proven by getting as far as the next one. */
+/** Reaching a check proves those before it. */
 const CONNECTING: CheckName[] = ['reachable', 'signIn', 'create'];
 
 const userOf = (name?: string): Param => (name ? `"${name}"` : text('THIS_PROCESS'));
@@ -85,7 +85,7 @@ class Inspection {
 
   async run(): Promise<Verdict> {
     const { place, dialect, say } = this;
-    // MySQL and MariaDB say "denied" of a database that is not there too.
+    // MySQL and MariaDB also report "denied" for a database that does not exist.
     const app = await denied(dialect, place, 'database', () => this.open.app());
     const session = app ?? (await this.open.server(this.options.protect?.database));
     say('reachable', true, connected('reachable', place.server));

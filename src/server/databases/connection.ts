@@ -9,8 +9,8 @@ export const DIALECTS = ['postgres', 'kingbase', 'mysql', 'mariadb', 'sqlite'] a
 export type DialectName = (typeof DIALECTS)[number];
 
 /**
- * Where an app's data lies and who signs in there; the core's own database options fit too (`dialectOptions.ssl`, a port
- * that is text). `ssl` is what the driver takes; `storage` is SQLite's file.
+ * The location and the credentials of an app's database. The core's own database options are compatible
+ * (`dialectOptions.ssl`, a port as text). `ssl` is passed to the driver; `storage` is SQLite's file.
  */
 export interface DatabaseConnection {
   dialect: DialectName;
@@ -26,19 +26,22 @@ export interface DatabaseConnection {
   storage?: string;
 }
 
-/** The environment's own main database, which no app may take or drop. Without `host` it is taken to be on every server. */
+/**
+ * The environment's own main database, which no app may use or drop. Without `host` it is assumed to be on every
+ * server.
+ */
 export type Protected = Pick<DatabaseConnection, 'host' | 'port' | 'database' | 'schema' | 'storage'>;
 
-/** An app's place on a server, its names checked: nothing else is ever written into SQL. */
+/** The location of an app on a server, with validated names: SQL contains no other names. */
 export interface Place {
   connection: DatabaseConnection;
-  /** What of it is the app's own: a whole database (or file), or one schema of a shared database. */
+  /** What belongs to the app: a whole database (or file), or one schema of a shared database. */
   kind: 'database' | 'schema';
   /** Name of the database; path of the file for SQLite. */
   database: string;
-  /** Schema that holds the app's tables; null where there are none. */
+  /** Schema that contains the app's tables; null if the dialect has none. */
   schema: string | null;
-  /** Put before the core's table names. */
+  /** Prepended to the core's table names. */
   prefix: string;
   /** For people: `host:port`. */
   server: Param;
@@ -49,7 +52,7 @@ export interface Place {
 
 const PORTS: Record<DialectName, number> = { postgres: 5432, kingbase: 54321, mysql: 3306, mariadb: 3306, sqlite: 0 };
 
-/** Databases that belong to the server itself. */
+/** System databases of the server. */
 const MAINTENANCE: Record<DialectName, string[]> = {
   postgres: ['postgres', 'template0', 'template1'],
   kingbase: ['kingbase', 'template0', 'template1', 'test', 'security'],
@@ -65,7 +68,7 @@ export const portOf = (connection: Pick<DatabaseConnection, 'dialect' | 'port'>)
 
 const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
-/** Whether it names a machine. Drivers take other things as a host, too, among them the path of a socket on their own. */
+/** Whether it names a machine. Drivers also accept other values as a host, such as the path of a local socket. */
 export const isHost = (host: string): boolean => isIP(host) > 0 || HOST_NAME.test(host);
 
 export const sslOf = (connection: DatabaseConnection) => connection.ssl ?? connection.dialectOptions?.ssl;
@@ -77,8 +80,8 @@ export const serverOf = (connection: DatabaseConnection) =>
     : `${connection.host ?? 'localhost'}:${portOf(connection)}`;
 
 /**
- * Checks every name before any of them can reach SQL.
- * @param dbConnType absent where only the place of the tables matters.
+ * Validates every name before it can reach SQL.
+ * @param dbConnType absent if only the location of the tables matters
  * @throws DATABASE_DIALECT, DATABASE_NAME_INVALID
  */
 export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType): Place {
@@ -118,7 +121,7 @@ export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType)
     if (dbConnType === 'new_schema') dialectError(say('DIALECT_NO_SCHEMAS'));
     return { ...base, kind: 'database', schema: null, label: say('DATABASE', { name: database }) };
   }
-  // Without this the core runs `CREATE SCHEMA undefined` and the app lives among the main app's tables (T10).
+  // Without this the core runs `CREATE SCHEMA undefined`, and the app's tables are mixed with the main app's (T10).
   if (schema || dbConnType === 'new_schema') checkName(schema, SCHEMA_NAME, 'NAME_OF_SCHEMA', 'schema');
   const kind = dbConnType === 'new_schema' || (dbConnType === 'new_connection' && schema) ? 'schema' : 'database';
   const label =
@@ -135,7 +138,7 @@ function checkName(value: string | undefined, pattern: RegExp, what: NameKind, f
   return fail('DATABASE_NAME_INVALID', { value: value ?? '', what: say(what) }, `database.${field}`);
 }
 
-/** Whose the place is already, if no app may have it; else null. */
+/** The owner of the place if no app may use it; otherwise null. */
 export function ownerOf(place: Place, main?: Protected): Message | null {
   if (place.kind === 'schema') {
     if (place.schema === 'public') return say('OWNER_SHARED_SCHEMA');

@@ -11,22 +11,22 @@ export interface PluginRow {
 }
 
 export interface DatabaseContent {
-  /** `partial`: tables of an installation that was cut off, and never a version. */
+  /** `partial`: tables of an interrupted installation that never had a version. */
   installed: 'none' | 'partial' | 'complete';
-  /** NocoBase version of the data; null when it was lost, as by an upgrade killed while it wrote it. */
+  /** NocoBase version of the data; null if it was lost, for example by an upgrade that was killed while it wrote it. */
   version: string | null;
   plugins: PluginRow[];
-  /** Whether its tables are named `application_version`, which is fixed at installation; null when there are none. */
+  /** Whether its tables are named `application_version`, which the installation decides; null if there are none. */
   underscored: boolean | null;
 }
 
 export interface FoundContent extends DatabaseContent {
   mark: Mark | null;
-  /** Neither tables nor mark. */
+  /** Neither tables nor marker. */
   empty: boolean;
 }
 
-/** What the app's place holds, by its tables alone. */
+/** The content of the app's place, determined from its tables only. */
 export async function readContent(dialect: Dialect, session: Session, place: Place): Promise<FoundContent> {
   const names = new Set((await dialect.relations(session, place)).map(({ name }) => name));
   const mark = names.has(MARK_TABLE) ? await readMark(dialect, session, place) : null;
@@ -58,5 +58,5 @@ export async function readContent(dialect: Dialect, session: Session, place: Pla
   };
 }
 
-/** MySQL, MariaDB and SQLite keep a boolean as a number. */
+/** MySQL, MariaDB and SQLite store a boolean as a number. */
 const isTrue = (value: unknown) => value === true || Number(value) === 1;

@@ -14,7 +14,7 @@ interface Creating {
   appOptions: { dbConnType?: string };
 }
 
-/** The part of the core's AppSupervisor that is used here (server/src/app-supervisor/index.ts:289). */
+/** The part of the core's AppSupervisor that this file uses (server/src/app-supervisor/index.ts:289). */
 export interface CreatorRegistry {
   registerAppDbCreator(
     condition: (context: any) => boolean,
@@ -24,8 +24,8 @@ export interface CreatorRegistry {
 }
 
 /**
- * Puts one creator of ours before all of the core's, which print errors and go on (nocobase-server.md T9). Our own boots
- * call `prepareDatabase`; this is for whoever calls the core's `createDatabase`. It marks nothing.
+ * Registers our creator before all of the core's, which print errors and continue (nocobase-server.md T9). Our own
+ * boots call `prepareDatabase`; this is for callers of the core's `createDatabase`. It writes no marker.
  */
 export function replaceCoreCreators(supervisor: CreatorRegistry): void {
   supervisor.registerAppDbCreator(

@@ -8,13 +8,13 @@ import type { Session } from './session';
 export interface Ensured {
   /** On the app's own database. */
   session: Session;
-  /** Whether the place (`Place.kind`) was made just now, by us. */
+  /** Whether we just created the place (`Place.kind`). */
   created: boolean;
 }
 
 /**
- * Opens the app's place, and makes what is missing of it when it may.
- * @param missing thrown when it may not.
+ * Opens the app's place, and creates it if it is missing and creation is allowed.
+ * @param missing thrown if creation is not allowed
  * @throws DATABASE_CREATE_DENIED with the SQL for an administrator
  */
 export async function ensurePlace(
@@ -26,7 +26,7 @@ export async function ensurePlace(
   let created = false;
   let session = await denied(dialect, place, 'database', () => open.app());
   if (!session) {
-    // A schema is made inside of a database that others keep.
+    // A schema needs a database that others maintain.
     if (!options.mayCreate || place.kind === 'schema') throw options.missing();
     created = await denied(dialect, place, 'database', async () =>
       made(dialect, async () => dialect.create(await open.server(options.main?.database), place, 'database')),
@@ -46,7 +46,7 @@ export async function ensurePlace(
   return { session, created };
 }
 
-/** Turns a missing right into an error that says how to get it. */
+/** Converts a missing permission into an error that says how to get it. */
 export async function denied<T>(dialect: Dialect, place: Place, what: Creatable, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -1,13 +1,15 @@
 import type { DatabaseConnection, Place } from './connection';
 import type { Session } from './session';
 
-/** What a driver's error means to us. `missing`: the database is not there. `denied`: signed in, but may not. */
+/**
+ * The meaning of a driver's error. `missing`: the database does not exist. `denied`: signed in, but without permission.
+ */
 export type Fault = 'unreachable' | 'signIn' | 'missing' | 'denied' | 'exists' | 'inUse' | 'other';
 
-/** What may be made: the app's database, its schema, or tables inside of them. */
+/** What can be created: the app's database, its schema, or tables in them. */
 export type Creatable = 'database' | 'schema' | 'tables';
 
-/** A table or view in an app's place; `kind` is the SQL word that drops it. */
+/** A table or view in an app's place; `kind` is the SQL keyword that drops it. */
 export interface Relation {
   name: string;
   kind: 'TABLE' | 'VIEW' | 'MATERIALIZED VIEW' | 'FOREIGN TABLE';
@@ -15,26 +17,31 @@ export interface Relation {
 
 /** A lock that lives as long as its session. */
 export interface SessionLock {
-  /** Makes the server notice that the holder's machine is gone, when no packet says so; by itself it takes hours. */
+  /**
+   * Makes the server notice that the holder's machine is gone although no packet says so; by default that takes hours.
+   */
   watch?(session: Session): Promise<void>;
   tryTake(session: Session, key: bigint): Promise<boolean>;
-  /** Who the server says the session is, and whether that one holds the lock. */
+  /** The server's id of the session, and whether that session holds the lock. */
   poll(session: Session, key: bigint): Promise<{ backend: string; held: boolean }>;
   giveBack(session: Session, key: bigint): Promise<void>;
   /**
-   * Whether two sessions of ours turn out to be one on the server: a pooler lends connections by the transaction. Absent
-   * where poolers bind a client that takes a lock (ProxySQL, MaxScale), or where there are none.
+   * Whether two of our sessions are one session on the server: a pooler in transaction mode is in between. Absent if
+   * poolers bind a client that takes a lock (ProxySQL, MaxScale), or if there are none.
    */
   isShared?(first: Session, second: Session): Promise<boolean>;
-  /** Ends whoever holds the lock: the only way to free what a pooler took along. */
+  /** Ends the session that holds the lock: the only way to release a lock that a pooler has kept. */
   evict?(session: Session, key: bigint): Promise<void>;
 }
 
-/** What differs between databases, and nothing that does not. Names come from a `Place`, so they are checked. */
+/** Everything that differs between databases, and nothing else. Names come from a `Place`, so they are validated. */
 export interface Dialect {
-  /** @param database null: the server itself. `label` is shown in the server's list of connections. */
+  /**
+   * @param database null: the server itself
+   * @param label shown in the server's list of connections
+   */
   connect(connection: DatabaseConnection, database: string | null, label: string): Promise<Session>;
-  /** Where to connect for what cannot be done from within the app's database; tried in order. */
+  /** Databases to connect to for work that cannot be done from within the app's database; tried in order. */
   serverDatabases(connection: DatabaseConnection, main?: string): Array<string | null>;
   faultOf(error: unknown): Fault;
   /** Quotes any name. */
@@ -45,17 +52,17 @@ export interface Dialect {
 
   hasSchema(session: Session, place: Place): Promise<boolean>;
   mayCreate(session: Session, place: Place, what: Creatable): Promise<boolean>;
-  /** Runs outside of the app's database when `what` is a database. */
+  /** Runs outside of the app's database if `what` is a database. */
   create(session: Session, place: Place, what: 'database' | 'schema'): Promise<void>;
-  /** What an administrator can run so that `create` is not needed, or allowed. */
+  /** SQL with which an administrator makes `create` unnecessary, or permits it. */
   adminSql(place: Place, what: Creatable): string;
-  /** Tables and views in the app's place, but those of extensions. */
+  /** Tables and views in the app's place, without those of extensions. */
   relations(session: Session, place: Place): Promise<Relation[]>;
-  /** Drops all that is in the app's place except the table `keep`. */
+  /** Drops everything in the app's place except the table `keep`. */
   empty(session: Session, place: Place, keep: string): Promise<void>;
-  /** A schema beside the app's own in its database that holds tables; null if there is none. */
+  /** Another schema with tables in the app's database; null if there is none. */
   otherTenant(session: Session, place: Place): Promise<string | null>;
-  /** Drops the database, ending what is still connected to it (from outside of it), or the schema (from within). */
+  /** Drops the database and ends its connections (from outside of it), or the schema (from within). */
   drop(session: Session, place: Place): Promise<void>;
 
   lock: SessionLock;
@@ -72,10 +79,10 @@ const NETWORK = new Set([
   'EPIPE',
 ]);
 
-/** Whether the network and not the database failed, as every driver reports it. */
+/** Whether the network failed and not the database, as every driver reports it. */
 export const isNetworkError = (error: unknown) => NETWORK.has(String((error as { code?: unknown } | null)?.code));
 
-/** False when somebody else was faster. */
+/** False if somebody else created it first. */
 export async function made(dialect: Dialect, create: () => Promise<unknown>): Promise<boolean> {
   try {
     await create();

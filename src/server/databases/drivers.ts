@@ -2,8 +2,8 @@ import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 
 /**
- * The host's own database drivers. They are loaded when first needed, as the core does (app-supervisor/db-drivers.ts),
- * since an installation has those of its dialect only; all of them load and connect after SES lockdown too
+ * The host's own database drivers. They are loaded on first use, as in the core (app-supervisor/db-drivers.ts), because
+ * an installation has only those of its dialect. All of them also load and connect after SES lockdown
  * (__tests__/integration/databases.lockdown.test.ts). They stay external in the bundle.
  */
 export const loadPg = () => load('pg', () => import('pg'));
@@ -14,7 +14,7 @@ export const loadSqlite = () => load('sqlite3', () => import('sqlite3'));
 async function load<T>(name: string, from: () => Promise<T>): Promise<T> {
   try {
     const module = (await from()) as T & { default?: unknown };
-    // A CommonJS module comes as `default` from a real `import()`, and possibly bare from a bundler's.
+    // A real `import()` returns a CommonJS module as `default`; a bundler may return it directly.
     return (module.default ?? module) as T;
   } catch (error) {
     if (!/MODULE_NOT_FOUND/.test(String((error as { code?: unknown }).code))) throw error;

@@ -7,15 +7,15 @@ import { dialects } from './dialects';
 import { withSessions } from './open';
 import type { Session } from './session';
 
-/** The server removes the files while we wait, in ms. */
+/** In ms; the server deletes the files during this time. */
 const DEADLINE = 120_000;
 
 /**
- * Drops what the app created, and nothing else. Done twice it is `dropped` twice. Release the database lock first: its
- * connection would be ended with the database.
+ * Drops what the app created, and nothing else. A second call returns `dropped` again. Release the database lock first,
+ * because the drop would end its connection.
  *
  * @param options.protect the environment's own main database
- * @returns what became of it
+ * @returns what was done
  */
 export async function dropDatabase(
   connection: DatabaseConnection,

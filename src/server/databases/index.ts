@@ -1,4 +1,4 @@
-/** The databases that apps live in: looked at, made, marked, locked, emptied and dropped. */
+/** The databases of apps: check, create, mark, lock, empty and drop them. */
 export { type Check, type CheckName, checkDatabase, type DatabaseCheck, type Verdict } from './check';
 export { type DatabaseConnection, type DialectName, isHost, type Protected } from './connection';
 export type { DatabaseContent, PluginRow } from './content';

@@ -9,39 +9,39 @@ import { dialects } from './dialects';
 import { databaseError, openApp } from './open';
 import { type Session, within } from './session';
 
-/** How often a waiting one asks again, in ms. */
+/** Interval at which a waiting caller retries, in ms. */
 const RETRY = 200;
-/** How often a holder proves that it still holds, in ms. */
+/** Interval at which a holder verifies that it still holds the lock, in ms. */
 const BEAT = 5_000;
-/** How long the server may take for one answer, in ms. */
+/** Time limit for one answer of the server, in ms. */
 const ANSWER = 10_000;
 
 export interface LockOptions {
   /** Named in errors and, with the environment, in the server's list of connections. */
   app: string;
   environment: string;
-  /** What the lock is for; absent: booting the app of this database and schema. */
+  /** The purpose of the lock; absent: booting the app of this database and schema. */
   key?: string;
-  /** Ends the waiting with the signal's reason. */
+  /** Ends the wait with the signal's reason. */
   signal?: AbortSignal;
-  /** Called once, when somebody else holds the lock. */
+  /** Called once, if another session holds the lock. */
   onWaiting?: () => void;
-  /** Waiting for another holder, in ms; 0 asks once. */
+  /** How long to wait for another holder, in ms; 0 tries once. */
   timeoutMs: number;
 }
 
 export interface DatabaseLock {
-  /** Gives the lock back. Never rejects; twice is once. */
+  /** Releases the lock. Never rejects; a second call does nothing. */
   release(): Promise<void>;
-  /** Resolves with LOCK_LOST when the lock goes before it was released; else never settles. */
+  /** Resolves with LOCK_LOST if the lock is lost before its release; otherwise never settles. */
   lost: Promise<AppSupervisorError>;
-  /** Asks the server. Never rejects. */
+  /** Queries the server. Never rejects. */
   isHeld(): Promise<boolean>;
 }
 
 /**
- * Takes a lock that the database server gives up by itself when its holder's connection ends, however that ends. It has a
- * connection of its own, to the app's own database. SQLite: among the callers of this process only.
+ * Takes a lock that the database server releases by itself when its holder's connection ends, however that ends. It
+ * uses its own connection to the app's own database. SQLite: among the callers of this process only.
  *
  * @throws LOCK_BUSY, LOCK_POOLED, DATABASE_MISSING, DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_FAILED
  */
@@ -71,7 +71,7 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
   let session: Session | undefined;
   try {
     session = await open();
-    // A server that does not know the settings still has the lock.
+    // A server that does not know these settings still has the lock.
     if (dialect.lock.watch) await answer(dialect.lock.watch(session)).catch(() => {});
     await refusePooler(dialect, session, answer, open, () => pooled(server, options.app));
     await waitFor(() => answer(dialect.lock.tryTake(session as Session, key)), options);
@@ -84,7 +84,10 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
   }
 }
 
-/** 64 bits, signed as PostgreSQL has them. The server's address is left out: environments may know it by other names. */
+/**
+ * 64 bits, signed as in PostgreSQL. The server's address is not part of the key, because environments may use different
+ * names for it.
+ */
 export function lockKey(connection: DatabaseConnection, purpose = 'boot'): bigint {
   const { dialect, database = '', schema, storage = '' } = connection;
   const place = dialect === 'sqlite' ? [resolve(storage)] : [database, hasSchemas(dialect) ? schema || 'public' : ''];
@@ -98,7 +101,7 @@ type Answer = <T>(work: Promise<T>) => Promise<T>;
 
 const pooled = (server: string, app: string) => new AppSupervisorError('LOCK_POOLED', { server, app });
 
-/** Before any lock is taken: one that a pooler carries off stays behind on a connection that is not ours. */
+/** Before the lock is taken: a lock that a pooler keeps would stay on a connection that is not ours. */
 async function refusePooler(
   dialect: Dialect,
   session: Session,
@@ -130,7 +133,7 @@ async function waitFor(
   signal?.throwIfAborted();
 }
 
-/** Looks for the lock twice, since a pooler that lends connections in turn shows at the second look only. */
+/** Checks the lock twice, because a pooler that rotates its connections is only visible at the second check. */
 async function verify(
   dialect: Dialect,
   session: Session,
@@ -141,7 +144,7 @@ async function verify(
   const first = await answer(dialect.lock.poll(session, key));
   const second = await answer(dialect.lock.poll(session, key));
   if (first.held && second.held && first.backend === second.backend) return first.backend;
-  // We took it, so whoever holds it now is the pooler; it would block every boot of this app for as long as that lives.
+  // We took the lock, so its holder is now the pooler, which would block every boot of this app as long as it runs.
   if (dialect.lock.evict) await answer(dialect.lock.evict(session, key)).catch(() => {});
   throw error();
 }
@@ -184,12 +187,12 @@ class HeldLock implements DatabaseLock {
     if (this.state !== 'held') return;
     this.state = 'released';
     clearTimeout(this.beat);
-    // The end of the connection frees it too, but only when the server has noticed.
+    // The end of the connection also releases it, but only when the server has noticed the end.
     await this.answer(this.dialect.lock.giveBack(this.session, this.key)).catch(() => {});
     await this.session.close();
   }
 
-  /** Finds a connection that is cut without a word, and keeps an idle one from being ended. */
+  /** Detects a silently cut connection, and keeps an idle one from being closed. */
   private nextBeat(): NodeJS.Timeout {
     return setTimeout(async () => {
       if (await this.isHeld()) this.beat = this.nextBeat();

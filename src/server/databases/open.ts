@@ -4,7 +4,10 @@ import { type DatabaseConnection, serverOf } from './connection';
 import { dialects } from './dialects';
 import { type Session, within } from './session';
 
-/** What any failure of a database is called outside of this folder. The driver's texts never hold a password. */
+/**
+ * Converts any database failure into the error for callers outside of this folder. The drivers' texts never contain a
+ * password.
+ */
 export function databaseError(connection: DatabaseConnection, error: unknown): AppSupervisorError {
   if (error instanceof AppSupervisorError) return error;
   const server = serverOf(connection);
@@ -21,7 +24,7 @@ export function databaseError(connection: DatabaseConnection, error: unknown): A
 
 const LABEL = 'nocobase app-supervisor';
 
-/** A session on the app's own database; null when there is no such database. */
+/** A session on the app's own database; null if the database does not exist. */
 export async function openApp(connection: DatabaseConnection, label = LABEL): Promise<Session | null> {
   const dialect = dialects[connection.dialect];
   const database = (connection.dialect === 'sqlite' ? connection.storage : connection.database) ?? null;
@@ -42,23 +45,23 @@ async function openServer(connection: DatabaseConnection, main?: string): Promis
       return await dialect.connect(connection, database, LABEL);
     } catch (error) {
       failure ??= error;
-      if (dialect.faultOf(error) === 'unreachable') break; // the next one lies on the same server
+      if (dialect.faultOf(error) === 'unreachable') break; // the next one is on the same server
     }
   }
   throw failure;
 }
 
-/** Opens sessions that end with the work they are for. */
+/** Opens sessions that end together with the work they are for. */
 export interface Opener {
-  /** On the app's own database; null when it is missing. */
+  /** On the app's own database; null if it is missing. */
   app(): Promise<Session | null>;
-  /** @param main a database that is there for certain, for users who may not enter the server's own. */
+  /** @param main a database that certainly exists, for users who may not connect to the server's own */
   server(main?: string): Promise<Session>;
 }
 
 /**
- * Does `work` and closes whatever it opened, within `ms` in total.
- * @throws AppSupervisorError only: a driver's error is translated, `ms` without an answer is DATABASE_UNREACHABLE.
+ * Runs `work` and closes everything it opened, within `ms` in total.
+ * @throws AppSupervisorError only: a driver's error is converted, and no answer within `ms` is DATABASE_UNREACHABLE
  */
 export async function withSessions<T>(
   connection: DatabaseConnection,
@@ -70,7 +73,7 @@ export async function withSessions<T>(
   const kept = async <S extends Session | null>(opening: Promise<S>): Promise<S> => {
     const session = await opening;
     if (session) opened.add(session);
-    if (session && over) void session.close(); // came after the deadline
+    if (session && over) void session.close(); // opened after the deadline
     return session;
   };
   try {

@@ -4,7 +4,7 @@ import type { Place } from './connection';
 import { type Dialect, made } from './dialect';
 import type { Session } from './session';
 
-/** A table of one row inside an app's database and schema that tells whose it is. No prefix: one place, one app. */
+/** A table with one row in an app's database and schema that identifies its owner. No prefix: one place, one app. */
 export const MARK_TABLE = 'app_supervisor_mark';
 
 const COLUMNS =
@@ -13,18 +13,18 @@ const COLUMNS =
 
 export interface Mark {
   uid: string;
-  /** The app's name when the mark was made, for people. */
+  /** The app's name when the marker was written, for people. */
   app: string;
-  /** Whether this app created the place, so that it may be emptied and dropped with it. */
+  /** Whether this app created the place, so that it may empty and drop it. */
   created: boolean;
   /**
-   * Whether a whole installation was ever seen here. An upgrade empties the version table before it writes it anew
+   * Whether a complete installation was ever seen here. An upgrade empties the version table before it writes it again
    * (server/src/helpers/application-version.ts:44), so a missing version alone proves nothing.
    */
   installed: boolean;
   /**
-   * Whether an upgrade began and was not seen to end. The core writes the new version of a built-in plugin before that
-   * plugin's migrations run (preset-nocobase, `upgrade`), so versions alone do not tell of one that failed.
+   * Whether an upgrade has begun and not ended. The core writes the new version of a built-in plugin before that
+   * plugin's migrations run (preset-nocobase, `upgrade`), so versions alone do not show a failed upgrade.
    */
   upgrading: boolean;
 }
@@ -43,7 +43,7 @@ export async function readMark(dialect: Dialect, session: Session, place: Place)
   };
 }
 
-/** Writes the mark unless there is one, and gives the one that is there now: of two at once, the first one wins. */
+/** Writes the marker if there is none, and returns the current one: of two concurrent writers the first one wins. */
 export async function writeMark(
   dialect: Dialect,
   session: Session,
@@ -51,7 +51,7 @@ export async function writeMark(
   mark: Omit<Mark, 'upgrading'>,
 ): Promise<Mark> {
   const table = tableOf(dialect, place);
-  // PostgreSQL's IF NOT EXISTS fails all the same when two meet there.
+  // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
   await made(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
   await session.query(dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?'), [
     mark.uid,
@@ -65,7 +65,7 @@ export async function writeMark(
   return written;
 }
 
-/** Makes the mark another app's, whosever it was. */
+/** Assigns the marker to another app, whoever owned it. */
 export async function rewriteMark(
   dialect: Dialect,
   session: Session,
@@ -79,12 +79,12 @@ export async function rewriteMark(
   );
 }
 
-/** Notes that a whole installation was seen. */
+/** Records that a complete installation was seen. */
 export async function noteInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
   await session.query(`UPDATE ${tableOf(dialect, place)} SET installed = 1 WHERE id = 1`);
 }
 
-/** Notes that an upgrade begins, or that it has ended. */
+/** Records that an upgrade begins, or that it has ended. */
 export async function noteUpgrading(
   dialect: Dialect,
   session: Session,
@@ -94,7 +94,7 @@ export async function noteUpgrading(
   await session.query(`UPDATE ${tableOf(dialect, place)} SET upgrading = ${upgrading ? 1 : 0} WHERE id = 1`);
 }
 
-/** What frees a place from its mark. */
+/** SQL that removes the marker from a place. */
 export const removeMarkSql = (dialect: Dialect, place: Place) => `DROP TABLE ${tableOf(dialect, place)};`;
 
 const tableOf = (dialect: Dialect, place: Place) => dialect.table(place, MARK_TABLE);

@@ -9,36 +9,36 @@ import { withSessions } from './open';
 import { type Mark, noteInstalled, removeMarkSql, writeMark } from './ownership-marker';
 import type { Session } from './session';
 
-/** A broken database fails within this, in ms. */
+/** A broken database fails within this time, in ms. */
 const DEADLINE = 15_000;
 
 export interface Owner {
   /** Name of the app, for people. */
   app: string;
-  /** Of this incarnation of the name: what the mark holds. */
+  /** Uid of this incarnation of the name, stored in the marker. */
   uid: string;
 }
 
 export interface PrepareOptions extends Owner {
-  /** Only the first step of a create may make the database and its mark. */
+  /** Only the first step of a create operation may create the database and its marker. */
   mayCreate: boolean;
-  /** Takes over a NocoBase app's database that carries no mark. */
+  /** Takes over the database of a NocoBase app without a marker. */
   adopt?: boolean;
   protect?: Protected;
 }
 
 export interface PreparedDatabase extends DatabaseContent {
-  /** Whether database or schema was made just now. */
+  /** Whether the database or schema was just created. */
   created: boolean;
   mark: Pick<Mark, 'uid' | 'created' | 'upgrading'>;
 }
 
 /**
- * Makes sure that the app's database (and schema) is there and its own, and tells what it holds. Asked again it changes
- * nothing. Not under the database lock, which needs the database to be there.
+ * Makes sure that the app's database (and schema) exists and belongs to the app, and returns its content. A repeated
+ * call changes nothing. Call it without the database lock, which needs an existing database.
  *
  * @throws DATABASE_MISSING, DATABASE_UNMARKED, DATABASE_FOREIGN, DATABASE_OTHER_APP, DATABASE_RESERVED,
- *   DATABASE_CREATE_DENIED and what `placeOf` and `withSessions` throw
+ * DATABASE_CREATE_DENIED and what `placeOf` and `withSessions` throw
  */
 export async function prepareDatabase(
   connection: DatabaseConnection,
@@ -66,7 +66,7 @@ export async function prepareDatabase(
   });
 }
 
-/** The same without making or adopting anything: what to do next with a database that was prepared. */
+/** The same without creating or adopting anything: what to do next with a prepared database. */
 export const inspectDatabase = (
   connection: DatabaseConnection,
   dbConnType: DbConnType,
@@ -74,7 +74,7 @@ export const inspectDatabase = (
 ): Promise<PreparedDatabase> =>
   prepareDatabase(connection, dbConnType, { app: owner.app, uid: owner.uid, mayCreate: false });
 
-/** Marks a place without a mark as ours, or refuses it. */
+/** Writes our marker into a place without one, or refuses the place. */
 function takePlace(
   dialect: Dialect,
   session: Session,
@@ -90,7 +90,7 @@ function takePlace(
   return denied(dialect, place, 'tables', () => writeMark(dialect, session, place, mark));
 }
 
-/** @throws DATABASE_OTHER_APP when the mark is not this app's */
+/** @throws DATABASE_OTHER_APP if the marker belongs to another app */
 export function refuseOther(dialect: Dialect, place: Place, mark: Mark, { uid }: Pick<Owner, 'uid'>): void {
   if (mark.uid === uid) return;
   const sql = removeMarkSql(dialect, place);
@@ -103,7 +103,7 @@ export function refuseOther(dialect: Dialect, place: Place, mark: Mark, { uid }:
   });
 }
 
-/** For what works on a place that is the app's own already. */
+/** For work on a place that already belongs to the app. */
 export async function readOwn(
   dialect: Dialect,
   session: Session,

@@ -6,8 +6,8 @@ import { removeMarkSql } from './ownership-marker';
 import { type Owner, readOwn } from './prepare';
 
 /**
- * Takes the app's mark away, so that its database, kept when the app was deleted, can be adopted by another one. What
- * was created for the deleted app is then nobody's, and never dropped.
+ * Removes the app's marker, so that another app can adopt the database that was kept when the app was deleted. What the
+ * deleted app created then belongs to nobody and is never dropped.
  */
 export async function releaseDatabase(
   connection: DatabaseConnection,

@@ -6,14 +6,14 @@ import { withSessions } from './open';
 import { MARK_TABLE } from './ownership-marker';
 import { type Owner, readOwn } from './prepare';
 
-/** Dropping some hundred tables, in ms. */
+/** Time limit for dropping some hundred tables, in ms. */
 const DEADLINE = 60_000;
 
 /**
- * Empties the place of an app whose installation was cut off, all but the mark, so that it can begin anew. Call it under
- * the database lock: an installation that goes on elsewhere looks the same.
+ * Empties the place of an app whose installation was interrupted, except the marker, so that the installation can start
+ * again. Call it under the database lock: an installation in progress elsewhere looks the same.
  *
- * @throws DATABASE_NOT_EMPTIED when the app did not create the place or was ever whole, and what `readOwn` throws
+ * @throws DATABASE_NOT_EMPTIED if the app did not create the place or was ever complete, and what `readOwn` throws
  */
 export async function resetPartialInstall(connection: DatabaseConnection, owner: Owner): Promise<void> {
   const place = placeOf(connection);

@@ -6,11 +6,11 @@ import { rewriteMark } from './ownership-marker';
 import type { Owner } from './prepare';
 
 /**
- * Puts an app's mark back where its database may have been replaced while it ran: a backup of another app that is restored
- * here brings that one's mark along, and this app would be refused its own database at its next start.
+ * Restores an app's marker if its database may have been replaced while it ran: restoring a backup of another app
+ * brings that app's marker, and this app would be refused its own database at its next start.
  *
- * @param created as the mark had it: what lies in the place says nothing of who made it
- * @returns whether it was not this app's any more
+ * @param created as in the marker: the content of the place does not show who created it
+ * @returns whether the marker belonged to another app
  */
 export async function keepMark(connection: DatabaseConnection, owner: Owner, created: boolean): Promise<boolean> {
   const place = placeOf(connection);

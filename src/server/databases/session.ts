@@ -1,24 +1,24 @@
-/** Rows by column name, as the driver gives the values. */
+/** Rows by column name, as the driver returns the values. */
 export type Row = Record<string, unknown>;
 
-/** One connection to a database. Errors are the driver's own; `Dialect.faultOf` tells what they mean. */
+/** One connection to a database. Errors are the driver's own; `Dialect.faultOf` interprets them. */
 export interface Session {
-  /** @param sql with `?` for each of `params`, in every dialect. */
+  /** @param sql with `?` for each of `params`, in every dialect */
   query(sql: string, params?: readonly unknown[]): Promise<Row[]>;
-  /** Ends the connection, within `CLOSE_TIMEOUT`, whatever state it is in. Never rejects. */
+  /** Ends the connection within `CLOSE_TIMEOUT`, whatever its state. Never rejects. */
   close(): Promise<void>;
-  /** Calls `listener` once when the connection ends, by whoever's doing; at once when it has. */
+  /** Calls `listener` once when the connection ends for any reason; immediately if it has already ended. */
   onLost(listener: (error: Error) => void): void;
 }
 
-/** Connecting, sign-in included, in ms. */
+/** Time limit for connecting, including sign-in, in ms. */
 export const CONNECT_TIMEOUT = 5_000;
-/** A polite goodbye, in ms; then the socket is destroyed. */
+/** Time limit for a regular close, in ms; then the socket is destroyed. */
 export const CLOSE_TIMEOUT = 500;
-/** First probe of an idle connection by TCP, in ms. */
+/** First TCP probe of an idle connection, in ms. */
 export const KEEP_ALIVE_DELAY = 10_000;
 
-/** Remembers that a connection ended, for listeners that come late. */
+/** Remembers that a connection ended, for listeners that are added later. */
 export class Loss {
   private error: Error | undefined;
   private readonly listeners: Array<(error: Error) => void> = [];
@@ -35,7 +35,7 @@ export class Loss {
   };
 }
 
-/** Waits for a polite goodbye, then makes sure. */
+/** Waits for a regular close, then destroys the connection. */
 export async function closeWithin(goodbye: Promise<unknown>, destroy: () => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
@@ -47,8 +47,8 @@ export async function closeWithin(goodbye: Promise<unknown>, destroy: () => void
 }
 
 /**
- * Rejects with `late()` when `work` takes longer than `ms`. The time is counted in slices, so that an event loop that
- * an app's boot blocks for seconds costs one slice, not the whole deadline: the answer may be waiting in the socket.
+ * Rejects with `late()` if `work` takes longer than `ms`. The time is counted in slices, so that an event loop that an
+ * app's boot blocks for seconds costs one slice, not the whole deadline: the answer may already be in the socket.
  */
 export async function within<T>(ms: number, work: Promise<T>, late: () => Error): Promise<T> {
   const slices = 10;

@@ -1,4 +1,4 @@
-/** The part of sqlite3 that we use: an installation has the package only when its dialect is SQLite. */
+/** The part of sqlite3 that we use: an installation has the package only if its dialect is SQLite. */
 declare module 'sqlite3' {
   export const OPEN_READWRITE: number;
   export class Database {

@@ -5,12 +5,12 @@ import { withSessions } from './open';
 import { noteUpgrading } from './ownership-marker';
 import { type Owner, readOwn } from './prepare';
 
-/** A broken database fails within this, in ms. */
+/** A broken database fails within this time, in ms. */
 const DEADLINE = 15_000;
 
 /**
- * Notes in an app's mark that its upgrade begins (`true`) or has ended: one that was cut off, or failed, is done again.
- * Call it under the database lock.
+ * Records in an app's marker that its upgrade begins (`true`) or has ended: an interrupted or failed upgrade is
+ * repeated. Call it under the database lock.
  *
  * @throws what `readOwn` throws
  */

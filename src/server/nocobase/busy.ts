@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Tries in all, and the wait after the first of them in ms, which grows with each. */
+/** Number of attempts, and the wait after the first one in ms, which grows with each attempt. */
 const TRIES = 8;
 const WAIT = 50;
 
 /**
- * Does work that changes nothing when it fails, again while SQLite says that somebody else writes: it fails at once a
- * transaction that has read what another one is about to write, however long it may wait.
+ * Repeats work that changes nothing when it fails, as long as SQLite reports that another connection writes: SQLite
+ * immediately fails a transaction that has read what another one is about to write, whatever its timeout.
  */
 export async function againWhenBusy<T>(work: () => Promise<T>): Promise<T> {
   for (let tried = 1; ; tried++) {

@@ -3,26 +3,27 @@ import type { AdminPassword } from '../../shared/messages';
 import type { Status } from '../../shared/types';
 import { progressFor, Unavailable } from './visitors';
 
-/** The core's own statuses; ours are translated before the core sees one. */
+/** The core's own statuses; ours are converted before the core sees them. */
 type CoreStatus = Exclude<Status, 'dormant' | 'waiting' | 'unknown'>;
 
 /**
- * What this process holds, in the shape the core reads it (app-supervisor/types.ts): null prototypes, since names come
- * from requests, and everything in memory, since most of it is asked for in every request.
+ * The apps of this process, in the format in which the core reads them (app-supervisor/types.ts). Objects have null
+ * prototypes, because names come from requests. Everything is in memory, because the core reads most of it for every
+ * request.
  */
 export class CoreAppRegistry {
   readonly apps: Record<string, Application> = Object.create(null);
-  /** As visitors are told of them: the core answers with their text. */
+  /** The errors for visitors: the core answers with their text. */
   readonly appErrors: Record<string, Unavailable> = Object.create(null);
   readonly appStatus: Record<string, CoreStatus> = Object.create(null);
   readonly lastMaintainingMessage: Record<string, string> = Object.create(null);
   readonly statusBeforeCommanding: Record<string, CoreStatus> = Object.create(null);
   readonly lastSeenAt = new Map<string, number>();
-  /** Told of every change of an app's status, after it is in memory. */
+  /** Called after every change of an app's status, when it is in memory. */
   onStatus: (name: string) => void = () => undefined;
-  /** Told what the core says while it works on an app, in full. */
+  /** Called with the full progress messages of the core while it works on an app. */
   onProgress: (name: string, message: string) => void = () => undefined;
-  /** Told what is wrong with the password of an app's root user, null when nothing is, at each start of the app. */
+  /** Called at each start of an app with the problem of its root user's password, or null. */
   onAdminPassword: (name: string, found: AdminPassword | null) => void = () => undefined;
 
   constructor(private readonly supervisor: AppSupervisor) {}
@@ -30,18 +31,18 @@ export class CoreAppRegistry {
   addApp(app: Application): Application {
     if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
     this.apps[app.name] = app;
-    // The core passes on to visitors whatever is said by this.
+    // The core forwards everything set with this method to visitors.
     const tell = app.setMaintainingMessage.bind(app);
     app.setMaintainingMessage = (message: string) => {
       this.onProgress(app.name, message);
       tell(progressFor(message));
     };
-    // `not_found` sticks otherwise: a name that was asked for before its app came.
+    // Otherwise `not_found` stays for a name that was requested before its app existed.
     if (!this.appStatus[app.name] || this.appStatus[app.name] === 'not_found') this.setStatus(app.name, 'preparing');
     return app;
   }
 
-  /** In memory before anything else happens: the core restores older values around commands (index.ts:903-920). */
+  /** Updates the memory first, because the core restores older values around commands (index.ts:903-920). */
   setStatus(name: string, status: CoreStatus, options: object = {}): void {
     if (!status || this.appStatus[name] === status) return;
     this.appStatus[name] = status;
@@ -55,12 +56,12 @@ export class CoreAppRegistry {
     this.supervisor.emit('appError', { appName: name, error });
   }
 
-  /** Why an app failed, for its operators. */
+  /** Why an app failed, for operators. */
   reasonOf(name: string): Error | undefined {
     return this.appErrors[name]?.reason;
   }
 
-  /** The core binds `main` like any other app, and asks this on every request. */
+  /** The core treats `main` like any other app, and calls this for every request. */
   bootstrapMain(): void {
     if (!this.apps.main) return;
     if (!this.appStatus.main || this.appStatus.main === 'preparing') {
@@ -73,7 +74,7 @@ export class CoreAppRegistry {
     return Object.values(this.apps).filter((app) => app.name !== 'main');
   }
 
-  /** Forgets everything of a name. */
+  /** Removes everything about a name. */
   drop(name: string): void {
     delete this.apps[name];
     delete this.appErrors[name];

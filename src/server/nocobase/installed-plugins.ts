@@ -1,6 +1,6 @@
 import { findBuiltInPlugins, PluginManager } from '@nocobase/server';
 
-/** A plugin as it is installed in this environment. */
+/** A plugin as installed in this environment. */
 export interface HostPlugin {
   name: string;
   version: string;
@@ -8,12 +8,13 @@ export interface HostPlugin {
   builtIn: boolean;
 }
 
-/** Which of these plugins, and of those that every app has, are installed here, and in which versions. */
+/** Finds which of these plugins, and of those that every app has, are installed here, with their versions. */
 export type FindInstalled = (names: string[]) => Promise<HostPlugin[]>;
 
 /**
- * By the packages themselves, as the core does when it writes the versions of an app (plugin-manager-repository.ts:84). The main app's own
- * table does not tell: it has none of the plugins that only apps use, and old versions of those that it has disabled.
+ * Reads the packages themselves, like the core when it writes the versions of an app (plugin-manager-repository.ts:84).
+ * The main app's own table is not sufficient: it lacks plugins that only apps use, and has old versions of plugins that
+ * the main app has disabled.
  */
 export const findInstalled: FindInstalled = async (names) => {
   const builtIn = new Set(await findBuiltInPlugins());
@@ -26,7 +27,7 @@ export const findInstalled: FindInstalled = async (names) => {
   return found.filter((plugin) => plugin !== null);
 };
 
-/** Null when there is no such package here. */
+/** Null if the package is not installed here. */
 async function versionOf(name: string): Promise<string | null> {
   const json = await PluginManager.getPackageJson(name).catch(() => null);
   return json ? String(json.version) : null;

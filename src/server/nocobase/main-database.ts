@@ -1,16 +1,16 @@
 import type { Database, Transaction } from '@nocobase/database';
 
 /**
- * The host's main app, as far as tables are concerned. Asked for its database each time: the core makes a new one, and closes
- * the old, whenever the app is loaded again, as after a plugin was enabled (application.ts:627, :657).
+ * The database of the host's main app. Read it each time: the core creates a new database object and closes the old one
+ * whenever the app is reloaded, for example after a plugin was enabled (application.ts:627, :657).
  */
 export interface WithDatabase {
   readonly db: Database;
 }
 
 /**
- * Writes rows that may hold secrets in the clear, as without a key they do. What Sequelize throws has the statement, its
- * parameters and the whole row on it, and whoever logs the error writes them down: they are taken off.
+ * Writes rows that may contain plain-text secrets (without a key they do). An error of Sequelize contains the
+ * statement, its parameters and the whole row, and a log would contain them; this function removes them from the error.
  */
 export async function redactSqlErrors(write: () => Promise<unknown>): Promise<void> {
   try {
@@ -25,8 +25,8 @@ export async function redactSqlErrors(write: () => Promise<unknown>): Promise<vo
 }
 
 /**
- * In the given transaction, or one of ours: the core's repositories print what fails in one of theirs, secrets and all
- * (database/src/decorators/transaction-decorator.ts).
+ * Runs in the given transaction, or in one of ours: the core's repositories print errors of their own transactions
+ * including secrets (database/src/decorators/transaction-decorator.ts).
  */
 export const inTransaction = (
   app: WithDatabase,

@@ -1,13 +1,16 @@
 import type { Application } from '@nocobase/server';
 
 /**
- * What anybody may learn of an app that is not there for them: that it is unavailable, or how far it is. Why, and on which
- * server, is for its operators: statuses, operations and logs have the whole of it.
+ * What visitors may learn about an app that is not available: only that, or its progress. Statuses, operations and logs
+ * show operators why, and on which server.
  */
 
 const unavailable = (app: string): string => `application ${app} is unavailable`;
 
-/** In place of an error of which the core tells everybody the text, the cause and the code (gateway/errors.js, ws-server.js). */
+/**
+ * Replaces an error of which the core would show everybody the text, the cause and the code (gateway/errors.js,
+ * ws-server.js).
+ */
 export class Unavailable extends Error {
   readonly #reason: Error;
 
@@ -16,13 +19,13 @@ export class Unavailable extends Error {
     this.#reason = reason;
   }
 
-  /** What happened. */
+  /** The original error. */
   get reason(): Error {
     return this.#reason;
   }
 }
 
-/** The core's words name plugins, collections and data sources; what is left is how far it is. */
+/** The core's texts name plugins, collections and data sources; this keeps only the progress. */
 export function progressFor(message: string): string {
   const [count] = /\d+\/\d+$/.exec(message) ?? [];
   return count ? `in progress, ${count}` : 'in progress';
@@ -39,7 +42,7 @@ interface Failure {
   cause?: unknown;
 }
 
-/** Whether it comes from a driver or the system: those texts name servers, users, paths and statements. */
+/** Whether the error comes from a driver or the system: their texts contain servers, users, paths and statements. */
 export function isInternal(error: unknown, depth = 0): boolean {
   if (!error || typeof error !== 'object' || depth > 4) return false;
   const { name = '', code, syscall, severity, sqlState, parent, original, cause } = error as Failure;
@@ -64,7 +67,10 @@ interface Answering {
   state: { currentUser?: unknown };
 }
 
-/** Lets an app answer who is not signed in without the texts of drivers and of the system. Again changes nothing. */
+/**
+ * Makes an app answer users who are not signed in without the texts of drivers and of the system. A repeated call
+ * changes nothing.
+ */
 export function answerDiscreetly(app: Pick<Application, 'name' | 'pm'>): void {
   const plugin = app.pm.get('error-handler') as unknown as { errorHandler?: ErrorHandler } | undefined;
   const handler = plugin?.errorHandler;
@@ -86,12 +92,14 @@ interface Message {
   type: string;
   payload?: { message?: string };
 }
-/** The core's WebSocket server, of which this is where all messages leave it (gateway/ws-server.js). */
+/** The core's WebSocket server; all messages leave it through this method (gateway/ws-server.js). */
 export interface Sender {
   sendMessageToConnection(client: Client, message: Message): void;
 }
 
-/** The core tells every open tab of an app why a command of it failed: that is for those who are signed in. */
+/**
+ * The core sends the error of a failed command of an app to every open tab of the app; only signed-in users may see it.
+ */
 export function notifyUsersOnly(sender: Sender): void {
   const send = sender.sendMessageToConnection.bind(sender);
   sender.sendMessageToConnection = (client, message) => {

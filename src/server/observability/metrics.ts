@@ -1,10 +1,10 @@
 import type { Application } from '@nocobase/server';
 import type { EnvironmentRow } from '../../shared/types';
 
-/** Counts what passes; called once a request, so it must be cheap and must not throw. */
+/** Counts requests. It is called once for each request, so it must be cheap and must not throw. */
 export interface ProxyMetrics {
   /**
-   * @param environment empty when none was chosen
+   * @param environment empty if none was chosen
    * @param result `1xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer
    * @param ms until a worker's answer to an HTTP request began; null for everything else
    */
@@ -17,25 +17,25 @@ export interface ProxyStats {
   webSockets: number;
 }
 
-/** Of NocoBase's own telemetry, while it is on (`TELEMETRY_ENABLED=on`). */
+/** Of NocoBase's own telemetry, if it is on (`TELEMETRY_ENABLED=on`). */
 export type Meter = NonNullable<ReturnType<Application['telemetry']['metric']['getMeter']>>;
 
-/** What is asked for at each collection. */
+/** Read at each collection. */
 export interface Sources {
-  /** Nothing on a part without a proxy. */
+  /** Empty for a role without a proxy. */
   proxy(): ProxyStats[];
-  /** Nothing while definitions have not been read. */
+  /** Empty while definitions have not been loaded. */
   environments(): Array<Pick<EnvironmentRow, 'health' | 'name' | 'apps'>>;
 }
 
-/** The histogram's bounds, in seconds: from what the proxy itself costs to what a visitor gives up on. */
+/** The histogram's bounds, in seconds: from the cost of the proxy itself to the time after which visitors give up. */
 const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /**
- * What this process counts, told through NocoBase's telemetry; names and meanings are in docs/observability.md.
+ * Counters of this process, exported through NocoBase's telemetry; docs/observability.md has names and meanings.
  *
- * Counters are kept here and only read at a collection: the SDK's own would hash their attributes in every request, and
- * would miss what comes while the main app restarts.
+ * The counters are kept here and only read at a collection: the SDK's own would hash their attributes for every
+ * request, and would lose what happens while the main app restarts.
  */
 export class Metrics implements ProxyMetrics {
   private on = false;
@@ -43,7 +43,9 @@ export class Metrics implements ProxyMetrics {
   private readonly requests = new Counts();
   private readonly operations = new Counts();
 
-  /** @param meter null while telemetry is off; again after each start of the main app, which makes a new one */
+  /**
+   * @param meter null while telemetry is off; called again after each start of the main app, which creates a new one
+   */
   install(meter: Meter | null, sources: Sources): void {
     this.on = meter !== null;
     this.latency = null;
@@ -101,7 +103,7 @@ export class Metrics implements ProxyMetrics {
     if (ms !== null) this.latency?.record(ms / 1_000, { environment });
   }
 
-  /** An operation came to its end. */
+  /** Counts a finished operation. */
   operation(action: string, state: string): void {
     if (this.on) this.operations.add(action, state);
   }
@@ -109,7 +111,7 @@ export class Metrics implements ProxyMetrics {
 
 interface Count {
   value: number;
-  /** Of it, what a collection has seen. */
+  /** The part that previous collections have exported. */
   told: number;
 }
 
@@ -128,7 +130,7 @@ class Counts {
     else bySecond.set(second, { value: 1, told: 0 });
   }
 
-  /** For whoever collects. */
+  /** For collectors. */
   *[Symbol.iterator](): Generator<[string, string, number]> {
     for (const [first, bySecond] of this.byFirst) {
       for (const [second, count] of bySecond) {
@@ -138,7 +140,7 @@ class Counts {
     }
   }
 
-  /** For a collector that knows nothing of what its predecessor has told: one that adds differences would add it twice. */
+  /** For a collector that does not know what its predecessor exported: one that adds differences would add it twice. */
   beginAgain(): void {
     for (const bySecond of this.byFirst.values()) {
       for (const count of bySecond.values()) {

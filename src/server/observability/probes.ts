@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * `GET <API_BASE_PATH>__live` and `__ready`, for orchestrators, on every part and from the moment at which the process
- * listens. The core's own `__health_check` answers 503 while the main app installs, upgrades or restarts: a liveness probe on
- * it kills what only waits, and the apps that go on meanwhile.
+ * `GET <API_BASE_PATH>__live` and `__ready`, for orchestrators, in every role and from the moment the process listens.
+ * The core's own `__health_check` answers 503 while the main app installs, upgrades or restarts: a liveness probe on it
+ * would kill a process that only waits, with all apps that still run.
  */
 export interface ProbeState {
   /** The main app's status, in the core's words; undefined before there is one. */
   main: string | undefined;
   /** Whether the main app has ever started in this process. */
   begun: boolean;
-  /** On a part that manages: whether requests are routed. */
+  /** For a role that manages apps: whether requests are routed. */
   loaded: boolean | null;
-  /** On a part that hosts: what it may do for its environment; undefined until it has begun and after it has left. */
+  /** For a role that hosts apps: its role in its environment; undefined before it has joined and after it has left. */
   role: string | null | undefined;
 }
 
@@ -22,14 +22,15 @@ export interface ProbeAnswer {
 }
 
 /**
- * False only when nothing but a new process helps: the core leaves a process running whose main app could not start, and
- * never tries again. A main app that fails later takes no app with it, so neither may the orchestrator.
+ * False only if nothing but a new process helps: the core leaves a process running whose main app could not start, and
+ * never retries. A main app that fails later does not affect the apps, so the orchestrator must not kill the process
+ * either.
  */
 export function liveness({ main, begun }: ProbeState): ProbeAnswer {
   return main === 'error' && !begun ? { ok: false, state: 'failed' } : { ok: true, state: 'live' };
 }
 
-/** Whether requests should be sent here. A main app that restarts keeps nobody from its apps, so it is not asked. */
+/** Whether requests should be sent here. A restart of the main app does not affect the apps, so it does not count. */
 export function readiness({ begun, loaded, role }: ProbeState): ProbeAnswer {
   if (!begun) return { ok: false, state: 'starting' };
   if (loaded === false) return { ok: false, state: 'loading' };
@@ -39,14 +40,14 @@ export function readiness({ begun, loaded, role }: ProbeState): ProbeAnswer {
 
 /**
  * For `Gateway.registerRequestHandler`.
- * @param apiBase `API_BASE_PATH` without its last slash
+ * @param apiBase `API_BASE_PATH` without trailing slash
  */
 export function createProbes(apiBase: string, sight: () => ProbeState) {
   const probes = new Map([
     [`${apiBase}/__live`, liveness],
     [`${apiBase}/__ready`, readiness],
   ]);
-  /** `false`: not answered, the core goes on. */
+  /** Returns `false` if it has not answered; then the core continues. */
   return function probeBySupervisor(req: IncomingMessage, res: ServerResponse): boolean {
     const probe = probes.get((req.url ?? '').split('?', 1)[0]);
     if (!probe || (req.method !== 'GET' && req.method !== 'HEAD')) return false;

@@ -4,15 +4,15 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock';
 
 /**
- * What the proxy answers itself, in the core's own error shape (server/src/gateway/errors.ts:13 and
- * gateway/index.ts:316), so that both clients show what they show for a worker's own `maintaining` errors. The texts name
- * the app and nothing of the fleet behind it: they are for visitors. Operators have metrics and the log.
+ * Answers of the proxy itself, in the core's own error format (server/src/gateway/errors.ts:13 and
+ * gateway/index.ts:316), so that both clients handle them like a worker's own `maintaining` errors. The texts are for
+ * visitors: they name the app, and nothing of the fleet behind it. Operators have metrics and the log.
  */
 export interface Answer {
   status: number;
   code: string;
   message: string;
-  /** Seconds; present where waiting helps. */
+  /** Seconds; present if waiting helps. */
   retryAfter?: number;
 }
 
@@ -41,7 +41,7 @@ function body({ status, message, code }: Answer): string {
   return JSON.stringify({ error: { status, message, maintaining: true, code } });
 }
 
-/** Answers over HTTP; where the answer has begun already, breaks it off instead. Never throws. */
+/** Sends an HTTP answer. If an answer has already begun, closes the connection instead. Never throws. */
 export function send(req: IncomingMessage, res: ServerResponse, what: Answer, page: string | null = null): void {
   if (res.headersSent || res.destroyed || res.writableEnded) {
     res.destroy();
@@ -53,11 +53,11 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
   res.setHeader('Content-Length', Buffer.byteLength(text));
   res.setHeader('Cache-Control', 'no-store');
   if (what.retryAfter !== undefined) res.setHeader('Retry-After', what.retryAfter);
-  res.on('error', ignore); // the visitor may leave while it is written
+  res.on('error', ignore); // the visitor may leave during the write
   res.end(req.method === 'HEAD' ? undefined : text);
 }
 
-/** Answers an upgrade request on its bare socket and lets go of it. */
+/** Answers an upgrade request on its raw socket and closes the socket. */
 export function refuse(socket: Duplex, what: Answer, linger: number, clock: Clock): void {
   if (socket.destroyed || socket.writableEnded) {
     socket.destroy();
@@ -79,7 +79,7 @@ export function refuse(socket: Duplex, what: Answer, linger: number, clock: Cloc
   letGo(socket, linger, clock);
 }
 
-/** After the last byte was written: reads the peer's goodbye, or stops waiting for it. */
+/** After the last byte was written: waits for the peer to close, for at most `linger` ms. */
 export function letGo(socket: Duplex, linger: number, clock: Clock): void {
   const timer = clock.timeout(linger, () => socket.destroy());
   socket.once('close', () => timer.cancel());

@@ -1,24 +1,25 @@
 import type { Health, Status } from '../../shared/types';
 import type { RouteApp, RouteEnvironment } from './table';
 
-/** What `choose` needs of a `Quarantine`. */
+/** The part of `Quarantine` that `choose` needs. */
 export interface Left {
   holds(environment: RouteEnvironment, now: number): boolean;
 }
 
 /**
- * Which environment gets this request: design, "Routing". Pure; `now` is monotonic.
+ * Chooses the environment for a request. Pure; `now` is monotonic.
  *
- * Eligible is what the app is assigned to, what serves requests, and what is not in quarantine. Among those:
- *  1. what is going away or gone comes last, since it would only cost a refused connection;
- *  2. the environment asked for, if it runs the app or would start it on this visit;
- *  3. running before in transition before unproven before dormant before failed: a visit that another environment can
- *     serve wakes nothing, so that one visit never wakes two;
- *  4. on equal terms: proven health, then the one asked for, then `targetEnvironment`, then the app's own order.
- * A visitor with a wish keeps it over a restart of that environment only if nobody else runs the app meanwhile.
+ * Candidates are environments that the app is assigned to, that serve requests, and that are not in quarantine. Order:
+ * 1. environments that are stopping or down come last, because they would only cost a refused connection;
+ * 2. the requested environment, if the app runs there or this visit would start it;
+ * 3. running before in transition before unknown before dormant before failed: a visit that another environment can
+ * serve does not wake an app, so one visit never wakes two;
+ * 4. otherwise: online before other health, then the requested environment, then `targetEnvironment`, then the app's
+ * own order. A visitor who requested an environment keeps it during its restart only if no other environment runs the
+ * app meanwhile.
  *
- * @param asked environment named by header or cookie, already validated; an unassigned one is ignored
- * @param except environment already tried for this request
+ * @param asked environment named by header or cookie, already validated; ignored if the app is not assigned to it
+ * @param except environment that this request has already tried
  */
 export function choose(
   app: RouteApp,
@@ -45,7 +46,7 @@ export function choose(
   return best;
 }
 
-/** Smaller is better. The steps are wide enough for 9,000 environments an app. */
+/** Smaller is better. The steps leave room for 9,000 environments for each app. */
 function rankOf(app: RouteApp, environment: RouteEnvironment, asked: string | null, index: number): number {
   const { name, health } = environment;
   const state = stateRank(app.statuses.get(name));

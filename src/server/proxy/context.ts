@@ -7,7 +7,7 @@ import type { RouteEnvironment, RoutingTable } from './table';
 import type { Targets } from './targets';
 import type { VisitConfig } from './visit';
 
-/** What both halves of the proxy share. */
+/** Shared by the HTTP and the WebSocket proxy. */
 export interface Context {
   table: RoutingTable;
   environmentOf: (name: string) => RouteEnvironment | undefined;
@@ -16,7 +16,7 @@ export interface Context {
   config: VisitConfig & { wsPath: string };
   limits: Limits;
   trusts: (address: string) => boolean;
-  /** This process's name in the loop header. */
+  /** Name of this process in the loop header. */
   mark: string;
   clock: Clock;
   /** Monotonic milliseconds, by the clock. */

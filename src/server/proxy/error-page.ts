@@ -3,9 +3,9 @@ import Negotiator from 'negotiator';
 import type { Answer } from './answers';
 
 /**
- * The page for people who opened an app by its own domain while it cannot be reached. (Below `/apps/<name>/` they get the
- * Supervisor's own page, which shows the error itself: no HTML of an app passes the proxy there.) It needs nothing else
- * from this server and comes back by itself where waiting helps.
+ * The page for people who open an app by its own domain while it is not available. (Below `/apps/<name>/` they get the
+ * Supervisor's own page, which shows the error itself: no HTML of an app passes through the proxy there.) The page
+ * needs nothing else from this server, and reloads itself if waiting helps.
  */
 
 const TEXTS: Record<string, { en: [string, string]; zh: [string, string] }> = {
@@ -27,11 +27,11 @@ const TEXTS: Record<string, { en: [string, string]; zh: [string, string] }> = {
   },
 };
 
-/** @returns the page, or null for a request that did not come from a browser's address bar */
+/** @returns the page, or null for a request that does not come from a browser's address bar */
 export function pageFor(req: IncomingMessage, path: string, apiBase: string, what: Answer): string | null {
   if (req.method !== 'GET' && req.method !== 'HEAD') return null;
   const accepts = negotiatorOf(req);
-  // Where both are welcome, as to a program that names neither, JSON.
+  // JSON if the client accepts both, like a program that names neither.
   if (accepts.mediaType(['application/json', 'text/html']) !== 'text/html' || path.startsWith(`${apiBase}/`))
     return null;
   const text = TEXTS[what.code] ?? (what.retryAfter === undefined ? null : TEXTS.WAIT);
@@ -45,10 +45,13 @@ export function pageFor(req: IncomingMessage, path: string, apiBase: string, wha
 <body><h1>${title}</h1><p>${sentence}</p><code>${what.code}</code></body></html>`;
 }
 
-/** In characters; a browser's have some 200. */
+/** In characters; the header of a browser has about 200. */
 const MOST = 1_000;
 
-/** Of a header's beginning only: on a quotation mark that is never closed, Negotiator's work grows with the square of the length. */
+/**
+ * Parses only the beginning of a header: with an unclosed quotation mark, Negotiator's time grows with the square of
+ * the length.
+ */
 function negotiatorOf({ headers }: IncomingMessage): Negotiator {
   const begin = (name: 'accept' | 'accept-language') => headers[name] && { [name]: headers[name].slice(0, MOST) };
   return new Negotiator({ headers: { ...begin('accept'), ...begin('accept-language') } });

@@ -1,7 +1,7 @@
-/** What went wrong between this proxy and a worker, in the three kinds that make a difference to anyone. */
+/** A failure between this proxy and a worker, in the three categories that need different handling. */
 export interface Failure {
   code: 'UPSTREAM_REFUSED' | 'UPSTREAM_TIMEOUT' | 'UPSTREAM_RESET';
-  /** The target could not be reached at all: leave it for a while. */
+  /** The target was not reachable at all: put it into quarantine. */
   leave: boolean;
   /** Node's or OpenSSL's code, for the log. */
   cause: string;
@@ -10,7 +10,7 @@ export interface Failure {
 export const CONNECT_TIMEOUT = 'APP_PROXY_CONNECT_TIMEOUT';
 export const IDLE_TIMEOUT = 'APP_PROXY_IDLE_TIMEOUT';
 
-/** Shortages of this very process: no target is to blame. */
+/** Missing resources of this process: not the target's fault. */
 const OWN = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 
 /** @param connected whether a connection to the worker had been established */

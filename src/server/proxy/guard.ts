@@ -6,33 +6,33 @@ import { climbs, uploadIn } from './uploads';
 import { originForm, pathOf } from './url';
 
 /**
- * Stands before the core's own request handler (`Gateway.registerRequestHandler`, called at gateway/index.ts:810) on every
- * part. On the Supervisor it passes requests of apps to the proxy; the core's chain would work out the app anew, and later.
- * Everywhere it answers what the core would answer badly:
- *  - a plugin file whose package this process does not have: the core throws where nobody catches, and the request hangs
- *    for ever (gateway/index.ts:519);
- *  - a path that climbs out of a package, or hides `/server/` from the core's check by percent-encoding;
- *  - a path that climbs out of the uploads: the core reads anything below `STORAGE_PATH` for whoever is signed in, keys and logs of
- *    all apps among it (`legacyFileAccess`, helper.js:177);
- *  - an app that does not exist: the core makes a log folder and an open logger for each name asked for (T12, T13).
+ * Runs before the core's own request handler (`Gateway.registerRequestHandler`, called at gateway/index.ts:810) in
+ * every role. On the Supervisor it passes requests of apps to the proxy; the core's chain would determine the app
+ * again, and later. In every role it answers requests that the core handles badly:
+ * - a plugin file whose package this process does not have: the core throws, nobody catches, and the request hangs
+ * forever (gateway/index.ts:519);
+ * - a path that leaves a package, or hides `/server/` from the core's check with percent-encoding;
+ * - a path that leaves the uploads: the core serves everything below `STORAGE_PATH` to any signed-in user, including
+ * keys and logs of all apps (`legacyFileAccess`, helper.js:177);
+ * - an app that does not exist: the core creates a log folder and an open logger for each requested name (T12, T13).
  */
 export interface GuardOptions {
-  /** Whether definitions have been read at all; until then a name is "not yet", never "unknown". */
+  /** Whether definitions have been loaded; until then an unknown name gets "not yet", never "unknown". */
   isLoaded(): boolean;
   isKnown(app: string): boolean;
   appNameOf: AppNaming;
   clock: Clock;
-  /** Whether the core finds this package: `getPackageDirByExposeUrl` throws when it does not. */
+  /** Whether the core finds this package: `getPackageDirByExposeUrl` throws if not. */
   hasPackage(name: string): boolean;
-  /** `PLUGIN_STATICS_PATH`, as the core compares it: with last slash. */
+  /** `PLUGIN_STATICS_PATH`, with trailing slash, as the core compares it. */
   pluginStaticsPath: string;
-  /** `APP_PUBLIC_PATH`, with last slash. */
+  /** `APP_PUBLIC_PATH`, with trailing slash. */
   publicPath: string;
-  /** On the Supervisor, the proxy; null where apps are hosted. It has answered when it returns true. */
+  /** The proxy on the Supervisor; null where apps are hosted. Returns true if it has answered. */
   serve: ((app: string, req: IncomingMessage, res: ServerResponse) => boolean) | null;
 }
 
-/** `false`: not answered, the core goes on. */
+/** Returns `false` if it has not answered; then the core continues. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 export function createGuard({ appNameOf, serve, clock, ...options }: GuardOptions): Guard {
@@ -40,7 +40,7 @@ export function createGuard({ appNameOf, serve, clock, ...options }: GuardOption
 
   return function guardBySupervisor(req, res) {
     const url = originForm(req.url ?? '/');
-    if (url !== req.url) req.url = url; // the core's `url.parse` throws on some absolute forms, where nobody catches
+    if (url !== req.url) req.url = url; // the core's `url.parse` throws on some absolute forms, and nobody catches
     const path = pathOf(url);
     if (isMisread(path) || climbs(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
     const name = appNameOf(req);
@@ -58,8 +58,8 @@ export function createGuard({ appNameOf, serve, clock, ...options }: GuardOption
 }
 
 /**
- * What `url.parse`, by which the core reads addresses, takes for something else: `\\` for `/`, and `//user@host/path` for
- * an address on another host. No address of NocoBase holds either.
+ * Paths that `url.parse`, which the core uses, reads differently: `\\` as `/`, and `//user@host/path` as an address on
+ * another host. No address of NocoBase contains either.
  */
 function isMisread(path: string): boolean {
   return path.includes('\\') || path.includes('%00') || (path.startsWith('//') && path.includes('@'));
@@ -67,7 +67,7 @@ function isMisread(path: string): boolean {
 
 const PACKAGE = /^(?:@[a-z0-9~][a-z0-9._~-]*\/)?[a-z0-9~][a-z0-9._~-]*(?=\/|$)/i;
 
-/** @param rest the path below `PLUGIN_STATICS_PATH`, as it came */
+/** @param rest the unmodified path below `PLUGIN_STATICS_PATH` */
 export function isServable(rest: string, hasPackage: (name: string) => boolean): boolean {
   let decoded: string;
   try {
@@ -82,7 +82,10 @@ export function isServable(rest: string, hasPackage: (name: string) => boolean):
   return name !== undefined && hasPackage(name);
 }
 
-/** Looking for a package reads the disk. A missing one is asked for again after a while: it may have been installed. */
+/**
+ * Caches look-ups of packages, which read the disk. A missing package is looked up again after a while, because it may
+ * have been installed.
+ */
 function remembered(find: (name: string) => boolean, clock: Clock): (name: string) => boolean {
   const missing = new Map<string, number>();
   const found = new Set<string>();
@@ -95,7 +98,7 @@ function remembered(find: (name: string) => boolean, clock: Clock): (name: strin
       missing.delete(name);
       return true;
     }
-    if (missing.size >= 500) missing.clear(); // names come from anybody
+    if (missing.size >= 500) missing.clear(); // anyone can send names
     missing.set(name, clock.now().mono + 10_000);
     return false;
   };

@@ -2,18 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import type { Peer } from './peer';
 
 /**
- * What of a message's headers crosses the proxy. Work is done on `rawHeaders`, name and value in turn: order, case and
- * repeated fields stay as they came, and Node takes such a list without looking at every field again.
+ * Which headers of a message the proxy forwards. It works on `rawHeaders` (alternating names and values), so order,
+ * case and repeated fields stay unchanged, and Node does not process every field again.
  */
 
-/** Which supervisors a request has passed; a loop is seen by its own mark coming back. */
+/** The Supervisors that a request has passed. A Supervisor that finds its own mark has detected a loop. */
 export const VIA = 'x-app-supervisor-via';
-/** More supervisors in a row than anybody has. */
+/** More Supervisors in a row than any installation has. */
 const MOST_HOPS = 5;
 
 /**
- * Belong to one connection (RFC 9110 7.6.1), not to the message. `expect` is among them since Node has already answered
- * it with 100; `transfer-encoding` and `trailer` are written anew by whoever frames the body.
+ * Headers of one connection (RFC 9110 7.6.1), not of the message. `expect` is one of them because Node has already
+ * answered it with 100; `transfer-encoding` and `trailer`, because the sender of the body writes them again.
  */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -28,21 +28,21 @@ const HOP_BY_HOP = new Set([
   'transfer-encoding',
   'upgrade',
 ]);
-/** Written by this proxy. */
+/** Headers that this proxy writes. */
 const OURS = new Set(['x-app', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', VIA]);
-/** May not be struck out by naming them in `Connection`: they frame or route the message. */
+/** Headers that `Connection` must not remove, because they frame or route the message. */
 const NEEDED = new Set(['content-length', 'content-type', 'cookie', 'host', 'authorization']);
 
 export interface Outgoing {
   app: string;
   peer: Peer;
-  /** This supervisor's mark. */
+  /** The mark of this Supervisor. */
   mark: string;
-  /** Used when the request (HTTP/1.0) names no host. */
+  /** Used if the request (HTTP/1.0) names no host. */
   host: string;
 }
 
-/** Headers of the request to a worker, for `http.request`, which takes them unchecked and adds `Connection`. */
+/** Headers of the request to a worker, for `http.request`, which does not check them and adds `Connection`. */
 export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): string[] {
   const { rawHeaders, headers } = req;
   const named = namedInConnection(headers.connection);
@@ -58,7 +58,7 @@ export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: 
     out.push('Transfer-Encoding', 'chunked');
     if (headers.trailer) out.push('Trailer', headers.trailer);
   } else if (headers['content-length'] === undefined && !MAY_LACK_BODY.has(req.method ?? '')) {
-    out.push('Content-Length', '0'); // else Node would announce a chunked body where there is none
+    out.push('Content-Length', '0'); // otherwise Node would announce a chunked body although there is none
   }
   const forwarded = forwardedOf(req, peer);
   out.push('X-App', app);
@@ -69,7 +69,7 @@ export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: 
   return out;
 }
 
-/** The same for an upgrade, where http-proxy copies `req.headers`: they are changed in place. */
+/** The same for an upgrade. http-proxy copies `req.headers`, so they are changed in place. */
 export function upgradeHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): void {
   const { headers } = req;
   const forwarded = forwardedOf(req, peer);
@@ -90,7 +90,7 @@ export function upgradeHeaders(req: IncomingMessage, { app, peer, mark, host }: 
 
 /**
  * Headers of the worker's answer, for `res.writeHead`; Node frames the body and writes `Connection` itself.
- * @param location in place of the worker's own; null leaves that as it is
+ * @param location replaces the worker's own; null keeps it
  */
 export function responseHeaders(
   incoming: IncomingMessage,
@@ -117,8 +117,8 @@ export function isChunked(message: IncomingMessage): boolean {
 }
 
 /**
- * Requests whose end is not beyond doubt are how one visitor's bytes become another's request. Node's parser refuses
- * most; what an `insecureHTTPParser` or a later change lets through is refused here.
+ * A request whose end is ambiguous can turn one visitor's bytes into another's request. Node's parser rejects most of
+ * them; this rejects what an `insecureHTTPParser` or a later change would accept.
  */
 export function isAmbiguous(req: IncomingMessage): boolean {
   const coding = req.headers['transfer-encoding'];
@@ -132,12 +132,12 @@ export function isLoop(via: string | string[] | undefined, mark: string): boolea
   return marks.length > MOST_HOPS || marks.some((one) => one.trim() === mark);
 }
 
-/** Methods for which Node adds no `Transfer-Encoding` of its own (lib/_http_client.js). */
+/** Methods for which Node adds no `Transfer-Encoding` (lib/_http_client.js). */
 const MAY_LACK_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT']);
 
 /**
- * `X-Forwarded-*` as the worker shall see them. A trusted peer's are continued, its first protocol and host kept (the
- * core reads the first value, utils/src/cors.ts:16); anybody else's are replaced.
+ * The `X-Forwarded-*` headers for the worker. Those of a trusted peer are extended and keep their first protocol and
+ * host (the core reads the first value, utils/src/cors.ts:16); those of any other peer are replaced.
  */
 function forwardedOf(req: IncomingMessage, peer: Peer): { for: string; proto: string; host: string } {
   const { headers } = req;
@@ -151,12 +151,12 @@ function forwardedOf(req: IncomingMessage, peer: Peer): { for: string; proto: st
   };
 }
 
-/** The protocol the visitor's browser uses, as far as it may be believed. */
+/** The protocol of the visitor's browser, as far as the peer is trusted. */
 export function visitorProtocol(req: IncomingMessage, peer: Peer): string {
   return forwardedOf(req, peer).proto;
 }
 
-/** The host in the visitor's address bar, as far as it may be believed. */
+/** The host in the visitor's address bar, as far as the peer is trusted. */
 export function visitorHost(req: IncomingMessage, peer: Peer): string {
   return forwardedOf(req, peer).host;
 }

@@ -25,26 +25,32 @@ export { type RouteApp, type RouteEnvironment, RoutingTable } from './table';
 export { basePath } from './url';
 
 export interface ProxyConfig {
-  /** `API_BASE_PATH`, `WS_PATH`, `APP_PUBLIC_PATH`, `APP_MODERN_CLIENT_PREFIX`: the same on the Supervisor and on workers. */
+  /**
+   * `API_BASE_PATH`, `WS_PATH`, `APP_PUBLIC_PATH`, `APP_MODERN_CLIENT_PREFIX`: the same on the Supervisor and on
+   * workers.
+   */
   apiBasePath: string;
   wsPath: string;
   publicPath: string;
   modernPrefix: string;
-  /** Addresses, networks or `loopback` whose `X-Forwarded-*` is believed. */
+  /** Addresses, networks or `loopback` whose `X-Forwarded-*` headers are trusted. */
   trustedProxies: readonly string[];
-  /** WebSockets come without a name. */
+  /** Needed because WebSocket requests arrive without a name. */
   appNameOf: AppNaming;
   limits?: Partial<Limits>;
 }
 
-/** Neither `web` nor `ws` ever throws (invariant 7): the core does not catch, and what it does not catch ends the process. */
+/** `web` and `ws` never throw (invariant 7): the core does not catch, and an uncaught error ends the process. */
 export interface AppProxy {
-  /** @returns false for `main` only; any other app has been answered or passed on, whatever happens to it. */
+  /** @returns false for `main` only; a request for any other app has been answered or forwarded */
   web(appName: string, req: IncomingMessage, res: ServerResponse): boolean;
-  /** @returns false for `main` and for paths other than `wsPath`, which the core handles; else the socket is ours. */
+  /**
+   * @returns false for `main` and for paths other than `wsPath`, which the core handles; otherwise the proxy owns the
+   * socket
+   */
   ws(req: IncomingMessage, socket: Duplex, head: Buffer): boolean;
   stats(): ProxyStats[];
-  /** Ends everything at once; for a process that ends. */
+  /** Closes all connections immediately, for a process that ends. */
   close(): void;
 }
 
@@ -85,7 +91,7 @@ export function createProxy(options: ProxyOptions): AppProxy {
     },
 
     ws(req, socket, head) {
-      // First of all: a visitor that resets now would end the process (T2).
+      // First, because a visitor that resets the connection now would end the process (T2).
       socket.on('error', () => socket.destroy());
       let name = '';
       try {
@@ -139,9 +145,9 @@ function contextOf({ table, config, clock, random, log, metrics }: ProxyOptions)
 }
 
 /**
- * Node ends a request that has not been received after five minutes and a connection that was idle for five seconds. The
- * first breaks large uploads, the second meets the next request of a proxy in front. For `Gateway.getInstance().server`,
- * on every part; the limit on headers (one minute) stays.
+ * Node ends a request that is not complete after five minutes, and a connection that is idle for five seconds. The
+ * first limit breaks large uploads; the second races with the next request of a proxy in front. For
+ * `Gateway.getInstance().server`, in every role. The limit for headers (one minute) stays.
  */
 export function tuneServer(server: Server): void {
   server.requestTimeout = 0;

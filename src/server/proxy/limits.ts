@@ -1,17 +1,20 @@
 /**
- * Every time limit of the proxy. None bounds a whole request: exports and uploads take what they take; only silence ends
- * them (configurable-http-proxy#388 had to take a total limit back).
+ * All time limits of the proxy. None limits a whole request, because exports and uploads may take any time; only
+ * silence ends them (configurable-http-proxy#388 had to remove a total limit).
  */
 export interface Limits {
-  /** A worker that does not take the connection in this time counts as not there. */
+  /** A worker that does not accept the connection within this time counts as unreachable. */
   connect: number;
   /** From an upgrade request to its answer. */
   handshake: number;
-  /** No byte in either direction; as NocoBase's own nginx template has it. Also ends slow readers and half-open clients. */
+  /**
+   * No byte in either direction; the same value as in NocoBase's own nginx template. Also ends slow readers and
+   * half-open clients.
+   */
   idle: number;
-  /** How long one side of a WebSocket may stay open after the other has said goodbye. */
+  /** How long one side of a WebSocket may stay open after the other side has closed. */
   linger: number;
-  /** How long a target that failed to connect is left alone. */
+  /** How long a target stays in quarantine after a failed connection. */
   quarantine: number;
 }
 

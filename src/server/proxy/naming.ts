@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isAppName } from '../../shared/names';
 import { basePath, pathOf } from './url';
 
-/** What a hostile name becomes: no app can be called so, and as a folder name it is harmless. */
+/** Replaces an invalid name: no app can have this name, and it is harmless as a folder name. */
 export const INVALID_APP = '_invalid_';
 
 interface Domains {
@@ -14,18 +14,22 @@ export interface NamingOptions {
   apiBasePath: string;
   publicPath: string;
   domains: Domains;
-  /** The one app of a process that runs it alone: every request is meant for it. */
+  /** The app of a process that runs only one app: it gets every request. */
   only?: string | null;
 }
 
-/** @returns the app's name, `main` when none is named, `INVALID_APP` for what no app can be called. Never throws. */
+/**
+ * @returns the app's name, `main` if the request names none, `INVALID_APP` for a name that no app can have. Never
+ * throws.
+ */
 export type AppNaming = (req: { url?: string; headers: IncomingHttpHeaders }) => string;
 
 /**
- * Which app a request is for, as the core's selectors and ours find it together (gateway/index.ts:206-262): header, then
- * parameter, then path of the API, then path of a file, each over the one before; the custom domain where none of them
- * names one. Done here, without the selectors, because the core sorts and composes them anew and parses the whole address
- * in every request; an integration test holds it to what the real gateway finds.
+ * Determines the app of a request with the same result as the core's selectors and ours together
+ * (gateway/index.ts:206-262): header, then parameter, then path of the API, then path of a file, where each overrides
+ * the one before; the custom domain if none of them names an app. Implemented without the selectors, because the core
+ * sorts and composes them and parses the whole address for every request. An integration test compares it with the real
+ * gateway.
  */
 export function createNaming({ apiBasePath, publicPath, domains, only = null }: NamingOptions): AppNaming {
   const apiPrefix = `${basePath(apiBasePath)}/__app/`;
@@ -38,7 +42,7 @@ export function createNaming({ apiBasePath, publicPath, domains, only = null }: 
     for (const prefix of filePrefixes) {
       if (!path.startsWith(prefix)) continue;
       name = decoded(segmentAt(path, prefix.length));
-      break; // the first that fits, also when nothing follows it
+      break; // the first match wins, even if nothing follows it
     }
     if (name === null && path.startsWith(apiPrefix)) name = segmentAt(path, apiPrefix.length) || null;
     if (name === null && path.length !== url.length) name = nameInQuery(url, path.length);
@@ -48,7 +52,9 @@ export function createNaming({ apiBasePath, publicPath, domains, only = null }: 
   };
 }
 
-/** The browser names its host in `X-Hostname` on every API call, since a proxy in front may have rewritten `Host`. */
+/**
+ * The browser sends its host in `X-Hostname` with every API call, because a proxy in front may have rewritten `Host`.
+ */
 export function appByDomain(headers: IncomingHttpHeaders, domains: Domains): string | null {
   const named = headers['x-hostname'];
   return (typeof named === 'string' && domains.appByDomain(named)) || domains.appByDomain(headers.host);
@@ -63,7 +69,7 @@ function segmentAt(path: string, begin: number): string {
   return end < 0 ? path.slice(begin) : path.slice(begin, end);
 }
 
-/** What cannot be decoded names nothing, as in the core. */
+/** A segment that cannot be decoded names nothing, as in the core. */
 function decoded(segment: string): string | null {
   if (segment === '' || !segment.includes('%')) return segment || null;
   try {
@@ -76,16 +82,16 @@ function decoded(segment: string): string | null {
 /** @param begin where the path ends: at `?` or `#` */
 function nameInQuery(url: string, begin: number): string | null {
   if (url[begin] === '#') return null;
-  // A key may be written with encoded letters; most queries have encoded values only. Each try ends where the next may begin:
-  // an expression that reads on would take quadratic time for a query of nothing but `?`.
+  // A key may contain percent-encoded letters, but most queries have encoded values only. The expression stops where
+  // the next match may begin; one that reads on would take quadratic time for a query of many `?`.
   if (!url.includes('__app', begin) && !/[?&][^?&=]*%/.test(url)) return null;
   const end = url.indexOf('#', begin);
-  // With `&` before it, since a second `?` would be taken off.
+  // Prefixed with `&`, because `URLSearchParams` would remove a second `?`.
   const query = new URLSearchParams(`&${end < 0 ? url.slice(begin + 1) : url.slice(begin + 1, end)}`);
   const names: string[] = [];
   for (const [key, value] of query) {
     if (key === '__appName') names.push(value);
-    // Lists and objects, to the core.
+    // The core parses these keys as lists or objects.
     else if (key.startsWith('__appName[')) return INVALID_APP;
   }
   if (names.length > 1) return INVALID_APP;

@@ -2,13 +2,13 @@ import { isIP, type Socket } from 'node:net';
 import proxyAddr from 'proxy-addr';
 
 /**
- * Who is at the other end of a connection, and whether its `X-Forwarded-*` may be believed. Worked out once per
- * connection, not per request.
+ * The other end of a connection, and whether its `X-Forwarded-*` headers are trusted. Computed once for each
+ * connection, not for each request.
  */
 export interface Peer {
   address: string;
   trusted: boolean;
-  /** What the visitor used to reach this very process. */
+  /** The protocol with which the visitor reached this process. */
   protocol: 'http' | 'https';
 }
 
@@ -26,14 +26,14 @@ export function peerOf(socket: Socket, trusts: (address: string) => boolean): Pe
   return peer;
 }
 
-/** An IPv4 address as a dual-stack socket shows it (`::ffff:10.0.0.1`) is that IPv4 address. */
+/** An IPv4 address in the form of a dual-stack socket (`::ffff:10.0.0.1`) becomes that IPv4 address. */
 function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 const ALL_IPV4 = ['0.0.0.0/1', '128.0.0.0/1'];
 
-/** A name that proxy-addr does not have, and the networks of everybody, which it refuses. */
+/** A name that proxy-addr does not know, with the networks of all addresses, which proxy-addr rejects. */
 const NAMED: Record<string, string[]> = {
   private: ['uniquelocal'],
   '0.0.0.0/0': ALL_IPV4,
@@ -41,15 +41,15 @@ const NAMED: Record<string, string[]> = {
 };
 
 /**
- * @param list addresses, networks (`10.0.0.0/8`), `loopback`, `linklocal`, `private`, or `*` for everybody
- * @param refused is told each entry that is none of these
+ * @param list addresses, networks (`10.0.0.0/8`), `loopback`, `linklocal`, `private`, or `*` for all
+ * @param refused called with each entry that is none of these
  */
 export function trustOf(list: readonly string[], refused: (entry: string) => void): (address: string) => boolean {
   if (list.includes('*')) return () => true;
   const isNetwork = (entry: string) => {
     try {
       proxyAddr.compile(entry);
-      // It takes `1.2.3` for `1.2.0.3`, as C does.
+      // proxy-addr reads `1.2.3` as `1.2.0.3`, like C.
       return isIP(entry.split('/')[0]) !== 0 || /^[a-z]+$/.test(entry);
     } catch {
       return false;

@@ -1,15 +1,15 @@
 import type { RouteEnvironment } from './table';
 
 /**
- * Which targets are left alone right now. Only failed connections bring one here, never its reported health, so that a
- * blind observer cannot take a worker out of the table. Times are monotonic milliseconds.
+ * Targets that the proxy currently avoids. Only failed connections put a target here, never its reported health, so an
+ * observer that is disconnected cannot remove a worker from the table. Times are monotonic milliseconds.
  */
 export class Quarantine {
   #left = new Map<string, { until: number; proxyUrl: string; epoch: number | undefined }>();
 
   constructor(private readonly duration: number) {}
 
-  /** @returns whether it was not left already: the caller logs once, not once per request. */
+  /** @returns whether it was not in quarantine before, so that the caller logs once and not for each request */
   leave(environment: RouteEnvironment, now: number): boolean {
     const already = this.holds(environment, now);
     this.#left.set(environment.name, {
@@ -20,7 +20,7 @@ export class Quarantine {
     return !already;
   }
 
-  /** Whether to leave it; what another address or another holder of the lease refused does not count. */
+  /** Whether to avoid the environment. Refusals of another address or of another lease holder do not count. */
   holds(environment: RouteEnvironment, now: number): boolean {
     if (this.#left.size === 0) return false;
     const left = this.#left.get(environment.name);

@@ -3,9 +3,9 @@ import { isAppName } from '../../shared/names';
 import { appByDomain, INVALID_APP } from './naming';
 
 /**
- * The app selector that runs after the core's own (gateway/index.ts:206) wherever the core itself looks for the app: it
- * adds custom domains and takes the harm out of names. The core turns a name into a log folder (gateway/index.ts:298) and
- * a key of plain objects before anybody has looked at it.
+ * The app selector that runs after the core's own (gateway/index.ts:206) wherever the core itself determines the app.
+ * It adds custom domains and replaces harmful names: the core uses a name as a log folder (gateway/index.ts:298) and as
+ * a key of plain objects before anything validates it.
  */
 
 export interface SelectorContext {
@@ -15,9 +15,9 @@ export interface SelectorContext {
 export type Selector = (ctx: SelectorContext, next: () => Promise<void>) => Promise<void>;
 
 /**
- * @param only the one app of a process that runs it alone: every request is meant for it.
- * @param domains where to look up a host: asked anew each time, since the core keeps the first closure it is given for ever
- *   (it compares functions by their text, gateway/index.ts:291) and a restart of the main app brings a new table.
+ * @param only the app of a process that runs only one app: it gets every request
+ * @param domains looks up a host. Called each time, because the core keeps the first closure forever (it compares
+ * functions by their text, gateway/index.ts:291) and a restart of the main app creates a new table.
  */
 export function createSelector(
   domains: () => { appByDomain(host: string | undefined): string | null } | null,
@@ -35,7 +35,7 @@ export function createSelector(
         ctx.resolvedAppName = INVALID_APP;
       }
     } catch {
-      // A selector that throws would make every app, main included, answer 503 (gateway/index.ts:459).
+      // A selector that throws would make every app, including main, answer 503 (gateway/index.ts:459).
     }
     await next();
   };

@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { ENVIRONMENT_NAME, isAppName } from '../../shared/names';
 
 /**
- * How a visitor asks for an environment: the header `X-App-Environment`, or one cookie for all apps (browsers cannot set
- * headers on navigations and WebSockets): `app_environment=<app>.<env>~<app>.<env>`, newest first and bounded, so that
- * visiting a hundred apps does not grow the `Cookie` header until workers answer 431.
+ * How a visitor requests an environment: with the header `X-App-Environment`, or with one cookie for all apps (browsers
+ * cannot set headers on navigations and WebSockets): `app_environment=<app>.<env>~<app>.<env>`, newest first and
+ * limited in size, so that visits to a hundred apps do not grow the `Cookie` header until workers answer 431.
  */
 
 export const COOKIE = 'app_environment';
@@ -24,7 +24,7 @@ export function pinnedEnvironment(cookie: string, app: string): string | null {
   return parsePins(value).find((pin) => pin.app === app)?.environment ?? null;
 }
 
-/** The cookie's new value after `app` was pinned (or, with null, unpinned); empty when nothing is left. */
+/** The cookie's new value after `app` was pinned (or, with null, unpinned); empty if nothing is left. */
 export function withPin(cookie: string | undefined, app: string, environment: string | null): string {
   const others = parsePins(cookieValue(cookie ?? '')).filter((pin) => pin.app !== app);
   const pins = environment === null ? others : [{ app, environment }, ...others];
@@ -35,7 +35,7 @@ export function withPin(cookie: string | undefined, app: string, environment: st
 }
 
 function cookieValue(cookie: string): string {
-  // Not a regular expression: this runs on every request that carries any cookie.
+  // Not a regular expression, because this runs for every request with a cookie.
   for (let at = cookie.indexOf(PREFIX); at >= 0; at = cookie.indexOf(PREFIX, at + 1)) {
     const before = at === 0 ? ';' : cookie[at - 1];
     if (before !== ';' && before !== ' ') continue;
@@ -45,12 +45,12 @@ function cookieValue(cookie: string): string {
   return '';
 }
 
-/** What does not parse is dropped: the cookie is the visitor's to write. */
+/** Drops entries that do not parse: visitors can write anything into the cookie. */
 function parsePins(value: string): Array<{ app: string; environment: string }> {
   const pins: Array<{ app: string; environment: string }> = [];
   if (!value) return pins;
   for (const part of value.split('~', MOST_PINS)) {
-    const dot = part.indexOf('.'); // no app name holds one
+    const dot = part.indexOf('.'); // app names contain no dot
     const app = part.slice(0, dot);
     const environment = part.slice(dot + 1);
     if (dot > 0 && isAppName(app) && ENVIRONMENT_NAME.test(environment)) pins.push({ app, environment });

@@ -1,8 +1,8 @@
 import type { Health, Status } from '../../shared/types';
 
 /**
- * What the proxy knows of the fleet, in memory only: a proxied request costs map look-ups and nothing else
- * (invariant 5). Whoever watches database and Redis replaces the contents; with Redis away the last table stands.
+ * The proxy's view of the fleet, in memory only: a proxied request costs map look-ups and nothing else (invariant 5).
+ * The code that watches database and Redis replaces the content; while Redis is down the last table stays.
  */
 
 export interface RouteApp {
@@ -13,18 +13,18 @@ export interface RouteApp {
   /** In the app's own order. */
   environments: readonly string[];
   targetEnvironment: string | null;
-  /** By environment; an absent one has not been reported yet. May be changed in place by its owner. */
+  /** By environment; absent if not reported yet. The owner may change it in place. */
   statuses: { get(environment: string): Status | undefined };
 }
 
 export interface RouteEnvironment {
   name: string;
-  /** Where this supervisor reaches the worker; a path in it is put before the request's. */
+  /** The address at which this Supervisor reaches the worker; its path is prepended to the request's path. */
   proxyUrl: string;
   /** Whether it serves requests at all (`WORKER_MODE`). */
   serves: boolean;
   health: Health;
-  /** Epoch of the lease, if known: a new holder is another process, so what the old one refused is forgotten. */
+  /** Epoch of the lease, if known. A new holder is another process, so refusals of the previous one no longer count. */
   epoch?: number;
 }
 
@@ -34,7 +34,7 @@ export class RoutingTable {
   #environments: ReadonlyMap<string, RouteEnvironment> = new Map();
   #loaded = false;
 
-  /** False until the first `replaceApps`: until then no app may be called unknown. */
+  /** False until the first `replaceApps`; until then no app may be reported as unknown. */
   get loaded(): boolean {
     return this.#loaded;
   }
@@ -46,9 +46,9 @@ export class RoutingTable {
     this.#loaded = true;
   }
 
-  /** Puts some apps in the place of what they were, or takes them out (null): at a cost that does not grow with the others. */
+  /** Replaces or removes (null) some apps, at a cost that does not grow with the number of other apps. */
   changeApps(changes: ReadonlyMap<string, RouteApp | null>): void {
-    // First all that was: a domain may have passed from one to another.
+    // Removes all previous entries first, because a domain may have moved from one app to another.
     for (const name of changes.keys()) {
       const domain = hostnameOf(this.#apps.get(name)?.cname ?? '');
       if (this.#domains.get(domain) === name) this.#domains.delete(domain);
@@ -77,14 +77,14 @@ export class RoutingTable {
     return this.#environments.get(name);
   }
 
-  /** Name of the app whose custom domain this is, or null. Takes a `Host` header as it came. */
+  /** Name of the app with this custom domain, or null. Accepts an unmodified `Host` header. */
   appByDomain(host: string | undefined): string | null {
     if (!host || this.#domains.size === 0) return null;
     return this.#domains.get(hostnameOf(host)) ?? null;
   }
 }
 
-/** `Host` without port and trailing dot, in lower case; empty for what is no host (user info, several values). */
+/** `Host` without port and trailing dot, in lower case; empty if it is not a host (user info, several values). */
 export function hostnameOf(host: string): string {
   if (host.includes('@') || host.includes(',')) return '';
   const end = host.startsWith('[') ? host.indexOf(']') + 1 : host.indexOf(':');

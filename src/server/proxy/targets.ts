@@ -6,26 +6,26 @@ import { CONNECT_TIMEOUT, IDLE_TIMEOUT, timeout } from './failures';
 import type { Limits } from './limits';
 import type { RouteEnvironment } from './table';
 
-/** Idle connections kept to one worker; more are closed when they fall idle. */
+/** Maximum number of idle connections to one worker; further ones are closed when they become idle. */
 const MOST_IDLE = 256;
 
-/** One worker as the proxy reaches it: parsed and connected once, not per request. */
+/** A worker as the proxy reaches it: parsed and connected once, not for each request. */
 export interface Target {
   readonly name: string;
   readonly proxyUrl: string;
   readonly secure: boolean;
-  /** In http-proxy's words; `path` stays null, since its joining of paths would fold `//`. */
+  /** In the format of http-proxy. `path` stays null, because its path joining would fold `//`. */
   readonly address: { protocol: string; host: string; hostname: string; port: number; path: null };
-  /** Path of `proxyUrl` without its last slash; mostly empty. */
+  /** Path of `proxyUrl` without trailing slash; usually empty. */
   readonly prefix: string;
   /** Value of `Host` for a request that has none. */
   readonly host: string;
-  /** Keep-alive: this, not the library, is the factor of three to http-proxy as it comes. */
+  /** Keep-alive: this, and not the library, makes the proxy three times as fast as unmodified http-proxy. */
   readonly agent: http.Agent;
   /**
-   * One connection for one request: for upgrades, which would take a pooled connection away (httpxy#129), and for chunked
-   * requests, so that bytes the two ends frame differently meet a closed connection and not the next visitor
-   * (GHSA-ggv3-7p47-pfv8).
+   * One connection for each request: for upgrades, which would take a pooled connection away (httpxy#129), and for
+   * chunked requests, so that bytes that the two ends frame differently meet a closed connection and not the next
+   * visitor (GHSA-ggv3-7p47-pfv8).
    */
   readonly oneShot: http.Agent;
   inFlight: number;
@@ -35,7 +35,7 @@ export interface Target {
 export class Targets {
   #byName = new Map<string, Target>();
 
-  /** @param known whether an environment is still in the table: the others are forgotten when a new one comes */
+  /** @param known whether an environment is still in the table; the others are removed when a new one is added */
   constructor(
     private readonly limits: Limits,
     private readonly clock: Clock,
@@ -78,7 +78,7 @@ function prepare(name: string, proxyUrl: string, limits: Limits, clock: Clock): 
   const secure = url.protocol === 'https:';
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const create = (options: http.AgentOptions) => {
-    // The certificate is checked against the worker's own name, not against the visitor's `Host`.
+    // The certificate is verified against the worker's own name, not against the visitor's `Host`.
     const agent = secure
       ? new https.Agent({ ...options, servername: isIP(hostname) ? '' : hostname })
       : new http.Agent(options);
@@ -97,8 +97,8 @@ function prepare(name: string, proxyUrl: string, limits: Limits, clock: Clock): 
     },
     prefix: url.pathname.replace(/\/+$/, ''),
     host: url.host,
-    // `timeout` also makes Node drop an idle connection one second before the worker said it would (`Keep-Alive`), which
-    // is what keeps a POST from meeting a connection that is just being closed.
+    // `timeout` also makes Node drop an idle connection one second before the limit that the worker announced
+    // (`Keep-Alive`), so that a POST does not meet a connection that is being closed.
     agent: create({ keepAlive: true, timeout: limits.idle, maxFreeSockets: MOST_IDLE, scheduling: 'lifo' }),
     oneShot: create({ keepAlive: false, timeout: limits.idle }),
     inFlight: 0,
@@ -118,11 +118,11 @@ export function isConnected(socket: Socket | null): boolean {
   return socket !== null && (socket as Marked)[CONNECTED] === true;
 }
 
-/** Time limits are put on each connection as it is made, so that a request on a kept one costs nothing. */
+/** Sets time limits once for each new connection, so that a request on a kept connection costs nothing. */
 function guard<A extends http.Agent>(agent: A, secure: boolean, limits: Limits, clock: Clock, name: string): A {
   const connecting = agent as unknown as Connecting;
   const create = connecting.createConnection;
-  connecting.getName = () => name; // one agent, one address: no key to build per request
+  connecting.getName = () => name; // one agent, one address: no key to build for each request
   connecting.createConnection = function createConnection(options, done) {
     const socket = create.call(this, options, done);
     if (socket) watch(socket, secure, limits, clock);
@@ -144,7 +144,7 @@ function watch(socket: Socket, secure: boolean, limits: Limits, clock: Clock): v
   });
 }
 
-/** Closes idle connections only: requests under way end by themselves. */
+/** Closes idle connections only: requests in progress end by themselves. */
 function retire(target: Target): void {
   for (const agent of [target.agent, target.oneShot]) {
     agent.maxFreeSockets = 0;

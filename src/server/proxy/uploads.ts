@@ -1,29 +1,32 @@
 import { pathOf } from './url';
 
 /**
- * Where an app's uploads are read through the Supervisor. The core answers `/files/<app>/…` with a redirect to
- * `/storage/uploads/…?__appName=<app>`, an address that the nginx of NocoBase's own image answers itself, from the disk beside
- * it: on the Supervisor, where no file of an app lies. What is below `/files/` that nginx passes on. So the visitor is sent to
- * `/files/<app>/~uploads/…` instead, and the worker is asked for the address that it meant.
+ * How visitors read an app's uploads through the Supervisor. The core answers `/files/<app>/…` with a redirect to
+ * `/storage/uploads/…?__appName=<app>`. The nginx of NocoBase's own image serves that address itself, from the local
+ * disk; on the Supervisor no file of an app is stored there. It forwards addresses below `/files/`. So the proxy
+ * redirects the visitor to `/files/<app>/~uploads/…` instead, and requests the original address from the worker.
  */
 
-/** No data source, whose name follows the app's in an address of a file, can be called so. */
+/** No data source, whose name follows the app's in the address of a file, can have this name. */
 const UPLOADS = '~uploads/';
 
-/** A path that leaves the folder it begins in, or may to a reader that decodes it. */
+/** A path that leaves its folder, or may do so for a reader that decodes it. */
 const DOTS = /(?:^|\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=\/|\\|%2f|%5c|$)/i;
 export const climbs = (path: string): boolean => DOTS.test(path);
 
 const uploadsBelow = (publicPath: string): string => `${publicPath}storage/uploads/`;
 
-/** The rest of a path below `storage/uploads/`, or null. @param publicPath with last slash */
+/**
+ * The rest of a path below `storage/uploads/`, or null.
+ * @param publicPath with trailing slash
+ */
 export function uploadIn(path: string, publicPath: string): string | null {
   const folder = uploadsBelow(publicPath);
   return path.startsWith(folder) ? path.slice(folder.length) : null;
 }
 
 /**
- * A redirect of an app's answer as its visitor gets it.
+ * Rewrites a redirect in an app's answer for its visitor.
  * @param host of the visitor's address: other hosts have uploads of their own
  */
 export function visitorLocation(location: string, app: string, publicPath: string, host: string): string {
@@ -33,7 +36,7 @@ export function visitorLocation(location: string, app: string, publicPath: strin
   return `${publicPath}files/${app}/${UPLOADS}${upload}`;
 }
 
-/** The address that a worker knows for what a visitor asks for. */
+/** Converts an address of a visitor into the address that the worker knows. */
 export function workerUrl(url: string, app: string, publicPath: string): string {
   const files = `${publicPath}files/`;
   if (!url.startsWith(files)) return url;
@@ -44,7 +47,10 @@ export function workerUrl(url: string, app: string, publicPath: string): string 
   return climbs(upload) ? url : uploadsBelow(publicPath) + upload + queryFor(app, url.slice(path.length));
 }
 
-/** The app is what the path has named. Here the query does, for whatever stands before the worker too, and no other may. */
+/**
+ * The path has named the app; here the query names it, also for a proxy in front of the worker, and must name no other
+ * app.
+ */
 function queryFor(app: string, query: string): string {
   const [before] = query.split('#', 1);
   const others = before.slice(1).split('&');

@@ -1,9 +1,9 @@
 /**
- * Whether a request only reads, so that sending it a second time does no harm: `GET` or `HEAD`, without a body, of a file
- * (anything outside the API is one to the gateway, server/src/gateway/index.ts:491-580) or of the actions `list` and
- * `get`. Other actions may do anything, even by `GET`.
+ * Whether a request is read-only, so that sending it twice does no harm: `GET` or `HEAD`, without a body, of a file
+ * (for the gateway, everything outside the API is a file, server/src/gateway/index.ts:491-580) or of the actions `list`
+ * and `get`. Other actions may change anything, even with `GET`.
  *
- * @param apiBase `API_BASE_PATH` without its last slash
+ * @param apiBase `API_BASE_PATH` without trailing slash
  */
 export function reads(method: string | undefined, url: string, hasBody: boolean, apiBase: string): boolean {
   if ((method !== 'GET' && method !== 'HEAD') || hasBody) return false;
@@ -12,7 +12,7 @@ export function reads(method: string | undefined, url: string, hasBody: boolean,
   return /^[^:]*:(?:list|get)(?:\/[^:]*)?$/.test(path);
 }
 
-/** The path of a request target, without query; the core's `url.parse` cuts at `#` as well. */
+/** The path of a request target, without query; the core's `url.parse` also cuts at `#`. */
 export function pathOf(url: string): string {
   for (let i = 0; i < url.length; i++) {
     const code = url.charCodeAt(i);
@@ -21,13 +21,13 @@ export function pathOf(url: string): string {
   return url;
 }
 
-/** `/api/` and `/api` alike as `/api`; `/` as the empty string. */
+/** `/api/` and `/api` become `/api`; `/` becomes the empty string. */
 export function basePath(path: string): string {
   const trimmed = path.replace(/\/+/g, '/').replace(/\/$/, '');
   return trimmed === '' || trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
 }
 
-/** `GET http://host/path` (RFC 9112 3.2.2) as the path that it means here. */
+/** Converts `GET http://host/path` (RFC 9112 3.2.2) into its path. */
 export function originForm(url: string): string {
   if (url.startsWith('/')) return url;
   const rest = /^https?:\/\/[^/?#]*(.*)$/is.exec(url)?.[1];

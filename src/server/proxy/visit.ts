@@ -7,13 +7,13 @@ import { pathOf } from './url';
 
 /**
  * `GET <api>/__app/<name>/__visit?environment=&to=`: the link behind "Visit". It pins the visitor's browser to an
- * environment of that app (or, without `environment`, unpins it) and goes on to a page of the app. Answered by the
- * proxy itself, since the choice must be made before any environment is asked.
+ * environment of that app (or, without `environment`, unpins it) and redirects to a page of the app. The proxy answers
+ * it, because the choice must be made before any environment gets a request.
  */
 export interface VisitConfig {
-  /** Without last slash. */
+  /** Without trailing slash. */
   apiBase: string;
-  /** `APP_PUBLIC_PATH`, with last slash. */
+  /** `APP_PUBLIC_PATH`, with trailing slash. */
   publicPath: string;
   modernPrefix: string;
 }
@@ -50,9 +50,9 @@ export function visit(
 }
 
 /**
- * Where to go on to: `to` if it is a page of this app and of nothing else, else the app's first page. Whatever a browser
- * could read as another origin is refused: `//host`, `/\host`, and control characters, which browsers drop before they
- * parse.
+ * The redirect target: `to` if it is a page of this app and nothing else, otherwise the app's first page. Rejects
+ * everything that a browser could read as another origin: `//host`, `/\host`, and control characters, which browsers
+ * remove before they parse.
  */
 export function destination(
   app: RouteApp,

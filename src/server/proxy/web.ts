@@ -25,17 +25,18 @@ import { originForm, pathOf, reads } from './url';
 import { isVisit, visit } from './visit';
 
 /**
- * HTTP to the workers. http-proxy, through which WebSockets go (ws.ts), is not used here: its pass (http-proxy 1.18.1,
- * lib/http-proxy/passes/web-incoming.js:97) forgets visitors who leave after their request was read (Node 16 and later no
- * longer emit `aborted` then), folds `//` in paths, drops trailers, hangs when a worker dies in the middle of an answer, and
- * its `deleteLength` pass (:32) turns the body of a chunked DELETE into the next request. It also costs a third of the
- * throughput (10.3 against 15 thousand requests a second): headers are copied three times and checked twice.
+ * HTTP to the workers. http-proxy, which WebSockets use (ws.ts), is not used here. Its pass (http-proxy 1.18.1,
+ * lib/http-proxy/passes/web-incoming.js:97) misses visitors who leave after their request was read (Node 16 and later
+ * no longer emit `aborted` then), folds `//` in paths, drops trailers, and hangs when a worker dies in the middle of an
+ * answer. Its `deleteLength` pass (:32) turns the body of a chunked DELETE into the next request. It also costs a third
+ * of the throughput (10.3 against 15 thousand requests a second), because it copies headers three times and checks them
+ * twice.
  */
 export function createWeb(context: Context): (app: RouteApp, req: IncomingMessage, res: ServerResponse) => void {
   const { config, mark } = context;
 
   return function web(app, req, res) {
-    // Read now: the core puts its own back once our promise resolves.
+    // Read now, because the core restores its own URL once our promise resolves.
     const url = workerUrl(originForm(req.url ?? '/'), app.name, config.publicPath);
     const peer = peerOf(req.socket, context.trusts);
     const exchange = new Exchange(context, app, req, res, url, peer);
@@ -60,13 +61,13 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
   };
 }
 
-/** One request and its answer. At most two attempts; exactly one ending. */
+/** One request and its answer: at most two attempts, exactly one ending. */
 class Exchange {
   readonly #startedAt: number;
   #target: Target | null = null;
   #outgoing: ClientRequest | null = null;
   #tried: string | null = null;
-  /** An answer has begun, from the worker or from here, or nobody waits for one any more. */
+  /** An answer has begun, from the worker or from the proxy, or the visitor has left. */
   #settled = false;
 
   constructor(
@@ -82,14 +83,14 @@ class Exchange {
 
   send(environment: RouteEnvironment): void {
     if (this.#tried === null) {
-      // Not `req.on('aborted')`: it is silent once the request has been read to its end.
+      // Not `req.on('aborted')`, which is not emitted once the request has been read completely.
       this.res.on('close', () => this.#closed());
-      this.res.on('error', ignore); // a chunk may come after the visitor has gone (ERR_STREAM_DESTROYED)
+      this.res.on('error', ignore); // a chunk may arrive after the visitor has left (ERR_STREAM_DESTROYED)
     }
     try {
       this.#start(environment);
     } catch (error) {
-      // The second time nobody above us catches.
+      // On the second attempt no caller catches.
       const isOurs = !UNSENDABLE.has(String((error as NodeJS.ErrnoException).code));
       if (isOurs) this.context.log.error('A request failed', { app: this.app.name, error: String(error) });
       this.answer(isOurs ? 'APP_PROXY_FAILED' : 'BAD_REQUEST');
@@ -118,7 +119,8 @@ class Exchange {
     this.#outgoing = outgoing;
     outgoing.on('error', (error) => this.#failed(error, environment, outgoing));
     outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
-    // Nothing else is said of a worker that switches protocols unasked (lib/_http_client.js, socketCloseListener).
+    // The only event of a worker that switches protocols without being asked (lib/_http_client.js,
+    // socketCloseListener).
     outgoing.on('close', () => this.#settled || this.#failed(new Error('closed'), environment, outgoing));
     if (!hasBody(req)) {
       outgoing.end();
@@ -160,7 +162,7 @@ class Exchange {
     pump(incoming, res);
   }
 
-  /** Where a redirect leads to; null for every other answer. */
+  /** The redirect target for the visitor; null for every other answer. */
   #locationIn({ statusCode = 0, headers: { location } }: IncomingMessage): string | null {
     if (location === undefined || statusCode < 300 || statusCode > 399) return null;
     const { app, req, peer, context } = this;
@@ -169,7 +171,8 @@ class Exchange {
 
   #failed(error: Error, environment: RouteEnvironment, outgoing: ClientRequest): void {
     const { context, req } = this;
-    // After the answer has begun its own `close` tells the rest; a body that a worker did not want is read and dropped.
+    // After the answer has begun, its own `close` event reports the end. The rest of a body that the worker did not
+    // want is read and dropped.
     if (this.#settled || outgoing !== this.#outgoing) {
       stopSending(req, outgoing);
       return;
@@ -195,11 +198,11 @@ class Exchange {
     this.answer(failure.code);
   }
 
-  /** Whom to ask a second time: someone else, or the same when only a kept connection had gone stale. */
+  /** The environment for the second attempt: another one, or the same one if only a kept connection was stale. */
   #again(failed: RouteEnvironment, outgoing: ClientRequest): RouteEnvironment | null {
     const { app, context, req } = this;
     if (this.#tried !== null || !reads(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
-    // The app may have been changed since; what was chosen then no longer counts.
+    // The app may have changed since the first choice.
     const current = context.table.app(app.name);
     if (!current) return null;
     const asked = askedEnvironment(req.headers, app.name);
@@ -218,12 +221,12 @@ class Exchange {
     this.#target = null;
   }
 
-  /** The visitor has the whole answer, or has gone: then the worker is told. */
+  /** The visitor has the whole answer, or has left: end the worker's request. */
   #closed(): void {
     if (!this.#settled) this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', null);
     this.#settled = true;
     this.#leave();
-    // A worker that has answered before it read the whole body does not want the rest.
+    // A worker that answered before it read the whole body does not want the rest.
     if (this.#outgoing && !(this.res.writableFinished && this.req.complete)) {
       this.#outgoing.destroy();
       stopSending(this.req, this.#outgoing);
@@ -232,8 +235,8 @@ class Exchange {
 }
 
 /**
- * A worker's answer to the visitor. `pipe` does the same with eight listeners more; what it does not do is tell a visitor
- * that the worker has died in the middle, who would wait for ever (httpxy#103).
+ * Writes a worker's answer to the visitor. Unlike `pipe`, which needs eight more listeners, it closes the visitor's
+ * connection when the worker dies in the middle; otherwise the visitor would wait forever (httpxy#103).
  */
 function pump(from: IncomingMessage, to: ServerResponse): void {
   let sent = false;
@@ -254,11 +257,12 @@ function pump(from: IncomingMessage, to: ServerResponse): void {
   from.on('close', () => {
     if (!ended) to.destroy();
   });
-  // Event streams begin with their head, long before any body (after the tick in which a small body comes along).
+  // Event streams send their headers long before any body, so flush them (after the tick in which a small body
+  // arrives).
   if (!from.complete) process.nextTick(() => sent || ended || to.destroyed || to.flushHeaders());
 }
 
-/** `writeHead` with a list; if somebody has set headers before, Node would keep only the last of repeated fields. */
+/** `writeHead` with a list. If headers were set before, Node would keep only the last of repeated fields. */
 function writeHead(res: ServerResponse, status: number, message: string, headers: string[]): void {
   if (res.getHeaderNames().length === 0) {
     res.writeHead(status, message, headers);
@@ -277,7 +281,7 @@ function addTrailers(to: ClientRequest | ServerResponse, from: IncomingMessage):
   try {
     to.addTrailers(pairs);
   } catch {
-    // a field that Node does not let through: the message is whole without it
+    // a field that Node rejects: the message is complete without it
   }
 }
 
@@ -286,13 +290,15 @@ function hasBody(req: IncomingMessage): boolean {
   return (length !== undefined && length !== '0') || isChunked(req);
 }
 
-/** Lets the visitor finish sending to nobody, so that it reads its answer instead of a reset connection. */
+/**
+ * Reads and drops the rest of the visitor's request, so that the visitor gets its answer instead of a reset connection.
+ */
 function stopSending(req: IncomingMessage, outgoing: ClientRequest): void {
   req.unpipe(outgoing);
   req.resume();
 }
 
-/** What Node says of a request that a lenient parser let in and it does not let out. */
+/** Node's errors for a request that a lenient parser accepted and that Node does not send. */
 const UNSENDABLE = new Set(['ERR_INVALID_CHAR', 'ERR_INVALID_HTTP_TOKEN', 'ERR_UNESCAPED_CHARACTERS']);
 
 function ignore(): void {}

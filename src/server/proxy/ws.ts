@@ -15,9 +15,10 @@ import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 
 /**
- * WebSockets through http-proxy's own pass (http-proxy 1.18.1, lib/http-proxy/passes/ws-incoming.js:78), with what it lacks
- * put around it: as it comes it crashes the process when a visitor resets before a late 404, never gives up on a worker
- * that does not answer, and keeps the worker's side when the visitor's is gone (peers-and-demand 3.3).
+ * WebSockets through http-proxy's own pass (http-proxy 1.18.1, lib/http-proxy/passes/ws-incoming.js:78), with additions
+ * around it: unmodified, it crashes the process when a visitor resets the connection before a late 404, never gives up
+ * on a worker that does not answer, and keeps the worker's connection when the visitor's is gone (peers-and-demand
+ * 3.3).
  */
 export function createWs(context: Context): WsProxy {
   const proxy = httpProxy.createProxyServer({});
@@ -31,7 +32,7 @@ export function createWs(context: Context): WsProxy {
     context.metrics?.request('', code, null);
     refuse(socket, answer(code, app), linger, context.clock);
   };
-  // Emitted before http-proxy puts any listener on `outgoing`: ours come first.
+  // Emitted before http-proxy adds its listeners to `outgoing`, so ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
     (options as unknown as Options).upgrade.started(outgoing);
   });
@@ -78,7 +79,7 @@ interface Options {
 
 function refusal(app: RouteApp, req: IncomingMessage, mark: string): AnswerCode | null {
   const { headers } = req;
-  // A body on an upgrade has no defined end for whoever comes after it on the connection.
+  // A body on an upgrade request has no defined end for the next reader of the connection.
   const length = headers['content-length'];
   const body = (length !== undefined && length !== '0') || headers['transfer-encoding'] !== undefined;
   if (req.method !== 'GET' || headers.upgrade?.toLowerCase() !== 'websocket' || body) return 'BAD_REQUEST';
@@ -86,7 +87,7 @@ function refusal(app: RouteApp, req: IncomingMessage, mark: string): AnswerCode 
   return app.desired === 'stopped' ? 'APP_STOPPED' : null;
 }
 
-/** One upgrade and the pair of sockets that comes of it: whichever end goes, the other follows. */
+/** One upgrade and its pair of sockets: if one end closes, the other follows. */
 class Upgrade {
   #outgoing: ClientRequest | null = null;
   #upstream: Socket | null = null;
@@ -106,7 +107,7 @@ class Upgrade {
     socket.once('close', () => this.#clientClosed());
   }
 
-  /** Called by http-proxy, before its own listeners are on. */
+  /** Called by http-proxy before it adds its own listeners. */
   started(outgoing: ClientRequest): void {
     this.#outgoing = outgoing;
     outgoing.once('upgrade', (incoming, upstream) => this.#accepted(incoming, upstream));
@@ -114,22 +115,25 @@ class Upgrade {
   }
 
   /**
-   * After http-proxy has put its listeners on. To a worker that answers with an ordinary response it would repeat all
-   * headers, `chunked` among them, over a body that is chunked no more, on a connection said to be kept
-   * (ws-incoming.js:106).
+   * Called after http-proxy has added its listeners. For a worker that answers with an ordinary response, http-proxy
+   * would repeat all headers, including `chunked`, over a body that is no longer chunked, on a connection announced as
+   * kept (ws-incoming.js:106).
    */
   takeResponse(): void {
     this.#outgoing?.removeAllListeners('response').once('response', (incoming) => this.#declined(incoming));
   }
 
-  /** Called by http-proxy for an error of either the request or the worker's socket; it ends the visitor's afterwards. */
+  /**
+   * Called by http-proxy for an error of the request or of the worker's socket; http-proxy closes the visitor's socket
+   * afterwards.
+   */
   failed(error: Error): void {
     const { context, environment, socket } = this;
     if (this.#upstream) {
       this.destroy();
       return;
     }
-    if (this.#answered || socket.destroyed) return; // we hung up ourselves; what was answered is on its way out
+    if (this.#answered || socket.destroyed) return; // we closed it ourselves; the answer is on its way
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
     if (failure.leave && context.quarantine.leave(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
@@ -160,7 +164,10 @@ class Upgrade {
     else this.#answer('UPSTREAM_TIMEOUT');
   }
 
-  /** The handshake timer runs on: it bounds the body too, which else could keep both sockets for ever (CHP#557). */
+  /**
+   * The handshake timer keeps running: it also limits the body, which could otherwise keep both sockets forever
+   * (CHP#557).
+   */
   #declined(incoming: IncomingMessage): void {
     const { socket } = this;
     if (this.#answered || socket.destroyed) {
@@ -189,11 +196,11 @@ class Upgrade {
     this.#upstream = upstream;
     upstream.on('error', () => this.destroy());
     if (this.#answered || socket.destroyed) {
-      upstream.destroy(); // what http-proxy does with it now is harmless: errors of both sockets have a listener
+      upstream.destroy(); // http-proxy's further work on it is harmless: both sockets have an error listener
       return;
     }
     this.#answered = true;
-    this.#outgoing = null; // with its headers; the sockets are all that is left
+    this.#outgoing = null; // frees its headers; only the sockets are needed now
     incoming.headers['x-app-environment'] = target.name; // http-proxy writes the 101 from these, next
     target.webSockets++;
     context.metrics?.request(target.name, '1xx', null);
@@ -205,7 +212,7 @@ class Upgrade {
       if (broken) socket.destroy();
       this.#follow(socket);
     });
-    // Once http-proxy is done with them: it takes all limits off (common.js:129).
+    // After http-proxy is done with the sockets: it removes all limits (common.js:129).
     process.nextTick(() => {
       this.#watch(socket);
       this.#watch(upstream);
@@ -213,14 +220,14 @@ class Upgrade {
   }
 
   /**
-   * An open WebSocket may be silent for ever, but what is on its way to someone must get there: a peer that takes nothing
-   * holds both sides, unread, beyond any goodbye. Keep-alive finds peers that are dead, within minutes and not the two hours
-   * that http-proxy leaves it at.
+   * An open WebSocket may be silent forever, but pending data must be delivered: a peer that reads nothing would hold
+   * both sides even after a close. Keep-alive finds dead peers within minutes, not after the two hours that http-proxy
+   * leaves.
    */
   #watch(socket: Socket): void {
     const { idle } = this.context.limits;
     socket.setKeepAlive(true, 30_000);
-    socket.removeAllListeners('timeout'); // for the worker's: the limit on requests (targets.ts)
+    socket.removeAllListeners('timeout'); // for the worker's socket: the limit of requests (targets.ts)
     socket.on('timeout', () => {
       if (socket.writableLength > 0) this.destroy();
       else socket.setTimeout(idle);
@@ -234,7 +241,9 @@ class Upgrade {
     this.#follow(this.#upstream);
   }
 
-  /** The other side is gone: this one goes as soon as it has taken the last frame, or when it will not take it. */
+  /**
+   * The other side is gone: close this one as soon as it has taken the last frame, or when it does not take it in time.
+   */
   #follow(other: Socket | null): void {
     this.#timer.cancel();
     if (!other || other.destroyed) return;
@@ -242,7 +251,7 @@ class Upgrade {
     this.#linger();
   }
 
-  /** One side has said goodbye, and `pipe` passed it on; a peer that does not answer it is not waited for. */
+  /** One side has closed, and `pipe` forwarded that; do not wait for a peer that does not answer. */
   #linger(): void {
     this.#timer.cancel();
     this.#timer = this.context.clock.timeout(this.context.limits.linger, () => this.destroy());

@@ -5,7 +5,7 @@ import { CONNECT_TIMEOUT, closeWithin, KEEP_ALIVE_DELAY, Loss, type Row, type Se
 
 /** MariaDB and MySQL: one language, two drivers. */
 
-/** What both drivers' connections have in common; mysql2 wraps its answers in `[rows, fields]`. */
+/** Common part of both drivers' connections; mysql2 wraps its results in `[rows, fields]`. */
 interface DriverConnection {
   query(sql: string, params?: unknown[]): Promise<unknown>;
   end(): Promise<void>;
@@ -41,7 +41,7 @@ async function connect(connection: DatabaseConnection, database: string | null, 
     async query(sql, params = []) {
       const answer = await opened.query(sql, [...params]);
       const rows = mariadb ? answer : (answer as unknown[])[0];
-      return Array.isArray(rows) ? (rows as Row[]) : []; // an object tells about a change that gives no rows
+      return Array.isArray(rows) ? (rows as Row[]) : []; // for statements without rows the result is an object
     },
     close: () => closeWithin(opened.end(), () => opened.destroy()),
     onLost: loss.listen,
@@ -53,13 +53,13 @@ const FAULTS: Record<number, Fault> = {
   1698: 'signIn', // ER_ACCESS_DENIED_NO_PASSWORD_ERROR
   1130: 'signIn', // ER_HOST_NOT_PRIVILEGED
   1049: 'missing', // ER_BAD_DB_ERROR
-  1044: 'denied', // ER_DBACCESS_DENIED_ERROR: also said of a database that is not there
+  1044: 'denied', // ER_DBACCESS_DENIED_ERROR: also reported for a database that does not exist
   1142: 'denied', // ER_TABLEACCESS_DENIED_ERROR
   1227: 'denied', // ER_SPECIFIC_ACCESS_DENIED_ERROR
   1007: 'exists', // ER_DB_CREATE_EXISTS
 };
 
-/** How the two drivers say that the connection is no more, the last one without a code. */
+/** The texts of the two drivers for a lost connection; the last one has no code. */
 const GONE =
   /^(ER_CONNECTION_TIMEOUT|ER_SOCKET_|ER_CMD_CONNECTION_CLOSED|PROTOCOL_CONNECTION_LOST)|connection is in closed state/;
 
@@ -72,8 +72,9 @@ function faultOf(error: unknown): Fault {
 const quote = (name: string) => `\`${name.replace(/`/g, '``')}\``;
 
 /**
- * Whether one line of SHOW GRANTS lets the user create `database`, whose name in a grant is a LIKE pattern. A line
- * without `ON` grants a role, of whose rights this server tells nothing here: that passes, and creating will tell.
+ * Whether one line of SHOW GRANTS lets the user create `database`; the name in a grant is a LIKE pattern. A line
+ * without `ON` grants a role, whose permissions the server does not show here: that counts as permitted, and the
+ * attempt to create decides.
  */
 export function grantsCreate(line: string, database: string): boolean {
   const [, rights, target] = /^GRANT (.+?) ON (.+?)\.\* TO /.exec(line) ?? [];
@@ -86,11 +87,11 @@ export function grantsCreate(line: string, database: string): boolean {
   return new RegExp(`^${pattern}$`).test(database);
 }
 
-/** 64 characters at most. */
+/** At most 64 characters. */
 const nameOf = (key: bigint) => `app_supervisor:${BigInt.asUintN(64, key).toString(16)}`;
 
 const lock: SessionLock = {
-  // The server's own TCP probes cannot be set by a session; our beats keep a live one from being idle for so long.
+  // A session cannot configure the server's own TCP probes; our polls keep a live session from being idle that long.
   async watch(session) {
     await session.query('SET SESSION wait_timeout = 300');
   },
@@ -121,7 +122,7 @@ export const mysql: Dialect = {
     return grants.some((row) => grantsCreate(String(Object.values(row)[0]), place.database));
   },
   async create(session, place) {
-    // Servers before MariaDB 11.6 may default to latin1, which holds no Chinese.
+    // Servers before MariaDB 11.6 may default to latin1, which cannot store Chinese.
     await session.query(`CREATE DATABASE ${quote(place.database)} CHARACTER SET utf8mb4`);
   },
   adminSql(place, what) {

@@ -4,7 +4,10 @@ import { type Dialect, type Fault, isNetworkError, type Relation, type SessionLo
 import { loadPg } from '../drivers';
 import { CONNECT_TIMEOUT, closeWithin, KEEP_ALIVE_DELAY, Loss, type Session } from '../session';
 
-/** PostgreSQL ≥ 12, and Kingbase, which speaks the same protocol (by reading: no Kingbase server was at hand). */
+/**
+ * PostgreSQL ≥ 12, and Kingbase, which uses the same protocol (from its documentation; not tested on a Kingbase
+ * server).
+ */
 
 async function connect(connection: DatabaseConnection, database: string | null, label: string): Promise<Session> {
   const { Client } = await loadPg();
@@ -24,7 +27,7 @@ async function connect(connection: DatabaseConnection, database: string | null, 
   client.on('error', loss.tell);
   client.on('end', () => loss.tell(new Error('The server closed the connection.')));
   await client.connect().catch((error) => {
-    // Without the right to CONNECT, which later on would read like a missing right to create.
+    // Missing CONNECT permission, which would later look like a missing permission to create.
     throw error.code === '42501' ? Object.assign(error, { code: '28000' }) : error;
   });
   return {
@@ -50,8 +53,8 @@ const FAULTS: Record<string, Fault> = {
   '42P04': 'exists', // duplicate_database
   '42P06': 'exists', // duplicate_schema
   '42P07': 'exists', // duplicate_table
-  '42710': 'exists', // duplicate_object: a table's row type, when two create the table at once
-  '23505': 'exists', // two at once: the second one meets the catalog's unique index
+  '42710': 'exists', // duplicate_object: a table's row type, if two sessions create the table at the same time
+  '23505': 'exists', // two at the same time: the second one violates the catalog's unique index
   '55006': 'inUse', // object_in_use
   '57P01': 'unreachable', // admin_shutdown
   '57P03': 'unreachable', // cannot_connect_now: starting up
@@ -79,7 +82,7 @@ const KINDS: Record<string, Relation['kind']> = {
   m: 'MATERIALIZED VIEW',
   f: 'FOREIGN TABLE',
 };
-/** Objects of the catalog `c` that came with an extension (PostGIS puts tables of its own into `public`). */
+/** Objects of the catalog `c` that belong to an extension (PostGIS creates tables in `public`). */
 const notOfExtension = (catalog: string) =>
   `NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = c.oid AND d.deptype = 'e')`;
 
@@ -92,7 +95,7 @@ async function relations(session: Session, place: Place): Promise<Relation[]> {
   return rows.map((row) => ({ name: String(row.name), kind: KINDS[String(row.kind)] as Relation['kind'] }));
 }
 
-/** What is left of a schema without its tables: sequences, functions and types. */
+/** What remains of a schema without its tables: sequences, functions and types. */
 const leftoversSql = `
   SELECT 'SEQUENCE ' || c.oid::regclass AS object FROM pg_class c
     WHERE c.relkind = 'S' AND c.relnamespace = to_regnamespace(?) AND ${notOfExtension('pg_class')}
@@ -106,13 +109,13 @@ const leftoversSql = `
 
 async function empty(session: Session, place: Place, keep: string): Promise<void> {
   for (const { name, kind } of await relations(session, place)) {
-    // A cascade may have taken it along already.
+    // A cascade may already have dropped it.
     if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${schemaOf(place)}.${quote(name)} CASCADE`);
   }
   const schema = schemaOf(place);
   for (const { object } of await session.query(leftoversSql, [schema, schema, schema])) {
     await session.query(`DROP ${object} CASCADE`).catch((error) => {
-      if (!/does not exist/.test(String(error))) throw error; // gone with one before it
+      if (!/does not exist/.test(String(error))) throw error; // dropped together with an earlier one
     });
   }
 }
@@ -122,7 +125,7 @@ async function drop(session: Session, place: Place): Promise<void> {
     await session.query(`DROP SCHEMA IF EXISTS ${schemaOf(place)} CASCADE`);
     return;
   }
-  // Not WITH (FORCE), which PostgreSQL 12 and Kingbase lack. A pool may connect again in between, hence the rounds.
+  // Not WITH (FORCE), which PostgreSQL 12 and Kingbase lack. A pool may reconnect in between, hence the retries.
   for (let round = 1; ; round++) {
     await session.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND usename = current_user AND pid <> pg_backend_pid()',
@@ -143,7 +146,7 @@ const KEY =
 const backendOf = async (session: Session) => String((await session.query('SELECT pg_backend_pid() AS pid'))[0]?.pid);
 
 const lock: SessionLock = {
-  // About 25 s. Not an idle timeout: a process that is only frozen goes on when it thaws, and must still hold the lock.
+  // About 25 s. Not an idle timeout: a frozen process continues later and must still hold the lock.
   async watch(session) {
     await session.query('SET tcp_keepalives_idle = 10');
     await session.query('SET tcp_keepalives_interval = 5');
@@ -161,7 +164,7 @@ const lock: SessionLock = {
   },
   async isShared(first, second) {
     const before = await backendOf(first);
-    await second.query('BEGIN'); // pins whatever the pooler lends
+    await second.query('BEGIN'); // pins the connection that the pooler lends
     try {
       return (await backendOf(second)) === before || (await backendOf(first)) !== before;
     } finally {

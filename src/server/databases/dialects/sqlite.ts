@@ -7,10 +7,10 @@ import { closeWithin, Loss, type Session } from '../session';
 
 /** SQLite: the database is a file, for one process only. */
 
-/** Says `missing` in the words of `faultOf`. */
+/** Means `missing` for `faultOf`. */
 class NoSuchFile extends Error {}
 
-/** No file: a session on nothing, since there is no server to be asked. */
+/** Without a file: a session on nothing, because there is no server. */
 async function connect(_connection: DatabaseConnection, file: string | null): Promise<Session> {
   if (file && !existsSync(file)) throw new NoSuchFile(`There is no file ${file}.`);
   const { Database, OPEN_READWRITE } = await loadSqlite();
@@ -37,7 +37,7 @@ async function connect(_connection: DatabaseConnection, file: string | null): Pr
 
 const quote = (name: string) => `"${name.replace(/"/g, '""')}"`;
 
-/** Who holds what, in this process: SQLite has no lock that lives as long as a session. */
+/** The lock holders in this process: SQLite has no lock that lives as long as a session. */
 const holders = new Map<bigint, Session>();
 
 const lock: SessionLock = {
@@ -69,7 +69,7 @@ export const sqlite: Dialect = {
   hasSchema: async () => true,
   mayCreate: async () => true,
   async create(_session, place) {
-    await writeFile(place.database, '', { flag: 'wx' }); // SQLite takes an empty file for an empty database
+    await writeFile(place.database, '', { flag: 'wx' }); // SQLite treats an empty file as an empty database
   },
   adminSql: (place) => `-- let the user that runs NocoBase write to ${place.database} and its folder`,
   async relations(session) {

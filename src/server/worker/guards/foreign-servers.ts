@@ -5,8 +5,8 @@ import { type Guard, guardMethod } from './guard';
 const text = z.union([z.string(), z.number()]).optional().catch(undefined);
 
 /**
- * What is entered for a server of foreign tables, and the names that the plugin gives to it. NocoBase hands everything else
- * on to Sequelize, which takes a script to load (`dialectModulePath`) and a file to open as a database.
+ * The fields for a server of foreign tables, and the names that the plugin uses for them. NocoBase passes everything
+ * else on to Sequelize, which accepts a script to load (`dialectModulePath`) and a file to open as a database.
  */
 const connection = z.object({
   dialect: z.enum(['postgres', 'mysql', 'mariadb']).optional().catch(undefined),
@@ -29,11 +29,12 @@ async function confineTest({ action }: GuardedContext, next: () => Promise<unkno
   await next();
 }
 
-/** Connections of the plugin "Collection: FDW" are made of what its form has. */
+/** Connections of the plugin "Collection: FDW" use only the fields of its form. */
 export const foreignServers: Guard = {
   afterLoad: (app) => {
     app.resourceManager.use(confineTest, { tag: 'appSupervisorForeignServers', before: 'validate-filter-params' });
-    // Every stored server is read by this method, whoever wrote it; there is no such model while the plugin is disabled.
+    // Every stored server is read through this method, whoever wrote it; the model does not exist while the plugin is
+    // disabled.
     const model = app.db.models.get('DatabaseServerModel');
     if (!model) return;
     guardMethod(model.prototype, 'renderJsonTemplate', (original, args) => connectionOf(original(...args)));

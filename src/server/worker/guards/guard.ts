@@ -2,13 +2,13 @@ import type { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 
 /**
- * Keeps hosted apps from one thing. It is installed from outside, so that nothing in an app's own database takes it away:
- * the app's administrator may disable this plugin there.
+ * Prevents one thing in hosted apps. The process installs it, so nothing in an app's own database can remove it: the
+ * app's administrator may disable this plugin there.
  */
 export interface Guard {
-  /** Once for each app, before any of its plugins is loaded. */
+  /** Called once for each app, before any of its plugins is loaded. */
   beforeLoad?(app: Application): void;
-  /** Each time the app has loaded: a reload makes its middleware, resources and models anew. */
+  /** Called each time the app has loaded: a reload creates its middleware, resources and models again. */
   afterLoad?(app: Application): void;
 }
 
@@ -24,11 +24,11 @@ export const isHosted = (app: { name: string } | undefined): app is { name: stri
   app !== undefined && app.name !== 'main';
 
 /**
- * Replaces a method of a class of NocoBase, once a process: objects that an app makes later have it too. Calls of the
- * main app go to the original.
+ * Replaces a method of a NocoBase class, once for each process, so that objects an app creates later have it too. Calls
+ * of the main app use the original.
  *
- * @param replace called for a hosted app in place of the method; `original` is bound to the object
- * @throws AppSupervisorError GUARD_MISSING when this NocoBase has no such method: an app without the guard must not start
+ * @param replace called for a hosted app instead of the method; `original` is bound to the object
+ * @throws AppSupervisorError GUARD_MISSING if this NocoBase has no such method: an app without the guard must not start
  */
 export function guardMethod(
   prototype: object,

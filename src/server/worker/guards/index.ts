@@ -8,7 +8,7 @@ import { mcp } from './mcp';
 import { plugins } from './plugins';
 import { taskFiles } from './task-files';
 
-/** What the administrator of a hosted app is kept from: docs/hosted-apps.md. */
+/** What the administrator of a hosted app may not do: docs/hosted-apps.md. */
 const guardsOf = ({ temporaryPath }: HostConfig): Guard[] => [
   actions,
   plugins,
@@ -18,7 +18,7 @@ const guardsOf = ({ temporaryPath }: HostConfig): Guard[] => [
   foreignServers,
 ];
 
-/** Guards every app but the main one, from the moment it exists, whatever plugins it has enabled. */
+/** Guards every app except the main one, from its creation, whatever plugins it has enabled. */
 export function guardHostedApps(supervisor: AppSupervisor, host: HostConfig): void {
   const guards = guardsOf(host);
   supervisor.on('afterAppAdded', function guardApp(app: Application) {

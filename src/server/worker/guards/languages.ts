@@ -2,10 +2,13 @@ import { type Guard, guardMethod } from './guard';
 
 const LANGUAGE = /^[a-z]{2,3}([-_][a-z0-9]{2,8}){0,3}$/i;
 
-/** Such as `en-US`, `zh_CN` or `es-419`; not `../../config`, which NocoBase would look for as a file, and run a script of that name. */
+/**
+ * A language such as `en-US`, `zh_CN` or `es-419`; not `../../config`, for which NocoBase would look as a file, and run
+ * a script of that name.
+ */
 export const isLanguage = (lang: unknown): boolean => typeof lang === 'string' && LANGUAGE.test(lang);
 
-/** The enabled languages are an app's own setting, and visitors ask for texts by language without signing in. */
+/** The enabled languages are an app's own setting, and visitors request texts by language without signing in. */
 export const languages: Guard = {
   beforeLoad: ({ localeManager }) => {
     const prototype = Object.getPrototypeOf(localeManager);

@@ -1,7 +1,10 @@
 import { AppSupervisorError } from '../../errors';
 import { type Guard, guardMethod } from './guard';
 
-/** What brings a package into `node_modules`, takes one out, or asks a registry. Every app of the process has the same folder. */
+/**
+ * Methods that add a package to `node_modules`, remove one, or query a registry. Every app of the process uses the same
+ * folder.
+ */
 const METHODS = [
   'addViaCLI',
   'pull',
@@ -16,7 +19,7 @@ const METHODS = [
   'getNpmVersionList',
 ];
 
-/** Enabling and disabling what the operator installed is the app's own business. */
+/** An app may enable and disable what the operator installed. */
 export const plugins: Guard = {
   beforeLoad: ({ pm }) => {
     for (const method of METHODS) {

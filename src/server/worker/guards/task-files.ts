@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type GuardedContext, refuse } from './actions';
 import type { Guard } from './guard';
 
-/** Whether a file is in a folder, wherever links lead. What cannot be told is not. */
+/** Whether a file is in a folder, with all links resolved. False if that cannot be determined. */
 export function isInside(folder: string, file: string): boolean {
   try {
     const relative = path.relative(realpathSync(folder), realpathSync(file));
@@ -14,10 +14,10 @@ export function isInside(folder: string, file: string): boolean {
 }
 
 /**
- * The result of a task names a file, which its owner downloads. It is a row in the app's database, which SQL can write: only
- * a file that a task may have left is given out.
+ * The result of a task names a file, which its owner downloads. It is a row in the app's database, which SQL can write,
+ * so the guard returns only a file that a task may have written.
  *
- * @param folder where NocoBase's tasks put their files
+ * @param folder where NocoBase's tasks write their files
  */
 export const taskFiles = (folder: string): Guard => {
   const confineTaskFiles = async (ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> => {
@@ -25,7 +25,7 @@ export const taskFiles = (folder: string): Guard => {
     if (ctx.action?.resourceName !== 'asyncTasks' || !(ctx.body instanceof ReadStream)) return;
     const file = ctx.body;
     if (isInside(folder, String(file.path))) return;
-    // Its end, or that there is no such file, is not to be answered any more.
+    // Its end or a missing file must not be answered any more.
     file.removeAllListeners('error').on('error', () => undefined);
     file.destroy();
     for (const header of ['Content-Type', 'Content-Disposition']) ctx.remove?.(header);

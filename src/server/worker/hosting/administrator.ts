@@ -4,37 +4,37 @@ import type { AdminPassword, InitialAdmin } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { DEFAULT_PASSWORD, isPassword } from '../../protocol/administrator';
 
-/** In place of a hash: no password has it. */
+/** Stored instead of a hash: no password matches it. */
 const LOCKED = 'locked by app-supervisor';
 
 /**
- * Makes whoever an installation of the app creates as its root user the given administrator, as part of the same INSERT: the
- * user that NocoBase would make, with a password that everybody knows, is never stored.
+ * Makes the root user that an installation of the app creates the given administrator, in the same INSERT: the user
+ * that NocoBase would create, with a well-known password, is never stored.
  *
- * @param admin with the hash unsealed; null when nobody named one: then no password fits
- * @param onLocked told in that case
+ * @param admin with the unsealed hash; null if none was named: then no password matches
+ * @param onLocked called in that case
  */
 export function installAs(app: Application, admin: InitialAdmin | null, onLocked: () => void): void {
   const stored = admin ?? { password: LOCKED };
   app.on('beforeInstallPlugin', (plugin: Plugin) => {
     if (plugin.getName() !== 'users') return;
-    // Added after the field's own listener, which hashes what it finds (@nocobase/database, password-field).
+    // Added after the field's own listener, which hashes the value it finds (@nocobase/database, password-field).
     app.db.once('users.beforeCreate', (root: Model) => void root.set(stored));
   });
   app.on('afterInstallPlugin', async (plugin: Plugin) => {
     if (plugin.getName() !== 'users') return;
     const [root] = await usersOf(app.db).findAll({ attributes: ['password'], order: [['id', 'ASC']], limit: 1 });
-    // Before the version is written, so that an installation that ends here is begun again.
+    // Before the version is written, so that an installation that ends here starts again.
     if (root?.get('password') !== stored.password) throw new Error('The password of its administrator was not stored.');
     if (!admin) onLocked();
   });
 }
 
 /**
- * Looks at the root user's password, and again when somebody's password is changed. For each start of an app, which has a
- * database object of its own. Never rejects.
+ * Checks the root user's password, and again when somebody's password is changed. Called for each start of an app,
+ * which has its own database object. Never rejects.
  *
- * @param tell gets what is wrong with it; not called when it could not be read
+ * @param tell gets the problem; not called if the password could not be read
  */
 export async function watchAdminPassword(
   app: Application,
@@ -49,18 +49,19 @@ export async function watchAdminPassword(
   const lookAgain = () => void poll().catch(() => undefined);
   try {
     app.db.on('users.afterUpdate', (user: Model, { transaction }: { transaction?: Transaction }) => {
-      // Which plugin-users writes together with the password; an import changes thousands of users and no password.
+      // plugin-users writes this field together with the password; an import changes thousands of users and no
+      // password.
       if (!(Number(user.get('passwordChangeTz')) >= lookedAt)) return;
       if (transaction) transaction.afterCommit(lookAgain);
       else lookAgain();
     });
     await poll();
   } catch {
-    // Its next start says it.
+    // The next start checks it again.
   }
 }
 
-/** What is wrong with the password of a root user; null when nothing is. */
+/** The problem of a root user's password; null if there is none. */
 export async function findAdminPassword(db: Database): Promise<AdminPassword | null> {
   if (!db.hasCollection('rolesUsers') || !db.hasCollection('users')) return null;
   const roles = await db.getRepository('rolesUsers').find({ filter: { roleName: 'root' }, fields: ['userId'] });

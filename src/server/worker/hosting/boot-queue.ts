@@ -1,7 +1,10 @@
 import PQueue from 'p-queue';
 import type { BootstrapConfig } from '../../config';
 
-/** Bounds how many apps boot at once and how fast they begin (`SUBAPP_BOOTSTRAP_*`), and tells those that wait their place. */
+/**
+ * Limits how many apps boot at the same time and how fast they begin (`SUBAPP_BOOTSTRAP_*`), and reports their position
+ * to those that wait.
+ */
 export class BootQueue {
   /** Its own timers pace boots where `SUBAPP_BOOTSTRAP_INTERVAL` is set; they decide nothing else. */
   private readonly queue: PQueue;
@@ -11,14 +14,14 @@ export class BootQueue {
     this.queue = new PQueue({ concurrency, ...(interval > 0 ? { interval, intervalCap } : {}) });
   }
 
-  /** From now on no two boot at once. */
+  /** From now on only one app boots at a time. */
   oneByOne(): void {
     this.queue.concurrency = 1;
   }
 
   /**
-   * Does the work when its turn has come.
-   * @param onPlace told while it waits, and again whenever its place changed; 1 is next
+   * Runs the work when its turn comes.
+   * @param onPlace called while it waits, and again whenever its position changes; 1 is next
    */
   add<T>(work: () => Promise<T>, onPlace: (place: number) => void): Promise<T> {
     let begun = false;
@@ -27,7 +30,7 @@ export class BootQueue {
       this.leave(onPlace);
       return work();
     });
-    // What need not wait has begun within `add`.
+    // Work that does not need to wait has begun within `add`.
     if (!begun) onPlace(this.waiting.push(onPlace));
     return result;
   }

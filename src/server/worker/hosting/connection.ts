@@ -5,19 +5,22 @@ import { type DatabaseConnection, isHost } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 import { sealDatabase, unseal } from '../../protocol/secrets';
 
-/** Database options as the host's main app has them; more than what we name is passed on untouched. */
+/** Database options of the host's main app; options that this type does not name are passed on unchanged. */
 export type HostDatabase = DatabaseConnection & Record<string, unknown>;
 
-/** Of the environment's own server, beside what every connection of its own brings: means nothing at another one. */
+/**
+ * Settings of the environment's own server, in addition to those that every separate connection has: they make no sense
+ * for another server.
+ */
 const OWN = ['username', 'schema', 'ssl', 'dialectOptions'];
 
 /**
- * How this environment reaches an app's database: server, user and password are the environment's own and names are the app's,
- * unless it has a connection of its own, which brings everything. What a record says beyond that is not looked at: whoever can
- * write one would have the environment's password sent to a server of his.
+ * How this environment reaches an app's database. Server, user and password are the environment's own and names are the
+ * app's, unless the app has a separate connection, which defines everything. Other values in a record are ignored:
+ * whoever can write one could otherwise have the environment's password sent to his own server.
  *
- * @throws AppSupervisorError KEY_MISSING when the password was sealed with another key, INVALID_INPUT when a connection of its
- *   own names no host
+ * @throws AppSupervisorError KEY_MISSING if the password was sealed with another key, INVALID_INPUT if a separate
+ * connection names no host
  */
 export function connectionOf(
   record: Pick<AppRecord, 'name' | 'database'>,
@@ -37,18 +40,18 @@ export function connectionOf(
     const problem = say('CONNECTION_HOST', { app: record.name });
     throw new AppSupervisorError('INVALID_INPUT', { problem }, 'database.host');
   }
-  // The port stays: up to 0.1.0 none was stored where none was entered, and the environment's stood in for it.
+  // The port stays: up to 0.1.0 none was stored if none was entered, and the environment's port was used.
   const rest = Object.fromEntries(Object.entries(base).filter(([key]) => !OWN.includes(key)));
   return { ...rest, ...filled(given), password: unseal(password ?? '', aesKey, record.name) } as HostDatabase;
 }
 
 /**
- * The connection that a check asks about. Its password comes as it was entered: a sealed one is some app's, entered for some
- * other server, and is not opened.
+ * The connection for a check. Its password is used as entered: a sealed one belongs to some app and was entered for
+ * some server, so it is not opened.
  */
 export const connectionToCheck = ({ name, database }: Pick<AppRecord, 'name' | 'database'>, main: HostDatabase) =>
   connectionOf({ name, database: sealDatabase(database, null) }, main, null);
 
-/** Without what was left empty in a form. */
+/** Without the fields that were left empty in a form. */
 const filled = (from: object): object =>
   Object.fromEntries(Object.entries(from).filter(([, value]) => value !== undefined && value !== ''));

@@ -32,10 +32,10 @@ import { BootQueue } from './boot-queue';
 import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 
-/** How long a boot waits for another environment's, in ms: longer than an install takes. */
+/** How long a boot waits for another environment's boot, in ms: longer than an installation takes. */
 const LOCK_TIMEOUT = 900_000;
 
-/** What a boot tells while it goes on. */
+/** Progress messages of a boot. */
 export type Progress = (message: Message, waiting: boolean) => void;
 
 /** The enabled plugins of an app. */
@@ -52,8 +52,8 @@ export interface BootOutcome {
 }
 
 /**
- * Boots, stops and removes apps in this process. Knows nothing of what is desired: worker/apps/controller.ts decides, one app
- * at a time. Every method leaves the app either as asked or as an error with its cause.
+ * Boots, stops and removes apps in this process. It does not know the desired state: worker/apps/controller.ts decides,
+ * one app at a time. Every method leaves the app either in the requested state or as an error with its cause.
  */
 export class AppHost {
   private readonly boots: BootQueue;
@@ -73,8 +73,8 @@ export class AppHost {
   }
 
   /**
-   * Brings an app to `running`, from whatever state, under the lock on its database.
-   * @throws AppSupervisorError and whatever the core throws; then a stand-in with the error has taken its place
+   * Brings an app to `running`, from any state, under the lock on its database.
+   * @throws AppSupervisorError and errors of the core; then a placeholder app with the error has replaced the app
    */
   async boot(
     record: AppRecord,
@@ -99,9 +99,9 @@ export class AppHost {
   }
 
   /**
-   * Starts an app that another process hosts, for a command of it, without a lock and without changing anything of it; it ends
+   * Starts an app that another process hosts, for a command of the app, without a lock and without changing it; it ends
    * with the main app.
-   * @throws AppSupervisorError DATABASE_… and whatever the core throws
+   * @throws AppSupervisorError DATABASE_… and errors of the core
    */
   async openBeside(record: AppRecord): Promise<void> {
     const mainApp = this.coreApps.apps.main;
@@ -114,7 +114,7 @@ export class AppHost {
     await app.runCommandThrowError('start');
   }
 
-  /** A sealed secret in the clear, or as it is when this instance has another key. */
+  /** Returns a sealed secret in plain text, or unchanged if this instance has another key. */
   reveal(sealed: string): string {
     try {
       return unseal(sealed, this.aesKey, '');
@@ -123,12 +123,12 @@ export class AppHost {
     }
   }
 
-  /** From now on no two apps boot at once. */
+  /** From now on only one app boots at a time. */
   bootOneByOne(): void {
     this.boots.oneByOne();
   }
 
-  /** Ends an app and leaves a stand-in, so that the core says it is stopped. */
+  /** Ends an app and leaves a placeholder app, so that the core says that it is stopped. */
   async stop(name: string): Promise<void> {
     await this.unload(name);
     this.stand(name, 'stopped');
@@ -141,12 +141,12 @@ export class AppHost {
     delete this.coreApps.appStatus[name];
   }
 
-  /** Removes what an app that is gone from here has written into this instance's logs. */
+  /** Deletes the logs that a removed app has written on this instance. */
   async forgetLogs(name: string): Promise<void> {
     await rm(path.join(this.logPath, name), { recursive: true, force: true });
   }
 
-  /** Drops what this app created, and nothing else, or takes its mark away; answers what became of it. */
+  /** Drops what this app created, and nothing else, or removes its ownership marker; returns what was done. */
   async endData(record: AppRecord): Promise<Message> {
     const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
     const { dbConnType } = record.database;
@@ -156,15 +156,16 @@ export class AppHost {
     return say('DATA_RELEASED');
   }
 
-  /** Shows a failure of something that never got as far as an app. */
+  /** Shows an error of work that failed before it created an app. */
   showError(name: string, error: Error): void {
     this.coreApps.setError(name, error);
     this.stand(name, 'error');
   }
 
   /**
-   * Which plugins of a running app are enabled, and in which versions, as its database says now; null when it cannot be
-   * asked. Another environment of the app may have changed them, and nothing tells this one (no shared events in open core).
+   * The enabled plugins of a running app and their versions, as its database says now; null if that cannot be read.
+   * Another environment of the app may have changed them without notifying this one (no shared events in the
+   * open-source core).
    */
   async pluginSet(name: string): Promise<PluginSet | null> {
     if (!this.isRunning(name)) return null;
@@ -183,15 +184,15 @@ export class AppHost {
     };
   }
 
-  /** What is wrong with the password of a running app's root user, as its database says now. */
+  /** The problem of a running app's root user's password, as its database says now. */
   async adminPassword(name: string): Promise<AdminPassword | null> {
-    // Rejects, and does not throw, for an app that has just left.
+    // Rejects, and does not throw, if the app has just been removed.
     return findAdminPassword(this.coreApps.apps[name].db);
   }
 
   /**
-   * Whether a running app could be started again with what its database says now: not after an environment with a newer
-   * release has upgraded it.
+   * Whether a running app could be started again with the current content of its database: not after an environment
+   * with a newer release has upgraded it.
    */
   async canRestart(name: string): Promise<boolean> {
     const app = this.coreApps.apps[name];
@@ -209,7 +210,7 @@ export class AppHost {
     return app !== undefined && !isPlaceholderApp(app) && this.coreApps.appStatus[name] === 'running';
   }
 
-  /** Whether the core works on an app for a command of it: what it says of the app meanwhile is not yet how it ends. */
+  /** Whether the core runs a command of the app: the status that it reports meanwhile is not final. */
   isInCommand(name: string): boolean {
     const status = this.coreApps.apps[name]?.getMaintaining?.()?.status;
     return status === 'command_begin' || status === 'command_running';
@@ -240,13 +241,13 @@ export class AppHost {
       onWaiting: () => progress(say('WAITS_FOR_LOCK'), true),
     });
     try {
-      // Only now: another environment may just have installed it.
+      // Only now, because another environment may just have installed it.
       const content = await inspectDatabase(connection, dbConnType, owner);
       const host = {
         version: mainApp.getPackageVersion(),
         plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
       };
-      // How tables are named is fixed at installation, whatever this environment's default is.
+      // The installation decides how tables are named, whatever this environment's default is.
       if (content.underscored !== null) connection.underscored = content.underscored;
       log.rooms.boot?.('Holds the lock', { content, host });
       const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
@@ -260,7 +261,7 @@ export class AppHost {
       this.coreApps.appStatus[record.name] = 'preparing';
       const app = this.register(record, connection, mainApp);
       await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
-      // The command is a no-op while another one runs (application.ts:843): its end proves nothing.
+      // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
       if (this.coreApps.appStatus[record.name] !== 'running') {
         const cause =
           this.coreApps.reasonOf(record.name)?.message ??
@@ -277,7 +278,7 @@ export class AppHost {
     }
   }
 
-  /** NocoBase's backup plugin replaces the data of a running app, and starts it anew without asking anybody. */
+  /** NocoBase's backup plugin replaces the data of a running app, and restarts it by itself. */
   private watchRestores(app: Application, connection: HostDatabase, owner: Owner, created: boolean): void {
     const log = this.log.bound({ app: owner.app });
     app.on('__started', () =>
@@ -292,7 +293,8 @@ export class AppHost {
 
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
     const secret = this.jwtSecretOf(record);
-    // A stand-in gives its name up at the last moment, so that no request in between finds nothing and boots it again.
+    // A placeholder app gives its name up at the last moment, so that no request in between finds nothing and boots the
+    // app again.
     delete this.coreApps.apps[record.name];
     const app = this.supervisor.registerApp({
       appModel: {
@@ -307,7 +309,7 @@ export class AppHost {
         },
       },
       mainApp,
-      // Its sync messages would start and stop the app in other processes; what is desired says that.
+      // Its sync messages would start and stop the app in other processes; the desired state does that.
       hook: false,
     });
     app.setMaxListeners(50);
@@ -319,12 +321,14 @@ export class AppHost {
     app.on('__started', () =>
       watchAdminPassword(app, this.clock, (found) => this.coreApps.onAdminPassword(record.name, found)),
     );
-    // The core tells a new status only, and has told of this one while its command went on.
+    // The core reports only changes of a status, and has already reported this one during the command.
     app.on('maintaining', () => this.coreApps.onStatus(record.name));
     return app;
   }
 
-  /** Never none: the core would take the main app's own, and with it the main app's tokens and those of every other such app. */
+  /**
+   * Never empty: the core would use the main app's own secret, and accept its tokens and those of every other such app.
+   */
   private jwtSecretOf({ name, jwtSecret }: AppRecord): string {
     const stored = jwtSecret && unseal(jwtSecret, this.aesKey, name);
     if (stored) return stored;
@@ -335,11 +339,11 @@ export class AppHost {
     return newSecret();
   }
 
-  /** Destroys the object to the end and cuts off its late events, before a successor takes the name. */
+  /** Destroys the object completely and removes its late events, before a successor takes the name. */
   private async unload(name: string): Promise<void> {
     const app = this.coreApps.apps[name];
     if (!app || isPlaceholderApp(app)) return;
-    // First of all, so that a request that still comes gets a 503 and not a closed database.
+    // First, so that a request that still arrives gets a 503 and not a closed database.
     this.coreApps.apps[name] = createPlaceholderApp(name);
     this.coreApps.appStatus[name] = 'preparing';
     try {
@@ -349,7 +353,7 @@ export class AppHost {
       if (!app.db.closed()) await app.db.close().catch(() => undefined);
     }
     app.removeAllListeners();
-    // The core's own listener took it out of the map (app-supervisor/index.ts:852).
+    // The core's own listener removed it from the map (app-supervisor/index.ts:852).
     this.coreApps.apps[name] = createPlaceholderApp(name);
   }
 
@@ -358,13 +362,13 @@ export class AppHost {
     this.coreApps.setStatus(name, status);
   }
 
-  /** Says whether an app could live in a database that this environment would reach so. */
+  /** Checks whether an app could use a database with this environment's connection. */
   checkDatabase(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
     const connection = connectionToCheck({ name, database }, this.mainDatabase());
     return checkDatabase(connection, database.dbConnType, { protect: this.protect() });
   }
 
-  /** The environment's own main database, which is no app's to take or to drop. */
+  /** The environment's own main database, which no app may use or drop. */
   private protect() {
     const { host, port, database, schema, storage } = this.mainDatabase();
     return { host, port, database, schema, storage };

@@ -6,17 +6,17 @@ import type { DatabaseContent } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 import type { HostPlugin } from '../../nocobase/installed-plugins';
 
-/** A plugin as an app's database has it. */
+/** A plugin as stored in an app's database. */
 export interface PluginVersion extends HostPlugin {
   enabled: boolean;
 }
 
-/** How an app comes up: `start` is one load (1.2 s), the other two load twice and write. */
+/** How an app boots: `start` loads it once (1.2 s), the other two load it twice and write to its database. */
 export type BootPlan = 'install' | 'resumeInstall' | 'upgrade' | 'start';
 
 /**
- * Which way an app comes up, from what its database holds and what is installed here. Plain `start` only when core version,
- * every enabled plugin's version and the built-in set are unchanged, and no upgrade was left unfinished.
+ * Chooses how an app boots, from the content of its database and what is installed here. Plain `start` only if the core
+ * version, the version of every enabled plugin and the built-in set are unchanged, and no upgrade is unfinished.
  *
  * @throws AppSupervisorError APP_TOO_NEW, APP_UPGRADE_FORBIDDEN
  */
@@ -40,8 +40,8 @@ export function planBoot(
 }
 
 /**
- * What of the data is newer than what is installed here; null when nothing is. A plugin counts like the core: with the older one here, this
- * environment and a newer one would upgrade the app to and fro.
+ * The part of the data that is newer than what is installed here; null if there is none. A plugin counts like the core:
+ * otherwise this environment and a newer one would upgrade the app alternately.
  */
 export function newerOf(
   content: { version: string | null; plugins: PluginVersion[] },
@@ -77,8 +77,8 @@ function differenceOf(
 }
 
 /**
- * By the rules of SemVer: a pre-release is older than its release. A text that is no version counts as the numbers in it, so that a plugin's
- * `2.2` is `2.2.0`.
+ * Compares by the rules of SemVer: a pre-release is older than its release. A text that is not a version counts as the
+ * numbers in it, so a plugin's `2.2` is `2.2.0`.
  */
 export function compareVersions(a: string, b: string): -1 | 0 | 1 {
   const versionOf = (text: string) => parse(text) ?? coerce(text) ?? '0.0.0';
