@@ -6,14 +6,12 @@ import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../share
 import { inEnglish } from './errors';
 import { LOG_ROOMS, type LogRoom } from './log';
 
-/**
- * The one reader of environment variables. Everything else gets what `parseConfig` returned.
- */
+/** The only reader of environment variables. All other code uses the result of `parseConfig`. */
 
 export interface RedisConfig {
   /** Records, leases, statuses, manifests: `APP_SUPERVISOR_REDIS_URL`. */
   stateUrl: string;
-  /** Wake-ups and request/reply: `APP_COMMAND_REDIS_URL`. */
+  /** Notifications and request/reply: `APP_COMMAND_REDIS_URL`. */
   commandUrl: string;
   /** First part of every key and channel: `APP_SUPERVISOR_KEY_PREFIX`. */
   prefix: string;
@@ -30,14 +28,14 @@ export interface EnvironmentConfig {
 }
 
 export interface BootstrapConfig {
-  /** Apps that boot at once: `SUBAPP_BOOTSTRAP_CONCURRENCY`. */
+  /** Number of apps that boot at the same time: `SUBAPP_BOOTSTRAP_CONCURRENCY`. */
   concurrency: number;
-  /** At most `intervalCap` boots begin per `interval` ms; 0 means no such bound. */
+  /** At most `intervalCap` boots begin per `interval` ms; 0 means no limit. */
   interval: number;
   intervalCap: number;
 }
 
-/** Where the core put things (cli-v1/src/util.js:608-760), with its defaults. */
+/** Paths of the core (cli-v1/src/util.js:608-760), with its defaults. */
 export interface HostConfig {
   apiBasePath: string;
   wsPath: string;
@@ -45,13 +43,13 @@ export interface HostConfig {
   pluginStaticsPath: string;
   modernPrefix: string;
   nodeModulesPath: string;
-  /** `APPEND_PRESET_BUILT_IN_PLUGINS` names this plugin: no start is without it. */
+  /** `APPEND_PRESET_BUILT_IN_PLUGINS` names this plugin: every start loads it. */
   isBuiltIn: boolean;
-  /** Folder that holds one log folder an app. */
+  /** Folder with one log folder for each app. */
   logPath: string;
-  /** Where NocoBase keeps the main app's JWT secret. */
+  /** File with the main app's JWT secret. */
   mainSecretFile: string;
-  /** Folder for files that are needed for a while, such as those of exports. */
+  /** Folder for temporary files, such as those of exports. */
   temporaryPath: string;
   appKey: string;
   /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
@@ -59,12 +57,12 @@ export interface HostConfig {
 }
 
 interface Common {
-  /** False in command-line runs and transient worker threads, which take no lease and act on nothing. */
+  /** False in command-line runs and transient worker threads, which take no lease and change nothing. */
   active: boolean;
   host: HostConfig;
   /** 32 bytes, or null: `APP_SUPERVISOR_AES_SECRET_KEY`. */
   aesKey: Buffer | null;
-  /** For the command `app-supervisor:rekey` alone: `APP_SUPERVISOR_AES_OLD_SECRET_KEY`. */
+  /** Only for the command `app-supervisor:rekey`: `APP_SUPERVISOR_AES_OLD_SECRET_KEY`. */
   oldAesKey: Buffer | null;
   publicUrl: string | null;
   trustedProxies: string[];
@@ -72,15 +70,15 @@ interface Common {
   /** Whose debug lines are written: `APP_SUPERVISOR_DEBUG`. */
   debug: LogRoom[];
   /**
-   * Whether the main app may not sign tokens with `APP_KEY`: everybody knows its value, or, on a worker, the Supervisor's main app
-   * may sign with the same.
+   * Whether the main app must not sign tokens with `APP_KEY`: its value is well known, or, on a worker, the
+   * Supervisor's main app may use the same.
    */
   needsMainSecret: boolean;
-  /** The one app that this process runs, or that a worker thread has a command of: `STARTUP_SUBAPP`. */
+  /** The only app that this process runs, or for which a worker thread has a command: `STARTUP_SUBAPP`. */
   singleApp: string | null;
   /** A worker thread that the core starts for one command, and that may open `singleApp` for it (worker-mode.ts). */
   transient: boolean;
-  /** What the operator should know. */
+  /** Warnings for the operator. */
   warnings: Message[];
 }
 
@@ -100,11 +98,11 @@ export interface WorkerConfig extends Common {
   redis: RedisConfig;
   environment: EnvironmentConfig;
 }
-/** Of a process that plays a part. */
+/** Of a process that has a role. */
 export type ActiveConfig = LocalConfig | SupervisorConfig | WorkerConfig;
 export type Config = DormantConfig | ActiveConfig;
 
-/** What is wrong with the environment variables: one problem a line, for the operator's terminal. */
+/** Problems of the environment variables: one line for each, for the operator's terminal. */
 export class ConfigError extends Error {
   constructor(readonly problems: string[]) {
     super(
@@ -116,7 +114,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The configuration of this process; ends it, with every problem on the terminal, when there is none. */
+/** The configuration of this process; if it is invalid, prints every problem and ends the process. */
 export function loadConfig(): Config {
   try {
     const config = parseConfig(process.env, { command: process.argv[2], isMainThread });
@@ -124,7 +122,8 @@ export function loadConfig(): Config {
     return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    // The core logs and swallows what is thrown here, and would start with other adapters (run-plugin-static-imports.ts).
+    // The core logs and swallows errors thrown here, and would start with other adapters
+    // (run-plugin-static-imports.ts).
     console.error(error.message);
     process.exit(1);
   }
@@ -132,7 +131,7 @@ export function loadConfig(): Config {
 
 type Env = Record<string, string | undefined>;
 
-/** Part by the four selecting variables; docs/reference/environment-variables.md. */
+/** The role by the four selecting variables; docs/reference/environment-variables.md. */
 const PARTS = {
   local: { APP_MODE: '', APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APP_COMMAND_ADAPTER: '' },
   supervisor: {
@@ -153,10 +152,10 @@ const SELECTORS = Object.keys(PARTS.local) as Array<keyof (typeof PARTS)['local'
 const MISSPELT = 'APP_COMMAND_ADPATER';
 
 /**
- * @param env variables as the core left them; `APP_COMMAND_ADAPTER` is set here from its misspelt alias, since the core
- *   reads it too (app-supervisor/index.ts:140).
- * @param run how the process was started: only `start` in the main thread takes part in the fleet.
- * @throws ConfigError with every problem at once.
+ * @param env variables as the core left them; `APP_COMMAND_ADAPTER` is set here from its misspelled alias, because the
+ * core reads it too (app-supervisor/index.ts:140)
+ * @param run how the process was started: only `start` in the main thread participates in the fleet
+ * @throws ConfigError with every problem at once
  */
 export function parseConfig(env: Env, run: { command: string | undefined; isMainThread: boolean }): Config {
   const warnings: Message[] = [];
@@ -284,7 +283,7 @@ function environmentOf(variables: Variables): EnvironmentConfig {
   };
 }
 
-/** Values of `APP_KEY` that NocoBase's code or documentation gives. */
+/** Values of `APP_KEY` in NocoBase's code or documentation. */
 const WELL_KNOWN_KEYS = new Set(['', 'test-jwt-secret', 'test-key', 'your-secret-key']);
 
 const SECRET = new Set([
@@ -300,7 +299,7 @@ function partOf(env: Env): Config['part'] {
   for (const [part, wanted] of Object.entries(PARTS)) {
     if (SELECTORS.every((name) => value(name) === wanted[name])) return part as keyof typeof PARTS;
   }
-  // The part meant is the one that most variables agree with; what differs from it is named.
+  // The intended role is the one that most variables agree with; variables that differ from it are reported.
   const [meant, wanted] = Object.entries(PARTS)
     .map(([part, wants]) => [part, wants, SELECTORS.filter((name) => value(name) === wants[name]).length] as const)
     .sort((a, b) => Number(b[0] === value('APP_MODE')) - Number(a[0] === value('APP_MODE')) || b[2] - a[2])[0];
@@ -318,7 +317,7 @@ function partOf(env: Env): Config['part'] {
 }
 
 function addressOf(protocols: string[]) {
-  // Not z.url(): it refuses host names such as worker_a, which compose files use (seed).
+  // Not z.url(), which rejects host names such as worker_a in compose files (seed).
   return z.string().refine((value) => {
     try {
       const url = new URL(value);
@@ -336,7 +335,7 @@ const roomsOf = z
   .transform((value) => list(value, []))
   .pipe(z.array(z.enum(LOG_ROOMS)));
 
-/** `WORKER_MODE` empty serves; a list serves only with `!` in it (server/src/worker-mode.ts). */
+/** Empty `WORKER_MODE` serves; a list serves only if it contains `!` (server/src/worker-mode.ts). */
 function serves(mode: string | undefined): boolean {
   const parts = list(mode, []);
   return parts.length === 0 || parts.includes('!');
@@ -359,7 +358,7 @@ function hostOf(env: Env): HostConfig {
     pluginStaticsPath: env.PLUGIN_STATICS_PATH || '/static/plugins/',
     modernPrefix: env.APP_MODERN_CLIENT_PREFIX || 'v',
     nodeModulesPath: env.NODE_MODULES_PATH || 'node_modules',
-    // The core takes both (plugin-manager/findPackageNames.ts).
+    // The core accepts both (plugin-manager/findPackageNames.ts).
     isBuiltIn: list(env.APPEND_PRESET_BUILT_IN_PLUGINS, []).some(
       (name) => name === PLUGIN || name === 'app-supervisor',
     ),

@@ -2,8 +2,9 @@ import english from '../locale/en-US.json';
 import { failed, type Message, type Names, type Param, type Params, render } from '../shared/message';
 
 /**
- * Every coded error, on one screen. A code never changes its meaning. `[status, params]`: what the HTTP API answers with, and
- * what fills the text, which is in src/locale (`message.<CODE>`): it says what happened, to what, and what to do.
+ * Every coded error, on one screen. A code never changes its meaning. `[status, params]`: the HTTP status of the
+ * answer, and the params of the text, which is in src/locale (`message.<CODE>`): it says what happened, to what, and
+ * what to do.
  */
 const CODES = {
   // input
@@ -56,14 +57,14 @@ const CODES = {
   APP_UPGRADE_FORBIDDEN: [409, 'app data core'],
   APP_CRASH_LOOP: [500, 'app times cause'],
   DEADLINE: [504, 'environment seconds'],
-  // what a hosted app does not do (guards)
+  // what a hosted app may not do (guards)
   PLUGINS_BY_OPERATOR: [403, ''],
   MCP_PROGRAM: [403, ''],
   TASK_CHANGE: [403, ''],
   TASK_FILE: [403, ''],
   LICENSE_BY_OPERATOR: [403, ''],
   GUARD_MISSING: [500, 'what'],
-  // talking to a worker
+  // requests to a worker
   WORKER_SILENT: [504, 'environment seconds'],
   WORKER_FAILED: [502, 'environment cause'],
   UNKNOWN_REQUEST: [502, 'request'],
@@ -71,36 +72,39 @@ const CODES = {
 
 export type ErrorCode = keyof typeof CODES;
 type ParamsOf<C extends ErrorCode> = Names<(typeof CODES)[C][1]>;
-/** `params` may be left out where the text has none. */
+/** `params` may be omitted if the text has none. */
 type Rest<C extends ErrorCode> = [ParamsOf<C>] extends [never]
   ? [params?: Record<string, never>, field?: string]
   : [params: Record<ParamsOf<C>, Param>, field?: string];
 
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(CODES, code);
 
-/** The HTTP status that a code is answered with. */
+/** The HTTP status of a code. */
 export const statusOf = (code: ErrorCode): number => CODES[code][0];
 
-/** By code, the names that its text needs. */
+/** By code, the names of the params of its text. */
 export const ERROR_PARAMS: Record<string, string> = Object.fromEntries(
   Object.entries(CODES).map(([code, [, names]]) => [code, names]),
 );
 
 const texts: Record<string, string> = english;
 
-/** A message in English: for logs, terminals and whoever reads `message` of an answer. */
+/** A message in English: for logs, terminals and readers of `message` in an answer. */
 export const inEnglish = (said: Message): string =>
   render(
     (key, params) => (texts[key] ?? key).replace(/\{\{(\w+)\}\}/g, (whole, name) => String(params[name] ?? whole)),
     said,
   );
 
-/** An error for its reader: its code and params are rendered in the reader's language. `field` names the input it stands beside. */
+/**
+ * An error with code and params, which are rendered in the reader's language. `field` names the input that it belongs
+ * to.
+ */
 export class AppSupervisorError<C extends ErrorCode = ErrorCode> extends Error {
   readonly status: number;
   readonly params: Params;
   readonly field?: string;
-  /** What is wrong beside it, of one request. */
+  /** Further errors in the same request. */
   more: AppSupervisorError[] = [];
 
   constructor(
@@ -119,12 +123,12 @@ export const fail = <C extends ErrorCode>(code: C, ...rest: Rest<C>): never => {
   throw new AppSupervisorError(code, ...rest);
 };
 
-/** The same error, beside an input. */
+/** The same error, for an input field. */
 export function beside(field: string, error: AppSupervisorError): AppSupervisorError {
   return Object.assign(Object.create(error) as AppSupervisorError, { field });
 }
 
-/** The body of an answer that is an error, with all that is wrong in one request; `message` is in English. */
+/** The body of an error answer, with all errors of one request; `message` is in English. */
 export function answerOf(error: AppSupervisorError): { errors: object[] } {
   const errors = [error, ...error.more].map(({ code, params, message, field }) => ({
     code,
@@ -135,7 +139,7 @@ export function answerOf(error: AppSupervisorError): { errors: object[] } {
   return { errors };
 }
 
-/** The text of whatever was thrown: a driver may throw an `AggregateError` with an empty message. */
+/** The text of any thrown value: a driver may throw an `AggregateError` with an empty message. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && !error.message) {
     return error.errors.map(messageOf).join('; ');
@@ -143,7 +147,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Whatever was thrown, for a status or a step. */
+/** Any thrown value as a message for a status or a step. */
 export function describeError(error: unknown): Message {
   if (error instanceof AppSupervisorError) return { code: error.code, params: error.params };
   return failed(messageOf(error));

@@ -1,6 +1,6 @@
 /**
- * Tells listeners that something happened. A listener is added after the feed's owner was made, so that of two objects that
- * need each other, neither has to be given to the other's constructor before it exists.
+ * Notifies listeners of events. A listener is added after the feed's owner was created, so that of two objects that
+ * need each other, neither has to be passed to the other's constructor before it exists.
  */
 export class Feed<T> {
   private readonly listeners: Array<(value: T) => unknown> = [];
@@ -9,7 +9,7 @@ export class Feed<T> {
     this.listeners.push(listener);
   }
 
-  /** Calls every listener, in the order in which they were added. What one of them throws reaches the caller. */
+  /** Calls every listener, in the order in which they were added. An error of a listener reaches the caller. */
   tell(value: T): void {
     for (const listener of this.listeners) listener(value);
   }

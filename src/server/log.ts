@@ -1,4 +1,4 @@
-/** What this plugin needs of the host's logger. Secrets never reach it. */
+/** The part of the host's logger that this plugin uses. Secrets never reach it. */
 export interface LogSink {
   debug(message: string, details?: object): void;
   info(message: string, details?: object): void;

@@ -22,17 +22,17 @@ import { OPERATION } from './operation';
 import { DB_CONN_TYPES, DESIRED, START_MODES, STATUSES } from './words';
 
 /**
- * An app: every field of it is declared here, and nowhere else. Input, table, record, entry of the app index, row, API
- * documentation and the form's values follow (fields.ts says how). A new field needs this file, an element of the form
- * (ui/apps/AppFields.tsx) and the texts of that (src/locale).
+ * An app. Every field is declared here, and only here. Input, table, record, entry of the app index, row, API
+ * documentation and the form's values are derived from it (see fields.ts). A new field needs this file, an element of
+ * the form (ui/apps/AppFields.tsx) and its texts (src/locale).
  */
 
 export const appName = text({ pattern: [APP_NAME, 'INPUT_NAME'], check: 'INPUT_NAME_RESERVED', strict: true });
 export const environmentName = text({ pattern: [ENVIRONMENT_NAME, 'INPUT_ENVIRONMENT'], strict: true });
-/** Milliseconds since 1970 or a number that grew from them. */
+/** Milliseconds since 1970, or a number derived from them. */
 export const generation = bigInt({ min: [0], strict: true });
 
-/** A newest wish for a fresh boot; a worker boots anew only when what it last applied is older. */
+/** The newest requested boot. A worker boots again only if it last applied an older one. */
 export const boot = object({ generation, how: choice(['start', 'restart', 'upgrade']) });
 export type Boot = ValueOf<typeof boot>;
 
@@ -41,26 +41,26 @@ const CONNECTION = {
   host: optional(text({ trim: true, max: [253], check: 'INPUT_HOST' })),
   port: optional(integer({ min: [1], max: [65535], fromText: true })),
   username: optional(text({ max: [128] })),
-  /** In the table and in records sealed (protocol/secrets.ts) when a key is configured. */
+  /** Sealed in the table and in records (protocol/secrets.ts) if a key is configured. */
   password: optional(text({ max: [1024] })),
   database: optional(text({ pattern: [SQL_IDENTIFIER, 'INPUT_IDENTIFIER'] })),
   schema: optional(text({ pattern: [SCHEMA_NAME, 'INPUT_SCHEMA'] })),
   tablePrefix: optional(text({ pattern: [TABLE_PREFIX, 'INPUT_PREFIX'], orEmpty: true })),
 };
 
-/** Which server, and where on it. */
+/** The server, and the location on it. */
 export const appConnection = object(CONNECTION);
 
 /**
- * Where an app's data lies; fixed at creation. Absent names follow from the app's name and the environment. Host and password
- * belong to the environment unless the kind is `new_connection`.
+ * The location of an app's data, fixed at creation. Absent names are derived from the app's name and the environment.
+ * Host and password belong to the environment unless the kind is `new_connection`.
  */
 export const appDatabase = object({ dbConnType: choice(DB_CONN_TYPES), ...CONNECTION });
 export type AppDatabase = ValueOf<typeof appDatabase>;
 
 const sso = object({ enabled: optional(flag()), autoSignup: optional(flag()), issuer: optional(text({ max: [500] })) });
 
-/** The white list of an app's `options`, in the core's shapes. */
+/** The allowed `options` of an app, in the core's format. */
 const appOptions = object({
   dbConnType: optional(choice(DB_CONN_TYPES)),
   database: optional(appConnection),
@@ -76,36 +76,42 @@ const shownOptions = object({
   sso: optional(map(anything())),
 });
 
-/** Who becomes the root user when an app is installed. */
+/** The root user of a newly installed app. */
 export const initialAdmin = object({
   username: text(),
   email: orNull(text()),
-  /** Its hash, as NocoBase stores it; sealed (protocol/secrets.ts) when a key is configured. */
+  /** The hash of the password, as NocoBase stores it; sealed (protocol/secrets.ts) if a key is configured. */
   password: text(),
 });
 export type InitialAdmin = ValueOf<typeof initialAdmin>;
 
-/** Only the first step of a create may make the database and its mark, or take over one that has none (`adopt`). */
+/**
+ * Only the first step of a create operation may create the database and its ownership marker, or take over one without
+ * a marker (`adopt`).
+ */
 const claim = choice(['none', 'create', 'adopt']);
 
-/** What is published for one environment beside the app's fields: what the store must hold, whatever happens to it. */
+/** What is published for one environment in addition to the app's fields: the required content of the store. */
 export const PUBLISHED = {
   generation,
   boot,
   desired: choice(DESIRED),
   claim,
-  /** With `removed`: what becomes of the data. `drop` what this app created; `release` takes the mark away. */
+  /**
+   * With `removed`: what happens to the data. `drop` deletes what this app created; `release` removes the ownership
+   * marker.
+   */
   data: choice(['keep', 'drop', 'release']),
 };
 const published = object(PUBLISHED);
 export type Published = ValueOf<typeof published>;
 
-/** What is shown of one app in one environment: always the result of `shownStatus()`. */
+/** The status of one app in one environment as shown: always the result of `shownStatus()`. */
 const shownStatus = object({
   status: choice(STATUSES),
-  /** When the app took this status, by its worker's clock; for `unknown`, when sight of it was lost. */
+  /** When the app took this status, by its worker's clock; for `unknown`, when the observer was disconnected. */
   since: bigInt(),
-  /** When the worker last proved it, by this supervisor's clock. */
+  /** When the worker last confirmed it, by this Supervisor's clock. */
   observedAt: orNull(bigInt()),
   /** Progress or reason. */
   message: optional(message()),
@@ -113,7 +119,7 @@ const shownStatus = object({
 });
 export type ShownStatus = ValueOf<typeof shownStatus>;
 
-/** What people set, and its environments need to know. */
+/** Settings that people enter and its environments need. */
 const SETTING = ['create', 'update', 'form', 'table', 'record', 'row'] as const;
 
 export const APP = {
@@ -123,7 +129,7 @@ export const APP = {
     generated: true,
     column: { primaryKey: true },
   },
-  /** Of this incarnation of the name. */
+  /** Identifies this incarnation of the name. */
   uid: {
     type: text({ min: [1], strict: true }),
     in: ['table', 'record', 'index', 'row', 'filter'],
@@ -154,12 +160,12 @@ export const APP = {
     type: orNull(environmentName),
     in: ['create', 'update', 'form', 'table', 'row', 'filter'],
   },
-  /** What was last asked for; how each environment is to hold it follows from `startMode`. */
+  /** The last request; together with `startMode` it determines the desired state of each environment. */
   desired: { type: choice(['running', 'stopped']), default: 'running', in: ['table', 'sort'] },
   desiredState: { type: choice(['running', 'stopped', 'onDemand']), in: ['row'] },
   startMode: { type: choice(START_MODES), default: 'onVisit', in: [...SETTING, 'index', 'sort'] },
   autoUpgrade: { type: flag(), default: true, in: [...SETTING, 'filter'] },
-  /** In the table, `database` and `sso`. The default is what the form begins with. */
+  /** In the table, `database` and `sso`. The default is the form's initial value. */
   options: {
     type: appOptions,
     rowType: shownOptions,
@@ -167,33 +173,36 @@ export const APP = {
     in: ['create', 'update', 'form', 'row'],
   },
   database: { type: appDatabase, default: {}, in: ['table', 'record'] },
-  /** Sealed. Null only in what a Supervisor before 0.1.1 wrote; then each boot makes up its own. */
+  /** Sealed. Null only in rows of a Supervisor before 0.1.1; then each boot generates its own. */
   jwtSecret: { type: orNull(text({ long: true })), in: ['table', 'record'], column: { hidden: true } },
   /** In a record only if there is any. */
   sso: { type: orNull(map(anything())), in: ['table', 'index'] },
   generation: { type: generation, in: ['table'] },
   boot: { type: boot, in: ['table'] },
-  /** How its first boot comes by its database; `none` once it has. */
+  /** How its first boot gets its database; `none` afterwards. */
   claim: { type: claim, default: 'none', in: ['table'] },
   /** Erased together with the claim; in a record only with the claim `create`. */
   initialAdmin: { type: orNull(initialAdmin), in: ['table'], column: { hidden: true } },
   /** By environment. */
   published: { type: map(published), default: {}, in: ['table'] },
-  /** By environment name, sorted; also of those that it was taken from and has not left yet, which `environments` does not name. */
+  /**
+   * By environment name, sorted. Includes environments from which the app is being removed, which `environments` does
+   * not name.
+   */
   statuses: { type: map(shownStatus), in: ['row'] },
-  /** NocoBase version of the data, as the environment that runs it reported. */
+  /** NocoBase version of the data, as reported by the environment that runs the app. */
   version: { type: orNull(text()), in: ['row'] },
   lastVisitAt: { type: orNull(bigInt()), in: ['row'] },
   /** Names of changed settings that take effect at the next restart. */
   pendingChanges: { type: list(text()), in: ['row'] },
   /** Each says what to do. */
   warnings: { type: list(message()), in: ['row'] },
-  /** The newest operation, if it is not over. */
+  /** The newest operation if it is not finished. */
   operation: { type: orNull(objectIn(OPERATION, 'row')), in: ['row'] },
   createdAt: { type: timestamp(), in: ['table', 'row', 'sort'] },
   updatedAt: { type: timestamp(), in: ['table', 'row', 'sort'] },
 } as const satisfies Fields;
 
-/** An app as the supervisor's database has it. Secrets are sealed. */
+/** An app as stored in the Supervisor's database. Secrets are sealed. */
 export type AppDefinition = In<typeof APP, 'table'>;
 export type AppRow = In<typeof APP, 'row'>;

@@ -18,8 +18,8 @@ import {
 import { HEALTHS, STATUSES } from './words';
 
 /**
- * An environment: every field of it is declared here. What a Worker registers, table, row and API documentation follow
- * (fields.ts says how). A default of what is registered is shown until an environment has registered.
+ * An environment. Every field is declared here. A Worker's registration, table, row and API documentation are derived
+ * from it (see fields.ts). The default of a registered field is shown until the environment has registered.
  */
 const FIELDS = {
   name: { type: environmentName, in: ['table', 'registration', 'row'], column: { primaryKey: true } },
@@ -28,27 +28,27 @@ const FIELDS = {
   appVersion: { type: text(), default: '', in: ['registration', 'row'] },
   /** `<name>@<version>` of each plugin that all of its apps have. */
   plugins: { type: list(text()), in: ['registration'] },
-  /** `health` is online or suspect; what multi-app-manager's migration page filters by. */
+  /** `health` is online or suspect; multi-app-manager's migration page filters by it. */
   available: { type: flag(), in: ['row'] },
   health: { type: choice(HEALTHS), in: ['row'] },
   since: { type: bigInt(), in: ['row'] },
   /** Whether it serves requests (`WORKER_MODE`). */
   serves: { type: flag(), default: true, in: ['registration', 'row'] },
-  /** First 12 hex digits of a keyed hash, so that equal secrets can be told without showing them. */
+  /** First 12 hex digits of a keyed hash, to compare secrets without revealing them. */
   fingerprints: { type: object({ appKey: text(), aesKey: orNull(text()) }), in: ['registration'] },
-  /** Takes no new apps. */
+  /** Accepts no new apps. */
   cordoned: { type: flag(), default: false, in: ['table', 'row'] },
-  /** The process that holds the lease, `host:pid:random`; null when none does. */
+  /** The process that holds the lease, `host:pid:random`; null if none does. */
   instance: { type: orNull(text()), in: ['row'] },
-  /** A second live process of the same name, which hosts nothing. */
+  /** A second live process with the same name, which hosts nothing. */
   standby: { type: orNull(text()), in: ['row'] },
   lastHeartbeatAt: { type: orNull(bigInt()), in: ['row'] },
   apps: { type: mapOf(STATUSES, integer()), in: ['row'] },
   /** Resident set size in bytes. */
   memory: { type: orNull(number()), in: ['row'] },
-  /** 99th percentile since the last beat, in milliseconds. */
+  /** 99th percentile since the last heartbeat, in milliseconds. */
   eventLoopDelay: { type: orNull(number()), in: ['row'] },
-  /** Each says what to do. In the row also what the Supervisor finds. */
+  /** Each says what to do. The row also contains the Supervisor's own warnings. */
   warnings: { type: list(message()), in: ['registration', 'row'] },
   /** Whether it gives a new app its `initialAdmin`; before 0.1.1 every new app got NocoBase's well-known password. */
   setsInitialAdmin: { type: flag(), default: false, since: '0.1.1', in: ['registration'] },
@@ -60,8 +60,8 @@ export const ENVIRONMENT = {
   registration: { type: objectIn(FIELDS, 'registration'), default: {}, in: ['table'] },
 } as const satisfies Fields;
 
-/** What an environment is; written when its worker takes the lease and when it changes. */
+/** The description of an environment; written when its worker takes the lease and when it changes. */
 export type Registration = In<typeof ENVIRONMENT, 'registration'>;
-/** As the supervisor's database remembers it. */
+/** As stored in the Supervisor's database. */
 export type StoredEnvironment = In<typeof ENVIRONMENT, 'table'>;
 export type EnvironmentRow = In<typeof ENVIRONMENT, 'row'>;

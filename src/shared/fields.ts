@@ -1,16 +1,16 @@
 import type { InputCode, Message } from './message';
 
 /**
- * How a thing that is stored, sent and shown declares its fields once (app.ts, environment.ts, operation.ts). A declaration is
- * plain data, since the pages read it, too, and must not load a library for it: the server builds its zod schemas from it
- * (schema.ts, supervisor/apps/input-schema.ts), and TypeScript the types.
+ * How a stored, sent and shown object declares its fields once (app.ts, environment.ts, operation.ts). A declaration is
+ * plain data, because the pages read it too and must not load a library for it. The server builds its zod schemas from
+ * it (schema.ts, supervisor/apps/input-schema.ts), and TypeScript derives the types.
  */
 
-/** What people may enter. Rows and messages are older than a limit may be, and are held to a `strict` one only. */
+/** Limits for user input. Rows and messages may be older than a limit, so only `strict` limits apply to them. */
 interface Limits {
   min?: readonly [number, InputCode?];
   max?: readonly [number, InputCode?];
-  /** Of identifiers: it holds for rows and messages as well. */
+  /** For identifiers: applies to rows and messages as well. */
   strict?: true;
 }
 
@@ -19,16 +19,16 @@ interface TextLimits extends Limits {
   lower?: true;
   pattern?: readonly [RegExp, InputCode];
   oneOf?: readonly string[];
-  /** An empty text is taken, whatever the pattern says. */
+  /** An empty text is accepted, whatever the pattern says. */
   orEmpty?: true;
-  /** By a function of that name in supervisor/apps/input-schema.ts. */
+  /** Checked by the function of that name in supervisor/apps/input-schema.ts. */
   check?: InputCode;
   /** Its column has no limit of 255 characters. */
   long?: true;
 }
 
 interface NumberLimits extends Limits {
-  /** A text that is a number is taken as one. */
+  /** A text that contains a number is accepted as one. */
   fromText?: true;
 }
 
@@ -40,23 +40,23 @@ export type Shape =
   | ({ kind: 'text' } & TextLimits)
   | { kind: 'flag' }
   | ({ kind: 'number' | 'integer' | 'bigInt' } & NumberLimits)
-  /** When a row was made or changed: a column that NocoBase writes. */
+  /** When a row was created or changed: a column that NocoBase writes. */
   | { kind: 'timestamp' }
   | { kind: 'choice'; values: readonly string[] }
   | ({ kind: 'list'; of: Type } & ListLimits)
   | { kind: 'map'; of: Type; keys?: readonly string[] }
   | { kind: 'object'; parts: Parts }
-  /** What the server says to people. */
+  /** A message of the server for people. */
   | { kind: 'message' }
   | { kind: 'anything' };
 
 declare const VALUE: unique symbol;
 
-/** A kind of value, whose values are `T` in TypeScript. */
+/** A type of value; the values are `T` in TypeScript. */
 export type Type<T = any> = Shape & {
   nullable?: true;
   optional?: true;
-  /** What it is in a message that lacks it. */
+  /** Its value in a message that lacks it. */
   absent?: unknown;
   readonly [VALUE]: T;
 };
@@ -76,7 +76,7 @@ export const text = (limits: TextLimits = {}) => type<string>({ kind: 'text', ..
 export const flag = () => type<boolean>({ kind: 'flag' });
 export const number = () => type<number>({ kind: 'number' });
 export const integer = (limits: NumberLimits = {}) => type<number>({ kind: 'integer', ...limits });
-/** Times in ms, and what grows from them. */
+/** Times in ms, and numbers derived from them. */
 export const bigInt = (limits: NumberLimits = {}) => type<number>({ kind: 'bigInt', ...limits });
 export const timestamp = () => type<number>({ kind: 'timestamp' });
 export const choice = <const V extends string>(values: readonly V[]) => type<V>({ kind: 'choice', values });
@@ -89,15 +89,15 @@ export const message = () => type<Message>({ kind: 'message' });
 export const anything = () => type<unknown>({ kind: 'anything' });
 
 export const orNull = <T>(of: Type<T>) => ({ ...of, nullable: true }) as Type<T | null> & { nullable: true };
-/** A part of an object that may be absent. */
+/** A field of an object that may be absent. */
 export const optional = <T>(of: Type<T>) => ({ ...of, optional: true }) as Type<T> & { optional: true };
 
 /**
- * Where a field goes.
- * - `create`, `update`: what the HTTP API takes; `form`: what the form enters
- * - `table`: a column, and so a part of what is read from it; `save`: written again whenever it changes
+ * Where a field is used.
+ * - `create`, `update`: parameters of the HTTP API; `form`: fields of the form
+ * - `table`: a column, and so part of what is read from it; `save`: written again whenever it changes
  * - `record`, `index`, `registration`: messages between the Supervisor and its Workers
- * - `row`: what the HTTP API answers; `sort`, `filter`: what its lists can be sorted and filtered by
+ * - `row`: answers of the HTTP API; `sort`, `filter`: fields by which its lists can be sorted and filtered
  */
 export type Place =
   | 'create'
@@ -114,14 +114,14 @@ export type Place =
 
 export interface Field {
   type: Type;
-  /** Of the row, where it differs. */
+  /** Type in the row, if it differs. */
   rowType?: Type;
   in: readonly Place[];
-  /** Of a new one that does not say otherwise; also the column's. */
+  /** Value for a new object that does not name the field; also the column's default. */
   default?: unknown;
-  /** Left out, the Supervisor makes one up. */
+  /** If omitted, the Supervisor generates it. */
   generated?: true;
-  /** The release that brought it. What older ones wrote lacks it, and is read as having the default. */
+  /** The release that added it. Data of older releases lacks it, and is read as having the default. */
   since?: string;
   column?: { primaryKey?: true; unique?: true; index?: true; hidden?: true };
 }
@@ -142,12 +142,12 @@ type TypeIn<F extends Field, P extends Place> = P extends 'row'
 /** Values of all fields of a place. */
 export type In<F extends Fields, P extends Place> = { [K in KeysIn<F, P>]: ValueOf<TypeIn<F[K], P>> };
 
-/** Fields that whoever fills in a new one can leave out. */
+/** Fields that may be omitted for a new object. */
 type Omittable<F extends Fields> = {
   [K in keyof F]: F[K] extends { default: unknown } ? K : null extends ValueOf<F[K]['type']> ? K : never;
 }[keyof F];
 
-/** What makes a new one. What is generated is there once the input is parsed. */
+/** The input that creates an object. Generated fields exist once the input is parsed. */
 export type NewIn<F extends Fields, P extends Place = 'create'> = Omit<In<F, P>, Omittable<F>> &
   Partial<Pick<In<F, P>, Extract<Omittable<F>, KeysIn<F, P>>>>;
 
@@ -155,7 +155,7 @@ type Blank<F extends Fields> = {
   [K in keyof F]: F[K] extends { generated: true } ? K : null extends ValueOf<F[K]['type']> ? K : never;
 }[keyof F];
 
-/** What a form holds: what is left empty is undefined. */
+/** The values of a form; empty fields are undefined. */
 export type FormIn<F extends Fields> = Omit<In<F, 'form'>, Blank<F>> & {
   [K in Extract<Blank<F>, KeysIn<F, 'form'>>]?: ValueOf<F[K]['type']>;
 };
@@ -163,7 +163,7 @@ export type FormIn<F extends Fields> = Omit<In<F, 'form'>, Blank<F>> & {
 export const keysIn = <F extends Fields, P extends Place>(fields: F, place: P): KeysIn<F, P>[] =>
   Object.keys(fields).filter((key) => fields[key].in.includes(place)) as KeysIn<F, P>[];
 
-/** What goes to a place, as an object. */
+/** The fields of a place, as an object type. */
 export const objectIn = <F extends Fields, P extends Place>(fields: F, place: P): Type<In<F, P>> =>
   type({
     kind: 'object',
@@ -175,13 +175,13 @@ function typeIn(field: Field, place: Place): Type {
   return field.since ? { ...field.type, absent: defaultOf(field) } : field.type;
 }
 
-/** An object with the parts of both. */
+/** An object type with the fields of both. */
 export const joined = <A, B>(a: Type<A>, b: Type<B>): Type<A & B> =>
   type({ kind: 'object', parts: { ...partsOf(a), ...partsOf(b) } });
 
 const partsOf = (of: Type): Parts => (of.kind === 'object' ? of.parts : {});
 
-/** Those of the values that go to a place, in the order of the declaration. */
+/** The values that belong to a place, in the order of the declaration. */
 export function pickIn<F extends Fields, P extends Place, V extends Partial<In<F, P>>>(
   fields: F,
   place: P,
@@ -192,15 +192,15 @@ export function pickIn<F extends Fields, P extends Place, V extends Partial<In<F
   return Object.fromEntries(keys.map((key) => [key, given[key]])) as Pick<V, keyof V & KeysIn<F, P>>;
 }
 
-/** Whether whoever creates one has to name it. */
+/** Whether the field is required for a new object. */
 export const isRequired = ({ type, generated, ...field }: Field): boolean =>
   !generated && !type.nullable && !('default' in field);
 
-/** What a field holds that nobody named: its default, or nothing. */
+/** The value of a field that was not named: its default, or nothing. */
 export const defaultOf = (field: Field): unknown =>
   field.default === undefined ? null : structuredClone(field.default);
 
-/** What stands for the fields of a place that nobody named; of those that have to be named there is none. */
+/** The values of a place, with defaults for those that are absent. */
 export function defaultsIn<F extends Fields, P extends Place>(
   fields: F,
   place: P,

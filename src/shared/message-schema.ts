@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { failed, type Message, verbatim } from './message';
 
-/** How deep messages may stand within a message: other processes send them. */
+/** Maximum nesting of messages within a message, because other processes send them. */
 const DEPTH = 2;
 
 const within = (depth: number): z.ZodType<Message> =>
@@ -17,7 +17,7 @@ export const message: z.ZodType<Message> = z.preprocess(
   own,
 );
 
-/** What went wrong; releases before 0.2.0 wrote `{code, message}`. */
+/** An error; releases before 0.2.0 wrote `{code, message}`. */
 export const problem: z.ZodType<Message> = z.preprocess((value) => {
   const { message, params } = (value ?? {}) as { message?: unknown; params?: unknown };
   return typeof message === 'string' && params === undefined ? failed(message) : value;

@@ -1,24 +1,24 @@
 /**
- * What the server says to people: a code and what fills its text. No zod here: the pages import this file. Texts are in `src/locale`, under `message.<CODE>`, and
- * nowhere else; both sides render them from there.
+ * A message of the server for people: a code and the params of its text. No zod here, because the pages import this
+ * file. The texts are only in `src/locale`, under `message.<CODE>`; server and pages render them from there.
  */
 export interface Message {
   code: string;
   params?: Params;
 }
-/** A message as a parameter is rendered in the reader's language, too. */
+/** A message as a param is also rendered in the reader's language. */
 export type Param = string | number | Message;
 export type Params = Record<string, Param>;
 
-/** A text that somebody else wrote (NocoBase, a database driver): shown as it is. */
+/** A text of another program (NocoBase, a database driver), shown unchanged. */
 export const verbatim = (text: string): Message => ({ code: 'VERBATIM', params: { text } });
 
-/** An error that has no code of ours. */
+/** An error without a code of ours. */
 export const failed = (cause: string): Message => ({ code: 'FAILED', params: { cause } });
 
 /**
  * Renders a message.
- * @param translate gives the text of `message.<CODE>` in the reader's language, or the key itself where there is none
+ * @param translate returns the text of `message.<CODE>` in the reader's language, or the key itself if there is none
  */
 export function render(
   translate: (key: string, params: Record<string, string | number>) => string,
@@ -36,7 +36,7 @@ export function render(
   return text === key ? [said.code, ...Object.values(params)].join(' ') : text;
 }
 
-/** Every message that is not an error, with the names that its text needs. Errors are in src/server/errors.ts. */
+/** Every message that is not an error, with the names of the params of its text. Errors are in src/server/errors.ts. */
 export const MESSAGES = {
   VERBATIM: 'text',
   FAILED: 'cause',
@@ -185,13 +185,13 @@ export type Names<S extends string> = S extends ''
     ? First | Names<Others>
     : S;
 
-/** A message whose text needs these params. */
+/** Creates a message with the params of its text. */
 export const say = <C extends MessageCode>(
   code: C,
   ...[given]: [Names<(typeof MESSAGES)[C]>] extends [never] ? [] : [params: Record<Names<(typeof MESSAGES)[C]>, Param>]
 ): Message => (given ? { code, params: given } : { code });
 
-/** Messages about one field of an input, and nothing else. */
+/** Messages about exactly one field of an input. */
 export type InputCode = { [C in MessageCode]: (typeof MESSAGES)[C] extends 'field' ? C : never }[MessageCode];
 export const isInputCode = (code: string): code is InputCode =>
   Object.hasOwn(MESSAGES, code) && MESSAGES[code as MessageCode] === 'field';
@@ -207,5 +207,5 @@ const ACTION_CODES = {
   destroy: 'ACTION_DESTROY',
   drop: 'ACTION_DROP',
 } as const;
-/** What is done to an app, as part of a sentence. */
+/** The name of an action, as part of a sentence. */
 export const sayAction = (action: keyof typeof ACTION_CODES): Message => say(ACTION_CODES[action]);

@@ -1,6 +1,4 @@
-/**
- * What may be called what. These patterns guard every place a name reaches SQL, Redis, a path, a URL or a log.
- */
+/** Valid names. These patterns protect every place where a name reaches SQL, Redis, a path, a URL or a log. */
 
 /** npm name of this plugin; also its translation namespace. */
 export const PLUGIN = '@nocobase/plugin-app-supervisor';
@@ -8,7 +6,7 @@ export const PLUGIN = '@nocobase/plugin-app-supervisor';
 /** The WebSocket message, without content, that something about apps or environments has changed. */
 export const CHANGED = 'app-supervisor:changed';
 
-/** The one environment of shared-memory mode. */
+/** The only environment of shared-memory mode. */
 export const LOCAL_ENVIRONMENT = 'local';
 
 /** An app's identifier: starts with a letter, then letters, digits, `_`, `-`; at most 50 characters, so that `nocobase_<name>` fits PostgreSQL's 63 bytes. */
@@ -17,16 +15,16 @@ export const APP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
 /** An environment's identifier: starts with a letter or digit; at most 64 characters. */
 export const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
-/** A database, schema or table prefix: what every supported database takes quoted, without escaping. */
+/** A database, schema or table prefix: what every supported database accepts quoted, without escaping. */
 export const SQL_IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
 
-/** A schema: lower case only, since the core writes it unquoted in places (db-creator.ts:140). */
+/** A schema: lower case only, because the core writes it unquoted in places (db-creator.ts:140). */
 export const SCHEMA_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 
-/** What the names of an app's tables begin with. */
+/** Prefix of the names of an app's tables. */
 export const TABLE_PREFIX = /^[A-Za-z][A-Za-z0-9_]{0,19}$/;
 
-/** An icon that NocoBase brings. */
+/** An icon that NocoBase provides. */
 export const ICON_NAME = /^[A-Za-z]{1,64}$/;
 
 /** An app's icon: one of NocoBase's, or a picture as a data URI. */
@@ -35,13 +33,13 @@ export const ICON = /^(?:[A-Za-z]{1,64}|data:image\/(?:png|jpeg|webp);base64,[A-
 /** A custom domain: a host name without scheme, port or path. */
 export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** A user's name, as NocoBase's own sign-up takes it. */
+/** A user's name, as NocoBase's own sign-up accepts it. */
 export const USERNAME = /^[^@<>"'/]{1,50}$/;
 
-/** Of the first administrator, where neither the request nor who sends it has one; NocoBase's own default. */
+/** User name of the first administrator if neither the request nor its user has one; NocoBase's own default. */
 export const DEFAULT_USERNAME = 'nocobase';
 
-/** Names that mean something else to the core or to JavaScript. */
+/** Names that have another meaning for the core or for JavaScript. */
 export const RESERVED_APP_NAMES = new Set([
   'main',
   'constructor',

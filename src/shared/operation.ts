@@ -15,8 +15,8 @@ import {
 import { ACTIONS, OPERATION_STATES, STEP_KINDS } from './words';
 
 /**
- * An operation, one requested change of one app: every field of it is declared here. Table, row and API documentation follow
- * (fields.ts says how).
+ * An operation, one requested change of one app. Every field is declared here. Table, row and API documentation are
+ * derived from it (see fields.ts).
  */
 
 const STEP = {
@@ -28,7 +28,7 @@ const STEP = {
   finishedAt: optional(bigInt()),
 };
 
-/** A step as pages see it. */
+/** A step as the pages see it. */
 const operationStep = object(STEP);
 export type OperationStep = ValueOf<typeof operationStep>;
 
@@ -41,20 +41,20 @@ export const OPERATION = {
   appUid: { type: text(), in: ['table', 'filter'], column: { index: true } },
   action: { type: choice(ACTIONS), in: ['table', 'row', 'sort'] },
   state: { type: choice(OPERATION_STATES), in: ['table', 'save', 'row', 'sort'], column: { index: true } },
-  /** What its steps publish; a report of an older one belongs to something else. */
+  /** The generation that its steps publish; a report of an older one belongs to something else. */
   generation: { type: bigInt(), in: ['table'] },
-  /** Why nothing happens right now; null while it proceeds or is over. */
+  /** Why nothing happens right now; null while it proceeds or has finished. */
   waitingFor: { type: orNull(message()), in: ['table', 'save', 'row'] },
   steps: { type: list(step), rowType: list(operationStep), default: [], in: ['table', 'save', 'row'] },
-  /** What a failed step means for those that have not begun. */
+  /** What happens to steps that have not begun when a step fails. */
   onFailure: { type: choice(['stop', 'continue']), default: 'stop', in: ['table'] },
-  /** User id of who asked; null when the fleet itself did. */
+  /** Id of the user who requested it; null if the system did. */
   createdById: { type: orNull(text()), in: ['table', 'filter'] },
   createdBy: { type: orNull(text()), in: ['row'] },
   createdAt: { type: timestamp(), in: ['table', 'row', 'sort'] },
   finishedAt: { type: orNull(bigInt()), in: ['table', 'save', 'row', 'sort'] },
 } as const satisfies Fields;
 
-/** As it is persisted. */
+/** As stored. */
 export type Operation = In<typeof OPERATION, 'table'>;
 export type OperationRow = In<typeof OPERATION, 'row'>;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Type } from './fields';
 import { message } from './message-schema';
 
-/** The zod schema of what is stored and sent: of its limits it holds those of identifiers only (`strict`). */
+/** The zod schema of stored and sent data: of the limits it checks only `strict` ones. */
 export function schemaOf<T>(type: Type<T>): z.ZodType<T> {
   const bare = bareSchemaOf(type);
   const schema = type.nullable ? bare.nullable() : bare;

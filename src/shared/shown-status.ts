@@ -2,25 +2,29 @@ import { say } from './message';
 import type { StatusEntry } from './messages';
 import type { Health, ShownStatus } from './types';
 
-/** Everything that what is shown of one app in one environment depends on. */
+/** Everything that determines the shown status of one app in one environment. */
 export interface StatusEvidence {
-  /** The incarnation that is meant; what belongs to another is ignored. */
+  /** The expected incarnation; reports of another one are ignored. */
   uid: string;
   environment: string;
-  /** Of the app's newest change, a time in ms: since then it waits where its turn has not come. */
+  /**
+   * Generation of the app's newest change, a time in ms: the app has been waiting since then if nothing was published
+   * yet.
+   */
   generation: number;
-  /** Newest generation published for this environment, likewise; null when its turn has not come. */
+  /** Newest generation published for this environment, also a time; null if nothing was published yet. */
   published: number | null;
   health: Health;
   healthSince: number;
-  /** What the lease's holder says, and when this observer last knew it to be true; null without any. */
+  /** The report of the lease's holder, and when this observer last knew that it was true; null if there is none. */
   observed: { entry: StatusEntry; at: number } | null;
 }
 
 /**
- * The one function that says what is shown: list, detail, WebSocket and routing use it and nothing else.
+ * The only function that determines the shown status: list, detail, WebSocket and routing use it.
  *
- * A worker's word is worth no more than its lease: with the environment down, or out of sight, the status is `unknown`.
+ * A worker's report is valid only as long as its lease: if the environment is down or cannot be observed, the status is
+ * `unknown`.
  */
 export function shownStatus(evidence: StatusEvidence): ShownStatus {
   const { health, healthSince, observed, environment } = evidence;

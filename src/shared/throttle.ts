@@ -3,19 +3,17 @@ export type StartTimer = (ms: number, work: () => void) => { cancel(): void };
 
 export interface Throttled {
   (): void;
-  /** Forgets the call that waits. */
+  /** Cancels the pending call. */
   cancel(): void;
 }
 
 export interface ThrottleOptions {
-  /** Whether the first call is done at once; else it is done after `ms`, together with those that follow it. */
+  /** Whether the first call runs immediately; otherwise it runs after `ms`, together with those that follow it. */
   leading: boolean;
   timeout: StartTimer;
 }
 
-/**
- * Makes a function that does its work at most once every `ms` milliseconds; the last call is never lost.
- */
+/** Creates a function that runs `work` at most once every `ms` milliseconds; the last call is never lost. */
 export function throttle(work: () => void, ms: number, { leading, timeout }: ThrottleOptions): Throttled {
   let timer: { cancel(): void } | undefined;
   let waits = false;

@@ -3,8 +3,8 @@ import type { Message } from './message';
 import type { Status } from './words';
 
 /**
- * The rows of the HTTP API (docs/reference/http-api.md), shared by the server that builds them and the pages that show them.
- * Times are milliseconds since 1970 unless a name says otherwise.
+ * The rows of the HTTP API (docs/reference/http-api.md), shared by the server that creates them and the pages that show
+ * them. Times are milliseconds since 1970 unless a name says otherwise.
  */
 
 export type { AppOptions, AppRow, ShownStatus } from './app';
@@ -12,27 +12,27 @@ export type { EnvironmentRow } from './environment';
 export type { OperationRow, OperationStep } from './operation';
 export * from './words';
 
-/** What `apps:create` answers, once. */
+/** The answer of `apps:create`, returned once. */
 export interface CreatedApp extends AppRow {
   initialAdmin: {
     username: string;
-    /** Null when none was given, and who asked has none. */
+    /** Null if none was given and the caller has none. */
     email: string | null;
     password: string;
   };
 }
 
-/** `GET appSupervisor:info` of this plugin's own page: which part this process plays. */
+/** `GET appSupervisor:info` of this plugin's own page: the role of this process. */
 export interface PartInfo {
   part: 'local' | 'supervisor' | 'worker' | 'dormant';
   environment: string | null;
   /** Of this process and its Redis; each says what to do. */
   warnings: Message[];
-  /** Of a Supervisor: variables that a new worker needs as it has them itself; no secrets. */
+  /** On a Supervisor: its values of the variables that a new worker needs; no secrets. */
   toJoin?: Record<string, string>;
-  /** Of a worker: who manages it, as far as it was told. */
+  /** On a worker: the Supervisor that manages it, if known. */
   supervisor?: { instance: string; publicUrl: string | null } | null;
-  /** Of a worker: what it hosts. */
+  /** On a worker: the apps that it hosts. */
   apps?: HostedAppInfo[];
 }
 
@@ -46,15 +46,15 @@ export interface HostedAppInfo {
   error?: Message;
 }
 
-/** One row of `appEntries:list`: what a switcher shows of an app. */
+/** One row of `appEntries:list`: an app as a switcher shows it. */
 export interface AppEntry {
   name: string;
   title: string;
   icon: string | null;
-  /** Absolute when `APP_SUPERVISOR_PUBLIC_URL` is set or the app has a domain; of the legacy client. */
+  /** Address in the legacy client; absolute if `APP_SUPERVISOR_PUBLIC_URL` is set or the app has a domain. */
   url: string;
   target: '_blank' | '_self';
-  /** The best of its environments. */
+  /** The best status of its environments. */
   status: string;
   pinned: boolean;
 }

@@ -1,4 +1,4 @@
-/** The words of a fleet: each list is the only one, and what may be said in rows, messages and columns. */
+/** The enumerations of a fleet: each list is defined only here, for rows, messages and columns. */
 
 /** The core's `AppStatus` (server/src/app-supervisor/types.ts:40) and three of ours. */
 export const STATUSES = [
@@ -12,9 +12,9 @@ export const STATUSES = [
   'not_found',
   /** Not loaded; starts when visited. */
   'dormant',
-  /** Its turn has not come: queued behind another boot or environment, or the environment has not answered yet. */
+  /** Queued behind another boot or environment, or the environment has not answered yet. */
   'waiting',
-  /** Cannot be proven: the environment is down, or the observer cannot see. */
+  /** Cannot be verified: the environment is down, or the observer is disconnected. */
   'unknown',
 ] as const;
 export type Status = (typeof STATUSES)[number];
@@ -22,7 +22,7 @@ export type Status = (typeof STATUSES)[number];
 export const HEALTHS = ['online', 'suspect', 'down', 'stopping', 'unknown'] as const;
 export type Health = (typeof HEALTHS)[number];
 
-/** What one environment is to do with an app. `removed`: forget it there. */
+/** The desired state of an app in one environment. `removed`: remove it there. */
 export const DESIRED = ['running', 'onDemand', 'stopped', 'removed'] as const;
 export type Desired = (typeof DESIRED)[number];
 export const START_MODES = ['onVisit', 'withMain'] as const;
@@ -36,9 +36,9 @@ export type OperationState = (typeof OPERATION_STATES)[number];
 export type StepState = OperationState;
 
 /**
- * What a step does in its environment, and when it is done there:
- * `boot` ends with the app running, `stop` with it stopped, `apply` when the change is known, `remove` when it is gone,
- * `drop` when its data is gone too, `release` when another app may adopt its data.
+ * What a step does in its environment, and when it is done there: `boot` ends with the app running, `stop` with it
+ * stopped, `apply` when the change is known, `remove` when the app is gone, `drop` when its data is gone too, `release`
+ * when another app may adopt its data.
  */
 export const STEP_KINDS = ['boot', 'stop', 'apply', 'remove', 'drop', 'release'] as const;
 export type StepKind = (typeof STEP_KINDS)[number];

@@ -6,14 +6,14 @@ import { Feed } from '../feed';
 import { OWN_ADMIN_WARNING } from '../protocol/administrator';
 import { watchAdminPassword } from '../worker/hosting/administrator';
 
-/** What is wrong with the password of the main app's root user. */
+/** The problem of the password of the main app's root user. */
 export class MainAdminPassword {
   readonly changes = new Feed<AdminPassword | null>();
   private found: AdminPassword | null = null;
 
   constructor(private readonly clock: Clock) {}
 
-  /** Looks at it, and again when it is changed; for each start of the main app. Never rejects. */
+  /** Checks it, and again when it is changed; called for each start of the main app. Never rejects. */
   watch(main: Application): void {
     void watchAdminPassword(main, this.clock, (found) => {
       if (this.found === found) return;

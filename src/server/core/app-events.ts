@@ -6,7 +6,7 @@ import type { WorkerPart } from '../worker/worker';
 import type { AppStatuses } from './adapters/managed';
 import type { MainApp } from './main-app';
 
-/** How long an event of another plugin may take to be delivered, in ms. */
+/** How long the delivery of another plugin's event may take, in ms. */
 const EVENT_TIMEOUT = 10_000;
 
 /** An event that another plugin emits on an app. */
@@ -19,13 +19,13 @@ export interface AppEvent {
 /** Delivers an event in one environment. */
 export type Deliver = (environment: string, event: AppEvent) => Promise<unknown>;
 
-/** Delivers by asking the Worker of the environment. */
+/** Delivers with a request to the Worker of the environment. */
 export const deliverBy =
   (bus: MessageBus): Deliver =>
   (environment, event) =>
     bus.request(environment, 'appEvent', event, EVENT_TIMEOUT);
 
-/** Delivers in this process where it is the environment's own, and by asking elsewhere. */
+/** Delivers in this process for its own environment, and with a request elsewhere. */
 export function deliverHereOrBy(bus: MessageBus, worker: WorkerPart, coreApps: CoreAppRegistry): Deliver {
   const elsewhere = deliverBy(bus);
   return async (environment, appEvent) => {

@@ -4,7 +4,7 @@ import type { WorkerPart } from '../worker/worker';
 import type { Foundation } from './foundation';
 
 /**
- * In a worker thread that the core started for a command of this app: opens the app. Never rejects.
+ * Opens the app in a worker thread that the core started for a command of this app. Never rejects.
  * @returns null in any other process, and for any other app
  */
 export function openForCommand(

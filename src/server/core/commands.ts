@@ -6,7 +6,10 @@ import { rekey } from './rekey';
 
 const REKEY = 'app-supervisor:rekey';
 
-/** Commands of the host's command line, once an app; the core finds them by `dist/server/commands` (plugin-manager.ts:389). */
+/**
+ * Commands of the host's command line, registered once for each app. The core finds them through `dist/server/commands`
+ * (plugin-manager.ts:389).
+ */
 export function registerCommands(app: Application, config: Config | null): void {
   if (app.name !== 'main' || app.cli.hasCommand(REKEY)) return;
   app

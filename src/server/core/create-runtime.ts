@@ -7,11 +7,11 @@ import type { Runtime } from './runtime';
 import { SupervisorRuntime } from './supervisor-runtime';
 import { WorkerRuntime } from './worker-runtime';
 
-/** The runtime of this process, by its part. */
+/** The runtime of this process, by its role. */
 export function createRuntime(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Runtime {
   const foundation = layFoundation(config, host, findInstalled);
   if (config.part === 'supervisor') return new SupervisorRuntime(config, foundation);
-  // A process that runs one app alone manages none: the process beside it does.
+  // A process that runs only one app manages none: the process next to it does.
   const only = config.active ? config.singleApp : null;
   if (config.part === 'worker' || only) return new WorkerRuntime(config, only, foundation);
   return new LocalRuntime(config, foundation);

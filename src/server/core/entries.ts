@@ -6,34 +6,37 @@ import type { Config } from '../config';
 import type { AppModel } from './adapters/managed';
 import type { Runtime } from './runtime';
 
-/** Which of an app's statuses says most about whether a visit will work. */
+/** The statuses of an app, ordered by how likely a visit works. */
 const BEST_FIRST = ['running', 'dormant', 'commanding', 'initializing', 'initialized', 'preparing', 'waiting'];
 
-/** One word for an app that may lie in several environments. */
+/** One status for an app that may run in several environments. */
 export function entryStatus(status: string | Record<string, string> | undefined): string {
   const all = typeof status === 'string' ? [status] : Object.values(status ?? {});
   return BEST_FIRST.find((best) => all.includes(best)) ?? all[0] ?? 'unknown';
 }
 
-/** What an asker may say: nothing of it is a secret, and what does not parse is as if it were not said. */
+/** The parameters of a request. None of them is secret, and a value that does not parse is ignored. */
 const query = z.object({
-  /** `switcher`: what is shown there, hidden elsewhere or not, and from inside an app the way back to the main app. */
+  /**
+   * `switcher`: the entries shown there, even if they are hidden elsewhere; inside an app also the link back to the
+   * main app.
+   */
   place: z.literal('switcher').optional().catch(undefined),
   /** `v2`: addresses of the modern client. */
   client: z.literal('v2').optional().catch(undefined),
 });
 
-/** How the entry is reached from outside. */
+/** How visitors reach an entry. */
 export interface Entrance {
-  /** Null: addresses are relative, and lead astray from an app's own domain. */
+  /** Null: addresses are relative, and wrong on an app's own domain. */
   publicUrl: string | null;
   /** `APP_PUBLIC_PATH`, with that of the client below it. */
   path: string;
 }
 
 /**
- * Where an app is entered: its own domain, or its path below the Supervisor's address. Absolute as far as it can be, since
- * the page that shows it may be on another domain. A domain is taken to be served at the port of the Supervisor's address.
+ * The address of an app: its own domain, or its path below the Supervisor's address. Absolute if possible, because the
+ * page that shows it may be on another domain. A domain gets the port of the Supervisor's address.
  */
 export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { publicUrl, path }: Entrance): string {
   if (app.cname) {
@@ -62,16 +65,16 @@ function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host
         title: model.title,
         icon: model.icon ?? null,
         url: entryUrl(model, entrance),
-        // From the main app in a new tab, from one app to another in the same one.
+        // From the main app in a new tab, from one app to another in the same tab.
         target: isMain ? '_blank' : '_self',
         status: entryStatus(statuses[model.name]),
         pinned: model.pinned,
       }),
     );
     const own = runtime.models().find(({ name }) => name === app.name);
-    // What the browser says of itself: on the way here the Host may have become another.
+    // The host as the browser reports it: a proxy may have changed `Host`.
     const isOnOwnDomain = own?.cname !== undefined && own.cname === (ctx.get('X-Hostname') || ctx.hostname);
-    // Without a known address the way back from an app's own domain would lead to that app.
+    // Without a known address the link back from an app's own domain would lead to that app.
     if (!isSwitcher || isMain || (isOnOwnDomain && !entrance.publicUrl)) return entries;
     const main = { name: 'main', title: 'Main', icon: null, status: 'running', pinned: true } as const;
     return [{ ...main, url: entryUrl(main, entrance), target: '_self' }, ...entries];
@@ -79,8 +82,8 @@ function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host
 }
 
 /**
- * `appEntries:list`, for any signed-in user of the main app and of every app: what there is to enter, and nothing else. A
- * dormant plugin has none to enter, and says so: every page of both clients asks.
+ * `appEntries:list`, for any signed-in user of the main app and of every app: the apps that the user can open. A
+ * dormant plugin returns an empty list, because every page of both clients sends this request.
  */
 export function registerEntries(app: Application, config: Config | null, runtime: Runtime | null): void {
   const list: List = config && runtime ? entriesFor(app, config.host, runtime) : async () => [];

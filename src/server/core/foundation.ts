@@ -13,9 +13,9 @@ import { MainApp } from './main-app';
 import { systemClock, systemRandom } from './system';
 import { createWire, type Wire } from './wire';
 
-/** What every runtime is built on, whatever its part. */
+/** The common base of every runtime, whatever its role. */
 export interface Foundation {
-  /** Names this process among all that ever ran, in leases and on the page. */
+  /** Identifies this process among all that ever ran, in leases and on the page. */
   instance: string;
   host: AppSupervisor;
   coreApps: CoreAppRegistry;
@@ -48,7 +48,10 @@ export function layFoundation(config: ActiveConfig, host: AppSupervisor, findIns
   };
 }
 
-/** Tells open pages that something changed. It has no content: a visitor who is not signed in may get it, and who may see what asks for it. */
+/**
+ * Notifies open pages of a change. The message has no content, because visitors who are not signed in may receive it;
+ * users with permission then load the data.
+ */
 export function tellPages(mainApp: MainApp): void {
   mainApp.app?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppSupervisorError } from '../errors';
 
-/** How long the process waits for what it has begun to answer, in ms; a stream that stays open must not keep it. */
+/** How long the process waits for open requests, in ms; an open stream must not keep it alive. */
 const PATIENCE = 3_000;
 
 /**
- * A Supervisor that is asked to end answers what it has begun to, and says "try again" to whatever comes after: the core closes
- * the main app's database first, and what still needs it then is answered 500 with a driver's words.
+ * A Supervisor that shuts down completes open requests, and answers later ones with "try again". The core closes the
+ * main app's database first, and requests that still need it would get a 500 with a driver's text.
  */
 export class GracefulShutdown {
   private leaving = false;
@@ -15,7 +15,10 @@ export class GracefulShutdown {
 
   constructor(private readonly patience = PATIENCE) {}
 
-  /** For `Gateway.registerRequestHandler`, behind whatever answers requests of other apps; `false`: the core goes on. */
+  /**
+   * For `Gateway.registerRequestHandler`, after the handler that answers requests of other apps. Returns `false` if the
+   * core continues.
+   */
   readonly handle = (req: IncomingMessage, res: ServerResponse): boolean => {
     if (this.leaving) {
       const { code, params, message, status } = new AppSupervisorError('LEAVING');
@@ -31,7 +34,7 @@ export class GracefulShutdown {
     return false;
   };
 
-  /** Takes nothing more; returns when everything begun is answered, or after a while. */
+  /** Accepts no more requests; returns when all open requests are answered, or after a while. */
   async leave(): Promise<void> {
     this.leaving = true;
     if (!this.open.size) return;

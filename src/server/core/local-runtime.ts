@@ -21,7 +21,7 @@ import { managedStatuses, statusesOf } from './statuses';
 import { closeWire, openWire } from './wire';
 import { carryOutWish } from './wishes';
 
-/** A process that manages apps and hosts them, in shared memory: a fleet of one. */
+/** A process that manages and hosts apps, in shared memory: a fleet of one. */
 export class LocalRuntime implements Runtime {
   readonly manifests: Manifests;
   readonly proxy = null;
@@ -143,7 +143,7 @@ export class LocalRuntime implements Runtime {
     return appModelsOf(this.supervisor.apps());
   }
 
-  /** Before definitions are read: of what this process already hosts. */
+  /** Until definitions are loaded: the statuses of the apps that this process already hosts. */
   async statuses(names?: string[]): Promise<AppStatuses> {
     const { supervisor, worker, foundation } = this;
     if (supervisor.loaded) return managedStatuses(supervisor, foundation.mainApp, names);

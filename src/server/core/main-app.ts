@@ -2,22 +2,22 @@ import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../config';
 import type { CoreAppRegistry } from '../nocobase/core-app-registry';
 
-/** What takes part in the life of the main app. */
+/** Listens to the life cycle of the main app. */
 export interface MainAppListener {
-  /** The main app has started, for the first time or again. */
+  /** The main app has started or restarted. */
   started(main: Application): void;
   /** The main app is about to end, and its database with it. Awaited; never rejects. */
   leaving(): Promise<unknown>;
 }
 
-/** The main app of this process, which the core makes and restarts. */
+/** The main app of this process, which the core creates and restarts. */
 export class MainApp {
-  /** Whether the core has begun to start it in a process that takes part. */
+  /** Whether the core has begun to start it in a process that participates. */
   begun = false;
 
   constructor(
     private readonly coreApps: CoreAppRegistry,
-    /** False in command-line runs and worker threads: there nothing takes part. */
+    /** False in command-line runs and worker threads, which do not participate. */
     private readonly active: boolean,
     private readonly isBuiltIn: HostConfig['isBuiltIn'],
   ) {}
@@ -31,15 +31,16 @@ export class MainApp {
     return this.coreApps.appStatus.main;
   }
 
-  /** Null where nothing may be written. */
+  /** Null if nothing may be written. */
   get writable(): Application | null {
     return this.begun ? (this.app ?? null) : null;
   }
 
   /**
-   * The main app is about to have started. Command-line runs and worker threads come here too, and stop here.
+   * The main app is about to have started. Command-line runs and worker threads also get here, and stop here.
    *
-   * Nothing begins before it has: its other plugins still write, and with SQLite a write of ours would fail theirs.
+   * Nothing begins earlier, because other plugins of the main app still write, and with SQLite our writes would make
+   * theirs fail.
    */
   begin(listener: MainAppListener): void {
     const { app } = this;
@@ -54,9 +55,10 @@ export class MainApp {
   }
 
   /**
-   * Whether our tables are there: the core starts without a plugin that is not enabled, as before somebody does that on its page, and
-   * without one that it cannot find at that moment (`PluginManager.add`), as while another process of the same installation makes its
-   * link in `node_modules` anew (@nocobase/utils/plugin-symlink.js). Where it is built in, only another start mends that.
+   * Whether our tables exist. The core starts without a plugin that is not enabled, for example before somebody enables
+   * it on the plugin page. It also starts without one that it cannot find at that moment (`PluginManager.add`), for
+   * example while another process of the same installation recreates its link in `node_modules`
+   * (@nocobase/utils/plugin-symlink.js). If the plugin is built in, only another start helps.
    */
   private isLoaded(app: Application): boolean {
     const plugin = app.pm.get('app-supervisor') as { state: { loaded?: boolean } } | undefined;

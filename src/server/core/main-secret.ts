@@ -3,15 +3,15 @@ import { constants, copyFileSync, existsSync, linkSync, mkdirSync, rmSync, write
 import path from 'node:path';
 
 /**
- * Sees to it that the main app has a JWT secret of its own, in the file that NocoBase prefers to `APP_KEY`. One that is there
- * stays: tokens were signed with it.
- * @throws when it cannot be written
+ * Makes sure that the main app has its own JWT secret, in the file that NocoBase prefers to `APP_KEY`. An existing file
+ * stays, because tokens were signed with it.
+ * @throws if it cannot be written
  */
 export function ensureMainSecret(file: string): void {
   if (existsSync(file)) return;
   mkdirSync(path.dirname(file), { recursive: true });
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
-  // NocoBase takes exactly this length.
+  // NocoBase requires exactly this length.
   writeFileSync(draft, randomBytes(32), { flag: 'wx', mode: 0o600 });
   try {
     appearAs(draft, file);
@@ -20,7 +20,10 @@ export function ensureMainSecret(file: string): void {
   }
 }
 
-/** Whole or not at all, and never in place of another: a process of the same storage may do the same at this moment. */
+/**
+ * Writes the file atomically, and never replaces another one: a process with the same storage may do the same at this
+ * moment.
+ */
 function appearAs(draft: string, file: string): void {
   try {
     linkSync(draft, file);

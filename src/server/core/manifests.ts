@@ -7,39 +7,39 @@ import type { Log } from '../log';
 import type { WithDatabase } from '../nocobase/main-database';
 import { isNewer, type ManifestStore, manifestField } from '../protocol/stores/manifests';
 
-/** How often what the store lost of manifests is told again, in ms. */
+/** Interval at which manifest items that the store has lost are written again, in ms. */
 const ROUND = 10_000;
 
 export interface ManifestsOptions {
   store: ManifestStore;
-  /** The process's own main app; null where nothing may be said: command-line runs, worker threads. */
+  /** The process's own main app; null if nothing may be written: command-line runs, worker threads. */
   main(): WithDatabase | null;
-  /** Of the app as it is now; null when there is none of that name any more, undefined when that cannot be told. */
+  /** The uid of the current app; null if no app has that name any more, undefined if unknown. */
   uidOf(app: string): string | null | undefined;
-  /** Whether its main app is the one that the fleet calls `main`: a worker's is its own business. */
+  /** Whether its main app is the one that the fleet calls `main`; a worker's main app is private. */
   hasMain: boolean;
   clock: Clock;
   log: Log;
 }
 
 /**
- * What other plugins say of apps: items of manifests, and by them which apps belong to a condition by hand.
+ * Data that other plugins set on apps: items of manifests, and with them manual assignments of apps to conditions.
  *
- * What was said through this process lies in its own main database, and the store passes it on to all others: what is lost
- * there is written again. Of the same item the last word counts, whoever had it; what was said of an app that has ended
- * counts nothing.
+ * Items that were set through this process are stored in its own main database, and the store distributes them to all
+ * others: items lost there are written again. The last write of an item wins, from whichever process. Items of a
+ * deleted app are ignored.
  */
 export class Manifests {
   /** As last read from the database. */
   private own = new Map<string, ManifestItem>();
-  /** As last read from the store, which stands while that is away. */
+  /** As last read from the store; kept while the store is down. */
   private told = new Map<string, ManifestItem>();
   private version = '';
   private timer: Timer | null = null;
 
   constructor(private readonly options: ManifestsOptions) {}
 
-  /** Looks now and then by itself; again after a restart of the main app it looks now. */
+  /** Starts the periodic check; after a restart of the main app it checks immediately. */
   start(): void {
     void this.round();
     this.timer ??= this.options.clock.interval(ROUND, () => void this.round());
@@ -49,7 +49,7 @@ export class Manifests {
     this.timer?.cancel();
   }
 
-  /** @param value absent: the item is removed. */
+  /** @param value absent: the item is removed */
   async say(app: string, namespace: string, key: string, value?: unknown): Promise<void> {
     const { uidOf, hasMain, clock, log } = this.options;
     const uid = uidOf(app);
@@ -71,7 +71,7 @@ export class Manifests {
     for (const { key } of items) await this.say(app, namespace, key);
   }
 
-  /** Of these apps, as far as something was said of them. */
+  /** The values for these apps, as far as any were set. */
   async values(namespace: string, apps: string[]): Promise<Map<string, unknown[]>> {
     await this.poll();
     const asked = new Set(apps);
@@ -83,7 +83,7 @@ export class Manifests {
     return found;
   }
 
-  /** Tells again what the store has lost, and drops what is about apps that have ended. Never rejects. */
+  /** Writes again what the store has lost, and drops items of deleted apps. Never rejects. */
   async round(): Promise<void> {
     try {
       await this.read();
@@ -102,14 +102,14 @@ export class Manifests {
     }
   }
 
-  /** An app has ended everywhere. Never rejects. */
+  /** An app was deleted everywhere. Never rejects. */
   async forget(uid: string): Promise<void> {
     await this.drop([uid]).catch((error) => {
       this.options.log.debug(`What was said of an app that has ended could not be removed: ${messageOf(error)}`);
     });
   }
 
-  /** First where it lasts. What the store does not take now, it gets in the next round. */
+  /** Writes to the database first. If the store does not accept the item now, the next round writes it. */
   private async keep(item: ManifestItem): Promise<void> {
     const field = manifestField(item);
     await this.rows?.updateOrCreate({ filterKeys: ['id'], values: { id: idOf(field), item } });
@@ -144,7 +144,7 @@ export class Manifests {
     return own && isNewer(own, told) ? own : told;
   }
 
-  /** All there are of apps as they are now. */
+  /** All items of current apps. */
   private items(): ManifestItem[] {
     return [...new Set([...this.told.keys(), ...this.own.keys()])]
       .flatMap((field) => this.newest(field) ?? [])
@@ -160,5 +160,5 @@ export class Manifests {
   }
 }
 
-/** A field may be longer than a key of a table. */
+/** A field may be longer than the key of a table. */
 const idOf = (field: string): string => createHash('sha256').update(field).digest('hex');

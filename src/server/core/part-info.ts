@@ -3,7 +3,7 @@ import type { PartInfo } from '../../shared/types';
 import type { Config } from '../config';
 import type { Runtime } from './runtime';
 
-/** `appSupervisor:info`: which part this process plays, and what its own page shows of it. */
+/** `appSupervisor:info`: the role of this process, and what its own page shows. */
 export function registerPartInfo(app: Application, config: Config | null, runtime: Runtime | null): void {
   const infoOfNone = { environment: null, warnings: config?.warnings ?? [] };
   app.resourceManager.define({

@@ -21,8 +21,8 @@ const commonOptions = (config: ActiveConfig, { wire, instance, clock, random, lo
 });
 
 /**
- * What manages apps.
- * @param defaultEnvironments what a new app gets when its request names none; null when it has to name some
+ * Creates the services that manage apps.
+ * @param defaultEnvironments environments of a new app whose request names none; null if the request has to name some
  */
 export function createSupervisorPart(
   config: ActiveConfig,
@@ -40,8 +40,8 @@ export function createSupervisorPart(
 }
 
 /**
- * What hosts apps.
- * @param only the one app that this process runs; null runs all of the environment's
+ * Creates the services that host apps.
+ * @param only the only app that this process runs; null runs all apps of the environment
  */
 export function createWorkerPart(
   config: LocalConfig | WorkerConfig,

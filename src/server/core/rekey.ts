@@ -3,29 +3,35 @@ import { AppSupervisorError } from '../errors';
 import { seal, unseal } from '../protocol/secrets';
 import type { AppDefinition, AppRepository } from '../supervisor/apps/repository';
 
-/** What of an app is secret, in its definition and in the records made of it. */
+/** The secrets of an app, in its definition and in the records created from it. */
 type Secrets = Pick<AppDefinition, 'name' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
 
-/** What a main database remembers of apps that were hosted there (worker/snapshot.ts). */
+/** What a main database stores about apps that were hosted there (worker/snapshot.ts). */
 export interface Records<T extends Secrets> {
   load(): Promise<Array<{ record: T; applied: unknown }>>;
   save(name: string, record: T, applied: never): Promise<void>;
 }
 
-/** A secret under the new key, from the old one, from none, or from the new one already; null stays null. */
+/**
+ * A secret sealed with the new key, from the old key, from plain text, or already sealed with the new one; null stays
+ * null.
+ */
 function reseal(value: string | null | undefined, app: string, from: Buffer | null, to: Buffer | null): string | null {
   if (value === null || value === undefined || value === '') return value ?? null;
   try {
     return seal(unseal(value, from, app), to);
   } catch (error) {
     if (!(error instanceof AppSupervisorError)) throw error;
-    // Done twice it changes nothing: what the new key opens stays as it is.
+    // A second run changes nothing: a secret that the new key opens stays unchanged.
     unseal(value, to, app);
     return value;
   }
 }
 
-/** Null when there is nothing to change. @throws AppSupervisorError KEY_MISSING */
+/**
+ * Null if there is nothing to change.
+ * @throws AppSupervisorError KEY_MISSING
+ */
 function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Secrets, 'name'> | null {
   const password = reseal(app.database.password, app.name, from, to);
   const jwtSecret = reseal(app.jwtSecret, app.name, from, to);
@@ -44,12 +50,13 @@ function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Se
 }
 
 /**
- * Seals every secret of this main database with another key: of definitions, of tombstones, and of what a process that hosts
- * remembers. The leader's next comparison publishes the records anew.
+ * Seals every secret of this main database with another key: of definitions, of tombstones, and of a worker's snapshot.
+ * The leader's next comparison publishes the records again.
  *
- * @param from key they are sealed with; null when they are plain
+ * @param from key they are sealed with; null if they are plain
  * @param to key they are to be sealed with; null makes them plain
- * @returns how many apps' secrets changed, and whose are sealed with neither key: those stay as they are
+ * @returns the number of apps whose secrets changed, and the apps whose secrets are sealed with neither key: those stay
+ * unchanged
  */
 export async function rekey<T extends Secrets>(
   appRepository: AppRepository,

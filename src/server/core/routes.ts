@@ -5,12 +5,12 @@ import type { SupervisorPart } from '../supervisor/supervisor';
 import type { WorkerPart } from '../worker/worker';
 
 /**
- * Brings the routing table up to what is known now.
- * @param names of apps that may have changed; absent: any
+ * Updates the routing table.
+ * @param names of apps that may have changed; absent: all
  */
 export type UpdateRoutes = (table: RoutingTable, names?: Iterable<string>) => void;
 
-/** Routes by definitions, and by statuses as the Supervisor sees them. */
+/** Routes by definitions, and by statuses as the Supervisor observes them. */
 export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
   const routeOf = (app: AppDefinition): RouteApp => ({
     name: app.name,
@@ -18,7 +18,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     desired: desiredOf(app),
     environments: app.environments,
     targetEnvironment: app.targetEnvironment,
-    // Asked for the few that a request is about: statuses change far more often than they are looked at.
+    // Looked up only for the apps that are requested: statuses change far more often than requests arrive.
     statuses: { get: (environment) => supervisor.statusIn(app, environment)?.status },
   });
   return (table, names) => {
@@ -34,7 +34,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
   };
 }
 
-/** Routes by the records of the Worker's own environment: nothing is passed on from here. */
+/** Routes by the records of the Worker's own environment: this process forwards nothing. */
 export function workerRoutes(worker: WorkerPart): UpdateRoutes {
   const routeOf = (record: AppRecord): RouteApp => ({
     name: record.name,

@@ -21,15 +21,15 @@ export interface GatewayHooks {
   registerRequestHandler(handler: never): void;
 }
 
-/** What a part adds to the hooks that every part has. */
+/** What a role adds to the hooks that every role has. */
 export interface PartHooks {
-  /** Passes requests of apps on; without it the core serves them here. */
+  /** Forwards requests of apps; if absent, the core serves them here. */
   serve?: AppProxy['web'];
-  /** Gets the requests that are the main app's. */
+  /** Gets the requests of the main app. */
   last?: Guard;
 }
 
-/** How requests find their app in this process. */
+/** Determines the app of each request in this process. */
 export class Routing {
   readonly table = new RoutingTable();
   readonly appNameOf: AppNaming;
@@ -37,7 +37,7 @@ export class Routing {
 
   constructor(
     private readonly host: HostConfig,
-    /** The one app that this process runs; null where it has all. */
+    /** The only app that this process runs; null if it runs all. */
     private readonly only: string | null,
     private readonly clock: Clock,
     private readonly updateRoutes: UpdateRoutes,
@@ -47,17 +47,18 @@ export class Routing {
   }
 
   /**
-   * Brings the table up to what is known now.
-   * @param names of apps that may have changed; absent: any
+   * Updates the table.
+   * @param names of apps that may have changed; absent: all
    */
   update(names?: Iterable<string>): void {
     this.updateRoutes(this.table, names);
   }
 
-  /** Hooks into the core's gateway; again after a restart of the main app changes nothing. */
+  /** Hooks into the core's gateway; a repeated call after a restart of the main app changes nothing. */
   install(gateway: Gateway, GatewayClass: GatewayHooks, { serve, last }: PartHooks = {}): void {
     if (gateway.server) tuneServer(gateway.server);
-    // Deduplicated by their text, so the first ones survive a restart of the main app; so does this table.
+    // The core deduplicates middleware by text, so the first one survives a restart of the main app, and so does this
+    // table.
     gateway.addAppSelectorMiddleware(createSelector(() => this.table, this.only) as never, {
       tag: 'app-supervisor',
       after: 'core',

@@ -8,21 +8,21 @@ import type { Managed } from './adapters/managed';
 import type { Manifests } from './manifests';
 import type { GatewayHooks } from './routing';
 
-/** Everything that this process is, put together by its part. One a process. */
+/** All services of this process, assembled by its role. One for each process. */
 export interface Runtime extends Managed {
   readonly coreApps: CoreAppRegistry;
   readonly manifests: Manifests;
   readonly log: Log;
-  /** Passes requests on to Workers: on a Supervisor only. */
+  /** Forwards requests to Workers; only on a Supervisor. */
   readonly proxy: AppProxy | null;
   /** `APP_SUPERVISOR_PUBLIC_URL`, of this process or as its Supervisor published it. */
   readonly publicUrl: string | null;
-  /** Adds the HTTP actions, the gateway's hooks and the metrics of this part; for each start of the main app. */
+  /** Adds the HTTP actions, the gateway's hooks and the metrics of this role; called for each start of the main app. */
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void;
-  /** What the page of this process shows of it. */
+  /** What the page of this process shows. */
   info(): Omit<PartInfo, 'part'>;
-  /** What an orchestrator may know of this process. */
+  /** The state for an orchestrator's probes. */
   sight(): ProbeState;
-  /** Ends all connections; after `leave`. */
+  /** Closes all connections; after `leave`. */
   close(): Promise<void>;
 }

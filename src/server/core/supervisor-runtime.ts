@@ -21,7 +21,7 @@ import { managedStatuses } from './statuses';
 import { closeWire, openWire } from './wire';
 import { carryOutWish } from './wishes';
 
-/** A process that manages the apps of a fleet and passes requests on to its Workers. */
+/** A process that manages the apps of a fleet and forwards requests to its Workers. */
 export class SupervisorRuntime implements Runtime {
   readonly manifests: Manifests;
   readonly proxy: AppProxy;
@@ -40,7 +40,7 @@ export class SupervisorRuntime implements Runtime {
     this.manifests = new Manifests({
       store: wire.stores.manifests,
       main: () => mainApp.writable,
-      // What ends here says so itself; another Supervisor's new app may not have been heard of.
+      // This process itself reports deleted apps; it may not know a new app of another Supervisor yet.
       uidOf: (name) => (name === 'main' ? name : supervisor.app(name)?.uid),
       hasMain: true,
       clock,
@@ -119,7 +119,7 @@ export class SupervisorRuntime implements Runtime {
     return null;
   }
 
-  /** Before definitions are read nobody can say that there is no such app. */
+  /** Until definitions are loaded, no app is known to be missing. */
   visit(name: string): boolean {
     return !this.supervisor.loaded || this.supervisor.app(name) !== null;
   }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock, Timer } from '../clock';
 import type { Random } from '../random';
 
-/** The time of this machine. */
+/** The clock of this machine. */
 export const systemClock: Clock = {
   now: () => ({ mono: performance.now(), wall: Date.now() }),
   timeout(ms, work): Timer {
@@ -17,7 +17,7 @@ export const systemClock: Clock = {
   sleep: (ms) => sleep(ms),
 };
 
-/** The randomness of this machine. */
+/** The random generator of this machine. */
 export const systemRandom: Random = {
   id: () => randomUUID(),
   hex: (bytes) => randomBytes(bytes).toString('hex'),

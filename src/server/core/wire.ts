@@ -9,13 +9,13 @@ import { MemoryStores } from '../protocol/stores/memory';
 import { RedisStores } from '../protocol/stores/redis';
 import { systemClock as clock, systemRandom as random } from './system';
 
-/** What connects this process to the others of its fleet; in shared memory it is all there is. */
+/** Connects this process to the others of its fleet; in shared memory there are no others. */
 export interface Wire {
   stores: Stores;
   bus: MessageBus;
 }
 
-/** The wire of this process. Nothing leaves the process before it is opened. */
+/** Creates the connections of this process. Nothing leaves the process before they are opened. */
 export function createWire(config: ActiveConfig, instance: string, log: Log): Wire {
   if (config.part === 'local') {
     return { stores: new MemoryStores({ clock, random, isAlone: true }), bus: new MemoryBus(clock) };

@@ -5,7 +5,7 @@ import type { Managed } from './adapters/managed';
 
 type Wish = Parameters<Managed['wish']>[0];
 
-/** Carries out what another plugin asks of an app by the core's API. Never rejects: a refusal is logged. */
+/** Executes an action that another plugin requests through the core's API. Never rejects: a refusal is logged. */
 export async function carryOutWish(supervisor: SupervisorPart, action: Wish, name: string, log: Log): Promise<void> {
   try {
     const { service } = supervisor.parts;

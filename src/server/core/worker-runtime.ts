@@ -25,7 +25,7 @@ export class WorkerRuntime implements Runtime {
   private readonly worker: WorkerPart;
   private readonly routing: Routing;
 
-  /** @param only the one app that this process runs; null runs all of the environment's */
+  /** @param only the only app that this process runs; null runs all apps of the environment */
   constructor(
     private readonly config: LocalConfig | WorkerConfig,
     only: string | null,
@@ -76,7 +76,7 @@ export class WorkerRuntime implements Runtime {
     });
   }
 
-  /** No metrics: a Worker is seen by its Supervisor. */
+  /** No metrics: the Supervisor observes the Worker. */
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
     registerResources(main, null, this.config.part);
     this.routing.install(gateway, GatewayClass);

@@ -7,7 +7,7 @@ import type { CreatedApp } from '../../shared/types';
 import { secretBytes, secretInt } from '../random';
 import { seal } from './secrets';
 
-/** The first administrator of a new app, with the password in the clear: exists in one answer only. */
+/** The first administrator of a new app with the plain-text password; exists in one answer only. */
 export type Administrator = CreatedApp['initialAdmin'];
 
 interface Given {
@@ -16,7 +16,7 @@ interface Given {
   password?: string;
 }
 
-/** Who asks for an app; an account for an API key may have neither. */
+/** The user who creates the app; an account of an API key may have neither name nor address. */
 export interface Asker {
   username?: string | null;
   email?: string | null;
@@ -28,7 +28,7 @@ export const DEFAULT_PASSWORD = 'admin123';
 const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
 const PASSWORD_LENGTH = 20;
 
-/** What was given, filled up with the asker's own and a random password. */
+/** The given values, completed with the caller's own and a random password. */
 export const administratorOf = (given: Given | undefined, asker: Asker): Administrator => ({
   username: given?.username ?? (asker.username || DEFAULT_USERNAME),
   email: given?.email ?? (asker.email || null),
@@ -38,13 +38,14 @@ export const administratorOf = (given: Given | undefined, asker: Asker): Adminis
 const randomPassword = (): string =>
   Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[secretInt(ALPHABET.length)]).join('');
 
-/** As it may rest and travel. */
+/** In the form in which it may be stored and sent. */
 export const sealAdministrator = async (admin: Administrator, aesKey: Buffer | null): Promise<InitialAdmin> => ({
   ...admin,
   password: seal(await hashPassword(admin.password), aesKey),
 });
 
-// NocoBase's form (@nocobase/database, password-field): 8 bytes of salt in hex, by that text the key of 24 bytes in hex.
+// NocoBase's format (@nocobase/database, password-field): 8 bytes of salt in hex, and a key of 24 bytes in hex derived
+// with that text.
 const SALT_BYTES = 8;
 const KEY_BYTES = 24;
 const derive = promisify(scrypt) as (password: string, salt: string, length: number) => Promise<Buffer>;
@@ -59,13 +60,13 @@ export async function isPassword(password: string, hash: string): Promise<boolea
   return hash === salt + (await derive(password, salt, KEY_BYTES)).toString('hex');
 }
 
-/** What is wrong with the password of an app's administrator. */
+/** The warning about the password of an app's administrator. */
 export const appAdminWarning = (app: string, found: AdminPassword): Message =>
   say(found === 'default' ? 'APP_ADMIN_KNOWN' : 'APP_ADMIN_LOCKED', { app });
 
-/** The same of the main app of a Worker, for those who manage the fleet. */
+/** The same for the main app of a Worker, for the fleet's operators. */
 export const workerAdminWarning = (environment: string, url: string): Message =>
   say('WORKER_ADMIN_KNOWN', { environment, url });
 
-/** The same of this process's own main app, for those who are signed in to it. */
+/** The same for this process's own main app, for users who are signed in to it. */
 export const OWN_ADMIN_WARNING = say('OWN_ADMIN_KNOWN');

@@ -3,24 +3,29 @@ import { z } from 'zod';
 import { type AppIndexEntry, appIndexEntry } from '../../shared/messages';
 import type { AppIndexStore } from './stores/app-index';
 
-/** Who manages the fleet, as its workers know it. */
+/** The Supervisor, as its workers know it. */
 export const supervisorEntry = z.object({
-  /** The process that leads, `host:pid:random`. */
+  /** The leading process, `host:pid:random`. */
   instance: z.string(),
-  /** `APP_SUPERVISOR_PUBLIC_URL` as set there. */
+  /** `APP_SUPERVISOR_PUBLIC_URL` of the Supervisor. */
   publicUrl: z.string().nullable(),
 });
 export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 
-/** So many changes at once are written as a new directory: a script's arguments are limited. */
+/**
+ * From this number of changes on, the whole index is written again, because the number of a script's arguments is
+ * limited.
+ */
 const MANY = 500;
 
-/** Writes the directory of all apps for those that host some of them: what changed, and everything after a flush. */
+/** Writes the index of all apps for processes that host some of them: the changes, and everything after a flush. */
 export class AppIndexWriter {
   /** By name, as text. */
   private readonly written = new Map<string, string>();
   private digest = Buffer.alloc(16);
-  /** Names whose definitions changed since they were written; null: the store has lost its content, or may have. */
+  /**
+   * Names whose definitions have changed since they were written; null: the store has lost its content, or may have.
+   */
   private changed: Set<string> | null = null;
 
   constructor(
@@ -28,17 +33,17 @@ export class AppIndexWriter {
     private readonly supervisor: SupervisorEntry,
   ) {}
 
-  /** Nothing is written any more. */
+  /** Treats everything as unwritten. */
   invalidate(): void {
     this.changed = null;
   }
 
-  /** These were made, changed or deleted. */
+  /** Marks apps that were created, changed or deleted. */
   note(names: string[]): void {
     for (const name of names) this.changed?.add(name);
   }
 
-  /** @returns whether there was something to write. */
+  /** @returns whether there was anything to write */
   async write(apps: ReadonlyMap<string, AppIndexEntry>): Promise<boolean> {
     const changed = this.changed && this.changed.size <= MANY ? this.changed : null;
     this.changed = new Set();
@@ -61,12 +66,12 @@ export class AppIndexWriter {
     const supervisor = JSON.stringify(this.supervisor);
     const written = await this.store.write({ from, version: this.version, entries, gone, supervisor });
     if (written) return true;
-    // Lost meanwhile, or written by another supervisor; whichever of two leads keeps the last word.
+    // Lost meanwhile, or written by another Supervisor; the last writer wins.
     this.invalidate();
     return this.write(apps);
   }
 
-  /** Of what is written: the same for the same content, in whatever order and by whomever it was written. */
+  /** The version of the content: the same for the same content, in any order and from any writer. */
   private get version(): string {
     return this.digest.toString('hex');
   }
@@ -79,18 +84,18 @@ export class AppIndexWriter {
     if (text !== undefined) this.mix(name, text);
   }
 
-  /** An entry is mixed in as it is mixed out. */
+  /** Adding an entry and removing it are the same operation. */
   private mix(name: string, text: string): void {
     const hash = createHash('sha256').update(`${name} ${text}`).digest();
     for (let i = 0; i < this.digest.length; i++) this.digest[i] ^= hash[i];
   }
 }
 
-/** A hosting process's copy of the directory: what changed is read, at a cost of two values when nothing did. */
+/** A hosting process's copy of the index. It reads only changes; without a change a read costs two values. */
 export class AppIndexReader {
   private version = '';
   private readonly entries = new Map<string, AppIndexEntry>();
-  /** Null until one has told. */
+  /** Null until the Supervisor has published itself. */
   supervisor: SupervisorEntry | null = null;
 
   constructor(private readonly store: AppIndexStore) {}
@@ -109,7 +114,7 @@ export class AppIndexReader {
     }
   }
 
-  /** Of an app of that name; null when there is none, undefined while nobody has told. */
+  /** The uid of the app with this name; null if there is none, undefined if nothing has been published. */
   uidOf(name: string): string | null | undefined {
     if (!this.version) return undefined;
     return this.entries.get(name)?.uid ?? null;

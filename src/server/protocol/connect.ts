@@ -2,10 +2,10 @@ import Redis, { type RedisOptions } from 'ioredis';
 import type { Log } from '../log';
 
 /**
- * One kind of Redis connection for all: fails fast while Redis is away (callers retry by their own clock), comes back by
- * itself, and never emits an unhandled `error`.
+ * The configuration of all Redis connections: they fail fast while Redis is down (callers retry with their own timers),
+ * reconnect by themselves, and never emit an unhandled `error`.
  *
- * Not opened here: an eager connection would keep every command-line run alive for ever.
+ * Not opened here, because an open connection would keep every command-line run alive forever.
  */
 export function createRedis(url: string, log: Log, role: string, options: RedisOptions = {}): Redis {
   const client = new Redis(url, {
@@ -13,7 +13,7 @@ export function createRedis(url: string, log: Log, role: string, options: RedisO
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 5_000,
-    // A frozen Redis keeps its sockets open: without this a command would wait for ever.
+    // A frozen Redis keeps its sockets open: without this a command would wait forever.
     commandTimeout: 3_000,
     retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 2_000),
     // Three missed probes end a half-open connection.
@@ -32,7 +32,7 @@ export function createRedis(url: string, log: Log, role: string, options: RedisO
   return client;
 }
 
-/** Opens a connection without waiting for it: its own retries bring it up, now or later. */
+/** Opens a connection without waiting for it; its own retries establish it. */
 export function open(client: Redis): void {
   if (client.status === 'wait') client.connect().catch(() => undefined);
 }

@@ -2,30 +2,35 @@ import type { Lease } from '../../shared/messages';
 import type { Health } from '../../shared/types';
 import type { Now } from '../clock';
 
-/** Without a look at the store for this long the observer knows nothing: two rounds and one command's time-out. */
+/**
+ * An observer that has not read the store for this long knows nothing, in ms: two polls and the timeout of one command.
+ */
 export const DISCONNECTED_AFTER = 5_000;
-/** What an environment that never said its interval is judged by, in ms. */
+/** The interval of an environment that never reported one, in ms. */
 export const DEFAULT_INTERVAL = 5_000;
-/** Missed beats until suspect, and until down. */
+/** Missed heartbeats until suspect, and until down. */
 export const SUSPECT_AFTER = 2;
 export const DOWN_AFTER = 3;
 
-/** What the observer knows of one environment's lease. */
+/** What the observer knows about one environment's lease. */
 export interface LeaseObservation {
   lease: Lease | null;
-  /** When this observer first looked for the environment. */
+  /** When this observer first polled the environment. */
   firstPoll: Now;
-  /** When this observer last saw the beat change; null when it never did. */
+  /** When this observer last saw the heartbeat change; null if never. */
   lastBeat: Now | null;
-  /** How much of the silence since then was this observer's own blindness, in ms; `lastBeat.mono` is later by that. */
+  /**
+   * How much of the silence since then the observer itself was disconnected, in ms; `lastBeat.mono` is shifted by this
+   * time.
+   */
   forgiven: number;
-  /** Since when beats came without a gap. */
+  /** Since when heartbeats have arrived without a gap. */
   onlineSince: number;
-  /** When the holder was seen to have given the lease up, rather than letting it run out. */
+  /** When the observer saw that the holder released the lease, instead of letting it expire. */
   releasedAt: number | null;
 }
 
-/** When the observer last saw the store; null when it never did. */
+/** When the observer last read the store; null if never. */
 export interface StoreObservation {
   lastPoll: Now | null;
   startedAt: Now;
@@ -37,8 +42,8 @@ export const isAlive = (health: Health): boolean => health === 'online' || healt
 export const intervalOf = (sight: LeaseObservation): number => sight.lease?.interval ?? DEFAULT_INTERVAL;
 
 /**
- * Health of one environment, by the observer's own monotonic clock only: a worker whose clock is off, or jumps, is judged
- * the same.
+ * The health of one environment, by the observer's own monotonic clock only, so that a worker's wrong clock has no
+ * effect.
  */
 export function healthOf(
   sight: LeaseObservation,
@@ -51,7 +56,7 @@ export function healthOf(
   if (sight.releasedAt !== null) return { health: 'down', since: sight.releasedAt };
   const interval = intervalOf(sight);
   if (sight.lastBeat === null) {
-    // Just restarted: an absence proves nothing until a living worker would have been heard.
+    // Just started: absence proves nothing until a live worker would have sent a heartbeat.
     const silence = now.mono - sight.firstPoll.mono;
     return silence < DOWN_AFTER * interval
       ? { health: 'unknown', since: sight.firstPoll.wall }
@@ -60,7 +65,8 @@ export function healthOf(
   const age = now.mono - sight.lastBeat.mono;
   const runsOut = sight.lastBeat.wall + DOWN_AFTER * interval;
   if (age >= DOWN_AFTER * interval) return { health: 'down', since: runsOut };
-  // Not its silence, but no proof of life either: whatever it said is worth no more than its lease.
+  // The silence may be the observer's, but there is no proof of life either: a report is valid only as long as its
+  // lease.
   if (age + sight.forgiven >= DOWN_AFTER * interval) return { health: 'unknown', since: runsOut };
   if (sight.lease?.state === 'stopping') return { health: 'stopping', since: sight.lastBeat.wall };
   if (age >= SUSPECT_AFTER * interval)
@@ -68,7 +74,7 @@ export function healthOf(
   return { health: 'online', since: sight.onlineSince };
 }
 
-/** Of an environment that was never looked for. */
+/** For an environment that was never polled. */
 export const unseen = (now: Now): LeaseObservation => ({
   lease: null,
   firstPoll: now,
@@ -78,14 +84,14 @@ export const unseen = (now: Now): LeaseObservation => ({
   releasedAt: null,
 });
 
-/** How long ago a lease got its last beat, by what is left of its time, in ms. */
+/** The time since the last heartbeat of a lease, derived from its remaining time, in ms. */
 export const silenceOf = (lease: Lease, left: number): number =>
   Math.min(Math.max(DOWN_AFTER * lease.interval - left, 0), DOWN_AFTER * lease.interval);
 
 /**
- * The next sight of a lease after a look.
- * @param flushed whether the store had lost everything: then a missing lease says nothing
- * @param silence how long ago a beat came that is seen only now, in ms; of one that is seen in time it is not asked
+ * The observation of a lease after a poll.
+ * @param flushed whether the store has lost all content: then a missing lease means nothing
+ * @param silence how long ago a heartbeat arrived that is only observed now, in ms; not called for one observed in time
  */
 export function afterPoll(
   previous: LeaseObservation | undefined,
@@ -110,20 +116,20 @@ export function afterPoll(
     };
   }
   if (before.releasedAt !== null || before.lastBeat === null || flushed) return before;
-  // A lease that goes before it could have run out was given up. The tenth is for the store's own clock.
+  // A lease that disappears before it could have expired was released. The tenth allows for the store's own clock.
   const age = now.mono - before.lastBeat.mono + before.forgiven;
   const runsOut = DOWN_AFTER * intervalOf(before) * 0.9;
   return age < runsOut ? { ...before, releasedAt: now.wall } : before;
 }
 
-/** From so many environments on, and when more than this share of them is lost, and lost within this many ms … */
+/** From this number of environments on, and if more than this share of them is lost within this number of ms … */
 const CUT_OFF_LEAST = 3;
 const CUT_OFF_SHARE = 0.55;
 const CUT_OFF_WINDOW = 60_000;
 
 /**
- * … the observer takes itself to be cut off: that most of a fleet dies at once is less likely than that one cannot see it.
- * Those that said goodbye, or were never seen alive, say nothing either way.
+ * … the observer assumes that it is itself disconnected: that is more likely than that most of a fleet dies at once.
+ * Environments that announced their shutdown, or were never seen alive, do not count.
  */
 export function isCutOff(sights: Iterable<LeaseObservation>, observer: StoreObservation, now: Now): boolean {
   const lostAt: number[] = [];
@@ -139,7 +145,7 @@ export function isCutOff(sights: Iterable<LeaseObservation>, observer: StoreObse
   return Math.max(...lostAt) - Math.min(...lostAt) <= CUT_OFF_WINDOW;
 }
 
-/** After the observer was blind, silence during that time is not the worker's: its age goes on from where it was. */
+/** After the observer was disconnected, silence during that time does not count against the worker. */
 export function forgiveBlindness(sight: LeaseObservation, blindFor: number, now: Now): LeaseObservation {
   if (!sight.lastBeat) return { ...sight, firstPoll: now };
   const lastBeat = { ...sight.lastBeat, mono: sight.lastBeat.mono + blindFor };

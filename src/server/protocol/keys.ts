@@ -38,7 +38,7 @@ export class Keys {
   readonly manifests = () => this.key('manifests');
   readonly manifestsVersion = () => this.key('manifestsVersion');
 
-  /** Channels; pub/sub ignores the database number, so the prefix alone separates fleets. */
+  /** Channels. Pub/sub ignores the database number, so only the prefix separates fleets. */
   readonly wakeSupervisors = () => this.key('wake', 'supervisors');
   readonly wakeDefinitions = () => this.key('wake', 'definitions');
   readonly wakeEnvironment = (environment: string) => this.key('wake', 'environment', environment);

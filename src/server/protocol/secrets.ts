@@ -4,18 +4,18 @@ import { AppSupervisorError } from '../errors';
 import { secretBytes } from '../random';
 
 /**
- * Secrets at rest: `sealed:<key id>:<iv>.<tag>.<ciphertext>` (AES-256-GCM, base64url) once a key is configured, plain
- * text until then (after `plain:` where it looks like either). The key’s id stands beside each secret, so that a wrong
- * key is an error that says so and not garbage.
+ * Stored secrets: `sealed:<key id>:<iv>.<tag>.<ciphertext>` (AES-256-GCM, base64url) once a key is configured, plain
+ * text until then (with the prefix `plain:` if it looks like either). Each secret contains the key’s id, so that a
+ * wrong key causes a clear error and not garbage.
  */
 const PREFIX = 'sealed:';
-/** Before a plain text that would otherwise be taken for something else. */
+/** Prefix of a plain text that would otherwise be read as something else. */
 const PLAIN = 'plain:';
 
-/** First 12 hex digits of SHA-256: tells keys apart without telling them. */
+/** First 12 hex digits of SHA-256: identifies a key without revealing it. */
 export const keyId = (key: Buffer): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
 
-/** A value's fingerprint for comparing two processes' settings; keyed, so that short secrets cannot be looked up. */
+/** A value's fingerprint to compare the settings of two processes; keyed, so that short secrets cannot be looked up. */
 export const fingerprint = (value: string): string =>
   createHmac('sha256', 'app-supervisor').update(value).digest('hex').slice(0, 12);
 
@@ -33,7 +33,7 @@ export function seal(plain: string, key: Buffer | null): string {
 
 /**
  * @param app named in the error
- * @throws AppSupervisorError KEY_MISSING when it was sealed with another key, or was tampered with.
+ * @throws AppSupervisorError KEY_MISSING if it was sealed with another key, or was tampered with
  */
 export function unseal(value: string, key: Buffer | null, app: string): string {
   if (!value.startsWith(PREFIX)) return value.startsWith(PLAIN) ? value.slice(PLAIN.length) : value;
@@ -41,7 +41,7 @@ export function unseal(value: string, key: Buffer | null, app: string): string {
   if (!key || keyId(key) !== id) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
   const [iv, tag, text] = (body ?? '').split('.').map((part) => Buffer.from(part, 'base64url'));
   try {
-    // Without the length a tag cut to four bytes would do.
+    // Without the length, a tag cut to four bytes would be accepted.
     const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 });
     decipher.setAuthTag(tag);
     return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8');
@@ -50,7 +50,7 @@ export function unseal(value: string, key: Buffer | null, app: string): string {
   }
 }
 
-/** With its password as it may rest. */
+/** With its password in the form in which it may be stored. */
 export function sealDatabase(database: AppDatabase, aesKey: Buffer | null): AppDatabase {
   return database.password ? { ...database, password: seal(database.password, aesKey) } : database;
 }

@@ -2,13 +2,13 @@ import type { AppIndexEntry } from '../../../shared/messages';
 import type { AppModel } from './managed';
 
 /**
- * What the core gets to know of all apps, in one order in every process: neither the store keeps one, nor those that read
- * definitions as they change.
+ * The core's view of all apps, in the same order in every process: neither the store nor the readers of definitions
+ * keep an order.
  */
 export const appModelsOf = (entries: AppIndexEntry[]): AppModel[] =>
   [...entries].sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1)).map(modelOf);
 
-/** The core's view of an app (app-supervisor/types.ts:73), a copy through and through: plugins change what they get. */
+/** The core's view of an app (app-supervisor/types.ts:73), as a deep copy, because plugins modify what they get. */
 const modelOf = (entry: AppIndexEntry): AppModel => ({
   name: entry.name,
   title: entry.title,

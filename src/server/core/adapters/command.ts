@@ -1,8 +1,8 @@
 import type { Log } from '../../log';
 
 /**
- * The core's command adapter. Commands in this plugin are records that workers converge to, so what the core would send is
- * not needed; the adapter exists because its presence is what says that a fleet is meant (`APP_COMMAND_ADAPTER=redis`).
+ * The core's command adapter. Commands in this plugin are records that workers converge to, so the core's own commands
+ * are not needed. The adapter exists because its presence marks a fleet (`APP_COMMAND_ADAPTER=redis`).
  */
 export class CommandAdapter {
   constructor(private readonly log: Log) {}

@@ -2,23 +2,23 @@ import { filterMatch } from '@nocobase/database';
 import { z } from 'zod';
 import type { AppModel } from './managed';
 
-/** A named set of apps: which of them belong is told by either (app-supervisor/types.ts:87). */
+/** A named set of apps, defined by either of these (app-supervisor/types.ts:87). */
 export interface AppCondition {
-  /** As a repository takes it, on the fields of an `AppModel`; `options.autoStart` reaches into it. */
+  /** A repository filter on the fields of an `AppModel`; `options.autoStart` refers to a nested field. */
   filter?: Record<string, unknown>;
   match?: (app: AppModel) => boolean;
 }
 
-/** Where an app was added to a condition, or removed from it, by hand: an item of the app's manifest. */
+/** A manual addition of an app to a condition or its removal, as an item of the app's manifest. */
 export const membership = z.object({ environment: z.string(), member: z.boolean() });
 export type Membership = z.infer<typeof membership>;
 
-/** No other plugin's manifests are named like this, and they end with the app as all of them do. */
+/** No other plugin's manifests have such a name, and like all manifests they are deleted with the app. */
 export const conditionNamespace = (condition: string): string => `app-supervisor:condition:${condition}`;
 
 /**
- * Names of the apps that belong to a condition: those it tells itself, unless somebody said otherwise for that environment.
- * An app of which nothing is known any more, or that no longer lies there, never does.
+ * Names of the apps in a condition: those that it matches, unless a manual assignment for that environment says
+ * otherwise. Unknown apps, and apps that are no longer assigned to the environment, never match.
  *
  * @param environment null: in any of its environments
  */

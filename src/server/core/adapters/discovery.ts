@@ -10,8 +10,8 @@ import type { Managed } from './managed';
 type CoreStatus = NonNullable<CoreAppRegistry['appStatus'][string]>;
 
 /**
- * The core's discovery adapter of every part: `local` in shared memory, `remote` in a fleet. Statuses, models and domains
- * are answered from memory. No method ever rejects (core code tolerates none that does).
+ * The core's discovery adapter for every role: `local` in shared memory, `remote` in a fleet. Statuses, models and
+ * domains come from memory. No method ever rejects (the core does not handle rejections).
  */
 export class DiscoveryAdapter {
   readonly environmentName: string | undefined;
@@ -19,10 +19,10 @@ export class DiscoveryAdapter {
   readonly environmentProxyUrl: string | undefined;
   readonly appStatus;
   readonly lastSeenAt;
-  /** Set by the supervisor part only: the core takes its presence as "this process proxies" (gateway/index.js:126). */
+  /** Set only by the Supervisor: the core reads its presence as "this process proxies" (gateway/index.js:126). */
   proxyWeb?: (name: string, req: IncomingMessage, res: ServerResponse) => Promise<boolean>;
   proxyWs?: (req: IncomingMessage, socket: unknown, head: Buffer) => Promise<boolean>;
-  /** Set by the supervisor part only: called once its main app has started, not awaited (index.ts:503). */
+  /** Set only by the Supervisor: called when its main app has started, not awaited (index.ts:503). */
   loadAppModels?: () => Promise<void>;
 
   constructor(
@@ -49,7 +49,7 @@ export class DiscoveryAdapter {
     return this.coreApps.lastSeenAt.get(name) ?? null;
   }
 
-  /** `null` would become an HTTP 500 (gateway/index.ts:591): the default when there is one. */
+  /** `null` would become an HTTP 500 (gateway/index.ts:591), so returns the default if there is one. */
   getAppStatus(name: string, defaultStatus?: CoreStatus): CoreStatus | null {
     return this.coreApps.appStatus[name] ?? defaultStatus ?? null;
   }
@@ -58,7 +58,10 @@ export class DiscoveryAdapter {
     this.coreApps.setStatus(name, status, options);
   }
 
-  /** A sub-app's status is the controller's to end: the core calls this in the middle of a restart, too. */
+  /**
+   * Does nothing for apps, because the controller owns their statuses: the core also calls this in the middle of a
+   * restart.
+   */
   clearAppStatus(name: string): void {
     if (name === 'main') delete this.coreApps.appStatus.main;
   }
@@ -80,7 +83,7 @@ export class DiscoveryAdapter {
     return this.managed.models().find((model) => model.cname === domain)?.name ?? null;
   }
 
-  /** @param options.environmentName by default this process's own; null or absent on a Supervisor, which has none */
+  /** @param options.environmentName default: this process's own; null or absent on a Supervisor, which has none */
   async getAppsByCondition(
     name: string,
     condition: AppCondition,
@@ -134,8 +137,9 @@ export class DiscoveryAdapter {
   }
 
   /**
-   * The main app has started, or started again. The lease beats by its own timer, so the core's two-minute one is not
-   * wanted: `false` keeps it off (index.ts:750). Not awaited work: throwing or waiting here would hold the main app up.
+   * The main app has started or restarted. The lease has its own timer, so the core's two-minute heartbeat is not
+   * needed: `false` disables it (index.ts:750). Its work is not awaited: throwing or waiting here would delay the main
+   * app.
    */
   async registerEnvironment(): Promise<boolean> {
     this.managed.begin();

@@ -4,10 +4,10 @@ import { isPlaceholderApp } from '../../nocobase/placeholder-app';
 import type { Managed } from './managed';
 
 /**
- * The core's process adapter: `local` where apps are hosted, `remote` on a supervisor, which holds its main app alone.
- * Look-ups in memory, since most of it is called in every request; no method ever rejects.
+ * The core's process adapter: `local` where apps are hosted, `remote` on a Supervisor, which has only its main app. It
+ * uses in-memory look-ups, because the core calls most of it for every request. No method ever rejects.
  *
- * Starting, stopping and upgrading by name is a wish, and wishes go to whoever manages (`managed`).
+ * Starting, stopping and upgrading by name are requests, which go to the managing service (`managed`).
  */
 export class ProcessAdapter {
   readonly apps;
@@ -40,8 +40,8 @@ export class ProcessAdapter {
   }
 
   /**
-   * Answers at once: the gateway waits for it, and then says what state the app is in (gateway/index.ts:588-618). Only in
-   * a worker thread, where there is no gateway, is the app there at the end.
+   * Returns immediately: the gateway waits for it, and then reports the app's state (gateway/index.ts:588-618). Only in
+   * a worker thread, which has no gateway, does it wait until the app exists.
    */
   async bootstrapApp(name: string): Promise<void> {
     const opening = this.managed.openForCommand(name);
@@ -69,7 +69,10 @@ export class ProcessAdapter {
     else await this.managed.wish('stop', name);
   }
 
-  /** As in the core's own adapters, the app's object leaves this process. The app itself ends by `apps:destroy` alone. */
+  /**
+   * As in the core's own adapters, removes the app's object from this process. Only `apps:destroy` deletes the app
+   * itself.
+   */
   async removeApp(name: string): Promise<void> {
     if (await this.managed.unload(name)) return;
     const app = this.coreApps.apps[name];
@@ -86,7 +89,7 @@ export class ProcessAdapter {
     await this.managed.dispatchEvent(name, event, payload);
   }
 
-  /** At shutdown the core has destroyed each app already (gateway/index.ts:154). */
+  /** At shutdown the core has already destroyed each app (gateway/index.ts:154). */
   async removeAllApps(): Promise<void> {
     for (const name of Object.keys(this.coreApps.apps)) this.coreApps.drop(name);
   }

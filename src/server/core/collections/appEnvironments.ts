@@ -2,7 +2,7 @@ import type { CollectionOptions } from '@nocobase/database';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { columnsOf } from './columns';
 
-/** What is remembered of an environment while it is away, and what the operator decided about it. */
+/** Known environments, including those that are down, and the operator's settings for them. */
 export default {
   name: 'appEnvironments',
   autoGenId: false,

@@ -1,6 +1,8 @@
 import type { CollectionOptions } from '@nocobase/database';
 
-/** What was said of apps through this process: items of manifests, and which app belongs to a condition by hand. */
+/**
+ * Data that other plugins set on apps through this process: items of manifests, and manual assignments to conditions.
+ */
 export default {
   name: 'appManifests',
   autoGenId: false,

@@ -1,6 +1,6 @@
 import type { CollectionOptions } from '@nocobase/database';
 
-/** A worker's memory in its own main database: what is desired of it, and what it last applied. */
+/** A worker's snapshot in its own main database: its desired state, and what it last applied. */
 export default {
   name: 'appSnapshots',
   autoGenId: false,

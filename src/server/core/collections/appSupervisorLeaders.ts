@@ -1,6 +1,6 @@
 import type { CollectionOptions } from '@nocobase/database';
 
-/** One row: which of several supervisor processes drives operations, and the fleet's id. */
+/** One row: which of several Supervisor processes drives operations, and the fleet's id. */
 export default {
   name: 'appSupervisorLeaders',
   autoGenId: false,

@@ -1,6 +1,6 @@
 import type { CollectionOptions } from '@nocobase/database';
 
-/** Deleted apps, until every environment they lay in has confirmed or was forgotten. */
+/** Deleted apps, until every environment that had them has confirmed or was forgotten. */
 export default {
   name: 'appTombstones',
   autoGenId: false,

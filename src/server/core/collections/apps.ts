@@ -2,7 +2,7 @@ import type { CollectionOptions } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { columnsOf } from './columns';
 
-/** App definitions: the truth about what should be. `generation` and `boot` as in the README's "How the fleet agrees". */
+/** App definitions: the desired state. docs/architecture.md explains `generation` and `boot`. */
 export default {
   name: 'apps',
   autoGenId: false,

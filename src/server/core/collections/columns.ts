@@ -4,7 +4,7 @@ import { type Fields, keysIn, type Type } from '../../../shared/fields';
 /** The columns of a table, from the declaration of its fields. */
 export const columnsOf = (fields: Fields): NonNullable<CollectionOptions['fields']> =>
   keysIn(fields, 'table')
-    // NocoBase has and writes these by itself.
+    // NocoBase creates and writes these itself.
     .filter((name) => fields[name].type.kind !== 'timestamp')
     .map((name) => {
       const { type, column, default: defaultValue } = fields[name];

@@ -7,7 +7,7 @@ import appSupervisorLeaders from './appSupervisorLeaders';
 import apps from './apps';
 import appTombstones from './appTombstones';
 
-/** Tables of every main app, whatever its part; a sub-app gets none. One file a table. */
+/** Tables of every main app, whatever its role; a sub-app gets none. One file for each table. */
 export const collections: CollectionOptions[] = [
   apps,
   appEnvironments,
@@ -18,7 +18,8 @@ export const collections: CollectionOptions[] = [
   appManifests,
 ].map((collection) => ({
   ...collection,
-  // Not for the workflow of user tables: nothing here is a user's to edit, dump with their data, or see in a picker.
+  // Hidden from workflows for user tables: users must not edit these, export them with their data, or see them in a
+  // picker.
   hidden: true,
   dumpRules: 'required',
   shared: false,

@@ -1,26 +1,27 @@
 import { fail } from '../../errors';
 
 /**
- * Wake-ups and requests between the processes of a fleet. Two implementations: Redis, and memory for one process.
+ * Notifications and requests between the processes of a fleet. Two implementations: Redis, and memory for one process.
  *
- * - Wake-ups may be lost, doubled or late. They say that there is something to read, and never what: a lost one costs time only.
- * - A request is answered at most once, or fails by its deadline. A handler may have done its work all the same.
- * - Nothing is kept: who listens later hears nothing of before. Listeners and handlers stay over a lost connection.
+ * - Notifications may be lost, duplicated or late. They say that there is something to read, never what: a lost one
+ * only costs time.
+ * - A request is answered at most once, or fails at its deadline. Its handler may nevertheless have done its work.
+ * - Nothing is stored: a new listener receives nothing from before. Listeners and handlers survive a lost connection.
  */
 export interface MessageBus {
-  /** Begins to connect, and does not wait for it: until then wake-ups are lost and requests fail. */
+  /** Begins to connect without waiting: until then notifications are lost and requests fail. */
   open(): void;
-  /** Wakes an audience, with the names of the apps that it is about. Never in the caller's turn; never throws. */
+  /** Notifies an audience, with the names of the apps concerned. Never calls listeners synchronously; never throws. */
   notify(to: Audience, names: string[]): void;
-  /** One listener for each audience. Returns before the subscription is made. */
+  /** One listener for each audience. Returns before the subscription exists. */
   onNotify(me: Audience, listener: (names: string[]) => void): Promise<void>;
   /**
    * @param timeout in ms
-   * @returns what the Worker answered, for the caller to parse
+   * @returns the Worker's answer, for the caller to parse
    * @throws AppSupervisorError WORKER_SILENT or WORKER_FAILED
    */
   request(environment: string, method: string, payload: unknown, timeout: number): Promise<unknown>;
-  /** Answers the requests to an environment. Returns before the subscription is made. */
+  /** Answers the requests to an environment. Returns before the subscription exists. */
   serve(environment: string, handlers: RequestHandlers): Promise<void>;
   close(): Promise<void>;
 }
@@ -32,7 +33,7 @@ export interface MessageBus {
 export type Audience = 'supervisors' | 'definitions' | { environment: string };
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;
 
-/** A handler's answer to a request, whatever is asked and however it fails. */
+/** Converts the result of a handler into an answer, whatever the request is and however it fails. */
 export async function callHandler(handlers: RequestHandlers, method: string, payload: unknown): Promise<unknown> {
   if (!Object.hasOwn(handlers, method)) fail('UNKNOWN_REQUEST', { request: method });
   return handlers[method](payload);

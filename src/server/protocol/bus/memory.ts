@@ -14,7 +14,7 @@ export class MemoryBus implements MessageBus {
   notify(to: Audience, names: string[]): void {
     // There is no other Supervisor.
     if (to === 'definitions') return;
-    // Not in the caller's turn: a wake-up over Redis never is, and nobody may come to rely on it.
+    // Not synchronously: a notification over Redis never is, and callers must not rely on it.
     this.clock.timeout(0, () => this.listeners.get(keyOf(to))?.(names));
   }
 

@@ -9,7 +9,7 @@ import { createRedis, open } from '../connect';
 import type { Keys } from '../keys';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
 
-/** `MessageBus` on `APP_COMMAND_REDIS_URL`, by pub/sub: what it loses, the 30 s round finds. */
+/** `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses. */
 export class RedisBus implements MessageBus {
   private readonly publisher: Redis;
   private readonly subscriber: Redis;
@@ -27,7 +27,7 @@ export class RedisBus implements MessageBus {
     this.publisher = createRedis(url, log, 'commands');
     this.subscriber = createRedis(url, log, 'commands, listening', { commandTimeout: undefined });
     this.subscriber.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
-    // A subscription made while Redis was away, or lost with it, is made again on every connection.
+    // Repeats all subscriptions on every connection: those requested while Redis was down, and those lost with it.
     this.subscriber.on('ready', () => this.subscribeAll());
     this.listeners.set(keys.replies(instance), (text) => {
       const answer = this.parse(reply, text);
@@ -84,7 +84,7 @@ export class RedisBus implements MessageBus {
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {
     this.listen(this.keys.requests(environment), (text) => {
       const message = this.parse(request, text);
-      // An answer that cannot be sent is waited for until the deadline.
+      // If an answer cannot be sent, the caller waits until the deadline.
       if (message) this.answer(message, handlers).catch(() => undefined);
     });
   }

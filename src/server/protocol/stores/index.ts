@@ -7,10 +7,12 @@ import type { RecordStore } from './records';
 import type { StatusStore } from './statuses';
 
 /**
- * What passes between those who manage apps and those who host them, by subject. Two implementations: Redis, and memory for one process.
+ * The data exchanged between Supervisors and Workers, by subject. Two implementations: Redis, and memory for one
+ * process.
  *
- * All of it is a cache of what the Supervisor's database wishes and of what Workers observe: losing the whole content loses nothing. Only
- * what puts a process together knows all stores; everything else takes those that it uses.
+ * All of it is a cache of the desired state in the Supervisor's database and of what Workers observe: losing all
+ * content loses nothing. Only the code that assembles a process knows all stores; every other class takes only the
+ * stores that it uses.
  */
 export interface Stores {
   readonly records: RecordStore;
@@ -19,9 +21,9 @@ export interface Stores {
   readonly statuses: StatusStore;
   readonly appIndex: AppIndexStore;
   readonly manifests: ManifestStore;
-  /** Begins to connect, and does not wait for it: until then everything rejects. */
+  /** Begins to connect without waiting: until then every method rejects. */
   open(): void;
-  /** What in the store's own settings breaks its promises. Rejects when it cannot be reached. */
+  /** Settings of the store that break its guarantees. Rejects if it cannot be reached. */
   warnings(): Promise<Message[]>;
   close(): Promise<void>;
 }

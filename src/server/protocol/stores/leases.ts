@@ -4,32 +4,35 @@ import type { Lease } from '../../../shared/messages';
  * Leases: which process hosts which environment. Workers claim and release them; the store decides who gets them.
  *
  * - Each call is one transaction. At most one instance holds the lease of an environment.
- * - A lease runs out by the store's own clock. Who held it last gets it back with the same epoch; every other holder gets a higher epoch
- *   than all before it.
- * - Lost content makes all leases free. Their last holders take them again with the epochs that they know; a newcomer has to wait
- *   (`mayTake`) until it may assume that none of them lives.
- * - Every method rejects when the store cannot be reached. A holder goes on then: apps do not depend on the lease.
+ * - A lease expires by the store's own clock. Its last holder gets it back with the same epoch; every other holder gets
+ * a higher epoch than all before it.
+ * - Lost content makes all leases free. Their last holders take them again with their known epochs; a newcomer has to
+ * wait (`mayTake`) until it may assume that none of them is alive.
+ * - Every method rejects if the store cannot be reached. A holder continues then: apps do not depend on the lease.
  */
 export interface LeaseStore {
-  /** Takes, renews or asks for a lease; see `LeaseClaim`. A new holder does not inherit the statuses of the one before it. */
+  /**
+   * Takes, renews or requests a lease; see `LeaseClaim`. A new holder does not inherit the statuses of the previous
+   * one.
+   */
   claim(claim: LeaseClaim): Promise<LeaseAnswer>;
-  /** Gives a lease up at once, with its statuses. Does nothing to a lease of another instance or epoch. */
+  /** Releases a lease immediately, with its statuses. Does nothing to a lease of another instance or epoch. */
   release(environment: string, instance: string, epoch: number): Promise<void>;
-  /** How long each of these leases holds without a renewal, in ms; 0 for one that nobody holds. */
+  /** The remaining time of each of these leases without a renewal, in ms; 0 if nobody holds it. */
   left(environments: string[]): Promise<Map<string, number>>;
 }
 
 export interface LeaseClaim {
   environment: string;
-  /** What the lease will hold; `epoch` is the one last held, 0 for none. */
+  /** The content of the lease; `epoch` is the one last held, 0 for none. */
   lease: Lease;
-  /** How long it holds without renewal, in ms. */
+  /** How long it lasts without renewal, in ms. */
   ttl: number;
   /** Whether the claimer may take a lease that nobody holds and that it did not hold last. */
   mayTake: boolean;
   /**
-   * Fingerprint of the main database whose session lock the claimer holds, or null. A lease with the same fingerprint belongs to a
-   * dead process, since only one process can hold that lock, and is taken over at once.
+   * Fingerprint of the main database whose session lock the claimer holds, or null. A lease with the same fingerprint
+   * belongs to a dead process, because only one process can hold that lock, and is taken over immediately.
    */
   provenBy: string | null;
 }
@@ -39,7 +42,7 @@ export type LeaseAnswer =
   | { held: true; epoch: number; fresh: false }
   /** Taken or retaken: registration and statuses have to be written again. */
   | { held: true; epoch: number; fresh: true }
-  /** Another live instance has it. */
+  /** Another live instance holds it. */
   | { held: false; holder: { instance: string; epoch: number } }
-  /** Nobody has it and the claimer may not take it yet. */
+  /** Nobody holds it and the claimer may not take it yet. */
   | { held: false; holder: null };

@@ -1,20 +1,24 @@
 import type { StatusEntry } from '../../../shared/messages';
 
 /**
- * Statuses: what each app is observed to be in each environment. The holder of the environment's lease writes them; the
+ * Statuses: the observed state of each app in each environment. The holder of the environment's lease writes them; the
  * Supervisor and other Workers read them.
  *
- * - A write is one transaction, and is refused unless its writer holds the lease with that epoch.
- * - Writes have growing versions, by which a reader knows whether there is something to read.
- * - Lost content costs nothing: the holder compares every 30 s what is there with what it wrote, and writes all again.
- * - Every method rejects when the store cannot be reached; what was not written is written later, as it is then.
+ * - A write is one transaction, and is refused unless the writer holds the lease with that epoch.
+ * - Writes have increasing versions, so that a reader knows whether there is anything new.
+ * - Lost content costs nothing: every 30 s the holder compares the stored statuses with what it wrote, and writes all
+ * of them again.
+ * - Every method rejects if the store cannot be reached; the holder writes the then current statuses later.
  */
 export interface StatusStore {
-  /** Writes statuses under a lease. False when the lease is not (or no longer) the writer's: nothing was written. */
+  /** Writes statuses under a lease. False if the lease is not (or no longer) the writer's: nothing was written. */
   write(write: StatusWrite): Promise<boolean>;
-  /** All statuses of `environment`, in no order. What does not parse is left out. An unchanged entry may be the same object again. */
+  /**
+   * All statuses of `environment`, unordered. Statuses that do not parse are skipped. An unchanged entry may be the
+   * same object again.
+   */
   read(environment: string): Promise<StatusEntry[]>;
-  /** The version of the last write, and how many statuses there are. */
+  /** The version of the last write, and the number of statuses. */
   mark(environment: string): Promise<StatusMark>;
 }
 
@@ -24,9 +28,9 @@ export interface StatusWrite {
   epoch: number;
   entries: StatusEntry[];
   removed: string[];
-  /** Grows with every write, so that a reader knows whether there is something to read. */
+  /** Increases with every write, so that a reader knows whether there is anything new. */
   version: number;
-  /** Whether `entries` is all there is: what else is stored is removed. */
+  /** Whether `entries` is complete: other stored entries are removed. */
   complete: boolean;
 }
 

@@ -16,7 +16,7 @@ export class MemoryAppIndex implements AppIndexStore {
     return true;
   }
 
-  /** All of it, since nothing has to be sent. */
+  /** Returns everything, because nothing has to be sent. */
   async read(version: string): Promise<AppIndexRead | null> {
     const { version: current, supervisor } = this;
     if (current === null) return null;

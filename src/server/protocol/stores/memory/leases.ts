@@ -15,8 +15,8 @@ export class MemoryLeases implements LeaseStore {
   private readonly holders = new Map<string, { instance: string; epoch: number }>();
 
   /**
-   * @param isAlone whether no other process can hold anything: a lease is given to whoever claims it, and never runs out
-   * @param onNewHolder called when what was said under the lease is over
+   * @param isAlone whether no other process can hold anything: a lease is given to any claimer, and never expires
+   * @param onNewHolder called when reports under the previous lease are no longer valid
    */
   constructor(
     private readonly clock: Clock,

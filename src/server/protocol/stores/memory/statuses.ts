@@ -10,7 +10,7 @@ interface Stored {
 export class MemoryStatuses implements StatusStore {
   private readonly environments = new Map<string, Stored>();
 
-  /** @param holds whether the lease of an environment is this instance's, with this epoch */
+  /** @param holds whether this instance holds the lease of an environment with this epoch */
   constructor(private readonly holds: (environment: string, instance: string, epoch: number) => boolean) {}
 
   async write(write: StatusWrite): Promise<boolean> {

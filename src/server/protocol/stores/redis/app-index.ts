@@ -3,13 +3,13 @@ import writeAppIndex from '../../scripts/writeAppIndex-3.lua';
 import type { AppIndexRead, AppIndexStore, AppIndexWrite } from '../app-index';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
 
-/** Of the index. Who has missed more reads all of it. */
+/** A reader that has missed more changes reads the whole index. */
 const KEPT_CHANGES = 200;
 const appIndexChange = z.object({ version: z.string(), names: z.array(z.string()) });
 
 const NO_CHANGE = { complete: false, entries: new Map<string, unknown>(), gone: [] };
 
-/** `AppIndexStore` in a hash, with a list of its last changes; while that list is there, the hash is whole. */
+/** `AppIndexStore` in a hash, with a list of its last changes. While the list exists, the hash is complete. */
 export class RedisAppIndex implements AppIndexStore {
   private readonly writeAppIndex: Script;
 
@@ -21,7 +21,7 @@ export class RedisAppIndex implements AppIndexStore {
     const { redis, keys } = this.connection;
     const { appIndex, directoryChanges } = keys;
     const texts = [...entries];
-    // Without a change nobody reads.
+    // Readers do not read while there is no list of changes.
     if (from === null) await redis.del(appIndex(), directoryChanges());
     while (texts.length > AT_ONCE) await redis.hset(appIndex(), new Map(texts.splice(0, AT_ONCE)));
     const names = from === null ? [] : [...gone, ...entries.keys()];
@@ -53,7 +53,7 @@ export class RedisAppIndex implements AppIndexStore {
     return found && { ...found, supervisor: connection.parse(supervisor, z.unknown(), keys.supervisor()) };
   }
 
-  /** Index and changes in one transaction: while changes are there, the index is whole. */
+  /** Reads index and changes in one transaction: while changes exist, the index is complete. */
   private async readChanges(version: string): Promise<Omit<AppIndexRead, 'supervisor'> | null> {
     const { connection } = this;
     const { redis, keys } = connection;
@@ -78,7 +78,7 @@ export class RedisAppIndex implements AppIndexStore {
       if (text === null) gone.push(name);
       else entries.set(name, connection.parse(text, z.unknown(), appIndex()));
     }
-    // Not the version of a later change: what that one names was not asked for.
+    // Not the version of a later change, whose entries were not requested.
     const read = complete ? current : changes[changes.length - 1];
     return { version: read.version, complete, entries, gone };
   }

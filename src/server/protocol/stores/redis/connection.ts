@@ -7,10 +7,10 @@ import type { Keys } from '../../keys';
 /** A Lua script, called with its keys and then its arguments. */
 export type Script = (...args: unknown[]) => Promise<any>;
 
-/** So many items a call: a script's arguments are limited, and a long one blocks everybody. */
+/** Maximum number of items for each call: a script's arguments are limited, and a long one blocks other clients. */
 export const AT_ONCE = 500;
 
-/** The connection that all stores of a process share, and how they read what they find there. */
+/** The connection that all stores of a process share, and how they parse values. */
 export class StoreConnection {
   readonly redis: Redis;
 
@@ -36,7 +36,7 @@ export class StoreConnection {
     return values.map((value) => this.parse(value, schema, key)).filter((value) => value !== null);
   }
 
-  /** Null for what is not there or not ours; the latter is said in the log, without its content. */
+  /** Null if a value is missing or invalid; an invalid one is logged, without its content. */
   parse<T>(value: string | null | undefined, schema: z.ZodType<T>, key: string): T | null {
     if (value === null || value === undefined) return null;
     try {

@@ -4,7 +4,10 @@ import type { StoreConnection } from './connection';
 
 /** `FleetStore` over the keys of all other stores. */
 export class RedisFleet implements FleetStore {
-  /** By environment, the lease that the last look found, with its text: it changes with every beat, and is looked at more often. */
+  /**
+   * By environment, the lease that the last poll found, with its text. The text changes with every heartbeat, but is
+   * polled more often.
+   */
   private leases = new Map<string, { text: string; lease: Lease | null }>();
 
   constructor(

@@ -45,7 +45,7 @@ export class RedisStores implements Stores {
     if (policy && policy !== 'noeviction') {
       found.push(say('REDIS_EVICTS', { policy }));
     }
-    // INFO does not tell whether snapshots are taken; a server that others run may refuse to.
+    // INFO does not show whether snapshots are configured; a managed server may refuse CONFIG GET.
     const [, saves] = ((await redis.config('GET', 'save').catch(() => [])) as string[]) ?? [];
     if (value('aof_enabled') === '0' && saves === '') {
       found.push(say('REDIS_KEEPS_NOTHING'));

@@ -3,7 +3,7 @@ import releaseLease from '../../scripts/releaseLease-3.lua';
 import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../leases';
 import type { Script, StoreConnection } from './connection';
 
-/** `LeaseStore` by scripts; leases run out by the expiry of their keys. */
+/** `LeaseStore` with scripts; leases expire with their keys. */
 export class RedisLeases implements LeaseStore {
   private readonly claimLease: Script;
   private readonly releaseLease: Script;

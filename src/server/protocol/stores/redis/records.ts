@@ -4,7 +4,10 @@ import publish from '../../scripts/publish-1.lua';
 import type { RecordStore, RecordsRead } from '../records';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
 
-/** Field among an environment's records, the name of no app: so that it is lost whenever they are. */
+/**
+ * A field in the hash of an environment's records that no app can have as its name, so that it is lost together with
+ * the records.
+ */
 const VERSION = ':version';
 
 /** `RecordStore` in a hash for each environment. */

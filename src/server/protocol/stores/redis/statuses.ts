@@ -3,10 +3,10 @@ import writeStatuses from '../../scripts/writeStatuses-3.lua';
 import type { StatusMark, StatusStore, StatusWrite } from '../statuses';
 import type { Script, StoreConnection } from './connection';
 
-/** `StatusStore` in a hash for each environment, written by a script that looks at the lease. */
+/** `StatusStore` in a hash for each environment, written by a script that checks the lease. */
 export class RedisStatuses implements StatusStore {
   private readonly writeStatuses: Script;
-  /** By environment, what its last statuses were by their texts: most are the same the next time. */
+  /** By environment, the last statuses by their texts: most are unchanged at the next read. */
   private readonly parsed = new Map<string, Map<string, StatusEntry>>();
 
   constructor(private readonly connection: StoreConnection) {
@@ -51,7 +51,7 @@ export class RedisStatuses implements StatusStore {
     return { version: Number(version ?? 0), count };
   }
 
-  /** Frees what is remembered of an environment. */
+  /** Frees the memory of an environment. */
   forget(environment: string): void {
     this.parsed.delete(environment);
   }
