@@ -1,20 +1,18 @@
-/**
- * Two readings of time: decisions use differences of `mono` (ms, monotonic), people are shown `wall` (ms since 1970).
- */
+/** Two readings of time: decisions use differences of `mono` (ms, monotonic); `wall` (ms since 1970) is for people. */
 export interface Now {
   mono: number;
   wall: number;
 }
 
-/** Something that is to happen later. */
+/** A scheduled call. */
 export interface Timer {
-  /** It will not happen any more. Does nothing to what is over. */
+  /** Cancels the call. Does nothing if it is over. */
   cancel(): void;
 }
 
 /**
- * The time of one process: what it reads and what it waits for. `core/` makes the real one and injects it; tests inject one that they turn by
- * hand. No method depends on `this`.
+ * The time of one process: its readings and its timers. `core/` creates the real one and injects it; tests inject one
+ * that they advance manually. No method depends on `this`.
  */
 export interface Clock {
   now(): Now;
@@ -26,7 +24,7 @@ export interface Clock {
   sleep(ms: number): Promise<void>;
 }
 
-/** What `work` resolves to, or `instead` when that takes longer than `ms`. */
+/** The result of `work`, or `instead` if that takes longer than `ms`. */
 export async function within<T>(clock: Clock, ms: number, work: Promise<T>, instead: T): Promise<T> {
   let timer: Timer | undefined;
   const late = new Promise<T>((resolve) => {

@@ -1,20 +1,20 @@
 import PQueue from 'p-queue';
 
-/** One queue for each key: what is added for one key is done one after the other, what is added for others meanwhile. */
+/** One queue for each key: work for one key runs one after the other, work for different keys at the same time. */
 export class KeyedQueue {
   private readonly queues = new Map<string, PQueue>();
 
-  /** @returns what `work` returns or throws */
+  /** @returns the result of `work`, or its error */
   add<T>(key: string, work: () => Promise<T>): Promise<T> {
     return this.queueOf(key).add(work);
   }
 
-  /** Whether something of this key is under way or waits. */
+  /** Whether work for this key runs or waits. */
   isBusy(key: string): boolean {
     return this.queues.has(key);
   }
 
-  /** Resolves when nothing of this key is under way or waits. */
+  /** Resolves when no work for this key runs or waits. */
   async idle(key: string): Promise<void> {
     await this.queues.get(key)?.onIdle();
   }

@@ -21,7 +21,7 @@ import { basePath } from './proxy';
 import { registerResources } from './supervisor/api';
 import { guardHostedApps } from './worker/guards';
 
-// The core freezes built-ins once it has started (SES): zod's generated code would be refused from then on.
+// The core freezes built-ins after its start (SES), and would then reject zod's generated code.
 z.config({ jitless: true });
 
 let config: Config | null = null;
@@ -31,22 +31,22 @@ let runtime: Runtime | null = null;
 export const registerOwnCommands = (app: Application): void => registerCommands(app, config);
 
 export class PluginAppSupervisor extends Plugin {
-  /** Before anything exists: the only moment at which adapters can be registered (gateway/index.ts:689). */
+  /** Runs first: the only moment at which adapters can be registered (gateway/index.ts:689). */
   static async staticImport(): Promise<void> {
     config = loadConfig();
     if (config.part === 'dormant') return;
     const settings = config;
     if (settings.needsMainSecret) giveMainSecret(settings.host.mainSecretFile);
-    // Whichever adapter the core asks for first makes the one runtime they share.
+    // The first adapter that the core requests creates the runtime that all adapters share.
     const runtimeOf = (supervisor: AppSupervisor) => {
       if (!runtime) {
         runtime = createRuntime(settings, supervisor, findInstalled);
-        // Before the core looks for commands of plugins: a file of theirs that gives it none (repair-filenames.js of
-        // NocoBase 2.2.15) ends the search, and any command with it.
+        // Before the core looks for commands of plugins: a command file that registers none (repair-filenames.js of
+        // NocoBase 2.2.15) ends the search, and with it every command.
         supervisor.on('afterAppAdded', function addOwnCommands(app: Application) {
           registerOwnCommands(app);
         });
-        // A command line is the operator's; a worker thread may run what an app asked for.
+        // The command line belongs to the operator; a worker thread may run a task of an app.
         if (settings.active || settings.transient) guardHostedApps(supervisor, settings.host);
       }
       return runtime;
@@ -84,7 +84,7 @@ export class PluginAppSupervisor extends Plugin {
     registerPartInfo(this.app, config, runtime);
     if (runtime) runtime.install(this.app, Gateway.getInstance(), Gateway as never);
     else registerResources(this.app, null, 'dormant');
-    // The same on every part: registrations are not told from one process to another.
+    // The same in every role: registrations are not shared between processes.
     AppSupervisor.getInstance().registerAppCondition('autoStart', { filter: { 'options.autoStart': true } });
   }
 
@@ -105,7 +105,7 @@ function createDiscovery(shared: Runtime, settings: ActiveConfig, name: 'local' 
   return adapter;
 }
 
-/** Before the core reads it. What is thrown in a static import is swallowed, and tokens would be signed with `APP_KEY`. */
+/** Before the core reads it. Errors in a static import are swallowed, and tokens would be signed with `APP_KEY`. */
 function giveMainSecret(file: string): void {
   try {
     ensureMainSecret(file);
@@ -117,7 +117,7 @@ function giveMainSecret(file: string): void {
   }
 }
 
-/** A misspelt name or a failed import falls back to other adapters without a word (app-supervisor/index.ts:144-199). */
+/** A misspelled name or a failed import silently falls back to other adapters (app-supervisor/index.ts:144-199). */
 function assertAdapters(): void {
   if (!config || config.part === 'dormant') return;
   const supervisor = AppSupervisor.getInstance();

@@ -1,13 +1,13 @@
 import { randomBytes, randomInt } from 'node:crypto';
 
 /**
- * Where ids and jitter come from. `core/` makes the real one and injects it; tests inject one with a seed. Nothing depends on that nobody can
- * guess it: secrets come from `secretBytes` and `secretInt`. No method depends on `this`.
+ * The source of ids and jitter. `core/` creates the real one and injects it; tests inject one with a seed. Its values
+ * may be guessable: secrets come from `secretBytes` and `secretInt`. No method depends on `this`.
  */
 export interface Random {
-  /** A new id that no other has: a UUID. */
+  /** A new unique id: a UUID. */
   id(): string;
-  /** Random bytes in hex, for short ids; two digits a byte. */
+  /** Random bytes in hex, for short ids; two digits for each byte. */
   hex(bytes: number): string;
   /** At least 0 and less than 1. */
   fraction(): number;

@@ -1,14 +1,14 @@
 /**
- * Every Redis key and channel of a fleet. Nothing else in the code knows one.
+ * Every Redis key and channel of a fleet. They are defined only here.
  *
- * | key | type | holds | lives |
+ * | key | type | content | lifetime |
  * |---|---|---|---|
- * | `fleet` | string | id of the fleet that owns the prefix | for ever |
- * | `environments` | set | names of environments that ever took a lease | until forgotten |
+ * | `fleet` | string | id of the fleet that owns the prefix | forever |
+ * | `environments` | set | names of all environments that ever held a lease | until forgotten |
  * | `registration:<env>` | string | `Registration` | until forgotten |
  * | `lease:<env>` | string | `Lease` | three intervals |
  * | `holder:<env>` | string | last holder `{epoch, instance}` | until forgotten |
- * | `standby:<env>` | string | instance that would take the lease | three intervals |
+ * | `standby:<env>` | string | instance that waits for the lease | three intervals |
  * | `records:<env>` | hash | name → `AppRecord`, and `:version`, which changes with them | until confirmed gone |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |

@@ -31,17 +31,17 @@ import { FleetView } from './view';
 /** How many apps and environments the control loop works on at a time. */
 const CONCURRENCY = 8;
 
-/** What is done without being asked, and how often, in ms; tests hurry. */
+/** Intervals of the periodic work, in ms; tests use shorter ones. */
 export interface SupervisorPace {
-  /** The fleet is looked at; two Redis commands a look. */
+  /** Interval of polling the fleet; two Redis commands for each poll. */
   poll: number;
-  /** Definitions are read anew. */
+  /** Interval of reading all definitions. */
   reload: number;
-  /** The store is compared with what it should hold. */
+  /** Interval of comparing the store with the database. */
   reconcile?: number;
-  /** A lead that does not move is over. */
+  /** A lead without a heartbeat for this long has expired. */
   leadExpiry?: number;
-  /** Begins again after it could not begin. */
+  /** Delay before the next attempt to begin. */
   beginAgain: number;
 }
 
@@ -55,13 +55,13 @@ export interface SupervisorPartOptions {
   random: Random;
   log: Log;
   warnings: Message[];
-  /** `WS_PATH`, to try whether a worker opens WebSockets. */
+  /** `WS_PATH`, to test whether a worker opens WebSockets. */
   wsPath: string;
-  /** `APP_SUPERVISOR_PUBLIC_URL`, for the workers to know. */
+  /** `APP_SUPERVISOR_PUBLIC_URL`, for the workers. */
   publicUrl: string | null;
   schemaByDefault: boolean;
   findInstalled: FindInstalled;
-  /** What a new app gets when its request names none; null when it has to name some. */
+  /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
   onOperationEnd?(operation: Operation): void;
@@ -75,8 +75,8 @@ export interface ServicesOptions extends SupervisorPartOptions {
 export type Services = ReturnType<typeof createServices>;
 
 /**
- * What manages apps, on the database of this main app. Each service gets what was made before it; what one of them has to
- * tell an earlier one is told by its feeds (`SupervisorPart.listen`).
+ * The services that manage apps, on the database of this main app. Each service gets those that were created before it;
+ * events for an earlier one go through feeds (`SupervisorPart.listen`).
  */
 export function createServices(main: Application, options: ServicesOptions) {
   const { stores, bus, instance, publicUrl, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
@@ -129,7 +129,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   };
 }
 
-/** What should be, what is seen, who leads, and what there is to do. */
+/** The desired state, the observations, the lead, and what reconciles them. */
 function createKnown(main: Application, options: ServicesOptions) {
   const { stores, bus, instance, clock, random, log, pace, onOperationEnd } = options;
   const appRepository = new AppRepository(main);

@@ -9,11 +9,15 @@ import type { AppDefinition } from './apps/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
-/** Least time between two looks for wake-ups, in ms: each Worker of a fleet that boots sends ten a second. */
+/**
+ * Minimum time between two polls because of notifications, in ms: each Worker of a fleet that boots sends ten a second.
+ */
 const WAKE_SPACING = 50;
-/** For how long names of changed apps are collected, in ms. */
+/**
+ * How long names of notifications are collected, in ms: most are about statuses, up to ten a second while an app boots.
+ */
 const FOLLOW_SPACING = 100;
-/** For how long changes are collected before those who look are told, in ms. */
+/** How long changes are collected before the listeners are notified, in ms. */
 const TELL_SPACING = 250;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
@@ -21,18 +25,20 @@ interface Running extends Services {
   timers: Timer[];
 }
 
-/** What manages apps, put together: definitions, environments, what is seen of them, operations, and what of it is shown. */
+/**
+ * The services that manage apps, assembled: definitions, environments, observations, operations, and the view of them.
+ */
 export class SupervisorPart {
-  /** Anything that is shown, or routed by, may have changed; of definitions, those of the given apps. */
+  /** Anything that is shown or used for routing may have changed; of definitions, those of the given apps. */
   readonly changes = new Feed<ReadonlySet<string>>();
-  /** Uids of apps of which nothing is left anywhere; listeners are waited for, and do not reject. */
+  /** Uids of apps of which nothing is left anywhere; listeners are awaited, and do not reject. */
   readonly appEnds = new Feed<string>();
   private running: Running | null = null;
   private starting = false;
   private storeWarnings: Message[] = [];
-  /** Apps whose definitions changed since those who look were told. */
+  /** Apps whose definitions changed since the listeners were last notified. */
   private changedApps = new Set<string>();
-  /** Names of apps that other Supervisors changed, until their definitions are read. */
+  /** Names in received notifications, until their definitions are read. */
   private readonly heard = new Set<string>();
   private readonly readHeard: Throttled;
   private readonly tellSoon: Throttled;
@@ -49,27 +55,29 @@ export class SupervisorPart {
   }
 
   /**
-   * Whether requests are routed: definitions and environments were read, and the fleet was looked at if its Redis can be reached.
-   * Before that nobody can say that an app is unknown.
+   * Whether requests are routed: definitions and environments were loaded, and the fleet was polled if its Redis is
+   * reachable. Before that no app may be reported as unknown.
    */
   get loaded(): boolean {
     return this.running !== null;
   }
 
-  /** Begins, once; again after every restart of the main app does nothing. Never rejects. */
+  /** Begins once; a repeated call after a restart of the main app does nothing. Never rejects. */
   start(main: Application): void {
     if (this.running || this.starting) return;
     this.starting = true;
     this.startNow(main).catch((error) => {
       this.starting = false;
-      // Half begun is not begun.
+      // A failed start is undone completely.
       this.stop();
       this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
       this.options.clock.timeout((this.options.pace ?? PACE).beginAgain, () => this.start(main));
     });
   }
 
-  /** The main app is about to end, and its database with it: another Supervisor is to lead at once. Never rejects. */
+  /**
+   * The main app is about to end, and its database with it: another Supervisor should lead immediately. Never rejects.
+   */
   async prepareToLeave(): Promise<void> {
     const { running } = this;
     if (!running) return;
@@ -91,7 +99,7 @@ export class SupervisorPart {
     running?.leadership.stop();
   }
 
-  /** @throws AppSupervisorError while definitions are not read yet */
+  /** @throws AppSupervisorError while definitions are not loaded yet */
   get parts(): Running {
     if (!this.running) throw new AppSupervisorError('NOT_READY');
     return this.running;
@@ -120,7 +128,7 @@ export class SupervisorPart {
     return this.running?.view.statusIn(app, environment);
   }
 
-  /** By app and environment, in one word each; of all apps when none are named. */
+  /** By app and environment, one status each; for all apps if none are named. */
   statuses(names?: string[]): Record<string, Record<string, Status>> {
     const statusIn = this.parts.view.judge();
     const apps = names?.flatMap((name) => this.app(name) ?? []) ?? this.apps();
@@ -133,7 +141,7 @@ export class SupervisorPart {
     return this.options.wsPath;
   }
 
-  /** What is wrong with this process or its Redis, in words that say what to do. */
+  /** The problems of this process or its Redis, as messages that say what to do. */
   warnings(): Message[] {
     return [
       ...this.options.warnings,
@@ -143,7 +151,7 @@ export class SupervisorPart {
   }
 
   /**
-   * An environment is gone for good; what waits for it ends.
+   * An environment will not come back; what waits for it ends.
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(environment: string): Promise<void> {
@@ -158,13 +166,13 @@ export class SupervisorPart {
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop } = running;
     await appCache.load();
     await active.load();
-    // Tells which fleet this is: whose environments the first look shows has to be known before it.
+    // Provides the fleet's id, which must be known before the first poll shows environments.
     await leadership.claim();
     await environmentCache.load();
     await observer.poll();
     await this.findPlugins(compatibility);
     this.running = running;
-    // At once: whoever learns now that this process is ready sends requests.
+    // Immediately, because whoever learns now that this process is ready sends requests.
     this.tell();
     loop.start();
     await leadership.start();
@@ -202,7 +210,7 @@ export class SupervisorPart {
     });
   }
 
-  /** Passes on what one service has to tell others that were made before it. */
+  /** Connects events of services to services that were created before them. */
   private listen({ appCache, apps, loop, observer, environmentCache, compatibility }: Services): void {
     const onChange = () => this.changed();
     appCache.changes.listen((change) => {
@@ -230,7 +238,7 @@ export class SupervisorPart {
     if (await compatibility.findPlugins()) this.changed();
   }
 
-  /** Asks Redis whether its settings keep what is promised; what it cannot answer now it answers later. */
+  /** Checks Redis's settings; a check that fails now is repeated later. */
   private askStore(): void {
     this.options.stores.warnings().then(
       (warnings) => {
@@ -254,7 +262,7 @@ export class SupervisorPart {
     this.changed();
   }
 
-  /** What changes before anything can be shown is told with the rest. */
+  /** Changes before anything can be shown are reported with the rest. */
   private changed(): void {
     if (this.running) this.tellSoon();
   }

@@ -24,14 +24,14 @@ export interface FleetViewOptions {
 
 type StatusIn = (app: AppDefinition, environment: string) => ShownStatus;
 
-/** Of an environment that an app was taken from: it has nothing of it. */
+/** Statuses that mean that an environment has nothing of an app that was removed from it. */
 const NOT_THERE: Status[] = ['not_found', 'waiting'];
 
-/** What is shown of apps, environments and operations, and what requests are routed by: from memory, as of now. */
+/** The view of apps, environments and operations, and the data for routing: from memory, as of now. */
 export class FleetView {
   constructor(private readonly options: FleetViewOptions) {}
 
-  /** `statusIn` for many apps at once: what each environment is, is judged once and not once for each of its apps. */
+  /** `statusIn` for many apps: each environment is evaluated once and not once for each of its apps. */
   judge(): StatusIn {
     const { observer } = this.options;
     const views = new Map(observer.names().map((name) => [name, observer.environment(name)]));
@@ -39,8 +39,8 @@ export class FleetView {
   }
 
   /**
-   * What is shown of one app, by environment. Those that it was taken from are among them as long as it may be there: until a
-   * step has made it leave, it runs on.
+   * The shown statuses of one app, by environment. They include environments from which the app is being removed, as
+   * long as it may run there.
    */
   statusesOf(app: AppDefinition, statusIn: StatusIn = (...place) => this.statusIn(...place)): [string, ShownStatus][] {
     const shownIn = (environment: string): [string, ShownStatus] => [environment, statusIn(app, environment)];
@@ -60,7 +60,7 @@ export class FleetView {
       environment,
       generation: app.generation,
       published: app.published[environment]?.generation ?? null,
-      // Known from the database at the latest; one that nobody ever saw cannot be seen now.
+      // Known from the database at the latest; an environment that was never observed has no health.
       health: view?.health ?? 'unknown',
       healthSince: view?.since ?? app.createdAt,
       observed: observer.observed(environment, app.name),

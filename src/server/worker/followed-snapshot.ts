@@ -2,8 +2,9 @@ import type { AppRecord } from '../../shared/messages';
 import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
 
 /**
- * One app of the snapshot that another process of this environment keeps, for a process that runs that app alone
- * (`STARTUP_SUBAPP`). It is followed and never written: the other one would take what it reads for its own doing.
+ * One app of the snapshot that another process of this environment writes, for a process that runs only that app
+ * (`STARTUP_SUBAPP`). It reads the snapshot and never writes it, because the other process would take its writes for
+ * its own.
  */
 export class FollowedSnapshot implements Snapshot {
   private last: AppRecord | null = null;
@@ -20,7 +21,7 @@ export class FollowedSnapshot implements Snapshot {
       : [];
   }
 
-  /** The app as it is wished now; stopped once it is gone. */
+  /** The app in its current desired state; stopped once it is removed. */
   async records(): Promise<AppRecord[]> {
     const found = await this.store.find(this.name);
     if (found) return [this.follow(found.record)];
@@ -38,5 +39,5 @@ export class FollowedSnapshot implements Snapshot {
   }
 }
 
-/** The process exists for this app, so there is no visit to wait for; and its data are for others to remove. */
+/** The process exists for this app, so it does not wait for a visit; and it does not remove the app's data. */
 const DESIRED = { running: 'running', onDemand: 'running', stopped: 'stopped', removed: 'stopped' } as const;

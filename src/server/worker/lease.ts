@@ -8,9 +8,9 @@ import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
 import type { Random } from '../random';
 
 /**
- * What a process may do for its environment.
- * - `waiting`: nothing is decided yet; it hosts nothing.
- * - `alone`: the store cannot be reached; the session lock on the main database says that no other process hosts.
+ * The role of a process in its environment.
+ * - `waiting`: not decided yet; it hosts nothing.
+ * - `alone`: the store cannot be reached; the session lock on the main database proves that no other process hosts.
  * - `holder`: it holds the lease.
  * - `standby`: another live process holds it.
  */
@@ -18,7 +18,7 @@ export type LeaseRole = 'waiting' | 'alone' | 'holder' | 'standby';
 
 /** The session lock on the worker's own main database: only one live process can hold it. */
 export interface ProcessLock {
-  /** Takes it if it is free; answers whether it is held now. Never rejects. */
+  /** Takes it if it is free; returns whether this process holds it now. Never rejects. */
   hold(): Promise<boolean>;
   fingerprint: string;
   release(): Promise<void>;
@@ -28,7 +28,7 @@ export interface LeaseKeeperOptions {
   leases: LeaseStore;
   environment: string;
   instance: string;
-  /** Renewal in ms. */
+  /** Renewal interval in ms. */
   interval: number;
   lock: ProcessLock;
   clock: Clock;
@@ -40,11 +40,13 @@ export interface LeaseKeeperOptions {
 /**
  * Holds the lease of one environment for one process.
  *
- * The holder wins: it loses only to an instance with a higher epoch. With the store away it goes on as it is; running
- * apps depend on nothing else.
+ * The holder wins: it loses the lease only to an instance with a higher epoch. While the store is down it continues
+ * unchanged; running apps depend on nothing else.
  */
 export class LeaseKeeper {
-  /** The role changed, or (`fresh`) the store has to be told everything again. Awaited before the next beat. */
+  /**
+   * The role changed, or (`fresh`) everything has to be written to the store again. Awaited before the next heartbeat.
+   */
   readonly roles = new Feed<{ role: LeaseRole; fresh: boolean }>();
   role: LeaseRole = 'waiting';
   epoch = 0;
@@ -52,15 +54,18 @@ export class LeaseKeeper {
   /** Starts from the clock, so that a successor never repeats a predecessor's number. */
   private registered: number;
   private told: number;
-  /** Whether what the store has is this process's registration, and not that of the one before it. */
+  /** Whether the registration in the store is this process's, and not its predecessor's. */
   private hasRegistered = false;
-  /** Whether what a new holder has to tell could not be told yet. */
+  /** Whether a new holder still has to notify its listeners. */
   private unnotified = false;
   private stopping = false;
-  /** Whoever still asks for a beat, a refused write or a late registration, must not take the lease again. */
+  /**
+   * Set after leaving: a late request for a heartbeat, from a refused write or registration, must not take the lease
+   * again.
+   */
   private left = false;
   private wasStandby = false;
-  /** Since when nobody was seen to hold the lease, by the monotonic clock. */
+  /** Since when nobody was observed to hold the lease, by the monotonic clock. */
   private missingSince: number | null = null;
   private timer: Timer | null = null;
   private beating: Promise<void> | null = null;
@@ -70,14 +75,14 @@ export class LeaseKeeper {
     this.told = this.registered;
   }
 
-  /** Beats at once and then by the interval. */
+  /** Sends a heartbeat immediately and then at the interval. */
   async start(): Promise<void> {
     if (this.timer) return;
     await this.beatNow();
     this.schedule();
   }
 
-  /** Beats now: at a start, after a change of the registration, when a write was refused. Never rejects. */
+  /** Sends a heartbeat now: at a start, after a change of the registration, after a refused write. Never rejects. */
   beatNow(): Promise<void> {
     if (this.left) return Promise.resolve();
     this.beating ??= this.beatOnce()
@@ -91,22 +96,22 @@ export class LeaseKeeper {
     return this.beating;
   }
 
-  /** The registration was written anew: a beat says so, at once. */
+  /** The registration was written again: announces it with an immediate heartbeat. */
   noteRegistration(): void {
     this.registered++;
     this.hasRegistered = true;
     void this.beatNow();
   }
 
-  /** Says that the process is leaving; apps are stopped next. */
+  /** Announces the shutdown; apps are stopped next. */
   async announceStopping(): Promise<void> {
     this.stopping = true;
-    // One that is under way still says `serving`.
+    // A heartbeat in progress still says `serving`.
     await this.beating;
     if (this.role === 'holder') await this.beatNow();
   }
 
-  /** Leaves at once: whoever looks sees it gone within a second. Never rejects. */
+  /** Leaves immediately: observers see it within a second. Never rejects. */
   async stop(): Promise<void> {
     this.timer?.cancel();
     this.timer = null;
@@ -119,7 +124,7 @@ export class LeaseKeeper {
   }
 
   private schedule(): void {
-    // A tenth of jitter, so that workers started together do not beat together.
+    // A tenth of jitter, so that workers that start together do not send their heartbeats together.
     const { interval, clock, random } = this.options;
     this.timer = clock.timeout(interval * (0.95 + random.fraction() * 0.1), () => {
       if (this.timer) this.schedule();
@@ -163,7 +168,7 @@ export class LeaseKeeper {
       return;
     }
     this.missingSince = null;
-    // A store that was restored from an old copy may name a holder of the past: only a newer one counts.
+    // A store restored from an old copy may name a former holder: only a newer one counts.
     if (this.role === 'holder' && answer.holder.epoch <= this.epoch) return;
     this.wasStandby = true;
     this.hasRegistered = false;

@@ -5,12 +5,12 @@ import type { Log } from '../log';
 import { fingerprint } from '../protocol/secrets';
 import type { ProcessLock } from './lease';
 
-/** How long a beat waits for the database to answer, in ms. */
+/** How long a heartbeat waits for the database, in ms. */
 const PATIENCE = 3_000;
 
 /**
- * A session lock on a worker's own main database, for as long as the process lives: the server gives it up when the
- * process dies, however it dies. So whoever holds it knows that no other process of this environment and database is alive.
+ * A session lock on a worker's own main database for the lifetime of the process: the server releases it when the
+ * process dies, however it dies. So its holder knows that no other process of this environment and database is alive.
  */
 export function createProcessLock(main: DatabaseConnection, environment: string, clock: Clock, log: Log): ProcessLock {
   const place = [main.dialect, main.host, main.port, main.database, main.schema, environment].join('|');
@@ -33,7 +33,7 @@ export function createProcessLock(main: DatabaseConnection, environment: string,
       asking ??= ask().finally(() => {
         asking = null;
       });
-      // A database that hangs proves nothing, and must not keep the lease from being renewed.
+      // A database that hangs proves nothing, and must not delay the renewal of the lease.
       return within(clock, PATIENCE, asking, false);
     },
     async release() {
@@ -41,7 +41,7 @@ export function createProcessLock(main: DatabaseConnection, environment: string,
         await held?.release().catch(() => undefined);
         held = null;
       };
-      // What the database answers later is given up later.
+      // A lock that the database grants too late is released.
       const later = asking?.then(giveUp);
       await within(clock, PATIENCE, later ?? giveUp(), undefined);
     },

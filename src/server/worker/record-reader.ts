@@ -9,31 +9,31 @@ import type { FollowedSnapshot } from './followed-snapshot';
 export interface RecordReaderOptions {
   environment: string;
   records: RecordStore;
-  /** Read instead of records, where this process runs one app alone. */
+  /** Read instead of records if this process runs only one app. */
   followed: FollowedSnapshot | null;
   appIndex: AppIndexReader;
   controller: AppController;
   log: Log;
 }
 
-/** Reads what is desired of this environment, and gives it to the controller. */
+/** Reads the desired state of this environment, and passes it to the controller. */
 export class RecordReader {
-  /** Records were read: which apps there are, or their domains, may have changed. */
+  /** Records were read: apps or their domains may have changed. */
   readonly reads = new Feed<void>();
-  /** Of the records that were last read, all together. */
+  /** Version of the records at the last complete read. */
   private version: string | null = null;
   private closed = false;
 
   constructor(private readonly options: RecordReaderOptions) {}
 
-  /** Of these apps; of the index of all apps when none are named. Never rejects. */
+  /** Reads the records of these apps; the app index if none are named. Never rejects. */
   async read(names: string[]): Promise<void> {
     const { records, environment, controller } = this.options;
     if (!names.length) return this.readAppIndex();
     await this.take(async () => controller.accept(await records.read(environment, names)));
   }
 
-  /** Everything, as far as it has changed since it was read. Never rejects. */
+  /** Reads everything that has changed since the last read. */
   async readAll(): Promise<void> {
     const { records, environment, followed, controller, log } = this.options;
     await this.take(async () => {
@@ -50,7 +50,7 @@ export class RecordReader {
     if (!this.closed) controller.convergeAll();
   }
 
-  /** What is read from here on is taken over no more. */
+  /** Records that are read later are ignored. */
   close(): void {
     this.closed = true;
   }
@@ -61,7 +61,7 @@ export class RecordReader {
       await read();
       this.reads.tell();
     } catch (error) {
-      // The snapshot stands, and what failed may be due for another try.
+      // The snapshot stays valid, and a retry of a failed app may be due.
       const { log } = this.options;
       (log.rooms.records ?? log.debug)(`Records could not be read, what is known stands: ${messageOf(error)}`);
     }

@@ -14,8 +14,8 @@ export interface RegistrationOptions {
 }
 
 /**
- * What an environment says of itself, as it is now.
- * @param adminPassword what is wrong with the password of the main app's root user; null when nothing is
+ * The current registration of an environment.
+ * @param adminPassword the problem of the password of the main app's root user; null if there is none
  */
 export async function registrationOf(
   main: Application,

@@ -2,15 +2,15 @@ import type { Status } from '../../shared/types';
 import type { Stores } from '../protocol/stores';
 
 /**
- * What other environments report of their apps, for a worker that is asked about all of them. Read when asked for, at the
- * cost of one look at the fleet; nothing is known of an environment that nobody holds.
+ * The statuses that other environments report, for a worker that is asked about all of them. Read on demand, with one
+ * poll of the fleet; nothing is known about an environment that nobody holds.
  */
 export class RemoteStatuses {
   private known = new Map<string, { version: number; epoch: number; statuses: Map<string, Status> }>();
 
   constructor(private readonly stores: Pick<Stores, 'fleet' | 'statuses'>) {}
 
-  /** By environment and app. Never rejects: what cannot be read is not known. */
+  /** By environment and app. Never rejects: what cannot be read is unknown. */
   async read(): Promise<Map<string, Map<string, Status>>> {
     try {
       const { environments } = await this.stores.fleet.look();

@@ -5,7 +5,7 @@ import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
 import type { StatusStore } from '../protocol/stores/statuses';
 
-/** Least time between two writes, in ms: a boot changes its message about 340 times. */
+/** Minimum time between two writes, in ms: a boot changes its message about 340 times. */
 const SPACING = 100;
 
 export interface ReporterOptions {
@@ -15,17 +15,23 @@ export interface ReporterOptions {
   bus: MessageBus;
   clock: Clock;
   log: Log;
-  /** The lease under which to write; null while there is none, then all is told when there is one again. */
+  /**
+   * The epoch of the lease under which to write; null while there is none: everything is then reported with the next
+   * lease.
+   */
   epoch(): number | null;
   entries(names: string[] | 'all'): StatusEntry[];
-  /** The store refused: the lease has to be asked for again. */
+  /** The store refused the write: the lease has to be claimed again. */
   onRefused(): void;
 }
 
-/** Tells the store what this worker's apps are, under its lease. What could not be told is told later, as it is then. */
+/**
+ * Writes the statuses of this worker's apps to the store, under its lease. A failed write is repeated later with the
+ * then current statuses.
+ */
 export class StatusReporter {
   private readonly dirty = new Set<string>();
-  /** What the store has, by name, as text. */
+  /** The content of the store, by name, as text. */
   private told = new Map<string, string>();
   private complete = true;
   private version = 0;
@@ -41,8 +47,8 @@ export class StatusReporter {
   }
 
   /**
-   * Looks whether the store has what is here, every 30 s: what has changed without a word (a visit), or was lost there, is
-   * told. Never rejects.
+   * Compares the store with the current statuses, every 30 s: reports silent changes (a visit), and statuses that the
+   * store has lost. Never rejects.
    */
   async check(): Promise<void> {
     const { environment, statuses, epoch, entries, log } = this.options;
@@ -57,7 +63,7 @@ export class StatusReporter {
     const count = this.told.size;
     try {
       const mark = await statuses.mark(environment);
-      // Of what was written meanwhile it says nothing.
+      // The comparison does not cover what was written meanwhile.
       if (this.version === version && (mark.version !== version || mark.count !== count)) this.complete = true;
     } catch (error) {
       (log.rooms.records ?? log.debug)(`Statuses could not be compared: ${messageOf(error)}`);
@@ -65,7 +71,7 @@ export class StatusReporter {
     if (this.dirty.size || this.complete) this.schedule(0);
   }
 
-  /** The store is to hold exactly what is here: after taking the lease, after a flush. */
+  /** The store must contain exactly the current statuses: after taking the lease, after a flush. */
   reportAll(): void {
     this.complete = true;
     this.schedule(0);

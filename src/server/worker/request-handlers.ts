@@ -12,7 +12,7 @@ const logsRequest = z.object({ name, lines: z.number().int().min(1).max(1000) })
 const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload: z.unknown() });
 const checkRequest = z.object({ name, database: appDatabase });
 
-/** What a worker answers: checks, logs, events; nothing that is state. */
+/** A worker's answers to requests: checks, logs, events; nothing that is state. */
 export function workerHandlers(host: AppHost, coreApps: CoreAppRegistry, logPath: string): RequestHandlers {
   return {
     async checkDatabase(payload) {
@@ -25,14 +25,14 @@ export function workerHandlers(host: AppHost, coreApps: CoreAppRegistry, logPath
     },
     async appEvent(payload) {
       const { name, event, payload: data } = eventRequest.parse(payload);
-      // Never boots a stopped app: an event is for who is there.
+      // Never boots a stopped app: an event is only for apps that run.
       if (host.isRunning(name)) await coreApps.apps[name].emitAsync(event, data);
       return null;
     },
   };
 }
 
-/** Not `system_error_…`, which holds the same lines again, but only the bad ones (logger/src/system-logger.ts). */
+/** Not `system_error_…`, which contains a part of the same lines again (logger/src/system-logger.ts). */
 const SYSTEM_LOG = /^system_\d{4}-\d{2}-\d{2}.*\.log$/;
 
 /** The last lines of an app's newest system log. */

@@ -24,9 +24,9 @@ export interface WorkerPartOptions {
   stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
-  /** The one app that this process runs; null runs all of the environment's. */
+  /** The only app that this process runs; null if it runs all apps of the environment. */
   only: string | null;
-  /** `APP_SUPERVISOR_PUBLIC_URL` as set here, which says more than what the Supervisor tells. */
+  /** `APP_SUPERVISOR_PUBLIC_URL` of this process, which overrides the one that the Supervisor publishes. */
   publicUrl: string | null;
   instance: string;
   aesKey: Buffer | null;
@@ -35,7 +35,7 @@ export interface WorkerPartOptions {
   random: Random;
   log: Log;
   warnings: Message[];
-  /** What it answers to requests. */
+  /** Its answers to requests. */
   handlers: RequestHandlers;
   roundEvery?: number;
   beginAgain?: number;
@@ -46,8 +46,8 @@ export interface WorkerPartOptions {
 export type Services = ReturnType<typeof createServices>;
 
 /**
- * What hosts apps, from a start to the end. Each service gets what was made before it; what one of them has to tell an
- * earlier one is told by its feeds (`WorkerPart.listen`).
+ * The services that host apps, from a start to the end. Each service gets those that were created before it; events for
+ * an earlier one go through feeds (`WorkerPart.listen`).
  */
 export function createServices(options: WorkerPartOptions, vitals: Vitals, appIndex: AppIndexReader) {
   const { coreApps, stores, bus, instance, only, clock, random, log } = options;
@@ -55,7 +55,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
   const { main } = coreApps.apps;
   const store = new SnapshotStore(main);
   const followed = only === null ? null : new FollowedSnapshot(store, only);
-  // Beside the process that runs the others, which has the environment's own lock.
+  // Next to the process that runs the other apps, which has the environment's own lock.
   const lockName = only === null ? environment : `${environment}/${only}`;
   /** Apps are not hosted before their JWT secrets are known. */
   const readiness = { hasSecrets: true };

@@ -9,10 +9,10 @@ export interface Remembered {
   applied: Applied | null;
 }
 
-/** What an app controller remembers of its apps. */
+/** What an app controller stores about its apps. */
 export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove'>;
 
-/** The `appSnapshots` table in a worker's own main database: what it starts from when nobody else answers. */
+/** The `appSnapshots` table in a worker's own main database, from which it starts when it reaches nobody else. */
 export class SnapshotStore {
   constructor(private readonly app: WithDatabase) {}
 

@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-/** How this process fares, as its lease says. */
+/** Memory and event-loop delay of this process, as reported in its lease. */
 export class Vitals {
   private readonly delay = monitorEventLoopDelay({ resolution: 20 });
 
@@ -12,7 +12,7 @@ export class Vitals {
     this.delay.disable();
   }
 
-  /** In bytes and ms; the delay is that since the last time. */
+  /** In bytes and ms; the delay since the previous call. */
   read(): { memory: number; eventLoopDelay: number } {
     const eventLoopDelay = Math.round(this.delay.percentile(99) / 1e6) || 0;
     this.delay.reset();

@@ -13,25 +13,28 @@ import { createServices, type Services, type WorkerPartOptions } from './service
 import { SnapshotStore } from './snapshot';
 import { Vitals } from './vitals';
 
-/** How often everything is looked at again, whatever wake-ups came, in ms. */
+/** Interval of the complete check, independent of notifications, in ms. */
 const ROUND = 30_000;
-/** The same where another process's snapshot is followed, since nothing wakes this one. */
+/** The same if this process follows another process's snapshot, because nothing notifies it. */
 const FOLLOWING_ROUND = 5_000;
-/** When to try again to begin, in ms. */
+/** Delay before the next attempt to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
-/** How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start beside this one. */
+/**
+ * How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start at
+ * the same time.
+ */
 const SECRETS_WITHIN = 20_000;
 
 interface Running extends Services {
   round?: Timer;
 }
 
-/** What hosts apps: its lease, its snapshot, its apps and what it says of them. */
+/** The services that host apps: lease, snapshot, apps and reports. */
 export class WorkerPart {
   readonly host: AppHost;
-  /** Apps of the whole fleet, as the supervisor last told them. */
+  /** Apps of the whole fleet, as the Supervisor last published them. */
   readonly appIndex: AppIndexReader;
-  /** Which apps there are, or their domains, may have changed. */
+  /** Apps or their domains may have changed. */
   readonly records = new Feed<void>();
   private readonly elsewhere: RemoteStatuses;
   private running: Running | null = null;
@@ -54,12 +57,14 @@ export class WorkerPart {
     return this.running?.controller ?? null;
   }
 
-  /** Somebody asks for an app; whether there is such an app here. Before records are read nobody can say that there is none. */
+  /**
+   * A visit to an app; whether this process has such an app. Before records are read, no app is known to be missing.
+   */
   visit(name: string): boolean {
     return this.controller ? this.controller.visit(name) : true;
   }
 
-  /** Another plugin no longer needs an app in this process; false when this process does not host it. */
+  /** Another plugin no longer needs an app in this process; false if this process does not host it. */
   async unload(name: string): Promise<boolean> {
     const { controller } = this;
     if (!controller?.apps.get(name)) return false;
@@ -67,7 +72,7 @@ export class WorkerPart {
     return true;
   }
 
-  /** By app and environment: of its own apps as they are, of the others as their environments report them. Never rejects. */
+  /** By app and environment: its own apps as they are, the others as their environments report them. Never rejects. */
   async statuses(): Promise<Record<string, Record<string, Status>>> {
     const { controller, environment } = this;
     const elsewhere = await this.elsewhere.read();
@@ -84,7 +89,7 @@ export class WorkerPart {
     );
   }
 
-  /** What this worker's own page says: who manages it, and what it hosts. */
+  /** The content of this worker's own page: its Supervisor, and the apps that it hosts. */
   about(): Required<Pick<PartInfo, 'supervisor' | 'apps'>> {
     const { controller, appIndex, options } = this;
     const { supervisor } = appIndex;
@@ -97,22 +102,22 @@ export class WorkerPart {
     return { supervisor: supervisor && { ...supervisor, publicUrl: options.publicUrl ?? supervisor.publicUrl }, apps };
   }
 
-  /** What this process may do for its environment; undefined until it has begun and after it has left. */
+  /** The role of this process in its environment; undefined until it has begun and after it has left. */
   get role(): LeaseRole | undefined {
     return this.running?.keeper.role;
   }
 
-  /** What is wrong with the password of the main app's root user, null when nothing is. Never rejects. */
+  /** The problem of the main app's root user's password, or null. Never rejects. */
   noteAdminPassword(found: AdminPassword | null): void {
     if (this.mainAdminPassword === found) return;
     this.mainAdminPassword = found;
     void this.announce().catch(() => undefined);
   }
 
-  /** Begins to take part, once; the main app is not held up by anything of it. Never rejects. */
+  /** Begins to participate, once; nothing of it delays the main app. Never rejects. */
   start(): void {
     if (this.running || this.starting) {
-      // The main app was restarted: what it runs may have changed.
+      // The main app was restarted: its plugins may have changed.
       void this.announce().catch(() => undefined);
       return;
     }
@@ -130,8 +135,9 @@ export class WorkerPart {
   }
 
   /**
-   * In a worker thread: opens one app as it was last wished, beside the process that hosts it, until the main app ends.
-   * @throws AppSupervisorError and whatever the core throws
+   * In a worker thread: opens one app in its last desired state, next to the process that hosts it, until the main app
+   * ends.
+   * @throws AppSupervisorError and errors of the core
    */
   async openForCommand(name: string): Promise<void> {
     const { main } = this.options.coreApps.apps;
@@ -152,7 +158,7 @@ export class WorkerPart {
     ]);
   }
 
-  /** Leaves: others see it at once. Never rejects. */
+  /** Leaves; others see it immediately. Never rejects. */
   async stop(): Promise<void> {
     this.left = true;
     const { running } = this;
@@ -177,7 +183,7 @@ export class WorkerPart {
     await controller.restore();
     if (this.running !== running) return; // it has left meanwhile
     readiness.hasSecrets = controller.apps.haveSecrets();
-    // Not before: what a round accepted would be replaced by what is remembered, and as read already not be read again.
+    // Not earlier: the snapshot would replace what a round accepted, and the next round would not read it again.
     running.round = clock.interval(roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND), () => {
       void reader.readAll();
       void reporter.check();
@@ -192,7 +198,7 @@ export class WorkerPart {
     controller.convergeAll();
   }
 
-  /** Passes on what one service has to tell others that were made before it. */
+  /** Connects events of services to services that were created before them. */
   private listen({ keeper, controller, reporter, reader }: Services): void {
     reader.reads.listen(() => this.records.tell());
     controller.reports.listen((names) => reporter.report(names));
@@ -210,7 +216,10 @@ export class WorkerPart {
     });
   }
 
-  /** A boot without the stored secret makes one up: sign-ins would end with it, and once more with the next. */
+  /**
+   * A boot without the stored secret generates a temporary one: sign-ins would end with it, and again with the next
+   * one.
+   */
   private async untilSecrets(running: Running): Promise<void> {
     const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
     const { controller, reader } = running;
@@ -221,7 +230,7 @@ export class WorkerPart {
     }
   }
 
-  /** Says what this environment is; again whenever it may have changed. */
+  /** Writes the registration of this environment; again whenever it may have changed. */
   private async announce(): Promise<void> {
     const { running } = this;
     if (running?.keeper.role !== 'holder') return;

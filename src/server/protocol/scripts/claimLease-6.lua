@@ -17,7 +17,7 @@
 ]]
 local function decode(text)
   local ok, value = pcall(cjson.decode, text or '')
-  -- What is not ours counts as not there: it must not keep an environment out for ever.
+  -- A foreign value counts as absent: it must not keep an environment out forever.
   if ok and type(value) == 'table' and type(value.epoch) == 'number' then return value end
 end
 
@@ -38,12 +38,12 @@ local result = epoch and 'renewed' or 'taken'
 if not epoch then
   local last = decode(redis.call('GET', KEYS[2])) or { epoch = 0 }
   if claim.epoch > 0 and claim.epoch >= last.epoch and (last.instance == nil or last.instance == claim.instance) then
-    -- The last holder comes back, after an expiry or a flush: nobody was in between.
+    -- The last holder comes back, after an expiry or a flush: nobody held the lease in between.
     epoch = claim.epoch
   elseif ARGV[4] == '1' or held then
     local time = redis.call('TIME')
     epoch = math.max(last.epoch + 1, claim.epoch + 1, time[1] * 1000 + math.floor(time[2] / 1000))
-    -- What the last holder said of its apps is not the new one's word.
+    -- The reports of the last holder are not valid for the new one.
     redis.call('DEL', KEYS[5], KEYS[6])
   else
     return { 'nobody' }

@@ -1,4 +1,4 @@
-/** The bundler and the tests' runner import a script as its text. */
+/** The bundler and the test runner import a script as its text. */
 declare module '*.lua' {
   const text: string;
   export default text;

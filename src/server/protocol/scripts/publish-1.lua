@@ -10,7 +10,7 @@
 ]]
 local function generationOf(text)
   local ok, value = pcall(cjson.decode, text or '')
-  -- What is not a record counts as not there.
+  -- A value that is not a record counts as absent.
   return ok and type(value) == 'table' and tonumber(value.generation) or -1
 end
 

@@ -6,7 +6,7 @@
 ]]
 local function timeOf(text)
   local ok, value = pcall(cjson.decode, text or '')
-  -- What is not an item counts as not there.
+  -- A value that is not an item counts as absent.
   return ok and type(value) == 'table' and tonumber(value.at) or -1
 end
 

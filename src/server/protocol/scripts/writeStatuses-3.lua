@@ -14,7 +14,7 @@ if held.instance ~= ARGV[1] or held.epoch ~= tonumber(ARGV[2]) then return 0 end
 if ARGV[4] == '1' then redis.call('DEL', KEYS[2]) end
 local removed = cjson.decode(ARGV[5])
 if #removed > 0 then redis.call('HDEL', KEYS[2], unpack(removed)) end
--- Many with one command, as far as the stack of Lua reaches.
+-- Many with one command, as far as Lua's stack allows.
 for i = 6, #ARGV, 2000 do redis.call('HSET', KEYS[2], unpack(ARGV, i, math.min(i + 1999, #ARGV))) end
 redis.call('SET', KEYS[3], ARGV[3])
 return 1

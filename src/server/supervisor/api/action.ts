@@ -5,7 +5,7 @@ import { AppSupervisorError, answerOf, statusOf } from '../../errors';
 import type { Asker } from '../../protocol/administrator';
 import type { SupervisorPart } from '../supervisor';
 
-/** What an action gets: the request, and the part that manages. */
+/** The arguments of an action: the request, and the managing services. */
 export interface ActionContext {
   ctx: Context;
   supervisor: SupervisorPart;
@@ -22,8 +22,9 @@ export interface Answer {
 }
 
 /**
- * One HTTP action: coded errors become `{errors: [{code, params, message, field?}]}` with their status, `message` in English;
- * everything else is the core's to answer. An action that changes something refuses GET, which a link or an image can send.
+ * One HTTP action. Coded errors become `{errors: [{code, params, message, field?}]}` with their status and an English
+ * `message`; the core answers all other errors. An action that changes data refuses GET, which a link or an image can
+ * send.
  */
 export function action(
   changes: boolean,
@@ -58,8 +59,8 @@ export function action(
 }
 
 /**
- * The core answers 500 to an `update` or `destroy` that names nothing (validate-filter-params.js:42), before it asks who is
- * there: an empty list passes it, and is refused like that of any other action.
+ * The core answers 500 to an `update` or `destroy` without a target (validate-filter-params.js:42), before it checks
+ * permissions: an empty list passes that check, and is then refused as in any other action.
  */
 export async function letNamelessThrough({ action }: { action?: Context['action'] }, next: Next): Promise<void> {
   const { resourceName, actionName, params } = action as Context['action'];
@@ -67,7 +68,7 @@ export async function letNamelessThrough({ action }: { action?: Context['action'
   await next();
 }
 
-/** `page` and `pageSize` as the core reads them, bounded. */
+/** `page` and `pageSize` as the core reads them, limited. */
 export function paging(params: Record<string, any>): { page: number; pageSize: number } {
   const whole = (value: unknown, fallback: number, most: number) => {
     const number = Math.trunc(Number(value));
@@ -83,7 +84,7 @@ export const pageMeta = (count: number, page: number, pageSize: number) => ({
   totalPage: Math.ceil(count / pageSize),
 });
 
-/** `sort` as a list, of known fields only. */
+/** `sort` as a list of allowed fields. */
 export function sorting(value: unknown, allowed: readonly string[], fallback: string[]): string[] {
   const wanted = (Array.isArray(value) ? value : typeof value === 'string' ? value.split(',') : []).filter(
     (field): field is string => typeof field === 'string' && allowed.includes(field.replace(/^-/, '')),
@@ -92,7 +93,8 @@ export function sorting(value: unknown, allowed: readonly string[], fallback: st
 }
 
 /**
- * A `filter` on known fields only: whoever may ask whether a secret begins with a letter finds it out, one after the other.
+ * A `filter` on allowed fields only: anyone who may ask whether a secret starts with a letter can find it out, letter
+ * by letter.
  * @throws AppSupervisorError INVALID_INPUT
  */
 export function filtering(filter: unknown, allowed: readonly string[]): Filter {
@@ -102,14 +104,14 @@ export function filtering(filter: unknown, allowed: readonly string[]): Filter {
   throw new AppSupervisorError('INVALID_INPUT', { problem }, 'filter');
 }
 
-/** The fields at every level; below one of them there are operators alone, or parts of it. */
+/** The fields at every level; below a field there are only operators, or parts of it. */
 function fieldsOf(filter: unknown): string[] {
   if (Array.isArray(filter)) return filter.flatMap(fieldsOf);
   if (!filter || typeof filter !== 'object') return [];
   return Object.entries(filter).flatMap(([key, value]) => (key.startsWith('$') ? fieldsOf(value) : key.split('.')[0]));
 }
 
-/** The one thing that a request is about, which every action but lists and `create` needs. */
+/** The target of the request, which every action except lists and `create` needs. */
 export function target(params: Record<string, any>): string {
   const { filterByTk } = params;
   if (typeof filterByTk === 'string' && filterByTk !== '') return filterByTk;

@@ -35,11 +35,11 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
     const [names, count] = await appRepository.page(filter, sort, page, pageSize);
     return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
   }
-  // What only memory knows.
+  // Conditions that only memory can answer.
   const statusIn = view.judge();
   const apps = appsOf(await appRepository.names(filter, sort)).filter((app) => {
     const places = view.statusesOf(app, statusIn).filter(([name]) => !environment || environment.includes(name));
-    // Of both filters: that status in that environment.
+    // With both filters: that status in that environment.
     return places.some(([, shown]) => !status || status.includes(shown.status));
   });
   const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => view.appRow(app));
@@ -50,7 +50,7 @@ export async function get({ supervisor, params }: ActionContext): Promise<Answer
   return { data: supervisor.parts.view.appRow(knownApp(supervisor, target(params))) };
 }
 
-/** The answer has the administrator's password in the clear, and is the only one that ever has. */
+/** Only this answer contains the administrator's plain-text password. */
 export async function create({ supervisor, values, userId, asker }: ActionContext): Promise<Answer> {
   const input = parseInput(createInput, values);
   const initialAdmin = administratorOf(input.initialAdmin, asker);
@@ -58,7 +58,7 @@ export async function create({ supervisor, values, userId, asker }: ActionContex
   return { data: { ...newRow(supervisor, operation), initialAdmin } };
 }
 
-/** Takes over a database in which a NocoBase app lives already. */
+/** Takes over a database that already contains a NocoBase app. */
 export async function adopt({ supervisor, values, userId }: ActionContext): Promise<Answer> {
   const input = parseInput(adoptInput, values);
   const operation = await supervisor.parts.service.create({ ...input, initialAdmin: null }, userId, 'adopt');
@@ -70,7 +70,7 @@ const newRow = (supervisor: ActionContext['supervisor'], operation: Operation) =
   operation: supervisor.parts.view.operationRow(operation),
 });
 
-/** Asked of the worker that would use the database, since only it knows its server. */
+/** The worker that would use the database runs the check, because only it knows its server. */
 export async function checkDatabase({ supervisor, values }: ActionContext): Promise<Answer> {
   return { data: await supervisor.parts.requests.checkDatabase(parseInput(checkInput, values)) };
 }
@@ -82,7 +82,7 @@ export async function logs({ supervisor, params }: ActionContext): Promise<Answe
   return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
 }
 
-/** Takes apps over from multi-app-manager, whose page calls this. */
+/** Takes apps over from multi-app-manager, whose page calls this action. */
 export async function migrate({ supervisor, values, userId }: ActionContext): Promise<Answer> {
   const { appNames, environments } = parseInput(migrateInput, values);
   return { data: await supervisor.parts.migration.migrate(appNames, environments ?? null, userId) };
@@ -100,7 +100,7 @@ export async function update({ supervisor, values, params, userId }: ActionConte
   };
 }
 
-/** Start, stop, restart and upgrade, of one app or several. */
+/** Start, stop, restart and upgrade, for one app or several. */
 export const command =
   (what: 'start' | 'stop' | 'restart' | 'upgrade') =>
   async ({ supervisor, params, values, userId }: ActionContext): Promise<Answer> => {
@@ -138,7 +138,7 @@ const isFilter = (part: unknown): part is object => typeof part === 'object' && 
 
 const ownFilter = z.union([z.string(), z.array(z.string())]);
 
-/** @throws AppSupervisorError INVALID_INPUT on any other comparison */
+/** @throws AppSupervisorError INVALID_INPUT for any other comparison */
 function valuesOf(key: string, value: unknown): string[] {
   const operand = z.strictObject({ $eq: ownFilter.optional(), $in: ownFilter.optional() }).safeParse(value);
   const given = operand.success
@@ -148,7 +148,7 @@ function valuesOf(key: string, value: unknown): string[] {
   throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_FILTER_OPERATOR', { field: key }) }, 'filter');
 }
 
-/** `status` and `environment` are filters of ours, at the top level or within `$and`; the rest is the database's. */
+/** `status` and `environment` are our own filters, at the top level or within `$and`; the database handles the rest. */
 function splitFilter(filter: unknown): { status: string[] | null; environment: string[] | null; rest: Filter } {
   const found: Record<'status' | 'environment', string[] | null> = { status: null, environment: null };
   const take = (part: unknown): unknown => {

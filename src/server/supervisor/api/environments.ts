@@ -15,7 +15,7 @@ export const cordon =
     return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name) };
   };
 
-/** Takes no new apps, and stops those it has, one after the other. */
+/** Accepts no new apps, and stops the environment's apps, one after the other. */
 export async function drain({ supervisor, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
   await supervisor.parts.environmentCache.setCordoned(name, true);
@@ -31,19 +31,19 @@ export async function drain({ supervisor, params, userId }: ActionContext): Prom
   return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name), meta: { operations } };
 }
 
-/** Gone for good: nothing waits for it any more. */
+/** The environment will not come back: nothing waits for it any more. */
 export async function forget({ supervisor, params }: ActionContext): Promise<Answer> {
   const name = target(params);
   await supervisor.forget(name);
   return { data: { name } };
 }
 
-/** Whether this Supervisor reaches the proxy address, web and WebSocket apart. */
+/** Whether this Supervisor reaches the proxy address, for HTTP and WebSockets separately. */
 export async function check({ supervisor, params }: ActionContext): Promise<Answer> {
   const name = target(params);
   const row = supervisor.parts.view.environmentRows().find((environment) => environment.name === name);
   if (!row) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
-  // In shared memory there is nothing between the two.
+  // In shared memory there is no network between them.
   const here = { ok: true, message: say('REACH_THIS_PROCESS') };
   return { data: row.proxyUrl ? await checkReach(row.proxyUrl, supervisor.wsPath) : { web: here, ws: here } };
 }

@@ -9,7 +9,7 @@ import { strikeOutPasswords } from './request-log';
 
 type Work = (context: ActionContext) => Promise<Answer>;
 
-/** By resource and action: whether it changes something, and what does it. */
+/** By resource and action: whether it changes data, and its implementation. */
 export const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
   apps: {
     list: [false, apps.list],
@@ -46,8 +46,8 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
 const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
 
 /**
- * The HTTP API of a main app: where nothing manages apps, each action answers NOT_ON_THIS_PART.
- * @param supervisor what manages apps in this process, or null
+ * The HTTP API of a main app. Where nothing manages apps, each action answers NOT_ON_THIS_PART.
+ * @param supervisor the managing services of this process, or null
  * @param part named in that answer
  */
 export function registerResources(app: Application, supervisor: SupervisorPart | null, part: string): void {
@@ -58,14 +58,14 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   for (const [name, actions] of Object.entries(RESOURCES)) {
     app.resourceManager.define({
       name,
-      // Nothing but these: the tables behind them are not a user's to reach by the core's own actions.
+      // Only these actions: users must not reach the tables through the core's own actions.
       only: Object.keys(actions) as never,
       actions: Object.fromEntries(
         Object.entries(actions).map(([key, [changes, work]]) => [key, action(changes, work, manager)]),
       ) as never,
     });
   }
-  // The core would offer every table by actions of its own (collections become resources): these are nobody's to reach.
+  // The core would expose every table with its own actions (collections become resources); nobody may use these.
   for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
   app.resourceManager.use(letNamelessThrough, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
   app.use(strikeOutPasswords(Object.keys(RESOURCES)), {

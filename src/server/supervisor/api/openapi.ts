@@ -15,9 +15,12 @@ import {
   updateInput,
 } from '../apps/input';
 
-/** The HTTP API as NocoBase's API documentation shows it; made at build time, bodies from the schemas that parse them. */
+/**
+ * The HTTP API as NocoBase's API documentation shows it; generated at build time, with bodies from the schemas that
+ * parse them.
+ */
 
-/** Their names are shared with all plugins of a NocoBase. */
+/** All plugins of a NocoBase share these names. */
 const ROWS = {
   appSupervisorApp: objectIn(APP, 'row'),
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
@@ -30,9 +33,9 @@ interface ActionDescription {
   query?: Record<string, string>;
   body?: z.ZodType;
   gives: string;
-  /** What `data` is, where it is a row or a list of rows. */
+  /** The content of `data`, if it is a row or a list of rows. */
   rows?: keyof typeof ROWS | [keyof typeof ROWS];
-  /** Beside those of every action of its kind. */
+  /** In addition to those of every action of its kind. */
   errors?: ErrorCode[];
 }
 
@@ -254,21 +257,21 @@ const bodySchema = (body: z.ZodType) =>
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
       const { def } = zodSchema._zod;
-      // What is refused with a reason of its own is not what anybody should send.
+      // Fields that are refused with a specific error are not documented.
       for (const [name, field] of Object.entries(jsonSchema.properties ?? {})) {
         if (typeof field === 'object' && field.not) delete jsonSchema.properties?.[name];
       }
       if (def.type !== 'default') return;
       const [once, again] = [def.defaultValue, def.defaultValue];
-      // What is made up anew for each request, such as a name, is not what anybody should send.
+      // A default that is generated for each request, such as a name, is not documented.
       if (once !== again) delete jsonSchema.default;
     },
   });
 
-/** Resources that a part offers only if it manages apps. */
+/** Resources that a process offers only if it manages apps. */
 const MANAGED = ['apps', 'appEnvironments', 'appOperations'];
 
-/** By status, what an action can be refused with; 401 and 403 are the core's own. */
+/** By status, the errors of an action; the core itself answers 401 and 403. */
 function refusals({ method, query, body, errors = [] }: ActionDescription, resource: string, name: string) {
   const isManaged = MANAGED.includes(resource);
   const codes = new Set<string>([
@@ -288,7 +291,7 @@ function refusals({ method, query, body, errors = [] }: ActionDescription, resou
   return byStatus;
 }
 
-/** Rows get new fields with new releases: nobody may rely on there being no other. */
+/** Rows get new fields with new releases, so additional fields are allowed. */
 const rowSchema = (row: Type) =>
   z.toJSONSchema(schemaOf(row), {
     override({ jsonSchema }) {

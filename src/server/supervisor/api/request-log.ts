@@ -1,9 +1,9 @@
 import type { Context, Next } from '@nocobase/actions';
 
 /**
- * Strikes passwords out of what the core writes to its request log: it takes all values of a request, and leaves out a
- * `password` at the top alone (logger/lib/request-logger.js:55), while an app's lies deeper. Around everything that may
- * answer, so that a request that is not let in is none the wiser.
+ * Removes passwords from the core's request log, which contains all values of a request and omits only a top-level
+ * `password` (logger/lib/request-logger.js:55); an app's password is nested deeper. Installed around everything that
+ * may answer, so that it also covers rejected requests.
  */
 export function strikeOutPasswords(resources: string[]) {
   return async function strikeOutPasswords(ctx: Context, next: Next) {
@@ -16,7 +16,7 @@ export function strikeOutPasswords(resources: string[]) {
   };
 }
 
-/** No input of ours is as deep. A body from anybody may be, beyond what the stack holds. */
+/** No input of ours is as deep, but a body from anybody may be deeper than the stack allows. */
 const DEEPEST = 10;
 
 function struckOut(value: unknown, depth = 0): unknown {

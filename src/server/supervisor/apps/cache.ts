@@ -3,26 +3,28 @@ import type { StatusEntry } from '../../../shared/messages';
 import { Feed } from '../../feed';
 import { type AppDefinition, type AppRepository, type Tombstone, versionOf } from './repository';
 
-/** What a change of definitions is about. */
+/** A change of definitions. */
 export interface AppCacheChange {
-  /** Apps that are new, changed or gone. */
+  /** Apps that are new, changed or deleted. */
   names: string[];
-  /** Where something of theirs is published, before or after. */
+  /** Environments for which something of these apps is published, before or after the change. */
   environments: Set<string>;
 }
 
 /**
- * All definitions in memory: what routing, the list and the rollout look at. Follows the database: changed names at once,
- * everything every 30 s, so that a missed message costs time only. Of everything, only what changed is read: the rows of
- * 10,000 apps would block the event loop for a second.
+ * All definitions in memory, for routing, the list and the rollout. It follows the database: changed names immediately,
+ * everything every 30 s, so that a missed message only costs time. It reads only what has changed: the rows of 10,000
+ * apps would block the event loop for a second.
  */
 export class AppCache {
   loaded = false;
-  /** Grows with every change of a definition. */
+  /** Increases with every change of a definition. */
   version = 0;
   readonly apps = new Map<string, AppDefinition>();
   readonly tombstones = new Map<string, Tombstone>();
-  /** One read after the other: a long one that began before a change must not end after the one that was made for it. */
+  /**
+   * One read after the other: a long one that began before a change must not end after the one made for that change.
+   */
   private readonly reads = new PQueue({ concurrency: 1 });
 
   readonly changes = new Feed<AppCacheChange>();
@@ -54,7 +56,7 @@ export class AppCache {
     const first = !this.loaded;
     this.apps.clear();
     for (const name of versions.keys()) {
-      // What went between the two queries is gone.
+      // An app deleted between the two queries.
       const app = changed.has(name) ? read.get(name) : environmentCache.get(name);
       if (app) this.apps.set(name, app);
     }
@@ -65,7 +67,7 @@ export class AppCache {
 
   private async read(names: string[]): Promise<Map<string, AppDefinition>> {
     const found = new Map<string, AppDefinition>();
-    // A statement's parameters are limited, and a long result blocks everybody.
+    // The number of parameters of a statement is limited, and a long result blocks the process.
     for (let i = 0; i < names.length; i += 500) {
       for (const app of await this.appRepository.some(names.slice(i, i + 500))) found.set(app.name, app);
     }
@@ -77,12 +79,12 @@ export class AppCache {
     this.changes.tell({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
   }
 
-  /** Environments in which something of these apps is published. */
+  /** Environments for which something of these apps is published. */
   private publishedOf(names: string[]): Set<string> {
     return new Set(names.flatMap((name) => Object.keys(this.apps.get(name)?.published ?? {})));
   }
 
-  /** @returns the environments of those that are new or gone */
+  /** @returns the environments of tombstones that are new or gone */
   private replaceTombstones(tombstones: Tombstone[]): Set<string> {
     const environments = new Set<string>();
     const now = new Map(tombstones.map((tombstone) => [tombstone.uid, tombstone]));
@@ -122,7 +124,7 @@ export class AppCache {
     return app?.uid === uid ? app : (this.tombstones.get(uid)?.definition ?? null);
   }
 
-  /** Whether a worker reports an app that the database does not know, neither as living nor as deleted. */
+  /** Whether a worker reports an app that the database does not know, neither as alive nor as deleted. */
   isOrphan({ name, uid, status }: Pick<StatusEntry, 'name' | 'uid' | 'status'>): boolean {
     return status !== 'not_found' && this.byUid(name, uid) === null;
   }

@@ -19,8 +19,8 @@ import type { AppCache } from './cache';
 import type { AppDefinition, AppRepository } from './repository';
 
 /**
- * How long an answer is held back for its operation to begin, in ms. The core is busy for longer with the end of a request
- * than telling a Worker takes, which would wait for it; whatever else is in the way, nobody waits for.
+ * How long an answer waits for its operation to begin, in ms. At the end of a request the core is busy for longer than
+ * it takes to notify a Worker, and the notification would wait for it. Nothing else delays the answer.
  */
 const HEAD_START = 20;
 
@@ -38,13 +38,13 @@ export interface ChangesOptions {
   compatibility: Pick<CompatibilityPolicy, 'assertSetsInitialAdmin'>;
 }
 
-/** Writes each change of an app together with its operation, and has it carried out. */
+/** Writes each change of an app together with its operation, and has it executed. */
 export class AppChanges {
   constructor(private readonly options: ChangesOptions) {}
 
   /**
-   * One change of one app: checked, and written together with its operation, unless somebody else changed the app in
-   * between; then it is done anew on what they left.
+   * One change of one app: validated, and written together with its operation. If another request changed the app in
+   * between, it is repeated on the new state.
    */
   async change(
     name: string,
@@ -53,7 +53,7 @@ export class AppChanges {
     const { appRepository, operations, active, observer, clock, compatibility } = this.options;
     let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
-      // The row is locked first, so that two requests for one app come one after the other on every supervisor.
+      // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
       await this.options.app.db
         .getModel('apps')
         .findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
@@ -65,7 +65,8 @@ export class AppChanges {
         if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: name, ...blocked });
       }
       const made = takeOver(await work(app, transaction, others), others, app);
-      // Also by a start or a retry of a create that failed: an old Worker would install it with the well-known password.
+      // Also for a start or a retry of a create that failed: an old Worker would install the app with the well-known
+      // password.
       const boots = made.steps.filter(({ kind }) => kind === 'boot').map(({ environment }) => environment);
       if (app.initialAdmin && app.claim === 'create') compatibility.assertSetsInitialAdmin(boots, 'environments');
       const why = say('SUPERSEDED', { action: sayAction(made.action) });
@@ -79,7 +80,7 @@ export class AppChanges {
     return operation;
   }
 
-  /** Tells this process and the other Supervisors what changed; the one that leads begins. */
+  /** Notifies this process and the other Supervisors; the leader among them begins. */
   async carryOut(names: string[], accepted?: Operation): Promise<void> {
     const { appCache, active, queue, bus, clock } = this.options;
     await appCache.refresh(names);
@@ -98,10 +99,10 @@ export class AppChanges {
         this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction)),
       );
     } catch (error) {
-      // Two requests at once, on two supervisors: both looked, one was first.
+      // Two requests at the same time on two Supervisors: both checked, one wrote first.
       const { name, fields } = error as { name?: string; fields?: Record<string, string> | string[] };
       if (name !== 'SequelizeUniqueConstraintError' || !fields) throw error;
-      // SQLite names the columns alone.
+      // SQLite reports only the columns.
       const taken: Record<string, string> = Array.isArray(fields)
         ? Object.fromEntries(fields.map((field) => [field, '?']))
         : fields;

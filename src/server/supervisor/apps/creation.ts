@@ -28,34 +28,34 @@ export interface CreationOptions {
   clock: Clock;
   random: Random;
   aesKey: Buffer | null;
-  /** What a new app gets when the request names none; null when it has to name some. */
+  /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
-  /** Which environments may get new apps, and serve one app together. */
+  /** Which environments may get new apps, and may host one app together. */
   compatibility: Pick<CompatibilityPolicy, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
 }
 
-/** A new app as it was asked for. */
+/** A new app as requested. */
 export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
-  /** Null: it is adopted, and keeps its own users. */
+  /** Null for an adopted app, which keeps its own users. */
   initialAdmin: Administrator | null;
 }
 
-/** A name for an app that was asked for without one. */
+/** A name for an app that was requested without one. */
 export const madeUpName = (random: Random): string => `a_${random.hex(5)}`;
 
-/** Creates apps, and adopts what is there. */
+/** Creates apps, and adopts existing ones. */
 export class AppCreation {
   constructor(
     private readonly options: CreationOptions,
     private readonly changes: AppChanges,
   ) {}
 
-  /** A new app, in a database of its own making (`create`) or one that a NocoBase app lives in already (`adopt`). */
+  /** A new app, in a database that it creates (`create`) or that already contains a NocoBase app (`adopt`). */
   async create(
     asked: NewApp,
     userId: string | null,
     action: 'create' | 'adopt' = 'create',
-    /** A JWT secret that the app has already, instead of a new one. */
+    /** An existing JWT secret of the app, instead of a new one. */
     jwtSecret: string | null = null,
   ): Promise<Operation> {
     const { appRepository, clock, random, aesKey } = this.options;
@@ -67,7 +67,7 @@ export class AppCreation {
     const generation = nextGeneration(orphan?.generation ?? 0, now);
     const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
-      // Its database carries this mark, and its worker goes on with it.
+      // Its database contains this marker, and its worker continues to run it.
       uid: orphan?.uid ?? random.id(),
       environments,
       targetEnvironment,
@@ -102,8 +102,8 @@ export class AppCreation {
   }
 
   /**
-   * Where a new app will run, and where its visitors are sent.
-   * @throws AppSupervisorError for what cannot be, at the field that asks for it
+   * The environments of a new app, and the target of its visitors.
+   * @throws AppSupervisorError for invalid values, with the field that contains them
    */
   private placeFor(input: NewApp): { environments: string[]; targetEnvironment: string } {
     const { defaultEnvironments, compatibility } = this.options;

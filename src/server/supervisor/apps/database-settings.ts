@@ -7,7 +7,7 @@ import { seal } from '../../protocol/secrets';
 import { type CreateInput, serverProblems, type UpdateInput } from './input';
 import type { AppDefinition } from './repository';
 
-/** Where the data will lie, in full, so that no later default can move it. */
+/** The complete location of the data, so that no later default can change it. */
 export function placeOf({ name, options }: { name: string } & Pick<CreateInput, 'options' | 'title'>): AppDatabase {
   const dbConnType = options?.dbConnType ?? 'new_database';
   const given = options?.database ?? {};
@@ -25,8 +25,8 @@ const refuse = (field: string, problem: InputCode): never => {
 };
 
 /**
- * Where the data lies is fixed at creation; how it is reached may change. An empty password means the one it has, which goes
- * to no other server and stands for no other user than those it was entered for.
+ * The location of the data is fixed at creation; the connection to it may change. An empty password keeps the stored
+ * one, which is used for no other server and no other user than those it was entered for.
  * @throws AppSupervisorError INVALID_INPUT, PASSWORD_REQUIRED
  */
 export function changedDatabase(

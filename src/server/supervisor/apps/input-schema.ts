@@ -7,13 +7,13 @@ import { isHost } from '../../databases/connection';
 
 type Limited<K extends Type['kind']> = Extract<Type, { kind: K }>;
 
-/** What is more than a pattern, by the code of what is said when it does not hold. */
+/** Checks that are more than a pattern, by the code of their error. */
 const CHECKS: Partial<Record<InputCode, (value: string) => boolean>> = {
   INPUT_NAME_RESERVED: (value) => !RESERVED_APP_NAMES.has(value.toLowerCase()),
   INPUT_HOST: (value) => value === '' || isHost(value),
 };
 
-/** The zod schema of what people may enter: all limits of the declaration hold. The text of an issue is a code (`INPUT_…`). */
+/** The zod schema of user input: all limits of the declaration apply. The text of an issue is a code (`INPUT_…`). */
 export function inputOf<T>(type: Type<T>): z.ZodType<T> {
   const bare = bareInputOf(type);
   // An empty string in a form means "none".
@@ -69,7 +69,7 @@ function listInput({ of, min, max, unique }: Limited<'list'>): z.ZodType {
   return unique ? schema.refine((value) => new Set(value).size === value.length, unique) : schema;
 }
 
-/** The schemas of the fields that an action takes. Of a new one, those must be there that nothing stands in for. */
+/** The schemas of the parameters of an action. For a new object, fields without a default are required. */
 export const inputsIn = (fields: Fields, place: Extract<Place, 'create' | 'update'>): Record<string, z.ZodType> =>
   Object.fromEntries(
     keysIn(fields, place).map((key) => {

@@ -8,17 +8,20 @@ import { AppSupervisorError } from '../../errors';
 import { DEFAULT_PASSWORD } from '../../protocol/administrator';
 import { inputOf, inputsIn } from './input-schema';
 
-/** What the HTTP API takes; everything else is refused by name, and changes nothing. The text of an issue is a code (`INPUT_…`). */
+/**
+ * The parameters of the HTTP API. Everything else is refused with its name, and changes nothing. The text of an issue
+ * is a code (`INPUT_…`).
+ */
 
 const environment = inputOf(environmentName);
 const environments = inputOf(APP.environments.type);
 const options = inputOf(APP.options.type);
 
-/** Which server, and who signs in there: the app's own to say where the connection is its own, else the environment's. */
+/** The server and its credentials: the app defines them for a separate connection, otherwise the environment does. */
 const SERVER = ['dialect', 'host', 'port', 'username', 'password'] as const;
 const REQUIRED = ['host', 'username', 'database', 'dialect'] as const;
 
-/** What a connection of this kind lacks, or has although it belongs to the environment. */
+/** Settings that a connection of this kind lacks, or must not have because they belong to the environment. */
 export function serverProblems(
   dbConnType: DbConnType,
   database: Partial<Record<(typeof SERVER)[number] | (typeof REQUIRED)[number], unknown>> = {},
@@ -45,7 +48,7 @@ const ofItsKind = (
 /** A setting of 0.1.0. */
 const gone = { independentSecret: z.never('INPUT_SECRET_GONE').optional() };
 
-/** @typeParam T what the fields make up; zod cannot tell from a derived shape */
+/** @typeParam T the object of these fields; zod cannot derive it from a computed shape */
 const appInput = <T>(shape: Record<string, z.ZodType>): z.ZodType<T> =>
   z.strictObject(shape).superRefine((value: Partial<In<typeof APP, 'update'>>, ctx) => {
     if (value.targetEnvironment && value.environments && !value.environments.includes(value.targetEnvironment)) {
@@ -53,7 +56,7 @@ const appInput = <T>(shape: Record<string, z.ZodType>): z.ZodType<T> =>
     }
   }) as unknown as z.ZodType<T>;
 
-/** What is left out is filled in (protocol/administrator.ts). */
+/** Omitted fields are filled in (protocol/administrator.ts). */
 const initialAdmin = z.strictObject({
   username: z.string().trim().regex(USERNAME, 'INPUT_USERNAME').optional(),
   email: z.email('INPUT_EMAIL').max(255).optional(),
@@ -72,7 +75,7 @@ const newApp = {
   name: inputOf(APP.name.type).optional(),
 };
 
-/** An app as somebody asks for it. One without a name gets one (creation.ts). */
+/** An app as requested. One without a name gets a generated name (creation.ts). */
 type AskedApp = Omit<NewIn<typeof APP>, 'name'> & { name?: string };
 export type CreateInput = AskedApp & { initialAdmin?: z.infer<typeof initialAdmin> };
 export const createInput = appInput<CreateInput>({ ...newApp, initialAdmin: initialAdmin.optional() });
@@ -82,13 +85,13 @@ export const adoptInput = appInput<AskedApp>({
   initialAdmin: z.never('INPUT_ADMIN_OF_ADOPTED').optional(),
 });
 
-/** What of `options` fits depends on the app as it is: `changedDatabase` (database-settings.ts) sees both. */
+/** Which `options` are valid depends on the current app: `changedDatabase` (database-settings.ts) checks both. */
 export type UpdateInput = Partial<In<typeof APP, 'update'>>;
 export const updateInput = appInput<UpdateInput>({ ...inputsIn(APP, 'update'), ...gone });
 
 /**
- * What `apps:checkDatabase` looks at; `name` stands in for the names that follow from it. A stored password is never part of
- * it: what is checked is what the request brings.
+ * The parameters of `apps:checkDatabase`; `name` stands for the names derived from it. A stored password is never used:
+ * the check uses only what the request contains.
  */
 export const checkInput = z
   .strictObject({
@@ -105,25 +108,25 @@ export const logsInput = z.object({
   lines: z.coerce.number().int().min(1).max(1000).default(100),
 });
 
-/** multi-app-manager's own shape (Migrate.tsx:70). */
+/** multi-app-manager's own format (Migrate.tsx:70). */
 export const migrateInput = z.object({
   appNames: z.array(z.string().min(1)).min(1).max(1000),
   environments: environments.optional(),
 });
 
-/** `onFailure`: whether a step that fails ends the operation, or the other environments go on. */
+/** `onFailure`: whether a failed step ends the operation, or the other environments continue. */
 export const commandInput = z.object({ onFailure: z.enum(['stop', 'continue']).optional() });
 
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
 
-/** One or several names, as `filterByTk` brings them. */
+/** One or several names, as in `filterByTk`. */
 export const namesInput = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(1000)], 'INPUT_SOME')
   .transform((value) => (Array.isArray(value) ? value : value.split(',').filter(Boolean)));
 
 /**
  * Parses input of the API.
- * @param name of the input as a whole, where it is one field
+ * @param name of the whole input, if it is one field
  * @throws AppSupervisorError INVALID_INPUT with the first problem and its field; the others are in `more`
  */
 export function parseInput<T extends z.ZodType>(schema: T, value: unknown, name?: string): z.infer<T> {

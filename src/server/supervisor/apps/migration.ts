@@ -7,7 +7,7 @@ import type { AppCache } from './cache';
 import { createInput, parseInput } from './input';
 import type { AppService } from './service';
 
-/** A row of multi-app-manager's `applications` table, as far as it concerns us. */
+/** The relevant fields of a row of multi-app-manager's `applications` table. */
 const legacyApp = z.object({
   name: z.string(),
   displayName: z.string().nullish(),
@@ -54,7 +54,7 @@ export class Migration {
     return result;
   }
 
-  /** @returns why it was left out, or null */
+  /** @returns why the app was skipped, or null */
   private async migrateOne(
     name: string,
     environments: string[] | null,
@@ -86,7 +86,7 @@ export class Migration {
     return null;
   }
 
-  /** Where multi-app-manager and the core put the app's data (app-options-factory.ts:38-66). */
+  /** Where multi-app-manager and the core stored the app's data (app-options-factory.ts:38-66). */
   private place(name: string, options: NonNullable<z.infer<typeof legacyApp>['options']>) {
     const given = options.database ?? {};
     const keep = (keys: string[]) =>
@@ -95,7 +95,8 @@ export class Migration {
       );
     if (given.host) {
       const keys = ['dialect', 'host', 'port', 'username', 'password', 'database', 'schema', 'tablePrefix'];
-      // The core took what was left out from its main app: of that only the port goes along, the password is not the app's.
+      // The core completed missing settings from its main app. Only the port is taken over; the password is not the
+      // app's.
       const { port } = this.app.db.options as { port?: unknown };
       return { dbConnType: 'new_connection' as const, database: { port, ...keep(keys) } };
     }

@@ -18,7 +18,7 @@ export interface OperationRequestsOptions {
   clock: Clock;
 }
 
-/** What may be asked of an operation. */
+/** The requests for existing operations. */
 export class OperationRequests {
   constructor(
     private readonly options: OperationRequestsOptions,
@@ -62,10 +62,10 @@ export class OperationRequests {
     });
   }
 
-  /** Once more what a deleted app's environments have to do: its data may be within reach by now. */
+  /** Repeats the steps for a deleted app: its data may be reachable by now. */
   private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
     const { appRepository, operations, clock } = this.options;
-    // Beyond what its drop or release published.
+    // Above the generation that its drop or release published.
     const generation = nextGeneration(definition.generation + 1, clock.now().wall);
     const steps = failed.steps.map(({ environment, kind }) => step(environment, kind));
     const operation = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);

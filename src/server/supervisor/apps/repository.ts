@@ -11,18 +11,18 @@ export interface Tombstone {
   uid: string;
   name: string;
   definition: AppDefinition;
-  /** Those that have not confirmed. */
+  /** Environments that have not confirmed. */
   environments: string[];
 }
 
-/** Grows with every change, also across a restored backup: never behind the clock. */
+/** Increases with every change, also after a restored backup: never behind the clock. */
 export const nextGeneration = (previous: number, now: number): number => Math.max(previous + 1, now);
 
 /** What a boot of the worker does with an app that should run. */
 export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'running' | 'onDemand' | 'stopped' =>
   app.desired === 'stopped' ? 'stopped' : app.startMode === 'withMain' ? 'running' : 'onDemand';
 
-/** The record that `environment` gets. */
+/** The record for `environment`. */
 export function recordFor(app: AppDefinition, published: Published): AppRecord {
   return {
     ...pickIn(APP, 'record', app),
@@ -45,7 +45,7 @@ export class AppRepository {
     return rows.map(toDefinition);
   }
 
-  /** Of every app, in the order in which they are shown, what changes with any change of it: cheap beside its row. */
+  /** For every app, in display order, a value that changes with any change of the app: cheap compared to its row. */
   async versions(): Promise<Map<string, string>> {
     const rows = (await this.apps.model.findAll({
       attributes: ['name', 'uid', 'generation', 'updatedAt'],
@@ -55,20 +55,20 @@ export class AppRepository {
     return new Map(rows.map((row) => [row.name, versionOf(row)]));
   }
 
-  /** Those of the given names that there are. */
+  /** The apps with the given names that exist. */
   async some(names: string[]): Promise<AppDefinition[]> {
     const rows = names.length ? await this.apps.find({ filter: { name: { $in: names } } }) : [];
     return rows.map(toDefinition);
   }
 
-  /** Names that match a NocoBase `filter`, in the order of `sort`; as rows, since an object for each of 10,000 is slow. */
+  /** Names that match a NocoBase `filter`, in the order of `sort`; as plain rows, because 10,000 objects are slow. */
   async names(filter: Filter, sort: string[]): Promise<string[]> {
     const options = this.apps.buildQueryOptions({ filter, sort, fields: ['name'] });
     const rows = (await this.apps.model.findAll({ ...options, raw: true })) as unknown as Array<{ name: string }>;
     return rows.map(({ name }) => name);
   }
 
-  /** One page of the names that match, and how many match. */
+  /** One page of the matching names, and the total number. */
   async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[string[], number]> {
     const [rows, count] = await this.apps.findAndCount({
       filter,
@@ -90,11 +90,11 @@ export class AppRepository {
   }
 
   async update(name: string, values: Partial<AppDefinition>, transaction?: Transaction): Promise<void> {
-    // The repository's own update reads the row first, and looks at associations that there are none of.
+    // The repository's own update first reads the row, and processes associations, of which there are none.
     await redactSqlErrors(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
   }
 
-  /** Takes the app out of the list; what is left to do is kept as a tombstone. */
+  /** Removes the app from the list; a tombstone keeps the remaining work. */
   async bury(tombstone: Tombstone, transaction?: Transaction): Promise<void> {
     await this.write(transaction, (ours) => this.tombstones.create({ values: tombstone, transaction: ours }));
     await this.apps.destroy({ filterByTk: tombstone.name, transaction });

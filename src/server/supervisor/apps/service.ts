@@ -83,8 +83,9 @@ export class AppService {
 
   /**
    * Start, stop, restart or upgrade of one app.
-   * @param options.environments only there, as a drain needs it; then what the app as a whole should be stays as it is
-   * @param options.onFailure whether a failed step ends the operation (`stop`, default) or the others go on
+   * @param options.environments only in these, for a drain; the desired state of the app as a whole then stays
+   * unchanged
+   * @param options.onFailure whether a failed step ends the operation (`stop`, default) or the others continue
    */
   async command(
     name: string,
@@ -108,8 +109,9 @@ export class AppService {
   }
 
   /**
-   * Goes on with what a failed operation has left undone (`leftUndone`); an app that is elsewhere too leaves there.
-   * @throws when somebody has asked for something else meanwhile
+   * Continues what a failed operation has left undone (`leftUndone`), and removes the app from environments that it no
+   * longer belongs to.
+   * @throws if another request was made meanwhile
    */
   async finish(name: string, missing: string[]): Promise<Operation> {
     const { appRepository, clock } = this.options;
@@ -134,7 +136,7 @@ export class AppService {
       if (app.jwtSecret !== null || other) throw new Error(other ? `its ${other.action} came first.` : 'it has one.');
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
-      // Where it was never published, nothing of it is: a create that failed is not begun by this.
+      // Skips environments for which it was never published: a failed create is not started by this.
       const told = app.environments.filter(
         (environment) => app.published[environment] && isAlive(observer.evidence(environment, name).health),
       );
@@ -143,7 +145,7 @@ export class AppService {
     });
   }
 
-  /** Takes an app out of list and routing at once; what its environments still have to do goes on as a tombstone. */
+  /** Removes an app from list and routing immediately; a tombstone keeps the remaining work for its environments. */
   async destroy(name: string, database: 'keep' | 'drop', userId: string | null): Promise<Operation> {
     const { appRepository, clock } = this.options;
     return this.changes.change(name, async (app, transaction) => {
@@ -158,7 +160,7 @@ export class AppService {
         { uid: app.uid, name, definition: { ...app, generation, initialAdmin: null }, environments },
         transaction,
       );
-      // An app that no environment ever heard of is gone already.
+      // An app that was never published to any environment is already gone.
       return steps.length ? operation : { ...operation, state: 'succeeded', finishedAt: clock.now().wall };
     });
   }

@@ -24,11 +24,13 @@ export interface ForgettingOptions {
   clock: Clock;
 }
 
-/** Takes environments that are gone for good out of everything. */
+/** Removes environments that will not come back. */
 export class EnvironmentRemoval {
   constructor(private readonly options: ForgettingOptions) {}
 
-  /** Takes an environment out of every app, operation and tombstone, and out of the store: nobody waits for it any more. */
+  /**
+   * Removes an environment from every app, operation and tombstone, and from the store: nothing waits for it any more.
+   */
   async takeOut(environment: string): Promise<void> {
     const { observer, environments, bus, fleet } = this.options;
     observer.forget(environment);

@@ -5,9 +5,9 @@ import type { Log } from '../../log';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
 
-/** A lead that did not move for this long, by the challenger's own clock, is over; in ms. */
+/** A lead without a heartbeat for this long, by the challenger's own clock, has expired; in ms. */
 const LEAD_EXPIRY = 10_000;
-/** How often a lead is renewed, in ms; more often where leads expire sooner. */
+/** Minimum time between two renewals of the lead, in ms. */
 const RENEW_EVERY = 1_000;
 
 /** A write of a term that is over. It was not carried out. */
@@ -49,7 +49,7 @@ export class Leadership {
   private renewedAt = 0;
   private claiming: Promise<boolean> | null = null;
   private timer: Timer | null = null;
-  /** A claim that is under way must not take the lead again. */
+  /** A late tick must not take the lead again. */
   private resigned = false;
   private told = false;
   private readonly listeners: Array<(leads: boolean) => void> = [];
@@ -88,7 +88,7 @@ export class Leadership {
     this.held = false;
   }
 
-  /** Renews or takes the lead. @returns whether this process has it now */
+  /** Renews or takes the lead; returns whether this process has it now. */
   claim(): Promise<boolean> {
     if (this.resigned) return Promise.resolve(false);
     this.claiming ??= this.claimNow().finally(() => {
@@ -123,7 +123,7 @@ export class Leadership {
 
   private async claimNow(): Promise<boolean> {
     const { app, instance, clock, expiry = LEAD_EXPIRY, alone } = this.options;
-    // Before the beat that it is renewed with, so that nobody counts from earlier.
+    // Called for every event: once a second is often enough to be seen alive.
     const begun = clock.now().mono;
     const row = await this.row();
     const holder = row.get('holder') as string | null;
@@ -155,7 +155,7 @@ export class Leadership {
     return this.held;
   }
 
-  /** Passes the lead on at once, for good: this process ends. */
+  /** Hands the lead over immediately and permanently: this process ends. */
   async resign(): Promise<void> {
     const { app, instance, alone } = this.options;
     this.resigned = true;
@@ -180,7 +180,7 @@ export class Leadership {
     const repository = this.options.app.db.getRepository('appSupervisorLeaders');
     const row = await repository.findOne({ filterByTk: 1 });
     if (row) return row;
-    // Two first starts at once: the loser's insert fails on the primary key, and the winner's row is read.
+    // Two first starts at the same time: the loser's insert violates the primary key, and the winner's row is read.
     await repository
       .create({ values: { id: 1, fleet: this.options.random.id(), holder: null, beat: 0, term: 0 } })
       .catch(() => undefined);

@@ -5,16 +5,13 @@ import type { Action, Health, OperationState, StepKind } from '../../../shared/t
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
 
-/** What is known of one environment: `entry` only under a living lease. */
+/** What is known about one environment: `entry` only under a live lease. */
 export interface StepSight {
   health: Health;
   entry: StatusEntry | null;
 }
 
-/**
- * How long a Worker may work on a step, in ms. Its place in a queue and its absence do not count; a step that never begins waits as
- * long as it takes.
- */
+/** From the moment the worker reports that it has begun, in ms. A step that has not begun waits without a limit. */
 const DEADLINES: Record<StepKind, number> = {
   boot: 300_000,
   stop: 60_000,
@@ -39,7 +36,7 @@ const isGivenUp = ({ onFailure, steps }: Operation): boolean =>
 
 const hasBooted = (step: Step): boolean => step.kind === 'boot' && step.state === 'succeeded';
 
-/** Said of a removal that nobody waits for; a tombstone does. */
+/** The message of a removal that no operation waits for; a tombstone does. */
 const AWAY = say('STEP_AWAY');
 const isAway = (step: Step): boolean => step.message?.code === AWAY.code;
 
@@ -47,13 +44,13 @@ export interface Advance {
   operation: Operation;
   /** By environment: what has to be published now. */
   publish: Record<string, Published>;
-  /** The app has its database by now: its claim ends with this publication. */
+  /** The app has its database by now: this publication ends its claim. */
   claimed: boolean;
 }
 
 /**
- * One step of a rollout: what the operation has become, given what is seen, and what to publish next. Pure; called on every
- * tick and event until the operation is over, by whoever leads, after any crash.
+ * One step of a rollout: the new state of the operation, given the observations, and what to publish next. Pure; called
+ * by the leader on every tick and event until the operation has finished, also after any crash.
  *
  * @param published what is published of the app now
  * @param now ms since 1970, the supervisor's clock
@@ -85,7 +82,7 @@ export function advance(
     } else {
       step.state = 'running';
       judge(operation, step, app.uid, current.boot.generation, entry, now, worked(step));
-      // It has its database: from now on one that is missing is an error, and is not made anew.
+      // It has its database: from now on a missing database is an error, and is not created again.
       if (hasBooted(step) && current.claim !== 'none') {
         publish[step.environment] = { ...current, claim: 'none' };
         claimed = true;
@@ -97,13 +94,13 @@ export function advance(
       continue;
     }
     if (step.kind === 'remove' && health === 'down' && !operation.steps.some((other) => other.kind === 'drop')) {
-      // The tombstone stays until it is back; nobody has to wait for that.
+      // The tombstone stays until the environment is back; no operation has to wait for that.
       Object.assign(step, { state: 'succeeded', message: AWAY, finishedAt: now });
       continue;
     }
     waitingFor ??= waiting(step, health);
   }
-  // Also those that come before the one that failed.
+  // Also steps before the one that failed.
   for (const step of isGivenUp(operation) ? operation.steps : []) {
     if (step.state === 'queued')
       Object.assign(step, { state: 'cancelled', message: say('STEP_NOT_BEGUN'), finishedAt: now });
@@ -115,7 +112,10 @@ export function advance(
   return { operation, publish, claimed };
 }
 
-/** What a step publishes and waits for; what becomes of the data comes after the removal there, and has to be told from it. */
+/**
+ * The generation that a step publishes and waits for. The data step comes after the removal there, and must differ from
+ * it.
+ */
 const generationOf = (operation: Operation, kind: StepKind): number =>
   operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
 
@@ -132,7 +132,9 @@ export const progressOf = (operation: Operation, step: Step, entry: StatusEntry 
 const hasBegun = (operation: Operation, { kind }: Step, entry: StatusEntry | null): boolean =>
   entry?.uid === operation.appUid && entry.begun >= generationOf(operation, kind);
 
-/** One environment boots at a time; removals wait until the app runs where it is to run; what becomes of the data waits for all removals. */
+/**
+ * One environment boots at a time; removals wait until the app runs where it should; data steps wait for all removals.
+ */
 function itsTurn(steps: Step[], index: number): boolean {
   const earlier = steps.slice(0, index);
   switch (steps[index].kind) {
@@ -142,7 +144,7 @@ function itsTurn(steps: Step[], index: number): boolean {
       return steps.every((step) => step.kind !== 'boot' || isOver(step.state));
     case 'drop':
     case 'release':
-      // A cancelled removal is one of an environment that was forgotten: nobody can wait for it.
+      // A cancelled removal belongs to a forgotten environment, which nothing can wait for.
       return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');
     default:
       return true;
@@ -159,19 +161,19 @@ function wishOf(
   const kept = { generation, boot: current?.boot ?? app.boot, claim: current?.claim ?? 'none', data: 'keep' as const };
   switch (step.kind) {
     case 'boot': {
-      // One that was taken over, and was asked for already, is not asked for again.
+      // A boot that was taken over and already requested is not requested again.
       const asked = current && current.boot.generation >= app.boot.generation;
       const boot = asked ? current.boot : { generation, how: app.boot.how };
-      // Only the first makes or takes the database. A claim that was not made use of stands: a create that never began,
-      // or failed, may be superseded by a start.
+      // Only the first boot creates or takes over the database. An unused claim stays: a start may supersede a create
+      // that never began or failed.
       const first = operation.steps.find(({ kind }) => kind === 'boot') === step;
       return { ...kept, boot, desired: desiredOf(app), claim: first ? app.claim : 'none' };
     }
     case 'stop':
       return { ...kept, desired: 'stopped' };
     case 'apply':
-      // What it is to do there does not change, but how a boot of its worker starts it may.
-      // One that was drained stays drained.
+      // Its desired state there does not change, but the effect of its worker's boot may. A drained environment stays
+      // drained.
       return { ...kept, desired: current?.desired === 'stopped' ? 'stopped' : desiredOf(app) };
     case 'remove':
       return { ...kept, desired: 'removed', claim: 'none' };
@@ -181,12 +183,12 @@ function wishOf(
   }
 }
 
-/** Takes the worker's word for what it is worth: its own app, this generation. */
+/** Accepts a worker's report only for its own app and this generation. */
 function judge(
   operation: Operation,
   step: Step,
   uid: string,
-  /** Of the newest boot that was asked for there. */
+  /** Of the newest boot requested there. */
   bootGeneration: number,
   entry: StatusEntry | null,
   now: number,
@@ -206,7 +208,7 @@ function judge(
       });
       return;
     }
-    // A dormant one names the error of its last boot, which a former process of its worker did.
+    // A dormant app reports the error of its last boot, in an earlier process of its worker.
     if (entry.status === 'error' || (step.kind === 'boot' && entry.error)) {
       const error = entry.error ?? entry.message ?? say('NO_CAUSE');
       Object.assign(step, { state: 'failed', startedAt: step.startedAt ?? now, finishedAt: now, error });
@@ -223,7 +225,7 @@ function judge(
 function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boolean {
   switch (kind) {
     case 'boot':
-      // Dormant: it had booted, and its worker began anew before anybody saw that.
+      // Dormant: it had booted, and its worker restarted before anybody observed that.
       return (
         entry.status === 'running' ||
         (entry.status === 'dormant' && !entry.error && entry.bootGeneration >= bootGeneration)
@@ -251,10 +253,10 @@ function stateOf(steps: Step[]): OperationState {
 }
 
 /**
- * Whether a new operation may supersede a running one: not while a living worker reports a create, an upgrade or a drop of
- * it as begun, since those leave half-made data behind.
+ * Whether a new operation may supersede a running one: not while a live worker reports that it has begun a create, an
+ * upgrade or a drop, because those would leave incomplete data.
  *
- * @returns what is in the way
+ * @returns the blocking step
  */
 export function inTheWay(
   operation: Operation,
@@ -273,10 +275,10 @@ export function inTheWay(
 }
 
 /**
- * A new operation with what it takes over from those that it supersedes: what they had still to do in an environment where it
- * does nothing itself, or no more than tell a change. Else a change of the title would undo the start before it, and an
- * environment that the app was just taken from would run it for ever; so it would after an operation that failed or was
- * cancelled before it came to that.
+ * A new operation together with what it takes over from those that it supersedes: their remaining work in environments
+ * in which it does nothing itself, or only applies a change. Otherwise a change of the title would undo the start
+ * before it, and an app would run forever in an environment that it was just removed from; the same after an operation
+ * that failed or was cancelled before it reached that step.
  *
  * @param app as it was before
  */
@@ -296,20 +298,20 @@ export function takeOver(made: Operation, superseded: Operation[], app: Placed):
   return { ...made, steps };
 }
 
-/** Where an app is to be, and what its environments were told. */
+/** The environments of an app, and what was published for them. */
 type Placed = Pick<AppDefinition, 'environments' | 'published'>;
 
-/** Environments that an app was taken from, and that were not told so. */
+/** Environments that an app no longer belongs to, and for which the removal was not published. */
 const misplacedIn = ({ environments, published }: Placed): string[] =>
   Object.keys(published).filter(
     (environment) => published[environment].desired !== 'removed' && !environments.includes(environment),
   );
 
 /**
- * What an operation that failed has left undone although nothing is in its way any more: the app is by now, by itself, as it
- * should be wherever that was told; other environments have not heard that they have it, or have it no longer.
+ * The rest of a failed operation that nothing blocks any more: the app has recovered by itself wherever the change was
+ * published; other environments have not received it, or still have the app.
  *
- * @returns environments that it is still to come to; null when there is nothing to do, or not yet
+ * @returns environments that still need the app; null if there is nothing to do, or not yet
  */
 export function leftUndone(
   app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
@@ -330,8 +332,8 @@ export function leftUndone(
 }
 
 /**
- * Where an app came up with a claim that no operation has ended: its create had failed or was cancelled, and the worker tried
- * again by itself. What was to be made is made.
+ * An app came up with a claim that no operation has ended: its create failed or was cancelled, and the worker retried
+ * by itself. What was to be created exists now.
  */
 export function claimMet(
   { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
@@ -354,7 +356,10 @@ export function claimMet(
   return ended.length ? Object.fromEntries(ended) : null;
 }
 
-/** The operation as it ends when it is cancelled: what was published stays desired, what was not is not begun. */
+/**
+ * The final state of an operation that is cancelled: what was published stays desired; steps that have not begun are
+ * dropped.
+ */
 export function cancelled(operation: Operation, why: Message, now: number): Operation {
   const steps = operation.steps.map((step) =>
     isOver(step.state) ? step : { ...step, state: 'cancelled' as const, message: why, finishedAt: now },

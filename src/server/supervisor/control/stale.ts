@@ -3,7 +3,7 @@ import type { AppDefinition } from '../apps/repository';
 
 type Placed = Pick<AppDefinition, 'uid' | 'environments' | 'published'>;
 
-/** Environments of an app that run it without what another one of them has: its plugins, or its JWT secret. Pure. */
+/** Environments of an app that run it without something that another one has: its plugins, or its JWT secret. Pure. */
 export function staleIn(
   app: Placed,
   entryIn: (environment: string) => StatusEntry | null,
@@ -13,7 +13,7 @@ export function staleIn(
     return entry?.uid === app.uid && entry.status === 'running' ? { environment, ...entry } : [];
   });
   const lacks = (change: string) => running.filter(({ pendingChanges }) => pendingChanges.includes(change));
-  // One that has not read its newest record cannot say that it lacks something.
+  // An environment that has not read its newest record cannot be stale.
   const isUpToDate = ({ environment, generation }: (typeof running)[number]) =>
     generation >= (app.published[environment]?.generation ?? Number.POSITIVE_INFINITY);
   const withoutSecret = lacks('jwtSecret');
@@ -23,3 +23,4 @@ export function staleIn(
     jwtSecret: hasStarted ? withoutSecret.map(({ environment }) => environment) : [],
   };
 }
+

@@ -8,26 +8,26 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { Random } from '../../random';
 import type { Operation, Step } from './rollout';
 
-/** Sorts by time, unique among supervisors. */
+/** Sorts by time, unique among Supervisors. */
 export const newOperationId = (now: number, random: Random): string => `${now.toString(36)}${random.hex(4)}`;
 
-/** How long operations that are over are kept, in ms. */
+/** How long finished operations are kept, in ms. */
 export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 
 /** The `appOperations` table. */
 export class OperationStore {
-  /** @param onEnd told of each operation that this process brings to its end */
+  /** @param onEnd called for each operation that this process finishes */
   constructor(
     private readonly app: WithDatabase,
     private readonly onEnd: (operation: Operation) => void = () => undefined,
   ) {}
 
-  /** Those that are not over, in the order in which they were asked for. */
+  /** Unfinished operations, in the order of their requests. */
   async active(transaction?: Transaction): Promise<Operation[]> {
     return this.findActive({}, transaction);
   }
 
-  /** The same of one app. */
+  /** The same for one app. */
   async activeOf(appUid: string, transaction?: Transaction): Promise<Operation[]> {
     return this.findActive({ appUid }, transaction);
   }
@@ -61,7 +61,7 @@ export class OperationStore {
     await this.repository.create({ values: { ...values, waitingFor: toText(values.waitingFor) }, transaction });
   }
 
-  /** Nothing happens to an operation that is over: who worked on it meanwhile, on what it was before, comes too late. */
+  /** A finished operation does not change any more: a late write based on its earlier state is ignored. */
   async save(operation: Operation, transaction?: Transaction): Promise<void> {
     const values = pickIn(OPERATION, 'save', operation);
     const [changed] = await this.app.db
@@ -91,7 +91,7 @@ function toOperation(row: { toJSON(): object }): Operation {
 
 /** The column is a text, in which releases before 0.2.0 stored English sentences. */
 const toText = (waitingFor: Message | null): string | null => waitingFor && JSON.stringify(waitingFor);
-/** A row that cannot be read is shown as it is: it must not keep the others from being worked on. */
+/** A row that cannot be parsed is shown unchanged, so that it does not block the others. */
 function toMessage(text: string): Message {
   try {
     return text.startsWith('{') ? message.parse(JSON.parse(text)) : verbatim(text);

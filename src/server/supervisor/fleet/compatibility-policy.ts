@@ -14,14 +14,17 @@ export interface CompatibilityPolicyOptions {
   appCache: AppCache;
   observer: FleetObserver;
   aesKey: Buffer | null;
-  /** NocoBase's version here. */
+  /** NocoBase's version on this process. */
   appVersion: string;
   findInstalled: FindInstalled;
-  /** In shared memory there is but one release, which fits itself. */
+  /** In shared memory there is only one release, which is compatible with itself. */
   isOneRelease: boolean;
 }
 
-/** Applies the rules of `compatibility.ts` to this fleet: which environments fit the Supervisor, and each other. */
+/**
+ * Applies the rules of `compatibility.ts` to this fleet: which environments are compatible with the Supervisor and with
+ * each other.
+ */
 export class CompatibilityPolicy {
   private installed: Installed;
 
@@ -29,7 +32,10 @@ export class CompatibilityPolicy {
     this.installed = { appVersion: options.appVersion, plugins: new Map() };
   }
 
-  /** Looks for the packages of whatever plugins the fleet has. @returns whether something is other than before */
+  /**
+   * Looks up the packages of all plugins in the fleet.
+   * @returns whether anything has changed
+   */
   async findPlugins(): Promise<boolean> {
     const { environmentCache, appCache, observer, findInstalled, isOneRelease } = this.options;
     if (isOneRelease) return false;
@@ -49,7 +55,7 @@ export class CompatibilityPolicy {
     return plugins.size !== before.size || [...plugins].some(([name, version]) => before.get(name) !== version);
   }
 
-  /** Whether one of these apps has a plugin that was not looked for yet. */
+  /** Whether one of these apps has a plugin that was not looked up yet. */
   hasNewPlugins(apps: Iterable<string>): boolean {
     const { appCache, observer, isOneRelease } = this.options;
     if (isOneRelease) return false;
@@ -75,7 +81,7 @@ export class CompatibilityPolicy {
   }
 
   /**
-   * Whether several environments may serve one app: to what one upgrades its data, all have to know.
+   * Whether several environments may host one app: all must support the data that one of them upgrades.
    * @throws AppSupervisorError ENVIRONMENTS_DIFFER
    */
   assertAgree(environments: string[], field: string): void {
@@ -83,7 +89,7 @@ export class CompatibilityPolicy {
     if (differ) throw beside(field, differ);
   }
 
-  /** Why an app cannot start in each of these environments; null when it can. */
+  /** Why an app cannot start in each of these environments; null if it can. */
   disagreementOf(environments: string[]): AppSupervisorError | null {
     const { environmentCache } = this.options;
     const [first, ...others] = environments.flatMap(
@@ -97,7 +103,7 @@ export class CompatibilityPolicy {
   }
 
   /**
-   * Whether environments install an app with the administrator that was asked for.
+   * Whether environments install an app with the requested administrator.
    * @throws AppSupervisorError INITIAL_ADMIN_UNKNOWN
    */
   assertSetsInitialAdmin(environments: string[], field: string): void {
@@ -107,7 +113,7 @@ export class CompatibilityPolicy {
     if (environment) throw new AppSupervisorError('INITIAL_ADMIN_UNKNOWN', { environment }, field);
   }
 
-  /** What of an environment does not fit the Supervisor. */
+  /** Incompatibilities between an environment and the Supervisor. */
   findings(registration: Registration): Finding[] {
     const { aesKey, isOneRelease } = this.options;
     const mine = aesKey ? fingerprint(aesKey.toString('hex')) : null;
@@ -120,7 +126,7 @@ export class CompatibilityPolicy {
     ];
   }
 
-  /** What of an app's plugins does not fit the Supervisor or its environments, in words. */
+  /** Incompatibilities between an app's plugins and the Supervisor or its environments, as messages. */
   warningsOf(app: AppDefinition): Message[] {
     const { observer, isOneRelease } = this.options;
     if (isOneRelease) return [];

@@ -2,29 +2,29 @@ import type { AppPlugin, Registration } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 
 /**
- * Which instances may work together; docs/upgrading.md has the same rule in words. A browser that opens an app through the
- * Supervisor gets pages and plugins from the Supervisor's files, and everything else from the environment.
+ * Which instances may work together; docs/upgrading.md describes the same rules. A browser that opens an app through
+ * the Supervisor gets pages and plugins from the Supervisor's files, and everything else from the environment.
  */
 
 /** What is installed on the Supervisor. */
 export interface Installed {
   appVersion: string;
-  /** By plugin, its version, or null when it is not installed; one that was not looked for yet is absent. */
+  /** By plugin, its version, or null if it is not installed; absent if it was not looked up yet. */
   plugins: ReadonlyMap<string, string | null>;
 }
 
 export interface Finding {
   error: AppSupervisorError;
-  /** Whether the environment gets no app until it is mended; what it has already goes on. */
+  /** Whether the environment gets no apps until this is fixed; its existing apps continue to run. */
   refuses: boolean;
 }
 
 type Release = Pick<Registration, 'name' | 'appVersion' | 'plugins'>;
 
-/** Names listed in one message at most. */
+/** Maximum number of names in one message. */
 const NAMES = 5;
 
-/** What of an environment does not fit the Supervisor. */
+/** Incompatibilities between an environment and the Supervisor. */
 export function environmentFindings(environment: Release, supervisor: Installed): Finding[] {
   const { name, appVersion } = environment;
   const versions = { environment: name, version: appVersion, supervisor: supervisor.appVersion };
@@ -39,7 +39,7 @@ export function environmentFindings(environment: Release, supervisor: Installed)
     const error = new AppSupervisorError('PLUGINS_MISSING', { owner: name, plugins: listOf(missing) });
     found.push({ error, refuses: true });
   }
-  // Plugins of NocoBase itself have its version; that was said above.
+  // Plugins of NocoBase itself have its version, which was reported above.
   const own = plugins.filter((plugin) => plugin.version !== appVersion);
   const other = own.filter((plugin) => differs(plugin, supervisor));
   if (other.length) {
@@ -49,7 +49,7 @@ export function environmentFindings(environment: Release, supervisor: Installed)
   return found;
 }
 
-/** What of an app's own plugins does not fit the Supervisor, or the environment that reported them. */
+/** Incompatibilities between an app's own plugins and the Supervisor, or the environment that reported them. */
 export function appFindings(
   app: string,
   environment: string,
@@ -77,8 +77,8 @@ export function appFindings(
 }
 
 /**
- * Why two environments cannot have one app together: the newer one upgrades its data, and then the older one cannot start it.
- * Null when they can.
+ * Why two environments cannot host the same app: the newer one upgrades its data, and then the older one cannot start
+ * it. Null if they can.
  */
 export function disagreement(one: Release, other: Release): AppSupervisorError | null {
   const differ = (what: string, here: string, there: string) =>
@@ -94,7 +94,7 @@ export function disagreement(one: Release, other: Release): AppSupervisorError |
   return rest ? differ(rest[0], '-', rest[1]) : null;
 }
 
-/** `2.2` of `2.2.15`: pages and API of one line fit each other. */
+/** `2.2` of `2.2.15`: pages and API of one release line are compatible. */
 const lineOf = (version: string) => version.split('.').slice(0, 2).join('.');
 
 function differs({ name, version }: { name: string; version: string }, supervisor: Installed): boolean {

@@ -14,13 +14,13 @@ export interface KnownEnvironmentsOptions {
   observer: FleetObserver;
   clock: Clock;
   log: Log;
-  /** Whether this process leads: then what others forgot is taken out of the apps, too. */
+  /** Whether this process leads: then it also removes from the apps what other Supervisors forgot. */
   leads(): boolean;
-  /** What lies in an environment, waits for it, or is told to it, is to go. */
+  /** Removes everything in an environment, and everything that waits for it. */
   takeOut(environment: string): Promise<void>;
 }
 
-/** Which environments there are: those that the database remembers, and those that the board has just seen. */
+/** The known environments: those in the database, and those that the observer has just found. */
 export class EnvironmentCache {
   /** An environment was forgotten or cordoned. */
   readonly changes = new Feed<void>();
@@ -38,19 +38,19 @@ export class EnvironmentCache {
     return [...this.byName.values()];
   }
 
-  /** Of all of them, also of those that the database does not have yet. */
+  /** Names of all of them, including those that are not in the database yet. */
   names(): string[] {
     const { observer } = this.options;
     const seen = observer.names().filter((name) => observer.environment(name)?.registration);
     return [...new Set([...this.byName.keys(), ...seen])].sort();
   }
 
-  /** What an environment last said of itself. */
+  /** The last registration of an environment. */
   registrationOf(name: string): Registration | null {
     return this.options.observer.environment(name)?.registration ?? this.byName.get(name)?.registration ?? null;
   }
 
-  /** Reads the database: other Supervisors remember, forget and cordon, too. */
+  /** Reads the database: other Supervisors also add, forget and cordon environments. */
   async load(): Promise<void> {
     await this.writes.onIdle();
     const { registry, observer, leads, takeOut } = this.options;
@@ -60,15 +60,15 @@ export class EnvironmentCache {
     for (const { name, registration } of all) observer.remember(name, registration);
     for (const name of before.keys()) {
       if (this.byName.has(name)) continue;
-      // Another supervisor forgot it. What a tick of the leader wrote meanwhile is taken out again.
+      // Another Supervisor forgot it. Removes again what a tick of the leader wrote meanwhile.
       if (leads()) await takeOut(name);
       else observer.forget(name);
     }
   }
 
   /**
-   * Writes down what the board has seen. Never rejects.
-   * @returns whether one of them was not known as it is
+   * Stores what the observer has found. Never rejects.
+   * @returns whether one of them was new or has changed
    */
   remember(names: Set<string>): Promise<boolean> {
     return this.writes
@@ -96,7 +96,7 @@ export class EnvironmentCache {
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
   async setCordoned(name: string, cordoned: boolean): Promise<void> {
-    // One that has just been seen for the first time has its row then.
+    // An environment that was just found for the first time has its row then.
     await this.writes.onIdle();
     this.assertKnown(name);
     await this.options.registry.setCordoned(name, cordoned);
@@ -105,7 +105,7 @@ export class EnvironmentCache {
   }
 
   /**
-   * Gone for good: its steps and tombstones end, its apps no longer lie there.
+   * The environment will not come back: its steps and tombstones end, and its apps are no longer assigned to it.
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(name: string): Promise<void> {

@@ -1,12 +1,12 @@
 import type { SupervisorConfig } from '../../config';
 
 /**
- * Environment variables that a new worker of this fleet needs as this process has them. Secrets are not among them, nor an
- * address that has one in it.
+ * The values of this process's environment variables that a new worker of this fleet needs. They contain no secrets,
+ * and no address that contains one.
  */
 export function variablesToJoin({ redis, host }: SupervisorConfig): Record<string, string> {
   const { publicPath, apiBasePath, wsPath, pluginStaticsPath } = host;
-  // The core makes the paths out of this one unless they are set.
+  // The core derives the paths from this one unless they are set.
   const below = (path: string) => `${publicPath}${path}`;
   const wanted: [name: string, value: string, isNeeded: boolean][] = [
     ['APP_SUPERVISOR_REDIS_URL', redis.stateUrl, !hasSecret(redis.stateUrl)],

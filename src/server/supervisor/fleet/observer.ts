@@ -26,15 +26,15 @@ interface EnvironmentSight {
   entries: Map<string, StatusEntry>;
 }
 
-/** What a look has brought. */
+/** The changes that a poll found. */
 export interface BoardChange {
   /** Environments whose apps or health changed. */
   environments: Set<string>;
-  /** Apps of which something else is said, or no longer proven, or proven again. */
+  /** Apps whose report changed, is no longer valid, or is valid again. */
   apps: Set<string>;
 }
 
-/** What the supervisor sees of one environment right now. */
+/** What the Supervisor observes of one environment right now. */
 export interface EnvironmentView {
   name: string;
   health: Health;
@@ -46,13 +46,13 @@ export interface EnvironmentView {
 }
 
 /**
- * What this process knows of all environments: looked up once a second and on every wake-up, at a cost that grows with
- * what changed. Memory only; every supervisor process has its own, fed from the same store.
+ * What this process knows about all environments: polled once a second and on every notification, at a cost that grows
+ * with the number of changes. In memory only; every Supervisor process has its own, fed from the same store.
  */
 export class FleetObserver {
-  /** What each look has brought that changed something. */
+  /** The changes of each poll that found any. */
   readonly changes = new Feed<BoardChange>();
-  /** The store turned out to have lost its content. */
+  /** The store has lost its content. */
   readonly flushes = new Feed<void>();
   private readonly environments = new Map<string, EnvironmentSight>();
   private readonly observer: StoreObservation;
@@ -61,24 +61,24 @@ export class FleetObserver {
   /** The health of each environment as it was last told. */
   private readonly toldHealth = new Map<string, Health>();
   private cutOff: { at: number; version: number; is: boolean } | null = null;
-  /** Set when the store turns out to be another fleet's: nothing in it is about ours. */
+  /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
-  /** The fleet id in the store at the last look; null after a flush. */
+  /** The fleet id in the store at the last poll; null after a flush. */
   private fleet: string | null = null;
-  /** Grows with everything that may change what is shown. */
+  /** Increases with everything that may change what is shown. */
   version = 0;
 
   constructor(
     private readonly stores: Pick<Stores, 'fleet' | 'leases' | 'statuses'>,
     private readonly clock: Clock,
     private readonly log: Log,
-    /** This fleet's id; null until the database has told it. */
+    /** This fleet's id; null until it has been read from the database. */
     private readonly ownFleet: () => string | null,
   ) {
     this.observer = { lastPoll: null, startedAt: clock.now() };
   }
 
-  /** Looks now; calls during a look are folded into one more look after it. Never rejects. */
+  /** Polls now; calls during a poll are merged into one more poll. Never rejects. */
   poll(): Promise<void> {
     if (this.looking) {
       this.again = true;
@@ -90,15 +90,18 @@ export class FleetObserver {
     return this.looking;
   }
 
-  /** Whether the last look succeeded recently enough to prove anything. */
+  /** Whether the last successful poll is recent enough to prove anything. */
   get sees(): boolean {
     const { lastPoll } = this.observer;
     return lastPoll !== null && this.clock.now().mono - lastPoll.mono <= DISCONNECTED_AFTER;
   }
 
-  /** Whether most environments vanished together, so that this supervisor takes itself to be the one that is away. */
+  /**
+   * Whether most environments disappeared at the same time, so that this Supervisor assumes that it is itself
+   * disconnected.
+   */
   private isCutOff(now: Now): boolean {
-    // Asked for each environment of each app of a list: judged once a second.
+    // Called for each environment of each app of a list, so it is computed once a second.
     if (this.cutOff === null || now.mono - this.cutOff.at >= 1_000 || this.cutOff.version !== this.version) {
       const sights = [...this.environments.values()].map(({ sight }) => sight);
       this.cutOff = { at: now.mono, version: this.version, is: isCutOff(sights, this.observer, now) };
@@ -129,7 +132,7 @@ export class FleetObserver {
     };
   }
 
-  /** What the lease's holder says of an app, and when it was last known to be true. */
+  /** The report of the lease's holder about an app, and when it was last known to be true. */
   observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
     const seen = this.environments.get(environment);
     const entry = seen?.entries.get(app);
@@ -169,11 +172,7 @@ export class FleetObserver {
     } while (this.again);
   }
 
-  /**
-   * Tells what is other than it was last told. Health changes by time alone, too: a beat that does not come is no event.
-   *
-   * @param apps whose entries are others; those of an environment whose health changed are told besides
-   */
+  /** @param apps whose entries have changed; the apps of environments whose health changed are added */
   private tell(environments: Set<string>, apps: Set<string>): void {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
@@ -193,14 +192,14 @@ export class FleetObserver {
   private async pollOnce(): Promise<void> {
     const { fleet, environments } = await this.stores.fleet.look();
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
-    // Another fleet's environments are not ours to show: as good as no look at all.
+    // Another fleet's environments are not ours to show: this counts as a failed poll.
     if (this.foreign) return;
     const now = this.clock.now();
     const blindFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
     if (blindFor > DISCONNECTED_AFTER) {
       for (const seen of this.environments.values()) seen.sight = forgiveBlindness(seen.sight, blindFor, now);
     }
-    // A beat that came while nobody looked may be its holder's last one, and long ago.
+    // A heartbeat that arrived while nobody polled may be its holder's last one, from long ago.
     const late = this.observer.lastPoll === null || blindFor > DISCONNECTED_AFTER;
     const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.stores.leases.left(held) : null;
@@ -210,15 +209,16 @@ export class FleetObserver {
 
     const changed = new Set<string>();
     const apps = new Set<string>();
-    // Not listed before those are told who remember it: whoever has seen it may ask for something.
+    // Listed only after the listeners that store it were notified: a user who sees it may send a request about it.
     const announced = new Map<EnvironmentSight, Pick<EnvironmentSight, 'registration' | 'registered'>>();
     for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
       const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
-      // Whoever took the place of another is not there before it has said what it is: until then that is what the other was.
+      // A new holder is not listed before it has written its registration: until then the registration is its
+      // predecessor's.
       if (found.lease?.registered === 0) found.lease = null;
       const seen = this.environments.get(name) ?? this.introduce(name);
       const epochBefore = seen.sight.lease?.epoch;
-      // A name goes from the store by a flush only, which another supervisor may have mended already.
+      // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
       const lost = flushed || !environments.has(name);
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
       seen.sight = afterPoll(seen.sight, found.lease, this.observer, lost, now, silence);
@@ -246,7 +246,7 @@ export class FleetObserver {
     this.tell(changed, apps);
   }
 
-  /** Fills in what the database remembers of an environment, so that one that is away is still listed. */
+  /** Adds what the database knows about an environment, so that one that is down is still listed. */
   remember(name: string, registration: Registration): void {
     const seen = this.environments.get(name) ?? this.introduce(name);
     seen.registration ??= registration;

@@ -12,7 +12,7 @@ export interface Reach {
   ws: { ok: boolean; message: Message };
 }
 
-/** Asks a worker for an answer and for a WebSocket, the way the proxy would. Never rejects. */
+/** Sends a request and opens a WebSocket to a worker, in the same way as the proxy. Never rejects. */
 export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reach> {
   const [web, ws] = await Promise.all([
     ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0),

@@ -12,11 +12,11 @@ export interface WarningsOptions {
   compatibility: CompatibilityPolicy;
   appCache: AppCache;
   observer: FleetObserver;
-  /** In shared memory the environment is this process, which says its own warnings. */
+  /** In shared memory the environment is this process, which reports its own warnings. */
   isThisProcess: boolean;
 }
 
-/** What is wrong with an environment, in words that say what to do. */
+/** The problems of an environment, as messages that say what to do. */
 export function warningsOf(environment: string, options: WarningsOptions): Message[] {
   const { environmentCache, compatibility, observer, isThisProcess } = options;
   const registration = environmentCache.registrationOf(environment);
@@ -29,7 +29,7 @@ export function warningsOf(environment: string, options: WarningsOptions): Messa
   ];
 }
 
-/** What is wrong with an app, in words that say what to do. */
+/** The problems of an app, as messages that say what to do. */
 export function appWarningsOf(
   app: AppDefinition,
   { compatibility, observer }: Pick<WarningsOptions, 'compatibility' | 'observer'>,
@@ -41,7 +41,10 @@ export function appWarningsOf(
   return [...compatibility.warningsOf(app), ...[...new Set(found)].map((each) => appAdminWarning(app.name, each))];
 }
 
-/** Apps that an environment has and the database does not know: they were made after the backup it was restored from. */
+/**
+ * Apps that an environment has and the database does not know: they were created after the backup from which the
+ * database was restored.
+ */
 function strangersIn(environment: string, { observer, appCache }: WarningsOptions): Message[] {
   const orphans = [...observer.entries(environment)].filter((entry) => appCache.isOrphan(entry));
   if (!orphans.length) return [];

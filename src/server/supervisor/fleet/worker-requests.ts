@@ -8,22 +8,22 @@ import type { CheckInput } from '../apps/input';
 import type { AppDefinition } from '../apps/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
 
-/** How long a worker may take over a check, and over reading a log, in ms. */
+/** How long a worker may take for a check, and for reading a log, in ms. */
 const CHECK_TIMEOUT = 6_000;
 const LOGS_TIMEOUT = 5_000;
 
 export interface WorkerRequestsOptions {
   bus: MessageBus;
   compatibility: Pick<CompatibilityPolicy, 'assertUsable'>;
-  /** Where a check is made when the request names none; null when it has to name one. */
+  /** The environment of a check whose request names none; null if it has to name one. */
   defaultEnvironments: string[] | null;
 }
 
-/** What only a worker can answer: asked with a deadline, and kept nowhere. */
+/** Requests that only a worker can answer: sent with a deadline, and stored nowhere. */
 export class WorkerRequests {
   constructor(private readonly options: WorkerRequestsOptions) {}
 
-  /** Checks a database on the worker that would use it; within 5 s, in words. */
+  /** Checks a database on the worker that would use it; answers within 5 s, with messages. */
   async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
     const { bus, defaultEnvironments, compatibility } = this.options;
     const asked = environment ?? defaultEnvironments?.[0];
@@ -50,7 +50,7 @@ export class WorkerRequests {
   }
 }
 
-/** @throws AppSupervisorError WORKER_FAILED for what is no such answer */
+/** @throws AppSupervisorError WORKER_FAILED if the answer is not valid */
 function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;

@@ -8,19 +8,19 @@ import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
 import { type Applied, type Hosted, pendingChanges } from './decide';
 
-/** What this process knows of one app. */
+/** What this process knows about one app. */
 export interface AppState {
   record: AppRecord;
   applied: Applied | null;
-  /** The record that the running object was made from. */
+  /** The record from which the running object was created. */
   booted: AppRecord | null;
   state: Hosted['state'];
-  /** Plugins that the running object was loaded with, and whether its database says otherwise by now. */
+  /** Plugins with which the running object was loaded, and whether its database has others now. */
   plugins: { loaded: PluginSet | null; stale: boolean };
   failures: number;
   retryAt: number | null;
   visited: boolean;
-  /** What is reported. */
+  /** The reported status. */
   status: Status;
   since: number;
   message?: Message;
@@ -36,13 +36,13 @@ export interface AppStatesOptions {
   host: AppHost;
   coreApps: CoreAppRegistry;
   clock: Clock;
-  /** Statuses of these apps have to be told. */
+  /** Called when statuses of these apps have to be reported. */
   onReport(names: string[]): void;
-  /** Something else is wrong with an app's `adminPassword` than before. */
+  /** Called when the problem of an app's `adminPassword` changes. */
   onAdminPassword(name: string): void;
 }
 
-/** The apps of this environment: what this process knows of each, and what it says of it. */
+/** The apps of this environment: what this process knows about each, and what it reports. */
 export class AppStates {
   private readonly held = new Map<string, AppState>();
 
@@ -52,7 +52,7 @@ export class AppStates {
     options.coreApps.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
   }
 
-  /** @param applied as the snapshot has it; null of an app that is new here */
+  /** @param applied as in the snapshot; null for an app that is new here */
   hold(record: AppRecord, applied: Applied | null): void {
     const now = this.options.clock.now().wall;
     this.held.set(record.name, {
@@ -82,13 +82,13 @@ export class AppStates {
     return [...this.held];
   }
 
-  /** Was removed, and nobody asks for it any more. */
+  /** Removes an app that was removed and is no longer needed. */
   drop(name: string): void {
     this.held.delete(name);
     this.report(name);
   }
 
-  /** Whether there is such an app here. */
+  /** Whether this process has such an app. */
   knows(name: string): boolean {
     const held = this.held.get(name);
     return held !== undefined && held.record.desired !== 'removed';
@@ -102,7 +102,7 @@ export class AppStates {
     return [...this.held.values()].map(({ record }) => record).filter((record) => record.desired !== 'removed');
   }
 
-  /** Whether each has a JWT secret: a release before 0.1.1 may have left some without. */
+  /** Whether each app has a JWT secret: a release before 0.1.1 may have left some without. */
   haveSecrets(): boolean {
     return this.records().every(({ jwtSecret }) => jwtSecret !== null);
   }
@@ -111,7 +111,7 @@ export class AppStates {
     return [...this.held.keys()];
   }
 
-  /** What is told of an app. */
+  /** The report about an app. */
   entry(name: string): StatusEntry | null {
     const held = this.held.get(name);
     if (!held) return null;
@@ -147,7 +147,7 @@ export class AppStates {
     if (!held) return;
     if (held.status !== status) held.since = this.options.clock.now().wall;
     if (status === 'running' && held.status !== 'running') {
-      // At once: "running" with the word of the object before it would be taken for one more reason to restart.
+      // Immediately: "running" with the plugins of the previous object would be read as another reason to restart.
       held.plugins = { loaded: null, stale: false };
       void this.notePlugins(name, held);
     }
@@ -157,7 +157,7 @@ export class AppStates {
     this.report(name);
   }
 
-  /** What the core says while it works on an app, for people who wait. */
+  /** A progress message of the core, for people who wait. */
   tell(name: string, message: Message): void {
     const held = this.held.get(name);
     if (!held || held.status === 'running' || isDeepStrictEqual(held.message, message)) return;
@@ -166,8 +166,8 @@ export class AppStates {
   }
 
   /**
-   * Looks for apps of several environments whose plugins another environment has changed. One that it has upgraded to a newer
-   * release goes on as it is: a restart here would be refused.
+   * Finds apps in several environments whose plugins another environment has changed. If that environment has upgraded
+   * the app to a newer release, the app keeps running here, because a restart would be refused.
    */
   async findStalePlugins(): Promise<void> {
     for (const [name, held] of this.held) {
@@ -181,7 +181,7 @@ export class AppStates {
     }
   }
 
-  /** Looks whether a password that was wrong was changed in another environment, of which nothing tells this one. */
+  /** Checks whether another environment, which does not notify this one, has changed a problematic password. */
   async findChangedAdminPasswords(): Promise<void> {
     for (const [name, { record, status, adminPassword }] of this.held) {
       if (record.environments.length < 2 || status !== 'running' || !adminPassword) continue;
@@ -198,18 +198,18 @@ export class AppStates {
     this.report(name);
   }
 
-  /** Something that is told of an app has changed. */
+  /** Something in the report about an app has changed. */
   report(name: string): void {
     this.options.onReport([name]);
   }
 
-  /** The core changed an app's status on its own: a command of it, a plugin enabled, an error. */
+  /** The core changed an app's status by itself: a command, an enabled plugin, an error. */
   private observe(name: string): void {
     const held = this.held.get(name);
     const status = this.options.coreApps.appStatus[name];
     if (!held || !status || status === 'not_found') return;
     if (held.status === status) return;
-    // The core says so before its command has ended, and in an upgrade before it loads the app once more.
+    // The core reports this before its command has ended, and in an upgrade before it loads the app again.
     if (status === 'running' && (held.state !== 'running' || this.options.host.isInCommand(name))) return;
     if (status === 'error') {
       const error = this.options.coreApps.reasonOf(name);
@@ -218,7 +218,7 @@ export class AppStates {
     this.show(name, status);
   }
 
-  /** The app was loaded, or loaded again after a change of its own: what its database says now is what it runs. */
+  /** The app was loaded or reloaded: its database now contains the plugins that it runs with. */
   private async notePlugins(name: string, held: AppState): Promise<void> {
     const loaded = await this.options.host.pluginSet(name).catch(() => null);
     held.plugins = { loaded, stale: false };

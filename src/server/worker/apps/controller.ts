@@ -11,10 +11,13 @@ import type { Snapshot } from '../snapshot';
 import { type AppState, AppStates } from './app-states';
 import { type Applied, type Decision, decide, retryAfter } from './decide';
 
-/** From telling a status until every Supervisor routes by it, in ms: a report, a wake-up or a look, and the table. */
+/**
+ * Time from the report of a status until every Supervisor routes by it, in ms: a report, a notification or a poll, and
+ * the table.
+ */
 const LEAVING = 1_500;
 
-/** Of an app that was never applied here. */
+/** For an app that was never applied here. */
 const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
 
 export interface AppControllerOptions {
@@ -24,23 +27,24 @@ export interface AppControllerOptions {
   coreApps: CoreAppRegistry;
   clock: Clock;
   log: Log;
-  /** In place of `LEAVING`. */
+  /** Replaces `LEAVING`. */
   leaving?: number;
-  /** Whether this process may host now. */
+  /** Whether this process may host apps now. */
   mayHost(): boolean;
 }
 
 /**
- * Brings every app of this environment to what is desired of it, one step of one app at a time, on a wake-up, on a visit,
- * every 30 s and after a restart. It follows records, never messages; an older record than the one it has is ignored.
+ * Brings every app of this environment to its desired state, one step of one app at a time, on a notification, on a
+ * visit, every 30 s and after a restart. It follows records, never messages, and ignores records that are older than
+ * the one it has.
  */
 export class AppController {
   readonly apps: AppStates;
-  /** Names of apps whose statuses have to be told. */
+  /** Names of apps whose statuses have to be reported. */
   readonly reports = new Feed<string[]>();
-  /** One piece of work on an app after the other. */
+  /** One task of an app after the other. */
   private readonly queues = new KeyedQueue();
-  /** One write after the other, each of what is known when its turn comes: else an older one could end up on top. */
+  /** One write after the other, each with the state at its turn: otherwise an older state could be written last. */
   private readonly writes = new KeyedQueue();
   private closed = false;
 
@@ -52,18 +56,18 @@ export class AppController {
     });
   }
 
-  /** What this worker knew when it last ran: stopped apps are stopped before anybody asks. */
+  /** The state when this worker last ran: stopped apps are marked as stopped before anybody visits them. */
   async restore(): Promise<void> {
     for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied);
-    // One of them ended the last process, perhaps: alone it is told from those that booted beside it.
+    // One of them may have crashed the last process: a boot on its own identifies it.
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
 
   /**
-   * Takes records over, and converges what they are about. What is to be remembered is written meanwhile: before a boot begins,
-   * and before anything is said to be done, it is written once more.
+   * Accepts records, and converges their apps. The snapshot is written meanwhile; it is written again before a boot
+   * begins, and before a step is reported as done.
    *
-   * @returns when they are written
+   * @returns when the records are written
    */
   async accept(records: AppRecord[]): Promise<void> {
     const writes: Promise<void>[] = [];
@@ -81,14 +85,14 @@ export class AppController {
     await Promise.all(writes);
   }
 
-  /** Looks at everything again: what failed may be due, what was refused may be possible. */
+  /** Checks everything again: a retry may be due, and what was refused may be possible now. */
   convergeAll(): void {
     for (const name of this.apps.names()) this.converge(name);
   }
 
   /**
-   * The store's records, all of them: what was reported gone and has no record any more is forgotten. An app without a
-   * record otherwise stays as it is: absence is never a wish.
+   * Accepts all records of the store. An app that was reported as removed and has no record any more is forgotten. Any
+   * other app without a record stays as it is: a missing record is never an instruction.
    */
   async acceptAll(records: AppRecord[]): Promise<void> {
     const present = new Set(records.map((record) => record.name));
@@ -100,7 +104,7 @@ export class AppController {
     await this.accept(records);
   }
 
-  /** Somebody asks for an app. Answers at once; whether there is such an app here. */
+  /** A visit to an app. Returns immediately whether this process has such an app. */
   visit(name: string): boolean {
     const held = this.apps.get(name);
     if (!held || held.record.desired === 'removed') return false;
@@ -111,10 +115,11 @@ export class AppController {
   }
 
   /**
-   * Another plugin no longer needs an app here, which changes nothing of what is desired: an app that starts when visited rests
-   * until the next visit, and one that should run goes on, since it would be started again at once.
+   * Another plugin no longer needs an app here, which does not change the desired state: an app that starts when
+   * visited is unloaded until the next visit; one that should run keeps running, because it would be started again
+   * immediately.
    *
-   * An app that is being worked on is left alone: the caller may hold the database (SQLite) that this work waits for.
+   * Does nothing while a task of the app runs: the caller may hold the database (SQLite) that this task waits for.
    */
   async unload(name: string): Promise<void> {
     const held = this.apps.get(name);
@@ -123,7 +128,7 @@ export class AppController {
     await this.inQueue(name, () => this.carryOut(name, held, held.record, { do: 'rest', as: 'dormant' }));
   }
 
-  /** Hosts nothing more: another process holds the environment now. */
+  /** Stops hosting: another process holds the environment now. */
   async standDown(): Promise<void> {
     await Promise.all(
       this.apps.all().map(async ([name, held]) => {
@@ -131,13 +136,13 @@ export class AppController {
         if (held.state === 'absent') return;
         await this.options.host.rest(name);
         held.state = 'absent';
-        // What it was is no longer true, should this process come to speak again.
+        // The previous status is no longer valid, should this process report again.
         this.apps.show(name, 'waiting');
       }),
     );
   }
 
-  /** The process ends as it was asked to: a boot that this cuts off is not the app's fault. */
+  /** The process shuts down regularly: a boot that this interrupts is not the app's fault. */
   async clearCrashMarkers(): Promise<void> {
     this.closed = true;
     for (const [name, { applied }] of this.apps.all()) {
@@ -147,14 +152,17 @@ export class AppController {
     }
   }
 
-  /** The process is about to end, and has said so: visitors who can go elsewhere are served until they do. */
+  /**
+   * The process is about to end, and has announced it: it serves visitors of apps that also run elsewhere until they
+   * are routed there.
+   */
   async drainTraffic(): Promise<void> {
     const isShared = ([, { state, record }]: [string, AppState]) =>
       state === 'running' && record.environments.length > 1;
     if (this.apps.all().some(isShared)) await this.options.clock.sleep(this.options.leaving ?? LEAVING);
   }
 
-  /** Begins nothing more; what is under way is left to end with the process. */
+  /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
   }
@@ -173,7 +181,8 @@ export class AppController {
   }
 
   private async convergeNow(name: string): Promise<void> {
-    // Each step is decided anew on the newest record; a bound, so that a decision that changes nothing cannot spin.
+    // Decides each step again with the newest record. The limit prevents an endless loop of a decision that changes
+    // nothing.
     for (let step = 0; step < 8; step++) {
       const held = this.apps.get(name);
       if (!held || this.closed || !this.options.mayHost()) return;
@@ -223,7 +232,7 @@ export class AppController {
         else await host.rest(name);
         held.state = decision.as;
         this.apps.show(name, decision.as);
-        // The process is another one since; the reason stands until the next try.
+        // The process has restarted since; the cause stays until the next attempt.
         if (decision.as === 'dormant') held.error = held.applied?.failure ?? undefined;
         return;
       case 'boot':
@@ -251,8 +260,8 @@ export class AppController {
   }
 
   /**
-   * Says that a running app will not be for much longer, and gives the Supervisor the time to send visitors to its other
-   * environments; until then it serves them.
+   * Announces that a running app is about to stop, and gives the Supervisor time to route visitors to its other
+   * environments; it serves them until then.
    */
   private async leaveRouting(name: string, held: AppState, record: AppRecord, message: Message): Promise<void> {
     if (held.state !== 'running' || record.environments.length < 2) return;
@@ -270,7 +279,7 @@ export class AppController {
         outcome = await host.endData(record);
         log.info(`App ${name}: ${inEnglish(outcome)}`);
       } catch (error) {
-        // A mark that stays is a note on the database; data that stays is not what was asked for.
+        // A remaining marker is only noted; remaining data means that the drop failed.
         if (data === 'drop') {
           held.generation = record.generation;
           this.failed(name, held, error);
@@ -282,7 +291,7 @@ export class AppController {
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
     await this.writes.add(name, () => snapshot.remove(name));
-    // Only now: a removal before this one has left the same status behind.
+    // Only now, because an earlier removal left the same status.
     held.generation = record.generation;
     Object.assign(held, {
       applied: null,
@@ -304,7 +313,8 @@ export class AppController {
     const { host, clock } = this.options;
     const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
     const before: Applied = held.applied ?? { ...NEVER, uid: record.uid };
-    // Noted before it begins, when its turn has come: a process that dies in it finds the note, and blames nobody else.
+    // Recorded before the boot begins, when its turn has come: a process that crashes in it finds the entry, and blames
+    // no other app.
     const noteBegin = async () => {
       const count = (before.unfinished?.bootGeneration === record.boot.generation ? before.unfinished.count : 0) + 1;
       held.applied = { ...before, unfinished: { bootGeneration: record.boot.generation, count } };
@@ -351,7 +361,7 @@ export class AppController {
     this.apps.show(name, 'error');
   }
 
-  /** There is nothing left to do for a record: that is what is reported of it. */
+  /** Nothing is left to do for a record: report it as done. */
   private async settle(name: string, held: AppState, record: AppRecord): Promise<void> {
     if (record.desired === 'removed') return;
     const bootGeneration = Math.max(record.boot.generation, held.applied?.bootGeneration ?? 0);

@@ -2,60 +2,61 @@ import type { Message } from '../../../shared/message';
 import type { AdminPassword, AppRecord } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
 
-/** What a worker last applied of an app, kept in its own main database. */
+/** What a worker last applied for an app, stored in its own main database. */
 export interface Applied {
   uid: string;
   generation: number;
   bootGeneration: number;
-  /** Boots of one boot generation that began and were never seen to end: the process died in them. */
+  /** Boots of one boot generation that began and never ended: the process died in them. */
   unfinished: { bootGeneration: number; count: number } | null;
-  /** NocoBase's version that last ran it; null before. */
+  /** NocoBase version that last ran it; null before the first run. */
   version: string | null;
-  /** Why its last boot failed; null when it did not. */
+  /** Why its last boot failed; null if it did not. */
   failure: Message | null;
-  /** As in `StatusEntry`; a dormant app that a visit starts has it still. */
+  /** As in `StatusEntry`; kept for a dormant app that a visit starts. */
   adminPassword?: AdminPassword | null;
 }
 
-/** What is there of an app in this process. */
+/** What exists of an app in this process. */
 export interface Hosted {
   state: 'absent' | 'dormant' | 'stopped' | 'running' | 'error';
   /** As the core says; an app whose `state` is `running` may have stopped or failed by itself since. */
   status: Status;
-  /** Failed boots in a row. */
+  /** Consecutive failed boots. */
   failures: number;
-  /** When a failed app may be tried again, by the monotonic clock; null when not on its own. */
+  /** When a failed app may be retried, by the monotonic clock; null for no automatic retry. */
   retryAt: number | null;
-  /** Newest generation that was worked off: what was removed for it is not removed again. */
+  /** Newest generation that was completed: a removal for it is not repeated. */
   generation: number;
 }
 
 export type Decision =
-  /** As wished, or nothing to be done about it now. */
+  /** In the desired state, or nothing can be done about it now. */
   | { do: 'nothing' }
-  /** Another incarnation is here: it has to go first. */
+  /** Another incarnation exists here: it has to be removed first. */
   | { do: 'replace' }
   | { do: 'boot'; how: 'start' | 'restart' | 'upgrade' }
   | { do: 'rest'; as: 'stopped' | 'dormant' }
   | { do: 'remove'; data: 'keep' | 'drop' | 'release' }
-  /** It took its process down too often: kept out, with the reason on record. */
+  /** It crashed its process too often: it is not booted, and the reason is recorded. */
   | { do: 'keepOut' };
 
-/** A process that died this often in the boot of one app does not try it again by itself. */
+/** Number of crashes in the boot of one app after which the worker no longer boots it by itself. */
 export const MAX_UNFINISHED_BOOTS = 3;
-/** Failed boots in a row until an app is left alone. */
+/** Number of consecutive failed boots after which an app is no longer retried. */
 export const MAX_FAILURES = 5;
 
-/** Wait before the next try after so many failed boots in a row, in ms; null when there is no next. */
+/** Delay before the next attempt after this number of consecutive failed boots, in ms; null for no further attempt. */
 export function retryAfter(failures: number): number | null {
   return failures >= MAX_FAILURES ? null : Math.min(5_000 * 3 ** (failures - 1), 300_000);
 }
 
 /**
- * What a worker does to bring one app to what is desired of it. Pure; asked again after every step until it says `nothing`.
+ * Decides what a worker does next to bring one app to its desired state. Pure; called again after every step until it
+ * returns `nothing`.
  *
  * @param mono ms of the monotonic clock
- * @param visited somebody asked for the app
+ * @param visited whether somebody visited the app
  */
 export function decide(
   record: AppRecord,
@@ -92,8 +93,8 @@ export function decide(
 }
 
 /**
- * Settings whose change a running app does not see: it was made with what they were.
- * @param reveal opens a sealed secret: sealed anew under another key it is the same one
+ * Changed settings that a running app does not have yet, because it was created with the previous ones.
+ * @param reveal opens a sealed secret: sealed again with another key it is the same secret
  */
 export function pendingChanges(
   booted: AppRecord | null,
