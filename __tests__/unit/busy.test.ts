@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { againWhenBusy } from '../../src/server/nocobase/busy';
+import { retryWhenBusy } from '../../src/server/nocobase/busy';
 
 describe('work on a database that somebody else writes', () => {
   const busy = new Error('SQLITE_BUSY: database is locked');
@@ -14,15 +14,15 @@ describe('work on a database that somebody else writes', () => {
   };
 
   it('is done again until it can be', async () => {
-    expect(await againWhenBusy(failing([busy, busy]).work)).toBe(3);
+    expect(await retryWhenBusy(failing([busy, busy]).work)).toBe(3);
   });
 
   it('is given up when that does not end, and at once for any other reason', async () => {
     const endless = failing(Array(100).fill(busy));
-    await expect(againWhenBusy(endless.work)).rejects.toBe(busy);
+    await expect(retryWhenBusy(endless.work)).rejects.toBe(busy);
     expect(endless.calls()).toBe(8);
     const other = failing([new Error('no such table')]);
-    await expect(againWhenBusy(other.work)).rejects.toThrow('no such table');
+    await expect(retryWhenBusy(other.work)).rejects.toThrow('no such table');
     expect(other.calls()).toBe(1);
   });
 });

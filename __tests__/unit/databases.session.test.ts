@@ -1,6 +1,6 @@
 import { connect, createServer } from 'node:net';
 import { describe, expect, it, vi } from 'vitest';
-import { closeWithin, Loss, within } from '../../src/server/databases/session';
+import { ConnectionLoss, closeWithin, within } from '../../src/server/databases/session';
 
 const late = () => new Error('late');
 
@@ -61,7 +61,7 @@ it('closing waits for the goodbye of a server that is silent for half a second o
 });
 
 it('a loss is told once, to those who come late too', () => {
-  const loss = new Loss();
+  const loss = new ConnectionLoss();
   const [early, lateOne] = [vi.fn(), vi.fn()];
   loss.listen(early);
   loss.tell(new Error('first'));

@@ -28,7 +28,7 @@ function fleet(lines: string[], app: Partial<RouteApp> = {}) {
 function chosen(lines: string[], options: { asked?: string; app?: Partial<RouteApp>; left?: string[] } = {}) {
   const { route, environmentOf, environments } = fleet(lines, options.app);
   const quarantine = new Quarantine(5_000);
-  for (const name of options.left ?? []) quarantine.leave(environments.get(name)!, 1_000);
+  for (const name of options.left ?? []) quarantine.add(environments.get(name)!, 1_000);
   return choose(route, environmentOf, options.asked ?? null, quarantine, 1_001)?.name ?? null;
 }
 
@@ -122,26 +122,26 @@ describe('quarantine', () => {
 
   it('ends by itself after its time, by the clock it is given', () => {
     const quarantine = new Quarantine(5_000);
-    expect(quarantine.holds(a, 0)).toBe(false);
-    quarantine.leave(a, 100);
-    expect(quarantine.holds(a, 100)).toBe(true);
-    expect(quarantine.holds(a, 5_099)).toBe(true);
-    expect(quarantine.holds(a, 5_100)).toBe(false);
+    expect(quarantine.has(a, 0)).toBe(false);
+    quarantine.add(a, 100);
+    expect(quarantine.has(a, 100)).toBe(true);
+    expect(quarantine.has(a, 5_099)).toBe(true);
+    expect(quarantine.has(a, 5_100)).toBe(false);
   });
 
   it('tells the first refusal from those that follow', () => {
     const quarantine = new Quarantine(5_000);
-    expect(quarantine.leave(a, 0)).toBe(true);
-    expect(quarantine.leave(a, 1)).toBe(false);
-    expect(quarantine.leave(a, 6_000)).toBe(true);
+    expect(quarantine.add(a, 0)).toBe(true);
+    expect(quarantine.add(a, 1)).toBe(false);
+    expect(quarantine.add(a, 6_000)).toBe(true);
   });
 
   it('does not hold another address or another holder of the lease for it', () => {
     const quarantine = new Quarantine(5_000);
-    quarantine.leave(a, 0);
-    expect(quarantine.holds({ ...a, health: 'down' }, 1)).toBe(true);
-    expect(quarantine.holds({ ...a, proxyUrl: 'http://elsewhere' }, 1)).toBe(false);
-    quarantine.leave(a, 0);
-    expect(quarantine.holds({ ...a, epoch: 8 }, 1)).toBe(false);
+    quarantine.add(a, 0);
+    expect(quarantine.has({ ...a, health: 'down' }, 1)).toBe(true);
+    expect(quarantine.has({ ...a, proxyUrl: 'http://elsewhere' }, 1)).toBe(false);
+    quarantine.add(a, 0);
+    expect(quarantine.has({ ...a, epoch: 8 }, 1)).toBe(false);
   });
 });

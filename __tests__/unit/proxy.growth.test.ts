@@ -15,10 +15,10 @@ import {
 } from '../../src/server/proxy/headers';
 import { createNaming } from '../../src/server/proxy/naming';
 import { createSelector } from '../../src/server/proxy/selector';
-import { askedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
+import { requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
-import { originForm, pathOf, reads } from '../../src/server/proxy/url';
+import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
 import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
 import { FakeClock } from '../support/clock';
@@ -82,7 +82,7 @@ const OF_ADDRESSES: Record<string, () => unknown> = {
   'guard of a Supervisor': () => guards[0](req, res),
   'guard of a Worker': () => guards[1](req, res),
   probes: () => probe(req, res),
-  'whether it reads': () => reads(req.method, originForm(req.url ?? ''), false, '/api'),
+  'whether it reads': () => isReadOnly(req.method, originForm(req.url ?? ''), false, '/api'),
   'address for a Worker': () => workerUrl(originForm(req.url ?? ''), 'crm', '/'),
   'page for people': () => pageFor(req, pathOf(req.url ?? ''), '/api', answer('APP_STOPPED', 'crm')),
   visit: () => {
@@ -95,7 +95,7 @@ const OF_ADDRESSES: Record<string, () => unknown> = {
 const OF_HEADERS: Record<string, () => unknown> = {
   naming: () => nameApp(req),
   selector: () => select({ req, resolvedAppName: null }, async () => undefined),
-  'wish for an environment': () => askedEnvironment(req.headers, 'crm'),
+  'wish for an environment': () => requestedEnvironment(req.headers, 'crm'),
   'headers to a Worker': () => peers.map((peer) => requestHeaders(req, outgoing(peer))),
   'headers of an upgrade': () => peers.map((peer) => upgradeHeaders(req, outgoing(peer))),
   framing: () => [isAmbiguous(req), isLoop(req.headers['x-app-supervisor-via'], 'me')],

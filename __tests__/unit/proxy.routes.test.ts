@@ -5,7 +5,7 @@ import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/
 import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
-import { basePath, originForm, pathOf, reads } from '../../src/server/proxy/url';
+import { basePath, isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit } from '../../src/server/proxy/visit';
 import { isAppName } from '../../src/shared/names';
 
@@ -86,7 +86,7 @@ describe('what only reads', () => {
     ['GET', '/', false, true],
     ['DELETE', '/assets/x.js', false, false],
   ])('%s %s (body: %s): %s', (method, url, body, expected) => {
-    expect(reads(method, url, body, '/api')).toBe(expected);
+    expect(isReadOnly(method, url, body, '/api')).toBe(expected);
   });
 });
 
@@ -260,8 +260,8 @@ describe('failures', () => {
     ['HPE_INVALID_CONSTANT', true, 'UPSTREAM_RESET', false],
     [IDLE_TIMEOUT, true, 'UPSTREAM_TIMEOUT', false],
     [undefined, true, 'UPSTREAM_RESET', false],
-  ])('%s, connected %s: %s, leave %s', (code, connected, expected, leave) => {
-    expect(classify(Object.assign(new Error(), { code }), connected)).toMatchObject({ code: expected, leave });
+  ])('%s, connected %s: %s, unreachable %s', (code, connected, expected, unreachable) => {
+    expect(classify(Object.assign(new Error(), { code }), connected)).toMatchObject({ code: expected, unreachable });
   });
 
   it('survive anything thrown', () => {

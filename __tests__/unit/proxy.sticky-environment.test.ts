@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { askedEnvironment, pinnedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
+import { pinnedEnvironment, requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 
 describe('the environment a visitor asks for', () => {
   it.each<[string, Record<string, string>, string | null]>([
@@ -22,7 +22,7 @@ describe('the environment a visitor asks for', () => {
     ['rubbish', { cookie: 'app_environment=~~%00..~app1.env_a' }, 'env_a'],
     ['an environment that is no name', { cookie: 'app_environment=app1.-x;' }, null],
   ])('%s', (_what, headers, expected) => {
-    expect(askedEnvironment(headers, 'app1')).toBe(expected);
+    expect(requestedEnvironment(headers, 'app1')).toBe(expected);
   });
 });
 

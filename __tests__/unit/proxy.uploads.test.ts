@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { climbs, visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
+import { leavesFolder, visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 
 describe('a redirect of an app’s answer', () => {
   const of = (location: string, publicPath = '/', host = 'Shop.test:8443') =>
@@ -89,7 +89,7 @@ describe('what a worker is asked for', () => {
     fc.assert(
       fc.property(path, fc.constantFrom('/', '/portal/'), (name, publicPath) => {
         const upload = `${publicPath}storage/uploads/${name}`;
-        fc.pre(!climbs(name));
+        fc.pre(!leavesFolder(name));
         const location = visitorLocation(`${upload}?__appName=crm`, 'crm', publicPath, 'shop.test');
         expect(workerUrl(location, 'crm', publicPath)).toBe(`${upload}?__appName=crm`);
       }),

@@ -6,7 +6,7 @@ import {
   refusal,
   refusalOfAll,
   servingEnvironments,
-  strayIn,
+  unexpectedEnvironments,
   visitableEnvironments,
 } from '../../src/ui/apps/actions';
 
@@ -145,11 +145,11 @@ describe('where an app is not what it is meant to be', () => {
     ['running', 'commanding', false],
     ['running', 'error', false],
   ])('meant %s, is %s: %s', (desiredState, is, isStray) => {
-    expect(strayIn(appOf({ desiredState, at: { env_a: is } }))).toEqual(isStray ? ['env_a'] : []);
+    expect(unexpectedEnvironments(appOf({ desiredState, at: { env_a: is } }))).toEqual(isStray ? ['env_a'] : []);
   });
 
   it('is not said while an operation is under way', () => {
-    expect(strayIn(appOf({ at: { env_a: 'stopped' }, operation: operation('start') }))).toEqual([]);
+    expect(unexpectedEnvironments(appOf({ at: { env_a: 'stopped' }, operation: operation('start') }))).toEqual([]);
   });
 });
 

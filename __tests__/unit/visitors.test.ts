@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { AppSupervisorError } from '../../src/server/errors';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import {
-  answerDiscreetly,
+  hideInternalErrors,
   isInternal,
   notifyUsersOnly,
   progressFor,
@@ -115,8 +115,8 @@ describe('of an error in a running app', () => {
       },
     };
     const app = { name: 'crm', pm: { get: () => ({ errorHandler: handler }) } } as never;
-    answerDiscreetly(app);
-    answerDiscreetly(app);
+    hideInternalErrors(app);
+    hideInternalErrors(app);
     expect(handler.handlers).toHaveLength(1);
     const answered = (state: object) => {
       const ctx = { status: 0, body: null as unknown, state };

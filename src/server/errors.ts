@@ -124,7 +124,7 @@ export const fail = <C extends ErrorCode>(code: C, ...rest: Rest<C>): never => {
 };
 
 /** The same error, for an input field. */
-export function beside(field: string, error: AppSupervisorError): AppSupervisorError {
+export function withField(field: string, error: AppSupervisorError): AppSupervisorError {
   return Object.assign(Object.create(error) as AppSupervisorError, { field });
 }
 

@@ -15,7 +15,7 @@ import type { GatewayHooks } from './core/routing';
 import type { Runtime } from './core/runtime';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
-import { answerDiscreetly } from './nocobase/visitors';
+import { hideInternalErrors } from './nocobase/visitors';
 import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
 import { registerResources } from './supervisor/api';
@@ -78,7 +78,7 @@ export class PluginAppSupervisor extends Plugin {
 
   async load(): Promise<void> {
     registerEntries(this.app, config, runtime);
-    if (runtime) answerDiscreetly(this.app);
+    if (runtime) hideInternalErrors(this.app);
     if (this.isGuest) return;
     assertAdapters();
     registerPartInfo(this.app, config, runtime);

@@ -4,11 +4,11 @@ import type { DbConnType } from '../../shared/types';
 import { type AppSupervisorError, describeError, type ErrorCode } from '../errors';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf, serverOf } from './connection';
 import { readContent } from './content';
-import { createDenied, denied } from './create';
+import { createDenied, explainDenied } from './create';
 import type { Creatable, Dialect } from './dialect';
 import { dialects } from './dialects';
 import { type Opener, withSessions } from './open';
-import { removeMarkSql } from './ownership-marker';
+import { removeMarkerSql } from './ownership-marker';
 import type { Session } from './session';
 
 /** With the time to close connections (`CLOSE_TIMEOUT`) an answer takes 5 s at most. */
@@ -33,21 +33,23 @@ export async function checkDatabase(
   options: CheckOptions = {},
 ): Promise<DatabaseCheck> {
   const checks: Check[] = [];
-  const say: Say = (name, ok, message, remedy) => checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
+  const report: Say = (name, ok, message, remedy) => checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
   const said = (name: CheckName) => checks.some((check) => check.name === name);
   try {
     const place = placeOf(connection, dbConnType);
-    say('names', true, text('CHECK_NAMES'));
-    const verdict = await withSessions(connection, DEADLINE, (open) => new Inspection(open, place, say, options).run());
+    report('names', true, text('CHECK_NAMES'));
+    const verdict = await withSessions(connection, DEADLINE, (open) =>
+      new Inspection(open, place, report, options).run(),
+    );
     return { checks, verdict };
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
     // An error without a check of its own belongs to the check after the last successful one.
     const name = FAILS[code] ?? (said('signIn') ? 'content' : 'signIn');
     for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
-      if (!said(passed)) say(passed, true, connected(passed, serverOf(connection), connection.username));
+      if (!said(passed)) report(passed, true, connected(passed, serverOf(connection), connection.username));
     }
-    say(name, false, describeError(error), remedyOf(params.sql));
+    report(name, false, describeError(error), remedyOf(params.sql));
     return { checks, verdict: 'unusable' };
   }
 }
@@ -77,23 +79,23 @@ class Inspection {
   constructor(
     private readonly open: Opener,
     private readonly place: Place,
-    private readonly say: Say,
+    private readonly report: Say,
     private readonly options: CheckOptions,
   ) {
     this.dialect = dialects[place.connection.dialect];
   }
 
   async run(): Promise<Verdict> {
-    const { place, dialect, say } = this;
+    const { place, dialect, report } = this;
     // MySQL and MariaDB also report "denied" for a database that does not exist.
-    const app = await denied(dialect, place, 'database', () => this.open.app());
+    const app = await explainDenied(dialect, place, 'database', () => this.open.app());
     const session = app ?? (await this.open.server(this.options.protect?.database));
-    say('reachable', true, connected('reachable', place.server));
-    say('signIn', true, connected('signIn', place.server, place.user));
+    report('reachable', true, connected('reachable', place.server));
+    report('signIn', true, connected('signIn', place.server, place.user));
 
     const reserved = ownerOf(place, this.options.protect);
     if (reserved) {
-      say(
+      report(
         'content',
         false,
         text('CHECK_RESERVED', { object: place.label, owner: reserved }),
@@ -103,12 +105,12 @@ class Inspection {
     }
     if (!app && place.kind === 'schema') {
       const message = text('CHECK_NO_DATABASE', { database: place.database });
-      say('create', false, message, verbatim(dialect.adminSql(place, 'database')));
+      report('create', false, message, verbatim(dialect.adminSql(place, 'database')));
       return 'unusable';
     }
     const missing = !app ? 'database' : (await dialect.hasSchema(app, place)) ? null : 'schema';
     const verdict = missing ? await this.absent(session, missing) : await this.present(session);
-    return verdict === 'unusable' || verdict === 'taken' || (await this.keepsLocks(session, Boolean(app)))
+    return verdict === 'unusable' || verdict === 'taken' || (await this.supportsLocks(session, Boolean(app)))
       ? verdict
       : 'unusable';
   }
@@ -116,50 +118,50 @@ class Inspection {
   private async absent(session: Session, missing: 'database' | 'schema'): Promise<Verdict> {
     const { place } = this;
     if (!(await this.may(session, missing))) return 'unusable';
-    this.say('create', true, text('CHECK_CREATES', { object: place.label, user: userOf(place.user) }));
-    this.say('content', true, text('CHECK_FREE'));
+    this.report('create', true, text('CHECK_CREATES', { object: place.label, user: userOf(place.user) }));
+    this.report('content', true, text('CHECK_FREE'));
     return 'free';
   }
 
   private async present(session: Session): Promise<Verdict> {
-    const { place, dialect, say } = this;
+    const { place, dialect, report } = this;
     const { mark, empty, version } = await readContent(dialect, session, place);
     if (mark && mark.uid !== this.options.uid) {
       const message = text('CHECK_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
-      say('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkSql(dialect, place) }));
+      report('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(dialect, place) }));
       return 'taken';
     }
     if (!mark && !empty && !version) {
-      say('content', false, text('CHECK_FOREIGN', { object: place.label }), text('REMEDY_OTHER_NAME'));
+      report('content', false, text('CHECK_FOREIGN', { object: place.label }), text('REMEDY_OTHER_NAME'));
       return 'taken';
     }
     if (!(await this.may(session, 'tables'))) return 'unusable';
-    say('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
+    report('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
     if (!mark && version) {
-      say('content', true, text('CHECK_ADOPTABLE', { version }));
+      report('content', true, text('CHECK_ADOPTABLE', { version }));
       return 'adoptable';
     }
-    say('content', true, text(mark ? 'CHECK_OWN' : 'CHECK_EMPTY'));
+    report('content', true, text(mark ? 'CHECK_OWN' : 'CHECK_EMPTY'));
     return 'free';
   }
 
   private async may(session: Session, what: Creatable): Promise<boolean> {
     if (await this.dialect.mayCreate(session, this.place, what)) return true;
     const error = createDenied(this.dialect, this.place, what);
-    this.say('create', false, describeError(error), remedyOf(error.params.sql));
+    this.report('create', false, describeError(error), remedyOf(error.params.sql));
     return false;
   }
 
   /** Whether a lock would live as long as its session. */
-  private async keepsLocks(first: Session, exists: boolean): Promise<boolean> {
+  private async supportsLocks(first: Session, exists: boolean): Promise<boolean> {
     const { isShared } = this.dialect.lock;
     if (!isShared) return true;
     const second = exists ? await this.open.app() : await this.open.server(this.options.protect?.database);
     const shared = second !== null && (await isShared(first, second));
     if (shared) {
-      this.say('session', false, text('CHECK_POOLED', { server: this.place.server }), text('REMEDY_POOL_MODE'));
+      this.report('session', false, text('CHECK_POOLED', { server: this.place.server }), text('REMEDY_POOL_MODE'));
     } else {
-      this.say('session', true, text('CHECK_LOCKS'));
+      this.report('session', true, text('CHECK_LOCKS'));
     }
     return !shared;
   }

@@ -1,6 +1,6 @@
 import type { Place } from './connection';
 import type { Dialect } from './dialect';
-import { MARK_TABLE, type Mark, readMark } from './ownership-marker';
+import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row, Session } from './session';
 
 export interface PluginRow {
@@ -21,7 +21,7 @@ export interface DatabaseContent {
 }
 
 export interface FoundContent extends DatabaseContent {
-  mark: Mark | null;
+  mark: OwnershipMarker | null;
   /** Neither tables nor marker. */
   empty: boolean;
 }
@@ -29,7 +29,7 @@ export interface FoundContent extends DatabaseContent {
 /** The content of the app's place, determined from its tables only. */
 export async function readContent(dialect: Dialect, session: Session, place: Place): Promise<FoundContent> {
   const names = new Set((await dialect.relations(session, place)).map(({ name }) => name));
-  const mark = names.has(MARK_TABLE) ? await readMark(dialect, session, place) : null;
+  const mark = names.has(MARKER_TABLE) ? await readMarker(dialect, session, place) : null;
   const select = async (camel: string, snake: string): Promise<Row[]> => {
     const name = [camel, snake].map((base) => place.prefix + base).find((table) => names.has(table));
     return name ? session.query(`SELECT * FROM ${dialect.table(place, name)}`) : [];
@@ -46,7 +46,7 @@ export async function readContent(dialect: Dialect, session: Session, place: Pla
     : names.has(`${place.prefix}applicationVersion`)
       ? false
       : null;
-  const tables = names.size - (names.has(MARK_TABLE) ? 1 : 0);
+  const tables = names.size - (names.has(MARKER_TABLE) ? 1 : 0);
   const installed = version || mark?.installed ? 'complete' : tables > 0 ? 'partial' : 'none';
   return {
     installed,

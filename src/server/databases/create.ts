@@ -1,7 +1,7 @@
 import { type Message, say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import type { Place, Protected } from './connection';
-import { type Creatable, type Dialect, made } from './dialect';
+import { type Creatable, type Dialect, tryCreate } from './dialect';
 import type { Opener } from './open';
 import type { Session } from './session';
 
@@ -24,12 +24,12 @@ export async function ensurePlace(
   options: { mayCreate: boolean; missing: () => AppSupervisorError; main?: Protected },
 ): Promise<Ensured> {
   let created = false;
-  let session = await denied(dialect, place, 'database', () => open.app());
+  let session = await explainDenied(dialect, place, 'database', () => open.app());
   if (!session) {
     // A schema needs a database that others maintain.
     if (!options.mayCreate || place.kind === 'schema') throw options.missing();
-    created = await denied(dialect, place, 'database', async () =>
-      made(dialect, async () => dialect.create(await open.server(options.main?.database), place, 'database')),
+    created = await explainDenied(dialect, place, 'database', async () =>
+      tryCreate(dialect, async () => dialect.create(await open.server(options.main?.database), place, 'database')),
     );
     session =
       (await open.app()) ??
@@ -38,8 +38,8 @@ export async function ensurePlace(
   if (!(await dialect.hasSchema(session, place))) {
     if (!options.mayCreate) throw options.missing();
     const opened = session;
-    const schemaMade = await denied(dialect, place, 'schema', () =>
-      made(dialect, () => dialect.create(opened, place, 'schema')),
+    const schemaMade = await explainDenied(dialect, place, 'schema', () =>
+      tryCreate(dialect, () => dialect.create(opened, place, 'schema')),
     );
     if (place.kind === 'schema') created = schemaMade;
   }
@@ -47,7 +47,12 @@ export async function ensurePlace(
 }
 
 /** Converts a missing permission into an error that says how to get it. */
-export async function denied<T>(dialect: Dialect, place: Place, what: Creatable, work: () => Promise<T>): Promise<T> {
+export async function explainDenied<T>(
+  dialect: Dialect,
+  place: Place,
+  what: Creatable,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

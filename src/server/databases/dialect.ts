@@ -24,7 +24,7 @@ export interface SessionLock {
   tryTake(session: Session, key: bigint): Promise<boolean>;
   /** The server's id of the session, and whether that session holds the lock. */
   poll(session: Session, key: bigint): Promise<{ backend: string; held: boolean }>;
-  giveBack(session: Session, key: bigint): Promise<void>;
+  release(session: Session, key: bigint): Promise<void>;
   /**
    * Whether two of our sessions are one session on the server: a pooler in transaction mode is in between. Absent if
    * poolers bind a client that takes a lock (ProxySQL, MaxScale), or if there are none.
@@ -83,7 +83,7 @@ const NETWORK = new Set([
 export const isNetworkError = (error: unknown) => NETWORK.has(String((error as { code?: unknown } | null)?.code));
 
 /** False if somebody else created it first. */
-export async function made(dialect: Dialect, create: () => Promise<unknown>): Promise<boolean> {
+export async function tryCreate(dialect: Dialect, create: () => Promise<unknown>): Promise<boolean> {
   try {
     await create();
     return true;

@@ -8,5 +8,5 @@ export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './loc
 export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
 export { releaseDatabase } from './release';
 export { resetPartialInstall } from './reset';
-export { keepMark } from './restored';
+export { restoreMarker as keepMark } from './restored';
 export { markUpgrading } from './upgrade';

@@ -10,11 +10,11 @@ import { databaseError, openApp } from './open';
 import { type Session, within } from './session';
 
 /** Interval at which a waiting caller retries, in ms. */
-const RETRY = 200;
+const RETRY_INTERVAL = 200;
 /** Interval at which a holder verifies that it still holds the lock, in ms. */
-const BEAT = 5_000;
+const HEARTBEAT = 5_000;
 /** Time limit for one answer of the server, in ms. */
-const ANSWER = 10_000;
+const ANSWER_TIMEOUT = 10_000;
 
 export interface LockOptions {
   /** Named in errors and, with the environment, in the server's list of connections. */
@@ -51,12 +51,12 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
   const server = serverOf(connection);
   const answer = <T>(work: Promise<T>) =>
     within(
-      ANSWER,
+      ANSWER_TIMEOUT,
       work,
       () =>
         new AppSupervisorError('DATABASE_UNREACHABLE', {
           server,
-          cause: say('NO_ANSWER_WITHIN', { seconds: ANSWER / 1000 }),
+          cause: say('NO_ANSWER_WITHIN', { seconds: ANSWER_TIMEOUT / 1000 }),
         }),
     );
   const open = async () =>
@@ -128,7 +128,7 @@ async function waitFor(
     if (first) onWaiting?.();
     if (performance.now() - since >= timeoutMs) fail('LOCK_BUSY', { app, seconds: Math.round(timeoutMs / 1000) });
     signal?.throwIfAborted();
-    await delay(RETRY, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    await delay(RETRY_INTERVAL, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
   signal?.throwIfAborted();
 }
@@ -172,7 +172,7 @@ class HeldLock implements DatabaseLock {
         resolve(new AppSupervisorError('LOCK_LOST', { app }));
       };
     });
-    this.beat = this.nextBeat();
+    this.beat = this.scheduleHeartbeat();
     session.onLost(this.lose);
   }
 
@@ -188,14 +188,14 @@ class HeldLock implements DatabaseLock {
     this.state = 'released';
     clearTimeout(this.beat);
     // The end of the connection also releases it, but only when the server has noticed the end.
-    await this.answer(this.dialect.lock.giveBack(this.session, this.key)).catch(() => {});
+    await this.answer(this.dialect.lock.release(this.session, this.key)).catch(() => {});
     await this.session.close();
   }
 
   /** Detects a silently cut connection, and keeps an idle one from being closed. */
-  private nextBeat(): NodeJS.Timeout {
+  private scheduleHeartbeat(): NodeJS.Timeout {
     return setTimeout(async () => {
-      if (await this.isHeld()) this.beat = this.nextBeat();
-    }, BEAT).unref();
+      if (await this.isHeld()) this.beat = this.scheduleHeartbeat();
+    }, HEARTBEAT).unref();
   }
 }

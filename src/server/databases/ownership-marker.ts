@@ -1,17 +1,17 @@
 import { say } from '../../shared/message';
 import { fail } from '../errors';
 import type { Place } from './connection';
-import { type Dialect, made } from './dialect';
+import { type Dialect, tryCreate } from './dialect';
 import type { Session } from './session';
 
 /** A table with one row in an app's database and schema that identifies its owner. No prefix: one place, one app. */
-export const MARK_TABLE = 'app_supervisor_mark';
+export const MARKER_TABLE = 'app_supervisor_mark';
 
 const COLUMNS =
   'id INTEGER PRIMARY KEY, uid VARCHAR(64) NOT NULL, app VARCHAR(64) NOT NULL, created INTEGER NOT NULL, ' +
   'installed INTEGER NOT NULL, upgrading INTEGER NOT NULL DEFAULT 0, created_at VARCHAR(30) NOT NULL';
 
-export interface Mark {
+export interface OwnershipMarker {
   uid: string;
   /** The app's name when the marker was written, for people. */
   app: string;
@@ -29,7 +29,7 @@ export interface Mark {
   upgrading: boolean;
 }
 
-export async function readMark(dialect: Dialect, session: Session, place: Place): Promise<Mark | null> {
+export async function readMarker(dialect: Dialect, session: Session, place: Place): Promise<OwnershipMarker | null> {
   const row = (
     await session.query(`SELECT uid, app, created, installed, upgrading FROM ${tableOf(dialect, place)} WHERE id = 1`)
   )[0];
@@ -44,15 +44,15 @@ export async function readMark(dialect: Dialect, session: Session, place: Place)
 }
 
 /** Writes the marker if there is none, and returns the current one: of two concurrent writers the first one wins. */
-export async function writeMark(
+export async function writeMarker(
   dialect: Dialect,
   session: Session,
   place: Place,
-  mark: Omit<Mark, 'upgrading'>,
-): Promise<Mark> {
+  mark: Omit<OwnershipMarker, 'upgrading'>,
+): Promise<OwnershipMarker> {
   const table = tableOf(dialect, place);
   // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
-  await made(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
+  await tryCreate(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${table} (${COLUMNS})`));
   await session.query(dialect.insertIgnore(table, 'id, uid, app, created, installed, created_at', '1, ?, ?, ?, ?, ?'), [
     mark.uid,
     mark.app,
@@ -60,19 +60,19 @@ export async function writeMark(
     mark.installed ? 1 : 0,
     new Date().toISOString(),
   ]);
-  const written = await readMark(dialect, session, place);
+  const written = await readMarker(dialect, session, place);
   if (!written) return fail('DATABASE_FAILED', { server: place.server, cause: say('MARKER_VANISHED', { table }) });
   return written;
 }
 
 /** Assigns the marker to another app, whoever owned it. */
-export async function rewriteMark(
+export async function reassignMarker(
   dialect: Dialect,
   session: Session,
   place: Place,
-  mark: Omit<Mark, 'upgrading'>,
+  mark: Omit<OwnershipMarker, 'upgrading'>,
 ): Promise<void> {
-  await writeMark(dialect, session, place, mark);
+  await writeMarker(dialect, session, place, mark);
   await session.query(
     `UPDATE ${tableOf(dialect, place)} SET uid = ?, app = ?, created = ?, installed = ? WHERE id = 1`,
     [mark.uid, mark.app, mark.created ? 1 : 0, mark.installed ? 1 : 0],
@@ -80,12 +80,12 @@ export async function rewriteMark(
 }
 
 /** Records that a complete installation was seen. */
-export async function noteInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
+export async function recordInstalled(dialect: Dialect, session: Session, place: Place): Promise<void> {
   await session.query(`UPDATE ${tableOf(dialect, place)} SET installed = 1 WHERE id = 1`);
 }
 
 /** Records that an upgrade begins, or that it has ended. */
-export async function noteUpgrading(
+export async function recordUpgrading(
   dialect: Dialect,
   session: Session,
   place: Place,
@@ -95,6 +95,6 @@ export async function noteUpgrading(
 }
 
 /** SQL that removes the marker from a place. */
-export const removeMarkSql = (dialect: Dialect, place: Place) => `DROP TABLE ${tableOf(dialect, place)};`;
+export const removeMarkerSql = (dialect: Dialect, place: Place) => `DROP TABLE ${tableOf(dialect, place)};`;
 
-const tableOf = (dialect: Dialect, place: Place) => dialect.table(place, MARK_TABLE);
+const tableOf = (dialect: Dialect, place: Place) => dialect.table(place, MARKER_TABLE);

@@ -2,11 +2,11 @@ import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
 import { type DatabaseContent, type FoundContent, readContent } from './content';
-import { denied, ensurePlace } from './create';
+import { ensurePlace, explainDenied } from './create';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
 import { withSessions } from './open';
-import { type Mark, noteInstalled, removeMarkSql, writeMark } from './ownership-marker';
+import { type OwnershipMarker, recordInstalled, removeMarkerSql, writeMarker } from './ownership-marker';
 import type { Session } from './session';
 
 /** A broken database fails within this time, in ms. */
@@ -30,7 +30,7 @@ export interface PrepareOptions extends Owner {
 export interface PreparedDatabase extends DatabaseContent {
   /** Whether the database or schema was just created. */
   created: boolean;
-  mark: Pick<Mark, 'uid' | 'created' | 'upgrading'>;
+  mark: Pick<OwnershipMarker, 'uid' | 'created' | 'upgrading'>;
 }
 
 /**
@@ -59,9 +59,9 @@ export async function prepareDatabase(
       main: options.protect,
     });
     const { mark: found, empty: _, ...content } = await readContent(dialect, session, place);
-    const mark = found ?? (await takePlace(dialect, session, place, { ...content, created }, options));
-    refuseOther(dialect, place, mark, options);
-    if (content.installed === 'complete' && !mark.installed) await noteInstalled(dialect, session, place);
+    const mark = found ?? (await markPlace(dialect, session, place, { ...content, created }, options));
+    refuseForeignMarker(dialect, place, mark, options);
+    if (content.installed === 'complete' && !mark.installed) await recordInstalled(dialect, session, place);
     return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
   });
 }
@@ -75,25 +75,30 @@ export const inspectDatabase = (
   prepareDatabase(connection, dbConnType, { app: owner.app, uid: owner.uid, mayCreate: false });
 
 /** Writes our marker into a place without one, or refuses the place. */
-function takePlace(
+function markPlace(
   dialect: Dialect,
   session: Session,
   place: Place,
   content: DatabaseContent & { created: boolean },
   { app, uid, mayCreate, adopt }: PrepareOptions,
-): Promise<Mark> {
+): Promise<OwnershipMarker> {
   const details = { object: place.label, server: place.server, app };
   const isEmpty = content.installed === 'none';
   if (isEmpty && !mayCreate) throw new AppSupervisorError('DATABASE_UNMARKED', details);
   if (!isEmpty && !(adopt && content.version)) throw new AppSupervisorError('DATABASE_FOREIGN', details);
   const mark = { uid, app, created: content.created, installed: !isEmpty };
-  return denied(dialect, place, 'tables', () => writeMark(dialect, session, place, mark));
+  return explainDenied(dialect, place, 'tables', () => writeMarker(dialect, session, place, mark));
 }
 
 /** @throws DATABASE_OTHER_APP if the marker belongs to another app */
-export function refuseOther(dialect: Dialect, place: Place, mark: Mark, { uid }: Pick<Owner, 'uid'>): void {
+export function refuseForeignMarker(
+  dialect: Dialect,
+  place: Place,
+  mark: OwnershipMarker,
+  { uid }: Pick<Owner, 'uid'>,
+): void {
   if (mark.uid === uid) return;
-  const sql = removeMarkSql(dialect, place);
+  const sql = removeMarkerSql(dialect, place);
   throw new AppSupervisorError('DATABASE_OTHER_APP', {
     object: place.label,
     server: place.server,
@@ -109,12 +114,12 @@ export async function readOwn(
   session: Session,
   place: Place,
   owner: Owner,
-): Promise<FoundContent & { mark: Mark }> {
+): Promise<FoundContent & { mark: OwnershipMarker }> {
   const content = await readContent(dialect, session, place);
   if (!content.mark) {
     const code = content.empty ? 'DATABASE_UNMARKED' : 'DATABASE_FOREIGN';
     throw new AppSupervisorError(code, { object: place.label, server: place.server, app: owner.app });
   }
-  refuseOther(dialect, place, content.mark, owner);
+  refuseForeignMarker(dialect, place, content.mark, owner);
   return { ...content, mark: content.mark };
 }

@@ -3,7 +3,7 @@ import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
 import { withSessions } from './open';
-import { MARK_TABLE } from './ownership-marker';
+import { MARKER_TABLE } from './ownership-marker';
 import { type Owner, readOwn } from './prepare';
 
 /** Time limit for dropping some hundred tables, in ms. */
@@ -26,8 +26,8 @@ export async function resetPartialInstall(connection: DatabaseConnection, owner:
     if (installed === 'none') return;
     if (installed === 'complete') throw refuse(say('INSTALL_WAS_COMPLETE'));
     if (!mark.created) {
-      throw refuse(say('INSTALL_WAS_THERE', { table: MARK_TABLE }));
+      throw refuse(say('INSTALL_WAS_THERE', { table: MARKER_TABLE }));
     }
-    await dialect.empty(session, place, MARK_TABLE);
+    await dialect.empty(session, place, MARKER_TABLE);
   });
 }

@@ -2,7 +2,7 @@ import { type DatabaseConnection, placeOf } from './connection';
 import { readContent } from './content';
 import { dialects } from './dialects';
 import { withSessions } from './open';
-import { rewriteMark } from './ownership-marker';
+import { reassignMarker } from './ownership-marker';
 import type { Owner } from './prepare';
 
 /**
@@ -12,7 +12,7 @@ import type { Owner } from './prepare';
  * @param created as in the marker: the content of the place does not show who created it
  * @returns whether the marker belonged to another app
  */
-export async function keepMark(connection: DatabaseConnection, owner: Owner, created: boolean): Promise<boolean> {
+export async function restoreMarker(connection: DatabaseConnection, owner: Owner, created: boolean): Promise<boolean> {
   const place = placeOf(connection);
   const dialect = dialects[connection.dialect];
   return withSessions(connection, 15_000, async (open) => {
@@ -20,7 +20,7 @@ export async function keepMark(connection: DatabaseConnection, owner: Owner, cre
     if (!session) return false;
     const { mark } = await readContent(dialect, session, place);
     if (mark?.uid === owner.uid) return false;
-    await rewriteMark(dialect, session, place, { ...owner, created, installed: true });
+    await reassignMarker(dialect, session, place, { ...owner, created, installed: true });
     return true;
   });
 }

@@ -19,7 +19,7 @@ export const CLOSE_TIMEOUT = 500;
 export const KEEP_ALIVE_DELAY = 10_000;
 
 /** Remembers that a connection ended, for listeners that are added later. */
-export class Loss {
+export class ConnectionLoss {
   private error: Error | undefined;
   private readonly listeners: Array<(error: Error) => void> = [];
 
@@ -36,12 +36,12 @@ export class Loss {
 }
 
 /** Waits for a regular close, then destroys the connection. */
-export async function closeWithin(goodbye: Promise<unknown>, destroy: () => void): Promise<void> {
+export async function closeWithin(closing: Promise<unknown>, destroy: () => void): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, CLOSE_TIMEOUT);
   });
-  await Promise.race([goodbye.catch(() => {}), late]);
+  await Promise.race([closing.catch(() => {}), late]);
   clearTimeout(timer);
   destroy();
 }

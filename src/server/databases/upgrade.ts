@@ -2,7 +2,7 @@ import { fail } from '../errors';
 import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
 import { withSessions } from './open';
-import { noteUpgrading } from './ownership-marker';
+import { recordUpgrading } from './ownership-marker';
 import { type Owner, readOwn } from './prepare';
 
 /** A broken database fails within this time, in ms. */
@@ -21,6 +21,6 @@ export async function markUpgrading(connection: DatabaseConnection, owner: Owner
     const session =
       (await open.app()) ?? fail('DATABASE_MISSING', { app: owner.app, object: place.label, server: place.server });
     await readOwn(dialect, session, place, owner);
-    await noteUpgrading(dialect, session, place, upgrading);
+    await recordUpgrading(dialect, session, place, upgrading);
   });
 }

@@ -32,10 +32,10 @@ export class CoreAppRegistry {
     if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
     this.apps[app.name] = app;
     // The core forwards everything set with this method to visitors.
-    const tell = app.setMaintainingMessage.bind(app);
+    const setMessage = app.setMaintainingMessage.bind(app);
     app.setMaintainingMessage = (message: string) => {
       this.onProgress(app.name, message);
-      tell(progressFor(message));
+      setMessage(progressFor(message));
     };
     // Otherwise `not_found` stays for a name that was requested before its app existed.
     if (!this.appStatus[app.name] || this.appStatus[app.name] === 'not_found') this.setStatus(app.name, 'preparing');

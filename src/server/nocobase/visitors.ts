@@ -71,7 +71,7 @@ interface Answering {
  * Makes an app answer users who are not signed in without the texts of drivers and of the system. A repeated call
  * changes nothing.
  */
-export function answerDiscreetly(app: Pick<Application, 'name' | 'pm'>): void {
+export function hideInternalErrors(app: Pick<Application, 'name' | 'pm'>): void {
   const plugin = app.pm.get('error-handler') as unknown as { errorHandler?: ErrorHandler } | undefined;
   const handler = plugin?.errorHandler;
   if (!handler || handler.handlers.some(({ guard }) => guard === isInternal)) return;

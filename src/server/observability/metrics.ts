@@ -49,8 +49,8 @@ export class Metrics implements ProxyMetrics {
   install(meter: Meter | null, sources: Sources): void {
     this.on = meter !== null;
     this.latency = null;
-    this.requests.beginAgain();
-    this.operations.beginAgain();
+    this.requests.resetExported();
+    this.operations.resetExported();
     if (!meter) return;
     this.latency = meter.createHistogram('app_supervisor.proxy.duration', {
       description: 'Time until a proxied answer began',
@@ -112,7 +112,7 @@ export class Metrics implements ProxyMetrics {
 interface Count {
   value: number;
   /** The part that previous collections have exported. */
-  told: number;
+  exported: number;
 }
 
 /** Counters with two attributes each. */
@@ -127,25 +127,25 @@ class Counts {
     }
     const count = bySecond.get(second);
     if (count) count.value++;
-    else bySecond.set(second, { value: 1, told: 0 });
+    else bySecond.set(second, { value: 1, exported: 0 });
   }
 
   /** For collectors. */
   *[Symbol.iterator](): Generator<[string, string, number]> {
     for (const [first, bySecond] of this.byFirst) {
       for (const [second, count] of bySecond) {
-        count.told = count.value;
+        count.exported = count.value;
         yield [first, second, count.value];
       }
     }
   }
 
   /** For a collector that does not know what its predecessor exported: one that adds differences would add it twice. */
-  beginAgain(): void {
+  resetExported(): void {
     for (const bySecond of this.byFirst.values()) {
       for (const count of bySecond.values()) {
-        count.value -= count.told;
-        count.told = 0;
+        count.value -= count.exported;
+        count.exported = 0;
       }
     }
   }

@@ -42,7 +42,7 @@ export function readiness({ begun, loaded, role }: ProbeState): ProbeAnswer {
  * For `Gateway.registerRequestHandler`.
  * @param apiBase `API_BASE_PATH` without trailing slash
  */
-export function createProbes(apiBase: string, sight: () => ProbeState) {
+export function createProbes(apiBase: string, readState: () => ProbeState) {
   const probes = new Map([
     [`${apiBase}/__live`, liveness],
     [`${apiBase}/__ready`, readiness],
@@ -51,7 +51,7 @@ export function createProbes(apiBase: string, sight: () => ProbeState) {
   return function probeBySupervisor(req: IncomingMessage, res: ServerResponse): boolean {
     const probe = probes.get((req.url ?? '').split('?', 1)[0]);
     if (!probe || (req.method !== 'GET' && req.method !== 'HEAD')) return false;
-    const { ok, state } = probe(sight());
+    const { ok, state } = probe(readState());
     res.writeHead(ok ? 200 : 503, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
     res.end(req.method === 'HEAD' ? undefined : JSON.stringify({ state }));
     return true;

@@ -76,11 +76,11 @@ export function refuse(socket: Duplex, what: Answer, linger: number, clock: Cloc
       text,
     ].join('\r\n'),
   );
-  letGo(socket, linger, clock);
+  closeGracefully(socket, linger, clock);
 }
 
 /** After the last byte was written: waits for the peer to close, for at most `linger` ms. */
-export function letGo(socket: Duplex, linger: number, clock: Clock): void {
+export function closeGracefully(socket: Duplex, linger: number, clock: Clock): void {
   const timer = clock.timeout(linger, () => socket.destroy());
   socket.once('close', () => timer.cancel());
   socket.resume();

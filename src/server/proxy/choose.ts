@@ -2,8 +2,8 @@ import type { Health, Status } from '../../shared/types';
 import type { RouteApp, RouteEnvironment } from './table';
 
 /** The part of `Quarantine` that `choose` needs. */
-export interface Left {
-  holds(environment: RouteEnvironment, now: number): boolean;
+export interface QuarantineView {
+  has(environment: RouteEnvironment, now: number): boolean;
 }
 
 /**
@@ -18,14 +18,14 @@ export interface Left {
  * own order. A visitor who requested an environment keeps it during its restart only if no other environment runs the
  * app meanwhile.
  *
- * @param asked environment named by header or cookie, already validated; ignored if the app is not assigned to it
+ * @param requested environment named by header or cookie, already validated; ignored if the app is not assigned to it
  * @param except environment that this request has already tried
  */
 export function choose(
   app: RouteApp,
   environmentOf: (name: string) => RouteEnvironment | undefined,
-  asked: string | null,
-  left: Left,
+  requested: string | null,
+  quarantine: QuarantineView,
   now: number,
   except: string | null = null,
 ): RouteEnvironment | null {
@@ -36,8 +36,8 @@ export function choose(
     const name = app.environments[i];
     if (name === except) continue;
     const environment = environmentOf(name);
-    if (!environment?.serves || left.holds(environment, now)) continue;
-    const rank = rankOf(app, environment, asked, i);
+    if (!environment?.serves || quarantine.has(environment, now)) continue;
+    const rank = rankOf(app, environment, requested, i);
     if (rank < bestRank) {
       best = environment;
       bestRank = rank;
@@ -47,13 +47,13 @@ export function choose(
 }
 
 /** Smaller is better. The steps leave room for 9,000 environments for each app. */
-function rankOf(app: RouteApp, environment: RouteEnvironment, asked: string | null, index: number): number {
+function rankOf(app: RouteApp, environment: RouteEnvironment, requested: string | null, index: number): number {
   const { name, health } = environment;
   const state = stateRank(app.statuses.get(name));
-  const isAsked = name === asked;
+  const isRequested = name === requested;
   const leaving = leavingRank(health);
-  if (isAsked && leaving === 0 && (state === RUNNING || state === DORMANT)) return -1;
-  const preference = isAsked ? 0 : name === app.targetEnvironment ? 1 : 2 + index;
+  if (isRequested && leaving === 0 && (state === RUNNING || state === DORMANT)) return -1;
+  const preference = isRequested ? 0 : name === app.targetEnvironment ? 1 : 2 + index;
   return leaving * 1_000_000 + state * 100_000 + (health === 'online' ? 0 : 10_000) + preference;
 }
 

@@ -46,13 +46,14 @@ export function pageFor(req: IncomingMessage, path: string, apiBase: string, wha
 }
 
 /** In characters; the header of a browser has about 200. */
-const MOST = 1_000;
+const MAX_HEADER_LENGTH = 1_000;
 
 /**
  * Parses only the beginning of a header: with an unclosed quotation mark, Negotiator's time grows with the square of
  * the length.
  */
 function negotiatorOf({ headers }: IncomingMessage): Negotiator {
-  const begin = (name: 'accept' | 'accept-language') => headers[name] && { [name]: headers[name].slice(0, MOST) };
+  const begin = (name: 'accept' | 'accept-language') =>
+    headers[name] && { [name]: headers[name].slice(0, MAX_HEADER_LENGTH) };
   return new Negotiator({ headers: { ...begin('accept'), ...begin('accept-language') } });
 }

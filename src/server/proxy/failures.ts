@@ -2,7 +2,7 @@
 export interface Failure {
   code: 'UPSTREAM_REFUSED' | 'UPSTREAM_TIMEOUT' | 'UPSTREAM_RESET';
   /** The target was not reachable at all: put it into quarantine. */
-  leave: boolean;
+  unreachable: boolean;
   /** Node's or OpenSSL's code, for the log. */
   cause: string;
 }
@@ -11,14 +11,15 @@ export const CONNECT_TIMEOUT = 'APP_PROXY_CONNECT_TIMEOUT';
 export const IDLE_TIMEOUT = 'APP_PROXY_IDLE_TIMEOUT';
 
 /** Missing resources of this process: not the target's fault. */
-const OWN = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+const LOCAL_SHORTAGES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 
 /** @param connected whether a connection to the worker had been established */
 export function classify(error: unknown, connected: boolean): Failure {
   const cause = String((error as NodeJS.ErrnoException | null)?.code ?? 'unknown');
-  if (connected) return { code: cause === IDLE_TIMEOUT ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_RESET', leave: false, cause };
+  if (connected)
+    return { code: cause === IDLE_TIMEOUT ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_RESET', unreachable: false, cause };
   const late = cause === CONNECT_TIMEOUT || cause === 'ETIMEDOUT';
-  return { code: late ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_REFUSED', leave: !OWN.has(cause), cause };
+  return { code: late ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_REFUSED', unreachable: !LOCAL_SHORTAGES.has(cause), cause };
 }
 
 export function timeout(code: string): Error {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock';
 import { type AnswerCode, answer, send } from './answers';
 import { type AppNaming, INVALID_APP } from './naming';
-import { climbs, uploadIn } from './uploads';
+import { leavesFolder, uploadIn } from './uploads';
 import { originForm, pathOf } from './url';
 
 /**
@@ -36,19 +36,19 @@ export interface GuardOptions {
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 export function createGuard({ appNameOf, serve, clock, ...options }: GuardOptions): Guard {
-  const hasPackage = remembered(options.hasPackage, clock);
+  const hasPackage = cached(options.hasPackage, clock);
 
   return function guardBySupervisor(req, res) {
     const url = originForm(req.url ?? '/');
     if (url !== req.url) req.url = url; // the core's `url.parse` throws on some absolute forms, and nobody catches
     const path = pathOf(url);
-    if (isMisread(path) || climbs(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
+    if (isMisread(path) || leavesFolder(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
     const name = appNameOf(req);
     if (name !== 'main') {
-      if (name === INVALID_APP) return answered(req, res, 'APP_NOT_FOUND');
+      if (name === INVALID_APP) return sendAnswer(req, res, 'APP_NOT_FOUND');
       if (serve?.(name, req, res)) return true;
-      if (!options.isLoaded()) return answered(req, res, 'APP_PREPARING', name);
-      if (!options.isKnown(name)) return answered(req, res, 'APP_NOT_FOUND', name);
+      if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
+      if (!options.isKnown(name)) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
     const { pluginStaticsPath } = options;
     if (!path.startsWith(pluginStaticsPath) || isServable(path.slice(pluginStaticsPath.length), hasPackage))
@@ -86,7 +86,7 @@ export function isServable(rest: string, hasPackage: (name: string) => boolean):
  * Caches look-ups of packages, which read the disk. A missing package is looked up again after a while, because it may
  * have been installed.
  */
-function remembered(find: (name: string) => boolean, clock: Clock): (name: string) => boolean {
+function cached(find: (name: string) => boolean, clock: Clock): (name: string) => boolean {
   const missing = new Map<string, number>();
   const found = new Set<string>();
   return (name) => {
@@ -104,7 +104,7 @@ function remembered(find: (name: string) => boolean, clock: Clock): (name: strin
   };
 }
 
-function answered(req: IncomingMessage, res: ServerResponse, code: AnswerCode, app?: string): true {
+function sendAnswer(req: IncomingMessage, res: ServerResponse, code: AnswerCode, app?: string): true {
   send(req, res, answer(code, app));
   return true;
 }

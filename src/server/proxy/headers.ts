@@ -9,7 +9,7 @@ import type { Peer } from './peer';
 /** The Supervisors that a request has passed. A Supervisor that finds its own mark has detected a loop. */
 export const VIA = 'x-app-supervisor-via';
 /** More Supervisors in a row than any installation has. */
-const MOST_HOPS = 5;
+const MAX_HOPS = 5;
 
 /**
  * Headers of one connection (RFC 9110 7.6.1), not of the message. `expect` is one of them because Node has already
@@ -29,9 +29,9 @@ const HOP_BY_HOP = new Set([
   'upgrade',
 ]);
 /** Headers that this proxy writes. */
-const OURS = new Set(['x-app', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', VIA]);
+const PROXY_HEADERS = new Set(['x-app', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', VIA]);
 /** Headers that `Connection` must not remove, because they frame or route the message. */
-const NEEDED = new Set(['content-length', 'content-type', 'cookie', 'host', 'authorization']);
+const PROTECTED_HEADERS = new Set(['content-length', 'content-type', 'cookie', 'host', 'authorization']);
 
 export interface Outgoing {
   app: string;
@@ -49,7 +49,7 @@ export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: 
   const out: string[] = ['Host', headers.host || host];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i].toLowerCase();
-    if (name === 'host' || HOP_BY_HOP.has(name) || OURS.has(name)) continue;
+    if (name === 'host' || HOP_BY_HOP.has(name) || PROXY_HEADERS.has(name)) continue;
     if (!peer.trusted && isForwarded(name)) continue;
     if (named?.has(name)) continue;
     out.push(rawHeaders[i], rawHeaders[i + 1]);
@@ -129,7 +129,7 @@ export function isAmbiguous(req: IncomingMessage): boolean {
 export function isLoop(via: string | string[] | undefined, mark: string): boolean {
   if (via === undefined) return false;
   const marks = String(via).split(',');
-  return marks.length > MOST_HOPS || marks.some((one) => one.trim() === mark);
+  return marks.length > MAX_HOPS || marks.some((one) => one.trim() === mark);
 }
 
 /** Methods for which Node adds no `Transfer-Encoding` (lib/_http_client.js). */
@@ -181,7 +181,7 @@ function namedInConnection(connection: string | undefined): Set<string> | null {
   const named = new Set<string>();
   for (const part of connection.toLowerCase().split(',')) {
     const name = part.trim();
-    if (name && !NEEDED.has(name)) named.add(name);
+    if (name && !PROTECTED_HEADERS.has(name)) named.add(name);
   }
   return named;
 }

@@ -5,14 +5,14 @@ import type { RouteEnvironment } from './table';
  * observer that is disconnected cannot remove a worker from the table. Times are monotonic milliseconds.
  */
 export class Quarantine {
-  #left = new Map<string, { until: number; proxyUrl: string; epoch: number | undefined }>();
+  #quarantined = new Map<string, { until: number; proxyUrl: string; epoch: number | undefined }>();
 
   constructor(private readonly duration: number) {}
 
   /** @returns whether it was not in quarantine before, so that the caller logs once and not for each request */
-  leave(environment: RouteEnvironment, now: number): boolean {
-    const already = this.holds(environment, now);
-    this.#left.set(environment.name, {
+  add(environment: RouteEnvironment, now: number): boolean {
+    const already = this.has(environment, now);
+    this.#quarantined.set(environment.name, {
       until: now + this.duration,
       proxyUrl: environment.proxyUrl,
       epoch: environment.epoch,
@@ -21,12 +21,12 @@ export class Quarantine {
   }
 
   /** Whether to avoid the environment. Refusals of another address or of another lease holder do not count. */
-  holds(environment: RouteEnvironment, now: number): boolean {
-    if (this.#left.size === 0) return false;
-    const left = this.#left.get(environment.name);
+  has(environment: RouteEnvironment, now: number): boolean {
+    if (this.#quarantined.size === 0) return false;
+    const left = this.#quarantined.get(environment.name);
     if (!left) return false;
     if (left.until > now && left.proxyUrl === environment.proxyUrl && left.epoch === environment.epoch) return true;
-    this.#left.delete(environment.name);
+    this.#quarantined.delete(environment.name);
     return false;
   }
 }

@@ -12,7 +12,7 @@ export const ENVIRONMENT_HEADER = 'x-app-environment';
 const MOST_PINS = 16;
 const PREFIX = `${COOKIE}=`;
 
-export function askedEnvironment(headers: IncomingHttpHeaders, app: string): string | null {
+export function requestedEnvironment(headers: IncomingHttpHeaders, app: string): string | null {
   const named = headers[ENVIRONMENT_HEADER];
   if (typeof named === 'string' && ENVIRONMENT_NAME.test(named)) return named;
   return headers.cookie === undefined ? null : pinnedEnvironment(headers.cookie, app);

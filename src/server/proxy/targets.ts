@@ -7,7 +7,7 @@ import type { Limits } from './limits';
 import type { RouteEnvironment } from './table';
 
 /** Maximum number of idle connections to one worker; further ones are closed when they become idle. */
-const MOST_IDLE = 256;
+const MAX_IDLE = 256;
 
 /** A worker as the proxy reaches it: parsed and connected once, not for each request. */
 export interface Target {
@@ -99,7 +99,7 @@ function prepare(name: string, proxyUrl: string, limits: Limits, clock: Clock): 
     host: url.host,
     // `timeout` also makes Node drop an idle connection one second before the limit that the worker announced
     // (`Keep-Alive`), so that a POST does not meet a connection that is being closed.
-    agent: create({ keepAlive: true, timeout: limits.idle, maxFreeSockets: MOST_IDLE, scheduling: 'lifo' }),
+    agent: create({ keepAlive: true, timeout: limits.idle, maxFreeSockets: MAX_IDLE, scheduling: 'lifo' }),
     oneShot: create({ keepAlive: false, timeout: limits.idle }),
     inFlight: 0,
     webSockets: 0,

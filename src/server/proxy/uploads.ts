@@ -12,7 +12,7 @@ const UPLOADS = '~uploads/';
 
 /** A path that leaves its folder, or may do so for a reader that decodes it. */
 const DOTS = /(?:^|\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?=\/|\\|%2f|%5c|$)/i;
-export const climbs = (path: string): boolean => DOTS.test(path);
+export const leavesFolder = (path: string): boolean => DOTS.test(path);
 
 const uploadsBelow = (publicPath: string): string => `${publicPath}storage/uploads/`;
 
@@ -32,7 +32,7 @@ export function uploadIn(path: string, publicPath: string): string | null {
 export function visitorLocation(location: string, app: string, publicPath: string, host: string): string {
   const [, named, target] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(location) ?? [null, host, location];
   const upload = uploadIn(target, publicPath);
-  if (upload === null || climbs(pathOf(upload)) || named.toLowerCase() !== host.toLowerCase()) return location;
+  if (upload === null || leavesFolder(pathOf(upload)) || named.toLowerCase() !== host.toLowerCase()) return location;
   return `${publicPath}files/${app}/${UPLOADS}${upload}`;
 }
 
@@ -44,7 +44,7 @@ export function workerUrl(url: string, app: string, publicPath: string): string 
   const begin = path.indexOf('/', files.length) + 1;
   if (begin === 0 || !path.startsWith(UPLOADS, begin)) return url;
   const upload = path.slice(begin + UPLOADS.length);
-  return climbs(upload) ? url : uploadsBelow(publicPath) + upload + queryFor(app, url.slice(path.length));
+  return leavesFolder(upload) ? url : uploadsBelow(publicPath) + upload + queryFor(app, url.slice(path.length));
 }
 
 /**

@@ -5,7 +5,7 @@
  *
  * @param apiBase `API_BASE_PATH` without trailing slash
  */
-export function reads(method: string | undefined, url: string, hasBody: boolean, apiBase: string): boolean {
+export function isReadOnly(method: string | undefined, url: string, hasBody: boolean, apiBase: string): boolean {
   if ((method !== 'GET' && method !== 'HEAD') || hasBody) return false;
   const path = pathOf(url);
   if (!path.startsWith(`${apiBase}/`)) return true;

@@ -17,11 +17,11 @@ import {
 } from './headers';
 import { type Peer, peerOf } from './peer';
 import { statusClass } from './status-class';
-import { askedEnvironment } from './sticky-environment';
+import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { visitorLocation, workerUrl } from './uploads';
-import { originForm, pathOf, reads } from './url';
+import { isReadOnly, originForm, pathOf } from './url';
 import { isVisit, visit } from './visit';
 
 /**
@@ -52,7 +52,7 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
     const environment = choose(
       app,
       context.environmentOf,
-      askedEnvironment(req.headers, app.name),
+      requestedEnvironment(req.headers, app.name),
       context.quarantine,
       context.now(),
     );
@@ -107,7 +107,7 @@ class Exchange {
       url: pathOf(this.url),
     });
     const chunked = isChunked(req);
-    this.#enter(target);
+    this.#acquire(target);
     const outgoing = (target.secure ? https : http).request({
       host: target.address.host,
       port: target.address.port,
@@ -179,7 +179,7 @@ class Exchange {
     }
     const failure = classify(error, isConnected(outgoing.socket));
     context.log.rooms.proxy?.('A request failed', { app: this.app.name, environment: environment.name, ...failure });
-    if (failure.leave && context.quarantine.leave(environment, context.now())) {
+    if (failure.unreachable && context.quarantine.add(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
         environment: environment.name,
         app: this.app.name,
@@ -187,9 +187,9 @@ class Exchange {
         proxyUrl: environment.proxyUrl,
       });
     }
-    const again = this.#again(environment, outgoing);
+    const again = this.#retryTarget(environment, outgoing);
     if (again) {
-      this.#leave();
+      this.#release();
       this.#tried = environment.name;
       this.send(again);
       return;
@@ -199,23 +199,23 @@ class Exchange {
   }
 
   /** The environment for the second attempt: another one, or the same one if only a kept connection was stale. */
-  #again(failed: RouteEnvironment, outgoing: ClientRequest): RouteEnvironment | null {
+  #retryTarget(failed: RouteEnvironment, outgoing: ClientRequest): RouteEnvironment | null {
     const { app, context, req } = this;
-    if (this.#tried !== null || !reads(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
+    if (this.#tried !== null || !isReadOnly(req.method, this.url, hasBody(req), context.config.apiBase)) return null;
     // The app may have changed since the first choice.
     const current = context.table.app(app.name);
     if (!current) return null;
-    const asked = askedEnvironment(req.headers, app.name);
+    const asked = requestedEnvironment(req.headers, app.name);
     const other = choose(current, context.environmentOf, asked, context.quarantine, context.now(), failed.name);
     return other ?? (outgoing.reusedSocket ? failed : null);
   }
 
-  #enter(target: Target): void {
+  #acquire(target: Target): void {
     this.#target = target;
     target.inFlight++;
   }
 
-  #leave(): void {
+  #release(): void {
     if (!this.#target) return;
     this.#target.inFlight--;
     this.#target = null;
@@ -225,7 +225,7 @@ class Exchange {
   #closed(): void {
     if (!this.#settled) this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', null);
     this.#settled = true;
-    this.#leave();
+    this.#release();
     // A worker that answered before it read the whole body does not want the rest.
     if (this.#outgoing && !(this.res.writableFinished && this.req.complete)) {
       this.#outgoing.destroy();

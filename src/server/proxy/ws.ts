@@ -3,14 +3,14 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { Timer } from '../clock';
-import { type AnswerCode, answer, letGo, refuse } from './answers';
+import { type AnswerCode, answer, closeGracefully, refuse } from './answers';
 import { choose } from './choose';
 import type { Context } from './context';
 import { classify } from './failures';
 import { isLoop, upgradeHeaders, VIA } from './headers';
 import { peerOf } from './peer';
 import { statusClass } from './status-class';
-import { askedEnvironment } from './sticky-environment';
+import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 
@@ -28,7 +28,7 @@ export function createWs(context: Context): WsProxy {
   );
   const open = new Set<Upgrade>();
   const { linger } = context.limits;
-  const turnDown = (code: AnswerCode, app: string, socket: Duplex) => {
+  const reject = (code: AnswerCode, app: string, socket: Duplex) => {
     context.metrics?.request('', code, null);
     refuse(socket, answer(code, app), linger, context.clock);
   };
@@ -40,15 +40,15 @@ export function createWs(context: Context): WsProxy {
   return {
     upgrade(app, req, socket, head) {
       const reason = refusal(app, req, context.mark);
-      if (reason) return turnDown(reason, app.name, socket);
+      if (reason) return reject(reason, app.name, socket);
       const environment = choose(
         app,
         context.environmentOf,
-        askedEnvironment(req.headers, app.name),
+        requestedEnvironment(req.headers, app.name),
         context.quarantine,
         context.now(),
       );
-      if (!environment) return turnDown('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
+      if (!environment) return reject('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
       upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
@@ -103,7 +103,7 @@ class Upgrade {
     private readonly open: Set<Upgrade>,
   ) {
     open.add(this);
-    this.#timer = context.clock.timeout(context.limits.handshake, () => this.#late());
+    this.#timer = context.clock.timeout(context.limits.handshake, () => this.#timedOut());
     socket.once('close', () => this.#clientClosed());
   }
 
@@ -135,7 +135,7 @@ class Upgrade {
     }
     if (this.#answered || socket.destroyed) return; // we closed it ourselves; the answer is on its way
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
-    if (failure.leave && context.quarantine.leave(environment, context.now())) {
+    if (failure.unreachable && context.quarantine.add(environment, context.now())) {
       context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
         environment: environment.name,
         app: this.app,
@@ -159,7 +159,7 @@ class Upgrade {
     this.#outgoing?.destroy();
   }
 
-  #late(): void {
+  #timedOut(): void {
     if (this.#answered) this.destroy();
     else this.#answer('UPSTREAM_TIMEOUT');
   }
@@ -185,7 +185,7 @@ class Upgrade {
     lines.push(`X-App-Environment: ${this.target.name}`, 'Connection: close', '', '');
     socket.write(lines.join('\r\n'), 'latin1');
     incoming.once('close', () =>
-      incoming.complete ? letGo(socket, this.context.limits.linger, this.context.clock) : socket.destroy(),
+      incoming.complete ? closeGracefully(socket, this.context.limits.linger, this.context.clock) : socket.destroy(),
     );
     incoming.pipe(socket);
   }
@@ -210,7 +210,7 @@ class Upgrade {
     upstream.once('close', (broken) => {
       target.webSockets--;
       if (broken) socket.destroy();
-      this.#follow(socket);
+      this.#closeOther(socket);
     });
     // After http-proxy is done with the sockets: it removes all limits (common.js:129).
     process.nextTick(() => {
@@ -238,13 +238,13 @@ class Upgrade {
   #clientClosed(): void {
     this.open.delete(this);
     this.#outgoing?.destroy();
-    this.#follow(this.#upstream);
+    this.#closeOther(this.#upstream);
   }
 
   /**
    * The other side is gone: close this one as soon as it has taken the last frame, or when it does not take it in time.
    */
-  #follow(other: Socket | null): void {
+  #closeOther(other: Socket | null): void {
     this.#timer.cancel();
     if (!other || other.destroyed) return;
     other.destroySoon();

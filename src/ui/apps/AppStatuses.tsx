@@ -7,12 +7,12 @@ import { Since } from '../common/Since';
 import { STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
-import { strayIn } from './actions';
+import { unexpectedEnvironments } from './actions';
 import { DESIRED_LABELS } from './labels';
 
 /** An app's status in each environment, in the order of the answer. `isBrief` limits the explanation to two lines. */
 export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
-  const strays = strayIn(app);
+  const unexpected = unexpectedEnvironments(app);
   return (
     <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
       {Object.keys(app.statuses).map((environment) => (
@@ -21,7 +21,7 @@ export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: {
           app={app}
           isBrief={isBrief}
           environment={environment}
-          isStray={strays.includes(environment)}
+          isStray={unexpected.includes(environment)}
         />
       ))}
     </div>
@@ -39,12 +39,12 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
   const t = useT();
   const isLocal = useIsLocal();
   const shown = app.statuses[environment];
-  const { label, look } = STATUS[shown.status];
+  const { label, tone: look } = STATUS[shown.status];
   return (
     <div>
       <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
         {!isLocal && <span>{environment}</span>}
-        <StateTag look={look} data-testid={`status-${app.name}-${environment}`} data-status={shown.status}>
+        <StateTag tone={look} data-testid={`status-${app.name}-${environment}`} data-status={shown.status}>
           {t(label)}
         </StateTag>
         <Secondary>

@@ -37,7 +37,7 @@ export function Apps() {
   const t = useT();
   const environments = useEnvironments();
   const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
-  const [chosen, setChosen] = useState<AppRow[]>([]);
+  const [selected, setChosen] = useState<AppRow[]>([]);
   const dialogs = useDialogs();
   const { open, setEditing, setDeleting } = dialogs;
 
@@ -52,7 +52,7 @@ export function Apps() {
   });
   const columns = useMemo(() => columnsOf(t, environments, shown, handle), [t, environments, shown, handle]);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
-  const chosenNow = chosen.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
+  const selectedNow = selected.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
   const bulk = {
     operate: async (action: OperateAction, apps: AppRow[]) => {
@@ -76,14 +76,14 @@ export function Apps() {
           add={() => setEditing('new')}
         />
         <Freshness error={error} />
-        {chosen.length > 0 && <BulkActions chosen={chosenNow} environments={environments} {...bulk} />}
+        {selected.length > 0 && <BulkActions selected={selectedNow} environments={environments} {...bulk} />}
         <Spin spinning={loading} delay={SPIN_AFTER}>
           <AppsTable
             rows={data?.rows}
             columns={columns}
             width={720 + 120 * shown.length}
-            chosen={chosen}
-            choose={setChosen}
+            selected={selected}
+            onSelect={setChosen}
             sort={sort}
             empty={data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => setEditing('new')} />}
           />

@@ -9,8 +9,8 @@ interface Props {
   columns: TableColumnType<AppRow>[];
   /** In px. A narrower table scrolls horizontally. */
   width: number;
-  chosen: AppRow[];
-  choose: (apps: AppRow[]) => void;
+  selected: AppRow[];
+  onSelect: (apps: AppRow[]) => void;
   /** @param order a column's key, with `-` before it for descending; undefined for the server's own order */
   sort: (order?: string) => void;
   /** Shown instead of rows if the answer has none. */
@@ -18,7 +18,7 @@ interface Props {
 }
 
 /** Memoized: renders when its rows change, not when the page around it changes, for example while other rows load. */
-export const AppsTable = memo(function AppsTable({ rows, columns, width, chosen, choose, sort, empty }: Props) {
+export const AppsTable = memo(function AppsTable({ rows, columns, width, selected, onSelect, sort, empty }: Props) {
   const t = useT();
   return (
     <Table<AppRow>
@@ -30,9 +30,9 @@ export const AppsTable = memo(function AppsTable({ rows, columns, width, chosen,
       scroll={{ x: width }}
       onRow={(app) => ({ 'data-testid': `app-row-${app.name}` }) as object}
       rowSelection={{
-        selectedRowKeys: chosen.map(({ name }) => name),
+        selectedRowKeys: selected.map(({ name }) => name),
         preserveSelectedRowKeys: true,
-        onChange: (_, apps) => choose(apps),
+        onChange: (_, apps) => onSelect(apps),
         getCheckboxProps: (app) => ({ 'aria-label': t('Select {{app}}', { app: app.title }) }) as object,
       }}
       onChange={(_, __, sorter) => {

@@ -65,7 +65,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
   );
 }
 
-function StatusFilter({ status: chosen, ask }: { status: AppsQuery['status'] } & Pick<Props, 'ask'>) {
+function StatusFilter({ status: selected, ask }: { status: AppsQuery['status'] } & Pick<Props, 'ask'>) {
   const t = useT();
   return (
     <Select
@@ -73,13 +73,13 @@ function StatusFilter({ status: chosen, ask }: { status: AppsQuery['status'] } &
       placeholder={t('Any status')}
       aria-label={t('Find apps by status')}
       style={{ width: 170 }}
-      value={chosen}
+      value={selected}
       onChange={(status) => ask({ status })}
       options={STATUSES.map((status) => ({
         value: status,
         label: (
           <Space size="small">
-            <StateIcon look={STATUS[status].look} />
+            <StateIcon tone={STATUS[status].tone} />
             {t(STATUS[status].label)}
           </Space>
         ),
@@ -109,7 +109,7 @@ function ColumnChooser({ shown, show }: Pick<Props, 'shown' | 'show'>) {
 }
 
 interface BulkProps {
-  chosen: AppRow[];
+  selected: AppRow[];
   environments: EnvironmentRow[] | null;
   operate: (action: OperateAction, apps: AppRow[]) => void;
   destroy: (apps: AppRow[]) => void;
@@ -117,23 +117,23 @@ interface BulkProps {
 }
 
 /** Actions for all selected rows. */
-export function BulkActions({ chosen, environments, operate, destroy, clear }: BulkProps) {
+export function BulkActions({ selected, environments, operate, destroy, clear }: BulkProps) {
   const t = useT();
   return (
     <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the selected apps')}>
-      <span>{t('{{count}} selected', { count: chosen.length })}</span>
+      <span>{t('{{count}} selected', { count: selected.length })}</span>
       {(['start', 'stop', 'restart'] as const).map((action) => (
         <ActionButton
           key={action}
           size="small"
-          refused={refusalOfAll(action, chosen, environments)}
-          onClick={() => operate(action, chosen)}
+          refused={refusalOfAll(action, selected, environments)}
+          onClick={() => operate(action, selected)}
           data-testid={`bulk-${action}`}
         >
           {t(ACTION_LABELS[action])}
         </ActionButton>
       ))}
-      <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(chosen)} data-testid="bulk-delete">
+      <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(selected)} data-testid="bulk-delete">
         {t('Delete')}
       </Button>
       <Button size="small" type="text" onClick={clear}>

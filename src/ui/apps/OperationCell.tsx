@@ -17,7 +17,7 @@ export function OperationCell({ operation }: { operation: OperationRow | null })
   const { done, total } = progress(operation);
   return (
     <Flex vertical gap={2} align="start" style={{ maxWidth: 200 }}>
-      <StateTag look={OPERATION_STATE[operation.state].look}>
+      <StateTag tone={OPERATION_STATE[operation.state].tone}>
         {t(OPERATION_LABELS[operation.action])}
         {total > 1 && (
           <span title={t('{{done}} of {{total}} environments', { done, total })}>

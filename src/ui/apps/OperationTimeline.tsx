@@ -42,7 +42,7 @@ export function OperationTimeline({ appName }: { appName: string }) {
       style={{ paddingTop: 8 }}
       items={data.map((operation) => ({
         key: operation.id,
-        dot: <StateIcon look={OPERATION_STATE[operation.state].look} />,
+        dot: <StateIcon tone={OPERATION_STATE[operation.state].tone} />,
         children: <Operation operation={operation} names={names} act={act} />,
       }))}
     />
@@ -73,7 +73,7 @@ function Operation({ operation, names, act }: { operation: OperationRow; names: 
     <Flex vertical gap="small" data-testid={`operation-${id}`} data-state={state}>
       <Flex gap="small" align="center" wrap>
         <Typography.Text strong>{t(OPERATION_NAMES[operation.action])}</Typography.Text>
-        <StateTag look={OPERATION_STATE[state].look}>{t(OPERATION_STATE[state].label)}</StateTag>
+        <StateTag tone={OPERATION_STATE[state].tone}>{t(OPERATION_STATE[state].label)}</StateTag>
         <Secondary>
           <Since at={createdAt} /> · <Author id={operation.createdBy} names={names} />
           {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
@@ -107,12 +107,12 @@ function Author({ id, names }: { id: OperationRow['createdBy']; names: Record<st
 function Step({ step }: { step: OperationStep }) {
   const t = useT();
   const isLocal = useIsLocal();
-  const { label, look } = OPERATION_STATE[step.state];
+  const { label, tone: look } = OPERATION_STATE[step.state];
   const took = step.startedAt && step.finishedAt ? duration(step.finishedAt - step.startedAt) : null;
   return (
     <div>
       <Flex gap="small" align="center">
-        <StateIcon look={look} />
+        <StateIcon tone={look} />
         {!isLocal && <span>{step.environment}</span>}
         <Secondary>
           {[t(label), took, step.message && messageText(t, step.message)].filter(Boolean).join(' · ')}

@@ -72,7 +72,7 @@ function VisitLink({ app, environment, isAnswering }: { app: AppRow; environment
       rel="noreferrer"
       data-testid={`app-visit-${app.name}-${environment}`}
     >
-      <StateIcon look={STATUS[status].look} /> {environment} <Secondary>{notes.filter(Boolean).join(' · ')}</Secondary>
+      <StateIcon tone={STATUS[status].tone} /> {environment} <Secondary>{notes.filter(Boolean).join(' · ')}</Secondary>
     </a>
   );
 }

@@ -96,7 +96,7 @@ export function answeringEnvironment(app: AppRow, places: string[], chosen: stri
 }
 
 /** Names of the environments in which the app does not have its expected state although no operation is in progress. */
-export function strayIn(app: AppRow): string[] {
+export function unexpectedEnvironments(app: AppRow): string[] {
   if (doing(app)) {
     return [];
   }

@@ -48,9 +48,9 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
     return [isOneOfSeveral ? app.title : t('Environments'), places].filter(Boolean).join(': ');
   };
 
-  return async (action: OperateAction, chosen: AppRow[]): Promise<boolean> => {
-    const apps = chosen.filter((app) => !refusal(action, app, environments));
-    const refused = chosen.filter((app) => !apps.includes(app));
+  return async (action: OperateAction, selected: AppRow[]): Promise<boolean> => {
+    const apps = selected.filter((app) => !refusal(action, app, environments));
+    const refused = selected.filter((app) => !apps.includes(app));
     const { one, many, consequence } = QUESTIONS[action];
     const agreed = await confirm({
       title: apps.length === 1 ? t(one, { app: apps[0].title }) : t(many, { count: apps.length }),

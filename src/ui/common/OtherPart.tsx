@@ -90,7 +90,7 @@ function HostedApps({ apps }: { apps: HostedAppInfo[] }) {
           title: t('Status'),
           render: (_, app) => (
             <Space size="small" wrap>
-              <StateTag look={STATUS[app.status].look} data-testid={`hosted-${app.name}`} data-status={app.status}>
+              <StateTag tone={STATUS[app.status].tone} data-testid={`hosted-${app.name}`} data-status={app.status}>
                 {t(STATUS[app.status].label)}
               </StateTag>
               <Secondary>

@@ -10,14 +10,14 @@ import { OtherPart } from './OtherPart';
 import { readableTheme } from './theme';
 import { useLive } from './useLive';
 
-const Part = createContext<PartInfo | null>(null);
+const Info = createContext<PartInfo | null>(null);
 
 /** The Supervisor's values of the variables that a new worker needs. */
-export const useVariablesToJoin = (): Record<string, string> => useContext(Part)?.toJoin ?? NONE;
+export const useVariablesToJoin = (): Record<string, string> => useContext(Info)?.toJoin ?? NONE;
 const NONE: Record<string, string> = {};
 
 /** In shared memory there is only one environment, so the pages do not name it. */
-export const useIsLocal = (): boolean => useContext(Part)?.part === 'local';
+export const useIsLocal = (): boolean => useContext(Info)?.part === 'local';
 
 /** Frame of a settings page: catches its errors, and shows it only if this process manages apps. */
 export function Page({ children }: { children: ReactNode }) {
@@ -51,14 +51,14 @@ function ForThisPart({ children }: { children: ReactNode }) {
     return <OtherPart info={data} />;
   }
   return (
-    <Part.Provider value={data}>
+    <Info.Provider value={data}>
       <Space direction="vertical" size="middle" style={{ width: '100%' }}>
         {data.warnings.map((warning) => (
           <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
         ))}
         {children}
       </Space>
-    </Part.Provider>
+    </Info.Provider>
   );
 }
 

@@ -10,9 +10,9 @@ import {
 } from '@ant-design/icons';
 import { type GlobalToken, theme } from 'antd';
 import type { ReactNode } from 'react';
-import type { Look } from './status';
+import type { Tone } from './status';
 
-const ICONS: Record<Look, typeof MoonOutlined> = {
+const ICONS: Record<Tone, typeof MoonOutlined> = {
   good: CheckCircleFilled,
   busy: LoadingOutlined,
   asleep: MoonOutlined,
@@ -23,7 +23,7 @@ const ICONS: Record<Look, typeof MoonOutlined> = {
   unknown: QuestionCircleOutlined,
 };
 
-function colorsOf(look: Look, token: GlobalToken): { strong: string; border: string; background: string } {
+function colorsOf(tone: Tone, token: GlobalToken): { strong: string; border: string; background: string } {
   const tones = {
     success: { strong: token.colorSuccess, border: token.colorSuccessBorder, background: token.colorSuccessBg },
     info: { strong: token.colorInfo, border: token.colorInfoBorder, background: token.colorInfoBg },
@@ -31,7 +31,7 @@ function colorsOf(look: Look, token: GlobalToken): { strong: string; border: str
     error: { strong: token.colorError, border: token.colorErrorBorder, background: token.colorErrorBg },
     none: { strong: token.colorTextSecondary, border: token.colorBorder, background: token.colorFillQuaternary },
   };
-  const tone: Record<Look, keyof typeof tones> = {
+  const toneOf: Record<Tone, keyof typeof tones> = {
     good: 'success',
     busy: 'info',
     asleep: 'info',
@@ -41,24 +41,24 @@ function colorsOf(look: Look, token: GlobalToken): { strong: string; border: str
     warning: 'warning',
     unknown: 'warning',
   };
-  return tones[tone[look]];
+  return tones[toneOf[tone]];
 }
 
-export function StateIcon({ look }: { look: Look }) {
+export function StateIcon({ tone }: { tone: Tone }) {
   const { token } = theme.useToken();
-  const Icon = ICONS[look];
-  return <Icon aria-hidden style={{ color: colorsOf(look, token).strong }} />;
+  const Icon = ICONS[tone];
+  return <Icon aria-hidden style={{ color: colorsOf(tone, token).strong }} />;
 }
 
 /** Shows a state with color, icon and text. */
 export function StateTag({
-  look,
+  tone,
   children,
   ...rest
-}: { look: Look; children: ReactNode } & Record<`data-${string}`, string>) {
+}: { tone: Tone; children: ReactNode } & Record<`data-${string}`, string>) {
   const { token } = theme.useToken();
-  const colors = colorsOf(look, token);
-  const Icon = ICONS[look];
+  const colors = colorsOf(tone, token);
+  const Icon = ICONS[tone];
   return (
     <span
       {...rest}

@@ -145,7 +145,7 @@ function Arrival(props: { name: string; environment?: EnvironmentRow; wasThere: 
       />
     );
   }
-  const { label, look } = HEALTH[environment.health];
+  const { label, tone: look } = HEALTH[environment.health];
   return (
     <Alert
       role="status"
@@ -154,7 +154,7 @@ function Arrival(props: { name: string; environment?: EnvironmentRow; wasThere: 
       message={
         <Flex gap="small" align="center">
           {t('"{{environment}}" has registered', { environment: name })}
-          <StateTag look={look}>{t(label)}</StateTag>
+          <StateTag tone={look}>{t(label)}</StateTag>
         </Flex>
       }
     />

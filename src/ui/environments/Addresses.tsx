@@ -54,7 +54,7 @@ function Line({ what, reach: { ok, message } }: { what: string; reach: Reach }) 
   const t = useT();
   return (
     <div title={messageText(t, message)} style={{ whiteSpace: ok ? 'nowrap' : undefined }}>
-      <StateIcon look={ok ? 'good' : 'bad'} /> {what}
+      <StateIcon tone={ok ? 'good' : 'bad'} /> {what}
       {!ok && <Secondary>: {messageText(t, message)}</Secondary>}
     </div>
   );

@@ -69,8 +69,8 @@ function Name({ environment }: { environment: EnvironmentRow }) {
       <Tooltip title={instance && t('Held by {{instance}}', { instance })}>
         <Typography.Text strong>{name}</Typography.Text>
       </Tooltip>
-      {cordoned && <StateTag look="off">{t('Cordoned')}</StateTag>}
-      {!serves && <StateTag look="off">{t('Serves no visitors')}</StateTag>}
+      {cordoned && <StateTag tone="off">{t('Cordoned')}</StateTag>}
+      {!serves && <StateTag tone="off">{t('Serves no visitors')}</StateTag>}
     </Space>
   );
 }
@@ -82,7 +82,7 @@ export function Warnings({ environment: { name, warnings } }: { environment: Env
     <Flex vertical gap={2} data-testid={`environment-warnings-${name}`}>
       {warnings.map((warning) => (
         <Flex key={messageText(t, warning)} gap={8} align="baseline">
-          <StateIcon look="warning" />
+          <StateIcon tone="warning" />
           <span style={{ overflowWrap: 'anywhere' }}>{messageText(t, warning)}</span>
         </Flex>
       ))}
@@ -92,10 +92,10 @@ export function Warnings({ environment: { name, warnings } }: { environment: Env
 
 function HealthCell({ environment: { health, since } }: { environment: EnvironmentRow }) {
   const t = useT();
-  const { label, look } = HEALTH[health];
+  const { label, tone: look } = HEALTH[health];
   return (
     <Flex gap="small" align="center">
-      <StateTag look={look}>{t(label)}</StateTag>
+      <StateTag tone={look}>{t(label)}</StateTag>
       <Secondary>
         <Since at={since} />
       </Secondary>
@@ -118,7 +118,7 @@ function Version({ own, expected }: { own: string; expected: string | null }) {
       )}
     >
       <Flex vertical align="start" gap={2}>
-        <StateTag look="warning">{own}</StateTag>
+        <StateTag tone="warning">{own}</StateTag>
         <Secondary>{t('Supervisor: {{version}}', { version: expected })}</Secondary>
       </Flex>
     </Tooltip>
@@ -136,7 +136,7 @@ function AppCounts({ counts }: { counts: EnvironmentRow['apps'] }) {
       {entries.map(([status, count]) => (
         <Tooltip key={status} title={t(STATUS[status].label)}>
           <span>
-            <StateIcon look={STATUS[status].look} /> {count}
+            <StateIcon tone={STATUS[status].tone} /> {count}
           </span>
         </Tooltip>
       ))}

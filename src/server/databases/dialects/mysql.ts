@@ -1,7 +1,7 @@
 import { type DatabaseConnection, portOf, sslOf } from '../connection';
 import { type Dialect, type Fault, isNetworkError, type SessionLock } from '../dialect';
 import { loadMariadb, loadMysql } from '../drivers';
-import { CONNECT_TIMEOUT, closeWithin, KEEP_ALIVE_DELAY, Loss, type Row, type Session } from '../session';
+import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
 
 /** MariaDB and MySQL: one language, two drivers. */
 
@@ -34,7 +34,7 @@ async function connect(connection: DatabaseConnection, database: string | null, 
         keepAliveInitialDelay: KEEP_ALIVE_DELAY,
       });
   const opened = driver as DriverConnection;
-  const loss = new Loss();
+  const loss = new ConnectionLoss();
   opened.on('error', loss.tell);
   opened.on('end', () => loss.tell(new Error('The server closed the connection.')));
   return {
@@ -104,7 +104,7 @@ const lock: SessionLock = {
     const row = (await session.query(sql, [nameOf(key)]))[0];
     return { backend: String(row?.id), held: Number(row?.held) === 1 };
   },
-  async giveBack(session, key) {
+  async release(session, key) {
     await session.query('SELECT RELEASE_LOCK(?)', [nameOf(key)]);
   },
 };

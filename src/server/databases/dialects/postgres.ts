@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
 import { type Dialect, type Fault, isNetworkError, type Relation, type SessionLock } from '../dialect';
 import { loadPg } from '../drivers';
-import { CONNECT_TIMEOUT, closeWithin, KEEP_ALIVE_DELAY, Loss, type Session } from '../session';
+import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Session } from '../session';
 
 /**
  * PostgreSQL ≥ 12, and Kingbase, which uses the same protocol (from its documentation; not tested on a Kingbase
@@ -23,7 +23,7 @@ async function connect(connection: DatabaseConnection, database: string | null, 
     keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY,
     application_name: label.slice(0, 63),
   });
-  const loss = new Loss();
+  const loss = new ConnectionLoss();
   client.on('error', loss.tell);
   client.on('end', () => loss.tell(new Error('The server closed the connection.')));
   await client.connect().catch((error) => {
@@ -159,7 +159,7 @@ const lock: SessionLock = {
     const row = (await session.query(sql, [String(key)]))[0];
     return { backend: String(row?.pid), held: row?.held === true };
   },
-  async giveBack(session, key) {
+  async release(session, key) {
     await session.query('SELECT pg_advisory_unlock(?::bigint)', [String(key)]);
   },
   async isShared(first, second) {

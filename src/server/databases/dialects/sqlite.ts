@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import type { DatabaseConnection } from '../connection';
 import { type Dialect, isNetworkError, type SessionLock } from '../dialect';
 import { loadSqlite } from '../drivers';
-import { closeWithin, Loss, type Session } from '../session';
+import { ConnectionLoss, closeWithin, type Session } from '../session';
 
 /** SQLite: the database is a file, for one process only. */
 
@@ -20,7 +20,7 @@ async function connect(_connection: DatabaseConnection, file: string | null): Pr
     );
   });
   db.configure('busyTimeout', 3_000);
-  const loss = new Loss();
+  const loss = new ConnectionLoss();
   const close = () =>
     new Promise<void>((resolve) => {
       db.close(() => resolve());
@@ -48,7 +48,7 @@ const lock: SessionLock = {
     return true;
   },
   poll: async (session, key) => ({ backend: 'this process', held: holders.get(key) === session }),
-  async giveBack(session, key) {
+  async release(session, key) {
     if (holders.get(key) === session) holders.delete(key);
   },
 };

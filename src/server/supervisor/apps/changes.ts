@@ -5,7 +5,7 @@ import { OPERATION } from '../../../shared/operation';
 import type { Action } from '../../../shared/types';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import { againWhenBusy } from '../../nocobase/busy';
+import { retryWhenBusy } from '../../nocobase/busy';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
@@ -95,7 +95,7 @@ export class AppChanges {
 
   async inTransaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     try {
-      return await againWhenBusy(() =>
+      return await retryWhenBusy(() =>
         this.options.app.db.sequelize.transaction((transaction: Transaction) => work(transaction)),
       );
     } catch (error) {

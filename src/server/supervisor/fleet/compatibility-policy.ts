@@ -1,6 +1,6 @@
 import type { Message } from '../../../shared/message';
 import type { Registration } from '../../../shared/messages';
-import { AppSupervisorError, beside, describeError } from '../../errors';
+import { AppSupervisorError, describeError, withField } from '../../errors';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { fingerprint } from '../../protocol/secrets';
 import type { AppCache } from '../apps/cache';
@@ -77,7 +77,7 @@ export class CompatibilityPolicy {
     if (environmentCache.get(environment)?.cordoned)
       throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
     const refusal = this.findings(registration).find(({ refuses }) => refuses);
-    if (refusal) throw beside(field, refusal.error);
+    if (refusal) throw withField(field, refusal.error);
   }
 
   /**
@@ -86,7 +86,7 @@ export class CompatibilityPolicy {
    */
   assertAgree(environments: string[], field: string): void {
     const differ = this.disagreementOf(environments);
-    if (differ) throw beside(field, differ);
+    if (differ) throw withField(field, differ);
   }
 
   /** Why an app cannot start in each of these environments; null if it can. */

@@ -2,7 +2,7 @@ import { AppSupervisorError, answerOf } from '../../errors';
 import type { Guard } from './guard';
 
 /** An action as NocoBase has parsed it from the request, whatever its spelling. */
-interface Asked {
+interface RequestedAction {
   resourceName: string;
   actionName: string;
   params: { values?: unknown };
@@ -10,7 +10,7 @@ interface Asked {
 
 /** The parts of a request that a guard reads, and its answer. */
 export interface GuardedContext {
-  action?: Asked;
+  action?: RequestedAction;
   status?: number;
   body?: unknown;
   withoutDataWrapping?: boolean;
@@ -49,7 +49,7 @@ function startsProgram(values: unknown): boolean {
 }
 
 /** The code with which a hosted app refuses the action; null if it is allowed. */
-export function refusalOf({ resourceName, actionName, params }: Asked): Refusal | null {
+export function refusalOf({ resourceName, actionName, params }: RequestedAction): Refusal | null {
   return Object.hasOwn(REFUSED, resourceName) ? REFUSED[resourceName](actionName, params.values) : null;
 }
 

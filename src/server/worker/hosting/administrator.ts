@@ -34,26 +34,26 @@ export function installAs(app: Application, admin: InitialAdmin | null, onLocked
  * Checks the root user's password, and again when somebody's password is changed. Called for each start of an app,
  * which has its own database object. Never rejects.
  *
- * @param tell gets the problem; not called if the password could not be read
+ * @param onFound gets the problem; not called if the password could not be read
  */
 export async function watchAdminPassword(
   app: Application,
   clock: Clock,
-  tell: (found: AdminPassword | null) => void,
+  onFound: (found: AdminPassword | null) => void,
 ): Promise<void> {
-  let lookedAt = 0;
+  let checkedAt = 0;
   const poll = async () => {
-    lookedAt = clock.now().wall;
-    tell(await findAdminPassword(app.db));
+    checkedAt = clock.now().wall;
+    onFound(await findAdminPassword(app.db));
   };
-  const lookAgain = () => void poll().catch(() => undefined);
+  const checkAgain = () => void poll().catch(() => undefined);
   try {
     app.db.on('users.afterUpdate', (user: Model, { transaction }: { transaction?: Transaction }) => {
       // plugin-users writes this field together with the password; an import changes thousands of users and no
       // password.
-      if (!(Number(user.get('passwordChangeTz')) >= lookedAt)) return;
-      if (transaction) transaction.afterCommit(lookAgain);
-      else lookAgain();
+      if (!(Number(user.get('passwordChangeTz')) >= checkedAt)) return;
+      if (transaction) transaction.afterCommit(checkAgain);
+      else checkAgain();
     });
     await poll();
   } catch {

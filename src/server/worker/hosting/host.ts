@@ -21,7 +21,7 @@ import {
 } from '../../databases';
 import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
-import { againWhenBusy } from '../../nocobase/busy';
+import { retryWhenBusy } from '../../nocobase/busy';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
@@ -282,7 +282,7 @@ export class AppHost {
   private watchRestores(app: Application, connection: HostDatabase, owner: Owner, created: boolean): void {
     const log = this.log.bound({ app: owner.app });
     app.on('__started', () =>
-      againWhenBusy(() => keepMark(connection, owner, created)).then(
+      retryWhenBusy(() => keepMark(connection, owner, created)).then(
         (changed) => {
           if (changed) log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`);
         },
