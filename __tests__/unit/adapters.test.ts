@@ -101,8 +101,8 @@ const everything = (): Array<() => unknown> => [
   () => new CommandAdapter(log).dispatchCommand({ action: 'x', appName: 'crm' }),
 ];
 
-describe('the adapters', () => {
-  it('invariant 7: never reject, with the store away and closing impossible', async () => {
+describe('adapters', () => {
+  it('invariant 7: never reject, even if the store is down and closing fails', async () => {
     store.away = true;
     for (const call of everything()) {
       await expect(
@@ -114,7 +114,7 @@ describe('the adapters', () => {
     }
   });
 
-  it('answer with nothing what nobody has told', async () => {
+  it('return an empty answer for what nobody has published', async () => {
     store.away = true;
     expect(await discovery.getAppManifestItems('crm', 'ns')).toEqual([]);
     expect(await discovery.getAppManifests('ns', ['crm'])).toEqual({});
@@ -125,7 +125,7 @@ describe('the adapters', () => {
     expect(await discovery.getAppManifests('ns', ['crm', 'shop'])).toEqual({ crm: [{ a: 1 }] });
   });
 
-  it('keep which apps belong to a condition by hand, until the app ends', async () => {
+  it('keep manual assignments of apps to a condition until the app is deleted', async () => {
     const others = { filter: { name: 'other' } };
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
     await discovery.addAppsToCondition('c', 'env_a', ['crm']);
@@ -139,7 +139,7 @@ describe('the adapters', () => {
     expect(await discovery.getAppsByCondition('c', others)).toEqual([]);
   });
 
-  it('invariant 5: answer what is asked in every request without the store (#10170)', async () => {
+  it('invariant 5: answer the calls of every request without the store (#10170)', async () => {
     coreApps.setStatus('crm', 'running');
     expect(discovery.getAppStatus('crm')).toBe('running');
     expect(await discovery.getAppNameByCName('CRM.example.com')).toBe('crm');
@@ -152,7 +152,7 @@ describe('the adapters', () => {
     expect(store.calls).toEqual([]);
   });
 
-  it('say that a name nobody has is not found, and note no visit to it', async () => {
+  it('report an unknown name as not found, and record no visit to it', async () => {
     await processes.bootstrapApp('nobody');
     expect(coreApps.appStatus.nobody).toBe('not_found');
     discovery.setAppLastSeenAt('nobody');
@@ -162,7 +162,7 @@ describe('the adapters', () => {
     expect(coreApps.appStatus.crm).toBeUndefined();
   });
 
-  it('pass wishes on to whoever manages', async () => {
+  it('pass requested actions on to the managing service', async () => {
     await processes.createApp({ appModel: { name: 'crm' } });
     await processes.startApp('crm');
     await processes.stopApp('crm');
@@ -171,7 +171,7 @@ describe('the adapters', () => {
     expect(asked).toEqual(['create crm', 'start crm', 'stop crm', 'upgrade crm', 'event crm x']);
   });
 
-  it('remove an app by unloading it: its end is no wish', async () => {
+  it('unload an app on removeApp, and do not delete it', async () => {
     const commands: string[] = [];
     const objectOf = (name: string) =>
       ({
@@ -189,7 +189,7 @@ describe('the adapters', () => {
     expect(Object.keys(coreApps.apps)).toEqual(['crm', 'asleep']);
   });
 
-  it('begin once the main app has started, without its own two-minute beat, and leave when it ends', async () => {
+  it("begin once the main app has started, without the core's two-minute heartbeat, and leave when it ends", async () => {
     expect(await discovery.registerEnvironment()).toBe(false);
     await discovery.unregisterEnvironment();
     expect(asked).toEqual(['begin', 'leave']);

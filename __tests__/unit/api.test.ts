@@ -63,7 +63,7 @@ describe('apps:list', () => {
     [{ status: { $in: ['error'], $ne: 'running' } }, 'status'],
     [{ $and: [{ environment: { $includes: 'env' } }] }, 'environment'],
     [{ environment: 7 }, 'environment'],
-  ])('compares %j by equality alone', async (filter, field) => {
+  ])('rejects %j, since only equality is supported', async (filter, field) => {
     const refused = list({ filter });
     await expect(refused).rejects.toMatchObject({ code: 'INVALID_INPUT', field: 'filter' });
     await expect(refused).rejects.toThrow(`${field} supports only $eq and $in`);
@@ -92,7 +92,7 @@ describe('apps:list', () => {
     [{ $and: [null, 1, 'x', {}] }, { $and: [] }],
     [{ $or: [{ title: 'CRM' }] }, { $or: [{ title: 'CRM' }] }],
     [undefined, {}],
-  ])('the database gets of %j what is its own', async (filter, expected) => {
+  ])('passes its own part of %j to the database', async (filter, expected) => {
     const { asked } = await list({ filter });
     expect(asked[0]).toEqual(expected);
   });
@@ -103,7 +103,7 @@ describe('apps:list', () => {
     expect((await list({ sort: 'jwtSecret' })).asked[1]).toEqual(['sort', 'name']);
   });
 
-  it('counts what matches, and shows one page of it', async () => {
+  it('counts the matches, and returns one page of them', async () => {
     const { names, meta } = await list({ page: 2, pageSize: 2 });
     expect(names).toEqual(['wiki']);
     expect(meta).toEqual({ count: 3, page: 2, pageSize: 2, totalPage: 2 });
@@ -133,11 +133,11 @@ describe('paging', () => {
     expect(paging(params)).toEqual(expected);
   });
 
-  it('of nothing has no pages', () => {
+  it('an empty list has no pages', () => {
     expect(pageMeta(0, 1, 20)).toEqual({ count: 0, page: 1, pageSize: 20, totalPage: 0 });
   });
 
-  it('sorting takes whatever is sent', () => {
+  it('sorting accepts any value', () => {
     for (const value of [undefined, null, 1, {}, [{}], ''])
       expect(sorting(value, ['name'], ['name'])).toEqual(['name']);
   });
@@ -167,11 +167,11 @@ describe('an action', () => {
     return { status: ctx.status, body: ctx.body, headers, went };
   }
 
-  it('answers what it has to say', async () => {
+  it('returns its result', async () => {
     expect(await call(async () => ({ data: 1 }))).toMatchObject({ status: 200, body: { data: 1 }, went: true });
   });
 
-  it('answers coded errors in the API’s shape', async () => {
+  it('returns coded errors in the API’s format', async () => {
     const thrown = async () => {
       throw new AppSupervisorError('NAME_TAKEN', { app: 'crm' }, 'name');
     };
@@ -185,7 +185,7 @@ describe('an action', () => {
     });
   });
 
-  it('leaves what it does not know to the core', async () => {
+  it('leaves unknown errors to the core', async () => {
     await expect(
       call(async () => {
         throw new Error('Something.');
@@ -193,7 +193,7 @@ describe('an action', () => {
     ).rejects.toThrow('Something.');
   });
 
-  it('that changes something refuses what a link or an image can send', async () => {
+  it('that changes data refuses methods that a link or an image can send', async () => {
     expect(await call(async () => ({ data: 1 }), { method: 'GET' })).toMatchObject({
       status: 405,
       headers: { Allow: 'POST' },
@@ -202,7 +202,7 @@ describe('an action', () => {
     expect(await call(async () => ({ data: 1 }), { method: 'GET', changes: false })).toMatchObject({ status: 200 });
   });
 
-  it('on an app that is not there says so, and before the first load only that nobody knows', async () => {
+  it('on a missing app reports it, and before the first load only that the app is unknown so far', async () => {
     const { supervisor } = three();
     const get = () => apps.get({ supervisor, params: { filterByTk: 'nobody' } } as unknown as ActionContext);
     await expect(get()).rejects.toMatchObject({ code: 'UNKNOWN_APP', status: 404 });
@@ -210,7 +210,7 @@ describe('an action', () => {
     await expect(get()).rejects.toMatchObject({ code: 'NOT_READY', status: 503 });
   });
 
-  it('on several apps begins none when one of them is unknown', async () => {
+  it('on several apps starts none if one of them is unknown', async () => {
     const { supervisor } = three();
     const begun: string[] = [];
     Object.assign(supervisor.parts, { service: { command: async (name: string) => void begun.push(name) } });
@@ -251,7 +251,7 @@ describe('rows', () => {
     [{ a: 'error', b: 'running' }, 'running'],
     [{ a: 'stopped', b: 'dormant' }, 'dormant'],
     [{ a: 'error', b: 'stopped' }, 'error'],
-  ])('of an entry say one word for %j: %s', (statuses, expected) => {
+  ])('of an entry have one status for %j: %s', (statuses, expected) => {
     expect(entryStatus(statuses)).toBe(expected);
   });
 
@@ -263,12 +263,12 @@ describe('rows', () => {
     ['crm', 'crm.example.com', 'https://apps.example.com', '/', 'https://crm.example.com/admin/'],
     ['crm', 'crm.example.com', 'http://apps.example.com:8080', '/v/', 'http://crm.example.com:8080/v/admin/'],
     ['crm', 'crm.example.com', null, '/', '//crm.example.com/admin/'],
-  ])('of an entry lead to %s (domain %s, public address %s, path %s): %s', (name, cname, publicUrl, path, expected) => {
+  ])('of an entry link to %s (domain %s, public address %s, path %s): %s', (name, cname, publicUrl, path, expected) => {
     expect(entryUrl({ name, ...(cname ? { cname } : {}) }, { publicUrl, path })).toBe(expected);
   });
 });
 
-describe('the request log', () => {
+describe('request log', () => {
   const struckOut = async (values: unknown) => {
     const params = { values };
     const action = { resourceName: 'apps', params };
@@ -276,7 +276,7 @@ describe('the request log', () => {
     return params.values;
   };
 
-  it('has no password, however it is called and however deep it lies', async () => {
+  it('contains no password, whatever its name and depth', async () => {
     const database = { host: 'db', password: 'x', encryptedDbPassword: true };
     expect(await struckOut({ title: 'CRM', options: { database }, list: [{ password: 'x' }, 1] })).toEqual({
       title: 'CRM',
@@ -285,7 +285,7 @@ describe('the request log', () => {
     });
   });
 
-  it('is no matter for a body that is deeper than the stack', async () => {
+  it('handles a body that is deeper than the stack', async () => {
     const deep = JSON.parse(`${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`);
     expect(JSON.stringify(await struckOut(deep)).length).toBeLessThan(100);
     const list = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`);

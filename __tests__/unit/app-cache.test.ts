@@ -44,8 +44,8 @@ function bench() {
 
 const names = (appCache: AppCache) => [...appCache.apps.keys()];
 
-describe('the catalog', () => {
-  it('is what the database says: all of it, or what changed', async () => {
+describe('app cache', () => {
+  it('contains what the database contains, after a full load or a partial one', async () => {
     const { table, appCache, changes } = bench();
     expect(appCache.loaded).toBe(false);
     table.rows = [appOf(), appOf({ name: 'shop', uid: 'uid-2' })];
@@ -62,7 +62,7 @@ describe('the catalog', () => {
     expect(changes).toEqual([1, 2]);
   });
 
-  it('reads of everything only what changed, and says nothing when nothing did', async () => {
+  it('a full load reads only changed rows, and reports nothing if nothing changed', async () => {
     const { table, appCache, changes } = bench();
     table.rows = [appOf(), appOf({ name: 'shop', uid: 'uid-2' }), appOf({ name: 'wiki', uid: 'uid-3' })];
     await appCache.load();
@@ -84,7 +84,7 @@ describe('the catalog', () => {
     expect([table.asked.length, changes]).toEqual([2, [1, 2, 3]]);
   });
 
-  it('does not lose a new app, or a change, to a reload that had begun before it', async () => {
+  it('does not lose a new or changed app to a reload that began earlier', async () => {
     const { table, appCache } = bench();
     table.rows = [appOf()];
     let answer!: () => void;
@@ -101,7 +101,7 @@ describe('the catalog', () => {
     expect(appCache.apps.get('crm')?.title).toBe('Sales');
   });
 
-  it('keeps what it has while the database is away, and goes on', async () => {
+  it('keeps its content while the database is down, and recovers', async () => {
     const { table, appCache } = bench();
     table.rows = [appOf()];
     await appCache.load();

@@ -65,7 +65,7 @@ beforeEach(() => {
 });
 
 describe('a record', () => {
-  it('is converged to, and what was done is reported', async () => {
+  it('is converged to, and the result is reported', async () => {
     expect(await create()).toMatchObject({
       uid: 'uid-1',
       status: 'running',
@@ -97,7 +97,7 @@ describe('a record', () => {
     expect(entry).toMatchObject({ generation: 11, doing: null });
   });
 
-  it('invariant 3: of an older generation is ignored, doubled it does nothing, late it changes nothing', async () => {
+  it('invariant 3: of an older generation is ignored, a duplicate does nothing, a late one changes nothing', async () => {
     await create();
     const one = (values: Partial<AppRecord>) => recordOf({ environments: ['env_a'], ...values });
     const stop = one({ generation: 12, desired: 'stopped', boot: { generation: 10, how: 'start' } });
@@ -110,7 +110,7 @@ describe('a record', () => {
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
   });
 
-  it('invariant 3: that is not there is no wish: an app without a record stays as it is', async () => {
+  it('invariant 3: an app without a record stays as it is', async () => {
     await create();
     await controller.acceptAll([]);
     await quiet();
@@ -134,7 +134,7 @@ describe('a record', () => {
     expect(entry).toMatchObject({ uid: 'uid-2', status: 'running', generation: 20 });
   });
 
-  it('that comes while another is worked off is worked off after it, and none in between', async () => {
+  it('that arrives during other work is processed after it, and intermediate ones are skipped', async () => {
     let end!: () => void;
     host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
@@ -148,7 +148,7 @@ describe('a record', () => {
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
   });
 
-  it('of one app waits for no other', async () => {
+  it('of one app does not wait for other apps', async () => {
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
@@ -158,7 +158,7 @@ describe('a record', () => {
 });
 
 describe('a removed app', () => {
-  it('is reported gone until its record is taken away, then forgotten', async () => {
+  it('is reported as removed until its record is deleted, then forgotten', async () => {
     await create();
     const removed = recordOf({ generation: 11, desired: 'removed', data: 'drop' });
     await controller.acceptAll([removed]);
@@ -174,7 +174,7 @@ describe('a removed app', () => {
     expect(snapshot.rows.size).toBe(0);
   });
 
-  it('may come back, as another', async () => {
+  it('may come back as another incarnation', async () => {
     await create();
     await accept({ generation: 11, desired: 'removed', data: 'drop' });
     expect(await accept({ uid: 'uid-2', generation: 20, claim: 'create' })).toMatchObject({
@@ -184,7 +184,7 @@ describe('a removed app', () => {
     });
   });
 
-  it('keeps data that cannot be dropped, and says so', async () => {
+  it('keeps data that cannot be dropped, and reports it', async () => {
     await create();
     databases.owners.set('crm', 'somebody else');
     const entry = await accept({ generation: 11, desired: 'removed', data: 'drop' });
@@ -192,7 +192,7 @@ describe('a removed app', () => {
     expect(databases.owners.has('crm')).toBe(true);
   });
 
-  it('is gone even if its mark stays', async () => {
+  it('is removed even if its marker stays', async () => {
     await create();
     databases.owners.set('crm', 'somebody else');
     const entry = await accept({ generation: 11, desired: 'removed', data: 'release' });
@@ -202,7 +202,7 @@ describe('a removed app', () => {
 });
 
 describe('a restart of the worker', () => {
-  it('invariant 6: starts from the snapshot, with nobody to ask', async () => {
+  it('invariant 6: starts from the snapshot if nothing else is reachable', async () => {
     await create();
     await restart();
     expect(databases.journal.slice(3)).toEqual(['env_a boots crm start', 'env_a runs crm']);
@@ -221,14 +221,14 @@ describe('a restart of the worker', () => {
     expect(crm()).toMatchObject({ status, generation: 11 });
   });
 
-  it('a restart that was applied is not applied again', async () => {
+  it('does not repeat a restart that was already applied', async () => {
     await create();
     await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
     await restart();
     expect(databases.journal.at(-2)).toBe('env_a boots crm start');
   });
 
-  it('finds the newest of what was written: no write overtakes another', async () => {
+  it('finds the newest written state: no write overtakes another', async () => {
     const { save } = snapshot;
     let waits = 300;
     // A database whose answers take longer the earlier they are asked for.
@@ -246,7 +246,7 @@ describe('a restart of the worker', () => {
     expect(row).toMatchObject({ record: { generation: 11, title: 'Sales' }, applied: { generation: 11 } });
   });
 
-  it('a snapshot that cannot be written costs the app nothing', async () => {
+  it('works although the snapshot cannot be written', async () => {
     snapshot.away = true;
     expect((await create()).status).toBe('running');
   });
@@ -259,7 +259,7 @@ describe('a visit', () => {
     databases.journal.length = 0;
   });
 
-  it('wakes a dormant app, once', async () => {
+  it('starts a dormant app, once', async () => {
     expect([controller.visit('crm'), controller.visit('crm')]).toEqual([true, true]);
     await quiet();
     expect(controller.visit('crm')).toBe(true);
@@ -268,7 +268,7 @@ describe('a visit', () => {
     expect(crm().status).toBe('running');
   });
 
-  it('wakes nothing that is stopped, and finds nothing that is removed or was never here', async () => {
+  it('starts no stopped app, and finds no removed or unknown app', async () => {
     await accept({ generation: 11, desired: 'stopped', boot: { generation: 10, how: 'start' } });
     expect(controller.visit('crm')).toBe(true);
     await accept({ generation: 12, desired: 'removed', boot: { generation: 10, how: 'start' } });
@@ -284,7 +284,7 @@ describe('an app that another plugin unloads', () => {
     [{ desired: 'onDemand', environments: ['env_a', 'env_b'] }, 'dormant', ['env_a ends crm']],
     [{ desired: 'running' }, 'running', []],
     [{ desired: 'stopped' }, 'stopped', []],
-  ])('is as its record %o wants it: %s', async (values, status, ended) => {
+  ])('stays as its record %o requires: %s', async (values, status, ended) => {
     await create({ boot: { generation: 10, how: 'start' } });
     await accept({ generation: 11, boot: { generation: 10, how: 'start' }, ...values });
     databases.journal.length = 0;
@@ -307,7 +307,7 @@ describe('an app that another plugin unloads', () => {
     expect(databases.journal).toEqual(['env_a boots crm start', 'env_a runs crm']);
   });
 
-  it('while it is worked on stays, and nobody waits', async () => {
+  it('stays while work on it is in progress, and the caller does not wait', async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     host.commanding.add('crm');
     await controller.unload('crm');
@@ -319,16 +319,16 @@ describe('an app that another plugin unloads', () => {
     expect([databases.story('ends'), crm().status]).toEqual([[], 'running']);
   });
 
-  it('and that is not here is nothing', async () => {
+  it('does nothing if it is not here', async () => {
     await controller.unload('shop');
     expect([databases.journal, reports]).toEqual([[], []]);
   });
 });
 
-describe('a boot that fails', () => {
+describe('a failed boot', () => {
   const fails = new Error('The disk is full.');
 
-  it('is an error with its cause, tried again by itself, later and later, and then left alone', async () => {
+  it('reports its cause, is retried with growing delays, and then no more', async () => {
     host.bootScripts.set('crm', { fails });
     expect(await create()).toMatchObject({ status: 'error', generation: 10, error: failed('The disk is full.') });
     for (const [wait, boots] of [
@@ -348,7 +348,7 @@ describe('a boot that fails', () => {
     expect(crm().status).toBe('error');
   });
 
-  it('is over when a later try succeeds', async () => {
+  it('is cleared when a later attempt succeeds', async () => {
     host.bootScripts.set('crm', { fails });
     await create();
     host.bootScripts.clear();
@@ -357,14 +357,14 @@ describe('a boot that fails', () => {
     expect(crm().error).toBeUndefined();
   });
 
-  it('is tried at once when it is started anew', async () => {
+  it('is retried immediately after a new start', async () => {
     host.bootScripts.set('crm', { fails });
     await create();
     host.bootScripts.clear();
     expect(await accept({ generation: 11 })).toMatchObject({ status: 'running', generation: 11 });
   });
 
-  it('of an app that waits for visits is tried again by a visit', async () => {
+  it('of an app that starts when visited is retried by a visit', async () => {
     host.bootScripts.set('crm', { fails });
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     host.bootScripts.clear();
@@ -375,7 +375,7 @@ describe('a boot that fails', () => {
     expect(crm().status).toBe('running');
   });
 
-  it('of an app that waits for visits is dormant in its worker’s next process, with the reason, until it is tried', async () => {
+  it('of an app that starts when visited is dormant in its worker’s next process, with the cause, until it is retried', async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });
     host.bootScripts.set('crm', { fails });
     const boot = { generation: 11, how: 'restart' } as const;
@@ -393,7 +393,7 @@ describe('a boot that fails', () => {
   });
 });
 
-describe('an app that takes its worker down', () => {
+describe('an app that crashes its worker', () => {
   /** The process ends in the middle of the boot. */
   async function die(): Promise<void> {
     start();
@@ -403,7 +403,7 @@ describe('an app that takes its worker down', () => {
     await quiet();
   }
 
-  it('is kept out after three times, with the reason on record, while the others run', async () => {
+  it('is not booted after three crashes, with the cause recorded, while the others run', async () => {
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
@@ -423,7 +423,7 @@ describe('an app that takes its worker down', () => {
     expect(await accept({ generation: 11, claim: 'create' })).toMatchObject({ status: 'running' });
   });
 
-  it('is not blamed for an end that was asked for', async () => {
+  it('is not blamed for a regular shutdown', async () => {
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
     await controller.clearCrashMarkers();
@@ -435,7 +435,7 @@ describe('an app that takes its worker down', () => {
     expect(crm().status).toBe('running');
   });
 
-  it('is pardoned once it runs', async () => {
+  it('loses its crash marker once it runs', async () => {
     await create();
     await die();
     await die();
@@ -449,7 +449,7 @@ describe('an app that takes its worker down', () => {
 });
 
 describe('a process that may not host', () => {
-  it('does nothing, and everything when it may', async () => {
+  it('does nothing, and everything once it may', async () => {
     mayHost = false;
     await create();
     expect(databases.journal).toEqual([]);
@@ -460,7 +460,7 @@ describe('a process that may not host', () => {
     expect(crm().status).toBe('running');
   });
 
-  it('any more ends its apps, after what is under way, and no longer says that they run', async () => {
+  it('any more stops its apps after the work in progress, and no longer reports them as running', async () => {
     await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
     let end!: () => void;
     host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
@@ -487,11 +487,11 @@ describe('a process that may not host', () => {
   });
 });
 
-describe('an app of several environments', () => {
+describe('an app in several environments', () => {
   it.each<[string, Partial<AppRecord>]>([
     ['stopped', { desired: 'stopped' }],
     ['restarted', { boot: { generation: 11, how: 'restart' } }],
-  ])('that is %s says so first, and serves until visitors are sent elsewhere', async (_, values) => {
+  ])('that is %s announces it, and serves until visitors are routed elsewhere', async (_, values) => {
     const environments = ['env_a', 'env_b'];
     await create({ environments });
     databases.journal.length = 0;
@@ -502,7 +502,7 @@ describe('an app of several environments', () => {
   });
 });
 
-describe('what the core does on its own', () => {
+describe('what the core does by itself', () => {
   it('is reported', async () => {
     await create();
     const since = crm().since;
@@ -554,7 +554,7 @@ describe('what the core does on its own', () => {
     expect(crm().status).toBe('running');
   });
 
-  it('is told while it works, and not of an app that runs', async () => {
+  it('is reported as progress, but not for a running app', async () => {
     let end!: () => void;
     host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
@@ -571,7 +571,7 @@ describe('what the core does on its own', () => {
 describe('a well-known password of the administrator', () => {
   const both = { environments: ['env_a', 'env_b'], desired: 'onDemand' as const };
 
-  it('is told at the start, and of a dormant app of the next process still', async () => {
+  it('is reported at the start, and for a dormant app also in the next process', async () => {
     host.adminPasswords.set('crm', 'default');
     await create(both);
     expect(crm()).toMatchObject({ status: 'running', adminPassword: 'default' });
@@ -583,7 +583,7 @@ describe('a well-known password of the administrator', () => {
     expect(crm()).toMatchObject({ status: 'running', adminPassword: null });
   });
 
-  it('is told no more once it was changed in another environment', async () => {
+  it('is no longer reported once it was changed in another environment', async () => {
     host.adminPasswords.set('crm', 'default');
     await create(both);
     await controller.apps.findChangedAdminPasswords();
@@ -596,7 +596,7 @@ describe('a well-known password of the administrator', () => {
     expect(crm().adminPassword).toBe(null);
   });
 
-  it('is nothing to hold against another app of the same name', async () => {
+  it('is not attributed to another app of the same name', async () => {
     host.adminPasswords.set('crm', 'default');
     await create(both);
     host.adminPasswords.clear();
@@ -607,7 +607,7 @@ describe('a well-known password of the administrator', () => {
 });
 
 describe('plugins changed by another environment', () => {
-  it('are a pending change of the running app, until it was loaded again', async () => {
+  it('are a pending change of the running app until it was loaded again', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
     await controller.apps.findStalePlugins();
@@ -620,7 +620,7 @@ describe('plugins changed by another environment', () => {
     expect(crm()).toMatchObject({ status: 'running', pendingChanges: [], generation: 11 });
   });
 
-  it('are no reason to restart it once more before it is known what it has loaded', async () => {
+  it('cause no second restart before the loaded plugins are known', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
     host.plugins.set('crm', 'kanban@2');
@@ -637,7 +637,7 @@ describe('plugins changed by another environment', () => {
     expect(crm().pendingChanges).toEqual([]);
   });
 
-  it('are left as they are where they came with a release that is not here', async () => {
+  it('are ignored if they come with a release that is not installed here', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a', 'env_b'] });
     host.plugins.set('crm', 'kanban@2');
@@ -649,7 +649,7 @@ describe('plugins changed by another environment', () => {
     expect(crm().pendingChanges).toEqual(['plugins']);
   });
 
-  it('are nobody’s business in an app of one environment', async () => {
+  it('are ignored for an app in one environment', async () => {
     host.plugins.set('crm', 'kanban@1');
     await create({ environments: ['env_a'] });
     host.plugins.set('crm', 'kanban@2');

@@ -22,8 +22,8 @@ const entry: AppIndexEntry = {
   sso: { mapping: { field: 'email' } },
 };
 
-describe('what the core gets to know of an app', () => {
-  it('is a copy: whoever changes it changes nobody’s definition (131c9d3)', () => {
+describe("the core's view of an app", () => {
+  it('is a copy: modifying it changes no definition (131c9d3)', () => {
     const before = structuredClone(entry);
     const [model] = appModelsOf([entry]) as unknown as {
       environments: string[];
@@ -36,7 +36,7 @@ describe('what the core gets to know of an app', () => {
   });
 });
 
-it('every process has the apps in one order, in whatever order it came to know them', () => {
+it('every process has the apps in the same order, whatever the order of their arrival', () => {
   const entries = [
     { ...entry, name: 'wiki' },
     { ...entry, name: 'shop', sort: 0 },
@@ -46,14 +46,14 @@ it('every process has the apps in one order, in whatever order it came to know t
   expect(entries[0].name).toBe('wiki');
 });
 
-describe('writers and readers of the directory', () => {
+describe('writers and readers of the app index', () => {
   const appsOf = (...names: string[]) =>
     new Map(names.map((name) => [name, { ...entry, name, uid: `uid-${name}` } as unknown as AppDefinition]));
   const leader = { instance: 'one', publicUrl: null };
   const versionOf = async (store: MemoryAppIndex) => (await store.read(''))?.version;
   const namesOf = async (store: MemoryAppIndex) => [...((await store.read(''))?.entries.keys() ?? [])].sort();
 
-  it('what is the same has the same version, whoever wrote it and in whatever steps', async () => {
+  it('equal content has an equal version, whoever wrote it and in whatever steps', async () => {
     const [once, inSteps] = [new MemoryAppIndex(), new MemoryAppIndex()];
     await new AppIndexWriter(once, leader).write(appsOf('crm', 'shop'));
     const writer = new AppIndexWriter(inSteps, { ...leader, instance: 'two' });
@@ -67,14 +67,14 @@ describe('writers and readers of the directory', () => {
     expect(await versionOf(inSteps)).not.toBe(await versionOf(once));
   });
 
-  it('what nobody changed is not written', async () => {
+  it('unchanged content is not written', async () => {
     const writer = new AppIndexWriter(new MemoryAppIndex(), leader);
     await writer.write(appsOf('crm'));
     writer.note(['crm', 'unknown']);
     expect(await writer.write(appsOf('crm'))).toBe(false);
   });
 
-  it('of two who write, the last one writes all that there is', async () => {
+  it('of two writers, the last one writes everything', async () => {
     const store = new MemoryAppIndex();
     const [before, after] = [new AppIndexWriter(store, leader), new AppIndexWriter(store, leader)];
     await before.write(appsOf('crm'));
@@ -87,7 +87,7 @@ describe('writers and readers of the directory', () => {
     expect(await namesOf(store)).toEqual(['blog', 'crm', 'shop']);
   });
 
-  it('a reader knows what is written, and after a flush reads nothing anew', async () => {
+  it('a reader knows the written content, and reads nothing again after a flush', async () => {
     const store = new MemoryAppIndex();
     const [writer, reader] = [new AppIndexWriter(store, leader), new AppIndexReader(store)];
     await reader.read();
@@ -105,7 +105,7 @@ describe('writers and readers of the directory', () => {
     expect(reader.all().map(({ name }) => name)).toEqual(['crm']);
   });
 
-  it('a reader follows changes, and leaves out what is no entry', async () => {
+  it('a reader follows changes, and skips invalid entries', async () => {
     const reads = [
       { version: 'v1', complete: true, entries: new Map([['crm', entry as unknown]]), gone: [], supervisor: leader },
       {

@@ -5,7 +5,7 @@ import { appRecord } from '../../src/shared/messages';
 import { appOf, publishedOf } from '../support/fixtures';
 
 describe('generations', () => {
-  it('grow with every change, whatever the clock does, and are never behind it: a restored backup is not either', () => {
+  it('increase with every change, whatever the clock, and are never behind it, not even after a restored backup', () => {
     fc.assert(
       fc.property(fc.nat(), fc.nat(), (previous, now) => {
         const next = nextGeneration(previous, now);
@@ -28,7 +28,7 @@ describe('what a boot of the worker does', () => {
 });
 
 describe('the record of an environment', () => {
-  it('is the definition with what was published there, and nothing that is the supervisor’s alone', () => {
+  it('contains the definition and what was published there, and nothing that only the Supervisor needs', () => {
     const app = appOf({ generation: 20, boot: { generation: 20, how: 'start' }, sso: { enabled: true }, hidden: true });
     const record = recordFor(app, publishedOf({ generation: 12, desired: 'stopped', claim: 'create' }));
     expect(appRecord.parse(record)).toEqual(record);
@@ -42,7 +42,7 @@ describe('the record of an environment', () => {
     for (const key of ['hidden', 'published', 'targetEnvironment', 'createdAt']) expect(record).not.toHaveProperty(key);
   });
 
-  it('has the first administrator where the app is to be installed, and nowhere else', () => {
+  it('contains the first administrator only where the app is installed', () => {
     const initialAdmin = { username: 'ada', email: null, password: 'a hash' };
     const app = appOf({ initialAdmin, claim: 'create' });
     const record = recordFor(app, publishedOf({ claim: 'create' }));

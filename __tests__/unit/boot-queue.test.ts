@@ -28,7 +28,7 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe('booting many apps', () => {
-  it('boots no more at once than allowed, in their order, and tells each that waits its place as it changes', async () => {
+  it('boots no more than allowed at the same time, in order, and reports changes of the queue position', async () => {
     const { begun, boot, end, placesOf } = crowd(new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }));
     const boots = ['a', 'b', 'c', 'd', 'e'].map(boot);
     boots[0].catch(() => undefined);
@@ -46,7 +46,7 @@ describe('booting many apps', () => {
     await Promise.all(boots.slice(1));
   });
 
-  it('lets no more begin within an interval than allowed, and calls that waiting too', async () => {
+  it('lets no more begin within an interval than allowed, and reports the waiting', async () => {
     const { begun, boot, placesOf } = crowd(new BootQueue({ concurrency: 100, interval: 1_000, intervalCap: 2 }));
     for (const name of ['a', 'b', 'c', 'd', 'e']) void boot(name);
     expect(begun).toEqual(['a', 'b']);
@@ -58,7 +58,7 @@ describe('booting many apps', () => {
     expect(begun).toHaveLength(5);
   });
 
-  it('can be told to boot one after the other', async () => {
+  it('can be switched to one boot at a time', async () => {
     const queue = new BootQueue({ concurrency: 4, interval: 0, intervalCap: 1 });
     queue.oneByOne();
     const { begun, boot, end } = crowd(queue);

@@ -18,7 +18,7 @@ const check = (lane: Lane, index: string | null, chunks: Record<string, string> 
   checkClientBundle(NAME, lane, { index, chunks });
 
 describe('client bundles', () => {
-  it('takes what both clients can load', () => {
+  it('accepts what both clients can load', () => {
     expect(check('client', umd(NAME, ['react', '@nocobase/client', '@nocobase/sdk']))).toEqual([]);
     expect(check('client-v2', umd(`${NAME}/client-v2`, ['react', '@nocobase/client-v2']))).toEqual([]);
   });
@@ -43,13 +43,13 @@ describe('client bundles', () => {
       `${umd(NAME, ['react'])};//${randomBytes(24_000).toString('base64')}`,
       'gzipped',
     ],
-  ] as const)('refuses %s', (_defect, lane, index, text) => {
+  ] as const)('rejects %s', (_defect, lane, index, text) => {
     const problems = check(lane, index);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(text);
   });
 
-  it('refuses a chunk that defines or requires by itself', () => {
+  it('rejects a chunk that calls define or require itself', () => {
     const index = umd(NAME, ['react']);
     expect(check('client', index, { '1.js': umd('other', ['react']) })).toEqual([
       expect.stringContaining('client/1.js calls define()'),
@@ -64,7 +64,7 @@ describe('server bundle', () => {
   const good =
     'const a=require("node:fs"),b=require("net"),c=require("@nocobase/server"),d=require("pg");exports["default"]=1;Object.defineProperty(exports,"__esModule",{value:true});';
 
-  it('takes builtins, host packages and database drivers', () => {
+  it('accepts builtins, host packages and database drivers', () => {
     expect(checkServerBundle(good)).toEqual([]);
   });
 
@@ -76,11 +76,11 @@ describe('server bundle', () => {
       good.replace('__esModule', 'other'),
       '__esModule',
     ],
-  ])('refuses %s', (_defect, text, problem) => {
+  ])('rejects %s', (_defect, text, problem) => {
     expect(checkServerBundle(text)).toEqual([expect.stringContaining(problem)]);
   });
 
-  it('refuses a copy of a host package', () => {
+  it('rejects a copy of a host package', () => {
     const modules = [
       'src/server/index.ts',
       '/x/node_modules/ioredis/built/index.js',
@@ -91,7 +91,7 @@ describe('server bundle', () => {
 });
 
 describe('version list', () => {
-  it('names packages of the host, not builtins, and not the ones that would mark the plugin as incompatible', () => {
+  it('names packages of the host, but no builtins, and none that would mark the plugin as incompatible', () => {
     expect(
       Object.keys(externalVersions(['@nocobase/client', 'react/jsx-runtime', 'axios', 'buffer', 'node:fs'])),
     ).toEqual(['@nocobase/client', 'react']);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { retryWhenBusy } from '../../src/server/nocobase/busy';
 
-describe('work on a database that somebody else writes', () => {
+describe('work on a database that another process writes', () => {
   const busy = new Error('SQLITE_BUSY: database is locked');
   const failing = (errors: Error[]) => {
     let calls = 0;
@@ -13,11 +13,11 @@ describe('work on a database that somebody else writes', () => {
     return { work, calls: () => calls };
   };
 
-  it('is done again until it can be', async () => {
+  it('is repeated until it succeeds', async () => {
     expect(await retryWhenBusy(failing([busy, busy]).work)).toBe(3);
   });
 
-  it('is given up when that does not end, and at once for any other reason', async () => {
+  it('fails if the lock does not end, and immediately for any other reason', async () => {
     const endless = failing(Array(100).fill(busy));
     await expect(retryWhenBusy(endless.work)).rejects.toBe(busy);
     expect(endless.calls()).toBe(8);

@@ -148,11 +148,11 @@ const operation = (found: History, action: Asked['action'], app: string) =>
   found.recorded.find((one) => one.action === action && one.appName === app)!;
 
 describe('the checker of chaos runs', () => {
-  it('finds nothing in a good history', () => {
+  it('finds nothing in a correct history', () => {
     expect(check(history())).toEqual([]);
   });
 
-  it('has a test of every rule', () => {
+  it('has a test for every rule', () => {
     expect(Object.keys(RULES).sort()).toEqual(Object.keys(PLANTED).sort());
   });
 
@@ -334,14 +334,14 @@ describe('the checker of chaos runs', () => {
   }
 
   for (const [rule, cases] of Object.entries(PLANTED)) {
-    it.each(cases)(`finds a planted ${rule}: %s`, (_, plant) => {
+    it.each(cases)(`finds a violation of ${rule}: %s`, (_, plant) => {
       expect(broken(plant)).toContain(rule);
     });
   }
 });
 
 describe('the checker of chaos runs excuses', () => {
-  it('requests through a Supervisor that is away', () => {
+  it('requests through a Supervisor that is down', () => {
     expect(
       broken((found) => {
         found.harms.push({ target: 'supervisor', harm: 'kill', from: s(4), to: s(8) });
@@ -365,7 +365,7 @@ describe('the checker of chaos runs excuses', () => {
     ).toEqual([]);
   });
 
-  it('a boot that failed with its lock, which was cut, and the boot beside it', () => {
+  it('a boot that failed because its lock was cut, and the boot that overlapped with it', () => {
     expect(
       broken((found) => {
         found.harms.push(cutLock(63, 'crm', 'env_a'));
@@ -375,7 +375,7 @@ describe('the checker of chaos runs excuses', () => {
     ).toEqual([]);
   });
 
-  it('a change that goes on with the boot of a superseded one, whose lock was cut', () => {
+  it('a change that continues with the boot of a superseded one, whose lock was cut', () => {
     expect(
       broken((found) => {
         found.harms.push(cutLock(63, 'crm', 'env_a'));
@@ -391,7 +391,7 @@ describe('the checker of chaos runs excuses', () => {
     ['while it went on', 65.5],
     ['before there was anything of the app', 64.9],
     ['when it had run already', 66.05],
-  ])('one more boot of an app that was given up for its lock, which was cut %s', (_, at) => {
+  ])('one more boot of an app that was given up because its lock was cut %s', (_, at) => {
     expect(
       broken((found) => {
         found.harms.push(cutLock(at, 'crm', 'env_b'));
@@ -401,7 +401,7 @@ describe('the checker of chaos runs excuses', () => {
     ).toEqual([]);
   });
 
-  it('a boot that is left over from a restart when a rename takes its place', () => {
+  it('a remaining boot of a restart that a rename superseded', () => {
     expect(
       broken((found) => {
         supersede(found, 200);
@@ -410,7 +410,7 @@ describe('the checker of chaos runs excuses', () => {
     ).toEqual([]);
   });
 
-  it('a dormant app that a visit wakes', () => {
+  it('a dormant app that a visit starts', () => {
     expect(
       broken((found) => {
         found.visits.push({ at: s(64), app: 'crm' });

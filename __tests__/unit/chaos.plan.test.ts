@@ -14,7 +14,7 @@ async function planned(...args: string[]): Promise<Plan> {
 }
 
 describe('npm run chaos -- --plan', () => {
-  it('prints as many rounds as have time to begin, the same ones for the same seed', async () => {
+  it('prints as many rounds as have time to begin, the same for the same seed', async () => {
     const [plan, same, other] = await Promise.all([
       planned('--seed', '1', '--minutes', '7'),
       planned('--seed', '1', '--minutes', '7'),

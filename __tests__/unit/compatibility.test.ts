@@ -17,7 +17,7 @@ const found = (appVersion: string, ...plugins: string[]) =>
     refuses,
   ]);
 
-describe('an environment beside its Supervisor', () => {
+describe('an environment compared with its Supervisor', () => {
   it.each<[string, string[], Array<[string, boolean]>]>([
     ['2.2.15', ['acl@2.2.15', 'ledger@1.0.0'], []],
     ['2.2.14', ['acl@2.2.14'], [['PATCH_DIFFERS', false]]],
@@ -41,7 +41,7 @@ describe('an environment beside its Supervisor', () => {
     expect(found(appVersion, ...plugins)).toEqual(expected);
   });
 
-  it('is told which plugins, but not all of them', () => {
+  it('names the plugins, but not all of them', () => {
     const names = Array.from({ length: 7 }, (_, index) => `gone-${index}`);
     const none = { ...supervisor, plugins: new Map(names.map((name) => [name, null])) };
     const [{ error }] = environmentFindings(environment('2.2.15', ...names.map((name) => `${name}@1.0.0`)), none);
@@ -63,7 +63,7 @@ describe('an app’s own plugins', () => {
   });
 });
 
-describe('two environments with one app', () => {
+describe('two environments of one app', () => {
   const other = (appVersion: string, ...plugins: string[]) => registrationOf('env_b', { appVersion, plugins });
   it.each([
     ['2.2.15', ['acl@2.2.15'], null],

@@ -29,17 +29,17 @@ describe('apps of a condition', () => {
     ['nothing', {}, []],
     ['a function', { match: ({ title }) => title === 'WIKI' }, ['wiki']],
     ['a function before a filter', { match: () => false, filter: { pinned: true } }, []],
-  ])('told by %s', (_, condition, expected) => {
+  ])('defined by %s', (_, condition, expected) => {
     expect(appsOf(condition, APPS, {}, null)).toEqual(expected);
   });
 
-  it('are those of one environment when it is named', () => {
+  it('are those of one environment if it is named', () => {
     expect(appsOf(AUTO_START, APPS, {}, 'env_a')).toEqual(['crm']);
     expect(appsOf(AUTO_START, APPS, {}, 'env_b')).toEqual(['crm', 'shop']);
     expect(appsOf(AUTO_START, APPS, {}, 'env_c')).toEqual([]);
   });
 
-  it('are by hand others in one environment, but never one that is gone or does not lie there', () => {
+  it('follow manual assignments for one environment, but never include a deleted or unassigned app', () => {
     const byHand: Record<string, Membership[]> = {
       crm: [{ environment: 'env_a', member: false }],
       wiki: [

@@ -41,7 +41,7 @@ function problemsOf(env: Env): string[] {
   throw new Error('It was accepted.');
 }
 
-describe('parts', () => {
+describe('roles', () => {
   it.each<[string, Env, Config['part']]>([
     ['nothing set', {}, 'dormant'],
     ['only what selects no part', { APP_SUPERVISOR_REDIS_URL: 'redis://x', ENVIRONMENT_NAME: 'a' }, 'dormant'],
@@ -54,7 +54,7 @@ describe('parts', () => {
     expect(parse(env).part).toBe(part);
   });
 
-  it('gives each part what it needs, with the defaults', () => {
+  it('gives each role what it needs, with the defaults', () => {
     const redis = {
       stateUrl: 'redis://localhost:6379/0',
       commandUrl: 'redis://localhost:6379/1',
@@ -131,7 +131,7 @@ describe('parts', () => {
   });
 });
 
-describe('combinations that are no part', () => {
+describe('combinations that are no role', () => {
   it.each<[string, Env, string[]]>([
     [
       'a worker with another process adapter',
@@ -174,8 +174,8 @@ describe('combinations that are no part', () => {
   });
 });
 
-describe('the misspelt name of the seed', () => {
-  it('is accepted, set right for the core, and warned about', () => {
+describe('the misspelled name of the seed', () => {
+  it('is accepted, corrected for the core, and causes a warning', () => {
     const env: Env = { ...WORKER, APP_COMMAND_ADAPTER: undefined, APP_COMMAND_ADPATER: 'redis' };
     const config = parseConfig(env, RUN);
     expect(config.part).toBe('worker');
@@ -183,7 +183,7 @@ describe('the misspelt name of the seed', () => {
     expect(config.warnings).toContainEqual(say('MISSPELT_VARIABLE', { misspelt: 'APP_COMMAND_ADPATER' }));
   });
 
-  it('counts for nothing beside the right one', () => {
+  it('is ignored if the correct one is set', () => {
     const env: Env = { ...WORKER, APP_COMMAND_ADPATER: 'other' };
     expect(parseConfig(env, RUN).part).toBe('worker');
     expect(env.APP_COMMAND_ADAPTER).toBe('redis');
@@ -198,25 +198,25 @@ describe('addresses', () => {
     'http://10.0.0.7:80',
     'http://[::1]:15000',
     'http://w/base',
-  ])('%s is one', (url) => {
+  ])('accepts %s', (url) => {
     expect(parse({ ...WORKER, ENVIRONMENT_URL: url })).toMatchObject({ environment: { url, proxyUrl: url } });
   });
 
-  it('loses its trailing slashes, since paths are put after it', () => {
+  it('loses its trailing slashes, because paths are appended to it', () => {
     expect(parse({ ...WORKER, ENVIRONMENT_URL: 'http://worker_a/' })).toMatchObject({
       environment: { url: 'http://worker_a' },
     });
   });
 
   it.each(['redis://localhost:6379/0', 'rediss://user:pass@redis.example.com:6380', 'redis://cache_1'])(
-    '%s is one of Redis',
+    'accepts %s for Redis',
     (url) => {
       expect(parse({ ...WORKER, APP_SUPERVISOR_REDIS_URL: url })).toMatchObject({ redis: { stateUrl: url } });
     },
   );
 });
 
-describe('refusals', () => {
+describe('rejections', () => {
   it.each<[string, Env, Env, RegExp]>([
     [
       'no state Redis',
@@ -301,7 +301,7 @@ describe('refusals', () => {
     expect(problems[0]).toMatch(expected);
   });
 
-  it('come all at once', () => {
+  it('are reported all at once', () => {
     expect(
       problemsOf({ ...WORKER, ENVIRONMENT_NAME: '', ENVIRONMENT_URL: 'x', APP_SUPERVISOR_REDIS_URL: '' }).map(
         (problem) => problem.split(' ')[0],
@@ -309,11 +309,11 @@ describe('refusals', () => {
     ).toEqual(['APP_SUPERVISOR_REDIS_URL', 'ENVIRONMENT_URL', 'ENVIRONMENT_NAME']);
   });
 
-  it('do not touch SQLite in shared memory', () => {
+  it('do not concern SQLite in shared memory', () => {
     expect(parse({ ...LOCAL, DB_DIALECT: 'sqlite' }).part).toBe('local');
   });
 
-  it('invariant 8: name no secret', () => {
+  it('invariant 8: contain no secret', () => {
     const secrets = ['hunter2', 'c0ffee'];
     const { message } = (() => {
       try {
@@ -338,7 +338,7 @@ describe('warnings', () => {
     ['local', LOCAL],
     ['supervisor', SUPERVISOR],
     ['worker', WORKER],
-  ])('a %s without a key is told so, with what to do', (_, env) => {
+  ])('a %s without a key gets a warning that says what to do', (_, env) => {
     expect(parse(env).warnings.map(inEnglish)).toEqual([
       expect.stringMatching(/^APP_SUPERVISOR_AES_SECRET_KEY is not set, .*openssl/),
     ]);
@@ -350,7 +350,7 @@ describe('warnings', () => {
   });
 });
 
-describe('which processes take part', () => {
+describe('which processes participate', () => {
   it.each<[string, Env, Parameters<typeof parseConfig>[1], boolean]>([
     ['nocobase start', WORKER, RUN, true],
     ['a command-line run', WORKER, { command: 'upgrade', isMainThread: true }, false],
@@ -362,7 +362,7 @@ describe('which processes take part', () => {
     expect(parse(env, run).active).toBe(active);
   });
 
-  it('one app alone, in shared memory; and in a worker thread that has a command of it', () => {
+  it('a single app in shared memory; and in a worker thread with a command for it', () => {
     const STARTUP_SUBAPP = 'crm';
     expect(parse({ ...LOCAL, STARTUP_SUBAPP })).toMatchObject({ active: true, transient: false, singleApp: 'crm' });
     const thread = { command: undefined, isMainThread: false };
@@ -384,13 +384,13 @@ describe('which processes take part', () => {
   });
 });
 
-describe('at load', () => {
+describe('loading', () => {
   afterEach(() => {
     vi.unstubAllEnvs();
     vi.restoreAllMocks();
   });
 
-  it('ends the process, with every problem on the terminal: the core would swallow an error', () => {
+  it('ends the process with every problem on the terminal, because the core would swallow an error', () => {
     for (const [name, value] of Object.entries({ ...WORKER, ENVIRONMENT_NAME: '', ENVIRONMENT_URL: '' }))
       vi.stubEnv(name, value);
     const exit = vi.spyOn(process, 'exit').mockImplementation(() => {

@@ -10,7 +10,7 @@ describe('replaceCoreCreators', () => {
   const { createDatabaseCondition, createConnectionCondition, createSchemaCondition } = core('db-creator');
 
   it.each([undefined, 'new_database', 'new_connection', 'new_schema'])(
-    'leaves no creator of the core in use for %s',
+    'replaces every creator of the core for %s',
     async (dbConnType) => {
       const silent = vi.fn();
       const registry = new ConditionalRegistry();

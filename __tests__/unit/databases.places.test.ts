@@ -29,7 +29,7 @@ describe('placeOf', () => {
     expect(placeOf(connection, mode)).toMatchObject({ kind, schema, label });
   });
 
-  it('refuses schema mode without a schema, on every dialect (T10)', () => {
+  it('rejects schema mode without a schema, on every dialect (T10)', () => {
     expect(code(() => placeOf(pg, 'new_schema'))).toBe('DATABASE_NAME_INVALID');
     for (const dialect of ['mysql', 'mariadb', 'sqlite'] as const) {
       const connection = { ...pg, dialect, storage: '/tmp/x.sqlite', schema: 'tenant' };
@@ -38,15 +38,15 @@ describe('placeOf', () => {
   });
 
   it.each(['x"; DROP DATABASE main; --', 'a`b', '', ' a', '1a', '_a', 'a.b', 'a\n', 'ä', 'a'.repeat(64), 'a\0'])(
-    'refuses the database name %j (v2.1.37)',
+    'rejects the database name %j (v2.1.37)',
     (database) => expect(code(() => placeOf({ ...pg, database }, 'new_database'))).toBe('DATABASE_NAME_INVALID'),
   );
 
-  it.each(['MyApp', 'my-app', 'undefined; x', 'a"b', '', '1a'])('refuses the schema name %j', (schema) => {
+  it.each(['MyApp', 'my-app', 'undefined; x', 'a"b', '', '1a'])('rejects the schema name %j', (schema) => {
     expect(code(() => placeOf({ ...pg, schema }, 'new_schema'))).toBe('DATABASE_NAME_INVALID');
   });
 
-  it('lets no name through that needs escaping', () => {
+  it('accepts no name that needs escaping', () => {
     const name = fc
       .tuple(
         fc.constantFrom('', 'app', 'app_one'),
@@ -63,12 +63,12 @@ describe('placeOf', () => {
     );
   });
 
-  it('refuses what is no dialect and SQLite in memory', () => {
+  it('rejects unknown dialects and SQLite in memory', () => {
     expect(code(() => placeOf({ ...pg, dialect: 'oracle' as never }, 'new_database'))).toBe('DATABASE_DIALECT');
     expect(code(() => placeOf({ dialect: 'sqlite', storage: ':memory:' }, 'new_database'))).toBe('DATABASE_DIALECT');
   });
 
-  it('reads a port that is text, as the core has it', () => {
+  it('reads a port given as text, as in the core', () => {
     expect(placeOf({ ...pg, port: '5433' }, 'new_database').server).toBe('db:5433');
   });
 });
@@ -80,7 +80,7 @@ describe('ownerOf', () => {
     main?: Protected,
   ) => ownerOf(placeOf({ ...pg, ...connection }, mode), main);
 
-  it("keeps apps out of the server's own databases and of the public schema", () => {
+  it("protects the server's own databases and the public schema from apps", () => {
     expect(own({ database: 'postgres' }, 'new_database')).toEqual(say('OWNER_SERVER'));
     expect(own({ database: 'Template1' }, 'new_database')).toEqual(say('OWNER_SERVER'));
     expect(own({ dialect: 'mariadb', database: 'mysql' }, 'new_database')).toEqual(say('OWNER_SERVER'));
@@ -89,7 +89,7 @@ describe('ownerOf', () => {
     expect(own({}, 'new_database')).toBeNull();
   });
 
-  it("keeps apps out of the environment's main database, however its host is spelt", () => {
+  it("protects the environment's main database from apps, whatever the spelling of its host", () => {
     const main: Protected = { host: '127.0.0.1', port: 5432, database: 'nocobase' };
     expect(own({ host: 'localhost', database: 'nocobase' }, 'new_database', main)).toEqual(say('OWNER_MAIN'));
     expect(own({ host: undefined, database: 'nocobase' }, 'new_connection', main)).toEqual(say('OWNER_MAIN'));
@@ -101,7 +101,7 @@ describe('ownerOf', () => {
     );
   });
 
-  it('keeps an app out of the schema of the main app', () => {
+  it('protects the schema of the main app', () => {
     const main: Protected = { database: 'nocobase', schema: 'head' };
     expect(own({ database: 'nocobase', schema: 'head' }, 'new_schema', main)).toEqual(say('OWNER_MAIN'));
     expect(own({ database: 'nocobase', schema: 'tenant' }, 'new_schema', main)).toBeNull();
@@ -116,7 +116,7 @@ describe('lockKey', () => {
     expect(BigInt.asIntN(64, lockKey(pg))).toBe(lockKey(pg));
   });
 
-  it('follows database, schema and purpose, and nothing else', () => {
+  it('depends on database, schema and purpose only', () => {
     expect(lockKey({ ...pg, host: 'elsewhere', port: 1, username: 'v', tablePrefix: 'p_' })).toBe(lockKey(pg));
     expect(lockKey({ ...pg, schema: 'public' })).toBe(lockKey(pg));
     const all = [

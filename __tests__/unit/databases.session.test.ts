@@ -5,7 +5,7 @@ import { ConnectionLoss, closeWithin, within } from '../../src/server/databases/
 const late = () => new Error('late');
 
 describe('within', () => {
-  it('rejects when the time is over, and not before', async () => {
+  it('rejects when the time is over, and not earlier', async () => {
     vi.useFakeTimers();
     try {
       const settled = vi.fn();
@@ -20,7 +20,7 @@ describe('within', () => {
     }
   });
 
-  it('does not take an event loop that was blocked for a server that was silent', async () => {
+  it('does not mistake a blocked event loop for a silent server', async () => {
     const server = createServer((socket) => socket.end('answer'));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };
@@ -44,7 +44,7 @@ describe('within', () => {
   });
 });
 
-it('closing waits for the goodbye of a server that is silent for half a second only', async () => {
+it('closing waits only half a second for a silent server', async () => {
   vi.useFakeTimers();
   try {
     const destroy = vi.fn();
@@ -60,7 +60,7 @@ it('closing waits for the goodbye of a server that is silent for half a second o
   }
 });
 
-it('a loss is told once, to those who come late too', () => {
+it('a loss is reported once, also to listeners that are added later', () => {
   const loss = new ConnectionLoss();
   const [early, lateOne] = [vi.fn(), vi.fn()];
   loss.listen(early);

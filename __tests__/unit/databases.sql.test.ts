@@ -20,7 +20,7 @@ describe('quoting', () => {
   });
 });
 
-describe('what an administrator can run', () => {
+describe('SQL for an administrator', () => {
   const place = placeOf({ ...pg, database: 'my-app', schema: 'tenant' }, 'new_schema');
   it.each([
     ['database', 'CREATE DATABASE "my-app" OWNER "role"'],
@@ -49,7 +49,7 @@ describe('SHOW GRANTS', () => {
   ])('%s: %s', (line, may) => expect(grantsCreate(line, 'app_one')).toBe(may));
 });
 
-describe('what a driver error is called', () => {
+describe('classification of driver errors', () => {
   const error = (fields: object) => Object.assign(new Error('no'), fields);
   it.each([
     [pg, { code: 'ECONNREFUSED' }, 'DATABASE_UNREACHABLE'],

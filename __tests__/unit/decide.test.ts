@@ -175,7 +175,7 @@ describe('an app that was removed', () => {
   });
 });
 
-describe('an app that takes its worker down with it', () => {
+describe('an app that crashes its worker', () => {
   it.each<[string, Case, Decision]>([
     ['twice is tried again', { applied: { bootGeneration: 9, unfinished: { ...poison, count: 2 } } }, boot()],
     ['three times is kept out', { applied: { bootGeneration: 9, unfinished: poison } }, { do: 'keepOut' }],
@@ -202,13 +202,13 @@ describe('an app that takes its worker down with it', () => {
 });
 
 describe('failed boots', () => {
-  it('are tried again later and later, and then no more', () => {
+  it('are retried with growing delays, and then no more', () => {
     const waits = [1, 2, 3, 4, 5, 6].map(retryAfter);
     expect(waits).toEqual([5_000, 15_000, 45_000, 135_000, null, null]);
   });
 });
 
-describe('changes that a running app does not see', () => {
+describe('changes that a running app does not have yet', () => {
   it.each<[string, Partial<AppRecord>, string[]]>([
     ['none', {}, []],
     ['a title', { title: 'Sales' }, []],
@@ -220,7 +220,7 @@ describe('changes that a running app does not see', () => {
     expect(pendingChanges(null, recordOf(change), String)).toEqual([]);
   });
 
-  it('do not include a secret that was only sealed anew', () => {
+  it('do not include a secret that was only sealed again', () => {
     const sealedWith = (key: string) =>
       recordOf({ jwtSecret: `${key}:s`, database: { dbConnType: 'new_connection', password: `${key}:p` } });
     const reveal = (sealed: string) => sealed.split(':')[1] ?? '';
@@ -234,7 +234,7 @@ describe('changes that a running app does not see', () => {
   });
 });
 
-describe('decision after decision', () => {
+describe('repeated decisions', () => {
   const generation = fc.integer({ min: 8, max: 12 });
   const record = fc
     .record({
@@ -293,7 +293,7 @@ describe('decision after decision', () => {
     }
   }
 
-  it('invariant 3: comes to an end from whatever state, whether boots succeed or fail, and then it is as wished', () => {
+  it('invariant 3: end in the desired state from any state, whether boots succeed or fail', () => {
     fc.assert(
       fc.property(record, applied, coreApps, fc.boolean(), fc.boolean(), (wish, had, was, visited, fails) => {
         let now: { applied: Applied | null; coreApps: Hosted } = { applied: had, coreApps: was };
@@ -318,7 +318,7 @@ describe('decision after decision', () => {
     );
   });
 
-  it('invariant 9: nothing but a removal that says so touches data', () => {
+  it('invariant 9: only a removal that says so affects data', () => {
     fc.assert(
       fc.property(record, applied, coreApps, fc.boolean(), (wish, had, was, visited) => {
         const decision = decide(wish, had, was, 1_000, visited);

@@ -19,8 +19,8 @@ const write = (name: string, text: string) => {
 beforeEach(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
 afterAll(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
 
-describe('what has changed', () => {
-  it('is every file that was written, replaced, added or removed, and nothing that an editor puts beside it', () => {
+describe('changed files', () => {
+  it('include every file that was written, replaced, added or removed, and no temporary files of editors', () => {
     for (const name of ['ui/same.ts', 'ui/written.ts', 'ui/replaced.ts', 'ui/removed.ts']) write(name, 'old');
     const before = snapshotOf(FOLDER);
     expect(changedBetween(before, snapshotOf(FOLDER))).toEqual([]);
@@ -40,7 +40,7 @@ describe('what has changed', () => {
   });
 });
 
-describe('what a change concerns', () => {
+describe('effects of a change', () => {
   it.each([
     [['ui/apps/columns.tsx', 'client/index.tsx', 'client-v2/index.tsx', 'locale/en-US.json'], []],
     [['server/supervisor/view.ts'], ['supervisor', 'local']],
@@ -59,13 +59,13 @@ describe('what a change concerns', () => {
     expect(concernedBy(changed)).toEqual({ parts, upgrade: false });
   });
 
-  it('upgrades databases when tables have changed', () => {
+  it('upgrades databases if tables have changed', () => {
     expect(concernedBy(['server/core/collections/apps.ts']).upgrade).toBe(true);
   });
 });
 
-describe('what is served', () => {
-  it('gets the files that differ, keeps the chunks of open pages, and says nothing of maps', () => {
+describe('served files', () => {
+  it('are updated if they differ, keep the chunks of open pages, and ignore source maps', () => {
     const [built, served] = [file('built'), file('served')];
     for (const [name, text] of Object.entries({
       'client/index.js': 'new',
@@ -151,20 +151,20 @@ describe('the loop', () => {
     expect(said).toEqual(['src/ui/a.ts: built in … ms; client, client-v2: reload the page']);
   });
 
-  it('restarts no process for texts, although they are in the bundle of the server, too', async () => {
+  it('restarts no process for texts, although the bundle of the server contains them, too', async () => {
     const looks = [{ 'locale/en-US.json': 1 }, { 'locale/en-US.json': 2 }, { 'locale/en-US.json': 2 }];
     const { said } = await play({ looks, files: [['locale/en-US.json', 'server/index.js']] });
     expect(said).toEqual(['src/locale/en-US.json: built in … ms; texts: reload the page']);
   });
 
-  it('restarts what runs the changed code, and nothing when the bundle stays as it was', async () => {
+  it('restarts what runs the changed code, and nothing if the bundle is unchanged', async () => {
     const looks = [1, 2, 2, 3, 3].map((version) => ({ 'server/worker/lease.ts': version }));
     const { done, said } = await play({ looks, files: [['server/index.js'], []] });
     expect(done).toEqual(['build', 'install', 'restart worker,local', 'build', 'install']);
     expect(said[1]).toBe('src/server/worker/lease.ts: built in … ms; nothing that runs has changed');
   });
 
-  it('says what is wrong, installs and restarts nothing, and remembers what had changed', async () => {
+  it('reports errors, installs and restarts nothing, and remembers the changes', async () => {
     const looks = [
       { 'server/worker/lease.ts': 1, 'ui/a.ts': 1 },
       { 'server/worker/lease.ts': 2, 'ui/a.ts': 1 },
@@ -181,7 +181,7 @@ describe('the loop', () => {
 });
 
 describe('restarts', () => {
-  it('restart again what changes while it starts, and what did not start with the next code', async () => {
+  it('repeat for what changes during a start, and for what did not start with the next code', async () => {
     const [supervisor, worker] = [{ name: 'Supervisor' }, { name: 'Worker env_a' }];
     const begun: string[] = [];
     const said: string[] = [];

@@ -70,7 +70,7 @@ describe('docs/invariants.md', () => {
     expect(sections.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   });
 
-  it.each(sections)('$number links to every file with a test of it, and to nothing that is not there', (section) => {
+  it.each(sections)('$number links to every file with a test of it, and only to existing files', (section) => {
     const { number, tests } = section;
     expect(tests.filter((file) => !existsSync(path.join(ROOT, '__tests__', file)))).toEqual([]);
     const titled = TEST_FILES.filter(({ numbers }) => numbers.has(number)).map(({ file }) => file);
@@ -88,7 +88,7 @@ describe('links', () => {
     ...readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((file) => `docs/${file}`),
   ].filter((file) => file.endsWith('.md'));
 
-  it.each(documents)('%s: lead somewhere', (document) => {
+  it.each(documents)('%s: all targets exist', (document) => {
     const links = [...read(document).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link);
     expect(
       links.filter((link) => {
@@ -137,11 +137,11 @@ describe('CONTRIBUTING.md', () => {
     files: [...files.matchAll(/\[([^\]]+)\]\(([^)]+)\)/g)].map(([, name, link]) => ({ name, link })),
   }));
 
-  it('says of every common task where it is done', () => {
+  it('says where every common task is done', () => {
     expect(rows.map(({ task }) => task)).toEqual(TASKS);
   });
 
-  it.each(rows)('$task: names what is there', ({ files }) => {
+  it.each(rows)('$task: names existing files', ({ files }) => {
     expect(files.filter(({ name, link }) => name !== link || !existsSync(path.join(ROOT, name)))).toEqual([]);
   });
 
@@ -155,11 +155,11 @@ describe('CONTRIBUTING.md', () => {
   });
 });
 
-describe('what a public host runs', () => {
+describe('the workflow for a public host', () => {
   const workflow = parse(read('.github/workflows/test.yml'));
   const major = (version: string) => /\d+/.exec(version)?.[0];
 
-  it('is .ci/run, with the Node.js of .nvmrc, which package.json allows', () => {
+  it('runs .ci/run, with the Node.js of .nvmrc, which package.json allows', () => {
     const { steps, container } = workflow.jobs.test;
     expect(steps.map(({ run }: { run?: string }) => run).filter(Boolean)).toEqual(['bash .ci/run']);
     expect(existsSync(path.join(ROOT, '.ci/run'))).toBe(true);
@@ -182,7 +182,7 @@ describe('what a public host runs', () => {
 const inBoth = (page: string) => [`docs/reference/${page}.md`, `docs/reference/${page}.zh-CN.md`];
 
 describe('environment variables', () => {
-  it.each(inBoth('environment-variables'))('%s: the table has what config.ts reads, once each', (file) => {
+  it.each(inBoth('environment-variables'))('%s: the table contains what config.ts reads, once each', (file) => {
     expect(firstCells(read(file)).sort()).toEqual([...NAMES].sort());
   });
 });
@@ -202,7 +202,7 @@ describe('docs/errors.md', () => {
 });
 
 describe('README', () => {
-  it.each(['README.md', 'README.zh-CN.md'])('%s: is read at one sitting', (file) => {
+  it.each(['README.md', 'README.zh-CN.md'])('%s: is short enough to be read completely', (file) => {
     expect(read(file).split('\n').length).toBeLessThanOrEqual(220);
   });
 
@@ -212,7 +212,7 @@ describe('README', () => {
     expect(codes.filter((code) => !read(file).includes(`\`${code}\``))).toEqual([]);
   });
 
-  it.each(['README.md', 'README.zh-CN.md'])('%s: shows three pictures of the pages, none of them heavy', (file) => {
+  it.each(['README.md', 'README.zh-CN.md'])('%s: shows three small pictures of the pages', (file) => {
     const pictures = [...read(file).matchAll(/!\[[^\]]+\]\((docs\/pictures\/[^)]+\.png)\)/g)].map(([, name]) => name);
     expect(new Set(pictures).size).toBe(3);
     for (const picture of pictures) {
@@ -225,7 +225,7 @@ describe('README', () => {
   it.each([
     ['README.md', 'README.zh-CN.md'],
     ...['environment-variables', 'http-api', 'troubleshooting', 'operating'].map(inBoth),
-  ])('%s says the same as %s, as far as names can tell', (english, chinese) => {
+  ])('%s has the same names as %s', (english, chinese) => {
     const names = (file: string) =>
       [
         ...new Set([...read(file).matchAll(/`([a-z][A-Za-z]+:[A-Za-z:-]+|[A-Z][A-Z_]{4,})`/g)].map(([, name]) => name)),
@@ -258,26 +258,29 @@ describe('docker-compose.yml', () => {
     });
   };
 
-  it.each(Object.entries(INSTANCES))('%s is what npm start makes of %s', async (service, instance) => {
-    const env = envOf(service);
-    const launched = await launcherEnvOf(instance);
-    const ours = (names: Env) =>
-      Object.keys(names).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && NAMES.has(name));
-    // Inside the network of the containers a worker has another address than for people.
-    const proxyUrl = service === 'supervisor' ? [] : ['ENVIRONMENT_PROXY_URL'];
-    expect(ours(env).sort()).toEqual([...ours(launched), ...proxyUrl].sort());
-    for (const name of [
-      'APP_MODE',
-      'APP_DISCOVERY_ADAPTER',
-      'APP_PROCESS_ADAPTER',
-      'APP_COMMAND_ADAPTER',
-      'ENVIRONMENT_NAME',
-      'DB_DATABASE',
-      'DB_DIALECT',
-      'APPEND_PRESET_BUILT_IN_PLUGINS',
-    ])
-      expect([name, env[name]]).toEqual([name, launched[name]]);
-  });
+  it.each(Object.entries(INSTANCES))(
+    '%s has the same environment as npm start gives to %s',
+    async (service, instance) => {
+      const env = envOf(service);
+      const launched = await launcherEnvOf(instance);
+      const ours = (names: Env) =>
+        Object.keys(names).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && NAMES.has(name));
+      // Inside the network of the containers a worker has another address than for people.
+      const proxyUrl = service === 'supervisor' ? [] : ['ENVIRONMENT_PROXY_URL'];
+      expect(ours(env).sort()).toEqual([...ours(launched), ...proxyUrl].sort());
+      for (const name of [
+        'APP_MODE',
+        'APP_DISCOVERY_ADAPTER',
+        'APP_PROCESS_ADAPTER',
+        'APP_COMMAND_ADAPTER',
+        'ENVIRONMENT_NAME',
+        'DB_DATABASE',
+        'DB_DIALECT',
+        'APPEND_PRESET_BUILT_IN_PLUGINS',
+      ])
+        expect([name, env[name]]).toEqual([name, launched[name]]);
+    },
+  );
 
   it.each(Object.keys(INSTANCES))('%s is accepted without a warning, and needs each variable it sets', (service) => {
     const env = envOf(service);
@@ -306,7 +309,7 @@ describe('docker-compose.yml', () => {
     ]);
   });
 
-  it('makes one pair of keys, keeps it, and takes those it is given', () => {
+  it('generates one pair of keys, keeps it, and accepts given keys', () => {
     const made = keys();
     expect(statSync(keyFile).mode & 0o077).toBe(0);
     expect(made.APP_KEY).toMatch(/^[0-9a-f]{64}$/);
@@ -320,14 +323,14 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('makes every database that is named', () => {
+  it('creates every database that is named', () => {
     const made = [...read('docker/create-databases.sql').matchAll(/^CREATE DATABASE (\w+);$/gm)].map(
       ([, name]) => name,
     );
     expect(Object.keys(INSTANCES).map((service) => envOf(service).DB_DATABASE)).toEqual(made);
   });
 
-  it('starts in order, each when what it needs is healthy', () => {
+  it('starts in order, each service when its dependencies are healthy', () => {
     for (const { depends_on: needs = {} } of Object.values(services)) {
       for (const [needed, { condition }] of Object.entries(needs)) {
         const ends = needed === 'keys';
@@ -338,7 +341,7 @@ describe('docker-compose.yml', () => {
     expect(Object.keys(services.supervisor.depends_on!)).toEqual(['keys', 'postgres', 'redis']);
   });
 
-  it('keeps what has to be kept, Redis with append-only persistence', () => {
+  it('keeps all persistent data, and Redis with append-only persistence', () => {
     expect(services.redis.command!.join(' ')).toContain('--appendonly yes');
     const used = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0]));
     expect(used.filter((name) => !name.startsWith('./') && !(name in volumes))).toEqual([]);

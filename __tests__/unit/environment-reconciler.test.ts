@@ -91,7 +91,7 @@ describe('a pass over an environment', () => {
     expect([wakes, store.timesCalled('records.publish')]).toEqual([[], 0]);
   });
 
-  it('invariant 1: after a flush writes everything again', async () => {
+  it('invariant 1: writes everything again after a flush', async () => {
     set(app('crm'), app('shop'));
     await settle();
     store.flush();
@@ -99,7 +99,7 @@ describe('a pass over an environment', () => {
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
 
-  it('undoes what somebody else has written', async () => {
+  it('undoes foreign writes', async () => {
     set(app('crm'), app('shop'));
     await settle();
     await store.records.unpublish('env_a', ['crm']);
@@ -108,7 +108,7 @@ describe('a pass over an environment', () => {
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
 
-  it('compares where a definition has changed, though nobody has touched the store', async () => {
+  it('compares where a definition has changed, although the store is unchanged', async () => {
     set(app('crm'), app('shop'));
     await settle();
     apps.delete('shop');
@@ -118,7 +118,7 @@ describe('a pass over an environment', () => {
     expect(await stored()).toEqual(['crm 12']);
   });
 
-  it('that could not reach the store is done again, whatever changed meanwhile', async () => {
+  it('that could not reach the store is repeated, whatever changed meanwhile', async () => {
     set(app('crm'));
     await settle();
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
@@ -134,7 +134,7 @@ describe('a pass over an environment', () => {
     expect(await stored()).toEqual(['crm 12']);
   });
 
-  it('wakes for what a frozen store carried out later, though it said that it could not', async () => {
+  it('notifies of what a frozen store executed later, although it reported a failure', async () => {
     set(app('crm'));
     await settle();
     set(app('crm', { published: { env_a: publishedOf({ generation: 12 }) } }));
@@ -150,7 +150,7 @@ describe('a pass over an environment', () => {
     expect(wakes).toEqual(['env_a']);
   });
 
-  it('wakes for what it wrote itself, though the store said that it could not', async () => {
+  it('notifies of what it wrote itself, although the store reported a failure', async () => {
     set(app('crm'));
     const { publish } = store.records;
     vi.spyOn(store.records, 'publish').mockImplementationOnce(async (...args) => {
@@ -161,7 +161,7 @@ describe('a pass over an environment', () => {
     expect([await pass(), wakes]).toEqual([true, ['env_a']]);
   });
 
-  it('begins anew with everything once another process has led', async () => {
+  it('starts from scratch after another process has led', async () => {
     set(app('crm'));
     await settle();
     set(app('crm', { title: 'Sales' }));

@@ -72,7 +72,7 @@ describe('a field of an app that is declared once', () => {
     expect(columnsOf('apps')).toContainEqual({ name: 'colour', type: 'string' });
   });
 
-  it('is taken from who creates or changes an app, within its limits', () => {
+  it('is accepted from users who create or change an app, within its limits', () => {
     expect(parseInput(createInput, { title: 'CRM', ...colour })).toMatchObject(colour);
     expect(parseInput(updateInput, colour)).toEqual(colour);
     expect(parseInput(updateInput, { colour: '' })).toEqual({ colour: null });
@@ -108,7 +108,7 @@ describe('a field of an app that is declared once', () => {
     expect(table.written.map((values) => values.colour)).toEqual(['red', 'blue']);
   });
 
-  it('is nothing where nobody named it', async () => {
+  it('is empty if nobody named it', async () => {
     const table = tableOf();
     await serviceOn(table).create({ ...parseInput(createInput, { title: 'CRM' }), initialAdmin: null }, null);
     expect(table.written[0]).toMatchObject({ colour: null, pinned: false, startMode: 'onVisit' });
@@ -125,7 +125,7 @@ describe('a field of an app that is declared once', () => {
 
   const app = { ...appOf(), ...colour };
 
-  it('goes to the environments with the record, and to everybody with the app index', () => {
+  it('is sent to the environments with the record, and to all processes with the app index', () => {
     const record = recordFor(app, publishedOf());
     expect(record).toMatchObject(colour);
     expect(appRecord.parse(record)).toEqual(record);
@@ -145,14 +145,14 @@ describe('a field of an app that is declared once', () => {
     appCache: {},
   } as unknown as FleetViewOptions);
 
-  it('is shown in the row, and described', () => {
+  it('is in the row and its description', () => {
     expect(view.appRow(app)).toMatchObject(colour);
     const request = apiDescription.paths['/apps:create'].post.requestBody?.content['application/json'].schema;
     expect(request?.properties).toHaveProperty('colour');
     expect(documented('appSupervisorApp').properties).toHaveProperty('colour');
   });
 
-  it('is entered with the form: empty at first, then what the app has', () => {
+  it('is entered with the form: initially empty, then with the app’s value', () => {
     expect(newValues()).not.toHaveProperty('colour');
     expect(valuesOf(view.appRow(app))).toMatchObject(colour);
     expect(bodyOf({ ...newValues(), title: 'CRM' })).toMatchObject({ colour: null });
@@ -178,7 +178,7 @@ describe('a field of an environment that is declared once', () => {
     expect(registration.parse(olden(registrationOf('env_a')))).toMatchObject({ colour: null });
   });
 
-  it('is shown in the row, and described', () => {
+  it('is in the row and its description', () => {
     const view = new FleetView({
       observer: { names: () => [], environment: () => null, entries: () => [] },
       environmentCache: { names: () => ['env_a'], get: () => undefined, registrationOf: () => said },

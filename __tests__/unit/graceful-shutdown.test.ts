@@ -5,7 +5,7 @@ import { GracefulShutdown } from '../../src/server/core/graceful-shutdown';
 import { ask } from '../support/http';
 import { until } from '../support/wait';
 
-describe('a Supervisor that is stopped', () => {
+describe('a Supervisor that shuts down', () => {
   let shutdown: GracefulShutdown;
   let server: http.Server;
   let url: string;
@@ -27,7 +27,7 @@ describe('a Supervisor that is stopped', () => {
     server.close();
   });
 
-  it('answers what it has begun to before its database goes, and asks others to try again', async () => {
+  it('completes open requests before its database closes, and answers later ones with "try again"', async () => {
     const before = ask(url, '/api/apps:list');
     await until('It to be begun', () => begun.length === 1);
     let left = false;
@@ -45,7 +45,7 @@ describe('a Supervisor that is stopped', () => {
     await leaving;
   });
 
-  it('waits for nothing when there is nothing', async () => {
+  it('does not wait if there are no open requests', async () => {
     const answered = ask(url, '/');
     await until('It to be begun', () => begun.length === 1);
     begun[0].end();
@@ -54,7 +54,7 @@ describe('a Supervisor that is stopped', () => {
     expect((await ask(url, '/')).status).toBe(503);
   });
 
-  it('does not wait for ever', async () => {
+  it('does not wait forever', async () => {
     server.close();
     await start(50);
     const never = ask(url, '/').catch(() => null);

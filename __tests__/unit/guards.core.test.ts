@@ -65,7 +65,7 @@ async function runsScript(work: () => unknown): Promise<boolean> {
 }
 
 describe('the plugin manager of an app', () => {
-  it('brings and takes no package, whatever is called', async () => {
+  it('adds and removes no package, whatever is called', async () => {
     await expect(crm.pm.addViaCLI(place, {})).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
     await expect(crm.pm.remove('nothing')).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
     // What has the next start upgrade is written first of all.
@@ -89,7 +89,7 @@ describe('languages of an app', () => {
   // From the folder of NocoBase's own texts.
   const climbing = `${'../'.repeat(30)}${script.slice(1)}`;
 
-  it('lead to no script of the host, as they do in the main app', async () => {
+  it('run no script of the host, unlike those of the main app', async () => {
     const texts = (app: Application, lang: string) => app.localeManager.get(lang);
     for (const app of [crm, main]) {
       await app.createCacheManager();
@@ -136,7 +136,7 @@ describe('background tasks of an app', () => {
     return { status, body, disposition: headers['Content-Disposition'] };
   }
 
-  it('give out what they made, and nothing else of the host', async () => {
+  it('return their own files, and no others of the host', async () => {
     for (const file of [exported, secret]) writeFileSync(file, 'content');
     expect(await fetched(main, secret)).toMatchObject({ text: 'content' });
     expect(await fetched(crm, exported)).toEqual({ text: 'content', disposition: 'attachment; filename=export.csv' });
@@ -148,7 +148,7 @@ describe('background tasks of an app', () => {
 });
 
 describe('servers of foreign tables of an app', () => {
-  it('are reached by what was entered for them, and load no script, as those of the main app do', async () => {
+  it('use only the entered fields, and load no script, unlike those of the main app', async () => {
     const entered = { dialect: 'postgres', host: 'db', port: 5432, database: 'sales', username: 'u', password: 'p' };
     const connect = async (app: Application) => {
       const Model = app.db.models.get('DatabaseServerModel')!;

@@ -17,7 +17,7 @@ const refusal = (action: string, values?: unknown) => {
   return refusalOf({ resourceName, actionName, params: { values } });
 };
 
-describe('which actions a hosted app refuses', () => {
+describe('actions that a hosted app refuses', () => {
   it.each(['add', 'update', 'remove', 'npmVersionList', 'destroy', 'create', 'whatComesLater'])('pm:%s', (action) => {
     expect(refusal(`pm:${action}`)).toBe('PLUGINS_BY_OPERATOR');
   });
@@ -26,7 +26,7 @@ describe('which actions a hosted app refuses', () => {
     expect(refusal(`pm:${action}`)).toBeNull();
   });
 
-  it('MCP clients that start a program, but not their end, nor others', () => {
+  it('MCP clients that start a program, but not their removal, nor others', () => {
     expect(refusal('aiMcpClients:testConnection', { transport: 'stdio' })).toBe('MCP_PROGRAM');
     expect(refusal('aiMcpClients:create', { transport: 'stdio', enabled: true })).toBe('MCP_PROGRAM');
     expect(refusal('aiMcpClients:update', { transport: 'stdio', enabled: false })).toBeNull();
@@ -43,7 +43,7 @@ describe('which actions a hosted app refuses', () => {
     expect(refusal(`asyncTasks:${action}`)).toBeNull();
   });
 
-  it('what the page of the licence asks, but not a collection of that name', () => {
+  it('the actions of the licence page, but not a collection of that name', () => {
     expect(refusal('license:instance-id')).toBe('LICENSE_BY_OPERATOR');
     expect(refusal('license:license-key')).toBe('LICENSE_BY_OPERATOR');
     expect(refusal('license:list')).toBeNull();
@@ -54,7 +54,7 @@ describe('which actions a hosted app refuses', () => {
   });
 });
 
-describe('what a guard takes for', () => {
+describe('what a guard accepts as', () => {
   it.each(['en', 'en-US', 'zh_CN', 'kmr-IQ', 'es-419', 'zh-Hans-CN'])('a language: %s', (name) => {
     expect(isLanguage(name)).toBe(true);
   });
@@ -66,7 +66,7 @@ describe('what a guard takes for', () => {
     },
   );
 
-  it('a connection: what the form of a server has', () => {
+  it("a connection: the fields of a server's form", () => {
     const entered = { host: 'db', port: 5432, database: 'sales', username: 'reader', password: 'x' };
     const names = { serverName: 'sales', user: 'reader', dialect: 'postgres' };
     const further = { dialectModulePath: '/tmp/x.js', storage: '/tmp/x', dialectOptions: {}, logging: true };
@@ -93,7 +93,7 @@ describe('what a guard takes for', () => {
       expect(isInside(folder, `${place}/${name}`)).toBe(false);
     });
 
-    it('nothing, where there is no such folder', () => {
+    it('nothing if the folder does not exist', () => {
       expect(isInside(file('absent'), file('tmp/export.xlsx'))).toBe(false);
     });
   });
@@ -110,7 +110,7 @@ describe('a guard on a method of the core', () => {
   const guard = () =>
     guardMethod(Core.prototype, 'greet', (original, [name], app) => `${original(`dear ${name}`)}, says ${app.name}`);
 
-  it('is for hosted apps alone, and put on once', () => {
+  it('applies to hosted apps only, and is installed once', () => {
     const before = new Core({ name: 'crm' });
     guard();
     guard();
@@ -120,7 +120,7 @@ describe('a guard on a method of the core', () => {
     expect(new Core().greet('Ann')).toBe('nobody greets Ann');
   });
 
-  it('fails where the core has no such method', () => {
+  it('fails if the core has no such method', () => {
     expect(() => guardMethod(Core.prototype, 'wave', () => null)).toThrow('This NocoBase has no "wave"');
   });
 });
@@ -201,7 +201,7 @@ describe('the apps of a process', () => {
     expect(used).toHaveLength(2 * once);
   });
 
-  it('but not the main app', async () => {
+  it('except the main app', async () => {
     const { app, used } = guarded('main');
     app.emit('afterLoad');
     expect(used).toEqual([]);
@@ -212,7 +212,7 @@ describe('the apps of a process', () => {
     });
   });
 
-  it('have no package brought or taken, by whatever calls the plugin manager', async () => {
+  it('have no package added or removed, whoever calls the plugin manager', async () => {
     const { app } = guarded('crm');
     for (const method of METHODS) {
       await expect(app.pm[method]()).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR', status: 403 });
@@ -228,7 +228,7 @@ describe('the apps of a process', () => {
     expect(await mcpManager.listMCP()).toEqual([{ name: 'by-http', transport: 'http' }]);
   });
 
-  it('read texts by language, and by nothing else', async () => {
+  it('read texts by language only', async () => {
     const { localeManager } = guarded('crm').app;
     expect(await localeManager.get('zh-CN')).toEqual({ lang: 'zh-CN', resources: { client: { lang: 'zh-CN' } } });
     expect((await localeManager.get('../../key')).lang).toBe('en-US');
@@ -236,7 +236,7 @@ describe('the apps of a process', () => {
     expect(localeManager.read).toEqual(['zh-CN', 'en-US']);
   });
 
-  it('connect to servers of foreign tables by what is entered for them', () => {
+  it('connect to servers of foreign tables with the entered fields only', () => {
     const { app } = guarded('crm');
     const server = new (app.db.models.get('DatabaseServerModel')!)();
     expect(server.renderJsonTemplate({ host: 'db', dialectModulePath: '/x' })).toHaveProperty('dialectModulePath');

@@ -63,33 +63,33 @@ describe('a silent worker', () => {
     [1_000, 1_999, 'online'],
     [1_000, 2_000, 'suspect'],
     [1_000, 3_000, 'down'],
-  ])('that beats every %d ms, after %d ms of silence: %s', (interval, silence, health) => {
+  ])('with a heartbeat every %d ms, after %d ms of silence: %s', (interval, silence, health) => {
     const lease = leaseOf({ interval });
     expect(new Observer().poll(lease).watch(silence, lease).health).toBe(health);
   });
 
-  it('is judged by when its last beat came, not by when it was last looked at', () => {
+  it('is evaluated by the time of its last heartbeat, not of the last poll', () => {
     const observer = new Observer().poll(leaseOf({ beat: 1 }));
     observer.watch(4_000, leaseOf({ beat: 1 })).watch(1_000, leaseOf({ beat: 2 }));
     expect(observer.watch(9_000, leaseOf({ beat: 2 })).health).toBe('online');
     expect(observer.watch(1_000, leaseOf({ beat: 2 })).health).toBe('suspect');
   });
 
-  it('that was killed is down within 20 s, also when its lease runs out of the store', () => {
+  it('that was killed is down within 20 s, also when its lease expires in the store', () => {
     const observer = new Observer().poll(leaseOf());
     observer.watch(14_000, leaseOf());
     expect(observer.watch(6_000, null).health).toBe('down');
     expect(observer.since).toBe(observer.clock.wall - 5_000);
   });
 
-  it('comes back by a beat, and is online since then', () => {
+  it('returns with a heartbeat, and is online from then on', () => {
     const observer = new Observer().poll(leaseOf()).watch(20_000, leaseOf());
     observer.watch(1_000, leaseOf({ beat: 2 }));
     expect(observer.health).toBe('online');
     expect(observer.since).toBe(observer.clock.wall);
   });
 
-  it('that was only suspect stays online since it came', () => {
+  it('that was only suspect keeps its online time', () => {
     const observer = new Observer();
     const start = observer.clock.wall;
     observer.poll(leaseOf()).watch(12_000, leaseOf());
@@ -99,7 +99,7 @@ describe('a silent worker', () => {
 });
 
 describe('clocks', () => {
-  it('invariant 2: a worker whose clock is off, and a supervisor whose wall clock jumps, change nothing', () => {
+  it('invariant 2: a worker whose clock is wrong, and a Supervisor whose wall clock jumps, change nothing', () => {
     const jump = fc.constantFrom(-300_000, 0, 300_000);
     const second = fc.record({ beats: fc.boolean(), jump });
     fc.assert(
@@ -120,7 +120,7 @@ describe('clocks', () => {
 });
 
 describe('an observer', () => {
-  it('that never looked, or cannot see, says unknown and not down', () => {
+  it('that never polled, or is disconnected, reports unknown and not down', () => {
     const observer = new Observer();
     observer.sight.lease = afterPoll(undefined, null, observer.sight.observer, false, observer.clock.now());
     expect(observer.health).toBe('unknown');
@@ -133,7 +133,7 @@ describe('an observer', () => {
     expect(observer.health).toBe('unknown');
   });
 
-  it('that sees again does not take its own blindness for the worker’s silence', () => {
+  it('that reconnects does not count its own outage as the worker’s silence', () => {
     const observer = new Observer().poll(leaseOf()).watch(8_000, leaseOf());
     observer.clock.pass(60_000);
     // The lease ran out meanwhile, or is as it was: neither proves anything yet, nor that it lives.
@@ -142,7 +142,7 @@ describe('an observer', () => {
     expect(observer.watch(1_000, null).health).toBe('down');
   });
 
-  it('invariant 2: that was blind for a while takes nobody for alive whose lease has run out since the last beat', () => {
+  it('invariant 2: that was disconnected for a while considers nobody alive whose lease has expired since the last heartbeat', () => {
     const observer = new Observer().poll(leaseOf());
     observer.clock.pass(8_000);
     expect(observer.poll(leaseOf()).health).toBe('online');
@@ -158,7 +158,7 @@ describe('an observer', () => {
     [0, 0],
     [-2, 0],
     [120_000, 15_000],
-  ])('that finds a lease of which %d ms are left believes its holder for %d ms', (left, believed) => {
+  ])('that finds a lease with %d ms left trusts its holder for %d ms', (left, believed) => {
     const observer = new Observer();
     const { clock, sight } = observer;
     sight.lease = afterPoll(undefined, leaseOf(), sight.observer, false, clock.now(), silenceOf(leaseOf(), left));
@@ -167,7 +167,7 @@ describe('an observer', () => {
     expect(observer.watch(1, leaseOf()).health).toBe('down');
   });
 
-  it('that sees again and hears a beat goes on as if nothing had been', () => {
+  it('that reconnects and sees a heartbeat continues as before', () => {
     const observer = new Observer();
     const start = observer.clock.wall;
     observer.poll(leaseOf()).clock.pass(60_000);
@@ -175,7 +175,7 @@ describe('an observer', () => {
     expect([observer.health, observer.since]).toEqual(['online', start]);
   });
 
-  it('that has just started waits until a living worker would have been heard', () => {
+  it('that has just started waits as long as a live worker needs for a heartbeat', () => {
     const observer = new Observer().poll(null);
     expect(observer.watch(14_000, null).health).toBe('unknown');
     expect(observer.watch(1_000, null).health).toBe('down');
@@ -185,8 +185,8 @@ describe('an observer', () => {
   });
 });
 
-describe('a lease that is gone', () => {
-  it('before it could run out was given up: down at once', () => {
+describe('a missing lease', () => {
+  it('that could not have expired yet was released: down immediately', () => {
     const observer = new Observer().poll(leaseOf()).watch(3_000, leaseOf());
     observer.clock.pass(500);
     expect(observer.poll(null).health).toBe('down');
@@ -196,7 +196,7 @@ describe('a lease that is gone', () => {
     expect(observer.watch(30_000, null).since).toBe(since);
   });
 
-  it('together with everything else was flushed: no sign of anything', () => {
+  it('that disappeared together with everything else was flushed: it proves nothing', () => {
     const observer = new Observer().poll(leaseOf()).watch(3_000, leaseOf());
     observer.clock.pass(500);
     expect(observer.poll(null, true).health).toBe('online');
@@ -204,7 +204,7 @@ describe('a lease that is gone', () => {
     expect(observer.poll(leaseOf({ beat: 2 })).health).toBe('online');
   });
 
-  it('when it could have run out was not given up, but its holder is silent all the same', () => {
+  it('that could have expired was not released, but its holder is silent', () => {
     const observer = new Observer().poll(leaseOf()).watch(14_000, leaseOf());
     observer.clock.pass(500);
     expect(observer.poll(null).health).toBe('suspect');
@@ -220,8 +220,8 @@ describe('a lease that is gone', () => {
   });
 });
 
-describe('a worker that is leaving', () => {
-  it('is stopping while it beats, and down when it no longer does', () => {
+describe('a worker that shuts down', () => {
+  it('is stopping while it sends heartbeats, and down when it no longer does', () => {
     const stopping = leaseOf({ beat: 2, state: 'stopping' });
     const observer = new Observer().poll(leaseOf()).watch(1_000, stopping);
     expect(observer.health).toBe('stopping');

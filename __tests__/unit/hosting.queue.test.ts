@@ -10,7 +10,7 @@ import { recordedLog } from '../support/log';
 const APPS = 50;
 
 describe('fifty apps that start with the main app', () => {
-  it('boot two at a time, and each says its place in the queue (#1931, #5571, #7749)', async () => {
+  it('boot two at a time, and each reports its position in the queue (#1931, #5571, #7749)', async () => {
     const core = { emit: () => true } as unknown as AppSupervisor;
     const bootstrap = { concurrency: 2, interval: 0, intervalCap: 1 };
     const none = async () => [];

@@ -17,7 +17,7 @@ const plugin = (name: string, version: string, more: Partial<PluginVersion> = {}
   ...more,
 });
 
-describe('how an app comes up (#6133)', () => {
+describe('how an app boots (#6133)', () => {
   const acl = plugin('acl', '2.2.15', { builtIn: true });
   const kanban = plugin('kanban', '2.2.15');
   const host = { version: '2.2.15', plugins: [acl, kanban] };
@@ -82,7 +82,7 @@ describe('how an app comes up (#6133)', () => {
       'APP_TOO_NEW',
       /kanban/,
     ],
-  ])('%s is refused, whatever is asked for', (_, values, code, message) => {
+  ])('%s is refused, whatever is requested', (_, values, code, message) => {
     for (const how of ['start', 'restart', 'upgrade'] as const) {
       expect(() => planBoot(app, how, content(values), host)).toThrow(expect.objectContaining({ code }));
       expect(() => planBoot(app, how, content(values), host)).toThrow(message);
@@ -97,7 +97,7 @@ describe('how an app comes up (#6133)', () => {
     expect(planBoot(app, 'start', content({ version: '2.2.15-beta.3' }), host)).toBe('upgrade');
   });
 
-  it('an app that must not be upgraded is refused, but for an upgrade that is asked for (#2728)', () => {
+  it('an app that forbids upgrades is refused, except for a requested upgrade (#2728)', () => {
     const pinned = { name: 'crm', autoUpgrade: false };
     const older = content({ plugins: [acl, plugin('kanban', '2.2.14')] });
     expect(() => planBoot(pinned, 'start', older, host)).toThrow(/from kanban 2\.2\.14 .*upgrade to kanban 2\.2\.15/);
@@ -156,18 +156,18 @@ describe('how an environment reaches an app’s database', () => {
     });
   });
 
-  it('the main app’s table prefix and migrations are not the app’s', () => {
+  it('the main app’s table prefix and migrations are not used for the app', () => {
     const connection = of({ dbConnType: 'new_database', database: 'crm' });
     expect(connection.tablePrefix).toBe('');
     expect(connection).not.toHaveProperty('migrator');
     expect(of({ dbConnType: 'new_database', database: 'crm', tablePrefix: 'c_' }).tablePrefix).toBe('c_');
   });
 
-  it('a schema lies in the environment’s main database', () => {
+  it('a schema is in the environment’s main database', () => {
     expect(of({ dbConnType: 'new_schema', schema: 'crm' })).toMatchObject({ database: 'main_a', schema: 'crm' });
   });
 
-  it('a connection of its own brings everything, and nothing of the environment’s server goes with it', () => {
+  it('a separate connection defines everything, and uses nothing of the environment’s server', () => {
     const connection = of({
       dbConnType: 'new_connection',
       dialect: 'mysql',
@@ -192,7 +192,7 @@ describe('how an environment reaches an app’s database', () => {
   const WHERE = ['dialect', 'host', 'port', 'username', 'password', 'ssl', 'dialectOptions', 'storage'];
   const part = fc.option(fc.oneof(fc.string(), fc.constantFrom('evil.example.com', '/run/socket')), { nil: undefined });
 
-  it('invariant 8: no record takes the environment’s own user and password elsewhere, whoever wrote it', () => {
+  it('invariant 8: no record redirects the environment’s own user and password, whoever wrote it', () => {
     const forged = fc.record({
       dbConnType: fc.constantFrom('new_database' as const, 'new_schema' as const),
       database: part,
@@ -212,7 +212,7 @@ describe('how an environment reaches an app’s database', () => {
     );
   });
 
-  it('a connection of its own goes to no server that it does not name, and takes nothing of the environment’s along', () => {
+  it('a separate connection uses only the server that it names, and nothing of the environment’s', () => {
     const own = { dbConnType: 'new_connection' as const, dialect: 'postgres', database: 'crm' };
     for (const host of [undefined, '', '/var/run/postgresql', '@x', 'db:5432']) {
       expect(() => of({ ...own, host })).toThrow(
@@ -228,7 +228,7 @@ describe('how an environment reaches an app’s database', () => {
     for (const key of ['username', 'ssl', 'dialectOptions']) expect(connection[key]).toBeUndefined();
   });
 
-  it('invariant 8: for a check no sealed password is opened: it is the one of some app, which was entered for another server', () => {
+  it('invariant 8: a check opens no sealed password, which belongs to some app and another server', () => {
     const own = { dbConnType: 'new_connection' as const, dialect: 'postgres', host: 'elsewhere', database: 'crm' };
     for (const password of [seal('theirs', KEY), 'plain:theirs', 'theirs']) {
       expect(connectionToCheck({ name: 'crm', database: { ...own, password } }, main).password).toBe(password);
@@ -236,7 +236,7 @@ describe('how an environment reaches an app’s database', () => {
     expect(connectionToCheck({ name: 'crm', database: own }, main).password).toBe('');
   });
 
-  it('a password sealed with another key is an error that says so', () => {
+  it('a password sealed with another key is a clear error', () => {
     const record = recordOf({
       database: { dbConnType: 'new_connection', host: 'x', database: 'crm', password: seal('theirs', KEY) },
     });
@@ -250,7 +250,7 @@ describe('how an environment reaches an app’s database', () => {
     });
   });
 
-  it('SQLite keeps each app in a file beside the main one', () => {
+  it('SQLite keeps each app in a file next to the main one', () => {
     const sqlite = { dialect: 'sqlite', storage: '/app/storage/db/nocobase.sqlite' } as unknown as HostDatabase;
     expect(connectionOf(recordOf(), sqlite, null)).toMatchObject({
       dialect: 'sqlite',
@@ -259,8 +259,8 @@ describe('how an environment reaches an app’s database', () => {
   });
 });
 
-describe('what stands in for an app', () => {
-  it('has all that the core calls on whatever is in its place', async () => {
+describe('the placeholder app', () => {
+  it('has all methods that the core calls on it', async () => {
     const placeholder = createPlaceholderApp('crm');
     expect(placeholder.name).toBe('crm');
     expect(placeholder.getMaintaining()).toBeNull();
@@ -273,7 +273,7 @@ describe('what stands in for an app', () => {
   });
 });
 
-describe('what this process holds', () => {
+describe('the apps of this process', () => {
   function bench() {
     const emitted: unknown[] = [];
     const supervisor = { emit: (...args: unknown[]) => emitted.push(args) } as unknown as AppSupervisor;
@@ -284,14 +284,14 @@ describe('what this process holds', () => {
   }
   const app = (name: string) => ({ name, setMaintainingMessage() {} }) as unknown as Application;
 
-  it('knows no name that nobody gave it: names come from requests', () => {
+  it('know no name that nobody gave them, because names come from requests', () => {
     const { coreApps } = bench();
     for (const map of [coreApps.apps, coreApps.appErrors, coreApps.appStatus, coreApps.lastMaintainingMessage]) {
       for (const name of ['__proto__', 'constructor', 'toString']) expect(map[name]).toBeUndefined();
     }
   });
 
-  it('has a status in memory before anybody hears of it, and says each once', () => {
+  it('have a status in memory before it is reported, and report each once', () => {
     const { coreApps, emitted, told } = bench();
     coreApps.setStatus('crm', 'running');
     coreApps.setStatus('crm', 'running');
@@ -299,7 +299,7 @@ describe('what this process holds', () => {
     expect(emitted).toEqual([['appStatusChanged', { appName: 'crm', status: 'running', options: {} }]]);
   });
 
-  it('takes an app once, and forgets that its name was once unknown', () => {
+  it('are added once, and forget that the name was unknown before', () => {
     const { coreApps } = bench();
     coreApps.appStatus.crm = 'not_found';
     coreApps.addApp(app('crm'));
@@ -309,7 +309,7 @@ describe('what this process holds', () => {
     expect(coreApps.subApps().map(({ name }) => name)).toEqual(['crm']);
   });
 
-  it('binds the main app once it is there, and not while it runs', () => {
+  it('bind the main app once it exists, and not while it runs', () => {
     const { coreApps, told } = bench();
     coreApps.bootstrapMain();
     expect(coreApps.appStatus.main).toBeUndefined();
@@ -321,7 +321,7 @@ describe('what this process holds', () => {
     expect(told).toEqual(['main preparing', 'main initializing', 'main initialized', 'main running']);
   });
 
-  it('forgets a name wholly', () => {
+  it('are forgotten completely', () => {
     const { coreApps } = bench();
     coreApps.addApp(app('crm'));
     coreApps.setError('crm', new Error('x'));

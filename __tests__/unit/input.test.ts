@@ -28,7 +28,7 @@ function refusal(work: () => unknown): AppSupervisorError {
 }
 
 describe('create', () => {
-  it('takes every setting as it is', () => {
+  it('accepts every setting', () => {
     const values = {
       name: 'crm_1',
       title: 'CRM',
@@ -50,7 +50,7 @@ describe('create', () => {
     expect(create(values)).toEqual(values);
   });
 
-  it.each([createInput, updateInput])('refuses to leave an app without a secret of its own, and says why', (schema) => {
+  it.each([createInput, updateInput])('refuses to leave an app without its own secret, with the reason', (schema) => {
     for (const independentSecret of [true, false, null, 'x']) {
       expect(refusal(() => parseInput(schema, { title: 'CRM', independentSecret }))).toMatchObject({
         code: 'INVALID_INPUT',
@@ -69,13 +69,13 @@ describe('create', () => {
     ['username', 'ada@example.com', /must not contain @/],
     ['username', ' ', /1 to 50/],
     ['nickname', 'Ada', /initialAdmin.nickname is not a setting/],
-  ])('refuses an administrator whose %s is "%s"', (name, value, problem) => {
+  ])('rejects an administrator whose %s is "%s"', (name, value, problem) => {
     const { code, field, message } = refusal(() => create({ initialAdmin: { [name]: value } }));
     expect({ code, field }).toEqual({ code: 'INVALID_INPUT', field: `initialAdmin.${name}` });
     expect(message).toMatch(problem);
   });
 
-  it('an adopted app keeps its users: an administrator is refused with the reason', () => {
+  it('an adopted app keeps its users: an administrator is rejected with the reason', () => {
     const adopt = (values: object) => parseInput(adoptInput, { title: 'CRM', ...values });
     const { field, message } = refusal(() => adopt({ initialAdmin: {} }));
     expect(field).toBe('initialAdmin');
@@ -83,7 +83,7 @@ describe('create', () => {
     expect(adopt({ name: 'crm' })).toEqual({ name: 'crm', title: 'CRM' });
   });
 
-  it('makes up a name that is one', () => {
+  it('generates a valid name', () => {
     expect(create({}).name).toBeUndefined();
     const names = Array.from({ length: 50 }, () => madeUpName(systemRandom));
     expect(names.every(isAppName)).toBe(true);
@@ -206,13 +206,13 @@ describe('create', () => {
       'options.database.host',
       /host is required for a separate connection/,
     ],
-  ])('refuses %s', (_, values, field, problem) => {
+  ])('rejects %s', (_, values, field, problem) => {
     const error = refusal(() => create(values));
     expect(error).toMatchObject({ code: 'INVALID_INPUT', status: 400, field });
     expect(error.message).toMatch(problem);
   });
 
-  it('says everything that is wrong, each beside its field', () => {
+  it('reports every problem with its field', () => {
     const { message, field, more } = refusal(() => create({ options: { dbConnType: 'new_connection' }, color: 'red' }));
     expect([{ message, field }, ...more].map((error) => [error.field, error.message])).toEqual([
       ['options.database.host', 'options.database.host is required for a separate connection'],
@@ -223,13 +223,13 @@ describe('create', () => {
     ]);
   });
 
-  it('refuses whatever is no object', () => {
+  it('rejects values that are no object', () => {
     for (const value of [null, undefined, 'x', 1, [], [{}]]) {
       expect(refusal(() => parseInput(createInput, value)).code).toBe('INVALID_INPUT');
     }
   });
 
-  it('lets no name through that the core, SQL or a path could take for something else', () => {
+  it('accepts no name that the core, SQL or a path could misread', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.constantFrom(...RESERVED_APP_NAMES)), (name) => {
         const parsed = createInput.safeParse({ title: 'CRM', name });
@@ -241,12 +241,12 @@ describe('create', () => {
   });
 });
 
-describe('whose server it is', () => {
+describe('settings of a server', () => {
   const given = { dialect: 'postgres', host: 'db', port: 5432, username: 'crm', password: 'x' };
   const kinds = [undefined, 'new_database', 'new_schema'];
 
   it.each(Object.entries(given).flatMap(([field, value]) => kinds.map((dbConnType) => ({ field, value, dbConnType }))))(
-    '$field is for a connection of its own, not for $dbConnType',
+    '$field is for a separate connection, not for $dbConnType',
     ({ field, value, dbConnType }) => {
       const database = { [field]: value };
       const refused = { code: 'INVALID_INPUT', status: 400 };
@@ -261,7 +261,7 @@ describe('whose server it is', () => {
     },
   );
 
-  it('a check of a connection of its own needs what the connection needs', () => {
+  it('a check of a separate connection requires the same fields', () => {
     expect(parseInput(checkInput, { dbConnType: 'new_connection', database: connection }).database).toEqual(connection);
     for (const field of Object.keys(connection)) {
       const database = { ...connection, [field]: '' };
@@ -281,7 +281,7 @@ describe('whose server it is', () => {
     'http://db',
     'db/x',
     'x@db',
-  ])('the host %j is refused: it is no host name and no address', (host) => {
+  ])('rejects the host %j, which is no host name and no address', (host) => {
     const database = { ...connection, host };
     for (const work of [
       () => create({ options: { dbConnType: 'new_connection', database } }),
@@ -296,7 +296,7 @@ describe('whose server it is', () => {
   });
 
   it.each(['db', 'db.example.com', 'postgres_1', 'DB-1.local.', '10.0.0.1', '::1', 'fe80::1%eth0', '::ffff:10.0.0.1'])(
-    'the host %j is one',
+    'accepts the host %j',
     (host) => {
       const options = { dbConnType: 'new_connection', database: { ...connection, host: ` ${host} ` } };
       expect(create({ options }).options?.database?.host).toBe(host);
@@ -305,18 +305,18 @@ describe('whose server it is', () => {
 });
 
 describe('update', () => {
-  it('takes any part, and changes nothing that is not named', () => {
+  it('accepts any subset, and changes nothing that is not named', () => {
     expect(parseInput(updateInput, {})).toEqual({});
     expect(parseInput(updateInput, { title: 'Sales' })).toEqual({ title: 'Sales' });
   });
 
-  it.each(['name', 'uid', 'generation', 'published', 'jwtSecret'])('refuses %s', (field) => {
+  it.each(['name', 'uid', 'generation', 'published', 'jwtSecret'])('rejects %s', (field) => {
     expect(refusal(() => parseInput(updateInput, { [field]: 'x' }))).toMatchObject({ code: 'INVALID_INPUT', field });
   });
 });
 
 describe('destroy', () => {
-  it('invariant 9: keeps the database unless told in words', () => {
+  it('invariant 9: keeps the database unless explicitly requested', () => {
     expect(parseInput(destroyInput, {})).toEqual({ database: 'keep' });
     expect(parseInput(destroyInput, { database: 'drop' })).toEqual({ database: 'drop' });
     for (const database of ['', true, 'DROP', 'delete', null]) {
@@ -337,7 +337,7 @@ describe('names of a request', () => {
     expect(parseInput(namesInput, value)).toEqual(names);
   });
 
-  it.each([undefined, '', [], [''], {}, Array(1001).fill('a')])('refuses %j', (value) => {
+  it.each([undefined, '', [], [''], {}, Array(1001).fill('a')])('rejects %j', (value) => {
     expect(refusal(() => parseInput(namesInput, value)).code).toBe('INVALID_INPUT');
   });
 });

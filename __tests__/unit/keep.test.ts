@@ -48,11 +48,11 @@ afterEach(async () => {
 });
 afterAll(() => fs.rmSync(folder, { recursive: true }));
 
-it('waits 5 s before a part is started again, twice as long each time in a row, and a minute at most', () => {
+it('waits 5 s before a restart, twice as long after each consecutive exit, and at most a minute', () => {
   expect([1, 2, 3, 4, 5, 6, 100].map(restartDelay)).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000]);
 });
 
-it('says how a part has ended, and starts it again', async () => {
+it('says how a part has ended, and restarts it', async () => {
   const part = partOf('echo ready; sleep 60');
   await part.start();
   process.kill(part.pid!, 'SIGKILL');
@@ -63,7 +63,7 @@ it('says how a part has ended, and starts it again', async () => {
   expect(part.running).toBe(true);
 });
 
-it('waits longer and longer for a part that does not last, and says so', async () => {
+it('waits longer after each consecutive exit, and says so', async () => {
   const part = partOf('echo ready; sleep 0.1; exit 3');
   await part.start();
   expect(await linesOf(part, 5)).toEqual([
@@ -75,7 +75,7 @@ it('waits longer and longer for a part that does not last, and says so', async (
   ]);
 });
 
-it('shows the log of a part that does not come up again, and goes on trying', async () => {
+it('shows the log of a part that does not start again, and keeps trying', async () => {
   const mark = path.join(folder, 'started-once');
   const part = partOf(`if [ -e "${mark}" ]; then echo no port; exit 1; fi; touch "${mark}"; echo ready; sleep 60`);
   await part.start();
@@ -90,7 +90,7 @@ it('shows the log of a part that does not come up again, and goes on trying', as
   ]);
 });
 
-it('leaves a part alone that somebody stops', async () => {
+it('does not restart a part that somebody stops', async () => {
   const part = partOf('echo ready; exec sleep 60');
   await part.start();
   const said: string[] = [];
@@ -103,7 +103,7 @@ it('leaves a part alone that somebody stops', async () => {
   expect(part.running).toBe(false);
 });
 
-it('says that a part stays down where nothing is to be started again', async () => {
+it('says that a part stays down if restarts are disabled', async () => {
   const part = partOf('echo ready; sleep 60');
   await part.start();
   process.kill(part.pid!, 'SIGKILL');

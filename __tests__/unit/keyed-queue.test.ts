@@ -15,7 +15,7 @@ function task(log: string[], name: string) {
   return { work, resolve };
 }
 
-it('does what is added for one key one after the other, and other keys meanwhile', async () => {
+it('runs work for one key in sequence, and work for other keys in parallel', async () => {
   const log: string[] = [];
   const queue = new KeyedQueue();
   const [first, second, other] = ['first', 'second', 'other'].map((name) => task(log, name));
@@ -29,7 +29,7 @@ it('does what is added for one key one after the other, and other keys meanwhile
   expect(log.slice(3)).toEqual(['first ends', 'second begins', 'second ends']);
 });
 
-it('goes on after work that failed, which only its caller is told', async () => {
+it('continues after failed work, whose error only its caller gets', async () => {
   const queue = new KeyedQueue();
   const failing = queue.add('a', () => Promise.reject(new Error('no')));
   const next = queue.add('a', async () => 7);
@@ -37,7 +37,7 @@ it('goes on after work that failed, which only its caller is told', async () => 
   expect(await next).toBe(7);
 });
 
-it('is busy with a key until its last work has ended, and keeps nothing of it then', async () => {
+it('is busy with a key until its last work has ended, and then keeps nothing', async () => {
   const queue = new KeyedQueue();
   const { work, resolve } = task([], 'one');
   void queue.add('a', work);

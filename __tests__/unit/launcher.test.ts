@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Instance } from '../../scripts/fleet';
 import { summaryOf } from '../../scripts/fleet/summary';
 
-describe('what npm start says once all is up', () => {
+describe('the summary of npm start', () => {
   const instance = (name: string, port: number, password: string) =>
     ({ name, url: `http://127.0.0.1:${port}`, admin: { email: 'admin@nocobase.com', password } }) as Instance;
   const fleet = {
@@ -19,7 +19,7 @@ describe('what npm start says once all is up', () => {
     expect(said).toMatch(/env_a +http:\/\/127\.0\.0\.1:15000 +admin@nocobase\.com \/ random\n/);
   });
 
-  it('keeps the password of a server of the user’s own to itself', () => {
+  it('does not show the password of the user’s own server', () => {
     expect(summaryOf(fleet)).not.toContain('secret');
   });
 });

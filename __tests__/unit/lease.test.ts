@@ -85,7 +85,7 @@ beforeEach(() => {
   bench = new Bench();
 });
 describe('a holder', () => {
-  it('takes the lease, tells everything, and renews it with what it is', async () => {
+  it('takes the lease, notifies its listeners, and renews it with its current state', async () => {
     const first = await bench.beat(held(100, true));
     expect(first).toMatchObject({
       environment: 'env_a',
@@ -119,7 +119,7 @@ describe('a holder', () => {
     ]);
   });
 
-  it('invariant 6: goes on as it is while the store is away, however long', async () => {
+  it('invariant 6: continues unchanged while the store is down, however long', async () => {
     await bench.beat(held(100, true));
     for (let i = 0; i < 50; i++) {
       bench.clock.pass(5_000);
@@ -141,7 +141,7 @@ describe('a holder', () => {
     expect(bench.log.at('warn')).toEqual([expect.stringMatching(/held by another process \(two\).*hosts nothing/)]);
   });
 
-  it('says at once that its registration was written anew, also in the middle of a beat', async () => {
+  it('announces a new registration immediately, also in the middle of a heartbeat', async () => {
     const before = await bench.beat(held(100, true));
     const [beat, open] = await bench.slowBeat(held(100));
     bench.keeper.noteRegistration();
@@ -154,7 +154,7 @@ describe('a holder', () => {
     expect(bench.claims[3].lease.registered).toBe(bench.claims[2].lease.registered + 1);
   });
 
-  it('says that it has registered only once it has, again after another one did', async () => {
+  it('reports its registration only once it is written, and again after another instance wrote one', async () => {
     const registered = async (answer: Answers) => (await bench.beat(answer)).lease.registered;
     expect(await registered(held(100, true))).toBe(0);
     bench.keeper.noteRegistration();
@@ -163,7 +163,7 @@ describe('a holder', () => {
     expect(await registered(held(102, true))).toBe(0);
   });
 
-  it('tells everything again with the next beat when it could not', async () => {
+  it('notifies its listeners again with the next heartbeat if that failed', async () => {
     bench.refuses = true;
     await bench.beat(held(100, true));
     await bench.beat(held(100));
@@ -182,7 +182,7 @@ describe('a second instance', () => {
     expect(bench.log.at('warn')).toHaveLength(1);
   });
 
-  it('takes the lease only after it was missing for a further expiry', async () => {
+  it('takes the lease only after it was missing for another full lease time', async () => {
     await bench.beat(other(100), { lock: false });
     expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
     bench.clock.pass(14_999);
@@ -195,7 +195,7 @@ describe('a second instance', () => {
     ]);
   });
 
-  it('begins to wait anew when the holder came back in between', async () => {
+  it('starts to wait again if the holder came back in between', async () => {
     await bench.beat(other(100), { lock: false });
     await bench.beat(nobody, { lock: false });
     bench.clock.pass(10_000);
@@ -206,12 +206,12 @@ describe('a second instance', () => {
     expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
   });
 
-  it('waits so even with the lock on a database of its own: two are configured alike by mistake', async () => {
+  it('waits even with the lock on a database of its own: two have the same name by mistake', async () => {
     await bench.beat(other(100));
     expect((await bench.beat(nobody)).mayTake).toBe(false);
   });
 
-  it('is waiting, and hosts nothing, while nothing is decided', async () => {
+  it('waits, and hosts nothing, while nothing is decided', async () => {
     await bench.beat(nobody, { lock: false });
     await bench.beat('away', { lock: false });
     expect(bench.keeper.role).toBe('waiting');
@@ -228,7 +228,7 @@ describe('without a store', () => {
     expect(second.roles).toEqual([]);
   });
 
-  it('the one that is alone takes the lease when the store comes', async () => {
+  it('the only process takes the lease when the store is back', async () => {
     await bench.beat('away');
     await bench.beat('away', { lock: false });
     expect(bench.keeper.role).toBe('alone');
@@ -236,7 +236,7 @@ describe('without a store', () => {
     expect(bench.keeper.role).toBe('holder');
   });
 
-  it('the one that is alone gives way to a living holder', async () => {
+  it('the only process gives way to a live holder', async () => {
     await bench.beat('away');
     await bench.beat(other(100));
     expect(bench.roles).toEqual([
@@ -247,7 +247,7 @@ describe('without a store', () => {
 });
 
 describe('leaving', () => {
-  it('gives the lease and the lock up', async () => {
+  it('releases the lease and the lock', async () => {
     await bench.beat(held(100, true));
     await bench.keeper.announceStopping();
     expect(bench.claims.at(-1)?.lease.state).toBe('stopping');
@@ -256,7 +256,7 @@ describe('leaving', () => {
     expect(bench.lockReleased).toBe(true);
   });
 
-  it('a standby gives nothing up but the lock', async () => {
+  it('a standby releases only the lock', async () => {
     await bench.beat(other(100), { lock: false });
     await bench.keeper.announceStopping();
     await bench.keeper.stop();
@@ -265,7 +265,7 @@ describe('leaving', () => {
     expect(bench.lockReleased).toBe(true);
   });
 
-  it('is said even when a beat that does not say so is under way', async () => {
+  it('is announced even while a heartbeat with the old state is in progress', async () => {
     await bench.beat(held(100, true));
     const [beat, open] = await bench.slowBeat(held(100));
     const announced = bench.keeper.announceStopping();
@@ -274,7 +274,7 @@ describe('leaving', () => {
     expect(bench.claims.at(-1)?.lease.state).toBe('stopping');
   });
 
-  it('is for good: a beat asked for afterwards, or due in the middle, does not take the lease again', async () => {
+  it('is final: a later or pending heartbeat does not take the lease again', async () => {
     await bench.beat(held(100, true));
     const [beat, open] = await bench.slowBeat(held(100));
     // Would be said with one more beat.
@@ -298,7 +298,7 @@ describe('leaving', () => {
 });
 
 describe('the timer', () => {
-  it('beats by the interval, a twentieth more or less, and ends', async () => {
+  it('sends heartbeats at the interval, plus or minus a twentieth, until it ends', async () => {
     await bench.keeper.start();
     await bench.clock.run(52_500);
     expect(bench.claims.length).toBeGreaterThanOrEqual(11);

@@ -39,7 +39,7 @@ const used = new Set([...files.flatMap(keysIn), ...Object.keys(codes).map((code)
 const placeholders = (text: string) => [...text.matchAll(/\{\{(\w+)\}\}/g)].map(([, name]) => name).sort();
 
 describe('translations', () => {
-  it('has every sentence that the pages show, and no other', () => {
+  it('contain every sentence of the pages, and no other', () => {
     const known = Object.keys(english);
     expect({
       missing: [...used].filter((key) => !(key in english)),
@@ -50,20 +50,20 @@ describe('translations', () => {
     });
   });
 
-  it('gives the English sentences as they stand in the code', () => {
+  it('have the English sentences as in the code', () => {
     const sentences = Object.entries(english).filter(([key]) => !key.startsWith('message.'));
     expect(sentences.filter(([key, text]) => key !== text)).toEqual([]);
   });
 
-  it('has no code twice', () => {
+  it('contain no code twice', () => {
     expect(Object.keys(ERROR_PARAMS).filter((code) => code in MESSAGES)).toEqual([]);
   });
 
-  it.each(Object.keys(codes))('%s: its text needs the params that the code names', (code) => {
+  it.each(Object.keys(codes))('%s: its text has the params of the code', (code) => {
     expect(placeholders(english[`message.${code}` as keyof typeof english])).toEqual(namesOf(code));
   });
 
-  it('is complete in Chinese', () => {
+  it('are complete in Chinese', () => {
     expect(Object.keys(chinese)).toEqual(Object.keys(english));
     const untranslated = Object.entries(chinese).filter(
       ([, text]) =>
@@ -73,7 +73,7 @@ describe('translations', () => {
     expect(untranslated).toEqual([]);
   });
 
-  it('fills the same places in both languages', () => {
+  it('have the same placeholders in both languages', () => {
     const differing = Object.entries(english).filter(
       ([key, text]) => placeholders(text).join() !== placeholders(chinese[key as keyof typeof chinese] ?? '').join(),
     );

@@ -11,7 +11,7 @@ afterAll(() => fs.rmSync(FOLDER, { recursive: true, force: true }));
 const sink = () => ({ debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() });
 
 describe('a bound log', () => {
-  it('adds to every line what the line is about, and what it is bound to besides', () => {
+  it('adds its subject to every line, and further bindings', () => {
     const host = sink();
     const worker = createLog(host).bound({ environment: 'env_a' });
     const app = worker.bound({ app: 'shop' });
@@ -71,8 +71,8 @@ describe('lines of the server', () => {
   });
 });
 
-describe('a room', () => {
-  it('is there only while it is named, so that what would be written is not even worked out', () => {
+describe('a debug room', () => {
+  it('exists only while it is named, so that its arguments are not evaluated otherwise', () => {
     const host = sink();
     const costly = vi.fn(() => ({}));
     const log = createLog(host, ['lease']);

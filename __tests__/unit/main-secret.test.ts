@@ -45,20 +45,20 @@ describe('the JWT secret of a main app', () => {
     { APP_KEY: 'test-jwt-secret' },
     { APP_KEY: 'your-secret-key' },
     { APP_KEY: 'test-key' },
-  ])('is its own in every part where APP_KEY is what everybody knows: %j', (env) => {
+  ])('is generated in every role if APP_KEY is well known: %j', (env) => {
     const needs = (['local', 'supervisor', 'worker'] as const).map((part) => configOf(part, env).needsMainSecret);
     expect(needs).toEqual([true, true, true]);
     expect(configOf('dormant', env).needsMainSecret).toBe(false);
   });
 
-  it('is APP_KEY where that was chosen, but on a worker, whose tokens would be the Supervisor’s', () => {
+  it('is a custom APP_KEY, except on a worker, whose tokens the Supervisor would accept', () => {
     const needs = (['local', 'supervisor', 'worker'] as const).map(
       (part) => configOf(part, { APP_KEY: 'chosen' }).needsMainSecret,
     );
     expect(needs).toEqual([false, false, true]);
   });
 
-  it('lies where NocoBase reads it before APP_KEY, random, readable by its user alone', () => {
+  it('is stored where NocoBase reads it before APP_KEY, random, and readable by its user only', () => {
     vi.stubEnv('APP_KEY', 'test-jwt-secret');
     const { mainSecretFile } = configOf('supervisor').host;
     ensureMainSecret(mainSecretFile);
@@ -71,7 +71,7 @@ describe('the JWT secret of a main app', () => {
     expect(readFileSync(mainSecretFile)).not.toEqual(first);
   });
 
-  it('stays what it is where there is one', () => {
+  it('stays unchanged if there is one', () => {
     const file = path.join(storage, 'jwt_secret.dat');
     writeFileSync(file, 'whatever it is');
     ensureMainSecret(file);
@@ -85,7 +85,7 @@ describe('the JWT secret of a main app', () => {
     expect(existsSync(path.join(storage, 'apps'))).toBe(false);
   });
 
-  it.each(['local', 'supervisor', 'worker'] as const)('a variable that turns it off is warned about: %s', (part) => {
+  it.each(['local', 'supervisor', 'worker'] as const)('a variable that disables it causes a warning: %s', (part) => {
     const warned = say('DEFAULT_JWT_SECRET_USED');
     expect(configOf(part, { UNSAFE_USE_DEFAULT_JWT_SECRET: 'true' }).warnings).toContainEqual(warned);
     expect(configOf(part).warnings).not.toContainEqual(warned);

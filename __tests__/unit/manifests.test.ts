@@ -36,7 +36,7 @@ beforeEach(() => {
   worker = processWith(workerTable);
 });
 
-describe('what was said of an app', () => {
+describe('data that plugins set on an app', () => {
   it('is known to every process, by namespace', async () => {
     await worker.say('crm', 'ns', 'a', { x: 1 });
     await worker.say('crm', 'ns', 'b', null);
@@ -58,7 +58,7 @@ describe('what was said of an app', () => {
     expect(await worker.values('other', ['crm'])).toEqual(new Map([['crm', [2]]]));
   });
 
-  it('costs one look at what changed, however many apps are asked for', async () => {
+  it('costs one read of the changes, for any number of apps', async () => {
     await worker.say('crm', 'ns', 'a', 1);
     store.calls.length = 0;
     const many = Array.from({ length: 1_000 }, (_, i) => `app-${i}`);
@@ -66,7 +66,7 @@ describe('what was said of an app', () => {
     expect(store.calls).toEqual(['manifests.read']);
   });
 
-  it('invariant 1: survives a flush, also what another process said last of the same thing', async () => {
+  it('invariant 1: survives a flush, also the last write of another process to the same item', async () => {
     await worker.say('crm', 'ns', 'kept', 'by the worker');
     await worker.say('crm', 'ns', 'changed', 'old');
     await worker.say('crm', 'ns', 'removed', 'old');
@@ -86,7 +86,7 @@ describe('what was said of an app', () => {
       expect((await of(manifests)).sort()).toEqual(['by the worker', 'new']);
   });
 
-  it('invariant 1: survives a restart, also where the store is a memory that went with the process', async () => {
+  it('invariant 1: survives a restart, also if the store is a memory that ended with the process', async () => {
     await worker.say('crm', 'ns', 'a', 1);
     store.flush();
     const again = processWith(workerTable);
@@ -95,7 +95,7 @@ describe('what was said of an app', () => {
     expect(await of(supervisor)).toEqual([1]);
   });
 
-  it('with the store away is known where it was said, and told once that is back; what was known stands', async () => {
+  it('is known to its process while the store is down, and written once when it is back; known data stays', async () => {
     await supervisor.say('crm', 'ns', 'before', 0);
     expect(await of(worker)).toEqual([0]);
     store.away = true;
@@ -117,7 +117,7 @@ describe('what was said of an app', () => {
     expect(store.timesCalled('manifests.write')).toBe(1);
   });
 
-  it('ends with the app, and is nothing of a successor’s', async () => {
+  it('ends with the app, and does not apply to a successor', async () => {
     await worker.say('crm', 'ns', 'a', 1);
     await supervisor.say('crm', 'ns', 'b', 2);
     apps.crm = 'uid-3';
@@ -130,7 +130,7 @@ describe('what was said of an app', () => {
     expect(await of(supervisor)).toEqual(['its own']);
   });
 
-  it('is dropped by a worker only when its app is known to have ended', async () => {
+  it('is dropped by a worker only if the app is known to be deleted', async () => {
     await worker.say('crm', 'ns', 'a', 1);
     delete apps.crm;
     await worker.round();
@@ -151,12 +151,12 @@ describe('what was said of an app', () => {
     expect(workerTable.rows.size).toBe(0);
   });
 
-  it('of `main` is the Supervisor’s to say, and everybody’s to know', async () => {
+  it('of `main` is written by the Supervisor, and readable for all', async () => {
     await supervisor.say('main', 'ns', 'a', 1);
     expect(await of(worker, 'main')).toEqual([1]);
   });
 
-  it('is refused when it cannot be kept, and a round that fails is no harm', async () => {
+  it('is refused if it cannot be stored, and a failed round does no harm', async () => {
     workerTable.broken = true;
     await expect(worker.say('crm', 'ns', 'a', 1)).rejects.toThrow('The database is gone.');
     await worker.round();

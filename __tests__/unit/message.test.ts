@@ -18,7 +18,7 @@ const DENIED: Message = {
   params: { user: 'u', object: say('TABLES_IN', { object: SCHEMA }), server: 'db:5432', sql: 'GRANT …' },
 };
 
-describe('what another process says', () => {
+describe('a message of another process', () => {
   it.each<[string, unknown, Message]>([
     ['a code alone', { code: 'CANCELLED' }, say('CANCELLED')],
     ['a code and its params', { code: 'IN_BOOT_QUEUE', params: { place: 3 } }, say('IN_BOOT_QUEUE', { place: 3 })],
@@ -29,11 +29,11 @@ describe('what another process says', () => {
     expect(problem.parse(value)).toEqual(expected);
   });
 
-  it('is the sentence of a release before 0.2.0', () => {
+  it('may be a sentence of a release before 0.2.0', () => {
     expect(message.parse('Its turn has not come.')).toEqual(verbatim('Its turn has not come.'));
   });
 
-  it('is the code and sentence of an error of a release before 0.2.0', () => {
+  it('may be the code and sentence of an error of a release before 0.2.0', () => {
     const error = { code: 'DATABASE_UNREACHABLE', message: 'db:5432 did not answer.' };
     expect(problem.parse(error)).toEqual(failed('db:5432 did not answer.'));
   });
@@ -44,12 +44,12 @@ describe('what another process says', () => {
     ['without a code', { params: {} }],
     ['with a param that is none', { code: 'X', params: { list: ['a'] } }],
     ['nothing', null],
-  ])('is refused: %s', (_, value) => {
+  ])('is rejected: %s', (_, value) => {
     expect(message.safeParse(value).success).toBe(false);
     expect(problem.safeParse(value).success).toBe(false);
   });
 
-  it('is refused as an error where it is a text alone', () => {
+  it('is rejected as an error if it is only a text', () => {
     expect(problem.safeParse('A text.').success).toBe(false);
   });
 });
@@ -66,23 +66,23 @@ describe('a text', () => {
   const inChinese = (said: Message) => render(translator(chinese), said);
   const kept = say('DATA_KEPT', { why: say('KEPT_UNMARKED', { object: SCHEMA }) });
 
-  it('is in the reader’s language, as are the messages in it', () => {
+  it('is in the reader’s language, and so are the messages in it', () => {
     expect(render(translator(english), kept)).toBe(
       'Its database was kept: schema "tenant" of database "nocobase" has no ownership marker of this app.',
     );
     expect(inChinese(kept)).toBe('它的数据库已保留：数据库“nocobase”的模式“tenant”没有该应用的归属标记。');
   });
 
-  it('is the same in English without a host to translate', () => {
+  it('is the same in English without a host that translates', () => {
     expect(inEnglish(kept)).toBe(render(translator(english), kept));
   });
 
-  it.each([inEnglish, inChinese])('is the code and its params where the code is unknown', (rendered) => {
+  it.each([inEnglish, inChinese])('shows code and params if the code is unknown', (rendered) => {
     expect(rendered({ code: 'NEWER', params: { app: 'crm', times: 3 } })).toBe('NEWER crm 3');
     expect(rendered({ code: 'NEWER' })).toBe('NEWER');
   });
 
-  it.each([inEnglish, inChinese])('that somebody else wrote is as it is', (rendered) => {
+  it.each([inEnglish, inChinese])('of another program is unchanged', (rendered) => {
     expect(rendered(verbatim('Loading {{name}}.'))).toBe('Loading {{name}}.');
     expect(rendered(failed('read ECONNRESET'))).toBe('read ECONNRESET');
   });

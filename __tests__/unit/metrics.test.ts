@@ -56,7 +56,7 @@ async function pointsOf<T>(name: string): Promise<Array<DataPoint<T>>> {
   return (all.find(({ descriptor }) => descriptor.name === name)?.dataPoints ?? []) as Array<DataPoint<T>>;
 }
 
-describe('what the telemetry tells', () => {
+describe('exported metrics', () => {
   it('requests by environment and result', async () => {
     metrics.request('env_a', '2xx', 3);
     metrics.request('env_a', '2xx', 4);
@@ -69,7 +69,7 @@ describe('what the telemetry tells', () => {
     ]);
   });
 
-  it('how long proxied answers took, in seconds, and of those alone', async () => {
+  it('the duration of proxied answers only, in seconds', async () => {
     metrics.request('env_a', '2xx', 3);
     metrics.request('env_a', '5xx', 300);
     metrics.request('env_a', 'ABORTED', null);
@@ -79,7 +79,7 @@ describe('what the telemetry tells', () => {
     expect(point.value.buckets.counts[2]).toBe(1); // above 2.5 ms, up to 5 ms
   });
 
-  it('what is open now', async () => {
+  it('currently open requests and WebSockets', async () => {
     expect(await told('app_supervisor.proxy.active_requests')).toEqual(['environment=env_a 2']);
     expect(await told('app_supervisor.proxy.websockets')).toEqual(['environment=env_a 3']);
   });
@@ -104,7 +104,7 @@ describe('what the telemetry tells', () => {
   });
 });
 
-it('nothing is lost, and nothing told twice, when the main app starts anew with a telemetry of its own', async () => {
+it('nothing is lost, and nothing exported twice, when the main app restarts with a new telemetry', async () => {
   for (let i = 0; i < 5; i++) metrics.request('env_a', '2xx', 1);
   expect(await told('app_supervisor.proxy.requests')).toEqual(['environment=env_a,result=2xx 5']);
   await running.telemetry.shutdown();

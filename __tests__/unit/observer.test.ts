@@ -59,8 +59,8 @@ async function watch(ms: number, ...beating: string[]): Promise<void> {
 
 const health = (name = 'env_a') => observer.environment(name)?.health;
 
-describe('what is seen', () => {
-  it('is health, registration and the holder’s word', async () => {
+describe('an observation', () => {
+  it('contains health, registration and the holder’s report', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a'));
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
@@ -79,7 +79,7 @@ describe('what is seen', () => {
     expect(changes).toEqual([['env_a']]);
   });
 
-  it('costs one look when nothing changed, however many apps there are', async () => {
+  it('costs one poll if nothing changed, for any number of apps', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await watch(1_000);
@@ -91,7 +91,7 @@ describe('what is seen', () => {
     expect(changes).toHaveLength(1);
   });
 
-  it('is read again when it changed, and told once', async () => {
+  it('is read again when it changed, and reported once', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf({ status: 'preparing' })]);
     await observer.poll();
@@ -104,7 +104,7 @@ describe('what is seen', () => {
     expect(changes).toHaveLength(2);
   });
 
-  it('of a new environment is nothing until it is told, and is told once it could be read', async () => {
+  it('of a new environment is hidden until it is reported, and is reported once it could be read', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a'));
     await tell('env_a', await beat('env_a'), [entryOf()]);
     store.fails = 'statuses.read';
@@ -116,7 +116,7 @@ describe('what is seen', () => {
     expect(changes).toEqual([['env_a']]);
   });
 
-  it('of a process that took the place of another is nothing before it has said what it is itself', async () => {
+  it('of a process that replaced another is hidden before it has written its own registration', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });
     await observer.poll();
@@ -135,7 +135,7 @@ describe('what is seen', () => {
     });
   });
 
-  it('of an environment that is away is what the database remembers', async () => {
+  it('of an environment that is down contains what the database knows', async () => {
     observer.remember('env_a', registrationOf('env_a'));
     await watch(14_000);
     expect(observer.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
@@ -148,7 +148,7 @@ describe('what is seen', () => {
     expect(observer.environment('env_a')?.registration?.url).toBe('http://newer');
   });
 
-  it('of a forgotten one is nothing', async () => {
+  it('of a forgotten environment is empty', async () => {
     await beat('env_a');
     await observer.poll();
     observer.forget('env_a');
@@ -157,14 +157,14 @@ describe('what is seen', () => {
     expect(observer.environment('env_a')).toBeNull();
   });
 
-  it('is looked at once more after calls during a look, not once a call', async () => {
+  it('is repeated once after calls during a poll, not once for each call', async () => {
     await Promise.all([observer.poll(), observer.poll(), observer.poll(), observer.poll()]);
     expect(store.timesCalled('fleet.look')).toBe(2);
   });
 });
 
-describe('the word of a worker', () => {
-  it('invariant 2: ends with its holder: nothing of it is another’s', async () => {
+describe('a worker’s report', () => {
+  it('invariant 2: ends with its holder, and does not count for another', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
     await observer.poll();
@@ -182,7 +182,7 @@ describe('the word of a worker', () => {
     expect(observer.observed('env_a', 'crm')?.entry.status).toBe('preparing');
   });
 
-  it('is kept while a worker is away, for what it was last known to be', async () => {
+  it('is kept while a worker is down, with the time when it was last true', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await observer.poll();
@@ -195,7 +195,7 @@ describe('the word of a worker', () => {
 });
 
 describe('a flushed store', () => {
-  it('invariant 1: loses nothing that is seen, and is noticed at once', async () => {
+  it('invariant 1: loses no observation, and is detected immediately', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await watch(3_000);
@@ -217,7 +217,7 @@ describe('a flushed store', () => {
     expect(flushes).toBe(2);
   });
 
-  it('that another supervisor mended before this one looked is no sign that workers have left', async () => {
+  it('that another Supervisor repaired before this one polled is no sign that workers have left', async () => {
     await beat('env_a');
     await watch(3_000);
     store.flush();
@@ -229,8 +229,8 @@ describe('a flushed store', () => {
   });
 });
 
-describe('a store that is away', () => {
-  it('makes everything unknown, never down, and that is told', async () => {
+describe('a store that is down', () => {
+  it('makes everything unknown, never down, and is reported', async () => {
     await beat('env_a');
     await observer.poll();
     changes.length = 0;
@@ -245,7 +245,7 @@ describe('a store that is away', () => {
     expect(changes).toHaveLength(1);
   });
 
-  it('comes back without the leases, which ran out meanwhile: nobody is called down for that', async () => {
+  it('returns without the leases, which have expired: nobody is reported as down for that', async () => {
     const epoch = await beat('env_a');
     await watch(2_000);
     store.away = true;
@@ -261,7 +261,7 @@ describe('a store that is away', () => {
     expect(changes.at(-1)).toEqual(['env_a']);
   });
 
-  it('comes back, and who is silent from then on is down in time', async () => {
+  it('returns, and a worker that is silent from then on is down in time', async () => {
     await beat('env_a');
     await observer.poll();
     store.away = true;
@@ -273,7 +273,7 @@ describe('a store that is away', () => {
     expect(health()).toBe('down');
   });
 
-  it('invariant 2: a beat that came while nobody looked is as old as its lease', async () => {
+  it('invariant 2: a heartbeat that arrived while nobody polled is as old as its lease', async () => {
     await beat('env_a');
     await observer.poll();
     store.away = true;
@@ -296,7 +296,7 @@ describe('a store that is away', () => {
     expect(store.timesCalled('leases.left')).toBe(3);
   });
 
-  it('is seen by an observer that only just started, too', async () => {
+  it('is detected by an observer that has just started, too', async () => {
     store.away = true;
     observer = newBoard();
     observer.remember('env_a', registrationOf('env_a'));
@@ -318,10 +318,10 @@ describe('another fleet with the same prefix', () => {
   });
 });
 
-describe('when most environments vanish together', () => {
+describe('when most environments disappear at the same time', () => {
   const names = ['env_a', 'env_b', 'env_c', 'env_d'];
 
-  it('the observer takes itself to be cut off, and says unknown', async () => {
+  it('the observer assumes that it is disconnected, and reports unknown', async () => {
     for (const name of names) await beat(name);
     await watch(20_000, 'env_d');
     expect(names.map(health)).toEqual(['unknown', 'unknown', 'unknown', 'online']);
@@ -336,7 +336,7 @@ describe('when most environments vanish together', () => {
     expect(names.map(health)).toEqual(['down', 'down', 'online', 'online']);
   });
 
-  it('and one that said goodbye is down all the same', async () => {
+  it('and one that announced its shutdown is nevertheless down', async () => {
     const epochs = new Map<string, number>();
     for (const name of names) epochs.set(name, await beat(name));
     await watch(2_000);

@@ -5,8 +5,8 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 import { RESOURCES } from '../../src/server/supervisor/api';
 import { apiDescription } from '../../src/server/supervisor/api/openapi';
 
-describe('the API documentation', () => {
-  it('describes every action that there is, and no other', () => {
+describe('API documentation', () => {
+  it('describes every existing action, and no other', () => {
     const offered = Object.entries(RESOURCES).flatMap(([resource, actions]) =>
       Object.keys(actions).map((action) => `/${resource}:${action}`),
     );
@@ -15,7 +15,7 @@ describe('the API documentation', () => {
     );
   });
 
-  it('asks for POST where an action changes something, and says that GET is refused', () => {
+  it('requires POST for actions that change data, and says that GET is refused', () => {
     for (const [resource, actions] of Object.entries(RESOURCES)) {
       for (const [action, [changes]] of Object.entries(actions)) {
         const methods = Object.keys(apiDescription.paths[`/${resource}:${action}`]);
@@ -26,7 +26,7 @@ describe('the API documentation', () => {
     }
   });
 
-  it('names every code with which an action can be refused', () => {
+  it('names every error code of an action', () => {
     const documented = new Set(
       Object.values(apiDescription.paths)
         .flatMap((methods) => Object.values(methods))
@@ -43,7 +43,7 @@ describe('the API documentation', () => {
     expect(thrown.filter((code) => !documented.has(code))).toEqual([]);
   });
 
-  it('shows defaults, but none that is made up for each request, and nothing that is always refused', () => {
+  it('shows defaults, but none that is generated for each request, and nothing that is always rejected', () => {
     const bodyOf = (action: string) =>
       apiDescription.paths[action].post.requestBody!.content['application/json'].schema.properties as Record<
         string,

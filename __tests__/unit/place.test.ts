@@ -18,8 +18,8 @@ type Options = NonNullable<Parameters<typeof changedDatabase>[1]>;
 const change = (database: Options['database'], before = own) =>
   changedDatabase({ name: 'crm', database: before }, { database }, KEY);
 
-describe('the place of a new app’s data', () => {
-  it('has the port that is meant where none is given, so that no environment’s own stands in for it', () => {
+describe('the location of a new app’s data', () => {
+  it('has the default port if none is given, so that no environment’s own port replaces it', () => {
     const database = { dialect: 'mysql' as const, host: 'db', username: 'crm', database: 'crm' };
     const of = (more: object) =>
       placeOf({
@@ -40,37 +40,37 @@ describe('a stored password', () => {
     ['user', { username: 'other' }],
     ['host, with an empty password as forms send it', { host: 'evil.example.com', password: '' }],
     ['host, among what stays', { host: 'evil.example.com', port: 5432, username: 'crm' }],
-  ])('invariant 8: is not taken along to another %s', (_, database) => {
+  ])('invariant 8: is not used for another %s', (_, database) => {
     expect(() => change(database)).toThrow(
       expect.objectContaining({ code: 'PASSWORD_REQUIRED', status: 400, field: 'options.database.password' }),
     );
   });
 
-  it('is not taken along to a port where none was told before', () => {
+  it('is not used for a port if none was given before', () => {
     const { port: _, ...before } = own;
     expect(() => change({ port: 5432 }, before)).toThrow(expect.objectContaining({ code: 'PASSWORD_REQUIRED' }));
   });
 
-  it('gives way to the one in the same request', () => {
+  it('is replaced by the one in the same request', () => {
     const changed = change({ host: 'other', port: 5433, username: 'sales', password: 'new' });
     expect(changed).toMatchObject({ host: 'other', port: 5433, username: 'sales', database: 'crm' });
     expect(unseal(changed.password!, KEY, 'crm')).toBe('new');
   });
 
-  it('stays where nothing changes', () => {
+  it('stays if nothing changes', () => {
     expect(change({ host: 'db', port: 5432, username: 'crm', password: '' })).toEqual(own);
     expect(change({})).toEqual(own);
     expect(unseal(change({ password: 'new' }).password!, KEY, 'crm')).toBe('new');
   });
 
-  it('is asked for by nobody where there is none', () => {
+  it('is not required if there is none', () => {
     const { password: _, ...before } = own;
     expect(change({ host: 'other' }, before)).toEqual({ ...before, host: 'other' });
   });
 });
 
 describe('what an update may not change', () => {
-  it.each(['host', 'username'] as const)('the %s of a connection of its own cannot be taken away', (field) => {
+  it.each(['host', 'username'] as const)('the %s of a separate connection cannot be removed', (field) => {
     expect(() => change({ [field]: '', password: 'new' })).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', field: `options.database.${field}` }),
     );
@@ -82,13 +82,13 @@ describe('what an update may not change', () => {
     ['username', { username: 'crm' }],
     ['password', { password: 'x' }],
     ['dialect', { dialect: 'postgres' }],
-  ])('the environment’s own %s is not the app’s to say', (field, database) => {
+  ])('the environment’s own %s cannot be set by the app', (field, database) => {
     expect(() => change(database, place)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', field: `options.database.${field}` }),
     );
   });
 
-  it('nor can the kind of connection change', () => {
+  it('the kind of connection cannot change', () => {
     expect(() => changedDatabase({ name: 'crm', database: place }, { dbConnType: 'new_connection' }, KEY)).toThrow(
       expect.objectContaining({ code: 'INVALID_INPUT', field: 'options.dbConnType' }),
     );

@@ -76,7 +76,7 @@ describe('over HTTP', () => {
     },
   );
 
-  it('nothing but GET and HEAD', async () => {
+  it('only GET and HEAD', async () => {
     expect((await ask(url, '/api/__live', { method: 'POST' })).text).toBe('the core');
   });
 });

@@ -32,7 +32,7 @@ function chosen(lines: string[], options: { asked?: string; app?: Partial<RouteA
   return choose(route, environmentOf, options.asked ?? null, quarantine, 1_001)?.name ?? null;
 }
 
-describe('which environment gets a request', () => {
+describe('the environment for a request', () => {
   it.each<[string, string[], Parameters<typeof chosen>[1], string | null]>([
     ['the app has none', [], {}, null],
     ['the only one', ['a running online'], {}, 'a'],
@@ -110,7 +110,7 @@ describe('which environment gets a request', () => {
     expect(chosen(lines, options)).toBe(expected);
   });
 
-  it('leaves out what was tried for this request', () => {
+  it('is none that this request has already tried', () => {
     const { route, environmentOf } = fleet(['a running online', 'b dormant online']);
     expect(choose(route, environmentOf, 'a', new Quarantine(1), 0, 'a')?.name).toBe('b');
     expect(choose(route, environmentOf, null, new Quarantine(1), 0, 'b')?.name).toBe('a');
@@ -120,7 +120,7 @@ describe('which environment gets a request', () => {
 describe('quarantine', () => {
   const a: RouteEnvironment = { name: 'a', proxyUrl: 'http://a', serves: true, health: 'online', epoch: 7 };
 
-  it('ends by itself after its time, by the clock it is given', () => {
+  it('ends by itself after its time, by the injected clock', () => {
     const quarantine = new Quarantine(5_000);
     expect(quarantine.has(a, 0)).toBe(false);
     quarantine.add(a, 100);
@@ -129,14 +129,14 @@ describe('quarantine', () => {
     expect(quarantine.has(a, 5_100)).toBe(false);
   });
 
-  it('tells the first refusal from those that follow', () => {
+  it('distinguishes the first refusal from later ones', () => {
     const quarantine = new Quarantine(5_000);
     expect(quarantine.add(a, 0)).toBe(true);
     expect(quarantine.add(a, 1)).toBe(false);
     expect(quarantine.add(a, 6_000)).toBe(true);
   });
 
-  it('does not hold another address or another holder of the lease for it', () => {
+  it('does not apply to another address or another holder of the lease', () => {
     const quarantine = new Quarantine(5_000);
     quarantine.add(a, 0);
     expect(quarantine.has({ ...a, health: 'down' }, 1)).toBe(true);

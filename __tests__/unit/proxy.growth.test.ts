@@ -126,8 +126,8 @@ const UNITS = [...TOKENS, ...PAIRS, ...WORDS];
 
 const offenders = (read: (input: string) => unknown) => UNITS.filter((unit) => growsFaster(read, unit));
 
-describe('the measure', () => {
-  it('tells a regular expression that looks at everything again from each place, and one that does not', () => {
+describe('the measurement', () => {
+  it('distinguishes a regular expression that scans everything again from each position from one that does not', () => {
     expect(growsFaster((input) => /[?&][^=&]*%/.test(input), '?')).toBe(true);
     expect(growsFaster((input) => /[?&][^=&?]*%/.test(input), '?')).toBe(false);
   });

@@ -82,19 +82,19 @@ describe('the guard before the core', () => {
     expect(await setup().ask(url, headers)).toBe(expected);
   });
 
-  it('knows uploads by APP_PUBLIC_PATH', async () => {
+  it('finds uploads below APP_PUBLIC_PATH', async () => {
     const { ask } = setup({ publicPath: '/portal/' });
     expect(await ask('/portal/storage/uploads/../apps/main/aes_key.dat')).toBe('404 Not Found');
   });
 
-  it('never calls an app unknown before definitions have been read (#3188, #9365)', async () => {
+  it('never reports an app as unknown before definitions have been loaded (#3188, #9365)', async () => {
     const { ask } = setup({ isLoaded: () => false });
     expect(await ask('/api/x', { 'x-app': 'nosuch' })).toBe('503 APP_PREPARING');
     expect(await ask('/api/x', { 'x-app': '../x' })).toBe('404 APP_NOT_FOUND');
     expect(await ask('/api/x')).toBe('core');
   });
 
-  it('does not say a hostile name again', async () => {
+  it('does not repeat a hostile name', async () => {
     const { options } = setup();
     const guard = createGuard(options);
     let body = '';
@@ -103,7 +103,7 @@ describe('the guard before the core', () => {
     expect(body).not.toContain('script');
   });
 
-  it('on the Supervisor passes known apps on, also files of plugins that only the worker has', async () => {
+  it('on the Supervisor forwards requests of known apps, also for files of plugins that only the worker has', async () => {
     const serve = vi.fn(() => true);
     const { ask, served } = setup({ serve });
     served();
@@ -111,7 +111,7 @@ describe('the guard before the core', () => {
     expect(serve).toHaveBeenCalledWith('app1', expect.anything(), expect.anything());
   });
 
-  it('remembers packages: one look for each, and for a missing one every ten seconds at most', async () => {
+  it('caches packages: one look-up for each, and for a missing one at most every ten seconds', async () => {
     const { ask, options } = setup();
     for (let i = 0; i < 5; i++) await ask('/static/plugins/plain/x');
     for (let i = 0; i < 5; i++) await ask('/static/plugins/none/x');
@@ -119,7 +119,7 @@ describe('the guard before the core', () => {
   });
 });
 
-it('a name that is no package is never looked for on the disk', () => {
+it('never looks up a name on the disk that is no package', () => {
   const poll = vi.fn(() => true);
   for (const rest of ['..', '.', '', '/etc', '@x', '@../y/z', 'a b/c', '%2e%2e/x', '.hidden/x']) {
     expect(isServable(rest, poll)).toBe(false);

@@ -26,7 +26,7 @@ function byName(list: string[]): Record<string, string[]> {
 }
 
 describe('headers of a request', () => {
-  it('keeps order, case and repetition of what is the visitor’s', () => {
+  it('keep order, case and repetition of the visitor’s headers', () => {
     const list = requestHeaders(
       message([
         ['Host', 'apps.test'],
@@ -39,7 +39,7 @@ describe('headers of a request', () => {
     expect(list.slice(0, 8)).toEqual(['Host', 'apps.test', 'X-Zed', '1', 'accept', 'a', 'X-Zed', '2']);
   });
 
-  it('names the app, whatever the visitor called it', () => {
+  it('name the app, whatever the visitor sent', () => {
     expect(
       sent([
         ['Host', 'h'],
@@ -54,7 +54,7 @@ describe('headers of a request', () => {
     ).not.toHaveProperty('x-app');
   });
 
-  it('sends one host, and the worker’s own when there is none', () => {
+  it('contain one host, and the worker’s own if there is none', () => {
     expect(sent([]).Host).toEqual(['worker:15000']);
     expect(
       sent([
@@ -64,7 +64,7 @@ describe('headers of a request', () => {
     ).toHaveLength(1);
   });
 
-  it('drops what belongs to the connection, and what the visitor says belongs to it', () => {
+  it('lack those of the connection, and those that the visitor assigns to it', () => {
     const out = sent([
       ['Host', 'h'],
       ['Connection', 'keep-alive, X-Secret, X-App, X-Forwarded-For, Host, Authorization'],
@@ -141,7 +141,7 @@ describe('headers of a request', () => {
     expect(out['X-Forwarded-Host']).toEqual([expected.Host]);
   });
 
-  it('drops every other claim of a stranger about who he is', () => {
+  it('lack every other claim of an untrusted peer about its identity', () => {
     const claims: Array<[string, string]> = [
       ['Forwarded', 'for=1.2.3.4'],
       ['X-Real-IP', '1.2.3.4'],
@@ -156,7 +156,7 @@ describe('headers of a request', () => {
     }
   });
 
-  it('says that there is no body rather than let Node announce a chunked one', () => {
+  it('announce an empty body, so that Node does not announce a chunked one', () => {
     expect(sent([['Host', 'h']], TRUSTED, 'POST')['Content-Length']).toEqual(['0']);
     expect(sent([['Host', 'h']], TRUSTED, 'DELETE')).not.toHaveProperty('Content-Length');
     expect(
@@ -175,7 +175,7 @@ describe('headers of a request', () => {
     });
   });
 
-  it('does the same for upgrades, in place', () => {
+  it('are the same for upgrades, changed in place', () => {
     const req = message([
       ['Host', 'h'],
       ['Connection', 'keep-alive, Upgrade, x-secret'],
@@ -201,7 +201,7 @@ describe('headers of a request', () => {
 });
 
 describe('headers of an answer', () => {
-  it('keeps repeated fields, drops the connection’s, and says which environment answered', () => {
+  it('keep repeated fields, lack the connection’s, and name the environment that answered', () => {
     const list = responseHeaders(
       message([
         ['Set-Cookie', 'a=1'],
@@ -220,7 +220,7 @@ describe('headers of an answer', () => {
   });
 });
 
-describe('a request that comes round again', () => {
+describe('a request that loops', () => {
   it.each([
     [undefined, false],
     ['other', false],
@@ -232,7 +232,7 @@ describe('a request that comes round again', () => {
     expect(isLoop(via, 'me')).toBe(expected);
   });
 
-  it('is marked by each supervisor in turn', () => {
+  it('is marked by each Supervisor in turn', () => {
     expect(
       sent([
         ['Host', 'h'],
@@ -242,7 +242,7 @@ describe('a request that comes round again', () => {
   });
 });
 
-it('a request whose end is in doubt is told', () => {
+it('a request with an ambiguous end is detected', () => {
   const ambiguous = (...headers: Array<[string, string]>) => isAmbiguous(message(headers));
   expect(ambiguous(['Content-Length', '3'])).toBe(false);
   expect(ambiguous(['Transfer-Encoding', 'chunked'])).toBe(false);
@@ -276,7 +276,7 @@ describe('trusted proxies', () => {
     expect(trustOf(list, () => expect.unreachable())(address)).toBe(expected);
   });
 
-  it('names what it does not understand and trusts nobody for it', () => {
+  it('report unknown entries and trust nobody for them', () => {
     const refused = vi.fn();
     const trusts = trustOf(['localhost', '10.0.0.0/33', '10.0.0.0/x', '1.2.3'], refused);
     expect(refused.mock.calls.flat()).toEqual(['localhost', '10.0.0.0/33', '10.0.0.0/x', '1.2.3']);

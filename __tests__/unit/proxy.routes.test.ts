@@ -20,7 +20,7 @@ const app = (name: string, more: Partial<RouteApp> = {}): RouteApp => ({
 });
 
 describe('the routing table', () => {
-  it('is not loaded before the first definitions, and loaded by none at all', () => {
+  it('is not loaded before the first definitions, and loaded by an empty set', () => {
     const table = new RoutingTable();
     table.replaceEnvironments([]);
     expect(table.loaded).toBe(false);
@@ -28,7 +28,7 @@ describe('the routing table', () => {
     expect(table.loaded).toBe(true);
   });
 
-  it('finds apps by name and domain, and forgets what is replaced', () => {
+  it('finds apps by name and domain, and forgets replaced ones', () => {
     const table = new RoutingTable();
     table.replaceApps([app('one', { cname: 'One.Example.com' }), app('two')]);
     expect(table.app('one')?.name).toBe('one');
@@ -43,7 +43,7 @@ describe('the routing table', () => {
     expect(table.appByDomain('one.example.com')).toBeNull();
   });
 
-  it('changes some, and a domain goes with them from one to another', () => {
+  it('changes some apps, and moves a domain from one to another', () => {
     const table = new RoutingTable();
     table.replaceApps([app('one', { cname: 'one.test' }), app('two', { cname: 'two.test' }), app('three')]);
     const changes = (...apps: RouteApp[]) => new Map(apps.map((each) => [each.name, each]));
@@ -67,7 +67,7 @@ describe('the routing table', () => {
   });
 });
 
-describe('what only reads', () => {
+describe('read-only requests', () => {
   it.each<[string, string, boolean, boolean]>([
     ['GET', '/api/users:list?page=1', false, true],
     ['HEAD', '/api/users:get/1', false, true],
@@ -132,7 +132,7 @@ describe('the visit link', () => {
     ['javascript:alert(1)', '/apps/app1/admin/'],
     ['', '/apps/app1/admin/'],
     ['/apps/app1/ü', '/apps/app1/admin/'],
-  ])('to %j leads to %s', (to, expected) => {
+  ])('to %j redirects to %s', (to, expected) => {
     expect(destination(app('app1'), to, 'apps.test', config)).toBe(expected);
   });
 
@@ -143,11 +143,11 @@ describe('the visit link', () => {
     ['/x/..//evil.test', '/'],
     ['/\\evil.test', '/'],
     ['https://evil.test/', '/'],
-  ])('on the app’s own domain, to %j leads to %s', (to, expected) => {
+  ])('on the app’s own domain, to %j redirects to %s', (to, expected) => {
     expect(destination(app('app1', { cname: 'shop.test' }), to, 'Shop.test:443', config)).toBe(expected);
   });
 
-  it('knows a public path and another modern prefix', () => {
+  it('supports a public path and another modern prefix', () => {
     const below = { apiBase: '/x/api', publicPath: '/x/', modernPrefix: 'm' };
     expect(destination(app('app1'), null, 'h', below)).toBe('/x/apps/app1/admin/');
     expect(destination(app('app1'), '/x/m/apps/app1/a', 'h', below)).toBe('/x/m/apps/app1/a');
@@ -234,7 +234,7 @@ describe('the selector', () => {
     }
   });
 
-  it('sees a table that came later, since the core keeps the first closure for ever', async () => {
+  it('uses a table that was created later, because the core keeps the first closure forever', async () => {
     let current: RoutingTable | null = null;
     const first = createSelector(() => current);
     const second = createSelector(() => null);
@@ -264,7 +264,7 @@ describe('failures', () => {
     expect(classify(Object.assign(new Error(), { code }), connected)).toMatchObject({ code: expected, unreachable });
   });
 
-  it('survive anything thrown', () => {
+  it('accept any thrown value', () => {
     for (const thrown of [null, undefined, 'text', 7]) expect(classify(thrown, true).code).toBe('UPSTREAM_RESET');
   });
 });
@@ -273,7 +273,7 @@ describe('the page for people', () => {
   const req = (accept: string, language = 'en', method = 'GET') =>
     ({ method, headers: { accept, 'accept-language': language } }) as never;
 
-  it('goes to a browser’s address bar only', () => {
+  it('is sent to a browser’s address bar only', () => {
     const what = answer('UPSTREAM_REFUSED', 'app1');
     expect(pageFor(req('text/html,*/*'), '/admin/', '/api', what)).toContain('http-equiv="refresh" content="5"');
     expect(pageFor(req('*/*'), '/admin/', '/api', what)).toBeNull();
@@ -285,7 +285,7 @@ describe('the page for people', () => {
     expect(pageFor(req('text/html', 'en', 'POST'), '/admin/', '/api', what)).toBeNull();
   });
 
-  it('speaks the visitor’s language and does not promise what will not happen', () => {
+  it('uses the visitor’s language and promises only what will happen', () => {
     const stopped = answer('APP_STOPPED', 'app1');
     expect(pageFor(req('text/html'), '/', '/api', stopped)).toContain('This app is stopped');
     expect(pageFor(req('text/html', 'zh-CN,zh;q=0.9,en;q=0.8'), '/', '/api', stopped)).toContain('应用已停止');
@@ -301,7 +301,7 @@ describe('the page for people', () => {
     ['zh;q=0,en', false],
     ['de', false],
     ['*', false],
-  ])('a visitor who accepts %s is told in Chinese: %s', (language, expected) => {
+  ])('a visitor who accepts %s gets it in Chinese: %s', (language, expected) => {
     const headers = { accept: 'text/html', ...(language === undefined ? {} : { 'accept-language': language }) };
     const page = pageFor({ method: 'GET', headers } as never, '/', '/api', answer('APP_STOPPED', 'app1'));
     expect(page?.includes('应用已停止')).toBe(expected);

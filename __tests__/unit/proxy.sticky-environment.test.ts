@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { pinnedEnvironment, requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 
-describe('the environment a visitor asks for', () => {
+describe('the environment that a visitor requests', () => {
   it.each<[string, Record<string, string>, string | null]>([
     ['nothing', {}, null],
     ['the header', { 'x-app-environment': 'env_b' }, 'env_b'],
@@ -35,7 +35,7 @@ describe('pinning', () => {
     expect(withPin('app_environment=app1.a', 'app1', null)).toBe('');
   });
 
-  it('is bounded: the sixteen newest are kept', () => {
+  it('is limited: the sixteen newest are kept', () => {
     let cookie = '';
     for (let i = 0; i < 100; i++) cookie = `app_environment=${withPin(cookie, `app${i}`, 'e'.repeat(64))}`;
     expect(pinnedEnvironment(cookie, 'app99')).toBe('e'.repeat(64));
@@ -44,7 +44,7 @@ describe('pinning', () => {
     expect(cookie.length).toBeLessThan(1_300);
   });
 
-  it('drops what it would not have written', () => {
+  it('drops entries that it would not have written', () => {
     expect(withPin('app_environment=__proto__.x~app1.a\r\nSet-Cookie: z~main.q', 'app2', 'b')).toBe('app2.b');
   });
 });

@@ -12,7 +12,7 @@ describe('a redirect of an app’s answer', () => {
     ['/storage/uploads/a..b/.c/...png', undefined],
     ['https://shop.test:8443/storage/uploads/a.png', '/files/crm/~uploads/a.png'],
     ['HTTP://SHOP.TEST:8443/storage/uploads/a.png', '/files/crm/~uploads/a.png'],
-  ])('to an upload leads to where the proxy reads it: %s', (location, expected) => {
+  ])('to an upload is changed to the path that the proxy serves: %s', (location, expected) => {
     expect(of(location)).toBe(expected ?? location.replace('/storage/uploads/', '/files/crm/~uploads/'));
   });
 
@@ -34,17 +34,17 @@ describe('a redirect of an app’s answer', () => {
     '/storage/uploads/..%2fx',
     '/storage/uploads/..\\x',
     '',
-  ])('to anything else stays as it is: %s', (location) => {
+  ])('to anything else stays unchanged: %s', (location) => {
     expect(of(location)).toBe(location);
   });
 
-  it('knows uploads by APP_PUBLIC_PATH', () => {
+  it('respects APP_PUBLIC_PATH', () => {
     expect(of('/portal/storage/uploads/a.png', '/portal/')).toBe('/portal/files/crm/~uploads/a.png');
     expect(of('/storage/uploads/a.png', '/portal/')).toBe('/storage/uploads/a.png');
   });
 });
 
-describe('what a worker is asked for', () => {
+describe('the request to a worker', () => {
   it.each([
     ['/files/crm/~uploads/a.png', '/storage/uploads/a.png?__appName=crm'],
     ['/files/crm/~uploads/a.png?__appName=crm&download=1', '/storage/uploads/a.png?__appName=crm&download=1'],
@@ -80,11 +80,11 @@ describe('what a worker is asked for', () => {
     '/portal/files/crm/~uploads/a.png',
     '/api/files/crm/~uploads/a.png',
     '/storage/uploads/a.png',
-  ])('is otherwise what the visitor asks for: %s', (url) => {
+  ])('is otherwise the visitor’s request: %s', (url) => {
     expect(workerUrl(url, 'crm', '/')).toBe(url);
   });
 
-  it('is what it had sent the visitor to', () => {
+  it('is the address to which the worker had redirected the visitor', () => {
     const path = fc.array(fc.constantFrom('a', 'b.png', '/', '.', '%2e', '%2F', '%20', '~')).map((all) => all.join(''));
     fc.assert(
       fc.property(path, fc.constantFrom('/', '/portal/'), (name, publicPath) => {

@@ -67,7 +67,7 @@ async function begin(): Promise<void> {
 }
 
 describe('reporting', () => {
-  it('tells everything first, under the lease', async () => {
+  it('writes everything first, under the lease', async () => {
     show('crm', 'running');
     show('shop', 'stopped');
     reporter.report(['crm']);
@@ -76,7 +76,7 @@ describe('reporting', () => {
     expect(writes[0].entries.map(({ name }) => name)).toEqual(['crm', 'shop']);
   });
 
-  it('then tells what changed, with what it is at the moment of telling, and wakes the supervisors', async () => {
+  it('then writes changes with their current value, and notifies the Supervisors', async () => {
     show('crm', 'waiting');
     show('shop', 'stopped');
     await begin();
@@ -87,7 +87,7 @@ describe('reporting', () => {
     expect(wakes).toEqual([['crm']]);
   });
 
-  it('tells what is gone', async () => {
+  it('writes removals', async () => {
     show('crm', 'not_found');
     await begin();
     apps.delete('crm');
@@ -96,7 +96,7 @@ describe('reporting', () => {
     expect(writes).toMatchObject([{ entries: [], removed: ['crm'] }]);
   });
 
-  it('writes ten times a second at most, however often something changes', async () => {
+  it('writes at most ten times a second, for any number of changes', async () => {
     show('crm', 'preparing');
     await begin();
     for (let i = 0; i < 340; i++) {
@@ -107,7 +107,7 @@ describe('reporting', () => {
     expect(writes.length).toBeGreaterThanOrEqual(30);
   });
 
-  it('gives each write a higher version, also when the clock stands still or goes back', async () => {
+  it('gives each write a higher version, also if the clock stands still or goes back', async () => {
     show('crm', 'running');
     await begin();
     for (const jump of [0, -300_000, 0]) {
@@ -122,8 +122,8 @@ describe('reporting', () => {
   });
 });
 
-describe('what could not be told', () => {
-  it('is told later, as it is then', async () => {
+describe('a failed write', () => {
+  it('is repeated later with the then current statuses', async () => {
     show('crm', 'preparing');
     await begin();
     answer = 'away';
@@ -138,7 +138,7 @@ describe('what could not be told', () => {
     expect(wakes).toEqual([['crm']]);
   });
 
-  it('stays a complete telling when it was to be one', async () => {
+  it('stays a complete report if it was one', async () => {
     show('crm', 'running');
     answer = 'away';
     reporter.reportAll();
@@ -148,7 +148,7 @@ describe('what could not be told', () => {
     expect(writes.map(({ complete }) => complete)).toEqual([true, true]);
   });
 
-  it('because the lease is another’s asks for the lease', async () => {
+  it('because the lease belongs to another claims the lease', async () => {
     show('crm', 'running');
     await begin();
     answer = 'refused';
@@ -158,7 +158,7 @@ describe('what could not be told', () => {
     expect(wakes).toEqual([]);
   });
 
-  it('without a lease is told when there is one', async () => {
+  it('without a lease is repeated once there is one', async () => {
     show('crm', 'running');
     await begin();
     epoch = null;
@@ -171,7 +171,7 @@ describe('what could not be told', () => {
     expect(writes).toMatchObject([{ epoch: 101, complete: true, entries: [{ name: 'crm' }] }]);
   });
 
-  it('while a write is under way is told after it', async () => {
+  it('while another write is in progress is repeated after it', async () => {
     show('crm', 'preparing');
     await begin();
     let end!: (written: boolean) => void;
@@ -212,20 +212,20 @@ describe('closing', () => {
   });
 });
 
-describe('looking whether the store has it all', () => {
+describe('comparing the store', () => {
   const poll = async () => {
     await reporter.check();
     await clock.run(1_000);
   };
 
-  it('writes nothing when it has', async () => {
+  it('writes nothing if it is complete', async () => {
     show('crm', 'running');
     await begin();
     await poll();
     expect([writes, wakes]).toEqual([[], []]);
   });
 
-  it('tells what has changed without a word, and what is gone', async () => {
+  it('writes silent changes and removals', async () => {
     show('crm', 'running');
     show('shop', 'running');
     show('gone', 'running');
@@ -241,7 +241,7 @@ describe('looking whether the store has it all', () => {
     ['nothing', () => ({ version: 0, count: 0 })],
     ['an older state', () => ({ version: lastVersion - 1, count: 2 })],
     ['some of it', () => ({ version: lastVersion, count: 1 })],
-  ])('invariant 1: writes everything when it has %s', async (_, has) => {
+  ])('invariant 1: writes everything if the store has %s', async (_, has) => {
     show('crm', 'running');
     show('shop', 'running');
     await begin();
@@ -250,7 +250,7 @@ describe('looking whether the store has it all', () => {
     expect(writes).toMatchObject([{ complete: true, entries: [{ name: 'crm' }, { name: 'shop' }] }]);
   });
 
-  it('is not misled by a write of its own', async () => {
+  it('is not confused by its own write', async () => {
     show('crm', 'waiting');
     await begin();
     reporter.report(['crm']);
@@ -265,7 +265,7 @@ describe('looking whether the store has it all', () => {
     expect(writes.map(({ complete }) => complete)).toEqual([false]);
   });
 
-  it('waits for a store that is away', async () => {
+  it('waits for a store that is down', async () => {
     show('crm', 'running');
     await begin();
     answer = 'away';

@@ -93,7 +93,7 @@ class Rollout {
 const begun = { generation: 9, begun: 10, status: 'preparing' } as const;
 
 describe('starting in several environments', () => {
-  it('invariant 4: is one after the other', () => {
+  it('invariant 4: happens one after the other', () => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c boot']));
     rollout.tick();
     expect(rollout.steps).toBe('running queued queued');
@@ -132,7 +132,7 @@ describe('starting in several environments', () => {
     ['create', 'start', 'create'],
     ['adopt', 'start', 'adopt'],
   ] as const)(
-    '%s asks for a fresh boot, and only the first step of a create may make a database',
+    '%s requests a fresh boot, and only the first step of a create may create a database',
     (action, how, claim) => {
       const rollout = new Rollout(
         operationOf(['env_a boot', 'env_b boot'], { action }),
@@ -147,7 +147,7 @@ describe('starting in several environments', () => {
     },
   );
 
-  it('may make the database when the create that was to make it never began, or failed', () => {
+  it('may create the database if the create operation never began, or failed', () => {
     const create = operationOf(['env_a boot', 'env_b boot'], { action: 'create' });
     const rollout = new Rollout(create, appOf({ claim: 'create' })).tick();
     // Superseded by a change of the title, a stop, and a start.
@@ -167,8 +167,8 @@ describe('starting in several environments', () => {
   });
 });
 
-describe('a create that was superseded before anybody was told of it', () => {
-  it('leaves the right to make the database to the start that came after it, wherever that is', () => {
+describe('a create that was superseded before anything was published', () => {
+  it('leaves the permission to create the database to the later start, wherever that is', () => {
     const start = operationOf(['env_b boot', 'env_a boot'], { action: 'start', generation: 12 });
     const rollout = new Rollout(start, appOf({ claim: 'create' })).tick();
     expect(rollout.published.env_b).toMatchObject({ generation: 12, claim: 'create' });
@@ -178,16 +178,16 @@ describe('a create that was superseded before anybody was told of it', () => {
   });
 });
 
-describe('a worker that began anew between the end of a boot and anybody seeing it', () => {
+describe('a worker that restarted between the end of a boot and its observation', () => {
   const dormant = { status: 'dormant' } as const;
 
-  it('says dormant of an app on demand, which is done: the boot that was asked for had ended well', () => {
+  it('reports dormant for an app on demand, which is done: the requested boot had succeeded', () => {
     const rollout = new Rollout(operationOf(['env_a boot']), appOf({ startMode: 'onVisit' })).tick();
     expect(rollout.says('env_a', { ...dormant, bootGeneration: 9 }).tick().steps).toBe('running');
     expect(rollout.says('env_a', { ...dormant, bootGeneration: 10 }).tick().steps).toBe('succeeded');
   });
 
-  it('names the error of a boot that had failed, which is what the step fails with', () => {
+  it('reports the error of a failed boot, which becomes the step’s error', () => {
     const error = { code: 'FAILED', message: 'The disk is full.' };
     const rollout = new Rollout(operationOf(['env_a boot']), appOf({ startMode: 'onVisit' })).tick();
     rollout.says('env_a', { ...dormant, bootGeneration: 10, error }).tick();
@@ -196,7 +196,7 @@ describe('a worker that began anew between the end of a boot and anybody seeing 
 });
 
 describe('stopping in several environments', () => {
-  it('is at once', () => {
+  it('happens immediately', () => {
     const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'], { action: 'stop' })).tick();
     expect(rollout.steps).toBe('running running');
     expect(rollout.published).toEqual({
@@ -208,7 +208,7 @@ describe('stopping in several environments', () => {
     expect(rollout.says('env_a', { status: 'stopped' }).tick().operation.state).toBe('succeeded');
   });
 
-  it('asks for no fresh boot: what was asked for before stands', () => {
+  it('requests no fresh boot: earlier requests stand', () => {
     const before = { env_a: publishedOf({ generation: 5, boot: { generation: 4, how: 'restart' } }) };
     const rollout = new Rollout(operationOf(['env_a stop'], { action: 'stop' }), undefined, before).tick();
     expect(rollout.published.env_a.boot).toEqual({ generation: 4, how: 'restart' });
@@ -216,7 +216,7 @@ describe('stopping in several environments', () => {
 });
 
 describe('changing an app', () => {
-  it('applies everywhere at once, boots where it is new, and leaves where it is not wanted only when it runs there', () => {
+  it('applies everywhere immediately, boots in new environments, and removes the app from others only once it runs there', () => {
     const before = { env_a: publishedOf({ generation: 5 }), env_c: publishedOf({ generation: 5 }) };
     const steps = ['env_a apply', 'env_b boot', 'env_c remove'];
     const rollout = new Rollout(operationOf(steps, { action: 'update' }), undefined, before).tick();
@@ -241,7 +241,7 @@ describe('changing an app', () => {
     }
   });
 
-  it('starts nothing where it was drained', () => {
+  it('starts nothing in a drained environment', () => {
     const before = { env_a: publishedOf({ generation: 5, desired: 'stopped' }) };
     const rollout = new Rollout(operationOf(['env_a apply'], { action: 'update' }), undefined, before).tick();
     expect(rollout.published.env_a.desired).toBe('stopped');
@@ -259,7 +259,7 @@ describe('deleting an app', () => {
     expect(rollout.publications.map(([, { data }]) => data)).toEqual(['keep', 'keep', 'release']);
   });
 
-  it('drops after every environment has let go, and told from the removal there', () => {
+  it('drops after every environment has removed the app, with another generation than the removal', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']).tick();
     expect(rollout.steps).toBe('running running queued');
     rollout.says('env_a', { status: 'not_found' }).tick();
@@ -274,7 +274,7 @@ describe('deleting an app', () => {
     expect(rollout.operation.steps[2].message).toEqual(say('DATA_DROPPED'));
   });
 
-  it('waits for nobody who is down, since a tombstone does', () => {
+  it('does not wait for environments that are down, because a tombstone does', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a release']);
     rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick();
     expect(rollout.steps).toBe('succeeded succeeded succeeded');
@@ -284,7 +284,7 @@ describe('deleting an app', () => {
     expect(rollout.published.env_b.desired).toBe('removed');
   });
 
-  it('but does not drop while somebody may still use the data', () => {
+  it('but does not drop while an environment may still use the data', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']);
     rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick(3_600_000);
     expect(rollout.steps).toBe('succeeded running queued');
@@ -292,7 +292,7 @@ describe('deleting an app', () => {
     expect(rollout.publications.some(([, { data }]) => data === 'drop')).toBe(false);
   });
 
-  it('does not hang for an environment that was forgotten meanwhile', () => {
+  it('does not wait for an environment that was forgotten meanwhile', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']);
     rollout.says('env_a', { status: 'not_found' }).says('env_b', null, 'down').tick().tick();
     rollout.operation.steps[1] = {
@@ -306,7 +306,7 @@ describe('deleting an app', () => {
     expect(rollout.operation.finishedAt).not.toBeNull();
   });
 
-  it('does not drop after a removal that failed', () => {
+  it('does not drop after a failed removal', () => {
     const rollout = destroy(['env_a remove', 'env_b remove', 'env_a drop']).tick();
     rollout.says('env_a', { status: 'not_found' }).says('env_b', { status: 'error' }).tick().tick();
     expect(rollout.steps).toBe('succeeded failed cancelled');
@@ -314,18 +314,18 @@ describe('deleting an app', () => {
   });
 });
 
-describe('a worker’s word', () => {
+describe('a worker’s report', () => {
   it.each<[string, Partial<StatusEntry> | null, Health]>([
     ['no word', null, 'online'],
     ['of an older generation', { status: 'running', generation: 9 }, 'online'],
     ['of another incarnation', { status: 'running', uid: 'uid-0' }, 'online'],
     ['of an older generation, of an error', { status: 'error', generation: 9 }, 'online'],
-  ])('invariant 3: %s counts for nothing', (_, entry, health) => {
+  ])('invariant 3: %s is ignored', (_, entry, health) => {
     const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', entry, health).tick(3_600_000);
     expect(rollout.steps).toBe('running');
   });
 
-  it('of a later generation is as good: it worked off more than this', () => {
+  it('of a later generation also counts: it completed more than this', () => {
     const rollout = new Rollout(operationOf(['env_a boot']))
       .tick()
       .says('env_a', { status: 'running', generation: 12 });
@@ -362,7 +362,7 @@ describe('after a failure', () => {
       .says('env_a', { status: 'error' })
       .tick();
 
-  it('what comes before the failed one and has not had its turn is not begun either, at once', () => {
+  it('earlier steps that have not had their turn are dropped immediately, too', () => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c apply'], { action: 'update' }))
       .tick()
       .says('env_c', { status: 'preparing', generation: 0, begun: 1_000_000 })
@@ -372,7 +372,7 @@ describe('after a failure', () => {
     expect(rollout.publications.map(([environment]) => environment)).toEqual(['env_a', 'env_c']);
   });
 
-  it('what has not begun is not begun', () => {
+  it('steps that have not begun are dropped', () => {
     const rollout = failing('stop');
     expect(rollout.steps).toBe('failed cancelled');
     expect(rollout.operation.steps[1].message).toEqual(say('STEP_NOT_BEGUN'));
@@ -380,13 +380,13 @@ describe('after a failure', () => {
     expect(rollout.publications).toHaveLength(1);
   });
 
-  it('the others go on when asked to', () => {
+  it('the others continue if requested', () => {
     const rollout = failing('continue');
     expect(rollout.steps).toBe('failed running');
     expect(rollout.says('env_b', { status: 'running' }).tick().operation.state).toBe('failed');
   });
 
-  it('what had begun goes on to its end', () => {
+  it('steps that had begun continue to their end', () => {
     const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'], { action: 'stop' })).tick();
     rollout.says('env_a', { status: 'error' }).tick();
     expect(rollout.steps).toBe('failed running');
@@ -454,7 +454,7 @@ describe('waiting', () => {
     expect(rollout.operation).toMatchObject({ state: 'running', waitingFor });
   });
 
-  it('says the first thing', () => {
+  it('names the first cause', () => {
     const rollout = new Rollout(operationOf(['env_a stop', 'env_b stop'])).says('env_a', begun);
     rollout.says('env_b', null, 'down').tick().tick();
     expect(rollout.operation.waitingFor).toEqual(say('WAITS_FOR_RETURN', { environment: 'env_b' }));
@@ -473,18 +473,18 @@ describe('a second operation on the same app', () => {
     ['create', say('ACTION_CREATE')],
     ['upgrade', say('ACTION_UPGRADE')],
     ['drop', say('ACTION_DROP')],
-  ] as const)('while a worker is in the middle of %s: in the way', (doing, action) => {
+  ] as const)('while a worker is in the middle of %s: refused', (doing, action) => {
     expect(running(doing)).toEqual({ environment: 'env_a', action });
   });
 
   it.each(['start', 'restart', 'stop', 'remove', null] as const)(
-    'while a worker is in the middle of %s: not',
+    'while a worker is in the middle of %s: accepted',
     (doing) => {
       expect(running(doing)).toBeNull();
     },
   );
 
-  it('is not in the way of what has not begun, is over, or is another app’s', () => {
+  it('is not refused because of steps that have not begun, are over, or belong to another app', () => {
     expect(running('create', { begun: 9 })).toBeNull();
     expect(running('create', { generation: 10 })).toBeNull();
     expect(running('create', { uid: 'uid-0' })).toBeNull();
@@ -496,7 +496,7 @@ describe('a second operation on the same app', () => {
     ).toBeNull();
   });
 
-  it('is in the way only under a living lease: a dead worker’s word is none', () => {
+  it('is refused only under a live lease: a dead worker’s report does not count', () => {
     const operation = operationOf(['env_a boot']);
     operation.steps[0].state = 'running';
     expect(inTheWay(operation, () => ({ health: 'down', entry: null }))).toBeNull();
@@ -512,7 +512,7 @@ describe('what an operation takes over from one that it supersedes', () => {
     steps: operation.steps.map((step, index) => ({ ...step, state: given[index] })),
   });
 
-  it('is the boots and stops that a mere change would forget', () => {
+  it('are the boots and stops that a mere change would lose', () => {
     const change = operationOf(['env_a apply', 'env_b apply', 'env_c apply'], { action: 'update' });
     const start = states(operationOf(['env_a boot', 'env_b boot', 'env_c boot']), 'succeeded', 'running', 'queued');
     expect(over(change, start)).toEqual(['env_a apply', 'env_b boot', 'env_c boot']);
@@ -520,7 +520,7 @@ describe('what an operation takes over from one that it supersedes', () => {
     expect(over(change, stop)).toEqual(['env_a apply', 'env_b stop', 'env_c apply']);
   });
 
-  it('is the removal from an environment that it knows nothing of', () => {
+  it('is the removal from an environment that it does not cover', () => {
     const move = states(operationOf(['env_b boot', 'env_a remove'], { action: 'update' }), 'running', 'queued');
     expect(over(operationOf(['env_b stop'], { action: 'stop' }), move)).toEqual(['env_b stop', 'env_a remove']);
     // Wanted there again.
@@ -528,19 +528,19 @@ describe('what an operation takes over from one that it supersedes', () => {
     expect(over(back, move)).toEqual(['env_b boot', 'env_a boot']);
   });
 
-  it('is the rest of the environments, when it is about one of them', () => {
+  it('are the other environments, if it is about one of them', () => {
     const restart = states(operationOf(['env_a boot', 'env_b boot'], { action: 'restart' }), 'running', 'queued');
     expect(over(operationOf(['env_b stop'], { action: 'stop' }), restart)).toEqual(['env_b stop', 'env_a boot']);
   });
 
-  it('is nothing that is over, and nothing for an app that is deleted', () => {
+  it('is no finished step, and nothing for a deleted app', () => {
     const start = operationOf(['env_a boot', 'env_b boot']);
     const change = operationOf(['env_a apply'], { action: 'update' });
     expect(over(change, states(start, 'succeeded', 'failed'))).toEqual(['env_a apply']);
     expect(over(operationOf(['env_a remove'], { action: 'destroy' }), start)).toEqual(['env_a remove']);
   });
 
-  it('is the removal that one which has failed never came to', () => {
+  it('is the removal that a failed operation never reached', () => {
     const published = { env_a: publishedOf(), env_b: publishedOf(), env_c: publishedOf({ desired: 'removed' }) };
     const moved = appOf({ environments: ['env_b'], published });
     const taken = (made: Operation) =>
@@ -552,7 +552,7 @@ describe('what an operation takes over from one that it supersedes', () => {
     ]);
   });
 
-  it('is asked for once: what the other one has published already stands', () => {
+  it('is requested once: what the other one has published already stands', () => {
     const restart = operationOf(['env_a boot', 'env_b boot'], { action: 'restart' });
     const rollout = new Rollout(restart).tick();
     const asked = rollout.published.env_a.boot;
@@ -573,7 +573,7 @@ describe('what a failed operation has left undone', () => {
   const grown = { environments: ['env_a', 'env_b'], published: { env_a: publishedOf() } };
   const moved = { environments: ['env_b'], published: { env_a: publishedOf(), env_b: publishedOf() } };
 
-  it('is where it has not come to, and to leave where it was, once it is well where it was told', () => {
+  it('are missing environments, and removals, once the app runs where it was published', () => {
     expect(undone(grown, { env_a: {} })).toEqual(['env_b']);
     expect(undone(moved, { env_a: {}, env_b: {} })).toEqual([]);
     expect(undone({ ...grown, desired: 'stopped' }, { env_a: { status: 'stopped' } })).toEqual(['env_b']);
@@ -601,7 +601,7 @@ describe('what a failed operation has left undone', () => {
 });
 
 describe('a cancelled operation', () => {
-  it('keeps what was done, and begins nothing more', () => {
+  it('keeps completed steps, and begins no others', () => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c boot'])).tick();
     rollout.says('env_a', { status: 'running' }).tick();
     const ended = cancelled(rollout.operation, say('CANCELLED'), 5);
@@ -611,7 +611,7 @@ describe('a cancelled operation', () => {
   });
 });
 
-describe('whatever is seen, in whatever order', () => {
+describe('for any observations in any order', () => {
   const environments = ['env_a', 'env_b', 'env_c'];
   const some = fc.shuffledSubarray(environments, { minLength: 1 });
   /** As the service makes them. */
@@ -660,7 +660,7 @@ describe('whatever is seen, in whatever order', () => {
     sights: fc.tuple(sight, sight, sight),
   });
 
-  it('invariant 4: two boots never run at once, each environment gets a generation once, and nothing goes back', () => {
+  it('invariant 4: two boots never run at the same time, each environment gets a generation once, and nothing goes back', () => {
     fc.assert(
       fc.property(operation, fc.array(moment, { maxLength: 15 }), (start, moments) => {
         let current = start;
@@ -703,7 +703,7 @@ describe('whatever is seen, in whatever order', () => {
     );
   });
 
-  it('invariant 9: nothing but a drop step ever asks for data to be dropped', () => {
+  it('invariant 9: only a drop step ever requests dropping data', () => {
     fc.assert(
       fc.property(operation, fc.tuple(sight, sight, sight), (start, sights) => {
         const { publish } = advance(
@@ -722,7 +722,7 @@ describe('whatever is seen, in whatever order', () => {
     );
   });
 
-  it('it comes to an end when every environment does what it is told', () => {
+  it('it ends if every environment executes what was published', () => {
     fc.assert(
       fc.property(operation, (start) => {
         let current = start;

@@ -68,7 +68,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     ['a command-line run', 'upgrade', true],
     ['a transient worker thread', 'start', false],
   ])(
-    'invariant 10: as %s takes no lease, writes no status, acts on nothing, and ends',
+    'invariant 10: as %s takes no lease, writes no status, changes nothing, and ends',
     async (_, command, isMainThread) => {
       vi.useFakeTimers();
       try {
@@ -90,7 +90,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     },
   );
 
-  it('that is started takes part, and not before its main app has started', async () => {
+  it('that is started participates, and not before its main app has started', async () => {
     const { runtime, touched, start } = runtimeOf(part, 'start');
     runtime.begin();
     await new Promise((resolve) => setImmediate(resolve));
@@ -115,7 +115,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
   });
 
   it.each(['@nocobase/plugin-app-supervisor', 'ai, app-supervisor'])(
-    'that the core has started without the plugin ends with a reason where it is built in (%s), instead of trying to begin for ever',
+    'whose core started without the plugin ends with a reason if it is built in (%s), instead of retrying forever',
     async (builtIn) => {
       const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false, builtIn });
       const said = vi.spyOn(console, 'error').mockImplementation(() => undefined);
@@ -136,7 +136,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     },
   );
 
-  it('that the core has started without the plugin, which is not enabled yet, says so and touches nothing', async () => {
+  it('whose core started without the plugin, which is not enabled yet, says so and changes nothing', async () => {
     const { runtime, touched, start } = runtimeOf(part, 'start', { isLoaded: false });
     const said = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     try {
@@ -150,7 +150,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     await runtime.close();
   });
 
-  it('invariant 7: that cannot begin holds nothing up and answers what it can', async () => {
+  it('invariant 7: that cannot begin delays nothing and answers what it can', async () => {
     const { runtime, start } = runtimeOf(part, 'start');
     start();
     expect(runtime.models()).toEqual([]);

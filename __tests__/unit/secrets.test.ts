@@ -18,7 +18,7 @@ function refusal(work: () => unknown): AppSupervisorError {
 }
 
 describe('sealing', () => {
-  it('gives back what it was given, whatever that is', () => {
+  it('returns the original value, whatever it is', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 60 }), fc.nat(255), (plain, byte) => {
         const key = Buffer.alloc(32, byte);
@@ -38,18 +38,18 @@ describe('sealing', () => {
     expect(seal('hunter2', KEY)).not.toBe(sealed);
   });
 
-  it('is plain text without a key, and plain text is read with one: a key may come later', () => {
+  it('is plain text without a key, and plain text is read with one: a key may be added later', () => {
     expect(seal('hunter2', null)).toBe('hunter2');
     expect(unseal('hunter2', KEY, 'crm')).toBe('hunter2');
     expect(unseal('hunter2', null, 'crm')).toBe('hunter2');
   });
 
-  it.each(['sealed:hunter2', 'plain:hunter2', 'plain:sealed:'])('and a password like %s is one, too', (plain) => {
+  it.each(['sealed:hunter2', 'plain:hunter2', 'plain:sealed:'])('works for a password like %s, too', (plain) => {
     for (const kept of [null, KEY]) expect(unseal(seal(plain, kept), KEY, 'crm')).toBe(plain);
   });
 });
 
-describe('unsealing is refused, in words and without the secret,', () => {
+describe('unsealing is refused with a clear error without the secret', () => {
   const sealed = seal('hunter2', KEY);
   const [head, body] = [sealed.slice(0, sealed.lastIndexOf(':') + 1), sealed.slice(sealed.lastIndexOf(':') + 1)];
   const [iv, tag, text] = body.split('.');
@@ -70,13 +70,13 @@ describe('unsealing is refused, in words and without the secret,', () => {
     expect(JSON.stringify([error.message, error.params])).not.toContain('hunter2');
   });
 
-  it('with the id of the key that is wanted', () => {
+  it('and with the id of the required key', () => {
     expect(refusal(() => unseal(sealed, OTHER, 'crm')).message).toContain(keyId(KEY));
   });
 });
 
-describe('identities', () => {
-  it('tell values apart without telling them', () => {
+describe('fingerprints', () => {
+  it('distinguish values without revealing them', () => {
     const value = randomBytes(8).toString('hex');
     expect(fingerprint(value)).toMatch(/^[0-9a-f]{12}$/);
     expect(fingerprint(value)).toBe(fingerprint(value));

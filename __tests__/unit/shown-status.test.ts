@@ -33,8 +33,8 @@ const evidence = fc.record({
   ),
 });
 
-describe('what is shown', () => {
-  it('invariant 2: of a worker’s word nothing without a living lease, and never another incarnation’s', () => {
+describe('the shown status', () => {
+  it('invariant 2: ignores a worker’s report without a live lease, and always that of another incarnation', () => {
     fc.assert(
       fc.property(evidence, (given) => {
         const shown = shownStatus(given);
@@ -49,7 +49,7 @@ describe('what is shown', () => {
     );
   });
 
-  it('is the same for the same evidence, whoever asks', () => {
+  it('is the same for the same evidence, for any reader', () => {
     fc.assert(
       fc.property(evidence, (given) => {
         expect(shownStatus(structuredClone(given))).toEqual(shownStatus(given));

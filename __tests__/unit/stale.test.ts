@@ -24,7 +24,7 @@ describe('where an app is stale', () => {
     expect(found(entries)).toEqual({ plugins: [], jwtSecret: [], ...expected });
   });
 
-  it('is understood of a worker before 0.1.1, too, which has another name for it', () => {
+  it('supports a worker before 0.1.1, which uses another name, too', () => {
     const said = statusEntry.parse(entryOf({ pendingChanges: ['independentSecret', 'plugins'] }));
     expect(said.pendingChanges).toEqual(['jwtSecret', 'plugins']);
   });

@@ -23,7 +23,7 @@ describe('memory', () =>
   }));
 
 describe('memory of a process that nothing else can share', () => {
-  it('gives a lease to whoever claims it, and keeps it for ever', async () => {
+  it('gives a lease to any claimer, and keeps it forever', async () => {
     const clock = new FakeClock();
     const { leases } = new MemoryStores({ clock, random: new SeededRandom(), isAlone: true });
     const claim = (instance: string) =>

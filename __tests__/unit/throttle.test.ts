@@ -12,7 +12,7 @@ beforeEach(() => {
   clock = new FakeClock();
 });
 
-it('the first call is done at once, the others together, and the last of them is not lost', () => {
+it('the first call runs immediately, later ones together, and the last one is not lost', () => {
   const call = throttle(work, 50, { leading: true, timeout: clock.timeout });
   call();
   expect(done).toBe(1);
@@ -31,7 +31,7 @@ it('the first call is done at once, the others together, and the last of them is
   expect(done).toBe(13);
 });
 
-it('or all of them together after a while, which the later ones do not put off', () => {
+it('or all of them run together after a while, which later calls do not extend', () => {
   const call = throttle(work, 50, { leading: false, timeout: clock.timeout });
   call();
   clock.pass(49);
@@ -46,7 +46,7 @@ it('or all of them together after a while, which the later ones do not put off',
   expect(done).toBe(2);
 });
 
-it.each([true, false])('a call from within its work comes after it (leading: %s)', (leading) => {
+it.each([true, false])('a call from within its work runs after it (leading: %s)', (leading) => {
   const call = throttle(
     () => {
       done++;
@@ -62,7 +62,7 @@ it.each([true, false])('a call from within its work comes after it (leading: %s)
   expect(done).toBe(3);
 });
 
-it.each([true, false])('a cancelled call is not done, a later one is (leading: %s)', (leading) => {
+it.each([true, false])('a cancelled call does not run, a later one does (leading: %s)', (leading) => {
   const call = throttle(work, 50, { leading, timeout: clock.timeout });
   call();
   call();

@@ -33,7 +33,7 @@ const environment = (name: string, change: Partial<EnvironmentRow> = {}) =>
 
 const reason = (...args: Parameters<typeof refusal>) => refusal(...args)?.text ?? null;
 
-describe('what is offered for an app', () => {
+describe('actions offered for an app', () => {
   it('a running one can be stopped, restarted and visited, and not started', () => {
     const app = appOf();
     expect(reason('start', app, null)).toBe('It is already running.');
@@ -78,7 +78,7 @@ describe('what is offered for an app', () => {
     }
   });
 
-  it('upgrade only where an environment runs another version than the data, or that cannot be told', () => {
+  it('upgrade only if an environment runs another version than the data, or the version is unknown', () => {
     expect(refusal('upgrade', appOf(), [environment('env_a')])?.values).toEqual({ version: '2.2.15' });
     expect(reason('upgrade', appOf(), [environment('env_a', { appVersion: '2.2.16' })])).toBeNull();
     expect(reason('upgrade', appOf(), null)).toBeNull();
@@ -94,7 +94,7 @@ describe('what is offered for an app', () => {
     expect(visitableEnvironments(half, null)).toEqual(['env_b']);
   });
 
-  it('the environment that answers is the one chosen last, else what runs, else the target', () => {
+  it('the environment that answers is the last selected one, then a running one, then the target', () => {
     const app = appOf({
       environments: ['env_a', 'env_b', 'env_c'],
       targetEnvironment: 'env_a',
@@ -106,7 +106,7 @@ describe('what is offered for an app', () => {
     expect(answeringEnvironment(app, ['env_a'], null)).toBe('env_a');
   });
 
-  it('visit only where an environment serves and is not down; one that cannot be seen may answer', () => {
+  it('visit only where an environment serves and is not down; one with unknown health may answer', () => {
     const app = appOf();
     expect(reason('visit', app, [environment('env_a', { serves: false })])).toBe(
       'None of its environments serves visitors.',
@@ -115,7 +115,7 @@ describe('what is offered for an app', () => {
     expect(reason('visit', app, [environment('env_a', { health: 'unknown' })])).toBeNull();
   });
 
-  it('for several at once if for one of them, else with the first reason', () => {
+  it('for several apps if possible for one of them, otherwise with the first reason', () => {
     const running = appOf();
     const stopped = appOf({ desiredState: 'stopped', at: { env_a: 'stopped' } });
     expect(refusalOfAll('start', [running, stopped], null)).toBeNull();
@@ -131,7 +131,7 @@ describe('where visitors can go', () => {
   });
 });
 
-describe('where an app is not what it is meant to be', () => {
+describe('where an app is not in its expected state', () => {
   it.each<[AppRow['desiredState'], Status, boolean]>([
     ['running', 'running', false],
     ['running', 'dormant', true],
@@ -144,16 +144,16 @@ describe('where an app is not what it is meant to be', () => {
     ['running', 'unknown', false],
     ['running', 'commanding', false],
     ['running', 'error', false],
-  ])('meant %s, is %s: %s', (desiredState, is, isStray) => {
+  ])('expected %s, is %s: %s', (desiredState, is, isStray) => {
     expect(unexpectedEnvironments(appOf({ desiredState, at: { env_a: is } }))).toEqual(isStray ? ['env_a'] : []);
   });
 
-  it('is not said while an operation is under way', () => {
+  it('is not shown while an operation is in progress', () => {
     expect(unexpectedEnvironments(appOf({ at: { env_a: 'stopped' }, operation: operation('start') }))).toEqual([]);
   });
 });
 
-it('progress counts the steps that succeeded', () => {
+it('progress counts the successful steps', () => {
   const steps = ['succeeded', 'running', 'queued'].map((state) => ({ environment: 'x', state }));
   expect(progress({ steps } as OperationRow)).toEqual({ done: 1, total: 3 });
 });

@@ -29,7 +29,7 @@ describe('times', () => {
     [40 * 86_400_000, 'last mo.'],
   ])('%i ms ago is %s', (ago, text) => expect(relativeTime(now - ago, now, 'en-US')).toBe(text));
 
-  it('speaks the language of the reader', () => {
+  it('uses the language of the reader', () => {
     expect(relativeTime(now - 300_000, now, 'zh-CN')).toBe('5分钟前');
     expect(exactTime(now, 'zh-CN')).toMatch(/^2026年1月2日/);
   });
@@ -46,7 +46,7 @@ describe('live changes', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it('several within the wait make one run', async () => {
+  it('several within the wait cause one run', async () => {
     const load = vi.fn(async () => undefined);
     const refresher = createRefresher(load, 150);
     refresher.soon();
@@ -56,7 +56,7 @@ describe('live changes', () => {
     expect(load).toHaveBeenCalledTimes(1);
   });
 
-  it('a steady stream does not put the run off', async () => {
+  it('a steady stream does not postpone the run', async () => {
     const load = vi.fn(async () => undefined);
     const refresher = createRefresher(load, 150);
     for (let i = 0; i < 10; i++) {
@@ -66,7 +66,7 @@ describe('live changes', () => {
     expect(load.mock.calls.length).toBeGreaterThanOrEqual(4);
   });
 
-  it('what is asked for during a run makes one more after it', async () => {
+  it('requests during a run cause one more run after it', async () => {
     const finish: (() => void)[] = [];
     const load = vi.fn(() => new Promise<void>((resolve) => finish.push(resolve)));
     const refresher = createRefresher(load, 150);
@@ -91,7 +91,7 @@ describe('live changes', () => {
     expect(load).not.toHaveBeenCalled();
   });
 
-  it('keeps the objects of rows that did not change, and the list when none did', () => {
+  it('keeps the objects of unchanged rows, and the list if none changed', () => {
     const id = ({ name }: { name: string }) => name;
     const before = [
       { name: 'a', status: 1 },
@@ -111,10 +111,10 @@ describe('live changes', () => {
   });
 });
 
-describe('problems in words', () => {
+describe('texts of problems', () => {
   const answer = (status: number, data: object) => apiError({ message: 'Request failed', response: { status, data } });
 
-  it('reads the shapes of the plugin, the core and the gateway, and the lack of an answer', () => {
+  it('reads the formats of the plugin, the core and the gateway, and a missing answer', () => {
     const own = answer(409, { errors: [{ code: 'NAME_TAKEN', params: { app: 'x' }, message: 'm', field: 'name' }] });
     expect(own).toMatchObject({ status: 409, code: 'NAME_TAKEN', problems: [{ field: 'name', params: { app: 'x' } }] });
     expect(answer(403, { errors: [{ message: 'No permissions' }] }).problems[0].message).toBe('No permissions');
@@ -127,7 +127,7 @@ describe('problems in words', () => {
   const texts: Record<string, string> = chinese;
   const inChinese = (text: string, values?: Record<string, unknown>) => filled(texts[text] ?? text, values);
 
-  it('is in the reader’s language where the code is a known one, with the messages in it', () => {
+  it('is in the reader’s language if the code is known, with the messages in it', () => {
     const taken = { code: 'NAME_TAKEN', params: { app: 'crm' }, message: 'An app "crm" exists already.' };
     expect(problemText(inChinese, taken)).toBe('应用“crm”已存在，请换一个标识。');
     const problem = { code: 'INPUT_REQUIRED', params: { field: 'title' } };
@@ -136,7 +136,7 @@ describe('problems in words', () => {
     expect(messageText(inChinese, problem)).toBe('title 为必填项');
   });
 
-  it('is what the server said where the code is unknown, or an answer of the core or the proxy', () => {
+  it('is the server’s text if the code is unknown, or comes from the core or the proxy', () => {
     expect(problemText(inChinese, { code: 'ECONNRESET', message: 'read ECONNRESET' })).toBe('read ECONNRESET');
     expect(problemText(inChinese, { code: 'NEWER', params: { app: 'crm' }, message: 'Said.' })).toBe('Said.');
     const [core] = answer(403, { errors: [{ message: 'No permissions' }] }).problems;
@@ -146,7 +146,7 @@ describe('problems in words', () => {
   });
 });
 
-it('filters by what was chosen only', () => {
+it('filters by selected values only', () => {
   expect(appsFilter({ text: ' ' })).toEqual({});
   expect(appsFilter({ text: ' cr ', environment: 'env_a', status: 'error' })).toEqual({
     $or: [{ title: { $includes: 'cr' } }, { name: { $includes: 'cr' } }],
@@ -155,7 +155,7 @@ it('filters by what was chosen only', () => {
   });
 });
 
-it('visits an environment through the proxy, in the client that asks', () => {
+it('visits an environment through the proxy, in the current client', () => {
   const host = { apiUrl: (path: string) => `http://x/api/${path}`, appUrl: (name: string) => `/v/apps/${name}/admin/` };
   expect(visitUrl(host, 'a_crm', 'env b')).toBe(
     'http://x/api/__app/a_crm/__visit?environment=env+b&to=%2Fv%2Fapps%2Fa_crm%2Fadmin%2F',
@@ -175,7 +175,7 @@ describe('registration', () => {
     return registered;
   };
 
-  it('is in an app for the switcher and the block, in the main app for the settings too', async () => {
+  it('in an app covers the switcher and the block, in the main app also the settings', async () => {
     const inApp = hostOf('a_crm');
     const { switcher, settings } = await register(inApp);
     expect(switcher).toHaveBeenCalledOnce();
@@ -184,18 +184,18 @@ describe('registration', () => {
     expect((await register(hostOf('main'))).settings).toHaveBeenCalledOnce();
   });
 
-  it('knows an app on its own domain, which takes itself for the main app', async () => {
+  it('recognizes an app on its own domain, which assumes to be the main app', async () => {
     const { settings } = await register(hostOf('main', async () => ({ data: { data: { name: 'a_crm' } } })));
     expect(settings).not.toHaveBeenCalled();
   });
 
-  it('is for the main app when the server does not say', async () => {
+  it('is that of the main app if the server does not say', async () => {
     const refused = () => Promise.reject(new Error('503'));
     expect((await register(hostOf('main', refused))).settings).toHaveBeenCalledOnce();
     expect((await register({ ...hostOf('main'), apiClient: {} as never })).settings).toHaveBeenCalledOnce();
   });
 
-  it('does not keep the client waiting for a server that is silent', async () => {
+  it('does not make the client wait for a silent server', async () => {
     vi.useFakeTimers();
     const settings = vi.fn();
     const done = register(
@@ -237,7 +237,7 @@ describe('the app switcher', () => {
     return { answers, request, changed, ask, tell };
   };
 
-  it('asks first when it is first shown, and again when something has changed', async () => {
+  it('loads when it is first shown, and again when something has changed', async () => {
     const { answers, request, changed, ask, tell } = followed();
     tell();
     await vi.advanceTimersByTimeAsync(10_000);
@@ -256,7 +256,7 @@ describe('the app switcher', () => {
   it.each([
     ['fails', () => Promise.reject(new Error('503'))],
     ['is nonsense', async () => ({ data: { data: 'nonsense' } })],
-  ])('stays as it was when an answer %s', async (_, next) => {
+  ])('stays unchanged if an answer %s', async (_, next) => {
     const { answers, changed, ask, tell } = followed();
     await ask();
     answers.next = next;
@@ -266,7 +266,7 @@ describe('the app switcher', () => {
     expect(changed).toHaveBeenCalledOnce();
   });
 
-  it('waits for an answer that is under way already', async () => {
+  it('waits for a request that is already in progress', async () => {
     const { answers, ask } = followed();
     answers.next = () => new Promise((resolve) => setTimeout(resolve, 50, { data: { data: [entry('till')] } }));
     const asked = Promise.all([ask(), ask()]);
@@ -279,7 +279,7 @@ describe('the app switcher', () => {
     ['//till.test/admin/', '', '//till.test/admin/'],
     ['https://till.test/admin/', '14000', 'https://till.test/admin/'],
     ['/apps/till/admin/', '14000', '/apps/till/admin/'],
-  ])('leads from %s at port "%s" to %s', (url, port, href) => {
+  ])('links from %s at port "%s" to %s', (url, port, href) => {
     expect(entryHref(url, port)).toBe(href);
   });
 });
@@ -293,19 +293,19 @@ describe.each([
   it.each([
     ['a link', (components: Shown) => components.Button.colorLink],
     ['a dangerous link', (components: Shown) => components.Button.colorError],
-  ])('%s can be read, also in a chosen row', (__, colorIn) => {
+  ])('%s is readable, also in a selected row', (__, colorIn) => {
     const color = colorIn(readableTheme(token).components as Shown);
     for (const ground of [token.colorBgContainer, token.controlItemBgActive]) {
       expect(contrast(color, ground)).toBeGreaterThanOrEqual(4.5);
     }
   });
 
-  it('a primary button can be read', () => {
+  it('a primary button is readable', () => {
     const { Button } = readableTheme(token).components as Shown;
     expect(contrast(Button.colorPrimary, '#ffffff')).toBeGreaterThanOrEqual(4.5);
   });
 
-  it('a dangerous primary button can be read', () => {
+  it('a dangerous primary button is readable', () => {
     const { Button } = readableTheme(token).components as Shown;
     expect(contrast(Button.colorError, Button.dangerColor)).toBeGreaterThanOrEqual(4.5);
   });

@@ -38,7 +38,7 @@ const app: AppRow = {
 };
 
 describe('the body of apps:create', () => {
-  it('leaves out what was left empty, and makes the first environment the target', () => {
+  it('omits empty fields, and makes the first environment the target', () => {
     const { name, initialAdmin, options, ...settings } = bodyOf(entered({ name: '', cname: ' CRM.example.com ' }));
     expect([name, initialAdmin, options]).toEqual([undefined, undefined, { dbConnType: 'new_database' }]);
     expect(settings).toMatchObject({
@@ -54,7 +54,7 @@ describe('the body of apps:create', () => {
     });
   });
 
-  it('names of the first administrator what was entered, a password as it is', () => {
+  it('contains the entered fields of the first administrator, and the password unchanged', () => {
     const initialAdmin = { username: ' ada ', email: '', password: ' of her own ' };
     expect(bodyOf(entered({ initialAdmin })).initialAdmin).toEqual({ username: 'ada', password: ' of her own ' });
     const nothing = { username: '', email: undefined, password: '' };
@@ -67,7 +67,7 @@ describe('the body of apps:create', () => {
     expect(body).not.toHaveProperty('targetEnvironment');
   });
 
-  it('takes only the parts of a connection that its kind has', () => {
+  it('contains only the fields of its kind of connection', () => {
     const database = {
       dialect: 'mysql',
       host: 'db',
@@ -89,13 +89,13 @@ describe('the body of apps:create', () => {
     expect(bodyOf(entered({ ...both, targetEnvironment: 'env_c' })).targetEnvironment).toBe('env_a');
   });
 
-  it('is what the server takes', () => {
+  it('is accepted by the server', () => {
     expect(() => parseInput(createInput, JSON.parse(JSON.stringify(bodyOf(entered({ name: 'a_crm' })))))).not.toThrow();
   });
 });
 
 describe('the body of apps:update', () => {
-  it('has neither the name nor where the data lies, and no password unless one was entered', () => {
+  it('has neither the name nor the location of the data, and no password unless one was entered', () => {
     const body = bodyOf(valuesOf(app), app);
     expect(body).not.toHaveProperty('name');
     expect(body.options).toEqual({ database: { host: 'db', port: 5432, username: 'crm' } });
@@ -104,17 +104,17 @@ describe('the body of apps:update', () => {
     expect(bodyOf(values, app).options).toMatchObject({ database: { password: 'new' } });
   });
 
-  it('takes the domain away when it is emptied', () => {
+  it('removes the domain if it is emptied', () => {
     expect(bodyOf({ ...valuesOf(app), cname: '' }, app).cname).toBeNull();
   });
 
-  it('is what the server takes', () => {
+  it('is accepted by the server', () => {
     expect(() => parseInput(updateInput, JSON.parse(JSON.stringify(bodyOf(valuesOf(app), app))))).not.toThrow();
   });
 });
 
 describe('the stored password', () => {
-  it('is asked for where the server would refuse to take it along, and nowhere else', () => {
+  it('is required where the server would refuse to use it, and nowhere else', () => {
     const before = { ...app.options.database, dbConnType: 'new_connection', password: 'stored' } as AppDatabase;
     const refusal = (values: AppValues) => {
       const { options } = parseInput(updateInput, JSON.parse(JSON.stringify(bodyOf(values, app))));

@@ -17,7 +17,7 @@ describe('the variables of a new environment', () => {
     expect(config).toMatchObject({ part: 'worker', environment: { name: 'env_c', proxyUrl: 'http://worker_c' } });
   });
 
-  it('say nothing of a proxy address that was not given', () => {
+  it('contain no proxy address if none was given', () => {
     const names = workerVariables({ ...environment, proxyUrl: '' }, {}).map(([name]) => name);
     expect(names).not.toContain('ENVIRONMENT_PROXY_URL');
   });
@@ -33,7 +33,7 @@ describe('the variables of a new environment', () => {
     return variablesToJoin(config as SupervisorConfig);
   };
 
-  it('are as this Supervisor has them, wherever it has something of its own', () => {
+  it('have this Supervisor’s values wherever it has its own', () => {
     expect(toJoin({})).toEqual({ APP_SUPERVISOR_REDIS_URL: 'redis://r/0', APP_COMMAND_REDIS_URL: 'redis://r/1' });
     const own = {
       APP_SUPERVISOR_KEY_PREFIX: 'second',
@@ -57,26 +57,26 @@ describe('the variables of a new environment', () => {
   });
 
   it.each(['redis://:secret@r/0', 'redis://me:secret@r/0', 'rediss://r/0?password=secret'])(
-    'leave out %s, which has a secret',
+    'omit %s, which has a secret',
     (url) => {
       expect(JSON.stringify(toJoin({ APP_SUPERVISOR_REDIS_URL: url }))).not.toContain('secret');
     },
   );
 
-  it('come as compose, with the port that the address has', () => {
+  it('come as compose, with the port of the address', () => {
     const text = snippet('compose', environment, {}, '2.2.15');
     expect(text).toContain('  worker-env-c:\n    image: nocobase/nocobase:2.2.15');
     expect(text).toContain('      - "17000:80"');
     expect(text).toContain('      ENVIRONMENT_URL: "http://localhost:17000"');
   });
 
-  it('come as shell, with quotes that hold', () => {
+  it('come as shell, with correct quotes', () => {
     expect(snippet('shell', { ...environment, url: "http://it's" }, {}, '2.2.15')).toContain(
       "export ENVIRONMENT_URL='http://it'\\''s'",
     );
   });
 
-  it('come as Kubernetes, with names that it takes', () => {
+  it('come as Kubernetes, with valid names', () => {
     const text = snippet('kubernetes', { ...environment, name: 'Env_C.1' }, {}, '2.2.15');
     expect(text).toContain('name: worker-env-c-1\n');
     expect(text).toContain('{ name: ENVIRONMENT_NAME, value: "Env_C.1" }');

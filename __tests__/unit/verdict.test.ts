@@ -6,7 +6,7 @@ import { verdict } from '../support/verdict';
 const processes = [{ part: 'env_a', pid: 7, begunAt: 0, boots: [], crashes: [], exit: null }];
 const good = { lost: [], locks: [], processes };
 
-it('finds nothing where nothing is wrong', () => {
+it('finds nothing if nothing is wrong', () => {
   expect(verdict(good)).toEqual([]);
 });
 

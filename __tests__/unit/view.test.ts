@@ -22,7 +22,7 @@ function shown(entry: StatusEntry | null, health: Health, published: AppDefiniti
     .join(', ');
 }
 
-describe('where an app was taken from is shown', () => {
+describe('an environment from which an app was removed is shown', () => {
   it.each<[string, StatusEntry | null, Health, string]>([
     ['while it runs there', entryOf(), 'online', 'env_b running, env_a running'],
     ['when it is stopped there', entryOf({ status: 'stopped' }), 'online', 'env_b running, env_a stopped'],

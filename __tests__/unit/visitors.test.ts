@@ -32,19 +32,19 @@ describe('invariant 7: of an app that failed', () => {
     expect(JSON.stringify(error)).toBe('{}');
   });
 
-  it('its operators are told the whole of it', () => {
+  it('its operators see everything', () => {
     expect(coreApps.reasonOf('crm')).toBe(refused);
     expect(coreApps.reasonOf('shop')).toBeUndefined();
   });
 
-  it('the proxy’s own answers name the app alone', () => {
+  it('the proxy’s own answers name only the app', () => {
     for (const code of Object.keys(ANSWERS) as Array<keyof typeof ANSWERS>) {
       expect(answer(code, 'crm').message).not.toMatch(/environment env|worker|supervisor|address|%/i);
     }
   });
 });
 
-describe('of an app that is worked on', () => {
+describe('of an app in progress', () => {
   it.each([
     ['load plugin [@nocobase/plugin-workflow], 12/78', 'in progress, 12/78'],
     ['before install plugin [acl], 3/78', 'in progress, 3/78'],
@@ -52,11 +52,11 @@ describe('of an app that is worked on', () => {
     ['loading table /var/lib/x in data source ledger', 'in progress'],
     ['starting app...', 'in progress'],
     ['', 'in progress'],
-  ])('%j is told to visitors as %j', (message, told) => {
+  ])('%j becomes %j for visitors', (message, told) => {
     expect(progressFor(message)).toBe(told);
   });
 
-  it('its operators are told what the core says, and the core what visitors may know', () => {
+  it('its operators see what the core reports, and the core only what visitors may know', () => {
     const said: string[] = [];
     const told: string[] = [];
     class Core {
@@ -93,17 +93,17 @@ describe('of an error in a running app', () => {
     ['one that is its own cause', Object.assign(named('Error'), {}), false],
     ['nothing', null, false],
     ['a text', 'x', false],
-  ])('%s is told from what is meant for people', (_, error, expected) => {
+  ])('%s is distinguished from texts for people', (_, error, expected) => {
     expect(isInternal(error)).toBe(expected);
   });
 
-  it('ends the search for a cause in a ring', () => {
+  it('ends the search for a cause in a cycle', () => {
     const ring: { cause?: unknown } = {};
     ring.cause = ring;
     expect(isInternal(ring)).toBe(false);
   });
 
-  it('who is not signed in gets no text of it, and the app’s own users what the core answers', () => {
+  it('visitors who are not signed in get no text of it, and the app’s own users the core’s answer', () => {
     const handler = {
       handlers: [] as Array<{ guard: unknown; render: (error: unknown, ctx: unknown) => void }>,
       register(guard: unknown, render: (error: unknown, ctx: unknown) => void) {
@@ -129,8 +129,8 @@ describe('of an error in a running app', () => {
   });
 });
 
-describe('of a command that failed', () => {
-  it('who is not signed in is told nothing, but that the app is unavailable', () => {
+describe('of a failed command', () => {
+  it('visitors who are not signed in get only that the app is unavailable', () => {
     const sent: string[] = [];
     const sender: Sender = {
       sendMessageToConnection: ({ tags }, { type, payload }) =>
