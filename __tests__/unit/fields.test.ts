@@ -132,7 +132,7 @@ describe('a field of an app that is declared once', () => {
     expect(appIndexEntry.parse(app)).toMatchObject(colour);
   });
 
-  it('is nothing in messages of an older release', () => {
+  it('is empty in messages of an older release', () => {
     expect(appRecord.parse(olden(recordFor(appOf(), publishedOf())))).toMatchObject({ colour: null });
     expect(appIndexEntry.parse(olden(appOf()))).toMatchObject({ colour: null });
   });

@@ -100,7 +100,7 @@ describe('a holder', () => {
     expect(bench.roles).toEqual([['holder', true]]);
   });
 
-  it('writes every beat and every change of its role down for whoever asks for that', async () => {
+  it('logs every heartbeat and every change of its role if requested', async () => {
     await bench.beat(held(100, true));
     await bench.beat('away');
     const lines = bench.log.at('info');
@@ -110,7 +110,7 @@ describe('a holder', () => {
     expect(lines).toHaveLength(3);
   });
 
-  it('that retakes it after a flush keeps its epoch, and tells everything again', async () => {
+  it('that retakes it after a flush keeps its epoch, and notifies its listeners again', async () => {
     await bench.beat(held(100, true));
     expect((await bench.beat(held(100, true))).lease.epoch).toBe(100);
     expect(bench.roles).toEqual([

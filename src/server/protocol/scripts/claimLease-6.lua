@@ -1,16 +1,16 @@
 --[[
-  Takes, renews or asks for the lease of one environment.
+  Takes, renews or requests the lease of one environment.
 
   KEYS[1] lease (string, JSON, with expiry)
   KEYS[2] last holder (string, JSON {epoch, instance}, no expiry)
   KEYS[3] names of all environments (set)
-  KEYS[4] standby: the instance that asked last and did not get it (string, with expiry)
+  KEYS[4] standby: the instance that last requested it and did not get it (string, with expiry)
   KEYS[5] statuses (hash)   KEYS[6] version of the statuses
 
   ARGV[1] environment
   ARGV[2] lease as JSON; its epoch is the one last held by the claimer, 0 for none
   ARGV[3] time to live, ms
-  ARGV[4] '1' when a lease nobody holds may be taken by a newcomer
+  ARGV[4] '1' if a newcomer may take a lease that nobody holds
   ARGV[5] proof: fingerprint of the database whose session lock the claimer holds, or ''
 
   Returns {'renewed'|'taken', epoch} or {'other', epoch, instance} or {'nobody'}

@@ -1,12 +1,12 @@
 --[[
-  Writes records, each only when its generation is not older than the stored one of its name: a supervisor that lost
-  the lead cannot undo what its successor published.
+  Writes records, each only if its generation is not older than the stored one of the same name: a Supervisor that
+  lost the lead cannot undo what its successor published.
 
   KEYS[1] records (hash, name -> JSON)
   ARGV[1] field of their version   ARGV[2] the new version
   ARGV[3..] name, generation, JSON, name, generation, JSON ...
 
-  Returns how many were written
+  Returns the number of written records
 ]]
 local function generationOf(text)
   local ok, value = pcall(cjson.decode, text or '')

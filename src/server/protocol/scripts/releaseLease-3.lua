@@ -1,10 +1,10 @@
 --[[
-  Gives a lease up at once; nothing when it is another's.
+  Releases a lease immediately; does nothing to a lease of another instance.
 
   KEYS[1] lease   KEYS[2] statuses (hash)   KEYS[3] version of the statuses
   ARGV[1] instance   ARGV[2] epoch
 
-  Returns 1 when it was given up, else 0
+  Returns 1 if it was released, otherwise 0
 ]]
 local current = redis.call('GET', KEYS[1])
 if not current then return 0 end

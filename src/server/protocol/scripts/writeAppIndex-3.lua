@@ -1,13 +1,13 @@
 --[[
-  Writes a change of the directory, if it is still as the writer left it: not if it was lost meanwhile, or another
-  supervisor wrote in between, who then has to write the whole of it.
+  Writes a change of the app index if it is still as the writer left it. If it was lost meanwhile, or another
+  Supervisor wrote in between, the writer has to write all of it.
 
-  KEYS[1] directory (hash, name -> JSON)   KEYS[2] its last changes (list of JSON {version, names})   KEYS[3] supervisor
-  ARGV[1] version that the writer left, empty where there is none   ARGV[2] the change   ARGV[3] supervisor
-  ARGV[4] how many changes are kept   ARGV[5] how many names are gone
+  KEYS[1] app index (hash, name -> JSON)   KEYS[2] its last changes (list of JSON {version, names})   KEYS[3] supervisor
+  ARGV[1] version that the writer left, empty if there is none   ARGV[2] the change   ARGV[3] supervisor
+  ARGV[4] number of changes to keep   ARGV[5] number of removed names
   ARGV[6..] those names, then name, JSON, name, JSON ...
 
-  Returns 1 when written, else 0
+  Returns 1 if written, otherwise 0
 ]]
 local last = redis.call('LINDEX', KEYS[2], -1)
 local ok, change = pcall(cjson.decode, last or '')

@@ -1,5 +1,5 @@
 --[[
-  Writes items of manifests, each only when it is newer than the stored one.
+  Writes items of manifests, each only if it is newer than the stored one.
 
   KEYS[1] manifests (hash, field -> JSON)   KEYS[2] version of the manifests
   ARGV[1] next version   ARGV field, at, JSON, field, at, JSON ...

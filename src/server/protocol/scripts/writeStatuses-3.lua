@@ -1,11 +1,11 @@
 --[[
-  Writes statuses under a lease: only its holder can.
+  Writes statuses under a lease; only its holder may.
 
   KEYS[1] lease   KEYS[2] statuses (hash, name -> JSON)   KEYS[3] version of the statuses
-  ARGV[1] instance   ARGV[2] epoch   ARGV[3] version   ARGV[4] '1' when this is all there is
+  ARGV[1] instance   ARGV[2] epoch   ARGV[3] version   ARGV[4] '1' if these are all statuses
   ARGV[5] JSON list of names to remove   ARGV[6..] name, JSON, name, JSON ...
 
-  Returns 1 when written, 0 when the lease is not the writer's
+  Returns 1 if written, 0 if the lease is not the writer's
 ]]
 local current = redis.call('GET', KEYS[1])
 if not current then return 0 end

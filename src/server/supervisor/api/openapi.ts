@@ -64,7 +64,7 @@ const NAMES_APP: ErrorCode[] = ['NAME_TAKEN', 'DROP_PENDING'];
 const ACTIONS: Record<string, Record<string, ActionDescription>> = {
   apps: {
     list: {
-      summary: 'Apps, with what each is observed to be in each environment',
+      summary: 'Apps, with their status in each environment',
       query: { ...LIST, filter: 'NocoBase filter; `status` and `environment` are filters too.' },
       gives: 'App rows, and `meta` with count and paging.',
       rows: ['appSupervisorApp'],
@@ -77,14 +77,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_APP'],
     },
     create: {
-      summary: 'Make an app with a database of its own, and start it',
+      summary: 'Create an app with its own database, and start it',
       body: createInput,
       gives: 'The app row with its operation and, in this answer only, `initialAdmin: {username, email, password}`.',
       rows: 'appSupervisorApp',
       errors: [...PLACES_APP, ...NAMES_APP, 'INITIAL_ADMIN_UNKNOWN'],
     },
     adopt: {
-      summary: 'Make an app from a database in which a NocoBase app lives already; it keeps its users',
+      summary: 'Create an app from a database that already contains a NocoBase app; it keeps its users',
       body: adoptInput,
       gives: 'The app row with its operation.',
       rows: 'appSupervisorApp',
@@ -92,10 +92,10 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     },
     update: {
       summary:
-        'Change an app; changed environments add and remove it there. A changed host, port or user of a connection needs its password',
+        'Change an app; changed environments add and remove it there. A changed host, port or user of a connection requires its password',
       query: ONE_APP,
       body: updateInput,
-      gives: 'The app row. `pendingChanges` names what takes effect at the next restart.',
+      gives: 'The app row. `pendingChanges` names the settings that take effect at the next restart.',
       rows: 'appSupervisorApp',
       errors: [...PLACES_APP, ...CHANGES_APP, 'PASSWORD_REQUIRED', 'INITIAL_ADMIN_UNKNOWN'],
     },
@@ -132,7 +132,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: CHANGES_APP,
     },
     destroy: {
-      summary: 'Delete; its database is kept unless `drop` is asked for, and then only what the app created is dropped',
+      summary: 'Delete; the database is kept unless `drop` is requested, and then only what the app created is dropped',
       query: SOME_APPS,
       body: destroyInput,
       gives: 'The operations.',
@@ -150,14 +150,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     logs: {
       summary: 'The last lines of the log of an app',
       method: 'get',
-      query: { ...ONE_APP, environment: 'Where; its first one when left out.', lines: '1 to 1000, 100 when left out.' },
+      query: { ...ONE_APP, environment: 'The environment; default: its first one.', lines: '1 to 1000; default 100.' },
       gives: 'Lines.',
       errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
     migrate: {
       summary: 'Take apps over from multi-app-manager',
       body: migrateInput,
-      gives: '`{migrated: [name], skipped: [{name, reason}]}`; what keeps one app back is its reason.',
+      gives: '`{migrated: [name], skipped: [{name, reason}]}`; an app is skipped with a reason.',
     },
   },
   appEnvironments: {
@@ -167,14 +167,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       rows: ['appSupervisorEnvironment'],
     },
     cordon: {
-      summary: 'Let it take no new apps',
+      summary: 'Cordon: accept no new apps',
       query: ONE_ENVIRONMENT,
       gives: 'The row.',
       rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
     uncordon: {
-      summary: 'Let it take apps again',
+      summary: 'Uncordon: accept apps again',
       query: ONE_ENVIRONMENT,
       gives: 'The row.',
       rows: 'appSupervisorEnvironment',
@@ -188,13 +188,13 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_ENVIRONMENT', 'OPERATION_BEGUN'],
     },
     forget: {
-      summary: 'Forget an environment that is gone for good',
+      summary: 'Forget an environment that will not come back',
       query: ONE_ENVIRONMENT,
       gives: 'Its name.',
       errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE'],
     },
     check: {
-      summary: 'Whether the Supervisor reaches the proxy address, web and WebSocket apart',
+      summary: 'Whether the Supervisor reaches the proxy address, by HTTP and by WebSocket',
       method: 'post',
       query: ONE_ENVIRONMENT,
       gives: '`{web: {ok, message: {code, params?}}, ws: {ok, message}}`',
@@ -216,14 +216,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_OPERATION'],
     },
     retry: {
-      summary: 'Do a failed or cancelled operation again',
+      summary: 'Retry a failed or cancelled operation',
       query: ONE_OPERATION,
       gives: 'The new operation.',
       rows: 'appSupervisorOperation',
       errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'UNKNOWN_APP', 'OPERATION_BEGUN'],
     },
     cancel: {
-      summary: 'End an operation; steps that have not begun do not begin',
+      summary: 'Cancel an operation; steps that have not begun are dropped',
       query: ONE_OPERATION,
       gives: 'The operation.',
       rows: 'appSupervisorOperation',
@@ -232,7 +232,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
   },
   appEntries: {
     list: {
-      summary: 'What a signed-in user may enter',
+      summary: 'The apps that a signed-in user can open',
       query: {
         place: '`switcher`: what is shown in the app switcher, and from inside an app the main app.',
         client: '`v2`: addresses of the modern client.',
@@ -242,7 +242,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
   },
   appSupervisor: {
     info: {
-      summary: 'Which part this instance plays',
+      summary: 'The role of this instance',
       method: 'get',
       gives: '`{part, environment, warnings}`; of a worker also `supervisor` and `apps`',
     },
