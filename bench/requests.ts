@@ -13,8 +13,8 @@ import { benchWorker } from './lib/worker';
 import { type Loaded, load } from './lib/wrk';
 
 /**
- * `npm run bench`: what it costs to pass through the Supervisor, and what a Worker is like. Every speed has its opponents in the same run, taken in
- * turns, each alone on the measured core.
+ * `npm run bench`: the cost of the proxy in the Supervisor, and the behaviour of a Worker. All contenders are measured
+ * in the same run, taking turns, each alone on the measured core.
  */
 
 const USAGE = `npm run bench [-- options]
@@ -32,7 +32,7 @@ const CONNECTIONS = 50;
 const WEBSOCKETS = 2_000;
 /** Seconds. */
 const WARM_UP = 12;
-/** Apps of the fleet: behind the first two an origin of ours, behind the third one a real Worker. */
+/** Apps of the fleet: our origin is behind the first two, a real Worker behind the third. */
 const [APP, SOCKETS, REAL] = ['bench', 'sockets', 'real'];
 
 interface Kind {
@@ -51,11 +51,11 @@ const KINDS: Record<string, Kind> = {
 
 /** One turn. */
 interface Turn extends Loaded {
-  /** Processor time of the contender for each request or message, in µs. */
+  /** CPU time of the contender for each request or message, in µs. */
   cpu: number;
 }
 
-/** Of one kind of load, the turns of each contender, by name and in order. */
+/** The turns of each contender for one kind of load, by name and in order. */
 type Turns = Map<string, Turn[]>;
 
 async function main(): Promise<void> {
@@ -108,7 +108,7 @@ async function main(): Promise<void> {
 }
 
 async function benchWeb(contenders: Contender[], seconds: number, rounds: number, report: Report): Promise<void> {
-  // In a whole NocoBase it takes longest until what is hot is compiled: a second was seen to double the first figures.
+  // A whole NocoBase needs longest until its hot code is compiled: one second was seen to double the first results.
   const { path, connections } = KINDS['small JSON'];
   for (const { url } of contenders) await load({ url: url + path, connections, seconds: WARM_UP });
   for (const [kind, { path, connections, upload }] of Object.entries(KINDS)) {
@@ -136,7 +136,7 @@ async function benchWebSockets(
   for (const contender of contenders) await contender.stop();
 }
 
-/** Here the Worker is the slow one: what passing through the Supervisor costs in practice. */
+/** Here the Worker is the slow part: the cost of the Supervisor in practice. */
 async function benchRealApp(measured: MeasuredFleet, seconds: number, rounds: number, report: Report): Promise<void> {
   const contenders = [...(await startContenders(measured.fleet.worker('env_a').url, REAL)), measured.contender];
   const path = `/api/__app/${REAL}/systemSettings:get`;
@@ -149,8 +149,8 @@ async function benchRealApp(measured: MeasuredFleet, seconds: number, rounds: nu
 }
 
 /**
- * Every contender after every other, again and again, each round beginning with the next one, so that none of them always
- * comes after the same; the first turn of each only warms it up.
+ * All contenders take turns, and each round begins with the next one, so that none always follows the same one; the
+ * first turn of each only warms it up.
  */
 async function takeTurns(
   contenders: Contender[],
@@ -172,7 +172,7 @@ async function takeTurns(
 
 const cpuOf = ({ pid }: Contender): number => (pid === null ? 0 : usage(pid).cpu);
 
-/** Of messages that each visitor sends one by one. */
+/** Messages that each visitor sends one by one. */
 async function talk(url: string, seconds: number): Promise<Loaded> {
   const visitors = await open(`${url}/ws?__appName=${SOCKETS}`, CONNECTIONS);
   const requests = await chat(visitors, seconds);
@@ -181,7 +181,7 @@ async function talk(url: string, seconds: number): Promise<Loaded> {
   return { requests, rate: requests / seconds, p50: each, p99: Number.NaN };
 }
 
-/** The Supervisor's is a whole NocoBase's. */
+/** The Supervisor's is that of a whole NocoBase. */
 function memoryOf(contenders: Contender[]): Table {
   const rows = contenders.flatMap(({ name, pid }): Table['rows'] => (pid ? [[name, usage(pid).memory / 1e6]] : []));
   return { title: 'memory after all of this', columns: ['', 'MB'], rows };
@@ -199,7 +199,7 @@ async function memoryOfWebSockets(contenders: Contender[]): Promise<Table> {
   return { title: `${WEBSOCKETS} idle WebSockets`, columns: ['', 'kB each'], rows };
 }
 
-/** Of what each round saw side by side, since the machine is not the same in all of them. */
+/** Compares within each round, because the machine differs between rounds. */
 function ratio(turns: Turns, one: string, other: string, of: (turn: Turn) => number = ({ rate }) => rate): number {
   const others = turns.get(other) ?? [];
   return median((turns.get(one) ?? []).map((turn, round) => of(turn) / of(others[round])));

@@ -5,8 +5,9 @@ import { Fleet, query } from '../scripts/fleet';
 import { terminalProgress } from '../scripts/fleet/progress';
 
 /**
- * `npm run bench:ui`: the list of 1,000 apps in Chromium, in both clients. Of each page change and each filter it measures
- * how long after the answer the new rows show, and the longest frame meanwhile. With `-- --fleet NAME` on one that runs.
+ * `npm run bench:ui`: the list of 1,000 apps in Chromium, in both clients. For each change of page and filter it
+ * measures the time from the answer until the new rows show, and the longest frame meanwhile. With `-- --fleet NAME` on
+ * a running fleet.
  */
 
 const APPS = 1_000;
@@ -38,7 +39,7 @@ async function main(): Promise<void> {
       const page = await (await openContext(browser, api)).newPage();
       await page.emulateMedia({ reducedMotion: 'no-preference' });
       await openSettings(page, api.url, client);
-      // tsx calls this helper of its bundler in every function with a name, also in those that run in the page.
+      // tsx calls this helper of its bundler in every named function, also in those that run in the page.
       await page.evaluate('globalThis.__name = (value) => value');
       await page.locator('[data-testid^="app-row-bench"]').first().waitFor();
       for (const [what, rounds] of [
@@ -63,7 +64,7 @@ async function main(): Promise<void> {
   if (isSlow) process.exitCode = 1;
 }
 
-/** Stopped ones that no environment has to do with: what counts is how they are shown. */
+/** Stopped apps without environments: only their display counts. */
 async function addApps(fleet: Fleet): Promise<void> {
   await removeApps(fleet);
   await query(
@@ -75,7 +76,7 @@ async function addApps(fleet: Fleet): Promise<void> {
        true, '{"dbConnType":"new_database"}', 1, '{"generation":0,"how":"start"}', '{}', gen_random_uuid()::text, now(), now()
      FROM generate_series(1, ${APPS}) i`,
   );
-  // Seen by whoever leads with its next round at the latest.
+  // The leader reads them with its next round at the latest.
   const api = await fleet.supervisor.signIn();
   const known = async () => (await api.get('apps:list', { pageSize: 1 })).meta?.count ?? 0;
   for (const end = Date.now() + 60_000; (await known()) < APPS && Date.now() < end; ) {
@@ -97,13 +98,13 @@ async function pages(page: Page): Promise<Measured[]> {
 async function filters(page: Page): Promise<Measured[]> {
   const measured: Measured[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    // Different ones, so that each has other rows.
+    // Different filters, so that each shows other rows.
     measured.push(await measure(page, () => page.getByTestId('filter-text').fill(`number ${round + 2}`)));
   }
   return measured;
 }
 
-/** Measured in the page, by its own clock: the network log of the browser, and its frames. */
+/** Measured in the page with its own clock: the network log of the browser, and its frames. */
 async function measure(page: Page, act: () => Promise<void>): Promise<Measured> {
   const watching = await page.evaluateHandle(() => {
     const first = () => document.querySelector('[data-testid^="app-row-"]')?.getAttribute('data-testid');
@@ -121,7 +122,7 @@ async function measure(page: Page, act: () => Promise<void>): Promise<Measured> 
             | PerformanceResourceTiming
             | undefined;
           if (answer && first() !== before) {
-            // One more frame: this one may have been drawn before it is on the screen.
+            // One more frame, because this one may have been drawn before it is on the screen.
             requestAnimationFrame((after) =>
               resolve({ shown: now - answer.responseEnd, frame: Math.max(frame, after - now) }),
             );

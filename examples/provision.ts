@@ -17,7 +17,7 @@ if (!email || !SUPERVISOR_EMAIL || !SUPERVISOR_PASSWORD) {
   process.exit(2);
 }
 
-/** What the server says to people; the texts are in src/locale. */
+/** A message of the server; the texts are in src/locale. */
 interface Message {
   code: string;
   params?: Record<string, unknown>;
@@ -50,7 +50,7 @@ async function call<T>(action: string, token?: string, body?: unknown): Promise<
   });
   const { data, errors, error } = await response.json();
   if (response.ok) return data;
-  // Nothing was done: an app answers so while it begins.
+  // Nothing was done: an app answers like this while it starts.
   if (response.status === 503 && Date.now() < deadline) {
     await sleep(1_000);
     return call(action, token, body);

@@ -22,7 +22,7 @@ const USAGE = `npm run chaos [-- options]
 `;
 
 const NAME = 'chaos-run';
-/** Of one round without the quiet after it, in ms. */
+/** Duration of one round without the quiet time after it, in ms. */
 const ROUND = 180_000;
 const UNTOUCHED = 'untouched';
 

@@ -33,13 +33,13 @@ import { ROOT } from './lib/root.mjs';
 
 /**
  * `npm run screenshots`: every page and state of ours in both clients, themes and languages, into `.fleet/screenshots`.
- * With `-- --readme` those few that the READMEs show, into `docs/pictures`. With `-- --fleet NAME` in a fleet that runs
- * already, which keeps the apps that this makes.
+ * With `-- --readme` only the pictures of the READMEs, into `docs/pictures`. With `-- --fleet NAME` in a running fleet,
+ * which keeps the apps that this creates.
  */
 
 const FOLDER = path.join(ROOT, '.fleet/screenshots');
 const README_FOLDER = path.join(ROOT, 'docs/pictures');
-/** Of what was pressed to come to a state. */
+/** Hides the tooltips of elements that were pressed to reach a state. */
 const NO_TOOLTIPS = '.ant-tooltip { display: none !important }';
 const LANGUAGES = ['en-US', 'zh-CN'];
 const THEMES = ['default', 'dark'] as const;
@@ -124,7 +124,7 @@ const untilAllIsDone = (api: Api) =>
     { timeout: 180_000, interval: 500, what: 'The end of all operations' },
   );
 
-/** In the modern client, light, in each language: the apps, one of them, the environments. */
+/** In the modern client, light, in each language: the apps, one app, the environments. */
 async function photographForReadme(browser: Browser, api: Api): Promise<void> {
   await api.post(`apps:restart?filterByTk=${SAMPLE.app}`);
   await untilAllIsDone(api);
@@ -154,10 +154,10 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
   }
 }
 
-/** Takes a picture of what the page shows. */
+/** Takes a picture of the current page. */
 type Take = (name: string) => Promise<void>;
 
-/** @returns how many. */
+/** @returns the number of pictures */
 async function photograph(page: Page, folder: string): Promise<number> {
   let count = 0;
   const take: Take = async (name) => {
@@ -185,7 +185,7 @@ async function photographStates(page: Page, take: Take): Promise<void> {
   }
 }
 
-/** One app: what failed, and what is under way. */
+/** One app: what failed, and what is in progress. */
 async function photographDrawer(page: Page, take: Take): Promise<void> {
   await tabsOf(page).nth(0).click();
   await page.getByTestId('app-open-billing').click();
@@ -201,7 +201,7 @@ async function photographDrawer(page: Page, take: Take): Promise<void> {
   await page.unrouteAll();
 }
 
-/** What can be done with the list, and the way from one app to another. */
+/** The actions of the list, and the links between apps. */
 async function photographList(page: Page, take: Take): Promise<void> {
   await page.locator('.ant-card button:has(.anticon-setting)').click();
   await settled(page, '.ant-popover input');
@@ -265,7 +265,7 @@ async function photographEnvironments(page: Page, take: Take): Promise<void> {
   await page.unrouteAll();
 }
 
-/** What the pages show when they may not see or understand anything, and on other parts. */
+/** The pages without permission, with invalid answers, and in other roles. */
 async function photographFailures(page: Page, take: Take): Promise<void> {
   await page.route('**/api/apps:list*', (route) =>
     route.fulfill({ status: 403, json: { errors: [{ message: 'No' }] } }),
@@ -274,7 +274,7 @@ async function photographFailures(page: Page, take: Take): Promise<void> {
   await page.locator('.ant-result-403').waitFor();
   await take('apps-forbidden');
   await page.unrouteAll();
-  // Rows without anything that the page relies on.
+  // Rows without the fields that the page needs.
   await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
   await tabsOf(page).nth(1).click();
   await tabsOf(page).nth(0).click();
@@ -291,7 +291,7 @@ async function photographFailures(page: Page, take: Take): Promise<void> {
   await page.unrouteAll();
 }
 
-/** Lets an answer be what is made of the real one. */
+/** Replaces an answer by a changed one. */
 async function answerWith<Data>(page: Page, action: string, make: (data: Data) => unknown): Promise<void> {
   await page.route(`**/api/${action}*`, async (route) => {
     const data = make((await (await route.fetch()).json()).data);

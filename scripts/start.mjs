@@ -1,6 +1,6 @@
 /**
- * `npm start`: brings a fleet up on this machine. This file needs nothing but Node; what it starts is written in TypeScript
- * and needs the packages that it installs first.
+ * `npm start`: starts a fleet on this machine. This file needs only Node; the rest is written in TypeScript and needs
+ * the packages that it installs first.
  */
 import { ensureInstalled, ensureNode } from './lib/install.mjs';
 import { ensurePrograms } from './lib/programs.mjs';

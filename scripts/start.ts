@@ -19,7 +19,7 @@ const USAGE = `npm start [-- options], npm run dev [-- options]
 
 const say = (line: string): void => console.log(line);
 
-/** Brings the fleet up, and keeps it up until a signal. */
+/** Starts the fleet, and keeps it running until a signal. */
 export async function start(): Promise<void> {
   const options = optionsOf(process.argv.slice(2), process.env);
   if (!options) return;
@@ -48,7 +48,7 @@ export async function start(): Promise<void> {
       void end(0);
     });
   }
-  // A terminated `npm` does not pass it on, and nobody would be left to stop the fleet.
+  // A terminated `npm` does not forward the signal, and nobody would be left to stop the fleet.
   const parent = process.ppid;
   if (process.env.npm_lifecycle_event) {
     setInterval(() => {

@@ -10,11 +10,11 @@ import { startNginxProxy } from './nginx';
 import { Probe } from './probe';
 import { type Start, start, stop } from './process';
 
-/** Something that leads to an origin, in a process of its own on the measured core. */
+/** A proxy to an origin, in a process of its own on the measured core. */
 export interface Contender {
   name: string;
   url: string;
-  /** Null: there is nothing between visitor and origin. */
+  /** Null: nothing is between visitor and origin. */
   pid: number | null;
   /** In it, if it is profiled. */
   probe?: Probe;
@@ -23,10 +23,7 @@ export interface Contender {
 
 const SERVERS = path.join(ROOT, 'bench/lib/servers');
 
-/**
- * Every proxy but the Supervisor, which takes a whole NocoBase.
- * @param app that the origin answers for
- */
+/** Every proxy except the Supervisor, which needs a whole NocoBase. @param app that the origin answers for */
 export async function startContenders(origin: string, app = 'bench'): Promise<Contender[]> {
   const { module } = await bundleServers();
   const nginx = await startNginxProxy(origin);
@@ -45,7 +42,7 @@ export async function startContenders(origin: string, app = 'bench'): Promise<Co
   ];
 }
 
-/** What is asked where its time goes; the Supervisor is the last of them. */
+/** The processes to profile; the Supervisor is the last of them. */
 export async function startProfiled(origin: string): Promise<Contender[]> {
   const { module, gateway } = await bundleServers();
   const profiled = async (name: string, file: string, env: Start['env']) => {
@@ -88,12 +85,12 @@ async function onNode(
     env: { TARGET: origin, APP: app, PORT: String(port), HOST, NODE_ENV: 'production', ...env },
     measured: true,
   });
-  // The core's gateway answers for the app alone.
+  // The core's gateway answers for the app only.
   await waitForHttp(`${url}/api/__app/${app}/app:getInfo`, { timeout: 20_000 });
   return { name, url, pid: child.pid!, stop: () => stop(child) };
 }
 
-/** By the very settings that make `dist/server`. @returns their files */
+/** With the same settings as `dist/server`. @returns their files */
 async function bundleServers(): Promise<{ module: string; gateway: string }> {
   const dist = temporaryFolder();
   const config = serverConfig(

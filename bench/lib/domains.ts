@@ -3,11 +3,14 @@ import type { Manager } from '../../__tests__/support/manager';
 import { type Fleet, type Instance, waitFor } from '../../scripts/fleet';
 import { type Bar, median, type Report, type Table } from './report';
 
-/** How soon a changed or removed domain of an app is in force: from the answer of the change to the first right one of a visit. */
+/**
+ * How soon a changed or removed domain of an app takes effect: from the answer of the change to the first correct
+ * answer of a visit.
+ */
 
 /** A first one, another one, none. */
 const ROUNDS = 8;
-/** A wake-up that was lost is made up for by the round of 30 s. */
+/** The 30 s comparison replaces a lost notification. */
 const AT_LAST = 40_000;
 const WITHIN = 2_000;
 

@@ -5,7 +5,7 @@ import { freePort, HOST, waitForHttp } from '../../scripts/fleet';
 import { findProgram } from '../../scripts/lib/programs.mjs';
 import { start, stop } from './process';
 
-/** One nginx process (neither master nor workers) and what it listens on. */
+/** One nginx process (without master and workers) and its address. */
 export interface Nginx {
   url: string;
   pid: number;
@@ -14,7 +14,10 @@ export interface Nginx {
 
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
-/** @param locations of its one server, and what else may stand beside that one */
+/**
+ * @param locations of its only server
+ * @param beside other configuration next to that server
+ */
 async function startNginx(locations: string, beside: string, measured: boolean): Promise<Nginx> {
   const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-bench-'));
   const port = await freePort();
@@ -49,9 +52,9 @@ export const SIZES = { file: 30_000, page: 65_536, upload: 262_144 };
 const JSON_ANSWER = JSON.stringify({ data: { id: 1, title: 'NocoBase', raw_title: null, logo: null, options: {} } });
 
 /**
- * What all proxies lead to: fast enough that it is never what a figure is about.
+ * The origin of all proxies: so fast that it never limits a result.
  *
- * @param reader where uploads go on to: nginx itself would answer before it has read them, and meet proxies that still send
+ * @param reader gets the uploads: nginx itself would answer before it has read them, while proxies still send
  */
 export function startOrigin(reader: string): Promise<Nginx> {
   const files = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-bench-files-'));
@@ -68,7 +71,7 @@ export function startOrigin(reader: string): Promise<Nginx> {
   );
 }
 
-/** As docs/deploy/nginx.conf has it, with kept connections: what nginx itself needs to be quick. */
+/** As in docs/deploy/nginx.conf, with kept connections, which nginx needs to be fast. */
 export function startNginxProxy(origin: string): Promise<Nginx> {
   return startNginx(
     `location / {

@@ -7,7 +7,7 @@ const canPin = findOnPath(['taskset']) !== null && availableParallelism() > 1;
 const MEASURED = '0';
 const OTHERS = `1-${Math.max(1, availableParallelism() - 1)}`;
 
-/** What is measured has a core of its own; whoever asks, and whoever answers behind it, share the others. */
+/** The measured process has its own core; clients and origins share the others. */
 export const PINNING = canPin ? `what is measured on core ${MEASURED}, all else on ${OTHERS}` : 'none';
 
 const running = new Set<ChildProcess>();
@@ -15,10 +15,10 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** To be called first: what this process starts later inherits its cores. */
+/** To be called first: processes started later inherit the cores. */
 export const leaveTheMeasuredCore = (): void => pin(process.pid, OTHERS);
 
-/** Takes a process that runs already, with all its threads, for a measured one. */
+/** Moves a running process, with all its threads, to the measured core. */
 export const takeTheMeasuredCore = (pid: number): void => pin(pid, MEASURED);
 
 function pin(pid: number, cores: string): void {
@@ -29,11 +29,11 @@ export interface Start {
   program?: string;
   args: string[];
   env?: Record<string, string>;
-  /** Whether it gets the core of what is measured. */
+  /** Whether it gets the measured core. */
   measured: boolean;
 }
 
-/** Starts a process that lasts until `stop`, or until this one ends. */
+/** Starts a process that runs until `stop`, or until this one ends. */
 export function start({ program = process.execPath, args, env = {}, measured }: Start): ChildProcess {
   const [file, rest] = measured && canPin ? ['taskset', ['-c', MEASURED, program, ...args]] : [program, args];
   const child = spawn(file, rest, { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...env } });
@@ -51,10 +51,10 @@ export async function stop(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Of one process: time on a processor since it began, in ms, and resident memory, in bytes. */
+/** Of one process: CPU time since its start, in ms, and resident memory, in bytes. */
 export function usage(pid: number): { cpu: number; memory: number } {
   const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name before these fields may hold spaces and parentheses. Times are in hundredths of a second (USER_HZ).
+  // The name before these fields may contain spaces and parentheses. Times are in hundredths of a second (USER_HZ).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const memory = /^VmRSS:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return { cpu: (Number(fields[11]) + Number(fields[12])) * 10, memory: Number(memory) * 1024 };

@@ -4,13 +4,13 @@ import { usage } from './process';
 import type { Report } from './report';
 import { type Load, load } from './wrk';
 
-/** Seconds; what is hot is compiled by then. */
+/** Seconds, after which hot code is compiled. */
 const WARM_UP = 10;
 
-/** Functions of V8 and Node.js by what they are called; both are not in JavaScript. */
+/** Functions of V8 and Node.js by name; both are not in JavaScript. */
 const WRITES = /^(writev|write(Latin1|Utf8|Ascii|Ucs2)String|writeBuffer)$/;
 
-/** Who used the time: the first that fits. */
+/** Who used the time: the first match. */
 const USERS: Array<[string, (name: string, url: string) => boolean]> = [
   ['writing to sockets', (name, url) => !url && WRITES.test(name)],
   ['collecting garbage', (name) => name === '(garbage collector)'],
@@ -21,7 +21,7 @@ const USERS: Array<[string, (name: string, url: string) => boolean]> = [
   ['HTTP, streams, events and timers of Node.js', () => true],
 ];
 
-/** Where the processor time of a proxied request goes, in each of some contenders, side by side. */
+/** The CPU time of a proxied request by its users, for several contenders, side by side. */
 export async function benchProfile(contenders: Contender[], asked: Omit<Load, 'url'>, path: string, report: Report) {
   const columns: Array<Map<string, number>> = [];
   for (const { url, pid, probe } of contenders) {
@@ -47,7 +47,7 @@ export async function benchProfile(contenders: Contender[], asked: Omit<Load, 'u
   });
 }
 
-/** @param each processor time of one request, in µs, as it is without a profiler */
+/** @param each CPU time of one request, in µs, without a profiler */
 function timesOf({ nodes, samples, timeDeltas }: Profile, each: number): Map<string, number> {
   const users = new Map(nodes.map(({ id, callFrame: { functionName, url } }) => [id, userOf(functionName, url)]));
   const times = new Map<string, number>();

@@ -6,9 +6,9 @@ import { findProgram } from '../../scripts/lib/programs.mjs';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { PINNING } from './process';
 
-/** What a benchmark found, for a terminal and for a file. */
+/** The results of a benchmark, for a terminal and for a file. */
 export interface Report {
-  /** Names it, and its file. */
+  /** Names the benchmark and its file. */
   bench: string;
   tables: Table[];
   bars: Bar[];
@@ -21,7 +21,7 @@ export interface Table {
   rows: Array<[string, ...Array<number | null>]>;
 }
 
-/** A number of design.md section 8, and what came of it. */
+/** A limit, and the result. */
 export interface Bar {
   what: string;
   measured: number;
@@ -33,7 +33,7 @@ export interface Bar {
 export const isHeld = ({ measured, atLeast, atMost }: Bar): boolean =>
   measured >= (atLeast ?? Number.NEGATIVE_INFINITY) && measured <= (atMost ?? Number.POSITIVE_INFINITY);
 
-/** Prints it, writes `.bench/<bench>-<time>.json`, and ends the process with 1 when a bar is missed. */
+/** Prints the report, writes `.bench/<bench>-<time>.json`, and ends the process with 1 if a limit is exceeded. */
 export function finish(report: Report): void {
   const machine = describeMachine();
   for (const table of report.tables) console.log(`\n${draw(table)}`);
@@ -67,7 +67,7 @@ function draw({ title, columns, rows }: Table): string {
   return [title, line(columns), ...cells.map(line)].join('\n');
 }
 
-/** Three digits that count. */
+/** Three significant digits. */
 const round = (value: number): string =>
   Math.abs(value) >= 100 ? Math.round(value).toLocaleString('en-US') : String(Number(value.toPrecision(3)));
 

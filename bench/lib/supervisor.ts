@@ -38,7 +38,7 @@ export class MeasuredFleet {
     return { name: 'the Supervisor', url, pid, probe: this.profiled, stop: async () => {} };
   }
 
-  /** Makes an app that the Supervisor takes to be a Worker's, while the origin answers for it. */
+  /** Creates an app that the Supervisor routes to a Worker's address, at which the origin answers. */
   async lead(app: string, origin: string): Promise<void> {
     const environment = `env_${app}`;
     const worker = SimulatedWorker.of(this.fleet, environment);
@@ -50,7 +50,7 @@ export class MeasuredFleet {
     await waitForHttp(`${this.fleet.supervisor.url}/app?__appName=${app}`, { timeout: 20_000 });
   }
 
-  /** Makes an app that the real Worker hosts. */
+  /** Creates an app that the real Worker hosts. */
   async host(app: string): Promise<void> {
     await this.manager.create({ name: app, environments: ['env_a'], startMode: 'withMain' });
   }

@@ -4,7 +4,7 @@ import { freePort, HOST, waitForHttp } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { start, stop } from './process';
 
-/** What answers WebSockets behind every proxy: it sends back what it gets. */
+/** The WebSocket server behind every proxy: it sends back what it receives. */
 export async function startEcho(): Promise<{ url: string; stop(): Promise<void> }> {
   const port = await freePort();
   const url = `http://${HOST}:${port}`;
@@ -14,10 +14,10 @@ export async function startEcho(): Promise<{ url: string; stop(): Promise<void> 
   return { url, stop: () => stop(child) };
 }
 
-/** As a browser's: 125 bytes of text, masked. To a proxy it is bytes. */
+/** Like a browser's: 125 bytes of text, masked. For a proxy these are only bytes. */
 const MESSAGE = Buffer.concat([Buffer.from([0x81, 0x80 | 125, 1, 2, 3, 4]), Buffer.alloc(125, 'm')]);
 
-/** Loopback has many addresses, and each has but 28,000 ports, which are in the way for a minute after their end. */
+/** Loopback has many addresses, and each has only 28,000 ports, which stay blocked for a minute after use. */
 let opened = 0;
 
 /** @param url of the proxy, with the path and query of the WebSocket */
@@ -48,7 +48,7 @@ export async function open(url: string, count: number): Promise<Socket[]> {
   return sockets;
 }
 
-/** Each visitor sends its next message when it has the last one back. @returns messages that came back */
+/** Each visitor sends its next message after it got the last one back. @returns number of returned messages */
 export async function chat(sockets: Socket[], seconds: number): Promise<number> {
   let messages = 0;
   let isOver = false;

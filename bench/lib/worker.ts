@@ -6,14 +6,14 @@ import type { Probe } from './probe';
 import { type Bar, median, type Report } from './report';
 import type { MeasuredFleet } from './supervisor';
 
-/** What a Worker is like to its apps and to who manages it: the event loop that they share, and the heap. */
+/** The behaviour of a Worker for its apps and its Supervisor: the event loop that they share, and the heap. */
 
 const CYCLES = 20;
 /** Apps that boot together when their Worker starts. */
 const STORM = 6;
-/** Until what an install needed is let go of, in ms. */
+/** Time until the memory of an installation is released, in ms. */
 const SETTLED = 10_000;
-/** An environment is taken for dead after three missed beats of 5 s. */
+/** An environment is down after three missed heartbeats of 5 s. */
 const LEASE = 15_000;
 
 export async function benchWorker(
@@ -84,7 +84,7 @@ const row = (what: string, values: number[]): [string, ...Array<number | null>] 
 interface Cycles {
   starts: number[];
   stops: Stop[];
-  /** MB that stay of each cycle. */
+  /** MB that each cycle retains. */
   left: number;
 }
 
@@ -98,18 +98,18 @@ async function stopAndStart(manager: Manager, probe: Probe, app: string): Promis
     const { createdAt, finishedAt } = await manager.command('start', app);
     starts.push((finishedAt ?? 0) - createdAt);
   }
-  // The first few compile and fill caches that stay.
+  // The first few compile code and fill caches that stay.
   const [early, late] = [heaps.slice(3, 6), heaps.slice(-3)].map(median);
   return { starts, stops, left: (late - early) / (CYCLES - 6) };
 }
 
-/** Times in ms, by the one clock of this machine; the Worker begins when the app itself is told. */
+/** Times in ms, by the single clock of this machine; the Worker begins when it stops the app. */
 interface Stop {
-  /** From its being asked for until the answer. */
+  /** From the request until the answer. */
   answered: number;
-  /** From its being asked for until the Worker begins. */
+  /** From the request until the Worker begins. */
   whole: number;
-  /** From the answer until the Worker begins; 0 when that was earlier. */
+  /** From the answer until the Worker begins; 0 if that was earlier. */
   begun: number;
 }
 
@@ -161,7 +161,7 @@ async function bootTogether(manager: Manager, probe: Probe, worker: Instance, ap
   return { blocked, looks, worse };
 }
 
-/** @returns ms from SIGTERM until the Supervisor shows that it is gone or going */
+/** @returns ms from SIGTERM until the Supervisor shows that it is stopping or down */
 async function leave(manager: Manager, worker: Instance): Promise<number> {
   const begun = performance.now();
   const gone = worker.stop();

@@ -8,7 +8,7 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 const run = promisify(execFile);
 
 /**
- * wrk (Debian's package) and not autocannon: one thread of it asks for more than 100,000 small answers a second, where a
+ * wrk (Debian's package) and not autocannon: one thread of it sends more than 100,000 small requests a second, where a
  * generator on Node would itself be slower than nginx.
  */
 export interface Load {
@@ -21,7 +21,7 @@ export interface Load {
 
 export interface Loaded {
   requests: number;
-  /** Answers a second. */
+  /** Answers per second. */
   rate: number;
   /** Milliseconds. */
   p50: number;
@@ -38,7 +38,7 @@ const Summary = z.object({
   errors: z.number(),
 });
 
-/** @throws when any request failed: such a figure says nothing. */
+/** @throws if any request failed: such a result is meaningless */
 export async function load({ url, connections, seconds, upload }: Load): Promise<Loaded> {
   const args = [
     '-t1',

@@ -1,6 +1,6 @@
 import { type PostgresServer, query } from '../../scripts/fleet';
 
-/** How many environments and apps a fleet has, and in how many of the environments each app lies. */
+/** The number of environments and apps of a fleet, and the number of environments of each app. */
 export interface Size {
   environments: number;
   apps: number;
@@ -10,7 +10,7 @@ export interface Size {
 export const nameOf = (size: Size): string =>
   `${size.environments} environments, ${size.apps} apps${size.spread > 1 ? ` in ${size.spread} each` : ''}`;
 
-/** How often an app lies in an environment. */
+/** Number of pairs of app and environment. */
 export const pairsOf = ({ apps, spread }: Size): number => apps * spread;
 
 export const environmentsOf = ({ environments }: Size): string[] =>
@@ -18,7 +18,10 @@ export const environmentsOf = ({ environments }: Size): string[] =>
 
 export const appName = (i: number): string => `bench${String(i).padStart(5, '0')}`;
 
-/** Writes a fleet of that size into the Supervisor's database, as if all of it had been created and started some time ago. */
+/**
+ * Writes a fleet of that size into the Supervisor's database, as if everything had been created and started some time
+ * ago.
+ */
 export async function writeApps(server: PostgresServer, database: string, { apps, environments, spread }: Size) {
   const generation = Date.now();
   await query(server, database, 'DELETE FROM "appOperations"');

@@ -5,10 +5,13 @@ import { type Message, say, verbatim } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
 import { type BootPace, sharedNow } from './messages';
 
-/** Of a real start on an idle machine: how long it takes, in ms, and how often the core says what it does. */
+/** Of a real start on an idle machine: its duration in ms, and the number of the core's progress messages. */
 const BOOT = { takes: 1_500, messages: 340 };
 
-/** The benchmark's apps are rows from the beginning: their databases are there and theirs. Of what was done nothing is kept. */
+/**
+ * The apps of the benchmark are rows from the beginning: their databases exist and belong to them. Nothing that was
+ * done is stored.
+ */
 class AnyDatabase extends SimulatedDatabases {
   override claim(): boolean {
     return false;
@@ -19,7 +22,9 @@ class AnyDatabase extends SimulatedDatabases {
 
 const databases = new AnyDatabase();
 
-/** The simulated host of tests, behind the plugin's own queue of boots and as slow and talkative as a real one. */
+/**
+ * The simulated host of tests, behind the plugin's own boot queue, with the duration and the messages of a real one.
+ */
 export class ScaleHost extends SimulatedHost {
   readonly begun: Array<{ app: string; at: number }> = [];
   private readonly boots: BootQueue;

@@ -24,15 +24,16 @@ import {
 import { Simulation } from './simulation';
 
 /**
- * `npm run bench:scale`: a real Supervisor (NocoBase, Redis, PostgreSQL) with simulated Workers that are the plugin's own Worker
- * part on the real protocol, without the apps. Sizes take turns, so that what is compared was measured in the same run.
+ * `npm run bench:scale`: a real Supervisor (NocoBase, Redis, PostgreSQL) with simulated Workers, which are the plugin's
+ * own Worker code on the real protocol, without the apps. Sizes take turns, so that compared results come from the same
+ * run.
  *
- * `-- --sizes 50x1000,200x10000` (environments, apps, and with a third number in how many environments each app lies),
+ * `-- --sizes 50x1000,200x10000` (environments, apps, and with a third number the environments of each app),
  * `--rounds 2`, `--rest SECONDS`, `--json FILE`, `--profile FOLDER` (of the Supervisor, by Node.js).
  */
 
 const SIZES = '50x1000,200x10000,50x1000x50';
-/** Two of the rounds that everybody makes. */
+/** Two of the comparisons that every process makes. */
 const REST = '60';
 
 async function main(): Promise<void> {
@@ -112,7 +113,7 @@ async function begin(profile?: string): Promise<Bench> {
   }
 }
 
-/** All figures of one size, on a fleet that begins anew with it. */
+/** All results of one size, on a fleet that starts again with it. */
 async function measure(bench: Bench, size: Size, restMs: number): Promise<Found> {
   const { fleet, redis, simulation } = bench;
   await simulation.ask({ do: 'stop' });
@@ -123,7 +124,7 @@ async function measure(bench: Bench, size: Size, restMs: number): Promise<Found>
   await simulation.ask({ do: 'start', environments: environmentsOf(size), pace: 'instant' });
   await untilWhole(bench, size);
   const restart = await restarts(bench, size);
-  // What a start leaves to be done is not rest.
+  // The work after a start does not count as idle.
   await watch(redis, fleet.supervisor.pid as number, 15_000);
   const rest = await watch(redis, fleet.supervisor.pid as number, restMs);
   const memory = memoryOf(bench);
@@ -134,7 +135,7 @@ async function measure(bench: Bench, size: Size, restMs: number): Promise<Found>
   const change = size.spread === 1 ? await changes(bench, size) : null;
   const flush = await flushes(bench, size);
   console.log(JSON.stringify({ change, flush }));
-  // As many boots as a larger one has are more than one machine can play.
+  // One machine cannot simulate the boots of a larger size.
   const storm = size.apps <= 1_000 && size.spread === 1 ? await storms(bench, size) : null;
   return { size, restart, rest, memory, list, statements, change, flush, storm };
 }

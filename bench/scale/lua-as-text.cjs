@@ -1,5 +1,5 @@
 // @ts-nocheck
-// As in the bundle: importing a `.lua` file gives its text.
+// As in the bundle: importing a `.lua` file returns its text.
 const { readFileSync } = require('node:fs');
 
 require.extensions['.lua'] = (module, file) => {

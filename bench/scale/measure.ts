@@ -16,7 +16,7 @@ export function spreadOf(values: number[]): Spread {
 
 export const round = (value: number): number => Math.round(value * 10) / 10;
 
-/** How long each of so many calls takes, one after the other, in ms; after two that are not counted. */
+/** Duration of each of this many calls, one after the other, in ms; after two that do not count. */
 export async function timed(times: number, work: (i: number) => Promise<unknown>): Promise<Spread> {
   const taken: number[] = [];
   for (let i = -2; i < times; i++) {
@@ -27,10 +27,10 @@ export async function timed(times: number, work: (i: number) => Promise<unknown>
   return spreadOf(taken);
 }
 
-/** What the kernel says of a process. Linux only. */
+/** The kernel's data about a process. Linux only. */
 export function vitalsOf(pid: number): { cpuSeconds: number; rssMb: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // After the name in brackets, which may hold anything; in ticks of 10 ms.
+  // After the name in brackets, which may contain anything; in ticks of 10 ms.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]);
   return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100, rssMb: Math.round((pages * 4) / 1024) };
@@ -40,15 +40,15 @@ const processed = async (redis: Redis): Promise<number> =>
   Number((await redis.info('stats')).match(/^total_commands_processed:(\d+)/m)?.[1]);
 
 export interface Load {
-  /** Commands a second that Redis has processed, those within scripts included. */
+  /** Commands per second that Redis has processed, including those within scripts. */
   commands: number;
   /** In the busiest second. */
   peak: number;
-  /** Share of one core that the Supervisor took, in per cent. */
+  /** Share of one core that the Supervisor used, in per cent. */
   cpu: number;
 }
 
-/** Looks on for so many ms, or until the promise ends. */
+/** Observes for this many ms, or until the promise ends. */
 export async function watch(redis: Redis, pid: number, until: number | Promise<unknown>): Promise<Load> {
   let over = false;
   const end = (typeof until === 'number' ? sleep(until) : until).finally(() => {
@@ -63,7 +63,7 @@ export async function watch(redis: Redis, pid: number, until: number | Promise<u
     await Promise.race([sleep(1_000), end]);
     const now = { at: performance.now(), commands: await processed(redis) };
     looks++;
-    // A look is a command of its own, and not the fleet's.
+    // The observation itself is a command that does not belong to the fleet.
     if (now.at - last.at > 500)
       peak = Math.max(peak, ((now.commands - last.commands - 1) * 1_000) / (now.at - last.at));
     last = now;

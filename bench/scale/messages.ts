@@ -1,27 +1,27 @@
 import type { PostgresServer } from '../../scripts/fleet';
 
-/** What the process of simulated Workers is given, and what it is asked and answers. */
+/** The setup of the process with simulated Workers, and its requests and answers. */
 export interface WorkersSetup {
   redisUrl: string;
   postgres: PostgresServer;
-  /** Where their locks live. */
+  /** Where their locks are. */
   database: string;
   appKey: string;
   aesKey: string;
   appVersion: string;
-  /** `<name>@<version>` of what every app has. */
+  /** `<name>@<version>` of the plugins that every app has. */
   plugins: Array<{ name: string; version: string }>;
 }
 
-/** How apps boot: at once, or as long as real ones and with as many messages. */
+/** How apps boot: immediately, or with the duration and the messages of real ones. */
 export type BootPace = 'instant' | 'real';
 
 export type Ask =
   | { do: 'setup'; setup: WorkersSetup }
-  /** Workers of these environments begin, as after a cold start: without a snapshot. */
+  /** Workers of these environments start, as after a cold start: without a snapshot. */
   | { do: 'start'; environments: string[]; pace: BootPace }
   | { do: 'stop' }
-  /** When the boots of these apps began, since the last time somebody asked. */
+  /** When the boots of these apps began, since the previous request. */
   | { do: 'begun' };
 
 export interface Answered {
@@ -30,5 +30,5 @@ export interface Answered {
   error?: string;
 }
 
-/** A time that two processes of one machine agree on, in ms. */
+/** A time that two processes of one machine share, in ms. */
 export const sharedNow = (): number => performance.timeOrigin + performance.now();

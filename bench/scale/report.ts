@@ -2,7 +2,7 @@ import { nameOf, type Size } from './data';
 import { round } from './measure';
 import type { Found } from './scenario';
 
-/** The bars of the project, and whom they are for. */
+/** The project's limits, and the sizes to which they apply. */
 const BARS: Array<{ what: string; most: number; of(found: Found): number | null; at(size: Size): boolean }> = [
   ...(['first page', 'last page', 'filtered by status', 'filtered by text', 'environments'] as const).map((name) => ({
     what: `list, ${name} (ms, 95 of 100)`,

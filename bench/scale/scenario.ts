@@ -15,7 +15,7 @@ export interface Bench {
   api: Api;
 }
 
-/** What is found at one size; times in ms unless they say otherwise. */
+/** The results of one size; times in ms unless they say otherwise. */
 export interface Found {
   size: Size;
   list: Record<'first page' | 'last page' | 'filtered by status' | 'filtered by text' | 'environments', Spread>;
@@ -26,12 +26,12 @@ export interface Found {
   memory: number;
   restart: { answers: number; truth: number };
   flush: number;
-  /** Null where each app lies in many environments: they restart one after the other, each leaving routing first. */
+  /** Null if each app has many environments: they restart one after the other, each leaving routing first. */
   change: { begins: Spread; seen: Spread; perSecond: number } | null;
   storm: (Load & { list: Spread; seconds: number }) | null;
 }
 
-/** Whether all is shown as running: the Supervisor's own count, in each environment. */
+/** Whether everything is shown as running: the Supervisor's own count, in each environment. */
 async function isWhole(api: Api, size: Size): Promise<boolean> {
   const { data } = await api.get('appEnvironments:list').catch(() => ({ data: [] }));
   const rows = data as Array<{ health: string; apps: { running?: number } }>;
@@ -57,7 +57,7 @@ export async function lists({ api }: Bench, size: Size): Promise<Found['list']> 
   };
 }
 
-/** SQL statements on the table of apps that ten requests for a page make, by the server's own log. */
+/** Number of SQL statements on the table of apps for ten requests of a page, from the server's own log. */
 export async function statementsOfAPage({ fleet, api }: Bench): Promise<number> {
   const set = async (what: string) => {
     await query(fleet.postgresServer, 'postgres', `ALTER SYSTEM SET log_statement = '${what}'`);
@@ -90,7 +90,10 @@ export async function restarts(bench: Bench, size: Size): Promise<Found['restart
   return { answers: round(answers), truth: round(performance.now() - begun) };
 }
 
-/** From a loss of all that Redis holds until all of it is back, the Supervisor's records and the Workers' statuses. */
+/**
+ * From the loss of all content of Redis until everything is restored: the Supervisor's records and the Workers'
+ * statuses.
+ */
 export async function flushes(bench: Bench, size: Size): Promise<number> {
   const { redis } = bench;
   await redis.flushall();
@@ -101,7 +104,7 @@ export async function flushes(bench: Bench, size: Size): Promise<number> {
     );
     return counts.reduce((sum, count) => sum + count, 0);
   };
-  // Beside the records lies their version.
+  // In addition to the records, each environment has their version.
   const whole = 2 * pairsOf(size) + size.environments;
   await waitFor(async () => (await stored()) === whole, {
     timeout: 120_000,
@@ -112,7 +115,10 @@ export async function flushes(bench: Bench, size: Size): Promise<number> {
   return round(performance.now() - begun);
 }
 
-/** One change after the other: when the Worker begins, from the answer, and when the list says that it is done everywhere. */
+/**
+ * One change after the other: when the Worker begins, from the answer, and when the list shows that it is done
+ * everywhere.
+ */
 export async function changes(bench: Bench, size: Size): Promise<NonNullable<Found['change']>> {
   const { api, simulation } = bench;
   const begins: number[] = [];
@@ -136,7 +142,7 @@ export async function changes(bench: Bench, size: Size): Promise<NonNullable<Fou
 
 const CHANGES = 200;
 
-/** Many changes of different apps, asked for by 16 at once, until the last is done. */
+/** Many changes of different apps, 16 at a time, until the last one is done. */
 async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
   const begun = performance.now();
   let next = 0;
@@ -154,7 +160,7 @@ async function changesPerSecond({ api }: Bench, size: Size): Promise<number> {
   return round(CHANGES / ((performance.now() - begun) / 1_000));
 }
 
-/** All Workers begin at once, and boot all their apps as slowly and as talkatively as real ones. */
+/** All Workers start at the same time, and boot all their apps with the duration and the messages of real ones. */
 export async function storms(bench: Bench, size: Size): Promise<NonNullable<Found['storm']>> {
   const { redis, simulation, fleet, api } = bench;
   await simulation.ask({ do: 'stop' });

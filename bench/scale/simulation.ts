@@ -5,7 +5,7 @@ import type { Answered, Ask } from './messages';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 
-/** The process of simulated Workers, as the benchmark talks to it. */
+/** The process of simulated Workers, as seen by the benchmark. */
 export class Simulation {
   private readonly child: ChildProcess;
   private readonly waiting = new Map<number, (answer: Answered) => void>();

@@ -10,12 +10,12 @@ import { ScaleHost } from './host';
 import type { Answered, Ask, BootPace, WorkersSetup } from './messages';
 
 /**
- * Many Workers in one process: the plugin's own Worker part, lease, converger, reporter and connections, each as in a process
- * of its own. Simulated are the host's core (`ScaleHost`) and the snapshot, which is kept in memory.
+ * Many Workers in one process: the plugin's own Worker services (lease, app controller, reporter, connections), each as
+ * in a process of its own. Simulated are the host's core (`ScaleHost`) and the snapshot, which is kept in memory.
  */
 
 const SILENT = createLog({ debug() {}, info() {}, warn() {}, error: (message) => console.error(message) });
-/** So many begin at once: each asks the database server for two connections, of which it keeps one. */
+/** Number of Workers that start at the same time: each opens two connections to the database server, and keeps one. */
 const AT_ONCE = 20;
 
 interface SimulatedWorker {
@@ -68,7 +68,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
   };
 }
 
-/** A main app with a database of which the locks alone are real. */
+/** A main app with a database of which only the locks are real. */
 function mainApp(): Application {
   const { host, port, user, password } = setup.postgres;
   const rows = new Map<string, object>();

@@ -2,11 +2,11 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import type { Api } from '../fleet';
 import { findProgram } from '../lib/programs.mjs';
 
-/** Chromium for end-to-end tests and screenshots, at work in NocoBase's two clients. */
+/** Chromium for end-to-end tests and screenshots, for both clients of NocoBase. */
 
 export interface Client {
   client: 'legacy' | 'modern';
-  /** What its addresses begin with. */
+  /** Prefix of its addresses. */
   base: string;
 }
 
@@ -15,7 +15,7 @@ export const CLIENTS: Client[] = [
   { client: 'modern', base: '/v/' },
 ];
 
-/** A first load of a client takes up to 9 s where two cores also carry a fleet. */
+/** The first load of a client takes up to 9 s on two cores that also run a fleet. */
 const PATIENCE = 90_000;
 
 export function launchBrowser(): Promise<Browser> {
@@ -25,7 +25,7 @@ export function launchBrowser(): Promise<Browser> {
   });
 }
 
-/** A session beside the main app's: of an app at its path below `url`, or without a name at its own domain. */
+/** A session in addition to the main app's: of an app at its path below `url`, or without a name at its own domain. */
 export interface Session {
   url: string;
   app?: string;
@@ -33,8 +33,8 @@ export interface Session {
 }
 
 /**
- * In the page: what comes and goes does so at once while less motion is asked for, of which antd takes no notice. A click
- * on what grows under the pointer may go down on one thing and come up on another, which chooses neither.
+ * Runs in the page: disables transitions, because antd ignores the setting for reduced motion. A click on a growing
+ * element may press one element and release another, which selects neither.
  */
 function letNothingGrow(): void {
   const sheet = new CSSStyleSheet();
@@ -43,7 +43,7 @@ function letNothingGrow(): void {
   document.adoptedStyleSheets.push(sheet);
 }
 
-/** Where `user` is signed in to the main app, and to what else there is a session for; in it, less motion is asked for. */
+/** A context in which `user` is signed in to the main app, with the other sessions and reduced motion. */
 export async function openContext(browser: Browser, user: Api, others: Session[] = []): Promise<BrowserContext> {
   const origins = new Map<string, { name: string; value: string }[]>();
   for (const { url, app, token } of [{ url: user.url, token: user.token! } as Session, ...others]) {
@@ -58,7 +58,7 @@ export async function openContext(browser: Browser, user: Api, others: Session[]
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
     reducedMotion: 'reduce',
-    // To compress the 50 MB of a client anew for each context takes the Supervisor, on the same machine, up to 3 s.
+    // Compressing the 50 MB of a client for each context takes the Supervisor on the same machine up to 3 s.
     extraHTTPHeaders: { 'Accept-Encoding': 'identity' },
     storageState: { cookies: [], origins: [...origins].map(([origin, localStorage]) => ({ origin, localStorage })) },
   });
@@ -75,13 +75,13 @@ export async function openSettings(page: Page, url: string, { base }: Client, la
   await page.getByTestId('add-app').waitFor();
 }
 
-/** The theme of the user's own choice, from the next load of a page on. */
+/** The theme of the user's own choice, from the next page load on. */
 export async function chooseTheme(user: Api, uid: 'default' | 'dark'): Promise<void> {
   const { data } = await user.get('themeConfig:list', { paginate: false });
   await user.post('users:updateTheme', { themeId: data.find((theme: { uid: string }) => theme.uid === uid).id });
 }
 
-/** NocoBase answers in no other languages, whatever a browser asks for. */
+/** NocoBase answers in no other languages, whatever a browser requests. */
 export async function enableLanguages(user: Api, ...enabledLanguages: string[]): Promise<void> {
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }

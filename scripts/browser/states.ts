@@ -1,6 +1,9 @@
 import type { Page } from 'playwright-core';
 
-/** What the states show: an app in several environments that may be visited and stopped, and one of its environments. */
+/**
+ * The objects in the states: an app in several environments that may be visited and stopped, and one of its
+ * environments.
+ */
 export interface Sample {
   app: string;
   environment: string;
@@ -8,12 +11,12 @@ export interface Sample {
 
 export interface State {
   name: string;
-  /** Comes here from the state before; the first one from a page with the list of apps. Independent of the language. */
+  /** Goes here from the state before; the first one from a page with the list of apps. Independent of the language. */
   show(page: Page, sample: Sample): Promise<void>;
 }
 
 const shown = (page: Page, selector: string) => page.locator(`${selector}:visible`).first().waitFor();
-/** Shown, and no longer on its way in. */
+/** Visible, and no longer in a transition. */
 export const settled = (page: Page, selector: string) =>
   page.locator(`${selector}:visible`).first().click({ trial: true });
 const hidden = (page: Page, selector: string) =>
@@ -29,13 +32,13 @@ export async function closeDrawer(page: Page): Promise<void> {
   await hidden(page, '.ant-drawer-mask');
 }
 
-/** To the question that is asked. */
+/** Declines the question. */
 export async function answerNo(page: Page): Promise<void> {
   await page.locator('.ant-modal-footer button:visible').first().click();
   await hidden(page, '.ant-modal-mask');
 }
 
-/** A walk through every page, drawer, dialog and menu of ours. */
+/** Visits every page, drawer, dialog and menu of ours. */
 export const STATES: State[] = [
   {
     name: 'apps',
@@ -163,7 +166,7 @@ export const STATES: State[] = [
   {
     name: 'app-sign-in',
     async show(page, { app, environment }) {
-      // No app is made for it, since one more would be on every picture.
+      // Does not create an app, because every other picture would show it.
       await page.route('**/api/apps:create*', async (route) => {
         const initialAdmin = { username: 'ada', email: 'ada@example.com', password: 'Rt7mWq2ZkP9xNc4VbH8s' };
         await route.fulfill({ json: { data: { name: app, title: 'CRM', initialAdmin } } });

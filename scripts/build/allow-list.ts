@@ -1,12 +1,12 @@
 /**
- * What a bundle may leave to its host. Anything else either is bundled (server) or fails the build (clients):
- * RequireJS answers an unknown id with the HTML shell, which replaces the whole admin UI by "App error".
+ * What a bundle may leave to its host. Everything else is bundled (server) or fails the build (clients): RequireJS
+ * answers an unknown id with the HTML shell, which replaces the whole admin UI by "App error".
  */
 
 export const LANES = ['client', 'client-v2'] as const;
 export type Lane = (typeof LANES)[number];
 
-/** Ids that the RequireJS of both clients of NocoBase 2.2 defines, as probed in a browser. */
+/** Ids that the RequireJS of both clients of NocoBase 2.2 defines, as tested in a browser. */
 const BOTH_CLIENTS = [
   'react',
   'react-dom',
@@ -57,11 +57,14 @@ export const CLIENT_EXTERNALS: Record<Lane, ReadonlySet<string>> = {
   'client-v2': new Set(BOTH_CLIENTS),
 };
 
-/** Packages that the server takes from the NocoBase it is installed in: one copy of each must exist in the process. */
+/**
+ * Packages that the server takes from the NocoBase in which it is installed: the process must have only one copy of
+ * each.
+ */
 const SERVER_HOST_PACKAGES = /^(@nocobase\/|sequelize$|sequelize\/|pg$|pg-native$|mysql2$|mysql2\/|mariadb$|sqlite3$)/;
 
 export const isServerExternal = (id: string): boolean => SERVER_HOST_PACKAGES.test(id);
 
-/** The name that `define()` must carry for RequireJS to find the bundle. */
+/** The name that `define()` needs for RequireJS to find the bundle. */
 export const defineName = (packageName: string, lane: Lane): string =>
   lane === 'client' ? packageName : `${packageName}/${lane}`;

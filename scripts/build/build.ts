@@ -15,17 +15,17 @@ import { externalVersions } from './external-versions';
 import { licensesOf } from './licenses';
 
 export interface BuildResult {
-  /** One sentence a defect; the build is good when there is none. */
+  /** One sentence for each problem; the build succeeded if there is none. */
   problems: string[];
   files: Array<{ file: string; bytes: number }>;
 }
 
 interface Evaluation {
-  /** Imports a source file; without it each is evaluated once in this process. */
+  /** Imports a source file; by default each file is evaluated once in this process. */
   evaluate?(file: string): Promise<any>;
 }
 
-/** Writes the whole `dist` anew and checks what was written. */
+/** Writes the whole `dist` again and checks the result. */
 export async function build(target: Target & Evaluation): Promise<BuildResult> {
   await fs.rm(target.dist, { recursive: true, force: true });
   const stats = await bundle([
@@ -48,7 +48,7 @@ export async function build(target: Target & Evaluation): Promise<BuildResult> {
   return { problems, files: await listFiles(target.dist) };
 }
 
-/** Begins with the place as `file:line:column`, which terminals and editors open. */
+/** Starts with the location as `file:line:column`, which terminals and editors open. */
 function problemOf({ message, moduleName, loc }: StatsError): string {
   const [, position] = /╭─\[(\d+:\d+)\]/.exec(message) ?? [];
   const place = [moduleName?.replace(/^\.\//, ''), position ?? loc?.replace(/-.*/, '')].filter(Boolean).join(':');
@@ -98,7 +98,7 @@ const check = ({ packageName }: Target, output: Output, stats: MultiStats): stri
   ...stats.stats.flatMap((child) => checkNothingOfTheHost(child.compilation.name ?? 'bundle', bundledFiles(child))),
 ];
 
-/** ES modules are merged into one: they are `orphan`, and stand in that one. Those that nothing uses are in none. */
+/** ES modules are merged into one: they are `orphan`, and part of that module. Unused modules are in none. */
 function bundledFiles(child: MultiStats['stats'][number]): string[] {
   const everything = { modules: true, nestedModules: true, orphanModules: true };
   const { modules = [] } = child.toJson({ all: false, ...everything, modulesSpace: 1e6, nestedModulesSpace: 1e6 });
@@ -108,7 +108,7 @@ function bundledFiles(child: MultiStats['stats'][number]): string[] {
     .map((module) => module.nameForCondition ?? '');
 }
 
-/** @returns one sentence a defect */
+/** @returns one sentence for each problem */
 async function writeLicenses({ dist }: Target, { stats }: MultiStats): Promise<string[]> {
   const { text, problems } = await licensesOf(stats.flatMap(bundledFiles));
   await fs.writeFile(path.join(dist, 'third-party-licenses.txt'), text);
@@ -121,7 +121,7 @@ async function writeExternalVersions({ dist }: Target, { server, clients }: Outp
   await fs.writeFile(path.join(dist, 'externalVersion.js'), text);
 }
 
-/** @returns one sentence a defect */
+/** @returns one sentence for each problem */
 async function copyTranslations(target: Target): Promise<string[]> {
   const problems: string[] = [];
   const folder = path.join(target.source, 'locale');
@@ -140,14 +140,17 @@ async function copyTranslations(target: Target): Promise<string[]> {
   return problems;
 }
 
-/** Where the core looks for commands (plugin-manager.ts:389); what they do is in the one server bundle. */
+/** Where the core looks for commands (plugin-manager.ts:389); their code is in the server bundle. */
 async function writeCommands({ dist }: Target): Promise<void> {
   await fs.mkdir(path.join(dist, 'server/commands'), { recursive: true });
   const text = "module.exports = (app) => require('../index.js').registerOwnCommands(app);\n";
   await fs.writeFile(path.join(dist, 'server/commands/index.js'), text);
 }
 
-/** Where the core looks for it (plugin-api-doc/dist/server/swagger/loader.js); data, so that nothing runs after its lockdown. */
+/**
+ * Where the core looks for it (plugin-api-doc/dist/server/swagger/loader.js); data, so that no code runs after its
+ * lockdown.
+ */
 async function writeApiDescription({
   source,
   dist,

@@ -4,21 +4,21 @@ import { gzipSync } from 'node:zlib';
 import { CLIENT_EXTERNALS, defineName, isServerExternal, type Lane } from './allow-list';
 
 /**
- * Checks of what the bundler wrote. Each defect found here would otherwise show only in a browser or in a running
+ * Checks of the bundler's output. Each of these problems would otherwise only show in a browser or in a running
  * NocoBase, as a blank admin UI or a second copy of the core.
  */
 
-/** Bytes of a client's entry, gzipped. */
+/** Maximum size of a client's entry, gzipped, in bytes. */
 const ENTRY_LIMIT = 20 * 1024;
 
 export interface ClientBundle {
-  /** Text of `index.js`; null when the bundler wrote none. */
+  /** Text of `index.js`; null if the bundler wrote none. */
   index: string | null;
   /** Text of the other scripts, by file name. */
   chunks: Record<string, string>;
 }
 
-/** @returns one sentence a defect; empty when both RequireJS clients can load the bundle. */
+/** @returns one sentence for each problem; empty if both RequireJS clients can load the bundle */
 export function checkClientBundle(packageName: string, lane: Lane, bundle: ClientBundle): string[] {
   if (bundle.index === null)
     return [`${lane}/index.js is missing: the client would answer "Script error" to everybody.`];
@@ -42,7 +42,8 @@ export function checkClientBundle(packageName: string, lane: Lane, bundle: Clien
     }
   }
   for (const [file, text] of Object.entries(bundle.chunks)) {
-    // The bundler hoists a chunk's externals into the entry's define(); a chunk that asks by itself would get nothing.
+    // The bundler moves a chunk's externals into the entry's define(); a chunk that requires by itself would get
+    // nothing.
     if (definesOf(text).length) problems.push(`${lane}/${file} calls define(); only index.js may.`);
     for (const id of requiredIds(text))
       problems.push(`${lane}/${file} calls require("${id}"), which a browser does not have.`);
@@ -50,7 +51,10 @@ export function checkClientBundle(packageName: string, lane: Lane, bundle: Clien
   return problems;
 }
 
-/** @returns one sentence a defect; empty when NocoBase can load the bundle and it holds no copy of a host package. */
+/**
+ * @returns one sentence for each problem; empty if NocoBase can load the bundle and it contains no copy of a host
+ * package
+ */
 export function checkServerBundle(text: string): string[] {
   const problems: string[] = [];
   if (!/__esModule/.test(text)) problems.push('server/index.js does not set exports.__esModule.');
@@ -64,7 +68,7 @@ export function checkServerBundle(text: string): string[] {
   return problems;
 }
 
-/** @param modules files that went into a bundle. */
+/** @param modules files in a bundle */
 export function checkNothingOfTheHost(bundle: string, modules: string[]): string[] {
   return modules
     .filter((file) => /node_modules\/@nocobase\//.test(file))
@@ -88,11 +92,11 @@ function definesOf(script: string): Array<{ name: string | null; dependencies: s
   return found;
 }
 
-/** @returns ids that a client's entry asks RequireJS for. */
+/** @returns ids that a client's entry requires from RequireJS */
 export const dependenciesOf = (script: string): string[] =>
   definesOf(script).flatMap(({ dependencies }) => dependencies);
 
-/** @returns ids that a script asks Node for. */
+/** @returns ids that a script requires from Node */
 export function requiredIds(script: string): string[] {
   const calls = script.matchAll(/(?<![\w$.])require\(\s*["']([^"']+)["']\s*\)/g);
   return [...new Set([...calls].map(([, id]) => id))];

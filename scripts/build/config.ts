@@ -3,14 +3,14 @@ import type { Compiler, Configuration } from '@rspack/core';
 import { ROOT } from '../lib/root.mjs';
 import { defineName, isServerExternal, type Lane } from './allow-list';
 
-/** Where bundles go and what they are called after. */
+/** The folders of source and bundles, and the package name. */
 export interface Target {
   packageName: string;
   /** Folder with `src`. */
   source: string;
   /** The `dist` folder. */
   dist: string;
-  /** For the machine that it is built on: pages are not minified, and all maps lead to the sources. */
+  /** For the machine on which it is built: pages are not minified, and all source maps refer to the sources. */
   dev?: boolean;
 }
 
@@ -29,9 +29,9 @@ const swc = (target: string, jsx: boolean) => ({
 });
 
 /**
- * Not minified: the text is read in stack traces, and never travels.
+ * Not minified: people read the code in stack traces, and it is never sent to a browser.
  *
- * @param entries name of the file in `dist` to the source file.
+ * @param entries name of the file in `dist` to the source file
  */
 export function serverConfig(target: Target, entries: Record<string, string>): Configuration {
   return {
@@ -46,7 +46,8 @@ export function serverConfig(target: Target, entries: Record<string, string>): C
       path: target.dist,
       filename: '[name].js',
       devtoolModuleFilenameTemplate: sourceNames(target),
-      // Written out as `exports.default = …` and `exports.__esModule`, without which the core takes the module for the class.
+      // Written as `exports.default = …` and `exports.__esModule`, without which the core mistakes the module for the
+      // class.
       library: { type: 'commonjs-static' },
       chunkLoading: false,
     },
@@ -66,8 +67,8 @@ export function serverConfig(target: Target, entries: Record<string, string>): C
 }
 
 /**
- * The core freezes the built-ins once it has started (SES lockdown). From then on no ordinary object can be given a key
- * `constructor`, which the bundler's helper for `import()` of a CommonJS package does whenever the package exports an
+ * The core freezes the built-ins after its start (SES lockdown). From then on an ordinary object cannot get a key
+ * `constructor`, which the bundler's helper for `import()` of a CommonJS package sets if the package exports an
  * instance, as `pg` does.
  */
 function surviveLockdown(compiler: Compiler): void {
@@ -83,7 +84,7 @@ function surviveLockdown(compiler: Compiler): void {
   });
 }
 
-/** @param entry path of the lane's source file. */
+/** @param entry path of the lane's source file */
 export function clientConfig(target: Target, lane: Lane, entry: string): Configuration {
   return {
     name: lane,
@@ -104,7 +105,8 @@ export function clientConfig(target: Target, lane: Lane, entry: string): Configu
     },
     resolve: { extensions: ['.tsx', '.ts', '.js', '.json'] },
     module: { rules: [swc('es2020', true), { test: /\.(png|jpe?g|gif|svg)$/i, type: 'asset' }] },
-    // Every package is left to the host, so that one outside the allow-list fails the check instead of coming along twice.
+    // Every package is left to the host, so that one outside the allow-list fails the check instead of being bundled
+    // too.
     externalsType: 'umd',
     externals: [({ request }, done) => (isPackage(request ?? '') ? done(undefined, request) : done())],
     performance: { hints: false },
@@ -112,14 +114,14 @@ export function clientConfig(target: Target, lane: Lane, entry: string): Configu
   };
 }
 
-/** Names files in source maps; the published ones are not to say where they were built. */
+/** File names in source maps; the published ones must not show where they were built. */
 const sourceNames = ({ dev }: Target) => (dev ? '[absolute-resource-path]' : '[resource-path]');
 
 const isPackage = (request: string) => !/^(\.|\/|data:|[A-Za-z]:\\)/.test(request);
 
 /**
- * RequireJS calls the factory after the script ran, when `document.currentScript` is null, so that the bundler's own way
- * to find its chunks fails; the host's globals say where they are.
+ * RequireJS calls the factory after the script has run, when `document.currentScript` is null, so the bundler's own way
+ * to find its chunks fails; the host's globals contain the path.
  */
 function publicPathOf(packageName: string, lane: Lane): string {
   return `

@@ -3,21 +3,21 @@ import path from 'node:path';
 import { ROOT } from '../lib/root.mjs';
 
 /**
- * Packages whose version the core would compare with a range that the one in use does not meet, so that the plugin would
- * be shown as incompatible: axios, of which the core itself installs a newer one, and sqlite3, which is not its to have.
+ * Packages whose version would make the core show the plugin as incompatible, because the used version is outside of
+ * the core's range: axios, of which the core itself installs a newer one, and sqlite3, which NocoBase may not have.
  */
 const LEFT_OUT = new Set(['axios', 'sqlite3']);
 
-/** Every package of NocoBase carries the version of the core; the browser's ones are not on the registry. */
+/** Every package of NocoBase has the version of the core; those for the browser are not on the registry. */
 const HOST = '@nocobase/server';
 
 const require = createRequire(path.join(ROOT, 'package.json'));
 
 /**
- * The versions built against, by package: the plugin manager compares them with its own and marks the plugin as
- * incompatible where they differ.
+ * The versions of the build, by package: the plugin manager compares them with its own and marks the plugin as
+ * incompatible if they differ.
  *
- * @param ids what the bundles leave to the host.
+ * @param ids what the bundles leave to the host
  */
 export function externalVersions(ids: string[]): Record<string, string> {
   const packages = [...new Set(ids.filter((id) => !isBuiltin(id)).map(packageOf))]

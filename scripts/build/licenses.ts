@@ -2,13 +2,13 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 
 export interface Licenses {
-  /** Text of the licence of each package, to be passed on with the bundle. */
+  /** Text of the licence of each package, distributed with the bundle. */
   text: string;
-  /** One sentence a package without a licence text. */
+  /** One sentence for each package without a licence text. */
   problems: string[];
 }
 
-/** @param modules files that went into a bundle */
+/** @param modules files in a bundle */
 export async function licensesOf(modules: string[]): Promise<Licenses> {
   const folders = new Set(
     modules.flatMap((file) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0] ?? []),

@@ -3,7 +3,7 @@ import type { OperationRow } from '../../src/shared/types';
 import type { Asked, Harmed, History, Look, Sample, Settling } from './history';
 import { runsAt, type Span, spansOf, unlockedOf } from './spans';
 
-/** What must hold of every history. Nothing here asks or waits: the same history has the same verdict. */
+/** The rules for every history. The check is pure: the same history has the same result. */
 
 export const RULES = {
   lost: 'every accepted change ends, and the last word on an app is in effect',
@@ -27,13 +27,13 @@ export interface Violation {
   at: number;
 }
 
-/** How long what is shown may lag behind, in ms. */
+/** How long the shown status may lag behind, in ms. */
 const LAG = 20_000;
-/** How long a Worker may still be carrying out a change that failed or was superseded, in ms. */
+/** How long a Worker may still execute a change that failed or was superseded, in ms. */
 const AFTERMATH = 60_000;
-/** Deaths in a row in the boot of one app after which it is kept out. */
+/** Consecutive crashes in the boot of one app after which it is no longer booted. */
 const KEPT_OUT_AFTER = 3;
-/** Within which an app ends whose boot has lost its lock, from when it ran, in ms. */
+/** Time within which an app ends whose boot has lost its lock, from when it ran, in ms. */
 const GIVEN_UP_WITHIN = 10_000;
 
 const boots = ({ action, environments }: Asked): boolean =>
@@ -58,7 +58,7 @@ export function check(history: History): Violation[] {
   ].sort((a, b) => a.at - b.at);
 }
 
-/** A change that was made, with what became of it. */
+/** An accepted change, with its result. */
 interface Made extends Asked {
   operation: OperationRow | null;
 }
@@ -113,7 +113,7 @@ function failed({ harms, processes }: History, changes: Made[]): Violation[] {
   });
 }
 
-/** Of changes of one app, the first of those that the last one took the place of: their boots are its own. */
+/** Of the changes of one app, the first of those that the last one superseded: their boots count as its own. */
 function begunBy(changes: Made[]): Made {
   const ended = changes.findLastIndex(
     ({ operation }, index) => index < changes.length - 1 && operation?.state !== 'cancelled',
@@ -141,8 +141,8 @@ function doubleBoot(history: History): Violation[] {
 }
 
 /**
- * Each boot has a cause of its own: the beginning of its process, if the app was there before; a change that boots it; a visit;
- * a boot before it that failed, or was given up for its lost lock.
+ * Each boot has its own cause: the start of its process, if the app existed before; a change that boots it; a visit; an
+ * earlier boot that failed, or was given up because of its lost lock.
  */
 function twice(history: History, changes: Made[]): Violation[] {
   const spans = spansOf(history);
@@ -182,8 +182,8 @@ function twice(history: History, changes: Made[]): Violation[] {
 }
 
 /**
- * From when to when each change of one app may make it boot. One that ended well was carried out everywhere by then; what is
- * left of a superseded one is done by the change that took its place.
+ * The time during which each change of one app may boot it. A successful change has been executed everywhere by its
+ * end; the rest of a superseded one is done by the change that superseded it.
  */
 function causesOf(changes: Made[]): Array<{ from: number; to: number }> {
   let later = 0;
@@ -202,11 +202,11 @@ interface Expected {
   /** Empty once it is deleted. */
   environments: string[];
   startMode: 'withMain' | 'onVisit';
-  /** Null when a change of it failed: then either is right. */
+  /** Null if a change of it failed: then both are correct. */
   running: boolean | null;
 }
 
-/** What the clients' last words on each app ask for. */
+/** The state that the last change of each app requests. */
 function expectedAt(changes: Made[], at: number): Map<string, Expected> {
   const apps = new Map<string, Expected>();
   for (const change of changes) {
@@ -223,7 +223,7 @@ function expectedAt(changes: Made[], at: number): Map<string, Expected> {
   return apps;
 }
 
-/** Where an app does not run that should, or runs that should not, at the last look of a quiet time. */
+/** Where an app does not run that should, or runs that should not, at the last observation of a quiet time. */
 export function wrongPlaces(history: History, settling: Settling, changes = resolve(history)): Violation[] {
   const look = settling.looks.at(-1);
   if (!look) return [];
@@ -248,7 +248,7 @@ export function wrongPlaces(history: History, settling: Settling, changes = reso
 const hostsOf = ({ processes }: History) =>
   [...new Set(processes.map(({ part }) => part))].filter((part) => part !== 'supervisor');
 
-/** What a sample says must have been so at some moment from `LAG` before it was asked for until it was answered. */
+/** A sample must have been true at some moment from `LAG` before its request until its answer. */
 function lies(history: History): Violation[] {
   const spans = spansOf(history);
   const frozen = history.harms.filter(({ harm }) => harm === 'freeze');
@@ -269,7 +269,7 @@ function lies(history: History): Violation[] {
   );
 }
 
-/** Whether any moment of the window lies in the span and outside of every freeze. */
+/** Whether any moment of the window is in the span and outside of every freeze. */
 function isAwake(
   span: { from: number; to: number },
   environment: string,
@@ -283,7 +283,7 @@ function isAwake(
   return from <= to;
 }
 
-/** The other statuses claim nothing: something is under way, or cannot be seen. */
+/** The other statuses claim nothing: something is in progress, or is not observed. */
 const CLAIMS = new Set(['running', 'stopped', 'dormant', 'error', 'not_found']);
 
 const claimsOf = ({ shown }: Sample) =>
@@ -293,7 +293,7 @@ const claimsOf = ({ shown }: Sample) =>
       .map(([environment, status]) => ({ app, environment, status })),
   );
 
-/** In words, where a look at the quiet fleet shows something else than what is so. */
+/** Differences between an observation of the quiet fleet and the truth, as text. */
 export function disagreements(look: Look, history: Pick<History, 'processes'>): string[] {
   const spans = spansOf(history as History);
   const found: string[] = [];
@@ -318,14 +318,14 @@ export function disagreements(look: Look, history: Pick<History, 'processes'>): 
   return found;
 }
 
-/** From when on everything shown was the truth, and how long that took from the last change, in ms; null when it never was. */
+/** From when on everything shown was true, and how long that took from the last change, in ms; null if it never was. */
 export function agreement(settling: Settling, history: History): { at: number; took: number } | null {
   const look = settling.looks.find((candidate) => disagreements(candidate, history).length === 0);
   if (!look || settling.operationsEndedAt === null) return null;
   const changes = history.processes
     .flatMap(({ boots }) => boots.flatMap(({ addedAt, runningAt, goneAt }) => [addedAt, runningAt, goneAt]))
     .filter((at) => at !== null && at <= look.to) as number[];
-  // From when it was asked for: what came of it while it was on its way may not be in it.
+  // From the request on: later results may be missing in the answer.
   return {
     at: look.to,
     took: Math.max(0, look.from - Math.max(settling.healedAt, settling.operationsEndedAt, ...changes)),

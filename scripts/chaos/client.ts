@@ -10,7 +10,7 @@ export interface Reply {
   text: string;
 }
 
-/** An administrator who goes on asking while the Supervisor is away and comes back. */
+/** An administrator who keeps sending requests while the Supervisor is down and after it is back. */
 export class Client {
   private token: string | null = null;
 
@@ -20,7 +20,7 @@ export class Client {
     this.token = (await Api.signIn(this.url, ADMIN)).token;
   }
 
-  /** One request. @throws when no whole answer comes */
+  /** One request. @throws if no complete answer arrives */
   async send(method: 'GET' | 'POST', action: string, body?: unknown): Promise<Reply> {
     const response = await fetch(`${this.url}/api/${action}`, {
       method,
@@ -36,7 +36,7 @@ export class Client {
     return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : null, text };
   }
 
-  /** Asks until an answer of the Supervisor itself comes. */
+  /** Repeats a request until the Supervisor itself answers. */
   async read(action: string): Promise<any> {
     for (;;) {
       const reply = await this.send('GET', action).catch(() => null);
@@ -47,16 +47,16 @@ export class Client {
   }
 
   /**
-   * Asks for a change until there is an answer to it.
+   * Requests a change until there is an answer to it.
    *
-   * @param recorded what the Supervisor has on record of it, or null: asked whenever the connection broke after the request
+   * @param recorded the Supervisor's operation for it, or null; called whenever the connection broke after the request
    * had been sent
    */
   async change<T>(action: string, body: unknown, recorded: () => Promise<T | null>): Promise<Reply | T> {
     for (;;) {
       try {
         const reply = await this.send('POST', action, body);
-        // The Supervisor is up and not ready, or was begun anew without its sessions: neither has touched anything.
+        // The Supervisor is running but not ready, or has restarted without its sessions: neither changed anything.
         if (reply.status !== 503 && reply.status !== 401) return reply;
         if (reply.status === 401) await this.signIn().catch(() => {});
       } catch (error) {

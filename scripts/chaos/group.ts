@@ -1,4 +1,4 @@
-/** As `Map.groupBy`, which Node has from 21 on. */
+/** Like `Map.groupBy`, which Node has from 21 on. */
 export function groupBy<T>(items: T[], keyOf: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {

@@ -5,13 +5,10 @@ import { type Fleet, HOST, type Part, query } from '../fleet';
 import type { Harmed } from './history';
 import type { PlannedHarm } from './plan';
 
-/** Which processes the run ended, and when it did: by process id, ms since 1970. */
+/** The processes that the run ended, and when: by process id, ms since 1970. */
 export type Ended = Map<number, number>;
 
-/**
- * Does one harm and undoes it after its time.
- * @returns what was done, or null when there was nothing to harm
- */
+/** Causes one disturbance and undoes it after its time. @returns what was done, or null if there was no target */
 export async function harm(
   fleet: Fleet,
   planned: PlannedHarm,
@@ -37,7 +34,7 @@ export async function harm(
     return done();
   }
   const part = partOf(fleet, target);
-  // It is about to be started by nobody else: whatever ended it before is noticed at the end.
+  // Nobody else is about to start it: an earlier end is detected at the end.
   if (!part.running) return null;
   if (planned.harm === 'freeze') {
     part.pause();
@@ -50,7 +47,7 @@ export async function harm(
   else await part.stop();
   await sleep(lasts);
   await part.start();
-  // Its main app answers a moment before the definitions of apps are read.
+  // Its main app answers a moment before the definitions of apps are loaded.
   if (target === 'supervisor') await fleet.supervisor.waitForHttp('/api/__ready');
   return done();
 }
@@ -68,7 +65,7 @@ async function onRedis(fleet: Fleet, work: (redis: Redis) => Promise<void>): Pro
   }
 }
 
-/** @returns of which boots */
+/** @returns the boots that held them */
 async function cutLocks(fleet: Fleet): Promise<NonNullable<Harmed['locks']>> {
   const { rows } = await query(
     fleet.postgresServer,
@@ -83,7 +80,7 @@ async function cutLocks(fleet: Fleet): Promise<NonNullable<Harmed['locks']>> {
   });
 }
 
-/** Requests and WebSockets whose clients vanish at every stage, with a reset. */
+/** Requests and WebSockets whose clients disappear at every stage, with a reset. */
 async function resetVisitors(fleet: Fleet, app: string): Promise<void> {
   const requests = [
     `GET /api/__app/${app}/app:getInfo HTTP/1.1\r\nHost: fleet\r\n\r\n`,

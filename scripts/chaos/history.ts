@@ -2,7 +2,7 @@ import type { OperationRow } from '../../src/shared/types';
 import type { RecordedProcess } from '../fleet/process-recorder';
 import type { Harm } from './plan';
 
-/** What a run saw, in plain data: what the checker judges. Times are ms since 1970. */
+/** The observations of a run, as plain data, for the checker. Times are ms since 1970. */
 export interface History {
   seed: number;
   begunAt: number;
@@ -15,25 +15,25 @@ export interface History {
   samples: Sample[];
   settlings: Settling[];
   visits: Array<{ at: number; app: string }>;
-  /** Requests to the app that nothing was done to, in an environment that nothing was done to. */
+  /** Requests to an undisturbed app in an undisturbed environment. */
   requests: Requests[];
 }
 
-/** One change as its client saw it; those of one app follow one another. */
+/** One change as its client saw it; the changes of one app follow one another. */
 export interface Asked {
   at: number;
   app: string;
   action: 'create' | 'update' | 'start' | 'stop' | 'restart' | 'upgrade' | 'destroy';
-  /** Of `create`, and of an `update` that moves the app. */
+  /** For `create`, and for an `update` that moves the app. */
   environments: string[] | null;
   startMode: 'withMain' | 'onVisit' | null;
-  /** Of the operation, if it was accepted; also when that was told from the record, for no answer came. */
+  /** Id of the operation if it was accepted; also if it was found in the list because no answer arrived. */
   id: string | null;
-  /** If it was refused: by which of the Supervisor's codes, if any, and the whole answer. */
+  /** If it was refused: the Supervisor's code, if any, and the whole answer. */
   refusal: { code: string | null; answer: string } | null;
 }
 
-/** A process, by what it wrote down itself and by what was done to it. */
+/** A process, with its own recording and what was done to it. */
 export interface Life extends RecordedProcess {
   /** Null while it lives. */
   endedAt: number | null;
@@ -45,13 +45,13 @@ export interface Harmed {
   target: string;
   harm: Harm;
   from: number;
-  /** When it was back at work. */
+  /** When it worked again. */
   to: number;
-  /** Of cut locks: which boots held them. */
+  /** For cut locks: the boots that held them. */
   locks?: Array<{ app: string; environment: string }>;
 }
 
-/** What the Supervisor's list said at a moment between the two times. */
+/** The Supervisor's list at some moment between the two times. */
 export interface Sample {
   from: number;
   to: number;
@@ -59,20 +59,20 @@ export interface Sample {
   shown: Record<string, Record<string, string>>;
 }
 
-/** What an environment itself answers when it is asked for an app. */
+/** The answer of an environment itself to a request for an app. */
 export interface Look extends Sample {
-  /** HTTP status and code, by app and environment; absent where asking would wake the app. */
+  /** HTTP status and code, by app and environment; absent if a request would start the app. */
   answered: Record<string, Record<string, string>>;
 }
 
-/** The quiet after a round: everything that was harmed works again, and nothing new is asked for. */
+/** The quiet time after a round: everything works again, and no new changes are requested. */
 export interface Settling {
   /** When everything worked again. */
   healedAt: number;
-  /** When the last operation ended; null when one never did. */
+  /** When the last operation ended; null if one never did. */
   operationsEndedAt: number | null;
   looks: Look[];
-  /** Locks on apps' databases that somebody held at the end of it. */
+  /** Locks on apps' databases that were held at its end. */
   locks: string[];
 }
 
@@ -80,6 +80,6 @@ export interface Requests {
   through: string;
   asked: number;
   failed: Array<{ from: number; to: number; why: string }>;
-  /** Of those that were answered well, in ms. */
+  /** Of the successful ones, in ms. */
   slowest: number;
 }

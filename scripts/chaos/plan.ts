@@ -1,8 +1,9 @@
 import { Random } from './random';
 
 /**
- * What a run does, decided by its seed before anything begins: two runs with the same seed and size ask for the same changes
- * and do the same harm in the same order. When each comes depends on the machine, and so does how many of a round do.
+ * The steps of a run, which its seed determines before anything begins: two runs with the same seed and size request
+ * the same changes and cause the same disturbances in the same order. The timing of each step, and the number of steps
+ * in a round, depend on the machine.
  */
 
 export interface PlannedApp {
@@ -16,7 +17,7 @@ export type Change = (typeof CHANGES)[number];
 
 /** One change of one app. */
 export interface PlannedChange {
-  /** How long after the answer to the one before it, in ms. */
+  /** Time after the answer to the previous one, in ms. */
   pause: number;
   app: string;
   change: Change;
@@ -24,13 +25,13 @@ export interface PlannedChange {
   environments: string[];
 }
 
-/** `cut` resets sockets: all of Redis, those that hold locks of apps' boots, or visitors'. */
+/** `cut` resets sockets: all of Redis, those that hold locks of apps' boots, or those of visitors. */
 export const HARMS = ['kill', 'freeze', 'stop', 'flush', 'cut'] as const;
 export type Harm = (typeof HARMS)[number];
 
-/** One harm to one part. */
+/** One disturbance of one part. */
 export interface PlannedHarm {
-  /** How long after the part was back at work from the one before it, in ms. */
+  /** Time after the part worked again, in ms. */
   pause: number;
   /** `supervisor`, `redis`, `locks`, `visitors`, or an environment. */
   target: string;
@@ -39,7 +40,7 @@ export interface PlannedHarm {
   lasts: number;
 }
 
-/** What comes until the round's time is up, in turn for each app and each part. */
+/** The steps until the round's time is up, for each app and each part. */
 export interface Round {
   changes: PlannedChange[];
   harms: PlannedHarm[];
@@ -48,24 +49,24 @@ export interface Round {
 export interface PlanSize {
   seed: number;
   rounds: number;
-  /** Of one round, in ms. */
+  /** Duration of one round, in ms. */
   lasting: number;
   apps: number;
-  /** Environments that are harmed. */
+  /** Environments that are disturbed. */
   harmed: string[];
   /** Environments that host the apps. */
   hosting: string[];
   /** Pauses between two changes of one app, in ms. */
   changePause: [number, number];
-  /** Pauses between two harms to one part, in ms. */
+  /** Pauses between two disturbances of one part, in ms. */
   harmPause: [number, number];
-  /** The same of the Supervisor, without which nothing can be asked for. */
+  /** The same for the Supervisor, without which no change can be requested. */
   supervisorPause: [number, number];
-  /** How long a part stays dead or frozen at most, in ms. */
+  /** Maximum time for which a part stays dead or frozen, in ms. */
   longest: number;
 }
 
-/** Of the run that is part of `npm test`, on a fleet of two Workers, of which the second is left alone. */
+/** Size of the run in `npm test`, on a fleet of two Workers, of which the second is left alone. */
 export const shortSize = (seed: number): PlanSize => ({
   seed,
   rounds: 1,
@@ -81,7 +82,7 @@ export const shortSize = (seed: number): PlanSize => ({
 
 export interface Plan {
   apps: PlannedApp[];
-  /** Of one round, in ms. */
+  /** Duration of one round, in ms. */
   lasting: number;
   rounds: Round[];
 }
@@ -143,7 +144,7 @@ function makeRound(random: Random, size: PlanSize, apps: PlannedApp[]): Round {
   };
 }
 
-/** As many as a round has time for if nothing else took any; the first is of any length, so that not everything begins at once. */
+/** As many as fit into a round; the first one has any length, so that not everything begins at the same time. */
 function pauses(random: Random, lasting: number, [least, most]: [number, number]): number[] {
   const found = [random.between(0, most)];
   for (let total = found[0]; total < lasting; total += found[found.length - 1]) found.push(random.between(least, most));
@@ -151,10 +152,10 @@ function pauses(random: Random, lasting: number, [least, most]: [number, number]
 }
 
 const SHORT = 6_000;
-/** From here on a lease runs out. */
+/** From here on a lease expires. */
 const LONG = 12_000;
 
-/** Short ones that nobody may notice, and some that outlive a lease. */
+/** Short ones that nobody may notice, and some that are longer than a lease. */
 function lasting(random: Random, harm: Harm, longest: number): number {
   if (harm === 'flush' || harm === 'cut') return 0;
   const long = random.weighted({ short: 3, long: 1 }) === 'long' && longest > LONG;

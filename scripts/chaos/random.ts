@@ -1,4 +1,4 @@
-/** A stream of chances that the seed alone decides (mulberry32). */
+/** A stream of random numbers that only depends on the seed (mulberry32). */
 export class Random {
   private state: number;
 
@@ -24,7 +24,7 @@ export class Random {
     return from[this.between(0, from.length - 1)];
   }
 
-  /** One of the keys, each as likely as its weight says. */
+  /** One of the keys, with a probability by its weight. */
   weighted<T extends string>(weights: Record<T, number>): T {
     const entries = Object.entries(weights) as Array<[T, number]>;
     let left = this.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
@@ -35,7 +35,7 @@ export class Random {
     return entries[entries.length - 1][0];
   }
 
-  /** Some of them, at least one, in an order of chance. */
+  /** Some of them, at least one, in random order. */
   some<T>(from: readonly T[], most = from.length): T[] {
     const rest = [...from];
     return Array.from({ length: this.between(1, Math.min(most, from.length)) }, () => {

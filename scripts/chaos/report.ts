@@ -2,7 +2,7 @@ import { agreement, RULES, type Violation } from './check';
 import { groupBy } from './group';
 import type { History } from './history';
 
-/** What a run did and found, for a terminal. */
+/** The actions and findings of a run, for a terminal. */
 export function report(history: History, violations: Violation[]): string {
   const { asked, recorded, harms, processes, samples, requests, settlings } = history;
   const accepted = asked.filter(({ id }) => id !== null);

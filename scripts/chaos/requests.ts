@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Requests } from './history';
 
 const PAUSE = 250;
-/** Longer than a freeze of anything but the Supervisor may hold a request up. */
+/** Longer than a freeze of anything but the Supervisor may delay a request. */
 const PATIENCE = 10_000;
 
-/** Asks one app again and again through one address, until it is ended. @param pause after each answer, in ms */
+/** Sends requests to one app through one address until it is ended. @param pause after each answer, in ms */
 export function keepAsking(through: string, origin: string, app: string, pause = PAUSE): { end(): Promise<Requests> } {
   const result: Requests = { through, asked: 0, failed: [], slowest: 0 };
   let ending = false;
@@ -30,7 +30,7 @@ export function keepAsking(through: string, origin: string, app: string, pause =
   };
 }
 
-/** @returns what was wrong, or null */
+/** @returns the problem, or null */
 function askOnce(url: string): Promise<string | null> {
   return new Promise((resolve) => {
     const request = http.get(url, { agent: false, timeout: PATIENCE }, (response) => {

@@ -12,21 +12,21 @@ import { keepAsking } from './requests';
 
 export interface RunOptions {
   fleet: Fleet;
-  /** Where its processes write what they do (fleet/process-recorder.ts). */
+  /** Where its processes write their recordings (fleet/process-recorder.ts). */
   recordings: string;
   seed: number;
   plan: Plan;
-  /** After so many ms no further round begins; by default all of the plan do. */
+  /** After this many ms no further round begins; by default all rounds of the plan run. */
   lasting?: number;
-  /** Lies in an environment that the plan does no harm to, and nothing is done to it. */
+  /** An undisturbed app in an environment that the plan does not disturb. */
   untouched: { app: string; environment: string };
-  /** One line of what is going on. */
+  /** One line about the progress. */
   say(line: string): void;
-  /** Gets the history so far after each round, and the whole at the end. */
+  /** Gets the current history after each round, and the complete one at the end. */
   keep?(history: History): void;
 }
 
-/** How long operations may take to end once everything works, and then statuses to be right; in ms. */
+/** How long operations may take to end once everything works, and then statuses to be correct; in ms. */
 const ENDING = 300_000;
 const SETTLING = 180_000;
 const SAMPLE_EVERY = 1_000;
@@ -34,7 +34,7 @@ const LOOK_EVERY = 1_000;
 
 type Values = Partial<PlannedApp> & { title?: string; database?: 'drop' };
 
-/** Carries a plan out on a fleet whose parts all work, and leaves it so, without the apps. */
+/** Executes a plan on a fleet whose parts all work, and leaves it working, without the apps. */
 export async function run(options: RunOptions): Promise<History> {
   return new Run(options).run();
 }
@@ -43,9 +43,9 @@ class Run {
   private readonly history: History;
   private readonly client: Client;
   private readonly ended: Ended = new Map();
-  /** When a process that nobody ended was first missed, by process id. */
+  /** When a process that nobody ended was first missing, by process id. */
   private readonly missed = new Map<number, number>();
-  /** In a fleet that others use too there may be more. */
+  /** A fleet that others use too may have more apps. */
   private readonly apps: Set<string>;
   private ending = false;
 
@@ -124,7 +124,7 @@ class Run {
       const harmed = await harm(fleet, planned, untouched.app, this.ended);
       if (harmed) this.history.harms.push(harmed);
     } catch (error) {
-      // A part that does not come back is missed by `watchProcesses`, a Redis that is away just then is not to be cut.
+      // `watchProcesses` reports a part that does not come back; a Redis that is down just then cannot be cut.
       say(`${planned.harm} ${planned.target}: ${(error as Error).message.split('\n')[0]}`);
     }
   }
@@ -170,7 +170,10 @@ class Run {
     return asked;
   }
 
-  /** The operation of a change whose answer never came, if it was made: no other of this app is asked for meanwhile. */
+  /**
+   * The operation of a change whose answer never arrived, if there is one: no other change of this app is requested
+   * meanwhile.
+   */
   private async recordedSince(at: number, app: string, action: Asked['action']): Promise<OperationRow | null> {
     const filter = encodeURIComponent(JSON.stringify({ appName: app, action }));
     const { data } = await this.client.read(`appOperations:list?filter=${filter}&sort=-createdAt&pageSize=1`);
@@ -186,7 +189,7 @@ class Run {
     }
   }
 
-  /** @returns when the last one was seen to have ended, or null when one never did */
+  /** @returns when the last one was observed to have ended, or null if one never did */
   private async untilOperationsEnd(): Promise<number | null> {
     const active = encodeURIComponent(JSON.stringify({ state: { $in: ['queued', 'running'] } }));
     const deadline = Date.now() + ENDING;
@@ -222,7 +225,7 @@ class Run {
     for (const [app, statuses] of Object.entries(shown)) {
       answered[app] = {};
       for (const [environment, status] of Object.entries(statuses)) {
-        // Asking for any other one would wake it.
+        // A request for any other app would start it.
         if (status === 'running' || status === 'stopped')
           answered[app][environment] = await answerOf(this.options.fleet.worker(environment).url, app);
       }
@@ -246,7 +249,7 @@ class Run {
     }
   }
 
-  /** Notices at once when a process is not there any more that this run has not ended. */
+  /** Detects immediately if a process has ended that this run has not ended. */
   private async watchProcesses(): Promise<void> {
     const last = new Map<string, number>();
     while (!this.ending) {
@@ -282,13 +285,13 @@ class Run {
         const endedAt = alive.has(seen.pid)
           ? null
           : (seen.exit?.at ?? killedAt ?? this.missed.get(seen.pid) ?? Date.now());
-        // In a fleet that had another run before, apps of the same names are others.
+        // In a fleet that had an earlier run, apps of the same names are other incarnations.
         const boots = seen.boots.filter(({ app, addedAt }) => this.apps.has(app) && addedAt >= this.history.begunAt);
         return { ...seen, boots, endedAt, ended: killedAt !== undefined };
       });
   }
 
-  /** Of whatever app: there is none that anybody starts. */
+  /** Of any app, because nobody starts one now. */
   private async locks(): Promise<string[]> {
     const { rows } = await query(
       this.options.fleet.postgresServer,
@@ -305,7 +308,7 @@ class Run {
   }
 }
 
-/** What has to happen one after the other, by what it happens to. */
+/** The sequences of things that happen to the same target. */
 const lanesOf = <T>(items: T[], keyOf: (item: T) => string): T[][] => [...groupBy(items, keyOf).values()];
 
 function outcomeOf(reply: Reply | OperationRow): Pick<Asked, 'id' | 'refusal'> {

@@ -6,15 +6,15 @@ export interface Span {
   environment: string;
   life: Life;
   from: number;
-  /** When the boot was over, one way or the other. */
+  /** When the boot ended, with any result. */
   booted: number;
-  /** From when to when it ran; null when it never did. */
+  /** When it ran; null if it never did. */
   ran: { from: number; to: number } | null;
-  /** When nothing was left of it, or it was asked to end. */
+  /** When nothing was left of it, or it was requested to end. */
   over: number;
 }
 
-/** Of every boot of a history. */
+/** The spans of all boots of a history. */
 export function spansOf({ processes }: History): Span[] {
   return processes.flatMap((life) =>
     life.boots.map(({ app, addedAt, runningAt, leavingAt, goneAt }): Span => {
@@ -33,12 +33,14 @@ export function spansOf({ processes }: History): Span[] {
   );
 }
 
-/** Boots that lost their lock while they went on, and with it the right to be alone; those that hold one have it until they have run. */
+/**
+ * Boots that lost their lock during the boot, and with it the right to be the only one; others hold it until they run.
+ */
 export function unlockedOf({ harms }: History, spans: Span[]): Set<Span> {
   const unlocked = new Set<Span>();
   for (const { from: cutAt, to, locks = [] } of harms) {
     for (const { app, environment } of locks) {
-      // The lock is taken before there is anything of the app: then it is the next one's.
+      // The lock is taken before the app's object exists: then it belongs to the next one.
       const [cut] = spans
         .filter((span) => span.app === app && span.environment === environment)
         .filter(({ life, over }) => life.begunAt <= to && over >= cutAt)

@@ -1,12 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 
-/** Of each file, by its path in the folder: what differs once it was written. */
+/** For each file, by its path in the folder, a value that differs once it was written. */
 export type Snapshot = ReadonlyMap<string, string>;
 
 /**
- * Files are looked at again and again instead of being watched: it costs some milliseconds, and it misses neither an editor
- * that replaces files nor a folder that a virtual machine or a container shares.
+ * Polls the files instead of watching them: it costs some milliseconds, and misses neither an editor that replaces
+ * files nor a folder that a virtual machine or a container shares.
  */
 export function snapshotOf(folder: string): Snapshot {
   const found = new Map<string, string>();
@@ -25,7 +25,7 @@ export function snapshotOf(folder: string): Snapshot {
   return found;
 }
 
-/** What editors put beside a file while it is open or being written. */
+/** Temporary files of editors. */
 const isTemporary = (name: string) => /^\.|~$|^#|\.(sw[a-z]|tmp)$/.test(name);
 
 /** Files that were written, added or removed. */

@@ -3,13 +3,13 @@ import type { InstanceConfig } from '../fleet/config';
 type Part = InstanceConfig['part'];
 
 export interface Concerned {
-  /** Which processes run code that may have changed. */
+  /** The processes that run code that may have changed. */
   parts: Part[];
   /** Whether tables changed: then an instance has to upgrade its database when it starts. */
   upgrade: boolean;
 }
 
-/** A process serves what these are built into; its own code is not among it. */
+/** A process serves the bundles of these, but does not run their code. */
 const PAGES = /^(ui|client|client-v2|locale)\//;
 const TABLES = /^server\/(core\/collections|migrations)\//;
 
@@ -21,7 +21,7 @@ const WINGS: Array<[RegExp, Part[]]> = [
   [/^/, ['supervisor', 'worker', 'local']],
 ];
 
-/** @param changed files below `src`. */
+/** @param changed files below `src` */
 export function concernedBy(changed: string[]): Concerned {
   const parts = changed.flatMap((file) => WINGS.find(([wing]) => wing.test(file))![1]);
   return { parts: [...new Set(parts)], upgrade: changed.some((file) => TABLES.test(file)) };

@@ -19,13 +19,13 @@ import { Restarts } from './restarts';
 
 const SOURCE = path.join(ROOT, 'src');
 
-/** `npm run dev`: the same fleet, whose plugin follows the sources. */
+/** `npm run dev`: the same fleet, with a plugin that follows the sources. */
 export class Development {
-  /** Apart from what is served, for what is broken. No fleet can have this name. */
+  /** Separate from the served files, because a build may be broken. No fleet can have this name. */
   private readonly dist = path.join(FLEETS, 'plugin.dev');
   private built = snapshotOf(SOURCE);
 
-  /** What differs from the fleet of `npm start`. */
+  /** Differences from the fleet of `npm start`. */
   readonly options = {
     env: { NODE_OPTIONS: `${NODE_OPTIONS} --enable-source-maps`, FLEET_DEV: PACKAGE_NAME },
     installPlugin: () => this.installWithMaps(),
@@ -49,7 +49,7 @@ export class Development {
     await fleet.stoppedBy(signal, restarts.idle());
   }
 
-  /** As `npm start` does, then with source maps. */
+  /** As `npm start` does, but with source maps. */
   private async installWithMaps(): Promise<InstalledPlugin> {
     this.built = snapshotOf(SOURCE);
     const installed = await installPlugin();
@@ -68,7 +68,7 @@ export class Development {
   }
 
   private install(): string[] {
-    // What is installed is not what the next `npm start` wants.
+    // The installed plugin is not the one that the next `npm start` needs.
     forgetInstalledPlugin();
     return installDist(this.dist, path.join(INSTALLED_PLUGIN, 'dist'));
   }

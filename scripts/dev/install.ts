@@ -2,10 +2,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 /**
- * Copies what differs, each file at once, since processes are serving them. What is not built any more stays: pages that are
- * open may still ask for their chunks.
+ * Copies files that differ, each one atomically, because processes are serving them. Files that are no longer built
+ * stay: open pages may still request their chunks.
  *
- * @returns the files that differ, without source maps.
+ * @returns the files that differ, without source maps
  */
 export function installDist(from: string, to: string): string[] {
   const changed = filesOf(from).filter((file) => !isSame(path.join(from, file), path.join(to, file)));

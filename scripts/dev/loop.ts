@@ -2,24 +2,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { changedBetween, type Snapshot } from './changes';
 import { type Concerned, concernedBy } from './concerned';
 
-/** Between two looks at the files, in ms. */
+/** Time between two polls of the files, in ms. */
 const EVERY = 100;
 
-/** What the loop does to the world. */
+/** The effects of the loop. */
 export interface Loop {
   look(): Snapshot;
-  /** Builds into a folder apart. @returns what is wrong, each with its file and line */
+  /**
+   * Builds into a separate folder.
+   * @returns the problems, each with its file and line
+   */
   build(): Promise<string[]>;
-  /** Puts the build where the running processes serve it from. @returns the files of `dist` that differ */
+  /**
+   * Copies the build to where the running processes serve it.
+   * @returns the files of `dist` that differ
+   */
   install(): string[];
-  /** Begins to restart what runs this code, and does not wait for it. @returns the names of those parts */
+  /**
+   * Begins to restart the processes that run this code, without waiting.
+   * @returns the names of those parts
+   */
   restart(concerned: Concerned): string[];
   say(line: string): void;
   signal: AbortSignal;
   pause?(ms: number): Promise<unknown>;
 }
 
-/** Rebuilds what changes and restarts what it concerns, until aborted. @param since how the files were when they were last built */
+/**
+ * Rebuilds what changes and restarts the processes concerned, until aborted.
+ * @param since the files when they were last built
+ */
 export async function developSince(since: Snapshot, loop: Loop): Promise<void> {
   const { signal, pause = (ms) => sleep(ms, undefined, { signal }) } = loop;
   const pending = new Set<string>();
@@ -31,7 +43,7 @@ export async function developSince(since: Snapshot, loop: Loop): Promise<void> {
     const changed = changedBetween(seen, now);
     seen = now;
     for (const file of changed) pending.add(file);
-    // An editor or a branch that is checked out writes one file after the other.
+    // An editor or a checkout of a branch writes one file after the other.
     if (changed.length) quiet = false;
     else if (!quiet) {
       quiet = true;

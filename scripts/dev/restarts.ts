@@ -5,18 +5,18 @@ export interface RestartsOptions<Part> {
 }
 
 /**
- * Restarts processes side by side, so that all take little longer than one. One that is named again while it starts is
- * restarted once more after that.
+ * Restarts processes in parallel, so that all take little longer than one. One that is named again while it starts is
+ * restarted once more afterwards.
  */
 export class Restarts<Part extends { name: string }> {
   private readonly wanted = new Set<Part>();
   private readonly busy = new Map<Part, Promise<void>>();
-  /** Did not start with the last code, so that the next may help, whatever it is of. */
+  /** Did not start with the last code, so the next code may help, whatever it changes. */
   private readonly failed = new Set<Part>();
 
   constructor(private readonly options: RestartsOptions<Part>) {}
 
-  /** @returns the names of all that are restarted: those that failed before, too */
+  /** @returns the names of all that are restarted, including those that failed before */
   begin(parts: Part[]): string[] {
     const all = [...new Set([...parts, ...this.failed])];
     for (const part of all) {
@@ -28,7 +28,7 @@ export class Restarts<Part extends { name: string }> {
     return all.map(({ name }) => name);
   }
 
-  /** Returns when nothing is being restarted. */
+  /** Returns when no restart is in progress. */
   async idle(): Promise<void> {
     while (this.busy.size) await Promise.all(this.busy.values());
   }

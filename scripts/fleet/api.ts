@@ -1,4 +1,7 @@
-/** NocoBase's HTTP API as one user sees it: of an instance's main app, or of one of its apps; below a path where there is one. */
+/**
+ * NocoBase's HTTP API as one user sees it: of an instance's main app, or of one of its apps; below a path if there is
+ * one.
+ */
 export class Api {
   private constructor(
     readonly url: string,
@@ -23,7 +26,7 @@ export class Api {
     return new Api(url, answer.data.token, app);
   }
 
-  /** The same user with a token from somewhere else. */
+  /** The same user with another token. */
   withToken(token: string): Api {
     return new Api(this.url, token, this.app);
   }
@@ -36,7 +39,10 @@ export class Api {
     return this.call('POST', action, {}, body, headers);
   }
 
-  /** @param action such as `apps:start?filterByTk=crm`. @throws with status and body unless the answer is 2xx. */
+  /**
+   * @param action such as `apps:start?filterByTk=crm`
+   * @throws with status and body unless the answer is 2xx
+   */
   async call(
     method: string,
     action: string,

@@ -4,7 +4,7 @@ import type { InstalledPlugin } from './plugin';
 import { freePort, freePorts } from './ports';
 import type { PostgresServer } from './postgres';
 
-/** Everything that starting a fleet makes lies below this ignored folder. */
+/** All files of a fleet are below this ignored folder. */
 export const FLEETS = path.join(ROOT, '.fleet');
 
 export interface FleetOptions {
@@ -13,15 +13,18 @@ export interface FleetOptions {
   /** `local`: one process in shared-memory mode, without Redis. */
   mode?: 'remote' | 'local';
   workers?: number;
-  /** The port of the Supervisor, or of the one process, of which the Workers' are 1000, 2000, … away; `free` takes what the system gives. */
+  /**
+   * The port of the Supervisor, or of the only process; those of the Workers are 1000, 2000, … away. `free` uses any
+   * free port.
+   */
   port?: number | 'free';
-  /** Begin without the data of earlier starts. */
+  /** Deletes the data of earlier starts first. */
   reset?: boolean;
-  /** A Redis of its own for APP_COMMAND_REDIS_URL, so that either can fail alone. */
+  /** A separate Redis for APP_COMMAND_REDIS_URL, so that either can fail alone. */
   separateCommandRedis?: boolean;
-  /** A PostgreSQL that exists already; without it the fleet brings one. */
+  /** An existing PostgreSQL; without it the fleet starts its own. */
   postgres?: PostgresServer;
-  /** A Redis that exists already; without it the fleet brings one. */
+  /** An existing Redis; without it the fleet starts its own. */
   redisUrl?: string;
   /** False for tests: PostgreSQL does not wait for the disk. */
   durable?: boolean;
@@ -29,7 +32,7 @@ export interface FleetOptions {
   env?: Record<string, string>;
   /** Environment variables by instance: `supervisor`, `env_a`, … */
   instanceEnv?: Record<string, Record<string, string>>;
-  /** Puts the plugin in its place in another way. */
+  /** Installs the plugin in another way. */
   installPlugin?(): Promise<InstalledPlugin>;
 }
 
@@ -37,22 +40,22 @@ export interface InstanceConfig {
   /** `supervisor`, `nocobase` in shared-memory mode, or the environment's name. */
   name: string;
   part: 'supervisor' | 'worker' | 'local';
-  /** What people call it. */
+  /** Its name for people. */
   title: string;
   port: number;
   database: string;
-  /** What the options and later restarts add to its environment variables. */
+  /** Environment variables from the options and from later restarts. */
   env: Record<string, string>;
 }
 
-/** The options with every choice made. */
+/** The options with all defaults. */
 export interface FleetConfig {
   name: string;
   mode: 'remote' | 'local';
   instances: InstanceConfig[];
   ownPostgresPort: number | null;
   postgres: PostgresServer | null;
-  /** None in shared-memory mode or with a Redis that exists. */
+  /** None in shared-memory mode or with an existing Redis. */
   ownRedisPorts: { state: number; command: number } | null;
   redisUrl: string | null;
   durable: boolean;

@@ -1,18 +1,18 @@
 /**
- * Loaded into a NocoBase process by instance-env.cjs for `npm run dev`. The core reads a plugin's texts, and when its pages were
- * built, once in a process; here again when they have changed. FLEET_DEV is the plugin's name.
+ * Loaded into a NocoBase process by instance-env.cjs for `npm run dev`. The core reads a plugin's texts, and the build
+ * time of its pages, once in a process; here again when they have changed. FLEET_DEV is the plugin's name.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 
-// The core is loaded in its own order first, and starts its apps after that.
+// The core is first loaded in its own order, and starts its apps after that.
 setImmediate(() => {
   readAddressesAgain(require('@nocobase/server/lib/plugin-manager/options/resource').PackageUrls);
   readTextsAgain(require('@nocobase/server/lib/locale').Locale);
 });
 keepSourceMaps();
 
-/** The address of pages holds a hash of when they were built; a browser keeps what has the same address. */
+/** The address of pages contains a hash of their build time; a browser caches what has the same address. */
 function readAddressesAgain(urls) {
   const { get } = urls;
   urls.get = function (...args) {
@@ -39,8 +39,8 @@ function readTextsAgain(locale) {
 }
 
 /**
- * Once the core has started, it freezes the built-ins, and with them how stack traces are written: without source maps. Several
- * plugins bring the function that does it.
+ * After its start the core freezes the built-ins, and with them the format of stack traces without source maps. Several
+ * plugins contain the function that does it.
  */
 function keepSourceMaps() {
   let freeze;

@@ -7,7 +7,7 @@ import { PACKAGE_NAME, PLUGIN_STORAGE } from './plugin';
 import { HOST } from './ports';
 import type { PostgresServer } from './postgres';
 
-/** The administrator of the Supervisor's main app, or of the one process in shared memory, as the README documents it. */
+/** The administrator of the Supervisor's main app, or of the only process in shared memory, as in the README. */
 export const ADMIN = { email: 'admin@nocobase.com', password: 'admin123' };
 /** The administrator that tests and tools give to the apps that they create. */
 export const APP_ADMIN = { username: 'nocobase', email: ADMIN.email, password: 'of-the-apps-of-tests' };
@@ -19,21 +19,21 @@ export interface EnvironmentInput {
   redis: { stateUrl: string; commandUrl: string; keyPrefix?: string } | null;
   appKey: string;
   aesKey: string;
-  /** Of the main app's administrator, if this start installs it. */
+  /** Password of the main app's administrator, if this start installs it. */
   rootPassword: string;
 }
 
 /**
- * Of the launcher's own variables only these reach an instance: what a process needs, and what tunes NocoBase or this
- * plugin. A stray `DB_…` or `NODE_ENV` must not change what is started.
+ * An instance gets only these variables of the launcher: those that a process needs, and those that configure NocoBase
+ * or this plugin. A stray `DB_…` or `NODE_ENV` must not change what is started.
  */
 const PASSED_ON =
   /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.*|TMPDIR|TZ|.*_proxy|NODE_EXTRA_CA_CERTS|LOGGER_.*|INIT_.*|SUBAPP_.*|TELEMETRY_.*|ENVIRONMENT_HEARTBEAT_INTERVAL|APP_SUPERVISOR_(DEBUG|PUBLIC_URL|TRUSTED_PROXIES))$/i;
 
-/** Two copies of a core package in one process do not know each other's classes (symlinked plugin folder). */
+/** Two copies of a core package in one process do not recognize each other's classes (symlinked plugin folder). */
 export const NODE_OPTIONS = '--preserve-symlinks';
 
-/** All environment variables of one instance; `nocobase-v1`'s own defaults come on top (instance-env.cjs). */
+/** All environment variables of one instance; `nocobase-v1`'s own defaults are added (instance-env.cjs). */
 export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
   const { home, instance, postgres } = input;
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => PASSED_ON.test(name)));
@@ -50,7 +50,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
     NODE_PATH: path.join(ROOT, 'node_modules'),
     NODE_MODULES_PATH: path.join(ROOT, 'node_modules'),
     APP_ENV: 'production',
-    // A developer's `.env` in the working directory is not this fleet's.
+    // A developer's `.env` in the working directory does not belong to this fleet.
     APP_ENV_PATH: devNull,
     APP_HOST: HOST,
     APP_PORT: String(instance.port),
@@ -88,7 +88,7 @@ function partOf({ instance, redis }: EnvironmentInput): Record<string, string> {
 
 export const storageOf = (home: string, instance: string) => path.join(home, 'storage', instance);
 
-/** A socket's path may have 107 bytes, which a folder deep in a home directory exceeds. */
+/** The path of a socket may have 107 bytes, which a folder deep in a home directory exceeds. */
 const socketOf = (home: string, instance: string) => path.join(socketFolder(home), `${instance}.sock`);
 
 export const socketFolder = (home: string) =>

@@ -31,11 +31,11 @@ const SILENT: Progress = { begin: () => {}, ready: () => {} };
  */
 export class Fleet {
   readonly home: string;
-  /** None when the options named a server that exists. */
+  /** None if the options named an existing server. */
   readonly postgres: Postgres | null;
-  /** Records, leases and statuses. None in shared-memory mode or when the options named a server that exists. */
+  /** Records, leases and statuses. None in shared-memory mode or if the options named an existing server. */
   readonly redis: Redis | null;
-  /** Wake-ups and requests; the same as `redis` unless they were to be separate. */
+  /** Notifications and requests; the same as `redis` unless the options separate them. */
   readonly commandRedis: Redis | null;
   readonly instances: Instance[];
 
@@ -55,9 +55,9 @@ export class Fleet {
   }
 
   /**
-   * Starts a fleet whose parts then belong to this process. When it fails, nothing of it is left.
+   * Starts a fleet whose parts then belong to this process. If it fails, nothing of it is left.
    *
-   * @param abort gives up, also in the middle of a part's start.
+   * @param abort aborts the start, also in the middle of a part's start
    */
   static async start(options: FleetOptions = {}, progress: Progress = SILENT, abort?: AbortSignal): Promise<Fleet> {
     const home = homeOf(options.name ?? (options.mode === 'local' ? 'local' : 'default'));
@@ -80,7 +80,7 @@ export class Fleet {
     return fleet;
   }
 
-  /** The fleet that another process started, to look at it and to act on its parts. */
+  /** The fleet that another process started, to observe it and to act on its parts. */
   static attach(name: string): Fleet {
     const state = new FleetState(homeOf(name));
     const { config } = state.read();
@@ -88,7 +88,7 @@ export class Fleet {
     return new Fleet(config, state);
   }
 
-  /** The Supervisor, or the one instance of shared-memory mode. */
+  /** The Supervisor, or the only instance of shared-memory mode. */
   get supervisor(): Instance {
     return this.instances[0];
   }
@@ -97,14 +97,14 @@ export class Fleet {
     return this.instances.slice(1);
   }
 
-  /** @param environment such as `env_a`. */
+  /** @param environment such as `env_a` */
   worker(environment: string): Instance {
     const index = this.config.instances.findIndex(({ name }) => name === environment);
     if (index < 1) throw new Error(`There is no worker ${environment}.`);
     return this.instances[index];
   }
 
-  /** Every process, in the order in which they start. */
+  /** Every process, in the order of their start. */
   get parts(): Part[] {
     const redis = [...new Set([this.redis, this.commandRedis])];
     return [this.postgres, ...redis, ...this.instances].filter((part) => part !== null);
@@ -118,17 +118,19 @@ export class Fleet {
     return this.config.redisUrl ?? this.redis?.url ?? null;
   }
 
-  /** What has ended since the fleet was started, and was ended by nobody. */
+  /** Parts that have ended since the fleet was started, although nobody ended them. */
   get lost(): string[] {
     return [...(this.state.read().lost ?? []), ...this.parts.filter(({ lost }) => lost).map(({ name }) => name)];
   }
 
-  /** Undoes what a test did to the processes: resumes the paused and starts the dead. */
+  /** Undoes what a test did to the processes: resumes the paused ones and starts the dead ones. */
   async heal(): Promise<void> {
     for (const part of this.parts) await part.heal();
   }
 
-  /** Waits until the Supervisor shows every Worker as online; where its password was changed, until they say so themselves. */
+  /**
+   * Waits until the Supervisor shows every Worker as online; if its password was changed, until they say so themselves.
+   */
   async waitForWorkers(timeout = 120_000): Promise<void> {
     const api = await this.supervisor.signIn().catch((error) => {
       if (error instanceof ApiError && error.status === 401) return null;
@@ -148,25 +150,25 @@ export class Fleet {
     );
   }
 
-  /** Starts each part again that ends by itself, until aborted. */
+  /** Restarts each part that exits by itself, until aborted. */
   async keep(options: KeepOptions): Promise<void> {
     await this.stoppedBy(options.signal, Promise.all(this.parts.map((part) => keep(part, options))));
   }
 
-  /** Ends an instance, and starts it with the plugin as it lies there now. */
+  /** Ends an instance, and starts it with the currently installed plugin. */
   async restart(instance: Instance): Promise<void> {
     await instance.restart();
     this.noteBoot(instance);
   }
 
-  /** Each instance upgrades its database when it starts next. */
+  /** Each instance upgrades its database at its next start. */
   pluginChanged(): void {
     this.state.update((saved) => {
       saved.pluginHash = sourceHash();
     });
   }
 
-  /** Instances first, since they say goodbye to the others. */
+  /** Instances first, because they announce their shutdown to the others. */
   async stop(): Promise<void> {
     await Promise.all(this.instances.map((instance) => instance.stop()));
     await Promise.all(this.parts.map((part) => part.stop()));
@@ -176,7 +178,7 @@ export class Fleet {
     });
   }
 
-  /** A launcher that was killed leaves its parts behind. */
+  /** A killed launcher leaves its parts behind. */
   private static async endEarlierStart(state: FleetState): Promise<void> {
     const { launcher, config } = state.read();
     if (launcher && launcher.pid !== process.pid && isAlive(launcher)) {
@@ -185,7 +187,7 @@ export class Fleet {
     if (config) await new Fleet(config, state).stop();
   }
 
-  /** Stops all parts when aborted: again and again until the work ends, since it may be just about to spawn one. */
+  /** Stops all parts when aborted: repeatedly until the work ends, because it may be about to start one. */
   async stoppedBy(abort: AbortSignal | undefined, work: Promise<unknown>): Promise<void> {
     const aborting = setInterval(() => abort?.aborted && this.stop(), 200);
     try {
@@ -220,7 +222,7 @@ export class Fleet {
     }
   }
 
-  /** @returns its address. */
+  /** @returns its address */
   private async startPart(part: Part): Promise<string> {
     if (part instanceof Instance) {
       if (part.env.DB_DIALECT === 'postgres') await this.makeDatabase(part);
@@ -243,7 +245,7 @@ export class Fleet {
     if (await ensureDatabase(this.postgresServer, instance.database)) {
       this.state.update((saved) => {
         saved.createdDatabases.push(instance.database);
-        // Nobody has to sign in to a Worker's own main app, so none has a password that everybody knows.
+        // Nobody has to sign in to a Worker's own main app, so none has a well-known password.
         if (instance !== this.supervisor)
           saved.workerPasswords = {
             ...saved.workerPasswords,
@@ -293,7 +295,7 @@ export class Fleet {
       env: () => {
         const { id, appKey, aesKey, workerPasswords } = this.state.read();
         const url = this.redisUrl;
-        // On a Redis that others use too, this fleet's keys must be its own, also after a reset.
+        // On a Redis that others use too, this fleet needs its own keys, also after a reset.
         const keyPrefix = this.config.redisUrl ? `fleet-${id}` : undefined;
         const redis = url ? { stateUrl: url, commandUrl: this.commandRedis?.url ?? url, keyPrefix } : null;
         return environmentOf({
@@ -313,7 +315,7 @@ export class Fleet {
     return path.join(this.home, 'logs', `${name}.log`);
   }
 
-  /** On a server of somebody else's only the databases that the launcher made are dropped. */
+  /** On a server of the user only the databases that the launcher created are dropped. */
   private static async erase(home: string, state: FleetState, { postgres }: FleetOptions): Promise<void> {
     if (postgres) {
       for (const name of state.read().createdDatabases) await dropDatabase(postgres, name);
@@ -322,7 +324,7 @@ export class Fleet {
   }
 }
 
-/** A Supervisor answers 503 until it has read its database, which its main app does not wait for. */
+/** A Supervisor answers 503 until it has loaded its database, for which its main app does not wait. */
 function notYet(error: unknown): { data: [] } {
   if (error instanceof ApiError && error.status === 503) return { data: [] };
   throw error;
@@ -330,7 +332,7 @@ function notYet(error: unknown): { data: [] } {
 
 const homeOf = (name: string) => path.join(FLEETS, name);
 
-/** @param run returns what to show beside the part's name. */
+/** @param run returns the text to show beside the part's name */
 async function step(progress: Progress, part: string, run: () => Promise<string>): Promise<void> {
   progress.begin(part);
   try {

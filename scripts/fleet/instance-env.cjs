@@ -1,7 +1,7 @@
 /**
  * Preloaded into a NocoBase process: sets the environment variables that `nocobase-v1 start` would set, and writes the
- * HTML shell that it would write. The command itself is not used, since it stays as a wrapper around the process that
- * does the work: a wrapper that survives its death, and that must be waited for at each start.
+ * HTML shell that it would write. The command itself is not used, because it stays as a wrapper around the process that
+ * does the work: the wrapper outlives that process, and each start would have to wait for it.
  */
 const fs = require('node:fs');
 const { tmpdir } = require('node:os');
@@ -17,10 +17,10 @@ if (isMainThread) {
   if (process.env.FLEET_DEV) require('./dev.cjs');
 }
 
-/** All instances write the same page into the same folder: one after the other. */
+/** All instances write the same page into the same folder, so they take turns. */
 function oneByOne(work) {
   const lock = path.join(tmpdir(), `nocobase-page-${Buffer.from(process.cwd()).toString('hex').slice(-100)}`);
-  // One that was killed meanwhile does not keep the others waiting for ever.
+  // An instance that was killed meanwhile must not make the others wait forever.
   const deadline = Date.now() + 10_000;
   for (;;) {
     try {
@@ -38,7 +38,7 @@ function oneByOne(work) {
   }
 }
 
-/** What is written is written only if it is new, and then at once: another instance may be serving it. */
+/** Writes a file only if it has changed, and atomically: another instance may be serving it. */
 function wholly(work) {
   const core = path.dirname(require.resolve('@nocobase/cli-v1/src/util'));
   const its = require(require.resolve('fs-extra', { paths: [core] }));

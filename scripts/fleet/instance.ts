@@ -12,11 +12,11 @@ export interface InstanceOptions {
   config: InstanceConfig;
   logFile: string;
   storage: string;
-  /** All environment variables, worked out anew at each start. */
+  /** All environment variables, computed again at each start. */
   env(): NodeJS.ProcessEnv;
-  /** Keeps what a restart added to the instance's environment variables. */
+  /** Stores what a restart added to the instance's environment variables. */
   saveEnv(env: Record<string, string>): void;
-  /** Whether it became ready before with this very plugin: only then nothing has to be installed or upgraded. */
+  /** Whether it was ready before with this very plugin: only then nothing has to be installed or upgraded. */
   isInstalled(): boolean;
   memory: PartOptions['memory'];
 }
@@ -51,7 +51,7 @@ export class Instance extends Part {
       },
       ready: mainAppIsReady(url, config.part === 'local'),
       readyWithin: 240_000,
-      // The core logs each time that it has to answer "not yet".
+      // The core logs every "not yet" answer.
       readyEvery: 400,
       stopSignal: 'SIGTERM',
       stopWithin: 15_000,
@@ -71,7 +71,7 @@ export class Instance extends Part {
     return this.settings.env();
   }
 
-  /** Ends it and starts it with other environment variables on top; they stay for later starts. */
+  /** Ends it and starts it with additional environment variables, which stay for later starts. */
   async restartWith(env: Record<string, string>): Promise<void> {
     await this.stop();
     this.settings.saveEnv(env);
@@ -87,7 +87,7 @@ export class Instance extends Part {
     return waitForHttp(`${this.url}${pathAndQuery}`, options);
   }
 
-  /** The administrator that the first start made. */
+  /** The administrator that the first start created. */
   get admin(): { email: string; password: string } {
     return { email: ADMIN.email, password: this.env.INIT_ROOT_PASSWORD ?? ADMIN.password };
   }
@@ -98,15 +98,15 @@ export class Instance extends Part {
   }
 }
 
-/** The core leaves the process running when its main app failed; after this long it will not come any more. */
+/** The core leaves the process running if its main app failed; after this long the main app will not start any more. */
 const FAILED_FOR = 3_000;
 
-/** @param hosts whether apps are created in this very process: then its environment has to be known, too */
+/** @param hosts whether apps are created in this process: then its environment has to be known, too */
 function mainAppIsReady(url: string, hosts: boolean): () => Promise<boolean> {
   let failedSince: number | null = null;
   return async () => {
     const answer = await fetch(`${url}/api/__health_check`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
-    // 404 where the plugin has no part in this process.
+    // 404 if the plugin has no role in this process.
     if (answer?.ok)
       return !hosts || [200, 404].includes((await fetch(`${url}/api/__ready`).catch(() => null))?.status ?? 0);
     const body = await answer?.json().catch(() => null);

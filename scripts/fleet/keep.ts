@@ -3,22 +3,22 @@ import type { Part } from './part';
 
 const FIRST_DELAY = 5_000;
 const LONGEST_DELAY = 60_000;
-/** A part that ran this long does not count as one that does not last. */
+/** A part that ran this long resets the count of consecutive exits. */
 const LASTED = 60_000;
 
-/** How long to wait before a part is started again, in ms. @param ends how often it has ended in a row */
+/** Delay before a part is restarted, in ms. @param ends number of consecutive exits */
 export const restartDelay = (ends: number): number => Math.min(FIRST_DELAY * 2 ** (ends - 1), LONGEST_DELAY);
 
 export interface KeepOptions {
-  /** False: what has ended stays down. */
+  /** False: a part that has ended stays down. */
   restart: boolean;
   say(line: string): void;
-  /** Ends the keeping, and nothing is started any more. */
+  /** Ends the restarts. */
   signal: AbortSignal;
   pause?(ms: number, signal: AbortSignal): Promise<unknown>;
 }
 
-/** Starts a part again whenever it ends and nobody has ended it. */
+/** Restarts a part whenever it exits by itself. */
 export async function keep(part: Part, options: KeepOptions): Promise<void> {
   try {
     for (let ends = 0; ; ) ends = await keepOnce(part, ends, options);
@@ -29,7 +29,7 @@ export async function keep(part: Part, options: KeepOptions): Promise<void> {
 
 const sleepUntil = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal });
 
-/** Returns when the part has ended and runs again. @returns how often it has ended in a row */
+/** Returns when the part has ended and runs again. @returns number of consecutive exits */
 async function keepOnce(part: Part, before: number, { restart, say, signal, pause = sleepUntil }: KeepOptions) {
   const since = performance.now();
   const rest = (ms: number) => pause(ms, signal);

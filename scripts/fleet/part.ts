@@ -11,29 +11,29 @@ export interface Command {
 }
 
 export interface PartOptions {
-  /** What people call it. */
+  /** Its name for people. */
   name: string;
   logFile: string;
   command(): Command | Promise<Command>;
-  /** Whether it does its work already; may throw to give up waiting. */
+  /** Whether it is ready; may throw to stop waiting. */
   ready(): Promise<boolean>;
-  /** How long it may take to become ready, in milliseconds. */
+  /** Maximum time to become ready, in milliseconds. */
   readyWithin: number;
-  /** How often to ask, in milliseconds. */
+  /** Interval of the checks, in milliseconds. */
   readyEvery?: number;
   stopSignal: NodeJS.Signals;
-  /** How long it may take to end by itself before it is killed, in milliseconds. */
+  /** Maximum time to end by itself before it is killed, in milliseconds. */
   stopWithin: number;
-  /** Where the identity of the process is kept for other processes to find. */
+  /** Where the identity of the process is stored for other processes. */
   memory?: {
     get(): ProcessIdentity | null;
     set(identity: ProcessIdentity | null): void;
-    /** Notes that the process has ended, and that nobody ended it. */
+    /** Records that the process has ended although nobody ended it. */
     lost(): void;
   };
 }
 
-/** A part that did not start or did not last, with the end of its log where it has one. */
+/** A part that did not start or exited, with the end of its log if it has one. */
 export class PartError extends Error {
   constructor(
     readonly part: string,
@@ -53,7 +53,7 @@ export class Part {
   private logStart = 0;
   /** Greater than 0 while this object starts or ends the process. */
   private acts = 0;
-  /** Of the last process that this object has started. */
+  /** Of the last process that this object started. */
   private end: Promise<string> | null = null;
 
   constructor(protected readonly options: PartOptions) {}
@@ -75,7 +75,7 @@ export class Part {
     return isAlive(this.identity);
   }
 
-  /** Whether it has ended and nobody ended it. */
+  /** Whether it has ended although nobody ended it. */
   get lost(): boolean {
     return !this.acts && this.identity !== null && !this.running;
   }
@@ -85,7 +85,7 @@ export class Part {
     return this.end ?? 'nobody knows how';
   }
 
-  /** Returns when it does its work. */
+  /** Returns when it is ready. */
   start(): Promise<void> {
     return this.act(async () => {
       if (this.running) throw new Error(`${this.name} is running already.`);
@@ -95,7 +95,7 @@ export class Part {
     });
   }
 
-  /** Asks it to end, and kills it if it does not. */
+  /** Requests it to end, and kills it if it does not. */
   stop(): Promise<void> {
     return this.act(async () => {
       if (this.running) {
@@ -107,7 +107,7 @@ export class Part {
     });
   }
 
-  /** `kill -9`: nothing is put in order. */
+  /** `kill -9`, without any cleanup. */
   kill(): Promise<void> {
     return this.act(async () => {
       if (this.running) {
@@ -123,7 +123,7 @@ export class Part {
     await this.start();
   }
 
-  /** Freezes it: its connections stay open and nothing answers. */
+  /** Freezes it: its connections stay open and do not answer. */
   pause(): void {
     this.send('SIGSTOP');
   }
@@ -132,7 +132,7 @@ export class Part {
     this.send('SIGCONT');
   }
 
-  /** Brings it to work again, whatever was done to it. */
+  /** Makes it run again, whatever was done to it. */
   async heal(): Promise<void> {
     this.resume();
     if (!this.running) await this.start();
@@ -169,7 +169,7 @@ export class Part {
       );
     } catch (error) {
       const failure = this.failure((error as Error).message);
-      // Somebody else may have ended it meanwhile, and started it again.
+      // Another process may have ended and restarted it meanwhile.
       if (this.identity?.pid === identity?.pid) await this.kill();
       throw failure;
     }
@@ -181,7 +181,7 @@ export class Part {
     const log = fs.openSync(this.logFile, 'a');
     this.logStart = fs.fstatSync(log).size;
     try {
-      // A group of its own: Ctrl-C reaches the launcher alone, which stops the parts in order.
+      // Its own process group: Ctrl-C reaches only the launcher, which stops the parts in order.
       const child = spawn(program, args, { ...options, detached: true, stdio: ['ignore', log, log] });
       await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
       child.unref();
@@ -201,7 +201,7 @@ export class Part {
     return waitFor(() => !this.running || null, { timeout, interval: 20, what: `The end of ${this.name}` });
   }
 
-  /** Asked for each time: another process may have restarted this part. */
+  /** Read each time, because another process may have restarted this part. */
   private get identity(): ProcessIdentity | null {
     return this.options.memory ? this.options.memory.get() : this.ownIdentity;
   }

@@ -11,12 +11,12 @@ const run = promisify(execFile);
 export const PACKAGE_NAME = '@nocobase/plugin-app-supervisor';
 
 /**
- * Shared by all instances: they share `node_modules` too, where each would otherwise re-point the plugin's link to its
+ * Shared by all instances. They also share `node_modules`, where each would otherwise change the plugin's link to its
  * own storage while the others load from there.
  */
 export const PLUGIN_STORAGE = path.join(FLEETS, 'plugins');
 
-/** What all instances load. */
+/** The plugin that all instances load. */
 export const INSTALLED_PLUGIN = path.join(PLUGIN_STORAGE, PACKAGE_NAME);
 const INSTALLED_HASH = path.join(FLEETS, 'plugin-hash');
 const LINK = path.join(ROOT, 'node_modules', PACKAGE_NAME);
@@ -28,13 +28,16 @@ export interface InstalledPlugin {
   built: boolean;
 }
 
-/** Builds and installs the plugin where its sources changed. */
+/** Builds and installs the plugin if its sources changed. */
 export async function installPlugin(): Promise<InstalledPlugin> {
   const built = await ensureBuilt();
   return { built, hash: await ensurePluginInstalled() };
 }
 
-/** Builds the plugin if its sources changed. @returns whether it did. */
+/**
+ * Builds the plugin if its sources changed.
+ * @returns whether it did
+ */
 export async function ensureBuilt(): Promise<boolean> {
   if (readHash(path.join(ROOT, 'dist/.source-hash')) === sourceHash()) return false;
   try {
@@ -47,10 +50,10 @@ export async function ensureBuilt(): Promise<boolean> {
 }
 
 /**
- * Puts the files of the packed plugin where an unpacked archive would be, and links them into `node_modules`: the core
- * makes that link only after it has looked for the plugin, so that a first start without it fails.
+ * Copies the files of the packed plugin to where an unpacked archive would be, and links them into `node_modules`: the
+ * core creates that link only after it has looked for the plugin, so a first start without it fails.
  *
- * @returns what identifies the installed plugin.
+ * @returns an id of the installed plugin
  */
 export async function ensurePluginInstalled(): Promise<string> {
   const hash = sourceHash();
@@ -69,13 +72,13 @@ export async function ensurePluginInstalled(): Promise<string> {
   return hash;
 }
 
-/** What `npm pack` takes. */
+/** The files of `npm pack`. */
 export async function packedFiles(): Promise<string[]> {
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: ROOT });
   return JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
 }
 
-/** The next start installs it anew. */
+/** The next start installs it again. */
 export function forgetInstalledPlugin(): void {
   fs.rmSync(INSTALLED_HASH, { force: true });
 }

@@ -15,12 +15,12 @@ export async function freePort(preferred?: number): Promise<number> {
 }
 
 /**
- * Below the ports that systems give to outgoing connections and to whoever asks for any: so nobody takes by chance one
- * that is free now, and is listened on later, or again after a restart.
+ * Below the ports that systems use for outgoing connections and for any free port, so nobody takes by chance a port
+ * that is free now and is used later, or again after a restart.
  */
 const RANGE = { first: 20_000, end: 32_000 };
 
-/** Different ports, all free now. */
+/** Different ports that are all free now. */
 export async function freePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
   for (let tries = 0; found.size < count; tries++) {

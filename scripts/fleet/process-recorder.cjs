@@ -1,7 +1,7 @@
 /**
- * Loaded into a NocoBase process by instance-env.cjs when FLEET_RECORDER names a folder: writes down, apart from the plugin and
- * whatever that says of itself, what this process does with its apps and whether it fails. One file a process, one JSON object
- * a line (process-recorder.ts reads them), written at once, so that a kill takes away nothing that has happened.
+ * Loaded into a NocoBase process by instance-env.cjs if FLEET_RECORDER names a folder: records, independently of the
+ * plugin, what this process does with its apps and whether it fails. One file for each process, one JSON object on each
+ * line (process-recorder.ts reads them), written immediately, so that a kill loses nothing that has happened.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -14,7 +14,7 @@ const file = fs.openSync(path.join(folder, `${name}-${process.pid}-${Date.now()}
 const note = (what, rest) => fs.writeSync(file, `${JSON.stringify({ at: Date.now(), what, ...rest })}\n`);
 
 note('begin', { part: name, pid: process.pid });
-// Only watches: the process ends of it as it would have without.
+// Only observes: the process ends as it would have ended without it.
 process.on('uncaughtExceptionMonitor', (error, origin) => {
   note('crash', { message: `${origin}: ${error?.stack ?? error}` });
 });
@@ -40,7 +40,8 @@ function watchApps(supervisor) {
 const load = Module._load;
 Module._load = function (request, ...rest) {
   const exported = load.call(this, request, ...rest);
-  // While the package is being loaded its parts ask for it and get what there is of it; the first that gets this class does.
+  // While the package is being loaded, its parts require it and get an incomplete one; the first one that has this
+  // class is used.
   if (request === '@nocobase/server' && Module._load !== load && exported.AppSupervisor?.getInstance) {
     Module._load = load;
     watchWhenMade(exported.AppSupervisor);
@@ -48,7 +49,7 @@ Module._load = function (request, ...rest) {
   return exported;
 };
 
-/** The first call makes it, with adapters that are registered only now. */
+/** The first call creates it, with adapters that are registered only now. */
 function watchWhenMade(AppSupervisor) {
   const { getInstance } = AppSupervisor;
   AppSupervisor.getInstance = () => {

@@ -3,14 +3,14 @@ import path from 'node:path';
 import { z } from 'zod';
 import { FLEETS } from './config';
 
-/** What process-recorder.cjs writes down in each NocoBase process of a fleet. Times are ms since 1970. */
+/** The recordings of process-recorder.cjs in each NocoBase process of a fleet. Times are ms since 1970. */
 
-/** One object of an app in one process, from its making to its end; null for what has not happened. */
+/** One object of an app in one process, from its creation to its end; null for what has not happened. */
 export interface RecordedBoot {
   app: string;
   addedAt: number;
   runningAt: number | null;
-  /** It was asked to end: from here on it does not count as running. */
+  /** It was requested to end: from here on it does not count as running. */
   leavingAt: number | null;
   goneAt: number | null;
 }
@@ -21,9 +21,9 @@ export interface RecordedProcess {
   pid: number;
   begunAt: number;
   boots: RecordedBoot[];
-  /** What nobody caught: exceptions, and rejections that nobody handled. */
+  /** Uncaught exceptions, and unhandled rejections. */
   crashes: Array<{ at: number; message: string }>;
-  /** Null while it runs, and for one that was killed. */
+  /** Null while it runs, and for a killed one. */
   exit: { at: number; code: number } | null;
 }
 
@@ -42,10 +42,10 @@ const Line = z.discriminatedUnion('what', [
 /** Where the processes of a fleet write, by the fleet's name. */
 export const recordingsOf = (fleet: string): string => path.join(FLEETS, fleet, 'recordings');
 
-/** The environment variables of every instance of a fleet that is to be watched. */
+/** The environment variables of every instance of a recorded fleet. */
 export const recorderEnv = (fleet: string): Record<string, string> => ({ FLEET_RECORDER: recordingsOf(fleet) });
 
-/** Everything written so far, one entry a process, in the order of their beginnings. */
+/** All recordings so far, one entry for each process, in the order of their starts. */
 export function readRecordings(folder: string): RecordedProcess[] {
   if (!fs.existsSync(folder)) return [];
   return fs
@@ -55,7 +55,7 @@ export function readRecordings(folder: string): RecordedProcess[] {
 }
 
 function readProcess(file: string): RecordedProcess | null {
-  // A process that is just being killed, or just writes, leaves half a line at the end.
+  // A process that is being killed, or is writing, leaves half a line at the end.
   const complete = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1);
   const [first, ...lines] = complete.map((line) => Line.parse(JSON.parse(line)));
   if (first?.what !== 'begin') return null;

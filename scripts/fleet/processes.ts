@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 
 /**
- * A process as it can be told from another one that got its number later. Everything that a fleet does to its parts
- * goes by these two, so that any process that reads them can do it, not only the parent.
+ * Identifies a process even if another one gets its number later. A fleet uses only these two values to act on its
+ * parts, so that any process that reads them can do it, not only the parent.
  */
 export interface ProcessIdentity {
   pid: number;
-  /** The system's own mark of when it began; only equality means something. */
+  /** The system's own value for its start; only equality is meaningful. */
   startedAt: string;
 }
 
@@ -40,7 +40,7 @@ function look(pid: number): { startedAt: string; zombie: boolean } | null {
 function lookInProc(pid: number) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before these fields may hold spaces and parentheses.
+    // The name before these fields may contain spaces and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return { zombie: fields[0] === 'Z' || fields[0] === 'X', startedAt: fields[19] };
   } catch {

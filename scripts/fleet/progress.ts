@@ -1,6 +1,6 @@
 import type { Progress } from './fleet';
 
-/** One line a part; on a terminal it counts the seconds while the part starts. */
+/** One line for each part; on a terminal it counts the seconds while the part starts. */
 export function terminalProgress(out: NodeJS.WriteStream = process.stdout): Progress & { end(): void } {
   let current: { part: string; since: number; timer: NodeJS.Timeout | null } | null = null;
 

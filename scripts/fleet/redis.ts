@@ -13,12 +13,12 @@ export interface RedisOptions {
   logFile: string;
   /** More arguments of redis-server. */
   args?: string[];
-  /** Which of the two, when that matters. */
+  /** Which of the two, if it matters. */
   program?: 'redis' | 'valkey';
   memory?: PartOptions['memory'];
 }
 
-/** A Redis (or Valkey) server of our own. */
+/** Our own Redis (or Valkey) server. */
 export class Redis extends Part {
   readonly url: string;
   readonly port: number;

@@ -5,9 +5,9 @@ import type { FleetConfig } from './config';
 import type { PartOptions } from './part';
 import type { ProcessIdentity } from './processes';
 
-/** What a fleet must find again: at its next start, and from another process while it runs. */
+/** What a fleet needs at its next start, and other processes need while it runs. */
 interface Saved {
-  /** Names this fleet on a Redis that it shares with others. */
+  /** Identifies this fleet on a Redis that it shares with others. */
   id: string;
   appKey: string;
   aesKey: string;
@@ -16,15 +16,15 @@ interface Saved {
   /** The process that started it and stops it. */
   launcher: ProcessIdentity | null;
   processes: Record<string, ProcessIdentity | null>;
-  /** Processes that had ended by themselves when they were started again. */
+  /** Processes that had exited by themselves before their restart. */
   lost?: string[];
-  /** What identifies the plugin as it is installed now. */
+  /** Id of the installed plugin. */
   pluginHash: string | null;
-  /** By database: the plugin with which its instance last became ready. */
+  /** By database: the plugin with which its instance was last ready. */
   bootedWith: Record<string, string>;
-  /** Made by the launcher, and its to drop when the server outlives the fleet's folder. */
+  /** Created by the launcher, which drops them if the server outlives the fleet's folder. */
   createdDatabases: string[];
-  /** By database: with which the main app of a Worker was installed. One from before this was kept has `ADMIN`'s. */
+  /** By database: the password with which the main app of a Worker was installed. Older ones have `ADMIN`'s. */
   workerPasswords?: Record<string, string>;
 }
 
@@ -41,7 +41,7 @@ const fresh = (): Saved => ({
   createdDatabases: [],
 });
 
-/** One JSON file in the fleet's folder; read at each access, since tests and launcher both write it. */
+/** One JSON file in the fleet's folder; read at each access, because tests and launcher both write it. */
 export class FleetState {
   private readonly file: string;
 
@@ -64,7 +64,7 @@ export class FleetState {
     return this.write(saved);
   }
 
-  /** The memory of one part. */
+  /** The stored identity of one part. */
   processOf(key: string): NonNullable<PartOptions['memory']> {
     return {
       get: () => this.read().processes[key] ?? null,

@@ -1,11 +1,11 @@
 import type { Fleet } from './fleet';
 
-/** What is on the terminal once all is up. */
+/** The summary on the terminal once everything runs. */
 export function summaryOf(
   fleet: Pick<Fleet, 'instances' | 'postgres' | 'postgresServer' | 'redisUrl' | 'home'>,
 ): string {
   const { user, password, host, port } = fleet.postgresServer;
-  // The password of a server of the user's own is nothing to show on a screen.
+  // The password of the user's own server must not be shown.
   const secret = fleet.postgres ? `:${password}` : '';
   const rows = [
     ...fleet.instances.map(({ name, url, admin }) => [name, `${url}   ${admin.email} / ${admin.password}`]),

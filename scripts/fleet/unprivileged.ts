@@ -3,9 +3,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 
 /**
- * PostgreSQL refuses to run as root, so under root it runs as `nobody`, a user that exists everywhere. That user cannot
- * reach anything below a folder such as /root, where a clone often is. A capability does not help: PostgreSQL asks
- * access(2), which ignores the capabilities of every user but root.
+ * PostgreSQL refuses to run as root, so as root it is started as `nobody`, a user that exists everywhere. That user
+ * cannot reach anything below a folder such as /root, where a clone often is. A capability does not help: PostgreSQL
+ * uses access(2), which ignores the capabilities of every user but root.
  */
 interface User {
   uid: number;
@@ -16,10 +16,10 @@ interface User {
 const COPIES = '/var/cache/nocobase-fleet';
 
 /**
- * How a program is to be started that works in this folder, and what the folder is called there.
+ * Options to start a program in this folder, and the name of the folder there.
  *
- * The working directory is entered before the user changes, and a process needs no permission for the folders above the
- * one it is in. `/proc/self/cwd` leads there directly, also in the processes that PostgreSQL starts.
+ * The working directory is entered before the user changes, and a process needs no permission for the parents of its
+ * working directory. `/proc/self/cwd` leads there directly, also in the processes that PostgreSQL starts.
  */
 export function inFolder(folder: string): { name: string; options: SpawnOptions } {
   const user = unprivilegedUser();
@@ -30,9 +30,9 @@ export function inFolder(folder: string): { name: string; options: SpawnOptions 
 
 /**
  * @param folder of programs and the files that they need
- * @param program in it, which answers to `--version`
- * @param key names this folder's content, with its version
- * @returns the folder, or a copy of it where the unprivileged user cannot reach it
+ * @param program in it, which supports `--version`
+ * @param key identifies this folder's content, with its version
+ * @returns the folder, or a copy of it if the unprivileged user cannot reach it
  */
 export function reachable(folder: string, program: string, key: string): string {
   const user = unprivilegedUser();
@@ -70,7 +70,7 @@ function copyForAll(folder: string, copy: string): void {
     fs.renameSync(begun, copy);
   } catch (error) {
     fs.rmSync(begun, { recursive: true, force: true });
-    // Two fleets began at the same moment.
+    // Two fleets started at the same moment.
     if (!fs.existsSync(copy)) throw error;
   }
 }

@@ -4,14 +4,14 @@ export interface WaitOptions {
   /** In milliseconds. */
   timeout: number;
   interval?: number;
-  /** What is waited for, for the message when it does not come. */
+  /** What is awaited, for the message if it does not happen. */
   what: string;
 }
 
 /**
- * Asks again and again until the answer is truthy.
+ * Polls until the answer is truthy.
  *
- * @param probe may throw to give up at once.
+ * @param probe may throw to stop immediately
  */
 export async function waitFor<T>(probe: () => T | Promise<T>, options: WaitOptions): Promise<NonNullable<T>> {
   const { timeout, interval = 100, what } = options;
@@ -26,11 +26,11 @@ export async function waitFor<T>(probe: () => T | Promise<T>, options: WaitOptio
 
 export interface HttpOptions extends RequestInit {
   timeout?: number;
-  /** Whether the answer is the awaited one; by default any 2xx. */
+  /** Whether the answer is the expected one; by default any 2xx. */
   accept?(response: Response): boolean | Promise<boolean>;
 }
 
-/** Waits until an address answers as wanted; refused connections and other answers only mean "not yet". */
+/** Waits until an address gives the expected answer; refused connections and other answers only mean "not yet". */
 export async function waitForHttp(url: string, options: HttpOptions = {}): Promise<Response> {
   const { timeout = 60_000, accept = (response) => response.ok, ...init } = options;
   return waitFor(

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
-/** What the bundler and the tests' runner need; the built plugin runs on any Node.js 20. */
+/** The bundler and the test runner need this version; the built plugin runs on any Node.js 20. */
 const LEAST_NODE = [20, 19];
 
-/** What other scripts link into `node_modules`, from where npm removes what it has not installed. */
+/** Links that other scripts create in `node_modules`, and that npm removes because it has not installed them. */
 const LINKS = ['sqlite3', '@nocobase/plugin-app-supervisor'];
 
 /** @throws unless this Node.js can run the project's tools. */
@@ -26,7 +26,7 @@ export function ensureNode() {
 export function ensureInstalled(say) {
   const missing = !existsSync(path.join(ROOT, 'node_modules/.package-lock.json'));
   if (!missing && !outdated().length) return;
-  // On a tree that exists, `npm install` changes what differs; `npm ci` would begin by deleting it.
+  // On an existing tree, `npm install` changes what differs; `npm ci` would first delete it.
   const command = missing ? 'ci' : 'install';
   say(`Installing npm packages (npm ${command}); the first time takes a few minutes …`);
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];

@@ -91,7 +91,7 @@ export function findProgram(program) {
  * @param {(line: string) => void} say
  */
 function installByApt(programs, say) {
-  // Ubuntu's package of that name only asks for snap, so its Chromium comes from Playwright.
+  // Ubuntu's package of that name only refers to snap, so its Chromium comes from Playwright.
   const byPlaywright = programs.includes('chromium') && distribution() === 'ubuntu';
   const packages = programs
     .filter((program) => program !== 'chromium' || !byPlaywright)
@@ -109,7 +109,7 @@ function installByApt(programs, say) {
   }
 }
 
-/** Waits for another apt, and asks nobody about configuration files. */
+/** Waits for another apt, and asks no questions about configuration files. */
 const APT_SETTINGS = [
   'Acquire::Retries=5',
   'DPkg::Lock::Timeout=300',
@@ -155,7 +155,7 @@ function downloadedChromiums() {
  * @returns {string | null}
  */
 export function findOnPath(names) {
-  // Servers lie in sbin, which is not on everybody's PATH.
+  // Servers are in sbin, which is not on everybody's PATH.
   const folders = [...(process.env.PATH ?? '').split(path.delimiter).filter(Boolean), '/usr/sbin', '/usr/local/sbin'];
   for (const name of names) {
     for (const folder of folders) {

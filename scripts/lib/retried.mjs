@@ -1,4 +1,4 @@
-/** Before each further try, in seconds. */
+/** Delays before the retries, in seconds. */
 const WAITS = [5, 15, 30];
 
 /**

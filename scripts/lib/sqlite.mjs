@@ -8,7 +8,7 @@ import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
 const FOLDER = path.join(ROOT, '.fleet/drivers');
-/** Also for `NODE_PATH`: a process that keeps symlinks as they are finds what the driver needs only here. */
+/** Also for `NODE_PATH`: a process that preserves symlinks finds the driver's dependencies only here. */
 export const SQLITE_MODULES = path.join(FOLDER, 'node_modules');
 const INSTALLED = path.join(SQLITE_MODULES, 'sqlite3');
 const LINK = path.join(ROOT, 'node_modules/sqlite3');
@@ -23,7 +23,7 @@ const VERSION = '6.0.1';
 export function ensureSqliteDriver(say) {
   if (!existsSync(path.join(INSTALLED, 'build/Release/node_sqlite3.node'))) {
     say('Installing the SQLite driver for its tests …');
-    // Not in its final place, since node-gyp cannot compile below a folder that has a space in its name.
+    // Not in its final place, because node-gyp cannot compile below a folder with a space in its name.
     const folder = mkdtempSync(path.join(tmpdir(), 'sqlite-driver-'));
     try {
       installIn(folder, say);
@@ -46,17 +46,17 @@ export function ensureSqliteDriver(say) {
 function installIn(folder, say) {
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts: { sqlite3: true } }));
   const args = ['install', '--no-audit', '--no-fund', `sqlite3@${VERSION}`];
-  // The compiler takes half the time for what is fast enough for tests.
+  // The compiler needs half the time for code that is fast enough for tests.
   const env = { CFLAGS: '-O1', CXXFLAGS: '-O1', ...process.env };
   const install = () =>
     spawnSync('npm', args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   if (install()) return;
-  // There was no ready-made one to download.
+  // There was no prebuilt one to download.
   ensurePrograms(['compiler', 'make', 'python'], say);
   retried(say, () => {
     if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
   });
 }
 
-// As a process of its own, beside other work.
+// As a separate process, next to other work.
 if (process.argv[1] === fileURLToPath(import.meta.url)) ensureSqliteDriver(console.log);

@@ -1,4 +1,6 @@
-/** Switches to WebSocket whoever asks, and sends back every byte; of other requests it reads the body before it answers. */
+/**
+ * Accepts every WebSocket upgrade, and sends back every byte; of other requests it reads the body before it answers.
+ */
 const http = require('node:http');
 const { PORT, HOST } = process.env;
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n';

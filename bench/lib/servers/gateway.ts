@@ -4,8 +4,8 @@ import { createGuard, createSelector, tuneServer } from '../../../src/server/pro
 import { appNameOf, proxy, table } from './proxied';
 
 /**
- * The proxy module in the core's gateway, without the rest of NocoBase: before the core's own chain, as the plugin is, or with
- * BEHIND_CHAIN=on as the adapter that the core asks when its selectors have found the app.
+ * The proxy module in the core's gateway, without the rest of NocoBase: before the core's own chain, as in the plugin,
+ * or with BEHIND_CHAIN=on as the adapter that the core calls when its selectors have found the app.
  */
 const { PORT, HOST, BEHIND_CHAIN } = process.env;
 const gateway = Gateway.getInstance();

@@ -1,4 +1,4 @@
-/** http-proxy as it comes. */
+/** Unmodified http-proxy. */
 const http = require('node:http');
 const { TARGET, PORT, HOST } = process.env;
 const proxy = require('http-proxy').createProxyServer({ target: TARGET, ws: true });

@@ -1,5 +1,7 @@
 // @ts-nocheck
-/** Preloaded into what is measured: tells, to who asks, how much it holds, how long its event loop was blocked, and what it spends its time with. */
+/**
+ * Preloaded into the measured process: returns its heap size, the longest block of its event loop, and a CPU profile.
+ */
 const http = require('node:http');
 const { Session } = require('node:inspector/promises');
 const { monitorEventLoopDelay } = require('node:perf_hooks');
@@ -9,7 +11,7 @@ const { isMainThread } = require('node:worker_threads');
 
 if (isMainThread) {
   v8.setFlagsFromString('--expose-gc');
-  // Before the core freezes what there is.
+  // Before the core freezes the built-ins.
   const collect = vm.runInNewContext('gc');
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();

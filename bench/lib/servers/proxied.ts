@@ -9,7 +9,7 @@ import { createLog } from '../../../src/server/log';
 import { Metrics } from '../../../src/server/observability/metrics';
 import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
 
-/** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, on a real meter. */
+/** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, with a real meter. */
 const { TARGET, APP, MEASURE } = process.env as Record<string, string>;
 
 export const table = new RoutingTable();
@@ -34,7 +34,7 @@ export const proxy = createProxy({
     publicPath: '/',
     modernPrefix: 'v',
     trustedProxies: ['loopback'],
-    // Whatever a load asks for.
+    // Whatever a load requests.
     appNameOf: () => APP,
   },
   clock: systemClock,
