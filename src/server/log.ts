@@ -6,7 +6,7 @@ export interface LogSink {
   error(message: string, details?: object): void;
 }
 
-/** What a line is about. NocoBase's logger writes it as fields of `meta`, by which lines are found. */
+/** The subject of a line. NocoBase's logger writes it as fields of `meta`, by which lines can be searched. */
 export interface LogSubject {
   app?: string;
   environment?: string;
@@ -14,16 +14,16 @@ export interface LogSubject {
   operation?: string;
 }
 
-/** What `APP_SUPERVISOR_DEBUG` can name: each writes down what one part of the plugin does. */
+/** The values of `APP_SUPERVISOR_DEBUG`: each enables detailed logging of one part of the plugin. */
 export const LOG_ROOMS = ['boot', 'bus', 'fleet', 'lease', 'loop', 'proxy', 'records'] as const;
 export type LogRoom = (typeof LOG_ROOMS)[number];
 
 export interface Log extends LogSink {
-  /** The same log; its lines carry these fields, too. */
+  /** The same log; its lines also contain these fields. */
   bound(subject: LogSubject): Log;
   /**
-   * Lines of a room, there only while `APP_SUPERVISOR_DEBUG` names it: `log.rooms.lease?.('Claimed', { epoch })` evaluates and
-   * costs nothing otherwise.
+   * Lines of a debug room, which exists only while `APP_SUPERVISOR_DEBUG` names it:
+   * `log.rooms.lease?.('Claimed', { epoch })` costs nothing otherwise, and does not evaluate its arguments.
    */
   readonly rooms: Readonly<Partial<Record<LogRoom, (message: string, details?: object) => void>>>;
 }
@@ -33,7 +33,7 @@ export function createLog(sink: LogSink, rooms: readonly LogRoom[] = [], subject
   const write = (level: keyof LogSink) => (message: string, details?: object) =>
     sink[level](message, isBound ? { ...subject, ...details } : details);
   const info = write('info');
-  // As `info`: whoever names a room wants its lines, whatever LOGGER_LEVEL says of all the others.
+  // With level `info`, because whoever enables a room wants its lines, whatever LOGGER_LEVEL is set for the others.
   const lineOf = (room: LogRoom) => (message: string, details?: object) => info(message, { ...details, debug: room });
   return {
     debug: write('debug'),

@@ -129,7 +129,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   };
 }
 
-/** The desired state, the observations, the lead, and what reconciles them. */
+/** The desired state, the observations, the lead, and the work queue. */
 function createKnown(main: Application, options: ServicesOptions) {
   const { stores, bus, instance, clock, random, log, pace, onOperationEnd } = options;
   const appRepository = new AppRepository(main);

@@ -13,9 +13,7 @@ import { createServices, type Services, type SupervisorPace, type SupervisorPart
  * Minimum time between two polls because of notifications, in ms: each Worker of a fleet that boots sends ten a second.
  */
 const WAKE_SPACING = 50;
-/**
- * How long names of notifications are collected, in ms: most are about statuses, up to ten a second while an app boots.
- */
+/** How long names of changed apps are collected, in ms. */
 const FOLLOW_SPACING = 100;
 /** How long changes are collected before the listeners are notified, in ms. */
 const TELL_SPACING = 250;
@@ -38,7 +36,7 @@ export class SupervisorPart {
   private storeWarnings: Message[] = [];
   /** Apps whose definitions changed since the listeners were last notified. */
   private changedApps = new Set<string>();
-  /** Names in received notifications, until their definitions are read. */
+  /** Names of apps that other Supervisors changed, until their definitions are read. */
   private readonly heard = new Set<string>();
   private readonly readHeard: Throttled;
   private readonly tellSoon: Throttled;

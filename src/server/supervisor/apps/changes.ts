@@ -88,7 +88,7 @@ export class AppChanges {
     bus.notify('definitions', names);
     if (!accepted || accepted.finishedAt !== null) return;
     const key = appKey({ name: accepted.appName, uid: accepted.appUid });
-    // What the loop itself asks for comes with the next pass, which cannot begin before this one has ended.
+    // An operation of the loop itself is handled in the next pass, which cannot begin before this one has ended.
     if (accepted.createdById === null) queue.add(key);
     else await within(clock, HEAD_START, queue.run(key), undefined);
   }

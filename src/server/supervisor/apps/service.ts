@@ -20,8 +20,8 @@ export interface ServiceOptions extends CreationOptions {
 }
 
 /**
- * What people and programs may ask for. Each request is checked, persisted with its operation in one transaction, and
- * answered; the control loop does the rest. Nothing here waits for an environment.
+ * The requests of people and programs. Each is validated, stored with its operation in one transaction, and answered;
+ * the control loop does the rest. Nothing here waits for an environment.
  */
 export class AppService {
   private readonly changes: AppChanges;

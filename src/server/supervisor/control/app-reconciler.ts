@@ -22,7 +22,7 @@ import { StepTimer } from './step-timer';
 import type { OperationCache, OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
-/** How often an app with an operation under way is looked at without an event, for its deadlines, in ms. */
+/** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */
 const LOOK_AGAIN = 5_000;
 
 export interface AppReconcilerOptions {
@@ -43,17 +43,18 @@ export interface AppReconcilerOptions {
 }
 
 /**
- * Brings one incarnation of an app one step nearer to what is desired of it: reads what is desired, what is published and what is
- * observed, and publishes, finishes, mends or waits. Whatever a leader was doing when it died, its successor's first pass goes on with.
+ * Brings one incarnation of an app one step closer to its desired state: reads the desired, the published and the
+ * observed state, and publishes, finishes, repairs or waits. If a leader dies, its successor's first pass continues its
+ * work.
  */
 export class AppReconciler {
-  /** The name of an app of which an operation or a tombstone has changed. */
+  /** Names of apps whose operation or tombstone has changed. */
   readonly changes = new Feed<string>();
   private readonly timer = new StepTimer();
 
   constructor(private readonly options: AppReconcilerOptions) {}
 
-  /** @returns ms after which another pass is needed; null when only an event can bring something new */
+  /** @returns ms after which another pass is needed; null if only an event can change the result */
   async reconcile(name: string, uid: string): Promise<number | null> {
     const { active, appCache } = this.options;
     const operations = active.of(uid);
@@ -95,7 +96,7 @@ export class AppReconciler {
     if (publishes)
       await publisher.publish(app, { publish, claimed }, async (transaction) => operations.save(next, transaction));
     else await leadership.write((transaction) => operations.save(next, transaction));
-    // Cancelled through another Supervisor meanwhile: what is on record counts.
+    // Cancelled through another Supervisor meanwhile: the stored operation counts.
     await active.refresh(operation.appUid);
     log.rooms.loop?.('Moved an operation', {
       app: app.name,
@@ -109,7 +110,7 @@ export class AppReconciler {
     return true;
   }
 
-  /** Of the generation that the operation is about, at least. */
+  /** At least the generation of the operation. */
   private async definitionOf({ appName, appUid, generation }: Operation): Promise<AppDefinition | null> {
     const { appCache } = this.options;
     const known = appCache.byUid(appName, appUid);
@@ -135,7 +136,7 @@ export class AppReconciler {
     return this.timer.look(operation.id, `${step.environment} ${step.kind}`, isWorking, this.options.clock.now().mono);
   }
 
-  /** Ends the claim of an app that came up after its operation was over. */
+  /** Ends the claim of an app that came up after its operation had finished. */
   private async endClaim(app: AppDefinition): Promise<boolean> {
     const met = claimMet(app, this.entriesOf(app));
     if (!met) return false;
@@ -143,7 +144,7 @@ export class AppReconciler {
     return true;
   }
 
-  /** An environment that an app was taken from has confirmed, at once or when it was back: its record has done its work. */
+  /** An environment that an app was removed from has confirmed it: its record is no longer needed. */
   private async unpublishGone(app: AppDefinition): Promise<boolean> {
     const gone = Object.entries(app.published)
       .filter(([environment, wish]) => !app.environments.includes(environment) && this.isGone(environment, app, wish))
@@ -154,8 +155,8 @@ export class AppReconciler {
   }
 
   /**
-   * A Worker that has done more than the database knows of: the database was restored from a backup. What it says holds, so
-   * it is published anew, later than what the Worker has seen; otherwise the Worker would take it for old and ignore it.
+   * A Worker has done more than the database knows, because the database was restored from a backup. The database wins,
+   * so the app is published again with a generation above the Worker's; otherwise the Worker would ignore it as old.
    */
   private async overtake(app: AppDefinition): Promise<boolean> {
     const { clock, log, observer, publisher, queue } = this.options;
@@ -176,9 +177,9 @@ export class AppReconciler {
   }
 
   /**
-   * An operation stops at the first environment that fails. Where the app comes up there by itself later, which its Worker
-   * tries, nobody would ask for the rest: it would be missing in one environment, or run in one that it was taken from. What a
-   * person cancelled stays cancelled.
+   * Finishes a failed operation. An operation stops at the first environment that fails. If the app comes up there
+   * later, because its Worker retries, nobody would request the rest: the app would be missing in one environment, or
+   * run in one that it was removed from. What a person cancelled stays cancelled.
    */
   private async resumeFailed(app: AppDefinition): Promise<boolean> {
     const { operations, service, log } = this.options;
@@ -194,7 +195,7 @@ export class AppReconciler {
     return true;
   }
 
-  /** Restarts an app where it is stale, one environment after the other, since nothing else tells them. */
+  /** Restarts an app where it is stale, one environment after the other, because nothing else notifies them. */
   private async restartStale(app: AppDefinition): Promise<boolean> {
     const { observer, service, compatibility, log } = this.options;
     if (app.environments.length < 2 || app.desired === 'stopped') return false;
@@ -202,7 +203,7 @@ export class AppReconciler {
       app,
       (environment) => observer.observed(environment, app.name)?.entry ?? null,
     );
-    // A Worker reports its plugins only where the app can start again; of the secret, that has to be asked here.
+    // A Worker reports its plugins only if the app can start again; for the secret, that is checked here.
     const canStart = jwtSecret.length > 0 && compatibility.disagreementOf(app.environments) === null;
     const stale = [...new Set([...plugins, ...(canStart ? jwtSecret : [])])];
     if (!stale.length) return false;
@@ -214,18 +215,18 @@ export class AppReconciler {
     return true;
   }
 
-  /** An app that was stored without a JWT secret of its own, before 0.1.1 or by a Supervisor that is still older, gets one. */
+  /** Generates a JWT secret for an app that was stored without one, before 0.1.1 or by an older Supervisor. */
   private async giveSecret(app: AppDefinition): Promise<boolean> {
     if (app.jwtSecret !== null) return false;
     const living = app.environments.filter((environment) => isAlive(this.sight(environment, app.name).health));
-    // Of those that nobody hosts now there may be thousands, and each would wait for its environment.
+    // There may be thousands of apps that nobody hosts now, and each would wait for its environment.
     if (!living.length) return false;
     await this.options.service.giveSecret(app.name);
     this.options.log.info(`App ${app.name} has a JWT secret of its own from its next start on.`, { app: app.name });
     return true;
   }
 
-  /** What is left of a deleted app goes once every environment has confirmed that it is gone, or was forgotten. */
+  /** Deletes the tombstone of an app once every environment has confirmed the removal, or was forgotten. */
   private async settleTombstone(tombstone: Tombstone): Promise<boolean> {
     const { definition, environments } = tombstone;
     const unpublished = environments.filter((environment) => {
@@ -233,7 +234,7 @@ export class AppReconciler {
       return wish !== undefined && wish.desired !== 'removed';
     });
     if (unpublished.length) {
-      // The operation was cancelled before it had published this: what is gone from the list goes from there too.
+      // The operation was cancelled before it had published this: an app that is not in the list is removed everywhere.
       const removed = { generation: definition.generation, desired: 'removed', claim: 'none', data: 'keep' } as const;
       const wishes = unpublished.map((environment) => [
         environment,
@@ -269,7 +270,7 @@ export class AppReconciler {
     this.changes.tell(name);
   }
 
-  /** Whether a living Worker has confirmed that an app, which it was to remove, is not there; or was forgotten. */
+  /** Whether a live Worker has confirmed that an app is removed, or the environment was forgotten. */
   private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
     if (!this.options.observer.environment(environment)) return true;
     const { entry } = this.sight(environment, app.name);

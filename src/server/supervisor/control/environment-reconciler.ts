@@ -19,41 +19,41 @@ export interface EnvironmentReconcilerOptions {
 
 type Wishes = Map<string, { app: AppDefinition; wish: Published }>;
 
-/** How long a store that could not be written is left alone, in ms. */
+/** Delay before the next attempt if the store could not be written, in ms. */
 const STORE_RETRY = 500;
-/** When what was written is compared once more, in ms. */
+/** Delay before written records are compared once more, in ms. */
 const VERIFY_AFTER = 1_000;
-/** Most names that one notification carries; who is woken reads all that is new. */
+/** Maximum number of names in one notification; its receiver reads everything that is new. */
 const MOST_NAMES = 100;
 
 /**
- * Keeps the records of each environment as the database says they should be: what a flush, an old copy or an outage took away is
- * written again. An environment whose records have the version that they had when they were last found right is not read again.
+ * Keeps the records of each environment equal to the database: writes again what a flush, an old copy or an outage
+ * removed. If the records of an environment have the version at which they were last verified, they are not read again.
  */
 export class EnvironmentReconciler {
-  /** By environment, the version that its records had when they were last found right. */
+  /** By environment, the version of its records when they were last verified. */
   private readonly verified = new Map<string, string>();
-  /** Environments whose records are to be compared whatever their version; null: all. */
+  /** Environments whose records are compared whatever their version; null: all. */
   private touched: Set<string> | null = null;
-  /** By environment, apps whose records it was not woken for. */
+  /** By environment, apps for whose records it was not notified. */
   private readonly unnotified = new Map<string, Set<string>>();
-  /** What all environments should hold, as of a version of the definitions. */
+  /** The required records of all environments, as of a version of the definitions. */
   private expected: { version: number; byEnvironment: Map<string, Wishes> } | null = null;
 
   constructor(private readonly options: EnvironmentReconcilerOptions) {}
 
-  /** The store lost its content, or another process led: nothing of what is known can be built upon. */
+  /** The store lost its content, or another process led: nothing that is known can be relied on. */
   invalidate(): void {
     this.verified.clear();
     this.touched = null;
   }
 
-  /** Definitions are other than they were. */
+  /** Definitions have changed. */
   noteApps({ environments }: AppCacheChange): void {
     for (const environment of environments) this.touched?.add(environment);
   }
 
-  /** Something could not be written; a frozen store carries it out when it goes on, and then nothing is missing there. */
+  /** A write failed. A frozen store may execute it later, and then nothing is missing there. */
   noteUnnotified(environment: string, names: Iterable<string>): void {
     const unnotified = this.unnotified.get(environment) ?? new Set();
     for (const name of names) unnotified.add(name);
@@ -62,19 +62,22 @@ export class EnvironmentReconciler {
     this.options.queue.add(environmentKey(environment), STORE_RETRY);
   }
 
-  /** Every environment of which something is known or expected. */
+  /** Every environment that is known or has required records. */
   names(): string[] {
     return [...new Set([...this.verified.keys(), ...this.options.observer.names(), ...this.wishes().keys()])];
   }
 
-  /** Compares what an environment's records are with what they should be. @throws where the store cannot be reached */
+  /**
+   * Compares the records of an environment with the required ones.
+   * @throws if the store cannot be reached
+   */
   async reconcile(environment: string): Promise<number | null> {
     const { records, leadership } = this.options;
     if (!leadership.leads) return null;
     const isTouched = this.touched === null || this.touched.has(environment);
     const read = await records.readSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
     if (!read) return null;
-    // What is touched from here on is for the next pass.
+    // Environments touched from here on are for the next pass.
     this.touched ??= new Set(this.names());
     this.touched.delete(environment);
     try {
@@ -94,7 +97,7 @@ export class EnvironmentReconciler {
     );
     const surplus = [...stored.keys()].filter((name) => !wanted.has(name));
     if (!missing.length && !surplus.length) {
-      // Of an environment without a record there is nothing that could be lost.
+      // An environment without a record has nothing that could be lost.
       if (read.version === null) this.verified.delete(environment);
       else this.verified.set(environment, read.version);
       this.notify(environment);
@@ -102,7 +105,7 @@ export class EnvironmentReconciler {
     }
     this.verified.delete(environment);
     this.touched?.add(environment);
-    // Newer than the database knows: it was restored from a backup, and what it says holds.
+    // Newer than the database knows: the database was restored from a backup, and it wins.
     const newer = missing.filter(([name, { wish }]) => (stored.get(name)?.generation ?? 0) > wish.generation);
     const unnotified = this.unnotified.get(environment) ?? new Set();
     for (const [name] of missing) unnotified.add(name);
@@ -143,7 +146,7 @@ function expectedRecords({ apps, tombstones }: Pick<AppCache, 'apps' | 'tombston
       if (definition.published[environment]) expect(environment, definition, definition.published[environment]);
     }
   }
-  // After the tombstones: a living app of the same name tells its environment more than a dead one.
+  // After the tombstones: a live app of the same name overrides a deleted one.
   for (const app of apps.values()) {
     for (const [environment, wish] of Object.entries(app.published)) expect(environment, app, wish);
   }

@@ -9,11 +9,11 @@ import type { Leadership } from './leader';
 import { KEEP_OPERATIONS, type OperationCache, type OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
-/** How often everything is compared without an event, in ms. */
+/** Interval at which everything is compared without an event, in ms. */
 const COMPARE_EVERY = 30_000;
-/** How often what is old is removed, in ms. */
+/** Interval at which old rows are removed, in ms. */
 const CLEAN_EVERY = 3_600_000;
-/** How long an environment that is away may take to hear that an app was deleted, in ms. */
+/** How long the deletion of an app waits for an environment that is down, in ms. */
 export const KEEP_TOMBSTONES = 180 * 24 * 3_600_000;
 
 export interface FleetReconcilerOptions {
@@ -27,20 +27,20 @@ export interface FleetReconcilerOptions {
   queue: WorkQueue;
   clock: Clock;
   log: Log;
-  /** In place of `COMPARE_EVERY`, in ms. */
+  /** Replaces `COMPARE_EVERY`, in ms. */
   every?: number;
 }
 
 /**
- * What makes up for events that were missed: reads definitions and operations, makes sure that the store is this fleet's, and has
- * every environment compared. Removes what is old.
+ * Compensates for missed events: reads definitions and operations, makes sure that the store belongs to this fleet, and
+ * has every environment compared. Removes old rows.
  */
 export class FleetReconciler {
   private cleanedAt: number | null = null;
 
   constructor(private readonly options: FleetReconcilerOptions) {}
 
-  /** @throws where the database or the store cannot be reached */
+  /** @throws if the database or the store cannot be reached */
   async reconcile(): Promise<number> {
     const { appCache, active, environments, leadership, store, queue, log, every = COMPARE_EVERY } = this.options;
     await appCache.load();

@@ -41,10 +41,10 @@ export class EnvironmentRemoval {
 }
 
 /**
- * Takes an environment that is gone for good out of every app, operation and tombstone. No pass of the control loop over the same
- * app is under way meanwhile: it would publish once more for the environment, and wait for it for ever.
+ * Removes an environment from every app, operation and tombstone. No pass of the control loop for the same app runs
+ * meanwhile: it would publish for the environment once more, and wait for it forever.
  *
- * @returns the apps that ran there
+ * @returns the apps that were assigned to it
  */
 async function forgetEverywhere(environment: string, options: ForgettingOptions): Promise<string[]> {
   const { appCache, active, queue } = options;

@@ -1,9 +1,9 @@
-/** What the control loop works on: apps, environments, the app index, and what concerns all. */
+/** The keys of the control loop: apps, environments, the app index, and the fleet as a whole. */
 
 /** One incarnation of an app, alive or deleted. */
 export const appKey = ({ name, uid }: { name: string; uid: string }): string => `app:${name}:${uid}`;
 export const environmentKey = (name: string): string => `environment:${name}`;
-/** The index of all apps that Workers read. */
+/** The app index, which Workers read. */
 export const INDEX = 'index';
 /** Definitions, operations and the store's owner, compared as a whole every 30 s; clean-up once an hour. */
 export const FLEET = 'fleet';
@@ -15,7 +15,7 @@ export type LoopKey =
   | { kind: 'fleet' };
 
 export function parseKey(key: string): LoopKey {
-  // Names of apps and of environments have no colon (shared/names.ts).
+  // Names of apps and of environments contain no colon (shared/names.ts).
   const [kind, name, uid] = key.split(':');
   if (kind === 'app') return { kind, name, uid };
   if (kind === 'environment') return { kind, name };

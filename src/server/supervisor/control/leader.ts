@@ -7,10 +7,10 @@ import type { Random } from '../../random';
 
 /** A lead without a heartbeat for this long, by the challenger's own clock, has expired; in ms. */
 const LEAD_EXPIRY = 10_000;
-/** Minimum time between two renewals of the lead, in ms. */
+/** Interval of the renewals of the lead, in ms; shorter if leads expire sooner. */
 const RENEW_EVERY = 1_000;
 
-/** A write of a term that is over. It was not carried out. */
+/** A write of a term that is over. It was not executed. */
 export class TermOver extends Error {
   constructor() {
     super('Another Supervisor leads by now.');
@@ -19,29 +19,31 @@ export class TermOver extends Error {
 
 export interface LeadershipOptions {
   app: WithDatabase;
-  /** Names this process among all that ever ran. */
+  /** Identifies this process among all that ever ran. */
   instance: string;
   clock: Clock;
   random: Random;
   log: Log;
-  /** In place of `LEAD_EXPIRY`, in ms. */
+  /** Replaces `LEAD_EXPIRY`, in ms. */
   expiry?: number;
-  /** Nobody else can be there, as with SQLite, where a renewal would be a write that others' transactions fail on. */
+  /**
+   * There can be no other process, as with SQLite, where a renewal would be a write that makes other transactions fail.
+   */
   alone?: boolean;
 }
 
 /**
- * Which of several Supervisor processes acts: one row, taken and renewed by a conditional update. Each holder has a term, a number
- * that grows with every change of the holder. No clock is compared: a challenger waits until it has itself seen the same beat for
- * `LEAD_EXPIRY`.
+ * Which of several Supervisor processes acts: one row, taken and renewed by a conditional update. Each holder has a
+ * term, a number that increases with every new holder. No clocks are compared: a challenger waits until it has itself
+ * observed the same heartbeat for `LEAD_EXPIRY`.
  *
- * Two promises keep terms apart. A leader that could not renew stops writing (`leads`) before a challenger may begin, and every
- * write to the database carries its term (`write`): it fails where a newer term exists.
+ * Two guarantees separate terms. A leader that could not renew stops writing (`leads`) before a challenger may begin,
+ * and every write to the database carries its term (`write`): it fails if a newer term exists.
  */
 export class Leadership {
   /** The fleet's id; empty before the first claim. */
   fleet = '';
-  /** Of this process's lead; that of the last holder seen while it does not lead. */
+  /** The term of this process's lead; that of the last observed holder while it does not lead. */
   term = 0;
   private held = false;
   private seen: { holder: string | null; beat: number; at: number } | null = null;
@@ -49,46 +51,49 @@ export class Leadership {
   private renewedAt = 0;
   private claiming: Promise<boolean> | null = null;
   private timer: Timer | null = null;
-  /** A late tick must not take the lead again. */
+  /** A claim in progress must not take the lead again. */
   private resigned = false;
   private told = false;
   private readonly listeners: Array<(leads: boolean) => void> = [];
 
   constructor(private readonly options: LeadershipOptions) {}
 
-  /** Whether this process leads for certain: no challenger can have begun yet. */
+  /** Whether this process certainly leads: no challenger can have begun yet. */
   get leads(): boolean {
     const { alone, clock, expiry = LEAD_EXPIRY } = this.options;
     return this.held && (alone === true || clock.now().mono - this.renewedAt < expiry / 2);
   }
 
-  /** @param listener called when this process begins to lead, and when it no longer does */
+  /** @param listener called when this process begins to lead, and when it stops */
   onChange(listener: (leads: boolean) => void): void {
     this.listeners.push(listener);
   }
 
-  /** Claims now, and renews on a timer of its own from here on: no work delays it. @throws where the database cannot be reached now */
+  /**
+   * Claims now, and renews on its own timer from here on: no work delays it.
+   * @throws if the database cannot be reached now
+   */
   async start(): Promise<void> {
     await this.claim();
     const renew = () => {
       void this.claim().catch((error) =>
         this.options.log.warn(`The lead could not be renewed, it is tried again: ${messageOf(error)}`),
       );
-      // Also where the database does not answer at all.
+      // Also if the database does not answer at all.
       this.tell();
     };
     const { clock, expiry = LEAD_EXPIRY } = this.options;
     this.timer = clock.interval(Math.min(RENEW_EVERY, expiry / 5), renew);
   }
 
-  /** Ends the renewal, as when the process is about to end. */
+  /** Ends the renewal, when the process is about to end. */
   stop(): void {
     this.timer?.cancel();
     this.timer = null;
     this.held = false;
   }
 
-  /** Renews or takes the lead; returns whether this process has it now. */
+  /** Renews or takes the lead. @returns whether this process has it now */
   claim(): Promise<boolean> {
     if (this.resigned) return Promise.resolve(false);
     this.claiming ??= this.claimNow().finally(() => {
@@ -99,8 +104,8 @@ export class Leadership {
   }
 
   /**
-   * Carries out a write of the leader in a transaction, which no newer term can begin beside.
-   * @throws TermOver where this process does not lead (any more); nothing was written
+   * Executes a write of the leader in a transaction, during which no newer term can begin.
+   * @throws TermOver if this process does not lead (any more); nothing was written
    */
   async write<T>(work: (transaction?: Transaction) => Promise<T>): Promise<T> {
     const { app, alone, instance } = this.options;
@@ -110,7 +115,7 @@ export class Leadership {
       const row = await app.db.getModel('appSupervisorLeaders').findOne({
         where: { id: 1, holder: instance, term: this.term },
         transaction,
-        // Whoever takes the lead changes this row, and waits until the write has ended.
+        // A process that takes the lead changes this row, and waits until the write has ended.
         lock: transaction.LOCK.SHARE,
       });
       if (!row) {
@@ -123,7 +128,7 @@ export class Leadership {
 
   private async claimNow(): Promise<boolean> {
     const { app, instance, clock, expiry = LEAD_EXPIRY, alone } = this.options;
-    // Called for every event: once a second is often enough to be seen alive.
+    // Before the heartbeat is written, so that no challenger counts from an earlier time.
     const begun = clock.now().mono;
     const row = await this.row();
     const holder = row.get('holder') as string | null;

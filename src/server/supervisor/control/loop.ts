@@ -13,7 +13,7 @@ import { type Leadership, TermOver } from './leader';
 import type { OperationCache } from './store';
 import type { WorkQueue } from './work-queue';
 
-/** For how long changes are collected before the index of all apps is written, in ms. */
+/** How long changes are collected before the app index is written, in ms. */
 const INDEX_SPACING = 250;
 
 export interface ControlLoopOptions {
@@ -32,8 +32,8 @@ export interface ControlLoopOptions {
 }
 
 /**
- * The Supervisor's control loop. Every event does nothing but add a key to the queue; one function for each kind of key reads what
- * is desired, what is published and what is observed, and moves one step. It runs in the process that leads, and in no other.
+ * The Supervisor's control loop. Every event only adds a key to the queue; one function for each kind of key reads the
+ * desired, the published and the observed state, and moves one step. It runs only in the process that leads.
  */
 export class ControlLoop {
   constructor(private readonly options: ControlLoopOptions) {}
@@ -48,7 +48,7 @@ export class ControlLoop {
     this.options.queue.stop();
   }
 
-  /** Definitions are other than they were. */
+  /** Definitions have changed. */
   noteApps(change: AppCacheChange): void {
     const { environments, appIndex, queue } = this.options;
     environments.noteApps(change);
@@ -57,16 +57,16 @@ export class ControlLoop {
     queue.add(INDEX, INDEX_SPACING);
   }
 
-  /** Operations of these apps are others than they were. */
+  /** Operations of these apps have changed. */
   noteOperations(names: Iterable<string>): void {
     this.addApps(names);
   }
 
-  /** The observer has seen something new. */
+  /** The observer has found changes. */
   noteObserved({ environments, apps }: BoardChange): void {
     const { active, appCache, queue } = this.options;
     this.addApps(apps);
-    // What waits for an environment has no entry there.
+    // An operation that waits for an environment has no entry there.
     for (const { appName, appUid, steps } of active.all())
       if (steps.some(({ environment }) => environments.has(environment)))
         queue.add(appKey({ name: appName, uid: appUid }));
@@ -93,7 +93,7 @@ export class ControlLoop {
     for (const tombstone of appCache.tombstones.values()) if (all.has(tombstone.name)) queue.add(appKey(tombstone));
   }
 
-  /** What another leader did meanwhile is not known here: everything is compared. */
+  /** The work of another leader is unknown here, so everything is compared. */
   private lead(): void {
     const { queue, apps, environments, appIndex, appCache, log } = this.options;
     log.debug('This Supervisor leads from now on.');
@@ -127,7 +127,7 @@ export class ControlLoop {
     }
   }
 
-  /** Publishes what apps there are. */
+  /** Publishes the app index. */
   private async writeIndex(): Promise<null> {
     const { appIndex, appCache, observer, environmentCache, bus } = this.options;
     if (observer.foreign) return null;
@@ -137,13 +137,13 @@ export class ControlLoop {
       appIndex.invalidate();
       throw error;
     }
-    // By name of no app: the index is what there is to read.
+    // Without an app's name: the index has to be read.
     for (const { name: environment } of environmentCache.all()) bus.notify({ environment }, []);
     return null;
   }
 }
 
-/** Says what failed; the pass comes again. */
+/** Logs a failure; the pass is repeated. */
 export function reportFailure(log: Log): (key: string, error: unknown) => void {
   return (text, error) => {
     const key = parseKey(text);

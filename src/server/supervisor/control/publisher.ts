@@ -19,25 +19,28 @@ export interface PublisherOptions {
   log: Log;
 }
 
-/** What changes of a definition with its publication. */
+/** Changes of a definition with its publication. */
 export interface Publication {
   /** By environment: what is published there from now on. */
   publish?: Record<string, Published>;
-  /** Environments in which nothing is published any more. */
+  /** Environments for which nothing is published any more. */
   withdraw?: string[];
   /** The app has its database by now: its claim ends. */
   claimed?: boolean;
-  /** In place of the app's own, where its environments are ahead of it. */
+  /** Replaces the app's own generation if its environments are ahead of it. */
   generation?: number;
 }
 
-/** Publishes what environments are to do with an app: to the database first, then to the store, and wakes them. */
+/**
+ * Publishes the desired state of an app for its environments: to the database first, then to the store, and notifies
+ * them.
+ */
 export class Publisher {
   constructor(private readonly options: PublisherOptions) {}
 
   /**
-   * @param along what is written in the same transaction
-   * @throws TermOver, and what the database says; nothing was written then
+   * @param along writes in the same transaction
+   * @throws TermOver, and errors of the database; then nothing was written
    */
   async publish(
     app: AppDefinition,
@@ -58,15 +61,15 @@ export class Publisher {
       else await appRepository.update(app.name, changes, transaction);
       await along(transaction);
     });
-    // In memory what is in the database, and nothing that may still fail.
+    // Updates the memory to the stored state, and does nothing that may still fail.
     appCache.assign(app, changes);
     for (const [environment, wish] of Object.entries(publish)) await this.tell(environment, app, wish);
     for (const environment of withdraw) await this.unpublish(environment, app.name);
-    // A reload that began before may have put the definition in its place that it had read.
+    // A reload that began earlier may have replaced the definition with the one it had read.
     await appCache.refresh([app.name]);
   }
 
-  /** What cannot be written now, the environment's own reconciliation writes. */
+  /** What cannot be written now is written by the reconciliation of the environment. */
   private async tell(environment: string, app: AppDefinition, wish: Published): Promise<void> {
     const { records, bus, observer, environments, log } = this.options;
     try {

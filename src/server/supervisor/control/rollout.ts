@@ -11,7 +11,10 @@ export interface StepSight {
   entry: StatusEntry | null;
 }
 
-/** From the moment the worker reports that it has begun, in ms. A step that has not begun waits without a limit. */
+/**
+ * How long a Worker may work on a step, in ms. Time in a queue or without the Worker does not count; a step that has not
+ * begun waits without a limit.
+ */
 const DEADLINES: Record<StepKind, number> = {
   boot: 300_000,
   stop: 60_000,
@@ -50,10 +53,10 @@ export interface Advance {
 
 /**
  * One step of a rollout: the new state of the operation, given the observations, and what to publish next. Pure; called
- * by the leader on every tick and event until the operation has finished, also after any crash.
+ * by the leader in every pass until the operation has finished, also after any crash.
  *
- * @param published what is published of the app now
- * @param now ms since 1970, the supervisor's clock
+ * @param published what is currently published for the app
+ * @param now ms since 1970, the Supervisor's clock
  * @param worked how long a step's Worker could work on it so far, in ms
  */
 export function advance(
@@ -119,7 +122,7 @@ export function advance(
 const generationOf = (operation: Operation, kind: StepKind): number =>
   operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
 
-/** Whether a Worker is seen to work on a step: it has begun, and the step is not in a queue there. */
+/** Whether a Worker is observed to work on a step: it has begun, and the step is not queued there. */
 export function isWorkedOn(operation: Operation, step: Step, { health, entry }: StepSight): boolean {
   if (step.state !== 'running' || (health !== 'online' && health !== 'suspect')) return false;
   return hasBegun(operation, step, entry) && entry?.status !== 'waiting';

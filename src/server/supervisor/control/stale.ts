@@ -23,4 +23,3 @@ export function staleIn(
     jwtSecret: hasStarted ? withoutSecret.map(({ environment }) => environment) : [],
   };
 }
-

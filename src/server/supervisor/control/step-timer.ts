@@ -1,15 +1,16 @@
-/** A longer time between two looks is one in which this process did not run, in ms. */
+/** A longer time between two observations means that this process did not run, in ms. */
 const LONGEST_GAP = 15_000;
 
 /**
- * How long Workers could work on steps: only the time between two looks at each of which the step was being worked on. A place in
- * a queue and an absence do not count. Kept in memory: a new leader counts anew, which makes a deadline later and never earlier.
+ * How long Workers could work on steps: only the time between two observations at each of which the step was being
+ * worked on. Time in a queue or without the Worker does not count. Kept in memory: a new leader starts at zero, which
+ * makes a deadline later and never earlier.
  */
 export class StepTimer {
   private readonly steps = new Map<string, { worked: number; at: number | null }>();
 
   /**
-   * @param isWorking whether the Worker is seen to work on the step now
+   * @param isWorking whether the Worker is observed to work on the step now
    * @param now ms of the monotonic clock
    * @returns ms so far
    */
@@ -22,7 +23,7 @@ export class StepTimer {
     return worked;
   }
 
-  /** The operation is over. */
+  /** The operation has finished. */
   forget(operation: string): void {
     for (const key of this.steps.keys()) if (key.startsWith(`${operation} `)) this.steps.delete(key);
   }

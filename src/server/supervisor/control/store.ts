@@ -110,18 +110,18 @@ const toStep = (step: Step): Step => ({
 });
 
 /**
- * The operations that are not over, in memory: what the loop works on and what the list shows beside an app. It follows the table:
- * one app's at once when a message names it, all of them every 30 s.
+ * Unfinished operations in memory, for the loop and the list of apps. It follows the table: one app's immediately when
+ * a message names it, all of them every 30 s.
  */
 export class OperationCache {
   private byUid = new Map<string, Operation[]>();
-  /** Apps whose operations were put here while all were read: what was read of them may be older. */
+  /** Apps whose operations were put here while all were being read: the read ones may be older. */
   private readonly newer = new Set<string>();
   private reading = 0;
 
   constructor(private readonly operations: OperationStore) {}
 
-  /** In the order in which they were asked for. */
+  /** In the order of their requests. */
   of(uid: string): readonly Operation[] {
     return this.byUid.get(uid) ?? [];
   }
@@ -130,18 +130,18 @@ export class OperationCache {
     return [...this.byUid.values()].flat();
   }
 
-  /** Takes an operation as it was just written; one that is over goes. */
+  /** Takes an operation as it was just written; removes a finished one. */
   put(operation: Operation): void {
     const others = this.of(operation.appUid).filter(({ id }) => id !== operation.id);
     this.set(operation.appUid, operation.finishedAt === null ? [...others, operation] : others);
   }
 
-  /** Reads those of one app. */
+  /** Reads the operations of one app. */
   async refresh(uid: string): Promise<void> {
     this.set(uid, await this.operations.activeOf(uid));
   }
 
-  /** Reads all. @returns uids of the apps whose operations are others than before */
+  /** Reads all. @returns uids of the apps whose operations have changed */
   async load(): Promise<Set<string>> {
     if (this.reading++ === 0) this.newer.clear();
     try {

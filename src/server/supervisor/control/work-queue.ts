@@ -1,32 +1,35 @@
 import type { Clock, Timer } from '../../clock';
 import type { Random } from '../../random';
 
-/** First wait after a failure and the longest one, in ms; each wait is twice the one before, less up to a half by chance. */
+/**
+ * The first and the longest delay after a failure, in ms; each delay is twice the previous one, minus up to a half at
+ * random.
+ */
 const FIRST_RETRY = 500;
 const LONGEST_RETRY = 30_000;
-/** Waits that end within this time of each other end together, in ms. */
+/** Delays that end within this time of each other end together, in ms. */
 const GRAIN = 20;
 
 export interface WorkQueueOptions {
   clock: Clock;
-  /** How many keys are worked on at a time. */
+  /** Maximum number of keys processed at the same time. */
   concurrency: number;
   onFailure(key: string, error: unknown): void;
-  /** For the waits after failures. */
+  /** For the delays after failures. */
   random: Random;
 }
 
 /**
- * One pass over one key. It reads what is desired and what is observed, and moves one step.
+ * One pass for one key. It reads the desired and the observed state, and moves one step.
  *
- * @returns ms after which the key needs another pass, 0 for at once; null when only an event can bring something new
+ * @returns ms after which the key needs another pass, 0 for immediately; null if only an event can change the result
  */
 export type Pass = (key: string) => Promise<number | null>;
 
 /**
- * A keyed, level-triggered work queue, in the manner of Kubernetes' controllers. An event only adds a key; equal keys fold into
- * one pass; one key is never worked on twice at a time, and a key that is added during its pass gets another one after it. A pass
- * that fails comes again after a growing wait, which delays this key alone.
+ * A keyed, level-triggered work queue, in the manner of Kubernetes' controllers. An event only adds a key; equal keys
+ * are merged into one pass; a key is never processed twice at the same time, and a key that is added during its pass
+ * gets another one after it. A failed pass is repeated after a growing delay, which affects only this key.
  */
 export class WorkQueue {
   /** Keys whose pass is due, in the order in which they became due. */
@@ -43,12 +46,12 @@ export class WorkQueue {
 
   constructor(private readonly options: WorkQueueOptions) {}
 
-  /** Begins to work; what was added before is not kept. */
+  /** Starts the work; keys that were added before are dropped. */
   start(work: Pass): void {
     this.work = work;
   }
 
-  /** Begins no further pass, and forgets what it had to do. Passes that are under way end by themselves. */
+  /** Begins no further pass, and drops all keys. Passes in progress end by themselves. */
   stop(): void {
     this.work = null;
     this.clearTimer();
@@ -59,7 +62,7 @@ export class WorkQueue {
     this.waiting.clear();
   }
 
-  /** @param after ms until its pass is due; a pass that is due earlier stays so */
+  /** @param after ms until its pass is due; an earlier one stays */
   add(key: string, after = 0): void {
     if (!this.work || this.due.has(key)) return;
     if (after <= 0) {
@@ -74,7 +77,7 @@ export class WorkQueue {
     this.schedule();
   }
 
-  /** Adds a key. @returns when a pass that begins from now on has ended, however it ends; never rejects */
+  /** Adds a key. @returns when a pass that begins from now on has ended, whatever its result; never rejects */
   run(key: string): Promise<void> {
     if (!this.work) return Promise.resolve();
     return new Promise((resolve) => {
@@ -83,7 +86,7 @@ export class WorkQueue {
     });
   }
 
-  /** Does something while no pass over the key is under way, and none begins. @throws what `work` throws */
+  /** Runs work while no pass for the key runs or begins. @throws errors of `work` */
   async exclusively<T>(key: string, work: () => Promise<T>): Promise<T> {
     while (this.running.has(key)) await this.idle(key);
     this.running.add(key);
@@ -94,7 +97,7 @@ export class WorkQueue {
     }
   }
 
-  /** How many keys wait for a pass or are in one. */
+  /** Number of keys that wait for a pass or are in one. */
   get size(): number {
     return new Set([...this.due, ...this.later.keys(), ...this.running]).size;
   }
@@ -108,7 +111,7 @@ export class WorkQueue {
     const idling = this.idling.get(key) ?? [];
     this.idling.delete(key);
     for (const resolve of idling) resolve();
-    // Whoever waited for the key gets it before the next pass.
+    // A caller that waited for the key gets it before the next pass.
     if (idling.length) queueMicrotask(() => queueMicrotask(() => this.pump()));
     else this.pump();
   }

@@ -172,7 +172,12 @@ export class FleetObserver {
     } while (this.again);
   }
 
-  /** @param apps whose entries have changed; the apps of environments whose health changed are added */
+  /**
+   * Reports everything that has changed since the last report. Health also changes by time alone: a missing heartbeat is
+   * no event.
+   *
+   * @param apps whose entries have changed; the apps of environments whose health changed are added
+   */
   private tell(environments: Set<string>, apps: Set<string>): void {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
