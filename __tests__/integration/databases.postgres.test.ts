@@ -46,7 +46,7 @@ describe('what can be wrong with a PostgreSQL server', () => {
       verdict: 'unusable',
       name: 'signIn',
       message: expect.stringMatching(
-        /127\.0\.0\.1:\d+ refused the sign-in of "postgres".*Check user name and password/,
+        /127\.0\.0\.1:\d+ rejected the sign-in of "postgres".*Check the user name and the password/,
       ),
       before: ['names true', 'reachable true'],
     });
