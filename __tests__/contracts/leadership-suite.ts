@@ -212,6 +212,27 @@ export function leadershipSuite(open: () => Promise<Database>): void {
       expect([story, await fleetNow()]).toEqual([['written', 'taken'], 'written']);
     });
 
+    it('goes on with a newer term than a store has seen, where the database fell back and this process leads', async () => {
+      const [one, two] = [process('one'), process('two')];
+      await one.leadership.claim();
+      await two.leadership.claim();
+      await two.leadership.raiseTerm(7);
+      await one.leadership.raiseTerm(7);
+      expect([one.leadership.term, two.leadership.term]).toEqual([8, 1]);
+      await one.leadership.write(setFleet('raised'));
+      one.clock.pass(1_000);
+      await one.leadership.claim();
+      expect([one.leadership.term, await fleetNow()]).toEqual([8, 'raised']);
+      // Frozen meanwhile: it does not lead any more, whatever it believes.
+      two.clock.pass(10_000);
+      await two.leadership.claim();
+      two.clock.pass(10_000);
+      await two.leadership.claim();
+      expect(two.leadership.term).toBe(9);
+      await one.leadership.raiseTerm(20);
+      expect([one.leadership.leads, one.leadership.term]).toEqual([false, 8]);
+    });
+
     it('that fails leaves nothing behind', async () => {
       const one = process('one');
       await one.leadership.claim();

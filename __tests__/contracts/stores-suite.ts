@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/server/protocol/stores';
 import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
+import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
 import type { Lease, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
@@ -59,7 +60,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const title = async () => (await records().read('env_a', ['crm']))[0].title;
 
     it('are read as they were published, all of them or by name', async () => {
-      await records().publish('env_a', [crm, shop]);
+      await records().publish('env_a', [crm, shop], 1);
       expect((await records().read('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
       expect(await records().read('env_a', ['shop', 'nobody'])).toEqual([shop]);
       expect(await records().read('env_a', [])).toEqual([]);
@@ -68,63 +69,81 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('are copies: whoever changes one changes it for nobody else', async () => {
       const mine = recordOf({ environments: ['env_a'] });
-      await records().publish('env_a', [mine]);
+      await records().publish('env_a', [mine], 1);
       mine.environments.push('env_b');
       (await records().read('env_a'))[0].environments.push('env_c');
       expect((await records().read('env_a'))[0].environments).toEqual(['env_a']);
     });
 
     it('invariant 3: an older one does not replace a newer one; the same one, and a newer one, do', async () => {
-      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten' })]);
-      await records().publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop]);
+      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten' })], 1);
+      await records().publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop], 1);
       expect(await title()).toBe('ten');
       expect(await names()).toEqual(['crm', 'shop']);
-      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten again' })]);
+      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten again' })], 1);
       expect(await title()).toBe('ten again');
-      await records().publish('env_a', [recordOf({ generation: 11, title: 'eleven' })]);
+      await records().publish('env_a', [recordOf({ generation: 11, title: 'eleven' })], 1);
       expect(await title()).toBe('eleven');
       // Generations are milliseconds since 1970, and compared as numbers.
       const today = Date.now();
-      await records().publish('env_a', [recordOf({ generation: today, title: 'today' })]);
-      await records().publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })]);
+      await records().publish('env_a', [recordOf({ generation: today, title: 'today' })], 1);
+      await records().publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })], 1);
       expect((await records().read('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
     });
 
     it('invariant 3: published by two at once are the newer ones in the end', async () => {
       const generations = [...Array(20).keys()].map((i) => (7 * i) % 20);
-      const publish = (generation: number) => records().publish('env_a', [recordOf({ generation })]);
+      const publish = (generation: number) => records().publish('env_a', [recordOf({ generation })], 1);
       await Promise.all(generations.map(publish));
       expect((await records().read('env_a'))[0].generation).toBe(19);
     });
 
     it('are taken away', async () => {
-      await records().publish('env_a', [crm, shop]);
-      await records().publish('env_b', [crm]);
-      await records().unpublish('env_a', ['crm', 'nobody']);
-      await records().unpublish('env_a', []);
+      await records().publish('env_a', [crm, shop], 1);
+      await records().publish('env_b', [crm], 1);
+      await records().unpublish('env_a', ['crm', 'nobody'], 1);
+      await records().unpublish('env_a', [], 1);
       expect([await names(), await names('env_b')]).toEqual([['shop'], ['crm']]);
+    });
+
+    it('of an older term than has written are refused, written and taken away', async () => {
+      await records().publish('env_a', [crm], 2);
+      const { version } = (await records().readSince('env_a', null))!;
+      const refused = { newest: 2, constructor: StaleTerm };
+      await expect(records().publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
+      await expect(records().publish('env_b', [shop], 1)).rejects.toMatchObject(refused);
+      await expect(records().unpublish('env_a', ['crm'], 1)).rejects.toMatchObject(refused);
+      expect(await records().readSince('env_a', version)).toBeNull();
+      expect(await names('env_b')).toEqual([]);
+      await records().unpublish('env_a', ['crm'], 3);
+      await expect(records().publish('env_a', [crm], 2)).rejects.toMatchObject({ newest: 3 });
+      // Lost with everything else, and there again with the next write.
+      await under.flush();
+      await records().publish('env_a', [crm], 2);
+      await expect(records().publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
+      expect(await names()).toEqual(['crm']);
     });
 
     it('come in thousands', async () => {
       const many = Array.from({ length: 1_200 }, (_, i) => recordOf({ name: `app${i}`, uid: `uid-${i}` }));
-      await records().publish('env_a', many);
+      await records().publish('env_a', many, 1);
       expect(await records().read('env_a')).toHaveLength(1_200);
     });
 
     it('are read, all together, when one of them changed', async () => {
       expect(await records().readSince('env_a', null)).toEqual({ version: null, records: [] });
-      await records().publish('env_a', [crm]);
+      await records().publish('env_a', [crm], 1);
       const first = (await records().readSince('env_a', null))!;
       expect(first.records.map(({ name }) => name)).toEqual(['crm']);
       expect(first.version).not.toBeNull();
       expect(await records().readSince('env_a', first.version)).toBeNull();
       // One that is ignored changes nothing, either.
-      await records().publish('env_a', [recordOf({ generation: 9 })]);
+      await records().publish('env_a', [recordOf({ generation: 9 })], 1);
       expect(await records().readSince('env_a', first.version)).toBeNull();
-      await records().publish('env_a', [recordOf({ generation: 11 })]);
+      await records().publish('env_a', [recordOf({ generation: 11 })], 1);
       const second = (await records().readSince('env_a', first.version))!;
       expect(second.records[0].generation).toBe(11);
-      await records().unpublish('env_a', ['crm']);
+      await records().unpublish('env_a', ['crm'], 1);
       const third = (await records().readSince('env_a', second.version))!;
       expect(third.records).toEqual([]);
       await stores.fleet.forget('env_a');
@@ -132,11 +151,11 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
 
     it('that were lost and written again have another version', async () => {
-      await records().publish('env_a', [crm]);
+      await records().publish('env_a', [crm], 1);
       const { version } = (await records().readSince('env_a', null))!;
       await under.flush();
       expect(await records().readSince('env_a', version)).toEqual({ version: null, records: [] });
-      await records().publish('env_a', [crm]);
+      await records().publish('env_a', [crm], 1);
       expect((await records().readSince('env_a', version))?.records).toEqual([crm]);
     });
   });
@@ -350,7 +369,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
 
     it('keeps nothing of an environment that it forgets, which may come back', async () => {
-      await stores.records.publish('env_a', [recordOf()]);
+      await stores.records.publish('env_a', [recordOf()], 1);
       await stores.fleet.writeRegistration(registrationOf('env_a'));
       await report(await hold('env_a'), 1, [entryOf()]);
       await claim('env_a', { instance: 'two' });
@@ -366,8 +385,9 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   });
 
   describe('the app index', () => {
-    const write = (from: string | null, version: string, names: string[], gone: string[] = []) =>
+    const write = (from: string | null, version: string, names: string[], gone: string[] = [], term = 1) =>
       stores.appIndex.write({
+        term,
         from,
         version,
         entries: new Map(names.map((name) => [name, JSON.stringify({ name })])),
@@ -422,6 +442,43 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await write('v1', 'v2', ['shop']);
       expect(await write('v1', 'late', ['wiki'], ['crm'])).toBe(false);
       expect(await read('')).toMatchObject({ version: 'v2', entries: ['crm', 'shop'] });
+    });
+
+    it('of an older term than has written is refused, as a change and as a whole', async () => {
+      await write(null, 'v1', ['crm'], [], 2);
+      await expect(write('v1', 'v2', ['shop'], [], 1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
+      await expect(write(null, 'v2', ['shop'], [], 1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
+      expect(await read('')).toMatchObject({ version: 'v1', entries: ['crm'] });
+      // Records and the index have one term.
+      await stores.records.publish('env_a', [recordOf()], 3);
+      await expect(write('v1', 'v2', ['shop'], [], 2)).rejects.toMatchObject({ newest: 3 });
+    });
+
+    it('that two write anew at once is that of one of them, and never of both', async () => {
+      const many = (letter: string) => Array.from({ length: 1_100 }, (_, i) => `${letter}${i}`);
+      for (let round = 0; round < 3; round++) {
+        const written = await Promise.all(['a', 'b'].map((letter) => write(null, `v-${letter}`, many(letter))));
+        expect(written.filter(Boolean).length).toBeGreaterThanOrEqual(1);
+        const found = (await read(''))!;
+        const letter = found.version.replace('v-', '');
+        expect(found.entries).toEqual(many(letter).sort());
+      }
+    });
+
+    it('is there, as it was, while it is written anew', async () => {
+      await write(null, 'v1', ['crm']);
+      const seen = new Set<string | undefined>();
+      const many = Array.from({ length: 1_100 }, (_, i) => `app${i}`);
+      const writing = write(null, 'v2', many).then(() => true);
+      for (let done = false; !done; ) {
+        const found = await read('');
+        seen.add(`${found?.version} ${found?.entries.length}`);
+        done = await Promise.race([writing, Promise.resolve(false)]);
+      }
+      seen.delete('v1 1');
+      seen.delete('v2 1100');
+      expect([...seen]).toEqual([]);
+      expect((await read(''))?.version).toBe('v2');
     });
 
     it('is changed by one of those who try at once', async () => {
@@ -489,10 +546,10 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const away = under.unreachable();
     const lease = { environment: 'env_a', lease: leaseOf(), ttl: 1, mayTake: true, provenBy: null };
     const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
-    const index = { from: 'v1', version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
+    const index = { term: 1, from: 'v1', version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
     const calls: Array<() => Promise<unknown>> = [
-      () => away.records.publish('env_a', [recordOf()]),
-      () => away.records.unpublish('env_a', ['crm']),
+      () => away.records.publish('env_a', [recordOf()], 1),
+      () => away.records.unpublish('env_a', ['crm'], 1),
       () => away.records.read('env_a'),
       () => away.records.readSince('env_a', 'v1'),
       () => away.leases.claim(lease),

@@ -73,11 +73,11 @@ describe('leases', () => {
 describe('what is not ours', () => {
   it('is left out, said in the log, and overwritten', async () => {
     const { stores, raw, keys, log } = await connect();
-    await stores.records.publish('env_a', [recordOf()]);
+    await stores.records.publish('env_a', [recordOf()], 1);
     await raw.hset(keys.records('env_a'), 'shop', 'not json', 'wiki', '{"name":"wiki"}');
     expect((await stores.records.read('env_a')).map(({ name }) => name)).toEqual(['crm']);
     expect(log.at('warn').some((line) => line.includes(keys.records('env_a')))).toBe(true);
-    await stores.records.publish('env_a', [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })]);
+    await stores.records.publish('env_a', [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })], 1);
     expect(await stores.records.read('env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
     expect(await stores.fleet.readRegistration('env_a')).toBeNull();
@@ -113,7 +113,7 @@ describe('two fleets on one Redis', () => {
   it('do not see each other', async () => {
     const [one, two] = [await connect(), await connect()];
     await one.stores.fleet.claim('one');
-    await one.stores.records.publish('env_a', [recordOf()]);
+    await one.stores.records.publish('env_a', [recordOf()], 1);
     await one.stores.leases.claim({
       environment: 'env_a',
       lease: leaseOf(),
@@ -172,13 +172,13 @@ describe('a Redis that is away', () => {
     bus.notify('supervisors', ['lost']);
     // By the connection that is gone, and not by this deadline, which is beyond the test's own.
     await expect(bus.request('env_a', 'x', null, 3_600_000)).rejects.toMatchObject({ code: 'WORKER_SILENT' });
-    await expect(stores.records.publish('env_a', [recordOf()])).rejects.toThrow();
+    await expect(stores.records.publish('env_a', [recordOf()], 1)).rejects.toThrow();
     const said = (level: 'warn' | 'info', text: string) => log.at(level).filter((line) => line.includes(text)).length;
     await until('Every connection to say so, once', () => said('warn', 'is away') === 3);
 
     await redis.start();
     await until('The state', () =>
-      stores.records.publish('env_a', [recordOf()]).then(
+      stores.records.publish('env_a', [recordOf()], 1).then(
         () => true,
         () => null,
       ),

@@ -12,8 +12,8 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   const environment = 'env_a';
   const claim = { environment, lease: leaseOf(), ttl: 60_000, provenBy: null };
   equal('the fleet', await stores.fleet.claim('fleet-1'), 'fleet-1');
-  await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })]);
-  await stores.records.unpublish(environment, ['gone']);
+  await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })], 1);
+  await stores.records.unpublish(environment, ['gone'], 1);
   equal('records', (await stores.records.read(environment)).length, 1);
   const { version } = (await stores.records.readSince(environment, null))!;
   equal('records, unchanged', await stores.records.readSince(environment, version), null);
@@ -42,7 +42,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('manifests', (await stores.manifests.read(''))?.items.length, 2);
   await stores.manifests.forget([manifestItemOf().uid]);
   equal('manifests of an app that has ended', (await stores.manifests.read(''))?.items.length, 0);
-  const appIndex = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}' };
+  const appIndex = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}', term: 1 };
   equal('a new directory', await stores.appIndex.write({ ...appIndex, from: null, version: 'v1' }), true);
   equal('the directory', (await stores.appIndex.read(''))?.entries.size, 1);
   equal('its change', await stores.appIndex.write({ ...appIndex, gone: ['x'], from: 'v1', version: 'v2' }), true);

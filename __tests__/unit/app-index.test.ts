@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { appModelsOf } from '../../src/server/core/adapters/app-models';
 import { AppIndexReader, AppIndexWriter } from '../../src/server/protocol/app-index';
 import { MemoryAppIndex } from '../../src/server/protocol/stores/memory/app-index';
+import { MemoryTerm } from '../../src/server/protocol/stores/memory/term';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import { APP } from '../../src/shared/app';
 import { defaultsIn } from '../../src/shared/fields';
@@ -54,53 +55,53 @@ describe('writers and readers of the app index', () => {
   const namesOf = async (store: MemoryAppIndex) => [...((await store.read(''))?.entries.keys() ?? [])].sort();
 
   it('equal content has an equal version, whoever wrote it and in whatever steps', async () => {
-    const [once, inSteps] = [new MemoryAppIndex(), new MemoryAppIndex()];
-    await new AppIndexWriter(once, leader).write(appsOf('crm', 'shop'));
+    const [once, inSteps] = [new MemoryAppIndex(new MemoryTerm()), new MemoryAppIndex(new MemoryTerm())];
+    await new AppIndexWriter(once, leader).write(appsOf('crm', 'shop'), 1);
     const writer = new AppIndexWriter(inSteps, { ...leader, instance: 'two' });
-    await writer.write(appsOf('wiki', 'shop'));
+    await writer.write(appsOf('wiki', 'shop'), 1);
     writer.note(['wiki', 'crm']);
-    expect(await writer.write(appsOf('shop', 'crm'))).toBe(true);
+    expect(await writer.write(appsOf('shop', 'crm'), 1)).toBe(true);
     expect(await namesOf(inSteps)).toEqual(['crm', 'shop']);
     expect(await versionOf(inSteps)).toBe(await versionOf(once));
     writer.note(['crm']);
-    await writer.write(new Map([...appsOf('shop'), ['crm', { ...entry, title: 'Other' } as never]]));
+    await writer.write(new Map([...appsOf('shop'), ['crm', { ...entry, title: 'Other' } as never]]), 1);
     expect(await versionOf(inSteps)).not.toBe(await versionOf(once));
   });
 
   it('unchanged content is not written', async () => {
-    const writer = new AppIndexWriter(new MemoryAppIndex(), leader);
-    await writer.write(appsOf('crm'));
+    const writer = new AppIndexWriter(new MemoryAppIndex(new MemoryTerm()), leader);
+    await writer.write(appsOf('crm'), 1);
     writer.note(['crm', 'unknown']);
-    expect(await writer.write(appsOf('crm'))).toBe(false);
+    expect(await writer.write(appsOf('crm'), 1)).toBe(false);
   });
 
   it('of two writers, the last one writes everything', async () => {
-    const store = new MemoryAppIndex();
+    const store = new MemoryAppIndex(new MemoryTerm());
     const [before, after] = [new AppIndexWriter(store, leader), new AppIndexWriter(store, leader)];
-    await before.write(appsOf('crm'));
-    await after.write(appsOf('crm', 'shop'));
+    await before.write(appsOf('crm'), 1);
+    await after.write(appsOf('crm', 'shop'), 1);
     before.note(['wiki']);
-    await before.write(appsOf('crm', 'wiki'));
+    await before.write(appsOf('crm', 'wiki'), 1);
     expect(await namesOf(store)).toEqual(['crm', 'wiki']);
     after.note(['blog']);
-    await after.write(appsOf('crm', 'shop', 'blog'));
+    await after.write(appsOf('crm', 'shop', 'blog'), 1);
     expect(await namesOf(store)).toEqual(['blog', 'crm', 'shop']);
   });
 
   it('a reader knows the written content, and reads nothing again after a flush', async () => {
-    const store = new MemoryAppIndex();
+    const store = new MemoryAppIndex(new MemoryTerm());
     const [writer, reader] = [new AppIndexWriter(store, leader), new AppIndexReader(store)];
     await reader.read();
     expect(reader.uidOf('crm')).toBeUndefined();
-    await writer.write(appsOf('crm', 'shop'));
+    await writer.write(appsOf('crm', 'shop'), 1);
     await reader.read();
     expect([reader.uidOf('crm'), reader.uidOf('wiki'), reader.supervisor]).toEqual(['uid-crm', null, leader]);
     const version = await versionOf(store);
     writer.invalidate();
-    await writer.write(appsOf('crm', 'shop'));
+    await writer.write(appsOf('crm', 'shop'), 1);
     expect(await versionOf(store)).toBe(version);
     writer.note(['shop']);
-    await writer.write(appsOf('crm'));
+    await writer.write(appsOf('crm'), 1);
     await reader.read();
     expect(reader.all().map(({ name }) => name)).toEqual(['crm']);
   });

@@ -72,7 +72,7 @@ async function settle(): Promise<void> {
 describe('a pass over an environment', () => {
   it('publishes what is missing, takes away what is too much, and wakes whom it is about', async () => {
     set(app('crm'), app('shop', { environments: ['env_b'], published: { env_b: publishedOf() } }));
-    await store.records.publish('env_a', [recordFor(app('old'), publishedOf())]);
+    await store.records.publish('env_a', [recordFor(app('old'), publishedOf())], 1);
     expect(await pass()).toBe(true);
     expect([await stored('env_a'), await stored('env_b'), wakes]).toEqual([
       ['crm 10'],
@@ -102,8 +102,8 @@ describe('a pass over an environment', () => {
   it('undoes foreign writes', async () => {
     set(app('crm'), app('shop'));
     await settle();
-    await store.records.unpublish('env_a', ['crm']);
-    await store.records.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))]);
+    await store.records.unpublish('env_a', ['crm'], 1);
+    await store.records.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))], 1);
     await pass();
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
@@ -141,7 +141,7 @@ describe('a pass over an environment', () => {
     reconciler.noteUnnotified('env_a', ['crm']);
     reconciler.invalidate();
     const record = recordFor(apps.get('crm')!, publishedOf({ generation: 12 }));
-    await store.records.publish('env_a', [record]);
+    await store.records.publish('env_a', [record], 1);
     store.away = true;
     expect([await pass(), wakes]).toEqual([false, []]);
     store.away = false;

@@ -43,8 +43,11 @@ export class AppIndexWriter {
     for (const name of names) this.changed?.add(name);
   }
 
-  /** @returns whether there was anything to write */
-  async write(apps: ReadonlyMap<string, AppIndexEntry>): Promise<boolean> {
+  /**
+   * @param term of the leading Supervisor
+   * @returns whether there was anything to write
+   */
+  async write(apps: ReadonlyMap<string, AppIndexEntry>, term: number): Promise<boolean> {
     const changed = this.changed && this.changed.size <= MANY ? this.changed : null;
     this.changed = new Set();
     if (!changed) {
@@ -64,11 +67,11 @@ export class AppIndexWriter {
     }
     if (changed && !entries.size && !gone.length) return false;
     const supervisor = JSON.stringify(this.supervisor);
-    const written = await this.store.write({ from, version: this.version, entries, gone, supervisor });
+    const written = await this.store.write({ from, version: this.version, entries, gone, supervisor, term });
     if (written) return true;
     // Lost meanwhile, or written by another Supervisor; the last writer wins.
     this.invalidate();
-    return this.write(apps);
+    return this.write(apps, term);
   }
 
   /** The version of the content: the same for the same content, in any order and from any writer. */

@@ -12,7 +12,9 @@
  * | `records:<env>` | hash | name → `AppRecord`, and `:version`, which changes with them | until confirmed gone |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
+ * | `term` | string | newest term of a leading Supervisor that has written | for ever |
  * | `directory` | hash | name → what everybody may know of an app | for ever |
+ * | `directoryDraft` | hash | a whole new directory while it is written | until it is whole |
  * | `directoryChanges` | list | its last changes, `{version, names}`; empty while it is not whole | for ever |
  * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
@@ -32,7 +34,9 @@ export class Keys {
   readonly records = (environment: string) => this.key('records', environment);
   readonly statuses = (environment: string) => this.key('statuses', environment);
   readonly version = (environment: string) => this.key('version', environment);
+  readonly term = () => this.key('term');
   readonly appIndex = () => this.key('directory');
+  readonly appIndexDraft = () => this.key('directoryDraft');
   readonly directoryChanges = () => this.key('directoryChanges');
   readonly supervisor = () => this.key('supervisor');
   readonly manifests = () => this.key('manifests');

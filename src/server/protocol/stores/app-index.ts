@@ -3,7 +3,9 @@
  * it; all other processes follow its changes.
  *
  * - A change is one transaction and applies to one version: a writer that does not know the current version changes
- * nothing. A complete rewrite (`from: null`) takes several steps; meanwhile readers find no index.
+ * nothing. A complete rewrite (`from: null`) is written beside the index, and replaces it in one transaction.
+ * - Writes carry the term of the leading Supervisor. A write of an older term than the store has seen changes nothing and
+ * rejects with `StaleTerm`.
  * - A reader never sees half of a change as the whole: what it reads belongs to the version that it gets, or to a later
  * one whose change it reads next.
  * - Lost content costs nothing: the next write is refused, and the writer writes everything again.
@@ -11,7 +13,10 @@
  * and writes everything.
  */
 export interface AppIndexStore {
-  /** False if the index is not (or no longer) as the writer left it: nothing was written. */
+  /**
+   * False if the index is not (or no longer) as the writer left it, or if another writer began a rewrite: nothing was
+   * written.
+   */
   write(write: AppIndexWrite): Promise<boolean>;
   /** The changes since `version`, which is empty for a first read; null while there is no index. */
   read(version: string): Promise<AppIndexRead | null>;
@@ -31,6 +36,7 @@ export interface AppIndexWrite {
   gone: string[];
   /** The Supervisor that manages the apps, as JSON. */
   supervisor: string;
+  term: number;
 }
 
 export interface AppIndexRead {

@@ -7,6 +7,8 @@ import type { AppRecord } from '../../../shared/messages';
  * loss. A Worker that finds no record keeps its state: a missing record is never an instruction.
  * - Each record is written as a whole. A call that writes many is not one transaction: when it rejects, some may be
  * written.
+ * - Writes carry the term of the leading Supervisor. A write of an older term than the store has seen changes nothing and
+ * rejects with `StaleTerm`.
  * - Every method rejects if the store cannot be reached; callers retry later.
  */
 export interface RecordStore {
@@ -14,9 +16,9 @@ export interface RecordStore {
    * Writes the desired state of `environment`. A record with an older generation than the stored one of the same name
    * is ignored.
    */
-  publish(environment: string, records: AppRecord[]): Promise<void>;
+  publish(environment: string, records: AppRecord[], term: number): Promise<void>;
   /** Removes records that are no longer needed: those of confirmed removals. */
-  unpublish(environment: string, names: string[]): Promise<void>;
+  unpublish(environment: string, names: string[], term: number): Promise<void>;
   /** The records of `environment`, of the given names or all, unordered. Records that do not parse are skipped. */
   read(environment: string, names?: string[]): Promise<AppRecord[]>;
   /** All records of `environment`; null while they still have the reader's version. */

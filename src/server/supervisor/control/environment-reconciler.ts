@@ -111,10 +111,12 @@ export class EnvironmentReconciler {
     for (const [name] of missing) unnotified.add(name);
     this.unnotified.set(environment, unnotified);
     if (!leadership.leads) return null;
-    await records.unpublish(environment, [...surplus, ...newer.map(([name]) => name)]);
+    const { term } = leadership;
+    await records.unpublish(environment, [...surplus, ...newer.map(([name]) => name)], term);
     await records.publish(
       environment,
       missing.map(([, { app, wish }]) => recordFor(app, wish)),
+      term,
     );
     this.notify(environment);
     return VERIFY_AFTER;

@@ -126,6 +126,19 @@ export class Leadership {
     });
   }
 
+  /**
+   * Goes on with a newer term than the store has seen: the database, which decides who leads, was restored from a backup.
+   * @param newest the term that the store has seen
+   */
+  async raiseTerm(newest: number): Promise<void> {
+    const { app, instance, alone } = this.options;
+    if (newest < this.term || !this.leads) return;
+    const where = { id: 1, holder: instance, term: this.term };
+    const [count] = alone ? [1] : await app.db.getModel('appSupervisorLeaders').update({ term: newest + 1 }, { where });
+    if (count === 1) this.term = newest + 1;
+    else this.held = false;
+  }
+
   private async claimNow(): Promise<boolean> {
     const { app, instance, clock, expiry = LEAD_EXPIRY, alone } = this.options;
     // Before the heartbeat is written, so that no challenger counts from an earlier time.
@@ -151,10 +164,13 @@ export class Leadership {
     const next = isMine ? term : term + 1;
     const [count] = await app.db
       .getModel('appSupervisorLeaders')
-      .update({ holder: instance, beat: beat + 1, term: next }, { where: { id: 1, holder, beat } });
+      .update(
+        { holder: instance, beat: beat + 1, ...(isMine ? {} : { term: next }) },
+        { where: { id: 1, holder, beat } },
+      );
     this.held = count === 1 && !this.resigned;
     if (this.held) {
-      this.term = next;
+      if (!isMine) this.term = next;
       this.renewedAt = begun;
     }
     return this.held;

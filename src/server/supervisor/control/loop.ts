@@ -2,13 +2,14 @@ import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
+import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { BoardChange, FleetObserver } from '../fleet/observer';
 import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
-import { appKey, environmentKey, FLEET, INDEX, parseKey } from './keys';
+import { appKey, environmentKey, FLEET, INDEX, type LoopKey, parseKey } from './keys';
 import { type Leadership, TermOver } from './leader';
 import type { OperationCache } from './store';
 import type { WorkQueue } from './work-queue';
@@ -111,10 +112,21 @@ export class ControlLoop {
   }
 
   private async work(text: string): Promise<number | null> {
-    const { leadership, apps, environments, fleet, log } = this.options;
+    const { leadership, log } = this.options;
     if (!leadership.leads) return null;
     log.rooms.loop?.('Passes over', { key: text });
     const key = parseKey(text);
+    try {
+      return await this.pass(key);
+    } catch (error) {
+      // This process leads by the database, which decides: it was restored, and its terms with it.
+      if (error instanceof StaleTerm) await leadership.raiseTerm(error.newest);
+      throw error;
+    }
+  }
+
+  private async pass(key: LoopKey): Promise<number | null> {
+    const { apps, environments, fleet } = this.options;
     switch (key.kind) {
       case 'app':
         return apps.reconcile(key.name, key.uid);
@@ -129,10 +141,10 @@ export class ControlLoop {
 
   /** Publishes the app index. */
   private async writeIndex(): Promise<null> {
-    const { appIndex, appCache, observer, environmentCache, bus } = this.options;
+    const { appIndex, appCache, observer, environmentCache, bus, leadership } = this.options;
     if (observer.foreign) return null;
     try {
-      if (!(await appIndex.write(appCache.apps))) return null;
+      if (!(await appIndex.write(appCache.apps, leadership.term))) return null;
     } catch (error) {
       appIndex.invalidate();
       throw error;
@@ -148,7 +160,7 @@ export function reportFailure(log: Log): (key: string, error: unknown) => void {
   return (text, error) => {
     const key = parseKey(text);
     const about = key.kind === 'app' ? { app: key.name } : key.kind === 'environment' ? { environment: key.name } : {};
-    if (error instanceof TermOver) log.debug(`${text}: ${error.message}`, about);
+    if (error instanceof TermOver || error instanceof StaleTerm) log.debug(`${text}: ${error.message}`, about);
     else log.warn(`Reconciling ${text} failed, it is tried again: ${messageOf(error)}`, about);
   };
 }

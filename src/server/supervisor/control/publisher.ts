@@ -71,10 +71,10 @@ export class Publisher {
 
   /** What cannot be written now is written by the reconciliation of the environment. */
   private async tell(environment: string, app: AppDefinition, wish: Published): Promise<void> {
-    const { records, bus, observer, environments, log } = this.options;
+    const { records, bus, observer, environments, leadership, log } = this.options;
     try {
       if (observer.foreign) throw new Error('The store is of another fleet.');
-      await records.publish(environment, [recordFor(app, wish)]);
+      await records.publish(environment, [recordFor(app, wish)], leadership.term);
       bus.notify({ environment }, [app.name]);
       log.rooms.records?.('Published', { app: app.name, environment, ...wish });
     } catch {
@@ -83,7 +83,9 @@ export class Publisher {
   }
 
   async unpublish(environment: string, name: string): Promise<void> {
-    const { records, environments } = this.options;
-    await records.unpublish(environment, [name]).catch(() => environments.noteUnnotified(environment, []));
+    const { records, environments, leadership } = this.options;
+    await records
+      .unpublish(environment, [name], leadership.term)
+      .catch(() => environments.noteUnnotified(environment, []));
   }
 }

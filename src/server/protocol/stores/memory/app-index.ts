@@ -1,4 +1,5 @@
 import type { AppIndexRead, AppIndexStore, AppIndexWrite } from '../app-index';
+import type { MemoryTerm } from './term';
 
 /** `AppIndexStore` of one process. */
 export class MemoryAppIndex implements AppIndexStore {
@@ -6,7 +7,10 @@ export class MemoryAppIndex implements AppIndexStore {
   private version: string | null = null;
   private supervisor = 'null';
 
-  async write({ from, version, entries, gone, supervisor }: AppIndexWrite): Promise<boolean> {
+  constructor(private readonly term: MemoryTerm) {}
+
+  async write({ from, version, entries, gone, supervisor, term }: AppIndexWrite): Promise<boolean> {
+    this.term.check(term);
     if (from === null) this.entries.clear();
     else if (from !== this.version) return false;
     for (const name of gone) this.entries.delete(name);

@@ -8,6 +8,7 @@ import { MemoryLeases } from './leases';
 import { MemoryManifests } from './manifests';
 import { MemoryRecords } from './records';
 import { MemoryStatuses } from './statuses';
+import { MemoryTerm } from './term';
 
 export interface MemoryStoresOptions {
   clock: Clock;
@@ -22,11 +23,13 @@ export class MemoryStores implements Stores {
   readonly leases: MemoryLeases;
   readonly statuses: MemoryStatuses;
   readonly fleet: MemoryFleet;
-  readonly appIndex = new MemoryAppIndex();
+  readonly appIndex: MemoryAppIndex;
   readonly manifests: MemoryManifests;
 
   constructor({ clock, random, isAlone }: MemoryStoresOptions) {
-    this.records = new MemoryRecords(random);
+    const term = new MemoryTerm();
+    this.records = new MemoryRecords(random, term);
+    this.appIndex = new MemoryAppIndex(term);
     this.manifests = new MemoryManifests(random);
     this.statuses = new MemoryStatuses((...lease) => this.leases.holds(...lease));
     this.leases = new MemoryLeases(clock, isAlone, (environment) => this.statuses.forget(environment));

@@ -1,6 +1,7 @@
 import type { AppRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import type { RecordStore, RecordsRead } from '../records';
+import type { MemoryTerm } from './term';
 
 interface Stored {
   version: string;
@@ -11,9 +12,13 @@ interface Stored {
 export class MemoryRecords implements RecordStore {
   private readonly environments = new Map<string, Stored>();
 
-  constructor(private readonly random: Random) {}
+  constructor(
+    private readonly random: Random,
+    private readonly term: MemoryTerm,
+  ) {}
 
-  async publish(environment: string, records: AppRecord[]): Promise<void> {
+  async publish(environment: string, records: AppRecord[], term: number): Promise<void> {
+    this.term.check(term);
     const stored = this.environments.get(environment)?.byName;
     const taken = records.filter(({ name, generation }) => (stored?.get(name)?.generation ?? -1) <= generation);
     if (!taken.length) return;
@@ -21,8 +26,9 @@ export class MemoryRecords implements RecordStore {
     for (const record of taken) byName.set(record.name, structuredClone(record));
   }
 
-  async unpublish(environment: string, names: string[]): Promise<void> {
+  async unpublish(environment: string, names: string[], term: number): Promise<void> {
     if (!names.length) return;
+    this.term.check(term);
     const { byName } = this.change(environment);
     for (const name of names) byName.delete(name);
   }

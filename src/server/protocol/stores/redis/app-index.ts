@@ -1,6 +1,9 @@
 import { z } from 'zod';
-import writeAppIndex from '../../scripts/writeAppIndex-3.lua';
+import type { Random } from '../../../random';
+import draftAppIndex from '../../scripts/draftAppIndex-2.lua';
+import writeAppIndex from '../../scripts/writeAppIndex-5.lua';
 import type { AppIndexRead, AppIndexStore, AppIndexWrite } from '../app-index';
+import { StaleTerm } from '../terms';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
 
 /** A reader that has missed more changes reads the whole index. */
@@ -11,33 +14,63 @@ const NO_CHANGE = { complete: false, entries: new Map<string, unknown>(), gone: 
 
 /** `AppIndexStore` in a hash, with a list of its last changes. While the list exists, the hash is complete. */
 export class RedisAppIndex implements AppIndexStore {
-  private readonly writeAppIndex: Script;
+  private readonly writeChange: Script;
+  private readonly writeDraft: Script;
 
-  constructor(private readonly connection: StoreConnection) {
-    this.writeAppIndex = connection.script('writeAppIndex', 3, writeAppIndex);
+  constructor(
+    private readonly connection: StoreConnection,
+    private readonly random: Random,
+  ) {
+    this.writeChange = connection.script('writeAppIndex', 5, writeAppIndex);
+    this.writeDraft = connection.script('draftAppIndex', 2, draftAppIndex);
   }
 
-  async write({ from, version, entries, gone, supervisor }: AppIndexWrite): Promise<boolean> {
-    const { redis, keys } = this.connection;
-    const { appIndex, directoryChanges } = keys;
-    const texts = [...entries];
-    // Readers do not read while there is no list of changes.
-    if (from === null) await redis.del(appIndex(), directoryChanges());
-    while (texts.length > AT_ONCE) await redis.hset(appIndex(), new Map(texts.splice(0, AT_ONCE)));
-    const names = from === null ? [] : [...gone, ...entries.keys()];
-    const written = await this.writeAppIndex(
-      appIndex(),
-      directoryChanges(),
+  async write(write: AppIndexWrite): Promise<boolean> {
+    const { from, version, entries, gone, supervisor, term } = write;
+    const owner = from === null ? this.random.id() : '';
+    if (owner && !(await this.draft(owner, write))) return false;
+    const { keys } = this.connection;
+    const change = { version, names: owner ? [] : [...gone, ...entries.keys()] } satisfies z.infer<
+      typeof appIndexChange
+    >;
+    const [written, newest] = await this.writeChange(
+      keys.appIndex(),
+      keys.directoryChanges(),
       keys.supervisor(),
+      keys.term(),
+      keys.appIndexDraft(),
+      term,
+      owner,
       from ?? '',
-      JSON.stringify({ version, names } satisfies z.infer<typeof appIndexChange>),
+      JSON.stringify(change),
       supervisor,
       KEPT_CHANGES,
       gone.length,
       ...gone,
-      ...texts.flat(),
+      ...(owner ? [] : [...entries].flat()),
     );
+    if (newest !== term) throw new StaleTerm(newest);
     return written === 1;
+  }
+
+  /** Writes the whole apart from what is read, part by part. @returns whether it is still this writer's */
+  private async draft(owner: string, { entries, term }: AppIndexWrite): Promise<boolean> {
+    const { keys } = this.connection;
+    const texts = [...entries];
+    for (let i = 0; i === 0 || i < texts.length; i += AT_ONCE) {
+      const part = texts.slice(i, i + AT_ONCE).flat();
+      const [written, newest] = await this.writeDraft(
+        keys.appIndexDraft(),
+        keys.term(),
+        term,
+        owner,
+        i ? 0 : 1,
+        ...part,
+      );
+      if (newest !== term) throw new StaleTerm(newest);
+      if (written !== 1) return false;
+    }
+    return true;
   }
 
   async read(version: string): Promise<AppIndexRead | null> {

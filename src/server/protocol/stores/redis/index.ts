@@ -28,7 +28,7 @@ export class RedisStores implements Stores {
     this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
     this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
-    this.appIndex = new RedisAppIndex(connection);
+    this.appIndex = new RedisAppIndex(connection, random);
     this.manifests = new RedisManifests(connection, random);
   }
 

@@ -1,7 +1,8 @@
 import { type AppRecord, appRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
-import publish from '../../scripts/publish-1.lua';
+import writeRecords from '../../scripts/writeRecords-2.lua';
 import type { RecordStore, RecordsRead } from '../records';
+import { StaleTerm } from '../terms';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
 
 /**
@@ -12,33 +13,43 @@ const VERSION = ':version';
 
 /** `RecordStore` in a hash for each environment. */
 export class RedisRecords implements RecordStore {
-  private readonly publishSome: Script;
+  private readonly writeSome: Script;
 
   constructor(
     private readonly connection: StoreConnection,
     private readonly random: Random,
   ) {
-    this.publishSome = connection.script('publishRecords', 1, publish);
+    this.writeSome = connection.script('writeRecords', 2, writeRecords);
   }
 
-  async publish(environment: string, records: AppRecord[]): Promise<void> {
-    const key = this.connection.keys.records(environment);
+  async publish(environment: string, records: AppRecord[], term: number): Promise<void> {
     for (let i = 0; i < records.length; i += AT_ONCE) {
       const slice = records.slice(i, i + AT_ONCE);
       const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
-      await this.publishSome(key, VERSION, this.random.id(), ...args);
+      await this.write(environment, term, 0, args);
     }
   }
 
-  async unpublish(environment: string, names: string[]): Promise<void> {
-    if (!names.length) return;
-    const { redis, keys } = this.connection;
-    const key = keys.records(environment);
-    await redis
-      .multi()
-      .hdel(key, ...names)
-      .hset(key, VERSION, this.random.id())
-      .exec();
+  async unpublish(environment: string, names: string[], term: number): Promise<void> {
+    for (let i = 0; i < names.length; i += AT_ONCE) {
+      const slice = names.slice(i, i + AT_ONCE);
+      await this.write(environment, term, slice.length, slice);
+    }
+  }
+
+  private async write(environment: string, term: number, removed: number, args: unknown[]): Promise<void> {
+    const { keys } = this.connection;
+    const version = this.random.id();
+    const newest = await this.writeSome(
+      keys.records(environment),
+      keys.term(),
+      term,
+      VERSION,
+      version,
+      removed,
+      ...args,
+    );
+    if (newest !== term) throw new StaleTerm(newest);
   }
 
   async read(environment: string, names?: string[]): Promise<AppRecord[]> {
