@@ -261,8 +261,30 @@ export const fleetSuite = (wakeUps: boolean) =>
       );
       expect([again.runs, again.status('shop')]).toEqual([['wiki'], 'stopped']);
       // What was running when it died is not run again first.
-      if (wakeUps) expect(fleet.databases.story('boots')).toContain('env_b boots wiki start');
+      expect(fleet.databases.story('boots')).toEqual(['env_b boots wiki start']);
       expect([...fleet.databases.owners.keys()].sort()).toEqual(['crm', 'shop', 'wiki']);
+    });
+
+    it('an environment that returns to an empty store boots nothing that was stopped or moved meanwhile', async () => {
+      const [supervisor, , b] = await fleet.begin(...both);
+      const { service } = supervisor.parts;
+      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_b'] }));
+      await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b'] }));
+      await b.kill();
+      await until('It to be seen', () => supervisor.health('env_b') === 'down');
+      const moved = await service.update('crm', { environments: ['env_a'] }, '1');
+      expect(await supervisor.ends(moved)).toMatch(/^succeeded/);
+      const stopped = await service.command('shop', 'stop', '1');
+      await supervisor.kill();
+      await fleet.onRedis((redis) => redis.flushall());
+      fleet.databases.journal.length = 0;
+      fleet.recordsWithin = 60_000;
+      const again = await fleet.worker('env_b');
+      await until('env_b to hold its environment', () => again.role === 'holder');
+      const successor = await fleet.supervisor();
+      expect(await successor.ends(stopped)).toMatch(/^succeeded/);
+      await until('It to be gone', () => again.status('crm') === undefined || again.status('crm') === 'not_found');
+      expect(fleet.databases.story('boots')).toEqual([]);
     });
 
     it('invariant 3: what belongs to an old generation, incarnation or epoch changes nothing', async () => {

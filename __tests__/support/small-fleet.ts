@@ -316,6 +316,7 @@ export class WorkerProcess {
       handlers: {},
       leaving: fleet.leaving,
       secretsWithin: fleet.secretsWithin,
+      recordsWithin: fleet.recordsWithin,
       beginAgain: 500,
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
     });
@@ -403,6 +404,9 @@ export class WorkerProcess {
   }
 }
 
+/** Less than in production, for tests in which nobody publishes them, in ms. */
+const RECORDS_WITHIN = 1_500;
+
 export class SmallFleet {
   databases = new SimulatedDatabases();
   /** How boots go in workers that are started from now on. */
@@ -413,6 +417,8 @@ export class SmallFleet {
   leaving = LEAVING;
   /** How long workers that are started from now on wait for JWT secrets that they do not know, in ms; by default as in production. */
   secretsWithin: number | undefined;
+  /** How long workers that are started from now on wait for records before they go from their snapshots, in ms. */
+  recordsWithin = RECORDS_WITHIN;
   private readonly supervisors: SupervisorProcess[] = [];
   private readonly workers: WorkerProcess[] = [];
   private prefix = `small-${randomUUID()}`;
@@ -536,6 +542,7 @@ export class SmallFleet {
     this.beat = BEAT;
     this.leaving = LEAVING;
     this.secretsWithin = undefined;
+    this.recordsWithin = RECORDS_WITHIN;
     this.prefix = `small-${randomUUID()}`;
   }
 

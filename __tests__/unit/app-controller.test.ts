@@ -13,6 +13,7 @@ let snapshot: SimulatedSnapshot;
 let host: SimulatedHost;
 let controller: AppController;
 let mayHost: boolean;
+let mayBoot: boolean;
 let reports: StatusEntry[];
 
 /** A process of the worker: a new one finds the snapshot of the last and nothing else. */
@@ -26,6 +27,7 @@ function start(): void {
     clock,
     log: recordedLog(),
     mayHost: () => mayHost,
+    mayBoot: () => mayBoot,
     leaving: 20,
   });
   controller.reports.listen((names) => {
@@ -39,6 +41,7 @@ function start(): void {
 async function restart(): Promise<void> {
   start();
   await controller.restore();
+  controller.trustSnapshot();
   controller.convergeAll();
   await quiet();
 }
@@ -60,6 +63,7 @@ beforeEach(() => {
   databases = new SimulatedDatabases();
   snapshot = new SimulatedSnapshot();
   mayHost = true;
+  mayBoot = true;
   reports = [];
   start();
 });
@@ -219,6 +223,40 @@ describe('a restart of the worker', () => {
     await restart();
     expect(databases.journal).toEqual([]);
     expect(crm()).toMatchObject({ status, generation: 11 });
+  });
+
+  it('does nothing by its snapshot before the store has confirmed it, app by app', async () => {
+    await create();
+    await controller.accept([recordOf({ name: 'shop', uid: 'uid-9', claim: 'create' })]);
+    await quiet();
+    start();
+    databases.journal.length = 0;
+    await controller.restore();
+    controller.convergeAll();
+    expect([controller.visit('crm'), controller.visit('shop')]).toEqual([true, true]);
+    await quiet();
+    expect([databases.journal, controller.apps.unconfirmed()]).toEqual([[], ['crm', 'shop']]);
+    // A store that is an old copy says nothing.
+    await accept({ generation: 9, desired: 'stopped' });
+    expect(crm().status).toBe('waiting');
+    await accept({ generation: 12, desired: 'removed' });
+    expect([crm().status, controller.apps.unconfirmed(), databases.story('boots')]).toEqual([
+      'not_found',
+      ['shop'],
+      [],
+    ]);
+    controller.trustSnapshot();
+    controller.convergeAll();
+    await quiet();
+    expect(databases.story('boots')).toEqual(['env_a boots shop start']);
+  });
+
+  it('confirms what it knows by an equal record', async () => {
+    await create();
+    await restart();
+    controller.doubtRecords();
+    await accept({ generation: 10, claim: 'create' });
+    expect([crm().status, controller.apps.unconfirmed()]).toEqual(['running', []]);
   });
 
   it('does not repeat a restart that was already applied', async () => {
@@ -399,6 +437,7 @@ describe('an app that crashes its worker', () => {
     start();
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await controller.restore();
+    controller.trustSnapshot();
     controller.convergeAll();
     await quiet();
   }
@@ -478,6 +517,13 @@ describe('a process that may not host', () => {
     controller.convergeAll();
     await quiet();
     expect([crm().status, controller.apps.entry('shop')?.status]).toEqual(['running', 'running']);
+  });
+
+  it('boot one app yet hosts the others, and stops that one', async () => {
+    mayBoot = false;
+    await create();
+    expect(databases.journal).toEqual([]);
+    expect(await accept({ generation: 11, desired: 'stopped' })).toMatchObject({ status: 'stopped', generation: 11 });
   });
 
   it('because it is closed begins nothing more', async () => {

@@ -35,7 +35,18 @@ export class RecordReader {
 
   /** Reads everything that has changed since the last read. */
   async readAll(): Promise<void> {
-    const { records, environment, followed, controller, log } = this.options;
+    const { controller, log } = this.options;
+    await this.readRecords();
+    await this.readAppIndex();
+    await this.checkApps().catch((error) =>
+      log.warn(`What other environments have changed of apps could not be checked: ${messageOf(error)}`),
+    );
+    if (!this.closed) controller.convergeAll();
+  }
+
+  /** All records, as far as they have changed since they were read. Never rejects. */
+  async readRecords(): Promise<void> {
+    const { records, environment, followed, controller } = this.options;
     await this.take(async () => {
       if (followed) return controller.acceptAll(await followed.records());
       const read = await records.readSince(environment, this.version);
@@ -43,11 +54,11 @@ export class RecordReader {
       await controller.acceptAll(read.records);
       this.version = read.version;
     });
-    await this.readAppIndex();
-    await this.checkApps().catch((error) =>
-      log.warn(`What other environments have changed of apps could not be checked: ${messageOf(error)}`),
-    );
-    if (!this.closed) controller.convergeAll();
+  }
+
+  /** The next reading takes all records over, also those that have not changed. */
+  forget(): void {
+    this.version = null;
   }
 
   /** Records that are read later are ignored. */

@@ -41,6 +41,7 @@ export interface WorkerPartOptions {
   beginAgain?: number;
   leaving?: number;
   secretsWithin?: number;
+  recordsWithin?: number;
 }
 
 export type Services = ReturnType<typeof createServices>;
@@ -57,8 +58,8 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
   const followed = only === null ? null : new FollowedSnapshot(store, only);
   // Next to the process that runs the other apps, which has the environment's own lock.
   const lockName = only === null ? environment : `${environment}/${only}`;
-  /** Apps are not hosted before their JWT secrets are known. */
-  const readiness = { hasSecrets: true };
+  /** Whether apps without a JWT secret have waited for it long enough. */
+  const secrets = { areLate: false };
   const keeper = new LeaseKeeper({
     leases: stores.leases,
     environment,
@@ -77,7 +78,8 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     coreApps,
     clock,
     log,
-    mayHost: () => readiness.hasSecrets && (keeper.role === 'holder' || keeper.role === 'alone'),
+    mayHost: () => keeper.role === 'holder' || keeper.role === 'alone',
+    mayBoot: ({ jwtSecret }) => jwtSecret !== null || secrets.areLate,
     leaving: options.leaving,
   });
   const reporter = new StatusReporter({
@@ -93,5 +95,5 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     onRefused: () => void keeper.beatNow(),
   });
   const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, log });
-  return { readiness, keeper, controller, reporter, reader };
+  return { secrets, keeper, controller, reporter, reader };
 }

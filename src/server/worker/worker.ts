@@ -1,6 +1,6 @@
 import type { AdminPassword } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
-import type { Timer } from '../clock';
+import { type Timer, within } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import { AppIndexReader } from '../protocol/app-index';
@@ -19,6 +19,9 @@ const ROUND = 30_000;
 const FOLLOWING_ROUND = 5_000;
 /** Delay before the next attempt to begin, in ms. */
 const BEGIN_AGAIN = 5_000;
+/** How long a Worker waits for records before it uses its snapshot, and the interval of its attempts, in ms. */
+const RECORDS_WITHIN = 10_000;
+const ASK_AGAIN = 250;
 /**
  * How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start at
  * the same time.
@@ -41,6 +44,8 @@ export class WorkerPart {
   private mainAdminPassword: AdminPassword | null = null;
   private starting = false;
   private left = false;
+  /** Of the readings that confirm records, the newest. */
+  private confirming = 0;
   private readonly vitals = new Vitals();
 
   constructor(private readonly options: WorkerPartOptions) {
@@ -176,13 +181,12 @@ export class WorkerPart {
     const { environment, bus, only, handlers, roundEvery, clock } = this.options;
     this.vitals.start();
     const running: Running = createServices(this.options, this.vitals, this.appIndex);
-    const { controller, reporter, reader, keeper, readiness } = running;
+    const { controller, reporter, reader, keeper } = running;
     this.listen(running);
     this.running = running;
 
     await controller.restore();
     if (this.running !== running) return; // it has left meanwhile
-    readiness.hasSecrets = controller.apps.haveSecrets();
     // Not earlier: the snapshot would replace what a round accepted, and the next round would not read it again.
     running.round = clock.interval(roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND), () => {
       void reader.readAll();
@@ -191,10 +195,35 @@ export class WorkerPart {
     this.records.tell();
     await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
     await bus.serve(environment.name, handlers);
+    // What was wished while it was away comes before what it knew.
+    void this.confirmRecords(running);
     await keeper.start();
     await reader.readAll();
-    if (!readiness.hasSecrets) await this.untilSecrets(running);
-    readiness.hasSecrets = true;
+    await this.untilSecrets(running);
+  }
+
+  /**
+   * Reads records anew before anything is done by those that are known. An app without a record keeps what it has, since absence
+   * is never a wish, but not before the Supervisor had time to write again what the store has lost. Never rejects.
+   */
+  private async confirmRecords(running: Running): Promise<void> {
+    const { clock, recordsWithin = RECORDS_WITHIN, log } = this.options;
+    const { controller, reader } = running;
+    const turn = ++this.confirming;
+    const isCurrent = () => this.running === running && this.confirming === turn;
+    const end = clock.now().mono + recordsWithin;
+    controller.doubtRecords();
+    reader.forget();
+    for (let left = recordsWithin; left > 0; left = end - clock.now().mono) {
+      await within(clock, left, reader.readRecords(), undefined);
+      if (!isCurrent() || !controller.apps.unconfirmed().length) return;
+      await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
+      if (!isCurrent()) return;
+    }
+    const apps = controller.apps.unconfirmed();
+    if (apps.length)
+      log.warn(`No records were found of ${apps.length} app(s); they go on from the snapshot.`, { apps });
+    controller.trustSnapshot();
     controller.convergeAll();
   }
 
@@ -210,7 +239,8 @@ export class WorkerPart {
       if (fresh) {
         await this.announce();
         reporter.reportAll();
-        void reader.readAll();
+        // What was read before the store came back, or by a standby, may be old.
+        if (this.running) void this.confirmRecords(this.running).then(() => reader.readAll());
       }
       controller.convergeAll();
     });
@@ -222,12 +252,14 @@ export class WorkerPart {
    */
   private async untilSecrets(running: Running): Promise<void> {
     const { clock, secretsWithin = SECRETS_WITHIN } = this.options;
-    const { controller, reader } = running;
+    const { controller, reader, secrets } = running;
     const end = clock.now().mono + secretsWithin;
     while (this.running === running && !controller.apps.haveSecrets() && clock.now().mono < end) {
       await clock.sleep(Math.min(500, secretsWithin));
-      await reader.readAll();
+      await reader.readRecords();
     }
+    secrets.areLate = true;
+    if (this.running === running) controller.convergeAll();
   }
 
   /** Writes the registration of this environment; again whenever it may have changed. */

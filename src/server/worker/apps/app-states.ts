@@ -11,6 +11,8 @@ import { type Applied, type Hosted, pendingChanges } from './decide';
 /** What this process knows about one app. */
 export interface AppState {
   record: AppRecord;
+  /** Whether the store had this record when it was last read anew, or was waited for long enough; until then nothing is done. */
+  confirmed: boolean;
   applied: Applied | null;
   /** The record from which the running object was created. */
   booted: AppRecord | null;
@@ -52,11 +54,15 @@ export class AppStates {
     options.coreApps.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
   }
 
-  /** @param applied as in the snapshot; null for an app that is new here */
-  hold(record: AppRecord, applied: Applied | null): void {
+  /**
+   * @param applied as in the snapshot; null for an app that is new here
+   * @param confirmed whether the record comes from the store, and not from the snapshot
+   */
+  hold(record: AppRecord, applied: Applied | null, confirmed: boolean): void {
     const now = this.options.clock.now().wall;
     this.held.set(record.name, {
       record,
+      confirmed,
       applied,
       booted: null,
       state: 'absent',
@@ -105,6 +111,11 @@ export class AppStates {
   /** Whether each app has a JWT secret: a release before 0.1.1 may have left some without. */
   haveSecrets(): boolean {
     return this.records().every(({ jwtSecret }) => jwtSecret !== null);
+  }
+
+  /** Names of apps whose records the store has not confirmed. */
+  unconfirmed(): string[] {
+    return this.all().flatMap(([name, { confirmed }]) => (confirmed ? [] : name));
   }
 
   names(): string[] {

@@ -31,6 +31,8 @@ export interface AppControllerOptions {
   leaving?: number;
   /** Whether this process may host apps now. */
   mayHost(): boolean;
+  /** Whether this app may boot now. */
+  mayBoot(record: AppRecord): boolean;
 }
 
 /**
@@ -56,11 +58,21 @@ export class AppController {
     });
   }
 
-  /** The state when this worker last ran: stopped apps are marked as stopped before anybody visits them. */
+  /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
   async restore(): Promise<void> {
-    for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied);
+    for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied, false);
     // One of them may have crashed the last process: a boot on its own identifies it.
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
+  }
+
+  /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
+  doubtRecords(): void {
+    for (const [, held] of this.apps.all()) held.confirmed = false;
+  }
+
+  /** The store cannot be read, or has no newer record of some apps: what is known of them stands. */
+  trustSnapshot(): void {
+    for (const [, held] of this.apps.all()) held.confirmed = true;
   }
 
   /**
@@ -73,11 +85,13 @@ export class AppController {
     const writes: Promise<void>[] = [];
     for (const record of records) {
       const held = this.apps.get(record.name);
+      // From a store that is an old copy: the Supervisor replaces it.
       if (held && held.record.generation > record.generation) continue;
+      if (held) held.confirmed = true;
       if (held && JSON.stringify(held.record) === JSON.stringify(record)) continue;
       const { name, generation, desired } = record;
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
-      if (!held) this.apps.hold(record, null);
+      if (!held) this.apps.hold(record, null, true);
       else held.record = record;
       writes.push(this.save(record.name));
     }
@@ -185,7 +199,7 @@ export class AppController {
     // nothing.
     for (let step = 0; step < 8; step++) {
       const held = this.apps.get(name);
-      if (!held || this.closed || !this.options.mayHost()) return;
+      if (!held?.confirmed || this.closed || !this.options.mayHost()) return;
       const { record } = held;
       const decision = decide(record, held.applied, held, this.options.clock.now().mono, held.visited);
       this.options.log.rooms.boot?.('Decided', {
@@ -199,6 +213,7 @@ export class AppController {
         await this.settle(name, held, record);
         return;
       }
+      if (decision.do === 'boot' && !this.options.mayBoot(record)) return;
       this.begin(name, held, record, decision);
       await this.carryOut(name, held, record, decision);
     }
