@@ -4,11 +4,12 @@ import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/s
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { systemClock } from '../../src/server/core/system';
-import { inspectDatabase } from '../../src/server/databases';
+import { acquireLock, inspectDatabase } from '../../src/server/databases';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
 import { seal } from '../../src/server/protocol/secrets';
 import { AppHost } from '../../src/server/worker/hosting/host';
+import { turnOf } from '../support/boot-turn';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { until } from '../support/wait';
@@ -67,14 +68,8 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
   const supervisor = core as unknown as AppSupervisor;
   const log = recordedLog();
   const host = new AppHost(supervisor, coreApps, null, bootstrap, 'env_a', '/nowhere', systemClock, log, installed);
-  const boot = (how: 'start' | 'upgrade' = 'start', values = {}) =>
-    host.boot(
-      record(values),
-      how,
-      async () => {},
-      () => {},
-    );
-  return { boot, commands, secrets, log };
+  const boot = (how: 'start' | 'upgrade' = 'start', values = {}) => host.boot(name, turnOf(record(values), how));
+  return { host, boot, commands, secrets, log };
 }
 
 /** `kill -9` while the core works on the app: all that anybody sees of it is that its connections end. */
@@ -242,5 +237,42 @@ describe('the JWT secret of an app', () => {
       expect(next.secrets.map((secret) => secret?.length)).toEqual([43, 43]);
       expect(new Set(next.secrets).size).toBe(2);
     }
+  });
+});
+
+describe('a boot that waits for another environment', () => {
+  it('keeps no other app from booting, and is decided anew when the other has finished', async () => {
+    await processOf(installs).boot('start', { claim: 'create' });
+    const lock = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 0 });
+    // It boots one app at a time.
+    const next = processOf(nothing);
+    const said: string[] = [];
+    let title: string | null = 'Old';
+    const wait = () =>
+      next.host.boot(
+        name,
+        turnOf(record(), 'start', {
+          decide: () => (title === null ? null : { record: record({ title }), how: 'start' }),
+          progress: ({ code }) => void said.push(code),
+        }),
+      );
+    const waiting = wait();
+    await until('Its waiting', () => said.includes('WAITS_FOR_LOCK'));
+    const other = recordOf({ name: 'other', database: { dbConnType: 'new_database', database: 'not_there' } });
+    await expect(next.host.boot('other', turnOf(other))).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
+    title = 'New';
+    await lock.release();
+    expect(await waiting).toMatchObject({ version: VERSION, record: { title: 'New' } });
+
+    const again = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 0 });
+    const unwanted = wait();
+    await until('Its waiting', () => said.filter((code) => code === 'WAITS_FOR_LOCK').length === 2);
+    title = null;
+    await again.release();
+    expect(await unwanted).toBeNull();
+    expect(next.commands).toEqual(['start']);
+    // It has given the lock back.
+    const free = await acquireLock(database(), { app: name, environment: 'env_b', timeoutMs: 5_000 });
+    await free.release();
   });
 });

@@ -3,6 +3,8 @@ import type { Clock } from '../../src/server/clock';
 import { systemClock } from '../../src/server/core/system';
 import { AppSupervisorError } from '../../src/server/errors';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
+import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
 import type { SnapshotStore } from '../../src/server/worker/snapshot';
 import { type Message, say } from '../../src/shared/message';
@@ -103,14 +105,16 @@ export class SimulatedHost {
     return this as unknown as AppHost;
   }
 
-  async boot(
-    record: AppRecord,
-    how: string,
-    onTurn: () => Promise<void>,
-    progress: (message: Message, waiting: boolean) => void,
-  ): Promise<{ version: string }> {
-    await onTurn();
-    const { name } = record;
+  async boot(name: string, turn: BootTurn): Promise<BootOutcome | null> {
+    await this.turnOf(name);
+    if (turn.signal.aborted) return null;
+    const wish = turn.decide();
+    if (!wish) return null;
+    const { record, how } = wish;
+    const { progress } = turn;
+    turn.begin();
+    await turn.mark();
+    const limit = this.clock.timeout(BOOT_LIMIT, () => turn.onLate());
     const { fails, lingers } = this.bootScripts.get(name) ?? {};
     this.note(`boots ${name} ${how}`);
     this.running.delete(name);
@@ -127,10 +131,18 @@ export class SimulatedHost {
       this.coreApps.onAdminPassword(name, await this.adminPassword(name));
       await lingers;
       this.note(`runs ${name}`);
-      return { version: '2.2.15' };
+      return { version: '2.2.15', record };
     } finally {
+      limit.cancel();
       this.databases.end(this.environment, name);
     }
+  }
+
+  /** By app, what its boot waits for before its turn. */
+  readonly turns = new Map<string, Promise<void>>();
+
+  protected async turnOf(name: string): Promise<void> {
+    await this.turns.get(name);
   }
 
   /** What a boot takes its time for. */

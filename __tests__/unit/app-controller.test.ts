@@ -152,6 +152,33 @@ describe('a record', () => {
     expect(crm()).toMatchObject({ status: 'stopped', generation: 12 });
   });
 
+  it('that comes while a boot waits for its turn is what is done: nothing boots by the one before', async () => {
+    await create();
+    let turn!: () => void;
+    const wait = () => host.turns.set('crm', new Promise((resolve) => (turn = resolve)));
+    wait();
+    await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+    await accept({ generation: 12, boot: { generation: 11, how: 'restart' }, desired: 'stopped' });
+    databases.journal.length = 0;
+    turn();
+    await quiet();
+    expect([databases.journal, crm()]).toMatchObject([['env_a ends crm'], { status: 'stopped', generation: 12 }]);
+    wait();
+    await accept({ generation: 13, boot: { generation: 13, how: 'start' } });
+    await accept({ generation: 14, boot: { generation: 14, how: 'upgrade' }, title: 'Sales' });
+    turn();
+    await quiet();
+    expect(databases.journal.slice(1)).toEqual(['env_a boots crm upgrade', 'env_a runs crm']);
+    expect(host.running.get('crm')?.title).toBe('Sales');
+    wait();
+    await accept({ generation: 15, boot: { generation: 15, how: 'restart' } });
+    mayHost = false;
+    databases.journal.length = 0;
+    turn();
+    await quiet();
+    expect(databases.journal).toEqual([]);
+  });
+
   it('of one app does not wait for other apps', async () => {
     host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
     await create();
@@ -701,5 +728,75 @@ describe('plugins changed by another environment', () => {
     host.plugins.set('crm', 'kanban@2');
     await controller.apps.findStalePlugins();
     expect(crm().pendingChanges).toEqual([]);
+  });
+});
+
+describe('work that does not end', () => {
+  const stuck = { status: 'error', error: { code: 'APP_STUCK' } };
+  let end!: () => void;
+  const slow = () => new Promise<void>((resolve) => (end = resolve));
+
+  it.each(['succeeds', 'fails'])(
+    'of a boot is shown with where it stands, begins no second one, and %s at last',
+    async (how) => {
+      const fails = how === 'fails' ? new Error('The disk is full.') : undefined;
+      host.bootScripts.set('crm', { takes: slow(), fails });
+      await create();
+      await clock.run(899_000);
+      expect(crm().status).toBe('initializing');
+      controller.apps.tell('crm', verbatim('Loading plugins.'));
+      await clock.run(2_000);
+      const params = { app: 'crm', seconds: 900, at: verbatim('Loading plugins.') };
+      expect(crm()).toMatchObject({ status: 'error', generation: 10, error: { code: 'APP_STUCK', params } });
+      expect(controller.apps.stuck()).toEqual(['crm']);
+      // Whatever is asked for is answered with it, and nothing is begun.
+      const entry = await accept({ generation: 11, boot: { generation: 11, how: 'restart' } });
+      expect(entry).toMatchObject({ ...stuck, generation: 11 });
+      host.coreApps.setStatus('crm', 'initialized');
+      controller.convergeAll();
+      await clock.run(60_000);
+      expect(crm()).toMatchObject(stuck);
+      expect(databases.story('boots')).toHaveLength(1);
+      host.bootScripts.clear();
+      end();
+      await quiet();
+      expect(controller.apps.stuck()).toEqual([]);
+      expect(databases.story('boots')).toEqual(['env_a boots crm start', 'env_a boots crm restart']);
+      expect(crm()).toMatchObject({ status: 'running', generation: 11 });
+    },
+  );
+
+  it('of a stop is shown, and done once it has ended', async () => {
+    await create();
+    const { stop } = host;
+    host.stop = async (name) => {
+      await slow();
+      await stop.call(host, name);
+    };
+    await accept({ generation: 11, desired: 'stopped' });
+    await clock.run(59_000);
+    expect(crm().status).toBe('running');
+    await clock.run(2_000);
+    expect(crm()).toMatchObject({ ...stuck, generation: 11 });
+    await accept({ generation: 12, desired: 'removed' });
+    expect(crm()).toMatchObject({ ...stuck, generation: 12 });
+    end();
+    await quiet();
+    expect(crm()).toMatchObject({ status: 'not_found', generation: 12 });
+  });
+
+  it('does not keep a process that is displaced from saying so', async () => {
+    host.bootScripts.set('crm', { takes: slow() });
+    await create();
+    mayHost = false;
+    let isOver = false;
+    void controller.standDown().then(() => (isOver = true));
+    await clock.run(899_000);
+    expect(isOver).toBe(false);
+    await clock.run(3_000);
+    expect(isOver).toBe(true);
+    end();
+    await quiet();
+    expect([...host.running.keys()]).toEqual([]);
   });
 });

@@ -1,12 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
+import type { BootstrapConfig } from '../../src/server/config';
+import { BOOT_LIMIT, BootQueue, type Place } from '../../src/server/worker/hosting/boot-queue';
+import { FakeClock } from '../support/clock';
 
 /** Apps that boot for as long as the test lets them. */
-function crowd(queue: BootQueue) {
+function crowd({ oneByOne = false, ...pace }: Partial<BootstrapConfig> & { oneByOne?: boolean }) {
+  const clock = new FakeClock();
+  const queue = new BootQueue({ concurrency: 1, interval: 0, intervalCap: 1, ...pace }, clock);
+  if (oneByOne) queue.oneByOne();
+  const late: string[] = [];
   const begun: string[] = [];
   const places = new Map<string, number[]>();
   const ends = new Map<string, (error?: Error) => void>();
-  const boot = (name: string): Promise<void> => {
+  const boot = (name: string, values: Partial<Place> = {}): Promise<void | null> => {
     const told: number[] = [];
     places.set(name, told);
     const work = () => {
@@ -15,22 +21,28 @@ function crowd(queue: BootQueue) {
         ends.set(name, (error) => (error ? reject(error) : resolve()));
       });
     };
-    return queue.add(work, (place) => told.push(place));
+    return queue.add(work, {
+      onPlace: (place) => told.push(place),
+      onLate: () => late.push(name),
+      isNext: false,
+      signal: new AbortController().signal,
+      ...values,
+    });
   };
   const end = async (name: string, error?: Error) => {
     ends.get(name)!(error);
     await vi.advanceTimersByTimeAsync(0);
   };
-  return { begun, boot, end, placesOf: (name: string) => places.get(name) };
+  return { clock, late, begun, boot, end, placesOf: (name: string) => places.get(name) };
 }
 
-beforeEach(() => vi.useFakeTimers());
+beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] }));
 afterEach(() => vi.useRealTimers());
 
 describe('booting many apps', () => {
   it('boots no more than allowed at the same time, in order, and reports changes of the queue position', async () => {
-    const { begun, boot, end, placesOf } = crowd(new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }));
-    const boots = ['a', 'b', 'c', 'd', 'e'].map(boot);
+    const { begun, boot, end, placesOf } = crowd({ concurrency: 2 });
+    const boots = ['a', 'b', 'c', 'd', 'e'].map((name) => boot(name));
     boots[0].catch(() => undefined);
     expect(begun).toEqual(['a', 'b']);
     expect(['a', 'b', 'c', 'd', 'e'].map(placesOf)).toEqual([[], [], [1], [2], [3]]);
@@ -47,7 +59,7 @@ describe('booting many apps', () => {
   });
 
   it('lets no more begin within an interval than allowed, and reports the waiting', async () => {
-    const { begun, boot, placesOf } = crowd(new BootQueue({ concurrency: 100, interval: 1_000, intervalCap: 2 }));
+    const { begun, boot, placesOf } = crowd({ concurrency: 100, interval: 1_000, intervalCap: 2 });
     for (const name of ['a', 'b', 'c', 'd', 'e']) void boot(name);
     expect(begun).toEqual(['a', 'b']);
     expect(placesOf('e')).toEqual([3]);
@@ -59,12 +71,38 @@ describe('booting many apps', () => {
   });
 
   it('can be switched to one boot at a time', async () => {
-    const queue = new BootQueue({ concurrency: 4, interval: 0, intervalCap: 1 });
-    queue.oneByOne();
-    const { begun, boot, end } = crowd(queue);
+    const { begun, boot, end } = crowd({ concurrency: 4, oneByOne: true });
     for (const name of ['a', 'b']) void boot(name);
     expect(begun).toEqual(['a']);
     await end('a');
     expect(begun).toEqual(['a', 'b']);
+  });
+
+  it('lets others go on beside one that never ends, and says so', async () => {
+    const { clock, late, begun, boot, end } = crowd({});
+    const first = boot('a');
+    void boot('b');
+    await clock.run(BOOT_LIMIT - 1);
+    expect([begun, late]).toEqual([['a'], []]);
+    await clock.run(1);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([begun, late]).toEqual([['a', 'b'], ['a']]);
+    // It is still waited for.
+    await end('a');
+    await expect(first).resolves.toBeUndefined();
+  });
+
+  it('lets go before the others what has begun before, and lets go of what is not wanted any more', async () => {
+    const { begun, boot, end, placesOf } = crowd({});
+    const unwanted = new AbortController();
+    void boot('a');
+    void boot('b');
+    const c = boot('c', { signal: unwanted.signal });
+    void boot('d', { isNext: true });
+    expect(['b', 'c', 'd'].map(placesOf)).toEqual([[1, 2], [2, 3], [1]]);
+    unwanted.abort();
+    await expect(c).resolves.toBeNull();
+    for (const name of ['a', 'd']) await end(name);
+    expect(begun).toEqual(['a', 'd', 'b']);
   });
 });

@@ -1,8 +1,9 @@
-import type { AppSupervisor } from '@nocobase/server';
+import type { Application, AppSupervisor } from '@nocobase/server';
 import { describe, expect, it } from 'vitest';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
+import { turnOf } from '../support/boot-turn';
 import { FakeClock } from '../support/clock';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -14,9 +15,10 @@ describe('fifty apps that start with the main app', () => {
     const core = { emit: () => true } as unknown as AppSupervisor;
     const bootstrap = { concurrency: 2, interval: 0, intervalCap: 1 };
     const none = async () => [];
+    const coreApps = new CoreAppRegistry(core);
     const host = new AppHost(
       core,
-      new CoreAppRegistry(core),
+      coreApps,
       null,
       bootstrap,
       'env_a',
@@ -30,17 +32,18 @@ describe('fifty apps that start with the main app', () => {
     /** What each said first: its place when it came. */
     const said = new Map<string, Message>();
     const boot = (name: string) => {
-      const turn = async () => {
-        order.push(name);
+      // A boot lets others have the event loop.
+      const destroy = async () => {
         most = Math.max(most, ++booting);
-        // A boot lets others have the event loop.
         await new Promise((resolve) => setImmediate(resolve));
         booting--;
-        throw new Error('There is no database here.');
       };
-      return host.boot(recordOf({ name }), 'start', turn, (message, waiting) => {
+      coreApps.apps[name] = { destroy, removeAllListeners() {} } as unknown as Application;
+      const begin = () => void order.push(name);
+      const progress = (message: Message, waiting: boolean) => {
         if (waiting && !said.has(name)) said.set(name, message);
-      });
+      };
+      return host.boot(name, turnOf(recordOf({ name }), 'start', { begin, progress }));
     };
     const names = Array.from({ length: APPS }, (_, index) => `app_${index}`);
     const ended = await Promise.allSettled(names.map(boot));

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SimulatedDatabases, SimulatedHost } from '../../__tests__/support/simulated-host';
+import { systemClock } from '../../src/server/core/system';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
+import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import { type Message, say, verbatim } from '../../src/shared/message';
-import type { AppRecord } from '../../src/shared/messages';
 import { type BootPace, sharedNow } from './messages';
 
 /** Of a real start on an idle machine: its duration in ms, and the number of the core's progress messages. */
@@ -35,20 +36,16 @@ export class ScaleHost extends SimulatedHost {
     private readonly tell: (app: string, message: Message) => void,
   ) {
     super(environment, databases);
-    this.boots = new BootQueue({ concurrency: pace === 'real' ? 2 : 1_000, interval: 0, intervalCap: 1 });
+    this.boots = new BootQueue({ concurrency: pace === 'real' ? 2 : 1_000, interval: 0, intervalCap: 1 }, systemClock);
   }
 
-  override boot(
-    record: AppRecord,
-    how: string,
-    onTurn: () => Promise<void>,
-    progress: (message: Message, waiting: boolean) => void,
-  ): Promise<{ version: string }> {
-    this.begun.push({ app: record.name, at: sharedNow() });
-    return this.boots.add(
-      () => super.boot(record, how, onTurn, progress),
-      (place) => progress(say('IN_BOOT_QUEUE', { place }), true),
-    );
+  override boot(name: string, turn: BootTurn): Promise<BootOutcome | null> {
+    this.begun.push({ app: name, at: sharedNow() });
+    return this.boots.add(() => super.boot(name, turn), {
+      ...turn,
+      isNext: false,
+      onPlace: (place) => turn.progress(say('IN_BOOT_QUEUE', { place }), true),
+    });
   }
 
   protected override async work(name: string): Promise<void> {

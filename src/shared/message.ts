@@ -128,6 +128,8 @@ export const MESSAGES = {
   REDIS_EVICTS: 'policy',
   REDIS_KEEPS_NOTHING: '',
   WORKER_ENDED: '',
+  NO_PROGRESS: '',
+  APPS_STUCK: 'environment apps',
   ANSWER_NOT_UNDERSTOOD: '',
   START_ENDED_AS: 'status',
   DRIVER_MISSING: 'driver',

@@ -1,6 +1,6 @@
 import type { Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
-import type { Message } from '../../shared/message';
+import { type Message, say } from '../../shared/message';
 import type { AdminPassword, Registration } from '../../shared/messages';
 import type { EnvironmentConfig } from '../config';
 import { workerAdminWarning } from '../protocol/administrator';
@@ -11,6 +11,8 @@ export interface RegistrationOptions {
   aesKey: Buffer | null;
   appKey: string;
   warnings: Message[];
+  /** Apps on which work does not end. */
+  stuck: string[];
 }
 
 /**
@@ -19,7 +21,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, appKey, warnings }: RegistrationOptions,
+  { environment, aesKey, appKey, warnings, stuck }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -33,7 +35,11 @@ export async function registrationOf(
     plugins: rows.map((row: Model) => `${row.get('name')}@${row.get('version')}`),
     serves: environment.serves,
     fingerprints: { appKey: fingerprint(appKey), aesKey: aesKey ? fingerprint(aesKey.toString('hex')) : null },
-    warnings: [...warnings, ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : [])],
+    warnings: [
+      ...warnings,
+      ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
+      ...(stuck.length ? [say('APPS_STUCK', { environment: environment.name, apps: stuck.join(', ') })] : []),
+    ],
     setsInitialAdmin: true,
   };
 }

@@ -230,6 +230,7 @@ export class WorkerPart {
   /** Connects events of services to services that were created before them. */
   private listen({ keeper, controller, reporter, reader }: Services): void {
     reader.reads.listen(() => this.records.tell());
+    controller.limits.changes.listen(() => void this.announce().catch(() => undefined));
     controller.reports.listen((names) => reporter.report(names));
     keeper.roles.listen(async ({ role, fresh }) => {
       if (role === 'standby') {
@@ -267,7 +268,11 @@ export class WorkerPart {
     const { running } = this;
     if (running?.keeper.role !== 'holder') return;
     const { coreApps, stores } = this.options;
-    const registration = await registrationOf(coreApps.apps.main, this.options, this.mainAdminPassword);
+    const registration = await registrationOf(
+      coreApps.apps.main,
+      { ...this.options, stuck: running.controller.apps.stuck() },
+      this.mainAdminPassword,
+    );
     await stores.fleet.writeRegistration(registration);
     running.keeper.noteRegistration();
   }

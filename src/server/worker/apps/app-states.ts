@@ -3,7 +3,7 @@ import { type Message, say, verbatim } from '../../../shared/message';
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
 import type { Clock } from '../../clock';
-import { describeError } from '../../errors';
+import { AppSupervisorError, describeError } from '../../errors';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
 import { type Applied, type Hosted, pendingChanges } from './decide';
@@ -22,6 +22,12 @@ export interface AppState {
   failures: number;
   retryAt: number | null;
   visited: boolean;
+  /** Whether a step is queued that has not been decided yet. */
+  isQueued: boolean;
+  /** Ends the waiting of a boot for its turn. */
+  waiting: AbortController | null;
+  /** What is done with it takes too long, and may never end: nothing else is begun. */
+  isStuck: boolean;
   /** The reported status. */
   status: Status;
   since: number;
@@ -70,6 +76,9 @@ export class AppStates {
       failures: 0,
       retryAt: null,
       visited: false,
+      isQueued: false,
+      waiting: null,
+      isStuck: false,
       status: 'waiting',
       since: now,
       generation: 0,
@@ -152,10 +161,14 @@ export class AppStates {
     };
   }
 
+  stuck(): string[] {
+    return this.all().flatMap(([name, { isStuck }]) => (isStuck ? name : []));
+  }
+
   /** @param message for people who wait */
   show(name: string, status: Status, message?: Message): void {
     const held = this.held.get(name);
-    if (!held) return;
+    if (!held || held.isStuck) return;
     if (held.status !== status) held.since = this.options.clock.now().wall;
     if (status === 'running' && held.status !== 'running') {
       // Immediately: "running" with the plugins of the previous object would be read as another reason to restart.
@@ -166,6 +179,21 @@ export class AppStates {
     held.message = message;
     if (status !== 'error') held.error = undefined;
     this.report(name);
+  }
+
+  /** What is done with an app did not end in time; where it stands is what it said last. */
+  showStuck(name: string, seconds: number): AppSupervisorError | null {
+    const held = this.held.get(name);
+    if (!held) return null;
+    const at = held.message ?? say('NO_PROGRESS');
+    const error = new AppSupervisorError('APP_STUCK', { app: name, seconds, at });
+    held.error = describeError(error);
+    this.show(name, 'error');
+    held.isStuck = true;
+    // Whatever is asked for is answered with it.
+    held.begun = held.generation = held.record.generation;
+    this.report(name);
+    return error;
   }
 
   /** A progress message of the core, for people who wait. */

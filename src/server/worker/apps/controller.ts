@@ -1,6 +1,6 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord, StatusEntry } from '../../../shared/messages';
-import type { Clock } from '../../clock';
+import { type Clock, within } from '../../clock';
 import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
@@ -9,7 +9,9 @@ import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost } from '../hosting/host';
 import type { Snapshot } from '../snapshot';
 import { type AppState, AppStates } from './app-states';
-import { type Applied, type Decision, decide, retryAfter } from './decide';
+import { AppBoots, NEVER } from './boots';
+import { type Decision, decide } from './decide';
+import { DATA_LIMIT, STOP_LIMIT, TimeLimits } from './time-limits';
 
 /**
  * Time from the report of a status until every Supervisor routes by it, in ms: a report, a notification or a poll, and
@@ -17,9 +19,8 @@ import { type Applied, type Decision, decide, retryAfter } from './decide';
  */
 const LEAVING = 1_500;
 
-/** For an app that was never applied here. */
-const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
-
+/** How often is looked whether what is waited for is stuck, in ms. */
+const LOOK = 1_000;
 export interface AppControllerOptions {
   environment: string;
   snapshot: Snapshot;
@@ -44,10 +45,12 @@ export class AppController {
   readonly apps: AppStates;
   /** Names of apps whose statuses have to be reported. */
   readonly reports = new Feed<string[]>();
+  readonly limits: TimeLimits;
   /** One task of an app after the other. */
   private readonly queues = new KeyedQueue();
   /** One write after the other, each with the state at its turn: otherwise an older state could be written last. */
   private readonly writes = new KeyedQueue();
+  private readonly boots: AppBoots;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -55,6 +58,17 @@ export class AppController {
       ...options,
       onReport: (names) => this.reports.tell(names),
       onAdminPassword: (name) => void this.save(name),
+    });
+    this.limits = new TimeLimits(this.apps, options.clock, options.log);
+    this.boots = new AppBoots({
+      ...options,
+      apps: this.apps,
+      limits: this.limits,
+      mayHost: () => !this.closed && options.mayHost(),
+      leaveRouting: (...args) => this.leaveRouting(...args),
+      save: (name) => this.save(name),
+      failed: (...args) => this.failed(...args),
+      converge: (name) => this.converge(name),
     });
   }
 
@@ -94,6 +108,10 @@ export class AppController {
       if (!held) this.apps.hold(record, null, true);
       else held.record = record;
       writes.push(this.save(record.name));
+      if (held?.isStuck) {
+        held.begun = held.generation = generation;
+        this.apps.report(name);
+      } else if (held?.waiting && !this.boots.wish(held, held.visited)) held.waiting.abort();
     }
     for (const record of records) this.converge(record.name);
     await Promise.all(writes);
@@ -142,16 +160,20 @@ export class AppController {
     await this.inQueue(name, () => this.carryOut(name, held, held.record, { do: 'rest', as: 'dormant' }));
   }
 
-  /** Stops hosting: another process holds the environment now. */
+  /** Stops hosting: another process holds the environment now. It does not wait for apps that are stuck. */
   async standDown(): Promise<void> {
     await Promise.all(
       this.apps.all().map(async ([name, held]) => {
-        await this.queues.idle(name);
-        if (held.state === 'absent') return;
-        await this.options.host.rest(name);
-        held.state = 'absent';
-        // The previous status is no longer valid, should this process report again.
-        this.apps.show(name, 'waiting');
+        held.waiting?.abort();
+        void this.inQueue(name, async () => {
+          if (held.state === 'absent') return;
+          await this.limits.run(name, held, STOP_LIMIT, this.options.host.rest(name));
+          held.state = 'absent';
+          // The previous status is no longer valid, should this process report again.
+          this.apps.show(name, 'waiting');
+        });
+        while (this.queues.isBusy(name) && !held.isStuck)
+          await within(this.options.clock, LOOK, this.queues.idle(name), undefined);
       }),
     );
   }
@@ -182,7 +204,13 @@ export class AppController {
   }
 
   private converge(name: string): void {
-    void this.inQueue(name, () => this.convergeNow(name));
+    const held = this.apps.get(name);
+    if (!held || held.isQueued) return;
+    held.isQueued = true;
+    void this.inQueue(name, () => {
+      held.isQueued = false;
+      return this.convergeNow(name);
+    });
   }
 
   /** Never rejects. */
@@ -229,7 +257,7 @@ export class AppController {
     const { host } = this.options;
     switch (decision.do) {
       case 'replace':
-        await host.rest(name);
+        await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
         Object.assign(held, {
           applied: null,
           booted: null,
@@ -243,15 +271,14 @@ export class AppController {
         return;
       case 'rest':
         await this.leaveRouting(name, held, record, say('STOPPING'));
-        if (decision.as === 'stopped') await host.stop(name);
-        else await host.rest(name);
+        await this.limits.run(name, held, STOP_LIMIT, decision.as === 'stopped' ? host.stop(name) : host.rest(name));
         held.state = decision.as;
         this.apps.show(name, decision.as);
         // The process has restarted since; the cause stays until the next attempt.
         if (decision.as === 'dormant') held.error = held.applied?.failure ?? undefined;
         return;
       case 'boot':
-        await this.boot(name, held, record, decision.how);
+        await this.boots.boot(name, held);
         return;
       case 'keepOut': {
         const times = held.applied?.unfinished?.count ?? 0;
@@ -287,11 +314,11 @@ export class AppController {
   private async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
     const { host, snapshot } = this.options;
     const log = this.options.log.bound({ app: name });
-    await host.rest(name);
+    await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
     let outcome: Message | undefined;
     if (data !== 'keep') {
       try {
-        outcome = await host.endData(record);
+        outcome = await this.limits.run(name, held, DATA_LIMIT, host.endData(record));
         log.info(`App ${name}: ${inEnglish(outcome)}`);
       } catch (error) {
         // A remaining marker is only noted; remaining data means that the drop failed.
@@ -317,53 +344,6 @@ export class AppController {
       adminPassword: null,
     });
     this.apps.show(name, 'not_found', outcome);
-  }
-
-  private async boot(
-    name: string,
-    held: AppState,
-    record: AppRecord,
-    how: 'start' | 'restart' | 'upgrade',
-  ): Promise<void> {
-    const { host, clock } = this.options;
-    const freshBoot = record.boot.generation > (held.applied?.bootGeneration ?? 0);
-    const before: Applied = held.applied ?? { ...NEVER, uid: record.uid };
-    // Recorded before the boot begins, when its turn has come: a process that crashes in it finds the entry, and blames
-    // no other app.
-    const noteBegin = async () => {
-      const count = (before.unfinished?.bootGeneration === record.boot.generation ? before.unfinished.count : 0) + 1;
-      held.applied = { ...before, unfinished: { bootGeneration: record.boot.generation, count } };
-      await this.save(name);
-    };
-    await this.leaveRouting(name, held, record, say('RESTARTING'));
-    if (freshBoot) held.failures = 0;
-    held.visited = false;
-    held.state = 'absent';
-    held.error = undefined;
-    const applied: Applied = {
-      uid: record.uid,
-      generation: record.generation,
-      bootGeneration: Math.max(record.boot.generation, before.bootGeneration),
-      unfinished: null,
-      version: before.version,
-      failure: null,
-    };
-    try {
-      const progress = (message: Message, waiting: boolean) =>
-        this.apps.show(name, waiting ? 'waiting' : 'preparing', message);
-      const { version } = await host.boot(record, how, noteBegin, progress);
-      held.applied = { ...applied, version };
-      Object.assign(held, { booted: record, state: 'running', failures: 0, retryAt: null, version });
-      this.apps.show(name, 'running');
-    } catch (error) {
-      held.applied = { ...applied, failure: describeError(error) };
-      held.failures++;
-      const wait = retryAfter(held.failures);
-      held.retryAt = wait === null ? null : clock.now().mono + wait;
-      this.failed(name, held, error);
-      if (wait !== null && record.desired === 'running') clock.timeout(wait + 10, () => this.converge(name));
-    }
-    await this.save(name);
   }
 
   private failed(name: string, held: AppState, error: unknown): void {

@@ -7,9 +7,9 @@ import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messag
 import type { Clock } from '../../clock';
 import type { BootstrapConfig } from '../../config';
 import {
-  acquireLock,
   checkDatabase,
   type DatabaseCheck,
+  type DatabaseLock,
   dropDatabase,
   inspectDatabase,
   keepMark,
@@ -29,14 +29,12 @@ import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, unseal } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { BootQueue } from './boot-queue';
+import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 
 /** How long a boot waits for another environment's boot, in ms: longer than an installation takes. */
 const LOCK_TIMEOUT = 900_000;
-
-/** Progress messages of a boot. */
-export type Progress = (message: Message, waiting: boolean) => void;
 
 /** The enabled plugins of an app. */
 export interface PluginSet {
@@ -44,11 +42,6 @@ export interface PluginSet {
   text: string;
   /** Those that not every app has. */
   own: AppPlugin[];
-}
-
-export interface BootOutcome {
-  /** NocoBase version of the app's data. */
-  version: string | null;
 }
 
 /**
@@ -69,33 +62,43 @@ export class AppHost {
     private readonly log: Log,
     private readonly findInstalled: FindInstalled,
   ) {
-    this.boots = new BootQueue(bootstrap);
+    this.boots = new BootQueue(bootstrap, clock);
   }
 
   /**
-   * Brings an app to `running`, from any state, under the lock on its database.
+   * Brings an app to `running`, from any state, under the lock on its database. A wait for that lock takes no place in the
+   * queue.
+   * @returns null if the app was no longer to boot when its turn came
    * @throws AppSupervisorError and errors of the core; then a placeholder app with the error has replaced the app
    */
-  async boot(
-    record: AppRecord,
-    how: 'start' | 'restart' | 'upgrade',
-    /** Awaited when its turn has come, before anything of the app runs. */
-    onTurn: () => Promise<void>,
-    progress: Progress,
-  ): Promise<BootOutcome> {
-    const boot = async () => {
-      try {
-        await onTurn();
-        await this.unload(record.name);
-        return await this.bootUnderLock(record, how, progress);
-      } catch (error) {
-        await this.unload(record.name).catch(() => undefined);
-        this.coreApps.setError(record.name, error instanceof Error ? error : new Error(messageOf(error)));
-        this.stand(record.name, 'error');
-        throw error;
-      }
+  async boot(name: string, wanted: BootTurn): Promise<BootOutcome | null> {
+    let lock: DatabaseLock | null = null;
+    let begun = false;
+    const begin = () => {
+      begun = true;
+      wanted.begin();
     };
-    return this.boots.add(boot, (place) => progress(say('IN_BOOT_QUEUE', { place }), true));
+    const turn = { ...wanted, begin };
+    const onPlace = (place: number) => turn.progress(say('IN_BOOT_QUEUE', { place }), true);
+    try {
+      for (;;) {
+        const work = () => this.bootInTurn(name, turn, lock);
+        const outcome = await this.boots.add(work, { ...turn, onPlace, isNext: lock !== null });
+        if (outcome !== 'locked') {
+          if (!outcome && begun) await this.rest(name);
+          return outcome;
+        }
+        turn.progress(say('WAITS_FOR_LOCK'), true);
+        lock = await this.lockFor(turn, LOCK_TIMEOUT);
+      }
+    } catch (error) {
+      await this.unload(name).catch(() => undefined);
+      this.coreApps.setError(name, error instanceof Error ? error : new Error(messageOf(error)));
+      this.stand(name, 'error');
+      throw error;
+    } finally {
+      await lock?.release();
+    }
   }
 
   /**
@@ -105,7 +108,7 @@ export class AppHost {
    */
   async openBeside(record: AppRecord): Promise<void> {
     const mainApp = this.coreApps.apps.main;
-    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const connection = this.connectionOf(record);
     const owner = { app: record.name, uid: record.uid };
     const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
     if (underscored !== null) connection.underscored = underscored;
@@ -148,7 +151,7 @@ export class AppHost {
 
   /** Drops what this app created, and nothing else, or removes its ownership marker; returns what was done. */
   async endData(record: AppRecord): Promise<Message> {
-    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+    const connection = this.connectionOf(record);
     const { dbConnType } = record.database;
     if (record.data === 'drop')
       return dropDatabase(connection, dbConnType, { uid: record.uid, protect: this.protect() });
@@ -216,66 +219,80 @@ export class AppHost {
     return status === 'command_begin' || status === 'command_running';
   }
 
-  private async bootUnderLock(
-    record: AppRecord,
-    how: 'start' | 'restart' | 'upgrade',
-    progress: Progress,
-  ): Promise<BootOutcome> {
-    const mainApp = this.coreApps.apps.main;
-    const connection = connectionOf(record, this.mainDatabase(), this.aesKey);
+  /** @returns `locked` when another environment boots it, which is waited for elsewhere */
+  private async bootInTurn(
+    name: string,
+    turn: BootTurn,
+    held: DatabaseLock | null,
+  ): Promise<BootOutcome | 'locked' | null> {
+    const wish = turn.decide();
+    if (!wish) return null;
+    turn.begin();
+    await this.unload(name);
+    turn.progress(say('CHECKING_DATABASE'), false);
+    const { record } = wish;
     const { dbConnType } = record.database;
-    const owner = { app: record.name, uid: record.uid };
-    const log = this.log.bound({ app: record.name });
-    log.rooms.boot?.('Begins', { how, generation: record.generation, dbConnType });
-    progress(say('CHECKING_DATABASE'), false);
-    await prepareDatabase(connection, dbConnType, {
-      ...owner,
+    await prepareDatabase(this.connectionOf(record), dbConnType, {
+      app: name,
+      uid: record.uid,
       mayCreate: record.claim === 'create',
       adopt: record.claim === 'adopt',
       protect: this.protect(),
     });
-    const lock = await acquireLock(connection, {
-      app: record.name,
-      environment: this.environment,
-      timeoutMs: LOCK_TIMEOUT,
-      onWaiting: () => progress(say('WAITS_FOR_LOCK'), true),
-    });
+    const lock = held ?? (await this.lockFor(turn, 0));
+    if (!lock) return turn.decide() && 'locked';
     try {
-      // Only now, because another environment may just have installed it.
-      const content = await inspectDatabase(connection, dbConnType, owner);
-      const host = {
-        version: mainApp.getPackageVersion(),
-        plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
-      };
-      // The installation decides how tables are named, whatever this environment's default is.
-      if (content.underscored !== null) connection.underscored = content.underscored;
-      log.rooms.boot?.('Holds the lock', { content, host });
-      const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
-      if (plan === 'resumeInstall') {
-        progress(say('RESUMES_INSTALL'), false);
-        await resetPartialInstall(connection, owner);
-      }
-      log.info(`App ${record.name}: ${plan}`, { how });
-      if (plan === 'upgrade') await markUpgrading(connection, owner, true);
-      delete this.coreApps.appErrors[record.name];
-      this.coreApps.appStatus[record.name] = 'preparing';
-      const app = this.register(record, connection, mainApp);
-      await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
-      // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
-      if (this.coreApps.appStatus[record.name] !== 'running') {
-        const cause =
-          this.coreApps.reasonOf(record.name)?.message ??
-          say('START_ENDED_AS', { status: this.coreApps.appStatus[record.name] ?? '-' });
-        throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
-      }
-      if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
-      if (plan === 'upgrade') await markUpgrading(connection, owner, false);
-      this.watchRestores(app, connection, owner, content.mark.created);
-      log.rooms.boot?.('Runs');
-      return { version: host.version };
+      return await this.bootUnderLock(name, turn, lock);
     } finally {
-      await lock.release();
+      if (lock !== held) await lock.release();
     }
+  }
+
+  private async bootUnderLock(name: string, turn: BootTurn, lock: DatabaseLock): Promise<BootOutcome | null> {
+    // The lock may have been waited for: what was wished meanwhile holds.
+    const wish = turn.decide();
+    if (!wish) return null;
+    const { record, how } = wish;
+    const { progress } = turn;
+    const mainApp = this.coreApps.apps.main;
+    const connection = this.connectionOf(record);
+    const { dbConnType } = record.database;
+    const owner = { app: name, uid: record.uid };
+    const log = this.log.bound({ app: name });
+    log.rooms.boot?.('Begins', { how, generation: record.generation, dbConnType });
+    await turn.mark();
+    // Only now, because another environment may just have installed it.
+    const content = await inspectDatabase(connection, dbConnType, owner);
+    const host = {
+      version: mainApp.getPackageVersion(),
+      plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
+    };
+    // The installation decides how tables are named, whatever this environment's default is.
+    if (content.underscored !== null) connection.underscored = content.underscored;
+    log.rooms.boot?.('Holds the lock', { content, host });
+    const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
+    if (plan === 'resumeInstall') {
+      progress(say('RESUMES_INSTALL'), false);
+      await resetPartialInstall(connection, owner);
+    }
+    log.info(`App ${record.name}: ${plan}`, { how });
+    if (plan === 'upgrade') await markUpgrading(connection, owner, true);
+    delete this.coreApps.appErrors[record.name];
+    this.coreApps.appStatus[record.name] = 'preparing';
+    const app = this.register(record, connection, mainApp);
+    await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
+    // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
+    if (this.coreApps.appStatus[record.name] !== 'running') {
+      const cause =
+        this.coreApps.reasonOf(record.name)?.message ??
+        say('START_ENDED_AS', { status: this.coreApps.appStatus[record.name] ?? '-' });
+      throw new AppSupervisorError('APP_START_FAILED', { app: record.name, cause });
+    }
+    if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
+    if (plan === 'upgrade') await markUpgrading(connection, owner, false);
+    this.watchRestores(app, connection, owner, content.mark.created);
+    log.rooms.boot?.('Runs');
+    return { version: host.version, record };
   }
 
   /** NocoBase's backup plugin replaces the data of a running app, and restarts it by itself. */
@@ -372,6 +389,14 @@ export class AppHost {
   private protect() {
     const { host, port, database, schema, storage } = this.mainDatabase();
     return { host, port, database, schema, storage };
+  }
+
+  private lockFor(turn: BootTurn, timeoutMs: number): Promise<DatabaseLock | null> {
+    return lockFor(turn, this.environment, (record) => this.connectionOf(record), timeoutMs);
+  }
+
+  private connectionOf(record: AppRecord): HostDatabase {
+    return connectionOf(record, this.mainDatabase(), this.aesKey);
   }
 
   private mainDatabase(): HostDatabase {

@@ -1,0 +1,102 @@
+import { type Message, say } from '../../../shared/message';
+import type { Clock } from '../../clock';
+import { describeError } from '../../errors';
+import { BOOT_LIMIT } from '../hosting/boot-queue';
+import type { BootTurn } from '../hosting/boot-turn';
+import type { AppHost } from '../hosting/host';
+import type { AppState, AppStates } from './app-states';
+import { type Applied, decide, retryAfter } from './decide';
+import type { TimeLimits } from './time-limits';
+
+/** Of an app that was never applied here. */
+export const NEVER = { generation: 0, bootGeneration: 0, unfinished: null, version: null, failure: null };
+
+export interface AppBootsOptions {
+  apps: AppStates;
+  limits: TimeLimits;
+  host: AppHost;
+  clock: Clock;
+  mayHost(): boolean;
+  mayBoot(record: AppState['record']): boolean;
+  leaveRouting(name: string, held: AppState, record: AppState['record'], message: Message): Promise<void>;
+  save(name: string): Promise<void>;
+  failed(name: string, held: AppState, error: unknown): void;
+  converge(name: string): void;
+}
+
+/** Boots apps by the newest record that there is when their turn comes. */
+export class AppBoots {
+  constructor(private readonly options: AppBootsOptions) {}
+
+  /** How an app is to boot by its newest record; null: it is not to, or not now. */
+  wish(held: AppState, visited: boolean): ReturnType<BootTurn['decide']> {
+    const { mayHost, mayBoot, clock } = this.options;
+    const { record } = held;
+    if (!held.confirmed || !mayHost() || !mayBoot(record)) return null;
+    const decision = decide(record, held.applied, held, clock.now().mono, visited);
+    return decision.do === 'boot' ? { record, how: decision.how } : null;
+  }
+
+  async boot(name: string, held: AppState): Promise<void> {
+    const { host, clock, apps, limits, leaveRouting, save, failed, converge } = this.options;
+    const { status, visited } = held;
+    let { record } = held;
+    const before = (): Applied => held.applied ?? { ...NEVER, uid: record.uid };
+    const applied = (): Applied => ({
+      ...before(),
+      generation: record.generation,
+      bootGeneration: Math.max(record.boot.generation, before().bootGeneration),
+      unfinished: null,
+      failure: null,
+    });
+    await leaveRouting(name, held, record, say('RESTARTING'));
+    held.waiting = new AbortController();
+    const turn: BootTurn = {
+      decide: () => {
+        const wish = this.wish(held, visited);
+        if (wish) record = wish.record;
+        return wish;
+      },
+      begin: () => {
+        if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
+        Object.assign(held, { visited: false, state: 'absent', error: undefined });
+      },
+      // Noted before it begins: a process that dies in it finds the note, and blames nobody else.
+      mark: async () => {
+        const { unfinished } = before();
+        const count = (unfinished?.bootGeneration === record.boot.generation ? unfinished.count : 0) + 1;
+        held.applied = { ...before(), unfinished: { bootGeneration: record.boot.generation, count } };
+        await save(name);
+      },
+      progress: (message, waiting) => {
+        if (held.isStuck) apps.tell(name, message);
+        else apps.show(name, waiting ? 'waiting' : 'preparing', message);
+      },
+      onLate: () => limits.noteStuck(name, held, BOOT_LIMIT),
+      signal: held.waiting.signal,
+    };
+    try {
+      const outcome = await host.boot(name, turn);
+      limits.noteEnd(held);
+      if (!outcome) {
+        apps.show(name, held.state === 'absent' ? 'waiting' : status);
+        return;
+      }
+      const { version } = outcome;
+      held.applied = { ...applied(), version };
+      Object.assign(held, { booted: outcome.record, state: 'running', failures: 0, retryAt: null, version });
+      apps.show(name, 'running');
+    } catch (error) {
+      limits.noteEnd(held);
+      held.applied = { ...applied(), failure: describeError(error) };
+      held.failures++;
+      const wait = retryAfter(held.failures);
+      held.retryAt = wait === null ? null : clock.now().mono + wait;
+      failed(name, held, error);
+      if (wait !== null && record.desired === 'running') clock.timeout(wait + 10, () => converge(name));
+    } finally {
+      held.waiting = null;
+    }
+    await save(name);
+  }
+}
