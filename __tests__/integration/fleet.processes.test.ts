@@ -94,6 +94,28 @@ describe('a worker', () => {
     await c.part.prepareToLeave();
   });
 
+  it('that begins again knows when its apps were last visited', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    a.host.coreApps.lastSeenAt.set('crm', 1_700_000_000);
+    await a.stop();
+    await fleet.worker('env_a');
+    const lastVisit = () => supervisor.parts.view.appRow(supervisor.part.app('crm')!).lastVisitAt;
+    await until('Its last visit', () => lastVisit() === 1_700_000_000_000);
+  });
+
+  it('whose work on an app does not end warns that it has to be restarted, until it has ended', async () => {
+    const [supervisor, a] = await fleet.begin('env_a');
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+    const { limits, apps } = a.part.controller!;
+    const warnings = () => supervisor.parts.view.environmentRows()[0].warnings.map(({ code }) => code);
+    limits.noteStuck('crm', apps.get('crm')!, 60_000);
+    await until('The warning', () => warnings().includes('APPS_STUCK'));
+    await supervisor.toShow('crm', 'env_a error');
+    limits.noteEnd(apps.get('crm')!);
+    await until('Its end', () => !warnings().includes('APPS_STUCK'));
+  });
+
   it('that comes back with other addresses is shown with them, and remembered', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await a.stop();

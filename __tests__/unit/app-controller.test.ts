@@ -317,6 +317,43 @@ describe('a restart of the worker', () => {
   });
 });
 
+describe('the last visit', () => {
+  const visit = () => {
+    const at = Math.floor(clock.now().wall / 1000);
+    host.coreApps.lastSeenAt.set('crm', at);
+    return at * 1000;
+  };
+
+  it('is remembered when the process ends, and is another app’s no more', async () => {
+    await create();
+    const at = visit();
+    await controller.saveVisits(0);
+    await restart();
+    expect(crm().lastVisitAt).toBe(at);
+    expect((await accept({ uid: 'uid-2', generation: 20, claim: 'create' })).lastVisitAt).toBeNull();
+  });
+
+  it('is remembered without an end, at the cost of one write a minute', async () => {
+    await create();
+    const write = vi.spyOn(snapshot, 'save');
+    let at = 0;
+    for (let round = 0; round < 20; round++) {
+      await clock.run(30_000);
+      at = visit();
+      await controller.saveVisits();
+    }
+    expect(write).toHaveBeenCalledTimes(10);
+    await clock.run(60_000);
+    await controller.saveVisits();
+    await restart();
+    expect(crm().lastVisitAt).toBe(at);
+    write.mockClear();
+    await clock.run(600_000);
+    await controller.saveVisits();
+    expect(write).not.toHaveBeenCalled();
+  });
+});
+
 describe('a visit', () => {
   beforeEach(async () => {
     await create({ desired: 'onDemand', startMode: 'onVisit' });

@@ -159,6 +159,7 @@ export class WorkerPart {
     this.options.bus.notify('supervisors', []);
     await Promise.all([
       running.controller.clearCrashMarkers().catch(() => undefined),
+      running.controller.saveVisits(0),
       running.controller.drainTraffic(),
     ]);
   }
@@ -191,6 +192,7 @@ export class WorkerPart {
     running.round = clock.interval(roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND), () => {
       void reader.readAll();
       void reporter.check();
+      void controller.saveVisits();
     });
     this.records.tell();
     await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));

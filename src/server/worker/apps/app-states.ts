@@ -38,6 +38,8 @@ export interface AppState {
   doing: StatusEntry['doing'];
   version: string | null;
   adminPassword: AdminPassword | null;
+  /** The last visit that the snapshot has, and when it was written, by the monotonic clock. */
+  saved: { lastVisitAt: number | null; at: number };
 }
 
 export interface AppStatesOptions {
@@ -66,6 +68,9 @@ export class AppStates {
    */
   hold(record: AppRecord, applied: Applied | null, confirmed: boolean): void {
     const now = this.options.clock.now().wall;
+    const lastVisitAt = applied?.lastVisitAt ?? null;
+    const { lastSeenAt } = this.options.coreApps;
+    if (lastVisitAt !== null && !lastSeenAt.has(record.name)) lastSeenAt.set(record.name, lastVisitAt / 1000);
     this.held.set(record.name, {
       record,
       confirmed,
@@ -86,6 +91,7 @@ export class AppStates {
       doing: null,
       version: applied?.version ?? null,
       adminPassword: applied?.adminPassword ?? null,
+      saved: { lastVisitAt, at: Number.NEGATIVE_INFINITY },
     });
   }
 
@@ -131,11 +137,21 @@ export class AppStates {
     return [...this.held.keys()];
   }
 
+  /** In ms since 1970. */
+  lastVisitAt(name: string): number | null {
+    const lastVisit = this.options.coreApps.lastSeenAt.get(name);
+    return lastVisit === undefined ? null : lastVisit * 1000;
+  }
+
+  /** Another app has its name from now on. */
+  forgetVisits(name: string): void {
+    this.options.coreApps.lastSeenAt.delete(name);
+  }
+
   /** The report about an app. */
   entry(name: string): StatusEntry | null {
     const held = this.held.get(name);
     if (!held) return null;
-    const lastVisit = this.options.coreApps.lastSeenAt.get(name);
     return {
       name,
       uid: held.record.uid,
@@ -148,7 +164,7 @@ export class AppStates {
       ...(held.message ? { message: held.message } : {}),
       ...(held.error ? { error: held.error } : {}),
       version: held.version,
-      lastVisitAt: lastVisit === undefined ? null : lastVisit * 1000,
+      lastVisitAt: this.lastVisitAt(name),
       pendingChanges:
         held.state === 'running'
           ? [

@@ -21,6 +21,9 @@ const LEAVING = 1_500;
 
 /** How often is looked whether what is waited for is stuck, in ms. */
 const LOOK = 1_000;
+/** The least time between two writes of an app's last visit, in ms. */
+const VISITS_EVERY = 60_000;
+
 export interface AppControllerOptions {
   environment: string;
   snapshot: Snapshot;
@@ -189,6 +192,22 @@ export class AppController {
   }
 
   /**
+   * Remembers when apps were last visited.
+   * @param every writes no app again within so many ms
+   */
+  async saveVisits(every = VISITS_EVERY): Promise<void> {
+    const { mono } = this.options.clock.now();
+    const isDue = ([name, { applied, saved }]: [string, AppState]) =>
+      applied !== null && this.apps.lastVisitAt(name) !== saved.lastVisitAt && mono - saved.at >= every;
+    await Promise.all(
+      this.apps
+        .all()
+        .filter(isDue)
+        .map(([name]) => this.save(name)),
+    );
+  }
+
+  /**
    * The process is about to end, and has announced it: it serves visitors of apps that also run elsewhere until they
    * are routed there.
    */
@@ -258,6 +277,7 @@ export class AppController {
     switch (decision.do) {
       case 'replace':
         await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
+        this.apps.forgetVisits(name);
         Object.assign(held, {
           applied: null,
           booted: null,
@@ -333,6 +353,7 @@ export class AppController {
     }
     await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
     await this.writes.add(name, () => snapshot.remove(name));
+    this.apps.forgetVisits(name);
     // Only now, because an earlier removal left the same status.
     held.generation = record.generation;
     Object.assign(held, {
@@ -378,7 +399,9 @@ export class AppController {
         const held = this.apps.get(name);
         if (!held) return;
         const { record, applied, adminPassword } = held;
-        await this.options.snapshot.save(name, record, applied && { ...applied, adminPassword });
+        const lastVisitAt = this.apps.lastVisitAt(name);
+        held.saved = { lastVisitAt, at: this.options.clock.now().mono };
+        await this.options.snapshot.save(name, record, applied && { ...applied, adminPassword, lastVisitAt });
       });
     } catch (error) {
       this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`, { app: name });

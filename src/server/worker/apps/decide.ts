@@ -15,6 +15,8 @@ export interface Applied {
   failure: Message | null;
   /** As in `StatusEntry`; kept for a dormant app that a visit starts. */
   adminPassword?: AdminPassword | null;
+  /** As in `StatusEntry`, up to a minute old. */
+  lastVisitAt?: number | null;
 }
 
 /** What exists of an app in this process. */
