@@ -82,7 +82,12 @@ export class AppHost {
     const onPlace = (place: number) => turn.progress(say('IN_BOOT_QUEUE', { place }), true);
     try {
       for (;;) {
-        const work = () => this.bootInTurn(name, turn, lock);
+        // In its turn, too: what is left of a failed boot may take long to end.
+        const work = () =>
+          this.bootInTurn(name, turn, lock).catch(async (error) => {
+            await this.unload(name).catch(() => undefined);
+            throw error;
+          });
         const outcome = await this.boots.add(work, { ...turn, onPlace, isNext: lock !== null });
         if (outcome !== 'locked') {
           if (!outcome && begun) await this.rest(name);
@@ -92,7 +97,6 @@ export class AppHost {
         lock = await this.lockFor(turn, LOCK_TIMEOUT);
       }
     } catch (error) {
-      await this.unload(name).catch(() => undefined);
       this.coreApps.setError(name, error instanceof Error ? error : new Error(messageOf(error)));
       this.stand(name, 'error');
       throw error;
