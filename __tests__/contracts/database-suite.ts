@@ -52,6 +52,15 @@ export function databaseSuite(open: () => Promise<Database>): void {
       expect(await appRepository.find('nobody')).toBeNull();
     });
 
+    it('that are gone, or are another incarnation, are not changed', async () => {
+      const appRepository = new AppRepository({ db });
+      await appRepository.create(app);
+      expect(await appRepository.updateLiving({ name: 'crm', uid: 'uid-0' }, { title: 'Of another' })).toBe(false);
+      expect(await appRepository.updateLiving({ name: 'shop', uid: app.uid }, { title: 'Of nobody' })).toBe(false);
+      expect(await appRepository.updateLiving(app, { title: 'Sales' })).toBe(true);
+      expect((await appRepository.all()).map(({ title }) => title)).toEqual(['Sales']);
+    });
+
     it('are found by name through filters and sorts of the API', async () => {
       const appRepository = new AppRepository({ db });
       for (const [name, title] of [

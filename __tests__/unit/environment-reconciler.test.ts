@@ -13,6 +13,8 @@ let tombstones: Map<string, Tombstone>;
 let version: number;
 let wakes: string[];
 let leads: boolean;
+/** What a read of definitions finds. */
+let refresh: () => void;
 let reconciler: EnvironmentReconciler;
 
 const app = (name: string, values: Partial<AppDefinition> = {}) =>
@@ -31,10 +33,12 @@ beforeEach(() => {
   version = 1;
   wakes = [];
   leads = true;
+  refresh = () => undefined;
   reconciler = new EnvironmentReconciler({
     appCache: {
       apps,
       tombstones,
+      refresh: async () => refresh(),
       get version() {
         return version;
       },
@@ -106,6 +110,19 @@ describe('a pass over an environment', () => {
     await store.records.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))], 1);
     await pass();
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
+  });
+
+  it('asks the database before it undoes what is newer: what this process knows may be behind it', async () => {
+    set(app('crm'));
+    await settle();
+    const newer = app('crm', { published: { env_a: publishedOf({ generation: 11 }) } });
+    await store.records.publish('env_a', [recordFor(newer, publishedOf({ generation: 11 }))]);
+    reconciler.noteApps({ names: ['crm'], environments: new Set(['env_a']) });
+    refresh = () => set(newer);
+    await pass();
+    await pass();
+    expect(await stored()).toEqual(['crm 11']);
+    expect(store.timesCalled('records.unpublish')).toBe(0);
   });
 
   it('compares where a definition has changed, although the store is unchanged', async () => {

@@ -81,7 +81,7 @@ class Rollout {
 
   private timeWorked(step: Step): number {
     const isWorking = isWorkedOn(this.operation, step, this.sightOf(step.environment));
-    return this.timer.look(this.operation.id, `${step.environment} ${step.kind}`, isWorking, this.now);
+    return this.timer.look(this.operation, step, isWorking, this.now);
   }
 
   /** `state` of each step, in order. */

@@ -11,7 +11,7 @@ import { AppController } from './apps/controller';
 import { FollowedSnapshot } from './followed-snapshot';
 import type { HostDatabase } from './hosting/connection';
 import type { AppHost } from './hosting/host';
-import { LeaseKeeper } from './lease';
+import { LeaseKeeper, type ProcessLock } from './lease';
 import { createProcessLock } from './process-lock';
 import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
@@ -35,6 +35,8 @@ export interface WorkerPartOptions {
   random: Random;
   log: Log;
   warnings: Message[];
+  /** Replaces the session lock on the main app's database. */
+  lock?: ProcessLock;
   /** Its answers to requests. */
   handlers: RequestHandlers;
   roundEvery?: number;
@@ -65,7 +67,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     environment,
     instance,
     interval: options.environment.heartbeatInterval,
-    lock: createProcessLock(main.db.options as unknown as HostDatabase, lockName, clock, log),
+    lock: options.lock ?? createProcessLock(main.db.options as unknown as HostDatabase, lockName, clock, log),
     clock,
     random,
     log,

@@ -118,6 +118,16 @@ export class AppCache {
     this.version++;
   }
 
+  /** The database has let a tombstone go from environments by now, or altogether. @param environments those that it still waits for */
+  settleTombstone(uid: string, environments: string[]): void {
+    const tombstone = this.tombstones.get(uid);
+    if (!tombstone) return;
+    const settled = tombstone.environments.filter((environment) => !environments.includes(environment));
+    tombstone.environments = environments;
+    if (!environments.length) this.tombstones.delete(uid);
+    this.changed([], new Set(settled), new Set());
+  }
+
   /** A definition by incarnation, alive or deleted. */
   byUid(name: string, uid: string): AppDefinition | null {
     const app = this.apps.get(name);

@@ -94,6 +94,19 @@ export class AppRepository {
     await redactSqlErrors(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
   }
 
+  /** Changes one incarnation of an app. @returns false if it was deleted meanwhile; then nothing was written */
+  async updateLiving(
+    { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
+    values: Partial<AppDefinition>,
+    transaction?: Transaction,
+  ): Promise<boolean> {
+    let changed = 0;
+    await redactSqlErrors(async () => {
+      [changed] = await this.app.db.getModel('apps').update(values, { where: { name, uid }, transaction });
+    });
+    return changed > 0;
+  }
+
   /** Removes the app from the list; a tombstone keeps the remaining work. */
   async bury(tombstone: Tombstone, transaction?: Transaction): Promise<void> {
     await this.write(transaction, (ours) => this.tombstones.create({ values: tombstone, transaction: ours }));

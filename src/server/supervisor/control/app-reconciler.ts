@@ -58,6 +58,7 @@ export class AppReconciler {
   async reconcile(name: string, uid: string): Promise<number | null> {
     const { active, appCache } = this.options;
     const operations = active.of(uid);
+    this.timer.keep(uid, operations);
     for (const operation of operations) if (await this.rollOut(operation)) return 0;
     if (operations.length) return LOOK_AGAIN;
     const tombstone = appCache.tombstones.get(uid);
@@ -105,7 +106,6 @@ export class AppReconciler {
       waitingFor: next.waitingFor?.code,
       published: Object.keys(publish),
     });
-    if (next.finishedAt !== null) this.timer.forget(next.id);
     if (appCache.byUid(app.name, app.uid)) this.changes.tell(app.name);
     return true;
   }
@@ -133,7 +133,7 @@ export class AppReconciler {
 
   private timeWorked(operation: Operation, step: Step, sight: StepSight): number {
     const isWorking = isWorkedOn(operation, step, sight);
-    return this.timer.look(operation.id, `${step.environment} ${step.kind}`, isWorking, this.options.clock.now().mono);
+    return this.timer.look(operation, step, isWorking, this.options.clock.now().mono);
   }
 
   /** Ends the claim of an app that came up after its operation had finished. */
@@ -261,12 +261,11 @@ export class AppReconciler {
       if (!successor?.published[environment]) await publisher.unpublish(environment, name);
     if (environments.length) {
       await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
-      tombstone.environments = environments;
     } else {
       await onAppEnd(uid);
       await leadership.write((transaction) => appRepository.removeTombstone(uid, transaction));
-      appCache.tombstones.delete(uid);
     }
+    appCache.settleTombstone(uid, environments);
     this.changes.tell(name);
   }
 

@@ -107,6 +107,7 @@ export class EnvironmentReconciler {
     this.touched?.add(environment);
     // Newer than the database knows: the database was restored from a backup, and it wins.
     const newer = missing.filter(([name, { wish }]) => (stored.get(name)?.generation ?? 0) > wish.generation);
+    if (newer.length && (await this.isOutdated(environment, newer))) return 0;
     const unnotified = this.unnotified.get(environment) ?? new Set();
     for (const [name] of missing) unnotified.add(name);
     this.unnotified.set(environment, unnotified);
@@ -120,6 +121,13 @@ export class EnvironmentReconciler {
     );
     this.notify(environment);
     return VERIFY_AFTER;
+  }
+
+  /** Whether it is this process that is behind, and not the database: a read that began before a publication ended after it. */
+  private async isOutdated(environment: string, wishes: Array<[string, { wish: Published }]>): Promise<boolean> {
+    await this.options.appCache.refresh(wishes.map(([name]) => name));
+    const now = this.wishes().get(environment);
+    return wishes.some(([name, { wish }]) => now?.get(name)?.wish.generation !== wish.generation);
   }
 
   private notify(environment: string): void {

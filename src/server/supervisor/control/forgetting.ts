@@ -105,10 +105,12 @@ async function forgetInOperation(
 async function forgetInTombstone(
   tombstone: Tombstone,
   environment: string,
-  { appRepository }: ForgettingOptions,
+  { appRepository, appCache }: ForgettingOptions,
 ): Promise<void> {
   if (!tombstone.environments.includes(environment)) return;
   const environments = tombstone.environments.filter((other) => other !== environment);
   await appRepository.updateTombstone(tombstone.uid, { environments });
-  tombstone.environments = environments;
+  // One that nobody is waited for any more goes with the next pass over it.
+  if (environments.length) appCache.settleTombstone(tombstone.uid, environments);
+  else tombstone.environments = environments;
 }

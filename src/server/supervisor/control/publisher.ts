@@ -40,7 +40,7 @@ export class Publisher {
 
   /**
    * @param along writes in the same transaction
-   * @throws TermOver, and errors of the database; then nothing was written
+   * @throws TermOver, an error if the app was deleted meanwhile, and errors of the database; then nothing was written
    */
   async publish(
     app: AppDefinition,
@@ -55,11 +55,17 @@ export class Publisher {
       ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
       ...(generation === undefined ? {} : { generation }),
     };
-    await leadership.write(async (transaction) => {
+    const write = async (transaction?: Transaction) => {
       if (appCache.tombstones.has(app.uid))
         await appRepository.updateTombstone(app.uid, { definition: { ...app, ...changes } }, transaction);
-      else await appRepository.update(app.name, changes, transaction);
+      // The tombstone would not contain an environment that is published only now, and the app would run there for ever.
+      else if (!(await appRepository.updateLiving(app, changes, transaction)))
+        throw new Error(`App ${app.name} was deleted meanwhile.`);
       await along(transaction);
+    };
+    await leadership.write(write).catch(async (error) => {
+      await appCache.refresh([app.name]).catch(() => undefined);
+      throw error;
     });
     // Updates the memory to the stored state, and does nothing that may still fail.
     appCache.assign(app, changes);

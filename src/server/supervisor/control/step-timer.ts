@@ -1,3 +1,5 @@
+import type { Operation, Step } from './rollout';
+
 /** A longer time between two observations means that this process did not run, in ms. */
 const LONGEST_GAP = 15_000;
 
@@ -7,28 +9,34 @@ const LONGEST_GAP = 15_000;
  * makes a deadline later and never earlier.
  */
 export class StepTimer {
-  private readonly steps = new Map<string, { worked: number; at: number | null }>();
+  /** By uid of the app, operation and step. */
+  private readonly apps = new Map<string, Map<string, { worked: number; at: number | null }>>();
 
   /**
    * @param isWorking whether the Worker is observed to work on the step now
    * @param now ms of the monotonic clock
    * @returns ms so far
    */
-  look(operation: string, environment: string, isWorking: boolean, now: number): number {
-    const key = `${operation} ${environment}`;
-    const before = this.steps.get(key) ?? { worked: 0, at: null };
+  look({ appUid, id }: Operation, { environment, kind }: Step, isWorking: boolean, now: number): number {
+    const steps = this.apps.get(appUid) ?? new Map();
+    const key = `${id} ${environment} ${kind}`;
+    const before = steps.get(key) ?? { worked: 0, at: null };
     const since = before.at === null || !isWorking ? 0 : Math.min(now - before.at, LONGEST_GAP);
     const worked = before.worked + since;
-    this.steps.set(key, { worked, at: isWorking ? now : null });
+    this.apps.set(appUid, steps.set(key, { worked, at: isWorking ? now : null }));
     return worked;
   }
 
-  /** The operation has finished. */
-  forget(operation: string): void {
-    for (const key of this.steps.keys()) if (key.startsWith(`${operation} `)) this.steps.delete(key);
+  /** Forgets all but these operations of an app: the others have finished, whoever ended them. */
+  keep(appUid: string, operations: readonly Operation[]): void {
+    const steps = this.apps.get(appUid);
+    if (!steps) return;
+    const isKept = (key: string) => operations.some(({ id }) => key.startsWith(`${id} `));
+    for (const key of steps.keys()) if (!isKept(key)) steps.delete(key);
+    if (!steps.size) this.apps.delete(appUid);
   }
 
   clear(): void {
-    this.steps.clear();
+    this.apps.clear();
   }
 }
