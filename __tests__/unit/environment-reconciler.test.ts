@@ -116,7 +116,7 @@ describe('a pass over an environment', () => {
     set(app('crm'));
     await settle();
     const newer = app('crm', { published: { env_a: publishedOf({ generation: 11 }) } });
-    await store.records.publish('env_a', [recordFor(newer, publishedOf({ generation: 11 }))]);
+    await store.records.publish('env_a', [recordFor(newer, publishedOf({ generation: 11 }))], 1);
     reconciler.noteApps({ names: ['crm'], environments: new Set(['env_a']) });
     refresh = () => set(newer);
     await pass();

@@ -1,0 +1,202 @@
+import { DOWN_AFTER } from '../../src/server/protocol/health';
+import { Leadership } from '../../src/server/supervisor/control/leader';
+import type { AppRecord } from '../../src/shared/messages';
+import type { MemoryTransaction } from '../support/memory-database';
+import type { EnvironmentOfWorld, World } from './world';
+
+/** What must never be, looked at with every event that could bring it about. */
+
+/** How long after a death a Worker may be shown as alive, in ms: its lease, two looks, and a clock that is off. */
+const DEATH_SHOWS = 5_000 * DOWN_AFTER + 3_000;
+/** How long a process that was displaced may take to hear of it and to end what it runs, in ms: a beat, and one time-out of Redis. */
+const STANDS_DOWN = 12_000;
+
+/** By transaction of a leader, the term that it is of. */
+const terms = new WeakMap<MemoryTransaction, { instance: string; term: number }>();
+let isWatching = false;
+
+/** Notes of each leader's transaction which term it is of. */
+function watchTerms(): void {
+  if (isWatching) return;
+  isWatching = true;
+  const { write } = Leadership.prototype;
+  Leadership.prototype.write = function (this: Leadership, work) {
+    const { term } = this;
+    const { instance } = (this as unknown as { options: { instance: string } }).options;
+    return write.call(this, async (transaction) => {
+      if (transaction) terms.set(transaction as unknown as MemoryTransaction, { instance, term });
+      return work(transaction);
+    }) as never;
+  };
+}
+
+export function installChecks(world: World): void {
+  watchTerms();
+  world.database.database.onCommit = (transaction) => checkTerm(world, transaction);
+  checkStore(world);
+  if (world.plan.all) checkBoots(world);
+  const everySecond = () => {
+    checkShown(world);
+    checkHolders(world);
+    checkTaken(world);
+    world.scheduler.after(1_000, everySecond);
+  };
+  everySecond();
+}
+
+/** A leader's write is of the term that is on record when it is committed. */
+function checkTerm(world: World, transaction: MemoryTransaction): void {
+  const own = terms.get(transaction);
+  if (!own) return;
+  const [leader] = world.database.database.visible('appSupervisorLeaders');
+  if (leader?.holder === own.instance && leader.term === own.term) return;
+  world.violate(`${own.instance} writes in term ${own.term}, while ${leader?.holder} leads in term ${leader?.term}`);
+}
+
+/** No record is replaced by an older one, and nobody reports under a lease that another one has. */
+function checkStore(world: World): void {
+  const { redis } = world;
+  let newest = new Map<string, number>();
+  let epochs = new Map<string, number>();
+  redis.onLoss = () => {
+    newest = new Map();
+    epochs = new Map();
+  };
+  redis.onCommand = (method, args, result) => {
+    if (method === 'records.publish') {
+      const [environment, records] = args as [string, AppRecord[]];
+      for (const { name, uid } of records) {
+        const stored = storedRecord(world, environment, name);
+        const key = `${environment} ${name} ${uid}`;
+        if (stored?.uid !== uid) continue;
+        if (stored.generation < (newest.get(key) ?? 0))
+          world.violate(
+            `${name} in ${environment}: generation ${stored.generation} is published over ${newest.get(key)}`,
+          );
+        newest.set(key, stored.generation);
+      }
+    }
+    if (method === 'fleet.forget')
+      for (const map of [newest, epochs])
+        for (const key of map.keys()) if (key.startsWith(`${args[0]}`)) map.delete(key);
+    if (method === 'statuses.write' && result === true) {
+      const { environment, epoch, instance } = args[0] as { environment: string; epoch: number; instance: string };
+      if (epoch < (epochs.get(environment) ?? 0))
+        world.violate(`${instance} reports for ${environment} in epoch ${epoch}, after ${epochs.get(environment)}`);
+      epochs.set(environment, epoch);
+    }
+  };
+}
+
+function storedRecord({ redis }: World, environment: string, name: string): AppRecord | undefined {
+  const { environments } = redis.stores.records as unknown as {
+    environments: Map<string, { byName: Map<string, AppRecord> }>;
+  };
+  return environments.get(environment)?.byName.get(name);
+}
+
+const livingIn = ({ slots }: EnvironmentOfWorld) => slots.flatMap(({ process }) => process ?? []);
+
+/** No app of an environment is shown as running when its last process died longer ago than its lease lasts. */
+function checkShown(world: World): void {
+  const { now } = world.scheduler;
+  const dead = world.environments.filter(
+    (environment) =>
+      !livingIn(environment).length && environment.slots.every(({ endedAt }) => now - endedAt > DEATH_SHOWS),
+  );
+  if (!dead.length) return;
+  for (const { process } of world.supervisors) {
+    if (!process?.machine.isUp || !process.part.loaded || wasStopped(world, process.name)) continue;
+    for (const app of process.part.apps()) {
+      for (const { name } of dead) {
+        if (app.environments.includes(name) && process.part.statusIn(app, name)?.status === 'running')
+          world.violate(`${process.name} shows ${app.name} as running in ${name}, which is dead`);
+      }
+    }
+  }
+}
+
+/** When each process was last seen frozen: what it shows before its first look after that is what it knew. */
+const frozenAt = new WeakMap<World, Map<string, number>>();
+
+function wasStopped(world: World, name: string): boolean {
+  const at = frozenAt.get(world)?.get(name);
+  return at !== undefined && world.scheduler.now - at < 3_000;
+}
+
+/** When two processes of one environment were first seen to run something at once. */
+const doubledSince = new WeakMap<World, Map<string, number>>();
+
+/** Of the processes of one environment, one at most runs apps; one that was displaced ends them as soon as it can hear of it. */
+function checkHolders(world: World): void {
+  const { now } = world.scheduler;
+  const frozen = frozenAt.get(world) ?? new Map<string, number>();
+  frozenAt.set(world, frozen);
+  for (const { process } of world.slots) if (process?.machine.isFrozen) frozen.set(process.name, now);
+  const since = doubledSince.get(world) ?? new Map<string, number>();
+  doubledSince.set(world, since);
+  for (const environment of world.environments) {
+    const acting = livingIn(environment).filter(
+      ({ machine, link, host, name }) =>
+        machine.isUp && !link.isCut && host.running.size > 0 && !wasStopped(world, name),
+    );
+    const { isAway, isReadOnly, frozenUntil } = world.redis;
+    // Then nobody can hear of it.
+    if (acting.length < 2 || isAway || isReadOnly || frozenUntil > now - 3_000) since.delete(environment.name);
+    else if (!since.has(environment.name)) since.set(environment.name, now);
+    else if (now - since.get(environment.name)! > STANDS_DOWN)
+      world.violate(`${acting.map(({ name }) => name).join(' and ')} both host apps of ${environment.name}`);
+  }
+}
+
+/** How long ago a record was published that a process must have read by now, in ms: a round, and the latency of all on the way. */
+const RECORD_ARRIVES = 35_000;
+
+/**
+ * Nothing boots where the newest record that its process could have read says otherwise. Held back: a Worker boots what its snapshot
+ * says before it has read its records (C1).
+ */
+function checkBoots(world: World): void {
+  const since = new Map<string, number>();
+  const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
+  const publish = world.redis.onCommand;
+  world.redis.onCommand = (method, args, result) => {
+    publish(method, args, result);
+    if (method !== 'records.publish') return;
+    const [environment, records] = args as [string, AppRecord[]];
+    for (const record of records) {
+      const isWanted = record.desired === 'running' || record.desired === 'onDemand';
+      if (isWanted) since.delete(keyOf(environment, record));
+      else if (!since.has(keyOf(environment, record))) since.set(keyOf(environment, record), world.scheduler.now);
+    }
+  };
+  world.onBoot = (machine, environment, record) => {
+    const at = since.get(keyOf(environment, record));
+    const { isAway, frozenUntil } = world.redis;
+    const link = world.workers.find((one) => one.machine === machine)?.link;
+    if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
+    if (world.scheduler.now - at > RECORD_ARRIVES)
+      world.violate(
+        `${record.name} boots in ${machine.name}, from which it was taken ${Math.floor((world.scheduler.now - at) / 1000)} s ago`,
+      );
+  };
+}
+
+/** By process, incarnation of an app: the newest generation that it has taken over. */
+const takenOver = new WeakMap<object, Map<string, number>>();
+
+/** No process replaces a record by an older one of the same incarnation. */
+function checkTaken(world: World): void {
+  for (const process of world.workers) {
+    const newest = takenOver.get(process) ?? new Map<string, number>();
+    takenOver.set(process, newest);
+    for (const [name, { record }] of process.part.controller?.apps.all() ?? []) {
+      const key = `${name} ${record.uid}`;
+      if (record.generation < (newest.get(key) ?? 0))
+        world.violate(
+          `${process.name} goes back to generation ${record.generation} of ${name}, from ${newest.get(key)}`,
+        );
+      newest.set(key, record.generation);
+    }
+  }
+}

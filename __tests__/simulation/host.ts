@@ -1,0 +1,273 @@
+import type { AppSupervisor } from '@nocobase/server';
+import { AppSupervisorError } from '../../src/server/errors';
+import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
+import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
+import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
+import type { AppHost } from '../../src/server/worker/hosting/host';
+import { type Message, say } from '../../src/shared/message';
+import type { AppRecord } from '../../src/shared/messages';
+import type { Machine } from './scheduler';
+
+/** How long a boot waits for another environment's, in ms, as in worker/hosting/host.ts. */
+const LOCK_TIMEOUT = 900_000;
+const LOCK_RETRY = 200;
+
+/** How one boot goes. */
+export interface Boot {
+  ends: 'well' | 'failed' | 'crashed';
+  /** In ms. */
+  takes: number;
+}
+
+export interface GroundOptions {
+  note(line: string): void;
+  violate(what: string): void;
+  nextBoot(): Boot;
+  crash(machine: Machine): void;
+  /** Whether a process that lives runs this incarnation of an app. */
+  isRunning(uid: string): boolean;
+  /** Called when a boot is about to begin. */
+  onBoot(machine: Machine, environment: string, record: AppRecord): void;
+  /** Whether somebody asked for the data of this incarnation of an app to be dropped. */
+  mayDrop(uid: string): boolean;
+}
+
+/** What all environments share: the databases of apps, with their owners and their locks. */
+export class Ground {
+  /** Owner's uid by name of the database; empty for one without a mark. */
+  readonly owners = new Map<string, string>();
+  /** Who boots in a database: the session lock that the real host takes. */
+  readonly locks = new Map<string, Machine>();
+  /** Who boots an app, by its name, whatever the locks say. */
+  readonly booting = new Map<string, Machine>();
+
+  constructor(readonly options: GroundOptions) {}
+
+  /** As the real one: a database that is not there, or not this app's, is an error. */
+  claim(record: AppRecord): void {
+    const { owners } = this;
+    const place = placeOf(record);
+    const details = { object: `database "${place}"`, app: record.name, server: 'here' };
+    if (!owners.has(place)) {
+      if (record.claim !== 'create') throw new AppSupervisorError('DATABASE_MISSING', details);
+      owners.set(place, record.uid);
+    }
+    if (owners.get(place) === '' && record.claim !== 'none') owners.set(place, record.uid);
+    if (owners.get(place) !== record.uid) throw new AppSupervisorError('DATABASE_FOREIGN', details);
+  }
+
+  /** @returns whether nobody else has it */
+  lock(place: string, machine: Machine): boolean {
+    if (this.locks.has(place)) return false;
+    this.locks.set(place, machine);
+    return true;
+  }
+
+  release(place: string, machine: Machine): void {
+    if (this.locks.get(place) === machine) this.locks.delete(place);
+  }
+
+  drop(record: AppRecord): void {
+    if (!this.options.mayDrop(record.uid)) this.options.violate(`${record.name}: its data were dropped, unasked`);
+    if (this.options.isRunning(record.uid)) this.options.violate(`${record.name}: its data were dropped while it runs`);
+    this.owners.delete(placeOf(record));
+  }
+
+  died(machine: Machine): void {
+    for (const map of [this.locks, this.booting]) {
+      for (const [key, holder] of map) if (holder === machine) map.delete(key);
+    }
+  }
+}
+
+const placeOf = (record: AppRecord): string => record.database.database ?? record.name;
+
+/** Plays NocoBase's core: boots, stops and removes apps of one process, behind the plugin's own queue of boots. */
+export class PlayedHost {
+  readonly coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
+  /** What this process runs, by name. */
+  readonly running = new Map<string, AppRecord>();
+  private readonly boots: BootQueue;
+
+  constructor(
+    readonly environment: string,
+    private readonly machine: Machine,
+    private readonly ground: Ground,
+  ) {
+    this.boots = new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }, machine);
+  }
+
+  get asHost(): AppHost {
+    return this as unknown as AppHost;
+  }
+
+  /** As worker/hosting/host.ts does it: a wait for the lock takes no place in the queue. */
+  async boot(name: string, wanted: BootTurn): Promise<BootOutcome | null> {
+    let begun = false;
+    let locked: string | null = null;
+    const begin = () => {
+      begun = true;
+      wanted.begin();
+    };
+    const turn = { ...wanted, begin };
+    const onPlace = (place: number) => turn.progress(say('IN_BOOT_QUEUE', { place }), true);
+    try {
+      for (;;) {
+        const work = () => this.bootInTurn(name, turn, locked !== null);
+        const outcome = await this.boots.add(work, { ...turn, onPlace, isNext: locked !== null });
+        if (outcome !== 'locked') {
+          if (!outcome && begun) await this.rest(name);
+          return outcome;
+        }
+        turn.progress(say('WAITS_FOR_LOCK'), true);
+        locked = await this.waitForLock(turn);
+      }
+    } catch (error) {
+      await this.unload(name);
+      this.note(`fails ${name} ${(error as Error).message}`);
+      this.showError(name, error as Error);
+      throw error;
+    } finally {
+      if (locked) this.ground.release(locked, this.machine);
+    }
+  }
+
+  /** Visitors of a running app are thrown out only for a boot that was asked for. */
+  private assertAsked({ name, uid, boot }: AppRecord): void {
+    const running = this.running.get(name);
+    if (running?.uid === uid && running.boot.generation >= boot.generation)
+      this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
+  }
+
+  async stop(name: string): Promise<void> {
+    await this.unload(name);
+    this.coreApps.setStatus(name, 'stopped');
+  }
+
+  async rest(name: string): Promise<void> {
+    await this.unload(name);
+    delete this.coreApps.appStatus[name];
+  }
+
+  async endData(record: AppRecord): Promise<Message> {
+    await this.machine.sleep(50);
+    const { name, uid, data } = record;
+    const { owners } = this.ground;
+    if (owners.has(placeOf(record)) && owners.get(placeOf(record)) !== uid)
+      throw new AppSupervisorError('DATABASE_FOREIGN', { object: 'database', server: 'here', app: name });
+    this.note(`${data}s ${name}`);
+    if (data === 'drop') this.ground.drop(record);
+    else if (owners.has(placeOf(record))) owners.set(placeOf(record), '');
+    return say(data === 'drop' ? 'DATA_DROPPED' : 'DATA_RELEASED');
+  }
+
+  showError(name: string, error: Error): void {
+    this.running.delete(name);
+    this.coreApps.setError(name, error);
+    this.coreApps.setStatus(name, 'error');
+  }
+
+  async forgetLogs(): Promise<void> {}
+
+  async pluginSet(name: string) {
+    return this.running.has(name) ? { text: '', own: [] } : null;
+  }
+
+  async canRestart(): Promise<boolean> {
+    return true;
+  }
+
+  async adminPassword(): Promise<null> {
+    return null;
+  }
+
+  isRunning(name: string): boolean {
+    return this.running.has(name);
+  }
+
+  isInCommand(): boolean {
+    return false;
+  }
+
+  reveal(sealed: string): string {
+    return sealed;
+  }
+
+  bootOneByOne(): void {
+    this.boots.oneByOne();
+  }
+
+  private async bootInTurn(name: string, turn: BootTurn, isLocked: boolean): Promise<BootOutcome | 'locked' | null> {
+    const wish = turn.decide();
+    if (!wish) return null;
+    turn.begin();
+    const { record } = wish;
+    this.assertAsked(record);
+    await this.unload(name);
+    turn.progress(say('CHECKING_DATABASE'), false);
+    await this.machine.sleep(20);
+    this.ground.claim(record);
+    const place = placeOf(record);
+    if (!isLocked && !this.ground.lock(place, this.machine)) return turn.decide() && 'locked';
+    try {
+      return await this.bootUnderLock(name, turn);
+    } finally {
+      if (!isLocked) this.ground.release(place, this.machine);
+    }
+  }
+
+  private async bootUnderLock(name: string, turn: BootTurn): Promise<BootOutcome | null> {
+    const wish = turn.decide();
+    if (!wish) return null;
+    const { record, how } = wish;
+    const { machine, ground } = this;
+    ground.options.onBoot(machine, this.environment, record);
+    this.note(`boots ${name} ${how} ${record.generation}`);
+    await turn.mark();
+    const other = ground.booting.get(name);
+    if (other) ground.options.violate(`${name} boots in ${machine.name} while it boots in ${other.name}`);
+    ground.booting.set(name, machine);
+    try {
+      this.coreApps.setStatus(name, 'initializing');
+      const { ends, takes } = ground.options.nextBoot();
+      await machine.sleep(takes);
+      if (ends === 'crashed') {
+        ground.options.crash(machine);
+        await new Promise(() => undefined);
+      }
+      if (ends === 'failed') throw new Error('It does not start.');
+      this.running.set(name, record);
+      this.coreApps.setStatus(name, 'running');
+      this.note(`runs ${name} ${record.generation}`);
+      return { version: '2.2.15', record };
+    } finally {
+      if (ground.booting.get(name) === machine) ground.booting.delete(name);
+    }
+  }
+
+  /** @returns what it has locked; null when the waiting was ended */
+  private async waitForLock(turn: BootTurn): Promise<string | null> {
+    const wish = turn.decide();
+    if (!wish) return null;
+    const place = placeOf(wish.record);
+    const since = this.machine.now().mono;
+    while (!turn.signal.aborted) {
+      if (this.ground.lock(place, this.machine)) return place;
+      if (this.machine.now().mono - since >= LOCK_TIMEOUT)
+        throw new AppSupervisorError('LOCK_BUSY', { app: wish.record.name, seconds: LOCK_TIMEOUT / 1000 });
+      await this.machine.sleep(LOCK_RETRY);
+    }
+    return null;
+  }
+
+  private async unload(name: string): Promise<void> {
+    if (!this.running.has(name)) return;
+    this.coreApps.appStatus[name] = 'preparing';
+    await this.machine.sleep(100);
+    if (this.running.delete(name)) this.note(`ends ${name}`);
+  }
+
+  private note(text: string): void {
+    this.ground.options.note(`${this.machine.name} ${text}`);
+  }
+}

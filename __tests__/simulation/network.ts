@@ -1,0 +1,204 @@
+import { AppSupervisorError } from '../../src/server/errors';
+import type { Audience, MessageBus } from '../../src/server/protocol/bus';
+import type { Stores } from '../../src/server/protocol/stores';
+import { MemoryStores } from '../../src/server/protocol/stores/memory';
+import type { SeededRandom } from '../support/random';
+import type { Machine, Scheduler } from './scheduler';
+
+type Subject = Exclude<keyof Stores, 'open' | 'warnings' | 'close'>;
+const SUBJECTS: Subject[] = ['records', 'leases', 'fleet', 'statuses', 'appIndex', 'manifests'];
+const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget']);
+
+/** As in protocol/connect.ts. */
+const COMMAND_TIMEOUT = 3_000;
+
+/** The Redis of a fleet: what it holds, how it fares, and who listens there. */
+export class SimulatedRedis {
+  isAway = false;
+  isReadOnly = false;
+  /** Commands that come while it is frozen are carried out when it goes on. */
+  frozenUntil = 0;
+  stores: MemoryStores;
+  readonly listeners: Array<{ link: Link; audience: string; listener: (names: string[]) => void }> = [];
+  /** What was carried out. */
+  onCommand: (method: string, args: unknown[], result: unknown) => void = () => undefined;
+  /** Everything is as it was some time ago, or gone. */
+  onLoss: () => void = () => undefined;
+  private copies: Array<{ at: number; stores: MemoryStores }> = [];
+
+  constructor(
+    readonly scheduler: Scheduler,
+    private readonly random: SeededRandom,
+    private readonly clock: Machine,
+  ) {
+    this.stores = this.empty();
+  }
+
+  async carryOut(subject: Subject, name: string, args: unknown[]): Promise<unknown> {
+    if (this.isReadOnly && WRITES.has(name)) throw new Error("READONLY You can't write against a read only replica.");
+    const store = this.stores[subject] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    const result = await store[name](...structuredClone(args));
+    this.onCommand(`${subject}.${name}`, args, result);
+    return structuredClone(result);
+  }
+
+  flush(): void {
+    this.stores = this.empty();
+    this.onLoss();
+  }
+
+  /** Keeps a copy, for a failover to it. */
+  copy(): void {
+    this.copies.push({ at: this.scheduler.now, stores: this.copyOf(this.stores) });
+    this.copies = this.copies.slice(-12);
+  }
+
+  /** A replica takes over that was `age` ms behind. */
+  failOver(age: number): void {
+    const copy = this.copies.findLast(({ at }) => at <= this.scheduler.now - age);
+    this.stores = copy ? this.copyOf(copy.stores) : this.empty();
+    this.onLoss();
+  }
+
+  private empty(): MemoryStores {
+    return new MemoryStores({ clock: this.clock, random: this.random, isAlone: false });
+  }
+
+  private copyOf(original: MemoryStores): MemoryStores {
+    const copy = this.empty();
+    for (const subject of SUBJECTS) {
+      const [from, to] = [original, copy].map((stores) => stores[subject] as unknown as Record<string, unknown>);
+      for (const [name, value] of Object.entries(from)) {
+        const isData = value === null || typeof value === 'string' || value instanceof Map;
+        if (isData) to[name] = structuredClone(value);
+      }
+    }
+    const termOf = (stores: MemoryStores) => (stores.records as unknown as { term: { newest: number } }).term;
+    termOf(copy).newest = termOf(original).newest;
+    return copy;
+  }
+}
+
+/** The connection of one process to Redis: in order, with latency, and sometimes cut. */
+export class Link {
+  isCut = false;
+  private lastCommand = 0;
+  private lastAnswer = 0;
+
+  /** @param latency in ms each way, at most */
+  constructor(
+    readonly machine: Machine,
+    readonly redis: SimulatedRedis,
+    readonly random: SeededRandom,
+    private readonly latency: number,
+  ) {}
+
+  get stores(): Stores {
+    const subjects = SUBJECTS.map((subject) => [
+      subject,
+      new Proxy(
+        {},
+        {
+          get:
+            (_, name) =>
+            (...args: unknown[]) =>
+              this.command(subject, String(name), args),
+        },
+      ),
+    ]);
+    return {
+      ...Object.fromEntries(subjects),
+      open: () => undefined,
+      warnings: async () => [],
+      close: async () => undefined,
+    } as Stores;
+  }
+
+  delay(): number {
+    return 1 + this.random.fraction() * this.latency;
+  }
+
+  private command(subject: Subject, name: string, args: unknown[]): Promise<unknown> {
+    const { machine, redis } = this;
+    const { scheduler } = redis;
+    return new Promise((resolve, reject) => {
+      let isOver = false;
+      const end = (work: () => void) => {
+        if (isOver) return;
+        isOver = true;
+        timer.cancel();
+        work();
+      };
+      const timer = machine.timeout(COMMAND_TIMEOUT, () => end(() => reject(new Error('Command timed out'))));
+      const answer = (work: () => void) => {
+        this.lastAnswer = Math.max(scheduler.now + this.delay(), this.lastAnswer);
+        scheduler.at(this.lastAnswer, () => {
+          if (!this.isCut) machine.enter(() => end(work));
+        });
+      };
+      const carryOut = () => {
+        if (this.isCut) return;
+        if (redis.isAway) answer(() => reject(new Error('Connection is closed.')));
+        else
+          redis.carryOut(subject, name, args).then(
+            (result) => answer(() => resolve(result)),
+            (error) => answer(() => reject(error)),
+          );
+      };
+      this.lastCommand = Math.max(scheduler.now + this.delay(), this.lastCommand, redis.frozenUntil);
+      scheduler.at(this.lastCommand, carryOut);
+    });
+  }
+}
+
+export interface WakeUps {
+  /** Shares of wake-ups that are lost, and that come twice. */
+  lost: number;
+  doubled: number;
+}
+
+/** `MessageBus` of one process, on the same link. */
+export class SimulatedBus implements MessageBus {
+  constructor(
+    private readonly link: Link,
+    private readonly wakeUps: WakeUps,
+  ) {}
+
+  open(): void {}
+
+  notify(to: Audience, names: string[]): void {
+    const { redis, machine } = this.link;
+    const audience = audienceOf(to);
+    for (const listener of redis.listeners) {
+      if (listener.audience !== audience) continue;
+      if (audience === 'definitions' && listener.link.machine === machine) continue;
+      this.deliver(listener, names);
+      if (this.link.random.fraction() < this.wakeUps.doubled) this.deliver(listener, names);
+    }
+  }
+
+  async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
+    this.link.redis.listeners.push({ link: this.link, audience: audienceOf(me), listener });
+  }
+
+  async request(environment: string, _method: string, _payload: unknown, timeout: number): Promise<unknown> {
+    throw new AppSupervisorError('WORKER_SILENT', { environment, seconds: timeout / 1000 });
+  }
+
+  async serve(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  private deliver(to: SimulatedRedis['listeners'][number], names: string[]): void {
+    const { link, wakeUps } = this;
+    const { redis } = link;
+    if (link.isCut || redis.isAway || link.random.fraction() < wakeUps.lost) return;
+    const at = Math.max(redis.scheduler.now + link.delay() + to.link.delay(), redis.frozenUntil);
+    redis.scheduler.at(at, () => {
+      if (!to.link.isCut) to.link.machine.enter(() => to.listener([...names]));
+    });
+  }
+}
+
+const audienceOf = (audience: Audience): string =>
+  typeof audience === 'string' ? audience : `environment ${audience.environment}`;

@@ -1,0 +1,111 @@
+import { messageOf } from '../../src/server/errors';
+import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import type { ActionKind, PlannedEvent } from './plan';
+import type { SupervisorProcess } from './processes';
+import type { World } from './world';
+
+type Action = (world: World, supervisor: SupervisorProcess, event: PlannedEvent) => Promise<unknown>;
+
+/** What operators ask for, of any Supervisor that is there. */
+const ACTION_WORKS: Record<ActionKind, Action> = {
+  async create(world, { part }, event) {
+    const input = parseInput(createInput, {
+      name: nameOf(world, event),
+      title: 'An app',
+      startMode: event.choice % 3 ? 'withMain' : 'onVisit',
+      environments: environmentsOf(world, event),
+    });
+    return part.parts.service.create({ ...input, initialAdmin: null }, '1');
+  },
+  start: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'start', '1'),
+  stop: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'stop', '1'),
+  restart: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'restart', '1'),
+  move: (world, { part }, event) =>
+    part.parts.service.update(nameOf(world, event), { environments: environmentsOf(world, event) } as never, '1'),
+  destroyKeep: (world, { part }, event) => part.parts.service.destroy(nameOf(world, event), 'keep', '1'),
+  async destroyDrop(world, { part }, event) {
+    const name = nameOf(world, event);
+    world.drops.add(name);
+    return part.parts.service.destroy(name, 'drop', '1');
+  },
+  async cancel(_world, { part }, event) {
+    const all = part.parts.active.all();
+    if (all.length) await part.parts.service.cancel(all[event.choice % all.length].id);
+  },
+  async retry(_world, { part }, event) {
+    const failed = await ended(part);
+    const newest = failed.filter(({ isNewest }) => isNewest);
+    if (newest.length) await part.parts.service.retry(newest[event.choice % newest.length].id, '1');
+  },
+  async retryOld(_world, { part }, event) {
+    const failed = await ended(part);
+    if (failed.length) await part.parts.service.retry(failed[event.choice % failed.length].id, '1');
+  },
+  async visit(world, _supervisor, event) {
+    const workers = world.workers.filter(({ machine }) => machine.isUp);
+    workers[event.choice % workers.length]?.part.visit(nameOf(world, event));
+  },
+  async forget(world, _supervisor, event) {
+    const environment = world.environments[event.which % world.environments.length];
+    for (const slot of environment.slots) {
+      slot.isGone = true;
+      world.kill(slot, 0);
+    }
+    world.scheduler.after(20_000 + event.ms, () => {
+      const asked = supervisorOf(world, event);
+      if (asked) {
+        const forget = asked.part.forget(environment.name).then(() => world.forgotten.add(environment.name));
+        settle(world, `forgets ${environment.name}`, forget);
+      }
+    });
+  },
+};
+
+/** Operations that failed or were cancelled, and whether each is the newest of its app. */
+async function ended({ parts }: SupervisorProcess['part']): Promise<Array<{ id: string; isNewest: boolean }>> {
+  const [all] = await parts.operations.page({}, ['-createdAt', '-id'], 1, 200);
+  const seen = new Set<string>();
+  return all.flatMap(({ id, appUid, state }) => {
+    const isNewest = !seen.has(appUid);
+    seen.add(appUid);
+    return state === 'failed' || state === 'cancelled' ? [{ id, isNewest }] : [];
+  });
+}
+
+export function act(world: World, event: PlannedEvent): void {
+  const supervisor = supervisorOf(world, event);
+  if (!supervisor) return;
+  const kind = event.do as ActionKind;
+  const what = `${kind} ${kind === 'forget' ? '' : nameOf(world, event)} by ${supervisor.name}`;
+  settle(world, what, ACTION_WORKS[kind](world, supervisor, event));
+}
+
+function settle(world: World, what: string, work: Promise<unknown>): void {
+  world.note(`operator: ${what}`);
+  work.then(
+    () => world.note(`operator: ${what}: accepted`),
+    (error) => {
+      world.note(`operator: ${what}: ${messageOf(error)}`);
+      if (error instanceof TypeError || error instanceof ReferenceError) world.violate(String(error.stack));
+    },
+  );
+}
+
+const nameOf = (world: World, { which }: PlannedEvent): string => `app${(which % world.plan.apps) + 1}`;
+
+/** One, two or three of them. */
+function environmentsOf(world: World, { choice }: PlannedEvent): string[] {
+  // What is gone for good is no place for an app.
+  const environments = world.environments.filter(({ slots }) => slots.some(({ isGone }) => !isGone));
+  if (!environments.length) return ['env_none'];
+  const first = choice % environments.length;
+  const count = 1 + (Math.floor(choice / 7) % Math.min(3, environments.length));
+  return Array.from({ length: count }, (_, i) => environments[(first + i) % environments.length].name);
+}
+
+function supervisorOf(world: World, { choice }: PlannedEvent): SupervisorProcess | null {
+  const usable = world.supervisors.flatMap(({ process }) =>
+    process?.machine.isUp && process.part.loaded ? process : [],
+  );
+  return usable[choice % usable.length] ?? null;
+}

@@ -1,0 +1,153 @@
+import { randomFor } from './scheduler';
+
+/** What a seed decides before anything happens: which processes there are, what breaks, and what operators ask for. */
+export interface Plan {
+  seed: number;
+  supervisors: number;
+  /** By environment, how many processes it has: the second is a standby. */
+  environments: number[];
+  apps: number;
+  /** Of Redis and the database, each way, in ms at most. */
+  latency: number;
+  lost: number;
+  doubled: number;
+  /** Shares of boots that fail, and that take their process down. */
+  failing: number;
+  crashing: number;
+  /** How far clocks are off: rate and wall. */
+  skew: number;
+  /** Whether what is held back is played, too. */
+  all: boolean;
+  /** When all faults are over, in ms. */
+  quietAt: number;
+  events: PlannedEvent[];
+}
+
+export interface PlannedEvent {
+  at: number;
+  do: FaultKind | ActionKind;
+  /** Which process, environment or app; taken modulo how many there are. */
+  which: number;
+  /** How long, or how far, in ms. */
+  ms: number;
+  /** Environments of an app, a choice of operation, and the like. */
+  choice: number;
+}
+
+const FAULTS = {
+  kill: 5,
+  terminate: 2,
+  freeze: 3,
+  slow: 2,
+  partition: 3,
+  flush: 2,
+  failOver: 2,
+  readOnly: 1,
+  redisAway: 2,
+  redisFrozen: 1,
+  databaseSlow: 2,
+  databaseCut: 3,
+  databaseAway: 2,
+  clockJump: 2,
+} as const;
+const ACTIONS = {
+  create: 4,
+  start: 4,
+  stop: 4,
+  restart: 4,
+  move: 5,
+  destroyKeep: 1,
+  destroyDrop: 2,
+  cancel: 2,
+  retry: 2,
+  retryOld: 1,
+  visit: 3,
+  forget: 1,
+} as const;
+export type FaultKind = keyof typeof FAULTS;
+export type ActionKind = keyof typeof ACTIONS;
+
+/**
+ * What is left out, because the product is known not to stand it yet, with the check that it breaks. Each line goes with its defect;
+ * `npm run simulate -- --all` plays it all the same.
+ */
+export const HELD_BACK: Array<{ what: FaultKind | ActionKind; fromSupervisors: number; why: string }> = [
+  {
+    what: 'retryOld',
+    fromSupervisors: 1,
+    why: 'A retry of an operation that is not the newest of its app does its steps as they were, in environments that the app has left since: “should be … in”, “is still published in”.',
+  },
+  {
+    what: 'forget',
+    fromSupervisors: 2,
+    why: 'A leader that has not heard that another Supervisor forgot an environment writes it back into what is published, and an operation waits for its return: “waits for WAITS_FOR_RETURN”.',
+  },
+];
+
+const FAULTY_FOR = 240_000;
+
+export const isFault = (kind: string): kind is FaultKind => kind in FAULTS;
+
+export interface PlanOptions {
+  /** Plays also what is held back. */
+  all?: boolean;
+}
+
+export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
+  const random = randomFor(seed, 'plan');
+  const below = (max: number) => Math.floor(random.fraction() * max);
+  const oneOf = <T>(values: readonly T[]): T => values[below(values.length)];
+  const supervisors = oneOf([1, 1, 2, 2, 3]);
+  const environments = Array.from({ length: 1 + below(4) }, () => (random.fraction() < 0.25 ? 2 : 1));
+  if (random.fraction() < 0.15) while (environments.length < 6) environments.push(1);
+  const apps = random.fraction() < 0.1 ? 10 + below(31) : 1 + below(8);
+  const calm = random.fraction() < 0.1;
+  const pick = <K extends string>(weights: Record<K, number>): K => {
+    const isHeldBack = (kind: K) => HELD_BACK.some((one) => one.what === kind && supervisors >= one.fromSupervisors);
+    const usable = (Object.keys(weights) as K[]).filter((kind) => all || !isHeldBack(kind));
+    return oneOf(usable.flatMap((kind) => Array<K>(weights[kind]).fill(kind)));
+  };
+  const event = (kind: FaultKind | ActionKind, at: number): PlannedEvent => ({
+    at: Math.floor(at),
+    do: kind,
+    which: below(1_000),
+    ms: Math.floor(500 * 2 ** (random.fraction() * 7)),
+    choice: below(1_000),
+  });
+  const creations = Array.from({ length: apps }, (_, i) => ({
+    ...event('create', 6_000 + random.fraction() * 10_000 + (apps > 8 ? i * 200 : 0)),
+    which: i,
+  }));
+  const faults = Array.from({ length: calm ? 0 : 1 + below(10) }, () =>
+    event(pick(FAULTS), 2_000 + random.fraction() * (FAULTY_FOR - 10_000)),
+  );
+  const actions = Array.from({ length: 2 + below(apps > 8 ? 24 : 14) }, () =>
+    event(pick(ACTIONS), 15_000 + random.fraction() * (FAULTY_FOR - 20_000)),
+  );
+  return {
+    seed,
+    supervisors,
+    environments,
+    apps,
+    latency: oneOf([2, 5, 20, 60]),
+    lost: oneOf([0, 0.05, 0.5]),
+    doubled: oneOf([0, 0.1]),
+    failing: oneOf([0, 0, 0.1, 0.3]),
+    crashing: oneOf([0, 0, 0.03]),
+    skew: oneOf([0, 0.01, 0.02]),
+    all,
+    quietAt: FAULTY_FOR,
+    events: [...creations, ...faults, ...actions].sort((a, b) => a.at - b.at),
+  };
+}
+
+/** In few lines, for people. */
+export function describePlan(plan: Plan): string {
+  const { events, environments, ...rest } = plan;
+  const settings = Object.entries({ ...rest, environments: `[${environments}]` });
+  const lines = events.map(
+    ({ at, do: what, which, ms, choice }) =>
+      `  ${(at / 1000).toFixed(3)} s  ${what} which=${which} ms=${ms} choice=${choice}`,
+  );
+  return [settings.map(([name, value]) => `${name}=${value}`).join(' '), ...lines].join('\n');
+}

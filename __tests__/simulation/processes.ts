@@ -1,0 +1,224 @@
+import type { Application } from '@nocobase/server';
+import { within } from '../../src/server/clock';
+import { createLog } from '../../src/server/log';
+import { fingerprint } from '../../src/server/protocol/secrets';
+import { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import type { LeaseKeeper, ProcessLock } from '../../src/server/worker/lease';
+import { WorkerPart } from '../../src/server/worker/worker';
+import type { MemoryDatabase } from '../support/memory-database';
+import { type Ground, PlayedHost } from './host';
+import { Link, SimulatedBus, type SimulatedRedis, type WakeUps } from './network';
+import { Machine, randomFor, type Scheduler, type Timepiece } from './scheduler';
+
+/** Processes as `core/` puts them together, on machines of the simulation. */
+
+const KEY = Buffer.alloc(32, 9);
+const BEAT = 5_000;
+
+/** A database server, and how it fares. */
+export class DatabaseServer {
+  isAway = false;
+  /** What each statement takes longer, in ms. */
+  slower = 0;
+  /** The session lock of an environment's process; null while nobody has it. */
+  lockedBy: Machine | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly database: MemoryDatabase,
+  ) {}
+
+  cut(owner?: string): void {
+    for (const transaction of owner ? [owner] : this.owners) this.database.cut(transaction);
+    if (!owner || this.lockedBy?.name === owner) this.lockedBy = null;
+  }
+
+  readonly owners = new Set<string>();
+}
+
+export interface Surroundings {
+  scheduler: Scheduler;
+  redis: SimulatedRedis;
+  ground: Ground;
+  seed: number;
+  latency: number;
+  wakeUps: WakeUps;
+  note(line: string): void;
+}
+
+/** What a process of either kind is made of. */
+abstract class SimulatedProcess {
+  readonly machine: Machine;
+  readonly link: Link;
+  protected readonly bus: SimulatedBus;
+  protected readonly random;
+  readonly log;
+
+  constructor(
+    readonly name: string,
+    timepiece: Timepiece,
+    readonly database: DatabaseServer,
+    protected readonly around: Surroundings,
+  ) {
+    const { scheduler, redis, seed, latency, wakeUps, note } = around;
+    this.machine = new Machine(scheduler, name, timepiece);
+    this.random = randomFor(seed, name);
+    this.link = new Link(this.machine, redis, randomFor(seed, `${name} link`), latency);
+    this.bus = new SimulatedBus(this.link, wakeUps);
+    database.owners.add(name);
+    const write = (level: string) => (message: string) => note(`${name} ${level}: ${message}`);
+    this.log = createLog({ debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') });
+  }
+
+  protected get main(): Application {
+    const db = this.database.database.connect(
+      this.name,
+      (statement) => this.statement(statement),
+      () => this.machine.now().wall,
+    );
+    return { name: 'main', db, getPackageVersion: () => '2.2.15' } as unknown as Application;
+  }
+
+  /** Passes a statement to the database and its answer back. */
+  protected statement<T>(work: () => Promise<T>): Promise<T> {
+    const { database, machine, around } = this;
+    const { scheduler } = around;
+    const delay = () => this.link.delay() + database.slower * this.random.fraction();
+    return new Promise((resolve, reject) => {
+      const answer = (end: () => void) => scheduler.after(delay(), () => machine.enter(end));
+      scheduler.after(delay(), () => {
+        // The server has ended the sessions of a process that is dead.
+        if (machine.isDead) return;
+        if (database.isAway) answer(() => reject(new Error('connect ECONNREFUSED')));
+        else
+          work().then(
+            (result) => answer(() => resolve(result)),
+            (error) => answer(() => reject(error)),
+          );
+      });
+    });
+  }
+
+  /** `kill -9`. */
+  kill(): void {
+    this.machine.die();
+    this.database.cut(this.name);
+    this.database.owners.delete(this.name);
+    const { redis } = this.around;
+    redis.listeners.splice(0, redis.listeners.length, ...redis.listeners.filter(({ link }) => link !== this.link));
+  }
+}
+
+export class SupervisorProcess extends SimulatedProcess {
+  readonly part: SupervisorPart;
+
+  constructor(name: string, timepiece: Timepiece, database: DatabaseServer, around: Surroundings) {
+    super(name, timepiece, database, around);
+    this.part = new SupervisorPart({
+      stores: this.link.stores,
+      bus: this.bus,
+      instance: name,
+      aesKey: KEY,
+      appKey: 'app-key',
+      clock: this.machine,
+      random: this.random,
+      log: this.log,
+      warnings: [],
+      wsPath: '/ws',
+      publicUrl: null,
+      schemaByDefault: false,
+      defaultEnvironments: null,
+      findInstalled: async () => [],
+    });
+    this.part.start(this.main);
+  }
+
+  get leads(): boolean {
+    return this.machine.isUp && this.part.loaded && this.part.parts.leadership.leads;
+  }
+
+  /** SIGTERM. */
+  async terminate(): Promise<void> {
+    await this.part.prepareToLeave();
+    this.part.stop();
+    this.kill();
+  }
+}
+
+export class WorkerProcess extends SimulatedProcess {
+  readonly part: WorkerPart;
+  readonly host: PlayedHost;
+
+  constructor(
+    name: string,
+    readonly environment: string,
+    timepiece: Timepiece,
+    database: DatabaseServer,
+    around: Surroundings,
+  ) {
+    super(name, timepiece, database, around);
+    this.host = new PlayedHost(environment, this.machine, around.ground);
+    this.host.coreApps.apps.main = this.main;
+    const url = `http://${environment}`;
+    this.part = new WorkerPart({
+      stores: this.link.stores,
+      bus: this.bus,
+      coreApps: this.host.coreApps,
+      host: this.host.asHost,
+      lock: this.lock,
+      environment: { name: environment, url, proxyUrl: url, serves: true, heartbeatInterval: BEAT },
+      only: null,
+      publicUrl: null,
+      instance: name,
+      aesKey: KEY,
+      appKey: 'app-key',
+      clock: this.machine,
+      random: this.random,
+      log: this.log,
+      warnings: [],
+      handlers: {},
+    });
+    this.part.start();
+  }
+
+  override kill(): void {
+    super.kill();
+    this.around.ground.died(this.machine);
+    this.host.running.clear();
+    // Held by the real process that plays all of them.
+    (this.part as unknown as { vitals: { stop(): void } }).vitals.stop();
+  }
+
+  /** SIGTERM. */
+  async terminate(): Promise<void> {
+    await this.part.prepareToLeave();
+    await this.part.stop();
+    this.kill();
+  }
+
+  get keeper(): LeaseKeeper | undefined {
+    return (this.part as unknown as { running: { keeper: LeaseKeeper } | null }).running?.keeper;
+  }
+
+  /** As worker/process-lock.ts makes it, on the simulated server. */
+  private get lock(): ProcessLock {
+    const { database, machine } = this;
+    const ask = async () => {
+      database.lockedBy ??= machine;
+      return database.lockedBy === machine;
+    };
+    return {
+      fingerprint: fingerprint(database.name),
+      hold: () =>
+        within(
+          machine,
+          3_000,
+          this.statement(ask).catch(() => false),
+          false,
+        ),
+      release: async () => {
+        if (database.lockedBy === machine) database.lockedBy = null;
+      },
+    };
+  }
+}

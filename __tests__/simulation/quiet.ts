@@ -1,0 +1,190 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
+import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
+import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
+import type { AppRecord } from '../../src/shared/messages';
+import type { SupervisorProcess, WorkerProcess } from './processes';
+import type { EnvironmentOfWorld, World } from './world';
+
+/** What must be true when nothing has been broken or asked for during some minutes. */
+
+type Say = (what: string) => void;
+
+interface Sight {
+  world: World;
+  apps: AppDefinition[];
+  tombstones: Tombstone[];
+  operations: Operation[];
+  /** Of each environment that is alive, its holder. */
+  holders: Map<string, WorkerProcess>;
+  leader: SupervisorProcess;
+  say: Say;
+}
+
+export function checkQuiet(world: World): void {
+  const say: Say = (what) => world.violate(`After quiet: ${what}`);
+  const leaders = world.supervisors.flatMap(({ process }) => (process?.leads ? [process] : []));
+  if (leaders.length !== 1) {
+    say(`${leaders.length} Supervisors lead.`);
+    return;
+  }
+  const rows = <T>(table: string) => world.database.database.visible(table) as T[];
+  const sight: Sight = {
+    world,
+    apps: rows('apps'),
+    tombstones: rows('appTombstones'),
+    operations: rows('appOperations'),
+    holders: new Map(),
+    leader: leaders[0],
+    say,
+  };
+  for (const environment of world.environments) findHolder(environment, sight);
+  checkOperations(sight);
+  for (const app of sight.apps) checkApp(app, sight);
+  checkTombstones(sight);
+  checkRecords(sight);
+  for (const [environment, holder] of sight.holders) checkHosted(environment, holder, sight);
+  checkGrowth(sight);
+}
+
+function findHolder({ name, slots }: EnvironmentOfWorld, { holders, say }: Sight): void {
+  const alive = slots.flatMap(({ process }) => process ?? []);
+  if (!alive.length) return;
+  const [holder, ...others] = alive.filter(({ part }) => part.role === 'holder');
+  if (!holder || others.length)
+    say(`${name} is held by ${others.length + (holder ? 1 : 0)} of ${alive.length} processes.`);
+  if (holder) holders.set(name, holder);
+  for (const other of alive)
+    if (other !== holder && other.host.running.size) say(`${other.name} runs apps and is ${other.part.role}.`);
+}
+
+/** What is not over names what it waits for, and that holds. */
+function checkOperations({ world, operations, holders, say }: Sight): void {
+  for (const { id, appName, action, finishedAt, state, waitingFor, steps } of operations) {
+    if (finishedAt !== null) continue;
+    const waits = typeof waitingFor === 'string' ? JSON.parse(waitingFor) : waitingFor;
+    const environment = waits?.code === 'WAITS_FOR_RETURN' ? waits.params.environment : null;
+    const isTrue = environment !== null && !holders.has(environment) && !world.forgotten.has(environment);
+    if (!isTrue)
+      say(
+        `${action} of ${appName} (${id}) is ${state}, ` +
+          `${waits ? `waits for ${waits.code}` : 'and names nothing that it waits for'}: ${stepsOf({ steps })}.`,
+      );
+  }
+}
+
+const stepsOf = ({ steps }: Pick<Operation, 'steps'>): string =>
+  steps.map(({ environment, kind, state }) => `${environment} ${kind} ${state}`).join(', ');
+
+function checkApp(app: AppDefinition, sight: Sight): void {
+  const { say, operations, holders } = sight;
+  for (const [environment, wish] of Object.entries(app.published)) {
+    const holder = holders.get(environment);
+    if (holder) checkPlace(app, environment, wish, holder, sight);
+  }
+  const newest = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation)[0];
+  // What failed or was cancelled says so; what is under way is looked at above.
+  if (newest?.state !== 'succeeded') return;
+  for (const environment of app.environments) {
+    const wish = app.published[environment];
+    if (!wish || wish.desired !== desiredOf(app))
+      say(`${app.name} should be ${desiredOf(app)} in ${environment}; published is ${wish?.desired ?? 'nothing'}.`);
+  }
+  const surplus = Object.keys(app.published).filter((name) => !app.environments.includes(name) && holders.has(name));
+  if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
+}
+
+/** An app is what was published, or an error that names its cause; and both are shown. */
+function checkPlace(app: AppDefinition, environment: string, wish: Published, holder: WorkerProcess, sight: Sight) {
+  const { say, leader } = sight;
+  const running = holder.host.running.get(app.name);
+  const entry = holder.part.controller?.apps.entry(app.name);
+  const is = `${app.name} in ${environment}, which should be ${wish.desired},`;
+  if (wish.desired === 'running' && !running && !isExplained(holder, app.name))
+    say(`${is} is ${entry?.status ?? 'unknown'}.`);
+  // One that failed is tried again with the next visit.
+  if (wish.desired === 'onDemand' && !running && entry?.status !== 'dormant' && entry?.status !== 'error')
+    say(`${is} is ${entry?.status ?? 'unknown'}.`);
+  if ((wish.desired === 'stopped' || wish.desired === 'removed') && running) say(`${is} runs.`);
+  if (running && running.uid !== app.uid) say(`${is} is another incarnation.`);
+  const shown = leader.part.statusIn(app, environment)?.status;
+  if (entry && app.environments.includes(environment) && shown !== entry.status)
+    say(`${is} is ${entry.status} and is shown as ${shown}.`);
+}
+
+/** It was tried as often as it is tried, and says why it failed: an app that would start by now is no error. */
+function isExplained(holder: WorkerProcess, name: string): boolean {
+  const held = holder.part.controller?.apps.get(name);
+  if (held?.status !== 'error' || !held.error) return false;
+  return held.failures >= MAX_FAILURES || (held.applied?.unfinished?.count ?? 0) >= MAX_UNFINISHED_BOOTS;
+}
+
+function checkTombstones({ world, tombstones, holders, operations, say }: Sight): void {
+  for (const { name, uid, environments } of tombstones) {
+    const missing = environments.filter(
+      (environment) => !holders.has(environment) && !world.forgotten.has(environment),
+    );
+    if (missing.length) continue;
+    // A drop that failed has failed with its cause, and can be asked for again.
+    if (operations.some(({ appUid, state, action }) => appUid === uid && action === 'destroy' && state !== 'succeeded'))
+      continue;
+    say(`the tombstone of ${name} waits for ${environments.length ? environments : 'nobody'}.`);
+  }
+}
+
+/** What Redis holds is what the database says. */
+function checkRecords({ world, apps, tombstones, say }: Sight): void {
+  const { environments } = world.redis.stores.records as unknown as {
+    environments: Map<string, { byName: Map<string, AppRecord> }>;
+  };
+  const wanted = new Map<string, AppRecord>();
+  for (const { definition, environments } of tombstones)
+    for (const environment of environments)
+      if (definition.published[environment])
+        wanted.set(`${definition.name} in ${environment}`, recordFor(definition, definition.published[environment]));
+  for (const app of apps)
+    for (const [environment, wish] of Object.entries(app.published))
+      wanted.set(`${app.name} in ${environment}`, recordFor(app, wish));
+  for (const [environment, { byName }] of environments) {
+    for (const [name, record] of byName) {
+      const key = `${name} in ${environment}`;
+      if (!isDeepStrictEqual(record, wanted.get(key)))
+        say(`the record of ${key} is generation ${record.generation}; it should be ${wanted.get(key)?.generation}.`);
+      wanted.delete(key);
+    }
+  }
+  for (const key of wanted.keys()) say(`there is no record of ${key}.`);
+}
+
+/** Nothing runs that nobody asked for. */
+function checkHosted(environment: string, { host }: WorkerProcess, { apps, say }: Sight): void {
+  for (const [name, { uid, generation }] of host.running) {
+    const app = apps.find((one) => one.uid === uid);
+    const wish = app?.published[environment];
+    if (!wish) say(`${name} runs in ${environment} as of generation ${generation}, and nobody asked for it.`);
+  }
+}
+
+/** What is kept in memory is about what there is. */
+function checkGrowth({ world, apps, leader, say }: Sight): void {
+  for (const { process } of world.slots) {
+    const timers = process?.machine.timers ?? 0;
+    if (timers > 20 + 2 * apps.length) say(`${process?.name} has ${timers} timers.`);
+  }
+  const {
+    apps: reconciler,
+    environments,
+    queue,
+  } = leader.part.parts as unknown as {
+    apps: { timer: { apps: Map<string, unknown> } };
+    environments: { unnotified: Map<string, unknown> };
+    queue: { failures: Map<string, unknown>; waiting: Map<string, unknown> };
+  };
+  const open = leader.part.parts.active.all().length;
+  if (reconciler.timer.apps.size > open)
+    say(`steps of ${reconciler.timer.apps.size} apps are timed, of ${open} operations.`);
+  if (environments.unnotified.size) say(`environments are still to be woken: ${[...environments.unnotified.keys()]}.`);
+  if (queue.failures.size) say(`passes still fail: ${[...queue.failures.keys()]}.`);
+  if (queue.waiting.size) say(`somebody waits for a pass: ${[...queue.waiting.keys()]}.`);
+}

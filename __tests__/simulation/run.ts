@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { installChecks } from './checks';
+import { endFaults, FAULT_WORKS } from './faults';
+import { act } from './operators';
+import { isFault, type Plan, type PlannedEvent } from './plan';
+import { checkQuiet } from './quiet';
+import { World } from './world';
+
+/** How long nothing is broken or asked for before everything has to be true, in ms; apps that failed try again for 200 s. */
+const QUIET = 330_000;
+/** How often Redis keeps a copy, to which it may fail over. */
+const COPY_EVERY = 5_000;
+
+export interface Outcome {
+  violation: { at: number; what: string } | null;
+  journal: string[];
+  events: number;
+  /** Of the journal: two runs of one plan have the same. */
+  digest: string;
+}
+
+/** Lets a fleet live through a plan. */
+export async function run(plan: Plan): Promise<Outcome> {
+  const world = new World(plan);
+  const { scheduler } = world;
+  installChecks(world);
+  for (const [i, slot] of world.slots.entries()) scheduler.at(i * 37, () => world.start(slot));
+  for (const event of plan.events) scheduler.at(event.at, () => play(world, event));
+  const copy = () => {
+    world.redis.copy();
+    scheduler.after(COPY_EVERY, copy);
+  };
+  copy();
+  scheduler.at(plan.quietAt, () => {
+    world.note('quiet begins');
+    endFaults(world);
+  });
+  await scheduler.run(plan.quietAt + QUIET, () => world.violation !== null);
+  if (!world.violation) checkQuiet(world);
+  world.close();
+  const digest = createHash('sha256').update(world.journal.join('\n')).digest('hex').slice(0, 16);
+  return { violation: world.violation, journal: world.journal, events: scheduler.events, digest };
+}
+
+function play(world: World, event: PlannedEvent): void {
+  if (!isFault(event.do)) {
+    act(world, event);
+    return;
+  }
+  world.note(`fault: ${event.do} which=${event.which} ms=${event.ms}`);
+  FAULT_WORKS[event.do](world, event);
+}
+
+/** Leaves out of a plan what it fails without. The violation may become another one; a plan that fails is what is wanted. */
+export async function shrink(plan: Plan, tries = 120): Promise<Plan> {
+  let best = plan;
+  const attempt = async (candidate: Plan): Promise<boolean> => {
+    if (tries-- <= 0 || !(await run(candidate)).violation) return false;
+    best = candidate;
+    return true;
+  };
+  for (let size = Math.ceil(best.events.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
+    for (let i = 0; i < best.events.length; ) {
+      const events = best.events.filter((_, index) => index < i || index >= i + size);
+      if (!(await attempt({ ...best, events }))) i += size;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,193 @@
+import { collections } from '../../src/server/core/collections';
+import type { Operation } from '../../src/server/supervisor/control/rollout';
+import type { AppRecord } from '../../src/shared/messages';
+import { MemoryDatabase } from '../support/memory-database';
+import { type Boot, Ground } from './host';
+import { SimulatedRedis } from './network';
+import type { Plan } from './plan';
+import { DatabaseServer, SupervisorProcess, type Surroundings, WorkerProcess } from './processes';
+import { Machine, randomFor, Scheduler, type Timepiece } from './scheduler';
+
+/** A place in which one process after the other runs: whatever ends is started again by what runs it, as Docker does. */
+export interface Slot<Process extends SupervisorProcess | WorkerProcess> {
+  name: string;
+  process: Process | null;
+  /** Of the machine, whichever process runs there. */
+  timepiece: Timepiece;
+  starts: number;
+  /** Gone for good: nothing is started there any more. */
+  isGone: boolean;
+  /** Since when no process runs here, in ms. */
+  endedAt: number;
+  isCut: boolean;
+  start(name: string, timepiece: Timepiece): Process;
+}
+
+export type AnySlot = Slot<SupervisorProcess> | Slot<WorkerProcess>;
+
+export interface EnvironmentOfWorld {
+  name: string;
+  database: DatabaseServer;
+  slots: Slot<WorkerProcess>[];
+}
+
+/** A fleet with all that surrounds it. */
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly journal: string[] = [];
+  readonly redis: SimulatedRedis;
+  readonly ground: Ground;
+  readonly database = new DatabaseServer('supervisor', new MemoryDatabase(collections));
+  readonly supervisors: Slot<SupervisorProcess>[];
+  readonly environments: EnvironmentOfWorld[];
+  /** Apps whose data somebody asked to drop, by name. */
+  readonly drops = new Set<string>();
+  /** Environments that an operator forgot, and was told that they are. */
+  readonly forgotten = new Set<string>();
+  /** The first thing that was wrong. */
+  violation: { at: number; what: string } | null = null;
+  onBoot: (machine: Machine, environment: string, record: AppRecord) => void = () => undefined;
+  private readonly boots;
+
+  constructor(readonly plan: Plan) {
+    const { seed, latency, lost, doubled } = plan;
+    this.boots = randomFor(seed, 'boots');
+    const clock = new Machine(this.scheduler, 'redis', { rate: 1, offset: 0 });
+    this.redis = new SimulatedRedis(this.scheduler, randomFor(seed, 'redis'), clock);
+    this.ground = new Ground({
+      note: (line) => this.note(line),
+      violate: (what) => this.violate(what),
+      nextBoot: () => this.nextBoot(),
+      crash: (machine) => this.crash(machine),
+      isRunning: (uid) => this.workers.some(({ host }) => [...host.running.values()].some((one) => one.uid === uid)),
+      onBoot: (...boot) => this.onBoot(...boot),
+      mayDrop: (uid) => this.mayDrop(uid),
+    });
+    const note = (line: string) => this.note(line);
+    const { scheduler, redis, ground } = this;
+    const around: Surroundings = { scheduler, redis, ground, seed, latency, wakeUps: { lost, doubled }, note };
+    const clocks = randomFor(seed, 'clocks');
+    const timepiece = () => ({
+      rate: 1 + (clocks.fraction() * 2 - 1) * plan.skew,
+      offset: Math.floor((clocks.fraction() * 2 - 1) * plan.skew * 10_000_000),
+    });
+    this.supervisors = Array.from({ length: plan.supervisors }, (_, i) =>
+      slot(
+        `supervisor-${i + 1}`,
+        timepiece(),
+        (name, clock) => new SupervisorProcess(name, clock, this.database, around),
+      ),
+    );
+    this.environments = plan.environments.map((processes, i) => {
+      const name = `env_${'abcdefgh'[i]}`;
+      const database = new DatabaseServer(name, new MemoryDatabase([...collections, PLUGINS]));
+      const slots = Array.from({ length: processes }, (_, j) =>
+        slot(`${name}-${j + 1}`, timepiece(), (instance, clock) => {
+          return new WorkerProcess(instance, name, clock, database, around);
+        }),
+      );
+      return { name, database, slots };
+    });
+  }
+
+  get slots(): AnySlot[] {
+    return [...this.supervisors, ...this.environments.flatMap(({ slots }) => slots)];
+  }
+
+  get workers(): WorkerProcess[] {
+    return this.environments.flatMap(({ slots }) => slots.flatMap(({ process }) => process ?? []));
+  }
+
+  get isQuiet(): boolean {
+    return this.scheduler.now >= this.plan.quietAt;
+  }
+
+  note(line: string): void {
+    this.journal.push(`${(this.scheduler.now / 1000).toFixed(3)} ${line}`);
+  }
+
+  violate(what: string): void {
+    this.violation ??= { at: this.scheduler.now, what };
+    this.note(`VIOLATION ${what}`);
+  }
+
+  start(slot: AnySlot): void {
+    if (slot.process || slot.isGone) return;
+    const name = `${slot.name}#${++slot.starts}`;
+    this.note(`${name} starts`);
+    slot.process = slot.start(name, slot.timepiece);
+    slot.process.link.isCut = slot.isCut;
+  }
+
+  kill(slot: AnySlot, restartAfter: number): void {
+    if (!slot.process) return;
+    this.note(`${slot.process.name} dies`);
+    slot.process.kill();
+    this.ended(slot, restartAfter);
+  }
+
+  terminate(slot: AnySlot, restartAfter: number): void {
+    const { process } = slot;
+    if (!process) return;
+    this.note(`${process.name} is asked to end`);
+    const end = () => {
+      if (slot.process !== process) return;
+      this.note(`${process.name} has ended`);
+      this.ended(slot, restartAfter);
+    };
+    process.terminate().then(end, end);
+    // As an orchestrator does with what does not end.
+    this.scheduler.after(10_000, () => {
+      if (slot.process === process) this.kill(slot, restartAfter);
+    });
+  }
+
+  private ended(slot: AnySlot, restartAfter: number): void {
+    slot.process = null;
+    slot.endedAt = this.scheduler.now;
+    this.scheduler.after(restartAfter, () => this.start(slot));
+  }
+
+  private crash(machine: Machine): void {
+    const found = this.slots.find(({ process }) => process?.machine === machine);
+    if (found) this.scheduler.after(0, () => this.kill(found, 3_000));
+  }
+
+  /** Whether somebody asked for it, of this incarnation. */
+  private mayDrop(uid: string): boolean {
+    const asked = (this.database.database.visible('appOperations') as unknown as Operation[]).find(
+      ({ appUid, steps }) => appUid === uid && steps.some(({ kind }) => kind === 'drop'),
+    );
+    return asked !== undefined && asked.createdById !== null && this.drops.has(asked.appName);
+  }
+
+  private nextBoot(): Boot {
+    const { failing, crashing } = this.plan;
+    const takes = 300 + this.boots.fraction() * this.boots.fraction() * 12_000;
+    const chance = this.boots.fraction();
+    if (this.isQuiet || chance >= failing + crashing) return { ends: 'well', takes };
+    return { ends: chance < crashing ? 'crashed' : 'failed', takes };
+  }
+
+  /** Ends what the real process would keep. */
+  close(): void {
+    for (const { process } of this.slots) process?.kill();
+  }
+}
+
+const slot = <Process extends SupervisorProcess | WorkerProcess>(
+  name: string,
+  timepiece: Timepiece,
+  start: (name: string, timepiece: Timepiece) => Process,
+): Slot<Process> => ({ name, process: null, timepiece, starts: 0, isGone: false, endedAt: 0, isCut: false, start });
+
+/** NocoBase's own table, of which a registration reads the plugins. */
+const PLUGINS = {
+  name: 'applicationPlugins',
+  fields: [
+    { name: 'name', type: 'string', primaryKey: true },
+    { name: 'version', type: 'string' },
+    { name: 'enabled', type: 'boolean' },
+    { name: 'builtIn', type: 'boolean' },
+  ],
+};

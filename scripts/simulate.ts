@@ -1,0 +1,90 @@
+import { parseArgs } from 'node:util';
+import { mutants } from '../__tests__/simulation/mutants';
+import { describePlan, type Plan, planOf } from '../__tests__/simulation/plan';
+import { run, shrink } from '../__tests__/simulation/run';
+
+/**
+ * `npm run simulate -- --seeds 500`: lets simulated fleets live, one for each seed, and says which seeds break what is promised. See
+ * docs/simulation.md.
+ */
+
+const HELP = `--seed N     one seed, with its journal
+--seeds N    so many seeds (default 100), from --from (default 1)
+--only 3,7   of --seed, only these events of its plan, by their numbers in what a failure prints
+--all        also the faults that the product is known not to stand yet
+--brief      one line for each seed that fails, and no smaller plan
+--first      ends with the first one
+--mutants    breaks the product on purpose, and says which of --seeds finds each mutant first`;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seeds: { type: 'string', default: '100' },
+    from: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    all: { type: 'boolean', default: false },
+    mutants: { type: 'boolean', default: false },
+    first: { type: 'boolean', default: false },
+    brief: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+async function main(): Promise<number> {
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
+  if (values.mutants) return mutants(Number(values.seeds));
+  if (values.seed !== undefined) return replay(Number(values.seed));
+  return many(Number(values.from), Number(values.seeds));
+}
+
+async function replay(seed: number): Promise<number> {
+  const plan = planOf(seed, { all: values.all });
+  const only = values.only?.split(',').map(Number);
+  if (only) plan.events = plan.events.filter((_, i) => only.includes(i));
+  console.log(describePlan(plan));
+  const { violation, journal, events, digest } = await run(plan);
+  console.log(journal.join('\n'));
+  console.log(`${events} events, digest ${digest}`);
+  console.log(violation ? `FAILS: ${violation.what}` : 'Holds.');
+  return violation ? 1 : 0;
+}
+
+async function many(from: number, count: number): Promise<number> {
+  const begun = performance.now();
+  let failures = 0;
+  for (let seed = from; seed < from + count; seed++) {
+    const plan = planOf(seed, { all: values.all });
+    const { violation } = await run(plan);
+    if (!violation) continue;
+    failures++;
+    if (values.brief || values.first) console.log(`seed ${seed}: ${violation.what}`);
+    else await report(plan, violation.what);
+    if (values.first) break;
+  }
+  const seconds = (performance.now() - begun) / 1000;
+  console.log(
+    `${count} seeds in ${seconds.toFixed(0)} s, ${(count / seconds).toFixed(1)} a second; ${failures} failed.`,
+  );
+  return failures ? 1 : 0;
+}
+
+async function report(plan: Plan, what: string): Promise<void> {
+  const least = await shrink(plan);
+  const only = plan.events.flatMap((event, i) => (least.events.includes(event) ? [i] : []));
+  const { violation } = await run(least);
+  console.log(`seed ${plan.seed}: ${what}`);
+  console.log(`  shrunk: ${violation?.what}`);
+  console.log(`  npm run simulate -- --seed ${plan.seed}${values.all ? ' --all' : ''} --only ${only}`);
+  console.log(describePlan(least).replaceAll(/^/gm, '  '));
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error) => {
+    console.error(error);
+    process.exit(2);
+  },
+);
