@@ -222,6 +222,8 @@ export class AppReconciler {
     // There may be thousands of apps that nobody hosts now, and each would wait for its environment.
     if (!living.length) return false;
     await this.options.service.giveSecret(app.name);
+    // An environment that is down has no step in this operation: its record has to have the secret before it returns.
+    for (const environment of Object.keys(app.published)) this.options.queue.add(environmentKey(environment));
     this.options.log.info(`App ${app.name} has a JWT secret of its own from its next start on.`, { app: app.name });
     return true;
   }
