@@ -105,7 +105,7 @@ async function runTests(project, later) {
   total.failed += failed || (succeeded && passed ? 0 : 1);
 }
 
-/** The files that took longest, over all projects: what to look at when the run is to be shorter. */
+/** The slowest files over all projects, as a hint for shortening the run. */
 function printSlowest() {
   slowest.sort((one, other) => other.seconds - one.seconds);
   const rows = slowest.slice(0, 10).map(({ name, seconds }) => `${seconds.toFixed(1).padStart(7)} s  ${name}`);

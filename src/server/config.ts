@@ -180,13 +180,13 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
   return config;
 }
 
-/** Reads variables one by one, and collects what is wrong with them. */
+/** Reads variables one by one, and collects their problems. */
 class Variables {
   readonly problems: string[] = [];
 
   constructor(readonly env: Env) {}
 
-  /** @param allowed says in words what it must be */
+  /** @param allowed describes the allowed values */
   read<T>(name: string, schema: z.ZodType<T>, allowed: string, fallback?: T): T {
     const value = this.env[name]?.trim();
     if (!value && fallback !== undefined) return fallback;

@@ -209,7 +209,7 @@ export function defaultsIn<F extends Fields, P extends Place>(
   return Object.fromEntries(keys.map((key) => [key, defaultOf(fields[key])])) as ReturnType<typeof defaultsIn<F, P>>;
 }
 
-/** The values of a place, of which those that nobody named have their default. */
+/** The values of a place, with defaults for those that are absent. */
 export const completeIn = <F extends Fields, P extends Place>(fields: F, place: P, values: NewIn<F, P>): In<F, P> =>
   ({ ...defaultsIn(fields, place), ...pickIn(fields, place, values as Partial<In<F, P>>) }) as In<F, P>;
 

@@ -33,7 +33,7 @@ export class RecordReader {
     await this.take(async () => controller.accept(await records.read(environment, names)));
   }
 
-  /** Reads everything that has changed since the last read. */
+  /** Reads everything that has changed since the last read. Never rejects. */
   async readAll(): Promise<void> {
     const { controller, log } = this.options;
     await this.readRecords();

@@ -125,7 +125,7 @@ function Failed(props: ComponentProps<typeof Failure>) {
   );
 }
 
-/** The apps that the query asks for, kept current. */
+/** The apps that match the query, kept up to date. */
 function useAppsPage() {
   const api = useApi();
   const [query, setQuery] = useState(FIRST_QUERY);

@@ -27,8 +27,8 @@ export interface MessageBus {
 }
 
 /**
- * `supervisors`: Workers have reported something. `definitions`: a Supervisor has changed apps or operations, or, naming none, has
- * passed the lead on; it does not hear itself. An environment: something is published for it.
+ * `supervisors`: Workers have reported changes. `definitions`: a Supervisor has changed apps or operations, or, without
+ * names, has handed the lead over; the sender does not receive it. An environment: something is published for it.
  */
 export type Audience = 'supervisors' | 'definitions' | { environment: string };
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;

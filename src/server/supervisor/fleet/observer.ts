@@ -58,7 +58,7 @@ export class FleetObserver {
   private readonly observer: StoreObservation;
   private looking: Promise<void> | null = null;
   private again = false;
-  /** The health of each environment as it was last told. */
+  /** The last reported health of each environment. */
   private readonly toldHealth = new Map<string, Health>();
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
@@ -139,7 +139,7 @@ export class FleetObserver {
     return entry && seen?.sight.lastBeat ? { entry, at: seen.sight.lastBeat.wall } : null;
   }
 
-  /** What is known of an environment, and of an app in it under a living lease only. */
+  /** What is known about an environment, and about an app in it only under a live lease. */
   evidence(environment: string, app: string): { health: Health; entry: StatusEntry | null } {
     const view = this.environment(environment);
     const alive = view !== null && (view.health === 'online' || view.health === 'suspect');
