@@ -44,7 +44,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     return answer.epoch;
   };
   const hold = async (environment: string, values: Claim = {}) => epochOf(await claim(environment, values));
-  const sight = async (environment = 'env_a') => (await stores.fleet.look()).environments.get(environment);
+  const sight = async (environment = 'env_a') => (await stores.fleet.poll()).environments.get(environment);
   const report = (epoch: number, version: number, entries: StatusEntry[], more: object = {}) => {
     const write = { environment: 'env_a', instance: 'one', epoch, version, entries, removed: [], complete: false };
     return stores.statuses.write({ ...write, ...more });
@@ -173,7 +173,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
 
     it('is taken, renewed and seen', async () => {
-      expect((await stores.fleet.look()).environments.size).toBe(0);
+      expect((await stores.fleet.poll()).environments.size).toBe(0);
       const before = under.wall();
       const first = await claim('env_a', { memory: 5 });
       expect(first).toMatchObject({ held: true, fresh: true });
@@ -351,13 +351,13 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
   describe('the fleet', () => {
     it('is whose it was first, until that is lost', async () => {
-      expect((await stores.fleet.look()).fleet).toBeNull();
+      expect((await stores.fleet.poll()).fleet).toBeNull();
       expect(await stores.fleet.claim('one')).toBe('one');
       expect(await stores.fleet.claim('two')).toBe('one');
-      expect((await stores.fleet.look()).fleet).toBe('one');
+      expect((await stores.fleet.poll()).fleet).toBe('one');
       await hold('env_a');
       await under.flush();
-      expect(await stores.fleet.look()).toEqual({ fleet: null, environments: new Map() });
+      expect(await stores.fleet.poll()).toEqual({ fleet: null, environments: new Map() });
     });
 
     it('has the registration that was written last', async () => {
@@ -375,11 +375,11 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await claim('env_a', { instance: 'two' });
       await hold('env_b');
       await stores.fleet.forget('env_a');
-      expect([...(await stores.fleet.look()).environments.keys()]).toEqual(['env_b']);
+      expect([...(await stores.fleet.poll()).environments.keys()]).toEqual(['env_b']);
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
       expect([await stores.records.read('env_a'), await statuses()]).toEqual([[], []]);
       await hold('env_a');
-      expect([...(await stores.fleet.look()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
+      expect([...(await stores.fleet.poll()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
       expect(await sight()).toMatchObject({ statusVersion: 0, standby: null });
     });
   });
@@ -555,7 +555,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.leases.claim(lease),
       () => away.leases.release('env_a', 'one', 1),
       () => away.leases.left(['env_a']),
-      () => away.fleet.look(),
+      () => away.fleet.poll(),
       () => away.fleet.claim('one'),
       () => away.fleet.readRegistration('env_a'),
       () => away.fleet.writeRegistration(registrationOf('env_a')),

@@ -344,10 +344,10 @@ describe('a well-known password of an administrator', () => {
   it('of a worker’s own main app is a warning of its environment until it is changed', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     const ofEnvironment = () => supervisor.parts.view.environmentRows()[0].warnings;
-    a.part.noteAdminPassword('default');
+    a.part.setAdminPassword('default');
     await until('The warning', () => ofEnvironment().length);
     expect(ofEnvironment()).toEqual([say('WORKER_ADMIN_KNOWN', { environment: 'env_a', url: 'http://env_a' })]);
-    a.part.noteAdminPassword(null);
+    a.part.setAdminPassword(null);
     await until('Its end', () => ofEnvironment().length === 0);
   });
 });

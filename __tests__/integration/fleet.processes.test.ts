@@ -230,7 +230,7 @@ describe('a supervisor', () => {
   it('of another fleet with the same prefix on the same Redis touches nothing, and says so', async () => {
     const [supervisor, a] = await fleet.begin('env_a');
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-    await until('The fleet to be marked', async () => (await supervisor.wire.stores.fleet.look()).fleet !== null);
+    await until('The fleet to be marked', async () => (await supervisor.wire.stores.fleet.poll()).fleet !== null);
     const before = await supervisor.wire.stores.records.read('env_a');
     const orphan = await fleet.supervisor({ database: 'stranger' });
     await until('It to notice', () => orphan.parts.observer.foreign);

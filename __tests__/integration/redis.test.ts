@@ -47,7 +47,7 @@ async function everyCallAs(
   bus.open();
   try {
     // A user that may not even ask for the first key is answered, too.
-    await until('An answer of Redis', () => stores.fleet.look().then(Boolean, (error) => /NOPERM/.test(String(error))));
+    await until('An answer of Redis', () => stores.fleet.poll().then(Boolean, (error) => /NOPERM/.test(String(error))));
     const failure = await makeEveryCall(stores, bus, patience).then(
       () => null,
       (error) => error,
@@ -82,7 +82,7 @@ describe('the users of docs/redis.md', () => {
     await makeUsers(admin, mine);
     const stores = new RedisStores(urlOf('fleet-state', server.port), new Keys(other), recordedLog(), systemRandom);
     stores.open();
-    const answer = () => stores.fleet.look().then(String, String);
+    const answer = () => stores.fleet.poll().then(String, String);
     await until('A refusal', async () => (await answer()).includes('NOPERM'));
     await stores.close();
     expect(await admin.get(new Keys(other).fleet())).toBe('theirs');
@@ -149,7 +149,7 @@ describe('TLS', () => {
     const stores = new RedisStores(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log, systemRandom);
     stores.open();
     await until('The refusal', () => log.at('warn').length);
-    await expect(stores.fleet.look()).rejects.toThrow();
+    await expect(stores.fleet.poll()).rejects.toThrow();
     await stores.close();
     const lines = JSON.stringify(log.at('warn'));
     expect(lines).toMatch(/Redis \(state\) is away: (unable to verify|self-signed certificate)/);

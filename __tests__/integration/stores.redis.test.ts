@@ -40,7 +40,7 @@ async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()
     raw.disconnect();
     return Promise.all([bus.close(), stores.close()]);
   });
-  await until('Redis', () => stores.fleet.look().catch(() => null));
+  await until('Redis', () => stores.fleet.poll().catch(() => null));
   return { stores, bus, raw, keys, log };
 }
 
@@ -56,7 +56,7 @@ describe('leases', () => {
   it('run out by Redis’ own clock', async () => {
     const { stores } = await connect();
     await stores.leases.claim({ ...claim, ttl: 60 });
-    const lease = async () => (await stores.fleet.look()).environments.get('env_a')?.lease;
+    const lease = async () => (await stores.fleet.poll()).environments.get('env_a')?.lease;
     await until('The lease to run out', async () => (await lease()) === null);
   });
 
@@ -98,7 +98,7 @@ describe('what is not ours', () => {
     await bus.onNotify('supervisors', (names) => heard.push(names));
     await bus.serve('env_a', { x: async () => 1 });
     await until('The subscription', () => bus.request('env_a', 'x', null, 1_000).catch(() => null));
-    for (const channel of [keys.wakeSupervisors(), keys.requests('env_a'), keys.replies('one')]) {
+    for (const channel of [keys.notifySupervisors(), keys.requests('env_a'), keys.replies('one')]) {
       for (const junk of ['', 'not json', '{}', '{"names":["../x"]}', '{"id":1}']) await raw.publish(channel, junk);
     }
     bus.notify('supervisors', ['crm']);
@@ -121,7 +121,7 @@ describe('two fleets on one Redis', () => {
       mayTake: true,
       provenBy: null,
     });
-    expect(await two.stores.fleet.look()).toEqual({ fleet: null, environments: new Map() });
+    expect(await two.stores.fleet.poll()).toEqual({ fleet: null, environments: new Map() });
     expect(await two.stores.records.read('env_a')).toEqual([]);
     const heard: string[] = [];
     await one.bus.onNotify('supervisors', () => heard.push('one'));
@@ -164,7 +164,7 @@ describe('a Redis that is away', () => {
     await bus.serve('env_a', { x: async () => 1 });
     await redis.kill();
     await until('The first failure', () =>
-      stores.fleet.look().then(
+      stores.fleet.poll().then(
         () => null,
         () => true,
       ),
@@ -199,9 +199,9 @@ describe('a Redis that is away', () => {
     const redis = await ownRedis();
     const { stores } = await connect({ url: redis.url });
     redis.pause();
-    await expect(stores.fleet.look()).rejects.toThrow(/timed out/i);
+    await expect(stores.fleet.poll()).rejects.toThrow(/timed out/i);
     redis.resume();
-    await until('Redis', () => stores.fleet.look().catch(() => null));
+    await until('Redis', () => stores.fleet.poll().catch(() => null));
   });
 
   it('when a process begins holds nothing up', async () => {
@@ -215,7 +215,7 @@ describe('a Redis that is away', () => {
     stores.open();
     bus.open();
     bus.notify('supervisors', ['crm']);
-    await expect(stores.fleet.look()).rejects.toThrow();
+    await expect(stores.fleet.poll()).rejects.toThrow();
     await until('The log', () => log.at('warn').length >= 3);
   });
 
@@ -265,7 +265,7 @@ describe('a look', () => {
     const commands = async () =>
       Number(/total_commands_processed:(\d+)/.exec((await raw.info('stats')) as string)?.[1]);
     const before = await commands();
-    expect((await stores.fleet.look()).environments.size).toBe(50);
+    expect((await stores.fleet.poll()).environments.size).toBe(50);
     // One more is the second INFO itself.
     expect((await commands()) - before - 1).toBe(2);
   });

@@ -17,7 +17,7 @@ onRedisAndValkey((url) =>
     const raw = new Redis(url());
     stores.open();
     // Nobody waits for a connection anywhere else: callers try again.
-    await until('Redis', () => stores.fleet.look().catch(() => null));
+    await until('Redis', () => stores.fleet.poll().catch(() => null));
     const keys = () => raw.keys(`${prefix}:*`);
     return {
       stores,

@@ -83,7 +83,7 @@ export class SimulatedWorker {
     this.registration = { ...this.registration, ...values };
     const { stores } = this.connection;
     const isConnected = () =>
-      stores.fleet.look().then(
+      stores.fleet.poll().then(
         () => true,
         () => false,
       );

@@ -32,11 +32,11 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('statuses, read', (await stores.statuses.read(environment)).length, 1);
   equal('statuses, counted', (await stores.statuses.mark(environment)).count, 1);
   equal('a registration', (await stores.fleet.readRegistration(environment))?.name, environment);
-  const { environments } = await stores.fleet.look();
+  const { environments } = await stores.fleet.poll();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
   await stores.leases.release(environment, 'one', epoch);
   await stores.fleet.forget(environment);
-  equal('a forgotten environment', (await stores.fleet.look()).environments.size, 0);
+  equal('a forgotten environment', (await stores.fleet.poll()).environments.size, 0);
 
   await stores.manifests.write([manifestItemOf(), manifestItemOf({ key: 'b' })]);
   equal('manifests', (await stores.manifests.read(''))?.items.length, 2);

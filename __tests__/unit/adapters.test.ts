@@ -38,7 +38,7 @@ beforeEach(() => {
   managed = {
     visit: (name) => name === 'crm',
     openForCommand: () => null,
-    wish: async (action, name) => void asked.push(`${action} ${name}`),
+    requestAction: async (action, name) => void asked.push(`${action} ${name}`),
     unload: async (name) => {
       asked.push(`unload ${name}`);
       return name === 'crm';

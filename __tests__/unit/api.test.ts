@@ -3,7 +3,7 @@ import { entryStatus, entryUrl } from '../../src/server/core/entries';
 import { AppSupervisorError } from '../../src/server/errors';
 import { type ActionContext, action, pageMeta, paging, sorting } from '../../src/server/supervisor/api/action';
 import * as apps from '../../src/server/supervisor/api/apps';
-import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
+import { redactPasswords } from '../../src/server/supervisor/api/request-log';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { FleetView, type FleetViewOptions } from '../../src/server/supervisor/view';
@@ -272,7 +272,7 @@ describe('request log', () => {
   const struckOut = async (values: unknown) => {
     const params = { values };
     const action = { resourceName: 'apps', params };
-    await strikeOutPasswords(['apps'])({ action } as never, async () => undefined);
+    await redactPasswords(['apps'])({ action } as never, async () => undefined);
     return params.values;
   };
 

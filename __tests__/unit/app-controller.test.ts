@@ -668,12 +668,12 @@ describe('what the core does by itself', () => {
     let end!: () => void;
     host.bootScripts.set('crm', { takes: new Promise((resolve) => (end = resolve)) });
     await create();
-    controller.apps.tell('crm', verbatim('Loading plugins.'));
-    controller.apps.tell('nobody', verbatim('Loading plugins.'));
+    controller.apps.reportProgress('crm', verbatim('Loading plugins.'));
+    controller.apps.reportProgress('nobody', verbatim('Loading plugins.'));
     expect(crm().message).toEqual(verbatim('Loading plugins.'));
     end();
     await quiet();
-    controller.apps.tell('crm', verbatim('Something.'));
+    controller.apps.reportProgress('crm', verbatim('Something.'));
     expect(crm().message).toBeUndefined();
   });
 });
@@ -781,7 +781,7 @@ describe('work that does not end', () => {
       await create();
       await clock.run(899_000);
       expect(crm().status).toBe('initializing');
-      controller.apps.tell('crm', verbatim('Loading plugins.'));
+      controller.apps.reportProgress('crm', verbatim('Loading plugins.'));
       await clock.run(2_000);
       const params = { app: 'crm', seconds: 900, at: verbatim('Loading plugins.') };
       expect(crm()).toMatchObject({ status: 'error', generation: 10, error: { code: 'APP_STUCK', params } });

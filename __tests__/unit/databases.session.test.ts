@@ -64,8 +64,8 @@ it('a loss is reported once, also to listeners that are added later', () => {
   const loss = new ConnectionLoss();
   const [early, lateOne] = [vi.fn(), vi.fn()];
   loss.listen(early);
-  loss.tell(new Error('first'));
-  loss.tell(new Error('second'));
+  loss.emit(new Error('first'));
+  loss.emit(new Error('second'));
   loss.listen(lateOne);
   for (const listener of [early, lateOne]) {
     expect(listener).toHaveBeenCalledOnce();

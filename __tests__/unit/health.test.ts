@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   afterPoll,
   DISCONNECTED_AFTER,
-  forgiveBlindness,
+  discountOutage,
   healthOf,
   type LeaseObservation,
   type StoreObservation,
@@ -29,7 +29,7 @@ class Observer {
     const now = this.clock.now();
     const blindFor = observer.lastPoll ? now.mono - observer.lastPoll.mono : 0;
     if (this.sight.lease && blindFor > DISCONNECTED_AFTER)
-      this.sight.lease = forgiveBlindness(this.sight.lease, blindFor, now);
+      this.sight.lease = discountOutage(this.sight.lease, blindFor, now);
     this.sight.lease = afterPoll(this.sight.lease, lease, observer, flushed, now);
     observer.lastPoll = now;
     return this;

@@ -144,12 +144,12 @@ describe('a holder', () => {
   it('announces a new registration immediately, also in the middle of a heartbeat', async () => {
     const before = await bench.beat(held(100, true));
     const [beat, open] = await bench.slowBeat(held(100));
-    bench.keeper.noteRegistration();
+    bench.keeper.announceRegistration();
     open();
     await beat;
     await vi.waitFor(() => expect(bench.claims).toHaveLength(3), 30_000);
     expect([before.lease.registered, bench.claims[2].lease.registered]).toEqual([0, expect.any(Number)]);
-    bench.keeper.noteRegistration();
+    bench.keeper.announceRegistration();
     await vi.waitFor(() => expect(bench.claims).toHaveLength(4), 30_000);
     expect(bench.claims[3].lease.registered).toBe(bench.claims[2].lease.registered + 1);
   });
@@ -157,7 +157,7 @@ describe('a holder', () => {
   it('reports its registration only once it is written, and again after another instance wrote one', async () => {
     const registered = async (answer: Answers) => (await bench.beat(answer)).lease.registered;
     expect(await registered(held(100, true))).toBe(0);
-    bench.keeper.noteRegistration();
+    bench.keeper.announceRegistration();
     await vi.waitFor(() => expect(bench.claims).toHaveLength(2), 30_000);
     expect(await registered(other(101))).toBeGreaterThan(0);
     expect(await registered(held(102, true))).toBe(0);
@@ -278,7 +278,7 @@ describe('leaving', () => {
     await bench.beat(held(100, true));
     const [beat, open] = await bench.slowBeat(held(100));
     // Would be said with one more beat.
-    bench.keeper.noteRegistration();
+    bench.keeper.announceRegistration();
     const stopped = bench.keeper.stop();
     open();
     await Promise.all([beat, stopped]);

@@ -85,7 +85,7 @@ describe('an observation', () => {
     await watch(1_000);
     store.calls.length = 0;
     await watch(20_000, 'env_a');
-    expect(store.timesCalled('fleet.look')).toBe(20);
+    expect(store.timesCalled('fleet.poll')).toBe(20);
     expect(store.timesCalled('statuses.read')).toBe(0);
     expect(store.timesCalled('fleet.readRegistration')).toBe(0);
     expect(changes).toHaveLength(1);
@@ -159,7 +159,7 @@ describe('an observation', () => {
 
   it('is repeated once after calls during a poll, not once for each call', async () => {
     await Promise.all([observer.poll(), observer.poll(), observer.poll(), observer.poll()]);
-    expect(store.timesCalled('fleet.look')).toBe(2);
+    expect(store.timesCalled('fleet.poll')).toBe(2);
   });
 });
 

@@ -20,7 +20,7 @@ import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/
 import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
-import { strikeOutPasswords } from '../../src/server/supervisor/api/request-log';
+import { redactPasswords } from '../../src/server/supervisor/api/request-log';
 import { FakeClock } from '../support/clock';
 import { growsFaster } from '../support/growth';
 
@@ -57,7 +57,7 @@ const guards = [true, false].map((serves) =>
 );
 const probe = createProbes('/api', () => ({ main: 'running', begun: true, loaded: true, role: null }));
 const select = createSelector(() => table);
-const strikeOut = strikeOutPasswords(['apps']);
+const strikeOut = redactPasswords(['apps']);
 
 const PATHS = [
   ...['', '/', '/?', '/#', '/?a=', '/api/', '/api/__app/', '/files/', '/static/plugins/', '/static/plugins/@'],

@@ -13,7 +13,7 @@ import {
   progressOf,
   type Step,
   type StepKind,
-  type StepSight,
+  type StepObservation,
   takeOver,
 } from '../../src/server/supervisor/control/rollout';
 import { StepTimer } from '../../src/server/supervisor/control/step-timer';
@@ -31,7 +31,7 @@ class Rollout {
   now = 1_000_000;
   published: Record<string, Published>;
   readonly publications: Array<[environment: string, wish: Published]> = [];
-  private readonly sights = new Map<string, StepSight>();
+  private readonly sights = new Map<string, StepObservation>();
   private readonly timer = new StepTimer();
 
   constructor(
@@ -75,13 +75,13 @@ class Rollout {
     return this;
   }
 
-  private sightOf(environment: string): StepSight {
+  private sightOf(environment: string): StepObservation {
     return this.sights.get(environment) ?? { health: 'online', entry: null };
   }
 
   private timeWorked(step: Step): number {
     const isWorking = isWorkedOn(this.operation, step, this.sightOf(step.environment));
-    return this.timer.look(this.operation, step, isWorking, this.now);
+    return this.timer.observe(this.operation, step, isWorking, this.now);
   }
 
   /** `state` of each step, in order. */
@@ -729,7 +729,7 @@ describe('for any observations in any order', () => {
         let published: Record<string, Published> = {};
         const statusOf = { running: 'running', onDemand: 'running', stopped: 'stopped', removed: 'not_found' } as const;
         for (let tick = 0; tick < 30 && current.finishedAt === null; tick++) {
-          const poll = (environment: string): StepSight => {
+          const poll = (environment: string): StepObservation => {
             const wish = published[environment];
             if (!wish) return { health: 'online', entry: null };
             const { generation, desired } = wish;

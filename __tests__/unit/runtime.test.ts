@@ -77,7 +77,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
         start();
         await vi.advanceTimersByTimeAsync(60_000);
         expect(touched).toEqual([]);
-        const { begun, loaded, role } = runtime.sight();
+        const { begun, loaded, role } = runtime.probeState();
         expect([begun, loaded ?? false, role ?? null]).toEqual([false, false, null]);
         await runtime.leave();
         await runtime.close();
@@ -157,7 +157,7 @@ describe.each(['local', 'supervisor', 'worker'] as const)('a %s', (part) => {
     expect(await runtime.statuses()).toEqual({});
     // Nobody can say yet that there is no such app.
     expect(runtime.visit('crm')).toBe(true);
-    await expect(runtime.wish('start', 'crm')).resolves.toBeUndefined();
+    await expect(runtime.requestAction('start', 'crm')).resolves.toBeUndefined();
     await expect(runtime.unload('crm')).resolves.toBe(false);
     await expect(runtime.dispatchEvent('crm', 'x', null)).resolves.toBeUndefined();
     await runtime.leave();

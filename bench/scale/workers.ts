@@ -34,7 +34,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
   const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT, systemClock, systemRandom);
   stores.open();
   bus.open();
-  const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.tell(app, message));
+  const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.reportProgress(app, message));
   host.coreApps.apps.main = mainApp();
   const url = `http://127.0.0.1:1/${environment}`;
   const part: WorkerPart = new WorkerPart({

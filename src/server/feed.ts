@@ -10,12 +10,12 @@ export class Feed<T> {
   }
 
   /** Calls every listener, in the order in which they were added. An error of a listener reaches the caller. */
-  tell(value: T): void {
+  emit(value: T): void {
     for (const listener of this.listeners) listener(value);
   }
 
   /** The same, and waits for each of them. */
-  async tellAndWait(value: T): Promise<void> {
+  async emitAndWait(value: T): Promise<void> {
     for (const listener of this.listeners) await listener(value);
   }
 }

@@ -52,7 +52,7 @@ export class PluginAppSupervisor extends Plugin {
       return runtime;
     };
     const starting = { main: undefined, begun: false, loaded: null, role: null };
-    const probes = createProbes(basePath(settings.host.apiBasePath), () => runtime?.sight() ?? starting);
+    const probes = createProbes(basePath(settings.host.apiBasePath), () => runtime?.probeState() ?? starting);
     (Gateway as unknown as GatewayHooks).registerRequestHandler(probes as never);
     const discovery = settings.part === 'local' ? 'local' : 'remote';
     AppSupervisor.registerDiscoveryAdapter(

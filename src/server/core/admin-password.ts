@@ -18,7 +18,7 @@ export class MainAdminPassword {
     void watchAdminPassword(main, this.clock, (found) => {
       if (this.found === found) return;
       this.found = found;
-      this.changes.tell(found);
+      this.changes.emit(found);
     });
   }
 

@@ -52,6 +52,6 @@ export function layFoundation(config: ActiveConfig, host: AppSupervisor, findIns
  * Notifies open pages of a change. The message has no content, because visitors who are not signed in may receive it;
  * users with permission then load the data.
  */
-export function tellPages(mainApp: MainApp): void {
+export function notifyPages(mainApp: MainApp): void {
   mainApp.app?.emit('ws:sendToCurrentApp', { message: { type: CHANGED, payload: {} } });
 }

@@ -11,7 +11,7 @@ import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses } from './adapters/managed';
 import { deliverEverywhere, deliverHereOrBy, deliverToMain } from './app-events';
 import { openForCommand } from './command-app';
-import { type Foundation, tellPages } from './foundation';
+import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
 import { createSupervisorPart, createWorkerPart } from './parts';
 import { supervisorRoutes } from './routes';
@@ -19,7 +19,7 @@ import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
 import { managedStatuses, statusesOf } from './statuses';
 import { closeWire, openWire } from './wire';
-import { carryOutWish } from './wishes';
+import { executeRequestedAction } from './wishes';
 
 /** A process that manages and hosts apps, in shared memory: a fleet of one. */
 export class LocalRuntime implements Runtime {
@@ -52,7 +52,7 @@ export class LocalRuntime implements Runtime {
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
-      worker.noteAdminPassword(found);
+      worker.setAdminPassword(found);
       this.noteChange(new Set());
     });
   }
@@ -99,7 +99,7 @@ export class LocalRuntime implements Runtime {
   }
 
   /** Apps are created in this process: it is ready once its own environment is known. */
-  sight(): ProbeState {
+  probeState(): ProbeState {
     const { supervisor, worker, foundation, config } = this;
     const { status, begun } = foundation.mainApp;
     const loaded = supervisor.loaded && supervisor.knows(config.environment.name);
@@ -128,8 +128,8 @@ export class LocalRuntime implements Runtime {
     return this.worker.unload(name);
   }
 
-  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
-    await carryOutWish(this.supervisor, action, name, this.log);
+  async requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
+    await executeRequestedAction(this.supervisor, action, name, this.log);
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
@@ -152,6 +152,6 @@ export class LocalRuntime implements Runtime {
 
   private noteChange(names: ReadonlySet<string>): void {
     this.routing.update(names);
-    tellPages(this.foundation.mainApp);
+    notifyPages(this.foundation.mainApp);
   }
 }

@@ -33,7 +33,7 @@ export class Manifests {
   /** As last read from the database. */
   private own = new Map<string, ManifestItem>();
   /** As last read from the store; kept while the store is down. */
-  private told = new Map<string, ManifestItem>();
+  private remote = new Map<string, ManifestItem>();
   private version = '';
   private timer: Timer | null = null;
 
@@ -95,7 +95,9 @@ export class Manifests {
       const ended = [...this.own.values()].filter(isOver).map(({ uid }) => uid);
       if (ended.length) await this.drop([...new Set(ended)]);
       await this.poll();
-      const lost = [...this.own].filter(([field, item]) => isNewer(item, this.told.get(field)) && this.isCurrent(item));
+      const lost = [...this.own].filter(
+        ([field, item]) => isNewer(item, this.remote.get(field)) && this.isCurrent(item),
+      );
       if (lost.length) await this.options.store.write(lost.map(([, item]) => item));
     } catch (error) {
       this.options.log.debug(`Manifests could not be told again, it is tried later: ${messageOf(error)}`);
@@ -136,17 +138,17 @@ export class Manifests {
     const found = await this.options.store.read(this.version).catch(() => null);
     if (!found) return;
     this.version = found.version;
-    this.told = new Map(found.items.map((item) => [manifestField(item), item]));
+    this.remote = new Map(found.items.map((item) => [manifestField(item), item]));
   }
 
   private newest(field: string): ManifestItem | undefined {
-    const [own, told] = [this.own.get(field), this.told.get(field)];
-    return own && isNewer(own, told) ? own : told;
+    const [own, remote] = [this.own.get(field), this.remote.get(field)];
+    return own && isNewer(own, remote) ? own : remote;
   }
 
   /** All items of current apps. */
   private items(): ManifestItem[] {
-    return [...new Set([...this.told.keys(), ...this.own.keys()])]
+    return [...new Set([...this.remote.keys(), ...this.own.keys()])]
       .flatMap((field) => this.newest(field) ?? [])
       .filter((item) => item.value !== undefined && this.isCurrent(item));
   }

@@ -22,7 +22,7 @@ export interface Runtime extends Managed {
   /** What the page of this process shows. */
   info(): Omit<PartInfo, 'part'>;
   /** The state for an orchestrator's probes. */
-  sight(): ProbeState;
+  probeState(): ProbeState;
   /** Closes all connections; after `leave`. */
   close(): Promise<void>;
 }

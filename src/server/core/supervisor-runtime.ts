@@ -10,7 +10,7 @@ import type { SupervisorPart } from '../supervisor/supervisor';
 import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses } from './adapters/managed';
 import { deliverBy, deliverEverywhere, deliverToMain } from './app-events';
-import { type Foundation, tellPages } from './foundation';
+import { type Foundation, notifyPages } from './foundation';
 import { GracefulShutdown } from './graceful-shutdown';
 import { Manifests } from './manifests';
 import { createSupervisorPart } from './parts';
@@ -19,7 +19,7 @@ import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
 import { managedStatuses } from './statuses';
 import { closeWire, openWire } from './wire';
-import { carryOutWish } from './wishes';
+import { executeRequestedAction } from './wishes';
 
 /** A process that manages the apps of a fleet and forwards requests to its Workers. */
 export class SupervisorRuntime implements Runtime {
@@ -100,7 +100,7 @@ export class SupervisorRuntime implements Runtime {
     return { environment: null, warnings, toJoin: variablesToJoin(this.config) };
   }
 
-  sight(): ProbeState {
+  probeState(): ProbeState {
     const { status, begun } = this.foundation.mainApp;
     return { main: status, begun, loaded: this.supervisor.loaded, role: null };
   }
@@ -128,8 +128,8 @@ export class SupervisorRuntime implements Runtime {
     return false;
   }
 
-  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
-    await carryOutWish(this.supervisor, action, name, this.log);
+  async requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
+    await executeRequestedAction(this.supervisor, action, name, this.log);
   }
 
   async dispatchEvent(name: string, event: string, payload: unknown): Promise<void> {
@@ -149,6 +149,6 @@ export class SupervisorRuntime implements Runtime {
 
   private noteChange(names: ReadonlySet<string>): void {
     this.routing.update(names);
-    tellPages(this.foundation.mainApp);
+    notifyPages(this.foundation.mainApp);
   }
 }

@@ -3,10 +3,15 @@ import type { Log } from '../log';
 import type { SupervisorPart } from '../supervisor/supervisor';
 import type { Managed } from './adapters/managed';
 
-type Wish = Parameters<Managed['wish']>[0];
+type RequestedAction = Parameters<Managed['requestAction']>[0];
 
 /** Executes an action that another plugin requests through the core's API. Never rejects: a refusal is logged. */
-export async function carryOutWish(supervisor: SupervisorPart, action: Wish, name: string, log: Log): Promise<void> {
+export async function executeRequestedAction(
+  supervisor: SupervisorPart,
+  action: RequestedAction,
+  name: string,
+  log: Log,
+): Promise<void> {
   try {
     const { service } = supervisor.parts;
     await service.command(name, action === 'create' ? 'start' : action, null);

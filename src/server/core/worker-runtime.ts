@@ -9,7 +9,7 @@ import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses } from './adapters/managed';
 import { deliverEverywhere, deliverHereOrBy } from './app-events';
 import { openForCommand } from './command-app';
-import { type Foundation, tellPages } from './foundation';
+import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
 import { createWorkerPart } from './parts';
 import { workerRoutes } from './routes';
@@ -46,8 +46,8 @@ export class WorkerRuntime implements Runtime {
     this.routing = new Routing(config.host, only, clock, workerRoutes(worker));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
-      worker.noteAdminPassword(found);
-      tellPages(mainApp);
+      worker.setAdminPassword(found);
+      notifyPages(mainApp);
     });
   }
 
@@ -88,7 +88,7 @@ export class WorkerRuntime implements Runtime {
     return { environment: worker.environment, warnings, ...worker.about() };
   }
 
-  sight(): ProbeState {
+  probeState(): ProbeState {
     const { status, begun } = this.foundation.mainApp;
     return { main: status, begun, loaded: null, role: this.worker.role };
   }
@@ -114,7 +114,7 @@ export class WorkerRuntime implements Runtime {
     return this.worker.unload(name);
   }
 
-  async wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
+  async requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void> {
     if (action === 'start') this.visit(name);
     else
       this.log.warn(`"${action}" of app ${name} was asked for here; apps of a worker are managed by its Supervisor.`, {

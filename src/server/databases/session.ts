@@ -23,7 +23,7 @@ export class ConnectionLoss {
   private error: Error | undefined;
   private readonly listeners: Array<(error: Error) => void> = [];
 
-  readonly tell = (error: Error): void => {
+  readonly emit = (error: Error): void => {
     if (this.error) return;
     this.error = error;
     for (const listener of this.listeners) listener(error);

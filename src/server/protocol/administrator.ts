@@ -17,7 +17,7 @@ interface Given {
 }
 
 /** The user who creates the app; an account of an API key may have neither name nor address. */
-export interface Asker {
+export interface Caller {
   username?: string | null;
   email?: string | null;
 }
@@ -29,9 +29,9 @@ const ALPHABET = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789';
 const PASSWORD_LENGTH = 20;
 
 /** The given values, completed with the caller's own and a random password. */
-export const administratorOf = (given: Given | undefined, asker: Asker): Administrator => ({
-  username: given?.username ?? (asker.username || DEFAULT_USERNAME),
-  email: given?.email ?? (asker.email || null),
+export const administratorOf = (given: Given | undefined, caller: Caller): Administrator => ({
+  username: given?.username ?? (caller.username || DEFAULT_USERNAME),
+  email: given?.email ?? (caller.email || null),
   password: given?.password ?? randomPassword(),
 });
 

@@ -23,7 +23,7 @@ export interface LeaseObservation {
    * How much of the silence since then the observer itself was disconnected, in ms; `lastBeat.mono` is shifted by this
    * time.
    */
-  forgiven: number;
+  discounted: number;
   /** Since when heartbeats have arrived without a gap. */
   onlineSince: number;
   /** When the observer saw that the holder released the lease, instead of letting it expire. */
@@ -39,47 +39,47 @@ export interface StoreObservation {
 /** Whether its Worker is taken to work. */
 export const isAlive = (health: Health): boolean => health === 'online' || health === 'suspect';
 
-export const intervalOf = (sight: LeaseObservation): number => sight.lease?.interval ?? DEFAULT_INTERVAL;
+export const intervalOf = (observation: LeaseObservation): number => observation.lease?.interval ?? DEFAULT_INTERVAL;
 
 /**
  * The health of one environment, by the observer's own monotonic clock only, so that a worker's wrong clock has no
  * effect.
  */
 export function healthOf(
-  sight: LeaseObservation,
+  observation: LeaseObservation,
   observer: StoreObservation,
   now: Now,
 ): { health: Health; since: number } {
   const seen = observer.lastPoll ?? observer.startedAt;
   if (observer.lastPoll === null || now.mono - seen.mono > DISCONNECTED_AFTER)
     return { health: 'unknown', since: seen.wall };
-  if (sight.releasedAt !== null) return { health: 'down', since: sight.releasedAt };
-  const interval = intervalOf(sight);
-  if (sight.lastBeat === null) {
+  if (observation.releasedAt !== null) return { health: 'down', since: observation.releasedAt };
+  const interval = intervalOf(observation);
+  if (observation.lastBeat === null) {
     // Just started: absence proves nothing until a live worker would have sent a heartbeat.
-    const silence = now.mono - sight.firstPoll.mono;
+    const silence = now.mono - observation.firstPoll.mono;
     return silence < DOWN_AFTER * interval
-      ? { health: 'unknown', since: sight.firstPoll.wall }
-      : { health: 'down', since: sight.firstPoll.wall };
+      ? { health: 'unknown', since: observation.firstPoll.wall }
+      : { health: 'down', since: observation.firstPoll.wall };
   }
-  const age = now.mono - sight.lastBeat.mono;
-  const runsOut = sight.lastBeat.wall + DOWN_AFTER * interval;
-  if (age >= DOWN_AFTER * interval) return { health: 'down', since: runsOut };
+  const age = now.mono - observation.lastBeat.mono;
+  const expiresAt = observation.lastBeat.wall + DOWN_AFTER * interval;
+  if (age >= DOWN_AFTER * interval) return { health: 'down', since: expiresAt };
   // The silence may be the observer's, but there is no proof of life either: a report is valid only as long as its
   // lease.
-  if (age + sight.forgiven >= DOWN_AFTER * interval) return { health: 'unknown', since: runsOut };
-  if (sight.lease?.state === 'stopping') return { health: 'stopping', since: sight.lastBeat.wall };
+  if (age + observation.discounted >= DOWN_AFTER * interval) return { health: 'unknown', since: expiresAt };
+  if (observation.lease?.state === 'stopping') return { health: 'stopping', since: observation.lastBeat.wall };
   if (age >= SUSPECT_AFTER * interval)
-    return { health: 'suspect', since: sight.lastBeat.wall + SUSPECT_AFTER * interval };
-  return { health: 'online', since: sight.onlineSince };
+    return { health: 'suspect', since: observation.lastBeat.wall + SUSPECT_AFTER * interval };
+  return { health: 'online', since: observation.onlineSince };
 }
 
 /** For an environment that was never polled. */
-export const unseen = (now: Now): LeaseObservation => ({
+export const unobserved = (now: Now): LeaseObservation => ({
   lease: null,
   firstPoll: now,
   lastBeat: null,
-  forgiven: 0,
+  discounted: 0,
   onlineSince: now.wall,
   releasedAt: null,
 });
@@ -101,7 +101,7 @@ export function afterPoll(
   now: Now,
   silence = 0,
 ): LeaseObservation {
-  const before = previous ?? unseen(now);
+  const before = previous ?? unobserved(now);
   if (lease) {
     const changed = lease.beat !== before.lease?.beat || lease.epoch !== before.lease?.epoch;
     if (!changed) return before;
@@ -110,16 +110,16 @@ export function afterPoll(
       ...before,
       lease,
       lastBeat: { mono: now.mono - silence, wall: now.wall - silence },
-      forgiven: 0,
+      discounted: 0,
       onlineSince: wasOnline ? before.onlineSince : now.wall,
       releasedAt: null,
     };
   }
   if (before.releasedAt !== null || before.lastBeat === null || flushed) return before;
   // A lease that disappears before it could have expired was released. The tenth allows for the store's own clock.
-  const age = now.mono - before.lastBeat.mono + before.forgiven;
-  const runsOut = DOWN_AFTER * intervalOf(before) * 0.9;
-  return age < runsOut ? { ...before, releasedAt: now.wall } : before;
+  const age = now.mono - before.lastBeat.mono + before.discounted;
+  const expiresAt = DOWN_AFTER * intervalOf(before) * 0.9;
+  return age < expiresAt ? { ...before, releasedAt: now.wall } : before;
 }
 
 /** From this number of environments on, and if more than this share of them is lost within this number of ms … */
@@ -131,12 +131,12 @@ const CUT_OFF_WINDOW = 60_000;
  * … the observer assumes that it is itself disconnected: that is more likely than that most of a fleet dies at once.
  * Environments that announced their shutdown, or were never seen alive, do not count.
  */
-export function isCutOff(sights: Iterable<LeaseObservation>, observer: StoreObservation, now: Now): boolean {
+export function isCutOff(observations: Iterable<LeaseObservation>, observer: StoreObservation, now: Now): boolean {
   const lostAt: number[] = [];
   let alive = 0;
-  for (const sight of sights) {
-    if (sight.releasedAt !== null || sight.lastBeat === null) continue;
-    const { health, since } = healthOf(sight, observer, now);
+  for (const observation of observations) {
+    if (observation.releasedAt !== null || observation.lastBeat === null) continue;
+    const { health, since } = healthOf(observation, observer, now);
     if (health === 'down') lostAt.push(since);
     else alive++;
   }
@@ -146,8 +146,8 @@ export function isCutOff(sights: Iterable<LeaseObservation>, observer: StoreObse
 }
 
 /** After the observer was disconnected, silence during that time does not count against the worker. */
-export function forgiveBlindness(sight: LeaseObservation, blindFor: number, now: Now): LeaseObservation {
-  if (!sight.lastBeat) return { ...sight, firstPoll: now };
-  const lastBeat = { ...sight.lastBeat, mono: sight.lastBeat.mono + blindFor };
-  return { ...sight, lastBeat, forgiven: sight.forgiven + blindFor };
+export function discountOutage(observation: LeaseObservation, disconnectedFor: number, now: Now): LeaseObservation {
+  if (!observation.lastBeat) return { ...observation, firstPoll: now };
+  const lastBeat = { ...observation.lastBeat, mono: observation.lastBeat.mono + disconnectedFor };
+  return { ...observation, lastBeat, discounted: observation.discounted + disconnectedFor };
 }

@@ -43,9 +43,9 @@ export class Keys {
   readonly manifestsVersion = () => this.key('manifestsVersion');
 
   /** Channels. Pub/sub ignores the database number, so only the prefix separates fleets. */
-  readonly wakeSupervisors = () => this.key('wake', 'supervisors');
+  readonly notifySupervisors = () => this.key('wake', 'supervisors');
   readonly wakeDefinitions = () => this.key('wake', 'definitions');
-  readonly wakeEnvironment = (environment: string) => this.key('wake', 'environment', environment);
+  readonly notifyEnvironment = (environment: string) => this.key('wake', 'environment', environment);
   readonly requests = (environment: string) => this.key('requests', environment);
   readonly replies = (instance: string) => this.key('replies', instance);
 

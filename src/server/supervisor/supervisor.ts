@@ -12,11 +12,11 @@ import { createServices, type Services, type SupervisorPace, type SupervisorPart
 /**
  * Minimum time between two polls because of notifications, in ms: each Worker of a fleet that boots sends ten a second.
  */
-const WAKE_SPACING = 50;
+const POLL_SPACING = 50;
 /** How long names of changed apps are collected, in ms. */
-const FOLLOW_SPACING = 100;
+const READ_DELAY = 100;
 /** How long changes are collected before the listeners are notified, in ms. */
-const TELL_SPACING = 250;
+const NOTIFY_DELAY = 250;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 interface Running extends Services {
@@ -37,19 +37,19 @@ export class SupervisorPart {
   /** Apps whose definitions changed since the listeners were last notified. */
   private changedApps = new Set<string>();
   /** Names of apps that other Supervisors changed, until their definitions are read. */
-  private readonly heard = new Set<string>();
-  private readonly readHeard: Throttled;
-  private readonly tellSoon: Throttled;
+  private readonly changedNames = new Set<string>();
+  private readonly readChangedNames: Throttled;
+  private readonly notifySoon: Throttled;
 
   constructor(private readonly options: SupervisorPartOptions) {
     const { timeout } = options.clock;
-    const readHeard = () => {
-      const heard = [...this.heard];
-      this.heard.clear();
-      void this.readDefinitions(heard).catch(() => undefined);
+    const readChangedNames = () => {
+      const changedNames = [...this.changedNames];
+      this.changedNames.clear();
+      void this.readDefinitions(changedNames).catch(() => undefined);
     };
-    this.readHeard = throttle(readHeard, FOLLOW_SPACING, { leading: false, timeout });
-    this.tellSoon = throttle(() => this.tell(), TELL_SPACING, { leading: false, timeout });
+    this.readChangedNames = throttle(readChangedNames, READ_DELAY, { leading: false, timeout });
+    this.notifySoon = throttle(() => this.notifyListeners(), NOTIFY_DELAY, { leading: false, timeout });
   }
 
   /**
@@ -158,7 +158,7 @@ export class SupervisorPart {
 
   private async startNow(main: Application): Promise<void> {
     const { clock, pace = PACE } = this.options;
-    const onAppEnd = (uid: string) => this.appEnds.tellAndWait(uid);
+    const onAppEnd = (uid: string) => this.appEnds.emitAndWait(uid);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
     this.listen(running);
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop } = running;
@@ -171,7 +171,7 @@ export class SupervisorPart {
     await this.findPlugins(compatibility);
     this.running = running;
     // Immediately, because whoever learns now that this process is ready sends requests.
-    this.tell();
+    this.notifyListeners();
     loop.start();
     await leadership.start();
     await this.subscribe(running);
@@ -194,17 +194,17 @@ export class SupervisorPart {
   private async subscribe({ observer, leadership }: Running): Promise<void> {
     const { bus, clock } = this.options;
     const { timeout } = clock;
-    const woken = throttle(() => void observer.poll(), WAKE_SPACING, { leading: true, timeout });
+    const pollSoon = throttle(() => void observer.poll(), POLL_SPACING, { leading: true, timeout });
     await bus.onNotify('supervisors', () => {
       // It may come while this process leaves.
-      if (this.running) woken();
+      if (this.running) pollSoon();
     });
     await bus.onNotify('definitions', (names) => {
       if (!this.running) return;
       // Of no app: the lead is free.
       if (!names.length) void leadership.claim().catch(() => undefined);
-      for (const name of names) this.heard.add(name);
-      if (names.length) this.readHeard();
+      for (const name of names) this.changedNames.add(name);
+      if (names.length) this.readChangedNames();
     });
   }
 
@@ -262,12 +262,12 @@ export class SupervisorPart {
 
   /** Changes before anything can be shown are reported with the rest. */
   private changed(): void {
-    if (this.running) this.tellSoon();
+    if (this.running) this.notifySoon();
   }
 
-  private tell(): void {
+  private notifyListeners(): void {
     const names = this.changedApps;
     this.changedApps = new Set();
-    this.changes.tell(names);
+    this.changes.emit(names);
   }
 }

@@ -97,7 +97,7 @@ export class LeaseKeeper {
   }
 
   /** The registration was written again: announces it with an immediate heartbeat. */
-  noteRegistration(): void {
+  announceRegistration(): void {
     this.registered++;
     this.hasRegistered = true;
     void this.beatNow();
@@ -183,7 +183,7 @@ export class LeaseKeeper {
   private async become(role: LeaseRole, fresh: boolean): Promise<void> {
     this.options.log.rooms.lease?.('Changed its role', { from: this.role, to: role, fresh });
     this.role = role;
-    await this.roles.tellAndWait({ role, fresh });
+    await this.roles.emitAndWait({ role, fresh });
   }
 
   private lease(): Lease {

@@ -70,7 +70,7 @@ export class RecordReader {
     if (this.closed) return;
     try {
       await read();
-      this.reads.tell();
+      this.reads.emit();
     } catch (error) {
       // The snapshot stays valid, and a retry of a failed app may be due.
       const { log } = this.options;

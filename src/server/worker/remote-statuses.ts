@@ -13,7 +13,7 @@ export class RemoteStatuses {
   /** By environment and app. Never rejects: what cannot be read is unknown. */
   async read(): Promise<Map<string, Map<string, Status>>> {
     try {
-      const { environments } = await this.stores.fleet.look();
+      const { environments } = await this.stores.fleet.poll();
       const held = [...environments].flatMap(([name, { lease, statusVersion }]) =>
         lease ? [{ name, epoch: lease.epoch, version: statusVersion }] : [],
       );

@@ -32,7 +32,7 @@ export interface ReporterOptions {
 export class StatusReporter {
   private readonly dirty = new Set<string>();
   /** The content of the store, by name, as text. */
-  private told = new Map<string, string>();
+  private written = new Map<string, string>();
   private complete = true;
   private version = 0;
   private timer: Timer | null = null;
@@ -57,10 +57,10 @@ export class StatusReporter {
       return;
     }
     const now = new Map(entries('all').map((entry) => [entry.name, JSON.stringify(entry)]));
-    for (const [name, text] of now) if (this.told.get(name) !== text) this.dirty.add(name);
-    for (const name of this.told.keys()) if (!now.has(name)) this.dirty.add(name);
+    for (const [name, text] of now) if (this.written.get(name) !== text) this.dirty.add(name);
+    for (const name of this.written.keys()) if (!now.has(name)) this.dirty.add(name);
     const { version } = this;
-    const count = this.told.size;
+    const count = this.written.size;
     try {
       const mark = await statuses.mark(environment);
       // The comparison does not cover what was written meanwhile.
@@ -126,9 +126,9 @@ export class StatusReporter {
     }
     this.writing = false;
     if (written) {
-      if (complete) this.told = texts;
-      for (const name of names) this.told.delete(name);
-      for (const [name, text] of texts) this.told.set(name, text);
+      if (complete) this.written = texts;
+      for (const name of names) this.written.delete(name);
+      for (const [name, text] of texts) this.written.set(name, text);
       bus.notify('supervisors', names);
     } else {
       this.complete ||= complete;

@@ -113,7 +113,7 @@ export class WorkerPart {
   }
 
   /** The problem of the main app's root user's password, or null. Never rejects. */
-  noteAdminPassword(found: AdminPassword | null): void {
+  setAdminPassword(found: AdminPassword | null): void {
     if (this.mainAdminPassword === found) return;
     this.mainAdminPassword = found;
     void this.announce().catch(() => undefined);
@@ -194,7 +194,7 @@ export class WorkerPart {
       void reporter.check();
       void controller.saveVisits();
     });
-    this.records.tell();
+    this.records.emit();
     await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
     await bus.serve(environment.name, handlers);
     // What was wished while it was away comes before what it knew.
@@ -231,7 +231,7 @@ export class WorkerPart {
 
   /** Connects events of services to services that were created before them. */
   private listen({ keeper, controller, reporter, reader }: Services): void {
-    reader.reads.listen(() => this.records.tell());
+    reader.reads.listen(() => this.records.emit());
     controller.limits.changes.listen(() => void this.announce().catch(() => undefined));
     controller.reports.listen((names) => reporter.report(names));
     keeper.roles.listen(async ({ role, fresh }) => {
@@ -276,6 +276,6 @@ export class WorkerPart {
       this.mainAdminPassword,
     );
     await stores.fleet.writeRegistration(registration);
-    running.keeper.noteRegistration();
+    running.keeper.announceRegistration();
   }
 }

@@ -5,7 +5,7 @@ export interface Managed {
   /** Opens an app for a command in a worker thread; null if this process is not for that. */
   openForCommand(name: string): Promise<void> | null;
   /** Another plugin requests an action on an app through the core's API. */
-  wish(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void>;
+  requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void>;
   /** Another plugin no longer needs an app in this process; false if this process does not host it for the fleet. */
   unload(name: string): Promise<boolean>;
   /** Emits an event on an app in every environment where it runs; never boots a stopped one. */

@@ -56,17 +56,17 @@ export class ProcessAdapter {
   }
 
   async createApp({ appModel }: { appModel: { name: string } }): Promise<void> {
-    await this.managed.wish('create', appModel.name);
+    await this.managed.requestAction('create', appModel.name);
   }
 
   async startApp(name: string): Promise<void> {
     if (name === 'main') await this.coreApps.apps.main?.runCommand('start', '--quickstart');
-    else await this.managed.wish('start', name);
+    else await this.managed.requestAction('start', name);
   }
 
   async stopApp(name: string): Promise<void> {
     if (name === 'main') await this.coreApps.apps.main?.runCommand('stop');
-    else await this.managed.wish('stop', name);
+    else await this.managed.requestAction('stop', name);
   }
 
   /**
@@ -82,7 +82,7 @@ export class ProcessAdapter {
   }
 
   async upgradeApp(name: string): Promise<void> {
-    await this.managed.wish('upgrade', name);
+    await this.managed.requestAction('upgrade', name);
   }
 
   async dispatchAppEvent(name: string, event: string, payload?: unknown): Promise<void> {

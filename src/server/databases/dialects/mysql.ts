@@ -35,8 +35,8 @@ async function connect(connection: DatabaseConnection, database: string | null, 
       });
   const opened = driver as DriverConnection;
   const loss = new ConnectionLoss();
-  opened.on('error', loss.tell);
-  opened.on('end', () => loss.tell(new Error('The server closed the connection.')));
+  opened.on('error', loss.emit);
+  opened.on('end', () => loss.emit(new Error('The server closed the connection.')));
   return {
     async query(sql, params = []) {
       const answer = await opened.query(sql, [...params]);

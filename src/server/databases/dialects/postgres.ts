@@ -24,8 +24,8 @@ async function connect(connection: DatabaseConnection, database: string | null, 
     application_name: label.slice(0, 63),
   });
   const loss = new ConnectionLoss();
-  client.on('error', loss.tell);
-  client.on('end', () => loss.tell(new Error('The server closed the connection.')));
+  client.on('error', loss.emit);
+  client.on('end', () => loss.emit(new Error('The server closed the connection.')));
   await client.connect().catch((error) => {
     // Missing CONNECT permission, which would later look like a missing permission to create.
     throw error.code === '42501' ? Object.assign(error, { code: '28000' }) : error;

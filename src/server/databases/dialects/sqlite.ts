@@ -30,7 +30,7 @@ async function connect(_connection: DatabaseConnection, file: string | null): Pr
       new Promise((resolve, reject) => {
         db.all(sql, params, (error, rows) => (error ? reject(error) : resolve(rows)));
       }),
-    close: () => closeWithin(close(), () => loss.tell(new Error('The file was closed.'))),
+    close: () => closeWithin(close(), () => loss.emit(new Error('The file was closed.'))),
     onLost: loss.listen,
   };
 }

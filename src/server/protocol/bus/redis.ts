@@ -43,11 +43,11 @@ export class RedisBus implements MessageBus {
   notify(to: Audience, names: string[]): void {
     this.log.rooms.bus?.('Notifies', { to, apps: names });
     const message = JSON.stringify({ names, from: this.instance });
-    this.publisher.publish(this.wakeChannel(to), message).catch(() => undefined);
+    this.publisher.publish(this.notifyChannel(to), message).catch(() => undefined);
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
-    this.listen(this.wakeChannel(me), (text) => {
+    this.listen(this.notifyChannel(me), (text) => {
       const message = this.parse(notification, text);
       if (!message || (me === 'definitions' && message.from === this.instance)) return;
       this.log.rooms.bus?.('Was notified', { apps: message.names });
@@ -105,9 +105,9 @@ export class RedisBus implements MessageBus {
     await this.publisher.publish(this.keys.replies(message.replyTo), JSON.stringify({ id, ...outcome }));
   }
 
-  private wakeChannel(to: Audience): string {
-    if (to === 'supervisors') return this.keys.wakeSupervisors();
-    return to === 'definitions' ? this.keys.wakeDefinitions() : this.keys.wakeEnvironment(to.environment);
+  private notifyChannel(to: Audience): string {
+    if (to === 'supervisors') return this.keys.notifySupervisors();
+    return to === 'definitions' ? this.keys.wakeDefinitions() : this.keys.notifyEnvironment(to.environment);
   }
 
   private listen(channel: string, listener: (text: string) => void): void {

@@ -10,7 +10,7 @@ import type { Lease, Registration } from '../../../shared/messages';
  */
 export interface FleetStore {
   /** Reads all environments with two commands, however many there are. */
-  look(): Promise<FleetSight>;
+  poll(): Promise<FleetObservation>;
   /**
    * Writes this fleet's id if there is none. Returns the id in the store: a different one means that the store belongs
    * to another fleet.
@@ -29,14 +29,14 @@ export interface FleetStore {
   forget(environment: string): Promise<void>;
 }
 
-export interface FleetSight {
+export interface FleetObservation {
   /** Null if the store has lost its content since the last claim. */
   fleet: string | null;
   /** All environments that ever had a lease and were not forgotten. */
-  environments: Map<string, EnvironmentSight>;
+  environments: Map<string, EnvironmentObservation>;
 }
 
-export interface EnvironmentSight {
+export interface EnvironmentObservation {
   /** Null while nobody holds it. */
   lease: Lease | null;
   /** Version of the last write of statuses; 0 if there was none under this holder. */

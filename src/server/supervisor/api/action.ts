@@ -2,7 +2,7 @@ import type { Context, Next } from '@nocobase/actions';
 import type { Filter } from '@nocobase/database';
 import { say } from '../../../shared/message';
 import { AppSupervisorError, answerOf, statusOf } from '../../errors';
-import type { Asker } from '../../protocol/administrator';
+import type { Caller } from '../../protocol/administrator';
 import type { SupervisorPart } from '../supervisor';
 
 /** The arguments of an action: the request, and the managing services. */
@@ -10,7 +10,7 @@ export interface ActionContext {
   ctx: Context;
   supervisor: SupervisorPart;
   userId: string | null;
-  asker: Asker;
+  caller: Caller;
   /** The request's body. */
   values: Record<string, unknown>;
   params: Record<string, any>;
@@ -45,7 +45,7 @@ export function action(
         ctx,
         supervisor: supervisor(),
         userId: user?.id === undefined || user?.id === null ? null : String(user.id),
-        asker: { username: user?.username, email: user?.email },
+        caller: { username: user?.username, email: user?.email },
         values: ctx.action.params.values ?? {},
         params: ctx.action.params,
       });

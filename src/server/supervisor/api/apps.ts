@@ -51,9 +51,9 @@ export async function get({ supervisor, params }: ActionContext): Promise<Answer
 }
 
 /** Only this answer contains the administrator's plain-text password. */
-export async function create({ supervisor, values, userId, asker }: ActionContext): Promise<Answer> {
+export async function create({ supervisor, values, userId, caller }: ActionContext): Promise<Answer> {
   const input = parseInput(createInput, values);
-  const initialAdmin = administratorOf(input.initialAdmin, asker);
+  const initialAdmin = administratorOf(input.initialAdmin, caller);
   const operation = await supervisor.parts.service.create({ ...input, initialAdmin }, userId);
   return { data: { ...newRow(supervisor, operation), initialAdmin } };
 }

@@ -5,7 +5,7 @@ import { type ActionContext, type Answer, action, letNamelessThrough } from './a
 import * as apps from './apps';
 import * as environments from './environments';
 import * as operations from './operations';
-import { strikeOutPasswords } from './request-log';
+import { redactPasswords } from './request-log';
 
 type Work = (context: ActionContext) => Promise<Answer>;
 
@@ -68,7 +68,7 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   // The core would expose every table with its own actions (collections become resources); nobody may use these.
   for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
   app.resourceManager.use(letNamelessThrough, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
-  app.use(strikeOutPasswords(Object.keys(RESOURCES)), {
+  app.use(redactPasswords(Object.keys(RESOURCES)), {
     tag: 'appSupervisorLog',
     after: 'logger',
     before: 'dataSource',

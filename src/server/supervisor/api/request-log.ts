@@ -5,8 +5,8 @@ import type { Context, Next } from '@nocobase/actions';
  * `password` (logger/lib/request-logger.js:55); an app's password is nested deeper. Installed around everything that
  * may answer, so that it also covers rejected requests.
  */
-export function strikeOutPasswords(resources: string[]) {
-  return async function strikeOutPasswords(ctx: Context, next: Next) {
+export function redactPasswords(resources: string[]) {
+  return async function redactPasswords(ctx: Context, next: Next) {
     try {
       await next();
     } finally {
@@ -17,11 +17,11 @@ export function strikeOutPasswords(resources: string[]) {
 }
 
 /** No input of ours is as deep, but a body from anybody may be deeper than the stack allows. */
-const DEEPEST = 10;
+const MAX_DEPTH = 10;
 
 function struckOut(value: unknown, depth = 0): unknown {
   if (!value || typeof value !== 'object') return value;
-  if (depth === DEEPEST) return '…';
+  if (depth === MAX_DEPTH) return '…';
   if (Array.isArray(value)) return value.map((inner) => struckOut(inner, depth + 1));
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [key, /password/i.test(key) ? '******' : struckOut(inner, depth + 1)]),

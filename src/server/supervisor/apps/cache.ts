@@ -76,7 +76,7 @@ export class AppCache {
 
   private changed(names: string[], before: Set<string>, buried: Set<string>): void {
     this.version++;
-    this.changes.tell({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
+    this.changes.emit({ names, environments: new Set([...before, ...this.publishedOf(names), ...buried]) });
   }
 
   /** Environments for which something of these apps is published. */

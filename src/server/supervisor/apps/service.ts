@@ -137,10 +137,10 @@ export class AppService {
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
       // Skips environments for which it was never published: a failed create is not started by this.
-      const told = app.environments.filter(
+      const published = app.environments.filter(
         (environment) => app.published[environment] && isAlive(observer.evidence(environment, name).health),
       );
-      const steps = told.map((environment) => step(environment, 'apply'));
+      const steps = published.map((environment) => step(environment, 'apply'));
       return this.changes.newOperation({ ...app, generation }, 'update', steps, null);
     });
   }

@@ -16,7 +16,7 @@ import type { FleetObserver } from '../fleet/observer';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import type { Publisher } from './publisher';
-import { advance, claimMet, isWorkedOn, leftUndone, type Operation, type Step, type StepSight } from './rollout';
+import { advance, claimMet, isWorkedOn, leftUndone, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
 import type { OperationCache, OperationStore } from './store';
@@ -84,13 +84,13 @@ export class AppReconciler {
     const { appCache, operations, active, clock, leadership, publisher, log } = this.options;
     const app = await this.definitionOf(operation);
     if (!app) return this.endWithoutApp(operation);
-    const sight = (environment: string) => this.sight(environment, operation.appName);
-    const worked = (step: Step) => this.timeWorked(operation, step, sight(step.environment));
+    const observe = (environment: string) => this.observe(environment, operation.appName);
+    const worked = (step: Step) => this.timeWorked(operation, step, observe(step.environment));
     const {
       operation: next,
       publish,
       claimed,
-    } = advance(operation, app, app.published, sight, clock.now().wall, worked);
+    } = advance(operation, app, app.published, observe, clock.now().wall, worked);
     const publishes = Object.keys(publish).length > 0;
     const changed = JSON.stringify(next) !== JSON.stringify(operation);
     if (!publishes && !changed) return false;
@@ -106,7 +106,7 @@ export class AppReconciler {
       waitingFor: next.waitingFor?.code,
       published: Object.keys(publish),
     });
-    if (appCache.byUid(app.name, app.uid)) this.changes.tell(app.name);
+    if (appCache.byUid(app.name, app.uid)) this.changes.emit(app.name);
     return true;
   }
 
@@ -131,9 +131,9 @@ export class AppReconciler {
     return true;
   }
 
-  private timeWorked(operation: Operation, step: Step, sight: StepSight): number {
-    const isWorking = isWorkedOn(operation, step, sight);
-    return this.timer.look(operation, step, isWorking, this.options.clock.now().mono);
+  private timeWorked(operation: Operation, step: Step, observe: StepObservation): number {
+    const isWorking = isWorkedOn(operation, step, observe);
+    return this.timer.observe(operation, step, isWorking, this.options.clock.now().mono);
   }
 
   /** Ends the claim of an app that came up after its operation had finished. */
@@ -218,7 +218,7 @@ export class AppReconciler {
   /** Generates a JWT secret for an app that was stored without one, before 0.1.1 or by an older Supervisor. */
   private async giveSecret(app: AppDefinition): Promise<boolean> {
     if (app.jwtSecret !== null) return false;
-    const living = app.environments.filter((environment) => isAlive(this.sight(environment, app.name).health));
+    const living = app.environments.filter((environment) => isAlive(this.observe(environment, app.name).health));
     // There may be thousands of apps that nobody hosts now, and each would wait for its environment.
     if (!living.length) return false;
     await this.options.service.giveSecret(app.name);
@@ -268,22 +268,22 @@ export class AppReconciler {
       await leadership.write((transaction) => appRepository.removeTombstone(uid, transaction));
     }
     appCache.settleTombstone(uid, environments);
-    this.changes.tell(name);
+    this.changes.emit(name);
   }
 
   /** Whether a live Worker has confirmed that an app is removed, or the environment was forgotten. */
   private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
     if (!this.options.observer.environment(environment)) return true;
-    const { entry } = this.sight(environment, app.name);
+    const { entry } = this.observe(environment, app.name);
     if (!entry) return false;
     return entry.uid !== app.uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
   }
 
-  private sight(environment: string, name: string): StepSight {
+  private observe(environment: string, name: string): StepObservation {
     return this.options.observer.evidence(environment, name);
   }
 
   private entriesOf({ name }: AppDefinition) {
-    return (environment: string) => this.sight(environment, name).entry;
+    return (environment: string) => this.observe(environment, name).entry;
   }
 }

@@ -17,7 +17,7 @@ export interface EnvironmentReconcilerOptions {
   queue: WorkQueue;
 }
 
-type Wishes = Map<string, { app: AppDefinition; wish: Published }>;
+type ExpectedRecords = Map<string, { app: AppDefinition; wish: Published }>;
 
 /** Delay before the next attempt if the store could not be written, in ms. */
 const STORE_RETRY = 500;
@@ -38,7 +38,7 @@ export class EnvironmentReconciler {
   /** By environment, apps for whose records it was not notified. */
   private readonly unnotified = new Map<string, Set<string>>();
   /** The required records of all environments, as of a version of the definitions. */
-  private expected: { version: number; byEnvironment: Map<string, Wishes> } | null = null;
+  private expected: { version: number; byEnvironment: Map<string, ExpectedRecords> } | null = null;
 
   constructor(private readonly options: EnvironmentReconcilerOptions) {}
 
@@ -64,7 +64,7 @@ export class EnvironmentReconciler {
 
   /** Every environment that is known or has required records. */
   names(): string[] {
-    return [...new Set([...this.verified.keys(), ...this.options.observer.names(), ...this.wishes().keys()])];
+    return [...new Set([...this.verified.keys(), ...this.options.observer.names(), ...this.expectedOf().keys()])];
   }
 
   /**
@@ -90,7 +90,7 @@ export class EnvironmentReconciler {
 
   private async repair(environment: string, read: RecordsRead): Promise<number | null> {
     const { records, leadership } = this.options;
-    const wanted = this.wishes().get(environment) ?? new Map();
+    const wanted = this.expectedOf().get(environment) ?? new Map();
     const stored = new Map(read.records.map((record) => [record.name, record]));
     const missing = [...wanted].filter(
       ([name, { app, wish }]) => !isDeepStrictEqual(stored.get(name), recordFor(app, wish)),
@@ -124,10 +124,10 @@ export class EnvironmentReconciler {
   }
 
   /** Whether it is this process that is behind, and not the database: a read that began before a publication ended after it. */
-  private async isOutdated(environment: string, wishes: Array<[string, { wish: Published }]>): Promise<boolean> {
-    await this.options.appCache.refresh(wishes.map(([name]) => name));
-    const now = this.wishes().get(environment);
-    return wishes.some(([name, { wish }]) => now?.get(name)?.wish.generation !== wish.generation);
+  private async isOutdated(environment: string, expectedOf: Array<[string, { wish: Published }]>): Promise<boolean> {
+    await this.options.appCache.refresh(expectedOf.map(([name]) => name));
+    const now = this.expectedOf().get(environment);
+    return expectedOf.some(([name, { wish }]) => now?.get(name)?.wish.generation !== wish.generation);
   }
 
   private notify(environment: string): void {
@@ -137,7 +137,7 @@ export class EnvironmentReconciler {
     this.options.bus.notify({ environment }, [...unnotified].slice(0, MOST_NAMES));
   }
 
-  private wishes(): Map<string, Wishes> {
+  private expectedOf(): Map<string, ExpectedRecords> {
     const { appCache } = this.options;
     if (this.expected?.version !== appCache.version)
       this.expected = { version: appCache.version, byEnvironment: expectedRecords(appCache) };
@@ -145,10 +145,10 @@ export class EnvironmentReconciler {
   }
 }
 
-function expectedRecords({ apps, tombstones }: Pick<AppCache, 'apps' | 'tombstones'>): Map<string, Wishes> {
-  const expected = new Map<string, Wishes>();
+function expectedRecords({ apps, tombstones }: Pick<AppCache, 'apps' | 'tombstones'>): Map<string, ExpectedRecords> {
+  const expected = new Map<string, ExpectedRecords>();
   const expect = (environment: string, app: AppDefinition, wish: Published) => {
-    const records: Wishes = expected.get(environment) ?? new Map();
+    const records: ExpectedRecords = expected.get(environment) ?? new Map();
     expected.set(environment, records.set(app.name, { app, wish }));
   };
   for (const { definition, environments } of tombstones.values()) {

@@ -80,7 +80,7 @@ export class Leadership {
         this.options.log.warn(`The lead could not be renewed, it is tried again: ${messageOf(error)}`),
       );
       // Also if the database does not answer at all.
-      this.tell();
+      this.notify();
     };
     const { clock, expiry = LEAD_EXPIRY } = this.options;
     this.timer = clock.interval(Math.min(RENEW_EVERY, expiry / 5), renew);
@@ -98,7 +98,7 @@ export class Leadership {
     if (this.resigned) return Promise.resolve(false);
     this.claiming ??= this.claimNow().finally(() => {
       this.claiming = null;
-      this.tell();
+      this.notify();
     });
     return this.claiming;
   }
@@ -185,12 +185,12 @@ export class Leadership {
     // It may be about to get the lead.
     await this.claiming?.catch(() => undefined);
     this.held = false;
-    this.tell();
+    this.notify();
     if (alone) return;
     await app.db.getModel('appSupervisorLeaders').update({ holder: null }, { where: { id: 1, holder: instance } });
   }
 
-  private tell(): void {
+  private notify(): void {
     const { leads } = this;
     if (leads === this.told) return;
     this.told = leads;

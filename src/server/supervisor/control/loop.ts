@@ -5,7 +5,7 @@ import type { MessageBus } from '../../protocol/bus';
 import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import type { EnvironmentCache } from '../fleet/environment-cache';
-import type { BoardChange, FleetObserver } from '../fleet/observer';
+import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
@@ -64,7 +64,7 @@ export class ControlLoop {
   }
 
   /** The observer has found changes. */
-  noteObserved({ environments, apps }: BoardChange): void {
+  noteObserved({ environments, apps }: ObservedChange): void {
     const { active, appCache, queue } = this.options;
     this.addApps(apps);
     // An operation that waits for an environment has no entry there.

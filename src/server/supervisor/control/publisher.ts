@@ -69,14 +69,14 @@ export class Publisher {
     });
     // Updates the memory to the stored state, and does nothing that may still fail.
     appCache.assign(app, changes);
-    for (const [environment, wish] of Object.entries(publish)) await this.tell(environment, app, wish);
+    for (const [environment, wish] of Object.entries(publish)) await this.publishTo(environment, app, wish);
     for (const environment of withdraw) await this.unpublish(environment, app.name);
     // A reload that began earlier may have replaced the definition with the one it had read.
     await appCache.refresh([app.name]);
   }
 
   /** What cannot be written now is written by the reconciliation of the environment. */
-  private async tell(environment: string, app: AppDefinition, wish: Published): Promise<void> {
+  private async publishTo(environment: string, app: AppDefinition, wish: Published): Promise<void> {
     const { records, bus, observer, environments, leadership, log } = this.options;
     try {
       if (observer.foreign) throw new Error('The store is of another fleet.');

@@ -6,7 +6,7 @@ import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
 
 /** What is known about one environment: `entry` only under a live lease. */
-export interface StepSight {
+export interface StepObservation {
   health: Health;
   entry: StatusEntry | null;
 }
@@ -63,7 +63,7 @@ export function advance(
   before: Operation,
   app: Pick<AppDefinition, 'uid' | 'desired' | 'startMode' | 'boot' | 'claim'>,
   published: Record<string, Published>,
-  sight: (environment: string) => StepSight,
+  observe: (environment: string) => StepObservation,
   now: number,
   worked: (step: Step) => number,
 ): Advance {
@@ -76,11 +76,11 @@ export function advance(
     if (isOver(step.state)) continue;
     if (step.state === 'queued' && isGivenUp(operation)) continue;
     if (!itsTurn(operation.steps, index)) continue;
-    const { health, entry } = sight(step.environment);
+    const { health, entry } = observe(step.environment);
     const current = published[step.environment];
-    const wished = wishOf(operation, step, app, current);
-    if (!current || current.generation < wished.generation) {
-      publish[step.environment] = wished;
+    const desired = desiredFor(operation, step, app, current);
+    if (!current || current.generation < desired.generation) {
+      publish[step.environment] = desired;
       step.state = 'running';
     } else {
       step.state = 'running';
@@ -123,7 +123,7 @@ const generationOf = (operation: Operation, kind: StepKind): number =>
   operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
 
 /** Whether a Worker is observed to work on a step: it has begun, and the step is not queued there. */
-export function isWorkedOn(operation: Operation, step: Step, { health, entry }: StepSight): boolean {
+export function isWorkedOn(operation: Operation, step: Step, { health, entry }: StepObservation): boolean {
   if (step.state !== 'running' || (health !== 'online' && health !== 'suspect')) return false;
   return hasBegun(operation, step, entry) && entry?.status !== 'waiting';
 }
@@ -154,7 +154,7 @@ function itsTurn(steps: Step[], index: number): boolean {
   }
 }
 
-function wishOf(
+function desiredFor(
   operation: Operation,
   step: Step,
   app: Pick<AppDefinition, 'desired' | 'startMode' | 'boot' | 'claim'>,
@@ -263,10 +263,10 @@ function stateOf(steps: Step[]): OperationState {
  */
 export function inTheWay(
   operation: Operation,
-  sight: (environment: string) => StepSight,
+  observe: (environment: string) => StepObservation,
 ): { environment: string; action: Message } | null {
   for (const step of operation.steps) {
-    const { entry } = sight(step.environment);
+    const { entry } = observe(step.environment);
     if (step.state !== 'running' || !entry || entry.uid !== operation.appUid) continue;
     const generation = generationOf(operation, step.kind);
     const begun = entry.begun >= generation && entry.generation < generation;
@@ -323,15 +323,15 @@ export function leftUndone(
   const { environments, published } = app;
   const isTold = (environment: string) => (published[environment]?.desired ?? 'removed') !== 'removed';
   const missing = environments.filter((environment) => !isTold(environment));
-  const told = environments.filter(isTold);
-  if (!told.length || (!missing.length && !misplacedIn(app).length)) return null;
+  const notified = environments.filter(isTold);
+  if (!notified.length || (!missing.length && !misplacedIn(app).length)) return null;
   const isWell = (environment: string) => {
     const entry = entryIn(environment);
     const { generation, boot } = published[environment];
     if (entry?.uid !== app.uid || entry.generation < generation) return false;
     return isDone(app.desired === 'stopped' ? 'stop' : 'boot', entry, boot.generation);
   };
-  return told.every(isWell) ? missing : null;
+  return notified.every(isWell) ? missing : null;
 }
 
 /**

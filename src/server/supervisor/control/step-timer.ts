@@ -17,7 +17,7 @@ export class StepTimer {
    * @param now ms of the monotonic clock
    * @returns ms so far
    */
-  look({ appUid, id }: Operation, { environment, kind }: Step, isWorking: boolean, now: number): number {
+  observe({ appUid, id }: Operation, { environment, kind }: Step, isWorking: boolean, now: number): number {
     const steps = this.apps.get(appUid) ?? new Map();
     const key = `${id} ${environment} ${kind}`;
     const before = steps.get(key) ?? { worked: 0, at: null };

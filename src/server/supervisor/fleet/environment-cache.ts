@@ -101,7 +101,7 @@ export class EnvironmentCache {
     this.assertKnown(name);
     await this.options.registry.setCordoned(name, cordoned);
     await this.load();
-    this.changes.tell();
+    this.changes.emit();
   }
 
   /**
@@ -119,7 +119,7 @@ export class EnvironmentCache {
     await registry.forget(name);
     this.byName.delete(name);
     observer.forget(name);
-    this.changes.tell();
+    this.changes.emit();
   }
 
   private assertKnown(name: string): void {

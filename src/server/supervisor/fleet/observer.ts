@@ -7,18 +7,18 @@ import type { Log } from '../../log';
 import {
   afterPoll,
   DISCONNECTED_AFTER,
-  forgiveBlindness,
+  discountOutage,
   healthOf,
   isCutOff,
   type LeaseObservation,
   type StoreObservation,
   silenceOf,
-  unseen,
+  unobserved,
 } from '../../protocol/health';
 import type { Stores } from '../../protocol/stores';
 
-interface EnvironmentSight {
-  sight: LeaseObservation;
+interface ObservedEnvironment {
+  observation: LeaseObservation;
   registration: Registration | null;
   registered: number;
   standby: string | null;
@@ -27,7 +27,7 @@ interface EnvironmentSight {
 }
 
 /** The changes that a poll found. */
-export interface BoardChange {
+export interface ObservedChange {
   /** Environments whose apps or health changed. */
   environments: Set<string>;
   /** Apps whose report changed, is no longer valid, or is valid again. */
@@ -51,15 +51,15 @@ export interface EnvironmentView {
  */
 export class FleetObserver {
   /** The changes of each poll that found any. */
-  readonly changes = new Feed<BoardChange>();
+  readonly changes = new Feed<ObservedChange>();
   /** The store has lost its content. */
   readonly flushes = new Feed<void>();
-  private readonly environments = new Map<string, EnvironmentSight>();
+  private readonly environments = new Map<string, ObservedEnvironment>();
   private readonly observer: StoreObservation;
   private looking: Promise<void> | null = null;
   private again = false;
   /** The last reported health of each environment. */
-  private readonly toldHealth = new Map<string, Health>();
+  private readonly reportedHealth = new Map<string, Health>();
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
@@ -103,8 +103,8 @@ export class FleetObserver {
   private isCutOff(now: Now): boolean {
     // Called for each environment of each app of a list, so it is computed once a second.
     if (this.cutOff === null || now.mono - this.cutOff.at >= 1_000 || this.cutOff.version !== this.version) {
-      const sights = [...this.environments.values()].map(({ sight }) => sight);
-      this.cutOff = { at: now.mono, version: this.version, is: isCutOff(sights, this.observer, now) };
+      const observations = [...this.environments.values()].map(({ observation }) => observation);
+      this.cutOff = { at: now.mono, version: this.version, is: isCutOff(observations, this.observer, now) };
     }
     return this.cutOff.is;
   }
@@ -117,18 +117,18 @@ export class FleetObserver {
     const seen = this.environments.get(name);
     if (!seen) return null;
     const now = this.clock.now();
-    const judged = healthOf(seen.sight, this.observer, now);
-    const doubtful = judged.health === 'down' && seen.sight.releasedAt === null && this.isCutOff(now);
+    const judged = healthOf(seen.observation, this.observer, now);
+    const doubtful = judged.health === 'down' && seen.observation.releasedAt === null && this.isCutOff(now);
     const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
     return {
       name,
       health,
       since,
-      lease: alive ? seen.sight.lease : null,
+      lease: alive ? seen.observation.lease : null,
       registration: seen.registration,
       standby: seen.standby,
-      lastHeartbeatAt: seen.sight.lastBeat?.wall ?? null,
+      lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
     };
   }
 
@@ -136,7 +136,7 @@ export class FleetObserver {
   observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
     const seen = this.environments.get(environment);
     const entry = seen?.entries.get(app);
-    return entry && seen?.sight.lastBeat ? { entry, at: seen.sight.lastBeat.wall } : null;
+    return entry && seen?.observation.lastBeat ? { entry, at: seen.observation.lastBeat.wall } : null;
   }
 
   /** What is known about an environment, and about an app in it only under a live lease. */
@@ -155,7 +155,7 @@ export class FleetObserver {
 
   forget(environment: string): void {
     this.environments.delete(environment);
-    this.toldHealth.delete(environment);
+    this.reportedHealth.delete(environment);
     this.version++;
   }
 
@@ -168,7 +168,7 @@ export class FleetObserver {
         (this.log.rooms.fleet ?? this.log.debug)(`A look at the fleet failed: ${messageOf(error)}`);
       }
       // Sight is lost by time alone: nothing that is read says so.
-      if (!this.sees && this.observer.lastPoll) this.tell(new Set(), new Set());
+      if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
     } while (this.again);
   }
 
@@ -178,34 +178,35 @@ export class FleetObserver {
    *
    * @param apps whose entries have changed; the apps of environments whose health changed are added
    */
-  private tell(environments: Set<string>, apps: Set<string>): void {
+  private report(environments: Set<string>, apps: Set<string>): void {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
-      const from = this.toldHealth.get(name);
+      const from = this.reportedHealth.get(name);
       if (health === undefined || health === from) continue;
       this.log.rooms.fleet?.('The health of an environment changed', { environment: name, from, to: health });
-      this.toldHealth.set(name, health);
+      this.reportedHealth.set(name, health);
       environments.add(name);
       for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
     }
     if (!environments.size) return;
     this.log.rooms.fleet?.('Found changes', { environments: [...environments], apps: [...apps] });
     this.version++;
-    this.changes.tell({ environments, apps });
+    this.changes.emit({ environments, apps });
   }
 
   private async pollOnce(): Promise<void> {
-    const { fleet, environments } = await this.stores.fleet.look();
+    const { fleet, environments } = await this.stores.fleet.poll();
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: this counts as a failed poll.
     if (this.foreign) return;
     const now = this.clock.now();
-    const blindFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
-    if (blindFor > DISCONNECTED_AFTER) {
-      for (const seen of this.environments.values()) seen.sight = forgiveBlindness(seen.sight, blindFor, now);
+    const disconnectedFor = this.observer.lastPoll ? now.mono - this.observer.lastPoll.mono : 0;
+    if (disconnectedFor > DISCONNECTED_AFTER) {
+      for (const seen of this.environments.values())
+        seen.observation = discountOutage(seen.observation, disconnectedFor, now);
     }
     // A heartbeat that arrived while nobody polled may be its holder's last one, from long ago.
-    const late = this.observer.lastPoll === null || blindFor > DISCONNECTED_AFTER;
+    const late = this.observer.lastPoll === null || disconnectedFor > DISCONNECTED_AFTER;
     const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.stores.leases.left(held) : null;
     const flushed = fleet === null;
@@ -215,18 +216,18 @@ export class FleetObserver {
     const changed = new Set<string>();
     const apps = new Set<string>();
     // Listed only after the listeners that store it were notified: a user who sees it may send a request about it.
-    const announced = new Map<EnvironmentSight, Pick<EnvironmentSight, 'registration' | 'registered'>>();
+    const announced = new Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered'>>();
     for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
       const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
       // A new holder is not listed before it has written its registration: until then the registration is its
       // predecessor's.
       if (found.lease?.registered === 0) found.lease = null;
       const seen = this.environments.get(name) ?? this.introduce(name);
-      const epochBefore = seen.sight.lease?.epoch;
+      const epochBefore = seen.observation.lease?.epoch;
       // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
       const lost = flushed || !environments.has(name);
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
-      seen.sight = afterPoll(seen.sight, found.lease, this.observer, lost, now, silence);
+      seen.observation = afterPoll(seen.observation, found.lease, this.observer, lost, now, silence);
       if (seen.standby !== found.standby) changed.add(name);
       seen.standby = found.standby;
       if (found.lease && found.lease.registered !== seen.registered) {
@@ -247,8 +248,8 @@ export class FleetObserver {
     }
     for (const [seen, registration] of announced) Object.assign(seen, registration);
     this.observer.lastPoll = this.clock.now();
-    if (lostNow) this.flushes.tell();
-    this.tell(changed, apps);
+    if (lostNow) this.flushes.emit();
+    this.report(changed, apps);
   }
 
   /** Adds what the database knows about an environment, so that one that is down is still listed. */
@@ -257,9 +258,9 @@ export class FleetObserver {
     seen.registration ??= registration;
   }
 
-  private introduce(name: string): EnvironmentSight {
-    const seen: EnvironmentSight = {
-      sight: unseen(this.clock.now()),
+  private introduce(name: string): ObservedEnvironment {
+    const seen: ObservedEnvironment = {
+      observation: unobserved(this.clock.now()),
       registration: null,
       registered: -1,
       standby: null,

@@ -24,7 +24,7 @@ export function warningsOf(environment: string, options: WarningsOptions): Messa
   return [
     ...((!isThisProcess && registration?.warnings) || []),
     ...(registration ? compatibility.findings(registration).map(({ error }) => describeError(error)) : []),
-    ...strangersIn(environment, options),
+    ...orphansIn(environment, options),
     ...(standby ? [say('SECOND_PROCESS', { standby })] : []),
   ];
 }
@@ -45,7 +45,7 @@ export function appWarningsOf(
  * Apps that an environment has and the database does not know: they were created after the backup from which the
  * database was restored.
  */
-function strangersIn(environment: string, { observer, appCache }: WarningsOptions): Message[] {
+function orphansIn(environment: string, { observer, appCache }: WarningsOptions): Message[] {
   const orphans = [...observer.entries(environment)].filter((entry) => appCache.isOrphan(entry));
   if (!orphans.length) return [];
   const names = orphans.map(({ name }) => name).sort();

@@ -58,8 +58,8 @@ export class AppStates {
 
   constructor(private readonly options: AppStatesOptions) {
     options.coreApps.onStatus = (name) => this.observe(name);
-    options.coreApps.onProgress = (name, message) => this.tell(name, verbatim(message));
-    options.coreApps.onAdminPassword = (name, found) => this.noteAdminPassword(name, found);
+    options.coreApps.onProgress = (name, message) => this.reportProgress(name, verbatim(message));
+    options.coreApps.onAdminPassword = (name, found) => this.setAdminPassword(name, found);
   }
 
   /**
@@ -189,7 +189,7 @@ export class AppStates {
     if (status === 'running' && held.status !== 'running') {
       // Immediately: "running" with the plugins of the previous object would be read as another reason to restart.
       held.plugins = { loaded: null, stale: false };
-      void this.notePlugins(name, held);
+      void this.readPlugins(name, held);
     }
     held.status = status;
     held.message = message;
@@ -213,7 +213,7 @@ export class AppStates {
   }
 
   /** A progress message of the core, for people who wait. */
-  tell(name: string, message: Message): void {
+  reportProgress(name: string, message: Message): void {
     const held = this.held.get(name);
     if (!held || held.status === 'running' || isDeepStrictEqual(held.message, message)) return;
     held.message = message;
@@ -241,11 +241,11 @@ export class AppStates {
     for (const [name, { record, status, adminPassword }] of this.held) {
       if (record.environments.length < 2 || status !== 'running' || !adminPassword) continue;
       const found = await this.options.host.adminPassword(name).catch(() => adminPassword);
-      this.noteAdminPassword(name, found);
+      this.setAdminPassword(name, found);
     }
   }
 
-  private noteAdminPassword(name: string, found: AdminPassword | null): void {
+  private setAdminPassword(name: string, found: AdminPassword | null): void {
     const held = this.held.get(name);
     if (!held || held.adminPassword === found) return;
     held.adminPassword = found;
@@ -274,7 +274,7 @@ export class AppStates {
   }
 
   /** The app was loaded or reloaded: its database now contains the plugins that it runs with. */
-  private async notePlugins(name: string, held: AppState): Promise<void> {
+  private async readPlugins(name: string, held: AppState): Promise<void> {
     const loaded = await this.options.host.pluginSet(name).catch(() => null);
     held.plugins = { loaded, stale: false };
     if (loaded?.own.length) this.report(name);

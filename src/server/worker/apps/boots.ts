@@ -69,7 +69,7 @@ export class AppBoots {
         await save(name);
       },
       progress: (message, waiting) => {
-        if (held.isStuck) apps.tell(name, message);
+        if (held.isStuck) apps.reportProgress(name, message);
         else apps.show(name, waiting ? 'waiting' : 'preparing', message);
       },
       onLate: () => limits.noteStuck(name, held, BOOT_LIMIT),

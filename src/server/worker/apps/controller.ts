@@ -59,7 +59,7 @@ export class AppController {
   constructor(private readonly options: AppControllerOptions) {
     this.apps = new AppStates({
       ...options,
-      onReport: (names) => this.reports.tell(names),
+      onReport: (names) => this.reports.emit(names),
       onAdminPassword: (name) => void this.save(name),
     });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);

@@ -34,7 +34,7 @@ export class TimeLimits {
     if (held.isStuck) return;
     const error = this.apps.showStuck(name, limit / 1000);
     this.log.error(`App ${name}: ${messageOf(error)}`, { app: name });
-    this.changes.tell();
+    this.changes.emit();
   }
 
   noteEnd(held: AppState): void {
@@ -42,6 +42,6 @@ export class TimeLimits {
     held.isStuck = false;
     // What was answered was not done.
     held.generation = 0;
-    this.changes.tell();
+    this.changes.emit();
   }
 }

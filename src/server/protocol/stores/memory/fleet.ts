@@ -1,5 +1,5 @@
 import type { Registration } from '../../../../shared/messages';
-import type { FleetSight, FleetStore } from '../fleet';
+import type { FleetObservation, FleetStore } from '../fleet';
 import type { MemoryLeases } from './leases';
 import type { MemoryRecords } from './records';
 import type { MemoryStatuses } from './statuses';
@@ -15,7 +15,7 @@ export class MemoryFleet implements FleetStore {
     private readonly statuses: MemoryStatuses,
   ) {}
 
-  async look(): Promise<FleetSight> {
+  async poll(): Promise<FleetObservation> {
     const sightOf = (name: string) => ({
       lease: structuredClone(this.leases.leaseOf(name)),
       statusVersion: this.statuses.versionOf(name),

@@ -1,5 +1,5 @@
 import { type Lease, lease, type Registration, registration } from '../../../../shared/messages';
-import type { FleetSight, FleetStore } from '../fleet';
+import type { FleetObservation, FleetStore } from '../fleet';
 import type { StoreConnection } from './connection';
 
 /** `FleetStore` over the keys of all other stores. */
@@ -15,7 +15,7 @@ export class RedisFleet implements FleetStore {
     private readonly onForget: (environment: string) => void,
   ) {}
 
-  async look(): Promise<FleetSight> {
+  async poll(): Promise<FleetObservation> {
     const { redis, keys } = this.connection;
     const names = await redis.smembers(keys.environments());
     const [fleet, ...rest] = await redis.mget(
@@ -24,7 +24,7 @@ export class RedisFleet implements FleetStore {
     );
     const before = this.leases;
     this.leases = new Map();
-    const environments: FleetSight['environments'] = new Map();
+    const environments: FleetObservation['environments'] = new Map();
     names.forEach((name, i) => {
       const [text, version, standby] = rest.slice(3 * i, 3 * i + 3);
       environments.set(name, {
