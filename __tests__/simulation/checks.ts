@@ -34,7 +34,7 @@ export function installChecks(world: World): void {
   watchTerms();
   world.database.database.onCommit = (transaction) => checkTerm(world, transaction);
   checkStore(world);
-  if (world.plan.all) checkBoots(world);
+  checkBoots(world);
   const everySecond = () => {
     checkShown(world);
     checkHolders(world);
@@ -152,10 +152,7 @@ function checkHolders(world: World): void {
 /** How long ago a record was published that a process must have read by now, in ms: a round, and the latency of all on the way. */
 const RECORD_ARRIVES = 35_000;
 
-/**
- * Nothing boots where the newest record that its process could have read says otherwise. Held back: a Worker boots what its snapshot
- * says before it has read its records (C1).
- */
+/** Nothing boots where the newest record that its process could have read says otherwise. */
 function checkBoots(world: World): void {
   const since = new Map<string, number>();
   const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
