@@ -44,7 +44,7 @@ it('an operation that is superseded during a pass stays over', async () => {
   let release = () => {};
   const held = new Promise<void>((saving) => {
     operations.save = async (operation, transaction) => {
-      if (operation.id === id && operation.finishedAt === null) {
+      if (operation.id === id && operation.state !== 'cancelled') {
         operations.save = save;
         saving();
         await new Promise<void>((go) => (release = go));
@@ -55,7 +55,8 @@ it('an operation that is superseded during a pass stays over', async () => {
   // Its Worker is back, which is news to a pass.
   await fleet.worker('env_a');
   await held;
-  const stop = await service.command('crm', 'stop', null);
+  // Refused while its Worker reports that it has begun to create it.
+  const stop = await until('The stop to be accepted', () => service.command('crm', 'stop', null).catch(() => null));
   release();
   expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
   expect(await supervisor.operation(id)).toMatchObject({ state: 'cancelled', finishedAt: expect.any(Number) });
