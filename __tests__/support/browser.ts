@@ -6,6 +6,7 @@ import type { Fleet } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { sharedFleet } from '../setup/fleet';
 import { Manager } from './manager';
+import { until } from './wait';
 
 /** The shared fleet, its administrator and Chromium, for the tests of one file. */
 export let fleet: Fleet;
@@ -115,8 +116,21 @@ export async function photograph(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(ROOT, `.fleet/test-results/${name}.png`) });
 }
 
-/** Answers the question of a dialog by one of its buttons, after which it is gone. */
+/**
+ * Answers the question of a dialog by one of its buttons, after which it is gone. On a machine that is starved a dialog can still zoom
+ * in when it looks stable, and a click on a button that moves is lost: as a user would, it presses again while the dialog is open.
+ */
 export async function answer(dialog: Locator, button: string): Promise<void> {
-  await dialog.getByRole('button', { name: button, exact: true }).click();
-  await dialog.waitFor({ state: 'hidden' });
+  await until(`The answer "${button}" to be taken`, async () => {
+    const isZooming = ((await dialog.getAttribute('class', { timeout: 3_000 }).catch(() => '')) ?? '').includes(
+      'ant-zoom',
+    );
+    if (isZooming) return false;
+    const press = dialog.getByRole('button', { name: button, exact: true }).click({ timeout: 3_000 });
+    await press.catch(() => undefined);
+    return dialog.waitFor({ state: 'hidden', timeout: 5_000 }).then(
+      () => true,
+      () => false,
+    );
+  });
 }
