@@ -13,6 +13,7 @@ let tombstones: Map<string, Tombstone>;
 let version: number;
 let wakes: string[];
 let leads: boolean;
+let foreign: boolean;
 /** What a read of definitions finds. */
 let refresh: () => void;
 let reconciler: EnvironmentReconciler;
@@ -43,7 +44,12 @@ beforeEach(() => {
         return version;
       },
     },
-    observer: { names: () => ['env_a', 'env_b'] },
+    observer: {
+      names: () => ['env_a', 'env_b'],
+      get foreign() {
+        return foreign;
+      },
+    },
     leadership: {
       get leads() {
         return leads;
@@ -205,6 +211,17 @@ describe('a pass over an environment', () => {
     await pass();
     expect(await stored()).toEqual([]);
     leads = true;
+    await pass();
+    expect(await stored()).toEqual(['crm 10']);
+  });
+
+  it('leaves the records of another fleet alone', async () => {
+    set(app('crm'));
+    await store.records.publish('env_a', [recordFor(app('theirs'), publishedOf())], 0);
+    foreign = true;
+    await pass();
+    expect(await stored()).toEqual(['theirs 10']);
+    foreign = false;
     await pass();
     expect(await stored()).toEqual(['crm 10']);
   });

@@ -72,8 +72,9 @@ export class EnvironmentReconciler {
    * @throws if the store cannot be reached
    */
   async reconcile(environment: string): Promise<number | null> {
-    const { records, leadership } = this.options;
-    if (!leadership.leads) return null;
+    const { records, leadership, observer } = this.options;
+    // The records of another fleet are not ours to mend.
+    if (!leadership.leads || observer.foreign) return null;
     const isTouched = this.touched === null || this.touched.has(environment);
     const read = await records.readSince(environment, isTouched ? null : (this.verified.get(environment) ?? null));
     if (!read) return null;

@@ -43,7 +43,7 @@ export interface LeadershipOptions {
 export class Leadership {
   /** The fleet's id; empty before the first claim. */
   fleet = '';
-  /** The term of this process's lead; that of the last observed holder while it does not lead. */
+  /** The term of this process's lead, or of its last one: never a successor's. 0 before the first. */
   term = 0;
   private held = false;
   private seen: { holder: string | null; beat: number; at: number } | null = null;
@@ -88,6 +88,8 @@ export class Leadership {
 
   /** Ends the renewal, when the process is about to end. */
   stop(): void {
+    // A claim that is under way must not take the lead again.
+    this.resigned = true;
     this.timer?.cancel();
     this.timer = null;
     this.held = false;
@@ -136,7 +138,7 @@ export class Leadership {
     const where = { id: 1, holder: instance, term: this.term };
     const [count] = alone ? [1] : await app.db.getModel('appSupervisorLeaders').update({ term: newest + 1 }, { where });
     if (count === 1) this.term = newest + 1;
-    else this.held = false;
+    else if (this.term === where.term) this.held = false;
   }
 
   private async claimNow(): Promise<boolean> {
@@ -158,7 +160,6 @@ export class Leadership {
     const expired = holder === null || (this.seen !== null && now - this.seen.at >= expiry);
     if (!isMine && !expired) {
       this.held = false;
-      this.term = term;
       return false;
     }
     const next = isMine ? term : term + 1;

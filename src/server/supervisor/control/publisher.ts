@@ -89,7 +89,8 @@ export class Publisher {
   }
 
   async unpublish(environment: string, name: string): Promise<void> {
-    const { records, environments, leadership } = this.options;
+    const { records, environments, leadership, observer } = this.options;
+    if (observer.foreign) return environments.noteUnnotified(environment, []);
     await records
       .unpublish(environment, [name], leadership.term)
       .catch(() => environments.noteUnnotified(environment, []));
