@@ -1,5 +1,6 @@
-# The official image with this plugin in it. A real directory in node_modules: a volume over /app/nocobase/storage would
-# hide storage/plugins, and a licensed download replaces what lies there, but leaves a directory in node_modules alone.
+# The official NocoBase image with this plugin. The plugin is a real directory in node_modules, because a volume at
+# /app/nocobase/storage hides storage/plugins, and NocoBase's download of licensed plugins replaces the content of that
+# folder but does not change a directory in node_modules.
 ARG NOCOBASE_VERSION=2.2.15
 
 FROM node:22-bookworm-slim AS build
@@ -13,7 +14,7 @@ RUN npm run build \
   && tar -xzf /tmp/nocobase-plugin-app-supervisor-*.tgz --strip-components=1 -C /package
 
 FROM nocobase/nocobase:${NOCOBASE_VERSION}
-# An image that unpacks NocoBase only when it starts would hide the plugin: better no image than that.
+# An image that unpacks NocoBase only when it starts would hide the plugin: fail the build instead.
 RUN test -f /app/nocobase/package.json
 COPY --from=build /package /app/nocobase/node_modules/@nocobase/plugin-app-supervisor
 ENV APPEND_PRESET_BUILT_IN_PLUGINS=@nocobase/plugin-app-supervisor

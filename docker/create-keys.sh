@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the two keys that a whole fleet shares, as `NAME='value'` lines. A key given in the environment wins, then the
-# one that is there already; only a missing one is made anew.
+# Writes the two keys that all instances of a fleet share, as `NAME='value'` lines. A key from the environment has
+# priority over the stored one; a key is generated only if neither exists.
 set -eu
 umask 077
 file=${1:-/keys/fleet.env}

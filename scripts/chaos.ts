@@ -100,7 +100,7 @@ async function go(size: PlanSize): Promise<void> {
       plan: makePlan(size),
       lasting: values.short ? undefined : minutes(),
       untouched: { app: UNTOUCHED, environment },
-      say: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
+      print: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
       keep: (soFar) => fs.writeFileSync(file, JSON.stringify(soFar)),
     });
     judge(history);

@@ -6,12 +6,12 @@ import { ensureInstalled, ensureNode } from './lib/install.mjs';
 import { ensurePrograms } from './lib/programs.mjs';
 
 /** @param {string} line */
-const say = (line) => console.log(line);
+const print = (line) => console.log(line);
 
 try {
   ensureNode();
-  ensureInstalled(say);
-  if (!process.argv.includes('--local') && !process.env.REDIS_URL) ensurePrograms(['redis'], say);
+  ensureInstalled(print);
+  if (!process.argv.includes('--local') && !process.env.REDIS_URL) ensurePrograms(['redis'], print);
   const { tsImport } = await import('tsx/esm/api');
   const { start } = await tsImport('./start.ts', import.meta.url);
   await start();

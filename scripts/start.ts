@@ -17,7 +17,7 @@ const USAGE = `npm start [-- options], npm run dev [-- options]
   REDIS_URL                                use this Redis instead of starting one
 `;
 
-const say = (line: string): void => console.log(line);
+const print = (line: string): void => console.log(line);
 
 /** Starts the fleet, and keeps it running until a signal. */
 export async function start(): Promise<void> {
@@ -71,7 +71,7 @@ export async function start(): Promise<void> {
   console.log(summaryOf(fleet));
 
   const { signal } = abort;
-  keeping = Promise.all([fleet.keep({ restart, say, signal }), development?.follow(fleet, say, signal)]);
+  keeping = Promise.all([fleet.keep({ restart, print, signal }), development?.follow(fleet, print, signal)]);
 }
 
 function optionsOf(args: string[], env: NodeJS.ProcessEnv): (FleetOptions & { restart: boolean; dev: boolean }) | null {

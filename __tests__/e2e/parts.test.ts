@@ -35,7 +35,7 @@ describe('a wrong combination of variables', () => {
     const wrong = { APP_PORT: String(await freePort()), APP_MODE: 'supervisor', APP_DISCOVERY_ADAPTER: 'local' };
     const { code, output } = await commandLine(['start'], { ...env, ...wrong });
     expect(output).toContain('App Supervisor cannot start with these environment variables');
-    expect(output).toContain('APP_DISCOVERY_ADAPTER is "local"; for the part "supervisor" it must be "remote".');
+    expect(output).toContain('APP_DISCOVERY_ADAPTER is "local"; the role "supervisor" needs "remote".');
     expect(code).toBe(1);
   });
 });

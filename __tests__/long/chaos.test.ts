@@ -17,7 +17,7 @@ it('random changes and harms break no rule', async () => {
     seed: SEED,
     plan: makePlan(shortSize(SEED)),
     untouched: { app: 'untouched', environment: 'env_b' },
-    say: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
+    print: (line) => console.log(`${new Date().toISOString().slice(11, 19)} ${line}`),
   });
   const violations = check(history);
   console.log(report(history, violations));

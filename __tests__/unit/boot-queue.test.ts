@@ -12,7 +12,7 @@ function crowd({ oneByOne = false, ...pace }: Partial<BootstrapConfig> & { oneBy
   const begun: string[] = [];
   const places = new Map<string, number[]>();
   const ends = new Map<string, (error?: Error) => void>();
-  const boot = (name: string, values: Partial<Place> = {}): Promise<void | null> => {
+  const boot = (name: string, values: Partial<Place> = {}): Promise<unknown> => {
     const told: number[] = [];
     places.set(name, told);
     const work = () => {

@@ -136,41 +136,41 @@ describe('combinations that are no role', () => {
     [
       'a worker with another process adapter',
       { ...WORKER, APP_PROCESS_ADAPTER: 'remote' },
-      ['APP_PROCESS_ADAPTER is "remote"; for the part "worker" it must be "local".'],
+      ['APP_PROCESS_ADAPTER is "remote"; the role "worker" needs "local".'],
     ],
     [
       'a supervisor without its command adapter',
       { ...SUPERVISOR, APP_COMMAND_ADAPTER: '' },
-      ['APP_COMMAND_ADAPTER is not set; for the part "supervisor" it must be "redis".'],
+      ['APP_COMMAND_ADAPTER is not set; the role "supervisor" needs "redis".'],
     ],
     [
       'a command adapter that is none',
       { ...WORKER, APP_COMMAND_ADAPTER: 'reddis' },
-      ['APP_COMMAND_ADAPTER is "reddis"; for the part "worker" it must be "redis".'],
+      ['APP_COMMAND_ADAPTER is "reddis"; the role "worker" needs "redis".'],
     ],
     [
       'a mode that is none',
       { ...WORKER, APP_MODE: 'wroker' },
-      ['APP_MODE is "wroker"; for the part "worker" it must be "worker".'],
+      ['APP_MODE is "wroker"; the role "worker" needs "worker".'],
     ],
     [
       'shared memory with a command adapter',
       { ...LOCAL, APP_COMMAND_ADAPTER: 'redis' },
-      ['APP_COMMAND_ADAPTER is "redis"; for the part "local" it must be "left out".'.replace('"left out"', 'left out')],
+      ['APP_COMMAND_ADAPTER is "redis"; the role "local" needs it unset.'],
     ],
     [
       'a mode alone',
       { APP_MODE: 'supervisor' },
       [
-        'APP_DISCOVERY_ADAPTER is not set; for the part "supervisor" it must be "remote".',
-        'APP_PROCESS_ADAPTER is not set; for the part "supervisor" it must be "remote".',
-        'APP_COMMAND_ADAPTER is not set; for the part "supervisor" it must be "redis".',
+        'APP_DISCOVERY_ADAPTER is not set; the role "supervisor" needs "remote".',
+        'APP_PROCESS_ADAPTER is not set; the role "supervisor" needs "remote".',
+        'APP_COMMAND_ADAPTER is not set; the role "supervisor" needs "redis".',
       ],
     ],
   ])('%s', (_, env, expected) => {
     const problems = problemsOf(env);
     expect(problems.slice(0, -1)).toEqual(expected);
-    expect(problems.at(-1)).toMatch(/^Known parts: local \(.*\); supervisor \(.*\); worker \(.*\)\.$/);
+    expect(problems.at(-1)).toMatch(/^Roles: local \(.*\); supervisor \(.*\); worker \(.*\)\.$/);
   });
 });
 
@@ -280,12 +280,7 @@ describe('rejections', () => {
       /^STARTUP_SUBAPP is "\.\.\/x"; it must be the identifier of an app/,
     ],
     ['main as the one app', WORKER, { STARTUP_SUBAPP: 'main' }, /^STARTUP_SUBAPP is "main"; /],
-    [
-      'one app alone on a worker',
-      WORKER,
-      { STARTUP_SUBAPP: 'crm' },
-      /^STARTUP_SUBAPP is "crm"; for the part "worker" /,
-    ],
+    ['one app alone on a worker', WORKER, { STARTUP_SUBAPP: 'crm' }, /^STARTUP_SUBAPP is "crm"; the role "worker" /],
     ['one app alone on a supervisor', SUPERVISOR, { STARTUP_SUBAPP: 'crm' }, /^STARTUP_SUBAPP is "crm"; /],
     [
       'a room that is none',
@@ -293,8 +288,8 @@ describe('rejections', () => {
       { APP_SUPERVISOR_DEBUG: 'lease,leases' },
       /^APP_SUPERVISOR_DEBUG is "lease,leases"; it must be "\*" or, separated by commas, some of boot, bus, /,
     ],
-    ['SQLite on a worker', WORKER, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; a fleet needs postgres/],
-    ['SQLite on a supervisor', SUPERVISOR, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite"; /],
+    ['SQLite on a worker', WORKER, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite", .* a fleet needs postgres/],
+    ['SQLite on a supervisor', SUPERVISOR, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite", /],
   ])('%s', (_, base, change, expected) => {
     const problems = problemsOf({ ...base, ...change });
     expect(problems).toHaveLength(1);

@@ -131,7 +131,7 @@ describe('the loop', () => {
         done.push(`restart ${parts.join()}`);
         return parts;
       },
-      say: (line) => said.push(line.replace(/\d+ ms/, '… ms')),
+      print: (line) => said.push(line.replace(/\d+ ms/, '… ms')),
       signal: abort.signal,
       pause: async () => {},
     });
@@ -192,7 +192,7 @@ describe('restarts', () => {
         await Promise.resolve();
         if (broken && name === 'Supervisor') throw new Error('Supervisor ended while it was starting.');
       },
-      say: (line) => said.push(line),
+      print: (line) => said.push(line),
       signal: new AbortController().signal,
     });
     expect(restarts.begin([supervisor])).toEqual(['Supervisor']);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { systemRandom } from '../../src/server/core/system';
 import { AppSupervisorError } from '../../src/server/errors';
-import { madeUpName } from '../../src/server/supervisor/apps/creation';
+import { generatedName } from '../../src/server/supervisor/apps/creation';
 import {
   adoptInput,
   checkInput,
@@ -85,7 +85,7 @@ describe('create', () => {
 
   it('generates a valid name', () => {
     expect(create({}).name).toBeUndefined();
-    const names = Array.from({ length: 50 }, () => madeUpName(systemRandom));
+    const names = Array.from({ length: 50 }, () => generatedName(systemRandom));
     expect(names.every(isAppName)).toBe(true);
     expect(names[0]).toMatch(/^a_[0-9a-f]{10}$/);
     expect(new Set(names).size).toBe(50);

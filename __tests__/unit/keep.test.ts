@@ -34,7 +34,7 @@ const pause = (_: number, signal: AbortSignal) => sleep(1, undefined, { signal }
 async function linesOf(part: Part, count: number, restart = true): Promise<string[]> {
   const said: string[] = [];
   const signal = abort.signal;
-  const keeping = keep(part, { restart, signal, pause, say: (line) => said.push(line) });
+  const keeping = keep(part, { restart, signal, pause, print: (line) => said.push(line) });
   await vi.waitFor(() => expect(said.length).toBeGreaterThanOrEqual(count), { timeout: 20_000, interval: 1 });
   abort.abort();
   await keeping;
@@ -94,7 +94,7 @@ it('does not restart a part that somebody stops', async () => {
   const part = partOf('echo ready; exec sleep 60');
   await part.start();
   const said: string[] = [];
-  const keeping = keep(part, { restart: true, signal: abort.signal, pause, say: (line) => said.push(line) });
+  const keeping = keep(part, { restart: true, signal: abort.signal, pause, print: (line) => said.push(line) });
   for (let i = 0; i < 20; i++) await part.restart();
   await part.stop();
   abort.abort();

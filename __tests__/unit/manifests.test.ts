@@ -38,10 +38,10 @@ beforeEach(() => {
 
 describe('data that plugins set on an app', () => {
   it('is known to every process, by namespace', async () => {
-    await worker.say('crm', 'ns', 'a', { x: 1 });
-    await worker.say('crm', 'ns', 'b', null);
-    await worker.say('crm', 'other', 'a', 2);
-    await worker.say('shop', 'ns', 'a', 3);
+    await worker.change('crm', 'ns', 'a', { x: 1 });
+    await worker.change('crm', 'ns', 'b', null);
+    await worker.change('crm', 'other', 'a', 2);
+    await worker.change('shop', 'ns', 'a', 3);
     for (const manifests of [worker, supervisor]) {
       expect(await of(manifests)).toEqual([{ x: 1 }, null]);
       expect(await manifests.values('ns', ['crm', 'shop', 'wiki'])).toEqual(
@@ -51,7 +51,7 @@ describe('data that plugins set on an app', () => {
         ]),
       );
     }
-    await supervisor.say('crm', 'ns', 'b');
+    await supervisor.change('crm', 'ns', 'b');
     expect(await of(worker)).toEqual([{ x: 1 }]);
     await supervisor.clear('crm', 'ns');
     for (const manifests of [worker, supervisor]) expect(await of(manifests)).toEqual([]);
@@ -59,7 +59,7 @@ describe('data that plugins set on an app', () => {
   });
 
   it('costs one read of the changes, for any number of apps', async () => {
-    await worker.say('crm', 'ns', 'a', 1);
+    await worker.change('crm', 'ns', 'a', 1);
     store.calls.length = 0;
     const many = Array.from({ length: 1_000 }, (_, i) => `app-${i}`);
     await supervisor.values('ns', [...many, 'crm']);
@@ -67,12 +67,12 @@ describe('data that plugins set on an app', () => {
   });
 
   it('invariant 1: survives a flush, also the last write of another process to the same item', async () => {
-    await worker.say('crm', 'ns', 'kept', 'by the worker');
-    await worker.say('crm', 'ns', 'changed', 'old');
-    await worker.say('crm', 'ns', 'removed', 'old');
+    await worker.change('crm', 'ns', 'kept', 'by the worker');
+    await worker.change('crm', 'ns', 'changed', 'old');
+    await worker.change('crm', 'ns', 'removed', 'old');
     clock.jump(-500); // another machine's clock
-    await supervisor.say('crm', 'ns', 'changed', 'new');
-    await supervisor.say('crm', 'ns', 'removed');
+    await supervisor.change('crm', 'ns', 'changed', 'new');
+    await supervisor.change('crm', 'ns', 'removed');
     store.flush();
     // In either order.
     await worker.round();
@@ -87,7 +87,7 @@ describe('data that plugins set on an app', () => {
   });
 
   it('invariant 1: survives a restart, also if the store is a memory that ended with the process', async () => {
-    await worker.say('crm', 'ns', 'a', 1);
+    await worker.change('crm', 'ns', 'a', 1);
     store.flush();
     const again = processWith(workerTable);
     await again.round();
@@ -96,10 +96,10 @@ describe('data that plugins set on an app', () => {
   });
 
   it('is known to its process while the store is down, and written once when it is back; known data stays', async () => {
-    await supervisor.say('crm', 'ns', 'before', 0);
+    await supervisor.change('crm', 'ns', 'before', 0);
     expect(await of(worker)).toEqual([0]);
     store.away = true;
-    await worker.say('crm', 'ns', 'a', 1);
+    await worker.change('crm', 'ns', 'a', 1);
     expect((await of(worker)).sort()).toEqual([0, 1]);
     expect(await of(supervisor)).toEqual([0]);
     await worker.round();
@@ -109,7 +109,7 @@ describe('data that plugins set on an app', () => {
   });
 
   it('is not written again while the store has it', async () => {
-    await worker.say('crm', 'ns', 'a', 1);
+    await worker.change('crm', 'ns', 'a', 1);
     await worker.round();
     await worker.round();
     expect(store.timesCalled('manifests.write')).toBe(1);
@@ -118,11 +118,11 @@ describe('data that plugins set on an app', () => {
   });
 
   it('ends with the app, and does not apply to a successor', async () => {
-    await worker.say('crm', 'ns', 'a', 1);
-    await supervisor.say('crm', 'ns', 'b', 2);
+    await worker.change('crm', 'ns', 'a', 1);
+    await supervisor.change('crm', 'ns', 'b', 2);
     apps.crm = 'uid-3';
     for (const manifests of [worker, supervisor]) expect(await of(manifests)).toEqual([]);
-    await worker.say('crm', 'ns', 'b', 'its own');
+    await worker.change('crm', 'ns', 'b', 'its own');
     await supervisor.forget('uid-1');
     await worker.round();
     expect([...workerTable.rows.values()].map(({ item }) => item)).toMatchObject([{ uid: 'uid-3', key: 'b' }]);
@@ -131,7 +131,7 @@ describe('data that plugins set on an app', () => {
   });
 
   it('is dropped by a worker only if the app is known to be deleted', async () => {
-    await worker.say('crm', 'ns', 'a', 1);
+    await worker.change('crm', 'ns', 'a', 1);
     delete apps.crm;
     await worker.round();
     expect(workerTable.rows.size).toBe(1);
@@ -146,19 +146,19 @@ describe('data that plugins set on an app', () => {
     ['of `main` by a worker: that is the Supervisor’s main app', () => worker, 'main'],
     ['by a command-line run', () => processWith(null), 'crm'],
   ])('is not kept %s', async (_, manifests, app) => {
-    await manifests().say(app, 'ns', 'a', 1);
+    await manifests().change(app, 'ns', 'a', 1);
     expect(store.timesCalled('manifests.write')).toBe(0);
     expect(workerTable.rows.size).toBe(0);
   });
 
   it('of `main` is written by the Supervisor, and readable for all', async () => {
-    await supervisor.say('main', 'ns', 'a', 1);
+    await supervisor.change('main', 'ns', 'a', 1);
     expect(await of(worker, 'main')).toEqual([1]);
   });
 
   it('is refused if it cannot be stored, and a failed round does no harm', async () => {
     workerTable.broken = true;
-    await expect(worker.say('crm', 'ns', 'a', 1)).rejects.toThrow('The database is gone.');
+    await expect(worker.change('crm', 'ns', 'a', 1)).rejects.toThrow('The database is gone.');
     await worker.round();
     await worker.forget('uid-1');
     expect(await of(supervisor)).toEqual([]);

@@ -48,7 +48,7 @@ export function check(history: History): Violation[] {
     ...twice(history, changes),
     ...doubleBoot(history),
     ...history.settlings.flatMap((settling) => wrongPlaces(history, settling, changes)),
-    ...lies(history),
+    ...wrongStatuses(history),
     ...late(history),
     ...requests(history),
     ...processes(history),
@@ -249,7 +249,7 @@ const hostsOf = ({ processes }: History) =>
   [...new Set(processes.map(({ part }) => part))].filter((part) => part !== 'supervisor');
 
 /** A sample must have been true at some moment from `LAG` before its request until its answer. */
-function lies(history: History): Violation[] {
+function wrongStatuses(history: History): Violation[] {
   const spans = spansOf(history);
   const frozen = history.harms.filter(({ harm }) => harm === 'freeze');
   return history.samples.flatMap((sample) =>

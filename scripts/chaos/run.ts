@@ -21,7 +21,7 @@ export interface RunOptions {
   /** An undisturbed app in an environment that the plan does not disturb. */
   untouched: { app: string; environment: string };
   /** One line about the progress. */
-  say(line: string): void;
+  print(line: string): void;
   /** Gets the current history after each round, and the complete one at the end. */
   keep?(history: History): void;
 }
@@ -68,12 +68,12 @@ class Run {
   }
 
   async run(): Promise<History> {
-    const { fleet, plan, lasting = Number.POSITIVE_INFINITY, untouched, say, keep } = this.options;
+    const { fleet, plan, lasting = Number.POSITIVE_INFINITY, untouched, print, keep } = this.options;
     await this.client.signIn();
     await this.create({ name: untouched.app, environments: [untouched.environment], startMode: 'withMain' });
     await Promise.all(plan.apps.map((app) => this.create(app)));
     await this.untilOperationsEnd();
-    say(`${plan.apps.length + 1} apps are there.`);
+    print(`${plan.apps.length + 1} apps are there.`);
     const watching = [this.watchProcesses(), this.sample()];
     const streams = [
       keepAsking(untouched.environment, fleet.worker(untouched.environment).url, untouched.app),
@@ -86,7 +86,7 @@ class Run {
       await this.carryOut(round);
       const settling = await this.settle();
       const took = settling.looks.length ? `${settling.looks.at(-1)!.to - settling.healedAt} ms` : 'never';
-      say(
+      print(
         `Round ${index + 1}: ${this.history.asked.length - before} changes, settled after ${took}; in all ${this.history.asked.length} changes and ${this.history.harms.filter(({ harm }) => harm === 'kill').length} kills.`,
       );
       keep?.({ ...this.history, endedAt: Date.now() });
@@ -119,13 +119,13 @@ class Run {
   }
 
   private async harm(planned: Round['harms'][number]): Promise<void> {
-    const { fleet, untouched, say } = this.options;
+    const { fleet, untouched, print } = this.options;
     try {
       const harmed = await harm(fleet, planned, untouched.app, this.ended);
       if (harmed) this.history.harms.push(harmed);
     } catch (error) {
       // `watchProcesses` reports a part that does not come back; a Redis that is down just then cannot be cut.
-      say(`${planned.harm} ${planned.target}: ${(error as Error).message.split('\n')[0]}`);
+      print(`${planned.harm} ${planned.target}: ${(error as Error).message.split('\n')[0]}`);
     }
   }
 

@@ -14,10 +14,10 @@ export function snapshotOf(folder: string): Snapshot {
     for (const entry of fs.readdirSync(path.join(folder, at), { withFileTypes: true })) {
       const name = path.posix.join(at, entry.name);
       if (entry.isDirectory()) walk(name);
-      else if (entry.isFile() && !isTemporary(entry.name)) note(name);
+      else if (entry.isFile() && !isTemporary(entry.name)) addFile(name);
     }
   };
-  const note = (name: string) => {
+  const addFile = (name: string) => {
     const stat = fs.statSync(path.join(folder, name), { throwIfNoEntry: false });
     if (stat) found.set(name, `${stat.mtimeMs} ${stat.size} ${stat.ino}`);
   };

@@ -32,9 +32,9 @@ export class Development {
   };
 
   /** Follows the sources until aborted. */
-  async follow(fleet: Fleet, say: (line: string) => void, signal: AbortSignal): Promise<void> {
-    const restarts = new Restarts({ restart: (instance: Instance) => fleet.restart(instance), say, signal });
-    say('  Watching src/: pages are built anew, and what runs changed code is restarted.\n');
+  async follow(fleet: Fleet, print: (line: string) => void, signal: AbortSignal): Promise<void> {
+    const restarts = new Restarts({ restart: (instance: Instance) => fleet.restart(instance), print, signal });
+    print('  Watching src/: pages are built anew, and what runs changed code is restarted.\n');
     await developSince(this.built, {
       look: () => snapshotOf(SOURCE),
       build: () => this.build(),
@@ -43,7 +43,7 @@ export class Development {
         if (concerned.upgrade) fleet.pluginChanged();
         return restarts.begin(fleet.instances.filter(({ part }) => concerned.parts.includes(part)));
       },
-      say,
+      print,
       signal,
     });
     await fleet.stoppedBy(signal, restarts.idle());

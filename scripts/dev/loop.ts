@@ -23,7 +23,7 @@ export interface Loop {
    * @returns the names of those parts
    */
   restart(concerned: Concerned): string[];
-  say(line: string): void;
+  print(line: string): void;
   signal: AbortSignal;
   pause?(ms: number): Promise<unknown>;
 }
@@ -53,12 +53,12 @@ export async function developSince(since: Snapshot, loop: Loop): Promise<void> {
 }
 
 /** @returns whether it was built */
-async function rebuild(changed: string[], { build, install, restart, say }: Loop): Promise<boolean> {
+async function rebuild(changed: string[], { build, install, restart, print }: Loop): Promise<boolean> {
   const since = performance.now();
   const problems = await build().catch((error: Error) => [error.message]);
   const took = `${Math.round(performance.now() - since)} ms`;
   if (problems.length) {
-    say(`\n${named(changed)}: not built, what runs stays as it is\n\n${problems.join('\n\n')}\n`);
+    print(`\n${named(changed)}: not built, what runs stays as it is\n\n${problems.join('\n\n')}\n`);
     return false;
   }
   const files = install();
@@ -70,7 +70,7 @@ async function rebuild(changed: string[], { build, install, restart, say }: Loop
     ...(pages.length ? [`${pages.join(', ')}: reload the page`] : []),
     ...(restarting.length ? [`restarting ${restarting.join(', ')}`] : []),
   ];
-  say(`${named(changed)}: built in ${took}; ${effects.join('; ') || 'nothing that runs has changed'}`);
+  print(`${named(changed)}: built in ${took}; ${effects.join('; ') || 'nothing that runs has changed'}`);
   return true;
 }
 

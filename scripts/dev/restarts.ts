@@ -1,6 +1,6 @@
 export interface RestartsOptions<Part> {
   restart(part: Part): Promise<void>;
-  say(line: string): void;
+  print(line: string): void;
   signal: AbortSignal;
 }
 
@@ -34,16 +34,16 @@ export class Restarts<Part extends { name: string }> {
   }
 
   private async work(part: Part): Promise<void> {
-    const { restart, say, signal } = this.options;
+    const { restart, print, signal } = this.options;
     while (this.wanted.delete(part) && !signal.aborted) {
       const since = performance.now();
       this.failed.delete(part);
       try {
         await restart(part);
-        say(`  ${part.name.padEnd(18)}ready in ${((performance.now() - since) / 1_000).toFixed(1)} s`);
+        print(`  ${part.name.padEnd(18)}ready in ${((performance.now() - since) / 1_000).toFixed(1)} s`);
       } catch (error) {
         this.failed.add(part);
-        if (!signal.aborted) say((error as Error).message);
+        if (!signal.aborted) print((error as Error).message);
       }
     }
   }

@@ -158,7 +158,7 @@ export class Fleet {
   /** Ends an instance, and starts it with the currently installed plugin. */
   async restart(instance: Instance): Promise<void> {
     await instance.restart();
-    this.noteBoot(instance);
+    this.recordBoot(instance);
   }
 
   /** Each instance upgrades its database at its next start. */
@@ -227,7 +227,7 @@ export class Fleet {
     if (part instanceof Instance) {
       if (part.env.DB_DIALECT === 'postgres') await this.makeDatabase(part);
       await part.start();
-      this.noteBoot(part);
+      this.recordBoot(part);
     } else {
       await part.start();
     }
@@ -235,7 +235,7 @@ export class Fleet {
   }
 
   /** Later starts of this instance need not install or upgrade anything. */
-  private noteBoot(instance: Instance): void {
+  private recordBoot(instance: Instance): void {
     this.state.update((saved) => {
       saved.bootedWith[instance.database] = saved.pluginHash!;
     });

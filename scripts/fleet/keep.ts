@@ -12,7 +12,7 @@ export const restartDelay = (ends: number): number => Math.min(FIRST_DELAY * 2 *
 export interface KeepOptions {
   /** False: a part that has ended stays down. */
   restart: boolean;
-  say(line: string): void;
+  print(line: string): void;
   /** Ends the restarts. */
   signal: AbortSignal;
   pause?(ms: number, signal: AbortSignal): Promise<unknown>;
@@ -30,7 +30,7 @@ export async function keep(part: Part, options: KeepOptions): Promise<void> {
 const sleepUntil = (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal });
 
 /** Returns when the part has ended and runs again. @returns number of consecutive exits */
-async function keepOnce(part: Part, before: number, { restart, say, signal, pause = sleepUntil }: KeepOptions) {
+async function keepOnce(part: Part, before: number, { restart, print, signal, pause = sleepUntil }: KeepOptions) {
   const since = performance.now();
   const rest = (ms: number) => pause(ms, signal);
   while (!part.lost) await rest(200);
@@ -38,23 +38,23 @@ async function keepOnce(part: Part, before: number, { restart, say, signal, paus
   let ends = performance.now() - since < LASTED ? before + 1 : 1;
   let what = `ended (${await part.howItEnded()})`;
   if (!restart) {
-    say(`${part.name} ${what}; it stays down (--no-restart)`);
+    print(`${part.name} ${what}; it stays down (--no-restart)`);
     while (part.lost) await rest(200);
     return 0;
   }
   for (; ; ends++) {
     const delay = restartDelay(ends);
     const often = ends > 1 ? `, ${ends} times in a row` : '';
-    say(`${part.name} ${what}${often}; starting it again in ${delay / 1_000} s`);
+    print(`${part.name} ${what}${often}; starting it again in ${delay / 1_000} s`);
     await rest(delay);
     try {
       // Another process may have started it.
       if (!part.running) await part.start();
-      say(`${part.name} runs again`);
+      print(`${part.name} runs again`);
       return ends;
     } catch (error) {
       signal.throwIfAborted();
-      say((error as Error).message);
+      print((error as Error).message);
       what = 'did not start';
     }
   }

@@ -110,8 +110,8 @@ export class Postgres extends Part {
         stdio: [input.fd, 'ignore', 'pipe'],
       });
       const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('exit', resolve));
-      const [code, said] = await Promise.all([ended, text(child.stderr!)]);
-      if (code !== 0) throw new Error(said);
+      const [code, output] = await Promise.all([ended, text(child.stderr!)]);
+      if (code !== 0) throw new Error(output);
     } finally {
       await input.close();
     }

@@ -21,18 +21,18 @@ export function ensureNode() {
 /**
  * Installs the npm packages if they are missing or older than package-lock.json.
  *
- * @param {(line: string) => void} say
+ * @param {(line: string) => void} print
  */
-export function ensureInstalled(say) {
+export function ensureInstalled(print) {
   const missing = !existsSync(path.join(ROOT, 'node_modules/.package-lock.json'));
   if (!missing && !outdated().length) return;
   // On an existing tree, `npm install` changes what differs; `npm ci` would first delete it.
   const command = missing ? 'ci' : 'install';
-  say(`Installing npm packages (npm ${command}); the first time takes a few minutes …`);
+  print(`Installing npm packages (npm ${command}); the first time takes a few minutes …`);
   const npm = process.env.npm_execpath?.endsWith('.js') ? [process.execPath, process.env.npm_execpath] : ['npm'];
   const [program, ...args] = [...npm, command, '--no-audit', '--no-fund'];
   const links = LINKS.flatMap((name) => linkOf(path.join(ROOT, 'node_modules', name)));
-  retried(say, () => {
+  retried(print, () => {
     const { status, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit' });
     if (error || status !== 0) throw new Error(`npm ${command} failed${error ? `: ${error.message}` : ''}.`);
   });

@@ -62,12 +62,12 @@ const PROGRAMS = {
 
 /**
  * @param {ProgramName[]} wanted
- * @param {(line: string) => void} say
+ * @param {(line: string) => void} print
  */
-export function ensurePrograms(wanted, say) {
+export function ensurePrograms(wanted, print) {
   const missing = () => wanted.filter((program) => !findProgram(program));
   if (!missing().length) return;
-  if (process.getuid?.() === 0 && findOnPath(['apt-get'])) installByApt(missing(), say);
+  if (process.getuid?.() === 0 && findOnPath(['apt-get'])) installByApt(missing(), print);
   if (missing().length) {
     throw new Error(
       `Not installed: ${missing().join(', ')}. This command installs it:\n\n  ${commandFor(missing())}\n`,
@@ -88,24 +88,24 @@ export function findProgram(program) {
 
 /**
  * @param {ProgramName[]} programs
- * @param {(line: string) => void} say
+ * @param {(line: string) => void} print
  */
-function installByApt(programs, say) {
+function installByApt(programs, print) {
   // Ubuntu's package of that name only refers to snap, so its Chromium comes from Playwright.
   const byPlaywright = programs.includes('chromium') && distribution() === 'ubuntu';
   const packages = programs
     .filter((program) => program !== 'chromium' || !byPlaywright)
     .map((program) => PROGRAMS[program].apt);
   if (packages.length) {
-    say(`Installing ${packages.join(', ')} (apt-get) …`);
-    retried(say, () => {
+    print(`Installing ${packages.join(', ')} (apt-get) …`);
+    retried(print, () => {
       run('apt-get', [...APT_OPTIONS, 'update']);
       run('apt-get', [...APT_OPTIONS, 'install', '-y', '--no-install-recommends', ...packages]);
     });
   }
   if (byPlaywright) {
-    say('Installing Chromium (Playwright) …');
-    retried(say, () => run(process.execPath, [PLAYWRIGHT, 'install', '--with-deps', 'chromium']));
+    print('Installing Chromium (Playwright) …');
+    retried(print, () => run(process.execPath, [PLAYWRIGHT, 'install', '--with-deps', 'chromium']));
   }
 }
 

@@ -18,15 +18,15 @@ const VERSION = '6.0.1';
  * The one driver that NocoBase does not bring and that may have to be compiled: only the tests of SQLite need it, and
  * `npm start` should neither wait for a compiler nor fail for want of one. So it is no dependency of this package.
  *
- * @param {(line: string) => void} say
+ * @param {(line: string) => void} print
  */
-export function ensureSqliteDriver(say) {
+export function ensureSqliteDriver(print) {
   if (!existsSync(path.join(INSTALLED, 'build/Release/node_sqlite3.node'))) {
-    say('Installing the SQLite driver for its tests …');
+    print('Installing the SQLite driver for its tests …');
     // Not in its final place, because node-gyp cannot compile below a folder with a space in its name.
     const folder = mkdtempSync(path.join(tmpdir(), 'sqlite-driver-'));
     try {
-      installIn(folder, say);
+      installIn(folder, print);
       rmSync(FOLDER, { recursive: true, force: true });
       cpSync(folder, `${FOLDER}.new`, { recursive: true, verbatimSymlinks: true });
       renameSync(`${FOLDER}.new`, FOLDER);
@@ -41,9 +41,9 @@ export function ensureSqliteDriver(say) {
 
 /**
  * @param {string} folder
- * @param {(line: string) => void} say
+ * @param {(line: string) => void} print
  */
-function installIn(folder, say) {
+function installIn(folder, print) {
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ private: true, allowScripts: { sqlite3: true } }));
   const args = ['install', '--no-audit', '--no-fund', `sqlite3@${VERSION}`];
   // The compiler needs half the time for code that is fast enough for tests.
@@ -52,8 +52,8 @@ function installIn(folder, say) {
     spawnSync('npm', args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] }).status === 0;
   if (install()) return;
   // There was no prebuilt one to download.
-  ensurePrograms(['compiler', 'make', 'python'], say);
-  retried(say, () => {
+  ensurePrograms(['compiler', 'make', 'python'], print);
+  retried(print, () => {
     if (!install()) throw new Error('The SQLite driver could not be compiled; see the lines above.');
   });
 }

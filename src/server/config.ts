@@ -67,11 +67,11 @@ interface Common {
   publicUrl: string | null;
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
-  /** Whose debug lines are written: `APP_SUPERVISOR_DEBUG`. */
+  /** The parts of the plugin that write debug lines: `APP_SUPERVISOR_DEBUG`. */
   debug: LogRoom[];
   /**
-   * Whether the main app must not sign tokens with `APP_KEY`: its value is well known, or, on a worker, the
-   * Supervisor's main app may use the same.
+   * Whether the main app must not sign tokens with `APP_KEY`: the value is well known, or this process is a Worker and
+   * the Supervisor's main app may have the same value.
    */
   needsMainSecret: boolean;
   /** The only app that this process runs, or for which a worker thread has a command: `STARTUP_SUBAPP`. */
@@ -98,7 +98,7 @@ export interface WorkerConfig extends Common {
   redis: RedisConfig;
   environment: EnvironmentConfig;
 }
-/** Of a process that has a role. */
+/** The configuration of a process that has a role. */
 export type ActiveConfig = LocalConfig | SupervisorConfig | WorkerConfig;
 export type Config = DormantConfig | ActiveConfig;
 
@@ -122,7 +122,7 @@ export function loadConfig(): Config {
     return config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    // The core logs and swallows errors thrown here, and would start with other adapters
+    // The core logs and ignores errors thrown here, and would start with other adapters
     // (run-plugin-static-imports.ts).
     console.error(error.message);
     process.exit(1);
@@ -172,7 +172,7 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
     if (env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') warnings.push(say('DEFAULT_JWT_SECRET_USED'));
     if (active && config.singleApp && part !== 'local') {
       variables.problems.push(
-        `STARTUP_SUBAPP is "${config.singleApp}"; for the part "${part}" it must be left out. An app runs alone in shared memory only, or as the only app of an environment.`,
+        `STARTUP_SUBAPP is "${config.singleApp}"; the role "${part}" needs it unset. Only a process in shared memory can run a single app; in a fleet, assign the app to an environment that hosts no other app.`,
       );
     }
   }
@@ -251,7 +251,7 @@ function configOf(part: Config['part'], variables: Variables, common: Common): C
       : { part, ...common, redis, environment: environmentOf(variables) };
   if (variables.env.DB_DIALECT === 'sqlite') {
     variables.problems.push(
-      'DB_DIALECT is "sqlite"; a fleet needs postgres, mysql, mariadb or kingbase, which several processes can share.',
+      'DB_DIALECT is "sqlite", which several processes cannot share; a fleet needs postgres, mysql, mariadb or kingbase.',
     );
   }
   return config;
@@ -296,22 +296,22 @@ const SECRET = new Set([
 function partOf(env: Env): Config['part'] {
   const value = (name: string) => env[name]?.trim() ?? '';
   if (SELECTORS.every((name) => !value(name))) return 'dormant';
-  for (const [part, wanted] of Object.entries(PARTS)) {
-    if (SELECTORS.every((name) => value(name) === wanted[name])) return part as keyof typeof PARTS;
+  for (const [part, expected] of Object.entries(PARTS)) {
+    if (SELECTORS.every((name) => value(name) === expected[name])) return part as keyof typeof PARTS;
   }
   // The intended role is the one that most variables agree with; variables that differ from it are reported.
-  const [meant, wanted] = Object.entries(PARTS)
-    .map(([part, wants]) => [part, wants, SELECTORS.filter((name) => value(name) === wants[name]).length] as const)
+  const [role, expected] = Object.entries(PARTS)
+    .map(([part, values]) => [part, values, SELECTORS.filter((name) => value(name) === values[name]).length] as const)
     .sort((a, b) => Number(b[0] === value('APP_MODE')) - Number(a[0] === value('APP_MODE')) || b[2] - a[2])[0];
-  const problems = SELECTORS.filter((name) => value(name) !== wanted[name]).map((name) => {
-    const holds = value(name) ? `is "${value(name)}"` : 'is not set';
-    const must = wanted[name] ? `"${wanted[name]}"` : 'left out';
-    return `${name} ${holds}; for the part "${meant}" it must be ${must}.`;
+  const problems = SELECTORS.filter((name) => value(name) !== expected[name]).map((name) => {
+    const actual = value(name) ? `is "${value(name)}"` : 'is not set';
+    const needed = expected[name] ? `"${expected[name]}"` : 'it unset';
+    return `${name} ${actual}; the role "${role}" needs ${needed}.`;
   });
   throw new ConfigError([
     ...problems,
-    `Known parts: ${Object.entries(PARTS)
-      .map(([part, wants]) => `${part} (${SELECTORS.map((name) => `${name}=${wants[name] || '-'}`).join(' ')})`)
+    `Roles: ${Object.entries(PARTS)
+      .map(([part, values]) => `${part} (${SELECTORS.map((name) => `${name}=${values[name] || '-'}`).join(' ')})`)
       .join('; ')}.`,
   ]);
 }

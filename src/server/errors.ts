@@ -91,10 +91,10 @@ export const ERROR_PARAMS: Record<string, string> = Object.fromEntries(
 const texts: Record<string, string> = english;
 
 /** A message in English: for logs, terminals and readers of `message` in an answer. */
-export const inEnglish = (said: Message): string =>
+export const inEnglish = (message: Message): string =>
   render(
     (key, params) => (texts[key] ?? key).replace(/\{\{(\w+)\}\}/g, (whole, name) => String(params[name] ?? whole)),
-    said,
+    message,
   );
 
 /**

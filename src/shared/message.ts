@@ -22,18 +22,18 @@ export const failed = (cause: string): Message => ({ code: 'FAILED', params: { c
  */
 export function render(
   translate: (key: string, params: Record<string, string | number>) => string,
-  said: Message,
+  message: Message,
 ): string {
   const params = Object.fromEntries(
-    Object.entries(said.params ?? {}).map(([name, value]) => [
+    Object.entries(message.params ?? {}).map(([name, value]) => [
       name,
       value && typeof value === 'object' ? render(translate, value) : value,
     ]),
   );
-  const key = `message.${said.code}`;
+  const key = `message.${message.code}`;
   const text = translate(key, params);
   // A Worker of a newer release may use a code that is unknown here.
-  return text === key ? [said.code, ...Object.values(params)].join(' ') : text;
+  return text === key ? [message.code, ...Object.values(params)].join(' ') : text;
 }
 
 /** Every message that is not an error, with the names of the params of its text. Errors are in src/server/errors.ts. */

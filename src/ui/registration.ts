@@ -37,9 +37,9 @@ const PATIENCE = 3_000;
 async function isMain(app: HostApp): Promise<boolean> {
   if (app.name !== 'main') return false;
   const late = new Promise<undefined>((resolve) => setTimeout(resolve, PATIENCE));
-  const told = Promise.resolve()
+  const reported = Promise.resolve()
     .then(() => app.apiClient.request({ url: 'app:getInfo', skipNotify: true }))
     .then(({ data }) => (data as { data?: { name?: string } }).data?.name)
     .catch(() => undefined);
-  return ((await Promise.race([told, late])) ?? 'main') === 'main';
+  return ((await Promise.race([reported, late])) ?? 'main') === 'main';
 }

@@ -27,9 +27,9 @@ export const deliverBy =
 
 /** Delivers in this process for its own environment, and with a request elsewhere. */
 export function deliverHereOrBy(bus: MessageBus, worker: WorkerPart, coreApps: CoreAppRegistry): Deliver {
-  const elsewhere = deliverBy(bus);
+  const deliverRemotely = deliverBy(bus);
   return async (environment, appEvent) => {
-    if (environment !== worker.environment) return elsewhere(environment, appEvent);
+    if (environment !== worker.environment) return deliverRemotely(environment, appEvent);
     const { name, event, payload } = appEvent;
     if (worker.host.isRunning(name)) await coreApps.apps[name].emitAsync(event, payload);
   };

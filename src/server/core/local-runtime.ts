@@ -14,12 +14,12 @@ import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
 import { Manifests } from './manifests';
 import { createSupervisorPart, createWorkerPart } from './parts';
+import { executeRequestedAction } from './requested-action';
 import { supervisorRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
 import { managedStatuses, statusesOf } from './statuses';
 import { closeWire, openWire } from './wire';
-import { executeRequestedAction } from './wishes';
 
 /** A process that manages and hosts apps, in shared memory: a fleet of one. */
 export class LocalRuntime implements Runtime {
@@ -48,12 +48,12 @@ export class LocalRuntime implements Runtime {
       log,
     });
     this.routing = new Routing(config.host, null, clock, supervisorRoutes(supervisor));
-    supervisor.changes.listen((names) => this.noteChange(names));
+    supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.setAdminPassword(found);
-      this.noteChange(new Set());
+      this.handleChange(new Set());
     });
   }
 
@@ -150,7 +150,7 @@ export class LocalRuntime implements Runtime {
     return statusesOf(await worker.statuses(), names);
   }
 
-  private noteChange(names: ReadonlySet<string>): void {
+  private handleChange(names: ReadonlySet<string>): void {
     this.routing.update(names);
     notifyPages(this.foundation.mainApp);
   }

@@ -50,7 +50,7 @@ export class Manifests {
   }
 
   /** @param value absent: the item is removed */
-  async say(app: string, namespace: string, key: string, value?: unknown): Promise<void> {
+  async change(app: string, namespace: string, key: string, value?: unknown): Promise<void> {
     const { uidOf, hasMain, clock, log } = this.options;
     const uid = uidOf(app);
     if (!this.rows) return;
@@ -68,16 +68,16 @@ export class Manifests {
   async clear(app: string, namespace: string): Promise<void> {
     await this.poll();
     const items = this.items().filter((item) => item.app === app && item.namespace === namespace);
-    for (const { key } of items) await this.say(app, namespace, key);
+    for (const { key } of items) await this.change(app, namespace, key);
   }
 
   /** The values for these apps, as far as any were set. */
   async values(namespace: string, apps: string[]): Promise<Map<string, unknown[]>> {
     await this.poll();
-    const asked = new Set(apps);
+    const requested = new Set(apps);
     const found = new Map<string, unknown[]>();
     for (const item of this.items()) {
-      if (item.namespace !== namespace || !asked.has(item.app)) continue;
+      if (item.namespace !== namespace || !requested.has(item.app)) continue;
       found.set(item.app, [...(found.get(item.app) ?? []), item.value]);
     }
     return found;

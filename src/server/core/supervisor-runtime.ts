@@ -14,12 +14,12 @@ import { type Foundation, notifyPages } from './foundation';
 import { GracefulShutdown } from './graceful-shutdown';
 import { Manifests } from './manifests';
 import { createSupervisorPart } from './parts';
+import { executeRequestedAction } from './requested-action';
 import { supervisorRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
 import { managedStatuses } from './statuses';
 import { closeWire, openWire } from './wire';
-import { executeRequestedAction } from './wishes';
 
 /** A process that manages the apps of a fleet and forwards requests to its Workers. */
 export class SupervisorRuntime implements Runtime {
@@ -55,9 +55,9 @@ export class SupervisorRuntime implements Runtime {
       log,
       metrics: this.metrics,
     });
-    supervisor.changes.listen((names) => this.noteChange(names));
+    supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
-    adminPassword.changes.listen(() => this.noteChange(new Set()));
+    adminPassword.changes.listen(() => this.handleChange(new Set()));
   }
 
   get coreApps(): CoreAppRegistry {
@@ -147,7 +147,7 @@ export class SupervisorRuntime implements Runtime {
     return supervisor.loaded ? managedStatuses(supervisor, foundation.mainApp, names) : {};
   }
 
-  private noteChange(names: ReadonlySet<string>): void {
+  private handleChange(names: ReadonlySet<string>): void {
     this.routing.update(names);
     notifyPages(this.foundation.mainApp);
   }

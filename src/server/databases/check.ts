@@ -33,8 +33,9 @@ export async function checkDatabase(
   options: CheckOptions = {},
 ): Promise<DatabaseCheck> {
   const checks: Check[] = [];
-  const report: Say = (name, ok, message, remedy) => checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
-  const said = (name: CheckName) => checks.some((check) => check.name === name);
+  const report: Report = (name, ok, message, remedy) =>
+    checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
+  const isReported = (name: CheckName) => checks.some((check) => check.name === name);
   try {
     const place = placeOf(connection, dbConnType);
     report('names', true, text('CHECK_NAMES'));
@@ -45,16 +46,16 @@ export async function checkDatabase(
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
     // An error without a check of its own belongs to the check after the last successful one.
-    const name = FAILS[code] ?? (said('signIn') ? 'content' : 'signIn');
+    const name = FAILS[code] ?? (isReported('signIn') ? 'content' : 'signIn');
     for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
-      if (!said(passed)) report(passed, true, connected(passed, serverOf(connection), connection.username));
+      if (!isReported(passed)) report(passed, true, connected(passed, serverOf(connection), connection.username));
     }
     report(name, false, describeError(error), remedyOf(params.sql));
     return { checks, verdict: 'unusable' };
   }
 }
 
-type Say = (name: CheckName, ok: boolean, message: Message, remedy?: Message) => void;
+type Report = (name: CheckName, ok: boolean, message: Message, remedy?: Message) => void;
 
 const remedyOf = (sql: Param | undefined) => (sql === undefined ? undefined : verbatim(String(sql)));
 
@@ -79,7 +80,7 @@ class Inspection {
   constructor(
     private readonly open: Opener,
     private readonly place: Place,
-    private readonly report: Say,
+    private readonly report: Report,
     private readonly options: CheckOptions,
   ) {
     this.dialect = dialects[place.connection.dialect];

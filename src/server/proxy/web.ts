@@ -119,7 +119,7 @@ class Exchange {
     this.#outgoing = outgoing;
     outgoing.on('error', (error) => this.#failed(error, environment, outgoing));
     outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
-    // The only event of a worker that switches protocols without being asked (lib/_http_client.js,
+    // The only event of a worker that switches protocols without being requested (lib/_http_client.js,
     // socketCloseListener).
     outgoing.on('close', () => this.#settled || this.#failed(new Error('closed'), environment, outgoing));
     if (!hasBody(req)) {
@@ -205,8 +205,8 @@ class Exchange {
     // The app may have changed since the first choice.
     const current = context.table.app(app.name);
     if (!current) return null;
-    const asked = requestedEnvironment(req.headers, app.name);
-    const other = choose(current, context.environmentOf, asked, context.quarantine, context.now(), failed.name);
+    const requested = requestedEnvironment(req.headers, app.name);
+    const other = choose(current, context.environmentOf, requested, context.quarantine, context.now(), failed.name);
     return other ?? (outgoing.reusedSocket ? failed : null);
   }
 

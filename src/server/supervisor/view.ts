@@ -45,8 +45,8 @@ export class FleetView {
   statusesOf(app: AppDefinition, statusIn: StatusIn = (...place) => this.statusIn(...place)): [string, ShownStatus][] {
     const shownIn = (environment: string): [string, ShownStatus] => [environment, statusIn(app, environment)];
     const left = Object.keys(app.published).filter((environment) => !app.environments.includes(environment));
-    const stillThere = left.map(shownIn).filter(([, { status }]) => !NOT_THERE.includes(status));
-    return [...app.environments.map(shownIn), ...stillThere];
+    const remaining = left.map(shownIn).filter(([, { status }]) => !NOT_THERE.includes(status));
+    return [...app.environments.map(shownIn), ...remaining];
   }
 
   statusIn(

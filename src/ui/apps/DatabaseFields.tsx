@@ -146,13 +146,13 @@ function useKinds(): DbConnType[] {
   const host = useHost();
   const [dialect, setDialect] = useState<string | null>(null);
   useEffect(() => {
-    let asked = true;
+    let isMounted = true;
     host.info().then(
-      (info) => asked && setDialect(info.dialect),
+      (info) => isMounted && setDialect(info.dialect),
       () => {},
     );
     return () => {
-      asked = false;
+      isMounted = false;
     };
   }, [host]);
   return dialect && !WITH_SCHEMAS.includes(dialect)

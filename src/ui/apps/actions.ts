@@ -100,12 +100,12 @@ export function unexpectedEnvironments(app: AppRow): string[] {
   if (doing(app)) {
     return [];
   }
-  const meant = { running: ['running'], onDemand: ['running', 'dormant'], stopped: ['stopped', 'not_found'] }[
+  const expected = { running: ['running'], onDemand: ['running', 'dormant'], stopped: ['stopped', 'not_found'] }[
     app.desiredState
   ];
   return app.environments.filter((name) => {
     const status = app.statuses[name]?.status;
-    return ['running', 'dormant', 'stopped', 'not_found'].includes(status) && !meant.includes(status);
+    return ['running', 'dormant', 'stopped', 'not_found'].includes(status) && !expected.includes(status);
   });
 }
 

@@ -63,7 +63,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
           {refused.length > 0 && (
             <>
               <Typography.Paragraph type="secondary">{t('Skipped:')}</Typography.Paragraph>
-              <List lines={refused.map((app) => `${app.title}: ${told(t, refusal(action, app, environments))}`)} />
+              <List lines={refused.map((app) => `${app.title}: ${textOf(t, refusal(action, app, environments))}`)} />
             </>
           )}
         </>
@@ -88,7 +88,7 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
   };
 }
 
-const told = (t: Translate, message: Message | null) => (message ? t(message.text, message.values) : '');
+const textOf = (t: Translate, message: Message | null) => (message ? t(message.text, message.values) : '');
 
 function placesOf(t: Translate, app: AppRow, environments: EnvironmentRow[] | null): string {
   const names = app.environments.map((name) => {

@@ -39,8 +39,8 @@ export function apiError(thrown: unknown): ApiError {
     return new ApiError(0, [{ code: 'NO_ANSWER', message: message ?? String(thrown) }]);
   }
   const { errors, error } = response.data ?? {};
-  const told = Array.isArray(errors) ? errors.filter(Boolean) : error ? [error] : [];
-  const problems = told.map((problem) => ({
+  const reported = Array.isArray(errors) ? errors.filter(Boolean) : error ? [error] : [];
+  const problems = reported.map((problem) => ({
     ...problem,
     code: problem.code ?? 'FAILED',
     message: problem.message ?? '',
@@ -58,4 +58,4 @@ export function problemText(t: Translate, problem: Problem): string {
 }
 
 /** A message of the server in the user's language. */
-export const messageText = (t: Translate, said: Message): string => render(t, said);
+export const messageText = (t: Translate, message: Message): string => render(t, message);

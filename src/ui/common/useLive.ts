@@ -39,11 +39,11 @@ export function useLive<T>(
   const refresher = useRef<ReturnType<typeof createRefresher>>();
 
   useEffect(() => {
-    let asked = true;
+    let isCurrent = true;
     const current = createRefresher(async () => {
       try {
         const data = await ask(previous.current);
-        if (!asked) return;
+        if (!isCurrent) return;
         host.socket.revive();
         previous.current = data;
         startTransition(() =>
@@ -52,14 +52,14 @@ export function useLive<T>(
           ),
         );
       } catch (error) {
-        if (asked) setAnswer({ question, data: previous.current, error: apiError(error) });
+        if (isCurrent) setAnswer({ question, data: previous.current, error: apiError(error) });
       }
     }, CHANGES_SETTLE);
     refresher.current = current;
     void current.run();
     const unsubscribe = host.onChange(current.soon);
     return () => {
-      asked = false;
+      isCurrent = false;
       current.stop();
       unsubscribe();
     };

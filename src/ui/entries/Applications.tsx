@@ -27,7 +27,7 @@ function Content({ client }: { client: ClientName }) {
   }, 'entries');
   if (!data) {
     return error ? (
-      <Alert type="warning" showIcon message={t('Loading failed')} description={told(t, error)} />
+      <Alert type="warning" showIcon message={t('Loading failed')} description={failureText(t, error)} />
     ) : (
       <Spin />
     );
@@ -39,4 +39,4 @@ function Content({ client }: { client: ClientName }) {
   );
 }
 
-const told = (t: ReturnType<typeof useT>, error: unknown) => problemText(t, apiError(error).problems[0]);
+const failureText = (t: ReturnType<typeof useT>, error: unknown) => problemText(t, apiError(error).problems[0]);

@@ -54,7 +54,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
               <Arrival
                 name={entered.name}
                 environment={environments?.find(({ name }) => name === entered.name)}
-                wasThere={before?.some(({ name }) => name === entered.name) ?? false}
+                wasKnown={before?.some(({ name }) => name === entered.name) ?? false}
               />
             )}
           </div>
@@ -117,8 +117,8 @@ function NewEnvironmentForm({ onChange }: { onChange: (environment: NewEnvironme
   );
 }
 
-function Arrival(props: { name: string; environment?: EnvironmentRow; wasThere: boolean }) {
-  const { name, environment, wasThere } = props;
+function Arrival(props: { name: string; environment?: EnvironmentRow; wasKnown: boolean }) {
+  const { name, environment, wasKnown } = props;
   const t = useT();
   if (!environment) {
     return (
@@ -130,7 +130,7 @@ function Arrival(props: { name: string; environment?: EnvironmentRow; wasThere: 
       />
     );
   }
-  if (wasThere) {
+  if (wasKnown) {
     return (
       <Alert
         role="status"

@@ -25,21 +25,21 @@ export const conditionNamespace = (condition: string): string => `app-supervisor
 export function appsOf(
   condition: AppCondition,
   apps: AppModel[],
-  byHand: Record<string, Membership[]>,
+  manual: Record<string, Membership[]>,
   environment: string | null,
 ): string[] {
   return apps
     .filter((app) => {
       const places = environment === null ? app.environments : app.environments.filter((name) => name === environment);
       return places.some((place) => {
-        const said = byHand[app.name]?.find((item) => item.environment === place);
-        return said ? said.member : tells(condition, app);
+        const assignment = manual[app.name]?.find((item) => item.environment === place);
+        return assignment ? assignment.member : matches(condition, app);
       });
     })
     .map(({ name }) => name);
 }
 
-function tells({ match, filter }: AppCondition, app: AppModel): boolean {
+function matches({ match, filter }: AppCondition, app: AppModel): boolean {
   if (match) return match(app);
   return filter ? filterMatch(flat(app), filter) : false;
 }

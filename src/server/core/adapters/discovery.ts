@@ -91,40 +91,40 @@ export class DiscoveryAdapter {
   ): Promise<string[]> {
     const decide = async () => {
       const models = this.managed.models();
-      const said = await this.getAppManifests(
+      const manifests = await this.getAppManifests(
         conditionNamespace(name),
         models.map((model) => model.name),
       );
-      const byHand = Object.fromEntries(
-        Object.entries(said).map(([app, items]) => [
+      const manual = Object.fromEntries(
+        Object.entries(manifests).map(([app, items]) => [
           app,
           items.flatMap((item) => membership.safeParse(item).data ?? []),
         ]),
       );
       const environment = options.allEnvironments ? null : (options.environmentName ?? this.environmentName ?? null);
-      return appsOf(condition, models, byHand, environment);
+      return appsOf(condition, models, manual, environment);
     };
-    return this.quietly(decide(), []);
+    return this.orOnFailure(decide(), []);
   }
 
   async addAppsToCondition(name: string, environment: string, apps: string[]): Promise<void> {
-    await this.say(name, apps, { environment, member: true });
+    await this.assign(name, apps, { environment, member: true });
   }
 
   async removeAppsFromCondition(name: string, environment: string, apps: string[]): Promise<void> {
-    await this.say(name, apps, { environment, member: false });
+    await this.assign(name, apps, { environment, member: false });
   }
 
   async setAppManifestItem(app: string, namespace: string, key: string, item: unknown): Promise<void> {
-    await this.quietly(this.manifests.say(app, namespace, key, item ?? null), undefined);
+    await this.orOnFailure(this.manifests.change(app, namespace, key, item ?? null), undefined);
   }
 
   async removeAppManifestItem(app: string, namespace: string, key: string): Promise<void> {
-    await this.quietly(this.manifests.say(app, namespace, key), undefined);
+    await this.orOnFailure(this.manifests.change(app, namespace, key), undefined);
   }
 
   async removeAppManifest(app: string, namespace: string): Promise<void> {
-    await this.quietly(this.manifests.clear(app, namespace), undefined);
+    await this.orOnFailure(this.manifests.clear(app, namespace), undefined);
   }
 
   async getAppManifestItems<T>(app: string, namespace: string): Promise<T[]> {
@@ -132,7 +132,7 @@ export class DiscoveryAdapter {
   }
 
   async getAppManifests<T>(namespace: string, apps: string[]): Promise<Record<string, T[]>> {
-    const found = await this.quietly(this.manifests.values(namespace, apps), new Map<string, unknown[]>());
+    const found = await this.orOnFailure(this.manifests.values(namespace, apps), new Map<string, unknown[]>());
     return Object.fromEntries(found) as Record<string, T[]>;
   }
 
@@ -151,16 +151,16 @@ export class DiscoveryAdapter {
   }
 
   async dispose(): Promise<void> {
-    await this.quietly(this.managed.leave(), undefined);
-    await this.quietly(this.close(), undefined);
+    await this.orOnFailure(this.managed.leave(), undefined);
+    await this.orOnFailure(this.close(), undefined);
   }
 
-  private async say(condition: string, apps: string[], membership: Membership): Promise<void> {
+  private async assign(condition: string, apps: string[], membership: Membership): Promise<void> {
     const namespace = conditionNamespace(condition);
     await Promise.all(apps.map((app) => this.setAppManifestItem(app, namespace, membership.environment, membership)));
   }
 
-  private async quietly<T>(work: Promise<T>, otherwise: T): Promise<T> {
+  private async orOnFailure<T>(work: Promise<T>, otherwise: T): Promise<T> {
     try {
       return await work;
     } catch (error) {

@@ -62,7 +62,7 @@ export function action(
  * The core answers 500 to an `update` or `destroy` without a target (validate-filter-params.js:42), before it checks
  * permissions: an empty list passes that check, and is then refused as in any other action.
  */
-export async function letNamelessThrough({ action }: { action?: Context['action'] }, next: Next): Promise<void> {
+export async function allowMissingTarget({ action }: { action?: Context['action'] }, next: Next): Promise<void> {
   const { resourceName, actionName, params } = action as Context['action'];
   if (resourceName === 'apps' && (actionName === 'update' || actionName === 'destroy')) params.filterByTk ||= [];
   await next();

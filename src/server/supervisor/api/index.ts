@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
-import { type ActionContext, type Answer, action, letNamelessThrough } from './action';
+import { type ActionContext, type Answer, action, allowMissingTarget } from './action';
 import * as apps from './apps';
 import * as environments from './environments';
 import * as operations from './operations';
@@ -67,7 +67,7 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   }
   // The core would expose every table with its own actions (collections become resources); nobody may use these.
   for (const name of INTERNAL) app.resourceManager.define({ name, only: ['nothing'] as never });
-  app.resourceManager.use(letNamelessThrough, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
+  app.resourceManager.use(allowMissingTarget, { tag: 'appSupervisorNames', before: 'validate-filter-params' });
   app.use(redactPasswords(Object.keys(RESOURCES)), {
     tag: 'appSupervisorLog',
     after: 'logger',

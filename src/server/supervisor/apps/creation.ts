@@ -41,7 +41,7 @@ export interface NewApp extends Omit<CreateInput, 'initialAdmin'> {
 }
 
 /** A name for an app that was requested without one. */
-export const madeUpName = (random: Random): string => `a_${random.hex(5)}`;
+export const generatedName = (random: Random): string => `a_${random.hex(5)}`;
 
 /** Creates apps, and adopts existing ones. */
 export class AppCreation {
@@ -52,14 +52,14 @@ export class AppCreation {
 
   /** A new app, in a database that it creates (`create`) or that already contains a NocoBase app (`adopt`). */
   async create(
-    asked: NewApp,
+    requested: NewApp,
     userId: string | null,
     action: 'create' | 'adopt' = 'create',
     /** An existing JWT secret of the app, instead of a new one. */
     jwtSecret: string | null = null,
   ): Promise<Operation> {
     const { appRepository, clock, random, aesKey } = this.options;
-    const input = { ...asked, name: asked.name ?? madeUpName(random) };
+    const input = { ...requested, name: requested.name ?? generatedName(random) };
     const { environments, targetEnvironment } = this.placeFor(input);
     const orphan = this.orphanOf(input.name);
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');

@@ -76,11 +76,11 @@ const newApp = {
 };
 
 /** An app as requested. One without a name gets a generated name (creation.ts). */
-type AskedApp = Omit<NewIn<typeof APP>, 'name'> & { name?: string };
-export type CreateInput = AskedApp & { initialAdmin?: z.infer<typeof initialAdmin> };
+type RequestedApp = Omit<NewIn<typeof APP>, 'name'> & { name?: string };
+export type CreateInput = RequestedApp & { initialAdmin?: z.infer<typeof initialAdmin> };
 export const createInput = appInput<CreateInput>({ ...newApp, initialAdmin: initialAdmin.optional() });
 
-export const adoptInput = appInput<AskedApp>({
+export const adoptInput = appInput<RequestedApp>({
   ...newApp,
   initialAdmin: z.never('INPUT_ADMIN_OF_ADOPTED').optional(),
 });

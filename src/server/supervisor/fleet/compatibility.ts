@@ -57,19 +57,19 @@ export function appFindings(
   supervisor: Installed,
 ): AppSupervisorError[] {
   const found: AppSupervisorError[] = [];
-  const say = (those: AppPlugin[], error: (named: { owner: string; plugins: string }) => AppSupervisorError) => {
-    if (those.length) found.push(error({ owner: app, plugins: listOf(those) }));
+  const addIfAny = (plugins: AppPlugin[], error: (named: { owner: string; plugins: string }) => AppSupervisorError) => {
+    if (plugins.length) found.push(error({ owner: app, plugins: listOf(plugins) }));
   };
-  say(
+  addIfAny(
     plugins.filter((plugin) => !plugin.installed),
     (named) => new AppSupervisorError('PLUGINS_ABSENT', { ...named, environment }),
   );
   const here = plugins.filter((plugin) => plugin.installed);
-  say(
+  addIfAny(
     here.filter((plugin) => supervisor.plugins.get(plugin.name) === null),
     (named) => new AppSupervisorError('PLUGINS_MISSING', named),
   );
-  say(
+  addIfAny(
     here.filter((plugin) => plugin.version !== supervisor.appVersion && differs(plugin, supervisor)),
     (named) => new AppSupervisorError('PLUGINS_DIFFER', named),
   );

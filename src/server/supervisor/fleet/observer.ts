@@ -56,7 +56,7 @@ export class FleetObserver {
   readonly flushes = new Feed<void>();
   private readonly environments = new Map<string, ObservedEnvironment>();
   private readonly observer: StoreObservation;
-  private looking: Promise<void> | null = null;
+  private polling: Promise<void> | null = null;
   private again = false;
   /** The last reported health of each environment. */
   private readonly reportedHealth = new Map<string, Health>();
@@ -80,14 +80,14 @@ export class FleetObserver {
 
   /** Polls now; calls during a poll are merged into one more poll. Never rejects. */
   poll(): Promise<void> {
-    if (this.looking) {
+    if (this.polling) {
       this.again = true;
-      return this.looking;
+      return this.polling;
     }
-    this.looking = this.lookUntilQuiet().finally(() => {
-      this.looking = null;
+    this.polling = this.pollUntilQuiet().finally(() => {
+      this.polling = null;
     });
-    return this.looking;
+    return this.polling;
   }
 
   /** Whether the last successful poll is recent enough to prove anything. */
@@ -159,15 +159,15 @@ export class FleetObserver {
     this.version++;
   }
 
-  private async lookUntilQuiet(): Promise<void> {
+  private async pollUntilQuiet(): Promise<void> {
     do {
       this.again = false;
       try {
         await this.pollOnce();
       } catch (error) {
-        (this.log.rooms.fleet ?? this.log.debug)(`A look at the fleet failed: ${messageOf(error)}`);
+        (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
       }
-      // Sight is lost by time alone: nothing that is read says so.
+      // That polls fail for too long is no event: nothing that is read reports it.
       if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
     } while (this.again);
   }
@@ -207,8 +207,8 @@ export class FleetObserver {
     }
     // A heartbeat that arrived while nobody polled may be its holder's last one, from long ago.
     const late = this.observer.lastPoll === null || disconnectedFor > DISCONNECTED_AFTER;
-    const held = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
-    const left = late ? await this.stores.leases.left(held) : null;
+    const leased = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
+    const left = late ? await this.stores.leases.left(leased) : null;
     const flushed = fleet === null;
     const lostNow = flushed && this.fleet !== null;
     this.fleet = fleet;

@@ -26,18 +26,18 @@ export class WorkerRequests {
   /** Checks a database on the worker that would use it; answers within 5 s, with messages. */
   async checkDatabase({ environment, name = 'unnamed', dbConnType, database }: CheckInput): Promise<DatabaseCheck> {
     const { bus, defaultEnvironments, compatibility } = this.options;
-    const asked = environment ?? defaultEnvironments?.[0];
-    if (!asked) {
+    const target = environment ?? defaultEnvironments?.[0];
+    if (!target) {
       throw new AppSupervisorError(
         'INVALID_INPUT',
         { problem: say('INPUT_REQUIRED', { field: 'environment' }) },
         'environment',
       );
     }
-    compatibility.assertUsable(asked, 'environment');
+    compatibility.assertUsable(target, 'environment');
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
-    const answer = await bus.request(asked, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
-    return parseAnswer(asked, databaseCheck, answer);
+    const answer = await bus.request(target, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
+    return parseAnswer(target, databaseCheck, answer);
   }
 
   /** The last lines of an app's log in one of its environments. */

@@ -28,18 +28,18 @@ export class MemoryLeases implements LeaseStore {
   async claim({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
     const { mono, wall } = this.clock.now();
     const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
-    const held = this.leaseOf(environment);
-    const isMine = held?.instance === lease.instance;
-    if (held && !isMine && !this.isAlone && (provenBy === null || held.provenBy !== provenBy)) {
+    const current = this.leaseOf(environment);
+    const isMine = current?.instance === lease.instance;
+    if (current && !isMine && !this.isAlone && (provenBy === null || current.provenBy !== provenBy)) {
       this.standbys.set(environment, { instance: lease.instance, until });
-      return { held: false, holder: { instance: held.instance, epoch: held.epoch } };
+      return { held: false, holder: { instance: current.instance, epoch: current.epoch } };
     }
-    let epoch = isMine ? held.epoch : 0;
+    let epoch = isMine ? current.epoch : 0;
     if (!isMine) {
       const last = this.holders.get(environment);
       const wasMine = !last || last.instance === lease.instance;
       if (lease.epoch > 0 && wasMine && lease.epoch >= (last?.epoch ?? 0)) epoch = lease.epoch;
-      else if (mayTake || held || this.isAlone) {
+      else if (mayTake || current || this.isAlone) {
         epoch = Math.max((last?.epoch ?? 0) + 1, lease.epoch + 1, wall);
         this.onNewHolder(environment);
       } else return { held: false, holder: null };
@@ -62,8 +62,8 @@ export class MemoryLeases implements LeaseStore {
   }
 
   holds(environment: string, instance: string, epoch: number): boolean {
-    const held = this.leaseOf(environment);
-    return held?.instance === instance && held.epoch === epoch;
+    const current = this.leaseOf(environment);
+    return current?.instance === instance && current.epoch === epoch;
   }
 
   names(): string[] {
@@ -71,8 +71,8 @@ export class MemoryLeases implements LeaseStore {
   }
 
   leaseOf(environment: string): Lease | null {
-    const held = this.leases.get(environment);
-    return held && held.until > this.clock.now().mono ? held.lease : null;
+    const stored = this.leases.get(environment);
+    return stored && stored.until > this.clock.now().mono ? stored.lease : null;
   }
 
   standbyOf(environment: string): string | null {

@@ -16,7 +16,7 @@ export async function executeRequestedAction(
     const { service } = supervisor.parts;
     await service.command(name, action === 'create' ? 'start' : action, null);
   } catch (error) {
-    log.warn(`"${action}" of app ${name} was asked for by another plugin and refused: ${messageOf(error)}`, {
+    log.warn(`"${action}" of app ${name}, which another plugin requested, was refused: ${messageOf(error)}`, {
       app: name,
     });
   }
