@@ -41,7 +41,7 @@ async function everyCallAs(
   await refusals(on);
   const keys = new Keys(prefix);
   const log = recordedLog();
-  const stores = new RedisStores(urlOf('fleet-state', port), keys, log, systemRandom);
+  const stores = new RedisStores(urlOf('fleet-state', port), keys, log, systemRandom, systemClock);
   const bus = new RedisBus(urlOf('fleet-commands', port), keys, 'one', log, systemClock, systemRandom);
   stores.open();
   bus.open();
@@ -80,7 +80,13 @@ describe('the users of docs/redis.md', () => {
     const [mine, other] = [unique(), unique()];
     await admin.set(new Keys(other).fleet(), 'theirs');
     await makeUsers(admin, mine);
-    const stores = new RedisStores(urlOf('fleet-state', server.port), new Keys(other), recordedLog(), systemRandom);
+    const stores = new RedisStores(
+      urlOf('fleet-state', server.port),
+      new Keys(other),
+      recordedLog(),
+      systemRandom,
+      systemClock,
+    );
     stores.open();
     const answer = () => stores.fleet.poll().then(String, String);
     await until('A refusal', async () => (await answer()).includes('NOPERM'));
@@ -146,7 +152,13 @@ describe('TLS', () => {
 
   it('of an authority that nobody named is refused, and the log shows no password', async () => {
     const log = recordedLog();
-    const stores = new RedisStores(urlOf('fleet-state', tlsPort, 'rediss'), new Keys(prefix), log, systemRandom);
+    const stores = new RedisStores(
+      urlOf('fleet-state', tlsPort, 'rediss'),
+      new Keys(prefix),
+      log,
+      systemRandom,
+      systemClock,
+    );
     stores.open();
     await until('The refusal', () => log.at('warn').length);
     await expect(stores.fleet.poll()).rejects.toThrow();

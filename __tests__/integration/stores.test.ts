@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Redis from 'ioredis';
-import { systemRandom } from '../../src/server/core/system';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { storesSuite } from '../contracts/stores-suite';
@@ -13,7 +13,7 @@ import { until } from '../support/wait';
 onRedisAndValkey((url) =>
   storesSuite(async () => {
     const prefix = `stores-${randomUUID()}`;
-    const stores = new RedisStores(url(), new Keys(prefix), recordedLog(), systemRandom);
+    const stores = new RedisStores(url(), new Keys(prefix), recordedLog(), systemRandom, systemClock);
     const raw = new Redis(url());
     stores.open();
     // Nobody waits for a connection anywhere else: callers try again.
@@ -29,7 +29,8 @@ onRedisAndValkey((url) =>
       },
       flush: async () => void (await raw.del('none', ...(await keys()))),
       wall: Date.now,
-      unreachable: () => new RedisStores('redis://127.0.0.1:1', new Keys(prefix), recordedLog(), systemRandom),
+      unreachable: () =>
+        new RedisStores('redis://127.0.0.1:1', new Keys(prefix), recordedLog(), systemRandom, systemClock),
       end: async () => {
         raw.disconnect();
         await stores.close();

@@ -1,11 +1,12 @@
 import { AppSupervisorError } from '../../src/server/errors';
+import { Feed } from '../../src/server/feed';
 import type { Audience, MessageBus } from '../../src/server/protocol/bus';
 import type { Stores } from '../../src/server/protocol/stores';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { SeededRandom } from '../support/random';
 import type { Machine, Scheduler } from './scheduler';
 
-type Subject = Exclude<keyof Stores, 'open' | 'warnings' | 'close'>;
+type Subject = Exclude<keyof Stores, 'returns' | 'open' | 'warnings' | 'close'>;
 const SUBJECTS: Subject[] = ['records', 'leases', 'fleet', 'statuses', 'appIndex', 'manifests'];
 const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget']);
 
@@ -108,6 +109,7 @@ export class Link {
     ]);
     return {
       ...Object.fromEntries(subjects),
+      returns: new Feed<void>(),
       open: () => undefined,
       warnings: async () => [],
       close: async () => undefined,
@@ -159,6 +161,8 @@ export interface WakeUps {
 
 /** `MessageBus` of one process, on the same link. */
 export class SimulatedBus implements MessageBus {
+  readonly returns = new Feed<void>();
+
   constructor(
     private readonly link: Link,
     private readonly wakeUps: WakeUps,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fleet, waitFor } from '../../scripts/fleet';
-import { systemRandom } from '../../src/server/core/system';
+import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import type { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
@@ -71,7 +71,13 @@ export class SimulatedWorker {
   static of(fleet: Fleet, environment: string): SimulatedWorker {
     const env = fleet.supervisor.env as Record<string, string>;
     const { APP_SUPERVISOR_REDIS_URL, APP_SUPERVISOR_KEY_PREFIX = 'app-supervisor' } = env;
-    const stores = new RedisStores(APP_SUPERVISOR_REDIS_URL, new Keys(APP_SUPERVISOR_KEY_PREFIX), SILENT, systemRandom);
+    const stores = new RedisStores(
+      APP_SUPERVISOR_REDIS_URL,
+      new Keys(APP_SUPERVISOR_KEY_PREFIX),
+      SILENT,
+      systemRandom,
+      systemClock,
+    );
     stores.open();
     const connection = { stores, close: () => stores.close() };
     const { APP_KEY: appKey, APP_SUPERVISOR_AES_SECRET_KEY: aesKey } = env;

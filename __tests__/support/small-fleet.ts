@@ -444,7 +444,7 @@ export class SmallFleet {
 
   connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
     const keys = new Keys(prefix);
-    const stores = new RedisStores(this.redis.url, keys, log, systemRandom);
+    const stores = new RedisStores(this.redis.url, keys, log, systemRandom, systemClock);
     const bus = new RedisBus(
       this.wakeUps ? this.redis.url : 'redis://127.0.0.1:1',
       keys,

@@ -1,8 +1,9 @@
 import { systemClock, systemRandom } from '../../src/server/core/system';
+import { Feed } from '../../src/server/feed';
 import type { Stores } from '../../src/server/protocol/stores';
 import { MemoryStores, type MemoryStoresOptions } from '../../src/server/protocol/stores/memory';
 
-type Subject = Exclude<keyof Stores, 'open' | 'warnings' | 'close'>;
+type Subject = Exclude<keyof Stores, 'returns' | 'open' | 'warnings' | 'close'>;
 type Method<S extends Subject = Subject> = S extends Subject ? `${S}.${keyof Stores[S] & string}` : never;
 
 /** Stores that a test takes away and empties, with the memory's own behaviour in between. */
@@ -15,6 +16,8 @@ export class TestStores implements Stores {
   left: number | null = null;
   /** Names of the methods that were called. */
   readonly calls: string[] = [];
+  /** Only the test says so. */
+  readonly returns = new Feed<void>();
   readonly records: Stores['records'];
   readonly leases: Stores['leases'];
   readonly fleet: Stores['fleet'];

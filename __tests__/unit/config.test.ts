@@ -208,12 +208,15 @@ describe('addresses', () => {
     });
   });
 
-  it.each(['redis://localhost:6379/0', 'rediss://user:pass@redis.example.com:6380', 'redis://cache_1'])(
-    'accepts %s for Redis',
-    (url) => {
-      expect(parse({ ...WORKER, APP_SUPERVISOR_REDIS_URL: url })).toMatchObject({ redis: { stateUrl: url } });
-    },
-  );
+  it.each([
+    'redis://localhost:6379/0',
+    'rediss://user:pass@redis.example.com:6380',
+    'redis://cache_1',
+    '{"sentinels":[{"host":"s1","port":26379},{"host":"s2"}],"name":"mymaster"}',
+    '{"sentinels":[{"host":"s1","family":6}],"name":"m","db":3,"username":"u","password":"p","sentinelPassword":"q","tls":{},"sentinelTLS":{},"enableTLSForSentinelMode":true,"natMap":{"10.0.0.1:6379":{"host":"h","port":1}}}',
+  ])('accepts %s for Redis', (url) => {
+    expect(parse({ ...WORKER, APP_SUPERVISOR_REDIS_URL: url })).toMatchObject({ redis: { stateUrl: url } });
+  });
 });
 
 describe('rejections', () => {
@@ -231,6 +234,18 @@ describe('rejections', () => {
       { APP_COMMAND_REDIS_URL: 'http://r' },
       /^APP_COMMAND_REDIS_URL is "\*\*\*"; it must be/,
     ],
+    ...[
+      ['no JSON', '{"sentinels":'],
+      ['without name', '{"sentinels":[{"host":"s1"}]}'],
+      ['without addresses', '{"sentinels":[],"name":"m"}'],
+      ['without verification', '{"sentinels":[{"host":"s1"}],"name":"m","tls":{"rejectUnauthorized":false}}'],
+      ['with an unknown option', '{"sentinels":[{"host":"s1"}],"name":"m","role":"slave"}'],
+    ].map(([what, value]): [string, Env, Env, RegExp] => [
+      `Sentinels ${what}`,
+      WORKER,
+      { APP_COMMAND_REDIS_URL: value },
+      /^APP_COMMAND_REDIS_URL is "\*\*\*"; it must be .*"sentinels"/,
+    ]),
     ['a Redis without host', WORKER, { APP_COMMAND_REDIS_URL: 'redis://' }, /^APP_COMMAND_REDIS_URL is "\*\*\*"; /],
     [
       'a prefix with a colon',

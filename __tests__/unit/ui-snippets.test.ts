@@ -56,12 +56,15 @@ describe('the variables of a new environment', () => {
     expect(new Set(variables.map(([name]) => name)).size).toBe(variables.length);
   });
 
-  it.each(['redis://:secret@r/0', 'redis://me:secret@r/0', 'rediss://r/0?password=secret'])(
-    'omit %s, which has a secret',
-    (url) => {
-      expect(JSON.stringify(toJoin({ APP_SUPERVISOR_REDIS_URL: url }))).not.toContain('secret');
-    },
-  );
+  it.each([
+    'redis://:secret@r/0',
+    'redis://me:secret@r/0',
+    'rediss://r/0?password=secret',
+    '{"sentinels":[{"host":"s"}],"name":"m","password":"secret"}',
+    '{"sentinels":[{"host":"s"}],"name":"m","sentinelPassword":"secret"}',
+  ])('omit %s, which has a secret', (url) => {
+    expect(JSON.stringify(toJoin({ APP_SUPERVISOR_REDIS_URL: url }))).not.toContain('secret');
+  });
 
   it('come as compose, with the port of the address', () => {
     const text = snippet('compose', environment, {}, '2.2.15');

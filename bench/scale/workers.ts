@@ -30,7 +30,7 @@ let workers: SimulatedWorker[] = [];
 async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
-  const stores = new RedisStores(setup.redisUrl, keys, SILENT, systemRandom);
+  const stores = new RedisStores(setup.redisUrl, keys, SILENT, systemRandom, systemClock);
   const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT, systemClock, systemRandom);
   stores.open();
   bus.open();

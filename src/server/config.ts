@@ -5,6 +5,7 @@ import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { inEnglish } from './errors';
 import { LOG_ROOMS, type LogRoom } from './log';
+import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
 
 /** The only reader of environment variables. All other code uses the result of `parseConfig`. */
 
@@ -258,8 +259,8 @@ function configOf(part: Config['part'], variables: Variables, common: Common): C
 }
 
 const redisOf = (variables: Variables): RedisConfig => ({
-  stateUrl: variables.read('APP_SUPERVISOR_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
-  commandUrl: variables.read('APP_COMMAND_REDIS_URL', redisUrl, 'a Redis address such as redis://localhost:6379/0'),
+  stateUrl: variables.read('APP_SUPERVISOR_REDIS_URL', redisAddress, REDIS_ADDRESS_FORM),
+  commandUrl: variables.read('APP_COMMAND_REDIS_URL', redisAddress, REDIS_ADDRESS_FORM),
   prefix: variables.read(
     'APP_SUPERVISOR_KEY_PREFIX',
     z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/),
@@ -328,7 +329,6 @@ function addressOf(protocols: string[]) {
   });
 }
 const httpUrl = addressOf(['http:', 'https:']).transform((value) => value.replace(/\/+$/, ''));
-const redisUrl = addressOf(['redis:', 'rediss:']);
 
 const roomsOf = z
   .string()

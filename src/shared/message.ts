@@ -125,6 +125,7 @@ export const MESSAGES = {
   APP_ADMIN_LOCKED: 'app',
   WORKER_ADMIN_KNOWN: 'environment url',
   OWN_ADMIN_KNOWN: '',
+  REDIS_CLUSTER: '',
   REDIS_EVICTS: 'policy',
   REDIS_KEEPS_NOTHING: '',
   WORKER_ENDED: '',

@@ -22,7 +22,7 @@ export function createWire(config: ActiveConfig, instance: string, log: Log): Wi
   }
   const keys = new Keys(config.redis.prefix);
   return {
-    stores: new RedisStores(config.redis.stateUrl, keys, log, random),
+    stores: new RedisStores(config.redis.stateUrl, keys, log, random, clock),
     bus: new RedisBus(config.redis.commandUrl, keys, instance, log, clock, random),
   };
 }

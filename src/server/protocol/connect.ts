@@ -1,38 +1,223 @@
-import Redis, { type RedisOptions } from 'ioredis';
+import dns from 'node:dns';
+import { isIP } from 'node:net';
+import Redis, { type AbstractConnector, type RedisOptions, ReplyError } from 'ioredis';
+import { SentinelConnector, StandaloneConnector } from 'ioredis/built/connectors';
+import type { Clock, Timer } from '../clock';
+import { messageOf } from '../errors';
+import { Feed } from '../feed';
 import type { Log } from '../log';
+import { sentinelsOf } from '../redis-address';
+
+/** Interval of the probes of a connection, in ms: with two unanswered commands, a silent server is seen within 10 s. */
+const PROBE_EVERY = 2_000;
+/** How long a command may take, in ms: a server that vanished never answers. */
+const COMMAND_TIMEOUT = 3_000;
+/** The name of the server is resolved with every second probe, and believed when it says the same twice. */
+const RESOLVE_EVERY = 2;
+
+/** What a server says of itself in `INFO`. */
+export type ServerInfo = Record<string, string>;
+/** Why a server cannot be used. */
+export type Unusable = 'cluster' | 'replica';
+
+const REASONS: Record<Unusable, string> = {
+  cluster: 'it is a node of a Redis Cluster, which is not supported. Use one Redis, or Redis with Sentinel',
+  replica: 'it is a replica, which accepts no changes',
+};
+
+/** Null if a server can be used; null also if its user may not ask. */
+export function unusable({ cluster_enabled, role }: ServerInfo): Unusable | null {
+  if (cluster_enabled === '1') return 'cluster';
+  return role === 'slave' ? 'replica' : null;
+}
+
+export interface RedisConnectionOptions {
+  /** A URL, or Sentinels: redis-address.ts. */
+  address: string;
+  /** What it is for, in the log. */
+  role: string;
+  log: Log;
+  clock: Clock;
+  /** Asks the server for what the connection is for. A text that it answers is `INFO`. Rejects with the server's error. */
+  probe(redis: Redis): Promise<unknown>;
+}
 
 /**
- * The configuration of all Redis connections: they fail fast while Redis is down (callers retry with their own timers),
- * reconnect by themselves, and never emit an unhandled `error`.
+ * One connection to Redis. Its commands fail fast while the server is away (callers retry with their own timers). It
+ * reconnects by itself: when it is closed, when a probe is not answered, when the server is no primary any more, and when
+ * its name has another address. It never emits an unhandled `error`.
  *
- * Not opened here, because an open connection would keep every command-line run alive forever.
+ * Not opened at first, because an open connection would keep every command-line run alive forever.
  */
-export function createRedis(url: string, log: Log, role: string, options: RedisOptions = {}): Redis {
-  const client = new Redis(url, {
+export class RedisConnection {
+  readonly redis: Redis;
+  /** A probe has succeeded: the first one, and the first one after each trouble. */
+  readonly returns = new Feed<void>();
+  /** What is wrong with the server itself; null while it can be used or cannot be reached. */
+  unusable: Unusable | null = null;
+  /** Null while all is well. */
+  private trouble: 'away' | 'refuses' | Unusable | null = null;
+  private isFirst = true;
+  private timer: Timer | null = null;
+  private probes = 0;
+  private isProbing = false;
+  /** Consecutive answers of the resolver without the address of this connection. */
+  private elsewhere = 0;
+
+  constructor(private readonly options: RedisConnectionOptions) {
+    this.redis = createRedis(options.address, (info) => this.accept(info));
+    this.redis.on('error', (error: Error) => this.note('away', error.message || error.name));
+    this.redis.on('ready', () => void this.probe());
+  }
+
+  /** Begins to connect, without waiting for it. */
+  open(): void {
+    const { redis, options } = this;
+    this.timer ??= options.clock.interval(PROBE_EVERY, () => {
+      this.probes++;
+      void this.probe();
+      if (this.probes % RESOLVE_EVERY === 0) void this.checkAddress();
+    });
+    if (redis.status === 'wait') redis.connect().catch(() => undefined);
+  }
+
+  close(): void {
+    this.timer?.cancel();
+    this.timer = null;
+    this.redis.disconnect();
+  }
+
+  /** Leaves this server for the one that is found anew. */
+  reconnect(): void {
+    if (this.redis.status === 'ready') this.redis.disconnect(true);
+  }
+
+  /** Whether a server that was just reached can be used. */
+  private accept(info: ServerInfo): boolean {
+    this.unusable = unusable(info);
+    if (this.unusable) this.note(this.unusable, REASONS[this.unusable]);
+    return this.unusable === null;
+  }
+
+  /** Never rejects. */
+  private async probe(): Promise<void> {
+    const { redis } = this;
+    if (this.isProbing || redis.status !== 'ready') return;
+    this.isProbing = true;
+    const { stream } = redis;
+    try {
+      // Twice: in a process that was held up itself, the time of the first one is over before its answer is read.
+      const answer = await this.options.probe(redis).catch((error) => {
+        if (isAnswer(error)) throw error;
+        return this.options.probe(redis);
+      });
+      if (typeof answer === 'string' && !this.accept(parseInfo(answer))) this.reconnect();
+      else this.recover();
+    } catch (error) {
+      if (isAnswer(error)) this.note('refuses', messageOf(error));
+      else if (redis.stream === stream && redis.status === 'ready') {
+        this.note('away', 'it does not answer');
+        this.reconnect();
+      }
+    } finally {
+      this.isProbing = false;
+    }
+  }
+
+  /** Reconnects if the name of the server has other addresses by now. Never rejects. */
+  private async checkAddress(): Promise<void> {
+    const { redis } = this;
+    const { host, sentinels } = redis.options;
+    const here = redis.status === 'ready' && redis.stream.remoteAddress?.replace(/^::ffff:/, '');
+    if (!here || !host || sentinels || isIP(host)) return;
+    // No answer says nothing of the server.
+    const addresses = await addressesOf(host).catch(() => [here]);
+    this.elsewhere = addresses.includes(here) ? 0 : this.elsewhere + 1;
+    if (this.elsewhere < 2) return;
+    this.elsewhere = 0;
+    this.note('away', `${host} is no longer ${here}`);
+    this.reconnect();
+  }
+
+  /** Logs a trouble once, and another one once more. */
+  private note(trouble: NonNullable<RedisConnection['trouble']>, reason: string): void {
+    const { log, role } = this.options;
+    if (this.trouble === trouble || (this.trouble !== null && trouble === 'away')) return;
+    this.trouble = trouble;
+    if (trouble === 'cluster') log.error(`Redis (${role}) cannot be used: ${reason}.`);
+    else if (trouble === 'replica') log.warn(`Redis (${role}) cannot be used: ${reason}. Trying again until it can.`);
+    else if (trouble === 'refuses') log.warn(`Redis (${role}) refuses commands: ${reason}`);
+    else log.warn(`Redis (${role}) is away: ${reason}. Trying again until it is back.`);
+  }
+
+  private recover(): void {
+    if (this.trouble) this.options.log.info(`Redis (${this.options.role}) is back.`);
+    else if (!this.isFirst) return;
+    this.trouble = null;
+    this.isFirst = false;
+    this.returns.emit();
+  }
+}
+
+/** @param accept whether a server that was reached is used; it is left and tried again otherwise */
+function createRedis(address: string, accept: (info: ServerInfo) => boolean): Redis {
+  const sentinels = sentinelsOf(address);
+  const options: RedisOptions = {
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 5_000,
-    // A frozen Redis keeps its sockets open: without this a command would wait forever.
-    commandTimeout: 3_000,
+    commandTimeout: COMMAND_TIMEOUT,
+    // A server that vanished never confirms that a connection is closed.
+    disconnectTimeout: 500,
     retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 2_000),
-    // Three missed probes end a half-open connection.
+    maxLoadingRetryTime: 1_000,
+    // Saves a round trip of every connection.
+    disableClientInfo: true,
     keepAlive: 10_000,
-    ...options,
-  });
-  let down = false;
-  client.on('error', (error: Error) => {
-    if (!down) log.warn(`Redis (${role}) is away: ${error.message || error.name}. Trying again until it is back.`);
-    down = true;
-  });
-  client.on('ready', () => {
-    if (down) log.info(`Redis (${role}) is back.`);
-    down = false;
-  });
-  return client;
+    // The primary was demoted and kept the connection.
+    reconnectOnError: ({ message }) => message.includes('READONLY'),
+    Connector: acceptedBy(sentinels ? SentinelConnector : StandaloneConnector, accept),
+  };
+  if (!sentinels) return new Redis(address, options);
+  const failover: RedisOptions = {
+    sentinelCommandTimeout: 5_000,
+    // An old primary that is cut off from its Sentinels goes on as if nothing had happened.
+    failoverDetector: true,
+    sentinelReconnectStrategy: () => 5_000,
+  };
+  return new Redis({ ...sentinels, ...options, ...failover });
 }
 
-/** Opens a connection without waiting for it; its own retries establish it. */
-export function open(client: Redis): void {
-  if (client.status === 'wait') client.connect().catch(() => undefined);
+type Connector = new (options: any) => AbstractConnector;
+
+function acceptedBy(Base: Connector, accept: (info: ServerInfo) => boolean): Connector {
+  abstract class Accepted extends Base {
+    /** Called by ioredis with `INFO`, before a connection is used. */
+    check(info: ServerInfo): boolean {
+      return super.check(info) && accept(info);
+    }
+
+    /** Called by ioredis for each Sentinel; it adds no listener to the connections that wait for a failover. */
+    connectToSentinel(...args: unknown[]): Redis {
+      const inherited = (Base.prototype as { connectToSentinel(...args: unknown[]): Redis }).connectToSentinel;
+      return inherited.apply(this, args).on('error', () => undefined);
+    }
+  }
+  return Accepted as unknown as Connector;
 }
+
+function parseInfo(text: string): ServerInfo {
+  const lines = text.split('\r\n').filter((line) => line.includes(':'));
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
+}
+
+/** Whether the server itself has said this. */
+const isAnswer = (error: unknown): boolean => error instanceof ReplyError;
+
+const addressesOf = (host: string): Promise<string[]> =>
+  new Promise((resolve, reject) =>
+    dns.lookup(host, { all: true }, (error, found) =>
+      error ? reject(error) : resolve(found.map(({ address }) => address)),
+    ),
+  );

@@ -4,6 +4,7 @@
  * | key | type | content | lifetime |
  * |---|---|---|---|
  * | `fleet` | string | id of the fleet that owns the prefix | forever |
+ * | `probe` | string | nothing: whether the server accepts changes | for ever |
  * | `environments` | set | names of all environments that ever held a lease | until forgotten |
  * | `registration:<env>` | string | `Registration` | until forgotten |
  * | `lease:<env>` | string | `Lease` | three intervals |
@@ -26,6 +27,7 @@ export class Keys {
   constructor(private readonly prefix: string) {}
 
   readonly fleet = () => this.key('fleet');
+  readonly probe = () => this.key('probe');
   readonly environments = () => this.key('environments');
   readonly registration = (environment: string) => this.key('registration', environment);
   readonly lease = (environment: string) => this.key('lease', environment);

@@ -46,7 +46,7 @@ export interface SupervisorPace {
 }
 
 export interface SupervisorPartOptions {
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'warnings'>;
+  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'warnings' | 'returns'>;
   bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;

@@ -50,6 +50,8 @@ export class SupervisorPart {
     };
     this.readChangedNames = throttle(readChangedNames, READ_DELAY, { leading: false, timeout });
     this.notifySoon = throttle(() => this.notifyListeners(), NOTIFY_DELAY, { leading: false, timeout });
+    options.stores.returns.listen(() => this.catchUp());
+    options.bus.returns.listen(() => this.catchUp());
   }
 
   /**
@@ -177,18 +179,30 @@ export class SupervisorPart {
     await this.subscribe(running);
     const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
     every(pace.poll, () => void observer.poll());
-    every(pace.reload, () => {
-      // The leader's loop reads them itself.
-      if (!leadership.leads) {
-        void appCache.load().catch(() => undefined);
-        void active.load().catch(() => undefined);
-      }
-      void environmentCache.load().catch(() => undefined);
-      void this.findPlugins(compatibility);
-      this.askStore();
-    });
+    every(pace.reload, () => this.reload(running));
     this.askStore();
     void observer.poll();
+  }
+
+  /** Reads what changes without an event of this process. Never rejects. */
+  private reload({ leadership, appCache, active, environmentCache, compatibility }: Running): void {
+    // The leader's loop reads them itself.
+    if (!leadership.leads) {
+      void appCache.load().catch(() => undefined);
+      void active.load().catch(() => undefined);
+    }
+    void environmentCache.load().catch(() => undefined);
+    void this.findPlugins(compatibility);
+    this.askStore();
+  }
+
+  /** Redis can be used again: what was said meanwhile was not heard, and what was published may be lost. */
+  private catchUp(): void {
+    const { running } = this;
+    if (!running) return;
+    void running.observer.poll();
+    this.reload(running);
+    running.loop.noteReturned();
   }
 
   private async subscribe({ observer, leadership }: Running): Promise<void> {

@@ -21,7 +21,7 @@ import type { Vitals } from './vitals';
 export interface WorkerPartOptions {
   coreApps: CoreAppRegistry;
   host: AppHost;
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex'>;
+  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'returns'>;
   bus: MessageBus;
   environment: EnvironmentConfig;
   /** The only app that this process runs; null if it runs all apps of the environment. */

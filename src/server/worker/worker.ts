@@ -52,6 +52,8 @@ export class WorkerPart {
     this.host = options.host;
     this.appIndex = new AppIndexReader(options.stores.appIndex);
     this.elsewhere = new RemoteStatuses(options.stores);
+    options.stores.returns.listen(() => this.catchUp());
+    options.bus.returns.listen(() => this.catchUp());
   }
 
   get environment(): string {
@@ -246,6 +248,18 @@ export class WorkerPart {
         if (this.running) void this.confirmRecords(this.running).then(() => reader.readAll());
       }
       controller.convergeAll();
+    });
+  }
+
+  /** Redis can be used again: what was published meanwhile was not heard, and what was reported may be lost. */
+  private catchUp(): void {
+    const { running } = this;
+    // A process that begins does all of this in its own order.
+    if (!running?.round || running.keeper.role === 'waiting') return;
+    const { keeper, reader, reporter } = running;
+    void keeper.beatNow().then(async () => {
+      await reader.readAll();
+      await reporter.check();
     });
   }
 

@@ -1,4 +1,5 @@
 import { fail } from '../../errors';
+import type { Feed } from '../../feed';
 
 /**
  * Notifications and requests between the processes of a fleet. Two implementations: Redis, and memory for one process.
@@ -9,6 +10,8 @@ import { fail } from '../../errors';
  * - Nothing is stored: a new listener receives nothing from before. Listeners and handlers survive a lost connection.
  */
 export interface MessageBus {
+  /** Notifications arrive: at first, and again after they could not. Those sent meanwhile are lost. */
+  readonly returns: Feed<void>;
   /** Begins to connect without waiting: until then notifications are lost and requests fail. */
   open(): void;
   /** Notifies an audience, with the names of the apps concerned. Never calls listeners synchronously; never throws. */

@@ -1,9 +1,12 @@
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
+import { Feed } from '../../feed';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
 
 /** `MessageBus` of one process. */
 export class MemoryBus implements MessageBus {
+  /** Never: it is never away. */
+  readonly returns = new Feed<void>();
   private readonly listeners = new Map<string, (names: string[]) => void>();
   private readonly handlers = new Map<string, RequestHandlers>();
 

@@ -1,34 +1,51 @@
-import type Redis from 'ioredis';
 import { say } from '../../../shared/message';
 import { notification, reply, request } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
+import type { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
-import { createRedis, open } from '../connect';
+import { RedisConnection } from '../connect';
 import type { Keys } from '../keys';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
 
 /** `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses. */
 export class RedisBus implements MessageBus {
-  private readonly publisher: Redis;
-  private readonly subscriber: Redis;
+  readonly returns: Feed<void>;
+  private readonly publisher: RedisConnection;
+  private readonly subscriber: RedisConnection;
   private readonly listeners = new Map<string, (text: string) => void>();
   private readonly waiting = new Map<string, (answer: ReturnType<typeof reply.parse>) => void>();
 
   constructor(
-    url: string,
+    address: string,
     private readonly keys: Keys,
     private readonly instance: string,
     private readonly log: Log,
     private readonly clock: Clock,
     private readonly random: Random,
   ) {
-    this.publisher = createRedis(url, log, 'commands');
-    this.subscriber = createRedis(url, log, 'commands, listening', { commandTimeout: undefined });
-    this.subscriber.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
-    // Repeats all subscriptions on every connection: those requested while Redis was down, and those lost with it.
-    this.subscriber.on('ready', () => this.subscribeAll());
+    this.publisher = new RedisConnection({
+      address,
+      role: 'commands',
+      log,
+      clock,
+      // A replica accepts what is published, and nobody hears it.
+      probe: (redis) => redis.info('replication'),
+    });
+    this.subscriber = new RedisConnection({
+      address,
+      role: 'commands, listening',
+      log,
+      clock,
+      // A connection that listens may do nothing else. This repeats all subscriptions on every connection: those requested
+      // while Redis was down, and those lost with it.
+      probe: () => this.subscribeAll(),
+    });
+    this.returns = this.subscriber.returns;
+    // Both have to be on the same server: a connection that listens cannot find out what became of its server.
+    this.publisher.redis.on('close', () => this.subscriber.reconnect());
+    this.subscriber.redis.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
     this.listeners.set(keys.replies(instance), (text) => {
       const answer = this.parse(reply, text);
       if (answer) this.waiting.get(answer.id)?.(answer);
@@ -36,14 +53,14 @@ export class RedisBus implements MessageBus {
   }
 
   open(): void {
-    open(this.publisher);
-    open(this.subscriber);
+    this.publisher.open();
+    this.subscriber.open();
   }
 
   notify(to: Audience, names: string[]): void {
     this.log.rooms.bus?.('Notifies', { to, apps: names });
     const message = JSON.stringify({ names, from: this.instance });
-    this.publisher.publish(this.notifyChannel(to), message).catch(() => undefined);
+    this.publisher.redis.publish(this.notifyChannel(to), message).catch(() => undefined);
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
@@ -74,7 +91,7 @@ export class RedisBus implements MessageBus {
         ),
       );
       const message = { id, replyTo: this.instance, method, payload };
-      this.publisher.publish(this.keys.requests(environment), JSON.stringify(message)).then(
+      this.publisher.redis.publish(this.keys.requests(environment), JSON.stringify(message)).then(
         (receivers) => receivers === 0 && finish(() => reject(silent())),
         () => finish(() => reject(silent())),
       );
@@ -90,8 +107,8 @@ export class RedisBus implements MessageBus {
   }
 
   async close(): Promise<void> {
-    this.publisher.disconnect();
-    this.subscriber.disconnect();
+    this.publisher.close();
+    this.subscriber.close();
   }
 
   private async answer(message: ReturnType<typeof request.parse>, handlers: RequestHandlers): Promise<void> {
@@ -102,7 +119,7 @@ export class RedisBus implements MessageBus {
       (error) => ({ ok: false, error: describeError(error) }),
     );
     this.log.rooms.bus?.('Answers', { method, id, ok: outcome.ok });
-    await this.publisher.publish(this.keys.replies(message.replyTo), JSON.stringify({ id, ...outcome }));
+    await this.publisher.redis.publish(this.keys.replies(message.replyTo), JSON.stringify({ id, ...outcome }));
   }
 
   private notifyChannel(to: Audience): string {
@@ -112,11 +129,11 @@ export class RedisBus implements MessageBus {
 
   private listen(channel: string, listener: (text: string) => void): void {
     this.listeners.set(channel, listener);
-    if (this.subscriber.status === 'ready') this.subscribeAll();
+    if (this.subscriber.redis.status === 'ready') this.subscribeAll().catch(() => undefined);
   }
 
-  private subscribeAll(): void {
-    this.subscriber.subscribe(...this.listeners.keys()).catch(() => undefined);
+  private subscribeAll(): Promise<unknown> {
+    return this.subscriber.redis.subscribe(...this.listeners.keys());
   }
 
   private parse<T>(schema: { parse(value: unknown): T }, text: string): T | null {

@@ -9,7 +9,10 @@ import type { Lease, Registration } from '../../../shared/messages';
  * - Every method rejects if the store cannot be reached; callers retry later.
  */
 export interface FleetStore {
-  /** Reads all environments with two commands, however many there are. */
+  /**
+   * Reads all environments with as many commands, however many there are. Rejects also if the store accepts no changes:
+   * then a lease that is missing could not be renewed, and proves nothing.
+   */
   poll(): Promise<FleetObservation>;
   /**
    * Writes this fleet's id if there is none. Returns the id in the store: a different one means that the store belongs

@@ -1,4 +1,5 @@
 import type { Message } from '../../../shared/message';
+import type { Feed } from '../../feed';
 import type { AppIndexStore } from './app-index';
 import type { FleetStore } from './fleet';
 import type { LeaseStore } from './leases';
@@ -21,6 +22,11 @@ export interface Stores {
   readonly statuses: StatusStore;
   readonly appIndex: AppIndexStore;
   readonly manifests: ManifestStore;
+  /**
+   * The store can be used: at first, and again after it could not. It may hold an older state than before, and what was
+   * sent to it meanwhile is lost.
+   */
+  readonly returns: Feed<void>;
   /** Begins to connect without waiting: until then every method rejects. */
   open(): void;
   /** Settings of the store that break its guarantees. Rejects if it cannot be reached. */

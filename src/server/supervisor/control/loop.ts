@@ -84,6 +84,11 @@ export class ControlLoop {
     queue.add(FLEET);
   }
 
+  /** The store can be used again after it could not: it may hold an older state. */
+  noteReturned(): void {
+    this.options.queue.add(FLEET);
+  }
+
   private addApps(names: Iterable<string>): void {
     const { appCache, queue } = this.options;
     const all = new Set(names);

@@ -1,4 +1,5 @@
 import type { SupervisorConfig } from '../../config';
+import { hasSecret } from '../../redis-address';
 
 /**
  * The values of this process's environment variables that a new worker of this fleet needs. They contain no secrets,
@@ -18,9 +19,4 @@ export function variablesToJoin({ redis, host }: SupervisorConfig): Record<strin
     ['PLUGIN_STATICS_PATH', pluginStaticsPath, pluginStaticsPath !== below('static/plugins/')],
   ];
   return Object.fromEntries(wanted.filter(([, , isNeeded]) => isNeeded));
-}
-
-function hasSecret(address: string): boolean {
-  const { password, search } = new URL(address);
-  return Boolean(password || search);
 }

@@ -1,5 +1,6 @@
 import type { Message } from '../../../../shared/message';
 import type { Clock } from '../../../clock';
+import { Feed } from '../../../feed';
 import type { Random } from '../../../random';
 import type { Stores } from '..';
 import { MemoryAppIndex } from './app-index';
@@ -25,6 +26,8 @@ export class MemoryStores implements Stores {
   readonly fleet: MemoryFleet;
   readonly appIndex: MemoryAppIndex;
   readonly manifests: MemoryManifests;
+  /** Never: it is never away. */
+  readonly returns = new Feed<void>();
 
   constructor({ clock, random, isAlone }: MemoryStoresOptions) {
     const term = new MemoryTerm();

@@ -1,7 +1,8 @@
 import type Redis from 'ioredis';
 import type { z } from 'zod';
+import type { Clock } from '../../../clock';
 import type { Log } from '../../../log';
-import { createRedis, open } from '../../connect';
+import { RedisConnection } from '../../connect';
 import type { Keys } from '../../keys';
 
 /** A Lua script, called with its keys and then its arguments. */
@@ -12,18 +13,24 @@ export const AT_ONCE = 500;
 
 /** The connection that all stores of a process share, and how they parse values. */
 export class StoreConnection {
-  readonly redis: Redis;
+  readonly connection: RedisConnection;
 
   constructor(
-    url: string,
+    address: string,
     readonly keys: Keys,
     private readonly log: Log,
+    clock: Clock,
   ) {
-    this.redis = createRedis(url, log, 'state');
+    this.connection = new RedisConnection({ address, role: 'state', log, clock, probe: () => this.write() });
   }
 
-  open(): void {
-    open(this.redis);
+  get redis(): Redis {
+    return this.connection.redis;
+  }
+
+  /** Rejects while the server accepts no changes: full, read-only, loading. */
+  write(): Promise<unknown> {
+    return this.redis.set(this.keys.probe(), '');
   }
 
   script(name: string, numberOfKeys: number, lua: string): Script {

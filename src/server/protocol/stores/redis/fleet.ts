@@ -9,6 +9,8 @@ export class RedisFleet implements FleetStore {
    * polled more often.
    */
   private leases = new Map<string, { text: string; lease: Lease | null }>();
+  /** The environments that the last poll found. */
+  private names: string[] = [];
 
   constructor(
     private readonly connection: StoreConnection,
@@ -17,11 +19,16 @@ export class RedisFleet implements FleetStore {
 
   async poll(): Promise<FleetObservation> {
     const { redis, keys } = this.connection;
-    const names = await redis.smembers(keys.environments());
-    const [fleet, ...rest] = await redis.mget(
-      keys.fleet(),
-      ...names.flatMap((name) => [keys.lease(name), keys.version(name), keys.standby(name)]),
-    );
+    // At once, for a server that is far away: most polls find the environments of the last one.
+    const guessed = this.names;
+    const [names, values] = await Promise.all([
+      redis.smembers(keys.environments()),
+      this.read(guessed),
+      this.connection.write(),
+    ]);
+    this.names = names;
+    const isGuessed = names.length === guessed.length && names.every((name, i) => name === guessed[i]);
+    const [fleet, ...rest] = isGuessed ? values : await this.read(names);
     const before = this.leases;
     this.leases = new Map();
     const environments: FleetObservation['environments'] = new Map();
@@ -63,6 +70,15 @@ export class RedisFleet implements FleetStore {
       .srem(keys.environments(), environment)
       .del(...gone)
       .exec();
+  }
+
+  /** The fleet's id; of each environment its lease, the version of its statuses, and its standby. */
+  private read(names: string[]): Promise<Array<string | null>> {
+    const { redis, keys } = this.connection;
+    return redis.mget(
+      keys.fleet(),
+      ...names.flatMap((name) => [keys.lease(name), keys.version(name), keys.standby(name)]),
+    );
   }
 
   private leaseOf(environment: string, text: string, before: { text: string; lease: Lease | null } | undefined) {

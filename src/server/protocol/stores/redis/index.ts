@@ -1,4 +1,6 @@
 import { type Message, say } from '../../../../shared/message';
+import type { Clock } from '../../../clock';
+import type { Feed } from '../../../feed';
 import type { Log } from '../../../log';
 import type { Random } from '../../../random';
 import type { Keys } from '../../keys';
@@ -19,10 +21,13 @@ export class RedisStores implements Stores {
   readonly statuses: RedisStatuses;
   readonly appIndex: RedisAppIndex;
   readonly manifests: RedisManifests;
+  readonly returns: Feed<void>;
   private readonly connection: StoreConnection;
 
-  constructor(url: string, keys: Keys, log: Log, random: Random) {
-    const connection = new StoreConnection(url, keys, log);
+  /** @param address a URL or Sentinels */
+  constructor(address: string, keys: Keys, log: Log, random: Random, clock: Clock) {
+    const connection = new StoreConnection(address, keys, log, clock);
+    this.returns = connection.connection.returns;
     this.connection = connection;
     this.records = new RedisRecords(connection, random);
     this.leases = new RedisLeases(connection);
@@ -33,11 +38,12 @@ export class RedisStores implements Stores {
   }
 
   open(): void {
-    this.connection.open();
+    this.connection.connection.open();
   }
 
   async warnings(): Promise<Message[]> {
-    const { redis } = this.connection;
+    const { redis, connection } = this.connection;
+    if (connection.unusable === 'cluster') return [say('REDIS_CLUSTER')];
     const info = await redis.info();
     const value = (name: string) => info.match(new RegExp(`^${name}:(.*)$`, 'm'))?.[1].trim();
     const found: Message[] = [];
@@ -54,6 +60,6 @@ export class RedisStores implements Stores {
   }
 
   async close(): Promise<void> {
-    this.connection.redis.disconnect();
+    this.connection.connection.close();
   }
 }

@@ -1,0 +1,3 @@
+import { redisFaultsSuite } from './redis-faults-suite';
+
+redisFaultsSuite('redis');

@@ -1,0 +1,64 @@
+import type { RedisOptions } from 'ioredis';
+import { z } from 'zod';
+
+const endpoint = z.strictObject({
+  host: z.string().min(1),
+  port: z.number().int().min(1).max(65_535).default(26_379),
+  family: z.union([z.literal(4), z.literal(6)]).optional(),
+});
+
+/** No option of TLS but the expected name: the certificate is always verified. */
+const tls = z.strictObject({ servername: z.string().optional() });
+
+/** Options of ioredis for Sentinel, with its names and meanings. */
+const sentinelOptions = z.strictObject({
+  sentinels: z.array(endpoint).min(1),
+  name: z.string().min(1),
+  username: z.string().optional(),
+  password: z.string().optional(),
+  db: z.number().int().min(0).optional(),
+  sentinelUsername: z.string().optional(),
+  sentinelPassword: z.string().optional(),
+  tls: tls.optional(),
+  sentinelTLS: tls.optional(),
+  enableTLSForSentinelMode: z.boolean().optional(),
+  natMap: z.record(z.string(), z.strictObject({ host: z.string().min(1), port: z.number().int() })).optional(),
+});
+
+const sentinelAddress = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue('It is not JSON.');
+      return z.NEVER;
+    }
+  })
+  .pipe(sentinelOptions);
+
+/** What a valid address looks like, for error messages. */
+export const REDIS_ADDRESS_FORM =
+  'a Redis address such as redis://localhost:6379/0, or Sentinels such as {"sentinels":[{"host":"sentinel-1","port":26379}],"name":"mymaster"}';
+
+/** `redis://`, `rediss://`, or the options of ioredis for Sentinel as JSON. The result is the text itself. */
+export const redisAddress = z.string().refine((text) => {
+  if (isSentinel(text)) return sentinelAddress.safeParse(text).success;
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && ['redis:', 'rediss:'].includes(url.protocol) && url.hostname !== '';
+});
+
+/** The options of ioredis for Sentinels; null if the address is a URL. @throws if it is not a valid address */
+export function sentinelsOf(address: string): RedisOptions | null {
+  return isSentinel(address) ? sentinelAddress.parse(address) : null;
+}
+
+/** Whether other people must not see this address. */
+export function hasSecret(address: string): boolean {
+  const sentinels = sentinelsOf(address);
+  if (sentinels) return Boolean(sentinels.password || sentinels.sentinelPassword);
+  const { password, search } = new URL(address);
+  return Boolean(password || search);
+}
+
+const isSentinel = (address: string): boolean => address.trimStart().startsWith('{');
