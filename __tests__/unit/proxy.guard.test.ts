@@ -34,7 +34,8 @@ function setup(more: Partial<GuardOptions> = {}) {
         this.body = text ?? '';
       },
     };
-    const req = { method: 'GET', url, headers };
+    const rawHeaders = Object.entries(headers).flat();
+    const req = { method: 'GET', url, headers, rawHeaders };
     const result = guard(req as unknown as IncomingMessage, res as unknown as ServerResponse);
     // What the core makes of it (gateway/index.ts:813): anything but false means "answered".
     expect(result === false).toBe(res.body === undefined && !served.mock.calls.length);
@@ -71,6 +72,10 @@ describe('the guard before the core', () => {
     ['/static\\plugins/none/x', {}, '404 Not Found'],
     ['/x%00', {}, '404 Not Found'],
     ['http://host/static/plugins/none/x', {}, '404 Not Found'],
+    ['http://shop.test/api/users:list', { host: 'other.test' }, 'core'],
+    ['http://user@shop.test/api/users:list', {}, '400 BAD_REQUEST'],
+    ['/api/users:list', { host: 'shop.test', Host: 'shop.test' }, '400 BAD_REQUEST'],
+    ['/api/users:list', { host: 'shop.test', hOST: 'other.test', 'x-app': 'main' }, '400 BAD_REQUEST'],
     ['//a@b/api/__app/nosuch/x', {}, '404 Not Found'],
     ['/storage/uploads/a..b/.c.png?x=/../', {}, 'core'],
     ['/storage/uploads/../apps/main/aes_key.dat', {}, '404 Not Found'],
@@ -99,7 +104,7 @@ describe('the guard before the core', () => {
     const guard = createGuard(options);
     let body = '';
     const res = { setHeader() {}, on() {}, end: (text: string) => (body = text) };
-    guard({ method: 'GET', url: '/', headers: { 'x-app': '<script>' } } as never, res as never);
+    guard({ method: 'GET', url: '/', headers: { 'x-app': '<script>' }, rawHeaders: [] } as never, res as never);
     expect(body).not.toContain('script');
   });
 

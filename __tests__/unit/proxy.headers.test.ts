@@ -54,14 +54,16 @@ describe('headers of a request', () => {
     ).not.toHaveProperty('x-app');
   });
 
-  it('contain one host, and the worker’s own if there is none', () => {
+  it('name the host where the visitor named it, and the worker’s own if there is none', () => {
     expect(sent([]).Host).toEqual(['worker:15000']);
-    expect(
-      sent([
-        ['Host', 'a'],
-        ['Host', 'b'],
-      ]).Host,
-    ).toHaveLength(1);
+    expect(sent([['Host', '']]).Host).toEqual(['worker:15000']);
+    const req = message([
+      ['X-A', '1'],
+      ['hOST', 'before'],
+    ]);
+    req.headers.host = 'of-the-target'; // as `readTarget` leaves it
+    const list = requestHeaders(req, { app: 'app1', peer: TRUSTED, mark: 'me', host: 'w' });
+    expect(list.slice(0, 4)).toEqual(['X-A', '1', 'hOST', 'of-the-target']);
   });
 
   it('lack those of the connection, and those that the visitor assigns to it', () => {
@@ -175,7 +177,7 @@ describe('headers of a request', () => {
     });
   });
 
-  it('are the same for upgrades, changed in place', () => {
+  it('are the same for upgrades', () => {
     const req = message([
       ['Host', 'h'],
       ['Connection', 'keep-alive, Upgrade, x-secret'],
@@ -185,17 +187,16 @@ describe('headers of a request', () => {
       ['X-Forwarded-For', '1.1.1.1'],
       ['X-App', 'other'],
     ]);
-    upgradeHeaders(req, { app: 'app1', peer: STRANGER, mark: 'me', host: 'w' });
-    expect(req.headers).toEqual({
-      host: 'h',
-      connection: 'Upgrade',
-      upgrade: 'websocket',
-      'sec-websocket-key': 'k',
-      'x-app': 'app1',
-      'x-forwarded-for': '203.0.113.9',
-      'x-forwarded-proto': 'https',
-      'x-forwarded-host': 'h',
-      'x-app-supervisor-via': 'me',
+    expect(byName(upgradeHeaders(req, { app: 'app1', peer: STRANGER, mark: 'me', host: 'w' }))).toEqual({
+      Host: ['h'],
+      Connection: ['Upgrade'],
+      Upgrade: ['websocket'],
+      'Sec-WebSocket-Key': ['k'],
+      'X-App': ['app1'],
+      'X-Forwarded-For': ['203.0.113.9'],
+      'X-Forwarded-Proto': ['https'],
+      'X-Forwarded-Host': ['h'],
+      'X-App-Supervisor-Via': ['me'],
     });
   });
 });
@@ -249,6 +250,8 @@ it('a request with an ambiguous end is detected', () => {
   expect(ambiguous(['Transfer-Encoding', 'chunked'], ['Content-Length', '3'])).toBe(true);
   expect(ambiguous(['Transfer-Encoding', 'gzip, chunked'])).toBe(true);
   expect(ambiguous(['Transfer-Encoding', 'chunked'], ['Transfer-Encoding', 'identity'])).toBe(true);
+  expect(ambiguous(['Host', 'a'], ['Most', 'b'])).toBe(false);
+  expect(ambiguous(['Host', 'a'], ['hOST', 'a'])).toBe(true);
 });
 
 describe('trusted proxies', () => {

@@ -48,6 +48,7 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
     return;
   }
   const text = page ?? body(what);
+  if (what.code === 'BAD_REQUEST') res.shouldKeepAlive = false; // what follows on the connection may be misread, too
   res.statusCode = what.status;
   res.setHeader('Content-Type', page === null ? 'application/json' : 'text/html; charset=utf-8');
   res.setHeader('Content-Length', Buffer.byteLength(text));

@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../clock';
 import { type AnswerCode, answer, send } from './answers';
+import { hasSeveralHosts } from './headers';
+import { LIMITS } from './limits';
+import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
 import { leavesFolder, uploadIn } from './uploads';
-import { originForm, pathOf } from './url';
+import { pathOf, readTarget } from './url';
 
 /**
  * Runs before the core's own request handler (`Gateway.registerRequestHandler`, called at gateway/index.ts:810) in
@@ -11,6 +14,7 @@ import { originForm, pathOf } from './url';
  * again, and later. In every role it answers requests that the core handles badly:
  * - a plugin file whose package this process does not have: the core throws, nobody catches, and the request hangs
  * forever (gateway/index.ts:519);
+ * - a request with two hosts, which may be for different apps for different readers;
  * - a path that leaves a package, or hides `/server/` from the core's check with percent-encoding;
  * - a path that leaves the uploads: the core serves everything below `STORAGE_PATH` to any signed-in user, including
  * keys and logs of all apps (`legacyFileAccess`, helper.js:177);
@@ -39,14 +43,16 @@ export function createGuard({ appNameOf, serve, clock, ...options }: GuardOption
   const hasPackage = cached(options.hasPackage, clock);
 
   return function guardBySupervisor(req, res) {
-    const url = originForm(req.url ?? '/');
-    if (url !== req.url) req.url = url; // the core's `url.parse` throws on some absolute forms, and nobody catches
-    const path = pathOf(url);
+    lingerOverUpload(req, LIMITS.linger);
+    // The core's `url.parse` throws on some absolute forms, and nobody catches.
+    if (!readTarget(req)) return sendAnswer(req, res, 'BAD_REQUEST');
+    const path = pathOf(req.url ?? '/');
     if (isMisread(path) || leavesFolder(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
     const name = appNameOf(req);
+    if (name !== INVALID_APP && serve?.(name, req, res)) return true;
+    if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     if (name !== 'main') {
       if (name === INVALID_APP) return sendAnswer(req, res, 'APP_NOT_FOUND');
-      if (serve?.(name, req, res)) return true;
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
       if (!options.isKnown(name)) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, InformationEvent } from 'node:http';
 import type { Peer } from './peer';
 
 /**
@@ -42,24 +42,47 @@ export interface Outgoing {
   host: string;
 }
 
-/** Headers of the request to a worker, for `http.request`, which does not check them and adds `Connection`. */
-export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): string[] {
-  const { rawHeaders, headers } = req;
-  const named = namedInConnection(headers.connection);
-  const out: string[] = ['Host', headers.host || host];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i].toLowerCase();
-    if (name === 'host' || HOP_BY_HOP.has(name) || PROXY_HEADERS.has(name)) continue;
-    if (!peer.trusted && isForwarded(name)) continue;
-    if (named?.has(name)) continue;
-    out.push(rawHeaders[i], rawHeaders[i + 1]);
-  }
+type AnswerHeaders = Pick<IncomingMessage, 'rawHeaders' | 'headers'>;
+
+/**
+ * Headers of the request to a worker, for `http.request`, which adds `Connection`. `Host` is the request's own
+ * (`readTarget` has replaced it where the target names another one), at its own place.
+ */
+export function requestHeaders(req: IncomingMessage, to: Outgoing): string[] {
+  const { headers } = req;
+  const out = passedHeaders(req, to);
   if (isChunked(req)) {
     out.push('Transfer-Encoding', 'chunked');
     if (headers.trailer) out.push('Trailer', headers.trailer);
   } else if (headers['content-length'] === undefined && !MAY_LACK_BODY.has(req.method ?? '')) {
     out.push('Content-Length', '0'); // otherwise Node would announce a chunked body although there is none
   }
+  return out;
+}
+
+/** The same for an upgrade to WebSocket. */
+export function upgradeHeaders(req: IncomingMessage, to: Outgoing): string[] {
+  return [...passedHeaders(req, to), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
+}
+
+function passedHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): string[] {
+  const { rawHeaders, headers } = req;
+  const named = namedInConnection(headers.connection);
+  const out: string[] = [];
+  let hasHost = false;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i].toLowerCase();
+    if (name === 'host') {
+      out.push(rawHeaders[i], headers.host || host);
+      hasHost = true;
+      continue;
+    }
+    if (HOP_BY_HOP.has(name) || PROXY_HEADERS.has(name)) continue;
+    if (!peer.trusted && isForwarded(name)) continue;
+    if (named?.has(name)) continue;
+    out.push(rawHeaders[i], rawHeaders[i + 1]);
+  }
+  if (!hasHost) out.unshift('Host', headers.host || host);
   const forwarded = forwardedOf(req, peer);
   out.push('X-App', app);
   out.push('X-Forwarded-For', forwarded.for);
@@ -67,25 +90,6 @@ export function requestHeaders(req: IncomingMessage, { app, peer, mark, host }: 
   out.push('X-Forwarded-Host', forwarded.host);
   out.push('X-App-Supervisor-Via', viaOf(headers[VIA], mark));
   return out;
-}
-
-/** The same for an upgrade. http-proxy copies `req.headers`, so they are changed in place. */
-export function upgradeHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): void {
-  const { headers } = req;
-  const forwarded = forwardedOf(req, peer);
-  const via = viaOf(headers[VIA], mark);
-  const named = namedInConnection(headers.connection);
-  for (const name of Object.keys(headers)) {
-    if (HOP_BY_HOP.has(name) || named?.has(name) || (!peer.trusted && isForwarded(name))) delete headers[name];
-  }
-  headers.connection = 'Upgrade';
-  headers.upgrade = 'websocket';
-  headers.host ||= host;
-  headers['x-app'] = app;
-  headers['x-forwarded-for'] = forwarded.for;
-  headers['x-forwarded-proto'] = forwarded.proto;
-  headers['x-forwarded-host'] = forwarded.host;
-  headers[VIA] = via;
 }
 
 /**
@@ -98,7 +102,36 @@ export function responseHeaders(
   trailers: boolean,
   location: string | null = null,
 ): string[] {
-  const { rawHeaders, headers } = incoming;
+  const { headers } = incoming;
+  const out = endToEndHeaders(incoming, location);
+  if (trailers && headers.trailer) out.push('Trailer', headers.trailer, 'Transfer-Encoding', 'chunked');
+  out.push('X-App-Environment', environment);
+  return out;
+}
+
+/** The whole head of an interim answer (1xx) for the visitor, to be written as latin1, as Node has read it. */
+export function interimHead(information: InformationEvent): string {
+  const lines = [`HTTP/1.1 ${information.statusCode} ${information.statusMessage}`];
+  const passed = endToEndHeaders(information, null);
+  for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+/**
+ * Headers of a worker's answer 101 for http-proxy, which writes each value of a list on its own line. The names keep
+ * their case.
+ */
+export function switchingHeaders({ rawHeaders }: IncomingMessage, environment: string): Record<string, string[]> {
+  const out: Record<string, string[]> = Object.create(null);
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i].toLowerCase() === 'x-app-environment') continue;
+    out[rawHeaders[i]] = [...(out[rawHeaders[i]] ?? []), rawHeaders[i + 1]];
+  }
+  out['X-App-Environment'] = [environment];
+  return out;
+}
+
+function endToEndHeaders({ rawHeaders, headers }: AnswerHeaders, location: string | null): string[] {
   const named = namedInConnection(headers.connection);
   const out: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -107,9 +140,12 @@ export function responseHeaders(
     if (named?.has(name)) continue;
     out.push(rawHeaders[i], name === 'location' && location !== null ? location : rawHeaders[i + 1]);
   }
-  if (trailers && headers.trailer) out.push('Trailer', headers.trailer, 'Transfer-Encoding', 'chunked');
-  out.push('X-App-Environment', environment);
   return out;
+}
+
+export function hasBody(req: IncomingMessage): boolean {
+  const length = req.headers['content-length'];
+  return (length !== undefined && length !== '0') || isChunked(req);
 }
 
 export function isChunked(message: IncomingMessage): boolean {
@@ -118,12 +154,25 @@ export function isChunked(message: IncomingMessage): boolean {
 
 /**
  * A request whose end is ambiguous can turn one visitor's bytes into another's request. Node's parser rejects most of
- * them; this rejects what an `insecureHTTPParser` or a later change would accept.
+ * them; this rejects what an `insecureHTTPParser` or a later change would accept. A request with two hosts may be for
+ * another app for each reader (RFC 9112 3.2); Node takes the first one.
  */
 export function isAmbiguous(req: IncomingMessage): boolean {
+  if (hasSeveralHosts(req)) return true;
   const coding = req.headers['transfer-encoding'];
   if (coding === undefined) return false;
   return req.headers['content-length'] !== undefined || coding.trim().toLowerCase() !== 'chunked';
+}
+
+export function hasSeveralHosts({ rawHeaders }: { rawHeaders: string[] }): boolean {
+  let found = false;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i];
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue;
+    if (found) return true;
+    found = true;
+  }
+  return false;
 }
 
 export function isLoop(via: string | string[] | undefined, mark: string): boolean {

@@ -7,13 +7,14 @@ import type { ProxyMetrics, ProxyStats } from '../observability/metrics';
 import type { Random } from '../random';
 import { answer, refuse, send } from './answers';
 import type { Context } from './context';
+import { hasSeveralHosts } from './headers';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
 import { trustOf } from './peer';
 import { Quarantine } from './quarantine';
 import type { RoutingTable } from './table';
 import { Targets } from './targets';
-import { basePath, pathOf } from './url';
+import { basePath, pathOf, readTarget } from './url';
 import { createWeb } from './web';
 import { createWs } from './ws';
 
@@ -95,7 +96,12 @@ export function createProxy(options: ProxyOptions): AppProxy {
       socket.on('error', () => socket.destroy());
       let name = '';
       try {
+        const isUnderstood = readTarget(req) && !hasSeveralHosts(req);
         if (pathOf(req.url ?? '') !== context.config.wsPath) return false;
+        if (!isUnderstood) {
+          refuse(socket, answer('BAD_REQUEST'), limits.linger, context.clock);
+          return true;
+        }
         name = config.appNameOf(req);
         if (name === 'main') return false;
         const app = table.app(name);

@@ -12,7 +12,10 @@ export interface Limits {
    * half-open clients.
    */
   idle: number;
-  /** How long one side of a WebSocket may stay open after the other side has closed. */
+  /**
+   * How long one side of a WebSocket may stay open after the other side has closed, and how long a visitor who already
+   * has the answer may be silent in the middle of an upload.
+   */
   linger: number;
   /** How long a target stays in quarantine after a failed connection. */
   quarantine: number;

@@ -139,9 +139,24 @@ function watch(socket: Socket, secure: boolean, limits: Limits, clock: Clock): v
     (socket as Marked)[CONNECTED] = true;
   });
   socket.setNoDelay(true);
+  readOnAfterFailedWrite(socket);
   socket.on('timeout', () => {
     if (isConnected(socket)) socket.destroy(timeout(IDLE_TIMEOUT));
   });
+}
+
+/**
+ * A worker that answers and closes before it has read a whole upload makes our next write fail, and Node then closes the
+ * socket although the answer waits in it. The reading side learns of the end, too, but only after the answer.
+ */
+function readOnAfterFailedWrite(socket: Socket): void {
+  const { _write, _writev } = socket;
+  const unlessClosed =
+    (done: (error?: Error | null) => void) =>
+    (error?: NodeJS.ErrnoException | null): void =>
+      done(error?.code === 'EPIPE' || error?.code === 'ECONNRESET' ? null : error);
+  socket._write = (chunk, encoding, done) => _write.call(socket, chunk, encoding, unlessClosed(done));
+  socket._writev = _writev && ((chunks, done) => _writev.call(socket, chunks, unlessClosed(done)));
 }
 
 /** Closes idle connections only: requests in progress end by themselves. */

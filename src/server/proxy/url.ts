@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /**
  * Whether a request is read-only, so that sending it twice does no harm: `GET` or `HEAD`, without a body, of a file
  * (for the gateway, everything outside the API is a file, server/src/gateway/index.ts:491-580) or of the actions `list`
@@ -25,6 +27,21 @@ export function pathOf(url: string): string {
 export function basePath(path: string): string {
   const trimmed = path.replace(/\/+/g, '/').replace(/\/$/, '');
   return trimmed === '' || trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
+}
+
+/**
+ * Converts an absolute request target in place: its path becomes the URL, and its host replaces `Host` (RFC 9112 3.2.2).
+ * @returns false if its host cannot be understood
+ */
+export function readTarget(req: Pick<IncomingMessage, 'url' | 'headers'>): boolean {
+  const url = req.url ?? '/';
+  if (url.startsWith('/')) return true;
+  req.url = originForm(url);
+  const host = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+  if (host === undefined) return true;
+  if (host === '' || host.includes('@')) return false;
+  req.headers.host = host;
+  return true;
 }
 
 /** Converts `GET http://host/path` (RFC 9112 3.2.2) into its path. */

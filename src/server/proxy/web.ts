@@ -1,4 +1,4 @@
-import http, { type ClientRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage, type InformationEvent, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { type AnswerCode, answer, send } from './answers';
 import { choose } from './choose';
@@ -6,6 +6,8 @@ import type { Context } from './context';
 import { pageFor } from './error-page';
 import { classify } from './failures';
 import {
+  hasBody,
+  interimHead,
   isAmbiguous,
   isChunked,
   isLoop,
@@ -15,13 +17,14 @@ import {
   visitorHost,
   visitorProtocol,
 } from './headers';
+import { lingerOverUpload } from './linger';
 import { type Peer, peerOf } from './peer';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { visitorLocation, workerUrl } from './uploads';
-import { isReadOnly, originForm, pathOf } from './url';
+import { isReadOnly, pathOf, readTarget } from './url';
 import { isVisit, visit } from './visit';
 
 /**
@@ -37,13 +40,12 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
 
   return function web(app, req, res) {
     // Read now, because the core restores its own URL once our promise resolves.
-    const url = workerUrl(originForm(req.url ?? '/'), app.name, config.publicPath);
+    const isUnderstood = readTarget(req);
+    const url = workerUrl(req.url ?? '/', app.name, config.publicPath);
     const peer = peerOf(req.socket, context.trusts);
     const exchange = new Exchange(context, app, req, res, url, peer);
-    if (isAmbiguous(req)) {
-      res.shouldKeepAlive = false;
-      return exchange.answer('BAD_REQUEST');
-    }
+    lingerOverUpload(req, context.limits.linger);
+    if (!isUnderstood || isAmbiguous(req)) return exchange.answer('BAD_REQUEST');
     if (isLoop(req.headers[VIA], mark)) return exchange.answer('APP_PROXY_LOOP');
     if (isVisit(url, app.name, config.apiBase)) {
       return visit(app, url, req, res, config, visitorProtocol(req, peer) === 'https');
@@ -119,6 +121,7 @@ class Exchange {
     this.#outgoing = outgoing;
     outgoing.on('error', (error) => this.#failed(error, environment, outgoing));
     outgoing.on('response', (incoming) => this.#answered(incoming, target, outgoing));
+    outgoing.on('information', (information) => this.#informed(information, outgoing));
     // The only event of a worker that switches protocols without being requested (lib/_http_client.js,
     // socketCloseListener).
     outgoing.on('close', () => this.#settled || this.#failed(new Error('closed'), environment, outgoing));
@@ -137,6 +140,18 @@ class Exchange {
     this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
     this.context.metrics?.request(environment, code, null);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
+  }
+
+  /**
+   * Passes on an interim answer (103 Early Hints), except 100, which Node has already sent to a visitor who waits for it.
+   * One that cannot be written now is dropped: the answer repeats what matters.
+   */
+  #informed(information: InformationEvent, outgoing: ClientRequest): void {
+    const { req, res } = this;
+    if (this.#settled || outgoing !== this.#outgoing || information.statusCode === 100) return;
+    // A visitor with several requests on one connection may still be getting an earlier answer: no socket yet.
+    if (req.httpVersionMinor === 0 || !res.socket?.writable || res.socket.writableNeedDrain) return;
+    res.socket.write(interimHead(information), 'latin1');
   }
 
   #answered(incoming: IncomingMessage, target: Target, outgoing: ClientRequest): void {
@@ -259,7 +274,12 @@ function pump(from: IncomingMessage, to: ServerResponse): void {
   });
   // Event streams send their headers long before any body, so flush them (after the tick in which a small body
   // arrives).
-  if (!from.complete) process.nextTick(() => sent || ended || to.destroyed || to.flushHeaders());
+  if (!from.complete) process.nextTick(() => sent || ended || to.destroyed || flushHead(to));
+}
+
+/** `flushHeaders` would write bytes above 0x7f as UTF-8, although Node has read each of them as one character. */
+function flushHead(res: ServerResponse): void {
+  res.write('', 'latin1');
 }
 
 /** `writeHead` with a list. If headers were set before, Node would keep only the last of repeated fields. */
@@ -283,11 +303,6 @@ function addTrailers(to: ClientRequest | ServerResponse, from: IncomingMessage):
   } catch {
     // a field that Node rejects: the message is complete without it
   }
-}
-
-function hasBody(req: IncomingMessage): boolean {
-  const length = req.headers['content-length'];
-  return (length !== undefined && length !== '0') || isChunked(req);
 }
 
 /**

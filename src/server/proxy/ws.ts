@@ -7,7 +7,7 @@ import { type AnswerCode, answer, closeGracefully, refuse } from './answers';
 import { choose } from './choose';
 import type { Context } from './context';
 import { classify } from './failures';
-import { isLoop, upgradeHeaders, VIA } from './headers';
+import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
 import { peerOf } from './peer';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
@@ -34,7 +34,8 @@ export function createWs(context: Context): WsProxy {
   };
   // Emitted before http-proxy adds its listeners to `outgoing`, so ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
-    (options as unknown as Options).upgrade.started(outgoing);
+    const { upgrade, headers } = options as unknown as Options;
+    upgrade.started(outgoing, headers);
   });
 
   return {
@@ -51,9 +52,9 @@ export function createWs(context: Context): WsProxy {
       if (!environment) return reject('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
-      upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
+      const headers = upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
       const upgrade = new Upgrade(context, app.name, environment, target, socket as Socket, open);
-      const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade };
+      const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade, headers };
       req.url = target.prefix + (req.url ?? '');
       proxy.ws(req, socket, head, options as unknown as httpProxy.ServerOptions, (error) => upgrade.failed(error));
       upgrade.takeResponse();
@@ -75,6 +76,8 @@ interface Options {
   agent: Target['oneShot'];
   toProxy: true;
   upgrade: Upgrade;
+  /** Alternating names and values. */
+  headers: string[];
 }
 
 function refusal(app: RouteApp, req: IncomingMessage, mark: string): AnswerCode | null {
@@ -107,9 +110,14 @@ class Upgrade {
     socket.once('close', () => this.#clientClosed());
   }
 
-  /** Called by http-proxy before it adds its own listeners. */
-  started(outgoing: ClientRequest): void {
+  /**
+   * Called by http-proxy before it adds its own listeners and sends the head. Its copy of `req.headers` has neither the
+   * case of the names nor repeated fields.
+   */
+  started(outgoing: ClientRequest, headers: string[]): void {
     this.#outgoing = outgoing;
+    for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name);
+    for (let i = 0; i < headers.length; i += 2) outgoing.appendHeader(headers[i], headers[i + 1]);
     outgoing.once('upgrade', (incoming, upstream) => this.#accepted(incoming, upstream));
     if (this.socket.destroyed) outgoing.destroy();
   }
@@ -201,7 +209,9 @@ class Upgrade {
     }
     this.#answered = true;
     this.#outgoing = null; // frees its headers; only the sockets are needed now
-    incoming.headers['x-app-environment'] = target.name; // http-proxy writes the 101 from these, next
+    // http-proxy writes the 101 from these, next.
+    (incoming as { headers: object }).headers = switchingHeaders(incoming, target.name);
+    socket.setDefaultEncoding('latin1');
     target.webSockets++;
     context.metrics?.request(target.name, '1xx', null);
     const linger = () => this.#linger();

@@ -1,0 +1,388 @@
+import http from 'node:http';
+import net, { type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/server/core/system';
+import { createGuard, createNaming } from '../../src/server/proxy';
+import { ask, bare, type Front, front, type Listening, rawWorker, until, watchProcess, worker } from './proxy-harness';
+
+/** What only the bare bytes of both connections show: early answers, heads to the letter, interim answers, targets. */
+
+const faults = watchProcess();
+const running: Array<{ close(): unknown }> = [];
+const keep = <T extends { close(): unknown }>(one: T): T => {
+  running.push(one);
+  return one;
+};
+
+afterEach(async () => {
+  for (const one of running.splice(0).reverse()) await one.close();
+  expect(faults).toEqual([]);
+});
+
+/** A worker that keeps each head to the letter, and answers with `reply` once the request's body has its last byte. */
+async function recorder(reply = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', last = '\r\n\r\n') {
+  const received: string[] = [];
+  const listening = await rawWorker((socket) => {
+    const index = received.push('') - 1;
+    socket.on('data', (chunk) => {
+      received[index] += chunk.toString('latin1');
+      if (received[index].endsWith(last)) socket.write(reply, 'latin1');
+    });
+    socket.on('end', () => socket.end());
+  });
+  return { ...listening, received };
+}
+
+async function simple(target: Listening, options: Partial<Parameters<typeof front>[0]> = {}): Promise<Front> {
+  return keep(await front({ environments: { a: target.port }, ...options }));
+}
+
+async function nothingLeft(door: Front, target?: Listening): Promise<void> {
+  await until('no visitor is left', () => door.sockets.size === 0);
+  await until('nothing is under way', () => door.proxy.stats().every((one) => one.inFlight === 0));
+  if (!target) return;
+  door.proxy.close();
+  await until('no connection is left', () => target.sockets.size === 0);
+}
+
+const TIMES = 40;
+const SIZE = 3_000_000;
+
+describe('an answer before the whole upload was read', () => {
+  /** @returns how often each answer came */
+  async function uploads(door: Front, headers: http.OutgoingHttpHeaders, agent?: http.Agent) {
+    const counted: Record<string, number> = {};
+    for (let i = 0; i < TIMES; i++) {
+      const reply = await ask(door.port, '/api/x:upload', { method: 'POST', headers, body: Buffer.alloc(SIZE), agent })
+        .then(({ status, body }) => `${status} ${/UPSTREAM_\w+|APP_\w+/.exec(body)?.[0] ?? body}`)
+        .catch((error) => String(error.code));
+      counted[reply] = (counted[reply] ?? 0) + 1;
+    }
+    return counted;
+  }
+
+  const BODIES: Record<string, http.OutgoingHttpHeaders> = {
+    'in chunks': { 'Transfer-Encoding': 'chunked' },
+    'of a known length': { 'Content-Length': SIZE },
+  };
+  for (const [kind, framing] of Object.entries(BODIES)) {
+    for (const connection of ['close', 'keep-alive']) {
+      it(`of a worker that closes reaches the visitor: ${kind}, ${connection}`, async () => {
+        // As NocoBase does when a file is too large: nothing is read, and Node resets the connection behind the answer.
+        const target = keep(
+          await worker((_req, res) => {
+            res.writeHead(413, { 'Content-Type': 'text/plain', Connection: 'close' }).end('too');
+          }),
+        );
+        const door = await simple(target);
+        const agent = new http.Agent({ keepAlive: connection === 'keep-alive' });
+        expect(await uploads(door, framing, agent)).toEqual({ '413 too': TIMES });
+        agent.destroy();
+        await nothingLeft(door, target);
+      });
+    }
+
+    it(`of a worker that resets its connection, too: ${kind}`, async () => {
+      const target = keep(
+        await rawWorker((socket) => {
+          socket.once('data', () =>
+            socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\ntoo', () => socket.resetAndDestroy()),
+          );
+        }),
+      );
+      const door = await simple(target);
+      expect(await uploads(door, framing)).toEqual({ '413 too': TIMES });
+      await nothingLeft(door, target);
+    });
+
+    it(`of the proxy itself reaches a visitor who wants the connection closed: ${kind}`, async () => {
+      const door = keep(await front({ environments: {}, app: { desired: 'stopped' } }));
+      expect(await uploads(door, { ...framing, Connection: 'close' })).toEqual({ '503 APP_STOPPED': TIMES });
+      await nothingLeft(door);
+    });
+  }
+
+  /** More than the buffers of both ends of a connection take. */
+  const LARGE = 20_000_000;
+
+  /** As many programs do: the whole request is written before anything is read. */
+  async function writesFirst(port: number): Promise<string> {
+    const socket = net.connect({ port, host: '127.0.0.1' }).pause();
+    const written = new Promise<string>((resolve) => {
+      socket.once('error', (error) => resolve(String((error as NodeJS.ErrnoException).code)));
+      socket.write(`POST /api/x:upload HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: ${LARGE}\r\n\r\n`);
+      socket.write(Buffer.alloc(LARGE), (error) => error || resolve(''));
+    });
+    const fault = await written;
+    if (fault) return fault;
+    let text = '';
+    for await (const chunk of socket) text += chunk;
+    return `${text.slice(9, 12)} ${text.split('\r\n\r\n')[1]}`;
+  }
+
+  it('reaches a visitor who reads nothing before everything is written', async () => {
+    const target = keep(
+      await worker((_req, res) => res.writeHead(413, { Connection: 'close', 'Content-Length': 3 }).end('too')),
+    );
+    const door = await simple(target);
+    const stopped = keep(await front({ environments: {}, app: { desired: 'stopped' } }));
+    for (let i = 0; i < 5; i++) {
+      expect(await writesFirst(door.port)).toBe('413 too');
+      expect(await writesFirst(stopped.port)).toMatch(/^503 .*APP_STOPPED/);
+    }
+    await nothingLeft(door, target);
+    await nothingLeft(stopped);
+  });
+
+  it('does not keep a visitor who neither sends the rest nor leaves', async () => {
+    const door = keep(await front({ environments: {}, app: { desired: 'stopped' } }));
+    const socket = await bare(door.port, true);
+    socket.write('POST /api/x:upload HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 100000\r\n\r\nbegin');
+    await until('the answer and the goodbye', () => socket.text().includes('APP_STOPPED') && socket.ended());
+    await nothingLeft(door);
+    socket.destroy();
+  });
+
+  it('does not keep a visitor who leaves', async () => {
+    const door = keep(await front({ environments: {}, app: { desired: 'stopped' }, limits: { linger: 600_000 } }));
+    const socket = await bare(door.port);
+    socket.write('POST /api/x:upload HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 100000\r\n\r\nbegin');
+    await until('the answer and the goodbye', () => socket.text().includes('APP_STOPPED') && socket.ended());
+    await nothingLeft(door);
+  });
+
+  it('is no reason to linger once the upload is complete', async () => {
+    const door = keep(await front({ environments: {}, app: { desired: 'stopped' }, limits: { linger: 600_000 } }));
+    const socket = await bare(door.port, true);
+    socket.write('POST /api/x:upload HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 10\r\n\r\nbegin');
+    await until('the answer', () => socket.text().includes('APP_STOPPED'));
+    expect(door.sockets.size).toBe(1);
+    socket.write('12345');
+    await nothingLeft(door);
+    socket.destroy();
+  });
+});
+
+describe('heads pass to the letter', () => {
+  // `café` in UTF-8 and in latin1: Node gives and takes one character for each byte.
+  const BYTES = 'X-Name: caf\xc3\xa9 caf\xe9\r\n';
+  const FIELDS = `x-b: 1\r\nX-A: 2\r\n${BYTES}X-B: 3\r\n`;
+  const withoutNames = (head: string) =>
+    head
+      .split('\r\n')
+      .filter((line) => !/^(X-App|X-Forwarded|Connection|Date|Keep-Alive)/i.test(line))
+      .join('\r\n');
+
+  it.each([
+    ['without a body', 'GET', '', ''],
+    ['with a body', 'POST', 'Content-Length: 4\r\n', 'body'],
+    ['in chunks', 'POST', 'Transfer-Encoding: chunked\r\n', '4\r\nbody\r\n0\r\n\r\n'],
+  ])('of a request %s', async (_what, method, framing, body) => {
+    const target = keep(await recorder(undefined, body || '\r\n\r\n'));
+    const door = await simple(target);
+    const socket = await bare(door.port);
+    socket.write(`${method} /api/x:get?a=1 HTTP/1.1\r\nX-First: 1\r\nhOST: h\r\n${FIELDS}${framing}\r\n`, 'latin1');
+    await until('the head was read', () => target.received.length === 1);
+    socket.write(body);
+    await until('the answer', () => socket.text().endsWith('ok'));
+    const [head] = target.received[0].split('\r\n\r\n');
+    expect(withoutNames(head)).toBe(
+      withoutNames(`${method} /api/x:get?a=1 HTTP/1.1\r\nX-First: 1\r\nhOST: h\r\n${FIELDS}${framing}`.trimEnd()),
+    );
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it.each([
+    ['with its body', (head: string) => [`${head}Content-Length: 2\r\n\r\nok`]],
+    ['before its body', (head: string) => [`${head}Content-Length: 2\r\n\r\n`, 'ok']],
+    [
+      'in chunks, before its body',
+      (head: string) => [`${head}Transfer-Encoding: chunked\r\n\r\n`, '2\r\nok\r\n0\r\n\r\n'],
+    ],
+    ['without a body', (head: string) => [`${head}Content-Length: 0\r\n\r\n`]],
+  ])('of an answer %s', async (_what, parts) => {
+    const [first, second] = parts(`HTTP/1.1 200 Caf\xe9\r\n${FIELDS}`);
+    const workers: Socket[] = [];
+    const target = keep(
+      await rawWorker((socket) => {
+        workers.push(socket);
+        socket.once('data', () => socket.write(first, 'latin1'));
+        socket.on('end', () => socket.end());
+      }),
+    );
+    const door = await simple(target);
+    const socket = await bare(door.port);
+    socket.write('GET /api/x:get HTTP/1.1\r\nHost: h\r\n\r\n');
+    await until('the head', () => socket.text().includes('\r\n\r\n'));
+    if (second) workers[0].write(second);
+    if (second) await until('the body', () => socket.text().includes('ok'));
+    const [head] = socket.text().split('\r\n\r\n');
+    expect(withoutNames(head).replace(/\r\n(Transfer|Content)-.*$/, '')).toBe(
+      `HTTP/1.1 200 Caf\xe9\r\n${FIELDS}`.trimEnd(),
+    );
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('of an upgrade, both ways', async () => {
+    const upgrade = 'Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+    const target = keep(
+      await recorder(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${FIELDS}\r\n`),
+    );
+    const door = await simple(target);
+    const socket = await bare(door.port);
+    socket.write(
+      `GET /ws HTTP/1.1\r\nX-First: 1\r\nhOST: h\r\nConnection: Upgrade\r\n${upgrade}${FIELDS}\r\n`,
+      'latin1',
+    );
+    await until('the answer', () => socket.text().includes('\r\n\r\n'));
+    for (const head of [target.received[0], socket.text()]) {
+      const lines = head.split('\r\n');
+      expect(lines).toContain(BYTES.trimEnd());
+      expect(lines.filter((line) => /^x-b/i.test(line)).map((line) => line.slice(3))).toEqual([': 1', ': 3']);
+      expect(lines).toContain('X-A: 2');
+    }
+    expect(target.received[0]).toContain('\r\nhOST: h\r\n');
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+});
+
+describe('an interim answer', () => {
+  const HINTS =
+    'HTTP/1.1 103 Early Hints\r\nLink: </a.js>; rel=preload\r\nLink: </b.js>; rel=preload\r\nX-A: caf\xe9\r\n\r\n';
+
+  async function hinting(request: string) {
+    const workers: Socket[] = [];
+    const hop = HINTS.replace('X-A', 'Connection: X-Hop\r\nX-Hop: 1\r\nX-A');
+    const target = keep(
+      await rawWorker((socket) => {
+        workers.push(socket);
+        socket.once('data', () => socket.write(`HTTP/1.1 102 Processing\r\n\r\n${hop}`, 'latin1'));
+        socket.on('end', () => socket.end());
+      }),
+    );
+    const door = await simple(target);
+    const socket = await bare(door.port);
+    socket.write(request);
+    await until('the worker has it', () => workers.length > 0);
+    return { target, door, socket, end: () => workers[0].write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok') };
+  }
+
+  it('passes at once, without the headers of the connection', async () => {
+    const { target, door, socket, end } = await hinting('GET /x HTTP/1.1\r\nHost: h\r\n\r\n');
+    await until('the hints', () => socket.text().includes('103'));
+    expect(socket.text()).toBe(`HTTP/1.1 102 Processing\r\n\r\n${HINTS}`);
+    end();
+    await until('the answer', () => socket.text().endsWith('ok'));
+    expect(socket.text().slice(socket.text().indexOf(HINTS) + HINTS.length)).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('is nothing for a visitor of HTTP/1.0', async () => {
+    const { target, door, socket, end } = await hinting('GET /x HTTP/1.0\r\nHost: h\r\n\r\n');
+    end();
+    await until('the answer', () => socket.ended());
+    expect(socket.text()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    await nothingLeft(door, target);
+  });
+
+  it('waits for no visitor whose answers before it are under way', async () => {
+    const { target, door, socket, end } = await hinting(
+      'GET /x HTTP/1.1\r\nHost: h\r\n\r\nGET /y HTTP/1.1\r\nHost: h\r\n\r\n',
+    );
+    await until('both are under way', () => target.sockets.size === 2);
+    expect(socket.text().match(/ 103 /g)?.length).toBe(1);
+    end();
+    await until('the first answer', () => socket.text().endsWith('ok'));
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+});
+
+describe('the host of a request', () => {
+  const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
+  it.each([
+    ['for a page', 'GET /x HTTP/1.1\r\n', ''],
+    ['for a WebSocket', 'GET /ws HTTP/1.1\r\n', UPGRADE],
+  ])('that is named twice is refused: %s', async (_what, line, more) => {
+    const target = keep(await recorder());
+    const door = await simple(target);
+    for (const second of ['h', 'other']) {
+      const socket = await bare(door.port);
+      socket.write(`${line}Host: h\r\n${more}hOst: ${second}\r\n\r\n`);
+      await until('the end', () => socket.ended());
+      expect(socket.text()).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+      expect(socket.text()).toMatch(/\r\nConnection: close\r\n/i);
+    }
+    expect(target.received).toEqual([]);
+    await nothingLeft(door, target);
+  });
+
+  /** As in a real process: the guard is in front, and finds the app by its domain. */
+  async function guarded(reply?: string) {
+    const target = keep(await recorder(reply));
+    const domains = { appByDomain: (host: string | undefined) => (host === 'shop.test' ? 'app1' : null) };
+    const appNameOf = createNaming({ apiBasePath: '/api/', publicPath: '/', domains });
+    const door = await simple(target, { appNameOf });
+    const guard = createGuard({
+      isLoaded: () => true,
+      isKnown: () => true,
+      appNameOf,
+      hasPackage: () => true,
+      clock: systemClock,
+      pluginStaticsPath: '/static/plugins/',
+      publicPath: '/',
+      serve: door.proxy.web,
+    });
+    const main = http.createServer((req, res) => {
+      if (guard(req, res) === false) res.end(`main of ${req.headers.host} ${req.url}`);
+    });
+    main.on('upgrade', (req, socket, head) => door.proxy.ws(req, socket, head) || socket.end(`main ${req.url}`));
+    await new Promise<void>((resolve) => main.listen(0, '127.0.0.1', resolve));
+    keep({ close: () => main.close(() => {}).closeAllConnections() });
+    const say = async (text: string) => {
+      const socket = await bare((main.address() as { port: number }).port);
+      socket.write(text);
+      await until('the end', () => socket.ended() || socket.text().endsWith('ok'));
+      socket.destroy();
+      return socket.text();
+    };
+    return { target, say };
+  }
+
+  it('is the one that an absolute target names, also to find the app', async () => {
+    const { target, say } = await guarded();
+    const end = 'Connection: close\r\n\r\n';
+    const got = await say(`GET http://shop.test/x?a=1 HTTP/1.1\r\nX-First: 1\r\nHost: other.test\r\n${end}`);
+    expect(got).toMatch(/ok$/);
+    const [head] = target.received[0].split('\r\n\r\n');
+    expect(head).toMatch(/^GET \/x\?a=1 HTTP\/1\.1\r\nX-First: 1\r\nHost: shop\.test\r\n/);
+    expect(head).toMatch(/X-Forwarded-Host: shop\.test\r\n/);
+    expect(head).not.toContain('other.test');
+    expect(await say(`GET http://other.test:8080/x HTTP/1.1\r\nHost: shop.test\r\n${end}`)).toMatch(
+      /main of other\.test:8080 \/x$/,
+    );
+    expect(target.received).toHaveLength(1);
+  });
+
+  it('is the one of an absolute target for WebSockets, too', async () => {
+    const { target, say } = await guarded('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nok');
+    const got = await say(`GET http://shop.test/ws HTTP/1.1\r\nHost: other.test\r\n${UPGRADE}\r\n`);
+    expect(got).toMatch(/^HTTP\/1\.1 404 /);
+    expect(target.received[0]).toMatch(/^GET \/ws HTTP\/1\.1\r\nHost: shop\.test\r\n/);
+    expect(await say(`GET http://other.test/ws HTTP/1.1\r\nHost: shop.test\r\n${UPGRADE}\r\n`)).toBe('main /ws');
+  });
+
+  it.each([
+    ['two hosts', 'GET /x HTTP/1.1\r\nHost: other.test\r\nHost: shop.test\r\n'],
+    ['a user in the target', 'GET http://user@shop.test/x HTTP/1.1\r\nHost: shop.test\r\n'],
+  ])('is refused in front of the main app: %s', async (_what, request) => {
+    const { target, say } = await guarded();
+    expect(await say(`${request}\r\n`)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(target.received).toEqual([]);
+  });
+});
