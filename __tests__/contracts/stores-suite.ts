@@ -46,7 +46,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   const hold = async (environment: string, values: Claim = {}) => epochOf(await claim(environment, values));
   const sight = async (environment = 'env_a') => (await stores.fleet.poll()).environments.get(environment);
   const report = (epoch: number, version: number, entries: StatusEntry[], more: object = {}) => {
-    const write = { environment: 'env_a', instance: 'one', epoch, version, entries, removed: [], complete: false };
+    const write = { environment: 'env_a', instance: 'one', epoch, version, entries, removed: [], from: null };
     return stores.statuses.write({ ...write, ...more });
   };
   const statuses = async () =>
@@ -213,7 +213,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('that ran out goes back to its last holder with the same epoch, and what it said stands', async () => {
       const epoch = await hold('env_a');
-      await report(epoch, 5, [entryOf()], { complete: true });
+      await report(epoch, 5, [entryOf()]);
       await claim('env_a', { epoch });
       await under.pass(130_000);
       expect(await claim('env_a', { epoch, mayTake: false })).toEqual({ held: true, epoch, fresh: true });
@@ -308,19 +308,30 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await report(epoch, 7, [entry, entryOf({ name: 'shop', status: 'stopped' })])).toBe(true);
       expect(await stores.statuses.read('env_a')).toContainEqual(entry);
       expect((await sight())?.statusVersion).toBe(7);
-      await report(epoch, 8, [entryOf({ status: 'error' })]);
+      await report(epoch, 8, [entryOf({ status: 'error' })], { from: 7 });
       expect(await statuses()).toEqual(['crm error', 'shop stopped']);
-      await report(epoch, 9, [], { removed: ['crm', 'nobody'] });
+      await report(epoch, 9, [], { from: 8, removed: ['crm', 'nobody'] });
       expect(await statuses()).toEqual(['shop stopped']);
     });
 
     it('that are all there is replace the rest', async () => {
       const epoch = await hold('env_a');
       await report(epoch, 1, [entryOf(), entryOf({ name: 'shop' })]);
-      await report(epoch, 2, [entryOf({ name: 'wiki' })], { complete: true });
+      await report(epoch, 2, [entryOf({ name: 'wiki' })]);
       expect(await statuses()).toEqual(['wiki running']);
-      await report(epoch, 3, [], { complete: true });
+      await report(epoch, 3, []);
       expect(await statuses()).toEqual([]);
+    });
+
+    it('that were lost or are older than the writer knows are not changed, but replaced', async () => {
+      const epoch = await hold('env_a');
+      await report(epoch, 7, [entryOf(), entryOf({ name: 'shop' })]);
+      expect(await report(epoch, 9, [entryOf({ status: 'error' })], { from: 8 })).toBe(false);
+      expect([await statuses(), (await sight())?.statusVersion]).toEqual([['crm running', 'shop running'], 7]);
+      await under.flush();
+      const again = await hold('env_a');
+      expect(await report(again, 9, [entryOf()], { from: 7 })).toBe(false);
+      expect(await report(again, 9, [entryOf()], { from: null })).toBe(true);
     });
 
     it('invariant 2: are written by the holder of the lease only', async () => {
@@ -560,7 +571,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.fleet.readRegistration('env_a'),
       () => away.fleet.writeRegistration(registrationOf('env_a')),
       () => away.fleet.forget('env_a'),
-      () => away.statuses.write({ ...write, complete: true }),
+      () => away.statuses.write({ ...write, from: null }),
       () => away.statuses.read('env_a'),
       () => away.statuses.mark('env_a'),
       () => away.appIndex.write(index),

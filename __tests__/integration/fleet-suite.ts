@@ -310,7 +310,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       });
       // Words of a process whose lease is over, or that never was.
       const [entry] = await stores.statuses.read('env_a');
-      const lie = { environment: 'env_a', removed: [], version: Date.now(), complete: true };
+      const lie = { environment: 'env_a', removed: [], version: Date.now(), from: null };
       for (const [instance, epoch] of [
         [a.instance, 1],
         ['nobody', Date.now()],

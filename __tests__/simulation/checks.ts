@@ -100,9 +100,12 @@ const livingIn = ({ slots }: EnvironmentOfWorld) => slots.flatMap(({ process }) 
 /** No app of an environment is shown as running when its last process died longer ago than its lease lasts. */
 function checkShown(world: World): void {
   const { now } = world.scheduler;
+  // What a frozen Redis carries out when it goes on may be the last beat of a process that is dead by then.
+  const { frozenUntil } = world.redis;
   const dead = world.environments.filter(
     (environment) =>
-      !livingIn(environment).length && environment.slots.every(({ endedAt }) => now - endedAt > DEATH_SHOWS),
+      !livingIn(environment).length &&
+      environment.slots.every(({ endedAt }) => now - Math.max(endedAt, frozenUntil) > DEATH_SHOWS),
   );
   if (!dead.length) return;
   for (const { process } of world.supervisors) {

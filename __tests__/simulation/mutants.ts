@@ -19,7 +19,7 @@ const MUTANTS: Mutant[] = [
   {
     what: 'A standby hosts, too',
     file: 'worker/services.ts',
-    replace: ["keeper.role === 'holder' || keeper.role === 'alone'", 'true'],
+    replace: ['mayHost: () => keeper.hosts', 'mayHost: () => true'],
   },
   {
     what: 'A displaced process goes on with its apps',

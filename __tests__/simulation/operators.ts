@@ -63,7 +63,8 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
 
 /** Operations that failed or were cancelled, and whether each is the newest of its app. */
 async function ended({ parts }: SupervisorProcess['part']): Promise<Array<{ id: string; isNewest: boolean }>> {
-  const [all] = await parts.operations.page({}, ['-createdAt', '-id'], 1, 200);
+  // Not by the time: the clocks of Supervisors differ.
+  const [all] = await parts.operations.page({}, ['-generation'], 1, 200);
   const seen = new Set<string>();
   return all.flatMap(({ id, appUid, state }) => {
     const isNewest = !seen.has(appUid);

@@ -148,7 +148,7 @@ export class SimulatedWorker {
       entries,
       removed: [],
       version,
-      complete: true,
+      from: null,
     });
   }
 

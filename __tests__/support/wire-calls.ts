@@ -28,7 +28,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('a standby', (await stores.leases.claim(other)).held, false);
   await stores.fleet.writeRegistration(registrationOf(environment));
   const write = { environment, instance: 'one', epoch, version: 1, removed: ['gone'] };
-  equal('statuses', await stores.statuses.write({ ...write, entries: [entryOf()], complete: true }), true);
+  equal('statuses', await stores.statuses.write({ ...write, entries: [entryOf()], from: null }), true);
   equal('statuses, read', (await stores.statuses.read(environment)).length, 1);
   equal('statuses, counted', (await stores.statuses.mark(environment)).count, 1);
   equal('a registration', (await stores.fleet.readRegistration(environment))?.name, environment);

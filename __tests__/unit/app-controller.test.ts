@@ -68,6 +68,25 @@ beforeEach(() => {
   start();
 });
 
+describe('a process that takes over from another', () => {
+  it('goes by what that one wrote last, and has written nothing before', async () => {
+    mayHost = false;
+    await controller.accept([
+      recordOf({ environments: ['env_a'] }),
+      recordOf({ environments: ['env_a'], name: 'gone' }),
+    ]);
+    await quiet();
+    expect(await snapshot.asStore.load()).toEqual([]);
+    const record = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });
+    await snapshot.asStore.save('crm', record, null);
+    mayHost = true;
+    await controller.reload();
+    expect(controller.apps.names()).toEqual(['crm']);
+    expect(controller.apps.record('crm')).toEqual(record);
+    expect(controller.apps.unconfirmed()).toEqual(['crm']);
+  });
+});
+
 describe('a record', () => {
   it('is converged to, and the result is reported', async () => {
     expect(await create()).toMatchObject({
@@ -99,6 +118,21 @@ describe('a record', () => {
     const entry = await accept({ boot: { generation: 10, how: 'start' }, ...values, generation: 11 });
     expect(databases.journal).toEqual(expected);
     expect(entry).toMatchObject({ generation: 11, doing: null });
+  });
+
+  it('invariant 3: of an app that was removed is ignored if it is older than the removal, and the removal is reported', async () => {
+    await create();
+    await accept({ generation: 12, desired: 'removed' });
+    await controller.acceptAll([]);
+    expect(controller.apps.entry('crm')).toBeNull();
+    databases.journal.length = 0;
+    expect(await accept({ generation: 11 })).toMatchObject({ status: 'not_found', generation: 12 });
+    expect(databases.journal).toEqual([]);
+    expect(reports.at(-1)).toMatchObject({ status: 'not_found', generation: 12 });
+    await controller.acceptAll([]);
+    expect(await accept({ generation: 13, boot: { generation: 13, how: 'start' } })).toMatchObject({
+      status: 'running',
+    });
   });
 
   it('invariant 3: of an older generation is ignored, a duplicate does nothing, a late one changes nothing', async () => {

@@ -90,7 +90,12 @@ describe('a field of an app that is declared once', () => {
       random: new SeededRandom(),
       appCache: { apps: new Map(), tombstones: new Map(), refresh: async () => undefined },
       observer: { names: () => [] },
-      operations: { activeOf: async () => [], create: async () => undefined },
+      operations: {
+        activeOf: async () => [],
+        activeOfName: async () => [],
+        newestGeneration: async () => 0,
+        create: async () => undefined,
+      },
       active: { put: () => undefined },
       queue: { run: async () => undefined, add: () => undefined },
       bus: { notify: () => undefined },

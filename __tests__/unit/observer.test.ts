@@ -44,7 +44,7 @@ async function beat(environment: string, values: Partial<Lease> = {}): Promise<n
 }
 
 async function tell(environment: string, epoch: number, entries: StatusEntry[], instance = 'one'): Promise<boolean> {
-  const write = { environment, instance, epoch, entries, removed: [], version: ++versions, complete: true };
+  const write = { environment, instance, epoch, entries, removed: [], version: ++versions, from: null };
   return store.statuses.write(write);
 }
 

@@ -72,7 +72,7 @@ describe('reporting', () => {
     show('shop', 'stopped');
     reporter.report(['crm']);
     await clock.run(100);
-    expect(writes).toMatchObject([{ environment: 'env_a', instance: 'one', epoch: 100, complete: true }]);
+    expect(writes).toMatchObject([{ environment: 'env_a', instance: 'one', epoch: 100, from: null }]);
     expect(writes[0].entries.map(({ name }) => name)).toEqual(['crm', 'shop']);
   });
 
@@ -83,7 +83,7 @@ describe('reporting', () => {
     reporter.report(['crm']);
     show('crm', 'running');
     await clock.run(100);
-    expect(writes).toMatchObject([{ complete: false, removed: [], entries: [{ name: 'crm', status: 'running' }] }]);
+    expect(writes).toMatchObject([{ from: lastVersion, removed: [], entries: [{ name: 'crm', status: 'running' }] }]);
     expect(wakes).toEqual([['crm']]);
   });
 
@@ -134,7 +134,7 @@ describe('a failed write', () => {
     expect(wakes).toEqual([]);
     await clock.run(1_000);
     expect(writes).toHaveLength(2);
-    expect(writes[1]).toMatchObject({ complete: false, entries: [{ status: 'running' }] });
+    expect(writes[1]).toMatchObject({ from: lastVersion, entries: [{ status: 'running' }] });
     expect(wakes).toEqual([['crm']]);
   });
 
@@ -145,7 +145,7 @@ describe('a failed write', () => {
     await clock.run(0);
     answer = 'written';
     await clock.run(1_000);
-    expect(writes.map(({ complete }) => complete)).toEqual([true, true]);
+    expect(writes.map(({ from }) => from)).toEqual([null, null]);
   });
 
   it('because the lease belongs to another claims the lease', async () => {
@@ -158,6 +158,19 @@ describe('a failed write', () => {
     expect(wakes).toEqual([]);
   });
 
+  it('because the store has an older state is followed by everything', async () => {
+    show('crm', 'running');
+    show('shop', 'running');
+    await begin();
+    answer = 'refused';
+    reporter.report(['crm']);
+    await clock.run(100);
+    answer = 'written';
+    await clock.run(1_000);
+    expect(writes.map(({ from }) => from)).toEqual([lastVersion, null]);
+    expect(writes[1].entries.map(({ name }) => name)).toEqual(['crm', 'shop']);
+  });
+
   it('without a lease is repeated once there is one', async () => {
     show('crm', 'running');
     await begin();
@@ -168,7 +181,7 @@ describe('a failed write', () => {
     epoch = 101;
     reporter.reportAll();
     await clock.run(0);
-    expect(writes).toMatchObject([{ epoch: 101, complete: true, entries: [{ name: 'crm' }] }]);
+    expect(writes).toMatchObject([{ epoch: 101, from: null, entries: [{ name: 'crm' }] }]);
   });
 
   it('while another write is in progress is repeated after it', async () => {
@@ -189,7 +202,7 @@ describe('a failed write', () => {
     answer = 'written';
     await clock.run(100);
     expect(writes).toHaveLength(2);
-    expect(writes[1]).toMatchObject({ complete: true, entries: [{ status: 'running' }] });
+    expect(writes[1]).toMatchObject({ from: null, entries: [{ status: 'running' }] });
   });
 });
 
@@ -234,7 +247,9 @@ describe('comparing the store', () => {
     apps.delete('gone');
     mark = { version: lastVersion, count: 3 };
     await poll();
-    expect(writes).toMatchObject([{ complete: false, entries: [{ name: 'crm', lastVisitAt: 5 }], removed: ['gone'] }]);
+    expect(writes).toMatchObject([
+      { from: lastVersion, entries: [{ name: 'crm', lastVisitAt: 5 }], removed: ['gone'] },
+    ]);
   });
 
   it.each<[string, () => StatusMark]>([
@@ -247,7 +262,7 @@ describe('comparing the store', () => {
     await begin();
     mark = has();
     await poll();
-    expect(writes).toMatchObject([{ complete: true, entries: [{ name: 'crm' }, { name: 'shop' }] }]);
+    expect(writes).toMatchObject([{ from: null, entries: [{ name: 'crm' }, { name: 'shop' }] }]);
   });
 
   it('is not confused by its own write', async () => {
@@ -262,7 +277,7 @@ describe('comparing the store', () => {
     see({ version: writes.at(-1)?.version ?? 0, count: 1 });
     await looking;
     await clock.run(1_000);
-    expect(writes.map(({ complete }) => complete)).toEqual([false]);
+    expect(writes.map(({ from }) => from)).toEqual([lastVersion]);
   });
 
   it('waits for a store that is down', async () => {

@@ -75,6 +75,11 @@ export class LeaseKeeper {
     this.told = this.registered;
   }
 
+  /** Whether this process may host apps. */
+  get hosts(): boolean {
+    return this.role === 'holder' || this.role === 'alone';
+  }
+
   /** Sends a heartbeat immediately and then at the interval. */
   async start(): Promise<void> {
     if (this.timer) return;

@@ -35,6 +35,8 @@ export class StatusReporter {
   private written = new Map<string, string>();
   private complete = true;
   private version = 0;
+  /** The version of the last write that was confirmed. */
+  private confirmed = 0;
   private timer: Timer | null = null;
   private writing = false;
   private closed = false;
@@ -104,6 +106,7 @@ export class StatusReporter {
     const found = entries(complete ? 'all' : names);
     const texts = new Map(found.map((entry) => [entry.name, JSON.stringify(entry)]));
     let written = false;
+    let isRefused = false;
     try {
       written = await statuses.write({
         environment,
@@ -112,7 +115,7 @@ export class StatusReporter {
         entries: found,
         removed: names.filter((name) => !texts.has(name)),
         version: this.version,
-        complete,
+        from: complete ? null : this.confirmed,
       });
       log.rooms.records?.('Reported', {
         epoch: current,
@@ -120,18 +123,21 @@ export class StatusReporter {
         complete,
         written,
       });
-      if (!written) onRefused();
+      isRefused = !written;
+      if (isRefused) onRefused();
     } catch (error) {
       (log.rooms.records ?? log.debug)(`Statuses could not be written, they are told later: ${messageOf(error)}`);
     }
     this.writing = false;
     if (written) {
+      this.confirmed = this.version;
       if (complete) this.written = texts;
       for (const name of names) this.written.delete(name);
       for (const [name, text] of texts) this.written.set(name, text);
       bus.notify('supervisors', names);
     } else {
-      this.complete ||= complete;
+      // Whoever holds the lease refuses a change of what the store does not have.
+      this.complete ||= complete || isRefused;
       for (const name of names) this.dirty.add(name);
       this.schedule(1_000);
       return;

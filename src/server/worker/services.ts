@@ -80,7 +80,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     coreApps,
     clock,
     log,
-    mayHost: () => keeper.role === 'holder' || keeper.role === 'alone',
+    mayHost: () => keeper.hosts,
     mayBoot: ({ jwtSecret }) => jwtSecret !== null || secrets.areLate,
     leaving: options.leaving,
   });

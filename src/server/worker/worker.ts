@@ -30,6 +30,8 @@ const SECRETS_WITHIN = 20_000;
 
 interface Running extends Services {
   round?: Timer;
+  /** Whether this process has read the snapshot since it hosts: another one wrote it before. */
+  isCurrent: boolean;
 }
 
 /** The services that host apps: lease, snapshot, apps and reports. */
@@ -183,7 +185,7 @@ export class WorkerPart {
   private async startNow(): Promise<void> {
     const { environment, bus, only, handlers, roundEvery, clock } = this.options;
     this.vitals.start();
-    const running: Running = createServices(this.options, this.vitals, this.appIndex);
+    const running: Running = { ...createServices(this.options, this.vitals, this.appIndex), isCurrent: false };
     const { controller, reporter, reader, keeper } = running;
     this.listen(running);
     this.running = running;
@@ -214,15 +216,16 @@ export class WorkerPart {
     const { clock, recordsWithin = RECORDS_WITHIN, log } = this.options;
     const { controller, reader } = running;
     const turn = ++this.confirming;
-    const isCurrent = () => this.running === running && this.confirming === turn;
-    const end = clock.now().mono + recordsWithin;
+    const isNewest = () => this.running === running && this.confirming === turn;
     controller.doubtRecords();
+    await this.reload(running, isNewest);
     reader.forget();
+    const end = clock.now().mono + recordsWithin;
     for (let left = recordsWithin; left > 0; left = end - clock.now().mono) {
       await within(clock, left, reader.readRecords(), undefined);
-      if (!isCurrent() || !controller.apps.unconfirmed().length) return;
+      if (!isNewest() || !controller.apps.unconfirmed().length) return;
       await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
-      if (!isCurrent()) return;
+      if (!isNewest()) return;
     }
     const apps = controller.apps.unconfirmed();
     if (apps.length)
@@ -231,22 +234,40 @@ export class WorkerPart {
     controller.convergeAll();
   }
 
+  /** Reads the snapshot once this process hosts. Never rejects. */
+  private async reload(running: Running, isNewest: () => boolean): Promise<void> {
+    const { clock, log, beginAgain = BEGIN_AGAIN } = this.options;
+    while (isNewest() && running.keeper.hosts && !running.isCurrent) {
+      try {
+        await running.controller.reload();
+        running.isCurrent = true;
+      } catch (error) {
+        log.warn(`The snapshot could not be read, it is tried again: ${messageOf(error)}`);
+        await clock.sleep(beginAgain);
+      }
+    }
+  }
+
   /** Connects events of services to services that were created before them. */
-  private listen({ keeper, controller, reporter, reader }: Services): void {
+  private listen(running: Running): void {
+    const { keeper, controller, reporter, reader } = running;
     reader.reads.listen(() => this.records.emit());
     controller.limits.changes.listen(() => void this.announce().catch(() => undefined));
     controller.reports.listen((names) => reporter.report(names));
     keeper.roles.listen(async ({ role, fresh }) => {
       if (role === 'standby') {
+        running.isCurrent = false;
         await controller.standDown();
         return;
       }
+      // What was read before the store came back, or by a standby, may be old.
+      const isOld = fresh || !running.isCurrent;
+      if (isOld) controller.doubtRecords();
       if (fresh) {
         await this.announce();
         reporter.reportAll();
-        // What was read before the store came back, or by a standby, may be old.
-        if (this.running) void this.confirmRecords(this.running).then(() => reader.readAll());
       }
+      if (isOld) void this.confirmRecords(running).then(() => reader.readAll());
       controller.convergeAll();
     });
   }

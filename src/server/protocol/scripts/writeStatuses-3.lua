@@ -2,16 +2,20 @@
   Writes statuses under a lease; only its holder may.
 
   KEYS[1] lease   KEYS[2] statuses (hash, name -> JSON)   KEYS[3] version of the statuses
-  ARGV[1] instance   ARGV[2] epoch   ARGV[3] version   ARGV[4] '1' if these are all statuses
+  ARGV[1] instance   ARGV[2] epoch   ARGV[3] version   ARGV[4] the version that this changes; '' if these are all statuses
   ARGV[5] JSON list of names to remove   ARGV[6..] name, JSON, name, JSON ...
 
-  Returns 1 if written, 0 if the lease is not the writer's
+  Returns 1 if written, 0 if the lease is not the writer's, or the stored version is another one
 ]]
 local current = redis.call('GET', KEYS[1])
 if not current then return 0 end
 local held = cjson.decode(current)
 if held.instance ~= ARGV[1] or held.epoch ~= tonumber(ARGV[2]) then return 0 end
-if ARGV[4] == '1' then redis.call('DEL', KEYS[2]) end
+if ARGV[4] == '' then
+  redis.call('DEL', KEYS[2])
+elseif (redis.call('GET', KEYS[3]) or '0') ~= ARGV[4] then
+  return 0
+end
 local removed = cjson.decode(ARGV[5])
 if #removed > 0 then redis.call('HDEL', KEYS[2], unpack(removed)) end
 -- Many with one command, as far as Lua's stack allows.

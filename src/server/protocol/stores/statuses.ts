@@ -11,7 +11,10 @@ import type { StatusEntry } from '../../../shared/messages';
  * - Every method rejects if the store cannot be reached; the holder writes the then current statuses later.
  */
 export interface StatusStore {
-  /** Writes statuses under a lease. False if the lease is not (or no longer) the writer's: nothing was written. */
+  /**
+   * Writes statuses under a lease. False if the lease is not (or no longer) the writer's, or if the stored statuses are not
+   * those that the write changes: nothing was written.
+   */
   write(write: StatusWrite): Promise<boolean>;
   /**
    * All statuses of `environment`, unordered. Statuses that do not parse are skipped. An unchanged entry may be the
@@ -30,8 +33,11 @@ export interface StatusWrite {
   removed: string[];
   /** Increases with every write, so that a reader knows whether there is anything new. */
   version: number;
-  /** Whether `entries` is complete: other stored entries are removed. */
-  complete: boolean;
+  /**
+   * The version of the stored statuses that this changes. A store that is an old copy has another one, and its other entries
+   * would be taken for new ones. Null: `entries` is complete, and other stored entries are removed.
+   */
+  from: number | null;
 }
 
 export interface StatusMark {

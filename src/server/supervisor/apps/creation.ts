@@ -1,3 +1,4 @@
+import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { completeIn, pickIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
@@ -64,8 +65,8 @@ export class AppCreation {
     const orphan = this.orphanOf(input.name);
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
     const now = clock.now().wall;
-    const generation = nextGeneration(orphan?.generation ?? 0, now);
-    const app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> = {
+    const initialAdmin = input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey));
+    const appOf = (generation: number): Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> => ({
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
       // Its database contains this marker, and its worker continues to run it.
       uid: orphan?.uid ?? random.id(),
@@ -78,26 +79,23 @@ export class AppCreation {
       generation,
       boot: { generation, how: 'start' },
       claim: action,
-      initialAdmin: input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey)),
+      initialAdmin,
       published: {},
-    };
-    const operation = this.changes.newOperation(
-      app,
-      action,
-      environments.map((environment) => step(environment, 'boot')),
-      userId,
-    );
-    await this.changes.inTransaction(async (transaction) => {
-      if (await appRepository.find(app.name, transaction))
-        throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');
-      if (this.options.appCache.tombstones.size && this.waitsToBeDropped(app.name)) {
-        throw new AppSupervisorError('DROP_PENDING', { app: app.name }, 'name');
-      }
-      await this.changes.assertDomainFree(app.cname, app.name, transaction);
-      await appRepository.create(app, transaction);
-      await this.options.operations.create(operation, transaction);
     });
-    await this.changes.carryOut([app.name], operation);
+    const steps = environments.map((environment) => step(environment, 'boot'));
+    const operation = await this.changes.inTransaction(async (transaction) => {
+      await this.assertNameFree(input.name, transaction);
+      await this.changes.assertDomainFree(input.cname, input.name, transaction);
+      // A Worker takes what is older than what it was told of a former app of this name for a late message. The step that
+      // ends the data of that one published one more than its operation.
+      const former = await this.options.operations.newestGeneration(input.name, transaction);
+      const app = appOf(nextGeneration(Math.max(former + 1, orphan?.generation ?? 0), now));
+      const created = this.changes.newOperation(app, action, steps, userId);
+      await appRepository.create(app, transaction);
+      await this.options.operations.create(created, transaction);
+      return created;
+    });
+    await this.changes.carryOut([input.name], operation);
     return operation;
   }
 
@@ -136,11 +134,11 @@ export class AppCreation {
     return entries.find((entry) => appCache.isOrphan(entry)) ?? null;
   }
 
-  private waitsToBeDropped(name: string): boolean {
-    return [...this.options.appCache.tombstones.values()].some(
-      (tombstone) =>
-        tombstone.name === name &&
-        this.options.active.of(tombstone.uid).some(({ steps }) => steps.some(({ kind }) => kind === 'drop')),
-    );
+  private async assertNameFree(app: string, transaction: Transaction): Promise<void> {
+    const { appRepository, operations } = this.options;
+    if (await appRepository.find(app, transaction)) throw new AppSupervisorError('NAME_TAKEN', { app }, 'name');
+    const others = await operations.activeOfName(app, transaction);
+    if (others.some(({ steps }) => steps.some(({ kind }) => kind === 'drop')))
+      throw new AppSupervisorError('DROP_PENDING', { app }, 'name');
   }
 }

@@ -16,7 +16,16 @@ import type { FleetObserver } from '../fleet/observer';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import type { Publisher } from './publisher';
-import { advance, claimMet, isWorkedOn, leftUndone, type Operation, type Step, type StepObservation } from './rollout';
+import {
+  advance,
+  claimMet,
+  giveWay,
+  isWorkedOn,
+  leftUndone,
+  type Operation,
+  type Step,
+  type StepObservation,
+} from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
 import type { OperationCache, OperationStore } from './store';
@@ -86,19 +95,27 @@ export class AppReconciler {
     if (!app) return this.endWithoutApp(operation);
     const observe = (environment: string) => this.observe(environment, operation.appName);
     const worked = (step: Step) => this.timeWorked(operation, step, observe(step.environment));
+    const now = clock.now().wall;
+    const successor = appCache.apps.get(app.name);
+    const taken = successor && successor.uid !== app.uid ? Object.keys(successor.published) : [];
     const {
       operation: next,
       publish,
       claimed,
-    } = advance(operation, app, app.published, observe, clock.now().wall, worked);
+    } = advance(giveWay(operation, taken, now), app, app.published, observe, now, worked);
     const publishes = Object.keys(publish).length > 0;
     const changed = JSON.stringify(next) !== JSON.stringify(operation);
     if (!publishes && !changed) return false;
-    if (publishes)
-      await publisher.publish(app, { publish, claimed }, async (transaction) => operations.save(next, transaction));
-    else await leadership.write((transaction) => operations.save(next, transaction));
-    // Cancelled through another Supervisor meanwhile: the stored operation counts.
-    await active.refresh(operation.appUid);
+    try {
+      if (publishes) {
+        await publisher.publish(app, { publish, claimed }, async (transaction) => {
+          if (!(await operations.save(next, transaction))) throw new Error(`Operation ${next.id} was ended meanwhile.`);
+        });
+      } else await leadership.write((transaction) => operations.save(next, transaction));
+    } finally {
+      // Cancelled or superseded through another Supervisor meanwhile: the stored operation counts, and nothing is published for it.
+      await active.refresh(operation.appUid);
+    }
     log.rooms.loop?.('Moved an operation', {
       app: app.name,
       operation: next.id,

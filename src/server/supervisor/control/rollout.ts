@@ -116,6 +116,23 @@ export function advance(
 }
 
 /**
+ * Ends the steps of a deleted app in environments that have a newer app of its name by now: their Workers replace the one by the
+ * other, and answer for the newer one alone.
+ * @param environments in which the newer app was published
+ */
+export function giveWay(operation: Operation, environments: string[], now: number): Operation {
+  const steps = operation.steps.map((step): Step => {
+    if (isOver(step.state) || !environments.includes(step.environment)) return step;
+    if (step.kind === 'remove') return { ...step, state: 'succeeded', finishedAt: now };
+    if (step.kind === 'release')
+      return { ...step, state: 'succeeded', message: say('STEP_KEEPS_MARKER'), finishedAt: now };
+    const taken = new AppSupervisorError('NAME_TAKEN', { app: operation.appName });
+    return { ...step, state: 'failed', error: describeError(taken), finishedAt: now };
+  });
+  return { ...operation, steps };
+}
+
+/**
  * The generation that a step publishes and waits for. The data step comes after the removal there, and must differ from
  * it.
  */

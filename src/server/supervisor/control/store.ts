@@ -32,6 +32,17 @@ export class OperationStore {
     return this.findActive({ appUid }, transaction);
   }
 
+  /** The same for whatever has or had this name. */
+  async activeOfName(appName: string, transaction?: Transaction): Promise<Operation[]> {
+    return this.findActive({ appName }, transaction);
+  }
+
+  /** The newest generation that an app of this name was given, alive or deleted; 0 if there was none. */
+  async newestGeneration(appName: string, transaction?: Transaction): Promise<number> {
+    const row = await this.repository.findOne({ filter: { appName }, sort: ['-generation'], transaction });
+    return row ? toOperation(row).generation : 0;
+  }
+
   private async findActive(filter: Filter, transaction?: Transaction): Promise<Operation[]> {
     const rows = await this.repository.find({
       filter: { ...filter, state: { $in: ['queued', 'running'] } },
@@ -61,8 +72,11 @@ export class OperationStore {
     await this.repository.create({ values: { ...values, waitingFor: toText(values.waitingFor) }, transaction });
   }
 
-  /** A finished operation does not change any more: a late write based on its earlier state is ignored. */
-  async save(operation: Operation, transaction?: Transaction): Promise<void> {
+  /**
+   * A finished operation does not change any more: a late write based on its earlier state is ignored.
+   * @returns whether it was written
+   */
+  async save(operation: Operation, transaction?: Transaction): Promise<boolean> {
     const values = pickIn(OPERATION, 'save', operation);
     const [changed] = await this.app.db
       .getModel('appOperations')
@@ -71,6 +85,7 @@ export class OperationStore {
         { where: { id: operation.id, finishedAt: null }, transaction },
       );
     if (changed && operation.finishedAt !== null) this.onEnd(operation);
+    return changed > 0;
   }
 
   async removeOlderThan(time: number, transaction?: Transaction): Promise<void> {

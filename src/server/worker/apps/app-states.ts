@@ -6,7 +6,11 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost, PluginSet } from '../hosting/host';
+import type { Remembered } from '../snapshot';
 import { type Applied, type Hosted, pendingChanges } from './decide';
+
+/** How many dropped apps are remembered. */
+const MOST_DROPPED = 1_000;
 
 /** What this process knows about one app. */
 export interface AppState {
@@ -55,6 +59,8 @@ export interface AppStatesOptions {
 /** The apps of this environment: what this process knows about each, and what it reports. */
 export class AppStates {
   private readonly held = new Map<string, AppState>();
+  /** Apps that were removed and dropped last: their records may come back, see `heldFor`. */
+  private readonly dropped = new Map<string, AppState>();
 
   constructor(private readonly options: AppStatesOptions) {
     options.coreApps.onStatus = (name) => this.observe(name);
@@ -95,6 +101,27 @@ export class AppStates {
     });
   }
 
+  /** Puts these apps in the place of all that this process does nothing with. */
+  replaceIdle(found: Remembered[]): void {
+    const names = new Set(found.map(({ record }) => record.name));
+    const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck);
+    for (const [name, held] of this.all()) if (!names.has(name) && isIdle(held)) this.forget(name);
+    for (const { record, applied } of found) if (isIdle(this.held.get(record.name))) this.hold(record, applied, false);
+  }
+
+  /**
+   * The state of an app for which a record is read; that of a dropped app, if its removal was newer. Then the store is an older
+   * copy, or the database was restored, which learns from the report that it is behind.
+   */
+  heldFor({ name, uid, generation }: AppRecord): AppState | undefined {
+    const gone = this.dropped.get(name);
+    if (!this.held.has(name) && gone?.record.uid === uid && gone.record.generation > generation) {
+      this.held.set(name, gone);
+      this.report(name);
+    }
+    return this.held.get(name);
+  }
+
   get(name: string): AppState | undefined {
     return this.held.get(name);
   }
@@ -105,6 +132,15 @@ export class AppStates {
 
   /** Removes an app that was removed and is no longer needed. */
   drop(name: string): void {
+    const held = this.held.get(name);
+    if (!held) return;
+    this.forget(name);
+    this.dropped.delete(name);
+    this.dropped.set(name, held);
+    for (const oldest of this.dropped.keys()) if (this.dropped.size > MOST_DROPPED) this.dropped.delete(oldest);
+  }
+
+  private forget(name: string): void {
     this.held.delete(name);
     this.report(name);
   }

@@ -82,6 +82,11 @@ export class AppController {
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
   }
 
+  /** Another process hosted until now: what it wrote last is the state, and not what this one knows from before. */
+  async reload(): Promise<void> {
+    this.apps.replaceIdle(await this.options.snapshot.load());
+  }
+
   /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
   doubtRecords(): void {
     for (const [, held] of this.apps.all()) held.confirmed = false;
@@ -101,7 +106,7 @@ export class AppController {
   async accept(records: AppRecord[]): Promise<void> {
     const writes: Promise<void>[] = [];
     for (const record of records) {
-      const held = this.apps.get(record.name);
+      const held = this.apps.heldFor(record);
       // From a store that is an old copy: the Supervisor replaces it.
       if (held && held.record.generation > record.generation) continue;
       if (held) held.confirmed = true;
@@ -393,11 +398,12 @@ export class AppController {
     this.apps.report(name);
   }
 
+  /** A process that does not host writes nothing: the state belongs to the one that does. */
   private async save(name: string): Promise<void> {
     try {
       await this.writes.add(name, async () => {
         const held = this.apps.get(name);
-        if (!held) return;
+        if (!held || !this.options.mayHost()) return;
         const { record, applied, adminPassword } = held;
         const lastVisitAt = this.apps.lastVisitAt(name);
         held.saved = { lastVisitAt, at: this.options.clock.now().mono };

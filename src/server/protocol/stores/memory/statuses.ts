@@ -14,9 +14,10 @@ export class MemoryStatuses implements StatusStore {
   constructor(private readonly holds: (environment: string, instance: string, epoch: number) => boolean) {}
 
   async write(write: StatusWrite): Promise<boolean> {
-    const { environment, instance, epoch, entries, removed, version, complete } = write;
+    const { environment, instance, epoch, entries, removed, version, from } = write;
     if (!this.holds(environment, instance, epoch)) return false;
-    const byName = complete ? new Map() : (this.environments.get(environment)?.byName ?? new Map());
+    if (from !== null && this.versionOf(environment) !== from) return false;
+    const byName = from === null ? new Map() : (this.environments.get(environment)?.byName ?? new Map());
     for (const name of removed) byName.delete(name);
     for (const entry of entries) byName.set(entry.name, structuredClone(entry));
     this.environments.set(environment, { version, byName });

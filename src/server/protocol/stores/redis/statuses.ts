@@ -22,7 +22,7 @@ export class RedisStatuses implements StatusStore {
       write.instance,
       write.epoch,
       write.version,
-      write.complete ? '1' : '0',
+      write.from ?? '',
       JSON.stringify(write.removed),
       ...write.entries.flatMap((entry) => [entry.name, JSON.stringify(entry)]),
     );
