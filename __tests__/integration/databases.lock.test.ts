@@ -7,8 +7,8 @@ import {
   lockKey,
   prepareDatabase,
 } from '../../src/server/databases';
-import { hasSchemas } from '../../src/server/databases/connection';
 import { dialects } from '../../src/server/databases/dialects';
+import { hasSchemas } from '../../src/shared/dialects';
 import { until } from '../support/wait';
 import { type Ground, on, PLACES, sql, startGround } from './databases-places';
 import { startNetwork, startPgbouncer } from './databases-servers';

@@ -7,10 +7,13 @@ import { until } from '../support/wait';
 
 /**
  * How the fleet agrees: once with wake-ups at production's pace, and once with every wake-up taken away (the command Redis is
- * nowhere), where what production does every 30 s is done more often. A file each, so that they run beside each other.
+ * nowhere), where what production does every 30 s is done more often. `npm test` does all of it without wake-ups, which is
+ * harder, and with them what they are for; `npm run test:long` does the rest with them.
  */
-export const fleetSuite = (wakeUps: boolean) =>
+export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
   describe(wakeUps ? 'with wake-ups' : 'without wake-ups', () => {
+    /** A test that needs no wake-ups. */
+    const itOfWhole: (title: string, work: () => Promise<void>) => void = isWhole ? it : () => undefined;
     let fleet: SmallFleet;
     beforeAll(async () => {
       fleet = await SmallFleet.start(wakeUps ? 'woken' : 'deaf', { wakeUps });
@@ -82,7 +85,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(supervisor.ended).toEqual([uid]);
     });
 
-    it('invariant 1: a flush in the middle loses nothing', async () => {
+    itOfWhole('invariant 1: a flush in the middle loses nothing', async () => {
       const slow = held();
       const [supervisor, a, b] = await fleet.begin(...both);
       await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
@@ -114,56 +117,62 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(again.runs).toEqual([]);
     });
 
-    it('a round during a slow look at the snapshot does not hide what was wished while the worker was away', async () => {
-      const [supervisor, worker] = await fleet.begin('env_a');
-      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-      await worker.kill();
-      const stop = await supervisor.parts.service.command('crm', 'stop', '1');
-      await until(
-        'Its record',
-        async () => (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'stopped',
-      );
-      const { load } = SnapshotStore.prototype;
-      const loading = vi.spyOn(SnapshotStore.prototype, 'load').mockImplementation(async function (
-        this: SnapshotStore,
-      ) {
-        const found = await load.call(this);
-        // Long enough for some rounds of a fleet without wake-ups.
-        await sleep(3_000);
-        return found;
-      });
-      const again = await fleet.worker('env_a');
-      expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
-      expect(again.runs).toEqual([]);
-      expect(loading).toHaveBeenCalledOnce();
-      loading.mockRestore();
-    });
+    itOfWhole(
+      'a round during a slow look at the snapshot does not hide what was wished while the worker was away',
+      async () => {
+        const [supervisor, worker] = await fleet.begin('env_a');
+        await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+        await worker.kill();
+        const stop = await supervisor.parts.service.command('crm', 'stop', '1');
+        await until(
+          'Its record',
+          async () => (await supervisor.wire.stores.records.read('env_a'))[0]?.desired === 'stopped',
+        );
+        const { load } = SnapshotStore.prototype;
+        const loading = vi.spyOn(SnapshotStore.prototype, 'load').mockImplementation(async function (
+          this: SnapshotStore,
+        ) {
+          const found = await load.call(this);
+          // Long enough for some rounds of a fleet without wake-ups.
+          await sleep(3_000);
+          return found;
+        });
+        const again = await fleet.worker('env_a');
+        expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
+        expect(again.runs).toEqual([]);
+        expect(loading).toHaveBeenCalledOnce();
+        loading.mockRestore();
+      },
+    );
 
-    it('invariant 6: with Redis away apps run on, changes are taken and wait, and with a new one all comes true', async () => {
-      const [supervisor, a] = await fleet.begin('env_a');
-      const { service } = supervisor.parts;
-      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-      await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_a'] }));
-      await fleet.redis.kill();
-      const stop = await service.command('crm', 'stop', '1');
-      const created = await supervisor.create({ name: 'wiki', environments: ['env_a'] });
-      await until('The change to wait', async () => (await supervisor.operation(stop.id)).state === 'running');
-      expect(a.runs).toEqual(['crm', 'shop']);
-      await fleet.redis.start();
-      await fleet.listening();
-      expect(await supervisor.ends(stop)).toMatch(/^succeeded/);
-      expect(await supervisor.ends(created)).toMatch(/^succeeded/);
-      expect(a.runs).toEqual(['shop', 'wiki']);
-      await until(
-        'All to be shown',
-        () =>
-          ['crm', 'shop', 'wiki'].map((name) => supervisor.shows(name)).join() ===
-          'env_a stopped,env_a running,env_a running',
-      );
-      expect(fleet.databases.story('shop').filter((line) => line.includes('boots'))).toHaveLength(1);
-    });
+    itOfWhole(
+      'invariant 6: with Redis away apps run on, changes are taken and wait, and with a new one all comes true',
+      async () => {
+        const [supervisor, a] = await fleet.begin('env_a');
+        const { service } = supervisor.parts;
+        await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+        await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_a'] }));
+        await fleet.redis.kill();
+        const stop = await service.command('crm', 'stop', '1');
+        const created = await supervisor.create({ name: 'wiki', environments: ['env_a'] });
+        await until('The change to wait', async () => (await supervisor.operation(stop.id)).state === 'running');
+        expect(a.runs).toEqual(['crm', 'shop']);
+        await fleet.redis.start();
+        await fleet.listening();
+        expect(await supervisor.ends(stop)).toMatch(/^succeeded/);
+        expect(await supervisor.ends(created)).toMatch(/^succeeded/);
+        expect(a.runs).toEqual(['shop', 'wiki']);
+        await until(
+          'All to be shown',
+          () =>
+            ['crm', 'shop', 'wiki'].map((name) => supervisor.shows(name)).join() ===
+            'env_a stopped,env_a running,env_a running',
+        );
+        expect(fleet.databases.story('shop').filter((line) => line.includes('boots'))).toHaveLength(1);
+      },
+    );
 
-    it('a supervisor that dies in the middle is succeeded by one that goes on', async () => {
+    itOfWhole('a supervisor that dies in the middle is succeeded by one that goes on', async () => {
       const slow = held();
       const [supervisor, a] = await fleet.begin(...both);
       a.host.bootScripts.set('crm', { takes: slow.takes });
@@ -214,7 +223,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       await until('The lead to pass on at once', () => three.leads);
     });
 
-    it('a worker that dies in the middle of a boot begins it again when it is back', async () => {
+    itOfWhole('a worker that dies in the middle of a boot begins it again when it is back', async () => {
       const [supervisor, a] = await fleet.begin(...both);
       a.host.bootScripts.set('crm', { takes: new Promise(() => undefined) });
       const operation = await supervisor.create({ name: 'crm', environments: both });
@@ -233,7 +242,7 @@ export const fleetSuite = (wakeUps: boolean) =>
       ]);
     });
 
-    it('an environment that was away learns what was deleted, made and changed meanwhile', async () => {
+    itOfWhole('an environment that was away learns what was deleted, made and changed meanwhile', async () => {
       const [supervisor, , b] = await fleet.begin(...both);
       const { service } = supervisor.parts;
       await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
@@ -265,27 +274,30 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect([...fleet.databases.owners.keys()].sort()).toEqual(['crm', 'shop', 'wiki']);
     });
 
-    it('an environment that returns to an empty store boots nothing that was stopped or moved meanwhile', async () => {
-      const [supervisor, , b] = await fleet.begin(...both);
-      const { service } = supervisor.parts;
-      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_b'] }));
-      await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b'] }));
-      await b.kill();
-      await until('It to be seen', () => supervisor.health('env_b') === 'down');
-      const moved = await service.update('crm', { environments: ['env_a'] }, '1');
-      expect(await supervisor.ends(moved)).toMatch(/^succeeded/);
-      const stopped = await service.command('shop', 'stop', '1');
-      await supervisor.kill();
-      await fleet.onRedis((redis) => redis.flushall());
-      fleet.databases.journal.length = 0;
-      fleet.recordsWithin = 60_000;
-      const again = await fleet.worker('env_b');
-      await until('env_b to hold its environment', () => again.role === 'holder');
-      const successor = await fleet.supervisor();
-      expect(await successor.ends(stopped)).toMatch(/^succeeded/);
-      await until('It to be gone', () => again.status('crm') === undefined || again.status('crm') === 'not_found');
-      expect(fleet.databases.story('boots')).toEqual([]);
-    });
+    itOfWhole(
+      'an environment that returns to an empty store boots nothing that was stopped or moved meanwhile',
+      async () => {
+        const [supervisor, , b] = await fleet.begin(...both);
+        const { service } = supervisor.parts;
+        await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_b'] }));
+        await supervisor.ends(await supervisor.create({ name: 'shop', environments: ['env_b'] }));
+        await b.kill();
+        await until('It to be seen', () => supervisor.health('env_b') === 'down');
+        const moved = await service.update('crm', { environments: ['env_a'] }, '1');
+        expect(await supervisor.ends(moved)).toMatch(/^succeeded/);
+        const stopped = await service.command('shop', 'stop', '1');
+        await supervisor.kill();
+        await fleet.onRedis((redis) => redis.flushall());
+        fleet.databases.journal.length = 0;
+        fleet.recordsWithin = 60_000;
+        const again = await fleet.worker('env_b');
+        await until('env_b to hold its environment', () => again.role === 'holder');
+        const successor = await fleet.supervisor();
+        expect(await successor.ends(stopped)).toMatch(/^succeeded/);
+        await until('It to be gone', () => again.status('crm') === undefined || again.status('crm') === 'not_found');
+        expect(fleet.databases.story('boots')).toEqual([]);
+      },
+    );
 
     it('invariant 3: what belongs to an old generation, incarnation or epoch changes nothing', async () => {
       const [supervisor, a] = await fleet.begin('env_a');
@@ -328,22 +340,25 @@ export const fleetSuite = (wakeUps: boolean) =>
       expect(fleet.databases.journal).toEqual([]);
     });
 
-    it('a second live process of an environment is a standby, and takes over when the first is gone', async () => {
-      const [supervisor, first] = await fleet.begin('env_a');
-      await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
-      const second = await fleet.worker('env_a');
-      await until('The standby', () => second.role === 'standby');
-      await until('The page to name it', () => {
-        const [row] = supervisor.parts.view.environmentRows();
-        return row.standby === second.instance && row.instance === first.instance;
-      });
-      expect([first.runs, second.runs]).toEqual([['crm'], []]);
-      await supervisor.toShow('crm', 'env_a running');
-      await first.kill();
-      await until('The second', () => second.role === 'holder' && second.runs.includes('crm'));
-      await until('It to be shown', () => {
-        const [row] = supervisor.parts.view.environmentRows();
-        return row.instance === second.instance && supervisor.shows('crm') === 'env_a running';
-      });
-    });
+    itOfWhole(
+      'a second live process of an environment is a standby, and takes over when the first is gone',
+      async () => {
+        const [supervisor, first] = await fleet.begin('env_a');
+        await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
+        const second = await fleet.worker('env_a');
+        await until('The standby', () => second.role === 'standby');
+        await until('The page to name it', () => {
+          const [row] = supervisor.parts.view.environmentRows();
+          return row.standby === second.instance && row.instance === first.instance;
+        });
+        expect([first.runs, second.runs]).toEqual([['crm'], []]);
+        await supervisor.toShow('crm', 'env_a running');
+        await first.kill();
+        await until('The second', () => second.role === 'holder' && second.runs.includes('crm'));
+        await until('It to be shown', () => {
+          const [row] = supervisor.parts.view.environmentRows();
+          return row.instance === second.instance && supervisor.shows('crm') === 'env_a running';
+        });
+      },
+    );
   });

@@ -1,3 +1,3 @@
 import { fleetSuite } from './fleet-suite';
 
-fleetSuite(true);
+fleetSuite(true, false);

@@ -1,3 +1,5 @@
+import { DIALECTS } from '../../src/shared/dialects';
+
 /**
  * What a bundle may leave to its host. Everything else is bundled (server) or fails the build (clients): RequireJS
  * answers an unknown id with the HTML shell, which replaces the whole admin UI by "App error".
@@ -59,11 +61,12 @@ export const CLIENT_EXTERNALS: Record<Lane, ReadonlySet<string>> = {
 
 /**
  * Packages that the server takes from the NocoBase in which it is installed: the process must have only one copy of
- * each.
+ * each. `pg` loads `pg-native` where it is installed.
  */
-const SERVER_HOST_PACKAGES = /^(@nocobase\/|sequelize$|sequelize\/|pg$|pg-native$|mysql2$|mysql2\/|mariadb$|sqlite3$)/;
+const SERVER_HOST_PACKAGES = ['sequelize', 'pg-native', ...Object.values(DIALECTS).map(({ driver }) => driver)];
 
-export const isServerExternal = (id: string): boolean => SERVER_HOST_PACKAGES.test(id);
+export const isServerExternal = (id: string): boolean =>
+  id.startsWith('@nocobase/') || SERVER_HOST_PACKAGES.some((name) => id === name || id.startsWith(`${name}/`));
 
 /** The name that `define()` needs for RequireJS to find the bundle. */
 export const defineName = (packageName: string, lane: Lane): string =>

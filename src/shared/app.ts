@@ -1,3 +1,4 @@
+import { SERVER_DIALECTS } from './dialects';
 import {
   anything,
   bigInt,
@@ -37,7 +38,7 @@ export const boot = object({ generation, how: choice(['start', 'restart', 'upgra
 export type Boot = ValueOf<typeof boot>;
 
 const CONNECTION = {
-  dialect: optional(text({ oneOf: ['postgres', 'mysql', 'mariadb', 'kingbase'] })),
+  dialect: optional(text({ oneOf: SERVER_DIALECTS })),
   host: optional(text({ trim: true, max: [253], check: 'INPUT_HOST' })),
   port: optional(integer({ min: [1], max: [65535], fromText: true })),
   username: optional(text({ max: [128] })),

@@ -1,12 +1,10 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { DIALECT_NAMES, DIALECTS, type DialectName, hasSchemas } from '../../shared/dialects';
 import { type Message, type Param, say } from '../../shared/message';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
 import type { DbConnType } from '../../shared/types';
 import { fail } from '../errors';
-
-export const DIALECTS = ['postgres', 'kingbase', 'mysql', 'mariadb', 'sqlite'] as const;
-export type DialectName = (typeof DIALECTS)[number];
 
 /**
  * The location and the credentials of an app's database. The core's own database options are compatible
@@ -50,21 +48,8 @@ export interface Place {
   label: Message;
 }
 
-const PORTS: Record<DialectName, number> = { postgres: 5432, kingbase: 54321, mysql: 3306, mariadb: 3306, sqlite: 0 };
-
-/** System databases of the server. */
-const MAINTENANCE: Record<DialectName, string[]> = {
-  postgres: ['postgres', 'template0', 'template1'],
-  kingbase: ['kingbase', 'template0', 'template1', 'test', 'security'],
-  mysql: ['mysql', 'sys', 'information_schema', 'performance_schema'],
-  mariadb: ['mysql', 'sys', 'information_schema', 'performance_schema'],
-  sqlite: [],
-};
-
-export const hasSchemas = (dialect: DialectName) => dialect === 'postgres' || dialect === 'kingbase';
-
 export const portOf = (connection: Pick<DatabaseConnection, 'dialect' | 'port'>) =>
-  Number(connection.port) || PORTS[connection.dialect];
+  Number(connection.port) || (DIALECTS[connection.dialect].port ?? 0);
 
 const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
@@ -88,7 +73,7 @@ export function placeOf(connection: DatabaseConnection, dbConnType?: DbConnType)
   const { dialect, schema } = connection;
   const dialectError = (why: Message) =>
     fail('DATABASE_DIALECT', { dialect: String(dialect), why }, 'database.dialect');
-  if (!DIALECTS.includes(dialect)) dialectError(say('DIALECT_UNKNOWN', { dialects: DIALECTS.join(', ') }));
+  if (!DIALECT_NAMES.includes(dialect)) dialectError(say('DIALECT_UNKNOWN', { dialects: DIALECT_NAMES.join(', ') }));
   const prefix = connection.tablePrefix ?? '';
   if (prefix) checkName(prefix, SQL_IDENTIFIER, 'NAME_OF_PREFIX', 'tablePrefix');
 
@@ -142,7 +127,7 @@ function checkName(value: string | undefined, pattern: RegExp, what: NameKind, f
 export function ownerOf(place: Place, main?: Protected): Message | null {
   if (place.kind === 'schema') {
     if (place.schema === 'public') return say('OWNER_SHARED_SCHEMA');
-  } else if (MAINTENANCE[place.connection.dialect].includes(place.database.toLowerCase())) {
+  } else if (DIALECTS[place.connection.dialect].systemDatabases.includes(place.database.toLowerCase())) {
     return say('OWNER_SERVER');
   }
   return main && isMain(place, main) ? say('OWNER_MAIN') : null;

@@ -2,16 +2,13 @@ import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 
 /**
- * The host's own database drivers. They are loaded on first use, as in the core (app-supervisor/db-drivers.ts), because
- * an installation has only those of its dialect. All of them also load and connect after SES lockdown
+ * Loads a database driver of the host. It is loaded on first use, as in the core (app-supervisor/db-drivers.ts), because
+ * an installation has only the driver of its dialect. All drivers also load and connect after SES lockdown
  * (__tests__/integration/databases.lockdown.test.ts). They stay external in the bundle.
+ *
+ * @throws DATABASE_DIALECT if the host does not have the driver
  */
-export const loadPg = () => load('pg', () => import('pg'));
-export const loadMariadb = () => load('mariadb', () => import('mariadb'));
-export const loadMysql = () => load('mysql2', () => import('mysql2/promise'));
-export const loadSqlite = () => load('sqlite3', () => import('sqlite3'));
-
-async function load<T>(name: string, from: () => Promise<T>): Promise<T> {
+export async function loadDriver<T>(name: string, from: () => Promise<T>): Promise<T> {
   try {
     const module = (await from()) as T & { default?: unknown };
     // A real `import()` returns a CommonJS module as `default`; a bundler may return it directly.

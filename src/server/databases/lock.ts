@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { hasSchemas } from '../../shared/dialects';
 import { say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
-import { type DatabaseConnection, hasSchemas, serverOf } from './connection';
+import { type DatabaseConnection, serverOf } from './connection';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
 import { databaseError, openApp } from './open';

@@ -1,5 +1,6 @@
 import { Form, Input, InputNumber, Radio } from 'antd';
 import { useEffect, useState } from 'react';
+import { hasSchemas, SERVER_DIALECTS } from '../../shared/dialects';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
 import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
 import { FormSelect } from '../common/FormSelect';
@@ -22,9 +23,6 @@ const PART_LABELS: Record<Part, string> = {
   tablePrefix: key('Table prefix'),
 };
 
-const DIALECTS = ['postgres', 'mysql', 'mariadb', 'kingbase'];
-const WITH_SCHEMAS = ['postgres', 'kingbase'];
-
 /** The database of the app. The settings that identify it cannot be changed later. */
 export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void }) {
   const t = useT();
@@ -35,7 +33,7 @@ export function DatabaseFields({ app, adopt }: { app?: AppRow; adopt: () => void
     Form.useWatch(['options', 'dbConnType']) ?? form.getFieldValue(['options', 'dbConnType']) ?? 'new_database';
   const dialect: string | undefined = Form.useWatch(['options', 'database', 'dialect']);
   const parts = DATABASE_PARTS[kind].filter(
-    (part) => part !== 'schema' || kind === 'new_schema' || !dialect || WITH_SCHEMAS.includes(dialect),
+    (part) => part !== 'schema' || kind === 'new_schema' || !dialect || hasSchemas(dialect),
   );
   return (
     <>
@@ -79,7 +77,7 @@ function DatabaseField({ part, kind, isNew }: { part: Part; kind: DbConnType; is
       ]}
     >
       {part === 'dialect' ? (
-        <FormSelect disabled={disabled} options={DIALECTS.map((value) => ({ value, label: value }))} />
+        <FormSelect disabled={disabled} options={SERVER_DIALECTS.map((value) => ({ value, label: value }))} />
       ) : part === 'port' ? (
         <InputNumber min={1} max={65535} style={{ width: '100%' }} />
       ) : part === 'password' ? (
@@ -155,7 +153,7 @@ function useKinds(): DbConnType[] {
       isMounted = false;
     };
   }, [host]);
-  return dialect && !WITH_SCHEMAS.includes(dialect)
+  return dialect && !hasSchemas(dialect)
     ? ['new_database', 'new_connection']
     : ['new_database', 'new_connection', 'new_schema'];
 }

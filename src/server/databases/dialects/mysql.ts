@@ -1,6 +1,6 @@
 import { type DatabaseConnection, portOf, sslOf } from '../connection';
 import { type Dialect, type Fault, isNetworkError, type SessionLock } from '../dialect';
-import { loadMariadb, loadMysql } from '../drivers';
+import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
 
 /** MariaDB and MySQL: one language, two drivers. */
@@ -26,14 +26,7 @@ async function connect(connection: DatabaseConnection, database: string | null, 
     connectAttributes: { program_name: label },
   };
   const mariadb = connection.dialect === 'mariadb';
-  const driver: unknown = mariadb
-    ? await (await loadMariadb()).createConnection({ ...options, keepAliveDelay: KEEP_ALIVE_DELAY })
-    : await (await loadMysql()).createConnection({
-        ...options,
-        enableKeepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_DELAY,
-      });
-  const opened = driver as DriverConnection;
+  const opened = (await (mariadb ? openByMariadb(options) : openByMysql(options))) as DriverConnection;
   const loss = new ConnectionLoss();
   opened.on('error', loss.emit);
   opened.on('end', () => loss.emit(new Error('The server closed the connection.')));
@@ -46,6 +39,16 @@ async function connect(connection: DatabaseConnection, database: string | null, 
     close: () => closeWithin(opened.end(), () => opened.destroy()),
     onLost: loss.listen,
   };
+}
+
+async function openByMariadb(options: object): Promise<unknown> {
+  const driver = await loadDriver('mariadb', () => import('mariadb'));
+  return driver.createConnection({ ...options, keepAliveDelay: KEEP_ALIVE_DELAY });
+}
+
+async function openByMysql(options: object): Promise<unknown> {
+  const driver = await loadDriver('mysql2', () => import('mysql2/promise'));
+  return driver.createConnection({ ...options, enableKeepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY });
 }
 
 const FAULTS: Record<number, Fault> = {

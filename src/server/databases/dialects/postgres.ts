@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
 import { type Dialect, type Fault, isNetworkError, type Relation, type SessionLock } from '../dialect';
-import { loadPg } from '../drivers';
+import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Session } from '../session';
 
 /**
@@ -10,7 +10,7 @@ import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Se
  */
 
 async function connect(connection: DatabaseConnection, database: string | null, label: string): Promise<Session> {
-  const { Client } = await loadPg();
+  const { Client } = await loadDriver('pg', () => import('pg'));
   const client = new Client({
     host: connection.host,
     port: portOf(connection),

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import type { DatabaseConnection } from '../connection';
 import { type Dialect, isNetworkError, type SessionLock } from '../dialect';
-import { loadSqlite } from '../drivers';
+import { loadDriver } from '../drivers';
 import { ConnectionLoss, closeWithin, type Session } from '../session';
 
 /** SQLite: the database is a file, for one process only. */
@@ -13,7 +13,7 @@ class NoSuchFile extends Error {}
 /** Without a file: a session on nothing, because there is no server. */
 async function connect(_connection: DatabaseConnection, file: string | null): Promise<Session> {
   if (file && !existsSync(file)) throw new NoSuchFile(`There is no file ${file}.`);
-  const { Database, OPEN_READWRITE } = await loadSqlite();
+  const { Database, OPEN_READWRITE } = await loadDriver('sqlite3', () => import('sqlite3'));
   const db = await new Promise<InstanceType<typeof Database>>((resolve, reject) => {
     const opened = new Database(file ?? ':memory:', OPEN_READWRITE, (error) =>
       error ? reject(error) : resolve(opened),

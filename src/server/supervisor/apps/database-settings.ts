@@ -1,7 +1,8 @@
+import type { DialectName } from '../../../shared/dialects';
 import { type InputCode, say } from '../../../shared/message';
 import type { AppDatabase } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
-import { type DialectName, portOf } from '../../databases/connection';
+import { portOf } from '../../databases/connection';
 import { AppSupervisorError } from '../../errors';
 import { seal } from '../../protocol/secrets';
 import { type CreateInput, serverProblems, type UpdateInput } from './input';
