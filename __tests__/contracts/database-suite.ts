@@ -4,10 +4,11 @@ import { collections } from '../../src/server/core/collections';
 import { systemRandom } from '../../src/server/core/system';
 import { AppRepository } from '../../src/server/supervisor/apps/repository';
 import { newOperationId, OperationStore } from '../../src/server/supervisor/control/store';
+import { EventStore } from '../../src/server/supervisor/events/store';
 import { EnvironmentRegistry } from '../../src/server/supervisor/fleet/registry';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { failed, say, verbatim } from '../../src/shared/message';
-import { appOf, operationOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
+import { appOf, eventOf, operationOf, publishedOf, recordOf, registrationOf } from '../support/fixtures';
 
 /** What is written into a database is what is read from it. @param open makes the database, with all tables of the plugin in it */
 export function databaseSuite(open: () => Promise<Database>): void {
@@ -175,6 +176,60 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const ids = Array.from({ length: 1_000 }, (_, i) => newOperationId(NOW + (i % 10), systemRandom));
       expect(new Set(ids).size).toBe(1_000);
       expect(newOperationId(NOW, systemRandom) < newOperationId(NOW + 1, systemRandom)).toBe(true);
+    });
+  });
+
+  describe('events', () => {
+    const cause = failed('connect ECONNREFUSED');
+    const failure = eventOf({
+      id: 'b',
+      kind: 'failure',
+      appName: 'crm',
+      appUid: 'uid-1',
+      cause,
+      at: NOW,
+      endedAt: NOW,
+    });
+
+    it('are read as they were written, the newest first, by page and filter', async () => {
+      const store = new EventStore({ db });
+      const down = eventOf({ id: 'a', at: NOW - 1 });
+      await store.append([down, failure]);
+      expect(await store.page({}, ['-at'], 1, 10)).toEqual([[failure, down], 2]);
+      expect(await store.page({}, ['-at'], 2, 1)).toEqual([[down], 2]);
+      expect(await store.page({ kind: 'failure', at: { $gt: NOW - 1 } }, ['-at'], 1, 10)).toEqual([[failure], 1]);
+      expect(await store.page({ appName: 'shop' }, ['-at'], 1, 10)).toEqual([[], 0]);
+    });
+
+    it('are written once, whoever writes them again', async () => {
+      const store = new EventStore({ db });
+      await store.append([failure]);
+      await store.append([{ ...failure, at: NOW + 1 }, eventOf({ id: 'c', at: NOW })]);
+      const [found] = await store.page({}, ['id'], 1, 10);
+      expect(found.map(({ id, at }) => [id, at])).toEqual([
+        ['b', NOW],
+        ['c', NOW],
+      ]);
+    });
+
+    it('that last are found until they end', async () => {
+      const store = new EventStore({ db });
+      await store.append([eventOf({ id: 'a', at: NOW }), failure]);
+      expect((await store.open()).map(({ id }) => id)).toEqual(['a']);
+      await store.end('a', NOW + 5);
+      await store.end('b', NOW + 5);
+      expect(await store.open()).toEqual([]);
+      const [found] = await store.page({}, ['id'], 1, 10);
+      expect(found.map(({ endedAt }) => endedAt)).toEqual([NOW + 5, NOW]);
+    });
+
+    it('that ended long ago are deleted, some at a time; what lasts is kept', async () => {
+      const store = new EventStore({ db });
+      const old = (id: string) => eventOf({ id, at: NOW - 2, endedAt: NOW - 1 });
+      await store.append([old('x'), old('y'), old('z'), eventOf({ id: 'lasts', at: NOW - 9 }), failure]);
+      expect(await store.removeEndedBefore(NOW, 2)).toBe(2);
+      expect(await store.removeEndedBefore(NOW, 2)).toBe(1);
+      expect((await store.page({}, ['id'], 1, 10))[0].map(({ id }) => id)).toEqual(['b', 'lasts']);
     });
   });
 

@@ -178,6 +178,7 @@ export function refusesBadInput({ manager, app: present, domain, environment, re
     ['apps:migrate', {}, 400, 'INVALID_INPUT', 'appNames'],
     ['apps:list?filter=%7B%22nosuch%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],
     ['appOperations:list?filter=%7B%22nosuch%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],
+    ['appEvents:list?filter=%7B%22cause%22%3A1%7D', undefined, 400, 'INVALID_INPUT', 'filter'],
     ...['cordon', 'uncordon', 'drain', 'forget', 'check'].map(
       (action): Case => [`appEnvironments:${action}?filterByTk=nosuch`, {}, 404, 'UNKNOWN_ENVIRONMENT'],
     ),

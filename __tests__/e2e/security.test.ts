@@ -53,6 +53,7 @@ const READS = {
   apps: ['list', 'get', 'checkDatabase', 'logs'],
   appEnvironments: ['list', 'check'],
   appOperations: ['list', 'get'],
+  appEvents: ['list'],
 };
 const CHANGES = {
   apps: ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'migrate'],
@@ -144,22 +145,25 @@ describe('who may do what', () => {
     },
   );
 
-  it.each(['apps', 'appEnvironments', 'appOperations'])('the table %s has no actions of the core', async (table) => {
-    for (const action of [
-      'add',
-      'set',
-      'remove',
-      'toggle',
-      'move',
-      'firstOrCreate',
-      'updateOrCreate',
-      'query',
-      'export',
-    ]) {
-      const { status } = await outcome(root, 'POST', `${table}:${action}?filterByTk=vault`, {});
-      expect([action, status]).toEqual([action, 404]);
-    }
-  });
+  it.each(['apps', 'appEnvironments', 'appOperations', 'appEvents'])(
+    'the table %s has no actions of the core',
+    async (table) => {
+      for (const action of [
+        'add',
+        'set',
+        'remove',
+        'toggle',
+        'move',
+        'firstOrCreate',
+        'updateOrCreate',
+        'query',
+        'export',
+      ]) {
+        const { status } = await outcome(root, 'POST', `${table}:${action}?filterByTk=vault`, {});
+        expect([action, status]).toEqual([action, 404]);
+      }
+    },
+  );
 });
 
 describe('an instance that manages no apps', () => {

@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
 import { MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
+import type { Event } from '../../src/shared/event';
 import type { AppRecord } from '../../src/shared/messages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
 import type { EnvironmentOfWorld, World } from './world';
@@ -44,6 +46,7 @@ export function checkQuiet(world: World): void {
   for (const app of sight.apps) checkApp(app, sight);
   checkTombstones(sight);
   checkRecords(sight);
+  checkEvents(rows<Event>('appEvents'), sight);
   for (const [environment, holder] of sight.holders) checkHosted(environment, holder, sight);
   checkGrowth(sight);
 }
@@ -155,6 +158,31 @@ function checkRecords({ world, apps, tombstones, say }: Sight): void {
     }
   }
   for (const key of wanted.keys()) say(`there is no record of ${key}.`);
+}
+
+/** What the table says to last is once in it, and true. */
+function checkEvents(events: Event[], { world, holders, apps, say }: Sight): void {
+  const lasting = events.filter(({ endedAt }) => endedAt === null).map(keyOf);
+  const wanted = new Set<string>();
+  /** Nobody knows: an app whose environment is down, or that waits for a visit after it failed. */
+  const open = new Set<string>();
+  for (const { name } of world.environments) {
+    const holder = holders.get(name);
+    if (!holder && !world.forgotten.has(name)) wanted.add(keyOf({ kind: 'health', environment: name, appUid: null }));
+    for (const { uid: appUid, name: app, published } of apps) {
+      if (!published[name]) continue;
+      const entry = holder?.part.controller?.apps.entry(app);
+      const condition = entry?.uid === appUid ? conditionOf(name, entry, 0) : null;
+      if (condition === 'well') continue;
+      if (condition) wanted.add(keyOf(condition));
+      else for (const kind of ['failure', 'crash'] as const) open.add(keyOf({ kind, environment: name, appUid }));
+    }
+  }
+  for (const [i, key] of lasting.entries()) {
+    if (lasting.indexOf(key) !== i) say(`"${key}" lasts twice.`);
+    if (!wanted.has(key) && !open.has(key)) say(`"${key}" does not last any more.`);
+  }
+  for (const key of wanted) if (!lasting.includes(key)) say(`"${key}" lasts, and is not recorded.`);
 }
 
 /** Nothing runs that nobody asked for. */

@@ -2,7 +2,9 @@ import type { AppDefinition, Published } from '../../src/server/supervisor/apps/
 import type { Operation, Step, StepKind } from '../../src/server/supervisor/control/rollout';
 import { APP } from '../../src/shared/app';
 import { ENVIRONMENT } from '../../src/shared/environment';
+import { EVENT, type Event } from '../../src/shared/event';
 import { defaultsIn } from '../../src/shared/fields';
+import { say } from '../../src/shared/message';
 import type { AppRecord, Lease, ManifestItem, Registration, StatusEntry } from '../../src/shared/messages';
 import { OPERATION } from '../../src/shared/operation';
 
@@ -106,6 +108,18 @@ export function appOf(values: Partial<AppDefinition> = {}): AppDefinition {
 export function publishedOf(values: Partial<Published> = {}): Published {
   const generation = values.generation ?? 10;
   return { generation, boot: { generation, how: 'start' }, desired: 'running', claim: 'none', data: 'keep', ...values };
+}
+
+export function eventOf(values: Partial<Event> = {}): Event {
+  return {
+    ...defaultsIn(EVENT, 'table'),
+    id: 'event-1',
+    kind: 'health',
+    environment: 'env_a',
+    message: say('ENVIRONMENT_DOWN', { environment: 'env_a' }),
+    at: 1,
+    ...values,
+  };
 }
 
 /** @param steps as `env_a boot`, or whole */

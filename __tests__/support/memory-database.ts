@@ -255,6 +255,21 @@ class MemoryModel {
     });
   }
 
+  /** @param options.ignoreDuplicates leaves out rows whose key there is already */
+  async bulkCreate(
+    rows: Row[],
+    options: { ignoreDuplicates?: boolean; transaction?: MemoryTransaction } = {},
+  ): Promise<void> {
+    const { key } = this.table;
+    await this.run(options.transaction, async (transaction) => {
+      for (const row of rows) {
+        await this.database.acquire(transaction, `${this.name}.${key} ${row[key]}`, 'UPDATE');
+        const isThere = this.database.visible(this.name, transaction).some((one) => one[key] === row[key]);
+        if (!isThere || !options.ignoreDuplicates) await this.create(row, transaction);
+      }
+    });
+  }
+
   async destroy(query: Query & { truncate?: boolean }): Promise<void> {
     const test = query.truncate ? () => true : testOf(query);
     await this.run(query.transaction, async (transaction) => {
@@ -352,6 +367,7 @@ const OPERATORS: Record<string, (value: any, wanted: any) => boolean> = {
   $ne: (value, wanted) => value !== wanted,
   // What is null is neither less nor more.
   $lt: (value, wanted) => value !== null && value < wanted,
+  $gt: (value, wanted) => value !== null && value > wanted,
   $dateBefore: (value, wanted) => value !== null && value < wanted,
   $includes: (value, wanted) => String(value).toLowerCase().includes(wanted.toLowerCase()),
 };

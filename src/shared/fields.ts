@@ -1,7 +1,7 @@
 import type { InputCode, Message } from './message';
 
 /**
- * How a stored, sent and shown object declares its fields once (app.ts, environment.ts, operation.ts). A declaration is
+ * How a stored, sent and shown object declares its fields once (app.ts, environment.ts, operation.ts, event.ts). A declaration is
  * plain data, because the pages read it too and must not load a library for it. The server builds its zod schemas from
  * it (schema.ts, supervisor/apps/input-schema.ts), and TypeScript derives the types.
  */

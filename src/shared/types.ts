@@ -9,6 +9,7 @@ import type { Status } from './words';
 
 export type { AppOptions, AppRow, ShownStatus } from './app';
 export type { EnvironmentRow } from './environment';
+export type { EventRow } from './event';
 export type { OperationRow, OperationStep } from './operation';
 export * from './words';
 

@@ -45,3 +45,10 @@ export type StepKind = (typeof STEP_KINDS)[number];
 
 export const DB_CONN_TYPES = ['new_database', 'new_connection', 'new_schema'] as const;
 export type DbConnType = (typeof DB_CONN_TYPES)[number];
+
+/**
+ * What an event is about: an environment that is down or was stopped, a process that took an environment over, an app
+ * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored.
+ */
+export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal'] as const;
+export type EventKind = (typeof EVENT_KINDS)[number];

@@ -21,6 +21,9 @@ import { Publisher } from './control/publisher';
 import type { Operation } from './control/rollout';
 import { OperationCache, OperationStore } from './control/store';
 import { WorkQueue } from './control/work-queue';
+import { EventRecorder } from './events/recorder';
+import { EventStore } from './events/store';
+import { EventWatch } from './events/watch';
 import { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
@@ -46,7 +49,7 @@ export interface SupervisorPace {
 }
 
 export interface SupervisorPartOptions {
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'warnings' | 'returns'>;
+  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'ignored' | 'warnings' | 'returns'>;
   bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;
@@ -110,7 +113,11 @@ export function createServices(main: Application, options: ServicesOptions) {
   });
   const publisher = new Publisher({ ...known, records: stores.records, bus, log });
   const { onAppEnd, pace } = options;
-  const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd });
+  const events = new EventStore(main);
+  const recorder = new EventRecorder({ events, leadership, clock, log });
+  const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
+  const onFinish = (operation: Operation) => watch.noteOperation(operation);
+  const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd, onFinish });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
   const loop = new ControlLoop({ ...known, apps, fleet, environmentCache, appIndex, bus, log });
   return {
@@ -121,6 +128,9 @@ export function createServices(main: Application, options: ServicesOptions) {
     environmentCache,
     compatibility,
     service,
+    events,
+    recorder,
+    watch,
     apps,
     loop,
     requests: new WorkerRequests({ bus, compatibility, defaultEnvironments }),

@@ -96,6 +96,7 @@ export class SupervisorPart {
     this.running = null;
     for (const timer of running?.timers ?? []) timer.cancel();
     running?.loop.stop();
+    running?.recorder.stop();
     running?.leadership.stop();
   }
 
@@ -175,6 +176,7 @@ export class SupervisorPart {
     // Immediately, because whoever learns now that this process is ready sends requests.
     this.notifyListeners();
     loop.start();
+    running.watch.start();
     await leadership.start();
     await this.subscribe(running);
     const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
@@ -185,7 +187,7 @@ export class SupervisorPart {
   }
 
   /** Reads what changes without an event of this process. Never rejects. */
-  private reload({ leadership, appCache, active, environmentCache, compatibility }: Running): void {
+  private reload({ leadership, appCache, active, environmentCache, compatibility, watch }: Running): void {
     // The leader's loop reads them itself.
     if (!leadership.leads) {
       void appCache.load().catch(() => undefined);
@@ -193,6 +195,7 @@ export class SupervisorPart {
     }
     void environmentCache.load().catch(() => undefined);
     void this.findPlugins(compatibility);
+    void watch.tend();
     this.askStore();
   }
 
@@ -223,7 +226,7 @@ export class SupervisorPart {
   }
 
   /** Connects events of services to services that were created before them. */
-  private listen({ appCache, apps, loop, observer, environmentCache, compatibility }: Services): void {
+  private listen({ appCache, apps, loop, watch, observer, environmentCache, compatibility }: Services): void {
     const onChange = () => this.changed();
     appCache.changes.listen((change) => {
       for (const name of change.names) this.changedApps.add(name);
@@ -235,6 +238,7 @@ export class SupervisorPart {
         if (isNew || compatibility.hasNewPlugins(change.apps)) await this.findPlugins(compatibility);
       });
       loop.noteObserved(change);
+      watch.noteObserved(change);
       onChange();
     });
     observer.flushes.listen(() => loop.noteFlushed());
@@ -243,6 +247,8 @@ export class SupervisorPart {
       onChange();
     });
     environmentCache.changes.listen(onChange);
+    for (const ignored of [this.options.stores.ignored, this.options.bus.ignored])
+      ignored?.listen((key) => watch.noteIgnored(key));
   }
 
   /** Never rejects. */

@@ -1,9 +1,10 @@
 import { APP } from '../../shared/app';
 import { ENVIRONMENT } from '../../shared/environment';
+import { EVENT, type Event } from '../../shared/event';
 import { defaultsIn, pickIn } from '../../shared/fields';
 import { OPERATION } from '../../shared/operation';
 import { shownStatus } from '../../shared/shown-status';
-import type { AppRow, EnvironmentRow, OperationRow, ShownStatus, Status } from '../../shared/types';
+import type { AppRow, EnvironmentRow, EventRow, OperationRow, ShownStatus, Status } from '../../shared/types';
 import type { AppCache } from './apps/cache';
 import { type AppDefinition, desiredOf } from './apps/repository';
 import { type Operation, progressOf } from './control/rollout';
@@ -146,5 +147,9 @@ export class FleetView {
       return message ? { ...shown, message } : shown;
     });
     return pickIn(OPERATION, 'row', { ...operation, steps, createdBy: operation.createdById });
+  }
+
+  eventRow(event: Event): EventRow {
+    return pickIn(EVENT, 'row', { ...event, createdBy: event.createdById });
   }
 }

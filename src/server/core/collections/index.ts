@@ -1,5 +1,6 @@
 import type { CollectionOptions } from '@nocobase/database';
 import appEnvironments from './appEnvironments';
+import appEvents from './appEvents';
 import appManifests from './appManifests';
 import appOperations from './appOperations';
 import appSnapshots from './appSnapshots';
@@ -12,6 +13,7 @@ export const collections: CollectionOptions[] = [
   apps,
   appEnvironments,
   appOperations,
+  appEvents,
   appTombstones,
   appSupervisorLeaders,
   appSnapshots,

@@ -2,7 +2,7 @@ import { say } from '../../../shared/message';
 import { notification, reply, request } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
-import type { Feed } from '../../feed';
+import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
 import { RedisConnection } from '../connect';
@@ -11,6 +11,7 @@ import { type Audience, callHandler, type MessageBus, type RequestHandlers } fro
 
 /** `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses. */
 export class RedisBus implements MessageBus {
+  readonly ignored = new Feed<string>();
   readonly returns: Feed<void>;
   private readonly publisher: RedisConnection;
   private readonly subscriber: RedisConnection;
@@ -46,8 +47,9 @@ export class RedisBus implements MessageBus {
     // Both have to be on the same server: a connection that listens cannot find out what became of its server.
     this.publisher.redis.on('close', () => this.subscriber.reconnect());
     this.subscriber.redis.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
-    this.listeners.set(keys.replies(instance), (text) => {
-      const answer = this.parse(reply, text);
+    const replies = keys.replies(instance);
+    this.listeners.set(replies, (text) => {
+      const answer = this.parse(reply, text, replies);
       if (answer) this.waiting.get(answer.id)?.(answer);
     });
   }
@@ -64,8 +66,9 @@ export class RedisBus implements MessageBus {
   }
 
   async onNotify(me: Audience, listener: (names: string[]) => void): Promise<void> {
-    this.listen(this.notifyChannel(me), (text) => {
-      const message = this.parse(notification, text);
+    const channel = this.notifyChannel(me);
+    this.listen(channel, (text) => {
+      const message = this.parse(notification, text, channel);
       if (!message || (me === 'definitions' && message.from === this.instance)) return;
       this.log.rooms.bus?.('Was notified', { apps: message.names });
       listener(message.names);
@@ -99,8 +102,9 @@ export class RedisBus implements MessageBus {
   }
 
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {
-    this.listen(this.keys.requests(environment), (text) => {
-      const message = this.parse(request, text);
+    const channel = this.keys.requests(environment);
+    this.listen(channel, (text) => {
+      const message = this.parse(request, text, channel);
       // If an answer cannot be sent, the caller waits until the deadline.
       if (message) this.answer(message, handlers).catch(() => undefined);
     });
@@ -136,11 +140,12 @@ export class RedisBus implements MessageBus {
     return this.subscriber.redis.subscribe(...this.listeners.keys());
   }
 
-  private parse<T>(schema: { parse(value: unknown): T }, text: string): T | null {
+  private parse<T>(schema: { parse(value: unknown): T }, text: string, channel: string): T | null {
     try {
       return schema.parse(JSON.parse(text));
     } catch {
-      this.log.warn('A message on the command Redis is not ours; it is ignored.');
+      this.log.warn(`A message on channel ${channel} of the command Redis is not ours; it is ignored.`);
+      this.ignored.emit(channel);
       return null;
     }
   }

@@ -27,6 +27,8 @@ export interface Stores {
    * sent to it meanwhile is lost.
    */
   readonly returns: Feed<void>;
+  /** Keys of values that are not ours; absent where there can be none. */
+  readonly ignored?: Feed<string>;
   /** Begins to connect without waiting: until then every method rejects. */
   open(): void;
   /** Settings of the store that break its guarantees. Rejects if it cannot be reached. */

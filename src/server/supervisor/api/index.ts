@@ -4,6 +4,7 @@ import type { SupervisorPart } from '../supervisor';
 import { type ActionContext, type Answer, action, allowMissingTarget } from './action';
 import * as apps from './apps';
 import * as environments from './environments';
+import * as events from './events';
 import * as operations from './operations';
 import { redactPasswords } from './request-log';
 
@@ -40,6 +41,9 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     cancel: [true, operations.cancel],
     retry: [true, operations.retry],
   },
+  appEvents: {
+    list: [false, events.list],
+  },
 };
 
 /** Tables without an API of their own. */
@@ -75,7 +79,7 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
-    actions: ['appSupervisor:*', 'apps:*', 'appOperations:*', 'appEnvironments:list'],
+    actions: ['appSupervisor:*', 'apps:*', 'appOperations:*', 'appEvents:list', 'appEnvironments:list'],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.environments',

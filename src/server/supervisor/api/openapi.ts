@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { ENVIRONMENT } from '../../../shared/environment';
+import { EVENT } from '../../../shared/event';
 import { objectIn, type Type } from '../../../shared/fields';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
@@ -25,6 +26,7 @@ const ROWS = {
   appSupervisorApp: objectIn(APP, 'row'),
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
   appSupervisorOperation: objectIn(OPERATION, 'row'),
+  appSupervisorEvent: objectIn(EVENT, 'row'),
 };
 
 interface ActionDescription {
@@ -230,6 +232,17 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_BEGUN'],
     },
   },
+  appEvents: {
+    list: {
+      summary: 'What happened to apps and environments, newest first; kept for 90 days',
+      query: {
+        ...LIST,
+        filter: 'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `at`, `endedAt`.',
+      },
+      gives: 'Event rows, and `meta`.',
+      rows: ['appSupervisorEvent'],
+    },
+  },
   appEntries: {
     list: {
       summary: 'The apps that a signed-in user can open',
@@ -269,7 +282,7 @@ const bodySchema = (body: z.ZodType) =>
   });
 
 /** Resources that a process offers only if it manages apps. */
-const MANAGED = ['apps', 'appEnvironments', 'appOperations'];
+const MANAGED = ['apps', 'appEnvironments', 'appOperations', 'appEvents'];
 
 /** By status, the errors of an action; the core itself answers 401 and 403. */
 function refusals({ method, query, body, errors = [] }: ActionDescription, resource: string, name: string) {

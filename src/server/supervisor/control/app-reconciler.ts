@@ -49,6 +49,8 @@ export interface AppReconcilerOptions {
   log: Log;
   /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
   onAppEnd(uid: string): Promise<void>;
+  /** An operation has finished, and this is stored. */
+  onFinish(operation: Operation): void;
 }
 
 /**
@@ -106,16 +108,18 @@ export class AppReconciler {
     const publishes = Object.keys(publish).length > 0;
     const changed = JSON.stringify(next) !== JSON.stringify(operation);
     if (!publishes && !changed) return false;
+    let isSaved = true;
     try {
       if (publishes) {
         await publisher.publish(app, { publish, claimed }, async (transaction) => {
           if (!(await operations.save(next, transaction))) throw new Error(`Operation ${next.id} was ended meanwhile.`);
         });
-      } else await leadership.write((transaction) => operations.save(next, transaction));
+      } else isSaved = await leadership.write((transaction) => operations.save(next, transaction));
     } finally {
       // Cancelled or superseded through another Supervisor meanwhile: the stored operation counts, and nothing is published for it.
       await active.refresh(operation.appUid);
     }
+    if (isSaved && next.finishedAt !== null) this.options.onFinish(next);
     log.rooms.loop?.('Moved an operation', {
       app: app.name,
       operation: next.id,

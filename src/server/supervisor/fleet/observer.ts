@@ -19,6 +19,8 @@ import type { Stores } from '../../protocol/stores';
 
 interface ObservedEnvironment {
   observation: LeaseObservation;
+  /** The lease as last polled, also of a holder that has not registered yet. */
+  held: Lease | null;
   registration: Registration | null;
   registered: number;
   standby: string | null;
@@ -40,6 +42,10 @@ export interface EnvironmentView {
   health: Health;
   since: number;
   lease: Lease | null;
+  /** The lease as last polled, valid or not; also of a holder that is not shown before it has registered. */
+  held: Lease | null;
+  /** Whether the last holder gave the lease back. */
+  released: boolean;
   registration: Registration | null;
   standby: string | null;
   lastHeartbeatAt: number | null;
@@ -126,6 +132,8 @@ export class FleetObserver {
       health,
       since,
       lease: alive ? seen.observation.lease : null,
+      held: seen.held,
+      released: seen.observation.releasedAt !== null,
       registration: seen.registration,
       standby: seen.standby,
       lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
@@ -219,10 +227,12 @@ export class FleetObserver {
     const announced = new Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered'>>();
     for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
       const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
+      const { lease: held } = found;
       // A new holder is not listed before it has written its registration: until then the registration is its
       // predecessor's.
       if (found.lease?.registered === 0) found.lease = null;
       const seen = this.environments.get(name) ?? this.introduce(name);
+      seen.held = held;
       const epochBefore = seen.observation.lease?.epoch;
       // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
       const lost = flushed || !environments.has(name);
@@ -261,6 +271,7 @@ export class FleetObserver {
   private introduce(name: string): ObservedEnvironment {
     const seen: ObservedEnvironment = {
       observation: unobserved(this.clock.now()),
+      held: null,
       registration: null,
       registered: -1,
       standby: null,

@@ -1,6 +1,7 @@
 import type Redis from 'ioredis';
 import type { z } from 'zod';
 import type { Clock } from '../../../clock';
+import { Feed } from '../../../feed';
 import type { Log } from '../../../log';
 import { RedisConnection } from '../../connect';
 import type { Keys } from '../../keys';
@@ -13,6 +14,7 @@ export const AT_ONCE = 500;
 
 /** The connection that all stores of a process share, and how they parse values. */
 export class StoreConnection {
+  readonly ignored = new Feed<string>();
   readonly connection: RedisConnection;
 
   constructor(
@@ -52,6 +54,7 @@ export class StoreConnection {
       this.log.warn(`Redis key ${key} holds something that is not ours; it is ignored.`, {
         problem: String(error).slice(0, 300),
       });
+      this.ignored.emit(key);
       return null;
     }
   }

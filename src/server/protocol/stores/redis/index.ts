@@ -37,6 +37,10 @@ export class RedisStores implements Stores {
     this.manifests = new RedisManifests(connection, random);
   }
 
+  get ignored() {
+    return this.connection.ignored;
+  }
+
   open(): void {
     this.connection.connection.open();
   }

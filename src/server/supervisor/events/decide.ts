@@ -1,0 +1,136 @@
+import type { Event } from '../../../shared/event';
+import { say, sayAction } from '../../../shared/message';
+import type { StatusEntry } from '../../../shared/messages';
+import type { Operation } from '../control/rollout';
+import type { EnvironmentView } from '../fleet/observer';
+
+/**
+ * What is recorded, as pure functions. Two Supervisors that notice the same make events with the same id, except for
+ * what lasts: that is compared with what the table says.
+ */
+
+/** A state that lasts, and is recorded with its begin and its end. */
+export type Lasting = Pick<Event, 'kind' | 'environment' | 'appName' | 'appUid' | 'message' | 'cause'> & { at: number };
+
+/** The process that held an environment when it was last observed. */
+export interface Holder {
+  instance: string;
+  epoch: number;
+  /** Whether it was shutting down. */
+  isLeaving: boolean;
+}
+
+type Seen = Pick<EnvironmentView, 'name' | 'health' | 'since' | 'released' | 'held'>;
+type Subject = Pick<Event, 'kind' | 'environment' | 'appUid'>;
+
+/** The same for the same state of the same thing. */
+export const keyOf = ({ kind, environment, appUid }: Subject): string => [kind, environment, appUid].join(' ');
+
+const ofEnvironment = (environment: string) => ({ environment, appName: null, appUid: null, cause: null });
+const momentary = (at: number) => ({ createdById: null, at, endedAt: at });
+
+/** @returns null if the environment is not known to be up or down: then whatever lasted still does */
+export function healthOf({ name, health, since, released, held }: Seen): Lasting | 'well' | null {
+  const is = (code: 'ENVIRONMENT_STOPPED' | 'ENVIRONMENT_DOWN'): Lasting => ({
+    ...ofEnvironment(name),
+    kind: 'health',
+    message: say(code, { environment: name }),
+    at: since,
+  });
+  switch (health) {
+    case 'online':
+    case 'suspect':
+      return 'well';
+    case 'stopping':
+      return is('ENVIRONMENT_STOPPED');
+    case 'down':
+      if (!released) return is('ENVIRONMENT_DOWN');
+      // Another process has taken it over, and is about to register.
+      return held ? null : is('ENVIRONMENT_STOPPED');
+    case 'unknown':
+      return null;
+  }
+}
+
+/** @returns null if the app is neither well nor failed there, for example while it is started again */
+export function conditionOf(environment: string, entry: StatusEntry, now: number): Lasting | 'well' | null {
+  const { name, uid, status, error } = entry;
+  if (status === 'error') {
+    const isCrash = error?.code === 'APP_CRASH_LOOP';
+    return {
+      kind: isCrash ? 'crash' : 'failure',
+      environment,
+      appName: name,
+      appUid: uid,
+      message: say(isCrash ? 'APP_CRASHED' : 'APP_FAILED', { app: name, environment }),
+      cause: error ?? null,
+      at: now,
+    };
+  }
+  const isWell = status === 'running' || status === 'stopped' || status === 'not_found';
+  return isWell || (status === 'dormant' && !error) ? 'well' : null;
+}
+
+/** The event that begins a state. */
+export const begun = (lasting: Lasting): Event => ({
+  ...lasting,
+  id: `${lasting.at.toString(36)} ${keyOf(lasting)}`,
+  createdById: null,
+  endedAt: null,
+});
+
+/** Another process holds an environment, and the one before did not shut down. */
+export function displaced(environment: string, before: Holder | undefined, now: Holder, at: number): Event | null {
+  if (!before || before.isLeaving || now.epoch <= before.epoch || now.instance === before.instance) return null;
+  return {
+    ...ofEnvironment(environment),
+    ...momentary(at),
+    id: `holder ${environment} ${now.epoch} ${now.instance}`,
+    kind: 'holder',
+    message: say('HOLDER_CHANGED', { environment, instance: now.instance, before: before.instance }),
+  };
+}
+
+/** @returns null for an operation that did not fail */
+export function failedOperation(operation: Operation): Event | null {
+  const { id, state, action, appName, appUid, createdById, finishedAt, steps } = operation;
+  if (state !== 'failed' || finishedAt === null) return null;
+  const step = steps.find((one) => one.state === 'failed');
+  return {
+    ...momentary(finishedAt),
+    id: `operation ${id}`,
+    kind: 'failure',
+    environment: step?.environment ?? null,
+    appName,
+    appUid,
+    message: say('OPERATION_FAILED', { app: appName, action: sayAction(action) }),
+    cause: step?.error ?? null,
+    createdById,
+  };
+}
+
+const DAY = 24 * 3_600_000;
+/** Of a key of Redis or a channel. */
+const LONGEST = 200;
+
+/** A value in Redis that is not ours, once a day: it is read again and again. */
+export function ignoredValue(key: string, at: number): Event {
+  const shown = key.slice(0, LONGEST);
+  return {
+    ...momentary(at),
+    id: `refusal ${shown} ${Math.floor(at / DAY)}`,
+    kind: 'refusal',
+    environment: null,
+    appName: null,
+    appUid: null,
+    message: say('VALUE_IGNORED', { key: shown }),
+    cause: null,
+  };
+}
+
+/** The store belongs to another fleet, once a day. */
+export const foreignStore = (at: number): Event => ({
+  ...ignoredValue('', at),
+  id: `refusal fleet ${Math.floor(at / DAY)}`,
+  message: say('FOREIGN_FLEET'),
+});

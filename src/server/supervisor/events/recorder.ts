@@ -1,0 +1,152 @@
+import type { Event } from '../../../shared/event';
+import type { Clock, Timer } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import { type Leadership, TermOver } from '../control/leader';
+import { type EventStore, KEEP_EVENTS } from './store';
+
+/** How long events are collected before they are written, in ms. */
+const COLLECT = 250;
+/** Delay before the next attempt after a failed write, in ms. */
+const RETRY = 5_000;
+/** How long an event waits in a process that does not lead: by then another one leads and has recorded it, in ms. */
+const HOLD = 60_000;
+/** Maximum number of events that wait. */
+const MOST = 1_000;
+/** Maximum number of rows in one statement. */
+const AT_ONCE = 100;
+/** Interval of deleting old rows, in ms. */
+const SWEEP_EVERY = 3_600_000;
+/** Maximum number of rows that one transaction deletes. */
+const SWEEP_AT_ONCE = 500;
+
+export interface EventRecorderOptions {
+  events: EventStore;
+  leadership: Pick<Leadership, 'leads' | 'write'>;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * Writes events to the database, under the leader's term: all Supervisors may notice the same, and one records it.
+ * Nothing waits for it, and nothing fails with it: what cannot be written waits in bounded memory.
+ */
+export class EventRecorder {
+  /** By id, with the time at which it was added. */
+  private readonly waiting = new Map<string, { event: Event; at: number }>();
+  /** Ends of stored events by id, in ms since 1970. */
+  private readonly ends = new Map<string, number>();
+  private dropped = 0;
+  private timer: Timer | null = null;
+  private writing = false;
+  private sweptAt: number | null = null;
+
+  constructor(private readonly options: EventRecorderOptions) {}
+
+  /** Records an event; one with an id that is stored or waits already does nothing. */
+  record(event: Event): void {
+    if (!this.waiting.has(event.id)) this.waiting.set(event.id, { event, at: this.options.clock.now().mono });
+    this.prune();
+    this.writeAfter(COLLECT);
+  }
+
+  /** Ends an event that was recorded as lasting. @param endedAt in ms since 1970 */
+  end(id: string, endedAt: number): void {
+    const waiting = this.waiting.get(id);
+    if (waiting) waiting.event = { ...waiting.event, endedAt };
+    // It may be on its way to the database without its end.
+    if (!waiting || this.writing) this.ends.set(id, endedAt);
+    this.writeAfter(COLLECT);
+  }
+
+  /** Another process leads: it finds out itself what lasts. */
+  forgetLasting(): void {
+    for (const [id, { event }] of this.waiting) if (event.endedAt === null) this.waiting.delete(id);
+    this.ends.clear();
+  }
+
+  /** Deletes old events, at most once an hour, in small transactions. Never rejects. */
+  async sweep(): Promise<void> {
+    const { clock, leadership, events, log } = this.options;
+    const { mono, wall } = clock.now();
+    if (!leadership.leads || (this.sweptAt !== null && mono - this.sweptAt < SWEEP_EVERY)) return;
+    this.sweptAt = mono;
+    try {
+      const remove = () =>
+        leadership.write((transaction) => events.removeEndedBefore(wall - KEEP_EVENTS, SWEEP_AT_ONCE, transaction));
+      while ((await remove()) === SWEEP_AT_ONCE);
+    } catch (error) {
+      this.sweptAt = null;
+      if (!(error instanceof TermOver))
+        log.warn(`Old events could not be deleted, it is tried again: ${messageOf(error)}`);
+    }
+  }
+
+  stop(): void {
+    this.timer?.cancel();
+    this.timer = null;
+  }
+
+  private writeAfter(ms: number): void {
+    if (this.timer || this.writing) return;
+    this.timer = this.options.clock.timeout(ms, () => {
+      this.timer = null;
+      void this.write();
+    });
+  }
+
+  /** Never rejects. */
+  private async write(): Promise<void> {
+    const { leadership } = this.options;
+    this.prune();
+    if (!leadership.leads) {
+      if (this.waiting.size) this.writeAfter(RETRY);
+      return;
+    }
+    this.writing = true;
+    let isWritten = false;
+    try {
+      isWritten = await this.writeSome();
+    } finally {
+      this.writing = false;
+    }
+    if (this.waiting.size || this.ends.size) this.writeAfter(isWritten ? COLLECT : RETRY);
+  }
+
+  private async writeSome(): Promise<boolean> {
+    const { events, leadership, log } = this.options;
+    const some = [...this.waiting.values()].slice(0, AT_ONCE).map(({ event }) => event);
+    const ends = [...this.ends].slice(0, AT_ONCE);
+    try {
+      await leadership.write(async (transaction) => {
+        await events.append(some, transaction);
+        for (const [id, endedAt] of ends) await events.end(id, endedAt, transaction);
+      });
+    } catch (error) {
+      if (!(error instanceof TermOver))
+        log.warn(`${this.waiting.size} events could not be recorded, it is tried again: ${messageOf(error)}`);
+      return false;
+    }
+    for (const { id } of some) this.waiting.delete(id);
+    for (const [id] of ends) this.ends.delete(id);
+    if (this.dropped) log.warn(`${this.dropped} events were not recorded: too many waited for the database.`);
+    this.dropped = 0;
+    return true;
+  }
+
+  private prune(): void {
+    const { leadership, clock } = this.options;
+    const { mono } = clock.now();
+    for (const [id, { at }] of this.waiting) if (!leadership.leads && mono - at > HOLD) this.waiting.delete(id);
+    for (const id of this.waiting.keys()) {
+      if (this.waiting.size <= MOST) break;
+      this.waiting.delete(id);
+      this.dropped++;
+    }
+    for (const id of this.ends.keys()) {
+      if (this.ends.size <= MOST) break;
+      this.ends.delete(id);
+      this.dropped++;
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import type { Filter, Model, Transaction } from '@nocobase/database';
+import { EVENT, type Event } from '../../../shared/event';
+import { fromTable, pickIn } from '../../../shared/fields';
+import { type Message, verbatim } from '../../../shared/message';
+import { message } from '../../../shared/message-schema';
+import type { WithDatabase } from '../../nocobase/main-database';
+
+/** How long events are kept after they ended, in ms. */
+export const KEEP_EVENTS = 90 * 24 * 3_600_000;
+
+/** The `appEvents` table. */
+export class EventStore {
+  constructor(private readonly app: WithDatabase) {}
+
+  /** Events that last. */
+  async open(): Promise<Event[]> {
+    const rows = await this.repository.find({ filter: { endedAt: null }, sort: ['at', 'id'] });
+    return rows.map(toEvent);
+  }
+
+  async page(filter: Filter, sort: string[], page: number, pageSize: number): Promise<[Event[], number]> {
+    const offset = (page - 1) * pageSize;
+    const [rows, count] = await this.repository.findAndCount({ filter, sort, limit: pageSize, offset });
+    return [rows.map(toEvent), count];
+  }
+
+  /** Writes new events; those whose id is stored are left as they are. */
+  async append(events: readonly Event[], transaction?: Transaction): Promise<void> {
+    if (!events.length) return;
+    const rows = events.map((event) => ({
+      ...pickIn(EVENT, 'table', event),
+      message: JSON.stringify(event.message),
+      cause: event.cause && JSON.stringify(event.cause),
+    }));
+    await this.model.bulkCreate(rows, { ignoreDuplicates: true, transaction });
+  }
+
+  /** @param endedAt in ms since 1970; an event that has ended is left as it is */
+  async end(id: string, endedAt: number, transaction?: Transaction): Promise<void> {
+    await this.model.update({ endedAt }, { where: { id, endedAt: null }, transaction });
+  }
+
+  /**
+   * @param time in ms since 1970; what lasts is kept
+   * @param most rows
+   * @returns number of deleted rows
+   */
+  async removeEndedBefore(time: number, most: number, transaction?: Transaction): Promise<number> {
+    const old = await this.repository.find({
+      filter: { endedAt: { $lt: time } },
+      sort: ['endedAt'],
+      fields: ['id'],
+      limit: most,
+      transaction,
+    });
+    const ids = old.map((row: Model) => row.get('id') as string);
+    if (ids.length) await this.repository.destroy({ filter: { id: { $in: ids } }, transaction });
+    return ids.length;
+  }
+
+  private get model() {
+    return this.app.db.getModel('appEvents');
+  }
+
+  private get repository() {
+    return this.app.db.getRepository('appEvents');
+  }
+}
+
+function toEvent(row: { toJSON(): object }): Event {
+  const stored = fromTable(EVENT, row.toJSON());
+  return { ...stored, message: toMessage(stored.message), cause: stored.cause && toMessage(stored.cause) };
+}
+
+/** The columns are texts. One that a newer release wrote is shown unchanged, so that it does not block the others. */
+function toMessage(stored: unknown): Message {
+  const text = String(stored);
+  try {
+    return message.parse(JSON.parse(text));
+  } catch {
+    return verbatim(text);
+  }
+}

@@ -1,0 +1,177 @@
+import type { Event } from '../../../shared/event';
+import type { Clock } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { AppCache } from '../apps/cache';
+import type { Leadership } from '../control/leader';
+import type { Operation } from '../control/rollout';
+import type { OperationStore } from '../control/store';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { FleetObserver, ObservedChange } from '../fleet/observer';
+import {
+  begun,
+  conditionOf,
+  displaced,
+  failedOperation,
+  foreignStore,
+  type Holder,
+  healthOf,
+  ignoredValue,
+  keyOf,
+  type Lasting,
+} from './decide';
+import type { EventRecorder } from './recorder';
+import type { EventStore } from './store';
+
+/** A former leader may have ended operations without recording it, this long before its end, in ms. */
+const LOOK_BACK = 60_000;
+/** Maximum number of these operations. */
+const MOST = 200;
+
+export interface EventWatchOptions {
+  events: EventStore;
+  recorder: EventRecorder;
+  appCache: AppCache;
+  environmentCache: EnvironmentCache;
+  observer: FleetObserver;
+  operations: OperationStore;
+  leadership: Leadership;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * Notices what happens in the fleet, and has it recorded. What lasts is recorded by the leader alone: it compares what
+ * it observes with the events that last in the table, so that a new leader neither repeats nor misses anything.
+ */
+export class EventWatch {
+  /** The events that last, by subject (`keyOf`); null until they are read. */
+  private lasting: Map<string, Event> | null = null;
+  private readonly holders = new Map<string, Holder>();
+  private reading = false;
+
+  constructor(private readonly options: EventWatchOptions) {}
+
+  start(): void {
+    const { leadership, recorder } = this.options;
+    leadership.onChange((leads) => {
+      this.lasting = null;
+      recorder.forgetLasting();
+      if (leads) void this.begin();
+    });
+    if (leadership.leads) void this.begin();
+  }
+
+  /** The observer has found changes. */
+  noteObserved({ environments, apps }: ObservedChange): void {
+    const { observer, recorder, clock } = this.options;
+    if (observer.foreign) recorder.record(foreignStore(clock.now().wall));
+    for (const name of environments) this.noteHolder(name);
+    if (this.lasting) this.compare(environments, apps);
+  }
+
+  /** This process has ended an operation. */
+  noteOperation(operation: Operation): void {
+    const event = failedOperation(operation);
+    if (event) this.options.recorder.record(event);
+  }
+
+  /** A value in the store, or a message on the bus, is not ours. */
+  noteIgnored(key: string): void {
+    this.options.recorder.record(ignoredValue(key, this.options.clock.now().wall));
+  }
+
+  /** Called from time to time: ends what lasts of things that are gone, and deletes old events. Never rejects. */
+  async tend(): Promise<void> {
+    const { leadership, environmentCache, appCache, recorder } = this.options;
+    if (!leadership.leads) return;
+    if (!this.lasting) return this.begin();
+    const known = new Set(environmentCache.names());
+    for (const [key, { environment, appName, appUid }] of this.lasting) {
+      const app = appName === null ? null : appCache.apps.get(appName);
+      const isPlaced = app === null || (app?.uid === appUid && app?.published[environment ?? ''] !== undefined);
+      if (!isPlaced || !known.has(environment ?? '')) this.end(key);
+    }
+    await recorder.sweep();
+  }
+
+  /** Reads what lasts, and compares everything with it. Never rejects. */
+  private async begin(): Promise<void> {
+    const { events, operations, leadership, observer, clock, log, appCache } = this.options;
+    if (this.reading) return;
+    this.reading = true;
+    const { term } = leadership;
+    try {
+      const open = await events.open();
+      const since = clock.now().wall - LOOK_BACK;
+      const [failed] = await operations.page({ state: 'failed', finishedAt: { $gt: since } }, ['id'], 1, MOST);
+      if (!leadership.leads || leadership.term !== term) return;
+      this.lasting = new Map(open.map((event) => [keyOf(event), event]));
+      for (const operation of failed) this.noteOperation(operation);
+      this.compare(observer.names(), appCache.apps.keys());
+    } catch (error) {
+      log.warn(`The events that last could not be read, it is tried again: ${messageOf(error)}`);
+    } finally {
+      this.reading = false;
+    }
+  }
+
+  private compare(environments: Iterable<string>, apps: Iterable<string>): void {
+    const { observer, appCache, environmentCache, clock } = this.options;
+    const known = new Set(environmentCache.names());
+    for (const name of environments) {
+      const view = observer.environment(name);
+      if (!view || !known.has(name)) continue;
+      const health = healthOf(view);
+      if (health === 'well') this.end(keyOf({ kind: 'health', environment: name, appUid: null }));
+      else if (health) this.last(health);
+    }
+    for (const name of apps) {
+      const app = appCache.apps.get(name);
+      for (const environment of Object.keys(app?.published ?? {})) {
+        const { entry } = observer.evidence(environment, name);
+        if (!entry || entry.uid !== app?.uid) continue;
+        const condition = conditionOf(environment, entry, clock.now().wall);
+        if (condition === null) continue;
+        for (const kind of ['failure', 'crash'] as const)
+          if (condition === 'well' || condition.kind !== kind)
+            this.end(keyOf({ kind, environment, appUid: entry.uid }));
+        if (condition !== 'well') this.last(condition);
+      }
+    }
+  }
+
+  private last(state: Lasting): void {
+    const key = keyOf(state);
+    if (!this.lasting || this.lasting.has(key)) return;
+    const event = begun(state);
+    this.lasting.set(key, event);
+    this.options.recorder.record(event);
+  }
+
+  private end(key: string): void {
+    const event = this.lasting?.get(key);
+    if (!event) return;
+    this.lasting?.delete(key);
+    this.options.recorder.end(event.id, this.options.clock.now().wall);
+  }
+
+  private noteHolder(name: string): void {
+    const { observer, recorder, clock } = this.options;
+    const view = observer.environment(name);
+    const before = this.holders.get(name);
+    if (!view) {
+      this.holders.delete(name);
+      return;
+    }
+    if (!view.held) {
+      if (view.released && before) before.isLeaving = true;
+      return;
+    }
+    const { instance, epoch, state } = view.held;
+    const now = { instance, epoch, isLeaving: state === 'stopping' };
+    const event = displaced(name, before, now, clock.now().wall);
+    if (event) recorder.record(event);
+    this.holders.set(name, now);
+  }
+}
