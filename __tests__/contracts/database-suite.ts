@@ -56,9 +56,11 @@ export function databaseSuite(open: () => Promise<Database>): void {
     it('that are gone, or are another incarnation, are not changed', async () => {
       const appRepository = new AppRepository({ db });
       await appRepository.create(app);
-      expect(await appRepository.updateLiving({ name: 'crm', uid: 'uid-0' }, { title: 'Of another' })).toBe(false);
-      expect(await appRepository.updateLiving({ name: 'shop', uid: app.uid }, { title: 'Of nobody' })).toBe(false);
-      expect(await appRepository.updateLiving(app, { title: 'Sales' })).toBe(true);
+      expect(await appRepository.updateLiving({ ...app, uid: 'uid-0' }, { title: 'Of another' })).toBe(false);
+      expect(await appRepository.updateLiving({ ...app, name: 'shop' }, { title: 'Of nobody' })).toBe(false);
+      const before = { ...app, generation: NOW - 1 };
+      expect(await appRepository.updateLiving(before, { title: 'Of an older one' }, undefined, true)).toBe(false);
+      expect(await appRepository.updateLiving(before, { title: 'Sales' })).toBe(true);
       expect((await appRepository.all()).map(({ title }) => title)).toEqual(['Sales']);
     });
 
@@ -121,9 +123,10 @@ export function databaseSuite(open: () => Promise<Database>): void {
         steps: operation.steps.map((step) => ({ ...step, state: 'failed' as const, finishedAt: NOW })),
       };
       const waiting = { ...operation, waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }) };
-      await store.save(waiting);
+      expect(await store.save(waiting)).toBe(true);
       expect(await store.find(operation.id)).toMatchObject({ ...waiting, createdAt: expect.any(Number) });
-      await store.save(ended);
+      expect(await store.save(ended)).toBe(true);
+      expect(await store.save(waiting)).toBe(false);
       expect(await store.find(operation.id)).toMatchObject({ ...ended, createdAt: expect.any(Number) });
       expect(await store.find('nobody')).toBeNull();
     });
@@ -149,6 +152,8 @@ export function databaseSuite(open: () => Promise<Database>): void {
       for (const id of ids) await store.create(operationOf(['env_a boot'], { id }));
       await store.save({ ...operationOf([]), id: ids[1], state: 'succeeded', finishedAt: NOW });
       expect((await store.active()).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
+      await store.create(operationOf(['env_a boot'], { id: 'op-shop', appName: 'shop' }));
+      expect((await store.activeNamed(['crm'])).map(({ id }) => id)).toEqual([ids[0], ids[2]]);
     });
 
     it('come by page and filter', async () => {

@@ -92,7 +92,7 @@ describe('a field of an app that is declared once', () => {
       observer: { names: () => [] },
       operations: {
         activeOf: async () => [],
-        activeOfName: async () => [],
+        activeNamed: async () => [],
         newestGeneration: async () => 0,
         create: async () => undefined,
       },

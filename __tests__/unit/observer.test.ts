@@ -345,3 +345,19 @@ describe('when most environments disappear at the same time', () => {
     expect(names.map(health)).toEqual(['down', 'unknown', 'unknown', 'online']);
   });
 });
+
+it('goes on looking when what it tells fails', async () => {
+  await beat('env_a');
+  await observer.poll();
+  observer.changes.listen(() => {
+    throw new Error('No.');
+  });
+  store.away = true;
+  clock.pass(DISCONNECTED_AFTER + 1);
+  await observer.poll();
+  expect(health()).toBe('unknown');
+  store.away = false;
+  await beat('env_a');
+  await observer.poll();
+  expect(health()).toBe('online');
+});

@@ -122,6 +122,26 @@ describe('a key', () => {
   });
 });
 
+describe('a pass that fails', () => {
+  it('waits also if it has added its own key before it failed', async () => {
+    work = async (key) => {
+      if (passes.length > 20) return null;
+      queue.add(key);
+      throw new Error('The disk is full.');
+    };
+    queue.add('a');
+    await clock.run(10_000);
+    // After 0, 0.5, 1.5, 3.5 and 7.5 s.
+    expect(passes).toHaveLength(5);
+  });
+});
+
+it('keys that are due later do not look at each other, however many there are', async () => {
+  // More than a call can have arguments, and too many to compare each with all others.
+  for (let i = 0; i < 200_000; i++) queue.add(`${i}`, 60_000 + i);
+  expect(queue.size).toBe(200_000);
+});
+
 describe('a run', () => {
   it('ends with a pass that began after it was asked for, however that ends', async () => {
     const { pass, release } = held();

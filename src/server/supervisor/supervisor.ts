@@ -5,6 +5,7 @@ import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
 import type { Timer } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
+import type { Log } from '../log';
 import type { AppDefinition } from './apps/repository';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
@@ -32,7 +33,10 @@ export class SupervisorPart {
   /** Uids of apps of which nothing is left anywhere; listeners are awaited, and do not reject. */
   readonly appEnds = new Feed<string>();
   private running: Running | null = null;
-  private starting = false;
+  /** From the beginning of a start until it has succeeded or failed. */
+  private starting: { services: Running | null } | null = null;
+  /** This process ends: nothing starts any more. */
+  private isOver = false;
   private storeWarnings: Message[] = [];
   /** Apps whose definitions changed since the listeners were last notified. */
   private changedApps = new Set<string>();
@@ -64,40 +68,46 @@ export class SupervisorPart {
 
   /** Begins once; a repeated call after a restart of the main app does nothing. Never rejects. */
   start(main: Application): void {
-    if (this.running || this.starting) return;
-    this.starting = true;
-    this.startNow(main).catch((error) => {
-      this.starting = false;
-      // A failed start is undone completely.
-      this.stop();
-      this.options.log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
-      this.options.clock.timeout((this.options.pace ?? PACE).beginAgain, () => this.start(main));
-    });
+    if (this.running || this.starting || this.isOver) return;
+    const { clock, log, pace = PACE } = this.options;
+    const attempt: { services: Running | null } = { services: null };
+    this.starting = attempt;
+    this.startNow(main, attempt).then(
+      () => {
+        this.starting = null;
+      },
+      (error) => {
+        // A failed start is undone completely: another Supervisor, or the next attempt, gets the lead immediately.
+        this.starting = null;
+        this.running = null;
+        attempt.services?.recorder.stop();
+        if (attempt.services) void resign(attempt.services, log);
+        if (this.isOver) return;
+        log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
+        clock.timeout(pace.beginAgain, () => this.start(main));
+      },
+    );
   }
 
   /**
    * The main app is about to end, and its database with it: another Supervisor should lead immediately. Never rejects.
    */
   async prepareToLeave(): Promise<void> {
-    const { running } = this;
-    if (!running) return;
-    for (const timer of running.timers) timer.cancel();
-    running.loop.stop();
-    await running.leadership.resign().catch((error) => {
-      this.options.log.warn(
-        `The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`,
-      );
-    });
+    this.isOver = true;
+    const services = this.running ?? this.starting?.services;
+    if (!services) return;
+    await resign(services, this.options.log);
     this.options.bus.notify('definitions', []);
   }
 
   stop(): void {
-    const { running } = this;
+    this.isOver = true;
+    const services = this.running ?? this.starting?.services;
     this.running = null;
-    for (const timer of running?.timers ?? []) timer.cancel();
-    running?.loop.stop();
-    running?.recorder.stop();
-    running?.leadership.stop();
+    if (!services) return;
+    stopWork(services);
+    services.recorder.stop();
+    services.leadership.stop();
   }
 
   /** @throws AppSupervisorError while definitions are not loaded yet */
@@ -159,10 +169,11 @@ export class SupervisorPart {
     await this.parts.environmentCache.forget(environment);
   }
 
-  private async startNow(main: Application): Promise<void> {
+  private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
     const { clock, pace = PACE } = this.options;
     const onAppEnd = (uid: string) => this.appEnds.emitAndWait(uid);
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
+    attempt.services = running;
     this.listen(running);
     const { appCache, active, leadership, environmentCache, compatibility, observer, loop } = running;
     await appCache.load();
@@ -172,6 +183,7 @@ export class SupervisorPart {
     await environmentCache.load();
     await observer.poll();
     await this.findPlugins(compatibility);
+    this.assertGoesOn();
     this.running = running;
     // Immediately, because whoever learns now that this process is ready sends requests.
     this.notifyListeners();
@@ -179,6 +191,7 @@ export class SupervisorPart {
     running.watch.start();
     await leadership.start();
     await this.subscribe(running);
+    this.assertGoesOn();
     const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
     every(pace.poll, () => void observer.poll());
     every(pace.reload, () => this.reload(running));
@@ -206,6 +219,10 @@ export class SupervisorPart {
     void running.observer.poll();
     this.reload(running);
     running.loop.noteReturned();
+  }
+
+  private assertGoesOn(): void {
+    if (this.isOver) throw new Error('This process ends.');
   }
 
   private async subscribe({ observer, leadership }: Running): Promise<void> {
@@ -271,11 +288,9 @@ export class SupervisorPart {
     const { running } = this;
     if (!running) return;
     const { appCache, active, loop } = running;
+    // Before any pass that a changed definition starts: it would take the app for idle.
+    await active.refreshNamed(names);
     await appCache.refresh(names);
-    const known = new Set(names);
-    const buried = [...appCache.tombstones.values()].filter(({ name }) => known.has(name));
-    const uids = [...names.flatMap((name) => appCache.apps.get(name)?.uid ?? []), ...buried.map(({ uid }) => uid)];
-    for (const uid of uids) await active.refresh(uid);
     loop.noteOperations(names);
     this.changed();
   }
@@ -290,4 +305,17 @@ export class SupervisorPart {
     this.changedApps = new Set();
     this.changes.emit(names);
   }
+}
+
+function stopWork({ timers, loop }: Running): void {
+  for (const timer of timers) timer.cancel();
+  loop.stop();
+}
+
+/** Ends the work of these services, and hands the lead over. Never rejects. */
+async function resign(services: Running, log: Log): Promise<void> {
+  stopWork(services);
+  await services.leadership.resign().catch((error) => {
+    log.warn(`The lead could not be passed on, another Supervisor takes it in a while: ${messageOf(error)}`);
+  });
 }

@@ -83,8 +83,10 @@ export class AppChanges {
   /** Notifies this process and the other Supervisors; the leader among them begins. */
   async carryOut(names: string[], accepted?: Operation): Promise<void> {
     const { appCache, active, queue, bus, clock } = this.options;
-    await appCache.refresh(names);
+    // Before any pass that the refresh starts: it would take the app for idle.
     if (accepted) active.put(accepted);
+    // The change is stored, so the request does not fail any more: what cannot be read now is read within 30 s.
+    await appCache.refresh(names).catch(() => undefined);
     bus.notify('definitions', names);
     if (!accepted || accepted.finishedAt !== null) return;
     const key = appKey({ name: accepted.appName, uid: accepted.appUid });

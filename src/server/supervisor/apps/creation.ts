@@ -137,7 +137,7 @@ export class AppCreation {
   private async assertNameFree(app: string, transaction: Transaction): Promise<void> {
     const { appRepository, operations } = this.options;
     if (await appRepository.find(app, transaction)) throw new AppSupervisorError('NAME_TAKEN', { app }, 'name');
-    const others = await operations.activeOfName(app, transaction);
+    const others = await operations.activeNamed([app], transaction);
     if (others.some(({ steps }) => steps.some(({ kind }) => kind === 'drop')))
       throw new AppSupervisorError('DROP_PENDING', { app }, 'name');
   }

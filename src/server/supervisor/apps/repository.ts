@@ -94,15 +94,21 @@ export class AppRepository {
     await redactSqlErrors(() => this.app.db.getModel('apps').update(values, { where: { name }, transaction }));
   }
 
-  /** Changes one incarnation of an app. @returns false if it was deleted meanwhile; then nothing was written */
+  /**
+   * Changes one incarnation of an app.
+   * @param onlyUnchanged only if the app still has the given generation
+   * @returns false if it was deleted meanwhile, or has changed; then nothing was written
+   */
   async updateLiving(
-    { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
+    { name, uid, generation }: Pick<AppDefinition, 'name' | 'uid' | 'generation'>,
     values: Partial<AppDefinition>,
     transaction?: Transaction,
+    onlyUnchanged = false,
   ): Promise<boolean> {
+    const where = { name, uid, ...(onlyUnchanged ? { generation } : {}) };
     let changed = 0;
     await redactSqlErrors(async () => {
-      [changed] = await this.app.db.getModel('apps').update(values, { where: { name, uid }, transaction });
+      [changed] = await this.app.db.getModel('apps').update(values, { where, transaction });
     });
     return changed > 0;
   }

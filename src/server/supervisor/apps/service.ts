@@ -19,6 +19,17 @@ export interface ServiceOptions extends CreationOptions {
   bus: MessageBus;
 }
 
+interface CommandOptions {
+  environments?: string[];
+  onFailure?: Operation['onFailure'];
+  onlyIfIdle?: boolean;
+}
+
+/** The loop asks for nothing while an operation that it has not heard of is unfinished: that one would be superseded. */
+function assertIdle(other: Operation | undefined): void {
+  if (other) throw new Error(`Its ${other.action} came first.`);
+}
+
 /**
  * The requests of people and programs. Each is validated, stored with its operation in one transaction, and answered;
  * the control loop does the rest. Nothing here waits for an environment.
@@ -86,15 +97,17 @@ export class AppService {
    * @param options.environments only in these, for a drain; the desired state of the app as a whole then stays
    * unchanged
    * @param options.onFailure whether a failed step ends the operation (`stop`, default) or the others continue
+   * @param options.onlyIfIdle fails if the app has an unfinished operation, instead of superseding it
    */
   async command(
     name: string,
     action: 'start' | 'stop' | 'restart' | 'upgrade',
     userId: string | null,
-    { environments, onFailure = 'stop' }: { environments?: string[]; onFailure?: Operation['onFailure'] } = {},
+    { environments, onFailure = 'stop', onlyIfIdle = false }: CommandOptions = {},
   ): Promise<Operation> {
     const { appRepository, clock } = this.options;
-    return this.changes.change(name, async (app, transaction) => {
+    return this.changes.change(name, async (app, transaction, [other]) => {
+      if (onlyIfIdle) assertIdle(other);
       const generation = nextGeneration(app.generation, clock.now().wall);
       const boots = action !== 'stop';
       const values: Partial<AppDefinition> = {
@@ -116,7 +129,7 @@ export class AppService {
   async finish(name: string, missing: string[]): Promise<Operation> {
     const { appRepository, clock } = this.options;
     return this.changes.change(name, async (app, transaction, [other]) => {
-      if (other) throw new Error(`its ${other.action} came first.`);
+      assertIdle(other);
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
@@ -133,7 +146,8 @@ export class AppService {
   async giveSecret(name: string): Promise<Operation> {
     const { appRepository, observer, clock, aesKey } = this.options;
     return this.changes.change(name, async (app, transaction, [other]) => {
-      if (app.jwtSecret !== null || other) throw new Error(other ? `its ${other.action} came first.` : 'it has one.');
+      assertIdle(other);
+      if (app.jwtSecret !== null) throw new Error('It has a JWT secret by now.');
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation, jwtSecret: seal(newSecret(), aesKey) }, transaction);
       // Skips environments for which it was never published: a failed create is not started by this.

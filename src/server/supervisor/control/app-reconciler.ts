@@ -1,3 +1,4 @@
+import type { Transaction } from '@nocobase/database';
 import type { Clock } from '../../clock';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
@@ -28,7 +29,7 @@ import {
 } from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
-import type { OperationCache, OperationStore } from './store';
+import { type OperationCache, OperationOver, type OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
 /** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */
@@ -108,18 +109,21 @@ export class AppReconciler {
     const publishes = Object.keys(publish).length > 0;
     const changed = JSON.stringify(next) !== JSON.stringify(operation);
     if (!publishes && !changed) return false;
-    let isSaved = true;
+    const save = async (transaction?: Transaction) => {
+      if (!(await operations.save(next, transaction))) throw new OperationOver(next);
+    };
     try {
-      if (publishes) {
-        await publisher.publish(app, { publish, claimed }, async (transaction) => {
-          if (!(await operations.save(next, transaction))) throw new Error(`Operation ${next.id} was ended meanwhile.`);
-        });
-      } else isSaved = await leadership.write((transaction) => operations.save(next, transaction));
-    } finally {
-      // Cancelled or superseded through another Supervisor meanwhile: the stored operation counts, and nothing is published for it.
+      if (publishes) await publisher.publish(app, { publish, claimed }, save);
+      else await leadership.write(save);
+    } catch (error) {
+      if (!(error instanceof OperationOver)) throw error;
+      // Cancelled or superseded through another Supervisor, which this process has not heard of yet.
       await active.refresh(operation.appUid);
+      await appCache.refresh([app.name]);
+      return true;
     }
-    if (isSaved && next.finishedAt !== null) this.options.onFinish(next);
+    await active.refresh(operation.appUid);
+    if (next.finishedAt !== null) this.options.onFinish(next);
     log.rooms.loop?.('Moved an operation', {
       app: app.name,
       operation: next.id,
@@ -232,7 +236,7 @@ export class AppReconciler {
       `App ${app.name}: its plugins or its JWT secret changed in another environment; ${stale.join(', ')} restart.`,
       { app: app.name },
     );
-    await service.command(app.name, 'restart', null, { environments: stale });
+    await service.command(app.name, 'restart', null, { environments: stale, onlyIfIdle: true });
     return true;
   }
 
@@ -276,12 +280,14 @@ export class AppReconciler {
   }
 
   private async endTombstone(tombstone: Tombstone, confirmed: string[]): Promise<void> {
-    const { appCache, appRepository, leadership, publisher, onAppEnd } = this.options;
+    const { appCache, appRepository, leadership, publisher, onAppEnd, queue } = this.options;
     const { uid, name } = tombstone;
     const environments = tombstone.environments.filter((environment) => !confirmed.includes(environment));
-    const successor = appCache.apps.get(name);
-    for (const environment of confirmed)
-      if (!successor?.published[environment]) await publisher.unpublish(environment, name);
+    for (const environment of confirmed) {
+      // A new app of this name may be published there at any time: this must not remove its record.
+      if (!appCache.apps.get(name)?.published[environment]) await publisher.unpublish(environment, name);
+      queue.add(environmentKey(environment));
+    }
     if (environments.length) {
       await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
     } else {

@@ -39,8 +39,8 @@ export class Publisher {
   constructor(private readonly options: PublisherOptions) {}
 
   /**
-   * @param along writes in the same transaction
-   * @throws TermOver, an error if the app was deleted meanwhile, and errors of the database; then nothing was written
+   * @param along writes in the same transaction; if it throws, nothing is published
+   * @throws TermOver, an error if the app was deleted meanwhile, and errors of `along` and of the database
    */
   async publish(
     app: AppDefinition,
@@ -55,13 +55,17 @@ export class Publisher {
       ...(claimed ? { claim: 'none' as const, initialAdmin: null } : {}),
       ...(generation === undefined ? {} : { generation }),
     };
-    const write = async (transaction?: Transaction) => {
+    const writeDefinition = async (transaction?: Transaction) => {
       if (appCache.tombstones.has(app.uid))
         await appRepository.updateTombstone(app.uid, { definition: { ...app, ...changes } }, transaction);
       // The tombstone would not contain an environment that is published only now, and the app would run there for ever.
-      else if (!(await appRepository.updateLiving(app, changes, transaction)))
-        throw new Error(`App ${app.name} was deleted meanwhile.`);
-      await along(transaction);
+      else if (!(await appRepository.updateLiving(app, changes, transaction, generation !== undefined)))
+        throw new Error(`App ${app.name} was changed or deleted meanwhile.`);
+    };
+    const write = async (transaction?: Transaction) => {
+      // In a transaction both are undone together, and rows are locked in the order of requests (`AppChanges.change`).
+      // SQLite has none here: what decides whether this may be published comes first.
+      for (const step of transaction ? [writeDefinition, along] : [along, writeDefinition]) await step(transaction);
     };
     await leadership.write(write).catch(async (error) => {
       await appCache.refresh([app.name]).catch(() => undefined);

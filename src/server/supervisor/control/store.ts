@@ -14,6 +14,13 @@ export const newOperationId = (now: number, random: Random): string => `${now.to
 /** How long finished operations are kept, in ms. */
 export const KEEP_OPERATIONS = 30 * 24 * 3_600_000;
 
+/** An operation has ended meanwhile, through another request or another Supervisor: what was to be written is outdated. */
+export class OperationOver extends Error {
+  constructor(operation: Operation) {
+    super(`Operation ${operation.id} has ended meanwhile.`);
+  }
+}
+
 /** The `appOperations` table. */
 export class OperationStore {
   /** @param onEnd called for each operation that this process finishes */
@@ -27,14 +34,14 @@ export class OperationStore {
     return this.findActive({}, transaction);
   }
 
+  /** The same for apps with these names, of all their incarnations. */
+  async activeNamed(appNames: string[], transaction?: Transaction): Promise<Operation[]> {
+    return this.findActive({ appName: { $in: appNames } }, transaction);
+  }
+
   /** The same for one app. */
   async activeOf(appUid: string, transaction?: Transaction): Promise<Operation[]> {
     return this.findActive({ appUid }, transaction);
-  }
-
-  /** The same for whatever has or had this name. */
-  async activeOfName(appName: string, transaction?: Transaction): Promise<Operation[]> {
-    return this.findActive({ appName }, transaction);
   }
 
   /** The newest generation that an app of this name was given, alive or deleted; 0 if there was none. */
@@ -74,7 +81,7 @@ export class OperationStore {
 
   /**
    * A finished operation does not change any more: a late write based on its earlier state is ignored.
-   * @returns whether it was written
+   * @returns whether the operation was unfinished until now; otherwise nothing was written
    */
   async save(operation: Operation, transaction?: Transaction): Promise<boolean> {
     const values = pickIn(OPERATION, 'save', operation);
@@ -130,9 +137,8 @@ const toStep = (step: Step): Step => ({
  */
 export class OperationCache {
   private byUid = new Map<string, Operation[]>();
-  /** Apps whose operations were put here while all were being read: the read ones may be older. */
-  private readonly newer = new Set<string>();
-  private reading = 0;
+  /** For each read in progress, the apps whose operations have changed here since it began: what it reads may be older. */
+  private readonly reads = new Set<Set<string>>();
 
   constructor(private readonly operations: OperationStore) {}
 
@@ -148,39 +154,54 @@ export class OperationCache {
   /** Takes an operation as it was just written; removes a finished one. */
   put(operation: Operation): void {
     const others = this.of(operation.appUid).filter(({ id }) => id !== operation.id);
-    this.set(operation.appUid, operation.finishedAt === null ? [...others, operation] : others);
+    this.replace(operation.appUid, operation.finishedAt === null ? [...others, operation] : others);
   }
 
   /** Reads the operations of one app. */
   async refresh(uid: string): Promise<void> {
-    this.set(uid, await this.operations.activeOf(uid));
+    const { operations, outdated } = await this.read(() => this.operations.activeOf(uid));
+    if (outdated.has(uid)) return this.refresh(uid);
+    this.replace(uid, operations);
+  }
+
+  /** Reads the operations of apps with these names, of all their incarnations. */
+  async refreshNamed(names: string[]): Promise<void> {
+    const { operations, outdated } = await this.read(() => this.operations.activeNamed(names));
+    this.take(operations, outdated, (operation) => names.includes(operation.appName));
   }
 
   /** Reads all. @returns uids of the apps whose operations have changed */
   async load(): Promise<Set<string>> {
-    if (this.reading++ === 0) this.newer.clear();
+    const { operations, outdated } = await this.read(() => this.operations.active());
+    return this.take(operations, outdated, () => true);
+  }
+
+  private async read(work: () => Promise<Operation[]>): Promise<{ operations: Operation[]; outdated: Set<string> }> {
+    const outdated = new Set<string>();
+    this.reads.add(outdated);
     try {
-      const read = new Map<string, Operation[]>();
-      for (const operation of await this.operations.active())
-        read.set(operation.appUid, [...(read.get(operation.appUid) ?? []), operation]);
-      const changed = new Set<string>();
-      for (const uid of new Set([...read.keys(), ...this.byUid.keys()])) {
-        if (this.newer.has(uid) || isDeepStrictEqual(read.get(uid), this.byUid.get(uid))) continue;
-        changed.add(uid);
-        this.replace(uid, read.get(uid) ?? []);
-      }
-      return changed;
+      return { operations: await work(), outdated };
     } finally {
-      this.reading--;
+      this.reads.delete(outdated);
     }
   }
 
-  private set(uid: string, operations: Operation[]): void {
-    if (this.reading) this.newer.add(uid);
-    this.replace(uid, operations);
+  /** @param isRead whether an operation that is known here would have been read if it were still unfinished */
+  private take(read: Operation[], outdated: Set<string>, isRead: (known: Operation) => boolean): Set<string> {
+    const found = new Map<string, Operation[]>();
+    for (const operation of read) found.set(operation.appUid, [...(found.get(operation.appUid) ?? []), operation]);
+    const known = [...this.byUid].filter(([, [first]]) => isRead(first)).map(([uid]) => uid);
+    const changed = new Set<string>();
+    for (const uid of new Set([...found.keys(), ...known])) {
+      if (outdated.has(uid) || isDeepStrictEqual(found.get(uid), this.byUid.get(uid))) continue;
+      changed.add(uid);
+      this.replace(uid, found.get(uid) ?? []);
+    }
+    return changed;
   }
 
   private replace(uid: string, operations: Operation[]): void {
+    for (const outdated of this.reads) outdated.add(uid);
     if (operations.length) this.byUid.set(uid, operations);
     else this.byUid.delete(uid);
   }

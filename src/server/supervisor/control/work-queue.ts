@@ -74,7 +74,7 @@ export class WorkQueue {
     const at = this.options.clock.now().mono + after;
     if (at >= (this.later.get(key) ?? Number.POSITIVE_INFINITY)) return;
     this.later.set(key, at);
-    this.schedule();
+    if (!this.timer || at < this.timer.at) this.schedule();
   }
 
   /** Adds a key. @returns when a pass that begins from now on has ended, whatever its result; never rejects */
@@ -136,6 +136,9 @@ export class WorkQueue {
       if (after !== null) this.add(key, after);
     } catch (error) {
       this.options.onFailure(key, error);
+      // Whatever added the key during its pass, perhaps the failure itself, waits with it.
+      this.due.delete(key);
+      this.later.delete(key);
       const failures = (this.failures.get(key) ?? 0) + 1;
       if (this.work) this.failures.set(key, failures);
       this.add(
@@ -150,8 +153,8 @@ export class WorkQueue {
 
   private schedule(): void {
     if (!this.later.size) return;
-    const at = Math.min(...this.later.values());
-    if (this.timer && this.timer.at <= at) return;
+    let at = Number.POSITIVE_INFINITY;
+    for (const one of this.later.values()) at = Math.min(at, one);
     this.clearTimer();
     const { clock } = this.options;
     const handle = clock.timeout(Math.max(at - clock.now().mono, GRAIN), () => this.onTime());

@@ -171,12 +171,14 @@ export class FleetObserver {
     do {
       this.again = false;
       try {
-        await this.pollOnce();
+        await this.pollOnce().catch((error) => {
+          (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
+        });
+        // That polls fail for too long is no event: nothing that is read reports it.
+        if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
       } catch (error) {
-        (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
+        this.log.warn(`A change of the fleet could not be handled: ${messageOf(error)}`);
       }
-      // That polls fail for too long is no event: nothing that is read reports it.
-      if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
     } while (this.again);
   }
 

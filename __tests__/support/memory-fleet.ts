@@ -1,0 +1,165 @@
+import type { Application } from '@nocobase/server';
+import { collections } from '../../src/server/core/collections';
+import { Feed } from '../../src/server/feed';
+import type { Audience, MessageBus } from '../../src/server/protocol/bus';
+import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
+import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import type { StatusEntry } from '../../src/shared/messages';
+import { FakeClock } from './clock';
+import { entryOf, leaseOf, registrationOf } from './fixtures';
+import { type RecordedLog, recordedLog } from './log';
+import { type Gate, MemoryDatabase } from './memory-database';
+import { SeededRandom } from './random';
+import { TestStores } from './stores';
+
+export interface MemorySupervisor {
+  part: SupervisorPart;
+  log: RecordedLog;
+  /** Hears no other Supervisor while it is set. */
+  isDeaf: boolean;
+  /** What each of its statements passes. */
+  gate: Gate;
+}
+
+/**
+ * Supervisors on one database, one store and one clock, all in memory. Of the environments only what they say is there: a test says it
+ * for them.
+ */
+export class MemoryFleet {
+  readonly clock = new FakeClock();
+  readonly database = new MemoryDatabase(collections);
+  readonly stores = new TestStores({ clock: this.clock, random: new SeededRandom(2), isAlone: true });
+  readonly supervisors: MemorySupervisor[] = [];
+  private readonly epochs = new Map<string, number>();
+  private beats = 0;
+  private versions = 0;
+
+  /** The first one leads. @param prepare gets it before it starts */
+  async supervisor(prepare: (made: MemorySupervisor) => void = () => undefined): Promise<MemorySupervisor> {
+    const { clock, stores } = this;
+    const instance = `supervisor-${this.supervisors.length + 1}`;
+    const log = recordedLog();
+    const made: MemorySupervisor = { part: null as never, log, isDeaf: false, gate: (statement) => statement() };
+    this.supervisors.push(made);
+    const db = this.database.connect(
+      instance,
+      (statement) => made.gate(statement),
+      () => clock.wall,
+    );
+    made.part = new SupervisorPart({
+      stores,
+      bus: this.busOf(made),
+      instance,
+      aesKey: null,
+      appKey: 'app-key',
+      clock,
+      random: new SeededRandom(this.supervisors.length),
+      log,
+      warnings: [],
+      wsPath: '/ws',
+      publicUrl: null,
+      schemaByDefault: false,
+      defaultEnvironments: null,
+      findInstalled: async () => [],
+    });
+    prepare(made);
+    made.part.start({ name: 'main', db, getPackageVersion: () => '2.2.15' } as unknown as Application);
+    await clock.run(100);
+    return made;
+  }
+
+  /** An environment is there from now on, as long as it beats. */
+  async environment(name: string): Promise<void> {
+    await this.stores.fleet.writeRegistration(registrationOf(name));
+    await this.beat(name);
+    await this.clock.run(1_100);
+  }
+
+  async beat(name: string): Promise<void> {
+    const lease = leaseOf({ beat: ++this.beats, epoch: this.epochs.get(name) ?? 0 });
+    const answer = await this.stores.leases.claim({
+      environment: name,
+      lease,
+      ttl: 15_000,
+      mayTake: true,
+      provenBy: null,
+    });
+    if (answer.held) this.epochs.set(name, answer.epoch);
+  }
+
+  /** Time passes, with beats of these environments. */
+  async run(ms: number, ...beating: string[]): Promise<void> {
+    for (let left = ms; left > 0; left -= 4_000) {
+      for (const name of beating) await this.beat(name);
+      await this.clock.run(Math.min(left, 4_000));
+    }
+  }
+
+  /** An environment says of an app what it is, by default that it did what its newest record asks for. */
+  async says(environment: string, name: string, values: Partial<StatusEntry> = {}): Promise<void> {
+    const [record] = await this.stores.records.read(environment, [name]);
+    const { generation = 1, boot, uid = 'uid-1' } = record ?? {};
+    const entry = entryOf({ name, uid, generation, bootGeneration: boot?.generation ?? generation, ...values });
+    const { version: before } = await this.stores.statuses.mark(environment);
+    await this.stores.statuses.write({
+      environment,
+      instance: 'one',
+      epoch: this.epochs.get(environment) ?? 0,
+      entries: [entry],
+      removed: [],
+      version: ++this.versions,
+      from: before,
+    });
+    await this.clock.run(1_100);
+  }
+
+  /** An app that runs in these environments. */
+  async runningApp({ part }: MemorySupervisor, name: string, environments: string[]): Promise<void> {
+    const input = parseInput(createInput, { name, title: name, environments });
+    await part.parts.service.create({ ...input, initialAdmin: null }, '1');
+    await this.clock.run(100);
+    for (const environment of environments) {
+      await this.beat(environment);
+      await this.says(environment, name);
+    }
+    await this.clock.run(100);
+  }
+
+  app(name: string): AppDefinition {
+    return this.database.visible('apps').find((row) => row.name === name) as unknown as AppDefinition;
+  }
+
+  operation(id: string): Operation {
+    return this.database.visible('appOperations').find((row) => row.id === id) as unknown as Operation;
+  }
+
+  /** Unfinished operations. */
+  get open(): Operation[] {
+    return (this.database.visible('appOperations') as unknown as Operation[]).filter(
+      ({ finishedAt }) => finishedAt === null,
+    );
+  }
+
+  private readonly listeners: Array<{ of: MemorySupervisor; me: Audience; listener: (names: string[]) => void }> = [];
+
+  private busOf(own: MemorySupervisor): MessageBus {
+    return {
+      returns: new Feed(),
+      open: () => undefined,
+      close: async () => undefined,
+      notify: (to, names) => {
+        for (const { of, me, listener } of this.listeners) {
+          if (me !== to || of.isDeaf || (of === own && to === 'definitions')) continue;
+          this.clock.timeout(0, () => listener(names));
+        }
+      },
+      onNotify: async (me, listener) => void this.listeners.push({ of: own, me, listener }),
+      request: async () => {
+        throw new Error('Nobody answers.');
+      },
+      serve: async () => undefined,
+    };
+  }
+}

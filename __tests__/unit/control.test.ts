@@ -1,0 +1,191 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { AppReconcilerOptions } from '../../src/server/supervisor/control/app-reconciler';
+import type { Operation } from '../../src/server/supervisor/control/rollout';
+import { MemoryFleet } from '../support/memory-fleet';
+
+/** The control loop of whole Supervisors in memory, where two of them or a failure meet. */
+
+let fleet: MemoryFleet;
+
+beforeEach(() => {
+  fleet = new MemoryFleet();
+});
+
+describe('an operation that was cancelled through another Supervisor', () => {
+  it('publishes nothing more, even before the leader hears of it', async () => {
+    const leader = await fleet.supervisor();
+    const other = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.environment('env_b');
+    await fleet.runningApp(leader, 'crm', ['env_a', 'env_b']);
+    expect(fleet.open).toEqual([]);
+    const before = fleet.app('crm').published;
+    const { id, generation } = await leader.part.parts.service.command('crm', 'restart', '1');
+    await fleet.clock.run(200);
+    expect(fleet.app('crm').published.env_a.generation).toBe(generation);
+    leader.isDeaf = true;
+    await other.part.parts.service.cancel(id);
+    await fleet.says('env_a', 'crm');
+    expect(fleet.app('crm').published.env_b).toEqual(before.env_b);
+    expect(fleet.operation(id).state).toBe('cancelled');
+    expect(leader.part.parts.active.all()).toEqual([]);
+  });
+});
+
+describe('an app that is changed through another Supervisor', () => {
+  it('is not taken for idle by a leader that has not heard of it', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    await fleet.runningApp(leader, 'crm', ['env_a', 'env_b']);
+    leader.isDeaf = true;
+    const { id } = await other.part.parts.service.command('crm', 'stop', '1');
+    await fleet.says('env_a', 'crm', { pendingChanges: ['plugins'] });
+    expect(fleet.open.map((operation) => operation.id)).toEqual([id]);
+    expect(leader.log.at('warn').join()).toContain('Its stop came first.');
+  });
+
+  it('keeps its generation when its environments are ahead of the database', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    leader.isDeaf = true;
+    fleet.clock.jump(60_000);
+    const { generation } = await other.part.parts.service.update('crm', { title: 'Sales' } as never, '1');
+    fleet.clock.jump(-60_000);
+    await fleet.says('env_a', 'crm', { generation: fleet.app('crm').published.env_a.generation + 1 });
+    await fleet.clock.run(2_000);
+    expect(fleet.app('crm').generation).toBeGreaterThanOrEqual(generation);
+  });
+
+  it('is shown with its operation as soon as it is known', async () => {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    const known: Array<number | undefined> = [];
+    for (const asked of [leader, other]) {
+      const { appCache, active } = leader.part.parts;
+      let first: number | undefined;
+      appCache.changes.listen(() => {
+        first ??= active.all().length;
+      });
+      await asked.part.parts.service.command('crm', 'restart', '1');
+      await fleet.clock.run(200);
+      known.push(first);
+      await fleet.says('env_a', 'crm');
+    }
+    expect(known).toEqual([1, 1]);
+  });
+});
+
+describe('a database that accepts no changes', () => {
+  it('is tried ever more rarely, and has everything once it accepts them', async () => {
+    const leader = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    const { id } = await leader.part.parts.service.command('crm', 'restart', '1');
+    let tries = 0;
+    fleet.database.onCommit = ({ writes }) => {
+      if (!writes.has('appOperations') || tries > 100) return;
+      tries++;
+      throw new Error('The disk is full.');
+    };
+    await fleet.beat('env_a');
+    await fleet.says('env_a', 'crm');
+    await fleet.run(10_000, 'env_a');
+    expect(tries).toBeGreaterThan(2);
+    expect(tries).toBeLessThan(8);
+    fleet.database.onCommit = () => undefined;
+    await fleet.run(20_000, 'env_a');
+    expect(fleet.operation(id).state).toBe('succeeded');
+  });
+});
+
+describe('a request', () => {
+  it('that is stored is accepted, although nothing can be read any more', async () => {
+    const leader = await fleet.supervisor();
+    await fleet.environment('env_a');
+    await fleet.runningApp(leader, 'crm', ['env_a']);
+    fleet.database.onCommit = ({ writes }) => {
+      if (!writes.has('apps')) return;
+      fleet.database.onCommit = () => undefined;
+      // From the next statement on.
+      leader.gate = async () => {
+        throw new Error('connect ECONNREFUSED');
+      };
+    };
+    const accepted = leader.part.parts.service.command('crm', 'restart', '1');
+    await fleet.clock.run(100);
+    const { id } = await accepted;
+    leader.gate = (statement) => statement();
+    await fleet.run(40_000, 'env_a');
+    await fleet.says('env_a', 'crm');
+    expect(fleet.operation(id).state).toBe('succeeded');
+  });
+});
+
+describe('the tombstone of an app', () => {
+  it('leaves the record of a new app with its name alone', async () => {
+    const leader = await fleet.supervisor();
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    await fleet.runningApp(leader, 'crm', ['env_a', 'env_b']);
+    const { options } = leader.part.parts.apps as unknown as { options: AppReconcilerOptions };
+    const { publisher } = options;
+    const unpublish = publisher.unpublish.bind(publisher);
+    let created: Operation | undefined;
+    publisher.unpublish = async (...where) => {
+      publisher.unpublish = unpublish;
+      await unpublish(...where);
+      const asked = { name: 'crm', title: 'Sales', environments: ['env_b'], initialAdmin: null };
+      created = await leader.part.parts.service.create(asked as never, '1');
+      while (!fleet.app('crm').published.env_b) await fleet.clock.sleep(5);
+    };
+    await leader.part.parts.service.destroy('crm', 'keep', '1');
+    await fleet.clock.run(100);
+    const gone = { status: 'not_found' as const };
+    for (const environment of ['env_a', 'env_b']) await fleet.says(environment, 'crm', gone);
+    await fleet.says('env_a', 'crm', gone);
+    expect(created).toBeDefined();
+    expect(await fleet.stores.records.read('env_b')).toMatchObject([{ uid: created?.appUid }]);
+    expect(fleet.database.visible('appTombstones')).toEqual([]);
+  });
+});
+
+describe('a Supervisor', () => {
+  const leaders = () => fleet.database.visible('appSupervisorLeaders').map(({ holder }) => holder);
+
+  it.each(['stop', 'prepareToLeave'] as const)(
+    'that ends (%s) while it starts leads nothing and keeps no timer',
+    async (end) => {
+      const one = await fleet.supervisor((made) => {
+        let statements = 0;
+        made.gate = async (statement) => {
+          const result = await statement();
+          // It has the lead by then, and reads on.
+          if (leaders()[0] && ++statements === 2) void made.part[end]();
+          return result;
+        };
+      });
+      await fleet.clock.run(60_000);
+      expect([one.part.loaded, fleet.clock.waiting, leaders()]).toEqual([false, 0, [null]]);
+    },
+  );
+
+  it('whose start fails does not keep the lead', async () => {
+    const one = await fleet.supervisor((made) => {
+      made.gate = async (statement) => {
+        const hadLead = leaders()[0];
+        const result = await statement();
+        if (hadLead && leaders()[0]) {
+          made.gate = (next) => next();
+          throw new Error('Connection terminated unexpectedly.');
+        }
+        return result;
+      };
+    });
+    expect([one.part.loaded, leaders()]).toEqual([false, [null]]);
+    const two = await fleet.supervisor();
+    expect([two.part.loaded, two.part.parts.leadership.leads]).toEqual([true, true]);
+    await fleet.clock.run(6_000);
+    expect([one.part.loaded, one.part.parts.leadership.leads]).toEqual([true, false]);
+  });
+});
