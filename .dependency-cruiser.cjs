@@ -44,21 +44,24 @@ const rooms = (base, table, rootFiles) =>
     },
   }));
 
-const everyFolderHasRules = (base, table) => ({
-  name: `${base}: every folder has rules`,
-  comment: `A new folder of ${base} gets a line in .dependency-cruiser.cjs.`,
-  severity: 'error',
-  from: {},
-  to: { path: `^${base}/[^/]+/`, pathNot: `^${base}/${any(Object.keys(table))}/` },
-});
+/** Whatever imports from a folder without rules, or is imported from there. */
+const everyFolderHasRules = (base, folders) => {
+  const unknown = { path: `^${base}/[^/]+/`, pathNot: `^${base}/${any(folders)}/` };
+  const comment = `A new folder of ${base} gets a line in .dependency-cruiser.cjs.`;
+  return [
+    { name: `${base}: every folder that is imported has rules`, comment, severity: 'error', from: {}, to: unknown },
+    { name: `${base}: every folder that imports has rules`, comment, severity: 'error', from: unknown, to: {} },
+  ];
+};
 
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     ...rooms('src/server', SERVER, ROOT_FILES),
-    everyFolderHasRules('src/server', SERVER),
+    ...everyFolderHasRules('src/server', Object.keys(SERVER)),
     ...rooms('src/ui', UI, ['host', 'nocobase-client']),
-    everyFolderHasRules('src/ui', UI),
+    ...everyFolderHasRules('src/ui', Object.keys(UI)),
+    ...everyFolderHasRules('src', ['client', 'client-v2', 'locale', 'server', 'shared', 'ui']),
     {
       name: 'root-files-are-foundations',
       comment: 'What every room may import imports no room.',
