@@ -837,6 +837,73 @@ describe('work that does not end', () => {
     },
   );
 
+  describe('of a command in the app', () => {
+    /** As the core reports it. */
+    const command = (status: 'commanding' | 'running') => {
+      if (status === 'commanding') host.commanding.add('crm');
+      else host.commanding.delete('crm');
+      host.coreApps.setStatus('crm', status);
+    };
+    const hang = async () => {
+      await create();
+      command('commanding');
+      controller.apps.reportProgress('crm', verbatim('Enabling plugin x.'));
+      await clock.run(899_000);
+      expect(crm().status).toBe('commanding');
+      await clock.run(2_000);
+    };
+
+    it('is shown with where it stands, until it has ended', async () => {
+      await hang();
+      const params = { app: 'crm', seconds: 900, at: verbatim('Enabling plugin x.') };
+      expect(crm()).toMatchObject({ status: 'error', generation: 10, error: { code: 'APP_STUCK', params } });
+      expect(controller.apps.stuck()).toEqual(['crm']);
+      controller.convergeAll();
+      host.coreApps.setStatus('crm', 'initializing');
+      await quiet();
+      expect(crm()).toMatchObject(stuck);
+      command('running');
+      expect(crm()).toMatchObject({ status: 'running', generation: 10 });
+      expect(crm().error).toBeUndefined();
+      expect(controller.apps.stuck()).toEqual([]);
+    });
+
+    it('takes no place from others, and a restart of the app ends it', async () => {
+      await hang();
+      host.commanding.clear();
+      reports = [];
+      expect(await accept({ generation: 11, boot: { generation: 11, how: 'restart' } })).toMatchObject({
+        status: 'running',
+        generation: 11,
+      });
+      expect(controller.apps.stuck()).toEqual([]);
+      expect(reports.find(({ begun, status }) => begun === 11 && status !== 'error')?.status).toBe('preparing');
+      await clock.run(2_000_000);
+      expect(crm().status).toBe('running');
+    });
+
+    it('is counted for each command by itself', async () => {
+      await create();
+      for (let i = 0; i < 3; i++) {
+        command('commanding');
+        await clock.run(500_000);
+        command('running');
+      }
+      command('commanding');
+      await clock.run(500_000);
+      expect(crm().status).toBe('commanding');
+    });
+
+    it('is none while this Worker boots the app: that has its own limit', async () => {
+      host.bootScripts.set('crm', { takes: slow() });
+      await create();
+      host.commanding.add('crm');
+      host.coreApps.setStatus('crm', 'commanding');
+      await clock.run(1_000_000);
+      expect(controller.apps.get('crm')).toMatchObject({ isStuck: true, isHung: false });
+    });
+  });
+
   it('of a stop is shown, and done once it has ended', async () => {
     await create();
     const { stop } = host;

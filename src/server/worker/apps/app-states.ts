@@ -32,6 +32,8 @@ export interface AppState {
   waiting: AbortController | null;
   /** What is done with it takes too long, and may never end: nothing else is begun. */
   isStuck: boolean;
+  /** A command of the core in it takes too long, and may never end. */
+  isHung: boolean;
   /** The reported status. */
   status: Status;
   since: number;
@@ -54,6 +56,8 @@ export interface AppStatesOptions {
   onReport(names: string[]): void;
   /** Called when the problem of an app's `adminPassword` changes. */
   onAdminPassword(name: string): void;
+  /** Called when the core reports something of an app, before it is shown. */
+  onCore(name: string): void;
 }
 
 /** The apps of this environment: what this process knows about each, and what it reports. */
@@ -90,6 +94,7 @@ export class AppStates {
       isQueued: false,
       waiting: null,
       isStuck: false,
+      isHung: false,
       status: 'waiting',
       since: now,
       generation: 0,
@@ -214,13 +219,13 @@ export class AppStates {
   }
 
   stuck(): string[] {
-    return this.all().flatMap(([name, { isStuck }]) => (isStuck ? name : []));
+    return this.all().flatMap(([name, { isStuck, isHung }]) => (isStuck || isHung ? name : []));
   }
 
   /** @param message for people who wait */
   show(name: string, status: Status, message?: Message): void {
     const held = this.held.get(name);
-    if (!held || held.isStuck) return;
+    if (!held || held.isStuck || held.isHung) return;
     if (held.status !== status) held.since = this.options.clock.now().wall;
     if (status === 'running' && held.status !== 'running') {
       // Immediately: "running" with the plugins of the previous object would be read as another reason to restart.
@@ -237,14 +242,28 @@ export class AppStates {
   showStuck(name: string, seconds: number): AppSupervisorError | null {
     const held = this.held.get(name);
     if (!held) return null;
-    const at = held.message ?? say('NO_PROGRESS');
-    const error = new AppSupervisorError('APP_STUCK', { app: name, seconds, at });
-    held.error = describeError(error);
-    this.show(name, 'error');
+    const error = this.showLate(name, held, seconds);
     held.isStuck = true;
     // Whatever is asked for is answered with it.
     held.begun = held.generation = held.record.generation;
     this.report(name);
+    return error;
+  }
+
+  /** A command of the core did not end in time. The app may still be worked on. */
+  showHung(name: string, seconds: number): AppSupervisorError | null {
+    const held = this.held.get(name);
+    if (!held) return null;
+    const error = this.showLate(name, held, seconds);
+    held.isHung = true;
+    return error;
+  }
+
+  private showLate(name: string, held: AppState, seconds: number): AppSupervisorError {
+    const at = held.message ?? say('NO_PROGRESS');
+    const error = new AppSupervisorError('APP_STUCK', { app: name, seconds, at });
+    held.error = describeError(error);
+    this.show(name, 'error');
     return error;
   }
 
@@ -296,6 +315,7 @@ export class AppStates {
 
   /** The core changed an app's status by itself: a command, an enabled plugin, an error. */
   private observe(name: string): void {
+    this.options.onCore(name);
     const held = this.held.get(name);
     const status = this.options.coreApps.appStatus[name];
     if (!held || !status || status === 'not_found') return;

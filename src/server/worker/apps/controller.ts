@@ -1,5 +1,5 @@
 import { type Message, say } from '../../../shared/message';
-import type { AppRecord, StatusEntry } from '../../../shared/messages';
+import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
 import { Feed } from '../../feed';
@@ -10,7 +10,8 @@ import type { AppHost } from '../hosting/host';
 import type { Snapshot } from '../snapshot';
 import { type AppState, AppStates } from './app-states';
 import { AppBoots, NEVER } from './boots';
-import { type Decision, decide } from './decide';
+import { CommandWatch } from './command-watch';
+import { type Decision, decide, doingOf } from './decide';
 import { DATA_LIMIT, STOP_LIMIT, TimeLimits } from './time-limits';
 
 /**
@@ -54,6 +55,7 @@ export class AppController {
   /** One write after the other, each with the state at its turn: otherwise an older state could be written last. */
   private readonly writes = new KeyedQueue();
   private readonly boots: AppBoots;
+  private readonly commands: CommandWatch;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -61,8 +63,10 @@ export class AppController {
       ...options,
       onReport: (names) => this.reports.emit(names),
       onAdminPassword: (name) => void this.save(name),
+      onCore: (name) => this.commands.note(name),
     });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
+    this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
     this.boots = new AppBoots({
       ...options,
       apps: this.apps,
@@ -272,8 +276,9 @@ export class AppController {
   }
 
   private begin(name: string, held: AppState, record: AppRecord, decision: Decision): void {
+    this.commands.forget(name, held);
     held.begun = record.generation;
-    held.doing = doingOf(record, held, decision);
+    held.doing = doingOf(record, held.applied, decision);
     this.apps.report(name);
   }
 
@@ -412,19 +417,5 @@ export class AppController {
     } catch (error) {
       this.options.log.warn(`The snapshot of app ${name} could not be written: ${messageOf(error)}`, { app: name });
     }
-  }
-}
-
-function doingOf(record: AppRecord, held: AppState, decision: Decision): StatusEntry['doing'] {
-  switch (decision.do) {
-    case 'boot':
-      if (decision.how !== 'start') return decision.how;
-      return record.claim !== 'none' && held.applied === null ? 'create' : 'start';
-    case 'remove':
-      return decision.data === 'keep' ? 'remove' : decision.data;
-    case 'rest':
-      return 'stop';
-    default:
-      return null;
   }
 }

@@ -1,5 +1,5 @@
 import type { Message } from '../../../shared/message';
-import type { AdminPassword, AppRecord } from '../../../shared/messages';
+import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
 
 /** What a worker last applied for an app, stored in its own main database. */
@@ -111,4 +111,19 @@ export function pendingChanges(
   if (record.jwtSecret !== null && reveal(booted.jwtSecret ?? '') !== reveal(record.jwtSecret)) found.push('jwtSecret');
   if (differs(booted.sso, record.sso)) found.push('options.sso');
   return found;
+}
+
+/** What a Worker reports that it is doing. */
+export function doingOf(record: AppRecord, applied: Applied | null, decision: Decision): StatusEntry['doing'] {
+  switch (decision.do) {
+    case 'boot':
+      if (decision.how !== 'start') return decision.how;
+      return record.claim !== 'none' && applied === null ? 'create' : 'start';
+    case 'remove':
+      return decision.data === 'keep' ? 'remove' : decision.data;
+    case 'rest':
+      return 'stop';
+    default:
+      return null;
+  }
 }
