@@ -251,8 +251,21 @@ export function databaseSuite(open: () => Promise<Database>): void {
         ['env_b', false],
       ]);
       expect(all[0]).toMatchObject({ registration: { url: 'http://moved' }, lastSeenAt: NOW + 1 });
-      await registry.forget('env_b');
-      expect(await registry.all()).toHaveLength(1);
+      await registry.forget('env_b', NOW + 2);
+      expect((await registry.all()).map(({ name }) => name)).toEqual(['env_a']);
+    });
+
+    it('that were forgotten come back in their new incarnation, without what was decided about them', async () => {
+      const registry = new EnvironmentRegistry({ db });
+      expect(await registry.incarnationOf('env_c')).toBe(0);
+      await registry.remember(registrationOf('env_c'), NOW);
+      await registry.setCordoned('env_c', true);
+      expect(await registry.incarnationOf('env_c')).toBe(0);
+      await registry.forget('env_c', NOW + 2);
+      expect(await registry.incarnationOf('env_c')).toBe(NOW + 2);
+      await registry.remember(registrationOf('env_c'), NOW + 3);
+      const [found] = (await registry.all()).filter(({ name }) => name === 'env_c');
+      expect(found).toMatchObject({ cordoned: false, incarnation: NOW + 2, registration: { name: 'env_c' } });
     });
 
     it('of which nothing sensible is known are left out', async () => {
@@ -270,6 +283,19 @@ export function databaseSuite(open: () => Promise<Database>): void {
       version: '2.2.15',
       failure: null,
     };
+
+    it('has a header, with which apps leave it', async () => {
+      const store = new SnapshotStore({ db });
+      for (const name of ['crm', 'shop']) await store.save(name, recordOf({ name }), applied);
+      expect(await store.loadHeader()).toBeNull();
+      await store.saveHeader({ incarnation: 0, left: [] });
+      const header = { incarnation: NOW, left: [{ name: 'crm', at: NOW }] };
+      await store.saveHeader(header);
+      expect(await store.loadHeader()).toEqual(header);
+      expect((await store.load()).map(({ record }) => record.name)).toEqual(['shop']);
+      await store.remove('shop');
+      await store.remove(':environment');
+    });
 
     it('is read as it was written last', async () => {
       const store = new SnapshotStore({ db });

@@ -131,7 +131,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
 
     it('are read, all together, when one of them changed', async () => {
-      expect(await records().readSince('env_a', null)).toEqual({ version: null, records: [] });
+      expect(await records().readSince('env_a', null)).toEqual({ version: null, incarnation: null, records: [] });
       await records().publish('env_a', [crm], 1);
       const first = (await records().readSince('env_a', null))!;
       expect(first.records.map(({ name }) => name)).toEqual(['crm']);
@@ -146,15 +146,35 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await records().unpublish('env_a', ['crm'], 1);
       const third = (await records().readSince('env_a', second.version))!;
       expect(third.records).toEqual([]);
-      await stores.fleet.forget('env_a');
-      expect(await records().readSince('env_a', third.version)).toEqual({ version: null, records: [] });
+      await stores.fleet.forget('env_a', 5);
+      const last = (await records().readSince('env_a', third.version))!;
+      expect(last).toMatchObject({ incarnation: 5, records: [] });
+      expect([third.version, null]).not.toContain(last.version);
+    });
+
+    it('say for which incarnation of their environment they are, which never goes back', async () => {
+      const incarnation = async () => (await records().readSince('env_a', null))!.incarnation;
+      await records().publish('env_a', [crm], 1);
+      expect(await incarnation()).toBeNull();
+      await records().admit('env_a', 0, 1);
+      expect(await incarnation()).toBe(0);
+      const { version } = (await records().readSince('env_a', null))!;
+      await records().admit('env_a', 0, 1);
+      expect(await records().readSince('env_a', version)).toBeNull();
+      await records().admit('env_a', 1_700_000_000_123, 1);
+      expect((await records().readSince('env_a', version))?.incarnation).toBe(1_700_000_000_123);
+      await records().admit('env_a', 7, 1);
+      await records().publish('env_a', [recordOf({ generation: 20 })], 1);
+      await records().unpublish('env_a', ['crm'], 1);
+      expect(await incarnation()).toBe(1_700_000_000_123);
+      expect(await records().read('env_a')).toEqual([]);
     });
 
     it('that were lost and written again have another version', async () => {
       await records().publish('env_a', [crm], 1);
       const { version } = (await records().readSince('env_a', null))!;
       await under.flush();
-      expect(await records().readSince('env_a', version)).toEqual({ version: null, records: [] });
+      expect(await records().readSince('env_a', version)).toEqual({ version: null, incarnation: null, records: [] });
       await records().publish('env_a', [crm], 1);
       expect((await records().readSince('env_a', version))?.records).toEqual([crm]);
     });
@@ -385,7 +405,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await report(await hold('env_a'), 1, [entryOf()]);
       await claim('env_a', { instance: 'two' });
       await hold('env_b');
-      await stores.fleet.forget('env_a');
+      await stores.fleet.forget('env_a', 1);
       expect([...(await stores.fleet.poll()).environments.keys()]).toEqual(['env_b']);
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
       expect([await stores.records.read('env_a'), await statuses()]).toEqual([[], []]);
@@ -570,7 +590,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.fleet.claim('one'),
       () => away.fleet.readRegistration('env_a'),
       () => away.fleet.writeRegistration(registrationOf('env_a')),
-      () => away.fleet.forget('env_a'),
+      () => away.fleet.forget('env_a', 1),
       () => away.statuses.write({ ...write, from: null }),
       () => away.statuses.read('env_a'),
       () => away.statuses.mark('env_a'),

@@ -469,6 +469,66 @@ describe('deleting an app', () => {
   });
 });
 
+describe('an environment that was forgotten', () => {
+  const warnings = (supervisor: SupervisorProcess) =>
+    (supervisor.parts.view.environmentRows().find(({ name }) => name === 'env_b')?.warnings ?? []).map(
+      ({ code, params }) => `${code} ${params?.apps}`,
+    );
+
+  it('starts empty when it comes back, names what it had, and runs what is assigned to it again', async () => {
+    const [supervisor, , b] = await fleet.begin(...both);
+    const { service } = supervisor.parts;
+    for (const name of ['crm', 'shop']) await supervisor.ends(await supervisor.create({ name, environments: both }));
+    await b.kill();
+    await until('It to be seen', () => supervisor.health('env_b') === 'down');
+    await supervisor.part.forget('env_b');
+    fleet.databases.journal.length = 0;
+    const returned = await fleet.worker('env_b');
+    await until('Its return', () => supervisor.health('env_b') === 'online');
+    await until('What it had', () => warnings(supervisor).includes('APPS_LEFT crm, shop'));
+    expect([returned.runs, fleet.databases.journal.filter((line) => line.startsWith('env_b'))]).toEqual([[], []]);
+    await supervisor.ends(await service.update('crm', { environments: both }, '1'));
+    expect(returned.runs).toEqual(['crm']);
+    await until('The rest', () => warnings(supervisor).includes('APPS_LEFT shop'));
+    // It stays so without Redis: its own snapshot has it by now.
+    await returned.kill();
+    await fleet.redis.kill();
+    const alone = await fleet.worker('env_b');
+    await until('Its app', () => alone.runs.length > 0);
+    expect(alone.runs).toEqual(['crm']);
+  });
+
+  it('ends what it runs when it was only cut off, as soon as it reaches Redis', async () => {
+    const [supervisor, , b] = await fleet.begin(...both);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+    const { claim } = b.wire.stores.leases;
+    b.wire.stores.leases.claim = async () => {
+      throw new Error('It is cut off.');
+    };
+    await until('It to be seen', () => supervisor.health('env_b') === 'down');
+    await supervisor.part.forget('env_b');
+    expect(b.runs).toEqual(['crm']);
+    b.wire.stores.leases.claim = claim;
+    await until('The end of it', () => b.runs.length === 0);
+    await until('What it had', () => warnings(supervisor).includes('APPS_LEFT crm'));
+  });
+
+  it('is not forgotten while Redis cannot be told', async () => {
+    const [supervisor, , b] = await fleet.begin(...both);
+    await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
+    await b.kill();
+    await until('It to be seen', () => supervisor.health('env_b') === 'down');
+    const { forget } = supervisor.wire.stores.fleet;
+    supervisor.wire.stores.fleet.forget = async () => {
+      throw new Error('Command timed out');
+    };
+    expect((await refusal(supervisor.part.forget('env_b'))).code).toBe('REDIS_UNREACHABLE');
+    supervisor.wire.stores.fleet.forget = forget;
+    expect(supervisor.part.app('crm')?.environments).toEqual(both);
+    expect(supervisor.health('env_b')).toBe('down');
+  });
+});
+
 describe('draining', () => {
   it('stops what is there, and a change of the app does not start it again', async () => {
     const [supervisor, a, b] = await fleet.begin(...both);

@@ -276,7 +276,7 @@ describe('a look', () => {
     await stores.leases.claim(claim);
     const { environments } = await stores.fleet.poll();
     expect(environments.get('env_a')?.lease).toMatchObject({ instance: 'one' });
-    await stores.fleet.forget('env_a');
+    await stores.fleet.forget('env_a', 1);
     expect((await stores.fleet.poll()).environments.size).toBe(0);
   });
 });

@@ -2,6 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
+import type { Machine } from './scheduler';
 import type { EnvironmentOfWorld, World } from './world';
 
 /** What must never be, looked at with every event that could bring it about. */
@@ -159,10 +160,21 @@ const RECORD_ARRIVES = 35_000;
 function checkBoots(world: World): void {
   const since = new Map<string, number>();
   const keyOf = (environment: string, { name, uid }: AppRecord) => `${environment} ${name} ${uid}`;
+  /** By environment that was forgotten, the apps that were published for it since. */
+  const assigned = new Map<string, Set<string>>();
+  const checkForgotten = (machine: Machine, environment: string, { name, uid }: AppRecord) => {
+    const isKnown = assigned.get(environment)?.has(uid) ?? true;
+    const { isAway, frozenUntil } = world.redis;
+    const link = world.workers.find((one) => one.machine === machine)?.link;
+    if (isKnown || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
+    world.violate(`${name} boots in ${machine.name}, which was forgotten meanwhile`);
+  };
   const publish = world.redis.onCommand;
   world.redis.onCommand = (method, args, result) => {
     publish(method, args, result);
+    if (method === 'fleet.forget') assigned.set(args[0] as string, new Set());
     if (method !== 'records.publish') return;
+    for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.add(uid);
     const [environment, records] = args as [string, AppRecord[]];
     for (const record of records) {
       const isWanted = record.desired === 'running' || record.desired === 'onDemand';
@@ -171,6 +183,7 @@ function checkBoots(world: World): void {
     }
   };
   world.onBoot = (machine, environment, record) => {
+    checkForgotten(machine, environment, record);
     const at = since.get(keyOf(environment, record));
     const { isAway, frozenUntil } = world.redis;
     const link = world.workers.find((one) => one.machine === machine)?.link;

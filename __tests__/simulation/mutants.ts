@@ -110,6 +110,11 @@ const MUTANTS: Mutant[] = [
     file: 'supervisor/control/leader.ts',
     replace: ['return this.held && (alone === true ||', 'return this.held || (alone === true &&'],
   },
+  {
+    what: 'An environment that was forgotten boots its old apps',
+    file: 'worker/incarnation.ts',
+    replace: ['return incarnation > this.header.incarnation;', 'return false;'],
+  },
 ];
 
 /** Lets each mutant live until a seed finds it. @returns the exit code: 1 where one was not found */

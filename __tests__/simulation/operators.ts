@@ -2,7 +2,7 @@ import { messageOf } from '../../src/server/errors';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import type { ActionKind, PlannedEvent } from './plan';
 import type { SupervisorProcess } from './processes';
-import type { World } from './world';
+import type { EnvironmentOfWorld, World } from './world';
 
 type Action = (world: World, supervisor: SupervisorProcess, event: PlannedEvent) => Promise<unknown>;
 
@@ -54,12 +54,27 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
     world.scheduler.after(20_000 + event.ms, () => {
       const asked = supervisorOf(world, event);
       if (asked) {
-        const forget = asked.part.forget(environment.name).then(() => world.forgotten.add(environment.name));
+        const forget = asked.part.forget(environment.name).then(() => {
+          world.forgotten.add(environment.name);
+          if (event.choice % 2) comeBack(world, environment, event.ms);
+        });
         settle(world, `forgets ${environment.name}`, forget);
       }
     });
   },
 };
+
+/** It was not gone for good. */
+function comeBack(world: World, environment: EnvironmentOfWorld, after: number): void {
+  world.scheduler.after(after, () => {
+    world.note(`${environment.name} comes back`);
+    world.forgotten.delete(environment.name);
+    for (const slot of environment.slots) {
+      slot.isGone = false;
+      world.start(slot);
+    }
+  });
+}
 
 /** Operations that failed or were cancelled, and whether each is the newest of its app. */
 async function ended({ parts }: SupervisorProcess['part']): Promise<Array<{ id: string; isNewest: boolean }>> {

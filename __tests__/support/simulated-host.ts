@@ -6,6 +6,7 @@ import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
 import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
 import type { AppHost, PluginSet } from '../../src/server/worker/hosting/host';
+import type { SnapshotHeader } from '../../src/server/worker/incarnation';
 import type { SnapshotStore } from '../../src/server/worker/snapshot';
 import { type Message, say } from '../../src/shared/message';
 import type { AdminPassword, AppRecord } from '../../src/shared/messages';
@@ -228,6 +229,7 @@ const databaseOf = (record: AppRecord): string => record.database.database ?? re
 /** A worker's own memory: outlives the converger that a test drops, as the table outlives the process. */
 export class SimulatedSnapshot {
   readonly rows = new Map<string, string>();
+  header: SnapshotHeader | null = null;
   away = false;
 
   get asStore(): SnapshotStore {
@@ -236,6 +238,16 @@ export class SimulatedSnapshot {
 
   async load() {
     return [...this.rows.values()].map((row) => JSON.parse(row));
+  }
+
+  async loadHeader() {
+    return structuredClone(this.header);
+  }
+
+  async saveHeader(header: SnapshotHeader): Promise<void> {
+    if (this.away) throw new Error('The database is away.');
+    for (const { name } of header.left) this.rows.delete(name);
+    this.header = structuredClone(header);
   }
 
   async save(name: string, record: AppRecord, applied: unknown): Promise<void> {

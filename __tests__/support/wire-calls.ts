@@ -35,7 +35,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   const { environments } = await stores.fleet.poll();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
   await stores.leases.release(environment, 'one', epoch);
-  await stores.fleet.forget(environment);
+  await stores.fleet.forget(environment, 1);
   equal('a forgotten environment', (await stores.fleet.poll()).environments.size, 0);
 
   await stores.manifests.write([manifestItemOf(), manifestItemOf({ key: 'b' })]);

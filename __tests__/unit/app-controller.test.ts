@@ -938,3 +938,111 @@ describe('work that does not end', () => {
     expect([...host.running.keys()]).toEqual([]);
   });
 });
+
+describe('an environment that was forgotten', () => {
+  const shop = () => recordOf({ name: 'shop', uid: 'uid-2', claim: 'create', environments: ['env_a'], generation: 30 });
+  const left = () => controller.incarnation.left;
+
+  it('starts empty, names what it had, and keeps that over restarts', async () => {
+    await create();
+    await controller.acceptAll([], 100);
+    await quiet();
+    expect([controller.apps.names(), left()]).toEqual([[], ['crm']]);
+    expect(host.running.size).toBe(0);
+    expect(snapshot.rows.size).toBe(0);
+    await restart();
+    await controller.acceptAll([], 100);
+    await quiet();
+    expect([controller.apps.names(), left(), host.running.size]).toEqual([[], ['crm'], 0]);
+  });
+
+  it('boots nothing of it while it finds that out', async () => {
+    await create();
+    start();
+    await controller.restore();
+    databases.journal.length = 0;
+    await controller.acceptAll([shop()], 100);
+    controller.trustSnapshot();
+    controller.convergeAll();
+    await quiet();
+    expect(databases.journal.filter((line) => line.includes('crm'))).toEqual([]);
+    expect([...host.running.keys()]).toEqual(['shop']);
+  });
+
+  it('runs again what is assigned to it again, and names it no longer', async () => {
+    await create();
+    await controller.acceptAll([], 100);
+    await quiet();
+    await controller.acceptAll([recordOf({ environments: ['env_a'], generation: 40 })], 100);
+    await quiet();
+    expect([crm().status, left()]).toEqual(['running', []]);
+    await restart();
+    expect([crm().status, left()]).toEqual(['running', []]);
+  });
+
+  it('ends what it had also if its database cannot be written, and boots none of it after a restart', async () => {
+    await create();
+    snapshot.away = true;
+    await expect(controller.acceptAll([], 100)).rejects.toThrow('away');
+    await quiet();
+    expect([host.running.size, left()]).toEqual([0, ['crm']]);
+    snapshot.away = false;
+    await controller.acceptAll([], 100);
+    expect([snapshot.rows.size, snapshot.header?.incarnation]).toEqual([0, 100]);
+  });
+
+  it.each<[string, number | null]>([
+    ['does not say so', null],
+    ['is the same', 0],
+  ])('is not taken for one that was not: the store %s', async (_, incarnation) => {
+    await create();
+    await controller.acceptAll([], incarnation);
+    await quiet();
+    expect([crm().status, left()]).toEqual(['running', []]);
+  });
+
+  it('is not taken for one by an older copy of the store', async () => {
+    await controller.acceptAll([], 100);
+    await create();
+    await controller.acceptAll([], 50);
+    await controller.acceptAll([], 100);
+    await quiet();
+    expect(crm().status).toBe('running');
+  });
+
+  it('ends a boot that it finds under way, or waiting', async () => {
+    mayHost = true;
+    void controller.accept([recordOf({ environments: ['env_a'], claim: 'create' })]);
+    await controller.acceptAll([], 100);
+    await quiet();
+    expect([host.running.size, controller.apps.names()]).toEqual([0, []]);
+  });
+
+  it('is found so by a standby, which writes nothing, and again when it hosts', async () => {
+    await create();
+    start();
+    mayHost = false;
+    await controller.restore();
+    await controller.acceptAll([], 100);
+    expect([snapshot.rows.size, snapshot.header]).toEqual([1, null]);
+    mayHost = true;
+    await controller.reload();
+    controller.convergeAll();
+    await quiet();
+    await controller.acceptAll([], 100);
+    controller.trustSnapshot();
+    await quiet();
+    expect([host.running.size, snapshot.rows.size, snapshot.header?.incarnation, left()]).toEqual([0, 0, 100, ['crm']]);
+  });
+
+  it('names what was left for 90 days', async () => {
+    await create();
+    await controller.acceptAll([], 100);
+    await clock.run(89 * 24 * 3_600_000);
+    await restart();
+    expect(left()).toEqual(['crm']);
+    await clock.run(2 * 24 * 3_600_000);
+    await restart();
+    expect(left()).toEqual([]);
+  });
+});

@@ -14,6 +14,9 @@ let version: number;
 let wakes: string[];
 let leads: boolean;
 let foreign: boolean;
+/** Incarnations in the database, and for which environments they were looked up. */
+let incarnations: Record<string, number>;
+let asked: string[];
 /** What a read of definitions finds. */
 let refresh: () => void;
 let reconciler: EnvironmentReconciler;
@@ -34,6 +37,8 @@ beforeEach(() => {
   version = 1;
   wakes = [];
   leads = true;
+  incarnations = {};
+  asked = [];
   refresh = () => undefined;
   reconciler = new EnvironmentReconciler({
     appCache: {
@@ -53,6 +58,12 @@ beforeEach(() => {
     leadership: {
       get leads() {
         return leads;
+      },
+    },
+    registry: {
+      incarnationOf: async (environment: string) => {
+        asked.push(environment);
+        return incarnations[environment] ?? 0;
       },
     },
     records: store.records,
@@ -99,6 +110,25 @@ describe('a pass over an environment', () => {
     const found = await Promise.all(read.mock.results.map(({ value }) => value));
     expect([found.length, found.filter((one) => one?.records.length)]).toEqual([2, []]);
     expect([wakes, store.timesCalled('records.publish')]).toEqual([[], 0]);
+  });
+
+  it('says which incarnation of the environment its records are for, at rest without looking it up', async () => {
+    const said = async () => (await store.records.readSince('env_b', null))?.incarnation;
+    incarnations = { env_b: 100 };
+    await settle();
+    expect([await said(), asked.sort()]).toEqual([100, ['env_a', 'env_b']]);
+    await settle();
+    expect(asked).toHaveLength(2);
+    // A flush loses it; meanwhile another Supervisor has forgotten the environment.
+    incarnations = { env_b: 200 };
+    store.flush();
+    await settle();
+    expect(await said()).toBe(200);
+    // A failover to an older copy brings back what was.
+    reconciler.noteIncarnation('env_b', 300);
+    await store.records.publish('env_b', [recordFor(app('old'), publishedOf())], 1);
+    await pass();
+    expect(await said()).toBe(300);
   });
 
   it('invariant 1: writes everything again after a flush', async () => {

@@ -21,6 +21,7 @@ const CODES = {
   OPERATION_BEGUN: [409, 'app action environment'],
   OPERATION_OVER: [409, 'operation'],
   NOT_READY: [503, ''],
+  REDIS_UNREACHABLE: [503, ''],
   LEAVING: [503, ''],
   NOT_ON_THIS_PART: [409, 'part'],
   METHOD_NOT_ALLOWED: [405, ''],

@@ -131,6 +131,7 @@ export const MESSAGES = {
   WORKER_ENDED: '',
   NO_PROGRESS: '',
   APPS_STUCK: 'environment apps',
+  APPS_LEFT: 'environment apps',
   ANSWER_NOT_UNDERSTOOD: '',
   START_ENDED_AS: 'status',
   DRIVER_MISSING: 'driver',

@@ -10,7 +10,7 @@
  * | `lease:<env>` | string | `Lease` | three intervals |
  * | `holder:<env>` | string | last holder `{epoch, instance}` | until forgotten |
  * | `standby:<env>` | string | instance that waits for the lease | three intervals |
- * | `records:<env>` | hash | name → `AppRecord`, and `:version`, which changes with them | until confirmed gone |
+ * | `records:<env>` | hash | name → `AppRecord`; `:version`, which changes with them; `:incarnation` of the environment | until confirmed gone; `:incarnation` for ever |
  * | `statuses:<env>` | hash | name → `StatusEntry` | until released |
  * | `version:<env>` | string | version of the statuses | until released |
  * | `term` | string | newest term of a leading Supervisor that has written | for ever |

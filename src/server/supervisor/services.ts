@@ -87,11 +87,18 @@ export function createServices(main: Application, options: ServicesOptions) {
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
   const leads = () => leadership.leads;
-  const registry = new EnvironmentRegistry(main);
+  const { registry } = known;
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, publicUrl });
   const removal = new EnvironmentRemoval({ ...known, fleet: stores.fleet, bus, clock });
-  const takeOut = (environment: string) => removal.takeOut(environment);
-  const environmentCache = new EnvironmentCache({ registry, observer, clock, log, leads, takeOut });
+  const environmentCache = new EnvironmentCache({
+    registry,
+    observer,
+    clock,
+    log,
+    leads,
+    clear: (...forgotten) => stores.fleet.forget(...forgotten),
+    takeOut: (...forgotten) => removal.takeOut(...forgotten),
+  });
   const compatibility = new CompatibilityPolicy({
     environmentCache,
     appCache,
@@ -122,7 +129,6 @@ export function createServices(main: Application, options: ServicesOptions) {
   const loop = new ControlLoop({ ...known, apps, fleet, environmentCache, appIndex, bus, log });
   return {
     ...known,
-    registry,
     appIndex,
     removal,
     environmentCache,
@@ -150,7 +156,8 @@ function createKnown(main: Application, options: ServicesOptions) {
   const leadership = new Leadership({ app: main, instance, clock, random, log, expiry: pace?.leadExpiry, alone });
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
+  const registry = new EnvironmentRegistry(main);
   const { records } = stores;
-  const environments = new EnvironmentReconciler({ appCache, observer, leadership, records, bus, queue });
-  return { appRepository, appCache, operations, active, leadership, observer, queue, environments };
+  const environments = new EnvironmentReconciler({ appCache, observer, leadership, registry, records, bus, queue });
+  return { appRepository, appCache, operations, active, leadership, observer, queue, registry, environments };
 }

@@ -33,6 +33,13 @@ export class FollowedSnapshot implements Snapshot {
 
   async remove(): Promise<void> {}
 
+  /** The other process finds out what becomes of the environment, and removes the app from the snapshot. */
+  async loadHeader(): Promise<null> {
+    return null;
+  }
+
+  async saveHeader(): Promise<void> {}
+
   private follow(record: AppRecord): AppRecord {
     this.last = { ...record, claim: 'none', desired: DESIRED[record.desired] };
     return this.last;

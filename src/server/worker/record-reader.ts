@@ -22,6 +22,8 @@ export class RecordReader {
   readonly reads = new Feed<void>();
   /** Version of the records at the last complete read. */
   private version: string | null = null;
+  /** Whether the store had the environment's incarnation at the last complete read. */
+  private isAdmitted = false;
   private closed = false;
 
   constructor(private readonly options: RecordReaderOptions) {}
@@ -44,16 +46,21 @@ export class RecordReader {
     if (!this.closed) controller.convergeAll();
   }
 
-  /** All records, as far as they have changed since they were read. Never rejects. */
-  async readRecords(): Promise<void> {
+  /**
+   * All records, as far as they have changed since they were read. Never rejects.
+   * @returns whether the store answered, and does not know this environment (any more): a Supervisor has still to write it
+   */
+  async readRecords(): Promise<boolean> {
     const { records, environment, followed, controller } = this.options;
-    await this.take(async () => {
+    const isRead = await this.take(async () => {
       if (followed) return controller.acceptAll(await followed.records());
       const read = await records.readSince(environment, this.version);
       if (!read) return;
-      await controller.acceptAll(read.records);
+      this.isAdmitted = read.incarnation !== null;
+      await controller.acceptAll(read.records, read.incarnation);
       this.version = read.version;
     });
+    return isRead && !followed && !this.isAdmitted;
   }
 
   /** The next reading takes all records over, also those that have not changed. */
@@ -66,15 +73,18 @@ export class RecordReader {
     this.closed = true;
   }
 
-  private async take(read: () => Promise<void>): Promise<void> {
-    if (this.closed) return;
+  /** @returns whether it was read */
+  private async take(read: () => Promise<void>): Promise<boolean> {
+    if (this.closed) return false;
     try {
       await read();
       this.reads.emit();
+      return true;
     } catch (error) {
       // The snapshot stays valid, and a retry of a failed app may be due.
       const { log } = this.options;
       (log.rooms.records ?? log.debug)(`Records could not be read, what is known stands: ${messageOf(error)}`);
+      return false;
     }
   }
 

@@ -13,6 +13,8 @@ export interface RegistrationOptions {
   warnings: Message[];
   /** Apps on which work does not end. */
   stuck: string[];
+  /** Apps that it had before it was forgotten. */
+  left: string[];
 }
 
 /**
@@ -21,7 +23,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, appKey, warnings, stuck }: RegistrationOptions,
+  { environment, aesKey, appKey, warnings, stuck, left }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -39,6 +41,7 @@ export async function registrationOf(
       ...warnings,
       ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
       ...(stuck.length ? [say('APPS_STUCK', { environment: environment.name, apps: stuck.join(', ') })] : []),
+      ...(left.length ? [say('APPS_LEFT', { environment: environment.name, apps: left.join(', ') })] : []),
     ],
     setsInitialAdmin: true,
   };

@@ -44,6 +44,7 @@ export interface WorkerPartOptions {
   leaving?: number;
   secretsWithin?: number;
   recordsWithin?: number;
+  admittedWithin?: number;
 }
 
 export type Services = ReturnType<typeof createServices>;

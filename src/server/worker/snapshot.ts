@@ -3,6 +3,7 @@ import { problem } from '../../shared/message-schema';
 import { type AppRecord, appRecord } from '../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
 import type { Applied } from './apps/decide';
+import { type SnapshotHeader, snapshotHeader } from './incarnation';
 
 export interface Remembered {
   record: AppRecord;
@@ -10,7 +11,10 @@ export interface Remembered {
 }
 
 /** What an app controller stores about its apps. */
-export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove'>;
+export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove' | 'loadHeader' | 'saveHeader'>;
+
+/** The row of the header: no app can have this name. */
+const HEADER = ':environment';
 
 /** The `appSnapshots` table in a worker's own main database, from which it starts when it reaches nobody else. */
 export class SnapshotStore {
@@ -37,6 +41,22 @@ export class SnapshotStore {
 
   async remove(name: string): Promise<void> {
     await this.repository.destroy({ filterByTk: name });
+  }
+
+  /** Null if none was stored, or none that parses: the environment was never forgotten. */
+  async loadHeader(): Promise<SnapshotHeader | null> {
+    const row = await this.repository.findOne({ filterByTk: HEADER });
+    return row ? (snapshotHeader.safeParse(row.toJSON().record).data ?? null) : null;
+  }
+
+  /** Removes the apps that it names as left, in the same transaction. */
+  async saveHeader(header: SnapshotHeader): Promise<void> {
+    const names = header.left.map(({ name }) => name);
+    const values = { name: HEADER, record: header, applied: null };
+    await inTransaction(this.app, undefined, async (transaction) => {
+      for (const name of names) await this.repository.destroy({ filterByTk: name, transaction });
+      await this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction });
+    });
   }
 
   private get repository() {

@@ -21,6 +21,11 @@ const FOLLOWING_ROUND = 5_000;
 const BEGIN_AGAIN = 5_000;
 /** How long a Worker waits for records before it uses its snapshot, and the interval of its attempts, in ms. */
 const RECORDS_WITHIN = 10_000;
+/**
+ * The same if Redis answers, and does not know this environment: then it has lost its content, and a Supervisor writes it again, if
+ * only after it has taken the lead.
+ */
+const ADMITTED_WITHIN = 60_000;
 const ASK_AGAIN = 250;
 /**
  * How long apps that a release before 0.1.1 left without a JWT secret wait for the Supervisor's, in ms: it may start at
@@ -210,22 +215,24 @@ export class WorkerPart {
 
   /**
    * Reads records anew before anything is done by those that are known. An app without a record keeps what it has, since absence
-   * is never a wish, but not before the Supervisor had time to write again what the store has lost. Never rejects.
+   * is never a wish, but not before the Supervisor had time to write again what the store has lost, and to say that the environment
+   * was forgotten. Never rejects.
    */
   private async confirmRecords(running: Running): Promise<void> {
-    const { clock, recordsWithin = RECORDS_WITHIN, log } = this.options;
+    const { clock, recordsWithin = RECORDS_WITHIN, admittedWithin = ADMITTED_WITHIN, log } = this.options;
     const { controller, reader } = running;
     const turn = ++this.confirming;
     const isNewest = () => this.running === running && this.confirming === turn;
     controller.doubtRecords();
     await this.reload(running, isNewest);
     reader.forget();
-    const end = clock.now().mono + recordsWithin;
-    for (let left = recordsWithin; left > 0; left = end - clock.now().mono) {
-      await within(clock, left, reader.readRecords(), undefined);
+    const begin = clock.now().mono;
+    for (let left = recordsWithin; left > 0; ) {
+      const isUnknown = await within(clock, left, reader.readRecords(), false);
       if (!isNewest() || !controller.apps.unconfirmed().length) return;
       await clock.sleep(Math.min(ASK_AGAIN, recordsWithin));
       if (!isNewest()) return;
+      left = begin + (isUnknown ? admittedWithin : recordsWithin) - clock.now().mono;
     }
     const apps = controller.apps.unconfirmed();
     if (apps.length)
@@ -252,7 +259,8 @@ export class WorkerPart {
   private listen(running: Running): void {
     const { keeper, controller, reporter, reader } = running;
     reader.reads.listen(() => this.records.emit());
-    controller.limits.changes.listen(() => void this.announce().catch(() => undefined));
+    for (const changes of [controller.limits.changes, controller.incarnation.changes])
+      changes.listen(() => void this.announce().catch(() => undefined));
     controller.reports.listen((names) => reporter.report(names));
     keeper.roles.listen(async ({ role, fresh }) => {
       if (role === 'standby') {
@@ -307,7 +315,7 @@ export class WorkerPart {
     const { coreApps, stores } = this.options;
     const registration = await registrationOf(
       coreApps.apps.main,
-      { ...this.options, stuck: running.controller.apps.stuck() },
+      { ...this.options, stuck: running.controller.apps.stuck(), left: running.controller.incarnation.left },
       this.mainAdminPassword,
     );
     await stores.fleet.writeRegistration(registration);

@@ -1,10 +1,11 @@
 --[[
   Writes and removes records under the term of a leading Supervisor: nothing when a newer term has written. A record is written
-  only when its generation is not older than the stored one of its name.
+  only when its generation is not older than the stored one of its name, an incarnation only when it is newer.
 
   KEYS[1] records (hash, name -> JSON)   KEYS[2] newest term (string)
-  ARGV[1] term   ARGV[2] field of the records' version   ARGV[3] the new version   ARGV[4] how many names are removed
-  ARGV[5..] those names, then name, generation, JSON, name, generation, JSON ...
+  ARGV[1] term   ARGV[2] field of the records' version   ARGV[3] the new version
+  ARGV[4] field of the environment's incarnation   ARGV[5] the incarnation, -1 to leave it   ARGV[6] how many names are removed
+  ARGV[7..] those names, then name, generation, JSON, name, generation, JSON ...
 
   Returns the newest term: another one than the writer's means that nothing was written
 ]]
@@ -19,10 +20,14 @@ local function generationOf(text)
   return ok and type(value) == 'table' and tonumber(value.generation) or -1
 end
 
-local removed = tonumber(ARGV[4])
+local removed = tonumber(ARGV[6])
 local changed = removed > 0
-for i = 5, 4 + removed do redis.call('HDEL', KEYS[1], ARGV[i]) end
-for i = 5 + removed, #ARGV, 3 do
+if (tonumber(redis.call('HGET', KEYS[1], ARGV[4]) or '') or -1) < tonumber(ARGV[5]) then
+  redis.call('HSET', KEYS[1], ARGV[4], ARGV[5])
+  changed = true
+end
+for i = 7, 6 + removed do redis.call('HDEL', KEYS[1], ARGV[i]) end
+for i = 7 + removed, #ARGV, 3 do
   if generationOf(redis.call('HGET', KEYS[1], ARGV[i])) <= tonumber(ARGV[i + 1]) then
     redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2])
     changed = true

@@ -27,9 +27,10 @@ export interface FleetStore {
    */
   writeRegistration(registration: Registration): Promise<void>;
   /**
-   * Removes everything about an environment in one transaction: registration, lease, last holder, records and statuses.
+   * Removes everything about an environment in one transaction: registration, lease, last holder, records and statuses. What
+   * remains is the incarnation that its next records are for.
    */
-  forget(environment: string): Promise<void>;
+  forget(environment: string, incarnation: number): Promise<void>;
 }
 
 export interface FleetObservation {

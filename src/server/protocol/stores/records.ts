@@ -17,6 +17,11 @@ export interface RecordStore {
    * is ignored.
    */
   publish(environment: string, records: AppRecord[], term: number): Promise<void>;
+  /**
+   * Writes which incarnation of the environment the records are for; an older one than the stored is ignored. A Worker of an
+   * older incarnation starts empty, see `EnvironmentRegistry.forget` in supervisor/fleet/registry.ts.
+   */
+  admit(environment: string, incarnation: number, term: number): Promise<void>;
   /** Removes records that are no longer needed: those of confirmed removals. */
   unpublish(environment: string, names: string[], term: number): Promise<void>;
   /** The records of `environment`, of the given names or all, unordered. Records that do not parse are skipped. */
@@ -28,5 +33,7 @@ export interface RecordStore {
 export interface RecordsRead {
   /** Changes with every change of a record, and is lost with the records; null for an environment that has none. */
   version: string | null;
+  /** As last admitted or forgotten; null if the store has lost it, or never had it. */
+  incarnation: number | null;
   records: AppRecord[];
 }

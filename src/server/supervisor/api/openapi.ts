@@ -193,7 +193,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Forget an environment that will not come back',
       query: ONE_ENVIRONMENT,
       gives: 'Its name.',
-      errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE'],
+      errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE', 'REDIS_UNREACHABLE'],
     },
     check: {
       summary: 'Whether the Supervisor reaches the proxy address, by HTTP and by WebSocket',

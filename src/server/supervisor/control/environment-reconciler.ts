@@ -4,6 +4,7 @@ import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import { type AppDefinition, type Published, recordFor } from '../apps/repository';
 import type { FleetObserver } from '../fleet/observer';
+import type { EnvironmentRegistry } from '../fleet/registry';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
 import type { WorkQueue } from './work-queue';
@@ -12,6 +13,7 @@ export interface EnvironmentReconcilerOptions {
   appCache: AppCache;
   observer: FleetObserver;
   leadership: Leadership;
+  registry: Pick<EnvironmentRegistry, 'incarnationOf'>;
   records: RecordStore;
   bus: MessageBus;
   queue: WorkQueue;
@@ -35,6 +37,8 @@ export class EnvironmentReconciler {
   private readonly verified = new Map<string, string>();
   /** Environments whose records are compared whatever their version; null: all. */
   private touched: Set<string> | null = null;
+  /** By environment, its incarnation; absent: it is looked up. */
+  private readonly incarnations = new Map<string, number>();
   /** By environment, apps for whose records it was not notified. */
   private readonly unnotified = new Map<string, Set<string>>();
   /** The required records of all environments, as of a version of the definitions. */
@@ -45,7 +49,13 @@ export class EnvironmentReconciler {
   /** The store lost its content, or another process led: nothing that is known can be relied on. */
   invalidate(): void {
     this.verified.clear();
+    this.incarnations.clear();
     this.touched = null;
+  }
+
+  /** An environment was forgotten. */
+  noteIncarnation(environment: string, incarnation: number): void {
+    this.incarnations.set(environment, incarnation);
   }
 
   /** Definitions have changed. */
@@ -91,6 +101,7 @@ export class EnvironmentReconciler {
 
   private async repair(environment: string, read: RecordsRead): Promise<number | null> {
     const { records, leadership } = this.options;
+    await this.admit(environment, read.incarnation);
     const wanted = this.expectedOf().get(environment) ?? new Map();
     const stored = new Map(read.records.map((record) => [record.name, record]));
     const missing = [...wanted].filter(
@@ -122,6 +133,19 @@ export class EnvironmentReconciler {
     );
     this.notify(environment);
     return VERIFY_AFTER;
+  }
+
+  /**
+   * Writes the incarnation of an environment, by which a Worker that was away for long finds out that it was forgotten. One
+   * that Redis has is not older than the database's, unless Redis went back to an older copy.
+   */
+  private async admit(environment: string, stored: number | null): Promise<void> {
+    const { records, leadership, registry } = this.options;
+    const known = stored === null ? undefined : this.incarnations.get(environment);
+    const incarnation = known ?? (await registry.incarnationOf(environment));
+    this.incarnations.set(environment, incarnation);
+    if (stored !== null && stored >= incarnation) return;
+    if (leadership.leads) await records.admit(environment, incarnation, leadership.term);
   }
 
   /** Whether it is this process that is behind, and not the database: a read that began before a publication ended after it. */

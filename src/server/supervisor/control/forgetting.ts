@@ -31,12 +31,14 @@ export class EnvironmentRemoval {
   /**
    * Removes an environment from every app, operation and tombstone, and from the store: nothing waits for it any more.
    */
-  async takeOut(environment: string): Promise<void> {
+  async takeOut(environment: string, incarnation: number): Promise<void> {
     const { observer, environments, bus, fleet } = this.options;
     observer.forget(environment);
+    environments.noteIncarnation(environment, incarnation);
     const names = await forgetEverywhere(environment, this.options);
     if (names.length) bus.notify('definitions', names);
-    await fleet.forget(environment).catch(() => environments.noteUnnotified(environment, []));
+    // Again, because a pass may have published for it meanwhile.
+    await fleet.forget(environment, incarnation).catch(() => environments.noteUnnotified(environment, []));
   }
 }
 

@@ -16,8 +16,10 @@ export interface KnownEnvironmentsOptions {
   log: Log;
   /** Whether this process leads: then it also removes from the apps what other Supervisors forgot. */
   leads(): boolean;
+  /** Removes everything that Redis has of an environment. */
+  clear(environment: string, incarnation: number): Promise<void>;
   /** Removes everything in an environment, and everything that waits for it. */
-  takeOut(environment: string): Promise<void>;
+  takeOut(environment: string, incarnation: number): Promise<void>;
 }
 
 /** The known environments: those in the database, and those that the observer has just found. */
@@ -61,7 +63,7 @@ export class EnvironmentCache {
     for (const name of before.keys()) {
       if (this.byName.has(name)) continue;
       // Another Supervisor forgot it. Removes again what a tick of the leader wrote meanwhile.
-      if (leads()) await takeOut(name);
+      if (leads()) await takeOut(name, await registry.incarnationOf(name));
       else observer.forget(name);
     }
   }
@@ -105,18 +107,24 @@ export class EnvironmentCache {
   }
 
   /**
-   * The environment will not come back: its steps and tombstones end, and its apps are no longer assigned to it.
-   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
+   * The environment will not come back: its steps and tombstones end, and its apps are no longer assigned to it. Should it
+   * come back nevertheless, its Worker reads in Redis that it starts empty; therefore Redis is written first.
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, takeOut } = this.options;
+    const { observer, registry, clock, clear, takeOut } = this.options;
     this.assertKnown(name);
     const health = observer.environment(name)?.health;
     if (health === 'online' || health === 'suspect' || health === 'stopping') {
       throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
     }
-    await takeOut(name);
-    await registry.forget(name);
+    const incarnation = Math.max((await registry.incarnationOf(name)) + 1, clock.now().wall);
+    await clear(name, incarnation).catch((error) => {
+      this.options.log.warn(`Environment ${name} could not be forgotten: ${messageOf(error)}`, { environment: name });
+      throw new AppSupervisorError('REDIS_UNREACHABLE');
+    });
+    await takeOut(name, incarnation);
+    await registry.forget(name, incarnation);
     this.byName.delete(name);
     observer.forget(name);
     this.changes.emit();

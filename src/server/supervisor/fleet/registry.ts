@@ -6,7 +6,7 @@ import type { WithDatabase } from '../../nocobase/main-database';
 
 export type CachedEnvironment = StoredEnvironment;
 
-/** The `appEnvironments` table. */
+/** The `appEnvironments` table. The row of an environment that was forgotten stays, without a registration, for its incarnation. */
 export class EnvironmentRegistry {
   constructor(private readonly app: WithDatabase) {}
 
@@ -28,8 +28,15 @@ export class EnvironmentRegistry {
     await this.repository.update({ filterByTk: name, values: { cordoned } });
   }
 
-  async forget(name: string): Promise<void> {
-    await this.repository.destroy({ filterByTk: name });
+  /** @param incarnation newer than its last one */
+  async forget(name: string, incarnation: number): Promise<void> {
+    await this.repository.update({ filterByTk: name, values: { registration: {}, cordoned: false, incarnation } });
+  }
+
+  /** The incarnation of an environment, which may be unknown or forgotten. */
+  async incarnationOf(name: string): Promise<number> {
+    const row = await this.repository.findOne({ filterByTk: name });
+    return row ? fromTable(ENVIRONMENT, row.toJSON()).incarnation : 0;
   }
 
   private get repository() {

@@ -145,7 +145,8 @@ export class AppStates {
     for (const oldest of this.dropped.keys()) if (this.dropped.size > MOST_DROPPED) this.dropped.delete(oldest);
   }
 
-  private forget(name: string): void {
+  /** As if this process had never had it. */
+  forget(name: string): void {
     this.held.delete(name);
     this.report(name);
   }

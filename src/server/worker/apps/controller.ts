@@ -7,12 +7,14 @@ import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { AppHost } from '../hosting/host';
+import { Incarnation } from '../incarnation';
 import type { Snapshot } from '../snapshot';
 import { type AppState, AppStates } from './app-states';
 import { AppBoots, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf } from './decide';
-import { DATA_LIMIT, STOP_LIMIT, TimeLimits } from './time-limits';
+import { AppRemoval } from './removal';
+import { STOP_LIMIT, TimeLimits } from './time-limits';
 
 /**
  * Time from the report of a status until every Supervisor routes by it, in ms: a report, a notification or a poll, and
@@ -54,8 +56,10 @@ export class AppController {
   private readonly queues = new KeyedQueue();
   /** One write after the other, each with the state at its turn: otherwise an older state could be written last. */
   private readonly writes = new KeyedQueue();
+  readonly incarnation: Incarnation;
   private readonly boots: AppBoots;
   private readonly commands: CommandWatch;
+  private readonly removal: AppRemoval;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -65,8 +69,25 @@ export class AppController {
       onAdminPassword: (name) => void this.save(name),
       onCore: (name) => this.commands.note(name),
     });
+    const { snapshot, clock } = options;
+    this.incarnation = new Incarnation({
+      clock,
+      mayHost: options.mayHost,
+      saveHeader: async (header) => {
+        // A write of one of these apps that is under way would bring it back.
+        await Promise.all(header.left.map(({ name }) => this.writes.idle(name)));
+        await snapshot.saveHeader(header);
+      },
+    });
     this.limits = new TimeLimits(this.apps, options.clock, options.log);
     this.commands = new CommandWatch({ ...options, apps: this.apps, changes: this.limits.changes });
+    this.removal = new AppRemoval({
+      ...options,
+      apps: this.apps,
+      limits: this.limits,
+      removeFromSnapshot: (name) => this.writes.add(name, () => snapshot.remove(name)),
+      failed: (...args) => this.failed(...args),
+    });
     this.boots = new AppBoots({
       ...options,
       apps: this.apps,
@@ -81,6 +102,7 @@ export class AppController {
 
   /** The state when this worker last ran. It acts on it only after the store has confirmed it, or after `trustSnapshot`. */
   async restore(): Promise<void> {
+    this.incarnation.restore(await this.options.snapshot.loadHeader());
     for (const { record, applied } of await this.options.snapshot.load()) this.apps.hold(record, applied, false);
     // One of them may have crashed the last process: a boot on its own identifies it.
     if (this.apps.all().some(([, { applied }]) => applied?.unfinished)) this.options.host.bootOneByOne();
@@ -88,7 +110,11 @@ export class AppController {
 
   /** Another process hosted until now: what it wrote last is the state, and not what this one knows from before. */
   async reload(): Promise<void> {
-    this.apps.replaceIdle(await this.options.snapshot.load());
+    // The header first: an app that is read after it may be gone with it, but none is read that is not of it.
+    const header = await this.options.snapshot.loadHeader();
+    const found = await this.options.snapshot.load();
+    this.incarnation.restore(header);
+    this.apps.replaceIdle(found);
   }
 
   /** What is known may be old: nothing is done with an app until its record is read again. What runs goes on. */
@@ -136,16 +162,36 @@ export class AppController {
 
   /**
    * Accepts all records of the store. An app that was reported as removed and has no record any more is forgotten. Any
-   * other app without a record stays as it is: a missing record is never an instruction.
+   * other app without a record stays as it is: a missing record is never an instruction, unless the environment was forgotten.
+   *
+   * @param incarnation of the environment, as the store says; null if it does not say
    */
-  async acceptAll(records: AppRecord[]): Promise<void> {
+  async acceptAll(records: AppRecord[], incarnation: number | null = null): Promise<void> {
     const present = new Set(records.map((record) => record.name));
+    if (incarnation !== null && this.incarnation.isOver(incarnation)) this.startAnew(incarnation, present);
     for (const [name, held] of this.apps.all()) {
-      if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) {
-        this.apps.drop(name);
-      }
+      if (held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)) this.apps.drop(name);
     }
+    this.incarnation.assigned(present);
     await this.accept(records);
+    await this.incarnation.save();
+  }
+
+  /** The environment was forgotten: what it had of apps ends, except of those that were assigned to it again. */
+  private startAnew(incarnation: number, present: ReadonlySet<string>): void {
+    const left = this.apps.all().filter(([name]) => !present.has(name));
+    const names = left.map(([name]) => name);
+    if (names.length)
+      this.options.log.warn('This environment was forgotten meanwhile; its apps are not started any more.', {
+        apps: names,
+      });
+    this.incarnation.enter(incarnation, names);
+    for (const [name, held] of left) {
+      held.confirmed = false;
+      held.waiting?.abort();
+      this.apps.forget(name);
+      void this.inQueue(name, () => this.limits.run(name, held, STOP_LIMIT, this.options.host.rest(name)));
+    }
   }
 
   /** A visit to an app. Returns immediately whether this process has such an app. */
@@ -325,7 +371,7 @@ export class AppController {
         return;
       }
       case 'remove':
-        await this.remove(name, held, record, decision.data);
+        await this.removal.remove(name, held, record, decision.data);
         return;
       case 'nothing':
     }
@@ -339,42 +385,6 @@ export class AppController {
     if (held.state !== 'running' || record.environments.length < 2) return;
     this.apps.show(name, 'preparing', message);
     await this.options.clock.sleep(this.options.leaving ?? LEAVING);
-  }
-
-  private async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
-    const { host, snapshot } = this.options;
-    const log = this.options.log.bound({ app: name });
-    await this.limits.run(name, held, STOP_LIMIT, host.rest(name));
-    let outcome: Message | undefined;
-    if (data !== 'keep') {
-      try {
-        outcome = await this.limits.run(name, held, DATA_LIMIT, host.endData(record));
-        log.info(`App ${name}: ${inEnglish(outcome)}`);
-      } catch (error) {
-        // A remaining marker is only noted; remaining data means that the drop failed.
-        if (data === 'drop') {
-          held.generation = record.generation;
-          this.failed(name, held, error);
-          return;
-        }
-        outcome = say('DATA_KEEPS_MARKER', { cause: describeError(error) });
-        log.warn(`App ${name}: ${inEnglish(outcome)}`);
-      }
-    }
-    await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
-    await this.writes.add(name, () => snapshot.remove(name));
-    this.apps.forgetVisits(name);
-    // Only now, because an earlier removal left the same status.
-    held.generation = record.generation;
-    Object.assign(held, {
-      applied: null,
-      booted: null,
-      state: 'absent',
-      version: null,
-      doing: null,
-      adminPassword: null,
-    });
-    this.apps.show(name, 'not_found', outcome);
   }
 
   private failed(name: string, held: AppState, error: unknown): void {

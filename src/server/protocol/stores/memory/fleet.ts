@@ -37,8 +37,9 @@ export class MemoryFleet implements FleetStore {
     this.registrations.set(registration.name, structuredClone(registration));
   }
 
-  async forget(environment: string): Promise<void> {
-    for (const store of [this.records, this.leases, this.statuses]) store.forget(environment);
+  async forget(environment: string, incarnation: number): Promise<void> {
+    for (const store of [this.leases, this.statuses]) store.forget(environment);
+    this.records.forget(environment, incarnation);
     this.registrations.delete(environment);
   }
 }

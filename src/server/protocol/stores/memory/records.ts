@@ -5,6 +5,7 @@ import type { MemoryTerm } from './term';
 
 interface Stored {
   version: string;
+  incarnation: number | null;
   byName: Map<string, AppRecord>;
 }
 
@@ -26,6 +27,12 @@ export class MemoryRecords implements RecordStore {
     for (const record of taken) byName.set(record.name, structuredClone(record));
   }
 
+  async admit(environment: string, incarnation: number, term: number): Promise<void> {
+    this.term.check(term);
+    if ((this.environments.get(environment)?.incarnation ?? -1) >= incarnation) return;
+    this.change(environment).incarnation = incarnation;
+  }
+
   async unpublish(environment: string, names: string[], term: number): Promise<void> {
     if (!names.length) return;
     this.term.check(term);
@@ -40,17 +47,18 @@ export class MemoryRecords implements RecordStore {
   }
 
   async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {
-    const current = this.environments.get(environment)?.version ?? null;
+    const { version: current = null, incarnation = null } = this.environments.get(environment) ?? {};
     if (current !== null && current === version) return null;
-    return { version: current, records: await this.read(environment) };
+    return { version: current, incarnation, records: await this.read(environment) };
   }
 
-  forget(environment: string): void {
+  forget(environment: string, incarnation: number): void {
     this.environments.delete(environment);
+    this.change(environment).incarnation = incarnation;
   }
 
   private change(environment: string): Stored {
-    const stored = this.environments.get(environment) ?? { version: '', byName: new Map() };
+    const stored = this.environments.get(environment) ?? { version: '', incarnation: null, byName: new Map() };
     stored.version = this.random.id();
     this.environments.set(environment, stored);
     return stored;

@@ -1,6 +1,8 @@
 import { type Lease, lease, type Registration, registration } from '../../../../shared/messages';
+import type { Random } from '../../../random';
 import type { FleetObservation, FleetStore } from '../fleet';
 import type { StoreConnection } from './connection';
+import { INCARNATION, VERSION } from './records';
 
 /** `FleetStore` over the keys of all other stores. */
 export class RedisFleet implements FleetStore {
@@ -14,6 +16,7 @@ export class RedisFleet implements FleetStore {
 
   constructor(
     private readonly connection: StoreConnection,
+    private readonly random: Random,
     private readonly onForget: (environment: string) => void,
   ) {}
 
@@ -60,7 +63,7 @@ export class RedisFleet implements FleetStore {
     await redis.set(keys.registration(value.name), JSON.stringify(value));
   }
 
-  async forget(environment: string): Promise<void> {
+  async forget(environment: string, incarnation: number): Promise<void> {
     const { redis, keys } = this.connection;
     this.onForget(environment);
     const { registration, lease, holder, records, statuses, version, standby } = keys;
@@ -69,6 +72,7 @@ export class RedisFleet implements FleetStore {
       .multi()
       .srem(keys.environments(), environment)
       .del(...gone)
+      .hset(records(environment), { [VERSION]: this.random.id(), [INCARNATION]: incarnation })
       .exec();
   }
 

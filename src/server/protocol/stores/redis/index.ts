@@ -32,7 +32,7 @@ export class RedisStores implements Stores {
     this.records = new RedisRecords(connection, random);
     this.leases = new RedisLeases(connection);
     this.statuses = new RedisStatuses(connection);
-    this.fleet = new RedisFleet(connection, (environment) => this.statuses.forget(environment));
+    this.fleet = new RedisFleet(connection, random, (environment) => this.statuses.forget(environment));
     this.appIndex = new RedisAppIndex(connection, random);
     this.manifests = new RedisManifests(connection, random);
   }

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type AppRecord, appRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import writeRecords from '../../scripts/writeRecords-2.lua';
@@ -5,11 +6,18 @@ import type { RecordStore, RecordsRead } from '../records';
 import { StaleTerm } from '../terms';
 import { AT_ONCE, type Script, type StoreConnection } from './connection';
 
-/**
- * A field in the hash of an environment's records that no app can have as its name, so that it is lost together with
- * the records.
- */
-const VERSION = ':version';
+/** Fields in the hash of an environment's records that no app can have as its name, so that they are lost together with it. */
+export const VERSION = ':version';
+export const INCARNATION = ':incarnation';
+
+const PUBLISHED_INCARNATION = z.number().int().nonnegative();
+
+interface Write {
+  incarnation?: number;
+  removed?: string[];
+  /** Name, generation and JSON of each record. */
+  args?: unknown[];
+}
 
 /** `RecordStore` in a hash for each environment. */
 export class RedisRecords implements RecordStore {
@@ -26,18 +34,22 @@ export class RedisRecords implements RecordStore {
     for (let i = 0; i < records.length; i += AT_ONCE) {
       const slice = records.slice(i, i + AT_ONCE);
       const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
-      await this.write(environment, term, 0, args);
+      await this.write(environment, term, { args });
     }
+  }
+
+  async admit(environment: string, incarnation: number, term: number): Promise<void> {
+    await this.write(environment, term, { incarnation });
   }
 
   async unpublish(environment: string, names: string[], term: number): Promise<void> {
     for (let i = 0; i < names.length; i += AT_ONCE) {
       const slice = names.slice(i, i + AT_ONCE);
-      await this.write(environment, term, slice.length, slice);
+      await this.write(environment, term, { removed: slice });
     }
   }
 
-  private async write(environment: string, term: number, removed: number, args: unknown[]): Promise<void> {
+  private async write(environment: string, term: number, { incarnation = -1, removed = [], args = [] }: Write) {
     const { keys } = this.connection;
     const version = this.random.id();
     const newest = await this.writeSome(
@@ -46,7 +58,10 @@ export class RedisRecords implements RecordStore {
       term,
       VERSION,
       version,
-      removed,
+      INCARNATION,
+      incarnation,
+      removed.length,
+      ...removed,
       ...args,
     );
     if (newest !== term) throw new StaleTerm(newest);
@@ -68,7 +83,8 @@ export class RedisRecords implements RecordStore {
   private async readAll(environment: string): Promise<RecordsRead> {
     const { connection } = this;
     const key = connection.keys.records(environment);
-    const { [VERSION]: version = null, ...values } = await connection.redis.hgetall(key);
-    return { version, records: connection.parseAll(Object.values(values), appRecord, key) };
+    const { [VERSION]: version = null, [INCARNATION]: text, ...values } = await connection.redis.hgetall(key);
+    const incarnation = connection.parse(text, PUBLISHED_INCARNATION, key);
+    return { version, incarnation, records: connection.parseAll(Object.values(values), appRecord, key) };
   }
 }

@@ -1,0 +1,58 @@
+import { type Message, say } from '../../../shared/message';
+import type { AppRecord } from '../../../shared/messages';
+import { describeError, inEnglish, messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { AppHost } from '../hosting/host';
+import type { AppState, AppStates } from './app-states';
+import { DATA_LIMIT, STOP_LIMIT, type TimeLimits } from './time-limits';
+
+export interface AppRemovalOptions {
+  apps: AppStates;
+  limits: TimeLimits;
+  host: AppHost;
+  log: Log;
+  removeFromSnapshot(name: string): Promise<void>;
+  failed(name: string, held: AppState, error: unknown): void;
+}
+
+/** Removes apps from this environment, with their data if the record says so. */
+export class AppRemoval {
+  constructor(private readonly options: AppRemovalOptions) {}
+
+  /** Never rejects because of the data: that is shown. */
+  async remove(name: string, held: AppState, record: AppRecord, data: AppRecord['data']): Promise<void> {
+    const { host, apps, limits, removeFromSnapshot, failed } = this.options;
+    const log = this.options.log.bound({ app: name });
+    await limits.run(name, held, STOP_LIMIT, host.rest(name));
+    let outcome: Message | undefined;
+    if (data !== 'keep') {
+      try {
+        outcome = await limits.run(name, held, DATA_LIMIT, host.endData(record));
+        log.info(`App ${name}: ${inEnglish(outcome)}`);
+      } catch (error) {
+        // A remaining marker is only noted; remaining data means that the drop failed.
+        if (data === 'drop') {
+          held.generation = record.generation;
+          failed(name, held, error);
+          return;
+        }
+        outcome = say('DATA_KEEPS_MARKER', { cause: describeError(error) });
+        log.warn(`App ${name}: ${inEnglish(outcome)}`);
+      }
+    }
+    await host.forgetLogs(name).catch((error) => log.warn(`The logs of app ${name} stay: ${messageOf(error)}`));
+    await removeFromSnapshot(name);
+    apps.forgetVisits(name);
+    // Only now, because an earlier removal left the same status.
+    held.generation = record.generation;
+    Object.assign(held, {
+      applied: null,
+      booted: null,
+      state: 'absent',
+      version: null,
+      doing: null,
+      adminPassword: null,
+    });
+    apps.show(name, 'not_found', outcome);
+  }
+}
