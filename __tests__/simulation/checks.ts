@@ -142,7 +142,7 @@ function checkHolders(world: World): void {
   for (const environment of world.environments) {
     const acting = livingIn(environment).filter(
       ({ machine, link, host, name }) =>
-        machine.isUp && !link.isCut && host.running.size > 0 && !wasStopped(world, name),
+        machine.isUp && !link.isCut && host.running.size > host.ending.size && !wasStopped(world, name),
     );
     const { isAway, isReadOnly, frozenUntil } = world.redis;
     // Then nobody can hear of it.

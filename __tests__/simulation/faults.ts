@@ -2,6 +2,9 @@ import type { FaultKind, PlannedEvent } from './plan';
 import type { DatabaseServer } from './processes';
 import type { AnySlot, World } from './world';
 
+/** How long a rolling upgrade takes for each process, in ms. */
+const UPGRADE_SPACING = 8_000;
+
 /** What breaks. Everything that a fault began is over by the time the quiet begins (`endFaults`). */
 export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) => void> = {
   kill: (world, event) => world.kill(slotOf(world, event), event.ms),
@@ -20,9 +23,22 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
   },
   partition: (world, event) => {
     const slot = slotOf(world, event);
-    setCut(slot, true);
-    world.scheduler.after(event.ms, () => setCut(slot, false));
+    loseMessages(slot, { out: true, in: true });
+    world.scheduler.after(event.ms, () => loseMessages(slot, NOTHING));
   },
+  // One direction only: what was carried out is not known to be, or is not heard of.
+  halfOpen: (world, event) => {
+    const slot = slotOf(world, event);
+    const isOut = event.choice % 2 === 0;
+    loseMessages(slot, { out: isOut, in: !isOut });
+    world.scheduler.after(event.ms, () => loseMessages(slot, NOTHING));
+  },
+  databasePartition: (world, event) => {
+    const slot = slotOf(world, event);
+    partDatabase(slot, true);
+    world.scheduler.after(event.ms, () => partDatabase(slot, false));
+  },
+  upgrade: (world) => upgrade(world),
   flush: (world) => world.redis.flush(),
   failOver: (world, event) => world.redis.failOver(event.ms),
   readOnly: (world, event) => {
@@ -75,9 +91,27 @@ function freeze(world: World, slot: AnySlot, ms: number): void {
   world.scheduler.after(ms, () => process.machine.thaw());
 }
 
-function setCut(slot: AnySlot, isCut: boolean): void {
-  slot.isCut = isCut;
-  if (slot.process) slot.process.link.isCut = isCut;
+const NOTHING = { out: false, in: false };
+
+function loseMessages(slot: AnySlot, lost: AnySlot['lost']): void {
+  slot.lost = lost;
+  if (slot.process) slot.process.link.lost = lost;
+}
+
+function partDatabase(slot: AnySlot, isOff: boolean): void {
+  slot.isOffDatabase = isOff;
+  if (slot.process) slot.process.isOffDatabase = isOff;
+}
+
+/** To the next release, one process after the other: Supervisors first. */
+function upgrade(world: World): void {
+  world.slots.forEach((slot, i) => {
+    world.scheduler.after(i * UPGRADE_SPACING, () => {
+      slot.version++;
+      world.note(`${slot.name} is upgraded`);
+      world.terminate(slot, 1_000);
+    });
+  });
 }
 
 export function endFaults(world: World): void {
@@ -86,7 +120,8 @@ export function endFaults(world: World): void {
   for (const database of [world.database, ...world.environments.map((one) => one.database)])
     Object.assign(database, { isAway: false, slower: 0 });
   for (const slot of world.slots) {
-    setCut(slot, false);
+    loseMessages(slot, NOTHING);
+    partDatabase(slot, false);
     if (slot.process?.machine.isFrozen) slot.process.machine.thaw();
     world.start(slot);
   }

@@ -14,7 +14,7 @@ const LOCK_RETRY = 200;
 
 /** How one boot goes. */
 export interface Boot {
-  ends: 'well' | 'failed' | 'crashed';
+  ends: 'well' | 'failed' | 'crashed' | 'never';
   /** In ms. */
   takes: number;
 }
@@ -23,6 +23,8 @@ export interface GroundOptions {
   note(line: string): void;
   violate(what: string): void;
   nextBoot(): Boot;
+  /** How long the next end of an app takes, in ms. */
+  nextStop(): number;
   crash(machine: Machine): void;
   /** Whether a process that lives runs this incarnation of an app. */
   isRunning(uid: string): boolean;
@@ -36,6 +38,8 @@ export interface GroundOptions {
 export class Ground {
   /** Owner's uid by name of the database; empty for one without a mark. */
   readonly owners = new Map<string, string>();
+  /** The newest release that ran in a database. */
+  readonly versions = new Map<string, number>();
   /** Who boots in a database: the session lock that the real host takes. */
   readonly locks = new Map<string, Machine>();
   /** Who boots an app, by its name, whatever the locks say. */
@@ -71,6 +75,7 @@ export class Ground {
     if (!this.options.mayDrop(record.uid)) this.options.violate(`${record.name}: its data were dropped, unasked`);
     if (this.options.isRunning(record.uid)) this.options.violate(`${record.name}: its data were dropped while it runs`);
     this.owners.delete(placeOf(record));
+    this.versions.delete(placeOf(record));
   }
 
   died(machine: Machine): void {
@@ -87,12 +92,16 @@ export class PlayedHost {
   readonly coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   /** What this process runs, by name. */
   readonly running = new Map<string, AppRecord>();
+  /** What of it is about to end. */
+  readonly ending = new Set<string>();
+  private readonly commands = new Set<string>();
   private readonly boots: BootQueue;
 
   constructor(
     readonly environment: string,
     private readonly machine: Machine,
     private readonly ground: Ground,
+    private readonly version: number,
   ) {
     this.boots = new BootQueue({ concurrency: 2, interval: 0, intervalCap: 1 }, machine);
   }
@@ -185,8 +194,18 @@ export class PlayedHost {
     return this.running.has(name);
   }
 
-  isInCommand(): boolean {
-    return false;
+  /** The core runs a command of an app for so long. */
+  async command(name: string, ms: number): Promise<void> {
+    if (!this.running.has(name) || this.ending.has(name) || this.commands.has(name)) return;
+    this.commands.add(name);
+    this.coreApps.setStatus(name, 'commanding');
+    await this.machine.sleep(ms);
+    this.commands.delete(name);
+    if (this.running.has(name) && !this.ending.has(name)) this.coreApps.setStatus(name, 'running');
+  }
+
+  isInCommand(name: string): boolean {
+    return this.commands.has(name);
   }
 
   reveal(sealed: string): string {
@@ -229,7 +248,14 @@ export class PlayedHost {
     ground.booting.set(name, machine);
     try {
       this.coreApps.setStatus(name, 'initializing');
+      const data = ground.versions.get(placeOf(record)) ?? 0;
+      if (data > this.version) throw new AppSupervisorError('APP_TOO_NEW', { app: name, data: `${data}`, core: 'here' });
+      ground.versions.set(placeOf(record), this.version);
       const { ends, takes } = ground.options.nextBoot();
+      if (ends === 'never') {
+        this.note(`hangs ${name}`);
+        await new Promise(() => undefined);
+      }
       await machine.sleep(takes);
       if (ends === 'crashed') {
         ground.options.crash(machine);
@@ -263,7 +289,9 @@ export class PlayedHost {
   private async unload(name: string): Promise<void> {
     if (!this.running.has(name)) return;
     this.coreApps.appStatus[name] = 'preparing';
-    await this.machine.sleep(100);
+    this.ending.add(name);
+    await this.machine.sleep(this.ground.options.nextStop());
+    this.ending.delete(name);
     if (this.running.delete(name)) this.note(`ends ${name}`);
   }
 

@@ -82,7 +82,8 @@ export class SimulatedRedis {
 
 /** The connection of one process to Redis: in order, with latency, and sometimes cut. */
 export class Link {
-  isCut = false;
+  /** What is lost without a word: commands and messages of the process, and answers and messages to it. */
+  lost = { out: false, in: false };
   private lastCommand = 0;
   private lastAnswer = 0;
 
@@ -93,6 +94,10 @@ export class Link {
     readonly random: SeededRandom,
     private readonly latency: number,
   ) {}
+
+  get isCut(): boolean {
+    return this.lost.out || this.lost.in;
+  }
 
   get stores(): Stores {
     const subjects = SUBJECTS.map((subject) => [
@@ -135,11 +140,11 @@ export class Link {
       const answer = (work: () => void) => {
         this.lastAnswer = Math.max(scheduler.now + this.delay(), this.lastAnswer);
         scheduler.at(this.lastAnswer, () => {
-          if (!this.isCut) machine.enter(() => end(work));
+          if (!this.lost.in) machine.enter(() => end(work));
         });
       };
       const carryOut = () => {
-        if (this.isCut) return;
+        if (this.lost.out) return;
         if (redis.isAway) answer(() => reject(new Error('Connection is closed.')));
         else
           redis.carryOut(subject, name, args).then(
@@ -196,10 +201,10 @@ export class SimulatedBus implements MessageBus {
   private deliver(to: SimulatedRedis['listeners'][number], names: string[]): void {
     const { link, wakeUps } = this;
     const { redis } = link;
-    if (link.isCut || redis.isAway || link.random.fraction() < wakeUps.lost) return;
+    if (link.lost.out || redis.isAway || link.random.fraction() < wakeUps.lost) return;
     const at = Math.max(redis.scheduler.now + link.delay() + to.link.delay(), redis.frozenUntil);
     redis.scheduler.at(at, () => {
-      if (!to.link.isCut) to.link.machine.enter(() => to.listener([...names]));
+      if (!to.link.lost.in) to.link.machine.enter(() => to.listener([...names]));
     });
   }
 }

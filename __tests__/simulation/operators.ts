@@ -45,6 +45,11 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
     const workers = world.workers.filter(({ machine }) => machine.isUp);
     workers[event.choice % workers.length]?.part.visit(nameOf(world, event));
   },
+  async command(world, _supervisor, event) {
+    const name = nameOf(world, event);
+    const [worker] = world.workers.filter(({ machine, host }) => machine.isUp && host.running.has(name));
+    await worker?.host.command(name, event.ms);
+  },
   async forget(world, _supervisor, event) {
     const environment = world.environments[event.which % world.environments.length];
     for (const slot of environment.slots) {

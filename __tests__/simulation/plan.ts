@@ -14,6 +14,8 @@ export interface Plan {
   /** Shares of boots that fail, and that take their process down. */
   failing: number;
   crashing: number;
+  /** Share of boots that never end, and of ends of apps that take long. */
+  hanging: number;
   /** How far clocks are off: rate and wall. */
   skew: number;
   /** Whether what is held back is played, too. */
@@ -40,6 +42,7 @@ const FAULTS = {
   freeze: 3,
   slow: 2,
   partition: 3,
+  halfOpen: 2,
   flush: 2,
   failOver: 2,
   readOnly: 1,
@@ -48,7 +51,9 @@ const FAULTS = {
   databaseSlow: 2,
   databaseCut: 3,
   databaseAway: 2,
+  databasePartition: 2,
   clockJump: 2,
+  upgrade: 1,
 } as const;
 const ACTIONS = {
   create: 4,
@@ -62,6 +67,7 @@ const ACTIONS = {
   retry: 2,
   retryOld: 1,
   visit: 3,
+  command: 1,
   forget: 1,
 } as const;
 export type FaultKind = keyof typeof FAULTS;
@@ -134,6 +140,7 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
     doubled: oneOf([0, 0.1]),
     failing: oneOf([0, 0, 0.1, 0.3]),
     crashing: oneOf([0, 0, 0.03]),
+    hanging: oneOf([0, 0, 0, 0, 0, 0, 0, 0, 0, 0.1]),
     skew: oneOf([0, 0.01, 0.02]),
     all,
     quietAt: FAULTY_FOR,

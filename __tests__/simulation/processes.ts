@@ -14,6 +14,8 @@ import { Machine, randomFor, type Scheduler, type Timepiece } from './scheduler'
 
 const KEY = Buffer.alloc(32, 9);
 const BEAT = 5_000;
+/** How long a process waits for a database that it does not reach, in ms; the server ends its sessions meanwhile. */
+const LOST_AFTER = 5_000;
 
 /** A database server, and how it fares. */
 export class DatabaseServer {
@@ -46,11 +48,14 @@ export interface Surroundings {
   note(line: string): void;
 }
 
+const releaseOf = (version: number): string => `2.2.${15 + version}`;
+
 /** What a process of either kind is made of. */
 abstract class SimulatedProcess {
   readonly machine: Machine;
   readonly link: Link;
   protected readonly bus: SimulatedBus;
+  private isOff = false;
   protected readonly random;
   readonly log;
 
@@ -59,6 +64,7 @@ abstract class SimulatedProcess {
     timepiece: Timepiece,
     readonly database: DatabaseServer,
     protected readonly around: Surroundings,
+    readonly version: number,
   ) {
     const { scheduler, redis, seed, latency, wakeUps, note } = around;
     this.machine = new Machine(scheduler, name, timepiece);
@@ -70,13 +76,22 @@ abstract class SimulatedProcess {
     this.log = createLog({ debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') });
   }
 
+  get isOffDatabase(): boolean {
+    return this.isOff;
+  }
+
+  set isOffDatabase(isOff: boolean) {
+    this.isOff = isOff;
+    if (isOff) this.database.cut(this.name);
+  }
+
   protected get main(): Application {
     const db = this.database.database.connect(
       this.name,
       (statement) => this.statement(statement),
       () => this.machine.now().wall,
     );
-    return { name: 'main', db, getPackageVersion: () => '2.2.15' } as unknown as Application;
+    return { name: 'main', db, getPackageVersion: () => releaseOf(this.version) } as unknown as Application;
   }
 
   /** Passes a statement to the database and its answer back. */
@@ -85,11 +100,18 @@ abstract class SimulatedProcess {
     const { scheduler } = around;
     const delay = () => this.link.delay() + database.slower * this.random.fraction();
     return new Promise((resolve, reject) => {
-      const answer = (end: () => void) => scheduler.after(delay(), () => machine.enter(end));
+      const answer = (end: () => void) => {
+        const lose = () => reject(new Error('Connection terminated unexpectedly'));
+        scheduler.after(delay(), () => {
+          if (this.isOffDatabase) scheduler.after(LOST_AFTER, () => machine.enter(lose));
+          else machine.enter(end);
+        });
+      };
       scheduler.after(delay(), () => {
         // The server has ended the sessions of a process that is dead.
         if (machine.isDead) return;
-        if (database.isAway) answer(() => reject(new Error('connect ECONNREFUSED')));
+        if (this.isOffDatabase) answer(() => undefined);
+        else if (database.isAway) answer(() => reject(new Error('connect ECONNREFUSED')));
         else
           work().then(
             (result) => answer(() => resolve(result)),
@@ -112,8 +134,8 @@ abstract class SimulatedProcess {
 export class SupervisorProcess extends SimulatedProcess {
   readonly part: SupervisorPart;
 
-  constructor(name: string, timepiece: Timepiece, database: DatabaseServer, around: Surroundings) {
-    super(name, timepiece, database, around);
+  constructor(name: string, timepiece: Timepiece, database: DatabaseServer, around: Surroundings, version: number) {
+    super(name, timepiece, database, around, version);
     this.part = new SupervisorPart({
       stores: this.link.stores,
       bus: this.bus,
@@ -155,11 +177,13 @@ export class WorkerProcess extends SimulatedProcess {
     timepiece: Timepiece,
     database: DatabaseServer,
     around: Surroundings,
+    version: number,
   ) {
-    super(name, timepiece, database, around);
-    this.host = new PlayedHost(environment, this.machine, around.ground);
+    super(name, timepiece, database, around, version);
+    this.host = new PlayedHost(environment, this.machine, around.ground, version);
     this.host.coreApps.apps.main = this.main;
-    const url = `http://${environment}`;
+    // Of the machine, whichever process runs there.
+    const url = `http://${name.split('#')[0]}`;
     this.part = new WorkerPart({
       stores: this.link.stores,
       bus: this.bus,

@@ -20,6 +20,8 @@ interface Sight {
   operations: Operation[];
   /** Of each environment that is alive, its holder. */
   holders: Map<string, WorkerProcess>;
+  /** Names of apps that hang somewhere: that process says that it has to be restarted, and until then others wait for their database. */
+  stuck: Set<string>;
   leader: SupervisorProcess;
   say: Say;
 }
@@ -38,6 +40,7 @@ export function checkQuiet(world: World): void {
     tombstones: rows('appTombstones'),
     operations: rows('appOperations'),
     holders: new Map(),
+    stuck: new Set(),
     leader: leaders[0],
     say,
   };
@@ -51,21 +54,22 @@ export function checkQuiet(world: World): void {
   checkGrowth(sight);
 }
 
-function findHolder({ name, slots }: EnvironmentOfWorld, { holders, say }: Sight): void {
+function findHolder({ name, slots }: EnvironmentOfWorld, { holders, stuck, say }: Sight): void {
   const alive = slots.flatMap(({ process }) => process ?? []);
   if (!alive.length) return;
   const [holder, ...others] = alive.filter(({ part }) => part.role === 'holder');
   if (!holder || others.length)
     say(`${name} is held by ${others.length + (holder ? 1 : 0)} of ${alive.length} processes.`);
   if (holder) holders.set(name, holder);
+  for (const app of holder?.part.controller?.apps.stuck() ?? []) stuck.add(app);
   for (const other of alive)
     if (other !== holder && other.host.running.size) say(`${other.name} runs apps and is ${other.part.role}.`);
 }
 
 /** What is not over names what it waits for, and that holds. */
-function checkOperations({ world, operations, holders, say }: Sight): void {
+function checkOperations({ world, operations, holders, stuck, say }: Sight): void {
   for (const { id, appName, action, finishedAt, state, waitingFor, steps } of operations) {
-    if (finishedAt !== null) continue;
+    if (finishedAt !== null || stuck.has(appName)) continue;
     const waits = typeof waitingFor === 'string' ? JSON.parse(waitingFor) : waitingFor;
     const environment = waits?.code === 'WAITS_FOR_RETURN' ? waits.params.environment : null;
     const isTrue = environment !== null && !holders.has(environment) && !world.forgotten.has(environment);
@@ -81,7 +85,8 @@ const stepsOf = ({ steps }: Pick<Operation, 'steps'>): string =>
   steps.map(({ environment, kind, state }) => `${environment} ${kind} ${state}`).join(', ');
 
 function checkApp(app: AppDefinition, sight: Sight): void {
-  const { say, operations, holders } = sight;
+  const { say, operations, holders, stuck } = sight;
+  if (stuck.has(app.name)) return;
   for (const [environment, wish] of Object.entries(app.published)) {
     const holder = holders.get(environment);
     if (holder) checkPlace(app, environment, wish, holder, sight);
@@ -120,15 +125,16 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
 function isExplained(holder: WorkerProcess, name: string): boolean {
   const held = holder.part.controller?.apps.get(name);
   if (held?.status !== 'error' || !held.error) return false;
+  if (held.isStuck) return true;
   return held.failures >= MAX_FAILURES || (held.applied?.unfinished?.count ?? 0) >= MAX_UNFINISHED_BOOTS;
 }
 
-function checkTombstones({ world, tombstones, holders, operations, say }: Sight): void {
+function checkTombstones({ world, tombstones, holders, operations, stuck, say }: Sight): void {
   for (const { name, uid, environments } of tombstones) {
     const missing = environments.filter(
       (environment) => !holders.has(environment) && !world.forgotten.has(environment),
     );
-    if (missing.length) continue;
+    if (missing.length || stuck.has(name)) continue;
     // A drop that failed has failed with its cause, and can be asked for again.
     if (operations.some(({ appUid, state, action }) => appUid === uid && action === 'destroy' && state !== 'succeeded'))
       continue;

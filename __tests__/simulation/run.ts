@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
 import { installChecks } from './checks';
 import { endFaults, FAULT_WORKS } from './faults';
 import { act } from './operators';
@@ -35,7 +36,7 @@ export async function run(plan: Plan): Promise<Outcome> {
     world.note('quiet begins');
     endFaults(world);
   });
-  await scheduler.run(plan.quietAt + QUIET, () => world.violation !== null);
+  await scheduler.run(plan.quietAt + QUIET + (plan.hanging ? BOOT_LIMIT : 0), () => world.violation !== null);
   if (!world.violation) checkQuiet(world);
   world.close();
   const digest = createHash('sha256').update(world.journal.join('\n')).digest('hex').slice(0, 16);

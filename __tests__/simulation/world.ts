@@ -15,12 +15,16 @@ export interface Slot<Process extends SupervisorProcess | WorkerProcess> {
   /** Of the machine, whichever process runs there. */
   timepiece: Timepiece;
   starts: number;
+  /** Of NocoBase there; it grows with each rolling upgrade. */
+  version: number;
   /** Gone for good: nothing is started there any more. */
   isGone: boolean;
   /** Since when no process runs here, in ms. */
   endedAt: number;
-  isCut: boolean;
-  start(name: string, timepiece: Timepiece): Process;
+  lost: { out: boolean; in: boolean };
+  /** Whether nothing passes between this machine and its database. */
+  isOffDatabase: boolean;
+  start(name: string, at: { timepiece: Timepiece; version: number }): Process;
 }
 
 export type AnySlot = Slot<SupervisorProcess> | Slot<WorkerProcess>;
@@ -58,6 +62,7 @@ export class World {
       note: (line) => this.note(line),
       violate: (what) => this.violate(what),
       nextBoot: () => this.nextBoot(),
+      nextStop: () => this.nextStop(),
       crash: (machine) => this.crash(machine),
       isRunning: (uid) => this.workers.some(({ host }) => [...host.running.values()].some((one) => one.uid === uid)),
       onBoot: (...boot) => this.onBoot(...boot),
@@ -75,15 +80,15 @@ export class World {
       slot(
         `supervisor-${i + 1}`,
         timepiece(),
-        (name, clock) => new SupervisorProcess(name, clock, this.database, around),
+        (name, { timepiece, version }) => new SupervisorProcess(name, timepiece, this.database, around, version),
       ),
     );
     this.environments = plan.environments.map((processes, i) => {
       const name = `env_${'abcdefgh'[i]}`;
       const database = new DatabaseServer(name, new MemoryDatabase([...collections, PLUGINS]));
       const slots = Array.from({ length: processes }, (_, j) =>
-        slot(`${name}-${j + 1}`, timepiece(), (instance, clock) => {
-          return new WorkerProcess(instance, name, clock, database, around);
+        slot(`${name}-${j + 1}`, timepiece(), (instance, { timepiece, version }) => {
+          return new WorkerProcess(instance, name, timepiece, database, around, version);
         }),
       );
       return { name, database, slots };
@@ -115,8 +120,9 @@ export class World {
     if (slot.process || slot.isGone) return;
     const name = `${slot.name}#${++slot.starts}`;
     this.note(`${name} starts`);
-    slot.process = slot.start(name, slot.timepiece);
-    slot.process.link.isCut = slot.isCut;
+    slot.process = slot.start(name, slot);
+    slot.process.link.lost = slot.lost;
+    slot.process.isOffDatabase = slot.isOffDatabase;
   }
 
   kill(slot: AnySlot, restartAfter: number): void {
@@ -165,8 +171,18 @@ export class World {
     const { failing, crashing } = this.plan;
     const takes = 300 + this.boots.fraction() * this.boots.fraction() * 12_000;
     const chance = this.boots.fraction();
+    if (this.hangs()) return { ends: 'never', takes };
     if (this.isQuiet || chance >= failing + crashing) return { ends: 'well', takes };
     return { ends: chance < crashing ? 'crashed' : 'failed', takes };
+  }
+
+  private nextStop(): number {
+    return this.hangs() ? SLOW_STOP : 100;
+  }
+
+  /** Whether the next thing hangs. */
+  private hangs(): boolean {
+    return this.plan.hanging > 0 && this.boots.fraction() < this.plan.hanging && !this.isQuiet;
   }
 
   /** Ends what the real process would keep. */
@@ -178,8 +194,22 @@ export class World {
 const slot = <Process extends SupervisorProcess | WorkerProcess>(
   name: string,
   timepiece: Timepiece,
-  start: (name: string, timepiece: Timepiece) => Process,
-): Slot<Process> => ({ name, process: null, timepiece, starts: 0, isGone: false, endedAt: 0, isCut: false, start });
+  start: (name: string, at: { timepiece: Timepiece; version: number }) => Process,
+): Slot<Process> => ({
+  name,
+  process: null,
+  timepiece,
+  starts: 0,
+  isGone: false,
+  endedAt: 0,
+  lost: { out: false, in: false },
+  isOffDatabase: false,
+  version: 0,
+  start,
+});
+
+/** How long an app takes that ends late, in ms: longer than a Worker waits for it. */
+const SLOW_STOP = 90_000;
 
 /** NocoBase's own table, of which a registration reads the plugins. */
 const PLUGINS = {
