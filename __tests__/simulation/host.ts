@@ -249,7 +249,8 @@ export class PlayedHost {
     try {
       this.coreApps.setStatus(name, 'initializing');
       const data = ground.versions.get(placeOf(record)) ?? 0;
-      if (data > this.version) throw new AppSupervisorError('APP_TOO_NEW', { app: name, data: `${data}`, core: 'here' });
+      if (data > this.version)
+        throw new AppSupervisorError('APP_TOO_NEW', { app: name, data: `${data}`, core: 'here' });
       ground.versions.set(placeOf(record), this.version);
       const { ends, takes } = ground.options.nextBoot();
       if (ends === 'never') {

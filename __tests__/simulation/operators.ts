@@ -43,7 +43,7 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   },
   async visit(world, _supervisor, event) {
     const workers = world.workers.filter(({ machine }) => machine.isUp);
-    workers[event.choice % workers.length]?.part.visit(nameOf(world, event));
+    workers[event.choice % workers.length]?.visit(nameOf(world, event));
   },
   async command(world, _supervisor, event) {
     const name = nameOf(world, event);

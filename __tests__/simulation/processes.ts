@@ -9,6 +9,7 @@ import type { MemoryDatabase } from '../support/memory-database';
 import { type Ground, PlayedHost } from './host';
 import { Link, SimulatedBus, type SimulatedRedis, type WakeUps } from './network';
 import { Machine, randomFor, type Scheduler, type Timepiece } from './scheduler';
+import { Door } from './visitors';
 
 /** Processes as `core/` puts them together, on machines of the simulation. */
 
@@ -133,6 +134,7 @@ abstract class SimulatedProcess {
 
 export class SupervisorProcess extends SimulatedProcess {
   readonly part: SupervisorPart;
+  readonly door: Door;
 
   constructor(name: string, timepiece: Timepiece, database: DatabaseServer, around: Surroundings, version: number) {
     super(name, timepiece, database, around, version);
@@ -152,6 +154,7 @@ export class SupervisorProcess extends SimulatedProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
     });
+    this.door = new Door(this.part);
     this.part.start(this.main);
   }
 
@@ -170,6 +173,9 @@ export class SupervisorProcess extends SimulatedProcess {
 export class WorkerProcess extends SimulatedProcess {
   readonly part: WorkerPart;
   readonly host: PlayedHost;
+  readonly url: string;
+  /** By app that ran, when it was last visited: by this process's clock in s, and truly. */
+  readonly visited = new Map<string, { at: number; true: number }>();
 
   constructor(
     name: string,
@@ -184,6 +190,7 @@ export class WorkerProcess extends SimulatedProcess {
     this.host.coreApps.apps.main = this.main;
     // Of the machine, whichever process runs there.
     const url = `http://${name.split('#')[0]}`;
+    this.url = url;
     this.part = new WorkerPart({
       stores: this.link.stores,
       bus: this.bus,
@@ -203,6 +210,17 @@ export class WorkerProcess extends SimulatedProcess {
       handlers: {},
     });
     this.part.start();
+  }
+
+  /** A visitor comes. */
+  visit(app: string): void {
+    if (this.part.role === undefined) return;
+    if (this.host.running.has(app)) {
+      const now = Math.floor(this.machine.now().wall / 1_000);
+      this.host.coreApps.lastSeenAt.set(app, now);
+      this.visited.set(app, { at: now, true: this.around.scheduler.now });
+    }
+    this.part.visit(app);
   }
 
   override kill(): void {

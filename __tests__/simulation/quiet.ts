@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { choose } from '../../src/server/proxy/choose';
 import type { AppDefinition, Published, Tombstone } from '../../src/server/supervisor/apps/repository';
 import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
@@ -114,11 +115,34 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
   // One that failed is tried again with the next visit.
   if (wish.desired === 'onDemand' && !running && entry?.status !== 'dormant' && entry?.status !== 'error')
     say(`${is} is ${entry?.status ?? 'unknown'}.`);
+  checkDoors(app, wish, sight);
   if ((wish.desired === 'stopped' || wish.desired === 'removed') && running) say(`${is} runs.`);
   if (running && running.uid !== app.uid) say(`${is} is another incarnation.`);
   const shown = leader.part.statusIn(app, environment)?.status;
   if (entry && app.environments.includes(environment) && shown !== entry.status)
     say(`${is} is ${entry.status} and is shown as ${shown}.`);
+}
+
+/** Visitors get to where the app runs; one that starts when it is visited was visited a while ago. */
+function checkDoors(app: AppDefinition, { desired }: Published, { world, holders, say }: Sight): void {
+  if (desired !== 'running' && desired !== 'onDemand') return;
+  const there = app.environments.flatMap((name) => holders.get(name) ?? []);
+  const isWell = there.some(({ host }) => host.running.has(app.name));
+  if (!isWell) {
+    if (there.length && !there.some((holder) => isExplained(holder, app.name)))
+      say(`${app.name} was visited and runs nowhere.`);
+    return;
+  }
+  for (const { process } of world.supervisors) {
+    if (!process) continue;
+    const { table, quarantine } = process.door;
+    const route = table.app(app.name);
+    const chosen =
+      route && choose(route, (one) => table.environment(one), null, quarantine, process.machine.now().mono);
+    const host = chosen && holders.get(chosen.name)?.host;
+    if (!host?.running.has(app.name))
+      say(`${process.name} sends visitors of ${app.name} to ${chosen?.name ?? 'nobody'}, where it does not run.`);
+  }
 }
 
 /** It was tried as often as it is tried, and says why it failed: an app that would start by now is no error. */

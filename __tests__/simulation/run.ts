@@ -5,10 +5,13 @@ import { endFaults, FAULT_WORKS } from './faults';
 import { act } from './operators';
 import { isFault, type Plan, type PlannedEvent } from './plan';
 import { checkQuiet } from './quiet';
+import { letVisitorsIn, visit } from './visitors';
 import { World } from './world';
 
 /** How long nothing is broken or asked for before everything has to be true, in ms; apps that failed try again for 200 s. */
 const QUIET = 330_000;
+/** How long before the end everybody visits each app, in ms. */
+const LAST_VISIT = 60_000;
 /** How often Redis keeps a copy, to which it may fail over. */
 const COPY_EVERY = 5_000;
 
@@ -27,6 +30,8 @@ export async function run(plan: Plan): Promise<Outcome> {
   installChecks(world);
   for (const [i, slot] of world.slots.entries()) scheduler.at(i * 37, () => world.start(slot));
   for (const event of plan.events) scheduler.at(event.at, () => play(world, event));
+  letVisitorsIn(world);
+  scheduler.at(endOf(plan) - LAST_VISIT, () => visitAll(world));
   const copy = () => {
     world.redis.copy();
     scheduler.after(COPY_EVERY, copy);
@@ -36,11 +41,20 @@ export async function run(plan: Plan): Promise<Outcome> {
     world.note('quiet begins');
     endFaults(world);
   });
-  await scheduler.run(plan.quietAt + QUIET + (plan.hanging ? BOOT_LIMIT : 0), () => world.violation !== null);
+  await scheduler.run(endOf(plan), () => world.violation !== null);
   if (!world.violation) checkQuiet(world);
   world.close();
   const digest = createHash('sha256').update(world.journal.join('\n')).digest('hex').slice(0, 16);
   return { violation: world.violation, journal: world.journal, events: scheduler.events, digest };
+}
+
+/** What hangs is given up late. */
+const endOf = ({ quietAt, hanging }: Plan): number => quietAt + QUIET + (hanging ? BOOT_LIMIT : 0);
+
+/** Whoever visits an app now has it in the end. */
+function visitAll(world: World): void {
+  for (const { process } of world.supervisors)
+    for (const { name } of process?.part.apps() ?? []) if (process) visit(world, process, name);
 }
 
 function play(world: World, event: PlannedEvent): void {

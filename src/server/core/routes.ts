@@ -12,6 +12,9 @@ export type UpdateRoutes = (table: RoutingTable, names?: Iterable<string>) => vo
 
 /** Routes by definitions, and by statuses as the Supervisor observes them. */
 export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
+  // Where an app was not published yet, for example since its rollout failed before, nobody starts it for a visitor.
+  const statusIn = (app: AppDefinition, environment: string) =>
+    app.published[environment] ? supervisor.statusIn(app, environment)?.status : 'not_found';
   const routeOf = (app: AppDefinition): RouteApp => ({
     name: app.name,
     cname: app.cname,
@@ -19,7 +22,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     environments: app.environments,
     targetEnvironment: app.targetEnvironment,
     // Looked up only for the apps that are requested: statuses change far more often than requests arrive.
-    statuses: { get: (environment) => supervisor.statusIn(app, environment)?.status },
+    statuses: { get: (environment) => statusIn(app, environment) },
   });
   return (table, names) => {
     if (!supervisor.loaded) return;

@@ -1,0 +1,56 @@
+import { supervisorRoutes } from '../../src/server/core/routes';
+import { LIMITS, RoutingTable } from '../../src/server/proxy';
+import { choose } from '../../src/server/proxy/choose';
+import { Quarantine } from '../../src/server/proxy/quarantine';
+import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import { randomFor } from './scheduler';
+import type { World } from './world';
+
+/** Visitors of apps, by way of a Supervisor's routing table and choice; the bytes of requests are not simulated. */
+
+const VISIT_EVERY = 2_000;
+
+/** The door of one Supervisor. */
+export class Door {
+  readonly table = new RoutingTable();
+  readonly quarantine = new Quarantine(LIMITS.quarantine);
+
+  constructor(part: SupervisorPart) {
+    const update = supervisorRoutes(part);
+    part.changes.listen((names) => update(this.table, names));
+  }
+}
+
+/** Somebody visits some app through some Supervisor, again and again. */
+export function letVisitorsIn(world: World): void {
+  const random = randomFor(world.plan.seed, 'visitors');
+  const next = () => {
+    const app = `app${1 + Math.floor(random.fraction() * world.plan.apps)}`;
+    const open = world.supervisors.flatMap(({ process }) => (process?.machine.isUp ? process : []));
+    const supervisor = open[Math.floor(random.fraction() * open.length)];
+    if (supervisor) visit(world, supervisor, app);
+    world.scheduler.after(VISIT_EVERY, next);
+  };
+  world.scheduler.at(10_000, next);
+}
+
+interface Entrance {
+  door: Door;
+  machine: { now(): { mono: number } };
+}
+
+/** As proxy/web.ts does it: a refused connection is remembered, and another environment is tried once. */
+export function visit(world: World, { door, machine }: Entrance, name: string, except: string | null = null): void {
+  const { table, quarantine } = door;
+  const app = table.app(name);
+  const { mono } = machine.now();
+  const environment = app && choose(app, (one) => table.environment(one), null, quarantine, mono, except);
+  if (!environment) return;
+  const worker = world.workers.find(({ url }) => url === environment.proxyUrl);
+  if (!worker) {
+    quarantine.add(environment, mono);
+    if (!except) visit(world, { door, machine }, name, environment.name);
+    return;
+  }
+  worker.machine.enter(() => worker.visit(name));
+}
