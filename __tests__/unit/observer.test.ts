@@ -104,6 +104,23 @@ describe('an observation', () => {
     expect(changes).toHaveLength(2);
   });
 
+  it('contains visits, which are no change', async () => {
+    const epoch = await beat('env_a');
+    await tell('env_a', epoch, [entryOf({ lastVisitAt: 1 }), entryOf({ name: 'shop' })]);
+    await observer.poll();
+    changes.length = 0;
+    await tell('env_a', epoch, [entryOf({ lastVisitAt: 2 }), entryOf({ name: 'shop', lastVisitAt: 3 })]);
+    await observer.poll();
+    expect(observer.observed('env_a', 'crm')?.entry.lastVisitAt).toBe(2);
+    expect(changes).toEqual([]);
+    await tell('env_a', epoch, [
+      entryOf({ lastVisitAt: 4, status: 'error' }),
+      entryOf({ name: 'shop', lastVisitAt: 4 }),
+    ]);
+    await observer.poll();
+    expect(changes).toEqual([['env_a']]);
+  });
+
   it('of a new environment is hidden until it is reported, and is reported once it could be read', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a'));
     await tell('env_a', await beat('env_a'), [entryOf()]);

@@ -238,6 +238,24 @@ describe('comparing the store', () => {
     expect([writes, wakes]).toEqual([[], []]);
   });
 
+  it('reports visits every two minutes and wakes nobody for them, but with every change', async () => {
+    show('crm', 'running');
+    show('shop', 'running');
+    await begin();
+    for (let seconds = 0; seconds < 600; seconds += 30) {
+      apps.set('crm', entryOf({ name: 'crm', lastVisitAt: 1 + seconds }));
+      await poll();
+      await clock.run(29_000);
+    }
+    expect([writes.length, wakes]).toEqual([5, []]);
+    apps.set('crm', entryOf({ name: 'crm', lastVisitAt: 1_000 }));
+    show('shop', 'error');
+    reporter.report(['shop', 'crm']);
+    await clock.run(1_000);
+    expect(writes.at(-1)?.entries).toMatchObject([{ status: 'error' }, { lastVisitAt: 1_000 }]);
+    expect(wakes).toEqual([['shop']]);
+  });
+
   it('writes silent changes and removals', async () => {
     show('crm', 'running');
     show('shop', 'running');

@@ -223,8 +223,16 @@ describe('registration', () => {
 });
 
 describe('the app switcher', () => {
-  beforeEach(() => vi.useFakeTimers());
-  afterEach(() => vi.useRealTimers());
+  const page = Object.assign(new EventTarget(), { hidden: false });
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal('document', page);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+    page.hidden = false;
+  });
 
   const entry = (name: string) => ({ name, title: name });
   const followed = () => {
@@ -251,6 +259,20 @@ describe('the app switcher', () => {
     tell();
     await vi.advanceTimersByTimeAsync(2_000);
     expect(changed).toHaveBeenCalledTimes(2);
+  });
+
+  it('in a page that is hidden loads nothing, and once when it is seen again', async () => {
+    const { request, ask, tell } = followed();
+    await ask();
+    page.hidden = true;
+    for (let told = 0; told < 5; told += 1) tell();
+    page.dispatchEvent(new Event('visibilitychange'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(request).toHaveBeenCalledTimes(1);
+    page.hidden = false;
+    for (let seen = 0; seen < 3; seen += 1) page.dispatchEvent(new Event('visibilitychange'));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(request).toHaveBeenCalledTimes(2);
   });
 
   it.each([

@@ -129,7 +129,8 @@ export class WorkerRuntime implements Runtime {
       return;
     }
     const deliver = deliverHereOrBy(wire.bus, this.worker, coreApps);
-    await deliverEverywhere({ name, event, payload }, await this.statuses([name]), deliver, log);
+    const statuses = statusesOf(await this.worker.statuses(true), [name]);
+    await deliverEverywhere({ name, event, payload }, statuses, deliver, log);
   }
 
   models(): AppModel[] {

@@ -3,10 +3,12 @@ import type { Clock, Timer } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
-import type { StatusStore } from '../protocol/stores/statuses';
+import { changeIn, type StatusStore } from '../protocol/stores/statuses';
 
 /** Minimum time between two writes, in ms: a boot changes its message about 340 times. */
 const SPACING = 100;
+/** Minimum time between two reports of visits, in ms: every Supervisor reads all statuses of the environment after each. */
+const VISITS_EVERY = 120_000;
 
 export interface ReporterOptions {
   environment: string;
@@ -31,8 +33,10 @@ export interface ReporterOptions {
  */
 export class StatusReporter {
   private readonly dirty = new Set<string>();
-  /** The content of the store, by name, as text. */
-  private written = new Map<string, string>();
+  /** The content of the store, by name: the change as text (`changeIn`), and the last visit. */
+  private written = new Map<string, { change: string; lastVisitAt: number | null }>();
+  /** When visits were last reported, by the monotonic clock. */
+  private visitsAt = Number.NEGATIVE_INFINITY;
   private complete = true;
   private version = 0;
   /** The version of the last write that was confirmed. */
@@ -49,17 +53,23 @@ export class StatusReporter {
   }
 
   /**
-   * Compares the store with the current statuses, every 30 s: reports silent changes (a visit), and statuses that the
-   * store has lost. Never rejects.
+   * Compares the store with the current statuses, every 30 s: reports silent changes, visits every two minutes, and statuses that
+   * the store has lost. Never rejects.
    */
   async check(): Promise<void> {
-    const { environment, statuses, epoch, entries, log } = this.options;
+    const { environment, statuses, epoch, entries, clock, log } = this.options;
     if (epoch() === null || this.writing || this.complete) {
       this.schedule(0);
       return;
     }
-    const now = new Map(entries('all').map((entry) => [entry.name, JSON.stringify(entry)]));
-    for (const [name, text] of now) if (this.written.get(name) !== text) this.dirty.add(name);
+    const now = new Map(entries('all').map((entry) => [entry.name, writtenOf(entry)]));
+    const areVisitsDue = clock.now().mono - this.visitsAt >= VISITS_EVERY;
+    for (const [name, { change, lastVisitAt }] of now) {
+      const stored = this.written.get(name);
+      const isVisited = stored?.lastVisitAt !== lastVisitAt;
+      if (stored?.change !== change || (isVisited && areVisitsDue)) this.dirty.add(name);
+    }
+    if (areVisitsDue) this.visitsAt = clock.now().mono;
     for (const name of this.written.keys()) if (!now.has(name)) this.dirty.add(name);
     const { version } = this;
     const count = this.written.size;
@@ -104,7 +114,8 @@ export class StatusReporter {
     this.writing = true;
     this.version = Math.max(this.version + 1, clock.now().wall);
     const found = entries(complete ? 'all' : names);
-    const texts = new Map(found.map((entry) => [entry.name, JSON.stringify(entry)]));
+    const now = new Map(found.map((entry) => [entry.name, writtenOf(entry)]));
+    const isChanged = (name: string) => this.written.get(name)?.change !== now.get(name)?.change;
     let written = false;
     let isRefused = false;
     try {
@@ -113,7 +124,7 @@ export class StatusReporter {
         instance,
         epoch: current,
         entries: found,
-        removed: names.filter((name) => !texts.has(name)),
+        removed: names.filter((name) => !now.has(name)),
         version: this.version,
         from: complete ? null : this.confirmed,
       });
@@ -131,10 +142,11 @@ export class StatusReporter {
     this.writing = false;
     if (written) {
       this.confirmed = this.version;
-      if (complete) this.written = texts;
+      const changes = names.filter(isChanged);
+      if (complete) this.written = now;
       for (const name of names) this.written.delete(name);
-      for (const [name, text] of texts) this.written.set(name, text);
-      bus.notify('supervisors', names);
+      for (const [name, entry] of now) this.written.set(name, entry);
+      if (complete || changes.length) bus.notify('supervisors', changes);
     } else {
       // Whoever holds the lease refuses a change of what the store does not have.
       this.complete ||= complete || isRefused;
@@ -145,3 +157,5 @@ export class StatusReporter {
     if (this.dirty.size || this.complete) this.schedule(SPACING);
   }
 }
+
+const writtenOf = (entry: StatusEntry) => ({ change: changeIn(entry), lastVisitAt: entry.lastVisitAt });

@@ -58,7 +58,7 @@ export class WorkerPart {
   constructor(private readonly options: WorkerPartOptions) {
     this.host = options.host;
     this.appIndex = new AppIndexReader(options.stores.appIndex);
-    this.elsewhere = new RemoteStatuses(options.stores);
+    this.elsewhere = new RemoteStatuses(options.stores, options.clock);
     options.stores.returns.listen(() => this.catchUp());
     options.bus.returns.listen(() => this.catchUp());
   }
@@ -86,10 +86,13 @@ export class WorkerPart {
     return true;
   }
 
-  /** By app and environment: its own apps as they are, the others as their environments report them. Never rejects. */
-  async statuses(): Promise<Record<string, Record<string, Status>>> {
+  /**
+   * By app and environment: its own apps as they are, the others as their environments report them. Never rejects.
+   * @param isFresh whether the reports must be those of now, and not some seconds old
+   */
+  async statuses(isFresh = false): Promise<Record<string, Record<string, Status>>> {
     const { controller, environment } = this;
-    const elsewhere = await this.elsewhere.read();
+    const elsewhere = await this.elsewhere.read(isFresh);
     const places = new Map<string, string[]>();
     for (const name of controller?.apps.names() ?? []) places.set(name, [environment]);
     for (const { name, environments } of this.appIndex.all()) places.set(name, environments);

@@ -57,7 +57,10 @@ export function useLive<T>(
     }, CHANGES_SETTLE);
     refresher.current = current;
     void current.run();
-    const unsubscribe = host.onChange(current.soon);
+    // A page that is hidden loads when it is seen again.
+    const unsubscribe = host.onChange(() => {
+      if (!document.hidden) current.soon();
+    });
     return () => {
       isCurrent = false;
       current.stop();

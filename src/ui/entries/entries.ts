@@ -34,11 +34,24 @@ export function followPinned(
   }, REST);
   let isFollowed = false;
   return async () => {
-    if (!isFollowed) app.eventBus.addEventListener(`ws:message:${CHANGED}`, refresher.soon);
+    if (!isFollowed) follow(app, refresher.soon);
     isFollowed = true;
     await refresher.run();
     return known;
   };
+}
+
+/** A page that is hidden loads when it is seen again. */
+function follow(app: HostApp, load: () => void): void {
+  let isOld = false;
+  const loadIfSeen = () => {
+    isOld = document.hidden;
+    if (!isOld) load();
+  };
+  app.eventBus.addEventListener(`ws:message:${CHANGED}`, loadIfSeen);
+  document.addEventListener('visibilitychange', () => {
+    if (isOld) loadIfSeen();
+  });
 }
 
 async function ask(app: HostApp, client: ClientName): Promise<AppEntry[] | null> {

@@ -44,3 +44,8 @@ export interface StatusMark {
   version: number;
   count: number;
 }
+
+/**
+ * A report without what is no change, as text: visits are as many as there are visitors, and nobody has to know of them at once.
+ */
+export const changeIn = (entry: StatusEntry): string => JSON.stringify({ ...entry, lastVisitAt: null });

@@ -16,6 +16,7 @@ import {
   unobserved,
 } from '../../protocol/health';
 import type { Stores } from '../../protocol/stores';
+import { changeIn } from '../../protocol/stores/statuses';
 
 interface ObservedEnvironment {
   observation: LeaseObservation;
@@ -252,10 +253,10 @@ export class FleetObserver {
       if (newEpoch || (found.statusVersion !== seen.statusVersion && found.statusVersion !== 0)) {
         const before = seen.entries;
         seen.entries = new Map((await this.stores.statuses.read(name)).map((entry) => [entry.name, entry]));
-        for (const [app, entry] of seen.entries) if (before.get(app) !== entry) apps.add(app);
-        for (const app of before.keys()) if (!seen.entries.has(app)) apps.add(app);
+        const changedApps = changesOf(before, seen.entries);
+        for (const app of changedApps) apps.add(app);
         seen.statusVersion = found.statusVersion;
-        changed.add(name);
+        if (newEpoch || changedApps.length) changed.add(name);
       }
     }
     for (const [seen, registration] of announced) Object.assign(seen, registration);
@@ -283,4 +284,14 @@ export class FleetObserver {
     this.environments.set(name, seen);
     return seen;
   }
+}
+
+/** Apps whose reports say something else; a visit is no change. */
+function changesOf(before: ReadonlyMap<string, StatusEntry>, now: ReadonlyMap<string, StatusEntry>): string[] {
+  const isChanged = ([app, entry]: [string, StatusEntry]) => {
+    const old = before.get(app);
+    return old !== entry && (!old || changeIn(old) !== changeIn(entry));
+  };
+  const changed = [...now].filter(isChanged).map(([app]) => app);
+  return [...changed, ...[...before.keys()].filter((app) => !now.has(app))];
 }

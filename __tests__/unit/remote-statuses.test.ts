@@ -1,0 +1,67 @@
+import { beforeEach, expect, it } from 'vitest';
+import { RemoteStatuses } from '../../src/server/worker/remote-statuses';
+import type { StatusEntry } from '../../src/shared/messages';
+import { FakeClock } from '../support/clock';
+import { entryOf, leaseOf } from '../support/fixtures';
+import { TestStores } from '../support/stores';
+
+let clock: FakeClock;
+let stores: TestStores;
+let remote: RemoteStatuses;
+let epoch: number;
+let version: number;
+
+const polls = () => stores.timesCalled('fleet.poll');
+const read = async (isFresh = false) => (await remote.read(isFresh)).get('env_b')?.get('crm');
+
+async function report(status: StatusEntry['status']): Promise<void> {
+  const write = { environment: 'env_b', instance: 'one', epoch, removed: [], from: null, version: ++version };
+  await stores.statuses.write({ ...write, entries: [entryOf({ status })] });
+}
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  stores = new TestStores();
+  remote = new RemoteStatuses(stores, clock);
+  version = 0;
+  const claim = { environment: 'env_b', lease: leaseOf({}), ttl: 15_000, mayTake: true, provenBy: null };
+  const answer = await stores.leases.claim(claim);
+  if (!answer.held) throw new Error('The lease was not given.');
+  epoch = answer.epoch;
+  await report('running');
+});
+
+it('are read once for all who ask, and not again for a while', async () => {
+  expect(await Promise.all(Array.from({ length: 50 }, () => read()))).toEqual(Array(50).fill('running'));
+  for (let i = 0; i < 100; i++) {
+    clock.pass(90);
+    await read();
+  }
+  expect(polls()).toBe(1);
+});
+
+it('that may be old are answered with while they are read again', async () => {
+  await read();
+  await report('stopped');
+  clock.pass(10_000);
+  expect(await read()).toBe('running');
+  await clock.run(0);
+  expect([await read(), polls()]).toEqual(['stopped', 2]);
+});
+
+it('are read first after a time in which nobody asked, and where they have to be those of now', async () => {
+  await read();
+  await report('stopped');
+  expect(await read(true)).toBe('stopped');
+  await report('error');
+  clock.pass(60_000);
+  expect(await read()).toBe('error');
+});
+
+it('are unknown if they cannot be read, which is no error', async () => {
+  await read();
+  stores.away = true;
+  expect(await read(true)).toBeUndefined();
+  stores.away = false;
+  expect(await read(true)).toBe('running');
+});
