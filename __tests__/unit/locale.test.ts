@@ -6,6 +6,7 @@ import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
 import { ERROR_PARAMS } from '../../src/server/errors';
 import { MESSAGES } from '../../src/shared/message';
+import { isEnglish } from '../support/english';
 
 const SOURCE = path.resolve(import.meta.dirname, '../../src');
 
@@ -23,6 +24,22 @@ function keysIn(file: string): string[] {
   };
   visit(ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true, ts.ScriptKind.TSX));
   return keys;
+}
+
+/** Names of JSX attributes and of properties whose values people read. */
+const SHOWN = /^(title|label|message|description|placeholder|alt|content|extra|tooltip|okText|cancelText|aria-label)$/;
+
+/** Texts of a page that are written into its code and not translated. */
+function untranslatedIn(file: string, text = readFileSync(file, 'utf8')): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isJsxText(node)) found.push(node.text);
+    const isShown = (ts.isJsxAttribute(node) || ts.isPropertyAssignment(node)) && SHOWN.test(node.name.getText());
+    if (isShown && node.initializer && ts.isStringLiteralLike(node.initializer)) found.push(node.initializer.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true));
+  return found.map((each) => each.trim()).filter((each) => isEnglish(each, []));
 }
 
 const files = ['ui', 'client', 'client-v2'].flatMap((folder) =>
@@ -48,6 +65,14 @@ describe('translations', () => {
       missing: [],
       unused: [],
     });
+  });
+
+  it('contain every text that people read: none is written into the code of a page', () => {
+    const page = `<Alert message="Not found" description={t('Gone')}>Try again {count}</Alert>; notify({ title: 'Oh dear' })`;
+    expect(untranslatedIn('page.tsx', page)).toEqual(['Not found', 'Try again', 'Oh dear']);
+    expect(
+      files.flatMap((file) => untranslatedIn(file).map((text) => `${path.relative(SOURCE, file)}: ${text}`)),
+    ).toEqual([]);
   });
 
   it('have the English sentences as in the code', () => {

@@ -1,6 +1,8 @@
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import type { Api } from '../fleet';
 import { findProgram } from '../lib/programs.mjs';
+import { RARE_STATES } from './rare-states';
+import { STATES } from './states';
 
 /** Chromium for end-to-end tests and screenshots, for both clients of NocoBase. */
 
@@ -36,7 +38,7 @@ export interface Session {
  * Runs in the page: disables transitions, because antd ignores the setting for reduced motion. A click on a growing
  * element may press one element and release another, which selects neither.
  */
-function letNothingGrow(): void {
+function disableTransitions(): void {
   const sheet = new CSSStyleSheet();
   const none = 'animation-duration: 1ms !important; animation-delay: 0s !important;';
   sheet.replaceSync(`@media (prefers-reduced-motion: reduce) { *, ::before, ::after { ${none} } }`);
@@ -63,7 +65,7 @@ export async function openContext(browser: Browser, user: Api, others: Session[]
     storageState: { cookies: [], origins: [...origins].map(([origin, localStorage]) => ({ origin, localStorage })) },
   });
   context.setDefaultTimeout(PATIENCE);
-  await context.addInitScript(letNothingGrow);
+  await context.addInitScript(disableTransitions);
   return context;
 }
 
@@ -86,4 +88,7 @@ export async function enableLanguages(user: Api, ...enabledLanguages: string[]):
   await user.post('systemSettings:update?filterByTk=1', { enabledLanguages });
 }
 
-export { answerNo, closeDrawer, type Sample, STATES, type State, settled, tabsOf } from './states';
+/** What `npm run screenshots` photographs. A new state belongs in one of the two. */
+export const ALL_STATES = [...STATES, ...RARE_STATES];
+
+export { type Sample, STATES, type State, tabsOf, visitStates } from './states';

@@ -38,7 +38,28 @@ export async function answerNo(page: Page): Promise<void> {
   await hidden(page, '.ant-modal-mask');
 }
 
-/** Visits every page, drawer, dialog and menu of ours. */
+/**
+ * Shows one state after the other.
+ *
+ * @param page shows the list of apps
+ * @param look is called in each state
+ * @throws naming the state that could not be shown
+ */
+export async function visitStates(
+  page: Page,
+  states: State[],
+  sample: Sample,
+  look: (name: string) => Promise<void>,
+): Promise<void> {
+  for (const { name, show } of states) {
+    await show(page, sample).catch((error: Error) => {
+      throw new Error(`The state ${name} could not be shown: ${error.message}`, { cause: error });
+    });
+    await look(name);
+  }
+}
+
+/** Every page, drawer, dialog and menu of ours, with what the server answers. */
 export const STATES: State[] = [
   {
     name: 'apps',

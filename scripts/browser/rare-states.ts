@@ -1,0 +1,167 @@
+import type { Page } from 'playwright-core';
+import { type AppRow, type OperationRow, STATUSES } from '../../src/shared/types';
+import { inStatus, inTrouble, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
+import { answerNo, closeDrawer, type State, settled, tabsOf } from './states';
+
+/** The apps that are selected for an action on several. */
+const SEVERAL = ['crm', 'orders', 'archive'];
+
+/** Replaces the data of an answer. */
+async function answerWith<Data>(page: Page, action: string, make: (data: Data) => unknown): Promise<void> {
+  await page.route(`**/api/${action}*`, async (route) => {
+    const data = make((await (await route.fetch()).json()).data);
+    await route.fulfill({ json: { data, ...(Array.isArray(data) && { meta: { count: data.length } }) } });
+  });
+}
+
+async function askSeveral(page: Page, action: string, button: string): Promise<void> {
+  await page.getByTestId(`bulk-${action}`).click();
+  await settled(page, button);
+}
+
+async function askOfEnvironment(page: Page, action: string, environment: string): Promise<void> {
+  await page.getByTestId(`environment-${action}-${environment}`).click();
+  await settled(page, '#confirm-ok');
+}
+
+/** Shows the page of a Worker or of a process without a role in the place of one of the tabs. */
+async function showPart(page: Page, part: keyof typeof OTHER_PARTS, tab: number): Promise<void> {
+  await page.route('**/api/appSupervisor:info*', (route) => route.fulfill({ json: { data: OTHER_PARTS[part] } }));
+  await tabsOf(page).nth(tab).click();
+  await page.getByTestId(`${part}-page`).waitFor();
+}
+
+/** What goes wrong or is in progress, and what is done to several apps at once. Needs the apps of `createSampleApps`. */
+export const RARE_STATES: State[] = [
+  {
+    name: 'app-failed',
+    async show(page) {
+      await tabsOf(page).nth(0).click();
+      await page.getByTestId('app-open-billing').click();
+      await page.locator('.ant-drawer [data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
+    },
+  },
+  {
+    name: 'app-under-way',
+    async show(page, { app }) {
+      await closeDrawer(page);
+      await answerWith(page, 'apps:get', (row: AppRow) => ({ ...row, pendingChanges: PENDING }));
+      await answerWith(page, 'appOperations:list', (operations: OperationRow[]) => [UNDER_WAY, ...operations]);
+      await page.getByTestId(`app-open-${app}`).click();
+      await page.locator('.ant-drawer [data-testid^="operation-"][data-state=running]').waitFor();
+    },
+  },
+  {
+    name: 'apps-columns',
+    async show(page) {
+      await closeDrawer(page);
+      await page.unrouteAll();
+      await page.locator('.ant-card button:has(.anticon-setting)').click();
+      await settled(page, '.ant-popover input');
+    },
+  },
+  {
+    name: 'apps-stop-several',
+    async show(page) {
+      await page.locator('.ant-card button:has(.anticon-setting)').click();
+      await page.locator('.ant-popover').filter({ visible: true }).waitFor({ state: 'hidden' });
+      for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').check();
+      await askSeveral(page, 'stop', '#confirm-ok');
+    },
+  },
+  {
+    name: 'apps-delete-several',
+    async show(page) {
+      await answerNo(page);
+      await askSeveral(page, 'delete', '#confirm-delete');
+    },
+  },
+  {
+    name: 'switcher',
+    async show(page) {
+      await answerNo(page);
+      for (const app of SEVERAL) await page.getByTestId(`app-row-${app}`).getByRole('checkbox').uncheck();
+      await page.locator('.ant-pro-layout-apps-icon').click();
+      await settled(page, '.ant-popover a');
+    },
+  },
+  {
+    name: 'apps-stale',
+    async show(page) {
+      await page.locator('.ant-pro-layout-apps-icon').click();
+      await page.context().setOffline(true);
+      await page.getByTestId('refresh-apps').click();
+      await page.locator('.ant-alert-error').waitFor();
+    },
+  },
+  {
+    name: 'apps-empty',
+    async show(page) {
+      await page.context().setOffline(false);
+      await answerWith(page, 'apps:list', () => []);
+      await page.getByTestId('refresh-apps').click();
+      await page.locator('.ant-empty').waitFor();
+    },
+  },
+  {
+    name: 'apps-every-status',
+    async show(page) {
+      await page.setViewportSize({ width: 1440, height: 1300 });
+      await answerWith(page, 'apps:list', ([app]: AppRow[]) => STATUSES.map((status) => inStatus(app, status)));
+      await page.getByTestId('refresh-apps').click();
+      await page.getByTestId(`app-row-${STATUSES.at(-1)}`).waitFor();
+    },
+  },
+  {
+    name: 'environments-in-trouble',
+    async show(page) {
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await answerWith(page, 'appEnvironments:list', inTrouble);
+      await tabsOf(page).nth(1).click();
+      await page.locator('[data-health=down]').waitFor();
+    },
+  },
+  { name: 'environments-drain', show: (page) => askOfEnvironment(page, 'drain', 'env_a') },
+  {
+    name: 'environments-forget',
+    async show(page) {
+      await answerNo(page);
+      await askOfEnvironment(page, 'forget', 'env_b');
+    },
+  },
+  {
+    name: 'apps-forbidden',
+    async show(page) {
+      await answerNo(page);
+      await page.unrouteAll();
+      const refusal = { status: 403, json: { errors: [{ message: 'No' }] } };
+      await page.route('**/api/apps:list*', (route) => route.fulfill(refusal));
+      await tabsOf(page).nth(0).click();
+      await page.locator('.ant-result-403').waitFor();
+    },
+  },
+  {
+    name: 'apps-broken',
+    async show(page) {
+      await page.unrouteAll();
+      // Rows without the fields that the page needs.
+      await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
+      await tabsOf(page).nth(1).click();
+      await tabsOf(page).nth(0).click();
+      await page.locator('.ant-result-error').waitFor();
+    },
+  },
+  { name: 'part-worker', show: (page) => showPart(page, 'worker', 1) },
+  { name: 'part-dormant', show: (page) => showPart(page, 'dormant', 0) },
+  {
+    // The last one: the page keeps no WebSocket from here on.
+    name: 'apps-live-off',
+    async show(page, { app }) {
+      await page.unrouteAll();
+      await page.routeWebSocket(/\/ws(\?|$)/, (socket) => socket.close());
+      await page.reload();
+      await page.getByTestId('live-off').waitFor();
+      await page.getByTestId(`app-row-${app}`).waitFor();
+    },
+  },
+];

@@ -1,0 +1,150 @@
+import { defaultsIn } from '../../src/shared/fields';
+import { say, verbatim } from '../../src/shared/message';
+import { OPERATION } from '../../src/shared/operation';
+import type { AppRow, EnvironmentRow, OperationRow, PartInfo, Status } from '../../src/shared/types';
+import { type Api, ApiError, waitFor } from '../fleet';
+
+/** What is on the pages that the states of `states.ts` and `rare-states.ts` show: apps that exist, and changed answers. */
+
+/** The app and the environment that most states show. */
+export const SAMPLE = { app: 'crm', environment: 'env_a' };
+
+const EVERYWHERE = ['env_a', 'env_b'];
+
+const APPS = [
+  { name: 'crm', title: 'CRM', environments: EVERYWHERE, targetEnvironment: 'env_b', cname: 'crm.example.com' },
+  { name: 'orders', title: 'Orders and deliveries', environments: ['env_a'], startMode: 'withMain', pinned: true },
+  { name: 'archive', title: '档案', environments: EVERYWHERE },
+  {
+    name: 'billing',
+    title: 'Billing',
+    environments: ['env_b'],
+    options: {
+      dbConnType: 'new_connection',
+      database: {
+        dialect: 'postgres',
+        host: '127.0.0.1',
+        port: 1,
+        username: 'billing',
+        password: '-',
+        database: 'billing',
+      },
+    },
+  },
+];
+
+/**
+ * Creates the apps that do not exist, in the environments `env_a` and `env_b`, and waits for all operations. Afterwards
+ * `crm` and `orders` run or start when visited, `archive` is stopped, and `billing` has failed.
+ */
+export async function createSampleApps(api: Api): Promise<void> {
+  for (const app of APPS) {
+    await api.post('apps:create', app).catch((error) => {
+      if (!(error instanceof ApiError && error.body.includes('NAME_TAKEN'))) throw error;
+    });
+  }
+  await allOperationsEnded(api);
+  await api.post('apps:stop?filterByTk=archive');
+}
+
+export const allOperationsEnded = (api: Api) =>
+  waitFor(
+    async () => (await api.get('apps:list')).data.every(({ operation }: { operation: unknown }) => operation === null),
+    { timeout: 180_000, interval: 500, what: 'The end of all operations' },
+  );
+
+/** What NocoBase's core reports while an app starts; it has no translation. */
+export const CORE_PROGRESS = 'load locale resource';
+
+/** An app like this one that has this status and its name. */
+export function inStatus(app: AppRow, status: Status): AppRow {
+  const [environment] = app.environments;
+  const shown = {
+    ...app.statuses[environment],
+    status,
+    ...(status === 'commanding' && { message: verbatim(CORE_PROGRESS) }),
+  };
+  return {
+    ...app,
+    name: status,
+    title: status,
+    desiredState: 'onDemand',
+    environments: [environment],
+    statuses: { [environment]: shown },
+    operation: status === 'commanding' ? COMMANDING : null,
+  };
+}
+
+/** One environment in each kind of trouble, made from the first row. */
+export const inTrouble = (rows: EnvironmentRow[]): EnvironmentRow[] => {
+  const [row] = rows;
+  const like = (name: string, change: Partial<EnvironmentRow>) => ({ ...row, name, ...change });
+  const since = row.since && row.since - 3_600_000;
+  return [
+    like('env_a', { cordoned: true, appVersion: '2.2.0', proxyUrl: 'http://worker_a' }),
+    like('env_b', {
+      health: 'down',
+      available: false,
+      since,
+      lastHeartbeatAt: since,
+      memory: null,
+      eventLoopDelay: null,
+    }),
+    like('env_c', {
+      health: 'suspect',
+      warnings: [say('SECOND_PROCESS', { standby: 'worker-2:81' })],
+    }),
+    like('env_jobs', { health: 'unknown', serves: false, apps: {} }),
+  ];
+};
+
+/** What `appSupervisor:info` answers outside of a Supervisor. */
+export const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
+  worker: {
+    part: 'worker',
+    warnings: [],
+    environment: 'env_a',
+    supervisor: { publicUrl: 'https://apps.example.com', instance: 'supervisor:7' },
+    apps: [
+      { name: 'crm', title: 'CRM', status: 'running', since: Date.now() - 3_600_000, version: '2.2.15' },
+      {
+        name: 'orders',
+        title: 'Orders and deliveries',
+        status: 'dormant',
+        since: Date.now() - 3_600_000,
+        version: '2.2.15',
+      },
+    ],
+  },
+  dormant: { part: 'dormant', environment: null, warnings: [] },
+};
+
+/** Settings of an app that take effect when it restarts. */
+export const PENDING = ['jwtSecret', 'options.database', 'plugins'];
+
+const COMMANDING: OperationRow = {
+  ...defaultsIn(OPERATION, 'row'),
+  id: '1',
+  appName: 'commanding',
+  action: 'restart',
+  state: 'running',
+  waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }),
+  steps: ['env_a', 'env_b'].map((environment) => ({ environment, state: 'running' })),
+  createdAt: 0,
+};
+
+/** An operation that has ended in one environment and goes on in another. */
+export const UNDER_WAY: OperationRow = {
+  ...COMMANDING,
+  steps: [
+    { environment: 'env_a', state: 'succeeded', startedAt: Date.now() - 12_000, finishedAt: Date.now() - 4_000 },
+    {
+      environment: 'env_b',
+      state: 'running',
+      startedAt: Date.now() - 3_000,
+      message: verbatim(CORE_PROGRESS),
+    },
+  ],
+  waitingFor: null,
+  createdAt: Date.now() - 12_000,
+};
