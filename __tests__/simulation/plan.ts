@@ -79,11 +79,6 @@ export type ActionKind = keyof typeof ACTIONS;
  */
 export const HELD_BACK: Array<{ what: FaultKind | ActionKind; fromSupervisors: number; why: string }> = [
   {
-    what: 'retryOld',
-    fromSupervisors: 1,
-    why: 'A retry of an operation that is not the newest of its app does its steps as they were, in environments that the app has left since: “should be … in”, “is still published in”.',
-  },
-  {
     what: 'forget',
     fromSupervisors: 2,
     why: 'A leader that has not heard that another Supervisor forgot an environment writes it back into what is published, and an operation waits for its return: “waits for WAITS_FOR_RETURN”.',

@@ -189,3 +189,56 @@ describe('a Supervisor', () => {
     expect([one.part.loaded, one.part.parts.leadership.leads]).toEqual([true, false]);
   });
 });
+
+describe('an app of which an environment is forgotten', () => {
+  const codeOf = (asked: Promise<unknown>) =>
+    asked.then(
+      () => null,
+      (error) => error.code,
+    );
+  const asList = (operation: Operation) => operation.steps.map(({ environment, kind }) => `${environment} ${kind}`);
+
+  it('is retried in the others, and only its newest operation is', async () => {
+    const { part } = await fleet.supervisor();
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a', 'env_b']);
+    await fleet.run(30_000, 'env_a');
+    const { service } = part.parts;
+    const { id } = await service.command('crm', 'restart', '1');
+    await fleet.clock.run(200);
+    await service.cancel(id);
+    const forgotten = part.forget('env_b');
+    await fleet.run(4_000, 'env_a');
+    await forgotten;
+    expect(asList(await service.retry(id, '1'))).toEqual(['env_a boot']);
+    const stop = await service.command('crm', 'stop', '1');
+    expect(await codeOf(service.retry(id, '1'))).toBe('OPERATION_SUPERSEDED');
+    await service.cancel(stop.id);
+    expect(await codeOf(service.cancel(stop.id))).toBe('OPERATION_OVER');
+  });
+
+  it('has an environment in each step of its deletion', async () => {
+    const { part } = await fleet.supervisor();
+    for (const name of ['env_a', 'env_b']) await fleet.environment(name);
+    await fleet.runningApp(fleet.supervisors[0], 'crm', ['env_a', 'env_b']);
+    await fleet.run(30_000, 'env_a');
+    const { service } = part.parts;
+    // Its removal from env_b is published, and waits.
+    await service.update('crm', { environments: ['env_a'] } as never, '1');
+    await fleet.clock.run(200);
+    await fleet.says('env_a', 'crm');
+    await fleet.run(40_000);
+    const forgotten = part.forget('env_a');
+    await fleet.run(4_000);
+    await forgotten;
+    expect(fleet.app('crm')).toMatchObject({ environments: [], targetEnvironment: null });
+    const destroyed = await service.destroy('crm', 'drop', '1');
+    expect(asList(destroyed)).toEqual(['env_b remove', 'env_b drop']);
+    // What has confirmed is not asked again, and nobody is waited for that was forgotten.
+    await service.cancel(destroyed.id);
+    const gone = part.forget('env_b');
+    await fleet.run(4_000);
+    await gone;
+    expect(fleet.database.visible('appTombstones')).toEqual([]);
+  });
+});

@@ -20,6 +20,7 @@ const CODES = {
   ENVIRONMENT_CORDONED: [409, 'environment'],
   OPERATION_BEGUN: [409, 'app action environment'],
   OPERATION_OVER: [409, 'operation'],
+  OPERATION_SUPERSEDED: [409, 'app operation'],
   NOT_READY: [503, ''],
   REDIS_UNREACHABLE: [503, ''],
   LEAVING: [503, ''],

@@ -1,8 +1,9 @@
+import type { Transaction } from '@nocobase/database';
 import { say } from '../../../shared/message';
 import type { Action } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
-import { cancelled, inTheWay, type Operation } from '../control/rollout';
+import { cancelled, inTheWay, type Operation, type Step } from '../control/rollout';
 import type { OperationCache, OperationStore } from '../control/store';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
@@ -33,12 +34,16 @@ export class OperationRequests {
     const blocked = inTheWay(operation, (environment) => observer.evidence(environment, operation.appName));
     if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
     const ended = cancelled(operation, say('CANCELLED'), clock.now().wall);
-    await operations.save(ended);
+    if (!(await operations.save(ended))) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
     active.put(ended);
     await this.changes.carryOut([operation.appName]);
     return ended;
   }
 
+  /**
+   * Repeats the newest operation of an app, in the environments that the app still has.
+   * @throws AppSupervisorError OPERATION_SUPERSEDED: what an older one did was undone or done by a newer one since
+   */
   async retry(id: string, userId: string | null): Promise<Operation> {
     const operation = await this.options.operations.find(id);
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
@@ -50,6 +55,7 @@ export class OperationRequests {
     if (!app && tombstone) return this.retryEnd(tombstone, operation, userId);
     if (app?.uid !== operation.appUid) throw new AppSupervisorError('UNKNOWN_APP', { app: operation.appName });
     return this.changes.change(operation.appName, async (current, transaction) => {
+      await this.assertNewest(operation, transaction);
       const generation = nextGeneration(current.generation, clock.now().wall);
       const boots = operation.steps.some(({ kind }) => kind === 'boot');
       await appRepository.update(
@@ -57,26 +63,38 @@ export class OperationRequests {
         { generation, ...(boots ? { desired: 'running', boot: { generation, how: bootHow(operation.action) } } : {}) },
         transaction,
       );
-      const steps = operation.steps.map(({ environment, kind }) => step(environment, kind));
+      const isPlaced = ({ environment, kind }: Step) =>
+        kind === 'remove' ? current.published[environment] !== undefined : current.environments.includes(environment);
+      const steps = operation.steps.filter(isPlaced).map(({ environment, kind }) => step(environment, kind));
       return this.changes.newOperation({ ...current, generation }, operation.action, steps, userId);
     });
   }
 
-  /** Repeats the steps for a deleted app: its data may be reachable by now. */
+  private async assertNewest(operation: Operation, transaction: Transaction): Promise<void> {
+    const { id, appName } = operation;
+    if (await this.options.operations.isSuperseded(operation, transaction))
+      throw new AppSupervisorError('OPERATION_SUPERSEDED', { operation: id, app: appName });
+  }
+
+  /**
+   * Repeats the steps for a deleted app in the environments that have not confirmed them: its data may be reachable by
+   * now.
+   */
   private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
     const { appRepository, operations, clock } = this.options;
     // Above the generation that its drop or release published.
     const generation = nextGeneration(definition.generation + 1, clock.now().wall);
-    const steps = failed.steps.map(({ environment, kind }) => step(environment, kind));
-    const operation = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
-    const environments = [...new Set(steps.map(({ environment }) => environment))];
-    await this.changes.inTransaction(async (transaction) => {
-      await appRepository.updateTombstone(
-        uid,
-        { definition: { ...definition, generation }, environments },
-        transaction,
-      );
-      await operations.create(operation, transaction);
+    const operation = await this.changes.inTransaction(async (transaction) => {
+      // Locks the row: what is read of it below stays so.
+      await appRepository.updateTombstone(uid, { definition: { ...definition, generation } }, transaction);
+      await this.assertNewest(failed, transaction);
+      const environments = (await appRepository.findTombstone(uid, transaction))?.environments ?? [];
+      const steps = failed.steps
+        .filter(({ environment }) => environments.includes(environment))
+        .map(({ environment, kind }) => step(environment, kind));
+      const made = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
+      await operations.create(made, transaction);
+      return made;
     });
     await this.changes.carryOut([name], operation);
     return operation;

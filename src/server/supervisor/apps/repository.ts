@@ -121,10 +121,12 @@ export class AppRepository {
 
   async allTombstones(): Promise<Tombstone[]> {
     const rows = await this.tombstones.find();
-    return rows.map((row: Model) => {
-      const tombstone = row.toJSON() as Tombstone;
-      return { ...tombstone, definition: fromTable(APP, tombstone.definition) };
-    });
+    return rows.map(toTombstone);
+  }
+
+  async findTombstone(uid: string, transaction?: Transaction): Promise<Tombstone | null> {
+    const row = await this.tombstones.findOne({ filterByTk: uid, transaction });
+    return row ? toTombstone(row) : null;
   }
 
   async updateTombstone(uid: string, values: Partial<Tombstone>, transaction?: Transaction): Promise<void> {
@@ -151,6 +153,11 @@ export class AppRepository {
   private get tombstones() {
     return this.app.db.getRepository('appTombstones');
   }
+}
+
+function toTombstone(row: Model): Tombstone {
+  const tombstone = row.toJSON() as Tombstone;
+  return { ...tombstone, definition: fromTable(APP, tombstone.definition) };
 }
 
 function toDefinition(row: Model): AppDefinition {

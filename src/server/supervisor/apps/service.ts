@@ -166,7 +166,8 @@ export class AppService {
       const generation = nextGeneration(app.generation, clock.now().wall);
       const places = Object.keys(app.published);
       const steps = places.map((environment) => step(environment, 'remove'));
-      const target = app.targetEnvironment ?? app.environments[0];
+      // An app whose environments were all forgotten may still be published elsewhere.
+      const target = app.targetEnvironment ?? app.environments[0] ?? places[0];
       if (steps.length) steps.push(step(target, database === 'drop' ? 'drop' : 'release'));
       const operation = this.changes.newOperation({ ...app, generation }, 'destroy', steps, userId);
       const environments = [...new Set(steps.map(({ environment }) => environment))];

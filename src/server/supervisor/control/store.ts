@@ -44,6 +44,12 @@ export class OperationStore {
     return this.findActive({ appUid }, transaction);
   }
 
+  /** Whether a later operation of the same app exists, finished or not. */
+  async isSuperseded({ appUid, generation }: Operation, transaction?: Transaction): Promise<boolean> {
+    const row = await this.repository.findOne({ filter: { appUid }, sort: ['-generation'], transaction });
+    return row !== null && toOperation(row).generation > generation;
+  }
+
   /** The newest generation that an app of this name was given, alive or deleted; 0 if there was none. */
   async newestGeneration(appName: string, transaction?: Transaction): Promise<number> {
     const row = await this.repository.findOne({ filter: { appName }, sort: ['-generation'], transaction });
