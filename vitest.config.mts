@@ -55,6 +55,13 @@ export default defineConfig({
         ...ON_A_FLEET,
         globalSetup: ['./__tests__/setup/fleet.ts', './__tests__/setup/services.ts'],
       }),
+      // As integration, and too long for `npm test`.
+      project('faults', {
+        testTimeout: 5 * MINUTE,
+        hookTimeout: 5 * MINUTE,
+        maxWorkers: 2,
+        globalSetup: './__tests__/setup/services.ts',
+      }),
       project('chaos', { ...FLEET_TIMES, ...ON_A_FLEET }),
     ],
   },

@@ -61,6 +61,7 @@ async function runChecks(driver) {
 
 async function runLong() {
   await prepareFleets();
+  await runTests('faults');
   await runTests('long');
   await runTests('chaos');
 }

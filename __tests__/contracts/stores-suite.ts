@@ -388,7 +388,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect((await stores.fleet.poll()).fleet).toBe('one');
       await hold('env_a');
       await under.flush();
-      expect(await stores.fleet.poll()).toEqual({ fleet: null, environments: new Map() });
+      expect(await stores.fleet.poll()).toMatchObject({ fleet: null, environments: new Map() });
     });
 
     it('has the registration that was written last', async () => {

@@ -121,7 +121,7 @@ describe('two fleets on one Redis', () => {
       mayTake: true,
       provenBy: null,
     });
-    expect(await two.stores.fleet.poll()).toEqual({ fleet: null, environments: new Map() });
+    expect(await two.stores.fleet.poll()).toMatchObject({ fleet: null, environments: new Map() });
     expect(await two.stores.records.read('env_a')).toEqual([]);
     const heard: string[] = [];
     await one.bus.onNotify('supervisors', () => heard.push('one'));

@@ -9,6 +9,8 @@ export interface FaultyLink {
   readonly port: number;
   /** Bytes are dropped in both directions, and nothing is closed. New connections are taken, and stay silent. */
   swallow(): void;
+  /** Drops what comes on connections on which the client has once said this; all others pass. */
+  swallowThose(saying: string): void;
   /** New connections pass again. */
   pass(): void;
   /** @param ms how much later an answer comes: half of it in each direction */
@@ -20,15 +22,26 @@ export interface FaultyLink {
   close(): void;
 }
 
+/** One connection. */
+interface Way {
+  isCut: boolean;
+  /** The first that the client said. */
+  head: string;
+}
+
+/** How much of it is kept. */
+const HEAD = 2_000;
+
 /** @param host address to listen on */
 export async function faultyLink(to: number, host = HOST, port = 0): Promise<FaultyLink> {
   const sockets = new Set<Socket>();
-  const ways = new Set<{ isCut: boolean }>();
+  const ways = new Set<Way>();
   let target = to;
   let isSwallowing = false;
   let latency = 0;
-  const lead = (from: Socket, into: Socket, way: { isCut: boolean }) => {
+  const lead = (from: Socket, into: Socket, way: Way, isClient: boolean) => {
     from.on('data', (data) => {
+      if (isClient && way.head.length < HEAD) way.head += data.toString('latin1');
       const arrive = () => {
         if (!way.isCut && into.writable) into.write(data);
       };
@@ -41,7 +54,7 @@ export async function faultyLink(to: number, host = HOST, port = 0): Promise<Fau
     });
   };
   const server = net.createServer((socket) => {
-    const way = { isCut: isSwallowing };
+    const way = { isCut: isSwallowing, head: '' };
     ways.add(way);
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -53,8 +66,8 @@ export async function faultyLink(to: number, host = HOST, port = 0): Promise<Fau
     there.setNoDelay(true);
     there.on('error', () => {});
     there.once('close', () => sockets.delete(there));
-    lead(socket, there, way);
-    lead(there, socket, way);
+    lead(socket, there, way, true);
+    lead(there, socket, way, false);
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, host, resolve));
   return {
@@ -62,6 +75,9 @@ export async function faultyLink(to: number, host = HOST, port = 0): Promise<Fau
     swallow() {
       isSwallowing = true;
       for (const way of ways) way.isCut = true;
+    },
+    swallowThose(saying) {
+      for (const way of ways) way.isCut ||= way.head.includes(saying);
     },
     pass() {
       isSwallowing = false;

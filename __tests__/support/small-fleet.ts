@@ -13,6 +13,7 @@ import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
+import { sentinelsOf } from '../../src/server/redis-address';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { appKey, FLEET } from '../../src/server/supervisor/control/keys';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
@@ -422,13 +423,17 @@ export class SmallFleet {
   recordsWithin = RECORDS_WITHIN;
   private readonly supervisors: SupervisorProcess[] = [];
   private readonly workers: WorkerProcess[] = [];
+  /** How processes that are started from now on reach Redis. */
+  address: string;
   private prefix = `small-${randomUUID()}`;
 
   private constructor(
     readonly redis: Redis,
     private readonly name: string,
     readonly wakeUps: boolean,
-  ) {}
+  ) {
+    this.address = redis.url;
+  }
 
   /** @param wakeUps false: the command Redis is nowhere */
   static async start(name: string, { wakeUps }: { wakeUps: boolean }): Promise<SmallFleet> {
@@ -445,9 +450,9 @@ export class SmallFleet {
 
   connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
     const keys = new Keys(prefix);
-    const stores = new RedisStores(this.redis.url, keys, log, systemRandom, systemClock);
+    const stores = new RedisStores(this.address, keys, log, systemRandom, systemClock);
     const bus = new RedisBus(
-      this.wakeUps ? this.redis.url : 'redis://127.0.0.1:1',
+      this.wakeUps ? this.address : 'redis://127.0.0.1:1',
       keys,
       instance,
       log,
@@ -521,7 +526,8 @@ export class SmallFleet {
 
   /** Redis as somebody sees it who is no part of the fleet. */
   async onRedis<T>(work: (redis: RedisClient) => Promise<T>): Promise<T> {
-    const client = new RedisClient(this.redis.url);
+    const sentinels = sentinelsOf(this.address);
+    const client = sentinels ? new RedisClient(sentinels) : new RedisClient(this.redis.url);
     try {
       return await work(client);
     } finally {
@@ -533,6 +539,7 @@ export class SmallFleet {
   async reset(): Promise<void> {
     await Promise.all([...this.supervisors.splice(0), ...this.workers.splice(0)].map((process) => process.kill()));
     await this.redis.heal();
+    this.address = this.redis.url;
     for (const [name, opening] of databases) {
       if (!name.startsWith(`small_${this.name}_`)) continue;
       const db = await opening;

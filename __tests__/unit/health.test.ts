@@ -204,6 +204,27 @@ describe('a missing lease', () => {
     expect(observer.poll(leaseOf({ beat: 2 })).health).toBe('online');
   });
 
+  it('after the store was away proves nothing: it may be an older copy', () => {
+    const observer = new Observer().poll(leaseOf()).watch(3_000, leaseOf());
+    observer.clock.pass(500);
+    observer.sight.lease = afterPoll(
+      observer.sight.lease,
+      null,
+      observer.sight.observer,
+      false,
+      observer.clock.now(),
+      0,
+      true,
+    );
+    observer.clock.pass(1_000);
+    expect(observer.poll(null).health).toBe('unknown');
+    expect(observer.watch(9_000, null).health).toBe('unknown');
+    expect(observer.poll(leaseOf({ beat: 2 })).health).toBe('online');
+    // A release is one again.
+    observer.clock.pass(1_000);
+    expect(observer.poll(null).health).toBe('down');
+  });
+
   it('that could have expired was not released, but its holder is silent', () => {
     const observer = new Observer().poll(leaseOf()).watch(14_000, leaseOf());
     observer.clock.pass(500);

@@ -51,13 +51,14 @@ export interface RedisConnectionOptions {
  */
 export class RedisConnection {
   readonly redis: Redis;
-  /** A probe has succeeded: the first one, and the first one after each trouble. */
+  /** A probe has succeeded: the first one of each connection, and the first one after each trouble. */
   readonly returns = new Feed<void>();
   /** What is wrong with the server itself; null while it can be used or cannot be reached. */
   unusable: Unusable | null = null;
   /** Null while all is well. */
   private trouble: 'away' | 'refuses' | Unusable | null = null;
-  private isFirst = true;
+  /** Whether the return was announced. */
+  private isBack = false;
   private timer: Timer | null = null;
   private probes = 0;
   private isProbing = false;
@@ -68,6 +69,10 @@ export class RedisConnection {
     this.redis = createRedis(options.address, (info) => this.accept(info));
     this.redis.on('error', (error: Error) => this.note('away', error.message || error.name));
     this.redis.on('ready', () => void this.probe());
+    // Without an error, too: a Sentinel has announced another primary.
+    this.redis.on('close', () => {
+      this.isBack = false;
+    });
   }
 
   /** Begins to connect, without waiting for it. */
@@ -142,6 +147,7 @@ export class RedisConnection {
   /** Logs a trouble once, and another one once more. */
   private note(trouble: NonNullable<RedisConnection['trouble']>, reason: string): void {
     const { log, role } = this.options;
+    this.isBack = false;
     if (this.trouble === trouble || (this.trouble !== null && trouble === 'away')) return;
     this.trouble = trouble;
     if (trouble === 'cluster') log.error(`Redis (${role}) cannot be used: ${reason}.`);
@@ -151,10 +157,10 @@ export class RedisConnection {
   }
 
   private recover(): void {
+    if (this.isBack) return;
     if (this.trouble) this.options.log.info(`Redis (${this.options.role}) is back.`);
-    else if (!this.isFirst) return;
     this.trouble = null;
-    this.isFirst = false;
+    this.isBack = true;
     this.returns.emit();
   }
 }

@@ -92,6 +92,7 @@ export const silenceOf = (lease: Lease, left: number): number =>
  * The observation of a lease after a poll.
  * @param flushed whether the store has lost all content: then a missing lease means nothing
  * @param silence how long ago a heartbeat arrived that is only observed now, in ms; not called for one observed in time
+ * @param late whether the observer was disconnected: the store may be an older copy
  */
 export function afterPoll(
   previous: LeaseObservation | undefined,
@@ -100,6 +101,7 @@ export function afterPoll(
   flushed: boolean,
   now: Now,
   silence = 0,
+  late = false,
 ): LeaseObservation {
   const before = previous ?? unobserved(now);
   if (lease) {
@@ -116,10 +118,12 @@ export function afterPoll(
     };
   }
   if (before.releasedAt !== null || before.lastBeat === null || flushed) return before;
+  const expiry = DOWN_AFTER * intervalOf(before);
+  // An older copy may never have had the lease, or have lost it: that proves neither its end nor that it goes on.
+  if (late) return { ...before, discounted: Math.max(before.discounted, expiry) };
   // A lease that disappears before it could have expired was released. The tenth allows for the store's own clock.
   const age = now.mono - before.lastBeat.mono + before.discounted;
-  const expiresAt = DOWN_AFTER * intervalOf(before) * 0.9;
-  return age < expiresAt ? { ...before, releasedAt: now.wall } : before;
+  return age < expiry * 0.9 ? { ...before, releasedAt: now.wall } : before;
 }
 
 /** From this number of environments on, and if more than this share of them is lost within this number of ms … */

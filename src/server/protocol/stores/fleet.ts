@@ -36,6 +36,8 @@ export interface FleetStore {
 export interface FleetObservation {
   /** Null if the store has lost its content since the last claim. */
   fleet: string | null;
+  /** The store was reached anew since the last poll: it may be an older copy, which has never had a lease or has lost it. */
+  isNew: boolean;
   /** All environments that ever had a lease and were not forgotten. */
   environments: Map<string, EnvironmentObservation>;
 }

@@ -206,7 +206,7 @@ export class FleetObserver {
   }
 
   private async pollOnce(): Promise<void> {
-    const { fleet, environments } = await this.stores.fleet.poll();
+    const { fleet, isNew, environments } = await this.stores.fleet.poll();
     this.foreign = fleet !== null && this.ownFleet() !== null && fleet !== this.ownFleet();
     // Another fleet's environments are not ours to show: this counts as a failed poll.
     if (this.foreign) return;
@@ -217,7 +217,7 @@ export class FleetObserver {
         seen.observation = discountOutage(seen.observation, disconnectedFor, now);
     }
     // A heartbeat that arrived while nobody polled may be its holder's last one, from long ago.
-    const late = this.observer.lastPoll === null || disconnectedFor > DISCONNECTED_AFTER;
+    const late = isNew || this.observer.lastPoll === null || disconnectedFor > DISCONNECTED_AFTER;
     const leased = [...environments].flatMap(([name, { lease }]) => (lease ? [name] : []));
     const left = late ? await this.stores.leases.left(leased) : null;
     const flushed = fleet === null;
@@ -240,7 +240,7 @@ export class FleetObserver {
       // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
       const lost = flushed || !environments.has(name);
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
-      seen.observation = afterPoll(seen.observation, found.lease, this.observer, lost, now, silence);
+      seen.observation = afterPoll(seen.observation, found.lease, this.observer, lost, now, silence, late);
       if (seen.standby !== found.standby) changed.add(name);
       seen.standby = found.standby;
       if (found.lease && found.lease.registered !== seen.registered) {

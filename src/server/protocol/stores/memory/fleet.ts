@@ -21,7 +21,8 @@ export class MemoryFleet implements FleetStore {
       statusVersion: this.statuses.versionOf(name),
       standby: this.leases.standbyOf(name),
     });
-    return { fleet: this.fleet, environments: new Map(this.leases.names().map((name) => [name, sightOf(name)])) };
+    const environments = new Map(this.leases.names().map((name) => [name, sightOf(name)]));
+    return { fleet: this.fleet, isNew: false, environments };
   }
 
   async claim(id: string): Promise<string> {

@@ -13,6 +13,8 @@ export class RedisFleet implements FleetStore {
   private leases = new Map<string, { text: string; lease: Lease | null }>();
   /** The environments that the last poll found. */
   private names: string[] = [];
+  /** The connection of the last poll. */
+  private stream: unknown = null;
 
   constructor(
     private readonly connection: StoreConnection,
@@ -22,6 +24,7 @@ export class RedisFleet implements FleetStore {
 
   async poll(): Promise<FleetObservation> {
     const { redis, keys } = this.connection;
+    const { stream } = redis;
     // At once, for a server that is far away: most polls find the environments of the last one.
     const guessed = this.names;
     const [names, values] = await Promise.all([
@@ -43,7 +46,9 @@ export class RedisFleet implements FleetStore {
         standby,
       });
     });
-    return { fleet, environments };
+    const isNew = stream !== this.stream;
+    this.stream = stream;
+    return { fleet, isNew, environments };
   }
 
   async claim(id: string): Promise<string> {
