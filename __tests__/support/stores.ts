@@ -8,6 +8,8 @@ type Method<S extends Subject = Subject> = S extends Subject ? `${S}.${keyof Sto
 
 /** Stores that a test takes away and empties, with the memory's own behaviour in between. */
 export class TestStores implements Stores {
+  /** Awaited before each call, which takes time with a Redis far away, and may fail. */
+  before: (method: Method, environment: unknown) => Promise<void> = async () => undefined;
   /** While true every call rejects, as with Redis away. */
   away = false;
   /** A method whose calls reject. */
@@ -68,6 +70,7 @@ export class TestStores implements Stores {
         async (...args: unknown[]) => {
           const method = `${subject}.${String(name)}`;
           this.calls.push(method);
+          await this.before(method as Method, args[0]);
           if (this.away || this.fails === method) throw new Error('Connection is closed.');
           if (method === 'leases.left' && this.left !== null)
             return new Map((args[0] as string[]).map((environment) => [environment, this.left]));

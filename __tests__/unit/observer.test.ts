@@ -79,6 +79,41 @@ describe('an observation', () => {
     expect(changes).toEqual([['env_a']]);
   });
 
+  describe('of many environments', () => {
+    const names = Array.from({ length: 200 }, (_, i) => `env_${i}`);
+    const appear = async () => {
+      for (const name of names) {
+        await store.fleet.writeRegistration(registrationOf(name));
+        await tell(name, await beat(name), [entryOf()]);
+      }
+    };
+
+    it('is made within a second, although every command takes 50 ms', async () => {
+      await appear();
+      store.before = () => clock.sleep(50);
+      let done = false;
+      void observer.poll().then(() => {
+        done = true;
+      });
+      await clock.run(1_000);
+      expect(done).toBe(true);
+      expect(names.map(health)).toEqual(names.map(() => 'online'));
+    });
+
+    it('loses nothing of what it found before a command failed', async () => {
+      await appear();
+      store.before = async (method, environment) => {
+        if (method === 'statuses.read' && environment === 'env_7') throw new Error('Connection is closed.');
+      };
+      await observer.poll();
+      expect(changes).toEqual([]);
+      store.before = async () => undefined;
+      await observer.poll();
+      expect(changes).toEqual([names.toSorted()]);
+      expect(store.timesCalled('statuses.read')).toBe(names.length + 1);
+    });
+  });
+
   it('costs one poll if nothing changed, for any number of apps', async () => {
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);

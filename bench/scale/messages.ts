@@ -21,6 +21,8 @@ export type Ask =
   /** Workers of these environments start, as after a cold start: without a snapshot. */
   | { do: 'start'; environments: string[]; pace: BootPace }
   | { do: 'stop' }
+  /** From now on this many visits a second, spread over all apps; 0 ends it. */
+  | { do: 'visit'; perSecond: number }
   /** When the boots of these apps began, since the previous request. */
   | { do: 'begun' };
 

@@ -23,8 +23,25 @@ const BARS: Array<{ what: string; most: number; of(found: Found): number | null;
     of: ({ change }) => change?.begins.p50 ?? null,
     at: ({ environments }) => environments <= 50,
   },
+  { what: 'longest time without a renewal of the lead (s)', most: 5, of: ({ lead }) => lead.longest, at: () => true },
+  { what: 'times that the lead was lost', most: 0, of: ({ lead }) => lead.losses, at: () => true },
+  {
+    what: 'transactions with visits, of those without',
+    most: 1.5,
+    of: ({ rest, visited }) => ratio(visited?.transactions, rest.transactions),
+    at: () => true,
+  },
+  {
+    what: 'Redis commands of the Supervisor with visits, of those without',
+    most: 1.5,
+    of: ({ rest, visited }) => ratio(visited?.own, rest.own),
+    at: () => true,
+  },
   { what: 'SQL statements for a page', most: 2, of: ({ statements }) => statements, at: () => true },
 ];
+
+const ratio = (one: number | null | undefined, other: number | null): number | null =>
+  one && other ? Math.round((one / other) * 100) / 100 : null;
 
 export function missed(found: Found[]): string[] {
   return found.flatMap((one) =>
@@ -46,6 +63,17 @@ const ROWS: Array<[string, (found: Found) => string | number]> = [
   ['SQL statements for a page', ({ statements }) => statements],
   ['at rest: Redis commands a second (busiest second)', ({ rest }) => `${rest.commands} (${rest.peak})`],
   ['at rest: Supervisor, % of a core', ({ rest }) => rest.cpu],
+  ['at rest: transactions of the Supervisor a second', ({ rest }) => rest.transactions],
+  ['at rest: Redis commands of the Supervisor a second', ({ rest }) => rest.own ?? ''],
+  ['visits a second', ({ visited }) => visited?.perSecond ?? ''],
+  [
+    'with visits: Redis commands a second (busiest second)',
+    ({ visited }) => (visited ? `${visited.commands} (${visited.peak})` : ''),
+  ],
+  ['with visits: Supervisor, % of a core', ({ visited }) => visited?.cpu ?? ''],
+  ['with visits: transactions of the Supervisor a second', ({ visited }) => visited?.transactions ?? ''],
+  ['with visits: Redis commands of the Supervisor a second', ({ visited }) => visited?.own ?? ''],
+  ['lead: longest time without a renewal, s; times lost', ({ lead }) => `${lead.longest}; ${lead.losses}`],
   ['Supervisor, resident MB', ({ memory }) => memory],
   ['restart: answers, s', ({ restart }) => round(restart.answers / 1_000)],
   ['restart: whole truth, s', ({ restart }) => round(restart.truth / 1_000)],

@@ -2,9 +2,11 @@ import type Redis from 'ioredis';
 import { type Api, type Fleet, query, waitFor } from '../../scripts/fleet';
 import { Keys } from '../../src/server/protocol/keys';
 import { appName, environmentsOf, pairsOf, type Size } from './data';
+import type { Lead, SupervisorDatabase } from './lead';
 import { type Load, round, type Spread, spreadOf, timed, vitalsOf, watch } from './measure';
 import { sharedNow } from './messages';
 import type { Simulation } from './simulation';
+import type { SlowRedis } from './slow-redis';
 
 const keys = new Keys('app-supervisor');
 
@@ -13,6 +15,17 @@ export interface Bench {
   redis: Redis;
   simulation: Simulation;
   api: Api;
+  database: SupervisorDatabase;
+  /** Between the Supervisor and Redis, and between the Workers and Redis. Null for a Redis without latency. */
+  slow: { supervisor: SlowRedis; workers: SlowRedis } | null;
+}
+
+/** A fleet at rest. */
+export interface Rest extends Load {
+  /** Transactions of the Supervisor a second. */
+  transactions: number;
+  /** Redis commands of the Supervisor a second; null without latency. */
+  own: number | null;
 }
 
 /** The results of one size; times in ms unless they say otherwise. */
@@ -21,7 +34,10 @@ export interface Found {
   list: Record<'first page' | 'last page' | 'filtered by status' | 'filtered by text' | 'environments', Spread>;
   /** SQL statements on the apps' table for one page. */
   statements: number;
-  rest: Load;
+  rest: Rest;
+  /** The same with this many visits a second, spread over all apps; null if none were asked for. */
+  visited: (Rest & { perSecond: number }) | null;
+  lead: Lead;
   /** Resident memory of the Supervisor, in MB. */
   memory: number;
   restart: { answers: number; truth: number };
@@ -186,6 +202,28 @@ export async function storms(bench: Bench, size: Size): Promise<NonNullable<Foun
   await simulation.ask({ do: 'start', environments: environmentsOf(size), pace: 'instant' });
   await untilWhole(bench, size);
   return { ...load, list: spreadOf(listed), seconds };
+}
+
+/** The load for this many ms. */
+export async function rest({ redis, fleet, database, slow }: Bench, ms: number): Promise<Rest> {
+  const counts = async () => [await database.transactions(), (await slow?.supervisor.commands()) ?? null] as const;
+  const before = await counts();
+  const begun = performance.now();
+  const load = await watch(redis, fleet.supervisor.pid as number, ms);
+  const after = await counts();
+  const perSecond = (count: number) => round((count * 1_000) / (performance.now() - begun));
+  const own = after[1] === null || before[1] === null ? null : perSecond(after[1] - before[1]);
+  return { ...load, transactions: perSecond(after[0] - before[0]), own };
+}
+
+/** The load for this many ms, with visits to apps. */
+export async function visits(bench: Bench, perSecond: number, ms: number): Promise<NonNullable<Found['visited']>> {
+  await bench.simulation.ask({ do: 'visit', perSecond });
+  // The first visits of all apps do not count.
+  await rest(bench, 15_000);
+  const found = await rest(bench, ms);
+  await bench.simulation.ask({ do: 'visit', perSecond: 0 });
+  return { ...found, perSecond };
 }
 
 export const memoryOf = ({ fleet }: Bench): number => vitalsOf(fleet.supervisor.pid as number).rssMb;

@@ -85,6 +85,28 @@ function mainApp(): Application {
   return { name: 'main', db, getPackageVersion: () => setup.appVersion } as unknown as Application;
 }
 
+let visiting: NodeJS.Timeout | undefined;
+
+/** As the core does for each request to an app: notes when it was seen, and has it started if it does not run. */
+function visit(perSecond: number): void {
+  clearInterval(visiting);
+  if (!perSecond) return;
+  const places = workers.flatMap(({ part, host }) =>
+    (part.controller?.apps.names() ?? []).map((app) => ({ part, host, app })),
+  );
+  const begun = performance.now();
+  let done = 0;
+  visiting = setInterval(() => {
+    const wanted = ((performance.now() - begun) * perSecond) / 1_000;
+    for (; done < wanted; done++) {
+      // A step that is prime to the number of apps reaches all of them.
+      const { part, host, app } = places[(done * 7_919) % places.length];
+      host.coreApps.lastSeenAt.set(app, Math.floor(Date.now() / 1_000));
+      part.visit(app);
+    }
+  }, 10);
+}
+
 async function answer(ask: Ask): Promise<Partial<Answered>> {
   switch (ask.do) {
     case 'setup':
@@ -99,6 +121,9 @@ async function answer(ask: Ask): Promise<Partial<Answered>> {
     case 'stop':
       await Promise.all(workers.map((worker) => worker.close()));
       workers = [];
+      return {};
+    case 'visit':
+      visit(ask.perSecond);
       return {};
     case 'begun':
       return { begun: workers.flatMap(({ host }) => host.begun.splice(0)) };

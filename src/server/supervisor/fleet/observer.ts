@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import type { Lease, Registration, StatusEntry } from '../../../shared/messages';
 import type { Health } from '../../../shared/types';
 import type { Clock, Now } from '../../clock';
@@ -16,6 +17,7 @@ import {
   unobserved,
 } from '../../protocol/health';
 import type { Stores } from '../../protocol/stores';
+import type { FleetObservation } from '../../protocol/stores/fleet';
 import { changeIn } from '../../protocol/stores/statuses';
 
 interface ObservedEnvironment {
@@ -28,6 +30,23 @@ interface ObservedEnvironment {
   statusVersion: number;
   entries: Map<string, StatusEntry>;
 }
+
+type Found = FleetObservation['environments'] extends Map<string, infer T> ? T : never;
+
+/** A poll under way. */
+interface Poll extends Record<'changed' | 'apps', Set<string>> {
+  now: Now;
+  /** Listed only after the listeners that store it were notified: a user who sees it may send a request about it. */
+  announced: Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered'>>;
+}
+
+const nothingFound = (): Pick<Poll, 'changed' | 'apps'> => ({ changed: new Set(), apps: new Set() });
+
+/** Maximum number of reads of a poll at the same time: one after the other, they would take too long with a slow store. */
+const READS = 32;
+
+const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
+  result.status === 'rejected';
 
 /** The changes that a poll found. */
 export interface ObservedChange {
@@ -65,8 +84,8 @@ export class FleetObserver {
   private readonly observer: StoreObservation;
   private polling: Promise<void> | null = null;
   private again = false;
-  /** The last reported health of each environment. */
-  private readonly reportedHealth = new Map<string, Health>();
+  /** The last reported health of each environment, and what failed polls have found since. */
+  private readonly reporting = { health: new Map<string, Health>(), ...nothingFound() };
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
@@ -164,7 +183,7 @@ export class FleetObserver {
 
   forget(environment: string): void {
     this.environments.delete(environment);
-    this.reportedHealth.delete(environment);
+    this.reporting.health.delete(environment);
     this.version++;
   }
 
@@ -192,10 +211,10 @@ export class FleetObserver {
   private report(environments: Set<string>, apps: Set<string>): void {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
-      const from = this.reportedHealth.get(name);
+      const from = this.reporting.health.get(name);
       if (health === undefined || health === from) continue;
       this.log.rooms.fleet?.('The health of an environment changed', { environment: name, from, to: health });
-      this.reportedHealth.set(name, health);
+      this.reporting.health.set(name, health);
       environments.add(name);
       for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
     }
@@ -222,47 +241,67 @@ export class FleetObserver {
     const left = late ? await this.stores.leases.left(leased) : null;
     const flushed = fleet === null;
     const lostNow = flushed && this.fleet !== null;
-    this.fleet = fleet;
 
-    const changed = new Set<string>();
-    const apps = new Set<string>();
-    // Listed only after the listeners that store it were notified: a user who sees it may send a request about it.
-    const announced = new Map<ObservedEnvironment, Pick<ObservedEnvironment, 'registration' | 'registered'>>();
-    for (const name of new Set([...environments.keys(), ...this.environments.keys()])) {
-      const found = { ...(environments.get(name) ?? { lease: null, statusVersion: 0, standby: null }) };
-      const { lease: held } = found;
-      // A new holder is not listed before it has written its registration: until then the registration is its
-      // predecessor's.
-      if (found.lease?.registered === 0) found.lease = null;
-      const seen = this.environments.get(name) ?? this.introduce(name);
-      seen.held = held;
-      const epochBefore = seen.observation.lease?.epoch;
-      // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
-      const lost = flushed || !environments.has(name);
+    const names = new Set([...environments.keys(), ...this.environments.keys()]);
+    const poll: Poll = { ...this.reporting, now, announced: new Map() };
+    const reads = [...names].flatMap((name) => {
+      const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
-      seen.observation = afterPoll(seen.observation, found.lease, this.observer, lost, now, silence, late);
-      if (seen.standby !== found.standby) changed.add(name);
-      seen.standby = found.standby;
-      if (found.lease && found.lease.registered !== seen.registered) {
-        const registration = await this.stores.fleet.readRegistration(name);
-        announced.set(seen, { registration, registered: found.lease.registered });
+      // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
+      return this.observe(name, found, { lost: flushed || !environments.has(name), silence, late }, poll);
+    });
+    const queue = new PQueue({ concurrency: READS });
+    const failed = (await Promise.allSettled(reads.map((read) => queue.add(read)))).find(isRejected);
+    if (failed) throw failed.reason;
+    for (const [seen, registration] of poll.announced) Object.assign(seen, registration);
+    this.observer.lastPoll = this.clock.now();
+    this.fleet = fleet;
+    Object.assign(this.reporting, nothingFound());
+    if (lostNow) this.flushes.emit();
+    this.report(poll.changed, poll.apps);
+  }
+
+  /**
+   * Takes over what a poll found of an environment.
+   * @param how.lost whether a missing lease means nothing
+   * @param how.silence as in `afterPoll`
+   * @param how.late as in `afterPoll`
+   * @returns what has to be read in addition
+   */
+  private observe(
+    name: string,
+    { lease: held, statusVersion, standby }: Found,
+    { lost, silence, late }: { lost: boolean; silence: number; late: boolean },
+    { now, changed, apps, announced }: Poll,
+  ): Array<() => Promise<void>> {
+    const { fleet, statuses } = this.stores;
+    const reads: Array<() => Promise<void>> = [];
+    // A new holder is not listed before it has written its registration: until then the registration is its
+    // predecessor's.
+    const lease = held?.registered === 0 ? null : held;
+    const seen = this.environments.get(name) ?? this.introduce(name);
+    seen.held = held;
+    const epochBefore = seen.observation.lease?.epoch;
+    seen.observation = afterPoll(seen.observation, lease, this.observer, lost, now, silence, late);
+    if (seen.standby !== standby) changed.add(name);
+    seen.standby = standby;
+    if (lease && lease.registered !== seen.registered)
+      reads.push(async () => {
+        announced.set(seen, { registration: await fleet.readRegistration(name), registered: lease.registered });
         changed.add(name);
-      }
-      const newEpoch = found.lease !== null && found.lease.epoch !== epochBefore;
-      if (newEpoch) seen.entries = new Map();
-      if (newEpoch || (found.statusVersion !== seen.statusVersion && found.statusVersion !== 0)) {
+      });
+    const newEpoch = lease !== null && lease.epoch !== epochBefore;
+    if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0 });
+    if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
+      reads.push(async () => {
         const before = seen.entries;
-        seen.entries = new Map((await this.stores.statuses.read(name)).map((entry) => [entry.name, entry]));
+        seen.entries = new Map((await statuses.read(name)).map((entry) => [entry.name, entry]));
         const changedApps = changesOf(before, seen.entries);
         for (const app of changedApps) apps.add(app);
-        seen.statusVersion = found.statusVersion;
+        seen.statusVersion = statusVersion;
         if (newEpoch || changedApps.length) changed.add(name);
-      }
-    }
-    for (const [seen, registration] of announced) Object.assign(seen, registration);
-    this.observer.lastPoll = this.clock.now();
-    if (lostNow) this.flushes.emit();
-    this.report(changed, apps);
+      });
+    return reads;
   }
 
   /** Adds what the database knows about an environment, so that one that is down is still listed. */
