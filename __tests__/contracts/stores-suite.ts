@@ -259,6 +259,20 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await hold('env_a', { instance: 'two' })).toBeGreaterThan(epoch);
     });
 
+    it('invariant 3: that a predecessor got back from a store without content goes to the newer holder, not the other way', async () => {
+      const first = await hold('env_a');
+      const second = first + 1_000;
+      await report(first, 5, [entryOf()]);
+      expect(await claim('env_a', { instance: 'two', epoch: second, mayTake: false })).toEqual({
+        held: true,
+        epoch: second,
+        fresh: true,
+      });
+      expect([await statuses(), (await sight())?.lease?.instance]).toEqual([[], 'two']);
+      const answer = await claim('env_a', { epoch: first });
+      expect(answer).toEqual({ held: false, holder: { instance: 'two', epoch: second } });
+    });
+
     it('invariant 3: that another had in between does not go back: the old epoch is over', async () => {
       const first = await hold('env_a');
       await under.pass(130_000);

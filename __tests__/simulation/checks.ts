@@ -40,6 +40,7 @@ export function installChecks(world: World): void {
     checkShown(world);
     checkHolders(world);
     checkTaken(world);
+    checkDisplaced(world);
     world.scheduler.after(1_000, everySecond);
   };
   everySecond();
@@ -60,6 +61,7 @@ function checkStore(world: World): void {
   let newest = new Map<string, number>();
   let epochs = new Map<string, number>();
   redis.onLoss = () => {
+    redis.troubledAt = world.scheduler.now;
     newest = new Map();
     epochs = new Map();
   };
@@ -150,6 +152,26 @@ function checkHolders(world: World): void {
     else if (!since.has(environment.name)) since.set(environment.name, now);
     else if (now - since.get(environment.name)! > STANDS_DOWN)
       world.violate(`${acting.map(({ name }) => name).join(' and ')} both host apps of ${environment.name}`);
+  }
+}
+
+/** When each process was last in trouble of its own, or was seen not to hold its environment. */
+const healthySince = new WeakMap<object, number>();
+/** How long a holder has to be well before nothing may take its environment from it, in ms. */
+const IS_HEALTHY = 25_000;
+
+/** A holder that reaches Redis keeps its environment, whatever becomes of its session on the database. */
+function checkDisplaced(world: World): void {
+  const { redis, scheduler } = world;
+  const { now } = scheduler;
+  if (redis.isAway || redis.isReadOnly || redis.frozenUntil > now) redis.troubledAt = now;
+  for (const process of world.workers) {
+    const { part, machine, link, name } = process;
+    const isWell = machine.isUp && !link.isCut && now - redis.troubledAt > IS_HEALTHY;
+    if (part.role === 'standby' && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
+      world.violate(`${name} was well, and lost its environment`);
+    if (part.role !== 'holder' || !isWell) healthySince.delete(process);
+    else if (!healthySince.has(process)) healthySince.set(process, now);
   }
 }
 

@@ -19,7 +19,7 @@ const MUTANTS: Mutant[] = [
   {
     what: 'A standby hosts, too',
     file: 'worker/services.ts',
-    replace: ['mayHost: () => keeper.hosts', 'mayHost: () => true'],
+    replace: ['mayHost: () => keeper.hosts && known.isCurrent', 'mayHost: () => true'],
   },
   {
     what: 'A displaced process goes on with its apps',

@@ -43,6 +43,9 @@ export class SimulatedRedis {
     return structuredClone(result);
   }
 
+  /** When it last lost something, was away or frozen, or took no writes, in true ms. */
+  troubledAt = Number.NEGATIVE_INFINITY;
+
   flush(): void {
     this.stores = this.empty();
     this.onLoss();

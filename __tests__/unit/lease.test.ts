@@ -219,6 +219,31 @@ describe('a second instance', () => {
   });
 });
 
+describe('a process that was displaced', () => {
+  beforeEach(async () => {
+    await bench.beat(held(100, true));
+    await bench.beat(other(200), { lock: false });
+  });
+
+  it('invariant 3: claims its former epoch no more, which a store without content would give back', async () => {
+    expect((await bench.beat(nobody, { lock: false })).lease.epoch).toBe(0);
+    expect(bench.roles.at(-1)).toEqual(['standby', false]);
+  });
+
+  it('invariant 3: gives back what an older copy of the store says that it holds', async () => {
+    await bench.beat(held(100), { lock: false });
+    expect(bench.released).toEqual([['env_a', 'one', 100]]);
+    expect(bench.roles.at(-1)).toEqual(['standby', false]);
+  });
+
+  it('goes by the lock once a live holder would have said that it lost it, and gives that holder the lock back', async () => {
+    expect((await bench.beat(other(200))).provenBy).toBeNull();
+    expect((await bench.beat(other(200))).provenBy).not.toBeNull();
+    expect(bench.lockReleased).toBe(true);
+    expect((await bench.beat(other(200))).provenBy).toBeNull();
+  });
+});
+
 describe('without a store', () => {
   it('invariant 6: the lock on the main database decides who starts from the snapshot', async () => {
     await bench.beat('away');

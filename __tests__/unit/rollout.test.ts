@@ -93,6 +93,12 @@ class Rollout {
 const begun = { generation: 9, begun: 10, status: 'preparing' } as const;
 
 describe('starting in several environments', () => {
+  it('lets the next one create the database if the first was forgotten before', () => {
+    const create = operationOf(['env_a boot', 'env_b boot'], { action: 'create' });
+    create.steps[0].state = 'cancelled';
+    expect(new Rollout(create, appOf({ claim: 'create' })).tick().published.env_b).toMatchObject({ claim: 'create' });
+  });
+
   it('invariant 4: happens one after the other', () => {
     const rollout = new Rollout(operationOf(['env_a boot', 'env_b boot', 'env_c boot']));
     rollout.tick();

@@ -12,7 +12,7 @@ export interface QuarantineView {
  * Candidates are environments that the app is assigned to, that serve requests, and that are not in quarantine. Order:
  * 1. environments that are stopping or down come last, because they would only cost a refused connection;
  * 2. the requested environment, if the app runs there or this visit would start it;
- * 3. running before in transition before unknown before dormant before failed: a visit that another environment can
+ * 3. running before in transition before unknown before dormant before failed before stopped: a visit that another environment can
  * serve does not wake an app, so one visit never wakes two;
  * 4. otherwise: online before other health, then the requested environment, then `targetEnvironment`, then the app's
  * own order. A visitor who requested an environment keeps it during its restart only if no other environment runs the
@@ -75,8 +75,10 @@ function stateRank(status: Status | undefined): number {
       return 2;
     case 'dormant':
       return DORMANT;
-    default: // stopped, error, not_found: it answers, but not with the app
+    case 'error': // a visit may start it again
       return 4;
+    default: // stopped, not_found: it answers, but not with the app
+      return 5;
   }
 }
 

@@ -64,7 +64,11 @@ export class LeaseKeeper {
    * again.
    */
   private left = false;
-  private wasStandby = false;
+  /**
+   * Whether another process held the lease when this one last heard of it, the newest epoch of another one, and at how many
+   * heartbeats in a row this process held the lock.
+   */
+  private readonly other = { holds: false, epoch: 0, lockedBeats: 0 };
   /** Since when nobody was observed to hold the lease, by the monotonic clock. */
   private missingSince: number | null = null;
   private timer: Timer | null = null;
@@ -141,6 +145,10 @@ export class LeaseKeeper {
     const { leases, environment, interval, lock, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
     const verified = await lock.hold();
+    this.other.lockedBeats = verified ? this.other.lockedBeats + 1 : 0;
+    // A live holder whose session was cut finds that out with its next heartbeat, and says so in the lease: until then its lock
+    // proves nothing to a standby.
+    const provenBy = verified && (!this.other.holds || this.other.lockedBeats > 1) ? lock.fingerprint : null;
     const missingFor = this.missingSince === null ? 0 : clock.now().mono - this.missingSince;
     let answer: LeaseAnswer;
     try {
@@ -148,8 +156,8 @@ export class LeaseKeeper {
         environment,
         lease: this.lease(),
         ttl,
-        mayTake: this.role === 'alone' || (verified && !this.wasStandby) || missingFor >= ttl,
-        provenBy: verified ? lock.fingerprint : null,
+        mayTake: this.role === 'alone' || (verified && !this.other.holds) || missingFor >= ttl,
+        provenBy,
       });
     } catch (error) {
       (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
@@ -157,9 +165,14 @@ export class LeaseKeeper {
       return;
     }
     log.rooms.lease?.('Beat', { role: this.role, beat: this.beat, verified, missingFor, ...answer });
+    if (answer.held && answer.epoch < this.other.epoch) {
+      // The store is an older copy, from before that process took over.
+      await leases.release(environment, this.options.instance, answer.epoch);
+      return;
+    }
     if (answer.held) {
       this.missingSince = null;
-      this.wasStandby = false;
+      this.other.holds = false;
       this.epoch = answer.epoch;
       if (answer.fresh || this.role !== 'holder' || this.unnotified) {
         this.unnotified = true;
@@ -175,14 +188,24 @@ export class LeaseKeeper {
     this.missingSince = null;
     // A store restored from an old copy may name a former holder: only a newer one counts.
     if (this.role === 'holder' && answer.holder.epoch <= this.epoch) return;
-    this.wasStandby = true;
+    this.other.holds = true;
+    this.other.epoch = Math.max(this.other.epoch, answer.holder.epoch);
+    // What it held is over: a store that loses its content must not give it back.
+    this.epoch = 0;
     this.hasRegistered = false;
+    if (provenBy !== null) await this.giveLockBack();
     if (this.role !== 'standby') {
       log.warn(
         `Environment ${environment} is held by another process (${answer.holder.instance}); this one is a standby and hosts nothing.`,
       );
       await this.become('standby', false);
     }
+  }
+
+  /** The holder lives, and lost its session: it needs the lock that this standby got in its place. */
+  private async giveLockBack(): Promise<void> {
+    this.other.lockedBeats = 0;
+    await this.options.lock.release();
   }
 
   private async become(role: LeaseRole, fresh: boolean): Promise<void> {

@@ -63,6 +63,8 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
   const lockName = only === null ? environment : `${environment}/${only}`;
   /** Whether apps without a JWT secret have waited for it long enough. */
   const secrets = { areLate: false };
+  /** Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. */
+  const known = { isCurrent: false };
   const keeper = new LeaseKeeper({
     leases: stores.leases,
     environment,
@@ -81,7 +83,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     coreApps,
     clock,
     log,
-    mayHost: () => keeper.hosts,
+    mayHost: () => keeper.hosts && known.isCurrent,
     mayBoot: ({ jwtSecret }) => jwtSecret !== null || secrets.areLate,
     leaving: options.leaving,
   });
@@ -98,5 +100,5 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     onRefused: () => void keeper.beatNow(),
   });
   const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, log });
-  return { secrets, keeper, controller, reporter, reader };
+  return { secrets, known, keeper, controller, reporter, reader };
 }

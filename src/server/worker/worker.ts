@@ -35,8 +35,6 @@ const SECRETS_WITHIN = 20_000;
 
 interface Running extends Services {
   round?: Timer;
-  /** Whether this process has read the snapshot since it hosts: another one wrote it before. */
-  isCurrent: boolean;
 }
 
 /** The services that host apps: lease, snapshot, apps and reports. */
@@ -193,7 +191,7 @@ export class WorkerPart {
   private async startNow(): Promise<void> {
     const { environment, bus, only, handlers, roundEvery, clock } = this.options;
     this.vitals.start();
-    const running: Running = { ...createServices(this.options, this.vitals, this.appIndex), isCurrent: false };
+    const running: Running = createServices(this.options, this.vitals, this.appIndex);
     const { controller, reporter, reader, keeper } = running;
     this.listen(running);
     this.running = running;
@@ -247,10 +245,10 @@ export class WorkerPart {
   /** Reads the snapshot once this process hosts. Never rejects. */
   private async reload(running: Running, isNewest: () => boolean): Promise<void> {
     const { clock, log, beginAgain = BEGIN_AGAIN } = this.options;
-    while (isNewest() && running.keeper.hosts && !running.isCurrent) {
+    while (isNewest() && running.keeper.hosts && !running.known.isCurrent) {
       try {
         await running.controller.reload();
-        running.isCurrent = true;
+        running.known.isCurrent = true;
       } catch (error) {
         log.warn(`The snapshot could not be read, it is tried again: ${messageOf(error)}`);
         await clock.sleep(beginAgain);
@@ -267,12 +265,12 @@ export class WorkerPart {
     controller.reports.listen((names) => reporter.report(names));
     keeper.roles.listen(async ({ role, fresh }) => {
       if (role === 'standby') {
-        running.isCurrent = false;
+        running.known.isCurrent = false;
         await controller.standDown();
         return;
       }
       // What was read before the store came back, or by a standby, may be old.
-      const isOld = fresh || !running.isCurrent;
+      const isOld = fresh || !running.known.isCurrent;
       if (isOld) controller.doubtRecords();
       if (fresh) {
         await this.announce();

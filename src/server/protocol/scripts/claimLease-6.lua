@@ -28,6 +28,8 @@ local epoch
 if held then
   if held.instance == claim.instance then
     epoch = held.epoch
+  elseif claim.epoch > held.epoch then
+    -- The store is an older copy, or lost its content: the claimer took over from the one that is named here.
   elseif ARGV[5] == '' or held.provenBy ~= ARGV[5] then
     redis.call('SET', KEYS[4], claim.instance, 'PX', ARGV[3])
     return { 'other', string.format('%.0f', held.epoch), held.instance }
@@ -37,9 +39,11 @@ end
 local result = epoch and 'renewed' or 'taken'
 if not epoch then
   local last = decode(redis.call('GET', KEYS[2])) or { epoch = 0 }
-  if claim.epoch > 0 and claim.epoch >= last.epoch and (last.instance == nil or last.instance == claim.instance) then
-    -- The last holder comes back, after an expiry or a flush: nobody held the lease in between.
+  local wasMine = last.instance == nil or last.instance == claim.instance
+  if claim.epoch > 0 and claim.epoch >= last.epoch and (wasMine or held and claim.epoch > held.epoch) then
+    -- The last holder comes back, after an expiry or a flush: nobody held the lease in between, or only its predecessor.
     epoch = claim.epoch
+    if held then redis.call('DEL', KEYS[5], KEYS[6]) end
   elseif ARGV[4] == '1' or held then
     local time = redis.call('TIME')
     epoch = math.max(last.epoch + 1, claim.epoch + 1, time[1] * 1000 + math.floor(time[2] / 1000))

@@ -8,6 +8,8 @@ import type { Lease } from '../../../shared/messages';
  * a higher epoch than all before it.
  * - Lost content makes all leases free. Their last holders take them again with their known epochs; a newcomer has to
  * wait (`mayTake`) until it may assume that none of them is alive.
+ * - A claimer with a higher epoch than the holder's took over from it: the store lost its content, or is an older copy. It gets the
+ * lease back at once.
  * - Every method rejects if the store cannot be reached. A holder continues then: apps do not depend on the lease.
  */
 export interface LeaseStore {

@@ -184,10 +184,10 @@ function desiredFor(
       // A boot that was taken over and already requested is not requested again.
       const asked = current && current.boot.generation >= app.boot.generation;
       const boot = asked ? current.boot : { generation, how: app.boot.how };
-      // Only the first boot creates or takes over the database. An unused claim stays: a start may supersede a create
-      // that never began or failed.
-      const first = operation.steps.find(({ kind }) => kind === 'boot') === step;
-      return { ...kept, boot, desired: desiredOf(app), claim: first ? app.claim : 'none' };
+      // Only the first boot creates or takes over the database; its environment may have been forgotten before. An unused
+      // claim stays: a start may supersede a create that never began or failed.
+      const isFirst = !operation.steps.some((other) => other !== step && hasBooted(other));
+      return { ...kept, boot, desired: desiredOf(app), claim: isFirst ? app.claim : 'none' };
     }
     case 'stop':
       return { ...kept, desired: 'stopped' };

@@ -30,7 +30,9 @@ export class MemoryLeases implements LeaseStore {
     const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
     const current = this.leaseOf(environment);
     const isMine = current?.instance === lease.instance;
-    if (current && !isMine && !this.isAlone && (provenBy === null || current.provenBy !== provenBy)) {
+    const isOlder = current !== null && !isMine && lease.epoch > current.epoch;
+    const isDead = provenBy !== null && current?.provenBy === provenBy;
+    if (current && !isMine && !isOlder && !isDead && !this.isAlone) {
       this.standbys.set(environment, { instance: lease.instance, until });
       return { held: false, holder: { instance: current.instance, epoch: current.epoch } };
     }
@@ -38,8 +40,10 @@ export class MemoryLeases implements LeaseStore {
     if (!isMine) {
       const last = this.holders.get(environment);
       const wasMine = !last || last.instance === lease.instance;
-      if (lease.epoch > 0 && wasMine && lease.epoch >= (last?.epoch ?? 0)) epoch = lease.epoch;
-      else if (mayTake || current || this.isAlone) {
+      if (lease.epoch > 0 && (wasMine || isOlder) && lease.epoch >= (last?.epoch ?? 0)) {
+        epoch = lease.epoch;
+        if (current) this.onNewHolder(environment);
+      } else if (mayTake || current || this.isAlone) {
         epoch = Math.max((last?.epoch ?? 0) + 1, lease.epoch + 1, wall);
         this.onNewHolder(environment);
       } else return { held: false, holder: null };
