@@ -72,14 +72,20 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
 function mainApp(): Application {
   const { host, port, user, password } = setup.postgres;
   const rows = new Map<string, object>();
+  const rowOf = (row: object) => ({ toJSON: () => row });
   const snapshots = {
-    find: async () => [...rows.values()].map((row) => ({ toJSON: () => row })),
+    find: async () => [...rows.values()].map(rowOf),
+    findOne: async ({ filterByTk }: { filterByTk: string }) => {
+      const row = rows.get(filterByTk);
+      return row ? rowOf(row) : null;
+    },
     updateOrCreate: async ({ values }: { values: { name: string } }) => rows.set(values.name, values),
     destroy: async ({ filterByTk }: { filterByTk: string }) => rows.delete(filterByTk),
   };
   const plugins = setup.plugins.map((plugin) => ({ get: (key: 'name' | 'version') => plugin[key] }));
   const db = {
     options: { dialect: 'postgres', host, port, username: user, password, database: setup.database },
+    sequelize: { transaction: <T>(work: (transaction: null) => Promise<T>) => work(null) },
     getRepository: (name: string) => (name === 'appSnapshots' ? snapshots : { find: async () => plugins }),
   };
   return { name: 'main', db, getPackageVersion: () => setup.appVersion } as unknown as Application;
