@@ -1,6 +1,8 @@
+import http from 'node:http';
 import type { Application } from '@nocobase/server';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { query } from '../../scripts/fleet';
+import { freePort, query } from '../../scripts/fleet';
+import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import { say } from '../../src/shared/message';
 import { SmallFleet } from '../support/small-fleet';
 import { until } from '../support/wait';
@@ -92,6 +94,27 @@ describe('a worker', () => {
     expect([hasLeft, a.runs]).toEqual([false, ['crm']]);
     // Whose visitors have nowhere else to go need not wait.
     await c.part.prepareToLeave();
+  });
+
+  it('that refuses a connection is suspect within 2 s, in list, routing and for open pages, until it answers', async () => {
+    const port = await freePort();
+    const told: string[] = [];
+    const rank = ({ parts }: SupervisorPart) =>
+      parts.view.routeEnvironments().find(({ name }) => name === 'env_a')?.health;
+    const supervisor = await fleet.supervisor({ onChange: (part) => part.loaded && told.push(rank(part) ?? '') });
+    await fleet.worker('env_a', { proxyUrl: `http://127.0.0.1:${port}` });
+    await until('It to be seen', () => supervisor.health('env_a') === 'online');
+    told.length = 0;
+    const at = performance.now();
+    supervisor.part.noteUnreachable('env_a');
+    await until('The pages to be told', () => told.includes('suspect'));
+    expect(performance.now() - at).toBeLessThan(2_000);
+    expect([supervisor.health('env_a'), rank(supervisor.part)]).toEqual(['suspect', 'suspect']);
+    const [{ warnings }] = supervisor.parts.view.environmentRows();
+    expect(warnings.map(({ code }) => code)).toEqual(['ENVIRONMENT_REFUSES']);
+    const server = http.createServer((_, res) => res.end()).listen(port, '127.0.0.1');
+    await until('It to be well', () => supervisor.health('env_a') === 'online');
+    server.close();
   });
 
   it('that begins again knows when its apps were last visited', async () => {

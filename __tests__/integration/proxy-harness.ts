@@ -81,6 +81,8 @@ export interface Front extends Listening {
   /** The proxy's clock stands still unless a test turns it. */
   clock: { ahead: number };
   warnings: string[];
+  /** Environments that could not be reached, once for each attempt. */
+  unreachable: string[];
   results: string[];
   url: string;
 }
@@ -122,6 +124,7 @@ export async function front(options: FrontOptions): Promise<Front> {
   );
   const clock = { ahead: 0 };
   const warnings: string[] = [];
+  const unreachable: string[] = [];
   const results: string[] = [];
   const log = (message: string) => warnings.push(message);
   const appNameOf =
@@ -129,6 +132,7 @@ export async function front(options: FrontOptions): Promise<Front> {
     ((req: Parameters<AppNaming>[0]) => String(req.headers['x-app'] ?? nameInQuery(req) ?? 'app1'));
   const proxy = createProxy({
     table,
+    onUnreachable: (environment) => unreachable.push(environment),
     config: {
       apiBasePath: '/api/',
       wsPath: '/ws',
@@ -158,6 +162,7 @@ export async function front(options: FrontOptions): Promise<Front> {
     table,
     clock,
     warnings,
+    unreachable,
     results,
     url: `http://127.0.0.1:${listening.port}`,
     async close() {

@@ -696,6 +696,7 @@ describe('when the worker does not answer', () => {
     await ask(door.port, '/api/x:do', { method: 'POST' });
     expect((await ask(door.port, '/api/x:do', { method: 'POST' })).body).toBe('b /api/x:do');
     expect(door.warnings.filter((line) => line.includes('cannot be reached'))).toHaveLength(1);
+    expect(door.unreachable).toEqual(['a']);
     const a = keep(await worker((_req, res) => res.end('a'), { port: dead }));
     door.clock.ahead += 4_900;
     expect((await ask(door.port, '/api/x:do', { method: 'POST' })).headers['x-app-environment']).toBe('b');

@@ -161,6 +161,7 @@ describe('what a visitor is told', () => {
     const { line, code, head, door } = await refusal({ environments: { a: await deadPort() } });
     expect([line, code]).toEqual(['HTTP/1.1 502 Bad Gateway', 'UPSTREAM_REFUSED']);
     expect(head).toContain('Retry-After: 5');
+    expect(door.unreachable).toEqual(['a']);
     const second = await bare(door.port);
     second.write(UPGRADE());
     await until('the end', () => second.ended());

@@ -29,7 +29,13 @@ describe('what a boot of the worker does', () => {
 
 describe('the record of an environment', () => {
   it('contains the definition and what was published there, and nothing that only the Supervisor needs', () => {
-    const app = appOf({ generation: 20, boot: { generation: 20, how: 'start' }, sso: { enabled: true }, hidden: true });
+    const app = appOf({
+      generation: 20,
+      boot: { generation: 20, how: 'start' },
+      sso: { enabled: true },
+      hidden: true,
+      icon: 'Shop',
+    });
     const record = recordFor(app, publishedOf({ generation: 12, desired: 'stopped', claim: 'create' }));
     expect(appRecord.parse(record)).toEqual(record);
     expect(record).toMatchObject({
@@ -38,6 +44,7 @@ describe('the record of an environment', () => {
       desired: 'stopped',
       claim: 'create',
       sso: { enabled: true },
+      icon: null,
     });
     for (const key of ['hidden', 'published', 'targetEnvironment', 'createdAt']) expect(record).not.toHaveProperty(key);
   });

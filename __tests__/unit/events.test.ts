@@ -33,6 +33,7 @@ const viewOf = (health: Health, values: Partial<EnvironmentView> = {}): Environm
   released: false,
   registration: null,
   standby: null,
+  unreachableSince: null,
   lastHeartbeatAt: null,
   ...values,
 });

@@ -132,6 +132,7 @@ export const MESSAGES = {
   NO_PROGRESS: '',
   APPS_STUCK: 'environment apps',
   APPS_LEFT: 'environment apps',
+  ENVIRONMENT_REFUSES: 'url',
   ANSWER_NOT_UNDERSTOOD: '',
   START_ENDED_AS: 'status',
   DRIVER_MISSING: 'driver',

@@ -54,6 +54,7 @@ export class SupervisorRuntime implements Runtime {
       random,
       log,
       metrics: this.metrics,
+      onUnreachable: (environment) => supervisor.noteUnreachable(environment),
     });
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));

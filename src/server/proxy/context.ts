@@ -13,6 +13,8 @@ export interface Context {
   environmentOf: (name: string) => RouteEnvironment | undefined;
   targets: Targets;
   quarantine: Quarantine;
+  /** A connection to this environment could not be established. */
+  onUnreachable(environment: string): void;
   config: VisitConfig & { wsPath: string };
   limits: Limits;
   trusts: (address: string) => boolean;

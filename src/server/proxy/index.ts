@@ -62,6 +62,8 @@ interface ProxyOptions {
   random: Random;
   log: Log;
   metrics?: ProxyMetrics;
+  /** Called for each connection to an environment that could not be established. */
+  onUnreachable?: (environment: string) => void;
 }
 
 export function createProxy(options: ProxyOptions): AppProxy {
@@ -124,7 +126,7 @@ export function createProxy(options: ProxyOptions): AppProxy {
 }
 
 /** What the parts of one proxy share. */
-function contextOf({ table, config, clock, random, log, metrics }: ProxyOptions): Context {
+function contextOf({ table, config, clock, random, log, metrics, onUnreachable }: ProxyOptions): Context {
   const limits = { ...LIMITS, ...config.limits };
   const environmentOf = (name: string) => table.environment(name);
   return {
@@ -134,6 +136,7 @@ function contextOf({ table, config, clock, random, log, metrics }: ProxyOptions)
     limits,
     log,
     quarantine: new Quarantine(limits.quarantine),
+    onUnreachable: onUnreachable ?? (() => undefined),
     config: {
       apiBase: basePath(config.apiBasePath),
       publicPath: `${basePath(config.publicPath)}/`,

@@ -1,3 +1,5 @@
+import type { Log } from '../log';
+import type { Failure } from './failures';
 import type { RouteEnvironment } from './table';
 
 /**
@@ -29,4 +31,29 @@ export class Quarantine {
     this.#quarantined.delete(environment.name);
     return false;
   }
+}
+
+interface Noting {
+  quarantine: Quarantine;
+  log: Log;
+  now(): number;
+  onUnreachable(environment: string): void;
+}
+
+/** A connection to an environment failed before it was established: requests avoid it for a while, and the Supervisor checks it. */
+export function noteUnreachable(
+  { quarantine, log, now, onUnreachable }: Noting,
+  environment: RouteEnvironment,
+  app: string,
+  { cause }: Failure,
+): void {
+  const { name, proxyUrl } = environment;
+  if (quarantine.add(environment, now()))
+    log.warn(`Environment ${name} cannot be reached and is left for a while`, {
+      environment: name,
+      app,
+      cause,
+      proxyUrl,
+    });
+  onUnreachable(name);
 }

@@ -19,6 +19,7 @@ import {
 } from './headers';
 import { lingerOverUpload } from './linger';
 import { type Peer, peerOf } from './peer';
+import { noteUnreachable } from './quarantine';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
@@ -194,14 +195,7 @@ class Exchange {
     }
     const failure = classify(error, isConnected(outgoing.socket));
     context.log.rooms.proxy?.('A request failed', { app: this.app.name, environment: environment.name, ...failure });
-    if (failure.unreachable && context.quarantine.add(environment, context.now())) {
-      context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
-        environment: environment.name,
-        app: this.app.name,
-        cause: failure.cause,
-        proxyUrl: environment.proxyUrl,
-      });
-    }
+    if (failure.unreachable) noteUnreachable(context, environment, this.app.name, failure);
     const again = this.#retryTarget(environment, outgoing);
     if (again) {
       this.#release();

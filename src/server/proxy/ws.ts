@@ -9,6 +9,7 @@ import type { Context } from './context';
 import { classify } from './failures';
 import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
 import { peerOf } from './peer';
+import { noteUnreachable } from './quarantine';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
@@ -143,14 +144,7 @@ class Upgrade {
     }
     if (this.#answered || socket.destroyed) return; // we closed it ourselves; the answer is on its way
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
-    if (failure.unreachable && context.quarantine.add(environment, context.now())) {
-      context.log.warn(`Environment ${environment.name} cannot be reached and is left for a while`, {
-        environment: environment.name,
-        app: this.app,
-        cause: failure.cause,
-        proxyUrl: environment.proxyUrl,
-      });
-    }
+    if (failure.unreachable) noteUnreachable(context, environment, this.app, failure);
     this.#answer(failure.code);
   }
 

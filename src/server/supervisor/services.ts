@@ -27,6 +27,8 @@ import { EventWatch } from './events/watch';
 import { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
+import { ReachWatch } from './fleet/reach-watch';
+import { reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { FleetView } from './view';
@@ -129,6 +131,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const loop = new ControlLoop({ ...known, apps, fleet, environmentCache, appIndex, bus, log });
   return {
     ...known,
+    reach: new ReachWatch({ observer, clock, reaches }),
     appIndex,
     removal,
     environmentCache,

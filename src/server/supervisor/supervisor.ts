@@ -107,6 +107,7 @@ export class SupervisorPart {
     if (!services) return;
     stopWork(services);
     services.recorder.stop();
+    services.reach.stop();
     services.leadership.stop();
   }
 
@@ -150,6 +151,11 @@ export class SupervisorPart {
 
   get wsPath(): string {
     return this.options.wsPath;
+  }
+
+  /** A connection to the Worker of an environment could not be established: it is suspect until it is known to answer. */
+  noteUnreachable(environment: string): void {
+    this.running?.reach.doubt(environment);
   }
 
   /** The problems of this process or its Redis, as messages that say what to do. */

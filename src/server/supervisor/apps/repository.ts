@@ -26,6 +26,8 @@ export const desiredOf = (app: Pick<AppDefinition, 'desired' | 'startMode'>): 'r
 export function recordFor(app: AppDefinition, published: Published): AppRecord {
   return {
     ...pickIn(APP, 'record', app),
+    // Up to 48 KB, and a Worker shows no icon but those of the app index. Workers before 0.3.0 expect the field.
+    icon: null,
     ...(app.sso ? { sso: app.sso } : {}),
     ...(app.initialAdmin && published.claim === 'create' ? { initialAdmin: app.initialAdmin } : {}),
     ...published,

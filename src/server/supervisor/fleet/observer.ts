@@ -27,6 +27,8 @@ interface ObservedEnvironment {
   registration: Registration | null;
   registered: number;
   standby: string | null;
+  /** Since when no connection to its Worker could be established, in ms since 1970; null while nobody found that. */
+  unreachableSince: number | null;
   statusVersion: number;
   entries: Map<string, StatusEntry>;
 }
@@ -68,6 +70,8 @@ export interface EnvironmentView {
   released: boolean;
   registration: Registration | null;
   standby: string | null;
+  /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
+  unreachableSince: number | null;
   lastHeartbeatAt: number | null;
 }
 
@@ -145,7 +149,9 @@ export class FleetObserver {
     const now = this.clock.now();
     const judged = healthOf(seen.observation, this.observer, now);
     const doubtful = judged.health === 'down' && seen.observation.releasedAt === null && this.isCutOff(now);
-    const { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
+    let { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
+    if (health === 'online' && seen.unreachableSince !== null)
+      ({ health, since } = { health: 'suspect', since: seen.unreachableSince });
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
     return {
       name,
@@ -156,6 +162,7 @@ export class FleetObserver {
       released: seen.observation.releasedAt !== null,
       registration: seen.registration,
       standby: seen.standby,
+      unreachableSince: seen.unreachableSince,
       lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
     };
   }
@@ -185,6 +192,14 @@ export class FleetObserver {
     this.environments.delete(environment);
     this.reporting.health.delete(environment);
     this.version++;
+  }
+
+  /** Whether connections to an environment's Worker can be established: one that refuses them is not online, whatever its lease says. */
+  noteReach(environment: string, isReached: boolean): void {
+    const seen = this.environments.get(environment);
+    if (!seen || (seen.unreachableSince === null) === isReached) return;
+    seen.unreachableSince = isReached ? null : this.clock.now().wall;
+    this.report(new Set([environment]), new Set());
   }
 
   private async pollUntilQuiet(): Promise<void> {
@@ -291,7 +306,7 @@ export class FleetObserver {
         changed.add(name);
       });
     const newEpoch = lease !== null && lease.epoch !== epochBefore;
-    if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0 });
+    if (newEpoch) Object.assign(seen, { entries: new Map(), statusVersion: 0, unreachableSince: null });
     if (newEpoch || (statusVersion !== seen.statusVersion && statusVersion !== 0))
       reads.push(async () => {
         const before = seen.entries;
@@ -317,6 +332,7 @@ export class FleetObserver {
       registration: null,
       registered: -1,
       standby: null,
+      unreachableSince: null,
       statusVersion: 0,
       entries: new Map(),
     };

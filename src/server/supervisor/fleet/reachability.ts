@@ -30,6 +30,10 @@ export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reac
   return { web, ws };
 }
 
+/** Whether a worker answers a request in any way. Never rejects. */
+export const reaches = async (proxyUrl: string): Promise<boolean> =>
+  (await ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0)).ok;
+
 function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean) {
   return new Promise<{ ok: boolean; message: Message }>((resolve) => {
     const client = url.protocol === 'https:' ? https : http;

@@ -20,11 +20,13 @@ export interface WarningsOptions {
 export function warningsOf(environment: string, options: WarningsOptions): Message[] {
   const { environmentCache, compatibility, observer, isThisProcess } = options;
   const registration = environmentCache.registrationOf(environment);
-  const standby = observer.environment(environment)?.standby;
+  const view = observer.environment(environment);
+  const standby = view?.standby;
   return [
     ...((!isThisProcess && registration?.warnings) || []),
     ...(registration ? compatibility.findings(registration).map(({ error }) => describeError(error)) : []),
     ...orphansIn(environment, options),
+    ...(view?.unreachableSince ? [say('ENVIRONMENT_REFUSES', { url: registration?.proxyUrl ?? '' })] : []),
     ...(standby ? [say('SECOND_PROCESS', { standby })] : []),
   ];
 }

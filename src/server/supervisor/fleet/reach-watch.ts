@@ -1,0 +1,57 @@
+import type { Clock } from '../../clock';
+import type { FleetObserver } from './observer';
+
+/** How often an environment that could not be reached is tried again, in ms. */
+const TRY_EVERY = 2_000;
+
+export interface ReachWatchOptions {
+  observer: Pick<FleetObserver, 'environment' | 'noteReach'>;
+  clock: Clock;
+  /** Whether a Worker answers at this address of its environment. Never rejects. */
+  reaches(proxyUrl: string): Promise<boolean>;
+}
+
+/**
+ * Takes refused connections for evidence: their environment is suspect at once, and is checked until it answers, another process holds
+ * it, or its lease says that it is gone.
+ */
+export class ReachWatch {
+  private readonly watched = new Set<string>();
+  private stopped = false;
+
+  constructor(private readonly options: ReachWatchOptions) {}
+
+  /** A connection to the Worker of this environment could not be established. */
+  doubt(environment: string): void {
+    if (this.watched.has(environment) || this.stopped || !this.proxyUrlOf(environment)) return;
+    this.watched.add(environment);
+    this.options.observer.noteReach(environment, false);
+    void this.check(environment);
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  private async check(environment: string): Promise<void> {
+    const { observer, clock, reaches } = this.options;
+    for (;;) {
+      const proxyUrl = this.proxyUrlOf(environment);
+      const isReached = proxyUrl !== null && (await reaches(proxyUrl));
+      const view = observer.environment(environment);
+      const isOver = this.stopped || isReached || view === null || view.unreachableSince === null;
+      if (isOver || view.health !== 'suspect') break;
+      await clock.sleep(TRY_EVERY);
+    }
+    // From here on its lease decides alone.
+    observer.noteReach(environment, true);
+    this.watched.delete(environment);
+  }
+
+  /** Null for one that is unknown, or whose lease already says that its Worker is not there. */
+  private proxyUrlOf(environment: string): string | null {
+    const view = this.options.observer.environment(environment);
+    if (!view?.registration || (view.health !== 'online' && view.health !== 'suspect')) return null;
+    return view.registration.proxyUrl;
+  }
+}
