@@ -83,6 +83,21 @@ describe.each(PLACES)('an app in %s', (kind) => {
     expect(await create()).toMatchObject({ created: false, mark: { uid: 'uid-1', created: false } });
   });
 
+  it('may be made by another plugin, and is then not called its own making', async () => {
+    let calls = 0;
+    const prepare = (mayCreate: boolean) => {
+      const createByOther = async () => {
+        calls++;
+        await foreignPlace();
+      };
+      return prepareDatabase(connection, mode, { ...one, mayCreate, createByOther });
+    };
+    await expect(prepare(false)).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
+    expect(calls).toBe(0);
+    for (const _ of [1, 2]) expect(await prepare(true)).toMatchObject({ created: false, mark: { created: false } });
+    expect(calls).toBe(1);
+  });
+
   it('reads version and plugins', async () => {
     await create();
     await install(connection, '2.2.15');

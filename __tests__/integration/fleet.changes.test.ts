@@ -73,9 +73,11 @@ describe('two requests', () => {
       reason: { code: 'DOMAIN_TAKEN', status: 409, field: 'cname' },
     });
     print.mockRestore();
-    expect(await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).toMatchObject({
-      code: 'NAME_TAKEN',
-    });
+    for (const name of ['crm', 'CRM'])
+      expect(await refusal(supervisor.create({ name, environments: ['env_a'] }))).toMatchObject({
+        code: 'NAME_TAKEN',
+        params: { app: 'crm' },
+      });
   });
 
   it('on one app: the newer one supersedes what has not begun, and waits for what must not be cut off', async () => {

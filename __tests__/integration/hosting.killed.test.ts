@@ -43,8 +43,10 @@ const record = (values = {}) => recordOf({ name, database: { dbConnType: 'new_da
 function processOf(work: (app: EventEmitter) => Promise<void>) {
   const commands: string[] = [];
   const secrets: Array<string | undefined> = [];
+  const creators: string[] = [];
   const core = {
     emit: () => true,
+    createDatabase: async ({ app }: { app: { name: string } }) => void creators.push(app.name),
     registerApp({ appModel }: { appModel: { name: string; options: ApplicationOptions } }) {
       secrets.push(appModel.options.authManager?.jwt?.secret?.toString());
       const app = Object.assign(new EventEmitter(), {
@@ -69,7 +71,7 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
   const log = recordedLog();
   const host = new AppHost(supervisor, coreApps, null, bootstrap, 'env_a', '/nowhere', systemClock, log, installed);
   const boot = (how: 'start' | 'upgrade' = 'start', values = {}) => host.boot(name, turnOf(record(values), how));
-  return { host, boot, commands, secrets, log };
+  return { host, boot, commands, creators, secrets, log };
 }
 
 /** `kill -9` while the core works on the app: all that anybody sees of it is that its connections end. */
@@ -108,6 +110,14 @@ describe('a worker killed in the middle of an installation', () => {
     const later = processOf(nothing);
     await later.boot();
     expect([next.commands, later.commands]).toEqual([['start --quickstart'], ['start']]);
+  });
+
+  it('asks creators of other plugins for a database that is missing, and for no other', async () => {
+    const first = processOf(installs);
+    await first.boot('start', { claim: 'create' });
+    const second = processOf(nothing);
+    await second.boot('start', { claim: 'create' });
+    expect([first.creators, second.creators]).toEqual([[name], []]);
   });
 
   it('does not touch a database that was there before the app, and says what to do', async () => {

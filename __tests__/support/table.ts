@@ -5,8 +5,18 @@ export class Table {
   readonly rows = new Map<string, Record<string, unknown>>();
   /** While true every statement fails. */
   broken = false;
+  private held: Promise<void> | null = null;
 
   readonly app = { db: { getRepository: () => this } } as unknown as WithDatabase;
+
+  /** From now on writes wait, as for another's transaction on SQLite. */
+  hold(): { release(): void } {
+    let release = () => {};
+    this.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    return { release };
+  }
 
   async find() {
     this.check();
@@ -15,6 +25,7 @@ export class Table {
 
   async updateOrCreate({ values }: { values: { id: string } }): Promise<void> {
     this.check();
+    await this.held;
     this.rows.set(values.id, structuredClone(values));
   }
 

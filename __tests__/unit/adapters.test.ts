@@ -38,6 +38,7 @@ beforeEach(() => {
   managed = {
     visit: (name) => name === 'crm',
     openForCommand: () => null,
+    manages: (name) => name === 'crm',
     requestAction: async (action, name) => void asked.push(`${action} ${name}`),
     unload: async (name) => {
       asked.push(`unload ${name}`);
@@ -187,6 +188,19 @@ describe('adapters', () => {
     expect(asked).toEqual(['unload crm', 'unload foreign', 'unload asleep', 'unload nobody']);
     expect(commands).toEqual(['foreign destroy']);
     expect(Object.keys(coreApps.apps)).toEqual(['crm', 'asleep']);
+  });
+
+  it('let a command-line run fail if the app that it names is not here, and ask for it unstarted', async () => {
+    const opened: string[] = [];
+    managed.openForCommand = (name, registered) => {
+      opened.push(`${name} ${registered}`);
+      return name === 'crm' ? Promise.resolve() : Promise.reject(new Error('not here'));
+    };
+    await processes.getApp('crm', { upgrading: true });
+    await processes.getApp('crm');
+    await processes.getApp('crm', { withOutBootStrap: true });
+    await expect(processes.getApp('nobody', { upgrading: true })).rejects.toThrow('not here');
+    expect(opened).toEqual(['crm true', 'crm false', 'nobody true']);
   });
 
   it("begin once the main app has started, without the core's two-minute heartbeat, and leave when it ends", async () => {

@@ -14,10 +14,11 @@ describe('replaceCoreCreators', () => {
     async (dbConnType) => {
       const silent = vi.fn();
       const registry = new ConditionalRegistry();
+      // In this order: the core creates the adapters, and then registers its own (app-supervisor/index.ts:112-118).
+      replaceCoreCreators({ registerAppDbCreator: (...rule) => registry.register(...rule) });
       for (const condition of [createDatabaseCondition, createConnectionCondition, createSchemaCondition]) {
         registry.register(condition, silent);
       }
-      replaceCoreCreators({ registerAppDbCreator: (...rule) => registry.register(...rule) });
       const database = {
         dialect: 'postgres',
         host: '127.0.0.1',

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Manifests } from '../../src/server/core/manifests';
+import { Manifests, SAVED_WITHIN } from '../../src/server/core/manifests';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { TestStores } from '../support/stores';
 import { Table } from '../support/table';
+import { until } from '../support/wait';
 
 /** Two processes with a database each, and one store between them. */
 
@@ -156,11 +157,40 @@ describe('data that plugins set on an app', () => {
     expect(await of(worker, 'main')).toEqual([1]);
   });
 
-  it('is refused if it cannot be stored, and a failed round does no harm', async () => {
+  it('is known at once, and stored with the newest value when the database takes it; a failed round does no harm', async () => {
     workerTable.broken = true;
-    await expect(worker.change('crm', 'ns', 'a', 1)).rejects.toThrow('The database is gone.');
+    await worker.change('crm', 'ns', 'a', 1);
+    await worker.change('crm', 'ns', 'a', 2);
     await worker.round();
+    for (const manifests of [worker, supervisor]) expect(await of(manifests)).toEqual([2]);
+    expect(workerTable.rows.size).toBe(0);
+    workerTable.broken = false;
+    await worker.round();
+    store.flush();
+    const again = processWith(workerTable);
+    await again.round();
+    expect(await of(again)).toEqual([2]);
+  });
+
+  it('does not wait for a database that its caller holds', async () => {
+    const held = workerTable.hold();
+    const changes = ['a', 'b'].map((key) => worker.change('crm', 'ns', key, key));
+    await clock.run(SAVED_WITHIN);
+    await Promise.all(changes);
+    expect(await of(supervisor)).toEqual(['a', 'b']);
+    expect(workerTable.rows.size).toBe(0);
+    held.release();
+    await until('both are stored', () => workerTable.rows.size === 2);
+  });
+
+  it('is not stored any more when its app has ended before', async () => {
+    workerTable.broken = true;
+    await worker.change('crm', 'ns', 'a', 1);
+    workerTable.broken = false;
+    apps.crm = null;
     await worker.forget('uid-1');
+    await worker.round();
+    expect(workerTable.rows.size).toBe(0);
     expect(await of(supervisor)).toEqual([]);
   });
 });

@@ -79,6 +79,8 @@ interface Common {
   singleApp: string | null;
   /** A worker thread that the core starts for one command, and that may open `singleApp` for it (worker-mode.ts). */
   transient: boolean;
+  /** A command-line run of `nocobase pm`, which may open an app (`--app`). */
+  isPluginCommand: boolean;
   /** Warnings for the operator. */
   warnings: Message[];
 }
@@ -167,7 +169,8 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
   const part = partOf(env);
   const variables = new Variables(env);
   const active = run.isMainThread && run.command === 'start' && env.WORKER_MODE !== '-';
-  const config = configOf(part, variables, { ...commonOf(part, variables), active, warnings });
+  const isPluginCommand = run.isMainThread && run.command === 'pm' && env.WORKER_MODE !== '-';
+  const config = configOf(part, variables, { ...commonOf(part, variables), active, isPluginCommand, warnings });
   if (part !== 'dormant') {
     if (!config.aesKey) warnings.push(say('NO_AES_KEY'));
     if (env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') warnings.push(say('DEFAULT_JWT_SECRET_USED'));
@@ -211,7 +214,7 @@ class Variables {
   }
 }
 
-function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'active' | 'warnings'> {
+function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'active' | 'isPluginCommand' | 'warnings'> {
   const { env } = variables;
   const interval = variables.whole('SUBAPP_BOOTSTRAP_INTERVAL', 0, 3_600_000, 0);
   const intervalCap = variables.whole('SUBAPP_BOOTSTRAP_INTERVAL_CAP', 1, 10_000, 1);

@@ -15,6 +15,7 @@ import type { GatewayHooks } from './core/routing';
 import type { Runtime } from './core/runtime';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
+import { ignoreSyncMessages } from './nocobase/sync-messages';
 import { hideInternalErrors } from './nocobase/visitors';
 import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
@@ -45,6 +46,9 @@ export class PluginAppSupervisor extends Plugin {
         // NocoBase 2.2.15) ends the search, and with it every command.
         supervisor.on('afterAppAdded', function addOwnCommands(app: Application) {
           registerOwnCommands(app);
+        });
+        supervisor.on('afterAppAdded', function ignoreOwnSyncMessages(app: Application) {
+          if (app.name === 'main') ignoreSyncMessages(app, (name) => runtime?.manages(name) ?? false);
         });
         // The command line belongs to the operator; a worker thread may run a task of an app.
         if (settings.active || settings.transient) guardHostedApps(supervisor, settings.host);

@@ -1,7 +1,7 @@
 import type { AppSupervisor } from '@nocobase/server';
 import type { ActiveConfig } from '../config';
 import type { FindInstalled } from '../nocobase/installed-plugins';
-import { layFoundation } from './foundation';
+import { type Foundation, layFoundation } from './foundation';
 import { LocalRuntime } from './local-runtime';
 import type { Runtime } from './runtime';
 import { SupervisorRuntime } from './supervisor-runtime';
@@ -10,6 +10,12 @@ import { WorkerRuntime } from './worker-runtime';
 /** The runtime of this process, by its role. */
 export function createRuntime(config: ActiveConfig, host: AppSupervisor, findInstalled: FindInstalled): Runtime {
   const foundation = layFoundation(config, host, findInstalled);
+  const runtime = runtimeFor(config, foundation);
+  foundation.coreApps.isManaged = (name) => runtime.manages(name);
+  return runtime;
+}
+
+function runtimeFor(config: ActiveConfig, foundation: Foundation): Runtime {
   if (config.part === 'supervisor') return new SupervisorRuntime(config, foundation);
   // A process that runs only one app manages none: the process next to it does.
   const only = config.active ? config.singleApp : null;

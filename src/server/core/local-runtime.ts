@@ -116,8 +116,12 @@ export class LocalRuntime implements Runtime {
     await closeWire(this.foundation.wire);
   }
 
-  openForCommand(name: string): Promise<void> | null {
-    return openForCommand(name, this.worker, this.config, this.foundation);
+  openForCommand(name: string, registered: boolean): Promise<void> | null {
+    return openForCommand(name, registered, this.worker, this.config, this.foundation);
+  }
+
+  manages(name: string): boolean {
+    return this.supervisor.app(name) !== null;
   }
 
   visit(name: string): boolean {

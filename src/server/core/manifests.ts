@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Model } from '@nocobase/database';
 import { type ManifestItem, manifestItem } from '../../shared/messages';
-import type { Clock, Timer } from '../clock';
+import { type Clock, type Timer, within } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { WithDatabase } from '../nocobase/main-database';
@@ -9,6 +9,8 @@ import { isNewer, type ManifestStore, manifestField } from '../protocol/stores/m
 
 /** Interval at which manifest items that the store has lost are written again, in ms. */
 const ROUND = 10_000;
+/** How long a change waits until it is in the database, in ms. */
+export const SAVED_WITHIN = 200;
 
 export interface ManifestsOptions {
   store: ManifestStore;
@@ -30,8 +32,11 @@ export interface ManifestsOptions {
  * deleted app are ignored.
  */
 export class Manifests {
-  /** As last read from the database. */
+  /** As last read from the database, with what is still to be written there. */
   private own = new Map<string, ManifestItem>();
+  /** Still to be written to the database. */
+  private unsaved = new Map<string, ManifestItem>();
+  private saving: Promise<void> | null = null;
   /** As last read from the store; kept while the store is down. */
   private remote = new Map<string, ManifestItem>();
   private version = '';
@@ -86,6 +91,7 @@ export class Manifests {
   /** Writes again what the store has lost, and drops items of deleted apps. Never rejects. */
   async round(): Promise<void> {
     try {
+      await this.save();
       await this.read();
       if (!this.own.size) return;
       const isOver = ({ app, uid }: ManifestItem) => {
@@ -111,12 +117,35 @@ export class Manifests {
     });
   }
 
-  /** Writes to the database first. If the store does not accept the item now, the next round writes it. */
+  /**
+   * Known to this process at once, and to all others as soon as the store has it; what the store does not accept now, the
+   * next round writes. The database is waited for only a moment, because the caller may hold it: in a transaction of the
+   * main database, which SQLite lets nobody write beside, and which may have the pool's last connection.
+   */
   private async keep(item: ManifestItem): Promise<void> {
     const field = manifestField(item);
-    await this.rows?.updateOrCreate({ filterKeys: ['id'], values: { id: idOf(field), item } });
     this.own.set(field, item);
+    this.unsaved.set(field, item);
     await this.options.store.write([item]).catch(() => undefined);
+    await within(this.options.clock, SAVED_WITHIN, this.save(), undefined);
+  }
+
+  /** Writes to the database what is not there yet; what fails is tried again in the next round. Never rejects. */
+  private save(): Promise<void> {
+    this.saving ??= this.saveAll()
+      .catch((error) => this.options.log.debug(`Manifests could not be saved, it is tried later: ${messageOf(error)}`))
+      .finally(() => {
+        this.saving = null;
+      });
+    return this.saving;
+  }
+
+  private async saveAll(): Promise<void> {
+    for (let next = first(this.unsaved); next && this.rows; next = first(this.unsaved)) {
+      const [field, item] = next;
+      await this.rows.updateOrCreate({ filterKeys: ['id'], values: { id: idOf(field), item } });
+      if (this.unsaved.get(field) === item) this.unsaved.delete(field);
+    }
   }
 
   private async drop(uids: string[]): Promise<void> {
@@ -124,6 +153,7 @@ export class Manifests {
     const gone = [...this.own].filter(([, item]) => uids.includes(item.uid)).map(([field]) => field);
     if (gone.length) await this.rows?.destroy({ filter: { id: { $in: gone.map(idOf) } } });
     for (const field of gone) this.own.delete(field);
+    for (const [field, { uid }] of this.unsaved) if (uids.includes(uid)) this.unsaved.delete(field);
     await this.options.store.forget(uids);
   }
 
@@ -132,6 +162,7 @@ export class Manifests {
     const rows = (await this.rows?.find()) ?? [];
     const items = rows.flatMap((row: Model) => manifestItem.safeParse(row.get('item')).data ?? []);
     this.own = new Map(items.map((item: ManifestItem) => [manifestField(item), item]));
+    for (const [field, item] of this.unsaved) this.own.set(field, item);
   }
 
   private async poll(): Promise<void> {
@@ -161,6 +192,8 @@ export class Manifests {
     return this.options.main()?.db.getRepository('appManifests');
   }
 }
+
+const first = <T>(map: Map<string, T>): [string, T] | undefined => map.entries().next().value;
 
 /** A field may be longer than the key of a table. */
 const idOf = (field: string): string => createHash('sha256').update(field).digest('hex');

@@ -10,6 +10,7 @@ import type { SupervisorPart } from '../supervisor/supervisor';
 import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses } from './adapters/managed';
 import { deliverBy, deliverEverywhere, deliverToMain } from './app-events';
+import { openForCommand } from './command-app';
 import { type Foundation, notifyPages } from './foundation';
 import { GracefulShutdown } from './graceful-shutdown';
 import { Manifests } from './manifests';
@@ -116,8 +117,12 @@ export class SupervisorRuntime implements Runtime {
     await closeWire(this.foundation.wire);
   }
 
-  openForCommand(): null {
-    return null;
+  openForCommand(name: string, registered: boolean): Promise<void> | null {
+    return openForCommand(name, registered, null, this.config, this.foundation);
+  }
+
+  manages(name: string): boolean {
+    return this.supervisor.app(name) !== null;
   }
 
   /** Until definitions are loaded, no app is known to be missing. */

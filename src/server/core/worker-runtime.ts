@@ -37,8 +37,7 @@ export class WorkerRuntime implements Runtime {
     this.manifests = new Manifests({
       store: wire.stores.manifests,
       main: () => mainApp.writable,
-      uidOf: (name) =>
-        name === 'main' ? name : (worker.controller?.apps.record(name)?.uid ?? worker.appIndex.uidOf(name)),
+      uidOf: (name) => (name === 'main' ? name : uidIn(worker, name)),
       hasMain: false,
       clock,
       log,
@@ -102,8 +101,12 @@ export class WorkerRuntime implements Runtime {
     await closeWire(this.foundation.wire);
   }
 
-  openForCommand(name: string): Promise<void> | null {
-    return openForCommand(name, this.worker, this.config, this.foundation);
+  openForCommand(name: string, registered: boolean): Promise<void> | null {
+    return openForCommand(name, registered, this.worker, this.config, this.foundation);
+  }
+
+  manages(name: string): boolean {
+    return Boolean(uidIn(this.worker, name));
   }
 
   visit(name: string): boolean {
@@ -141,3 +144,7 @@ export class WorkerRuntime implements Runtime {
     return statusesOf(await this.worker.statuses(), names);
   }
 }
+
+/** The uid of a current app; null if no app has that name any more, undefined if unknown. */
+const uidIn = (worker: WorkerPart, name: string) =>
+  worker.controller?.apps.record(name)?.uid ?? worker.appIndex.uidOf(name);

@@ -2,7 +2,7 @@
 export { type Check, type CheckName, checkDatabase, type DatabaseCheck, type Verdict } from './check';
 export { type DatabaseConnection, isHost, type Protected } from './connection';
 export type { DatabaseContent, PluginRow } from './content';
-export { replaceCoreCreators } from './core-creators';
+export { createByOtherPlugin, replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';
 export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './lock';
 export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';

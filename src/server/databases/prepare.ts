@@ -25,6 +25,8 @@ export interface PrepareOptions extends Owner {
   /** Takes over the database of a NocoBase app without a marker. */
   adopt?: boolean;
   protect?: Protected;
+  /** Called before a missing place is created: another plugin may create it. */
+  createByOther?: () => Promise<void>;
 }
 
 export interface PreparedDatabase extends DatabaseContent {
@@ -50,6 +52,9 @@ export async function prepareDatabase(
   if (reserved)
     throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner: reserved });
   const dialect = dialects[connection.dialect];
+  // Without our deadline: another plugin may order a database somewhere.
+  if (options.mayCreate && options.createByOther && !(await exists(dialect, connection, place)))
+    await options.createByOther();
   return withSessions(connection, DEADLINE, async (open) => {
     const missing = () =>
       new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app: options.app });
@@ -65,6 +70,12 @@ export async function prepareDatabase(
     return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
   });
 }
+
+const exists = (dialect: Dialect, connection: DatabaseConnection, place: Place): Promise<boolean> =>
+  withSessions(connection, DEADLINE, async (open) => {
+    const session = await open.app();
+    return session !== null && (await dialect.hasSchema(session, place));
+  });
 
 /** The same without creating or adopting anything: what to do next with a prepared database. */
 export const inspectDatabase = (

@@ -26,10 +26,33 @@ export class CoreAppRegistry {
   /** Called at each start of an app with the problem of its root user's password, or null. */
   onAdminPassword: (name: string, found: AdminPassword | null) => void = () => undefined;
 
+  /** Whether an app belongs to the fleet: then its object is created by `create` alone. */
+  isManaged: (name: string) => boolean = () => false;
+  private creating: string | null = null;
+
   constructor(private readonly supervisor: AppSupervisor) {}
 
+  /** Creates the object of an app of the fleet, in the place of the previous one. */
+  create(name: string, make: () => Application): Application {
+    // At the last moment, so that no request in between finds nothing and boots the app again.
+    delete this.apps[name];
+    this.creating = name;
+    try {
+      return make();
+    } finally {
+      this.creating = null;
+    }
+  }
+
+  /**
+   * The core calls it for every new object.
+   * @throws for an app of the fleet that another plugin creates: it would have another database, run without the lock, and
+   * accept the main app's tokens
+   */
   addApp(app: Application): Application {
     if (this.apps[app.name]) throw new Error(`app ${app.name} already exists`);
+    if (this.creating !== app.name && this.isManaged(app.name))
+      throw new Error(`app ${app.name} is managed by App Supervisor: nothing else can register it`);
     this.apps[app.name] = app;
     // The core forwards everything set with this method to visitors.
     const setMessage = app.setMaintainingMessage.bind(app);

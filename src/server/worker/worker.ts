@@ -150,15 +150,16 @@ export class WorkerPart {
   }
 
   /**
-   * In a worker thread: opens one app in its last desired state, next to the process that hosts it, until the main app
-   * ends.
+   * In a worker thread or a command-line run: opens one app in its last desired state, next to the process that hosts it,
+   * until the main app ends.
+   * @param starts false: the app is registered and not started
    * @throws AppSupervisorError and errors of the core
    */
-  async openForCommand(name: string): Promise<void> {
+  async openForCommand(name: string, starts: boolean): Promise<void> {
     const { main } = this.options.coreApps.apps;
     const found = await new SnapshotStore(main).find(name);
     if (!found || found.record.desired === 'removed') throw new AppSupervisorError('UNKNOWN_APP', { app: name });
-    await this.host.openBeside(found.record);
+    await this.host.openBeside(found.record, starts);
   }
 
   /** The main app is about to end, and its database with it. */

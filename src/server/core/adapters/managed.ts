@@ -1,9 +1,15 @@
-/** The services that the adapters call, whatever the role of the process. No method ever rejects. */
+/** The services that the adapters call, whatever the role of the process. No method ever rejects, unless it says so. */
 export interface Managed {
   /** A visit to an app; false if this process has no app of that name. */
   visit(name: string): boolean;
-  /** Opens an app for a command in a worker thread; null if this process is not for that. */
-  openForCommand(name: string): Promise<void> | null;
+  /**
+   * Opens an app for a command of it, in a worker thread or in `nocobase pm … --app`; null if this process is not for
+   * that. Rejects in a command-line run only, whose command then ends with the error.
+   * @param registered whether an app that is registered and not started is enough
+   */
+  openForCommand(name: string, registered: boolean): Promise<void> | null;
+  /** Whether the fleet has an app of this name, as far as this process knows. */
+  manages(name: string): boolean;
   /** Another plugin requests an action on an app through the core's API. */
   requestAction(action: 'create' | 'start' | 'stop' | 'upgrade', name: string): Promise<void>;
   /** Another plugin no longer needs an app in this process; false if this process does not host it for the fleet. */

@@ -3,9 +3,15 @@ import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import { isPlaceholderApp } from '../../nocobase/placeholder-app';
 import type { Managed } from './managed';
 
+/** The core's options of `getApp` (app-supervisor/types.ts). */
+interface AppRequest {
+  withOutBootStrap?: boolean;
+  upgrading?: boolean;
+}
+
 /**
  * The core's process adapter: `local` where apps are hosted, `remote` on a Supervisor, which has only its main app. It
- * uses in-memory look-ups, because the core calls most of it for every request. No method ever rejects.
+ * uses in-memory look-ups, because the core calls most of it for every request. No method rejects in a process that serves requests.
  *
  * Starting, stopping and upgrading by name are requests, which go to the managing service (`managed`).
  */
@@ -30,8 +36,12 @@ export class ProcessAdapter {
     return this.coreApps.addApp(app);
   }
 
-  async getApp(name: string, options: { withOutBootStrap?: boolean } = {}): Promise<Application | undefined> {
-    if (!options.withOutBootStrap && !this.coreApps.apps[name]) await this.bootstrapApp(name);
+  /**
+   * @param options.upgrading in `nocobase pm … --app`: the app is to be registered and not started
+   * @throws in a command-line run, if the app is not hosted here
+   */
+  async getApp(name: string, options: AppRequest = {}): Promise<Application | undefined> {
+    if (!options.withOutBootStrap && !this.coreApps.apps[name]) await this.bootstrapApp(name, options);
     return this.coreApps.apps[name];
   }
 
@@ -43,8 +53,8 @@ export class ProcessAdapter {
    * Returns immediately: the gateway waits for it, and then reports the app's state (gateway/index.ts:588-618). Only in
    * a worker thread, which has no gateway, does it wait until the app exists.
    */
-  async bootstrapApp(name: string): Promise<void> {
-    const opening = this.managed.openForCommand(name);
+  async bootstrapApp(name: string, { upgrading = false }: AppRequest = {}): Promise<void> {
+    const opening = this.managed.openForCommand(name, upgrading);
     if (opening) await opening;
     else if (name === 'main') this.coreApps.bootstrapMain();
     else if (!this.managed.visit(name)) this.coreApps.appStatus[name] = 'not_found';

@@ -135,8 +135,11 @@ export class AppCreation {
   }
 
   private async assertNameFree(app: string, transaction: Transaction): Promise<void> {
-    const { appRepository, operations } = this.options;
+    const { appRepository, appCache, operations } = this.options;
     if (await appRepository.find(app, transaction)) throw new AppSupervisorError('NAME_TAKEN', { app }, 'name');
+    // Files, and databases of some servers, do not tell `crm` from `CRM`, and neither do people.
+    const alike = [...appCache.apps.keys()].find((name) => name.toLowerCase() === app.toLowerCase());
+    if (alike) throw new AppSupervisorError('NAME_TAKEN', { app: alike }, 'name');
     const others = await operations.activeNamed([app], transaction);
     if (others.some(({ steps }) => steps.some(({ kind }) => kind === 'drop')))
       throw new AppSupervisorError('DROP_PENDING', { app }, 'name');

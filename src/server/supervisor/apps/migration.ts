@@ -18,6 +18,7 @@ const legacyApp = z.object({
     .looseObject({
       autoStart: z.boolean().nullish(),
       standaloneDeployment: z.boolean().nullish(),
+      plugins: z.array(z.unknown()).nullish(),
       dbConnType: z.string().nullish(),
       database: z.record(z.string(), z.unknown()).nullish(),
       authManager: z.looseObject({ jwt: z.looseObject({ secret: z.string().nullish() }).nullish() }).nullish(),
@@ -67,6 +68,8 @@ export class Migration {
     const legacy = legacyApp.parse(row.toJSON());
     const options = legacy.options ?? {};
     if (options.standaloneDeployment) return say('MIGRATION_STANDALONE');
+    const plugins = (options.plugins ?? []).filter((plugin) => plugin !== 'nocobase');
+    if (plugins.length) return say('MIGRATION_PLUGINS', { plugins: plugins.join(', ') });
     const input = parseInput(createInput, {
       name,
       title: legacy.displayName || name,

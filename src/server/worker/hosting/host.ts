@@ -8,6 +8,7 @@ import type { Clock } from '../../clock';
 import type { BootstrapConfig } from '../../config';
 import {
   checkDatabase,
+  createByOtherPlugin,
   type DatabaseCheck,
   type DatabaseLock,
   dropDatabase,
@@ -106,11 +107,12 @@ export class AppHost {
   }
 
   /**
-   * Starts an app that another process hosts, for a command of the app, without a lock and without changing it; it ends
+   * Opens an app that another process hosts, for a command of the app, without a lock and without changing it; it ends
    * with the main app.
+   * @param starts false: the app is registered, and the command decides what it loads
    * @throws AppSupervisorError DATABASE_… and errors of the core
    */
-  async openBeside(record: AppRecord): Promise<void> {
+  async openBeside(record: AppRecord, starts: boolean): Promise<void> {
     const mainApp = this.coreApps.apps.main;
     const connection = this.connectionOf(record);
     const owner = { app: record.name, uid: record.uid };
@@ -118,7 +120,7 @@ export class AppHost {
     if (underscored !== null) connection.underscored = underscored;
     const app = this.register(record, connection, mainApp);
     mainApp.on('afterStop', async () => app.destroy({ logging: false }));
-    await app.runCommandThrowError('start');
+    if (starts) await app.runCommandThrowError('start');
   }
 
   /** Returns a sealed secret in plain text, or unchanged if this instance has another key. */
@@ -236,11 +238,13 @@ export class AppHost {
     turn.progress(say('CHECKING_DATABASE'), false);
     const { record } = wish;
     const { dbConnType } = record.database;
-    await prepareDatabase(this.connectionOf(record), dbConnType, {
+    const connection = this.connectionOf(record);
+    await prepareDatabase(connection, dbConnType, {
       app: name,
       uid: record.uid,
       mayCreate: record.claim === 'create',
       adopt: record.claim === 'adopt',
+      createByOther: () => createByOtherPlugin(this.supervisor, name, connection, dbConnType),
       protect: this.protect(),
     });
     const lock = held ?? (await this.lockFor(turn, 0));
@@ -257,7 +261,6 @@ export class AppHost {
     const wish = turn.decide();
     if (!wish) return null;
     const { record, how } = wish;
-    const { progress } = turn;
     const mainApp = this.coreApps.apps.main;
     const connection = this.connectionOf(record);
     const { dbConnType } = record.database;
@@ -276,7 +279,7 @@ export class AppHost {
     log.rooms.boot?.('Holds the lock', { content, host });
     const plan = planBoot(record, how, { ...content, upgrading: content.mark.upgrading }, host);
     if (plan === 'resumeInstall') {
-      progress(say('RESUMES_INSTALL'), false);
+      turn.progress(say('RESUMES_INSTALL'), false);
       await resetPartialInstall(connection, owner);
     }
     log.info(`App ${record.name}: ${plan}`, { how });
@@ -314,10 +317,7 @@ export class AppHost {
 
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
     const secret = this.jwtSecretOf(record);
-    // A placeholder app gives its name up at the last moment, so that no request in between finds nothing and boots the
-    // app again.
-    delete this.coreApps.apps[record.name];
-    const app = this.supervisor.registerApp({
+    const registered = {
       appModel: {
         name: record.name,
         title: record.title,
@@ -332,7 +332,8 @@ export class AppHost {
       mainApp,
       // Its sync messages would start and stop the app in other processes; the desired state does that.
       hook: false,
-    });
+    };
+    const app = this.coreApps.create(record.name, () => this.supervisor.registerApp(registered));
     app.setMaxListeners(50);
     const { initialAdmin } = record;
     const password = initialAdmin && unseal(initialAdmin.password, this.aesKey, record.name);
