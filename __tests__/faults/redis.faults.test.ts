@@ -5,6 +5,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { type FaultyLink, faultyLink } from '../support/faulty-link';
 import { FleetWatch } from '../support/fleet-watch';
 import { stopwatch } from '../support/measure';
+import { hasNamespaces, remoteRedis } from '../support/namespace';
 import { SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -38,8 +39,8 @@ interface Begun {
   admin: Redis;
 }
 
-/** A fleet behind a link, with an app that runs in both environments. */
-async function begin(): Promise<Begun> {
+/** A fleet behind a link or elsewhere, with an app that runs in both environments. */
+async function begin(address?: string): Promise<Begun> {
   link = await faultyLink(fleet.redis.port);
   const admin = new Redis(fleet.redis.url);
   closing.push(
@@ -47,7 +48,8 @@ async function begin(): Promise<Begun> {
     () => admin.disconnect(),
   );
   fleet.beat = BEAT;
-  fleet.address = `redis://127.0.0.1:${link.port}/0`;
+  fleet.leadExpiry = 10_000;
+  fleet.address = address ?? `redis://127.0.0.1:${link.port}/0`;
   const [supervisor, ...workers] = await fleet.begin(...BOTH);
   const created = await supervisor.create({ name: 'crm', environments: BOTH });
   expect(await supervisor.ends(created)).toBe('succeeded: env_a succeeded, env_b succeeded');
@@ -63,6 +65,35 @@ async function isTrue(supervisor: SupervisorProcess, app: string, shown: string,
     WITHIN,
   );
   expect(took(`${what}: everything is true again`)).toBeLessThan(WITHIN);
+}
+
+async function survives(
+  what: string,
+  log: RegExp,
+  { supervisor, workers }: Begun,
+  fault: { begins(): unknown; ends(): unknown },
+): Promise<void> {
+  const boots = fleet.databases.journal.length;
+  const watch = new FleetWatch(fleet, supervisor, () => workers, ['crm']);
+
+  await fault.begins();
+  const start = performance.now();
+  const took = stopwatch();
+  const all = [supervisor, ...workers];
+  await until('All to see it', () => all.every((process) => process.log.lines.some((line) => log.test(line))), WITHIN);
+  await until('It to be shown', () => BOTH.every((name) => supervisor.health(name) === 'unknown'), WITHIN);
+  expect(took(`Redis ${what}: seen by all, and shown`)).toBeLessThan(WITHIN);
+  // Accepted, and waits.
+  const stop = await supervisor.parts.service.command('crm', 'stop', '1');
+  await sleep(LASTS - (performance.now() - start));
+  expect(fleet.databases.journal.slice(boots)).toEqual([]);
+
+  await fault.ends();
+  await isTrue(supervisor, 'crm', 'env_a stopped, env_b stopped', `Redis ${what}`);
+  expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded, env_b succeeded');
+  expect(fleet.databases.journal.slice(boots).sort()).toEqual(['env_a ends crm', 'env_b ends crm']);
+  expect(watch.end(), watch.story.join('\n')).toEqual([]);
+  for (const environment of BOTH) expect(watch.shown.get(environment)).toEqual(['online', 'unknown', 'online']);
 }
 
 describe('Redis', () => {
@@ -85,32 +116,16 @@ describe('Redis', () => {
 
   it.each(FAULTS)('%s', async (what, log, begins, ends) => {
     const begun = await begin();
-    const { supervisor, workers } = begun;
-    const boots = fleet.databases.journal.length;
-    const watch = new FleetWatch(fleet, supervisor, () => workers, ['crm']);
+    await survives(what, log, begun, { begins: () => begins(begun), ends: () => ends(begun) });
+  });
 
-    await begins(begun);
-    const start = performance.now();
-    const took = stopwatch();
-    const all = [supervisor, ...workers];
-    await until(
-      'All to see it',
-      () => all.every((process) => process.log.lines.some((line) => log.test(line))),
-      WITHIN,
-    );
-    await until('It to be shown', () => BOTH.every((name) => supervisor.health(name) === 'unknown'), WITHIN);
-    expect(took(`Redis ${what}: seen by all, and shown`)).toBeLessThan(WITHIN);
-    // Accepted, and waits.
-    const stop = await supervisor.parts.service.command('crm', 'stop', '1');
-    await sleep(LASTS - (performance.now() - start));
-    expect(fleet.databases.journal.slice(boots)).toEqual([]);
-
-    await ends(begun);
-    await isTrue(supervisor, 'crm', 'env_a stopped, env_b stopped', `Redis ${what}`);
-    expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded, env_b succeeded');
-    expect(fleet.databases.journal.slice(boots).sort()).toEqual(['env_a ends crm', 'env_b ends crm']);
-    expect(watch.end(), watch.story.join('\n')).toEqual([]);
-    for (const environment of BOTH) expect(watch.shown.get(environment)).toEqual(['online', 'unknown', 'online']);
+  it.runIf(hasNamespaces())('is behind a network that drops every packet', async () => {
+    const remote = await remoteRedis();
+    closing.push(() => remote.stop());
+    await survives('is behind a network that drops every packet', /is away/, await begin(remote.url), {
+      begins: () => remote.drop(),
+      ends: () => remote.pass(),
+    });
   });
 
   it.each([50, 500, 2_000])(

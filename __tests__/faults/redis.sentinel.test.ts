@@ -26,6 +26,7 @@ describe.each(['redis', 'valkey'] as const)('%s with Sentinel', (program) => {
   it.runIf(findProgram(program))('fails over to an old copy: everything is true again within 30 s', async () => {
     sentinels = await Sentinels.start(program);
     fleet.beat = 5_000;
+    fleet.leadExpiry = 10_000;
     fleet.address = sentinels.address;
     const [supervisor, ...workers] = await fleet.begin(...BOTH);
     workers.push(await fleet.worker('env_a'));

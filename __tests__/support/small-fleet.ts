@@ -4,7 +4,7 @@ import { Database } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import RedisClient from 'ioredis';
 import { inject } from 'vitest';
-import { ensureDatabase, query, type Redis } from '../../scripts/fleet';
+import { ensureDatabase, type PostgresServer, query, type Redis } from '../../scripts/fleet';
 import type { Timer } from '../../src/server/clock';
 import { collections } from '../../src/server/core/collections';
 import { systemClock, systemRandom } from '../../src/server/core/system';
@@ -78,8 +78,8 @@ interface Wire {
 const databases = new Map<string, Promise<Database>>();
 
 /** A main app's database, with the plugin's tables; synced once for all tests of a file. */
-async function openDatabase(name: string): Promise<Database> {
-  const { host, port, user, password } = inject('postgres');
+async function openDatabase(name: string, server: PostgresServer): Promise<Database> {
+  const { host, port, user, password } = server;
   const open = () => {
     const options = { dialect: 'postgres', host, port, username: user, password, database: name, logging: false };
     const db = new Database({ ...options, pool: { max: 10 } } as never);
@@ -99,7 +99,7 @@ async function openDatabase(name: string): Promise<Database> {
     databases.set(
       name,
       (async () => {
-        await ensureDatabase(inject('postgres'), name);
+        await ensureDatabase(server, name);
         const db = open();
         await db.sync();
         return db;
@@ -130,7 +130,7 @@ export class SupervisorProcess {
     fleet: SmallFleet,
     { database = 'supervisor', wrap = (main) => main, leadExpiry, beginning, onChange }: SupervisorOptions,
   ): Promise<SupervisorProcess> {
-    const db = await openDatabase(fleet.database(database));
+    const db = await openDatabase(fleet.database(database), fleet.serverOf(database));
     const instance = `supervisor-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
@@ -285,6 +285,7 @@ export class WorkerProcess {
     readonly log: RecordedLog,
     readonly instance: string,
     private readonly database: string,
+    private readonly server: PostgresServer,
   ) {}
 
   static async start(
@@ -292,7 +293,7 @@ export class WorkerProcess {
     environment: string,
     { database = environment, proxyUrl, version }: WorkerOptions,
   ): Promise<WorkerProcess> {
-    const db = await openDatabase(fleet.database(database));
+    const db = await openDatabase(fleet.database(database), fleet.serverOf(database));
     const instance = `${environment}-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
     const wire = fleet.connect(instance, log);
@@ -323,7 +324,8 @@ export class WorkerProcess {
       roundEvery: PACES[fleet.wakeUps ? 'patient' : 'hurried'].round,
     });
     part.start();
-    return new WorkerProcess(environment, part, host, db, wire, log, instance, fleet.database(database));
+    const server = fleet.serverOf(database);
+    return new WorkerProcess(environment, part, host, db, wire, log, instance, fleet.database(database), server);
   }
 
   get runs(): string[] {
@@ -371,7 +373,7 @@ export class WorkerProcess {
     await this.cut();
     const end =
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name LIKE $2';
-    await query(inject('postgres'), 'postgres', end, [this.database, 'nocobase lock%']);
+    await query(this.server, 'postgres', end, [this.database, 'nocobase lock%']);
   }
 
   private async beatOnceMore(keeper: Keeper, interval: number): Promise<void> {
@@ -423,6 +425,10 @@ export class SmallFleet {
   recordsWithin = RECORDS_WITHIN;
   private readonly supervisors: SupervisorProcess[] = [];
   private readonly workers: WorkerProcess[] = [];
+  /** Of leads of Supervisors that are started from now on, in ms; by default less than in production. */
+  leadExpiry: number | undefined;
+  /** PostgreSQL of parts (`supervisor`, or an environment) that are not on the shared one. */
+  readonly servers = new Map<string, PostgresServer>();
   /** How processes that are started from now on reach Redis. */
   address: string;
   private prefix = `small-${randomUUID()}`;
@@ -438,6 +444,10 @@ export class SmallFleet {
   /** @param wakeUps false: the command Redis is nowhere */
   static async start(name: string, { wakeUps }: { wakeUps: boolean }): Promise<SmallFleet> {
     return new SmallFleet(await startRedis(), name, wakeUps);
+  }
+
+  serverOf(part: string): PostgresServer {
+    return this.servers.get(part) ?? inject('postgres');
   }
 
   database(part: string): string {
@@ -473,7 +483,7 @@ export class SmallFleet {
 
   /** Returns when it can be woken, too. */
   async supervisor(options: SupervisorOptions = {}): Promise<SupervisorProcess> {
-    const leadExpiry = LEAD_EXPIRY[this.supervisors.some(({ alive }) => alive) ? 'beside' : 'alone'];
+    const leadExpiry = this.leadExpiry ?? LEAD_EXPIRY[this.supervisors.some(({ alive }) => alive) ? 'beside' : 'alone'];
     const supervisor = await SupervisorProcess.start(this, { leadExpiry, ...options });
     this.supervisors.push(supervisor);
     await this.listening();
@@ -527,7 +537,7 @@ export class SmallFleet {
   /** Redis as somebody sees it who is no part of the fleet. */
   async onRedis<T>(work: (redis: RedisClient) => Promise<T>): Promise<T> {
     const sentinels = sentinelsOf(this.address);
-    const client = sentinels ? new RedisClient(sentinels) : new RedisClient(this.redis.url);
+    const client = sentinels ? new RedisClient(sentinels) : new RedisClient(this.address);
     try {
       return await work(client);
     } finally {
@@ -548,6 +558,7 @@ export class SmallFleet {
     this.databases = new SimulatedDatabases();
     this.bootScripts.clear();
     this.beat = BEAT;
+    this.leadExpiry = undefined;
     this.leaving = LEAVING;
     this.secretsWithin = undefined;
     this.recordsWithin = RECORDS_WITHIN;
