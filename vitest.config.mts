@@ -18,11 +18,7 @@ const MINUTE = 60_000;
 /** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
 const ALONE = ['install', 'launcher', 'one-process'].map((name) => `__tests__/e2e/${name}.test.ts`);
 
-/** Of pages, which `npm test` tests whole in one client: `npm run test:long` does the same in the other one. */
-const PAGES = ['drawer', 'entries', 'environments', 'list', 'pages', 'roles'].map(
-  (name) => `__tests__/e2e/browser.${name}.test.ts`,
-);
-
+/** `npm test` tests the pages whole in one client, and their main job in the other; `npm run test:long` the other way round. */
 const BROWSER = '__tests__/e2e/browser*.test.ts';
 
 const project = (name: string, options: object) => ({
@@ -50,7 +46,7 @@ export default defineConfig({
       project('browser', { include: [BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),
       project('alone', { include: ALONE, ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/services.ts' }),
       project('long', {
-        include: ['__tests__/long/**/*.test.ts', ...PAGES],
+        include: ['__tests__/long/**/*.test.ts', BROWSER],
         ...FLEET_TIMES,
         ...ON_A_FLEET,
         globalSetup: ['./__tests__/setup/fleet.ts', './__tests__/setup/services.ts'],

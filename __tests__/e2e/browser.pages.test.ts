@@ -1,19 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chooseTheme, enableLanguages, openContext, openSettings, STATES, tabsOf } from '../../scripts/browser';
-import english from '../../src/locale/en-US.json';
+import { enableLanguages, openContext, openSettings, STATES, tabsOf, visitStates } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
+import { violationsOn } from '../support/accessibility';
 import { browser, CLIENT, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
+import { englishOn, USERNAMES } from '../support/english';
 
-/** What holds of every page and state of ours in either client. */
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What may stand on a page that is ours, each above those before it. */
-const OURS = ['.ant-card', '.ant-dropdown', '.ant-drawer', '.ant-modal-wrap'];
+/** What holds of every page and state of ours in either client; in the dark theme: long/browser.states.test.ts. */
 
 const SAMPLE = { app: 'pages', environment: 'env_a' };
 
@@ -25,7 +18,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await chooseTheme(manager.api, 'default');
   await enableLanguages(manager.api, 'en-US');
   await manager.destroy(SAMPLE.app, 'drop');
 });
@@ -41,28 +33,13 @@ describe.each(CLIENT)('in the $client client', (client) => {
 
   afterAll(() => page?.context().close());
 
-  it('every page and state is accessible', async () => {
-    await openSettings(page, fleet.supervisor.url, client);
-    const violations: string[] = [];
-    for (const { name, show } of STATES) {
-      await show(page, SAMPLE);
-      violations.push(...(await violationsOn(page)).map((violation) => `${name}: ${violation}`));
-    }
-    expect(violations).toEqual([]);
-  });
-
-  it('every page and state is Chinese throughout, and in the dark theme dark and in contrast', async () => {
-    await chooseTheme(manager.api, 'dark');
+  it('every page and state is accessible, and Chinese throughout', async () => {
     await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
     const problems: string[] = [];
-    for (const { name, show } of STATES) {
-      await show(page, SAMPLE);
-      // The rest of what axe looks for is the same in any language and theme.
-      const contrast = await violationsOn(page, 'color-contrast');
-      const found = [...contrast, ...(await englishOn(page)), ...(await brightOn(page))];
+    await visitStates(page, STATES, SAMPLE, async (name) => {
+      const found = [...(await violationsOn(page)), ...(await englishOn(page, [SAMPLE.app, ...USERNAMES]))];
       problems.push(...found.map((problem) => `${name}: ${problem}`));
-    }
-    await chooseTheme(manager.api, 'default');
+    });
     expect(problems).toEqual([]);
   });
 
@@ -183,71 +160,4 @@ async function tabTo(page: Page, selector: string): Promise<void> {
     await page.keyboard.press('Tab');
   }
   throw new Error(`The Tab key does not lead to ${selector}.`);
-}
-
-/** What axe finds serious in the uppermost of what is ours; by these of its rules, or by all. */
-async function violationsOn(page: Page, ...rules: string[]): Promise<string[]> {
-  await page.mouse.move(0, 0);
-  // What fades in has less contrast than it will have.
-  await page.waitForFunction(() =>
-    document.getAnimations().every(({ playState, effect }) => {
-      return playState !== 'running' || effect?.getComputedTiming().endTime === Infinity;
-    }),
-  );
-  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE);
-  const find = async ([selectors, only]: string[][]) => {
-    const isShown = (selector: string) => document.querySelector(selector)?.checkVisibility();
-    const { violations } = await (window as unknown as { axe: typeof axe }).axe.run(selectors.findLast(isShown)!, {
-      resultTypes: ['violations'],
-      ...(only.length > 0 && { runOnly: { type: 'rule', values: only } }),
-    });
-    return violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ html }) => html) }));
-  };
-  const found = await page.evaluate(find, [OURS, rules]);
-  return found
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, nodes }) => `${id} in ${nodes.slice(0, 3).join(' ')}`);
-}
-
-/** Our sentences in English where they can be seen or heard. */
-async function englishOn(page: Page): Promise<string[]> {
-  const texts = await page.evaluate((selectors) => {
-    const found: string[] = [];
-    for (const element of document.querySelectorAll<HTMLElement>(
-      selectors.flatMap((one) => [one, `${one} *`]).join(),
-    )) {
-      if (!element.checkVisibility() || element.closest('pre')) continue;
-      for (const name of ['aria-label', 'aria-description', 'placeholder', 'title', 'alt']) {
-        found.push(element.getAttribute(name) ?? '');
-      }
-      for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) found.push(node.textContent ?? '');
-    }
-    return [...new Set(found.map((text) => text.trim()))];
-  }, OURS);
-  // Some messages of the server are a part of another, such as `start` or `{{object}} is {{owner}}`: they tell nothing.
-  const sentences = Object.entries(english)
-    .filter(([key, text]) =>
-      key.startsWith('message.') ? /^[A-Z]/.test(text) : /[a-z]{2}/i.test(text.replace(PLACEHOLDER, '')),
-    )
-    .map(([, text]) => new RegExp(`^${text.split(PLACEHOLDER).map(escaped).join('.*?')}$`, 's'));
-  return texts
-    .filter((text) => text && !OF_ANTD.includes(text) && sentences.some((sentence) => sentence.test(text)))
-    .map((text) => `"${text}" is English`);
-}
-
-/** What antd says in no other language, where a sentence of ours such as `Select {{app}}` would fit it. */
-const OF_ANTD = ['Select all'];
-
-const PLACEHOLDER = /\{\{\w+\}\}/g;
-const escaped = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-
-/** Cards, drawers and dialogs of ours with a bright ground. */
-function brightOn(page: Page): Promise<string[]> {
-  return page.evaluate(() =>
-    [...document.querySelectorAll('.ant-card, .ant-drawer-content, .ant-modal-content')].flatMap((element) => {
-      const ground = getComputedStyle(element).backgroundColor;
-      const [red, green, blue] = ground.match(/\d+/g)!.map(Number);
-      return red + green + blue > 200 ? [`${element.className} is ${ground}`] : [];
-    }),
-  );
 }

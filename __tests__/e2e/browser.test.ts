@@ -1,5 +1,5 @@
 import type { BrowserContext, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { CLIENTS, openContext, tabsOf } from '../../scripts/browser';
 import { ADMIN, query } from '../../scripts/fleet';
 import {
@@ -18,9 +18,17 @@ import {
 
 /** The main job by mouse alone, as an administrator meets it; each step goes on from the one before. */
 
+/**
+ * One client does all of it here. What `npm test` shows of the other client in other files, where it tests its pages
+ * whole, that client does in `npm run test:long`.
+ */
+const PAGES_CLIENT = inject('client');
+const HERE = PAGES_CLIENT === 'modern' ? CLIENTS : CLIENTS.filter(({ client }) => client !== PAGES_CLIENT);
+
 onStage();
 
-describe.each(CLIENTS)('an administrator with the $client client', ({ client, base }) => {
+describe.each(HERE)('an administrator with the $client client', ({ client, base }) => {
+  const wholeIt = it.runIf(client !== PAGES_CLIENT);
   const name = `crm_${client}`;
   const title = `CRM ${client}`;
   let context: BrowserContext;
@@ -87,7 +95,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await shows(tabsOf(page), ['Apps', 'Environments']);
   });
 
-  it('sees the environments: identifier, version, address, health and last heartbeat', async () => {
+  wholeIt('sees the environments: identifier, version, address, health and last heartbeat', async () => {
     await tabsOf(page).filter({ hasText: 'Environments' }).click();
     for (const environment of ['env_a', 'env_b']) {
       const row = page.getByTestId(`environment-row-${environment}`);
@@ -172,7 +180,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await page.locator(`[data-testid="app-visit-${name}"]:focus`).waitFor();
   });
 
-  it('stops it, after a question (v2.0.18)', async () => {
+  wholeIt('stops it, after a question (v2.0.18)', async () => {
     await press('stop');
     const dialog = page.getByRole('dialog', { name: `Stop "${title}"?` });
     await dialog.getByText('env_a, env_b').waitFor();
@@ -184,7 +192,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await app.getByText('App stopped').waitFor();
   });
 
-  it('starts it again, after a question, in one environment after the other', async () => {
+  wholeIt('starts it again, after a question, in one environment after the other', async () => {
     const seen = await recordStatuses(page, name);
     await press('start');
     await answer(page.getByRole('dialog', { name: `Start "${title}"?` }), 'Start');
@@ -194,7 +202,7 @@ describe.each(CLIENTS)('an administrator with the $client client', ({ client, ba
     await app.getByText('App stopped').waitFor({ state: 'hidden' });
   });
 
-  it('deletes it, after a question that says that the database is kept, which it is', async () => {
+  wholeIt('deletes it, after a question that says that the database is kept, which it is', async () => {
     await press('delete');
     const dialog = page.getByRole('dialog', { name: `Delete "${title}"?` });
     const keep = dialog.getByLabel(`Keep the data: database "${name}"`);

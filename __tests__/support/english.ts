@@ -1,9 +1,31 @@
+import type { Page } from 'playwright-core';
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
 import { DIALECT_NAMES } from '../../src/shared/dialects';
 
+/** Finds English texts of ours on a page whose language is Chinese. */
+
+/** What can contain texts of ours. */
+const PLACES = [
+  '.ant-page-header',
+  '.ant-card',
+  '.ant-dropdown',
+  '.ant-popover',
+  '.ant-drawer',
+  '.ant-modal-wrap',
+  '.ant-alert',
+  '.ant-result',
+  '.ant-message',
+];
+
+/** What people read and what screen readers say. */
+const ATTRIBUTES = ['aria-label', 'aria-description', 'placeholder', 'title', 'alt'];
+
+/** Who is signed in, and the administrator of the state `app-sign-in`. */
+export const USERNAMES = ['nocobase', 'ada'];
+
 /** What antd says in no other language. */
-const OF_ANTD = ['Select all', 'Close'];
+const OF_ANTD = ['Select all', 'Close', 'Increase Value', 'Decrease Value'];
 
 const PLACEHOLDER = /\{\{\w+\}\}/g;
 /** Not units such as `MB`, nor abbreviations such as `JWT`. */
@@ -27,10 +49,15 @@ const SENTENCES = Object.entries(english)
   .map(([, text]) => new RegExp(`^${text.split(PLACEHOLDER).map(escaped).join('.*?')}$`, 's'));
 
 /**
- * Whether a text is English, in the locale file or not.
+ * Visible texts that are English, whether they are in the locale file or not.
  *
- * @param data what a page shows as it is in any language: names, titles, texts of libraries
+ * @param data what the page shows as it is in any language: names, titles, texts of libraries
  */
+export async function englishOn(page: Page, data: string[] = []): Promise<string[]> {
+  return (await textsOf(page)).filter((text) => isEnglish(text, data)).map((text) => `"${text}" is English`);
+}
+
+/** @param data as of `englishOn` */
 export function isEnglish(text: string, data: string[]): boolean {
   if (!text || OF_ANTD.includes(text) || data.includes(text)) return false;
   if (SENTENCES.some((sentence) => sentence.test(text))) return true;
@@ -45,6 +72,25 @@ function withoutData(text: string, data: string[]): string {
     .reduce((rest, known) => rest.replaceAll(known, ' '), text)
     .replace(/\b\w+:\/\/\S+/g, ' ')
     .replace(/[\w.:-]*(?:\w[_@/:]\w|\w\.\w|\d|[a-z][A-Z])[\w.:/-]*/g, ' ');
+}
+
+function textsOf(page: Page): Promise<string[]> {
+  return page.evaluate(
+    ([places, attributes]) => {
+      const found: string[] = [];
+      for (const element of document.querySelectorAll<HTMLElement>(places.flatMap((one) => [one, `${one} *`]).join())) {
+        if (!element.checkVisibility() || element.closest('pre, code')) continue;
+        // antd names its icons in English.
+        const isIcon = element.classList.contains('anticon');
+        for (const name of attributes) if (!isIcon) found.push(element.getAttribute(name) ?? '');
+        for (const node of element.childNodes) {
+          if (node.nodeType === Node.TEXT_NODE) found.push(node.textContent ?? '');
+        }
+      }
+      return [...new Set(found.map((text) => text.trim()))];
+    },
+    [PLACES, ATTRIBUTES],
+  );
 }
 
 function escaped(text: string): string {

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { type AppRow, type OperationRow, STATUSES } from '../../src/shared/types';
-import { inStatus, inTrouble, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
+import { inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
 import { answerNo, closeDrawer, type State, settled, tabsOf } from './states';
 
 /** The apps that are selected for an action on several. */
@@ -109,7 +109,7 @@ export const RARE_STATES: State[] = [
       await page.setViewportSize({ width: 1440, height: 1300 });
       await answerWith(page, 'apps:list', ([app]: AppRow[]) => STATUSES.map((status) => inStatus(app, status)));
       await page.getByTestId('refresh-apps').click();
-      await page.getByTestId(`app-row-${STATUSES.at(-1)}`).waitFor();
+      await page.getByTestId(`app-row-${nameIn(STATUSES.at(-1)!)}`).waitFor();
     },
   },
   {

@@ -33,6 +33,9 @@ const APPS = [
   },
 ];
 
+export const SAMPLE_APPS = APPS.map(({ name }) => name);
+export const SAMPLE_TITLES = APPS.map(({ title }) => title);
+
 /**
  * Creates the apps that do not exist, in the environments `env_a` and `env_b`, and waits for all operations. Afterwards
  * `crm` and `orders` run or start when visited, `archive` is stopped, and `billing` has failed.
@@ -56,6 +59,9 @@ export const allOperationsEnded = (api: Api) =>
 /** What NocoBase's core reports while an app starts; it has no translation. */
 export const CORE_PROGRESS = 'load locale resource';
 
+/** How the app in this status is called: no word of a language. */
+export const nameIn = (status: Status) => `app_${status}`;
+
 /** An app like this one that has this status and its name. */
 export function inStatus(app: AppRow, status: Status): AppRow {
   const [environment] = app.environments;
@@ -66,8 +72,8 @@ export function inStatus(app: AppRow, status: Status): AppRow {
   };
   return {
     ...app,
-    name: status,
-    title: status,
+    name: nameIn(status),
+    title: nameIn(status),
     desiredState: 'onDemand',
     environments: [environment],
     statuses: { [environment]: shown },
@@ -125,7 +131,7 @@ export const PENDING = ['jwtSecret', 'options.database', 'plugins'];
 const COMMANDING: OperationRow = {
   ...defaultsIn(OPERATION, 'row'),
   id: '1',
-  appName: 'commanding',
+  appName: nameIn('commanding'),
   action: 'restart',
   state: 'running',
   waitingFor: say('WAITS_FOR_BEGIN', { environment: 'env_a' }),

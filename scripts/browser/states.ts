@@ -43,7 +43,7 @@ export async function answerNo(page: Page): Promise<void> {
  *
  * @param page shows the list of apps
  * @param look is called in each state
- * @throws naming the state that could not be shown
+ * @throws naming the state that could not be shown or looked at
  */
 export async function visitStates(
   page: Page,
@@ -55,7 +55,9 @@ export async function visitStates(
     await show(page, sample).catch((error: Error) => {
       throw new Error(`The state ${name} could not be shown: ${error.message}`, { cause: error });
     });
-    await look(name);
+    await look(name).catch((error: Error) => {
+      throw new Error(`In the state ${name}: ${error.message}`, { cause: error });
+    });
   }
 }
 

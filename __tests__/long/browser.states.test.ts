@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import {
+  ALL_STATES,
+  CLIENTS,
+  chooseTheme,
+  enableLanguages,
+  openContext,
+  openSettings,
+  visitStates,
+} from '../../scripts/browser';
+import { CORE_PROGRESS, createSampleApps, SAMPLE, SAMPLE_APPS, SAMPLE_TITLES } from '../../scripts/browser/sample';
+import { brightOn, violationsOn } from '../support/accessibility';
+import { browser, fleet, manager, onStage } from '../support/browser';
+import { englishOn, USERNAMES } from '../support/english';
+
+/** Every state that `npm run screenshots` photographs, in both clients, in Chinese and in the dark theme. */
+
+/** What Node.js and the browser say. */
+const ERRORS = ['connect ECONNREFUSED', 'Cannot convert undefined or null to object'];
+
+/** What the pages show as it is in any language. */
+const DATA: string[] = [...SAMPLE_APPS, ...SAMPLE_TITLES, CORE_PROGRESS, ...ERRORS, ...USERNAMES];
+
+onStage();
+
+beforeAll(async () => {
+  await enableLanguages(manager.api, 'en-US', 'zh-CN');
+  await createSampleApps(manager.api);
+  await chooseTheme(manager.api, 'dark');
+});
+
+afterAll(async () => {
+  await chooseTheme(manager.api, 'default');
+  await enableLanguages(manager.api, 'en-US');
+  await manager.clear(...SAMPLE_APPS);
+});
+
+it.each(CLIENTS)('every state of the $client client is Chinese throughout, dark and in contrast', async (client) => {
+  const context = await openContext(browser, manager.api);
+  try {
+    const page = await context.newPage();
+    await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
+    const problems: string[] = [];
+    await visitStates(page, ALL_STATES, SAMPLE, async (name) => {
+      // The rest of what axe looks for is the same in any theme (e2e/browser.pages.test.ts).
+      const contrast = await violationsOn(page, 'color-contrast');
+      const found = [...contrast, ...(await englishOn(page, DATA)), ...(await brightOn(page))];
+      problems.push(...found.map((problem) => `${name}: ${problem}`));
+    });
+    expect(problems).toEqual([]);
+  } finally {
+    await context.close();
+  }
+});

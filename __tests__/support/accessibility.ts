@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type axe from 'axe-core';
+import type { Page } from 'playwright-core';
+
+/** Accessibility and theme of our pages. */
+
+/** What can contain a page of ours, each above those before it. */
+const OURS = ['.ant-card', '.ant-dropdown', '.ant-drawer', '.ant-modal-wrap'];
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** What axe finds serious in the uppermost of what is ours; by these of its rules, or by all. */
+export async function violationsOn(page: Page, ...rules: string[]): Promise<string[]> {
+  await page.mouse.move(0, 0);
+  // What fades in has less contrast than it will have.
+  await page.waitForFunction(() =>
+    document.getAnimations().every(({ playState, effect }) => {
+      return playState !== 'running' || effect?.getComputedTiming().endTime === Infinity;
+    }),
+  );
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(AXE);
+  const find = async ([selectors, only]: string[][]) => {
+    const shown = selectors
+      .map((selector) => [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility()))
+      .findLast((elements) => elements.length > 0);
+    if (!shown) throw new Error('Nothing of ours is shown.');
+    const { violations } = await (window as unknown as { axe: typeof axe }).axe.run(shown, {
+      resultTypes: ['violations'],
+      ...(only.length > 0 && { runOnly: { type: 'rule', values: only } }),
+    });
+    return violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.map(({ html }) => html) }));
+  };
+  const found = await page.evaluate(find, [OURS, rules]);
+  return found
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id} in ${nodes.slice(0, 3).join(' ')}`);
+}
+
+/** Cards, drawers and dialogs of ours with a bright ground. */
+export function brightOn(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.ant-card, .ant-drawer-content, .ant-modal-content')].flatMap((element) => {
+      const ground = getComputedStyle(element).backgroundColor;
+      const [red, green, blue] = ground.match(/\d+/g)!.map(Number);
+      return red + green + blue > 200 ? [`${element.className} is ${ground}`] : [];
+    }),
+  );
+}
