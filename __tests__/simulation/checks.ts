@@ -2,6 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
+import { checkPages } from './pages';
 import type { Machine } from './scheduler';
 import type { EnvironmentOfWorld, World } from './world';
 
@@ -41,6 +42,7 @@ export function installChecks(world: World): void {
     checkHolders(world);
     checkTaken(world);
     checkDisplaced(world);
+    checkPages(world, ({ name }) => wasStopped(world, name));
     world.scheduler.after(1_000, everySecond);
   };
   everySecond();
@@ -167,7 +169,8 @@ function checkDisplaced(world: World): void {
   if (redis.isAway || redis.isReadOnly || redis.frozenUntil > now) redis.troubledAt = now;
   for (const process of world.workers) {
     const { part, machine, link, name } = process;
-    const isWell = machine.isUp && !link.isCut && now - redis.troubledAt > IS_HEALTHY;
+    // One that does not reach its database is no healthy host.
+    const isWell = machine.isUp && !link.isCut && !process.isOffDatabase && now - redis.troubledAt > IS_HEALTHY;
     if (part.role === 'standby' && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
       world.violate(`${name} was well, and lost its environment`);
     if (part.role !== 'holder' || !isWell) healthySince.delete(process);

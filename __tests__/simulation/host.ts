@@ -92,6 +92,8 @@ export class PlayedHost {
   readonly coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   /** What this process runs, by name. */
   readonly running = new Map<string, AppRecord>();
+  /** What ended by itself, with the generation of the record then. */
+  readonly failed = new Map<string, number>();
   /** What of it is about to end. */
   readonly ending = new Set<string>();
   private readonly commands = new Set<string>();
@@ -149,11 +151,13 @@ export class PlayedHost {
   }
 
   async stop(name: string): Promise<void> {
+    this.failed.delete(name);
     await this.unload(name);
     this.coreApps.setStatus(name, 'stopped');
   }
 
   async rest(name: string): Promise<void> {
+    this.failed.delete(name);
     await this.unload(name);
     delete this.coreApps.appStatus[name];
   }
@@ -192,6 +196,17 @@ export class PlayedHost {
 
   isRunning(name: string): boolean {
     return this.running.has(name);
+  }
+
+  /** An app ends by itself. Nobody starts it again but an operator. */
+  fail(name: string): void {
+    const record = this.running.get(name);
+    if (!record || this.ending.has(name)) return;
+    this.note(`loses ${name}`);
+    this.running.delete(name);
+    this.failed.set(name, record.generation);
+    this.coreApps.setError(name, new Error('It ended by itself.'));
+    this.coreApps.setStatus(name, 'error');
   }
 
   /** The core runs a command of an app for so long. */
@@ -264,6 +279,7 @@ export class PlayedHost {
       }
       if (ends === 'failed') throw new Error('It does not start.');
       this.running.set(name, record);
+      this.failed.delete(name);
       this.coreApps.setStatus(name, 'running');
       this.note(`runs ${name} ${record.generation}`);
       return { version: '2.2.15', record };

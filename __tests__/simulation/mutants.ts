@@ -9,159 +9,366 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 interface Mutant {
   /** What is broken. */
   what: string;
-  /** Below `src/server`. */
-  file: string;
-  /** A text that is there once, and what takes its place. */
-  replace: readonly [text: string, by: string];
+  /** The finding that it would bring back: findings are numbered C1 to C19. */
+  finding?: string;
+  /** Below `src/server`, a text that is there once, and what takes its place. */
+  changes: Array<readonly [file: string, text: string, by: string]>;
+  /** Where the simulator does not reach: the test that guards it, below `__tests__`, in the project of its first folder. */
+  test?: string;
 }
 
 const MUTANTS: Mutant[] = [
   {
+    what: 'A Worker that returns acts before its records are read',
+    finding: 'C1',
+    changes: [
+      ['worker/apps/app-states.ts', '      confirmed,\n', '      confirmed: true,\n'],
+      [
+        'worker/apps/controller.ts',
+        'held.confirmed = false;\n  }\n\n  /** The store cannot',
+        'held.confirmed = true;\n  }\n\n  /** The store cannot',
+      ],
+    ],
+  },
+  {
+    what: 'What waits in the boot queue keeps the record that it was queued with',
+    finding: 'C1',
+    changes: [
+      [
+        'worker/apps/boots.ts',
+        'const wish = this.wish(held, visited);\n        if',
+        "const wish = { record, how: 'start' as const };\n        if",
+      ],
+      ['worker/apps/controller.ts', 'held?.waiting && !this.boots.wish(held, held.visited)', 'false'],
+    ],
+  },
+  {
+    what: 'An environment that was forgotten boots its old apps',
+    finding: 'C2',
+    changes: [['worker/incarnation.ts', 'return incarnation > this.header.incarnation;', 'return false;']],
+  },
+  {
+    what: 'A displaced process claims its former epoch',
+    finding: 'C3',
+    changes: [
+      ['worker/lease.ts', '    this.epoch = 0;\n', ''],
+      ['protocol/stores/memory/leases.ts', 'lease.epoch > current.epoch', 'false'],
+    ],
+  },
+  {
     what: 'A standby hosts, too',
-    file: 'worker/services.ts',
-    replace: ['mayHost: () => keeper.hosts && known.isCurrent', 'mayHost: () => true'],
+    finding: 'C3',
+    changes: [['worker/services.ts', 'mayHost: () => keeper.hosts && known.isCurrent', 'mayHost: () => true']],
   },
   {
     what: 'A displaced process goes on with its apps',
-    file: 'worker/worker.ts',
-    replace: ['await controller.standDown();', ''],
+    finding: 'C3',
+    changes: [['worker/worker.ts', 'await controller.standDown();', '']],
+  },
+  {
+    what: 'A standby takes over as soon as it gets the lock',
+    finding: 'C4',
+    changes: [['worker/lease.ts', '(!this.other.holds || this.other.lockedBeats > 1)', 'true']],
+  },
+  {
+    what: 'A leader writes to the database in whatever term',
+    finding: 'C5',
+    changes: [['supervisor/control/leader.ts', '      if (!row) {', '      if (false as boolean) {']],
+  },
+  {
+    what: 'A boot that never ends keeps its place in the queue',
+    finding: 'C6',
+    changes: [['worker/hosting/boot-queue.ts', 'await within(this.clock, BOOT_LIMIT, ended, false)', 'await ended']],
+  },
+  {
+    what: 'Every visit is reported',
+    finding: 'C7',
+    changes: [
+      [
+        'worker/apps/controller.ts',
+        "if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) return true;",
+        "if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) {\n      this.apps.report(name);\n      return true;\n    }",
+      ],
+    ],
+  },
+  {
+    what: 'A deadline counts the time in the boot queue',
+    finding: 'C8',
+    changes: [
+      [
+        'supervisor/control/rollout.ts',
+        "return hasBegun(operation, step, entry) && entry?.status !== 'waiting';",
+        'return hasBegun(operation, step, entry);',
+      ],
+    ],
+  },
+  {
+    what: 'Start does nothing with an app that ended by itself',
+    finding: 'C9',
+    changes: [['worker/apps/decide.ts', "hosted.state === 'running' && !endedByItself", "hosted.state === 'running'"]],
+  },
+  {
+    what: 'A Redis that does not answer is not left',
+    finding: 'C10',
+    changes: [
+      [
+        'protocol/connect.ts',
+        "        this.note('away', 'it does not answer');\n        this.reconnect();",
+        "        this.note('away', 'it does not answer');",
+      ],
+    ],
+    test: 'integration/redis.faults.test.ts',
+  },
+  {
+    what: 'A Supervisor that does not lead reads all definitions with each wake-up',
+    finding: 'C11',
+    changes: [
+      [
+        'supervisor/supervisor.ts',
+        'if (this.running) pollSoon();',
+        'if (this.running) {\n        pollSoon();\n        void this.running.appCache.load();\n      }',
+      ],
+    ],
+  },
+  {
+    what: 'A poll of the fleet reads one environment after the other',
+    finding: 'C12',
+    changes: [
+      [
+        'supervisor/fleet/observer.ts',
+        'await Promise.all([...names].map(look));',
+        'for (const name of names) await look(name);',
+      ],
+    ],
+  },
+  {
+    what: 'Each list on a Worker reads the whole fleet',
+    finding: 'C13',
+    changes: [['worker/remote-statuses.ts', 'this.polling ??= this.pollNow()', 'this.polling = this.pollNow()']],
+  },
+  {
+    what: 'Requests that are open when a Supervisor stops are dropped',
+    finding: 'C14',
+    changes: [['core/graceful-shutdown.ts', 'if (!this.open.size) return;', 'return;']],
+    test: 'unit/graceful-shutdown.test.ts',
+  },
+  {
+    what: 'An app index that another Supervisor or an older copy replaced is taken for complete',
+    finding: 'C15',
+    changes: [
+      [
+        'protocol/app-index.ts',
+        'if ((await this.store.read(this.version))?.version === this.version) return false;',
+        'return false;',
+      ],
+    ],
+  },
+  {
+    what: 'Time alone pushes no change',
+    finding: 'C17',
+    changes: [
+      [
+        'supervisor/fleet/observer.ts',
+        'if (health === undefined || health === from) continue;',
+        'if (health === undefined || health === from || environments.size === 0) continue;',
+      ],
+    ],
+  },
+  {
+    what: 'The last visits are not written',
+    finding: 'C18',
+    changes: [['worker/apps/controller.ts', 'this.apps.lastVisitAt(name) !== saved.lastVisitAt', 'false']],
+  },
+  {
+    what: 'A start of an app without an environment succeeds',
+    finding: 'C19',
+    changes: [['supervisor/apps/service.ts', "if (action !== 'stop') assertSomewhere(app);", '']],
   },
   {
     what: 'An app that failed is not tried again',
-    file: 'worker/apps/decide.ts',
-    replace: ['return failures >= MAX_FAILURES ? null :', 'return failures >= 1 ? null :'],
+    changes: [['worker/apps/decide.ts', 'return failures >= MAX_FAILURES ? null :', 'return failures >= 1 ? null :']],
   },
   {
     what: 'A Worker takes an older record over',
-    file: 'worker/apps/controller.ts',
-    replace: ['if (held && held.record.generation > record.generation) continue;', ''],
+    changes: [['worker/apps/controller.ts', 'if (held && held.record.generation > record.generation) continue;', '']],
   },
   {
     what: 'A Worker takes the absence of a record for a wish',
-    file: 'worker/apps/controller.ts',
-    replace: [
-      "held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)",
-      '!present.has(name)',
+    changes: [
+      [
+        'worker/apps/controller.ts',
+        "held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)",
+        '!present.has(name)',
+      ],
     ],
   },
   {
     what: 'A Worker that is silent is down after 30 beats',
-    file: 'protocol/health.ts',
-    replace: [
-      "if (age >= DOWN_AFTER * interval) return { health: 'down'",
-      "if (age >= 10 * DOWN_AFTER * interval) return { health: 'down'",
+    changes: [
+      [
+        'protocol/health.ts',
+        "if (age >= DOWN_AFTER * interval) return { health: 'down'",
+        "if (age >= 10 * DOWN_AFTER * interval) return { health: 'down'",
+      ],
     ],
   },
   {
     what: 'Every delete drops the data',
-    file: 'supervisor/apps/service.ts',
-    replace: ["database === 'drop' ? 'drop' : 'release'", "database === 'drop' ? 'drop' : 'drop'"],
+    changes: [
+      [
+        'supervisor/apps/service.ts',
+        "database === 'drop' ? 'drop' : 'release'",
+        "database === 'drop' ? 'drop' : 'drop'",
+      ],
+    ],
   },
   {
     what: 'Data are dropped before all environments have let go',
-    file: 'supervisor/control/rollout.ts',
-    replace: [
-      "return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');",
-      'return true;',
+    changes: [
+      [
+        'supervisor/control/rollout.ts',
+        "return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');",
+        'return true;',
+      ],
     ],
   },
   {
     what: 'An operation does not take over what it supersedes',
-    file: 'supervisor/control/rollout.ts',
-    replace: ['return { ...made, steps };', 'return made;'],
+    changes: [['supervisor/control/rollout.ts', 'return { ...made, steps };', 'return made;']],
   },
   {
     what: 'What Redis lost is not written again',
-    file: 'supervisor/control/environment-reconciler.ts',
-    replace: ['missing.map(([, { app, wish }]) => recordFor(app, wish)),', '[],'],
+    changes: [
+      [
+        'supervisor/control/environment-reconciler.ts',
+        'missing.map(([, { app, wish }]) => recordFor(app, wish)),',
+        '[],',
+      ],
+    ],
   },
   {
     what: 'A stale reader takes what is newer for a restored backup',
-    file: 'supervisor/control/environment-reconciler.ts',
-    replace: ['if (newer.length && (await this.isOutdated(environment, newer))) return 0;', ''],
+    changes: [
+      [
+        'supervisor/control/environment-reconciler.ts',
+        'if (newer.length && (await this.isOutdated(environment, newer))) return 0;',
+        '',
+      ],
+    ],
   },
   {
     what: 'An environment that an app has left keeps its record',
-    file: 'supervisor/control/app-reconciler.ts',
-    replace: ['if (!gone.length) return false;', 'return false;'],
+    changes: [['supervisor/control/app-reconciler.ts', 'if (!gone.length) return false;', 'return false;']],
   },
   {
     what: 'What is published of a deleted app is not known to its tombstone',
-    file: 'supervisor/apps/repository.ts',
-    replace: ['return changed > 0;', 'return true;'],
+    changes: [['supervisor/apps/repository.ts', 'return changed > 0;', 'return true;']],
   },
   {
     what: 'The end of a tombstone is not told',
-    file: 'supervisor/apps/cache.ts',
-    replace: ['this.changed([], new Set(settled), new Set());', ''],
+    changes: [['supervisor/apps/cache.ts', 'this.changed([], new Set(settled), new Set());', '']],
   },
   {
     what: 'Times of steps are never forgotten',
-    file: 'supervisor/control/app-reconciler.ts',
-    replace: ['this.timer.keep(uid, operations);', ''],
+    changes: [['supervisor/control/app-reconciler.ts', 'this.timer.keep(uid, operations);', '']],
   },
   {
     what: 'An operation waits for an environment that was forgotten',
-    file: 'supervisor/control/forgetting.ts',
-    replace: ['await operations.save({ ...operation, steps });', ''],
-  },
-  {
-    what: 'A leader writes whatever its term',
-    file: 'supervisor/control/leader.ts',
-    replace: ['return this.held && (alone === true ||', 'return this.held || (alone === true &&'],
-  },
-  {
-    what: 'An environment that was forgotten boots its old apps',
-    file: 'worker/incarnation.ts',
-    replace: ['return incarnation > this.header.incarnation;', 'return false;'],
+    changes: [['supervisor/control/forgetting.ts', 'await operations.save({ ...operation, steps });', '']],
   },
 ];
 
-/** Lets each mutant live until a seed finds it. @returns the exit code: 1 where one was not found */
+const BEGIN = '<!-- mutants -->';
+
+/**
+ * Lets each mutant live until a seed finds it, and prints the table, also into docs/simulation.md.
+ * @returns the exit code: 1 where one was not found
+ */
 export async function mutants(seeds: number): Promise<number> {
-  console.log('| What is broken | Found by seed | As |\n|---|---|---|');
+  const rows: string[] = [];
+  const waiting = MUTANTS.map((mutant, i) => ({ mutant, i }));
   let missed = 0;
-  for (const mutant of MUTANTS) {
-    const found = await hunt(mutant, seeds);
-    if (!found) missed++;
-    console.log(`| ${mutant.what} | ${found ? `${found.seed} | ${found.as}` : `none of ${seeds} | –`} |`);
-  }
+  const work = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const { mutant, i } = next;
+      const found = mutant.test ? await findByTest(mutant, mutant.test) : await findBySeed(mutant, seeds);
+      if (!found) missed++;
+      rows[i] = `| ${mutant.finding ?? ''} | ${mutant.what} | ${found ?? `nothing in ${seeds} seeds`} |`;
+      console.log(rows[i]);
+    }
+  };
+  await Promise.all(Array.from({ length: PROCESSES }, work));
+  await writeTable(['| | What is broken | Found by |', '|---|---|---|', ...rows].join('\n'));
   return missed ? 1 : 0;
 }
 
-async function hunt(
-  { file, replace: [text, by] }: Mutant,
-  seeds: number,
-): Promise<{ seed: string; as: string } | null> {
+async function writeTable(table: string): Promise<void> {
+  const file = path.join(ROOT, 'docs/simulation.md');
+  const text = await readFile(file, 'utf8');
+  const [before] = text.split(BEGIN);
+  await writeFile(file, `${before}${BEGIN}\n\n${table}\n`);
+}
+
+/** The first seed that fails with the mutant, and not without it. */
+async function findBySeed(mutant: Mutant, seeds: number): Promise<string | null> {
+  return inCopy(mutant, async (folder) => {
+    for (let from = 1; from <= seeds; ) {
+      const output = await execute(folder, simulate('--from', String(from), '--seeds', String(seeds - from + 1)));
+      const [, seed, as] = /^seed (\d+): (.*)$/m.exec(output.text) ?? [];
+      if (!seed) return null;
+      const alone = await execute(ROOT, simulate('--from', seed, '--seeds', '1'));
+      if (alone.code === 0) return `seed ${seed}: ${as.length > MOST ? `${as.slice(0, MOST)} …` : as}`;
+      from = Number(seed) + 1;
+    }
+    return null;
+  });
+}
+
+/** How much of a violation the table has. */
+const MOST = 110;
+const PROCESSES = 2;
+
+const simulate = (...args: string[]): string[] => ['--import', 'tsx', 'scripts/simulate.ts', ...args, '--first'];
+
+/** A test that passes without the mutant, and fails with it. */
+async function findByTest(mutant: Mutant, test: string): Promise<string | null> {
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--project', test.split('/')[0], `__tests__/${test}`];
+  if ((await execute(ROOT, args)).code !== 0) return null;
+  const { code } = await inCopy(mutant, (folder) => execute(folder, args));
+  return code === 0 ? null : `[${test}](../__tests__/${test})`;
+}
+
+/** Does something with a copy of the source in which a mutant was made. */
+async function inCopy<T>({ changes }: Mutant, work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'mutant-'));
   try {
-    for (const part of ['src', 'scripts', '__tests__', 'package.json', 'tsconfig.json'])
+    for (const part of ['src', 'scripts', '__tests__', 'package.json', 'tsconfig.json', 'vitest.config.mts'])
       await cp(path.join(ROOT, part), path.join(folder, part), { recursive: true });
     await symlink(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
-    const target = path.join(folder, 'src/server', file);
-    const source = await readFile(target, 'utf8');
-    if (source.split(text).length !== 2) throw new Error(`${file} does not have this text once: ${text}`);
-    await writeFile(
-      target,
-      source.replace(text, () => by),
-    );
-    const output = await simulate(folder, seeds);
-    const [, seed, as] = /^seed (\d+): (.*)$/m.exec(output) ?? [];
-    return seed ? { seed, as } : null;
+    for (const [file, text, by] of changes) {
+      const target = path.join(folder, 'src/server', file);
+      const source = await readFile(target, 'utf8');
+      if (source.split(text).length !== 2) throw new Error(`${file} does not have this text once: ${text}`);
+      await writeFile(
+        target,
+        source.replace(text, () => by),
+      );
+    }
+    return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function simulate(folder: string, seeds: number): Promise<string> {
+function execute(cwd: string, args: string[]): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve, reject) => {
-    const args = ['--import', 'tsx', 'scripts/simulate.ts', '--seeds', String(seeds), '--first'];
-    const child = spawn(process.execPath, args, { cwd: folder });
-    let output = '';
-    child.stdout.on('data', (text) => {
-      output += text;
+    const child = spawn(process.execPath, args, { cwd });
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
     });
+    child.stderr.resume();
     child.on('error', reject);
-    child.on('close', () => resolve(output));
+    child.on('close', (code) => resolve({ code, text }));
   });
 }

@@ -87,6 +87,8 @@ export class SimulatedRedis {
 export class Link {
   /** What is lost without a word: commands and messages of the process, and answers and messages to it. */
   lost = { out: false, in: false };
+  /** How often the process looked at the fleet. */
+  polls = 0;
   private lastCommand = 0;
   private lastAnswer = 0;
 
@@ -131,6 +133,7 @@ export class Link {
   private command(subject: Subject, name: string, args: unknown[]): Promise<unknown> {
     const { machine, redis } = this;
     const { scheduler } = redis;
+    if (name === 'poll') this.polls++;
     return new Promise((resolve, reject) => {
       let isOver = false;
       const end = (work: () => void) => {

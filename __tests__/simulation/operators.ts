@@ -1,5 +1,6 @@
 import { messageOf } from '../../src/server/errors';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
+import { list } from './pages';
 import type { ActionKind, PlannedEvent } from './plan';
 import type { SupervisorProcess } from './processes';
 import type { EnvironmentOfWorld, World } from './world';
@@ -44,6 +45,15 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   async visit(world, _supervisor, event) {
     const workers = world.workers.filter(({ machine }) => machine.isUp);
     workers[event.choice % workers.length]?.visit(nameOf(world, event));
+  },
+  async list(world, _supervisor, event) {
+    const workers = world.workers.filter(({ machine, part }) => machine.isUp && part.controller);
+    if (workers.length) list(world, workers[event.choice % workers.length]);
+  },
+  async fail(world, _supervisor, event) {
+    const name = nameOf(world, event);
+    const [worker] = world.workers.filter(({ machine, host }) => machine.isUp && host.running.has(name));
+    worker?.host.fail(name);
   },
   async command(world, _supervisor, event) {
     const name = nameOf(world, event);

@@ -68,6 +68,8 @@ const ACTIONS = {
   retryOld: 1,
   visit: 3,
   command: 1,
+  fail: 1,
+  list: 1,
   forget: 1,
 } as const;
 export type FaultKind = keyof typeof FAULTS;

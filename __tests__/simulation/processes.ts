@@ -135,6 +135,10 @@ abstract class SimulatedProcess {
 export class SupervisorProcess extends SimulatedProcess {
   readonly part: SupervisorPart;
   readonly door: Door;
+  /** What open pages show, and how often they read it. */
+  page = '';
+  reads = 0;
+  readAt = 0;
 
   constructor(name: string, timepiece: Timepiece, database: DatabaseServer, around: Surroundings, version: number) {
     super(name, timepiece, database, around, version);
@@ -155,7 +159,19 @@ export class SupervisorProcess extends SimulatedProcess {
       findInstalled: async () => [],
     });
     this.door = new Door(this.part);
+    this.part.changes.listen(() => {
+      this.page = this.statuses;
+      this.reads++;
+      this.readAt = around.scheduler.now;
+    });
     this.part.start(this.main);
+  }
+
+  /** Of all apps, as they are shown now. */
+  get statuses(): string {
+    if (!this.part.loaded) return '';
+    const all = Object.entries(this.part.statuses()).map(([app, statuses]) => `${app} is ${JSON.stringify(statuses)}`);
+    return all.sort().join('\n');
   }
 
   get leads(): boolean {

@@ -48,6 +48,8 @@ export function checkQuiet(world: World): void {
   for (const environment of world.environments) findHolder(environment, sight);
   checkOperations(sight);
   for (const app of sight.apps) checkApp(app, sight);
+  checkEnds(sight);
+  checkIndex(sight);
   checkTombstones(sight);
   checkRecords(sight);
   checkEvents(rows<Event>('appEvents'), sight);
@@ -79,6 +81,33 @@ function checkOperations({ world, operations, holders, stuck, say }: Sight): voi
         `${action} of ${appName} (${id}) is ${state}, ` +
           `${waits ? `waits for ${waits.code}` : 'and names nothing that it waits for'}: ${stepsOf({ steps })}.`,
       );
+  }
+}
+
+/** No operation ended in a way that is not so. */
+function checkEnds({ operations, holders, stuck, say }: Sight): void {
+  for (const { appName, action, state, steps, generation, createdById } of operations) {
+    if (!steps.length && state === 'succeeded' && createdById && (action === 'start' || action === 'restart'))
+      say(`${action} of ${appName} did nothing and succeeded.`);
+    // Nothing here takes as long as a boot may take.
+    const late = steps.find(({ kind, error }) => kind === 'boot' && error?.code === 'DEADLINE');
+    if (late && !stuck.has(appName)) say(`${action} of ${appName} failed by its deadline in ${late.environment}.`);
+    if (action !== 'start' && action !== 'restart') continue;
+    for (const [environment, { host }] of holders) {
+      const step = steps.find((one) => one.environment === environment);
+      const isOver = step?.state === 'failed' || step?.state === 'succeeded';
+      if (isOver && generation > (host.failed.get(appName) ?? Number.POSITIVE_INFINITY))
+        say(`${action} of ${appName} did not start it in ${environment}, where it had ended by itself.`);
+    }
+  }
+}
+
+/** Every Worker knows every app of the fleet. */
+function checkIndex({ apps, holders, say }: Sight): void {
+  const wanted = apps.map(({ name }) => name).sort();
+  for (const [environment, { part }] of holders) {
+    const known = part.appIndex.all().map(({ name }) => name);
+    if (!isDeepStrictEqual(known.sort(), wanted)) say(`${environment} knows the apps ${known}; there are ${wanted}.`);
   }
 }
 
@@ -147,6 +176,7 @@ function checkDoors(app: AppDefinition, { desired }: Published, { world, holders
 
 /** It was tried as often as it is tried, and says why it failed: an app that would start by now is no error. */
 function isExplained(holder: WorkerProcess, name: string): boolean {
+  if (holder.host.failed.has(name)) return true;
   const held = holder.part.controller?.apps.get(name);
   if (held?.status !== 'error' || !held.error) return false;
   if (held.isStuck) return true;

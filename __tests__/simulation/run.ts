@@ -3,6 +3,7 @@ import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
 import { installChecks } from './checks';
 import { endFaults, FAULT_WORKS } from './faults';
 import { act } from './operators';
+import { checkReads, ONLY_VISITS } from './pages';
 import { isFault, type Plan, type PlannedEvent } from './plan';
 import { checkQuiet } from './quiet';
 import { letVisitorsIn, visit } from './visitors';
@@ -32,6 +33,7 @@ export async function run(plan: Plan): Promise<Outcome> {
   for (const event of plan.events) scheduler.at(event.at, () => play(world, event));
   letVisitorsIn(world);
   scheduler.at(endOf(plan) - LAST_VISIT, () => visitAll(world));
+  scheduler.at(endOf(plan) - ONLY_VISITS, () => watchReads(world));
   const copy = () => {
     world.redis.copy();
     scheduler.after(COPY_EVERY, copy);
@@ -46,6 +48,19 @@ export async function run(plan: Plan): Promise<Outcome> {
   world.close();
   const digest = createHash('sha256').update(world.journal.join('\n')).digest('hex').slice(0, 16);
   return { violation: world.violation, journal: world.journal, events: scheduler.events, digest };
+}
+
+/** From now on apps are visited, and nothing else happens. */
+function watchReads(world: World): void {
+  const reads = new Map(
+    world.supervisors.flatMap(({ process }) => (process ? [[process, process.reads] as const] : [])),
+  );
+  world.scheduler.at(endOf(world.plan) - 1, () => checkReads(world, reads));
+  const next = () => {
+    for (const worker of world.workers) for (const name of worker.host.running.keys()) worker.visit(name);
+    world.scheduler.after(1_000, next);
+  };
+  next();
 }
 
 /** What hangs is given up late. */

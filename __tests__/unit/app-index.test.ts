@@ -75,6 +75,17 @@ describe('writers and readers of the app index', () => {
     expect(await writer.write(appsOf('crm'), 1)).toBe(false);
   });
 
+  it('is written again by a writer without changes if the store has lost it, or is an older copy', async () => {
+    const store = new MemoryAppIndex(new MemoryTerm());
+    const writer = new AppIndexWriter(store, { instance: 'one', publicUrl: null });
+    const apps = new Map([[entry.name, entry]]);
+    await writer.write(apps, 1);
+    await store.write({ from: null, version: 'older', entries: new Map(), gone: [], supervisor: 'null', term: 1 });
+    expect(await writer.write(apps, 1)).toBe(true);
+    expect((await store.read(''))?.entries.size).toBe(1);
+    expect(await writer.write(apps, 1)).toBe(false);
+  });
+
   it('of two writers, the last one writes everything', async () => {
     const store = new MemoryAppIndex(new MemoryTerm());
     const [before, after] = [new AppIndexWriter(store, leader), new AppIndexWriter(store, leader)];

@@ -65,7 +65,12 @@ export class AppIndexWriter {
       else entries.set(name, text);
       this.keep(name, text);
     }
-    if (changed && !entries.size && !gone.length) return false;
+    if (changed && !entries.size && !gone.length) {
+      // A store that failed over to an older copy has another version; one that has this content answers in two values.
+      if ((await this.store.read(this.version))?.version === this.version) return false;
+      this.invalidate();
+      return this.write(apps, term);
+    }
     const supervisor = JSON.stringify(this.supervisor);
     const written = await this.store.write({ from, version: this.version, entries, gone, supervisor, term });
     if (written) return true;

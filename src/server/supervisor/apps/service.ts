@@ -30,6 +30,13 @@ function assertIdle(other: Operation | undefined): void {
   if (other) throw new Error(`Its ${other.action} came first.`);
 }
 
+/** Nothing would be done, and it would be said that it succeeded. */
+function assertSomewhere({ environments }: AppDefinition): void {
+  if (environments.length) return;
+  const problem = say('INPUT_NO_ENVIRONMENT', { field: 'environments' });
+  throw new AppSupervisorError('INVALID_INPUT', { problem }, 'environments');
+}
+
 /**
  * The requests of people and programs. Each is validated, stored with its operation in one transaction, and answered;
  * the control loop does the rest. Nothing here waits for an environment.
@@ -108,6 +115,7 @@ export class AppService {
     const { appRepository, clock } = this.options;
     return this.changes.change(name, async (app, transaction, [other]) => {
       if (onlyIfIdle) assertIdle(other);
+      if (action !== 'stop') assertSomewhere(app);
       const generation = nextGeneration(app.generation, clock.now().wall);
       const boots = action !== 'stop';
       const values: Partial<AppDefinition> = {

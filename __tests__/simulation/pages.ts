@@ -1,0 +1,48 @@
+import type { SupervisorProcess, WorkerProcess } from './processes';
+import type { World } from './world';
+
+/** What people see. A page reads statuses when it is told of a change, and at no other time. */
+
+/** How long what pages show may differ from what is known, in ms. */
+const TOLD_WITHIN = 3_000;
+/** How long before the end nothing changes but that apps are visited, in ms. */
+export const ONLY_VISITS = 30_000;
+/** How often pages may read again meanwhile: of each environment, what the round of every 30 s finds. */
+const READS = 5;
+/** How many people list the apps on a Worker's own page at one time. */
+const LISTS = 10;
+
+const staleSince = new WeakMap<SupervisorProcess, number>();
+
+/** Time alone pushes changes, too. */
+export function checkPages(world: World, wasStopped: (process: SupervisorProcess) => boolean): void {
+  const { now } = world.scheduler;
+  for (const { process } of world.supervisors) {
+    if (!process) continue;
+    const isJudged = process.machine.isUp && process.part.loaded && !wasStopped(process);
+    if (!isJudged || process.page === process.statuses) staleSince.delete(process);
+    else if (!staleSince.has(process)) staleSince.set(process, now);
+    else if (now - Math.max(staleSince.get(process)!, process.readAt) > TOLD_WITHIN)
+      world.violate(`pages of ${process.name} are not told that ${differenceOf(process.page, process.statuses)}`);
+  }
+}
+
+function differenceOf(page: string, known: string): string {
+  const shown = new Set(page.split('\n'));
+  return known.split('\n').find((line) => !shown.has(line)) ?? 'something is gone';
+}
+
+/** A visit is no change. */
+export function checkReads(world: World, before: Map<SupervisorProcess, number>): void {
+  for (const [process, reads] of before)
+    if (process.reads - reads > READS + 2 * world.environments.length)
+      world.violate(`pages of ${process.name} read ${process.reads - reads} times while nothing changed`);
+}
+
+/** A list on a Worker is not a look at the whole fleet. */
+export function list(world: World, worker: WorkerProcess): void {
+  const before = worker.link.polls;
+  for (let i = 0; i < LISTS; i++) void worker.part.statuses();
+  const polls = worker.link.polls - before;
+  if (polls > 1) world.violate(`${worker.name} looks at the fleet ${polls} times for ${LISTS} lists`);
+}
