@@ -133,13 +133,8 @@ const MUTANTS: Mutant[] = [
   {
     what: 'A poll of the fleet reads one environment after the other',
     finding: 'C12',
-    changes: [
-      [
-        'supervisor/fleet/observer.ts',
-        'await Promise.all([...names].map(look));',
-        'for (const name of names) await look(name);',
-      ],
-    ],
+    changes: [['supervisor/fleet/observer.ts', 'new PQueue({ concurrency: READS })', 'new PQueue({ concurrency: 1 })']],
+    test: 'unit/observer.test.ts',
   },
   {
     what: 'Each list on a Worker reads the whole fleet',
@@ -162,6 +157,12 @@ const MUTANTS: Mutant[] = [
         'return false;',
       ],
     ],
+  },
+  {
+    what: 'Icons travel in the records of apps',
+    finding: 'C16',
+    changes: [['supervisor/apps/repository.ts', '    icon: null,\n', '']],
+    test: 'unit/app-repository.test.ts',
   },
   {
     what: 'Time alone pushes no change',

@@ -21,9 +21,11 @@ import {
   advance,
   claimMet,
   giveWay,
+  hasSkipped,
   isWorkedOn,
   leftUndone,
   type Operation,
+  restingIn,
   type Step,
   type StepObservation,
 } from './rollout';
@@ -208,10 +210,13 @@ export class AppReconciler {
    */
   private async resumeFailed(app: AppDefinition): Promise<boolean> {
     const { operations, service, log } = this.options;
-    const missing = leftUndone(app, this.entriesOf(app));
-    if (!missing) return false;
+    const resting = restingIn(app);
+    if (!resting.length && !leftUndone(app, this.entriesOf(app))) return false;
     const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
     if (newest?.state !== 'failed') return false;
+    const skipped = resting.filter((environment) => hasSkipped(newest, environment));
+    const missing = leftUndone(app, this.entriesOf(app), skipped);
+    if (!missing) return false;
     log.info(`App ${app.name}: what failed is well by now, and its ${newest.action} goes on.`, {
       app: app.name,
       operation: newest.id,

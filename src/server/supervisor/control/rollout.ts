@@ -331,14 +331,17 @@ const misplacedIn = ({ environments, published }: Placed): string[] =>
  * The rest of a failed operation that nothing blocks any more: the app has recovered by itself wherever the change was
  * published; other environments have not received it, or still have the app.
  *
+ * @param skipped environments whose turn never came: what was published there before is not what the operation wanted
  * @returns environments that still need the app; null if there is nothing to do, or not yet
  */
 export function leftUndone(
   app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
   entryIn: (environment: string) => StatusEntry | null,
+  skipped: string[] = [],
 ): string[] | null {
   const { environments, published } = app;
-  const isTold = (environment: string) => (published[environment]?.desired ?? 'removed') !== 'removed';
+  const isTold = (environment: string) =>
+    (published[environment]?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
   const missing = environments.filter((environment) => !isTold(environment));
   const notified = environments.filter(isTold);
   if (!notified.length || (!missing.length && !misplacedIn(app).length)) return null;
@@ -350,6 +353,14 @@ export function leftUndone(
   };
   return notified.every(isWell) ? missing : null;
 }
+
+/** Environments in which an app rests that should run: drained, or skipped by an operation that failed before their turn. */
+export const restingIn = ({ desired, environments, published }: Placed & Pick<AppDefinition, 'desired'>): string[] =>
+  desired === 'stopped' ? [] : environments.filter((environment) => published[environment]?.desired === 'stopped');
+
+/** Whether a failed operation would have started the app in an environment, whose turn did not come. */
+export const hasSkipped = ({ steps }: Operation, environment: string): boolean =>
+  steps.some((step) => step.environment === environment && step.kind === 'boot' && step.state === 'cancelled');
 
 /**
  * An app came up with a claim that no operation has ended: its create failed or was cancelled, and the worker retried
