@@ -252,6 +252,14 @@ export function databaseSuite(open: () => Promise<Database>): void {
       ]);
       expect(all[0]).toMatchObject({ registration: { url: 'http://moved' }, lastSeenAt: NOW + 1 });
       await registry.forget('env_b', NOW + 2);
+      expect([await registry.has('env_a'), await registry.has('env_b'), await registry.has('env_c')]).toEqual([
+        true,
+        false,
+        false,
+      ]);
+      expect([...(await registry.forgotten()).keys()]).toEqual(['env_b']);
+      await registry.noteRemoved('env_b');
+      expect([await registry.has('env_b'), (await registry.forgotten()).size]).toEqual([false, 0]);
       expect((await registry.all()).map(({ name }) => name)).toEqual(['env_a']);
     });
 

@@ -25,7 +25,7 @@ async function waiting(): Promise<[SupervisorProcess, string]> {
 it('an environment that is forgotten during a pass over an app is published nothing by it', async () => {
   const [supervisor, id] = await waiting();
   const release = await supervisor.hold('crm');
-  const forgotten = supervisor.parts.removal.takeOut('env_a', 1);
+  const forgotten = supervisor.part.forget('env_a');
   // As far as it gets by itself.
   await Promise.race([forgotten, new Promise((resolve) => setTimeout(resolve, 500))]);
   expect(supervisor.part.app('crm')).toMatchObject({ environments: ['env_a'] });

@@ -275,7 +275,13 @@ const MUTANTS: Mutant[] = [
   },
   {
     what: 'An operation waits for an environment that was forgotten',
-    changes: [['supervisor/control/forgetting.ts', 'await operations.save({ ...operation, steps });', '']],
+    changes: [
+      [
+        'supervisor/control/forgetting.ts',
+        'await leadership.write((transaction) => operations.save({ ...operation, steps }, transaction));',
+        '',
+      ],
+    ],
   },
 ];
 

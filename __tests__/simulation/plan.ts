@@ -79,13 +79,7 @@ export type ActionKind = keyof typeof ACTIONS;
  * What is left out, because the product is known not to stand it yet, with the check that it breaks. Each line goes with its defect;
  * `npm run simulate -- --all` plays it all the same.
  */
-export const HELD_BACK: Array<{ what: FaultKind | ActionKind; fromSupervisors: number; why: string }> = [
-  {
-    what: 'forget',
-    fromSupervisors: 2,
-    why: 'A leader that has not heard that another Supervisor forgot an environment writes it back into what is published, and an operation waits for its return: “waits for WAITS_FOR_RETURN”.',
-  },
-];
+export const HELD_BACK: Array<{ what: FaultKind | ActionKind; fromSupervisors: number; why: string }> = [];
 
 const FAULTY_FOR = 240_000;
 

@@ -101,17 +101,18 @@ abstract class SimulatedProcess {
     const { scheduler } = around;
     const delay = () => this.link.delay() + database.slower * this.random.fraction();
     return new Promise((resolve, reject) => {
+      const lose = () =>
+        scheduler.after(LOST_AFTER, () => machine.enter(() => reject(new Error('Connection terminated unexpectedly'))));
       const answer = (end: () => void) => {
-        const lose = () => reject(new Error('Connection terminated unexpectedly'));
         scheduler.after(delay(), () => {
-          if (this.isOffDatabase) scheduler.after(LOST_AFTER, () => machine.enter(lose));
+          if (this.isOffDatabase) lose();
           else machine.enter(end);
         });
       };
       scheduler.after(delay(), () => {
         // The server has ended the sessions of a process that is dead.
         if (machine.isDead) return;
-        if (this.isOffDatabase) answer(() => undefined);
+        if (this.isOffDatabase) lose();
         else if (database.isAway) answer(() => reject(new Error('connect ECONNREFUSED')));
         else
           work().then(

@@ -242,3 +242,70 @@ describe('an app of which an environment is forgotten', () => {
     expect(fleet.database.visible('appTombstones')).toEqual([]);
   });
 });
+
+describe('an environment that is forgotten', () => {
+  const both = ['env_a', 'env_b'];
+  const codeOf = (asked: Promise<unknown>) =>
+    asked.then(
+      () => null,
+      (error) => error.code,
+    );
+  const isPending = () => fleet.database.visible('appEnvironments').some(({ isRemoved }) => isRemoved);
+
+  /** The app runs in both; then env_b is down. */
+  async function down() {
+    const [leader, other] = [await fleet.supervisor(), await fleet.supervisor()];
+    for (const name of both) await fleet.environment(name);
+    await fleet.runningApp(leader, 'crm', both);
+    await fleet.run(30_000, 'env_a');
+    expect(leader.part.parts.observer.environment('env_b')?.health).toBe('down');
+    return [leader, other] as const;
+  }
+
+  it('through a Supervisor that does not lead is not written back by the leader', async () => {
+    const [leader, other] = await down();
+    const { id } = await leader.part.parts.service.command('crm', 'restart', '1');
+    await fleet.clock.run(200);
+    leader.isDeaf = true;
+    await other.part.forget('env_b');
+    await fleet.says('env_a', 'crm');
+    leader.isDeaf = false;
+    await fleet.run(40_000, 'env_a');
+    expect(fleet.operation(id).steps.map(({ state }) => state)).toEqual(['succeeded', 'cancelled']);
+    expect(fleet.app('crm')).toMatchObject({ environments: ['env_a'], targetEnvironment: 'env_a' });
+    expect(Object.keys(fleet.app('crm').published)).toEqual(['env_a']);
+    expect([await fleet.stores.records.read('env_b'), isPending()]).toEqual([[], false]);
+  });
+
+  it('is removed as soon as that can be written, by whoever leads then, and may come back', async () => {
+    const [leader, other] = await down();
+    fleet.database.onCommit = ({ writes }) => {
+      if (writes.has('apps')) throw new Error('The disk is full.');
+    };
+    const forgotten = leader.part.forget('env_b');
+    await fleet.run(12_000, 'env_a');
+    await forgotten;
+    expect([isPending(), fleet.app('crm').environments]).toEqual([true, both]);
+    expect(leader.part.parts.environmentCache.names()).toEqual(['env_a']);
+    await leader.part.prepareToLeave();
+    leader.part.stop();
+    fleet.database.onCommit = () => undefined;
+    await fleet.run(20_000, 'env_a');
+    expect([isPending(), fleet.app('crm').environments]).toEqual([false, ['env_a']]);
+    await fleet.environment('env_b');
+    await fleet.run(4_000, ...both);
+    expect(other.part.parts.environmentCache.names()).toEqual(both);
+  });
+
+  it('gets no app any more, through any Supervisor', async () => {
+    const [leader, other] = await down();
+    other.isDeaf = true;
+    const forgotten = leader.part.forget('env_b');
+    await fleet.clock.run(100);
+    const { service } = other.part.parts;
+    const asked = { name: 'shop', title: 'Shop', environments: ['env_b'], initialAdmin: null };
+    expect(await codeOf(service.create(asked as never, '1'))).toBe('UNKNOWN_ENVIRONMENT');
+    await forgotten;
+    expect(await codeOf(service.create(asked as never, '1'))).toBe('UNKNOWN_ENVIRONMENT');
+  });
+});

@@ -97,6 +97,7 @@ describe('a field of an app that is declared once', () => {
         create: async () => undefined,
       },
       active: { put: () => undefined },
+      environmentCache: { assertStored: async () => undefined },
       queue: { run: async () => undefined, add: () => undefined },
       bus: { notify: () => undefined },
       compatibility: { assertUsable() {}, assertAgree() {}, assertSetsInitialAdmin() {} },

@@ -53,6 +53,8 @@ const FIELDS = {
   /** Whether it gives a new app its `initialAdmin`; before 0.1.1 every new app got NocoBase's well-known password. */
   setsInitialAdmin: { type: flag(), default: false, since: '0.1.1', in: ['registration'] },
   lastSeenAt: { type: bigInt(), in: ['table'] },
+  /** Whether the leader still has to remove it from apps, operations and tombstones, because it was forgotten. */
+  isRemoved: { type: flag(), default: false, in: ['table'] },
   /** When it was last forgotten, in ms since 1970; 0 for never. A Worker of an older incarnation starts empty. */
   incarnation: { type: bigInt(), default: 0, in: ['table'] },
 } as const satisfies Fields;

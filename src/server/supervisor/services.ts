@@ -88,19 +88,16 @@ export function createServices(main: Application, options: ServicesOptions) {
   const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
-  const leads = () => leadership.leads;
   const { registry } = known;
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, publicUrl });
-  const removal = new EnvironmentRemoval({ ...known, fleet: stores.fleet, bus, clock });
   const environmentCache = new EnvironmentCache({
     registry,
     observer,
     clock,
     log,
-    leads,
     clear: (...forgotten) => stores.fleet.forget(...forgotten),
-    takeOut: (...forgotten) => removal.takeOut(...forgotten),
   });
+  const removal = new EnvironmentRemoval({ ...known, environmentCache, bus, clock });
   const compatibility = new CompatibilityPolicy({
     environmentCache,
     appCache,
@@ -113,6 +110,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const service = new AppService({
     app: main,
     ...known,
+    environmentCache,
     bus,
     clock,
     random,
@@ -128,7 +126,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const onFinish = (operation: Operation) => watch.noteOperation(operation);
   const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd, onFinish });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
-  const loop = new ControlLoop({ ...known, apps, fleet, environmentCache, appIndex, bus, log });
+  const loop = new ControlLoop({ ...known, apps, fleet, removal, environmentCache, appIndex, bus, log });
   return {
     ...known,
     reach: new ReachWatch({ observer, clock, reaches }),

@@ -2,11 +2,12 @@ import type { Application } from '@nocobase/server';
 import { type Message, say } from '../../shared/message';
 import { type Throttled, throttle } from '../../shared/throttle';
 import type { EnvironmentRow, ShownStatus, Status } from '../../shared/types';
-import type { Timer } from '../clock';
+import { type Timer, within } from '../clock';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { AppDefinition } from './apps/repository';
+import { environmentKey } from './control/keys';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
@@ -18,6 +19,8 @@ const POLL_SPACING = 50;
 const READ_DELAY = 100;
 /** How long changes are collected before the listeners are notified, in ms. */
 const NOTIFY_DELAY = 250;
+/** How long the request to forget an environment waits for its removal, in ms. */
+const REMOVAL_PATIENCE = 5_000;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 interface Running extends Services {
@@ -172,7 +175,11 @@ export class SupervisorPart {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE
    */
   async forget(environment: string): Promise<void> {
-    await this.parts.environmentCache.forget(environment);
+    const { environmentCache, queue } = this.parts;
+    await environmentCache.forget(environment);
+    this.options.bus.notify('definitions', []);
+    // Where this process leads, the answer waits for the removal, as far as nothing holds that up.
+    await within(this.options.clock, REMOVAL_PATIENCE, queue.run(environmentKey(environment)), undefined);
   }
 
   private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
@@ -206,16 +213,25 @@ export class SupervisorPart {
   }
 
   /** Reads what changes without an event of this process. Never rejects. */
-  private reload({ leadership, appCache, active, environmentCache, compatibility, watch }: Running): void {
+  private reload(running: Running): void {
+    const { leadership, appCache, active, compatibility, watch } = running;
     // The leader's loop reads them itself.
     if (!leadership.leads) {
       void appCache.load().catch(() => undefined);
       void active.load().catch(() => undefined);
     }
-    void environmentCache.load().catch(() => undefined);
+    this.readEnvironments(running);
     void this.findPlugins(compatibility);
     void watch.tend();
     this.askStore();
+  }
+
+  /** Other Supervisors also add, forget and cordon environments. Never rejects. */
+  private readEnvironments({ environmentCache, loop }: Running): void {
+    environmentCache.load().then(
+      () => loop.noteForgotten(),
+      () => undefined,
+    );
   }
 
   /** Redis can be used again: what was said meanwhile was not heard, and what was published may be lost. */
@@ -231,7 +247,8 @@ export class SupervisorPart {
     if (this.isOver) throw new Error('This process ends.');
   }
 
-  private async subscribe({ observer, leadership }: Running): Promise<void> {
+  private async subscribe(running: Running): Promise<void> {
+    const { observer, leadership } = running;
     const { bus, clock } = this.options;
     const { timeout } = clock;
     const pollSoon = throttle(() => void observer.poll(), POLL_SPACING, { leading: true, timeout });
@@ -241,8 +258,11 @@ export class SupervisorPart {
     });
     await bus.onNotify('definitions', (names) => {
       if (!this.running) return;
-      // Of no app: the lead is free.
-      if (!names.length) void leadership.claim().catch(() => undefined);
+      if (!names.length) {
+        // Of no app: the lead is free, or an environment was forgotten.
+        void leadership.claim().catch(() => undefined);
+        this.readEnvironments(running);
+      }
       for (const name of names) this.changedNames.add(name);
       if (names.length) this.readChangedNames();
     });

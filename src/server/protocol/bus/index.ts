@@ -33,7 +33,7 @@ export interface MessageBus {
 
 /**
  * `supervisors`: Workers have reported changes. `definitions`: a Supervisor has changed apps or operations, or, without
- * names, has handed the lead over; the sender does not receive it. An environment: something is published for it.
+ * names, has handed the lead over or forgotten an environment; the sender does not receive it. An environment: something is published for it.
  */
 export type Audience = 'supervisors' | 'definitions' | { environment: string };
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;

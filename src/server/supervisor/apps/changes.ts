@@ -54,10 +54,7 @@ export class AppChanges {
     let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
       // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
-      await this.options.app.db
-        .getModel('apps')
-        .findOne({ where: { name }, transaction, lock: transaction.LOCK?.UPDATE });
-      const app = await appRepository.find(name, transaction);
+      const app = await appRepository.findLocked(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });
       const others = await operations.activeOf(app.uid, transaction);
       for (const other of others) {

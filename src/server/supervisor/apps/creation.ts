@@ -12,6 +12,7 @@ import type { Operation } from '../control/rollout';
 import type { OperationCache, OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { type AppChanges, step } from './changes';
@@ -25,6 +26,7 @@ export interface CreationOptions {
   operations: OperationStore;
   active: OperationCache;
   queue: WorkQueue;
+  environmentCache: Pick<EnvironmentCache, 'assertStored'>;
   observer: FleetObserver;
   clock: Clock;
   random: Random;
@@ -85,6 +87,7 @@ export class AppCreation {
     const steps = environments.map((environment) => step(environment, 'boot'));
     const operation = await this.changes.inTransaction(async (transaction) => {
       await this.assertNameFree(input.name, transaction);
+      await this.options.environmentCache.assertStored(environments, 'environments', transaction);
       await this.changes.assertDomainFree(input.cname, input.name, transaction);
       // A Worker takes what is older than what it was told of a former app of this name for a late message. The step that
       // ends the data of that one published one more than its operation.

@@ -87,6 +87,13 @@ export class AppRepository {
     return row ? toDefinition(row) : null;
   }
 
+  /** As `find`, and no other transaction changes the app until the end of this one. */
+  async findLocked(name: string, transaction?: Transaction): Promise<AppDefinition | null> {
+    const lock = transaction?.LOCK?.UPDATE;
+    if (lock) await this.app.db.getModel('apps').findOne({ where: { name }, transaction, lock });
+    return this.find(name, transaction);
+  }
+
   async create(app: Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'>, transaction?: Transaction): Promise<void> {
     await this.write(transaction, (ours) => this.apps.create({ values: app, transaction: ours }));
   }

@@ -58,12 +58,13 @@ export class AppService {
   }
 
   async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
-    const { appRepository, compatibility, aesKey, clock } = this.options;
+    const { appRepository, compatibility, environmentCache, aesKey, clock } = this.options;
     return this.changes.change(name, async (app, transaction) => {
       const environments = input.environments ?? app.environments;
       const added = environments.filter((environment) => !app.environments.includes(environment));
       const removed = app.environments.filter((environment) => !environments.includes(environment));
       for (const environment of added) compatibility.assertUsable(environment, 'environments');
+      await environmentCache.assertStored(added, 'environments', transaction);
       if (added.length) compatibility.assertAgree(environments, 'environments');
       if (app.initialAdmin) compatibility.assertSetsInitialAdmin(added, 'environments');
       const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;

@@ -1,118 +1,133 @@
 import { say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import type { MessageBus } from '../../protocol/bus';
-import type { FleetStore } from '../../protocol/stores/fleet';
 import type { AppCache } from '../apps/cache';
-import type { AppDefinition, AppRepository, Tombstone } from '../apps/repository';
+import type { AppDefinition, AppRepository } from '../apps/repository';
+import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
+import type { EnvironmentRegistry } from '../fleet/registry';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import { appKey } from './keys';
+import type { Leadership } from './leader';
 import type { Operation } from './rollout';
 import type { OperationCache, OperationStore } from './store';
 import type { WorkQueue } from './work-queue';
 
 export interface ForgettingOptions {
+  registry: EnvironmentRegistry;
+  environmentCache: EnvironmentCache;
   appRepository: AppRepository;
   operations: OperationStore;
   active: OperationCache;
   appCache: AppCache;
-  observer: FleetObserver;
+  leadership: Leadership;
   environments: EnvironmentReconciler;
+  observer: FleetObserver;
   queue: WorkQueue;
-  fleet: FleetStore;
   bus: MessageBus;
   clock: Clock;
 }
 
-/** Removes environments that will not come back. */
+/**
+ * Removes an environment that was forgotten from every app, operation and tombstone: nothing waits for it any more. Only
+ * the leader does it, as the pass of the environment: what fails is repeated, by the next leader if need be.
+ */
 export class EnvironmentRemoval {
   constructor(private readonly options: ForgettingOptions) {}
 
-  /**
-   * Removes an environment from every app, operation and tombstone, and from the store: nothing waits for it any more.
-   */
-  async takeOut(environment: string, incarnation: number): Promise<void> {
-    const { observer, environments, bus, fleet } = this.options;
-    observer.forget(environment);
+  /** @throws TermOver, and if the database cannot be reached */
+  async reconcile(environment: string, incarnation: number): Promise<number> {
+    const { registry, environmentCache, environments, leadership, bus } = this.options;
     environments.noteIncarnation(environment, incarnation);
-    const names = await forgetEverywhere(environment, this.options);
+    const names = await this.removeReferences(environment);
     if (names.length) bus.notify('definitions', names);
-    // Again, because a pass may have published for it meanwhile.
-    await fleet.forget(environment, incarnation).catch(() => environments.noteUnnotified(environment, []));
+    await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
+    environmentCache.noteRemoved(environment);
+    // Other Supervisors show it again when it comes back.
+    bus.notify('definitions', []);
+    // The next pass removes the records that a pass over an app has published meanwhile.
+    return 0;
   }
-}
 
-/**
- * Removes an environment from every app, operation and tombstone. No pass of the control loop for the same app runs
- * meanwhile: it would publish for the environment once more, and wait for it forever.
- *
- * @returns the apps that were assigned to it
- */
-async function forgetEverywhere(environment: string, options: ForgettingOptions): Promise<string[]> {
-  const { appCache, active, queue } = options;
-  await active.load();
-  const operations = active.all();
-  const names: string[] = [];
-  for (const { name, uid } of [...appCache.apps.values(), ...operationApps(operations)]) {
-    const key = appKey({ name, uid });
-    await queue.exclusively(key, async () => {
+  /**
+   * No pass of the loop for the same app runs meanwhile: it would publish for the environment once more. No request places
+   * an app there any more (`EnvironmentCache.assertStored`), so that one look is enough.
+   *
+   * @returns the apps that were assigned to it
+   */
+  private async removeReferences(environment: string): Promise<string[]> {
+    const { appCache, active, queue } = this.options;
+    await appCache.load();
+    await active.load();
+    const operationApps = active.all().map(({ appName, appUid }) => ({ name: appName, uid: appUid }));
+    const names: string[] = [];
+    for (const { name, uid } of [...appCache.apps.values(), ...operationApps]) {
       const app = appCache.apps.get(name);
-      if (app?.uid === uid && (await forgetInApp(app, environment, options))) names.push(name);
-      for (const operation of active.of(uid)) await forgetInOperation(operation, environment, options);
-    });
-    queue.add(key);
+      const isPlaced = app?.uid === uid && refersTo(app, environment);
+      const isWorkedOn = active.of(uid).some(({ steps }) => steps.some((step) => step.environment === environment));
+      if (!isPlaced && !isWorkedOn) continue;
+      const key = appKey({ name, uid });
+      await queue.exclusively(key, async () => {
+        if (isPlaced && (await this.removeFromApp({ name, uid }, environment))) names.push(name);
+        // Requests before this may have added some.
+        await active.refresh(uid);
+        for (const operation of active.of(uid)) await this.removeFromOperation(operation, environment);
+      });
+      queue.add(key);
+    }
+    // Apps that were deleted before they could be changed are among them now.
+    await appCache.load();
+    for (const { uid, name, environments } of [...appCache.tombstones.values()]) {
+      if (!environments.includes(environment)) continue;
+      const key = appKey({ name, uid });
+      await queue.exclusively(key, async () => {
+        await this.removeFromTombstone(uid, environment);
+        await active.refresh(uid);
+        for (const operation of active.of(uid)) await this.removeFromOperation(operation, environment);
+      });
+      queue.add(key);
+    }
+    return names;
   }
-  for (const { uid, name } of [...appCache.tombstones.values()]) {
-    const key = appKey({ name, uid });
-    await queue.exclusively(key, async () => {
-      const tombstone = appCache.tombstones.get(uid);
-      if (tombstone) await forgetInTombstone(tombstone, environment, options);
+
+  private async removeFromApp({ name, uid }: Pick<AppDefinition, 'name' | 'uid'>, environment: string) {
+    const { appRepository, appCache, leadership } = this.options;
+    const isChanged = await leadership.write(async (transaction) => {
+      // Another Supervisor may change the same app.
+      const app = await appRepository.findLocked(name, transaction);
+      if (app?.uid !== uid || !refersTo(app, environment)) return false;
+      const { [environment]: _, ...published } = app.published;
+      const environments = app.environments.filter((other) => other !== environment);
+      const targetEnvironment =
+        app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
+      return appRepository.updateLiving(app, { environments, published, targetEnvironment }, transaction);
     });
-    queue.add(key);
+    await appCache.refresh([name]);
+    return isChanged;
   }
-  return names;
+
+  private async removeFromOperation(operation: Operation, environment: string): Promise<void> {
+    const { operations, active, clock, leadership } = this.options;
+    const isOpen = (step: Operation['steps'][number]) =>
+      step.environment === environment && step.finishedAt === undefined;
+    if (!operation.steps.some(isOpen)) return;
+    const end = { state: 'cancelled' as const, message: say('STEP_FORGOTTEN'), finishedAt: clock.now().wall };
+    const steps = operation.steps.map((step) => (isOpen(step) ? { ...step, ...end } : step));
+    await leadership.write((transaction) => operations.save({ ...operation, steps }, transaction));
+    await active.refresh(operation.appUid);
+  }
+
+  private async removeFromTombstone(uid: string, environment: string): Promise<void> {
+    const { appRepository, appCache, leadership } = this.options;
+    const tombstone = appCache.tombstones.get(uid);
+    if (!tombstone) return;
+    const environments = tombstone.environments.filter((other) => other !== environment);
+    await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
+    // One that nobody is waited for any more goes with the next pass over it.
+    if (environments.length) appCache.settleTombstone(uid, environments);
+    else tombstone.environments = environments;
+  }
 }
 
-const operationApps = (operations: Operation[]) =>
-  operations.map(({ appName, appUid }) => ({ name: appName, uid: appUid }));
-
-async function forgetInApp(
-  app: AppDefinition,
-  environment: string,
-  { appRepository, appCache }: ForgettingOptions,
-): Promise<boolean> {
-  if (!app.environments.includes(environment) && !app.published[environment]) return false;
-  const { [environment]: _, ...published } = app.published;
-  const environments = app.environments.filter((other) => other !== environment);
-  const targetEnvironment = app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
-  await appRepository.update(app.name, { environments, published, targetEnvironment });
-  await appCache.refresh([app.name]);
-  return true;
-}
-
-async function forgetInOperation(
-  operation: Operation,
-  environment: string,
-  { operations, active, clock }: ForgettingOptions,
-): Promise<void> {
-  const isOpen = (step: Operation['steps'][number]) =>
-    step.environment === environment && step.finishedAt === undefined;
-  if (!operation.steps.some(isOpen)) return;
-  const end = { state: 'cancelled' as const, message: say('STEP_FORGOTTEN'), finishedAt: clock.now().wall };
-  const steps = operation.steps.map((step) => (isOpen(step) ? { ...step, ...end } : step));
-  await operations.save({ ...operation, steps });
-  await active.refresh(operation.appUid);
-}
-
-async function forgetInTombstone(
-  tombstone: Tombstone,
-  environment: string,
-  { appRepository, appCache }: ForgettingOptions,
-): Promise<void> {
-  if (!tombstone.environments.includes(environment)) return;
-  const environments = tombstone.environments.filter((other) => other !== environment);
-  await appRepository.updateTombstone(tombstone.uid, { environments });
-  // One that nobody is waited for any more goes with the next pass over it.
-  if (environments.length) appCache.settleTombstone(tombstone.uid, environments);
-  else tombstone.environments = environments;
-}
+const refersTo = ({ environments, published }: AppDefinition, environment: string): boolean =>
+  environments.includes(environment) || published[environment] !== undefined;

@@ -9,6 +9,7 @@ import type { FleetObserver, ObservedChange } from '../fleet/observer';
 import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
+import type { EnvironmentRemoval } from './forgetting';
 import { appKey, environmentKey, FLEET, INDEX, type LoopKey, parseKey } from './keys';
 import { type Leadership, TermOver } from './leader';
 import type { OperationCache } from './store';
@@ -23,6 +24,7 @@ export interface ControlLoopOptions {
   apps: AppReconciler;
   environments: EnvironmentReconciler;
   fleet: FleetReconciler;
+  removal: EnvironmentRemoval;
   appCache: AppCache;
   active: OperationCache;
   observer: FleetObserver;
@@ -89,6 +91,12 @@ export class ControlLoop {
     this.options.queue.add(FLEET);
   }
 
+  /** The environments that are forgotten may be others. */
+  noteForgotten(): void {
+    const { environmentCache, queue } = this.options;
+    for (const name of environmentCache.forgotten.keys()) queue.add(environmentKey(name));
+  }
+
   private addApps(names: Iterable<string>): void {
     const { appCache, queue } = this.options;
     const all = new Set(names);
@@ -109,6 +117,7 @@ export class ControlLoop {
     queue.start((key) => this.work(key));
     queue.add(FLEET);
     this.addApps(appCache.apps.keys());
+    this.noteForgotten();
   }
 
   private rest(): void {
@@ -131,17 +140,23 @@ export class ControlLoop {
   }
 
   private async pass(key: LoopKey): Promise<number | null> {
-    const { apps, environments, fleet } = this.options;
+    const { apps, fleet } = this.options;
     switch (key.kind) {
       case 'app':
         return apps.reconcile(key.name, key.uid);
       case 'environment':
-        return environments.reconcile(key.name);
+        return this.passEnvironment(key.name);
       case 'index':
         return this.writeIndex();
       case 'fleet':
         return fleet.reconcile();
     }
+  }
+
+  private passEnvironment(name: string): Promise<number | null> {
+    const { environments, environmentCache, removal } = this.options;
+    const incarnation = environmentCache.forgotten.get(name);
+    return incarnation === undefined ? environments.reconcile(name) : removal.reconcile(name, incarnation);
   }
 
   /** Publishes the app index. */

@@ -1,3 +1,4 @@
+import type { Transaction } from '@nocobase/database';
 import PQueue from 'p-queue';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { completeIn } from '../../../shared/fields';
@@ -14,12 +15,8 @@ export interface KnownEnvironmentsOptions {
   observer: FleetObserver;
   clock: Clock;
   log: Log;
-  /** Whether this process leads: then it also removes from the apps what other Supervisors forgot. */
-  leads(): boolean;
   /** Removes everything that Redis has of an environment. */
   clear(environment: string, incarnation: number): Promise<void>;
-  /** Removes everything in an environment, and everything that waits for it. */
-  takeOut(environment: string, incarnation: number): Promise<void>;
 }
 
 /** The known environments: those in the database, and those that the observer has just found. */
@@ -27,6 +24,8 @@ export class EnvironmentCache {
   /** An environment was forgotten or cordoned. */
   readonly changes = new Feed<void>();
   private byName = new Map<string, CachedEnvironment>();
+  /** Environments that were forgotten and that the leader has not removed yet, with their incarnations. */
+  forgotten: ReadonlyMap<string, number> = new Map();
   /** One write after the other, so that each environment gets one row. */
   private readonly writes = new PQueue({ concurrency: 1 });
 
@@ -43,7 +42,8 @@ export class EnvironmentCache {
   /** Names of all of them, including those that are not in the database yet. */
   names(): string[] {
     const { observer } = this.options;
-    const seen = observer.names().filter((name) => observer.environment(name)?.registration);
+    const isShown = (name: string) => observer.environment(name)?.registration && !this.forgotten.has(name);
+    const seen = observer.names().filter(isShown);
     return [...new Set([...this.byName.keys(), ...seen])].sort();
   }
 
@@ -55,17 +55,16 @@ export class EnvironmentCache {
   /** Reads the database: other Supervisors also add, forget and cordon environments. */
   async load(): Promise<void> {
     await this.writes.onIdle();
-    const { registry, observer, leads, takeOut } = this.options;
-    const all = await registry.all();
-    const before = this.byName;
+    const { registry, observer } = this.options;
+    const [all, forgotten] = [await registry.all(), await registry.forgotten()];
+    const gone = [...this.byName.keys(), ...this.forgotten.keys()];
     this.byName = new Map(all.map((environment) => [environment.name, environment]));
+    this.forgotten = forgotten;
     for (const { name, registration } of all) observer.remember(name, registration);
-    for (const name of before.keys()) {
-      if (this.byName.has(name)) continue;
-      // Another Supervisor forgot it. Removes again what a tick of the leader wrote meanwhile.
-      if (leads()) await takeOut(name, await registry.incarnationOf(name));
-      else observer.forget(name);
-    }
+    // Forgotten through another Supervisor.
+    for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
+    // One that could not be stored when it was found.
+    await this.remember(new Set(observer.names()));
   }
 
   /**
@@ -87,6 +86,7 @@ export class EnvironmentCache {
     for (const name of names) {
       const registration = observer.environment(name)?.registration;
       const known = this.byName.get(name);
+      if (this.forgotten.has(name)) continue;
       if (!registration || JSON.stringify(known?.registration) === JSON.stringify(registration)) continue;
       const now = clock.now().wall;
       await registry.remember(registration, now);
@@ -112,7 +112,8 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, clock, clear, takeOut } = this.options;
+    const { observer, registry, clock, clear } = this.options;
+    await this.writes.onIdle();
     this.assertKnown(name);
     const health = observer.environment(name)?.health;
     if (health === 'online' || health === 'suspect' || health === 'stopping') {
@@ -123,11 +124,30 @@ export class EnvironmentCache {
       this.options.log.warn(`Environment ${name} could not be forgotten: ${messageOf(error)}`, { environment: name });
       throw new AppSupervisorError('REDIS_UNREACHABLE');
     });
-    await takeOut(name, incarnation);
     await registry.forget(name, incarnation);
     this.byName.delete(name);
+    this.forgotten = new Map([...this.forgotten, [name, incarnation]]);
     observer.forget(name);
     this.changes.emit();
+  }
+
+  /** Nothing refers to a forgotten environment any more: it may come back as a new one. */
+  noteRemoved(name: string): void {
+    this.forgotten = new Map([...this.forgotten].filter(([other]) => other !== name));
+    this.options.observer.forget(name);
+    this.changes.emit();
+  }
+
+  /**
+   * For the transaction of a request that places an app.
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT if one of them is not known, or was forgotten through any Supervisor
+   */
+  async assertStored(names: string[], field: string, transaction: Transaction): Promise<void> {
+    await this.writes.onIdle();
+    for (const name of names) {
+      if (await this.options.registry.has(name, transaction)) continue;
+      throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name }, field);
+    }
   }
 
   private assertKnown(name: string): void {

@@ -1,4 +1,4 @@
-import type { Model } from '@nocobase/database';
+import type { Model, Transaction } from '@nocobase/database';
 import { ENVIRONMENT, type StoredEnvironment } from '../../../shared/environment';
 import { fromTable } from '../../../shared/fields';
 import { type Registration, registration } from '../../../shared/messages';
@@ -30,7 +30,36 @@ export class EnvironmentRegistry {
 
   /** @param incarnation newer than its last one */
   async forget(name: string, incarnation: number): Promise<void> {
-    await this.repository.update({ filterByTk: name, values: { registration: {}, cordoned: false, incarnation } });
+    await this.repository.update({
+      filterByTk: name,
+      values: { registration: {}, cordoned: false, incarnation, isRemoved: true },
+    });
+  }
+
+  /** Environments that were forgotten and that apps may still refer to, with their incarnations. */
+  async forgotten(): Promise<Map<string, number>> {
+    const rows = await this.repository.find({ filter: { isRemoved: true } });
+    return new Map(
+      rows.map((row: Model) => {
+        const { name, incarnation } = fromTable(ENVIRONMENT, row.toJSON());
+        return [name, incarnation];
+      }),
+    );
+  }
+
+  /** Nothing refers to a forgotten environment any more. */
+  async noteRemoved(name: string, transaction?: Transaction): Promise<void> {
+    await this.repository.update({ filterByTk: name, values: { isRemoved: false }, transaction });
+  }
+
+  /** Whether apps may be placed there. In a transaction it stays so until the end of it. */
+  async has(name: string, transaction?: Transaction): Promise<boolean> {
+    const lock = transaction?.LOCK?.SHARE;
+    const where = { name, isRemoved: false };
+    const row = await this.app.db
+      .getModel('appEnvironments')
+      .findOne({ where, transaction, ...(lock ? { lock } : {}) });
+    return row !== null && registration.safeParse(row.get('registration')).success;
   }
 
   /** The incarnation of an environment, which may be unknown or forgotten. */
