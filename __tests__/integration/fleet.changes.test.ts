@@ -204,7 +204,7 @@ describe('a create', () => {
     let letGo = () => {};
     a.host.bootScripts.set('crm', { takes: new Promise<void>((resolve) => (letGo = resolve)) });
     const restart = await supervisor.parts.service.command('crm', 'restart', '1');
-    await expect(supervisor.parts.service.finish('crm', [])).rejects.toThrow('its restart came first');
+    await expect(supervisor.parts.service.finish('crm', [])).rejects.toThrow('Its restart came first');
     letGo();
     expect(await supervisor.ends(restart)).toBe('succeeded: env_a succeeded');
   });
