@@ -140,7 +140,7 @@ export const fleetSuite = (wakeUps: boolean, isWhole = true) =>
         const again = await fleet.worker('env_a');
         expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
         expect(again.runs).toEqual([]);
-        expect(loading).toHaveBeenCalledOnce();
+        expect(loading).toHaveBeenCalled();
         loading.mockRestore();
       },
     );
