@@ -228,10 +228,14 @@ describe('an app of which an environment is forgotten', () => {
     await fleet.clock.run(200);
     await fleet.says('env_a', 'crm');
     await fleet.run(40_000);
+    const waits = await service.command('crm', 'restart', '1');
+    await fleet.clock.run(200);
+    await service.cancel(waits.id);
     const forgotten = part.forget('env_a');
     await fleet.run(4_000);
     await forgotten;
     expect(fleet.app('crm')).toMatchObject({ environments: [], targetEnvironment: null });
+    expect(await codeOf(service.retry(waits.id, '1'))).toBe('UNKNOWN_ENVIRONMENT');
     const destroyed = await service.destroy('crm', 'drop', '1');
     expect(asList(destroyed)).toEqual(['env_b remove', 'env_b drop']);
     // What has confirmed is not asked again, and nobody is waited for that was forgotten.

@@ -222,7 +222,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: ONE_OPERATION,
       gives: 'The new operation.',
       rows: 'appSupervisorOperation',
-      errors: ['UNKNOWN_OPERATION', 'OPERATION_OVER', 'OPERATION_SUPERSEDED', 'UNKNOWN_APP', 'OPERATION_BEGUN'],
+      errors: [
+        'UNKNOWN_OPERATION',
+        'OPERATION_OVER',
+        'OPERATION_SUPERSEDED',
+        'UNKNOWN_APP',
+        'UNKNOWN_ENVIRONMENT',
+        'OPERATION_BEGUN',
+      ],
     },
     cancel: {
       summary: 'Cancel an operation; steps that have not begun are dropped',

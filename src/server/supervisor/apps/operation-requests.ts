@@ -65,7 +65,7 @@ export class OperationRequests {
       );
       const isPlaced = ({ environment, kind }: Step) =>
         kind === 'remove' ? current.published[environment] !== undefined : current.environments.includes(environment);
-      const steps = operation.steps.filter(isPlaced).map(({ environment, kind }) => step(environment, kind));
+      const steps = repeated(operation, isPlaced);
       return this.changes.newOperation({ ...current, generation }, operation.action, steps, userId);
     });
   }
@@ -89,9 +89,7 @@ export class OperationRequests {
       await appRepository.updateTombstone(uid, { definition: { ...definition, generation } }, transaction);
       await this.assertNewest(failed, transaction);
       const environments = (await appRepository.findTombstone(uid, transaction))?.environments ?? [];
-      const steps = failed.steps
-        .filter(({ environment }) => environments.includes(environment))
-        .map(({ environment, kind }) => step(environment, kind));
+      const steps = repeated(failed, ({ environment }) => environments.includes(environment));
       const made = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
       await operations.create(made, transaction);
       return made;
@@ -99,6 +97,13 @@ export class OperationRequests {
     await this.changes.carryOut([name], operation);
     return operation;
   }
+}
+
+/** @throws AppSupervisorError UNKNOWN_ENVIRONMENT if none is left: an operation without steps would succeed and do nothing */
+function repeated({ steps }: Operation, isLeft: (step: Step) => boolean): Step[] {
+  const left = steps.filter(isLeft);
+  if (!left.length) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: steps[0]?.environment ?? '' });
+  return left.map(({ environment, kind }) => step(environment, kind));
 }
 
 const bootHow = (action: Action): 'start' | 'restart' | 'upgrade' =>
