@@ -19,7 +19,7 @@ import {
 import { StepTimer } from '../../src/server/supervisor/control/step-timer';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
-import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/types';
+import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/words';
 import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
 
 const SECOND = 1_000;

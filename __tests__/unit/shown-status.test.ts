@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { failed, say, verbatim } from '../../src/shared/message';
 import { type StatusEvidence, shownStatus } from '../../src/shared/shown-status';
-import { HEALTHS, STATUSES } from '../../src/shared/types';
+import { HEALTHS, STATUSES } from '../../src/shared/words';
 import { entryOf } from '../support/fixtures';
 
 const evidenceOf = (values: Partial<StatusEvidence> = {}): StatusEvidence => ({

@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
-import { type AppRow, type OperationRow, STATUSES } from '../../src/shared/types';
+import type { AppRow, OperationRow } from '../../src/shared/types';
+import { STATUSES } from '../../src/shared/words';
 import { inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
 import { answerNo, closeDrawer, type State, settled, tabsOf } from './states';
 

@@ -11,7 +11,8 @@ export type { AppOptions, AppRow, ShownStatus } from './app';
 export type { EnvironmentRow } from './environment';
 export type { EventRow } from './event';
 export type { OperationRow, OperationStep } from './operation';
-export * from './words';
+/** Their types alone: Node.js does not find values that a module passes on with `export *`. */
+export type * from './words';
 
 /** The answer of `apps:create`, returned once. */
 export interface CreatedApp extends AppRow {

@@ -1,7 +1,8 @@
 import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
 import { useDebounceFn } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
-import { type AppRow, type EnvironmentRow, STATUSES } from '../../shared/types';
+import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { STATUSES } from '../../shared/words';
 import { ActionButton } from '../common/ActionButton';
 import type { OperateAction } from '../common/api';
 import { useIsLocal } from '../common/Page';
