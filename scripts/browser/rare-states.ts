@@ -148,6 +148,8 @@ export const RARE_STATES: State[] = [
       // Rows without the fields that the page needs.
       await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
       await tabsOf(page).nth(1).click();
+      // A client that has not yet changed the page ignores the way back.
+      await page.getByTestId('environment-row-env_a').waitFor();
       await tabsOf(page).nth(0).click();
       await page.locator('.ant-result-error').waitFor();
     },
