@@ -3,6 +3,7 @@ import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
 import { checkPages } from './pages';
+import type { WorkerProcess } from './processes';
 import type { Machine } from './scheduler';
 import type { EnvironmentOfWorld, World } from './world';
 
@@ -170,6 +171,7 @@ function checkDisplaced(world: World): void {
   for (const process of world.workers) {
     const { part, machine, link, name } = process;
     // One that does not reach its database is no healthy host.
+    if (link.isCut) link.troubledAt = now;
     const isWell = machine.isUp && !link.isCut && !process.isOffDatabase && now - redis.troubledAt > IS_HEALTHY;
     if (part.role === 'standby' && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
       world.violate(`${name} was well, and lost its environment`);
@@ -211,13 +213,28 @@ function checkBoots(world: World): void {
     checkForgotten(machine, environment, record);
     const at = since.get(keyOf(environment, record));
     const { isAway, frozenUntil } = world.redis;
-    const link = world.workers.find((one) => one.machine === machine)?.link;
+    const worker = world.workers.find((one) => one.machine === machine);
+    const link = worker?.link;
+    checkNewest(world, worker, record);
+    if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
+      world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
     if (world.scheduler.now - at > RECORD_ARRIVES)
       world.violate(
         `${record.name} boots in ${machine.name}, from which it was taken ${Math.floor((world.scheduler.now - at) / 1000)} s ago`,
       );
   };
+}
+
+/** A process that started when its records could be read has read them before it boots anything. */
+const couldRead = ({ redis }: World, { startedAt, link }: WorkerProcess): boolean =>
+  !redis.isAway && !link.isCut && Math.max(redis.troubledAt, redis.frozenUntil, link.troubledAt) < startedAt;
+
+/** What a process boots is the newest that it has read. */
+function checkNewest(world: World, worker: WorkerProcess | undefined, { name, uid, generation }: AppRecord): void {
+  const known = worker?.part.controller?.apps.get(name)?.record;
+  if (known?.uid === uid && known.generation > generation)
+    world.violate(`${name} boots in ${worker?.name} as of generation ${generation}, which knows ${known.generation}`);
 }
 
 /** By process, incarnation of an app: the newest generation that it has taken over. */

@@ -33,6 +33,14 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     loseMessages(slot, { out: isOut, in: !isOut });
     world.scheduler.after(event.ms, () => loseMessages(slot, NOTHING));
   },
+  databaseFailOver: (world, event) => {
+    const database = databaseOf(world, event);
+    database.failOver(copiedAt(event));
+    if (database !== world.database) return;
+    world.hasLostApps = true;
+    // It wins over what was published since.
+    world.redis.onLoss();
+  },
   databasePartition: (world, event) => {
     const slot = slotOf(world, event);
     partDatabase(slot, true);
@@ -77,9 +85,12 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
   },
 };
 
+/** When a replica stopped to follow, to which a database fails over with an event. */
+export const copiedAt = ({ at, ms }: PlannedEvent): number => Math.max(at - Math.min(ms, 20_000), 0);
+
 const slotOf = (world: World, { which }: PlannedEvent): AnySlot => world.slots[which % world.slots.length];
 
-function databaseOf(world: World, { which }: PlannedEvent): DatabaseServer {
+export function databaseOf(world: World, { which }: PlannedEvent): DatabaseServer {
   const all = [world.database, ...world.environments.map(({ database }) => database)];
   return all[which % all.length];
 }

@@ -257,6 +257,7 @@ export class PlayedHost {
     const { machine, ground } = this;
     ground.options.onBoot(machine, this.environment, record);
     this.note(`boots ${name} ${how} ${record.generation}`);
+    this.failed.delete(name);
     await turn.mark();
     const other = ground.booting.get(name);
     if (other) ground.options.violate(`${name} boots in ${machine.name} while it boots in ${other.name}`);
@@ -279,7 +280,6 @@ export class PlayedHost {
       }
       if (ends === 'failed') throw new Error('It does not start.');
       this.running.set(name, record);
-      this.failed.delete(name);
       this.coreApps.setStatus(name, 'running');
       this.note(`runs ${name} ${record.generation}`);
       return { version: '2.2.15', record };

@@ -87,6 +87,8 @@ export class SimulatedRedis {
 export class Link {
   /** What is lost without a word: commands and messages of the process, and answers and messages to it. */
   lost = { out: false, in: false };
+  /** When it was last seen to lose something, in true ms. */
+  troubledAt = Number.NEGATIVE_INFINITY;
   /** How often the process looked at the fleet. */
   polls = 0;
   private lastCommand = 0;

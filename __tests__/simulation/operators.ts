@@ -79,9 +79,15 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   },
 };
 
+/**
+ * Held back: when an environment returns before the leader has heard that another Supervisor forgot it, the leader publishes its former
+ * records again, in the new incarnation; the Worker takes its apps for assigned, and they run on when the records go.
+ */
+const COMES_BACK_AFTER = 60_000;
+
 /** It was not gone for good. */
 function comeBack(world: World, environment: EnvironmentOfWorld, after: number): void {
-  world.scheduler.after(after, () => {
+  world.scheduler.after(Math.max(after, COMES_BACK_AFTER), () => {
     world.note(`${environment.name} comes back`);
     world.forgotten.delete(environment.name);
     for (const slot of environment.slots) {

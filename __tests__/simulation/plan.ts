@@ -52,6 +52,7 @@ const FAULTS = {
   databaseCut: 3,
   databaseAway: 2,
   databasePartition: 2,
+  databaseFailOver: 1,
   clockJump: 2,
   upgrade: 1,
 } as const;
@@ -79,7 +80,21 @@ export type ActionKind = keyof typeof ACTIONS;
  * What is left out, because the product is known not to stand it yet, with the check that it breaks. Each line goes with its defect;
  * `npm run simulate -- --all` plays it all the same.
  */
-export const HELD_BACK: Array<{ what: FaultKind | ActionKind; fromSupervisors: number; why: string }> = [];
+export const HELD_BACK: Array<{
+  what: ReadonlyArray<FaultKind | ActionKind>;
+  /** Only in fleets in which an environment has a standby. */
+  withStandby: boolean;
+  /** What lasts longer is cut short to this, in ms; 0: it is not played at all. */
+  longest: number;
+  why: string;
+}> = [
+  {
+    what: ['partition', 'halfOpen', 'freeze'],
+    withStandby: true,
+    longest: 20_000,
+    why: 'A standby takes over when nobody held the lease for two lease times, although the holder may live, run its apps and hold the lock on the main database: until it hears of it, two host, and data are dropped while an app still runs: “its data were dropped while it runs”. The lock has to decide (design.md section 4), and the standby has to end the session of a holder that is frozen.',
+  },
+];
 
 const FAULTY_FOR = 240_000;
 
@@ -99,16 +114,20 @@ export function planOf(seed: number, { all = false }: PlanOptions = {}): Plan {
   if (random.fraction() < 0.15) while (environments.length < 6) environments.push(1);
   const apps = random.fraction() < 0.1 ? 10 + below(31) : 1 + below(8);
   const calm = random.fraction() < 0.1;
-  const pick = <K extends string>(weights: Record<K, number>): K => {
-    const isHeldBack = (kind: K) => HELD_BACK.some((one) => one.what === kind && supervisors >= one.fromSupervisors);
-    const usable = (Object.keys(weights) as K[]).filter((kind) => all || !isHeldBack(kind));
+  const hasStandby = environments.some((processes) => processes > 1);
+  const longestOf = (kind: FaultKind | ActionKind): number => {
+    const one = HELD_BACK.find(({ what, withStandby }) => what.includes(kind) && (hasStandby || !withStandby));
+    return one && !all ? one.longest : Number.POSITIVE_INFINITY;
+  };
+  const pick = <K extends FaultKind | ActionKind>(weights: Record<K, number>): K => {
+    const usable = (Object.keys(weights) as K[]).filter((kind) => longestOf(kind) > 0);
     return oneOf(usable.flatMap((kind) => Array<K>(weights[kind]).fill(kind)));
   };
   const event = (kind: FaultKind | ActionKind, at: number): PlannedEvent => ({
     at: Math.floor(at),
     do: kind,
     which: below(1_000),
-    ms: Math.floor(500 * 2 ** (random.fraction() * 7)),
+    ms: Math.min(Math.floor(500 * 2 ** (random.fraction() * 7)), longestOf(kind)),
     choice: below(1_000),
   });
   const creations = Array.from({ length: apps }, (_, i) => ({

@@ -37,6 +37,20 @@ export class DatabaseServer {
   }
 
   readonly owners = new Set<string>();
+  /** What it holds, for a failover to it. */
+  private copies: Array<{ at: number; tables: Map<string, Map<unknown, Record<string, unknown>>> }> = [];
+
+  copy(now: number): void {
+    const tables = [...this.database.tables].map(([name, { rows }]) => [name, structuredClone(rows)] as const);
+    this.copies.push({ at: now, tables: new Map(tables) });
+  }
+
+  /** A replica takes over that was behind: what was committed since is gone, and so are all sessions. */
+  failOver(to: number): void {
+    this.cut();
+    const copy = this.copies.find(({ at }) => at === to);
+    for (const [name, rows] of copy?.tables ?? []) this.database.tables.get(name)!.rows = structuredClone(rows);
+  }
 }
 
 export interface Surroundings {
@@ -191,6 +205,8 @@ export class WorkerProcess extends SimulatedProcess {
   readonly part: WorkerPart;
   readonly host: PlayedHost;
   readonly url: string;
+  /** In true ms. */
+  readonly startedAt: number;
   /** By app that ran, when it was last visited: by this process's clock in s, and truly. */
   readonly visited = new Map<string, { at: number; true: number }>();
 
@@ -208,6 +224,7 @@ export class WorkerProcess extends SimulatedProcess {
     // Of the machine, whichever process runs there.
     const url = `http://${name.split('#')[0]}`;
     this.url = url;
+    this.startedAt = around.scheduler.now;
     this.part = new WorkerPart({
       stores: this.link.stores,
       bus: this.bus,

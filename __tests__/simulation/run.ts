@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
 import { installChecks } from './checks';
-import { endFaults, FAULT_WORKS } from './faults';
+import { copiedAt, databaseOf, endFaults, FAULT_WORKS } from './faults';
 import { act } from './operators';
 import { checkReads, ONLY_VISITS } from './pages';
 import { isFault, type Plan, type PlannedEvent } from './plan';
@@ -30,7 +30,11 @@ export async function run(plan: Plan): Promise<Outcome> {
   const { scheduler } = world;
   installChecks(world);
   for (const [i, slot] of world.slots.entries()) scheduler.at(i * 37, () => world.start(slot));
-  for (const event of plan.events) scheduler.at(event.at, () => play(world, event));
+  for (const event of plan.events) {
+    const at = copiedAt(event);
+    if (event.do === 'databaseFailOver') scheduler.at(at, () => databaseOf(world, event).copy(at));
+    scheduler.at(event.at, () => play(world, event));
+  }
   letVisitorsIn(world);
   scheduler.at(endOf(plan) - LAST_VISIT, () => visitAll(world));
   scheduler.at(endOf(plan) - ONLY_VISITS, () => watchReads(world));

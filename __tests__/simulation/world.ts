@@ -46,6 +46,8 @@ export class World {
   readonly environments: EnvironmentOfWorld[];
   /** Apps whose data somebody asked to drop, by name. */
   readonly drops = new Set<string>();
+  /** Whether the Supervisor's database fell back to an older copy. */
+  hasLostApps = false;
   /** Environments that an operator forgot, and was told that they are. */
   readonly forgotten = new Set<string>();
   /** The first thing that was wrong. */

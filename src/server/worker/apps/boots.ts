@@ -40,6 +40,8 @@ export class AppBoots {
   async boot(name: string, held: AppState): Promise<void> {
     const { host, clock, apps, limits, leaveRouting, save, failed, converge } = this.options;
     const { status, visited } = held;
+    // It ended by itself: nothing of it runs that visitors could leave, and what is shown from now on says so no more.
+    if (held.state === 'running' && (status === 'error' || status === 'stopped')) held.state = 'absent';
     let { record } = held;
     const before = (): Applied => held.applied ?? { ...NEVER, uid: record.uid };
     const applied = (): Applied => ({
