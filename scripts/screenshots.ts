@@ -93,7 +93,7 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
   await fs.mkdir(README_FOLDER, { recursive: true });
   await chooseTheme(api, 'default');
   const page = await (await openContext(browser, api)).newPage();
-  await page.setViewportSize({ width: 1440, height: 720 });
+  await page.setViewportSize({ width: 1440, height: 780 });
   const client = CLIENTS.find((each) => each.client === 'modern')!;
   for (const language of LANGUAGES) {
     const take = async (name: string) => {
