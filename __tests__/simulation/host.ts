@@ -92,7 +92,7 @@ export class PlayedHost {
   readonly coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   /** What this process runs, by name. */
   readonly running = new Map<string, AppRecord>();
-  /** What ended by itself, with the generation of the record then. */
+  /** What ended by itself, with the newest generation then. */
   readonly failed = new Map<string, number>();
   /** What of it is about to end. */
   readonly ending = new Set<string>();
@@ -198,13 +198,15 @@ export class PlayedHost {
     return this.running.has(name);
   }
 
-  /** An app ends by itself. Nobody starts it again but an operator. */
-  fail(name: string): void {
-    const record = this.running.get(name);
-    if (!record || this.ending.has(name)) return;
+  /**
+   * An app ends by itself. Nobody starts it again but an operator.
+   * @param generation the newest that the process knows
+   */
+  fail(name: string, generation: number): void {
+    if (!this.running.has(name) || this.ending.has(name)) return;
     this.note(`loses ${name}`);
     this.running.delete(name);
-    this.failed.set(name, record.generation);
+    this.failed.set(name, generation);
     this.coreApps.setError(name, new Error('It ended by itself.'));
     this.coreApps.setStatus(name, 'error');
   }

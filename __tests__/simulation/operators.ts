@@ -53,7 +53,8 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   async fail(world, _supervisor, event) {
     const name = nameOf(world, event);
     const [worker] = world.workers.filter(({ machine, host }) => machine.isUp && host.running.has(name));
-    worker?.host.fail(name);
+    const known = worker?.part.controller?.apps.get(name);
+    if (known) worker.host.fail(name, known.record.generation);
   },
   async command(world, _supervisor, event) {
     const name = nameOf(world, event);
