@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Postgres, query } from '../../scripts/fleet';
-import { startPostgres } from '../setup/services';
-import { type FaultyLink, faultyLink } from '../support/faulty-link';
+import { FaultyPostgres, POSTGRES_FAULTS } from '../support/faulty-postgres';
 import { FleetWatch } from '../support/fleet-watch';
 import { stopwatch } from '../support/measure';
 import { SmallFleet } from '../support/small-fleet';
@@ -17,85 +15,39 @@ const WITHIN = 30_000;
 const LASTS = 12_000;
 const BOTH = ['env_a', 'env_b'];
 const SUCCEEDED = 'succeeded: env_a succeeded, env_b succeeded';
-const ROLE = 'fleet';
 
 let fleet: SmallFleet;
-let postgres: Postgres;
-let link: FaultyLink;
-/** As its administrator. */
-const sql = (text: string) => query(postgres.server, 'postgres', text);
-/** No session of the fleet's role goes on. */
-const cut = () => sql(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${ROLE}'`);
+let postgres: FaultyPostgres;
 
 beforeAll(async () => {
-  postgres = await startPostgres();
-  link = await faultyLink(postgres.server.port);
-  await sql(`CREATE ROLE ${ROLE} LOGIN CREATEDB PASSWORD 'fleet'`);
+  postgres = await FaultyPostgres.start();
 });
 afterEach(async () => {
   await fleet?.stop();
 });
-afterAll(async () => {
-  link?.close();
-  await postgres?.stop();
-});
-
-interface Fault {
-  what: string;
-  begins(): Promise<unknown>;
-  ends(): Promise<unknown>;
-}
-
-const FAULTS: Fault[] = [
-  { what: 'is restarted', begins: () => postgres.stop(), ends: () => postgres.start() },
-  {
-    what: 'is out of connections',
-    begins: async () => {
-      await sql(`ALTER ROLE ${ROLE} CONNECTION LIMIT 0`);
-      await cut();
-    },
-    ends: () => sql(`ALTER ROLE ${ROLE} CONNECTION LIMIT -1`),
-  },
-  {
-    what: 'is read-only',
-    begins: async () => {
-      await sql(`ALTER ROLE ${ROLE} SET default_transaction_read_only = on`);
-      await cut();
-    },
-    ends: async () => {
-      await sql(`ALTER ROLE ${ROLE} RESET default_transaction_read_only`);
-      // As a failover does.
-      await cut();
-    },
-  },
-  {
-    what: 'answers 2 s late',
-    begins: async () => link.delay(2_000),
-    ends: async () => link.delay(0),
-  },
-];
+afterAll(() => postgres?.stop());
 
 describe.each(['supervisor', 'env_a'])('the PostgreSQL of %s', (part) => {
   async function begin(name: string) {
     fleet = await SmallFleet.start(`pg_${part}_${name.replace(/\W/g, '_')}`, { wakeUps: true });
     fleet.beat = 5_000;
     fleet.leadExpiry = 10_000;
-    fleet.servers.set(part, { ...postgres.server, port: link.port, user: ROLE, password: 'fleet' });
+    fleet.servers.set(part, postgres.server);
     const [supervisor, ...workers] = await fleet.begin(...BOTH);
     expect(await supervisor.ends(await supervisor.create({ name: 'crm', environments: BOTH }))).toBe(SUCCEEDED);
     await supervisor.toShow('crm', 'env_a running, env_b running');
     return { supervisor, workers };
   }
 
-  it.each(FAULTS)('$what', async ({ what, begins, ends }) => {
+  it.each(POSTGRES_FAULTS)('$what', async ({ what, begins, ends }) => {
     const { supervisor, workers } = await begin(what);
     const before = fleet.databases.journal.length;
     const watch = new FleetWatch(fleet, supervisor, () => workers, ['crm']);
-    await begins();
+    await begins(postgres);
     await sleep(LASTS);
     expect(fleet.databases.journal.slice(before)).toEqual([]);
     expect(watch.shown.get('crm'), watch.story.join('\n')).toEqual(['env_a running, env_b running']);
-    await ends();
+    await ends(postgres);
     const took = stopwatch();
     const restart = await until(
       'A change to be accepted',
@@ -110,22 +62,12 @@ describe.each(['supervisor', 'env_a'])('the PostgreSQL of %s', (part) => {
 
   it('fails over to an older copy', async () => {
     const { supervisor, workers } = await begin('older');
-    const database = fleet.database(part);
-    const closed = async (work: () => Promise<unknown>) => {
-      await sql(`ALTER DATABASE ${database} ALLOW_CONNECTIONS false`);
-      await cut();
-      await work();
-    };
-    await closed(() => sql(`CREATE DATABASE ${database}_copy TEMPLATE ${database} OWNER ${ROLE}`));
-    await sql(`ALTER DATABASE ${database} ALLOW_CONNECTIONS true`);
+    const failOver = await postgres.copy(fleet.database(part));
     const { service } = supervisor.parts;
     const stop = await until('A change to be accepted', () => service.command('crm', 'stop', '1').catch(() => null));
     expect(await supervisor.ends(stop)).toBe(SUCCEEDED);
     const watch = new FleetWatch(fleet, supervisor, () => workers, ['crm']);
-    await closed(async () => {
-      await sql(`ALTER DATABASE ${database} RENAME TO ${database}_lost`);
-      await sql(`ALTER DATABASE ${database}_copy RENAME TO ${database}`);
-    });
+    await failOver();
     const took = stopwatch();
     // What the Supervisor's database says holds; a Worker's snapshot is written anew.
     const shown = part === 'supervisor' ? 'env_a running, env_b running' : 'env_a stopped, env_b stopped';
