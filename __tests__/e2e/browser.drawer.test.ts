@@ -47,6 +47,8 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const before = await operations('failed').count();
     await failed.getByRole('button', { name: 'Retry' }).click();
     await eventually(() => operations('failed').count()).toBe(before + 1);
+    // An older one would undo what came after it.
+    await shows(drawer.getByRole('button', { name: 'Retry' }), ['Retry']);
     await page.locator('.ant-drawer-close').click();
     await drawer.waitFor({ state: 'detached' });
   });

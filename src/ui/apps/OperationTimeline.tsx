@@ -40,10 +40,10 @@ export function OperationTimeline({ appName }: { appName: string }) {
   return (
     <Timeline
       style={{ paddingTop: 8 }}
-      items={data.map((operation) => ({
+      items={data.map((operation, index) => ({
         key: operation.id,
         dot: <StateIcon tone={OPERATION_STATE[operation.state].tone} />,
-        children: <Operation operation={operation} names={names} act={act} />,
+        children: <Operation operation={operation} isNewest={index === 0} names={names} act={act} />,
       }))}
     />
   );
@@ -66,7 +66,15 @@ function useNames(operations: OperationRow[]): Record<string, string> {
   return data ?? {};
 }
 
-function Operation({ operation, names, act }: { operation: OperationRow; names: Record<string, string>; act: Act }) {
+interface OperationProps {
+  operation: OperationRow;
+  /** Of its app. An older one cannot be tried again: it would undo what came after it. */
+  isNewest: boolean;
+  names: Record<string, string>;
+  act: Act;
+}
+
+function Operation({ operation, isNewest, names, act }: OperationProps) {
   const t = useT();
   const { id, state, finishedAt, createdAt, waitingFor } = operation;
   return (
@@ -78,7 +86,7 @@ function Operation({ operation, names, act }: { operation: OperationRow; names: 
           <Since at={createdAt} /> · <Author id={operation.createdBy} names={names} />
           {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
         </Secondary>
-        {(state === 'failed' || state === 'cancelled') && (
+        {isNewest && (state === 'failed' || state === 'cancelled') && (
           <Button size="small" onClick={() => act('retry', id)}>
             {t('Retry')}
           </Button>
