@@ -54,6 +54,7 @@ async function runChecks(driver) {
   await runScript('typecheck', true);
   await runScript('lint', true);
   await runTests('unit', true);
+  await runTests('unit-mocks', true);
   count('SQLite driver', await driver);
   // Asks of every import where it leads, the driver's too.
   await runScript('cycles', true);
