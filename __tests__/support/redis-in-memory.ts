@@ -14,6 +14,8 @@ export class RedisInMemory {
   refusal: string | null = null;
   /** Of the server that new connections reach. */
   address = '127.0.0.1';
+  /** The names of all commands that were answered. */
+  readonly commands: string[] = [];
   private readonly open = new Set<Connection>();
 
   /** Every connection that this process makes leads here, until mocks are restored. */
@@ -33,9 +35,12 @@ export class RedisInMemory {
   }
 
   answer([name, ...args]: string[]): string {
+    this.commands.push(name.toLowerCase());
     const says: Record<string, () => string> = {
       info: () => bulk(`redis_version:7.4.0\r\nrole:${this.role}\r\n`),
       set: () => (this.refusal ? `-${this.refusal}\r\n` : '+OK\r\n'),
+      eval: () => `*2\r\n${bulk('renewed')}${bulk('1')}`,
+      evalsha: () => `*2\r\n${bulk('renewed')}${bulk('1')}`,
       subscribe: () => args.map((channel, at) => `*3\r\n${bulk('subscribe')}${bulk(channel)}:${at + 1}\r\n`).join(''),
     };
     return says[name.toLowerCase()]?.() ?? '+OK\r\n';

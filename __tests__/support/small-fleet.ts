@@ -468,6 +468,7 @@ export class SmallFleet {
       log,
       systemClock,
       systemRandom,
+      this.wakeUps ? stores.shared : undefined,
     );
     stores.open();
     bus.open();

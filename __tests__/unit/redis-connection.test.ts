@@ -15,15 +15,17 @@ import { RedisInMemory } from '../support/redis-in-memory';
 const WITHIN = 10_000;
 const STEP = 50;
 const CONNECTIONS = ['state', 'commands', 'commands, listening'];
-/** After a probe, in ms: over as long as it takes until the name is looked up again, and longer. */
-const MOMENTS = [0, 50, 1_050, 1_950, 2_050, 3_050, 4_050, 5_050];
+/** Where one Redis serves both, the stores' connection publishes, too. */
+const SHARED = ['state', 'commands, listening'];
+/** After the first contact, in ms: over as long as it takes until the name is looked up again and the next probe, and longer. */
+const MOMENTS = [0, 50, 1_050, 1_950, 3_450, 4_050, 5_450, 5_950];
 
 let redis: RedisInMemory;
 let log: RecordedLog;
 const closing: Array<() => Promise<void>> = [];
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'] });
 });
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
@@ -45,14 +47,16 @@ async function time(what: string, isSo: () => boolean): Promise<number> {
   throw new Error(`${what} takes longer than ${3 * WITHIN} ms:\n${log.lines.join('\n')}`);
 }
 
+let stores: RedisStores;
+
 /** All connections of one process, in use. */
-async function connect(): Promise<void> {
+async function connect(isShared = false): Promise<void> {
   redis = new RedisInMemory().listen();
   log = recordedLog();
   const address = 'redis://redis.example:6379';
   const keys = new Keys('unit');
-  const stores = new RedisStores(address, keys, log, systemRandom, systemClock);
-  const bus = new RedisBus(address, keys, 'one', log, systemClock, systemRandom);
+  stores = new RedisStores(address, keys, log, systemRandom, systemClock);
+  const bus = new RedisBus(address, keys, 'one', log, systemClock, systemRandom, isShared ? stores.shared : undefined);
   closing.push(
     () => stores.close(),
     () => bus.close(),
@@ -66,8 +70,6 @@ async function connect(): Promise<void> {
   stores.open();
   bus.open();
   await time('The first contact', () => returns === 2);
-  // All of them are probed at the same moments from here on.
-  await pass(2_000);
 }
 
 const allSay = (text: string, connections: string[]) =>
@@ -89,6 +91,7 @@ describe.each([
     ends: () => (redis.isSilent = false),
     says: 'is away: it does not answer',
     seenBy: CONNECTIONS,
+    seenByShared: SHARED,
   },
   {
     what: 'is demoted and keeps its connections',
@@ -102,6 +105,7 @@ describe.each([
     },
     says: 'cannot be used: it is a replica',
     seenBy: ['commands'],
+    seenByShared: ['state'],
   },
   {
     what: 'is full',
@@ -109,6 +113,7 @@ describe.each([
     ends: () => (redis.refusal = null),
     says: 'refuses commands: OOM',
     seenBy: ['state'],
+    seenByShared: ['state'],
   },
   {
     what: 'has another address by its name',
@@ -117,17 +122,73 @@ describe.each([
     says: 'is away: redis.example is no longer 127.0.0.1',
     // The third one goes with the second, if that is the first of them to see it.
     seenBy: ['state', 'commands'],
+    seenByShared: ['state'],
   },
-])('a Redis that $what', ({ begins, ends, says, seenBy }) => {
-  it.each(MOMENTS)('%i ms after a probe: seen within 10 s, and used again within 10 s of its end', async (moment) => {
-    await connect();
-    await pass(moment);
-    begins();
-    const seen = await time(says, () => allSay(says, seenBy));
-    ends();
-    const isBack = () => allSay('is back.', seenBy) && redis.connections === CONNECTIONS.length;
-    const back = await time('The return', isBack);
-    expect(Math.max(seen, back), `seen after ${seen} ms, back after ${back} ms`).toBeLessThanOrEqual(WITHIN);
-    measured.push([seen, back]);
+])('a Redis that $what', ({ begins, ends, says, ...of }) => {
+  it.each(
+    MOMENTS.flatMap((moment) => [
+      { moment, isShared: false },
+      { moment, isShared: true },
+    ]),
+  )(
+    '$moment ms after it was reached: seen and used again within 10 s (one address: $isShared)',
+    async ({ moment, isShared }) => {
+      const [all, seenBy] = isShared ? [SHARED, of.seenByShared] : [CONNECTIONS, of.seenBy];
+      await connect(isShared);
+      await pass(moment);
+      begins();
+      const seen = await time(says, () => allSay(says, seenBy));
+      ends();
+      const isBack = () => allSay('is back.', seenBy) && redis.connections === all.length;
+      const back = await time('The return', isBack);
+      expect(Math.max(seen, back), `seen after ${seen} ms, back after ${back} ms`).toBeLessThanOrEqual(WITHIN);
+      measured.push([seen, back]);
+    },
+  );
+});
+
+/** A heartbeat, as a Worker sends it. */
+const heartbeat = () =>
+  stores.leases.claim({
+    environment: 'one',
+    lease: {} as never,
+    ttl: 15_000,
+    mayTake: true,
+    provenBy: null,
   });
+
+describe('a connection that heartbeats prove', () => {
+  it('is not probed', async () => {
+    await connect(true);
+    redis.commands.length = 0;
+    for (let beats = 0; beats < 4; beats++) {
+      await heartbeat();
+      await pass(5_250);
+    }
+    // The connection that listens repeats its subscriptions.
+    const probes = redis.commands.filter((name) => !name.startsWith('eval'));
+    expect(new Set(probes)).toEqual(new Set(['subscribe']));
+    expect(probes.length).toBeLessThanOrEqual(4);
+  });
+
+  it('is left within 10 s when its server vanishes right after a heartbeat', async () => {
+    await connect(true);
+    await pass(5_000);
+    await heartbeat();
+    redis.isSilent = true;
+    const seen = await time('The silence', () => allSay('is away: it does not answer', ['state']));
+    expect(seen).toBeLessThanOrEqual(WITHIN);
+  });
+});
+
+it('is not left by a process that was held up while the answer came', async () => {
+  await connect();
+  const { stream } = stores.shared.redis as unknown as { stream: { bytesRead: number } };
+  // The time limit is over before what has arrived is read.
+  redis.isSilent = true;
+  stream.bytesRead = 0;
+  await pass(5_500 + 2_700);
+  stream.bytesRead = 100;
+  await pass(900);
+  expect(log.lines.filter((line) => line.includes('(state)') && line.includes('away'))).toEqual([]);
 });

@@ -31,7 +31,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
   const stores = new RedisStores(setup.redisUrl, keys, SILENT, systemRandom, systemClock);
-  const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT, systemClock, systemRandom);
+  const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT, systemClock, systemRandom, stores.shared);
   stores.open();
   bus.open();
   const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.reportProgress(app, message));

@@ -21,10 +21,10 @@ export function createWire(config: ActiveConfig, instance: string, log: Log): Wi
     return { stores: new MemoryStores({ clock, random, isAlone: true }), bus: new MemoryBus(clock) };
   }
   const keys = new Keys(config.redis.prefix);
-  return {
-    stores: new RedisStores(config.redis.stateUrl, keys, log, random, clock),
-    bus: new RedisBus(config.redis.commandUrl, keys, instance, log, clock, random),
-  };
+  const { stateUrl, commandUrl } = config.redis;
+  const stores = new RedisStores(stateUrl, keys, log, random, clock);
+  const shared = commandUrl === stateUrl ? stores.shared : undefined;
+  return { stores, bus: new RedisBus(commandUrl, keys, instance, log, clock, random, shared) };
 }
 
 export function openWire({ stores, bus }: Wire): void {

@@ -8,12 +8,21 @@ import { Feed } from '../feed';
 import type { Log } from '../log';
 import { sentinelsOf } from '../redis-address';
 
-/** Interval of the probes of a connection, in ms: with two unanswered commands, a silent server is seen within 10 s. */
-const PROBE_EVERY = 2_000;
+/**
+ * A connection that nothing has proved for so long is probed, in ms. It is longer than the time between two heartbeats, which
+ * prove the connection of a Worker at no cost; with the time limit of a command, a silent server is seen within 10 s.
+ */
+const PROVED_FOR = 5_500;
+/** The same while there is trouble. */
+const PROBE_IN_TROUBLE_EVERY = 2_000;
+/** Interval at which it is decided whether to probe, in ms. */
+const LOOK_EVERY = 500;
 /** How long a command may take, in ms: a server that vanished never answers. */
 const COMMAND_TIMEOUT = 3_000;
-/** The name of the server is resolved with every second probe, and believed when it says the same twice. */
-const RESOLVE_EVERY = 2;
+/** What arrived while this process was held up is read within this time, in ms. */
+const READ_WITHIN = 50;
+/** Interval at which the name of the server is resolved, in ms. It is believed when it says the same twice. */
+const RESOLVE_EVERY = 4_000;
 
 /** What a server says of itself in `INFO`. */
 export type ServerInfo = Record<string, string>;
@@ -59,8 +68,10 @@ export class RedisConnection {
   private trouble: 'away' | 'refuses' | Unusable | null = null;
   /** Whether the return was announced. */
   private isBack = false;
-  private timer: Timer | null = null;
-  private probes = 0;
+  private timers: Timer[] = [];
+  /** When the server last did what the connection is for, and when it was last asked, by the monotonic clock. */
+  private provedAt = Number.NEGATIVE_INFINITY;
+  private probedAt = Number.NEGATIVE_INFINITY;
   private isProbing = false;
   /** Consecutive answers of the resolver without the address of this connection. */
   private elsewhere = 0;
@@ -78,18 +89,23 @@ export class RedisConnection {
   /** Begins to connect, without waiting for it. */
   open(): void {
     const { redis, options } = this;
-    this.timer ??= options.clock.interval(PROBE_EVERY, () => {
-      this.probes++;
-      void this.probe();
-      if (this.probes % RESOLVE_EVERY === 0) void this.checkAddress();
-    });
+    if (this.timers.length === 0) {
+      this.timers = [
+        options.clock.interval(LOOK_EVERY, () => this.isDue() && void this.probe()),
+        options.clock.interval(RESOLVE_EVERY, () => void this.checkAddress()),
+      ];
+    }
     if (redis.status === 'wait') redis.connect().catch(() => undefined);
   }
 
   close(): void {
-    this.timer?.cancel();
-    this.timer = null;
+    for (const timer of this.timers.splice(0)) timer.cancel();
     this.redis.disconnect();
+  }
+
+  /** The server has just done what a probe would ask it for. */
+  proved(): void {
+    this.provedAt = this.now();
   }
 
   /** Leaves this server for the one that is found anew. */
@@ -104,23 +120,35 @@ export class RedisConnection {
     return this.unusable === null;
   }
 
+  private now(): number {
+    return this.options.clock.now().mono;
+  }
+
+  private isDue(): boolean {
+    const now = this.now();
+    return this.isBack ? now - this.provedAt >= PROVED_FOR : now - this.probedAt >= PROBE_IN_TROUBLE_EVERY;
+  }
+
   /** Never rejects. */
   private async probe(): Promise<void> {
     const { redis } = this;
     if (this.isProbing || redis.status !== 'ready') return;
     this.isProbing = true;
+    this.probedAt = this.now();
     const { stream } = redis;
+    const read = stream.bytesRead;
+    const isSame = () => redis.stream === stream && redis.status === 'ready';
     try {
-      // Twice: in a process that was held up itself, the time of the first one is over before its answer is read.
-      const answer = await this.options.probe(redis).catch((error) => {
-        if (isAnswer(error)) throw error;
-        return this.options.probe(redis);
-      });
+      const answer = await this.options.probe(redis);
+      this.proved();
       if (typeof answer === 'string' && !this.accept(parseInfo(answer))) this.reconnect();
       else this.recover();
     } catch (error) {
       if (isAnswer(error)) this.note('refuses', messageOf(error));
-      else if (redis.stream === stream && redis.status === 'ready') {
+      else if (isSame()) {
+        // In a process that was held up itself, the time is over before an answer that is there is read.
+        await new Promise<void>((resolve) => this.options.clock.timeout(READ_WITHIN, resolve));
+        if (!isSame() || stream.bytesRead > read) return;
         this.note('away', 'it does not answer');
         this.reconnect();
       }

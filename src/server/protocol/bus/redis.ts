@@ -9,7 +9,11 @@ import { RedisConnection } from '../connect';
 import type { Keys } from '../keys';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
 
-/** `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses. */
+/**
+ * `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses.
+ *
+ * It publishes on the connection of the stores if they are at the same address, and on one of its own otherwise.
+ */
 export class RedisBus implements MessageBus {
   readonly ignored = new Feed<string>();
   readonly returns: Feed<void>;
@@ -25,15 +29,18 @@ export class RedisBus implements MessageBus {
     private readonly log: Log,
     private readonly clock: Clock,
     private readonly random: Random,
+    private readonly shared?: RedisConnection,
   ) {
-    this.publisher = new RedisConnection({
-      address,
-      role: 'commands',
-      log,
-      clock,
-      // A replica accepts what is published, and nobody hears it.
-      probe: (redis) => redis.info('replication'),
-    });
+    this.publisher =
+      shared ??
+      new RedisConnection({
+        address,
+        role: 'commands',
+        log,
+        clock,
+        // A replica accepts what is published, and nobody hears it.
+        probe: (redis) => redis.info('replication'),
+      });
     this.subscriber = new RedisConnection({
       address,
       role: 'commands, listening',
@@ -111,7 +118,7 @@ export class RedisBus implements MessageBus {
   }
 
   async close(): Promise<void> {
-    this.publisher.close();
+    if (!this.shared) this.publisher.close();
     this.subscriber.close();
   }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../../../clock';
 import type { Feed } from '../../../feed';
 import type { Log } from '../../../log';
 import type { Random } from '../../../random';
+import type { RedisConnection } from '../../connect';
 import type { Keys } from '../../keys';
 import type { Stores } from '..';
 import { RedisAppIndex } from './app-index';
@@ -35,6 +36,11 @@ export class RedisStores implements Stores {
     this.fleet = new RedisFleet(connection, random, (environment) => this.statuses.forget(environment));
     this.appIndex = new RedisAppIndex(connection, random);
     this.manifests = new RedisManifests(connection, random);
+  }
+
+  /** The connection, for whoever publishes at the same address. */
+  get shared(): RedisConnection {
+    return this.connection.connection;
   }
 
   get ignored() {

@@ -29,6 +29,8 @@ export class RedisLeases implements LeaseStore {
       provenBy ?? '',
     );
     if (result === 'nobody') return { held: false, holder: null };
+    // It has written.
+    this.connection.connection.proved();
     if (result === 'other') return { held: false, holder: { instance, epoch: Number(epoch) } };
     return { held: true, epoch: Number(epoch), fresh: result === 'taken' };
   }
