@@ -26,6 +26,7 @@ const ROOT_FILES = ['clock', 'config', 'errors', 'feed', 'keyed-queue', 'log', '
 const UI = {
   apps: ['common'],
   environments: ['common'],
+  security: ['common'],
   entries: ['common'],
   common: [],
 };

@@ -7,7 +7,13 @@ import { browser, CLIENT, fleet, manager, onStage } from '../support/browser';
 /** What of our pages a role sees. NocoBase's clients hide what a role is denied by name; what it was never given, the server refuses. */
 
 const ROLES = {
-  clerk: ['pm.*', '!pm.app-supervisor', '!pm.app-supervisor.apps', '!pm.app-supervisor.environments'],
+  clerk: [
+    'pm.*',
+    '!pm.app-supervisor',
+    '!pm.app-supervisor.apps',
+    '!pm.app-supervisor.environments',
+    '!pm.app-supervisor.security',
+  ],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
 };

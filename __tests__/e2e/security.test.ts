@@ -54,6 +54,7 @@ const READS = {
   appEnvironments: ['list', 'check'],
   appOperations: ['list', 'get'],
   appEvents: ['list'],
+  appFleet: ['checklist'],
 };
 const CHANGES = {
   apps: ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'migrate'],

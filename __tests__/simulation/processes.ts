@@ -6,6 +6,7 @@ import { SupervisorPart } from '../../src/server/supervisor/supervisor';
 import type { LeaseKeeper, ProcessLock } from '../../src/server/worker/lease';
 import { WorkerPart } from '../../src/server/worker/worker';
 import type { MemoryDatabase } from '../support/memory-database';
+import { OWN_FACTS } from '../support/own-facts';
 import { type Ground, PlayedHost } from './host';
 import { Link, SimulatedBus, type SimulatedRedis, type WakeUps } from './network';
 import { Machine, randomFor, type Scheduler, type Timepiece } from './scheduler';
@@ -172,6 +173,7 @@ export class SupervisorProcess extends SimulatedProcess {
       schemaByDefault: false,
       defaultEnvironments: null,
       findInstalled: async () => [],
+      own: () => OWN_FACTS,
     });
     this.door = new Door(this.part);
     this.part.changes.listen(() => {

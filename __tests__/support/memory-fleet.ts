@@ -11,6 +11,7 @@ import { FakeClock } from './clock';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 import { type RecordedLog, recordedLog } from './log';
 import { type Gate, MemoryDatabase } from './memory-database';
+import { OWN_FACTS } from './own-facts';
 import { SeededRandom } from './random';
 import { TestStores } from './stores';
 
@@ -63,6 +64,7 @@ export class MemoryFleet {
       schemaByDefault: false,
       defaultEnvironments: null,
       findInstalled: async () => [],
+      own: () => OWN_FACTS,
     });
     prepare(made);
     made.part.start({ name: 'main', db, getPackageVersion: () => '2.2.15' } as unknown as Application);

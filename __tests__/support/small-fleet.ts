@@ -23,6 +23,7 @@ import type { Message } from '../../src/shared/message';
 import type { Lease, Registration } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { type RecordedLog, recordedLog } from './log';
+import { OWN_FACTS } from './own-facts';
 import { SimulatedDatabases, SimulatedHost } from './simulated-host';
 import { SimulatedWorker } from './simulated-worker';
 import { until } from './wait';
@@ -148,6 +149,7 @@ export class SupervisorProcess {
       schemaByDefault: false,
       defaultEnvironments: null,
       findInstalled: async () => [],
+      own: () => OWN_FACTS,
       pace: { ...PACES[fleet.wakeUps ? 'patient' : 'hurried'].supervisor, leadExpiry },
     });
     const supervisor = new SupervisorProcess(part, db, wire);

@@ -126,6 +126,7 @@ describe('CONTRIBUTING.md', () => {
     'what SIGTERM does',
     'a guard in hosted apps',
     'what the server says to people',
+    'a new check of the security checklist',
     'a page text',
     'an environment variable',
   ];
@@ -147,7 +148,7 @@ describe('CONTRIBUTING.md', () => {
 
   it('has a recipe for each task that adds something', () => {
     const recipes = [...text.matchAll(/^\*\*(A new [^*]+)\*\*/gm)].map(([, title]) => title);
-    expect(recipes).toHaveLength(10);
+    expect(recipes).toHaveLength(11);
   });
 
   it('names files of the server in that table only, so that a moved file is renamed once', () => {

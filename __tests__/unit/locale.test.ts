@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import english from '../../src/locale/en-US.json';
 import chinese from '../../src/locale/zh-CN.json';
 import { ERROR_PARAMS } from '../../src/server/errors';
+import { CHECKLIST_TEXTS } from '../../src/server/supervisor/checklist/checks';
 import { MESSAGES } from '../../src/shared/message';
 import { isEnglish } from '../support/english';
 
@@ -48,8 +49,8 @@ const files = ['ui', 'client', 'client-v2'].flatMap((folder) =>
     .map((file) => path.join(SOURCE, folder, file)),
 );
 
-/** By code, the names that its text needs: of the server's errors, and of what it says besides. */
-const codes: Record<string, string> = { ...ERROR_PARAMS, ...MESSAGES };
+/** By code, the names that its text needs: of the server's errors, of what it says besides, and of the checklist. */
+const codes: Record<string, string> = { ...ERROR_PARAMS, ...MESSAGES, ...CHECKLIST_TEXTS };
 const namesOf = (code: string) => codes[code].split(' ').filter(Boolean).sort();
 
 const used = new Set([...files.flatMap(keysIn), ...Object.keys(codes).map((code) => `message.${code}`)]);
@@ -81,7 +82,8 @@ describe('translations', () => {
   });
 
   it('contain no code twice', () => {
-    expect(Object.keys(ERROR_PARAMS).filter((code) => code in MESSAGES)).toEqual([]);
+    const all = [ERROR_PARAMS, MESSAGES, CHECKLIST_TEXTS].flatMap((each) => Object.keys(each));
+    expect(all.filter((code, index) => all.indexOf(code) !== index)).toEqual([]);
   });
 
   it.each(Object.keys(codes))('%s: its text has the params of the code', (code) => {

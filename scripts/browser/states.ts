@@ -237,4 +237,11 @@ export const STATES: State[] = [
       await shown(page, '[role=status]');
     },
   },
+  {
+    name: 'security',
+    async show(page) {
+      await tabsOf(page).nth(2).click();
+      await page.getByTestId('checklist').waitFor();
+    },
+  },
 ];

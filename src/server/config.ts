@@ -229,7 +229,7 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
     bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
     debug: debugRooms(variables),
-    needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_KEYS.has(env.APP_KEY ?? '')),
+    needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_APP_KEYS.has(env.APP_KEY ?? '')),
     singleApp:
       variables.read('STARTUP_SUBAPP', appName, 'the identifier of an app (letters, digits, _ and -)', '') || null,
   };
@@ -288,7 +288,7 @@ function environmentOf(variables: Variables): EnvironmentConfig {
 }
 
 /** Values of `APP_KEY` in NocoBase's code or documentation. */
-const WELL_KNOWN_KEYS = new Set(['', 'test-jwt-secret', 'test-key', 'your-secret-key']);
+export const WELL_KNOWN_APP_KEYS: ReadonlySet<string> = new Set(['', 'test-jwt-secret', 'test-key', 'your-secret-key']);
 
 const SECRET = new Set([
   'APP_SUPERVISOR_AES_OLD_SECRET_KEY',

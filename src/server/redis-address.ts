@@ -61,4 +61,10 @@ export function hasSecret(address: string): boolean {
   return Boolean(password || search);
 }
 
+/** Whether this process signs in to the Redis server with a password. */
+export function hasPassword(address: string): boolean {
+  const sentinels = sentinelsOf(address);
+  return Boolean(sentinels ? sentinels.password : new URL(address).password);
+}
+
 const isSentinel = (address: string): boolean => address.trimStart().startsWith('{');

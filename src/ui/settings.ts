@@ -26,5 +26,12 @@ export const SETTINGS = {
       aclSnippet: 'pm.app-supervisor.environments',
       componentLoader: () => import('./environments/EnvironmentsPage').catch(notLoaded),
     },
+    {
+      key: 'security',
+      title: key('Security checklist'),
+      sort: 9,
+      aclSnippet: 'pm.app-supervisor.security',
+      componentLoader: () => import('./security/SecurityPage').catch(notLoaded),
+    },
   ],
 };

@@ -13,6 +13,11 @@ export class MainAdminPassword {
 
   constructor(private readonly clock: Clock) {}
 
+  /** As last found; null if there is none. */
+  get problem(): AdminPassword | null {
+    return this.found;
+  }
+
   /** Checks it, and again when it is changed; called for each start of the main app. Never rejects. */
   watch(main: Application): void {
     void watchAdminPassword(main, this.clock, (found) => {

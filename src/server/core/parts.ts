@@ -35,6 +35,7 @@ export function createSupervisorPart(
     wsPath: config.host.wsPath,
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
+    own: () => ({ config, ownAdmin: foundation.adminPassword.problem }),
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
   });
 }

@@ -11,6 +11,7 @@ import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
 import { AppService } from './apps/service';
+import type { OwnFacts } from './checklist/facts';
 import { AppReconciler } from './control/app-reconciler';
 import { EnvironmentReconciler } from './control/environment-reconciler';
 import { FleetReconciler } from './control/fleet-reconciler';
@@ -66,6 +67,8 @@ export interface SupervisorPartOptions {
   publicUrl: string | null;
   schemaByDefault: boolean;
   findInstalled: FindInstalled;
+  /** For the security checklist. */
+  own(): OwnFacts;
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;

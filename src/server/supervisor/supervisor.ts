@@ -7,6 +7,7 @@ import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import type { AppDefinition } from './apps/repository';
+import type { OwnFacts } from './checklist/facts';
 import { environmentKey } from './control/keys';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
@@ -150,6 +151,11 @@ export class SupervisorPart {
     const statusesOf = (app: AppDefinition) =>
       Object.fromEntries(app.environments.map((environment) => [environment, statusIn(app, environment).status]));
     return Object.fromEntries(apps.map((app) => [app.name, statusesOf(app)]));
+  }
+
+  /** What the security checklist says about this process. */
+  own(): OwnFacts {
+    return this.options.own();
   }
 
   get wsPath(): string {

@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import type { ChecklistRow } from '../../shared/checklist';
 import type { Message } from '../../shared/message';
 import type {
   AppOptions,
@@ -77,6 +78,7 @@ function apiOf(request: Host['request']) {
       dbConnType: DbConnType;
       database: AppOptions['database'];
     }) => post<DatabaseCheck>('apps:checkDatabase', undefined, values),
+    checklist: () => get<ChecklistRow[]>('appFleet:checklist'),
     listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
     onEnvironment: (action: EnvironmentAction, name: string) =>
       post<EnvironmentRow>(`appEnvironments:${action}`, { filterByTk: name }),

@@ -5,6 +5,7 @@ import { type ActionContext, type Answer, action, allowMissingTarget } from './a
 import * as apps from './apps';
 import * as environments from './environments';
 import * as events from './events';
+import * as fleet from './fleet';
 import * as operations from './operations';
 import { redactPasswords } from './request-log';
 
@@ -43,6 +44,9 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
   },
   appEvents: {
     list: [false, events.list],
+  },
+  appFleet: {
+    checklist: [false, fleet.checklist],
   },
 };
 
@@ -84,5 +88,9 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.environments',
     actions: ['appSupervisor:*', 'appEnvironments:*'],
+  });
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.security',
+    actions: ['appSupervisor:*', 'appFleet:checklist'],
   });
 }

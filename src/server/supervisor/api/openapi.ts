@@ -1,10 +1,10 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { APP } from '../../../shared/app';
+import { checklistRow } from '../../../shared/checklist';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
-import { objectIn, type Type } from '../../../shared/fields';
+import { objectIn } from '../../../shared/fields';
 import { OPERATION } from '../../../shared/operation';
-import { schemaOf } from '../../../shared/schema';
 import { type ErrorCode, statusOf } from '../../errors';
 import {
   adoptInput,
@@ -15,6 +15,7 @@ import {
   migrateInput,
   updateInput,
 } from '../apps/input';
+import { bodySchema, rowSchema } from './openapi-schemas';
 
 /**
  * The HTTP API as NocoBase's API documentation shows it; generated at build time, with bodies from the schemas that
@@ -27,6 +28,7 @@ const ROWS = {
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
   appSupervisorOperation: objectIn(OPERATION, 'row'),
   appSupervisorEvent: objectIn(EVENT, 'row'),
+  appSupervisorChecklistRow: checklistRow,
 };
 
 interface ActionDescription {
@@ -250,6 +252,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       rows: ['appSupervisorEvent'],
     },
   },
+  appFleet: {
+    checklist: {
+      summary: 'The security checklist: what holds here and now',
+      method: 'get',
+      gives: 'Rows, red ones first. The text of a row is that of its `code` and `params`.',
+      rows: ['appSupervisorChecklistRow'],
+    },
+  },
   appEntries: {
     list: {
       summary: 'The apps that a signed-in user can open',
@@ -271,25 +281,8 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
 
 const isReading = (name: string) => name === 'list' || name === 'get';
 
-const bodySchema = (body: z.ZodType) =>
-  z.toJSONSchema(body, {
-    io: 'input',
-    unrepresentable: 'any',
-    override({ zodSchema, jsonSchema }) {
-      const { def } = zodSchema._zod;
-      // Fields that are refused with a specific error are not documented.
-      for (const [name, field] of Object.entries(jsonSchema.properties ?? {})) {
-        if (typeof field === 'object' && field.not) delete jsonSchema.properties?.[name];
-      }
-      if (def.type !== 'default') return;
-      const [once, again] = [def.defaultValue, def.defaultValue];
-      // A default that is generated for each request, such as a name, is not documented.
-      if (once !== again) delete jsonSchema.default;
-    },
-  });
-
 /** Resources that a process offers only if it manages apps. */
-const MANAGED = ['apps', 'appEnvironments', 'appOperations', 'appEvents'];
+const MANAGED = ['apps', 'appEnvironments', 'appOperations', 'appEvents', 'appFleet'];
 
 /** By status, the errors of an action; the core itself answers 401 and 403. */
 function refusals({ method, query, body, errors = [] }: ActionDescription, resource: string, name: string) {
@@ -310,14 +303,6 @@ function refusals({ method, query, body, errors = [] }: ActionDescription, resou
   }
   return byStatus;
 }
-
-/** Rows get new fields with new releases, so additional fields are allowed. */
-const rowSchema = (row: Type) =>
-  z.toJSONSchema(schemaOf(row), {
-    override({ jsonSchema }) {
-      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
-    },
-  });
 
 function answerOf(rows: NonNullable<ActionDescription['rows']>) {
   const row = (name: keyof typeof ROWS) => ({ $ref: `#/components/schemas/${name}` });

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import texts from '../../src/locale/en-US.json';
+import { parseConfig } from '../../src/server/config';
+import { workerAdminWarning } from '../../src/server/protocol/administrator';
+import { fingerprint } from '../../src/server/protocol/secrets';
+import { checklistOf } from '../../src/server/supervisor/checklist';
+import { CHECKS } from '../../src/server/supervisor/checklist/checks';
+import type { ChecklistFacts } from '../../src/server/supervisor/checklist/facts';
+import type { StatusEntry } from '../../src/shared/messages';
+import { appOf, entryOf, registrationOf } from '../support/fixtures';
+import { OWN_FACTS, supervisorConfig } from '../support/own-facts';
+
+/** Facts about which nothing is to be said, but for these. */
+const factsOf = (values: Partial<ChecklistFacts> = {}): ChecklistFacts => ({
+  ...OWN_FACTS,
+  apps: [],
+  environments: [],
+  ...values,
+});
+const withVariables = (variables: Record<string, string>) => factsOf({ config: supervisorConfig(variables) });
+const KEYS = { appKey: fingerprint('its own'), aesKey: 'c0ffee' };
+const environment = (name: string, values: Parameters<typeof registrationOf>[1] = {}) => ({
+  name,
+  health: 'online' as const,
+  registration: registrationOf(name, { fingerprints: KEYS, ...values }),
+});
+const app = (name: string, ...entries: Partial<StatusEntry>[]) => ({
+  app: appOf({ name }),
+  reports: entries.map((entry) => ({ environment: 'env_a', entry: entryOf({ name, ...entry }) })),
+});
+
+/** What is not as it should be. */
+const found = (facts: ChecklistFacts) => checklistOf(facts).filter(({ level }) => level !== 'ok');
+
+describe('the security checklist', () => {
+  it('has a row for each requirement that is met', () => {
+    const rows = checklistOf(factsOf({ apps: [app('crm', {})], environments: [environment('env_a')] }));
+    expect(rows).toEqual(CHECKS.map(({ code }) => ({ check: code, level: 'ok', code })));
+  });
+
+  it('has what is red first, then what is yellow, each in the order of the checks', () => {
+    const finding = (level: 'red' | 'yellow', code: string) => ({ level, text: { code }, remedy: { code: 'R' } });
+    const rows = checklistOf(factsOf(), [
+      { code: 'SAFE_APP_KEY', find: () => [finding('yellow', 'A'), finding('red', 'B')] },
+      { code: 'SAFE_REDIS', find: () => [] },
+      { code: 'SAFE_AES_KEY', find: () => [finding('red', 'C')] },
+    ]);
+    expect(rows.map(({ code }) => code)).toEqual(['B', 'C', 'A', 'SAFE_REDIS']);
+    expect(rows[0]).toEqual({ check: 'SAFE_APP_KEY', level: 'red', code: 'B', remedy: { code: 'R' } });
+  });
+
+  it('names the apps whose administrators have the well-known password, in any environment', () => {
+    const rows = found(
+      factsOf({ apps: [app('crm', {}, { adminPassword: 'default' }), app('shop', { adminPassword: 'locked' })] }),
+    );
+    expect(rows).toMatchObject([{ level: 'red', code: 'APP_PASSWORDS_KNOWN', params: { apps: 'crm' }, apps: ['crm'] }]);
+  });
+
+  it('does not call safe what no environment has reported', () => {
+    const rows = found(factsOf({ apps: [app('crm'), app('shop', {})] }));
+    expect(rows).toMatchObject([{ level: 'yellow', code: 'APP_PASSWORDS_UNSEEN', apps: ['crm'] }]);
+  });
+
+  it('names main apps with the well-known password: its own, and those of Workers with their addresses', () => {
+    const known = environment('env_a', { warnings: [workerAdminWarning('env_a', 'http://env_a:15000')] });
+    const rows = found(factsOf({ ownAdmin: 'default', environments: [known, environment('env_b')] }));
+    expect(rows).toMatchObject([
+      { code: 'OWN_PASSWORD_KNOWN' },
+      {
+        code: 'WORKER_PASSWORDS_KNOWN',
+        environments: ['env_a'],
+        remedy: { code: 'WORKER_PASSWORDS_REMEDY', params: { addresses: 'http://env_a:15000' } },
+      },
+    ]);
+  });
+
+  it.each(['', 'your-secret-key', 'test-key'])('finds the well-known APP_KEY "%s", here and on Workers', (value) => {
+    const fingerprints = { ...KEYS, appKey: fingerprint(value) };
+    const rows = found({
+      ...withVariables({ APP_KEY: value }),
+      environments: [environment('env_a', { fingerprints }), environment('env_b')],
+    });
+    expect(rows).toMatchObject([
+      { code: 'OWN_APP_KEY_KNOWN' },
+      { code: 'WORKER_APP_KEYS_KNOWN', environments: ['env_a'] },
+    ]);
+  });
+
+  it('finds a main app that signs with APP_KEY', () => {
+    const [row] = found(withVariables({ UNSAFE_USE_DEFAULT_JWT_SECRET: 'true' }));
+    expect(row).toMatchObject({ check: 'SAFE_APP_KEY', code: 'JWT_SECRET_KNOWN' });
+  });
+
+  it('finds processes without a key for stored secrets', () => {
+    const bare = environment('env_a', { fingerprints: { ...KEYS, aesKey: null } });
+    const rows = found({ ...withVariables({ APP_SUPERVISOR_AES_SECRET_KEY: '' }), environments: [bare] });
+    expect(rows.map(({ code }) => code)).toEqual(['OWN_AES_KEY_MISSING', 'WORKER_AES_KEYS_MISSING']);
+  });
+
+  const sentinels = (options: object) => JSON.stringify({ sentinels: [{ host: 's' }], name: 'm', ...options });
+  it.each([
+    ['redis://redis:6379', 'redis://:x@redis:6379', 'APP_SUPERVISOR_REDIS_URL'],
+    ['redis://user@redis:6379', 'redis://redis:6379', 'APP_SUPERVISOR_REDIS_URL, APP_COMMAND_REDIS_URL'],
+    [sentinels({ sentinelPassword: 'x' }), sentinels({ password: 'x' }), 'APP_SUPERVISOR_REDIS_URL'],
+  ])('finds a Redis without a password: %s and %s', (state, command, variables) => {
+    const [row] = found(withVariables({ APP_SUPERVISOR_REDIS_URL: state, APP_COMMAND_REDIS_URL: command }));
+    expect(row).toMatchObject({ code: 'REDIS_OPEN', params: { variables } });
+  });
+
+  it('in shared memory is about this process, which has no Redis and is its own environment', () => {
+    const config = parseConfig(
+      { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APP_KEY: 'its own' },
+      { command: 'start', isMainThread: true },
+    );
+    const here = environment('local', {
+      warnings: [workerAdminWarning('local', '')],
+      fingerprints: { appKey: fingerprint(''), aesKey: null },
+    });
+    const rows = checklistOf(factsOf({ config: config as ChecklistFacts['config'], environments: [here] }));
+    expect(rows.map(({ code }) => code)).toEqual(['OWN_AES_KEY_MISSING', 'SAFE_PASSWORDS', 'SAFE_APP_KEY']);
+  });
+
+  it('has the requirements of docs/hardening.md', () => {
+    const page = readFileSync(path.join(ROOT, 'docs/hardening.md'), 'utf8');
+    const listed = [...page.matchAll(/^- \[ \] (.*)$/gm)].map(([, text]) => text);
+    expect(listed).toEqual(CHECKS.map(({ code }) => texts[`message.${code}`]));
+  });
+});

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { Type } from '../../../shared/fields';
+import { schemaOf } from '../../../shared/schema';
+
+/** The JSON schema of a request's body. */
+export const bodySchema = (body: z.ZodType) =>
+  z.toJSONSchema(body, {
+    io: 'input',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const { def } = zodSchema._zod;
+      // Fields that are refused with a specific error are not documented.
+      for (const [name, field] of Object.entries(jsonSchema.properties ?? {})) {
+        if (typeof field === 'object' && field.not) delete jsonSchema.properties?.[name];
+      }
+      if (def.type !== 'default') return;
+      const [once, again] = [def.defaultValue, def.defaultValue];
+      // A default that is generated for each request, such as a name, is not documented.
+      if (once !== again) delete jsonSchema.default;
+    },
+  });
+
+/** Rows get new fields with new releases, so additional fields are allowed. */
+export const rowSchema = (row: Type) =>
+  z.toJSONSchema(schemaOf(row), {
+    override({ jsonSchema }) {
+      if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
+    },
+  });

@@ -1,0 +1,169 @@
+import type { Message, Names, Param } from '../../../shared/message';
+import { WELL_KNOWN_APP_KEYS } from '../../config';
+import { fingerprint } from '../../protocol/secrets';
+import { hasPassword } from '../../redis-address';
+import type { ChecklistFacts, EnvironmentFacts } from './facts';
+
+/**
+ * The checks of the security checklist. A new one is an entry of `CHECKS`, its codes in `CHECKLIST_TEXTS`, and the texts
+ * `message.<CODE>` in `src/locale`; docs/hardening.md lists the requirements.
+ */
+
+/** Every code of a row or a remedy, with the names of the params of its text. */
+export const CHECKLIST_TEXTS = {
+  SAFE_PASSWORDS: '',
+  OWN_PASSWORD_KNOWN: '',
+  OWN_PASSWORD_REMEDY: '',
+  WORKER_PASSWORDS_KNOWN: 'environments',
+  WORKER_PASSWORDS_REMEDY: 'addresses',
+  APP_PASSWORDS_KNOWN: 'apps',
+  APP_PASSWORDS_REMEDY: '',
+  APP_PASSWORDS_UNSEEN: 'apps',
+  APP_PASSWORDS_UNSEEN_REMEDY: '',
+  SAFE_APP_KEY: '',
+  OWN_APP_KEY_KNOWN: '',
+  WORKER_APP_KEYS_KNOWN: 'environments',
+  APP_KEY_REMEDY: '',
+  JWT_SECRET_KNOWN: '',
+  JWT_SECRET_REMEDY: '',
+  SAFE_AES_KEY: '',
+  OWN_AES_KEY_MISSING: '',
+  WORKER_AES_KEYS_MISSING: 'environments',
+  AES_KEY_REMEDY: '',
+  SAFE_REDIS: '',
+  REDIS_OPEN: 'variables',
+  REDIS_OPEN_REMEDY: '',
+} as const;
+export type ChecklistCode = keyof typeof CHECKLIST_TEXTS;
+
+/** Something that does not meet a requirement. */
+export interface Finding {
+  level: 'red' | 'yellow';
+  text: Message;
+  remedy: Message;
+  apps?: string[];
+  environments?: string[];
+}
+
+export interface Check {
+  /** Its text is the requirement. */
+  code: ChecklistCode;
+  /** Nothing if the requirement is met; null if it does not apply here. */
+  find(facts: ChecklistFacts): Finding[] | null;
+}
+
+const tell = <C extends ChecklistCode>(
+  code: C,
+  ...[params]: [Names<(typeof CHECKLIST_TEXTS)[C]>] extends [never]
+    ? []
+    : [params: Record<Names<(typeof CHECKLIST_TEXTS)[C]>, Param>]
+): Message => (params ? { code, params } : { code });
+
+const named = (names: string[]) => names.join(', ');
+const when = (condition: boolean, finding: () => Finding): Finding[] => (condition ? [finding()] : []);
+
+/** The other processes of the fleet: in shared memory the only environment is this process. */
+const workersOf = ({ config, environments }: ChecklistFacts): EnvironmentFacts[] =>
+  config.part === 'local' ? [] : environments;
+
+/** A finding about the environments of these Workers; none if there are none. */
+function ofWorkers(workers: EnvironmentFacts[], make: (names: string) => Pick<Finding, 'text' | 'remedy'>): Finding[] {
+  const names = workers.map(({ name }) => name);
+  return when(names.length > 0, () => ({ level: 'red', environments: names, ...make(named(names)) }));
+}
+
+const passwords: Check = {
+  code: 'SAFE_PASSWORDS',
+  find(facts) {
+    const isKnown = ({ reports }: (typeof facts.apps)[number]) =>
+      reports.some(({ entry }) => entry.adminPassword === 'default');
+    const known = facts.apps.filter(isKnown).map(({ app }) => app.name);
+    const unseen = facts.apps.filter(({ reports }) => !reports.length).map(({ app }) => app.name);
+    const workers = workersOf(facts).filter(({ registration }) =>
+      registration?.warnings.some(({ code }) => code === 'WORKER_ADMIN_KNOWN'),
+    );
+    const addresses = named(workers.map(({ registration }) => registration?.url ?? ''));
+    return [
+      ...when(facts.ownAdmin === 'default', () => ({
+        level: 'red',
+        text: tell('OWN_PASSWORD_KNOWN'),
+        remedy: tell('OWN_PASSWORD_REMEDY'),
+      })),
+      ...ofWorkers(workers, (environments) => ({
+        text: tell('WORKER_PASSWORDS_KNOWN', { environments }),
+        remedy: tell('WORKER_PASSWORDS_REMEDY', { addresses }),
+      })),
+      ...when(known.length > 0, () => ({
+        level: 'red',
+        text: tell('APP_PASSWORDS_KNOWN', { apps: named(known) }),
+        remedy: tell('APP_PASSWORDS_REMEDY'),
+        apps: known,
+      })),
+      ...when(unseen.length > 0, () => ({
+        level: 'yellow',
+        text: tell('APP_PASSWORDS_UNSEEN', { apps: named(unseen) }),
+        remedy: tell('APP_PASSWORDS_UNSEEN_REMEDY'),
+        apps: unseen,
+      })),
+    ];
+  },
+};
+
+const WELL_KNOWN_FINGERPRINTS = new Set([...WELL_KNOWN_APP_KEYS].map(fingerprint));
+
+const appKey: Check = {
+  code: 'SAFE_APP_KEY',
+  find(facts) {
+    const { config } = facts;
+    const remedy = tell('APP_KEY_REMEDY');
+    const workers = workersOf(facts).filter(
+      ({ registration }) => registration && WELL_KNOWN_FINGERPRINTS.has(registration.fingerprints.appKey),
+    );
+    return [
+      ...when(WELL_KNOWN_APP_KEYS.has(config.host.appKey), () => ({
+        level: 'red',
+        text: tell('OWN_APP_KEY_KNOWN'),
+        remedy,
+      })),
+      ...ofWorkers(workers, (environments) => ({ text: tell('WORKER_APP_KEYS_KNOWN', { environments }), remedy })),
+      ...when(
+        config.warnings.some(({ code }) => code === 'DEFAULT_JWT_SECRET_USED'),
+        () => ({
+          level: 'red',
+          text: tell('JWT_SECRET_KNOWN'),
+          remedy: tell('JWT_SECRET_REMEDY'),
+        }),
+      ),
+    ];
+  },
+};
+
+const aesKey: Check = {
+  code: 'SAFE_AES_KEY',
+  find(facts) {
+    const remedy = tell('AES_KEY_REMEDY');
+    const workers = workersOf(facts).filter(({ registration }) => registration?.fingerprints.aesKey === null);
+    return [
+      ...when(facts.config.aesKey === null, () => ({ level: 'red', text: tell('OWN_AES_KEY_MISSING'), remedy })),
+      ...ofWorkers(workers, (environments) => ({ text: tell('WORKER_AES_KEYS_MISSING', { environments }), remedy })),
+    ];
+  },
+};
+
+const redis: Check = {
+  code: 'SAFE_REDIS',
+  find({ config }) {
+    if (config.part !== 'supervisor') return null;
+    const urls = { APP_SUPERVISOR_REDIS_URL: config.redis.stateUrl, APP_COMMAND_REDIS_URL: config.redis.commandUrl };
+    const open = Object.entries(urls).filter(([, url]) => !hasPassword(url));
+    const variables = named(open.map(([name]) => name));
+    return when(open.length > 0, () => ({
+      level: 'red',
+      text: tell('REDIS_OPEN', { variables }),
+      remedy: tell('REDIS_OPEN_REMEDY'),
+    }));
+  },
+};
+
+/** In the order of docs/hardening.md. */
+export const CHECKS: Check[] = [passwords, appKey, aesKey, redis];

@@ -1,0 +1,57 @@
+import type { AdminPassword, Registration, StatusEntry } from '../../../shared/messages';
+import type { Health } from '../../../shared/types';
+import type { ActiveConfig } from '../../config';
+import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { FleetObserver } from '../fleet/observer';
+
+/** What the security checklist is made of. A new check that needs more adds it here. */
+export interface ChecklistFacts extends OwnFacts {
+  apps: AppFacts[];
+  environments: EnvironmentFacts[];
+}
+
+/** Of this process. */
+export interface OwnFacts {
+  config: ActiveConfig;
+  /** The problem of the password of the main app's root user; null if there is none. */
+  ownAdmin: AdminPassword | null;
+}
+
+export interface AppFacts {
+  /** As stored: secrets are sealed. */
+  app: AppDefinition;
+  /** What its environments last reported of this incarnation; empty if none has. */
+  reports: Array<{ environment: string; entry: StatusEntry }>;
+}
+
+export interface EnvironmentFacts {
+  name: string;
+  health: Health;
+  /** Its last registration; null if none is known. */
+  registration: Registration | null;
+}
+
+interface Sources {
+  appCache: AppCache;
+  observer: FleetObserver;
+  environmentCache: EnvironmentCache;
+}
+
+/** Everything from memory, as of now. */
+export function gatherFacts({ appCache, observer, environmentCache }: Sources, own: OwnFacts): ChecklistFacts {
+  const apps = [...appCache.apps.values()].map((app) => ({
+    app,
+    reports: app.environments.flatMap((environment) => {
+      const entry = observer.observed(environment, app.name)?.entry;
+      return entry?.uid === app.uid ? [{ environment, entry }] : [];
+    }),
+  }));
+  const environments = environmentCache.names().map((name) => ({
+    name,
+    health: observer.environment(name)?.health ?? 'unknown',
+    registration: environmentCache.registrationOf(name),
+  }));
+  return { ...own, apps, environments };
+}

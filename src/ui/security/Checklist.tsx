@@ -1,0 +1,91 @@
+import { ReloadOutlined } from '@ant-design/icons';
+import { Button, Card, Empty, Flex, Skeleton, Tooltip, theme } from 'antd';
+import type { ChecklistLevel, ChecklistRow } from '../../shared/checklist';
+import { useApi } from '../common/api';
+import { messageText } from '../common/errors';
+import { Failure, Freshness } from '../common/Page';
+import { keepRows } from '../common/refresher';
+import { Secondary } from '../common/Secondary';
+import type { Tone } from '../common/status';
+import { StateTag } from '../common/Tag';
+import { key } from '../common/text';
+import { useLive } from '../common/useLive';
+import { useT } from '../host';
+
+const LEVELS: Record<ChecklistLevel, { label: string; tone: Tone }> = {
+  red: { label: key('Unsafe'), tone: 'bad' },
+  yellow: { label: key('Check'), tone: 'warning' },
+  ok: { label: key('OK'), tone: 'good' },
+};
+
+/** The security checklist: what holds here and now, red first, with what to do beside each row. */
+export function Checklist() {
+  const t = useT();
+  const api = useApi();
+  const { data, error, refresh } = useLive(
+    async (previous: ChecklistRow[] | undefined) => keepRows(previous, await api.checklist(), idOf),
+    'checklist',
+  );
+  if (!data) return <Card>{error ? <Failure error={error} retry={refresh} /> : <Skeleton active />}</Card>;
+  return (
+    <Card>
+      <Flex vertical gap="middle">
+        <Flex gap="small" align="center" justify="space-between" wrap>
+          <Summary rows={data} />
+          <Tooltip title={t('Refresh')}>
+            <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} />
+          </Tooltip>
+        </Flex>
+        <Freshness error={error} />
+        {data.length ? (
+          <ul style={{ listStyle: 'none', margin: 0, padding: 0 }} data-testid="checklist">
+            {data.map((row) => (
+              <Row key={idOf(row)} row={row} />
+            ))}
+          </ul>
+        ) : (
+          <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('Nothing is checked here')} />
+        )}
+      </Flex>
+    </Card>
+  );
+}
+
+const idOf = ({ check, code }: ChecklistRow) => `${check} ${code}`;
+
+function Summary({ rows }: { rows: ChecklistRow[] }) {
+  const t = useT();
+  const count = (level: ChecklistLevel) => rows.filter((row) => row.level === level).length;
+  const [red, yellow] = [count('red'), count('yellow')];
+  return (
+    <strong role="status">
+      {red || yellow
+        ? t('{{red}} unsafe, {{yellow}} to check, {{ok}} OK', { red, yellow, ok: count('ok') })
+        : t('Everything that is checked is OK')}
+    </strong>
+  );
+}
+
+/** Text and remedy beside each other where there is room, otherwise below each other. */
+function Row({ row }: { row: ChecklistRow }) {
+  const t = useT();
+  const { token } = theme.useToken();
+  const { label, tone } = LEVELS[row.level];
+  return (
+    <li
+      data-testid={`checklist-${row.code}`}
+      data-level={row.level}
+      style={{ padding: `${token.paddingSM}px 0`, borderTop: `1px solid ${token.colorSplit}` }}
+    >
+      <Flex gap={token.marginSM} align="start" wrap>
+        <div style={{ minWidth: 88 }}>
+          <StateTag tone={tone}>{t(label)}</StateTag>
+        </div>
+        <div style={{ flex: '1 1 240px', overflowWrap: 'anywhere' }}>{messageText(t, row)}</div>
+        <div style={{ flex: '1 1 240px', overflowWrap: 'anywhere' }}>
+          {row.remedy && <Secondary>{messageText(t, row.remedy)}</Secondary>}
+        </div>
+      </Flex>
+    </li>
+  );
+}
