@@ -131,7 +131,7 @@ describe('behind the nginx of the official image, which stands before the Superv
       expect(shown(here)).toEqual(shown(await read(worker.url, url, { Cookie })));
       expect((await read(front.url, url)).status).toBe((await read(worker.url, url)).status);
       const { location } = (await ask(front.url, url, { headers: { Cookie } })).headers;
-      expect(location).toMatch(/^\/files\/fronted\/~uploads\//);
+      expect(location).toMatch(/^\/files\/fronted\/~storage\//);
       expect((await ask(front.url, location!)).status).toBe(401);
       expect((await ask(front.url, location!.replace('/fronted/', '/main/'), { headers: { Cookie } })).status).toBe(
         404,

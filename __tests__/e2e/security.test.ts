@@ -9,6 +9,7 @@ import { sharedFleet } from '../setup/fleet';
 import { type Answer, type Ask, ask } from '../support/http';
 import { answerToUnfinishedUpload, makeTraces, StrangePlugin, startMcpServer } from '../support/intruder';
 import { afterCommands, Manager, signInTo } from '../support/manager';
+import { read, type Session, signInAt, upload } from '../support/uploads';
 
 /** Who may do what, what nobody gets to see, and what is refused. */
 
@@ -266,6 +267,85 @@ describe('an instance’s folder of uploads', () => {
       }
     },
   );
+});
+
+describe('uploads of an app', () => {
+  let session: Session;
+  const storage = () => fleet.worker('env_a').storage;
+  const own = (app: string, file = '') => path.join(storage(), 'apps', app, 'uploads', file);
+  const readBy = async (url: string, { Cookie }: Session) => {
+    const { status, text } = await read(fleet.supervisor.url, url, { Cookie });
+    return { status, text };
+  };
+  const fileOf = (url: string) => sql('vault_data', `SELECT filename FROM attachments WHERE id = ${idOf(url)}`);
+  const idOf = (url: string) => Number(/(\d+)\.\w+$/.exec(url)![1]);
+
+  beforeAll(async () => {
+    session = await signInAt(fleet.supervisor.url, 'vault');
+  });
+
+  it('are in its own folder, and read by its own users alone', async () => {
+    const url = await upload(fleet.supervisor.url, 'vault', session, { name: 'plan.txt', content: 'Of vault' });
+    const [{ filename }] = await fileOf(url);
+    expect(fs.readFileSync(own('vault', filename), 'utf8')).toBe('Of vault');
+    expect(fs.existsSync(path.join(storage(), 'uploads', filename))).toBe(false);
+    expect(await readBy(url, session)).toEqual({ status: 200, text: 'Of vault' });
+    const neighbour = await signInAt(fleet.supervisor.url, 'neighbour');
+    for (const address of [
+      `/storage/uploads/${filename}?__appName=neighbour`,
+      `/files/neighbour/~storage/${filename}`,
+      `/files/neighbour/~storage/..%2f..%2fvault%2fuploads%2f${filename}`,
+      `/files/vault/~storage/${filename}`,
+    ]) {
+      const { status } = await readBy(address, neighbour);
+      expect([address, [401, 404].includes(status)]).toEqual([address, true]);
+    }
+    // A row with a foreign name reads and deletes nothing.
+    const api = await signInTo(fleet.supervisor, 'neighbour');
+    const values = { title: 'x', filename, path: '', extname: '.txt' };
+    const { data } = await api.post('attachments:create', values);
+    expect(await readBy(data.url, neighbour)).toMatchObject({ status: 404 });
+    await api.post(`attachments:destroy?filterByTk=${data.id}`);
+    expect(await readBy(url, session)).toEqual({ status: 200, text: 'Of vault' });
+  });
+
+  it('stay there whatever the storage says, also after a restart', async () => {
+    const before = (await sql('vault_data', `SELECT options FROM storages WHERE name = 'local'`))[0].options;
+    const options = { ...before, documentRoot: path.join(storage(), 'apps/main') };
+    await sql('vault_data', `UPDATE storages SET options = '${JSON.stringify(options)}' WHERE name = 'local'`);
+    await manager.command('restart', 'vault');
+    session = await signInAt(fleet.supervisor.url, 'vault');
+    const url = await upload(fleet.supervisor.url, 'vault', session, { name: 'more.txt', content: 'More' });
+    const [{ filename }] = await fileOf(url);
+    expect(fs.readFileSync(own('vault', filename), 'utf8')).toBe('More');
+    expect(await readBy(url, session)).toEqual({ status: 200, text: 'More' });
+    const key = { title: 'x', filename: 'aes_key.dat', path: '', extname: '.dat' };
+    const api = await signInTo(fleet.supervisor, 'vault');
+    const { data } = await api.post('attachments:create', key);
+    expect(await readBy(data.url, session)).toMatchObject({ status: 404 });
+    await sql('vault_data', `UPDATE storages SET options = '${JSON.stringify(before)}' WHERE name = 'local'`);
+  });
+
+  it('that lie in the folder of before are found by the next start, and moved', async () => {
+    const old = path.join(storage(), 'uploads', 'old-abc123.txt');
+    fs.mkdirSync(path.dirname(old), { recursive: true });
+    fs.writeFileSync(old, 'Old');
+    const [{ id }] = await sql(
+      'vault_data',
+      `INSERT INTO attachments (title, filename, extname, path, mimetype, "storageId", "createdAt", "updatedAt")
+       SELECT 'old', 'old-abc123.txt', '.txt', '', 'text/plain', id, now(), now() FROM storages WHERE name = 'local' RETURNING id`,
+    );
+    const url = `/files/vault/main/attachments/${id}.txt`;
+    await manager.command('restart', 'vault');
+    session = await signInAt(fleet.supervisor.url, 'vault');
+    // Its files have been moved before: since then a row proves nothing.
+    expect([(await readBy(url, session)).status, fs.existsSync(old)]).toEqual([404, true]);
+    fs.rmSync(path.join(storage(), 'apps/vault/uploads.moved'));
+    await manager.command('restart', 'vault');
+    session = await signInAt(fleet.supervisor.url, 'vault');
+    expect(await readBy(url, session)).toEqual({ status: 200, text: 'Old' });
+    expect(fs.existsSync(old)).toBe(false);
+  });
 });
 
 /** After the tests above, which have used all of it. */

@@ -69,7 +69,17 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
   const installed = async () => [{ name: 'acl', version: VERSION, builtIn: true }];
   const supervisor = core as unknown as AppSupervisor;
   const log = recordedLog();
-  const host = new AppHost(supervisor, coreApps, null, bootstrap, 'env_a', '/nowhere', systemClock, log, installed);
+  const host = new AppHost(
+    supervisor,
+    coreApps,
+    null,
+    bootstrap,
+    'env_a',
+    { logPath: '/nowhere', storagePath: '/nowhere' },
+    systemClock,
+    log,
+    installed,
+  );
   const boot = (how: 'start' | 'upgrade' = 'start', values = {}) => host.boot(name, turnOf(record(values), how));
   return { host, boot, commands, creators, secrets, log };
 }

@@ -1,28 +1,20 @@
-import { EventEmitter } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, ReadStream, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, ReadStream, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Application, type AppSupervisor } from '@nocobase/server';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { parseConfig } from '../../src/server/config';
-import { guardHostedApps } from '../../src/server/worker/guards';
+import type { Application } from '@nocobase/server';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-app';
 
 /** Guards on the classes of NocoBase itself, without a database: what they are put on is there, and nobody gets around it. */
 
 const require = createRequire(import.meta.url);
-const pluginServer = (name: string, file: string) => require(`@nocobase/plugin-${name}/dist/server/${file}`);
 
-const place = mkdtempSync(path.join(tmpdir(), 'guards'));
+const { place, storage, host, end } = instanceIn('guards');
 const script = path.join(place, 'script');
 const ran = path.join(place, 'ran');
-const env = { STORAGE_PATH: path.join(place, 'storage') };
-const { host } = parseConfig(env, { command: 'start', isMainThread: true });
 
-/** An app that is not started, as the core makes it. */
 function appOf(name: string): Application {
-  const database = { dialect: 'postgres', host: '127.0.0.1', port: 1, database: 'x', username: 'x', password: 'x' };
-  const app = new Application({ name, database, skipSupervisor: true, logger: false } as never);
+  const app = coreApp(name);
   const { DatabaseServerModel } = pluginServer('collection-fdw', 'models/database-server');
   app.db.registerModels({ DatabaseServerModel });
   app.resourceManager.define(pluginServer('async-task-manager', 'resourcers/async-tasks').default);
@@ -34,27 +26,11 @@ let crm: Application;
 let main: Application;
 
 beforeAll(() => {
-  vi.stubEnv('STORAGE_PATH', env.STORAGE_PATH);
-  vi.stubEnv('APP_ENV', 'production');
-  vi.stubEnv('LOGGER_TRANSPORT', 'console');
-  vi.stubEnv('LOGGER_SILENT', 'true');
-  mkdirSync(host.temporaryPath, { recursive: true });
   writeFileSync(`${script}.js`, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); exports.Client = class {};`);
-  const supervisor = new EventEmitter();
-  guardHostedApps(supervisor as unknown as AppSupervisor, host);
-  [crm, main] = ['crm', 'main'].map((name) => {
-    const app = appOf(name);
-    const known = app.listeners('afterLoad');
-    supervisor.emit('afterAppAdded', app);
-    // Ours alone: those of the core read the database.
-    for (const listener of app.listeners('afterLoad')) if (!known.includes(listener)) listener();
-    return app;
-  });
+  [crm, main] = ['crm', 'main'].map(appOf);
+  guardApps(host, [crm, main]);
 });
-afterAll(() => {
-  vi.unstubAllEnvs();
-  rmSync(place, { recursive: true, force: true });
-});
+afterAll(end);
 
 /** Whether the script of the host was run by what is done; the core loads it once. */
 async function runsScript(work: () => unknown): Promise<boolean> {
@@ -69,7 +45,7 @@ describe('the plugin manager of an app', () => {
     await expect(crm.pm.addViaCLI(place, {})).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
     await expect(crm.pm.remove('nothing')).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
     // What has the next start upgrade is written first of all.
-    expect(existsSync(path.join(env.STORAGE_PATH, '.upgrading'))).toBe(false);
+    expect(existsSync(path.join(storage, '.upgrading'))).toBe(false);
   });
 });
 

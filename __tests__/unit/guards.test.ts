@@ -7,10 +7,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/server/config';
 import { guardHostedApps } from '../../src/server/worker/guards';
 import { refusalOf } from '../../src/server/worker/guards/actions';
+import { isInside } from '../../src/server/worker/guards/files/places';
 import { connectionOf } from '../../src/server/worker/guards/foreign-servers';
 import { guardMethod } from '../../src/server/worker/guards/guard';
 import { isLanguage } from '../../src/server/worker/guards/languages';
-import { isInside } from '../../src/server/worker/guards/task-files';
 
 const refusal = (action: string, values?: unknown) => {
   const [resourceName, actionName] = action.split(':');
@@ -130,6 +130,9 @@ describe('the apps of a process', () => {
   function appOf(name: string) {
     class PluginManager {
       readonly app = { name };
+      get() {
+        return undefined;
+      }
       async list() {
         return ['ai'];
       }
@@ -175,6 +178,7 @@ describe('the apps of a process', () => {
       aiManager: { mcpManager: new MCPManager() },
       localeManager: new Locale(),
       db: { models: new Map([['DatabaseServerModel', DatabaseServer]]) },
+      use: (middleware: unknown) => used.push(middleware),
       resourceManager: { use: (middleware: unknown) => used.push(middleware) },
     };
     return { app: Object.assign(new EventEmitter(), parts), used };

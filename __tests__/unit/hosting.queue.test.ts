@@ -22,7 +22,7 @@ describe('fifty apps that start with the main app', () => {
       null,
       bootstrap,
       'env_a',
-      '/nowhere',
+      { logPath: '/nowhere', storagePath: '/nowhere' },
       new FakeClock(),
       recordedLog(),
       none,

@@ -52,6 +52,10 @@ export interface HostConfig {
   mainSecretFile: string;
   /** Folder for temporary files, such as those of exports. */
   temporaryPath: string;
+  /** Absolute: `STORAGE_PATH`. */
+  storagePath: string;
+  /** Folders beside `storage/uploads` in which the operator allowed local storages (p-file-manager, local.ts). */
+  storageRoots: string[];
   appKey: string;
   /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
   schemaByDefault: boolean;
@@ -368,6 +372,8 @@ function hostOf(env: Env): HostConfig {
     logPath: env.LOGGER_BASE_PATH || `${storage}/logs`,
     mainSecretFile: path.resolve(storage, 'apps/main/jwt_secret.dat'),
     temporaryPath: `${storage}/tmp`,
+    storagePath: path.resolve(storage),
+    storageRoots: [...list(env.LOCAL_STORAGE_DEST, []), ...list(env.LOCAL_STORAGE_ALLOWED_ROOTS, [])],
     appKey: env.APP_KEY || '',
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
   };

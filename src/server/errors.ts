@@ -66,6 +66,9 @@ const CODES = {
   TASK_CHANGE: [403, ''],
   TASK_FILE: [403, ''],
   LICENSE_BY_OPERATOR: [403, ''],
+  STORAGE_PATH_LEAVES: [400, ''],
+  FILE_NOT_OF_APP: [404, ''],
+  STORAGE_KEYS_MISSING: [400, ''],
   GUARD_MISSING: [500, 'what'],
   // requests to a worker
   WORKER_SILENT: [504, 'environment seconds'],

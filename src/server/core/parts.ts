@@ -54,7 +54,7 @@ export function createWorkerPart(
   const { logPath } = config.host;
   // Whatever it says is of its environment.
   const log = foundation.log.bound({ environment: environment.name });
-  const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, logPath, clock, log, findInstalled);
+  const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, config.host, clock, log, findInstalled);
   return new WorkerPart({
     ...commonOptions(config, foundation),
     log,

@@ -12,9 +12,11 @@ export interface Guard {
   afterLoad?(app: Application): void;
 }
 
-/** An object of the core that belongs to an app. */
+/** An object of the core that belongs to an app: itself, by the request that it works for, or by its plugin. */
 interface Owned {
   app?: { name: string };
+  ctx?: { app?: { name: string } };
+  workflow?: { app?: { name: string } };
 }
 type Method = (this: Owned, ...args: unknown[]) => unknown;
 
@@ -27,21 +29,21 @@ export const isHosted = (app: { name: string } | undefined): app is { name: stri
  * Replaces a method of a NocoBase class, once for each process, so that objects an app creates later have it too. Calls
  * of the main app use the original.
  *
- * @param replace called for a hosted app instead of the method; `original` is bound to the object
+ * @param replace called for a hosted app instead of the method; `original` is bound to the object `self`
  * @throws AppSupervisorError GUARD_MISSING if this NocoBase has no such method: an app without the guard must not start
  */
 export function guardMethod(
   prototype: object,
   name: string,
-  replace: (original: (...args: unknown[]) => unknown, args: unknown[], app: { name: string }) => unknown,
+  replace: (original: (...args: unknown[]) => unknown, args: unknown[], app: { name: string }, self: object) => unknown,
 ): void {
   const methods = prototype as Record<string, Method | undefined>;
   const original = methods[name];
   if (typeof original !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: name });
   if (GUARDED in original) return;
   const guarded: Method = function (...args) {
-    const { app } = this;
-    return isHosted(app) ? replace(original.bind(this), args, app) : original.apply(this, args);
+    const app = this.app ?? this.ctx?.app ?? this.workflow?.app;
+    return isHosted(app) ? replace(original.bind(this), args, app, this) : original.apply(this, args);
   };
   methods[name] = Object.assign(guarded, { [GUARDED]: true });
 }

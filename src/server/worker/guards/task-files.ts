@@ -1,17 +1,7 @@
-import { ReadStream, realpathSync } from 'node:fs';
-import path from 'node:path';
+import { ReadStream } from 'node:fs';
 import { type GuardedContext, refuse } from './actions';
+import { isInside } from './files/places';
 import type { Guard } from './guard';
-
-/** Whether a file is in a folder, with all links resolved. False if that cannot be determined. */
-export function isInside(folder: string, file: string): boolean {
-  try {
-    const relative = path.relative(realpathSync(folder), realpathSync(file));
-    return relative !== '' && relative.split(path.sep)[0] !== '..' && !path.isAbsolute(relative);
-  } catch {
-    return false;
-  }
-}
 
 /**
  * The result of a task names a file, which its owner downloads. It is a row in the app's database, which SQL can write,

@@ -5,19 +5,17 @@ import type { Application, AppSupervisor } from '@nocobase/server';
 import { type Message, say } from '../../../shared/message';
 import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
-import type { BootstrapConfig } from '../../config';
+import type { BootstrapConfig, HostConfig } from '../../config';
 import {
   checkDatabase,
   createByOtherPlugin,
   type DatabaseCheck,
   type DatabaseLock,
-  dropDatabase,
   inspectDatabase,
   keepMark,
   markUpgrading,
   type Owner,
   prepareDatabase,
-  releaseDatabase,
   resetPartialInstall,
 } from '../../databases';
 import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
@@ -32,6 +30,7 @@ import { findAdminPassword, installAs, watchAdminPassword } from './administrato
 import { BootQueue } from './boot-queue';
 import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
+import { endData } from './end-data';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 
 /** How long a boot waits for another environment's boot, in ms: longer than an installation takes. */
@@ -58,7 +57,7 @@ export class AppHost {
     private readonly aesKey: Buffer | null,
     bootstrap: BootstrapConfig,
     private readonly environment: string,
-    private readonly logPath: string,
+    private readonly folders: Pick<HostConfig, 'logPath' | 'storagePath'>,
     private readonly clock: Clock,
     private readonly log: Log,
     private readonly findInstalled: FindInstalled,
@@ -152,17 +151,12 @@ export class AppHost {
 
   /** Deletes the logs that a removed app has written on this instance. */
   async forgetLogs(name: string): Promise<void> {
-    await rm(path.join(this.logPath, name), { recursive: true, force: true });
+    await rm(path.join(this.folders.logPath, name), { recursive: true, force: true });
   }
 
-  /** Drops what this app created, and nothing else, or removes its ownership marker; returns what was done. */
+  /** Ends the data of a removed app as its record says; returns what was done. */
   async endData(record: AppRecord): Promise<Message> {
-    const connection = this.connectionOf(record);
-    const { dbConnType } = record.database;
-    if (record.data === 'drop')
-      return dropDatabase(connection, dbConnType, { uid: record.uid, protect: this.protect() });
-    await releaseDatabase(connection, dbConnType, { app: record.name, uid: record.uid });
-    return say('DATA_RELEASED');
+    return endData(record, this.connectionOf(record), this.protect(), this.folders.storagePath);
   }
 
   /** Shows an error of work that failed before it created an app. */

@@ -1,0 +1,54 @@
+import { EventEmitter } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Application, type AppSupervisor } from '@nocobase/server';
+import { vi } from 'vitest';
+import { type HostConfig, parseConfig } from '../../src/server/config';
+import { guardHostedApps } from '../../src/server/worker/guards';
+
+/** Apps of the core's own classes, which are not started: no database is there. */
+
+const require = createRequire(import.meta.url);
+
+/** What a module of another plugin exports: the very one that this plugin uses. */
+export const pluginServer = (name: string, file: string) => require(`@nocobase/plugin-${name}/dist/server/${file}`);
+
+/** A folder, whose name may be part of a language's name, for one test file, with the storage of an instance in it. */
+export function instanceIn(name: string, env: Record<string, string> = {}) {
+  const place = mkdtempSync(path.join(tmpdir(), `guards${name}`));
+  const storage = path.join(place, 'storage');
+  vi.stubEnv('STORAGE_PATH', storage);
+  vi.stubEnv('APP_ENV', 'production');
+  vi.stubEnv('LOGGER_TRANSPORT', 'console');
+  vi.stubEnv('LOGGER_SILENT', 'true');
+  const { host } = parseConfig({ STORAGE_PATH: storage, ...env }, { command: 'start', isMainThread: true });
+  mkdirSync(host.temporaryPath, { recursive: true });
+  const end = () => {
+    vi.unstubAllEnvs();
+    rmSync(place, { recursive: true, force: true });
+  };
+  return { place, storage, host, end };
+}
+
+/** An app as the core makes it. @param plugins those that it has enabled, by name */
+export function coreApp(name: string, plugins: Record<string, object> = {}, dialect = 'postgres'): Application {
+  const database = { dialect, host: '127.0.0.1', port: 1, database: 'x', username: 'x', password: 'x' };
+  const app = new Application({ name, database, skipSupervisor: true, logger: false } as never);
+  for (const [plugin, instance] of Object.entries(plugins)) app.pm.pluginAliases.set(plugin, instance as never);
+  return app;
+}
+
+/** Installs the guards as for an app that has been loaded: once for each time that it was. */
+export function guardApps(host: HostConfig, apps: Application[], times = 1): void {
+  const supervisor = new EventEmitter();
+  guardHostedApps(supervisor as unknown as AppSupervisor, host);
+  for (const app of apps) {
+    const known = app.listeners('afterLoad');
+    supervisor.emit('afterAppAdded', app);
+    // Ours alone: those of the core read the database.
+    const ours = app.listeners('afterLoad').filter((listener) => !known.includes(listener));
+    for (let time = 0; time < times; time++) for (const listener of ours) listener();
+  }
+}

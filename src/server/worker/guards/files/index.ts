@@ -1,0 +1,97 @@
+import type { Application } from '@nocobase/server';
+import type { HostConfig } from '../../../config';
+import { AppSupervisorError, messageOf } from '../../../errors';
+import { classOfPlugin } from '../../../nocobase/plugin-classes';
+import { type Guard, guardMethod } from '../guard';
+import { type ClaimOptions, claimUploads, isMoved } from './claim';
+import { uploadsOf } from './places';
+import { localFilesOf, namesFile } from './rows';
+import { serveFiles } from './serve';
+import { type Confinement, confinedLocal, ownRequests, type StorageClass, s3WithOwnKeys } from './storage-types';
+
+/** NocoBase's file manager, as far as it is confined. */
+interface FileManager {
+  storageTypes: {
+    options: { override: boolean };
+    get(type: string): StorageClass | undefined;
+    getKeys(): Iterable<string>;
+    register(type: string, Type: StorageClass): void;
+  };
+}
+
+const CONFINED = Symbol('confined by App Supervisor');
+
+/**
+ * Uploads of an app are in a folder of its own, and served to its own users alone.
+ *
+ * @param main the main app of this instance, whose files stay in the folder that all shared
+ */
+export const files = (host: HostConfig, main: () => Application | null): Guard => ({
+  beforeLoad: (app) => app.on('afterStart', () => moveUploads(app, host, main)),
+  afterLoad: (app) => {
+    confineTypes(app, host);
+    app.use(serveFiles(app.name, host) as never, {
+      tag: 'appSupervisorFiles',
+      before: ['fileAccess', 'legacyFileAccess'],
+      after: 'dataWrapping',
+    });
+    if (app.pm.get('backups')) confineBackups(host);
+  },
+});
+
+function confineTypes(app: Application, { storagePath, publicPath }: HostConfig): void {
+  const manager = app.pm.get('file-manager') as unknown as FileManager | undefined;
+  if (!manager) return;
+  const confinement: Confinement = { app: app.name, storagePath, publicPath };
+  const { storageTypes } = manager;
+  // Otherwise a second registration of a type fails, also the one of the plugin itself when the app is loaded again.
+  storageTypes.options = { ...storageTypes.options, override: true };
+  for (const type of [...storageTypes.getKeys()]) {
+    const Type = storageTypes.get(type);
+    if (!Type || CONFINED in Type) continue;
+    const confined = confinedType(type, Type, confinement);
+    storageTypes.register(type, Object.assign(confined, { [CONFINED]: true }));
+  }
+  if (!storageTypes.get('local')) throw new AppSupervisorError('GUARD_MISSING', { what: 'local storage' });
+}
+
+function confinedType(type: string, Type: StorageClass, confinement: Confinement): StorageClass {
+  if (type === 'local') return confinedLocal(Type, confinement);
+  return ownRequests(type === 's3' ? s3WithOwnKeys(Type) : Type);
+}
+
+/** The backup plugin reads and writes the shared folder, unless its managers are told another one. */
+function confineBackups({ nodeModulesPath, storagePath }: HostConfig): void {
+  const managers: Array<[string, string, string[]]> = [
+    ['managers/backup', 'BackupManager', ['createBackupName', 'backup']],
+    ['managers/restore', 'RestoreManager', ['restore', 'restoreCLI']],
+  ];
+  for (const [file, name, methods] of managers) {
+    const { prototype } = classOfPlugin(nodeModulesPath, 'backups', file, name);
+    for (const method of methods) {
+      guardMethod(prototype, method, (original, args, app, self) => {
+        Object.assign(self, { uploadDir: uploadsOf(storagePath, app.name) });
+        return original(...args);
+      });
+    }
+  }
+}
+
+async function moveUploads(app: Application, host: HostConfig, main: () => Application | null): Promise<void> {
+  const { storagePath, storageRoots } = host;
+  const mainDb = main()?.db;
+  if (!mainDb || (await isMoved(storagePath, app.name))) return;
+  const options: ClaimOptions = {
+    storagePath,
+    storageRoots,
+    isOfMain: (file) => namesFile(mainDb, file.slice(file.lastIndexOf('/') + 1)),
+  };
+  try {
+    const found = await claimUploads(app.name, localFilesOf(app.db), options);
+    if (found) app.logger.info(`App ${app.name}: ${found} uploads were moved to its own folder.`);
+  } catch (error) {
+    app.logger.error(
+      `App ${app.name}: its uploads could not be moved to its own folder, and those that were not are not found: ${messageOf(error)}. The next start of the app continues.`,
+    );
+  }
+}

@@ -1,0 +1,28 @@
+import { type Message, say } from '../../../shared/message';
+import type { AppRecord } from '../../../shared/messages';
+import { dropDatabase, releaseDatabase } from '../../databases';
+import { removeUploads } from '../guards/files/claim';
+import type { HostDatabase } from './connection';
+
+/**
+ * Drops what this app created, its uploads too, and nothing else, or removes its ownership marker.
+ *
+ * @returns what was done
+ * @throws AppSupervisorError DATABASE_…
+ */
+export async function endData(
+  record: AppRecord,
+  connection: HostDatabase,
+  protect: Parameters<typeof dropDatabase>[2]['protect'],
+  storagePath: string,
+): Promise<Message> {
+  const { name, uid } = record;
+  const { dbConnType } = record.database;
+  if (record.data !== 'drop') {
+    await releaseDatabase(connection, dbConnType, { app: name, uid });
+    return say('DATA_RELEASED');
+  }
+  const outcome = await dropDatabase(connection, dbConnType, { uid, protect });
+  if (outcome.code === 'DATA_DROPPED') await removeUploads(storagePath, name);
+  return outcome;
+}
