@@ -2,13 +2,14 @@ import fs from 'node:fs';
 import path from 'node:path';
 import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Api, type Fleet, query, waitFor } from '../../scripts/fleet';
+import { APP_ADMIN, Api, type Fleet, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/protocol/secrets';
+import type { ChecklistRow } from '../../src/shared/checklist';
 import type { AppRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, type Ask, ask } from '../support/http';
 import { answerToUnfinishedUpload, makeTraces, StrangePlugin, startMcpServer } from '../support/intruder';
-import { afterCommands, Manager, signInTo } from '../support/manager';
+import { afterCommands, changePassword, Manager, signInTo } from '../support/manager';
 import { read, type Session, signInAt, upload } from '../support/uploads';
 
 /** Who may do what, what nobody gets to see, and what is refused. */
@@ -58,15 +59,18 @@ const READS = {
   appFleet: ['checklist'],
 };
 const CHANGES = {
-  apps: ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'migrate'],
-  appEnvironments: ['cordon', 'uncordon', 'drain', 'forget'],
+  apps: ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy', 'migrate', 'resetAdmin'],
+  appEnvironments: ['cordon', 'uncordon', 'drain', 'forget', 'resetAdmin'],
   appOperations: ['cancel', 'retry'],
 };
 const ROLES = {
   stranger: ['!pm', '!pm.*', '!ui.*', '!app'],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
+  guard: ['pm.app-supervisor.security'],
 };
+/** What gives access to apps and main apps, or says how to get it. */
+const SECURITY = ['appFleet:checklist', 'apps:resetAdmin', 'appEnvironments:resetAdmin'];
 
 const named = (actions: Record<string, string[]>) =>
   Object.entries(actions).flatMap(([resource, names]) => names.map((name) => `${resource}:${name}`));
@@ -105,7 +109,8 @@ describe('who may do what', () => {
   it('the snippet for apps is enough for apps and operations, and to see environments', async () => {
     for (const action of ALL) {
       const { status } = await outcome(users.appkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
-      const allowed = !action.startsWith('appEnvironments:') || action === 'appEnvironments:list';
+      const isOfApps = !action.startsWith('appEnvironments:') || action === 'appEnvironments:list';
+      const allowed = isOfApps && !SECURITY.includes(action);
       expect([action, status === 403]).toEqual([action, !allowed]);
     }
     expect((await outcome(users.appkeeper, 'GET', 'apps:get?filterByTk=vault')).json.data.name).toBe('vault');
@@ -114,7 +119,15 @@ describe('who may do what', () => {
   it('the snippet for environments is enough for environments alone', async () => {
     for (const action of ALL) {
       const { status } = await outcome(users.envkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
-      expect([action, status === 403]).toEqual([action, !action.startsWith('appEnvironments:')]);
+      const allowed = action.startsWith('appEnvironments:') && !SECURITY.includes(action);
+      expect([action, status === 403]).toEqual([action, !allowed]);
+    }
+  });
+
+  it('the snippet for security is enough for the checklist and for new passwords, and for nothing else', async () => {
+    for (const action of ALL) {
+      const { status } = await outcome(users.guard, 'POST', `${action}?filterByTk=nosuch`, {});
+      expect([action, status === 403]).toEqual([action, !SECURITY.includes(action)]);
     }
   });
 
@@ -243,6 +256,50 @@ describe('sessions and API keys', () => {
     for (const token of [...tokens, root.token!, apiKeys.neighbour]) expect(await isAccepted(token, vault)).toBe(false);
     expect(await isAccepted((await signInTo(fleet.supervisor, 'vault')).token!, vault)).toBe(true);
     expect((await manager.app('vault')).pendingChanges).toEqual([]);
+  });
+});
+
+describe('an administrator whose password everybody knows', () => {
+  const KNOWN = 'admin123';
+  const checklist = async () => (await root.get('appFleet:checklist')).data as ChecklistRow[];
+  const rowOf = async (code: string) => (await checklist()).find((row) => row.code === code);
+  const newest = async () => (await root.get('appEvents:list', { pageSize: 1, filter: { kind: 'change' } })).data[0];
+  /** Signs in with a new password, and returns to the one that the other tests know. */
+  const comeBack = async (signIn: (password: string) => Promise<Api>, password: string, usual: string) => {
+    // NocoBase refuses a token from the second in which the password was changed.
+    const isValid = async (api: Api) => ((await outcome(api, 'GET', 'auth:check')).status === 200 ? api : null);
+    const what = 'A sign-in with the new password';
+    const api = await waitFor(async () => isValid(await signIn(password)), { timeout: 10_000, what });
+    return changePassword(api, usual, () => signIn(usual));
+  };
+
+  it('of an app is red in the checklist, and gets another password, which ends every session of before', async () => {
+    const signIn = (password: string) => signInTo(fleet.supervisor, 'vault', { ...APP_ADMIN, password });
+    const admin = await changePassword(await signIn(APP_ADMIN.password), KNOWN, () => signIn(KNOWN));
+    await waitFor(() => rowOf('APP_PASSWORDS_KNOWN'), { timeout: 10_000, what: 'The row of the checklist' });
+    expect(await rowOf('APP_PASSWORDS_KNOWN')).toMatchObject({ level: 'red', apps: ['vault'] });
+
+    const { data } = await root.post('apps:resetAdmin?filterByTk=vault');
+    expect(data).toEqual({
+      username: APP_ADMIN.username,
+      email: APP_ADMIN.email,
+      password: expect.stringMatching(/^\w{20}$/),
+      unconfirmed: [],
+    });
+    expect((await outcome(admin, 'GET', 'auth:check')).status).toBe(401);
+    await expect(signIn(KNOWN)).rejects.toMatchObject({ status: 401 });
+    await waitFor(async () => !(await rowOf('APP_PASSWORDS_KNOWN')), { timeout: 10_000, what: 'The end of the row' });
+    expect(await newest()).toMatchObject({ appName: 'vault', createdBy: '1', message: { code: 'ADMIN_RESET' } });
+    await comeBack(signIn, data.password, APP_ADMIN.password);
+  });
+
+  it('of a worker’s main app gets another password, too', async () => {
+    const worker = fleet.worker('env_a');
+    const { data } = await root.post('appEnvironments:resetAdmin?filterByTk=env_a');
+    await expect(worker.signIn()).rejects.toMatchObject({ status: 401 });
+    expect(await newest()).toMatchObject({ environment: 'env_a', message: { code: 'WORKER_ADMIN_RESET' } });
+    const signIn = (password: string) => Api.signIn(worker.url, { ...worker.admin, password });
+    cachedWorkerRoot = await comeBack(signIn, data.password, worker.admin.password);
   });
 });
 

@@ -3,7 +3,8 @@ import type { Application } from '@nocobase/server';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { query } from '../../scripts/fleet';
 import { systemClock } from '../../src/server/core/system';
-import { findAdminPassword, watchAdminPassword } from '../../src/server/worker/hosting/administrator';
+import { hashPassword, isPassword } from '../../src/server/protocol/administrator';
+import { findAdminPassword, setAdminPassword, watchAdminPassword } from '../../src/server/worker/hosting/administrator';
 import type { AdminPassword } from '../../src/shared/messages';
 import { until } from '../support/wait';
 
@@ -36,6 +37,7 @@ beforeEach(async () => {
     fields: [
       { name: 'username', type: 'string' },
       { name: 'nickname', type: 'string' },
+      { name: 'email', type: 'string' },
       { name: 'password', type: 'password', hidden: true },
       { name: 'passwordChangeTz', type: 'bigInt' },
       {
@@ -54,7 +56,9 @@ beforeEach(async () => {
     ['root', 'root'],
     ['guest', 'member'],
   ])
-    await db.getRepository('users').create({ values: { username, password: 'admin123', roles: [role] } });
+    await db.getRepository('users').create({
+      values: { username, email: `${username}@example.test`, password: 'admin123', roles: [role] },
+    });
   db.on('users.beforeUpdate', (changed: Model) => {
     if (changed.changed('password')) changed.set('passwordChangeTz', Date.now());
   });
@@ -93,5 +97,53 @@ describe('what is wrong with the password of an administrator', () => {
     await watchAdminPassword(app(), systemClock, (found) => told.push(found));
     expect(told).toEqual([]);
     db = open();
+  });
+});
+
+describe('a new password of an administrator', () => {
+  const passwordOf = async (username: string) => (await user(username)).get('password') as string;
+  const second = () =>
+    db.getRepository('users').create({ values: { username: 'second', password: 'admin123', roles: ['root'] } });
+
+  it('is stored as it came, ends the sessions of the account, and changes nobody else', async () => {
+    const before = await passwordOf('guest');
+    const now = Date.now();
+    const hash = await hashPassword('new');
+    expect(await setAdminPassword(app(), 'crm', hash)).toEqual({ username: 'root', email: 'root@example.test' });
+    expect(await passwordOf('root')).toBe(hash);
+    expect(await isPassword('new', await passwordOf('root'))).toBe(true);
+    expect(Number((await user('root')).get('passwordChangeTz'))).toBeGreaterThanOrEqual(now);
+    expect(await passwordOf('guest')).toBe(before);
+    expect(await findAdminPassword(db)).toBe(null);
+  });
+
+  it('is that of the root user whose password is a problem', async () => {
+    await (await user('root')).update({ password: OWN });
+    await second();
+    expect(await setAdminPassword(app(), 'crm', await hashPassword('new'))).toMatchObject({ username: 'second' });
+    expect(await isPassword(OWN, await passwordOf('root'))).toBe(true);
+    expect(await findAdminPassword(db)).toBe(null);
+  });
+
+  it('is nobody else’s who changes a password at the same moment', async () => {
+    const hash = await hashPassword('new');
+    const [guest] = await Promise.all([user('guest')]);
+    await Promise.all([setAdminPassword(app(), 'crm', hash), guest.update({ password: 'by herself' })]);
+    expect(await isPassword('by herself', await passwordOf('guest'))).toBe(true);
+    expect(await passwordOf('root')).toBe(hash);
+  });
+
+  it('is hashed again when the account changes it later', async () => {
+    await setAdminPassword(app(), 'crm', await hashPassword('new'));
+    await (await user('root')).update({ password: 'later' });
+    expect(await isPassword('later', await passwordOf('root'))).toBe(true);
+  });
+
+  it('is refused where nobody has the role', async () => {
+    await db.getRepository('rolesUsers').destroy({ filter: { roleName: 'root' } });
+    await expect(setAdminPassword(app(), 'crm', await hashPassword('new'))).rejects.toMatchObject({
+      code: 'ADMIN_MISSING',
+      params: { app: 'crm' },
+    });
   });
 });

@@ -72,7 +72,7 @@ describe('the security checklist', () => {
       {
         code: 'WORKER_PASSWORDS_KNOWN',
         environments: ['env_a'],
-        remedy: { code: 'WORKER_PASSWORDS_REMEDY', params: { addresses: 'http://env_a:15000' } },
+        params: { environments: 'env_a', addresses: 'http://env_a:15000' },
       },
     ]);
   });

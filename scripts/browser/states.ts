@@ -98,8 +98,16 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'apps-reset-admin',
+    async show(page, { app }) {
+      await page.getByTestId(`app-reset-admin-${app}`).click();
+      await settled(page, '#confirm-ok');
+    },
+  },
+  {
     name: 'apps-stop',
     async show(page, { app }) {
+      await answerNo(page);
       await page.getByTestId(`app-stop-${app}`).click();
       await settled(page, '#confirm-ok');
     },

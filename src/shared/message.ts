@@ -179,6 +179,8 @@ export const MESSAGES = {
   APP_CRASHED: 'app environment',
   OPERATION_FAILED: 'app action',
   VALUE_IGNORED: 'key',
+  ADMIN_RESET: 'app',
+  WORKER_ADMIN_RESET: 'environment',
   ACTION_CREATE: '',
   ACTION_ADOPT: '',
   ACTION_UPDATE: '',

@@ -3,6 +3,7 @@ import { APP, type AppDatabase, type Boot, type InitialAdmin, initialAdmin, PUBL
 import { ENVIRONMENT, type Registration } from './environment';
 import { anything, type In, joined, map, object, objectIn, optional } from './fields';
 import { message, problem } from './message-schema';
+import { APP_NAME } from './names';
 import { schemaOf } from './schema';
 import { ACTIONS, STATUSES } from './words';
 
@@ -153,6 +154,20 @@ export const databaseCheck = z.object({
   verdict: z.enum(['free', 'adoptable', 'taken', 'unusable']),
 });
 export type DatabaseCheck = z.infer<typeof databaseCheck>;
+
+/** The request `resetAdmin`. */
+export const resetRequest = z.object({
+  /** `main` for the Worker's main app. */
+  name: z.string().regex(APP_NAME),
+  /** Of the app; for `main` the environment's name. */
+  uid: z.string(),
+  /** The new password's hash, together with name and uid, sealed. */
+  password: z.string(),
+});
+
+/** A worker's answer to `resetAdmin`: whose password it is. */
+export const resetAdministrator = z.object({ username: z.string(), email: z.string().nullable() });
+export type ResetAdministrator = z.infer<typeof resetAdministrator>;
 
 /** A worker's answer to `logs`: the last lines. */
 export const logLines = z.array(z.string());

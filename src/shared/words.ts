@@ -48,7 +48,8 @@ export type DbConnType = (typeof DB_CONN_TYPES)[number];
 
 /**
  * What an event is about: an environment that is down or was stopped, a process that took an environment over, an app
- * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored.
+ * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored, a change that somebody
+ * requested.
  */
-export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal'] as const;
+export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal', 'change'] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

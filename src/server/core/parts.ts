@@ -1,6 +1,7 @@
 import type { ActiveConfig, LocalConfig, WorkerConfig } from '../config';
 import type { Metrics } from '../observability/metrics';
 import { SupervisorPart } from '../supervisor/supervisor';
+import { adminReset } from '../worker/admin-reset';
 import { AppHost } from '../worker/hosting/host';
 import { workerHandlers } from '../worker/request-handlers';
 import { WorkerPart } from '../worker/worker';
@@ -55,13 +56,27 @@ export function createWorkerPart(
   // Whatever it says is of its environment.
   const log = foundation.log.bound({ environment: environment.name });
   const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, config.host, clock, log, findInstalled);
-  return new WorkerPart({
+  const part: WorkerPart = new WorkerPart({
     ...commonOptions(config, foundation),
     log,
     coreApps,
     host,
     environment,
     only,
-    handlers: workerHandlers(host, coreApps, logPath),
+    handlers: workerHandlers(
+      host,
+      coreApps,
+      logPath,
+      adminReset({
+        coreApps,
+        clock,
+        aesKey,
+        isAlone: config.part === 'local',
+        environment: environment.name,
+        isRunning: (name) => host.isRunning(name),
+        visit: (name, uid) => part.controller?.apps.get(name)?.record.uid === uid && part.visit(name),
+      }),
+    ),
   });
+  return part;
 }

@@ -35,7 +35,8 @@ export const administratorOf = (given: Given | undefined, caller: Caller): Admin
   password: given?.password ?? randomPassword(),
 });
 
-const randomPassword = (): string =>
+/** A new password: 20 characters that do not look alike. */
+export const randomPassword = (): string =>
   Array.from({ length: PASSWORD_LENGTH }, () => ALPHABET[secretInt(ALPHABET.length)]).join('');
 
 /** In the form in which it may be stored and sent. */

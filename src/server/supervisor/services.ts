@@ -7,6 +7,7 @@ import { AppIndexWriter } from '../protocol/app-index';
 import type { MessageBus } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
+import { AdministratorResets } from './apps/administrator';
 import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
@@ -130,6 +131,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd, onFinish });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
   const loop = new ControlLoop({ ...known, apps, fleet, removal, environmentCache, appIndex, bus, log });
+  const view = new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess });
   return {
     ...known,
     reach: new ReachWatch({ observer, clock, reaches }),
@@ -145,7 +147,8 @@ export function createServices(main: Application, options: ServicesOptions) {
     loop,
     requests: new WorkerRequests({ bus, compatibility, defaultEnvironments }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
-    view: new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess }),
+    view,
+    administrators: new AdministratorResets({ ...options, events, environmentCache, isThisProcess, view }),
   };
 }
 

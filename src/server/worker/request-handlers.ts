@@ -13,8 +13,14 @@ const eventRequest = z.object({ name, event: z.string().min(1).max(200), payload
 const checkRequest = z.object({ name, database: appDatabase });
 
 /** A worker's answers to requests: checks, logs, events; nothing that is state. */
-export function workerHandlers(host: AppHost, coreApps: CoreAppRegistry, logPath: string): RequestHandlers {
+export function workerHandlers(
+  host: AppHost,
+  coreApps: CoreAppRegistry,
+  logPath: string,
+  resetAdmin: RequestHandlers[string],
+): RequestHandlers {
   return {
+    resetAdmin,
     async checkDatabase(payload) {
       const { name, database } = checkRequest.parse(payload);
       return host.checkDatabase(name, database);

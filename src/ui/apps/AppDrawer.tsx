@@ -1,5 +1,6 @@
 import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs } from 'antd';
 import type { AppRow } from '../../shared/types';
+import { ActionButton } from '../common/ActionButton';
 import { AppAvatar } from '../common/AppAvatar';
 import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
@@ -11,22 +12,23 @@ import { useLive } from '../common/useLive';
 import { useT } from '../host';
 import { AppLog } from './AppLog';
 import { AppStatuses } from './AppStatuses';
+import { refusal } from './actions';
 import { databasePlace } from './database';
 import { DATABASE_LABELS, DESIRED_LABELS, FIELD_LABELS, START_MODE_LABELS } from './labels';
 import { OperationTimeline } from './OperationTimeline';
+import type { RowHandler } from './RowActions';
 
 interface Props {
   name: string;
   onClose: () => void;
-  onEdit: (app: AppRow) => void;
-  onRestart: (app: AppRow) => void;
+  handle: RowHandler;
 }
 
 export const isAppBusy = (app: AppRow): boolean =>
   isUnderway(app.operation) || Object.values(app.statuses).some(({ status }) => inTransition(status));
 
 /** One app: its status in each environment, its operations, and its settings. */
-export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
+export function AppDrawer({ name, onClose, handle }: Props) {
   const t = useT();
   const api = useApi();
   const { data: app, error, refresh } = useLive(() => api.getApp(name), name, isAppBusy);
@@ -45,9 +47,18 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
       }
       extra={
         app && (
-          <Button onClick={() => onEdit(app)} data-testid="app-drawer-edit">
-            {t('Edit')}
-          </Button>
+          <Flex gap="small">
+            <ActionButton
+              refused={refusal('resetAdmin', app, null)}
+              onClick={() => handle('resetAdmin', app)}
+              data-testid="app-drawer-reset-admin"
+            >
+              {t('New password')}
+            </ActionButton>
+            <Button onClick={() => handle('edit', app)} data-testid="app-drawer-edit">
+              {t('Edit')}
+            </Button>
+          </Flex>
         )
       }
     >
@@ -57,7 +68,7 @@ export function AppDrawer({ name, onClose, onEdit, onRestart }: Props) {
           {app.warnings.map((warning) => (
             <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
           ))}
-          <PendingChanges app={app} onRestart={() => onRestart(app)} />
+          <PendingChanges app={app} onRestart={() => handle('restart', app)} />
           <AppStatuses app={app} />
           <Tabs
             items={[

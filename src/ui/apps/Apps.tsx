@@ -15,8 +15,10 @@ import { type OperateAction, useApi } from '../common/api';
 import { Failure, Freshness } from '../common/Page';
 import type { AppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
+import { SignInDialog } from '../common/SignInDialog';
 import { useLive } from '../common/useLive';
-import { useT } from '../host';
+import { useResetAdmin } from '../common/useResetAdmin';
+import { useHost, useT } from '../host';
 import { AppDrawer, isAppBusy } from './AppDrawer';
 import { AppForm } from './AppForm';
 import { AppsTable } from './AppsTable';
@@ -24,7 +26,6 @@ import { AppsToolbar, BulkActions } from './AppsToolbar';
 import { columnsOf, OPTIONAL_COLUMNS } from './columns';
 import { DeleteDialog } from './DeleteDialog';
 import type { RowHandler } from './RowActions';
-import { SignInDialog } from './SignInDialog';
 import { useAppActions } from './useAppActions';
 import { useEnvironments } from './useEnvironments';
 
@@ -43,11 +44,13 @@ export function Apps() {
 
   const { query, setQuery, ask, data, error, loading, refresh } = useAppsPage();
   const operate = useAppActions(environments, refresh);
+  const { reset, dialog } = useResetAdmin(refresh);
 
   const handle = useMemoizedFn<RowHandler>((action, app) => {
     if (action === 'open') open(app.name);
     else if (action === 'edit') setEditing(app);
     else if (action === 'destroy') setDeleting([app]);
+    else if (action === 'resetAdmin') void reset({ kind: 'app', name: app.name, title: app.title });
     else void operate(action, [app]);
   });
   const columns = useMemo(() => columnsOf(t, environments, shown, handle), [t, environments, shown, handle]);
@@ -93,13 +96,14 @@ export function Apps() {
       <Dialogs
         dialogs={dialogs}
         environments={environments}
-        restart={(app) => void operate('restart', [app])}
+        handle={handle}
         onSaved={() => void refresh()}
         onDeleted={() => {
           setChosen([]);
           void refresh();
         }}
       />
+      {dialog}
     </Card>
   );
 }
@@ -164,16 +168,17 @@ function useDialogs() {
 interface DialogsProps {
   dialogs: ReturnType<typeof useDialogs>;
   environments: EnvironmentRow[] | null;
-  restart: (app: AppRow) => void;
+  handle: RowHandler;
   onSaved: () => void;
   onDeleted: () => void;
 }
 
-function Dialogs({ dialogs, environments, restart, onSaved, onDeleted }: DialogsProps) {
+function Dialogs({ dialogs, environments, handle, onSaved, onDeleted }: DialogsProps) {
   const { opened, close, editing, setEditing, created, setCreated, deleting, setDeleting } = dialogs;
+  const { appUrl } = useHost();
   return (
     <>
-      {opened && <AppDrawer name={opened} onClose={close} onEdit={setEditing} onRestart={restart} />}
+      {opened && <AppDrawer name={opened} onClose={close} handle={handle} />}
       {editing && (
         <AppForm
           app={editing === 'new' ? undefined : editing}
@@ -186,7 +191,12 @@ function Dialogs({ dialogs, environments, restart, onSaved, onDeleted }: Dialogs
           }}
         />
       )}
-      {created?.initialAdmin && <SignInDialog app={created} onClose={() => setCreated(undefined)} />}
+      {created?.initialAdmin && (
+        <SignInDialog
+          signIn={{ title: created.title, url: appUrl(created.name), administrator: created.initialAdmin }}
+          onClose={() => setCreated(undefined)}
+        />
+      )}
       {deleting && (
         <DeleteDialog
           apps={deleting}

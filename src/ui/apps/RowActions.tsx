@@ -9,7 +9,7 @@ import { refusal } from './actions';
 import { ACTION_LABELS } from './labels';
 import { VisitButton } from './VisitButton';
 
-export type RowHandler = (action: OperateAction | 'open' | 'edit' | 'destroy', app: AppRow) => void;
+export type RowHandler = (action: OperateAction | 'open' | 'edit' | 'destroy' | 'resetAdmin', app: AppRow) => void;
 
 interface Props {
   app: AppRow;
@@ -32,7 +32,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
     </RowButton>
   );
   const more = () => ({
-    items: (['restart', 'upgrade'] as const).map((action) => {
+    items: (['restart', 'upgrade', 'resetAdmin'] as const).map((action) => {
       const refused = refusal(action, app, environments);
       return {
         key: action,
@@ -40,7 +40,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
         disabled: Boolean(refused),
         title: refused ? t(refused.text, refused.values) : undefined,
         onClick: () => handle(action, app),
-        'data-testid': `app-${action}-${app.name}`,
+        'data-testid': `app-${action === 'resetAdmin' ? 'reset-admin' : action}-${app.name}`,
       };
     }),
   });

@@ -3,7 +3,7 @@ import type { OperateAction } from '../common/api';
 import { isUnderway } from '../common/status';
 import { key, type Message } from '../common/text';
 
-export type AppAction = OperateAction | 'visit' | 'edit' | 'destroy';
+export type AppAction = OperateAction | 'visit' | 'edit' | 'destroy' | 'resetAdmin';
 
 /** The reason why an action is disabled; null if it is enabled. */
 export type Refusal = Message | null;
@@ -13,6 +13,8 @@ const doing = (app: AppRow): OperationRow['action'] | undefined =>
   app.operation && isUnderway(app.operation) ? app.operation.action : undefined;
 const everywhere = (app: AppRow, ...statuses: string[]) =>
   app.environments.length > 0 && app.environments.every((name) => statuses.includes(app.statuses[name]?.status));
+const somewhere = (app: AppRow, ...statuses: string[]) =>
+  app.environments.some((name) => statuses.includes(app.statuses[name]?.status));
 const refuse = (text: string, values?: Message['values']): Refusal => ({ text, values });
 
 /** @param environments null if the user has no permission to see them */
@@ -36,6 +38,8 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
       return outdatedIn(app, environments)?.length === 0
         ? refuse(key('Its data already has the newest version ({{version}}).'), { version: app.version })
         : null;
+    case 'resetAdmin':
+      return somewhere(app, 'running', 'dormant') ? null : refuse(key('It does not run. Start it first.'));
     case 'visit':
       if (app.desiredState === 'stopped') return refuse(key('It is stopped. Start it first.'));
       return visitRefusal(app, environments);

@@ -10,6 +10,7 @@ export const ACTION_LABELS: Record<AppAction, string> = {
   visit: key('Visit'),
   edit: key('Edit'),
   destroy: key('Delete'),
+  resetAdmin: key('New administrator password'),
 };
 
 export const OPERATION_NAMES: Record<Action, string> = {

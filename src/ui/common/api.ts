@@ -78,6 +78,11 @@ function apiOf(request: Host['request']) {
       dbConnType: DbConnType;
       database: AppOptions['database'];
     }) => post<DatabaseCheck>('apps:checkDatabase', undefined, values),
+    resetAdmin: (kind: 'app' | 'environment', name: string) =>
+      post<CreatedApp['initialAdmin'] & { unconfirmed: string[] }>(
+        kind === 'app' ? 'apps:resetAdmin' : 'appEnvironments:resetAdmin',
+        { filterByTk: name },
+      ),
     checklist: () => get<ChecklistRow[]>('appFleet:checklist'),
     listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
     onEnvironment: (action: EnvironmentAction, name: string) =>

@@ -10,6 +10,7 @@ import type { Tone } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { key } from '../common/text';
 import { useLive } from '../common/useLive';
+import { type Account, useResetAdmin } from '../common/useResetAdmin';
 import { useT } from '../host';
 
 const LEVELS: Record<ChecklistLevel, { label: string; tone: Tone }> = {
@@ -22,6 +23,7 @@ const LEVELS: Record<ChecklistLevel, { label: string; tone: Tone }> = {
 export function Checklist() {
   const t = useT();
   const api = useApi();
+  const { reset, dialog } = useResetAdmin(() => void refresh());
   const { data, error, refresh } = useLive(
     async (previous: ChecklistRow[] | undefined) => keepRows(previous, await api.checklist(), idOf),
     'checklist',
@@ -40,13 +42,14 @@ export function Checklist() {
         {data.length ? (
           <ul style={{ listStyle: 'none', margin: 0, padding: 0 }} data-testid="checklist">
             {data.map((row) => (
-              <Row key={idOf(row)} row={row} />
+              <Row key={idOf(row)} row={row} reset={reset} />
             ))}
           </ul>
         ) : (
           <Empty image={Empty.PRESENTED_IMAGE_SIMPLE} description={t('Nothing is checked here')} />
         )}
       </Flex>
+      {dialog}
     </Card>
   );
 }
@@ -67,7 +70,7 @@ function Summary({ rows }: { rows: ChecklistRow[] }) {
 }
 
 /** Text and remedy beside each other where there is room, otherwise below each other. */
-function Row({ row }: { row: ChecklistRow }) {
+function Row({ row, reset }: { row: ChecklistRow; reset: (account: Account) => void }) {
   const t = useT();
   const { token } = theme.useToken();
   const { label, tone } = LEVELS[row.level];
@@ -84,8 +87,29 @@ function Row({ row }: { row: ChecklistRow }) {
         <div style={{ flex: '1 1 240px', overflowWrap: 'anywhere' }}>{messageText(t, row)}</div>
         <div style={{ flex: '1 1 240px', overflowWrap: 'anywhere' }}>
           {row.remedy && <Secondary>{messageText(t, row.remedy)}</Secondary>}
+          <Flex gap="small" wrap>
+            {accountsOf(row).map((account) => (
+              <Button
+                key={account.name}
+                size="small"
+                style={{ marginTop: token.marginXXS }}
+                onClick={() => reset(account)}
+                data-testid={`reset-admin-${account.name}`}
+              >
+                {t('New password for {{name}}', { name: account.name })}
+              </Button>
+            ))}
+          </Flex>
         </div>
       </Flex>
     </li>
   );
+}
+
+/** Administrators that can get a new password here. */
+function accountsOf({ code, apps = [], environments = [], params }: ChecklistRow): Account[] {
+  if (code === 'APP_PASSWORDS_KNOWN') return apps.map((name) => ({ kind: 'app', name, title: name }));
+  if (code !== 'WORKER_PASSWORDS_KNOWN') return [];
+  const addresses = String(params?.addresses ?? '').split(', ');
+  return environments.map((name, index) => ({ kind: 'environment', name, url: addresses[index] ?? '' }));
 }

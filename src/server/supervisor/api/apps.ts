@@ -115,6 +115,12 @@ export const command =
     return { data: operations };
   };
 
+/** Only this answer contains the new password. */
+export async function resetAdmin({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+  const app = knownApp(supervisor, target(params));
+  return { data: await supervisor.parts.administrators.ofApp(app, userId) };
+}
+
 export async function destroy({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
   const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
   const { database } = parseInput(destroyInput, {

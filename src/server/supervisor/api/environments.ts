@@ -47,3 +47,8 @@ export async function check({ supervisor, params }: ActionContext): Promise<Answ
   const here = { ok: true, message: say('REACH_THIS_PROCESS') };
   return { data: row.proxyUrl ? await checkReach(row.proxyUrl, supervisor.wsPath) : { web: here, ws: here } };
 }
+
+/** Of its Worker's main app. Only this answer contains the new password. */
+export async function resetAdmin({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.administrators.ofEnvironment(target(params), userId) };
+}

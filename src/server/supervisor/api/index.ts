@@ -27,6 +27,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     checkDatabase: [false, apps.checkDatabase],
     logs: [false, apps.logs],
     migrate: [true, apps.migrate],
+    resetAdmin: [true, apps.resetAdmin],
   },
   appEnvironments: {
     list: [false, environments.list],
@@ -35,6 +36,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     drain: [true, environments.drain],
     forget: [true, environments.forget],
     check: [false, environments.check],
+    resetAdmin: [true, environments.resetAdmin],
   },
   appOperations: {
     list: [false, operations.list],
@@ -49,6 +51,13 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     checklist: [false, fleet.checklist],
   },
 };
+
+/** What gives access to an app or to a main app is not among what a role gets that manages them. */
+const SECURITY = ['apps:resetAdmin', 'appEnvironments:resetAdmin', 'appFleet:checklist'];
+const managed = (resource: string) =>
+  Object.keys(RESOURCES[resource])
+    .map((name) => `${resource}:${name}`)
+    .filter((name) => !SECURITY.includes(name));
 
 /** Tables without an API of their own. */
 const INTERNAL = ['appManifests', 'appSnapshots', 'appTombstones', 'appSupervisorLeaders'];
@@ -83,14 +92,14 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
-    actions: ['appSupervisor:*', 'apps:*', 'appOperations:*', 'appEvents:list', 'appEnvironments:list'],
+    actions: ['appSupervisor:*', ...managed('apps'), 'appOperations:*', 'appEvents:list', 'appEnvironments:list'],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.environments',
-    actions: ['appSupervisor:*', 'appEnvironments:*'],
+    actions: ['appSupervisor:*', ...managed('appEnvironments')],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.security',
-    actions: ['appSupervisor:*', 'appFleet:checklist'],
+    actions: ['appSupervisor:*', ...SECURITY],
   });
 }

@@ -53,6 +53,7 @@ const LIST = {
   page: 'From 1 on.',
   pageSize: 'At most 200.',
 };
+const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
 const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
 const PLACES_APP: ErrorCode[] = [
   'UNKNOWN_ENVIRONMENT',
@@ -163,6 +164,12 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       body: migrateInput,
       gives: '`{migrated: [name], skipped: [{name, reason}]}`; an app is skipped with a reason.',
     },
+    resetAdmin: {
+      summary: 'Give the administrator of an app a new random password, and end the sessions of that account',
+      query: ONE_APP,
+      gives: RESET,
+      errors: ['UNKNOWN_APP', 'APP_NOT_RUNNING', 'RESET_NEEDS_KEY', 'WORKER_SILENT', 'WORKER_FAILED'],
+    },
   },
   appEnvironments: {
     list: {
@@ -203,6 +210,12 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: ONE_ENVIRONMENT,
       gives: '`{web: {ok, message: {code, params?}}, ws: {ok, message}}`',
       errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    resetAdmin: {
+      summary: "Give the administrator of a Worker's main app a new random password",
+      query: ONE_ENVIRONMENT,
+      gives: RESET,
+      errors: ['UNKNOWN_ENVIRONMENT', 'RESET_NEEDS_KEY', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
   },
   appOperations: {

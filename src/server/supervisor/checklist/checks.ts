@@ -14,8 +14,8 @@ export const CHECKLIST_TEXTS = {
   SAFE_PASSWORDS: '',
   OWN_PASSWORD_KNOWN: '',
   OWN_PASSWORD_REMEDY: '',
-  WORKER_PASSWORDS_KNOWN: 'environments',
-  WORKER_PASSWORDS_REMEDY: 'addresses',
+  WORKER_PASSWORDS_KNOWN: 'environments addresses',
+  WORKER_PASSWORDS_REMEDY: '',
   APP_PASSWORDS_KNOWN: 'apps',
   APP_PASSWORDS_REMEDY: '',
   APP_PASSWORDS_UNSEEN: 'apps',
@@ -90,8 +90,8 @@ const passwords: Check = {
         remedy: tell('OWN_PASSWORD_REMEDY'),
       })),
       ...ofWorkers(workers, (environments) => ({
-        text: tell('WORKER_PASSWORDS_KNOWN', { environments }),
-        remedy: tell('WORKER_PASSWORDS_REMEDY', { addresses }),
+        text: tell('WORKER_PASSWORDS_KNOWN', { environments, addresses }),
+        remedy: tell('WORKER_PASSWORDS_REMEDY'),
       })),
       ...when(known.length > 0, () => ({
         level: 'red',

@@ -51,7 +51,7 @@ export class WorkerRequests {
 }
 
 /** @throws AppSupervisorError WORKER_FAILED if the answer is not valid */
-function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
+export function parseAnswer<T>(environment: string, schema: z.ZodType<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
   if (parsed.success) return parsed.data;
   throw new AppSupervisorError('WORKER_FAILED', { environment, cause: say('ANSWER_NOT_UNDERSTOOD') });

@@ -1,7 +1,8 @@
 import type { Database, Model, Transaction } from '@nocobase/database';
 import type { Application, Plugin } from '@nocobase/server';
-import type { AdminPassword, InitialAdmin } from '../../../shared/messages';
+import type { AdminPassword, InitialAdmin, ResetAdministrator } from '../../../shared/messages';
 import type { Clock } from '../../clock';
+import { AppSupervisorError } from '../../errors';
 import { DEFAULT_PASSWORD, isPassword } from '../../protocol/administrator';
 
 /** Stored instead of a hash: no password matches it. */
@@ -63,16 +64,55 @@ export async function watchAdminPassword(
 
 /** The problem of a root user's password; null if there is none. */
 export async function findAdminPassword(db: Database): Promise<AdminPassword | null> {
-  if (!db.hasCollection('rolesUsers') || !db.hasCollection('users')) return null;
-  const roles = await db.getRepository('rolesUsers').find({ filter: { roleName: 'root' }, fields: ['userId'] });
-  const id = roles.map((role: Model) => role.get('userId') as number);
-  const roots = id.length ? await usersOf(db).findAll({ attributes: ['password'], where: { id } }) : [];
-  for (const root of roots) {
-    const hash = (root.get('password') as string | null) ?? '';
-    if (hash === LOCKED) return 'locked';
-    if (await isPassword(DEFAULT_PASSWORD, hash)) return 'default';
+  for (const root of await rootUsersOf(db)) {
+    const problem = await problemOf(root);
+    if (problem) return problem;
   }
   return null;
+}
+
+/**
+ * Gives a root user a new password: the one whose password is a problem, else the first one. NocoBase ends the sessions
+ * of the account.
+ *
+ * @param name of the app, for the error
+ * @param hash in NocoBase's format
+ * @throws AppSupervisorError ADMIN_MISSING
+ */
+export async function setAdminPassword(
+  { db }: Pick<Application, 'db'>,
+  name: string,
+  hash: string,
+): Promise<ResetAdministrator> {
+  const roots = await rootUsersOf(db);
+  const problems = await Promise.all(roots.map(problemOf));
+  const user = roots[Math.max(0, problems.findIndex(Boolean))];
+  if (!user) throw new AppSupervisorError('ADMIN_MISSING', { app: name });
+  // Added after the field's own listener, which would hash the hash.
+  const keepHash = (changed: Model) => {
+    if (changed === user) user.set('password', hash);
+  };
+  db.on('users.beforeUpdate', keepHash);
+  try {
+    await user.update({ password: hash });
+  } finally {
+    db.off('users.beforeUpdate', keepHash);
+  }
+  const [username, email] = ['username', 'email'].map((field) => user.get(field) as string | null);
+  return { username: username || email || '', email };
+}
+
+async function rootUsersOf(db: Database): Promise<Model[]> {
+  if (!db.hasCollection('rolesUsers') || !db.hasCollection('users')) return [];
+  const roles = await db.getRepository('rolesUsers').find({ filter: { roleName: 'root' }, fields: ['userId'] });
+  const id = roles.map((role: Model) => role.get('userId') as number);
+  return id.length ? usersOf(db).findAll({ where: { id }, order: [['id', 'ASC']] }) : [];
+}
+
+async function problemOf(root: Model): Promise<AdminPassword | null> {
+  const hash = (root.get('password') as string | null) ?? '';
+  if (hash === LOCKED) return 'locked';
+  return (await isPassword(DEFAULT_PASSWORD, hash)) ? 'default' : null;
 }
 
 const usersOf = (db: Database) => db.getModel('users');

@@ -2,11 +2,21 @@ import { Alert, Button, Descriptions, Flex, Modal, Typography } from 'antd';
 import type { CreatedApp } from '../../shared/types';
 import { useHost } from '../host';
 
-/** How to sign in to an app that was just created. The administrator's password is shown only here. */
-export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () => void }) {
-  const { t, appUrl } = useHost();
-  const { username, email, password } = app.initialAdmin;
-  const address = new URL(appUrl(app.name), window.location.href).href;
+export interface SignIn {
+  /** Of the app or of the environment. */
+  title: string;
+  /** Where to sign in; relative to this page or absolute. */
+  url: string;
+  administrator: CreatedApp['initialAdmin'];
+  /** Environments in which sessions of before may go on. */
+  unconfirmed?: string[];
+}
+
+/** How to sign in as an administrator who was just created or has a new password, which is shown only here. */
+export function SignInDialog({ signIn, onClose }: { signIn: SignIn; onClose: () => void }) {
+  const { t } = useHost();
+  const { username, email, password } = signIn.administrator;
+  const address = new URL(signIn.url, window.location.href).href;
   const rows: { label: string; value: string; isCode?: boolean }[] = [
     { label: t('Address'), value: address },
     { label: t('User name'), value: username },
@@ -21,7 +31,7 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
       closable={false}
       keyboard={false}
       maskClosable={false}
-      title={t('Sign in to "{{app}}"', { app: app.title })}
+      title={t('Sign in to "{{app}}"', { app: signIn.title })}
       footer={
         <Button type="primary" onClick={onClose} data-testid="sign-in-close">
           {t('I have saved it')}
@@ -34,6 +44,15 @@ export function SignInDialog({ app, onClose }: { app: CreatedApp; onClose: () =>
           showIcon
           message={t('The password is shown only once. Save it now. You can open the app when it is running.')}
         />
+        {signIn.unconfirmed?.length ? (
+          <Alert
+            type="error"
+            showIcon
+            message={t('Earlier sessions may continue in {{environments}} until the app restarts there.', {
+              environments: signIn.unconfirmed.join(', '),
+            })}
+          />
+        ) : null}
         <Descriptions
           bordered
           size="small"

@@ -1,0 +1,104 @@
+import { say } from '../../../shared/message';
+import { type ResetAdministrator, resetAdministrator } from '../../../shared/messages';
+import type { Clock } from '../../clock';
+import { AppSupervisorError, messageOf } from '../../errors';
+import type { Log } from '../../log';
+import { hashPassword, randomPassword } from '../../protocol/administrator';
+import type { MessageBus } from '../../protocol/bus';
+import { seal } from '../../protocol/secrets';
+import type { Random } from '../../random';
+import type { EventStore } from '../events/store';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import { parseAnswer } from '../fleet/worker-requests';
+import type { FleetView } from '../view';
+import type { AppDefinition } from './repository';
+
+/** How long a Worker may take, in ms: the app may have to start. */
+const PATIENCE = 75_000;
+
+export interface AdministratorResetsOptions {
+  bus: MessageBus;
+  events: EventStore;
+  environmentCache: EnvironmentCache;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  aesKey: Buffer | null;
+  /** In shared memory no request leaves this process. */
+  isThisProcess: boolean;
+  view: Pick<FleetView, 'statusIn'>;
+}
+
+export interface ResetAdmin extends ResetAdministrator {
+  /** In plain text; exists in one answer only. */
+  password: string;
+  /** Environments that run the app and did not confirm: sessions of before may go on there until the app restarts. */
+  unconfirmed: string[];
+}
+
+/** New passwords for administrators of apps and of Workers' main apps. Each request is recorded before anything is done. */
+export class AdministratorResets {
+  constructor(private readonly options: AdministratorResetsOptions) {}
+
+  /**
+   * An app that starts when visited is started for it.
+   * @throws AppSupervisorError APP_NOT_RUNNING, RESET_NEEDS_KEY, WORKER_SILENT, WORKER_FAILED
+   */
+  async ofApp(app: AppDefinition, userId: string | null): Promise<ResetAdmin> {
+    const [first, ...others] = this.placesOf(app);
+    if (!first) throw new AppSupervisorError('APP_NOT_RUNNING', { app: app.name });
+    const { name, uid } = app;
+    const message = say('ADMIN_RESET', { app: name });
+    const send = await this.begin(name, uid, { appName: name, appUid: uid, environment: null, message }, userId);
+    const reset = await send(first);
+    for (const place of others) {
+      await send(place).catch((error) => {
+        reset.unconfirmed.push(place);
+        this.options.log.warn(`${place} did not confirm a new password: ${messageOf(error)}`, { app: name });
+      });
+    }
+    return reset;
+  }
+
+  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, RESET_NEEDS_KEY, WORKER_SILENT, WORKER_FAILED */
+  async ofEnvironment(environment: string, userId: string | null): Promise<ResetAdmin> {
+    if (!this.options.environmentCache.registrationOf(environment))
+      throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
+    const message = say('WORKER_ADMIN_RESET', { environment });
+    const subject = { appName: null, appUid: null, environment, message };
+    return (await this.begin('main', environment, subject, userId))(environment);
+  }
+
+  /** Where it runs; if it runs nowhere, one environment where a visit starts it. */
+  private placesOf(app: AppDefinition): string[] {
+    const are = (status: string) =>
+      app.environments.filter((environment) => this.options.view.statusIn(app, environment).status === status);
+    const running = are('running');
+    return running.length ? running : are('dormant').slice(0, 1);
+  }
+
+  private async begin(
+    name: string,
+    uid: string,
+    subject: {
+      appName: string | null;
+      appUid: string | null;
+      environment: string | null;
+      message: ReturnType<typeof say>;
+    },
+    userId: string | null,
+  ) {
+    const { bus, events, clock, random, aesKey, isThisProcess } = this.options;
+    if (!aesKey && !isThisProcess) throw new AppSupervisorError('RESET_NEEDS_KEY');
+    const at = clock.now().wall;
+    const id = `change ${uid} ${at} ${random.hex(4)}`;
+    await events.append([{ ...subject, id, kind: 'change', cause: null, createdById: userId, at, endedAt: at }]);
+    const password = randomPassword();
+    const content = JSON.stringify({ name, uid, hash: await hashPassword(password) });
+    const request = { name, uid, password: seal(content, aesKey) };
+    return async (environment: string): Promise<ResetAdmin> => {
+      const answer = await bus.request(environment, 'resetAdmin', request, PATIENCE);
+      return { ...parseAnswer(environment, resetAdministrator, answer), password, unconfirmed: [] };
+    };
+  }
+}
