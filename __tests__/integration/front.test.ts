@@ -1,8 +1,14 @@
+import fs from 'node:fs';
 import http, { type IncomingMessage } from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HOST } from '../../scripts/fleet';
-import { type Front, type FrontKind, startFront } from '../support/front';
+import { makeSelfSigned } from '../support/certificates';
+import { type Front, type FrontKind, startFront, startFrontWithDomain } from '../support/front';
 import { ask } from '../support/http';
 
 /** What the files of docs/deploy pass on to the Supervisor, which here only notes what comes. */
@@ -50,5 +56,50 @@ describe.each<FrontKind>(['nginx', 'caddy'])('%s', (kind) => {
     expect([first.text, second.text]).toEqual(['heard', 'heard']);
     const [before, after] = seen.slice(-2);
     expect(after.socket.remotePort).toBe(before.socket.remotePort);
+  });
+});
+
+describe.each<FrontKind>(['nginx', 'caddy'])('%s with a domain for apps', (kind) => {
+  const [main, apps] = ['main.front.test', 'apps.front.test'];
+  let front: Front;
+  let certificates: string;
+  beforeAll(async () => {
+    certificates = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-front-'));
+    makeSelfSigned(certificates, main, [main]);
+    makeSelfSigned(certificates, apps, [`*.${apps}`]);
+    front = await startFrontWithDomain(kind, address(), { main, apps, certificates });
+  });
+  afterAll(async () => {
+    await front?.stop();
+    fs.rmSync(certificates, { recursive: true, force: true });
+  });
+
+  /** @returns the certificate's names and the answer; null without a connection */
+  const visit = (name: string) =>
+    new Promise<{ names: string | undefined; text: string } | null>((resolve) => {
+      const port = new URL(front.url).port;
+      const options = { host: HOST, port, servername: name, rejectUnauthorized: false, agent: false };
+      const request = https.get({ ...options, path: '/x', headers: { Host: `${name}:${port}` } }, async (answer) => {
+        const names = (answer.socket as TLSSocket).getPeerCertificate().subjectaltname;
+        let text = '';
+        for await (const chunk of answer) text += chunk;
+        resolve({ names, text });
+      });
+      request.on('error', () => resolve(null));
+    });
+
+  it('main and every app are reached by their names, each with its certificate, and nothing else is', async () => {
+    for (const [name, names] of [
+      [main, `DNS:${main}`],
+      [`crm.${apps}`, `DNS:*.${apps}`],
+    ]) {
+      expect(await visit(name)).toEqual({ names, text: 'heard' });
+      const host = `${name}:${new URL(front.url).port}`;
+      const forwarded = { 'x-forwarded-host': host, 'x-forwarded-proto': 'https', 'x-forwarded-for': HOST };
+      expect(seen.at(-1)!.headers).toMatchObject({ host, ...forwarded });
+    }
+    const count = seen.length;
+    expect(await visit('other.test')).toBeNull();
+    expect(seen.length).toBe(count);
   });
 });

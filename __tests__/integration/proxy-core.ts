@@ -7,6 +7,7 @@ import path from 'node:path';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming, createSelector, RoutingTable } from '../../src/server/proxy';
 import { hostnameOf } from '../../src/server/proxy/table';
+import { originsOf } from '../support/origins';
 
 /**
  * The real gateway of `@nocobase/server` with guard and selector in front of it, in a process of its own: the core keeps
@@ -52,6 +53,7 @@ if (process.argv[2] !== 'unguarded') {
       hasPackage: (name) => existsSync(path.join(nodeModules, name, 'package.json')),
       pluginStaticsPath: '/static/plugins/',
       publicPath: '/',
+      origins: originsOf(table),
       serve: null,
     }),
   );

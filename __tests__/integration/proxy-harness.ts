@@ -11,7 +11,10 @@ import {
   type RouteApp,
   RoutingTable,
 } from '../../src/server/proxy';
+import type { OriginOptions } from '../../src/server/proxy/origins';
+import { parseAppsDomain } from '../../src/shared/origins';
 import type { Status } from '../../src/shared/types';
+import { originsOf } from '../support/origins';
 
 /**
  * A Supervisor's front door without the core: a server that calls the proxy as gateway/index.ts does (handlers are async
@@ -98,10 +101,12 @@ export interface FrontOptions {
   trustedProxies?: string[];
   server?: http.ServerOptions;
   appNameOf?: AppNaming;
+  origins?: Partial<OriginOptions>;
 }
 
 export async function front(options: FrontOptions): Promise<Front> {
-  const table = new RoutingTable();
+  const { appsDomain = null } = options.origins?.addresses ?? {};
+  const table = new RoutingTable(appsDomain === null ? null : parseAppsDomain(appsDomain));
   const names = Object.keys(options.environments);
   const apps: RouteApp[] = [
     {
@@ -140,6 +145,7 @@ export async function front(options: FrontOptions): Promise<Front> {
       modernPrefix: 'v',
       trustedProxies: options.trustedProxies ?? ['loopback'],
       appNameOf,
+      origins: originsOf(table, options.origins),
       limits: { ...LIMITS, ...options.limits },
     },
     clock: { ...systemClock, now: () => ({ ...systemClock.now(), mono: 1_000_000 + clock.ahead }) },

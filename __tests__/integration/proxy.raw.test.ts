@@ -3,6 +3,7 @@ import net, { type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming } from '../../src/server/proxy';
+import { originsOf } from '../support/origins';
 import { ask, bare, type Front, front, type Listening, rawWorker, until, watchProcess, worker } from './proxy-harness';
 
 /** What only the bare bytes of both connections show: early answers, heads to the letter, interim answers, targets. */
@@ -336,6 +337,7 @@ describe('the host of a request', () => {
       clock: systemClock,
       pluginStaticsPath: '/static/plugins/',
       publicPath: '/',
+      origins: originsOf(),
       serve: door.proxy.web,
     });
     const main = http.createServer((req, res) => {

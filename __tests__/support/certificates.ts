@@ -10,6 +10,17 @@ export interface Certificates {
   key: string;
 }
 
+/** A certificate that signs itself, for these names: `<name>.pem` and `<name>.key` in the folder. */
+export function makeSelfSigned(folder: string, name: string, names: string[]): void {
+  const alternatives = names.map((each) => `DNS:${each}`).join(',');
+  const files = ['-keyout', `${name}.key`, '-out', `${name}.pem`];
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`];
+  execFileSync('openssl', [...request, '-addext', `subjectAltName=${alternatives}`, ...files], {
+    cwd: folder,
+    stdio: 'pipe',
+  });
+}
+
 /** An authority made for the occasion, and a certificate of it for this machine's loopback address. */
 export function makeCertificates(folder: string): Certificates {
   const file = (name: string) => path.join(folder, name);

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePort, HOST, Part } from '../../scripts/fleet';
@@ -57,6 +58,51 @@ export async function startFront(kind: FrontKind, to: string, below?: string): P
   return run(kind, folder, port, changed(fs.readFileSync(path.join(ROOT, 'docs/deploy', file), 'utf8'), changes));
 }
 
+/** Names in the files for an apps' domain, and the folder of their certificates: `<name>.pem` and `<name>.key`. */
+export interface FrontDomains {
+  main: string;
+  apps: string;
+  certificates: string;
+}
+
+/**
+ * The same with HTTPS, from the files for `APP_SUPERVISOR_APPS_DOMAIN`.
+ * @returns with the address of main
+ */
+export async function startFrontWithDomain(kind: FrontKind, to: string, domains: FrontDomains): Promise<Front> {
+  const port = await freePort();
+  const folder = fs.mkdtempSync(path.join(tmpdir(), `app-supervisor-${kind}-`));
+  const { file, listens } = WITH_DOMAIN[kind];
+  let text = fs.readFileSync(path.join(ROOT, 'docs/deploy', file), 'utf8').replace(/^#.*$/gm, '');
+  const changes = {
+    '127.0.0.1:14000': new URL(to).host,
+    '/etc/ssl': domains.certificates,
+    ...listens(port),
+    'nocobase.example.com': domains.main,
+    'apps.example.com': domains.apps,
+  };
+  for (const [from, into] of Object.entries(changes)) {
+    if (!text.includes(from)) throw new Error(`"${from}" is not in ${file}.`);
+    text = text.replaceAll(from, into);
+  }
+  const front = await run(kind, folder, port, text);
+  return { ...front, url: `https://${domains.main}:${port}` };
+}
+
+const WITH_DOMAIN = {
+  nginx: {
+    file: 'nginx-apps-domain.conf',
+    listens: (port: number) => ({ 'listen 443 ': `listen ${HOST}:${port} ` }),
+  },
+  caddy: {
+    file: 'Caddyfile-apps-domain',
+    listens: (port: number): Record<string, string> => ({
+      'nocobase.example.com {': `nocobase.example.com:${port} {\n\tbind ${HOST}`,
+      '*.apps.example.com {': `*.apps.example.com:${port} {\n\tbind ${HOST}`,
+    }),
+  },
+};
+
 /** NocoBase's own command, by which the official image makes this configuration each time that it starts. */
 const CREATE_NGINX_CONF = `
   const command = require(${JSON.stringify(path.join(ROOT, 'node_modules/@nocobase/cli-v1/src/commands/create-nginx-conf.js'))});
@@ -94,6 +140,13 @@ export async function startImageNginx(nocobase: NocobaseInImage): Promise<Front>
   return run('nginx', folder, port, changed(made, changes));
 }
 
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, HOST);
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+    socket.once('connect', () => socket.destroy());
+  });
+
 /** @param text the site's configuration */
 async function run(kind: FrontKind, folder: string, port: number, text: string): Promise<Front> {
   const { main, args } = KINDS[kind];
@@ -112,7 +165,7 @@ async function run(kind: FrontKind, folder: string, port: number, text: string):
       // Where Caddy would keep certificates.
       options: { cwd: folder, env: { PATH: process.env.PATH, HOME: folder } },
     }),
-    ready: async () => (await fetch(url).catch(() => null)) !== null,
+    ready: () => isOpen(port),
     readyWithin: 20_000,
     stopSignal: 'SIGTERM',
     stopWithin: 5_000,

@@ -264,7 +264,7 @@ describe('rows', () => {
     ['crm', 'crm.example.com', 'http://apps.example.com:8080', '/v/', 'http://crm.example.com:8080/v/admin/'],
     ['crm', 'crm.example.com', null, '/', '//crm.example.com/admin/'],
   ])('of an entry link to %s (domain %s, public address %s, path %s): %s', (name, cname, publicUrl, path, expected) => {
-    expect(entryUrl({ name, ...(cname ? { cname } : {}) }, { publicUrl, path })).toBe(expected);
+    expect(entryUrl({ name, ...(cname ? { cname } : {}) }, { publicUrl, appsDomain: null, path })).toBe(expected);
   });
 });
 

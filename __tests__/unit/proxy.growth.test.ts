@@ -21,8 +21,10 @@ import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
 import { redactPasswords } from '../../src/server/supervisor/api/request-log';
+import { parseAppsDomain } from '../../src/shared/origins';
 import { FakeClock } from '../support/clock';
 import { growsFaster } from '../support/growth';
+import { originsOf } from '../support/origins';
 
 /**
  * Whatever a visitor sends is read with work that grows with its length and no faster. Everything of ours that reads a
@@ -41,7 +43,13 @@ const app: RouteApp = {
 table.replaceApps([app]);
 
 const nameApp = createNaming({ apiBasePath: '/api/', publicPath: '/', domains: table });
-const config = { apiBase: '/api', publicPath: '/', modernPrefix: 'v' };
+const config = { apiBase: '/api', publicPath: '/', modernPrefix: 'v', isOwnHost: true };
+const below = new RoutingTable(parseAppsDomain('apps.test'));
+below.replaceApps([app]);
+const origins = originsOf(below, {
+  addresses: { publicUrl: null, appsDomain: 'apps.test' },
+  frameAncestors: { main: "'self'", apps: '*' },
+});
 const peers = [true, false].map((trusted) => ({ address: '10.0.0.1', trusted, protocol: 'http' as const }));
 const guards = [true, false].map((serves) =>
   createGuard({
@@ -52,6 +60,7 @@ const guards = [true, false].map((serves) =>
     clock: new FakeClock(),
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
+    origins,
     serve: serves ? () => true : null,
   }),
 );
@@ -60,13 +69,27 @@ const select = createSelector(() => table);
 const strikeOut = redactPasswords(['apps']);
 
 const PATHS = [
-  ...['', '/', '/?', '/#', '/?a=', '/api/', '/api/__app/', '/files/', '/static/plugins/', '/static/plugins/@'],
+  ...[
+    '',
+    '/',
+    '/?',
+    '/#',
+    '/?a=',
+    '/apps/',
+    '/apps/crm/',
+    '/v/apps/crm',
+    '/api/',
+    '/api/__app/',
+    '/files/',
+    '/static/plugins/',
+    '/static/plugins/@',
+  ],
   ...['/storage/uploads/', '/files/crm/~uploads/', '/files/crm/~uploads/?a='],
 ];
 const HEADERS = [
   ...['accept', 'accept-language', 'connection', 'content-length', 'cookie', 'host', 'transfer-encoding', 'x-app'],
   ...['x-app-environment', 'x-app-supervisor-via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
-  ...['x-hostname', 'forwarded'],
+  ...['x-hostname', 'forwarded', 'sec-fetch-mode'],
 ];
 
 /** Takes whatever is answered. One for all, as is the request: making them would take longer than what is measured. */
@@ -84,6 +107,7 @@ const OF_ADDRESSES: Record<string, () => unknown> = {
   probes: () => probe(req, res),
   'whether it reads': () => isReadOnly(req.method, originForm(req.url ?? ''), false, '/api'),
   'address for a Worker': () => workerUrl(originForm(req.url ?? ''), 'crm', '/'),
+  'own origin': () => ['main', 'crm'].map((name) => [origins.elsewhere(name, req), origins.policy(name, req)]),
   'page for people': () => pageFor(req, pathOf(req.url ?? ''), '/api', answer('APP_STOPPED', 'crm')),
   visit: () => {
     isVisit(req.url ?? '', 'crm', '/api');
@@ -98,6 +122,7 @@ const OF_HEADERS: Record<string, () => unknown> = {
   'wish for an environment': () => requestedEnvironment(req.headers, 'crm'),
   'headers to a Worker': () => peers.map((peer) => requestHeaders(req, outgoing(peer))),
   'headers of an upgrade': () => peers.map((peer) => upgradeHeaders(req, outgoing(peer))),
+  'own origin': () => ['main', 'crm'].map((name) => [origins.elsewhere(name, req), origins.policy(name, req)]),
   framing: () => [isAmbiguous(req), isLoop(req.headers['x-app-supervisor-via'], 'me')],
   'protocol and host': () => peers.map((peer) => [visitorProtocol(req, peer), visitorHost(req, peer)]),
   'page for people': () => pageFor(req, '/', '/api', answer('APP_STOPPED', 'crm')),
@@ -108,7 +133,7 @@ const OF_HEADERS: Record<string, () => unknown> = {
 const PARTS: Record<string, (input: string) => unknown> = {
   'file of a plugin': (input) => isServable(input, () => false),
   host: hostnameOf,
-  'page to go on to': (input) => destination(app, `/${input}`, 'crm.test', config),
+  'page to go on to': (input) => destination(app, `/${input}`, config),
   'cookie to be kept': (input) => withPin(`app_environment=${input}`, 'crm', 'env_a'),
   'redirect of an answer': (input) =>
     [`/storage/uploads/${input}`, `https://${input}`].map((to) => visitorLocation(to, 'crm', '/', 'crm.test')),

@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createGuard, type GuardOptions, isServable } from '../../src/server/proxy/guard';
 import { createNaming } from '../../src/server/proxy/naming';
 import { FakeClock } from '../support/clock';
+import { originsOf } from '../support/origins';
 
 function setup(more: Partial<GuardOptions> = {}) {
   const options: GuardOptions = {
@@ -17,6 +18,7 @@ function setup(more: Partial<GuardOptions> = {}) {
     clock: new FakeClock(),
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
+    origins: originsOf(),
     serve: null,
     ...more,
   };

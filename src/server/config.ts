@@ -3,9 +3,20 @@ import { isMainThread } from 'node:worker_threads';
 import { z } from 'zod';
 import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
+import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
 import { inEnglish } from './errors';
 import { LOG_ROOMS, type LogRoom } from './log';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
+import {
+  APPS_DOMAIN_FORM,
+  appsDomain,
+  type Env,
+  FRAME_ANCESTORS_FORM,
+  frameAncestors,
+  httpUrl,
+  list,
+  Variables,
+} from './variables';
 
 /** The only reader of environment variables. All other code uses the result of `parseConfig`. */
 
@@ -70,6 +81,10 @@ interface Common {
   /** Only for the command `app-supervisor:rekey`: `APP_SUPERVISOR_AES_OLD_SECRET_KEY`. */
   oldAesKey: Buffer | null;
   publicUrl: string | null;
+  /** `[scheme://]host[:port]` below which each app has an origin of its own: `APP_SUPERVISOR_APPS_DOMAIN`. */
+  appsDomain: string | null;
+  /** Values of CSP's `frame-ancestors`; empty: all pages may show it in a frame. */
+  frameAncestors: { main: string; apps: string };
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
   /** The parts of the plugin that write debug lines: `APP_SUPERVISOR_DEBUG`. */
@@ -136,8 +151,6 @@ export function loadConfig(): Config {
   }
 }
 
-type Env = Record<string, string | undefined>;
-
 /** The role by the four selecting variables; docs/reference/environment-variables.md. */
 const PARTS = {
   local: { APP_MODE: '', APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APP_COMMAND_ADAPTER: '' },
@@ -184,38 +197,9 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
       );
     }
   }
+  checkAppsDomain(config, variables.problems);
   if (variables.problems.length) throw new ConfigError(variables.problems);
   return config;
-}
-
-/** Reads variables one by one, and collects their problems. */
-class Variables {
-  readonly problems: string[] = [];
-
-  constructor(readonly env: Env) {}
-
-  /** @param allowed describes the allowed values */
-  read<T>(name: string, schema: z.ZodType<T>, allowed: string, fallback?: T): T {
-    const value = this.env[name]?.trim();
-    if (!value && fallback !== undefined) return fallback;
-    const parsed = schema.safeParse(value || undefined);
-    if (parsed.success) return parsed.data;
-    this.problems.push(
-      `${name} is ${value ? `"${SECRET.has(name) ? '***' : value}"` : 'not set'}; it must be ${allowed}.`,
-    );
-    return fallback as T;
-  }
-
-  whole(name: string, least: number, most: number, fallback: number): number {
-    const schema = z.coerce.number().int().min(least).max(most);
-    return this.read(name, schema, `a whole number from ${least} to ${most}`, fallback);
-  }
-
-  /** 32 bytes, or null. */
-  key(name: string): Buffer | null {
-    const key = this.read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
-    return key ? Buffer.from(key, 'hex') : null;
-  }
 }
 
 function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'active' | 'isPluginCommand' | 'warnings'> {
@@ -230,6 +214,11 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     oldAesKey: variables.key('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
     publicUrl:
       variables.read('APP_SUPERVISOR_PUBLIC_URL', httpUrl, 'an address such as https://apps.example.com', '') || null,
+    appsDomain: variables.read('APP_SUPERVISOR_APPS_DOMAIN', appsDomain, APPS_DOMAIN_FORM, '') || null,
+    frameAncestors: {
+      main: variables.read('APP_SUPERVISOR_FRAME_ANCESTORS', frameAncestors, FRAME_ANCESTORS_FORM, "'self'"),
+      apps: variables.read('APP_SUPERVISOR_APPS_FRAME_ANCESTORS', frameAncestors, FRAME_ANCESTORS_FORM, ''),
+    },
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
     bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
     debug: debugRooms(variables),
@@ -237,6 +226,15 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     singleApp:
       variables.read('STARTUP_SUBAPP', appName, 'the identifier of an app (letters, digits, _ and -)', '') || null,
   };
+}
+
+/** An app could set a cookie for all hosts below the domain, and main would take it for its own. */
+function checkAppsDomain({ appsDomain, publicUrl }: Common, problems: string[]): void {
+  const domain = appsDomain && parseAppsDomain(appsDomain);
+  if (!domain || !publicUrl || !receivesCookiesOf(new URL(publicUrl).hostname.toLowerCase(), domain)) return;
+  problems.push(
+    `APP_SUPERVISOR_APPS_DOMAIN is "${appsDomain}", and the Supervisor's own address ${publicUrl} (APP_SUPERVISOR_PUBLIC_URL) is that domain or below it, so that apps could set its cookies; use another domain, such as apps.example.com for a Supervisor at https://nocobase.example.com.`,
+  );
 }
 
 function debugRooms(variables: Variables): LogRoom[] {
@@ -294,13 +292,6 @@ function environmentOf(variables: Variables): EnvironmentConfig {
 /** Values of `APP_KEY` in NocoBase's code or documentation. */
 export const WELL_KNOWN_APP_KEYS: ReadonlySet<string> = new Set(['', 'test-jwt-secret', 'test-key', 'your-secret-key']);
 
-const SECRET = new Set([
-  'APP_SUPERVISOR_AES_OLD_SECRET_KEY',
-  'APP_SUPERVISOR_AES_SECRET_KEY',
-  'APP_SUPERVISOR_REDIS_URL',
-  'APP_COMMAND_REDIS_URL',
-]);
-
 function partOf(env: Env): Config['part'] {
   const value = (name: string) => env[name]?.trim() ?? '';
   if (SELECTORS.every((name) => !value(name))) return 'dormant';
@@ -324,19 +315,6 @@ function partOf(env: Env): Config['part'] {
   ]);
 }
 
-function addressOf(protocols: string[]) {
-  // Not z.url(), which rejects host names such as worker_a in compose files (seed).
-  return z.string().refine((value) => {
-    try {
-      const url = new URL(value);
-      return protocols.includes(url.protocol) && url.hostname !== '';
-    } catch {
-      return false;
-    }
-  });
-}
-const httpUrl = addressOf(['http:', 'https:']).transform((value) => value.replace(/\/+$/, ''));
-
 const roomsOf = z
   .string()
   .transform((value) => list(value, []))
@@ -346,14 +324,6 @@ const roomsOf = z
 function serves(mode: string | undefined): boolean {
   const parts = list(mode, []);
   return parts.length === 0 || parts.includes('!');
-}
-
-function list(value: string | undefined, fallback: string[]): string[] {
-  const parts = (value ?? '')
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
-  return parts.length ? parts : fallback;
 }
 
 function hostOf(env: Env): HostConfig {

@@ -143,6 +143,7 @@ export const MESSAGES = {
   INPUT_UNKNOWN: 'field',
   INPUT_NAME: 'field',
   INPUT_NAME_RESERVED: 'field',
+  INPUT_NAME_LABEL: 'field',
   INPUT_IDENTIFIER: 'field',
   INPUT_SCHEMA: 'field',
   INPUT_PREFIX: 'field',

@@ -1,7 +1,7 @@
 import { AppSupervisor, Gateway } from '@nocobase/server';
 import { systemClock } from '../../../src/server/core/system';
 import { createGuard, createSelector, tuneServer } from '../../../src/server/proxy';
-import { appNameOf, proxy, table } from './proxied';
+import { appNameOf, origins, proxy, table } from './proxied';
 
 /**
  * The proxy module in the core's gateway, without the rest of NocoBase: before the core's own chain, as in the plugin,
@@ -14,6 +14,7 @@ const options = {
   isKnown: (name: string) => table.app(name) !== undefined,
   isLoaded: () => true,
   appNameOf,
+  origins,
   clock: systemClock,
   hasPackage: () => true,
   pluginStaticsPath: '/static/plugins/',

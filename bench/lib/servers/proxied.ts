@@ -7,7 +7,7 @@ import {
 import { systemClock, systemRandom } from '../../../src/server/core/system';
 import { createLog } from '../../../src/server/log';
 import { Metrics } from '../../../src/server/observability/metrics';
-import { createNaming, createProxy, RoutingTable } from '../../../src/server/proxy';
+import { createNaming, createOrigins, createProxy, RoutingTable, trustOf } from '../../../src/server/proxy';
 
 /** The proxy module with one app in one environment. With MEASURE=on its metrics are on as well, with a real meter. */
 const { TARGET, APP, MEASURE } = process.env as Record<string, string>;
@@ -26,6 +26,14 @@ table.replaceApps([
 ]);
 const metrics = new Metrics();
 export const appNameOf = createNaming({ apiBasePath: '/api/', publicPath: '/', domains: table });
+export const origins = createOrigins({
+  table,
+  addresses: { publicUrl: null, appsDomain: null },
+  publicPath: '/',
+  modernPrefix: 'v',
+  trusts: trustOf(['loopback'], () => {}),
+  frameAncestors: { main: "'self'", apps: '' },
+});
 export const proxy = createProxy({
   table,
   config: {
@@ -36,6 +44,7 @@ export const proxy = createProxy({
     trustedProxies: ['loopback'],
     // Whatever a load requests.
     appNameOf: () => APP,
+    origins,
   },
   clock: systemClock,
   random: systemRandom,

@@ -1,6 +1,7 @@
 import type { Context, Next } from '@nocobase/actions';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
+import { type Addresses, addressOf } from '../../shared/origins';
 import type { AppEntry } from '../../shared/types';
 import type { Config } from '../config';
 import type { AppModel } from './adapters/managed';
@@ -27,22 +28,18 @@ const query = z.object({
 });
 
 /** How visitors reach an entry. */
-export interface Entrance {
-  /** Null: addresses are relative, and wrong on an app's own domain. */
-  publicUrl: string | null;
+export interface Entrance extends Addresses {
   /** `APP_PUBLIC_PATH`, with that of the client below it. */
   path: string;
 }
 
 /**
  * The address of an app: its own domain, or its path below the Supervisor's address. Absolute if possible, because the
- * page that shows it may be on another domain. A domain gets the port of the Supervisor's address.
+ * page that shows it may be on another domain. Without a public address it is relative, and wrong on an app's own domain.
  */
-export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { publicUrl, path }: Entrance): string {
-  if (app.cname) {
-    const { protocol, port } = publicUrl ? new URL(publicUrl) : { protocol: '', port: '' };
-    return `${protocol}//${app.cname}${port ? `:${port}` : ''}${path}admin/`;
-  }
+export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { path, ...addresses }: Entrance): string {
+  const { publicUrl } = addresses;
+  if (app.cname) return `${addressOf(app.cname, addresses)}${path}admin/`;
   return `${publicUrl ?? ''}${path}${app.name === 'main' ? '' : `apps/${app.name}/`}admin/`;
 }
 
@@ -55,6 +52,7 @@ function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host
     const isSwitcher = place === 'switcher';
     const entrance = {
       publicUrl: runtime.publicUrl,
+      appsDomain: runtime.appsDomain,
       path: client === 'v2' ? `${publicPath}${modernPrefix}/` : publicPath,
     };
     const models = runtime.models().filter(({ pinned, options }) => (isSwitcher ? pinned : !options.hidden));

@@ -47,7 +47,7 @@ export class LocalRuntime implements Runtime {
       clock,
       log,
     });
-    this.routing = new Routing(config.host, null, clock, supervisorRoutes(supervisor));
+    this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor));
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
     worker.records.listen(() => this.routing.update());
@@ -67,6 +67,10 @@ export class LocalRuntime implements Runtime {
 
   get publicUrl(): string | null {
     return this.config.publicUrl;
+  }
+
+  get appsDomain(): string | null {
+    return this.config.appsDomain;
   }
 
   begin(): void {
@@ -144,7 +148,7 @@ export class LocalRuntime implements Runtime {
   }
 
   models(): AppModel[] {
-    return appModelsOf(this.supervisor.apps());
+    return appModelsOf(this.supervisor.apps(), this.appsDomain);
   }
 
   /** Until definitions are loaded: the statuses of the apps that this process already hosts. */

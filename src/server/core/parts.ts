@@ -19,6 +19,7 @@ const commonOptions = (config: ActiveConfig, { wire, instance, clock, random, lo
   appKey: config.host.appKey,
   warnings: config.warnings,
   publicUrl: config.publicUrl,
+  appsDomain: config.appsDomain,
 });
 
 /**

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Gateway } from '@nocobase/server';
+import { parseAppsDomain } from '../../shared/origins';
 import type { Clock } from '../clock';
-import type { HostConfig } from '../config';
+import type { ActiveConfig } from '../config';
 import { notifyUsersOnly, type Sender } from '../nocobase/visitors';
 import {
   type AppNaming,
@@ -10,9 +11,12 @@ import {
   basePath,
   createGuard,
   createNaming,
+  createOrigins,
   createSelector,
   type Guard,
+  type Origins,
   RoutingTable,
+  trustOf,
   tuneServer,
 } from '../proxy';
 import type { UpdateRoutes } from './routes';
@@ -20,6 +24,11 @@ import type { UpdateRoutes } from './routes';
 export interface GatewayHooks {
   registerRequestHandler(handler: never): void;
 }
+
+export type RoutingConfig = Pick<
+  ActiveConfig,
+  'host' | 'appsDomain' | 'publicUrl' | 'trustedProxies' | 'frameAncestors'
+>;
 
 /** What a role adds to the hooks that every role has. */
 export interface PartHooks {
@@ -31,19 +40,30 @@ export interface PartHooks {
 
 /** Determines the app of each request in this process. */
 export class Routing {
-  readonly table = new RoutingTable();
+  readonly table: RoutingTable;
   readonly appNameOf: AppNaming;
+  readonly origins: Origins;
   private installed = false;
 
   constructor(
-    private readonly host: HostConfig,
+    private readonly config: RoutingConfig,
     /** The only app that this process runs; null if it runs all. */
     private readonly only: string | null,
     private readonly clock: Clock,
     private readonly updateRoutes: UpdateRoutes,
   ) {
-    const { apiBasePath, publicPath } = host;
+    const { appsDomain, publicUrl, trustedProxies, frameAncestors } = config;
+    const { apiBasePath, publicPath, modernPrefix } = config.host;
+    this.table = new RoutingTable(appsDomain === null ? null : parseAppsDomain(appsDomain));
     this.appNameOf = createNaming({ apiBasePath, publicPath, domains: this.table, only });
+    this.origins = createOrigins({
+      table: this.table,
+      addresses: { publicUrl, appsDomain },
+      publicPath: `${basePath(publicPath)}/`,
+      modernPrefix: modernPrefix.replace(/^\/+|\/+$/g, '') || 'v',
+      trusts: trustOf(trustedProxies, () => undefined), // the proxy names what it does not know
+      frameAncestors,
+    });
   }
 
   /**
@@ -72,11 +92,13 @@ export class Routing {
   }
 
   private guard(serve: AppProxy['web'] | null): Guard {
-    const { table, host, appNameOf, clock } = this;
+    const { table, appNameOf, origins, clock } = this;
+    const { host } = this.config;
     return createGuard({
       isKnown: (name) => table.app(name) !== undefined,
       isLoaded: () => table.loaded,
       appNameOf,
+      origins,
       clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),
       pluginStaticsPath: host.pluginStaticsPath,

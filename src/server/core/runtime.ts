@@ -17,6 +17,8 @@ export interface Runtime extends Managed {
   readonly proxy: AppProxy | null;
   /** `APP_SUPERVISOR_PUBLIC_URL`, of this process or as its Supervisor published it. */
   readonly publicUrl: string | null;
+  /** `APP_SUPERVISOR_APPS_DOMAIN`, in the same way. */
+  readonly appsDomain: string | null;
   /** Adds the HTTP actions, the gateway's hooks and the metrics of this role; called for each start of the main app. */
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void;
   /** What the page of this process shows. */

@@ -47,10 +47,15 @@ export class SupervisorRuntime implements Runtime {
       clock,
       log,
     });
-    this.routing = new Routing(config.host, null, clock, supervisorRoutes(supervisor));
+    this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor));
     this.proxy = createProxy({
       table: this.routing.table,
-      config: { ...config.host, trustedProxies: config.trustedProxies, appNameOf: this.routing.appNameOf },
+      config: {
+        ...config.host,
+        trustedProxies: config.trustedProxies,
+        appNameOf: this.routing.appNameOf,
+        origins: this.routing.origins,
+      },
       clock,
       random,
       log,
@@ -72,6 +77,10 @@ export class SupervisorRuntime implements Runtime {
 
   get publicUrl(): string | null {
     return this.config.publicUrl;
+  }
+
+  get appsDomain(): string | null {
+    return this.config.appsDomain;
   }
 
   begin(): void {
@@ -145,7 +154,7 @@ export class SupervisorRuntime implements Runtime {
   }
 
   models(): AppModel[] {
-    return appModelsOf(this.supervisor.apps());
+    return appModelsOf(this.supervisor.apps(), this.appsDomain);
   }
 
   async statuses(names?: string[]): Promise<AppStatuses> {

@@ -42,7 +42,7 @@ export class WorkerRuntime implements Runtime {
       clock,
       log,
     });
-    this.routing = new Routing(config.host, only, clock, workerRoutes(worker));
+    this.routing = new Routing({ ...config, appsDomain: null }, only, clock, workerRoutes(worker));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.setAdminPassword(found);
@@ -60,6 +60,10 @@ export class WorkerRuntime implements Runtime {
 
   get publicUrl(): string | null {
     return this.config.publicUrl ?? this.worker.appIndex.supervisor?.publicUrl ?? null;
+  }
+
+  get appsDomain(): string | null {
+    return this.config.appsDomain ?? this.worker.appIndex.supervisor?.appsDomain ?? null;
   }
 
   begin(): void {
@@ -137,7 +141,7 @@ export class WorkerRuntime implements Runtime {
   }
 
   models(): AppModel[] {
-    return appModelsOf(this.worker.appIndex.all());
+    return appModelsOf(this.worker.appIndex.all(), this.appsDomain);
   }
 
   async statuses(names?: string[]): Promise<AppStatuses> {

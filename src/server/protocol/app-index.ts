@@ -9,6 +9,8 @@ export const supervisorEntry = z.object({
   instance: z.string(),
   /** `APP_SUPERVISOR_PUBLIC_URL` of the Supervisor. */
   publicUrl: z.string().nullable(),
+  /** `APP_SUPERVISOR_APPS_DOMAIN` of the Supervisor; absent before 0.3.0. */
+  appsDomain: z.string().nullish(),
 });
 export type SupervisorEntry = z.infer<typeof supervisorEntry>;
 

@@ -2,6 +2,7 @@ import type { Clock } from '../clock';
 import type { Log } from '../log';
 import type { ProxyMetrics } from '../observability/metrics';
 import type { Limits } from './limits';
+import type { Origins } from './origins';
 import type { Quarantine } from './quarantine';
 import type { RouteEnvironment, RoutingTable } from './table';
 import type { Targets } from './targets';
@@ -12,6 +13,7 @@ export interface Context {
   table: RoutingTable;
   environmentOf: (name: string) => RouteEnvironment | undefined;
   targets: Targets;
+  origins: Origins;
   quarantine: Quarantine;
   /** A connection to this environment could not be established. */
   onUnreachable(environment: string): void;

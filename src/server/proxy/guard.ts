@@ -5,6 +5,7 @@ import { hasSeveralHosts } from './headers';
 import { LIMITS } from './limits';
 import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
+import type { Origins } from './origins';
 import { leavesFolder, uploadIn } from './uploads';
 import { pathOf, readTarget } from './url';
 
@@ -18,6 +19,7 @@ import { pathOf, readTarget } from './url';
  * - a path that leaves a package, or hides `/server/` from the core's check with percent-encoding;
  * - a path that leaves the uploads: the core serves everything below `STORAGE_PATH` to any signed-in user, including
  * keys and logs of all apps (`legacyFileAccess`, helper.js:177);
+ * - a page of an app that has an origin of its own, at another one: it is redirected;
  * - an app that does not exist: the core creates a log folder and an open logger for each requested name (T12, T13).
  */
 export interface GuardOptions {
@@ -32,6 +34,7 @@ export interface GuardOptions {
   pluginStaticsPath: string;
   /** `APP_PUBLIC_PATH`, with trailing slash. */
   publicPath: string;
+  origins: Origins;
   /** The proxy on the Supervisor; null where apps are hosted. Returns true if it has answered. */
   serve: ((app: string, req: IncomingMessage, res: ServerResponse) => boolean) | null;
 }
@@ -39,7 +42,7 @@ export interface GuardOptions {
 /** Returns `false` if it has not answered; then the core continues. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
-export function createGuard({ appNameOf, serve, clock, ...options }: GuardOptions): Guard {
+export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): Guard {
   const hasPackage = cached(options.hasPackage, clock);
 
   return function guardBySupervisor(req, res) {
@@ -49,6 +52,8 @@ export function createGuard({ appNameOf, serve, clock, ...options }: GuardOption
     const path = pathOf(req.url ?? '/');
     if (isMisread(path) || leavesFolder(uploadIn(path, options.publicPath) ?? '')) return notFound(req, res);
     const name = appNameOf(req);
+    const elsewhere = hasSeveralHosts(req) ? null : origins.elsewhere(name, req);
+    if (elsewhere !== null) return redirect(res, elsewhere);
     if (name !== INVALID_APP && serve?.(name, req, res)) return true;
     if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     if (name !== 'main') {
@@ -56,6 +61,8 @@ export function createGuard({ appNameOf, serve, clock, ...options }: GuardOption
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
       if (!options.isKnown(name)) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
+    const policy = origins.policy(name, req);
+    if (policy !== null) res.setHeader('Content-Security-Policy', policy);
     const { pluginStaticsPath } = options;
     if (!path.startsWith(pluginStaticsPath) || isServable(path.slice(pluginStaticsPath.length), hasPackage))
       return false;
@@ -112,6 +119,15 @@ function cached(find: (name: string) => boolean, clock: Clock): (name: string) =
 
 function sendAnswer(req: IncomingMessage, res: ServerResponse, code: AnswerCode, app?: string): true {
   send(req, res, answer(code, app));
+  return true;
+}
+
+function redirect(res: ServerResponse, location: string): true {
+  res.statusCode = 302;
+  res.setHeader('Location', location);
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Content-Length', '0');
+  res.end();
   return true;
 }
 

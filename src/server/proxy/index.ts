@@ -10,6 +10,7 @@ import type { Context } from './context';
 import { hasSeveralHosts } from './headers';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
+import type { Origins } from './origins';
 import { trustOf } from './peer';
 import { Quarantine } from './quarantine';
 import type { RoutingTable } from './table';
@@ -21,6 +22,8 @@ import { createWs } from './ws';
 export { createGuard, type Guard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
+export { createOrigins, type Origins } from './origins';
+export { trustOf } from './peer';
 export { createSelector, type SelectorContext } from './selector';
 export { type RouteApp, type RouteEnvironment, RoutingTable } from './table';
 export { basePath } from './url';
@@ -38,6 +41,7 @@ export interface ProxyConfig {
   trustedProxies: readonly string[];
   /** Needed because WebSocket requests arrive without a name. */
   appNameOf: AppNaming;
+  origins: Origins;
   limits?: Partial<Limits>;
 }
 
@@ -132,6 +136,7 @@ function contextOf({ table, config, clock, random, log, metrics, onUnreachable }
   return {
     table,
     environmentOf,
+    origins: config.origins,
     targets: new Targets(limits, clock, (name) => environmentOf(name) !== undefined),
     limits,
     log,

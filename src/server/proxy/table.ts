@@ -1,4 +1,6 @@
+import { type AppsDomain, labelIn, labelOf } from '../../shared/origins';
 import type { Health, Status } from '../../shared/types';
+import { INVALID_APP } from './naming';
 
 /**
  * The proxy's view of the fleet, in memory only: a proxied request costs map look-ups and nothing else (invariant 5).
@@ -31,8 +33,13 @@ export interface RouteEnvironment {
 export class RoutingTable {
   #apps = new Map<string, RouteApp>();
   #domains = new Map<string, string>();
+  /** By label below the apps' domain, in the order of the letters: the first one has the label. */
+  #labels = new Map<string, string[]>();
   #environments: ReadonlyMap<string, RouteEnvironment> = new Map();
   #loaded = false;
+
+  /** @param appsDomain null: apps without a custom domain are reached below the Supervisor's own address */
+  constructor(readonly appsDomain: AppsDomain | null = null) {}
 
   /** False until the first `replaceApps`; until then no app may be reported as unknown. */
   get loaded(): boolean {
@@ -42,6 +49,7 @@ export class RoutingTable {
   replaceApps(apps: Iterable<RouteApp>): void {
     this.#apps = new Map();
     this.#domains = new Map();
+    this.#labels = new Map();
     for (const app of apps) this.#add(app);
     this.#loaded = true;
   }
@@ -53,14 +61,25 @@ export class RoutingTable {
       const domain = hostnameOf(this.#apps.get(name)?.cname ?? '');
       if (this.#domains.get(domain) === name) this.#domains.delete(domain);
       this.#apps.delete(name);
+      this.#keepLabel(name, false);
     }
     for (const app of changes.values()) if (app) this.#add(app);
   }
 
   #add(app: RouteApp): void {
     this.#apps.set(app.name, app);
+    this.#keepLabel(app.name, true);
     const domain = app.cname ? hostnameOf(app.cname) : '';
     if (domain && !this.#domains.has(domain)) this.#domains.set(domain, app.name);
+  }
+
+  #keepLabel(name: string, exists: boolean): void {
+    const label = this.appsDomain && labelOf(name);
+    if (!label) return;
+    const names = (this.#labels.get(label) ?? []).filter((other) => other !== name);
+    if (exists) names.push(name);
+    if (names.length) this.#labels.set(label, names.sort());
+    else this.#labels.delete(label);
   }
 
   replaceEnvironments(environments: Iterable<RouteEnvironment>): void {
@@ -77,10 +96,29 @@ export class RoutingTable {
     return this.#environments.get(name);
   }
 
-  /** Name of the app with this custom domain, or null. Accepts an unmodified `Host` header. */
+  /**
+   * Name of the app with this custom domain or this label below the apps' domain, or null. Any other host of the apps'
+   * domain names `INVALID_APP`: main is never served where apps can set its cookies. Accepts an unmodified `Host` header.
+   */
   appByDomain(host: string | undefined): string | null {
-    if (!host || this.#domains.size === 0) return null;
-    return this.#domains.get(hostnameOf(host)) ?? null;
+    if (!host || (this.#domains.size === 0 && this.appsDomain === null)) return null;
+    const name = hostnameOf(host);
+    const custom = this.#domains.get(name);
+    if (custom !== undefined || this.appsDomain === null) return custom ?? null;
+    const label = labelIn(name, this.appsDomain);
+    return label === null ? null : (this.#labels.get(label)?.[0] ?? INVALID_APP);
+  }
+
+  /**
+   * The host of the app's own origin: its custom domain, or that of its label. Null where apps share the Supervisor's
+   * origin, because no domain is set for them.
+   */
+  ownHost(app: RouteApp): string | null {
+    if (this.appsDomain === null) return null;
+    if (app.cname) return hostnameOf(app.cname);
+    const label = labelOf(app.name);
+    const isHolder = label !== null && this.#labels.get(label)?.[0] === app.name;
+    return isHolder ? `${label}.${this.appsDomain.host}` : null;
   }
 }
 

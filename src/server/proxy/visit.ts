@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import { answer, send } from './answers';
 import { COOKIE, withPin } from './sticky-environment';
-import { hostnameOf, type RouteApp } from './table';
+import type { RouteApp } from './table';
 import { pathOf } from './url';
 
 /**
@@ -18,6 +18,12 @@ export interface VisitConfig {
   modernPrefix: string;
 }
 
+/** Where the visitor is. */
+export interface VisitPlace extends VisitConfig {
+  /** The host is the app's own: a custom domain, or a label below the apps' domain. */
+  isOwnHost: boolean;
+}
+
 export function isVisit(url: string, app: string, apiBase: string): boolean {
   return url.includes('/__visit') && pathOf(url) === `${apiBase}/__app/${app}/__visit`;
 }
@@ -27,7 +33,7 @@ export function visit(
   url: string,
   req: IncomingMessage,
   res: ServerResponse,
-  config: VisitConfig,
+  config: VisitPlace,
   secure: boolean,
 ): void {
   const query = new URL(url, 'http://any').searchParams;
@@ -38,7 +44,7 @@ export function visit(
   }
   const pins = withPin(req.headers.cookie, app.name, environment);
   res.statusCode = 302;
-  res.setHeader('Location', destination(app, query.get('to'), req.headers.host, config));
+  res.setHeader('Location', destination(app, query.get('to'), config));
   res.setHeader(
     'Set-Cookie',
     `${COOKIE}=${pins}; Path=/; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}${pins ? '' : '; Max-Age=0'}`,
@@ -55,18 +61,19 @@ export function visit(
  * remove before they parse.
  */
 export function destination(
-  app: RouteApp,
+  app: Pick<RouteApp, 'name'>,
   to: string | null,
-  host: string | undefined,
-  { publicPath, modernPrefix }: VisitConfig,
+  { publicPath, modernPrefix, isOwnHost }: VisitPlace,
 ): string {
-  const ownDomain = app.cname !== null && hostnameOf(host ?? '') === hostnameOf(app.cname);
-  const home = `${publicPath}apps/${app.name}/`;
-  const first = ownDomain ? publicPath : `${home}admin/`;
+  const home = `apps/${app.name}/`;
+  const first = isOwnHost ? publicPath : `${publicPath}${home}admin/`;
   if (to === null || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(to) || !URL.canParse(to, 'http://any')) return first;
   const parsed = new URL(to, 'http://any'); // resolves `..`, also percent-encoded
   const path = parsed.pathname;
   if (parsed.origin !== 'http://any' || path.startsWith('//')) return first;
-  const isOwn = ownDomain || path.startsWith(home) || path.startsWith(`${publicPath}${modernPrefix}/apps/${app.name}/`);
-  return isOwn ? path + parsed.search + parsed.hash : first;
+  const client = [publicPath, `${publicPath}${modernPrefix}/`].find((each) => path.startsWith(each + home));
+  if (!isOwnHost) return client === undefined ? first : path + parsed.search + parsed.hash;
+  // The page has no app in its address here.
+  const here = client === undefined ? path : client + path.slice(client.length + home.length);
+  return here.startsWith('//') ? first : here + parsed.search + parsed.hash;
 }

@@ -18,6 +18,7 @@ import {
   visitorProtocol,
 } from './headers';
 import { lingerOverUpload } from './linger';
+import { isOwnHost } from './origins';
 import { type Peer, peerOf } from './peer';
 import { noteUnreachable } from './quarantine';
 import { statusClass } from './status-class';
@@ -49,7 +50,14 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
     if (!isUnderstood || isAmbiguous(req)) return exchange.answer('BAD_REQUEST');
     if (isLoop(req.headers[VIA], mark)) return exchange.answer('APP_PROXY_LOOP');
     if (isVisit(url, app.name, config.apiBase)) {
-      return visit(app, url, req, res, config, visitorProtocol(req, peer) === 'https');
+      return visit(
+        app,
+        url,
+        req,
+        res,
+        { ...config, isOwnHost: isOwnHost(context.table, app.name, visitorHost(req, peer)) },
+        visitorProtocol(req, peer) === 'https',
+      );
     }
     if (app.desired === 'stopped') return exchange.answer('APP_STOPPED');
     const environment = choose(
@@ -166,6 +174,8 @@ class Exchange {
       isChunked(incoming) && req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304;
     try {
       const headers = responseHeaders(incoming, target.name, trailers, this.#locationIn(incoming));
+      const policy = this.context.origins.policy(this.app.name, req);
+      if (policy !== null) headers.push('Content-Security-Policy', policy);
       writeHead(res, status, incoming.statusMessage ?? '', headers);
     } catch (error) {
       this.context.log.warn('An answer could not be passed on', { app: this.app.name, error: String(error) });

@@ -66,6 +66,8 @@ export interface SupervisorPartOptions {
   wsPath: string;
   /** `APP_SUPERVISOR_PUBLIC_URL`, for the workers. */
   publicUrl: string | null;
+  /** `APP_SUPERVISOR_APPS_DOMAIN`; absent: none. */
+  appsDomain?: string | null;
   schemaByDefault: boolean;
   findInstalled: FindInstalled;
   /** For the security checklist. */
@@ -88,12 +90,13 @@ export type Services = ReturnType<typeof createServices>;
  * events for an earlier one go through feeds (`SupervisorPart.listen`).
  */
 export function createServices(main: Application, options: ServicesOptions) {
-  const { stores, bus, instance, publicUrl, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
+  const { stores, bus, instance, aesKey, clock, random, log, defaultEnvironments, findInstalled } = options;
+  const addresses = { publicUrl: options.publicUrl, appsDomain: options.appsDomain ?? null };
   const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
   const { registry } = known;
-  const appIndex = new AppIndexWriter(stores.appIndex, { instance, publicUrl });
+  const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses });
   const environmentCache = new EnvironmentCache({
     registry,
     observer,
@@ -121,6 +124,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     aesKey,
     defaultEnvironments,
     compatibility,
+    addresses,
   });
   const publisher = new Publisher({ ...known, records: stores.records, bus, log });
   const { onAppEnd, pace } = options;

@@ -1,19 +1,36 @@
 import type { AppIndexEntry } from '../../../shared/messages';
+import { labelOf, labelsOf, parseAppsDomain } from '../../../shared/origins';
 import type { AppModel } from './managed';
 
 /**
  * The core's view of all apps, in the same order in every process: neither the store nor the readers of definitions
  * keep an order.
+ * @param appsDomain `APP_SUPERVISOR_APPS_DOMAIN`: an app without a custom domain has its host below it as `cname`, because
+ * that is where the core's own links should lead
  */
-export const appModelsOf = (entries: AppIndexEntry[]): AppModel[] =>
-  [...entries].sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1)).map(modelOf);
+export function appModelsOf(entries: AppIndexEntry[], appsDomain: string | null = null): AppModel[] {
+  const hostOf = hostsBelow(appsDomain, entries);
+  return [...entries]
+    .sort((a, b) => a.sort - b.sort || (a.name < b.name ? -1 : 1))
+    .map((entry) => modelOf(entry, entry.cname ?? hostOf(entry.name)));
+}
+
+function hostsBelow(appsDomain: string | null, entries: AppIndexEntry[]): (name: string) => string | null {
+  const domain = appsDomain === null ? null : parseAppsDomain(appsDomain);
+  if (!domain) return () => null;
+  const labels = labelsOf(entries.map(({ name }) => name));
+  return (name) => {
+    const label = labelOf(name);
+    return label !== null && labels.get(label) === name ? `${label}.${domain.host}` : null;
+  };
+}
 
 /** The core's view of an app (app-supervisor/types.ts:73), as a deep copy, because plugins modify what they get. */
-const modelOf = (entry: AppIndexEntry): AppModel => ({
+const modelOf = (entry: AppIndexEntry, cname: string | null): AppModel => ({
   name: entry.name,
   title: entry.title,
   ...(entry.icon ? { icon: entry.icon } : {}),
-  ...(entry.cname ? { cname: entry.cname } : {}),
+  ...(cname ? { cname } : {}),
   sort: entry.sort,
   pinned: entry.pinned,
   environments: [...entry.environments],

@@ -2,6 +2,7 @@ import type { Transaction } from '@nocobase/database';
 import { completeIn } from '../../../shared/fields';
 import { say, sayAction } from '../../../shared/message';
 import { OPERATION } from '../../../shared/operation';
+import type { Addresses } from '../../../shared/origins';
 import type { Action } from '../../../shared/types';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError } from '../../errors';
@@ -16,6 +17,7 @@ import type { WorkQueue } from '../control/work-queue';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
+import { assertDomainOfNoOther } from './domain';
 import type { AppDefinition, AppRepository } from './repository';
 
 /**
@@ -36,6 +38,8 @@ export interface ChangesOptions {
   clock: Clock;
   random: Random;
   compatibility: Pick<CompatibilityPolicy, 'assertSetsInitialAdmin'>;
+  /** Where visitors reach main and apps. */
+  addresses: Addresses;
 }
 
 /** Writes each change of an app together with its operation, and has it executed. */
@@ -112,6 +116,8 @@ export class AppChanges {
 
   async assertDomainFree(cname: string | null | undefined, name: string, transaction: Transaction): Promise<void> {
     if (!cname) return;
+    const { appCache, addresses } = this.options;
+    assertDomainOfNoOther(cname, name, appCache.apps.values(), addresses);
     const row = await this.options.app.db
       .getRepository('apps')
       .findOne({ filter: { cname, name: { $ne: name } }, transaction });

@@ -3,6 +3,7 @@ import { APP } from '../../../shared/app';
 import { completeIn, pickIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
+import type { Addresses } from '../../../shared/origins';
 import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { type Administrator, sealAdministrator } from '../../protocol/administrator';
@@ -17,6 +18,7 @@ import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { type AppChanges, step } from './changes';
 import { placeOf } from './database-settings';
+import { assertLabelFree } from './domain';
 import type { CreateInput } from './input';
 import { type AppDefinition, type AppRepository, nextGeneration } from './repository';
 
@@ -33,6 +35,8 @@ export interface CreationOptions {
   aesKey: Buffer | null;
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
+  /** Where visitors reach main and apps. */
+  addresses: Addresses;
   /** Which environments may get new apps, and may host one app together. */
   compatibility: Pick<CompatibilityPolicy, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
 }
@@ -143,6 +147,7 @@ export class AppCreation {
     // Files, and databases of some servers, do not tell `crm` from `CRM`, and neither do people.
     const alike = [...appCache.apps.keys()].find((name) => name.toLowerCase() === app.toLowerCase());
     if (alike) throw new AppSupervisorError('NAME_TAKEN', { app: alike }, 'name');
+    assertLabelFree(app, appCache.apps.values(), this.options.addresses);
     const others = await operations.activeNamed([app], transaction);
     if (others.some(({ steps }) => steps.some(({ kind }) => kind === 'drop')))
       throw new AppSupervisorError('DROP_PENDING', { app }, 'name');

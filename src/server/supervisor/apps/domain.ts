@@ -1,0 +1,45 @@
+import { say } from '../../../shared/message';
+import { type Addresses, labelIn, labelOf, parseAppsDomain } from '../../../shared/origins';
+import { AppSupervisorError } from '../../errors';
+
+/** The part of an app that decides where visitors find it. */
+interface Placed {
+  name: string;
+  cname: string | null;
+}
+
+/**
+ * A custom domain must not be the host of main, or that of another app below `APP_SUPERVISOR_APPS_DOMAIN`.
+ * @throws AppSupervisorError `DOMAIN_TAKEN`
+ */
+export function assertDomainOfNoOther(cname: string, name: string, apps: Iterable<Placed>, addresses: Addresses): void {
+  const holder = holderOf(cname, name, apps, addresses);
+  if (holder !== null) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: cname, app: holder }, 'cname');
+}
+
+function holderOf(cname: string, name: string, apps: Iterable<Placed>, addresses: Addresses): string | null {
+  const { publicUrl } = addresses;
+  if (publicUrl && new URL(publicUrl).hostname.toLowerCase() === cname) return 'main';
+  const domain = addresses.appsDomain && parseAppsDomain(addresses.appsDomain);
+  const label = domain ? labelIn(cname, domain) : null;
+  if (!label || label === labelOf(name)) return null;
+  for (const app of apps) if (labelOf(app.name) === label) return app.name;
+  return null;
+}
+
+/**
+ * Below `APP_SUPERVISOR_APPS_DOMAIN`, the name of a new app must make a host that no other app has.
+ * @throws AppSupervisorError `INVALID_INPUT`, `NAME_TAKEN` or `DOMAIN_TAKEN`
+ */
+export function assertLabelFree(name: string, apps: Iterable<Placed>, { appsDomain }: Addresses): void {
+  const domain = appsDomain && parseAppsDomain(appsDomain);
+  if (!domain) return;
+  const label = labelOf(name);
+  if (label === null)
+    throw new AppSupervisorError('INVALID_INPUT', { problem: say('INPUT_NAME_LABEL', { field: 'name' }) }, 'name');
+  const host = `${label}.${domain.host}`;
+  for (const app of apps) {
+    if (labelOf(app.name) === label) throw new AppSupervisorError('NAME_TAKEN', { app: app.name }, 'name');
+    if (app.cname === host) throw new AppSupervisorError('DOMAIN_TAKEN', { domain: host, app: app.name }, 'name');
+  }
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { parseAppsDomain } from '../shared/origins';
+
+/** What config.ts, which names every variable, needs to read them: problems in words, and the forms of values. */
+
+export type Env = Record<string, string | undefined>;
+
+/** Reads variables one by one, and collects their problems. */
+export class Variables {
+  readonly problems: string[] = [];
+
+  constructor(readonly env: Env) {}
+
+  /** @param allowed describes the allowed values */
+  read<T>(name: string, schema: z.ZodType<T>, allowed: string, fallback?: T): T {
+    const value = this.env[name]?.trim();
+    if (!value && fallback !== undefined) return fallback;
+    const parsed = schema.safeParse(value || undefined);
+    if (parsed.success) return parsed.data;
+    this.problems.push(
+      `${name} is ${value ? `"${SECRET.has(name) ? '***' : value}"` : 'not set'}; it must be ${allowed}.`,
+    );
+    return fallback as T;
+  }
+
+  whole(name: string, least: number, most: number, fallback: number): number {
+    const schema = z.coerce.number().int().min(least).max(most);
+    return this.read(name, schema, `a whole number from ${least} to ${most}`, fallback);
+  }
+
+  /** 32 bytes, or null. */
+  key(name: string): Buffer | null {
+    const key = this.read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
+    return key ? Buffer.from(key, 'hex') : null;
+  }
+}
+
+const SECRET = new Set([
+  'APP_SUPERVISOR_AES_OLD_SECRET_KEY',
+  'APP_SUPERVISOR_AES_SECRET_KEY',
+  'APP_SUPERVISOR_REDIS_URL',
+  'APP_COMMAND_REDIS_URL',
+]);
+
+/** Parts separated by commas. */
+export function list(value: string | undefined, fallback: string[]): string[] {
+  const parts = (value ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+  return parts.length ? parts : fallback;
+}
+
+function addressOf(protocols: string[]) {
+  // Not z.url(), which rejects host names such as worker_a in compose files (seed).
+  return z.string().refine((value) => {
+    try {
+      const url = new URL(value);
+      return protocols.includes(url.protocol) && url.hostname !== '';
+    } catch {
+      return false;
+    }
+  });
+}
+export const httpUrl = addressOf(['http:', 'https:']).transform((value) => value.replace(/\/+$/, ''));
+
+export const appsDomain = z.string().refine((value) => parseAppsDomain(value) !== null);
+export const APPS_DOMAIN_FORM =
+  'a domain such as apps.example.com, with scheme and port if needed: https://apps.example.com:8443';
+
+/** Sources of CSP, without what would end the directive or the header. */
+export const frameAncestors = z
+  .string()
+  .regex(/^(?:\*|'self'|'none'|[A-Za-z0-9:/.*[\]-]+)(?: +(?:'self'|[A-Za-z0-9:/.*[\]-]+))*$/);
+export const FRAME_ANCESTORS_FORM =
+  "origins of the pages that may show it in a frame, separated by spaces, such as 'self' https://intranet.example.com; 'none', or * for all";
