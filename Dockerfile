@@ -1,9 +1,10 @@
 # The official NocoBase image with this plugin. The plugin is a real directory in node_modules, because a volume at
 # /app/nocobase/storage hides storage/plugins, and NocoBase's download of licensed plugins replaces the content of that
 # folder but does not change a directory in node_modules.
-ARG NOCOBASE_VERSION=2.2.15
+ARG NOCOBASE_IMAGE=nocobase/nocobase:2.2.15
+ARG NODE_IMAGE=node:22-bookworm-slim
 
-FROM node:22-bookworm-slim AS build
+FROM ${NODE_IMAGE} AS build
 WORKDIR /plugin
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts
@@ -13,7 +14,7 @@ RUN npm run build \
   && mkdir /package \
   && tar -xzf /tmp/nocobase-plugin-app-supervisor-*.tgz --strip-components=1 -C /package
 
-FROM nocobase/nocobase:${NOCOBASE_VERSION}
+FROM ${NOCOBASE_IMAGE}
 # An image that unpacks NocoBase only when it starts would hide the plugin: fail the build instead.
 RUN test -f /app/nocobase/package.json
 COPY --from=build /package /app/nocobase/node_modules/@nocobase/plugin-app-supervisor

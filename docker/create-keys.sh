@@ -1,22 +1,46 @@
 #!/bin/sh
-# Writes the two keys that all instances of a fleet share, as `NAME='value'` lines. A key from the environment has
-# priority over the stored one; a key is generated only if neither exists.
+# Writes the two keys that all instances of a fleet share to $1, and the password of the Supervisor's first administrator
+# to $2, each as `NAME='value'` lines. A value from the environment has priority over the stored one; a value is
+# generated only if neither exists. Workers must not read the second file.
 set -eu
 umask 077
 file=${1:-/keys/fleet.env}
+password_file=${2:-/password/supervisor.env}
+
+if [ -n "${SUPERVISOR_PASSWORD:-}" ] && { [ "${#SUPERVISOR_PASSWORD}" -lt 8 ] || [ "$SUPERVISOR_PASSWORD" = admin123 ]; }; then
+  echo 'SUPERVISOR_PASSWORD must have at least 8 characters and must not be admin123, which everybody knows.' >&2
+  exit 1
+fi
 
 given_app_key=${APP_KEY:-}
 given_aes_key=${APP_SUPERVISOR_AES_SECRET_KEY:-}
 APP_KEY=
 APP_SUPERVISOR_AES_SECRET_KEY=
+INIT_ROOT_PASSWORD=
 if [ -f "$file" ]; then . "$file"; fi
+if [ -f "$password_file" ]; then . "$password_file"; fi
 
 random() {
   od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }
 
+# A text in single quotes, for the shell that reads the file.
+quoted() {
+  printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
+}
+
 cat > "$file.new" <<END
-APP_KEY='${given_app_key:-${APP_KEY:-$(random)}}'
-APP_SUPERVISOR_AES_SECRET_KEY='${given_aes_key:-${APP_SUPERVISOR_AES_SECRET_KEY:-$(random)}}'
+APP_KEY=$(quoted "${given_app_key:-${APP_KEY:-$(random)}}")
+APP_SUPERVISOR_AES_SECRET_KEY=$(quoted "${given_aes_key:-${APP_SUPERVISOR_AES_SECRET_KEY:-$(random)}}")
 END
 mv "$file.new" "$file"
+
+cat > "$password_file.new" <<END
+INIT_ROOT_PASSWORD=$(quoted "${SUPERVISOR_PASSWORD:-${INIT_ROOT_PASSWORD:-$(random | cut -c 1-24)}}")
+END
+mv "$password_file.new" "$password_file"
+
+cat <<END
+The first start creates the Supervisor's administrator, admin@nocobase.com. To read the password:
+  docker compose run --rm --entrypoint cat keys /password/supervisor.env
+END

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, HOST, Postgres, query, Redis } from '../../scripts/fleet';
 import { waitForHttp } from '../../scripts/fleet/wait';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { say } from '../../src/shared/message';
 import { type Env, INSTANCES, makeKeys, services } from '../support/compose';
 import { ask } from '../support/http';
 import { Installation } from '../support/installation';
@@ -103,13 +103,12 @@ it('starts in the file’s order, each when the one before it is healthy by its 
 });
 
 describe('what has come up', () => {
-  it('is one fleet, with no warning but of the Workers’ own administrators, whose addresses all answer', async () => {
+  it('is one fleet without a warning, whose addresses all answer', async () => {
     const { url } = installations.supervisor;
     manager = new Manager(await installations.supervisor.signIn());
     for (const name of ['env_a', 'env_b']) {
       const row = await manager.untilEnvironment(name, ({ health }) => health === 'online', { what: 'is online' });
-      const { url } = row;
-      expect(row.warnings).toEqual([say('WORKER_ADMIN_KNOWN', { environment: name, url })]);
+      expect(row.warnings).toEqual([]);
       const { data } = await manager.api.get('appEnvironments:check', { filterByTk: name });
       expect(data).toMatchObject({ web: { ok: true }, ws: { ok: true } });
     }
@@ -138,9 +137,10 @@ describe('what has come up', () => {
 
 /** As the container of a service: what the image sets, what the file sets, and the keys that the command reads. */
 function configure(name: string): void {
-  const keys = makeKeys(path.join(folder, 'fleet.env'));
+  const { keys, password } = makeKeys(folder);
+  const first = name === 'supervisor' ? password : { INIT_ROOT_PASSWORD: randomBytes(12).toString('hex') };
   const image = { APP_ENV: 'production', APP_LAUNCH_MODE: 'node' };
-  installations[name].configure({ ...image, ...here({ ...services[name].environment, ...keys }) });
+  installations[name].configure({ ...image, ...first, ...here({ ...services[name].environment, ...keys }) });
 }
 
 /** With the hosts and ports of this machine for those of the network of containers. */

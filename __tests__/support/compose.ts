@@ -9,6 +9,8 @@ import { ROOT } from '../../scripts/lib/root.mjs';
 export type Env = Record<string, string | undefined>;
 
 export interface Service {
+  image?: string;
+  build?: { args: Record<string, string> };
   environment?: Env;
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: { test: string[] };
@@ -18,8 +20,11 @@ export interface Service {
   volumes?: string[];
 }
 
-/** `${NAME:-default}` with an empty environment. */
-const interpolate = (text: string) => text.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+/** `${NAME:-default}`, also within a default, with an empty environment; `$$` is a dollar. */
+const interpolate = (text: string) => {
+  const variable = /\$\{\w+:-([^${}]*)\}/g;
+  return text.replace(variable, '$1').replace(variable, '$1').replaceAll('$$', '$');
+};
 
 export const { services, volumes } = parse(
   interpolate(fs.readFileSync(path.join(ROOT, 'docker-compose.yml'), 'utf8')),
@@ -31,10 +36,28 @@ export const { services, volumes } = parse(
 /** The three that are NocoBase, each with its name in the fleet. */
 export const INSTANCES = { supervisor: 'supervisor', worker_a: 'env_a', worker_b: 'env_b' };
 
-/** What the service `keys` leaves in its volume, for all three to share. */
-export function makeKeys(file: string, env: Env = {}): Env {
-  execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), file], { env: { PATH: process.env.PATH, ...env } });
-  return Object.fromEntries(
-    [...fs.readFileSync(file, 'utf8').matchAll(/^(\w+)='(.*)'$/gm)].map(([, name, value]) => [name, value]),
-  );
+/** What the service `keys` leaves in its volumes. */
+export interface Made {
+  /** For all three to share. */
+  keys: Env;
+  /** For the Supervisor alone. */
+  password: Env;
+}
+
+/** @throws if it refuses what it is given */
+export function makeKeys(folder: string, env: Env = {}): Made {
+  const files = { keys: path.join(folder, 'fleet.env'), password: path.join(folder, 'supervisor.env') };
+  execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), files.keys, files.password], {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: 'pipe',
+  });
+  return { keys: readVariables(files.keys), password: readVariables(files.password) };
+}
+
+/** As the shell of a container reads the file. */
+function readVariables(file: string): Env {
+  const script = 'set -a; . "$1"; exec "$2" -e "console.log(JSON.stringify(process.env))"';
+  const text = execFileSync('sh', ['-c', script, '-', file, process.execPath], { env: {}, encoding: 'utf8' });
+  const { PWD, SHLVL, _, ...variables } = JSON.parse(text);
+  return variables;
 }

@@ -65,7 +65,9 @@ export class Installation {
 
   /** @param below its `APP_PUBLIC_PATH`, without the last slash */
   signIn(app: string | null = null, below = ''): Promise<Api> {
-    return Api.signIn(`${this.url}${below}`, app ? APP_ADMIN : ADMIN, app);
+    const env = fs.readFileSync(path.join(this.folder, '.env'), 'utf8');
+    const password = /^INIT_ROOT_PASSWORD=(.*)$/m.exec(env)?.[1] ?? ADMIN.password;
+    return Api.signIn(`${this.url}${below}`, app ? APP_ADMIN : { ...ADMIN, password }, app);
   }
 
   log(): string {

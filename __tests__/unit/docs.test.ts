@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -84,6 +85,7 @@ describe('links', () => {
     'README.md',
     'README.zh-CN.md',
     'CONTRIBUTING.md',
+    'SECURITY.md',
     'examples/README.md',
     ...readdirSync(path.join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).map((file) => `docs/${file}`),
   ].filter((file) => file.endsWith('.md'));
@@ -179,6 +181,44 @@ describe('the workflow for a public host', () => {
   });
 });
 
+describe('the workflow of a release', () => {
+  const workflow = parse(read('.github/workflows/release.yml'));
+  const commands = workflow.jobs.release.steps.flatMap(({ run }: { run?: string }) => run ?? []) as string[];
+
+  it('audits what is bundled, and publishes the archive with the digests of the images that it was built with', () => {
+    expect(commands.join('\n')).toMatch(/npm ci\n.*audit --omit=dev.*\n(.*\n)*npm pack\n.*pin-images > images.env\n/);
+    expect(commands.find((command) => command.includes('compose'))).toContain('--env-file images.env build');
+    expect(commands.at(-1)).toMatch(/^gh release create .*\.tgz images\.env$/);
+  });
+
+  it('pins every image to the digest of its tag, and ends if one has none', () => {
+    const bin = mkdtempSync(path.join(tmpdir(), 'app-supervisor-docker-'));
+    const pin = (digest: string) => {
+      writeFileSync(path.join(bin, 'docker'), `#!/bin/sh\necho "$4" >> ${bin}/asked\necho "${digest}"\n`, {
+        mode: 0o755,
+      });
+      const env = { PATH: `${bin}:${process.env.PATH}` };
+      return execFileSync('bash', [path.join(ROOT, '.ci/pin-images')], { env, encoding: 'utf8', stdio: 'pipe' });
+    };
+    try {
+      const digest = `sha256:${'ab'.repeat(32)}`;
+      const { NOCOBASE_IMAGE, NODE_IMAGE } = services.supervisor.build!.args;
+      const images = {
+        NOCOBASE_IMAGE,
+        NODE_IMAGE,
+        POSTGRES_IMAGE: services.postgres.image,
+        REDIS_IMAGE: services.redis.image,
+      };
+      const lines = Object.entries(images).map(([name, image]) => `${name}=${image}@${digest}\n`);
+      expect(pin(digest)).toBe(lines.join(''));
+      expect(readFileSync(path.join(bin, 'asked'), 'utf8')).toBe(`${Object.values(images).join('\n')}\n`);
+      expect(() => pin('')).toThrow(/has no digest/);
+    } finally {
+      rmSync(bin, { recursive: true });
+    }
+  });
+});
+
 /** A page of docs/reference in both languages. */
 const inBoth = (page: string) => [`docs/reference/${page}.md`, `docs/reference/${page}.zh-CN.md`];
 
@@ -239,8 +279,8 @@ describe('docker-compose.yml', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'app-supervisor-compose-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const keyFile = path.join(folder, 'fleet.env');
-  const keys = (env: Env = {}) => makeKeys(keyFile, env);
+  const made = (env: Env = {}) => makeKeys(folder, env);
+  const keys = (env: Env = {}) => made(env).keys;
 
   /** As a container gets them: those of the service, and the keys that its command reads from the file. */
   const envOf = (service: string): Env => ({ ...services[service].environment, ...keys() });
@@ -312,16 +352,56 @@ describe('docker-compose.yml', () => {
 
   it('generates one pair of keys, keeps it, and accepts given keys', () => {
     const made = keys();
-    expect(statSync(keyFile).mode & 0o077).toBe(0);
+    for (const file of ['fleet.env', 'supervisor.env'])
+      expect(statSync(path.join(folder, file)).mode & 0o777).toBe(0o600);
     expect(made.APP_KEY).toMatch(/^[0-9a-f]{64}$/);
     expect(made.APP_SUPERVISOR_AES_SECRET_KEY).toMatch(/^[0-9a-f]{64}$/);
     expect(keys()).toEqual(made);
     expect(keys({ APP_KEY: 'given' })).toEqual({ ...made, APP_KEY: 'given' });
     expect(keys()).toEqual({ ...made, APP_KEY: 'given' });
+    expect(keys({ APP_KEY: "it's $HOME `id` \\" }).APP_KEY).toBe("it's $HOME `id` \\");
+    expect(keys().APP_KEY).toBe("it's $HOME `id` \\");
     for (const service of Object.keys(INSTANCES)) {
       expect(services[service].command).toEqual(['sh', '-c', expect.stringContaining('. /keys/fleet.env')]);
       expect(services[service].volumes).toContain('keys:/keys:ro');
     }
+  });
+
+  it('gives the Supervisor a password that is asked for or generated, and that no Worker can read', () => {
+    const { INIT_ROOT_PASSWORD: generated } = made().password;
+    expect(generated).toMatch(/^[0-9a-f]{24}$/);
+    expect(made().password).toEqual({ INIT_ROOT_PASSWORD: generated });
+    expect(made({ SUPERVISOR_PASSWORD: 'of my own' }).password).toEqual({ INIT_ROOT_PASSWORD: 'of my own' });
+    for (const known of ['admin123', 'short']) expect(() => made({ SUPERVISOR_PASSWORD: known })).toThrow(/admin123/);
+    expect(made().keys).not.toHaveProperty('INIT_ROOT_PASSWORD');
+    const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes('password:'));
+    expect(reading.sort()).toEqual(['keys', 'supervisor']);
+    expect(services.supervisor.command).toEqual(['sh', '-c', expect.stringContaining('. /password/supervisor.env')]);
+  });
+
+  it('gives each Worker a password of its own at each start, which is written nowhere', () => {
+    for (const service of ['worker_a', 'worker_b']) {
+      const [, , command] = services[service].command!;
+      const script = command.replace('/keys/fleet.env', '/dev/null').replace(/exec .*/, 'echo "$INIT_ROOT_PASSWORD"');
+      const passwords = [1, 2].map(() => execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trim());
+      for (const password of passwords) expect(password).toMatch(/^[0-9a-f]{48}$/);
+      expect(passwords[0]).not.toBe(passwords[1]);
+    }
+    expect(read('docker-compose.yml')).not.toContain('admin123');
+  });
+
+  it('names each image by a variable, with a tag as its default', () => {
+    const images = Object.values(services).flatMap(({ image, build }) =>
+      build ? [build.args.NOCOBASE_IMAGE, build.args.NODE_IMAGE] : [image],
+    );
+    for (const image of images) expect(image).toMatch(/^[a-z/]+:[\w.-]+$/);
+    const [, ...written] = read('docker-compose.yml').split(/^\s*(?:image|\w+_IMAGE): /m);
+    expect(written.map((text) => text.split('\n')[0]).filter((text) => !/^\$\{\w+_IMAGE:-/.test(text))).toEqual([
+      'nocobase-app-supervisor',
+    ]);
+    // Those of the Dockerfile are the same.
+    const defaults = [...read('Dockerfile').matchAll(/^ARG (\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]);
+    expect(services.supervisor.build!.args).toEqual(Object.fromEntries(defaults));
   });
 
   it('creates every database that is named', () => {

@@ -9,6 +9,7 @@ import { collections } from './core/collections';
 import { registerCommands } from './core/commands';
 import { createRuntime } from './core/create-runtime';
 import { registerEntries } from './core/entries';
+import { closeKeyFiles } from './core/key-files';
 import { ensureMainSecret } from './core/main-secret';
 import { registerPartInfo } from './core/part-info';
 import type { GatewayHooks } from './core/routing';
@@ -49,6 +50,9 @@ export class PluginAppSupervisor extends Plugin {
         });
         supervisor.on('afterAppAdded', function ignoreOwnSyncMessages(app: Application) {
           if (app.name === 'main') ignoreSyncMessages(app, (name) => runtime?.manages(name) ?? false);
+        });
+        supervisor.on('afterAppAdded', function keepKeysToThisUser(app: Application) {
+          app.on('__started', () => closeKeysOf(app, settings.host.storagePath));
         });
         // The command line belongs to the operator; a worker thread may run a task of an app.
         if (settings.active || settings.transient) guardHostedApps(supervisor, settings.host);
@@ -118,6 +122,15 @@ function giveMainSecret(file: string): void {
       `App Supervisor: the JWT secret of the main app could not be written to ${file}: ${messageOf(error)}. The process ends; make the folder writable.`,
     );
     process.exit(1);
+  }
+}
+
+/** A storage whose files belong to another user is the operator's business: the app starts nevertheless. */
+function closeKeysOf(app: Application, storage: string): void {
+  try {
+    closeKeyFiles(storage, app.name);
+  } catch (error) {
+    app.logger.warn(`The permissions of the key files of app ${app.name} could not be changed: ${messageOf(error)}`);
   }
 }
 
