@@ -25,6 +25,8 @@ import { originsOf } from '../support/origins';
 /** Shorter where a test waits for the limit itself; here beyond what any test waits for, so that none passes by one. */
 const LIMITS: Partial<Limits> = { connect: 600_000, handshake: 600_000, idle: 600_000, linger: 200 };
 
+export const MAIN_SECRET = 'the secret of main';
+
 export interface Listening {
   port: number;
   sockets: Set<Socket>;
@@ -146,6 +148,7 @@ export async function front(options: FrontOptions): Promise<Front> {
       trustedProxies: options.trustedProxies ?? ['loopback'],
       appNameOf,
       origins: originsOf(table, options.origins),
+      mainSecret: () => MAIN_SECRET,
       limits: { ...LIMITS, ...options.limits },
     },
     clock: { ...systemClock, now: () => ({ ...systemClock.now(), mono: 1_000_000 + clock.ahead }) },

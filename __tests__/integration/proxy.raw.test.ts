@@ -1,10 +1,22 @@
+import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import net, { type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming } from '../../src/server/proxy';
 import { originsOf } from '../support/origins';
-import { ask, bare, type Front, front, type Listening, rawWorker, until, watchProcess, worker } from './proxy-harness';
+import {
+  ask,
+  bare,
+  type Front,
+  front,
+  type Listening,
+  MAIN_SECRET,
+  rawWorker,
+  until,
+  watchProcess,
+  worker,
+} from './proxy-harness';
 
 /** What only the bare bytes of both connections show: early answers, heads to the letter, interim answers, targets. */
 
@@ -245,6 +257,49 @@ describe('heads pass to the letter', () => {
       expect(lines).toContain('X-A: 2');
     }
     expect(target.received[0]).toContain('\r\nhOST: h\r\n');
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+});
+
+describe('invariant 14: what belongs to main or to another app', () => {
+  const signed = `eyJhbGciOiJIUzI1NiJ9.${Buffer.from('{"userId":1}').toString('base64url')}`;
+  const TOKEN = `${signed}.${createHmac('sha256', MAIN_SECRET).update(signed).digest('base64url')}`;
+  const SENT = [
+    'Cookie: nb_auth_token_main=SECRET; a=1; nb_role_app1=kept; app_environment=app1.a',
+    'Cookie: nb_csrf_token_other=SECRET',
+    `Authorization: Bearer ${TOKEN}`,
+    `Token: ${TOKEN}`,
+  ].join('\r\n');
+  const SET = [
+    'Set-Cookie: nb_auth_token_main=SECRET; Path=/',
+    'Set-Cookie: nb_auth_token_app1=kept; Path=/; Domain=test',
+    'Set-Cookie: app_environment=SECRET; Path=/',
+  ].join('\r\n');
+  const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
+  it.each([
+    ['an answer', '', `HTTP/1.1 200 OK\r\nContent-Length: 0\r\n${SET}\r\n\r\n`],
+    ['hints', '', `HTTP/1.1 103 Early Hints\r\n${SET}\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n`],
+    [
+      'an upgrade',
+      UPGRADE,
+      `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${SET}\r\n\r\n`,
+    ],
+    ['no upgrade', UPGRADE, `HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n${SET}\r\n\r\n`],
+  ])('stays out, both ways, and the rest passes: %s', async (_, upgrade, reply) => {
+    const target = keep(await recorder(reply));
+    const door = await simple(target);
+    const socket = await bare(door.port);
+    const path = `${upgrade ? '/ws' : '/x'}?a=%20&token=${TOKEN}&b=2`;
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\n${SENT}\r\n${upgrade}\r\n`);
+    await until('the answer', () => /HTTP\/1.1 (?!103)[\s\S]*\r\n\r\n/.test(socket.text()));
+    const [head] = target.received;
+    expect(head).toContain('?a=%20&b=2 HTTP/1.1');
+    expect(head).toContain('Cookie: a=1; nb_role_app1=kept\r\n');
+    expect(head).not.toMatch(/SECRET|app_environment|eyJ|authorization|csrf/i);
+    expect(socket.text()).toContain('Set-Cookie: nb_auth_token_app1=kept; Path=/\r\n');
+    expect(socket.text()).not.toMatch(/SECRET|Domain/);
     socket.destroy();
     await nothingLeft(door, target);
   });

@@ -64,6 +64,18 @@ describe('the security checklist', () => {
     expect(rows).toMatchObject([{ level: 'yellow', code: 'APP_PASSWORDS_UNSEEN', apps: ['crm'] }]);
   });
 
+  it.each<[string, string | null, string[]]>([
+    ['', 'ORIGINS_SHARED', ['crm', 'shop', 'crm_', 'SHOP']],
+    ['apps.example.com', 'ORIGINS_MISSING', ['shop', 'crm_']],
+  ])('names apps that share the origin of main, with APP_SUPERVISOR_APPS_DOMAIN=%s: %s', (domain, code, names) => {
+    const { config } = withVariables({ APP_SUPERVISOR_APPS_DOMAIN: domain });
+    const apps = ['crm', 'shop', 'crm_', 'SHOP'].map((name) => app(name, {}));
+    expect(found(factsOf({ config, apps }))).toMatchObject([{ level: 'red', code, apps: names }]);
+    expect(found(factsOf({ config }))).toEqual([]);
+    for (const each of apps) each.app.cname = `${each.app.name}.test`;
+    if (domain) expect(found(factsOf({ config, apps }))).toEqual([]);
+  });
+
   it('names main apps with the well-known password: its own, and those of Workers with their addresses', () => {
     const known = environment('env_a', { warnings: [workerAdminWarning('env_a', 'http://env_a:15000')] });
     const rows = found(factsOf({ ownAdmin: 'default', environments: [known, environment('env_b')] }));
@@ -120,7 +132,8 @@ describe('the security checklist', () => {
       fingerprints: { appKey: fingerprint(''), aesKey: null },
     });
     const rows = checklistOf(factsOf({ config: config as ChecklistFacts['config'], environments: [here] }));
-    expect(rows.map(({ code }) => code)).toEqual(['OWN_AES_KEY_MISSING', 'SAFE_PASSWORDS', 'SAFE_APP_KEY']);
+    const safe = ['SAFE_PASSWORDS', 'SAFE_APP_KEY', 'SAFE_ORIGINS'];
+    expect(rows.map(({ code }) => code)).toEqual(['OWN_AES_KEY_MISSING', ...safe]);
   });
 
   it('has the requirements of docs/hardening.md', () => {

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createProbes } from '../../src/server/observability/probes';
 import { answer } from '../../src/server/proxy/answers';
+import { passedCookies, passedSetCookie, passes } from '../../src/server/proxy/cookies';
 import { pageFor } from '../../src/server/proxy/error-page';
 import { createGuard, isServable } from '../../src/server/proxy/guard';
 import {
@@ -17,6 +18,7 @@ import { createNaming } from '../../src/server/proxy/naming';
 import { createSelector } from '../../src/server/proxy/selector';
 import { requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
+import { isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
 import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
@@ -89,7 +91,7 @@ const PATHS = [
 const HEADERS = [
   ...['accept', 'accept-language', 'connection', 'content-length', 'cookie', 'host', 'transfer-encoding', 'x-app'],
   ...['x-app-environment', 'x-app-supervisor-via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
-  ...['x-hostname', 'forwarded', 'sec-fetch-mode'],
+  ...['x-hostname', 'forwarded', 'sec-fetch-mode', 'authorization', 'token'],
 ];
 
 /** Takes whatever is answered. One for all, as is the request: making them would take longer than what is measured. */
@@ -97,7 +99,12 @@ const res = { setHeader() {}, writeHead() {}, on() {}, end() {} } as unknown as 
 const req = new IncomingMessage(new Socket());
 req.method = 'GET';
 
-const outgoing = (peer: (typeof peers)[number]) => ({ app: 'crm', peer, mark: 'me', host: 'worker' });
+const cookies = { app: 'crm', isApp: (name: string) => name === 'shop' };
+const mainSecret = () => 'secret';
+const outgoing = (peer: (typeof peers)[number]) => ({
+  ...{ app: 'crm', peer, mark: 'me', host: 'worker' },
+  ...{ cookies, mainSecret },
+});
 
 /** What is done with the address of a request, without a Worker to pass it to. */
 const OF_ADDRESSES: Record<string, () => unknown> = {
@@ -106,6 +113,7 @@ const OF_ADDRESSES: Record<string, () => unknown> = {
   'guard of a Worker': () => guards[1](req, res),
   probes: () => probe(req, res),
   'whether it reads': () => isReadOnly(req.method, originForm(req.url ?? ''), false, '/api'),
+  'tokens in it': () => withoutTokensOfMain(req.url ?? '', mainSecret),
   'address for a Worker': () => workerUrl(originForm(req.url ?? ''), 'crm', '/'),
   'own origin': () => ['main', 'crm'].map((name) => [origins.elsewhere(name, req), origins.policy(name, req)]),
   'page for people': () => pageFor(req, pathOf(req.url ?? ''), '/api', answer('APP_STOPPED', 'crm')),
@@ -134,6 +142,12 @@ const PARTS: Record<string, (input: string) => unknown> = {
   'file of a plugin': (input) => isServable(input, () => false),
   host: hostnameOf,
   'page to go on to': (input) => destination(app, `/${input}`, config),
+  'cookie of an app': (input) => [
+    passedSetCookie(`nb_${input}`, cookies),
+    passedSetCookie(`a=;domain${input}`, cookies),
+  ],
+  'cookies of a visitor': (input) => [passedCookies(`nb_${input}`, cookies), passes(`nb_${input}`, cookies)],
+  token: (input) => isTokenOfMain(`Bearer ${input}eyJ${input}.${input}`, mainSecret),
   'cookie to be kept': (input) => withPin(`app_environment=${input}`, 'crm', 'env_a'),
   'redirect of an answer': (input) =>
     [`/storage/uploads/${input}`, `https://${input}`].map((to) => visitorLocation(to, 'crm', '/', 'crm.test')),
@@ -146,7 +160,22 @@ const PARTS: Record<string, (input: string) => unknown> = {
 
 const TOKENS = ['a', ' ', '?', '&', '=', '#', '%', '/', '\\', '.', ',', ':', ';', '~', '@', '['];
 const PAIRS = ['?a', '&a', '&a=', '/.', '/..', '/%2e', '%25', ', ', ',a', '; ', '~a', 'a.b~', '::', 'a:', '//', '@a/'];
-const WORDS = ['__app', '__appName=', '&__appName=', '__appName[', 'app_environment=', ' app_environment', 'zh', 'en,'];
+const WORDS = [
+  'eyJ.',
+  '&eyJ.',
+  'nb_',
+  '; nb_a=',
+  '_a',
+  'domain',
+  '__app',
+  '__appName=',
+  '&__appName=',
+  '__appName[',
+  'app_environment=',
+  ' app_environment',
+  'zh',
+  'en,',
+];
 const UNITS = [...TOKENS, ...PAIRS, ...WORDS];
 
 const offenders = (read: (input: string) => unknown) => UNITS.filter((unit) => growsFaster(read, unit));

@@ -6,6 +6,8 @@ import { type Peer, trustOf } from '../../src/server/proxy/peer';
 const TRUSTED: Peer = { address: '127.0.0.1', trusted: true, protocol: 'http' };
 const STRANGER: Peer = { address: '203.0.113.9', trusted: false, protocol: 'https' };
 
+const OWN = { cookies: { app: 'app1', isApp: (name: string) => name === 'shop' }, mainSecret: () => null };
+
 function message(headers: Array<[string, string]>, method = 'GET'): IncomingMessage {
   const joined: Record<string, string> = {};
   for (const [name, value] of headers) {
@@ -16,7 +18,9 @@ function message(headers: Array<[string, string]>, method = 'GET'): IncomingMess
 }
 
 function sent(headers: Array<[string, string]>, peer = TRUSTED, method = 'GET'): Record<string, string[]> {
-  return byName(requestHeaders(message(headers, method), { app: 'app1', peer, mark: 'me', host: 'worker:15000' }));
+  return byName(
+    requestHeaders(message(headers, method), { app: 'app1', peer, mark: 'me', host: 'worker:15000', ...OWN }),
+  );
 }
 
 function byName(list: string[]): Record<string, string[]> {
@@ -34,7 +38,7 @@ describe('headers of a request', () => {
         ['accept', 'a'],
         ['X-Zed', '2'],
       ]),
-      { app: 'app1', peer: TRUSTED, mark: 'me', host: 'w' },
+      { app: 'app1', peer: TRUSTED, mark: 'me', host: 'w', ...OWN },
     );
     expect(list.slice(0, 8)).toEqual(['Host', 'apps.test', 'X-Zed', '1', 'accept', 'a', 'X-Zed', '2']);
   });
@@ -62,7 +66,7 @@ describe('headers of a request', () => {
       ['hOST', 'before'],
     ]);
     req.headers.host = 'of-the-target'; // as `readTarget` leaves it
-    const list = requestHeaders(req, { app: 'app1', peer: TRUSTED, mark: 'me', host: 'w' });
+    const list = requestHeaders(req, { app: 'app1', peer: TRUSTED, mark: 'me', host: 'w', ...OWN });
     expect(list.slice(0, 4)).toEqual(['X-A', '1', 'hOST', 'of-the-target']);
   });
 
@@ -187,7 +191,7 @@ describe('headers of a request', () => {
       ['X-Forwarded-For', '1.1.1.1'],
       ['X-App', 'other'],
     ]);
-    expect(byName(upgradeHeaders(req, { app: 'app1', peer: STRANGER, mark: 'me', host: 'w' }))).toEqual({
+    expect(byName(upgradeHeaders(req, { app: 'app1', peer: STRANGER, mark: 'me', host: 'w', ...OWN }))).toEqual({
       Host: ['h'],
       Connection: ['Upgrade'],
       Upgrade: ['websocket'],
@@ -216,6 +220,7 @@ describe('headers of an answer', () => {
       ]),
       'env_a',
       false,
+      OWN.cookies,
     );
     expect(list).toEqual(['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'ETag', 'e', 'X-App-Environment', 'env_a']);
   });

@@ -45,6 +45,7 @@ export const proxy = createProxy({
     // Whatever a load requests.
     appNameOf: () => APP,
     origins,
+    mainSecret: () => 'a secret of main',
   },
   clock: systemClock,
   random: systemRandom,

@@ -14,6 +14,7 @@ export interface MainAppListener {
 export class MainApp {
   /** Whether the core has begun to start it in a process that participates. */
   begun = false;
+  private lastSecret: string | Buffer | null = null;
 
   constructor(
     private readonly coreApps: CoreAppRegistry,
@@ -24,6 +25,13 @@ export class MainApp {
 
   get app(): Application | undefined {
     return this.coreApps.apps.main;
+  }
+
+  /** With which it signs its tokens; null before the first start. Between two starts there is no object to ask. */
+  get secret(): string | Buffer | null {
+    const { jwt } = (this.app?.authManager ?? {}) as { jwt?: { secret(): string | Buffer | undefined } };
+    this.lastSecret = jwt?.secret() ?? this.lastSecret;
+    return this.lastSecret;
   }
 
   /** In the core's words; undefined before there is one. */

@@ -55,6 +55,7 @@ export class SupervisorRuntime implements Runtime {
         trustedProxies: config.trustedProxies,
         appNameOf: this.routing.appNameOf,
         origins: this.routing.origins,
+        mainSecret: () => mainApp.secret,
       },
       clock,
       random,

@@ -1,11 +1,13 @@
 import type { Clock } from '../clock';
 import type { Log } from '../log';
 import type { ProxyMetrics } from '../observability/metrics';
+import type { CookieRules } from './cookies';
 import type { Limits } from './limits';
 import type { Origins } from './origins';
 import type { Quarantine } from './quarantine';
 import type { RouteEnvironment, RoutingTable } from './table';
 import type { Targets } from './targets';
+import type { MainSecret } from './tokens';
 import type { VisitConfig } from './visit';
 
 /** Shared by the HTTP and the WebSocket proxy. */
@@ -14,6 +16,9 @@ export interface Context {
   environmentOf: (name: string) => RouteEnvironment | undefined;
   targets: Targets;
   origins: Origins;
+  /** Which cookies pass between visitors and this app. */
+  cookiesOf(app: string): CookieRules;
+  mainSecret: MainSecret;
   quarantine: Quarantine;
   /** A connection to this environment could not be established. */
   onUnreachable(environment: string): void;

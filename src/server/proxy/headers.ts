@@ -1,5 +1,7 @@
 import type { IncomingMessage, InformationEvent } from 'node:http';
+import { type CookieRules, passedCookies, passedSetCookie } from './cookies';
 import type { Peer } from './peer';
+import { isTokenHeader, isTokenOfMain, type MainSecret } from './tokens';
 
 /**
  * Which headers of a message the proxy forwards. It works on `rawHeaders` (alternating names and values), so order,
@@ -40,6 +42,8 @@ export interface Outgoing {
   mark: string;
   /** Used if the request (HTTP/1.0) names no host. */
   host: string;
+  cookies: CookieRules;
+  mainSecret: MainSecret;
 }
 
 type AnswerHeaders = Pick<IncomingMessage, 'rawHeaders' | 'headers'>;
@@ -65,7 +69,7 @@ export function upgradeHeaders(req: IncomingMessage, to: Outgoing): string[] {
   return [...passedHeaders(req, to), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
 }
 
-function passedHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing): string[] {
+function passedHeaders(req: IncomingMessage, { app, peer, mark, host, ...own }: Outgoing): string[] {
   const { rawHeaders, headers } = req;
   const named = namedInConnection(headers.connection);
   const out: string[] = [];
@@ -80,7 +84,8 @@ function passedHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing
     if (HOP_BY_HOP.has(name) || PROXY_HEADERS.has(name)) continue;
     if (!peer.trusted && isForwarded(name)) continue;
     if (named?.has(name)) continue;
-    out.push(rawHeaders[i], rawHeaders[i + 1]);
+    const value = passedValue(name, rawHeaders[i + 1], own);
+    if (value !== null) out.push(rawHeaders[i], value);
   }
   if (!hasHost) out.unshift('Host', headers.host || host);
   const forwarded = forwardedOf(req, peer);
@@ -92,6 +97,16 @@ function passedHeaders(req: IncomingMessage, { app, peer, mark, host }: Outgoing
   return out;
 }
 
+/** What of a header an app may see: no cookie and no token of main, and no cookie of another app. */
+function passedValue(
+  name: string,
+  value: string,
+  { cookies, mainSecret }: Pick<Outgoing, 'cookies' | 'mainSecret'>,
+): string | null {
+  if (name === 'cookie') return passedCookies(value, cookies);
+  return isTokenHeader(name) && isTokenOfMain(value, mainSecret) ? null : value;
+}
+
 /**
  * Headers of the worker's answer, for `res.writeHead`; Node frames the body and writes `Connection` itself.
  * @param location replaces the worker's own; null keeps it
@@ -100,19 +115,20 @@ export function responseHeaders(
   incoming: IncomingMessage,
   environment: string,
   trailers: boolean,
+  cookies: CookieRules,
   location: string | null = null,
 ): string[] {
   const { headers } = incoming;
-  const out = endToEndHeaders(incoming, location);
+  const out = endToEndHeaders(incoming, cookies, location);
   if (trailers && headers.trailer) out.push('Trailer', headers.trailer, 'Transfer-Encoding', 'chunked');
   out.push('X-App-Environment', environment);
   return out;
 }
 
 /** The whole head of an interim answer (1xx) for the visitor, to be written as latin1, as Node has read it. */
-export function interimHead(information: InformationEvent): string {
+export function interimHead(information: InformationEvent, cookies: CookieRules): string {
   const lines = [`HTTP/1.1 ${information.statusCode} ${information.statusMessage}`];
-  const passed = endToEndHeaders(information, null);
+  const passed = endToEndHeaders(information, cookies, null);
   for (let i = 0; i < passed.length; i += 2) lines.push(`${passed[i]}: ${passed[i + 1]}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
@@ -121,24 +137,35 @@ export function interimHead(information: InformationEvent): string {
  * Headers of a worker's answer 101 for http-proxy, which writes each value of a list on its own line. The names keep
  * their case.
  */
-export function switchingHeaders({ rawHeaders }: IncomingMessage, environment: string): Record<string, string[]> {
+export function switchingHeaders(
+  { rawHeaders }: IncomingMessage,
+  environment: string,
+  cookies: CookieRules,
+): Record<string, string[]> {
   const out: Record<string, string[]> = Object.create(null);
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (rawHeaders[i].toLowerCase() === 'x-app-environment') continue;
-    out[rawHeaders[i]] = [...(out[rawHeaders[i]] ?? []), rawHeaders[i + 1]];
+    const name = rawHeaders[i].toLowerCase();
+    const value = name === 'set-cookie' ? passedSetCookie(rawHeaders[i + 1], cookies) : rawHeaders[i + 1];
+    if (name === 'x-app-environment' || value === null) continue;
+    out[rawHeaders[i]] = [...(out[rawHeaders[i]] ?? []), value];
   }
   out['X-App-Environment'] = [environment];
   return out;
 }
 
-function endToEndHeaders({ rawHeaders, headers }: AnswerHeaders, location: string | null): string[] {
+function endToEndHeaders(
+  { rawHeaders, headers }: AnswerHeaders,
+  cookies: CookieRules,
+  location: string | null,
+): string[] {
   const named = namedInConnection(headers.connection);
   const out: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i].toLowerCase();
     if (HOP_BY_HOP.has(name) || name === 'x-app-environment') continue;
     if (named?.has(name)) continue;
-    out.push(rawHeaders[i], name === 'location' && location !== null ? location : rawHeaders[i + 1]);
+    const value = name === 'set-cookie' ? passedSetCookie(rawHeaders[i + 1], cookies) : rawHeaders[i + 1];
+    if (value !== null) out.push(rawHeaders[i], name === 'location' && location !== null ? location : value);
   }
   return out;
 }

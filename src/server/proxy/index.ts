@@ -15,6 +15,7 @@ import { trustOf } from './peer';
 import { Quarantine } from './quarantine';
 import type { RoutingTable } from './table';
 import { Targets } from './targets';
+import type { MainSecret } from './tokens';
 import { basePath, pathOf, readTarget } from './url';
 import { createWeb } from './web';
 import { createWs } from './ws';
@@ -42,6 +43,7 @@ export interface ProxyConfig {
   /** Needed because WebSocket requests arrive without a name. */
   appNameOf: AppNaming;
   origins: Origins;
+  mainSecret: MainSecret;
   limits?: Partial<Limits>;
 }
 
@@ -137,6 +139,8 @@ function contextOf({ table, config, clock, random, log, metrics, onUnreachable }
     table,
     environmentOf,
     origins: config.origins,
+    cookiesOf: (app) => ({ app, isApp: (name) => table.app(name) !== undefined }),
+    mainSecret: config.mainSecret,
     targets: new Targets(limits, clock, (name) => environmentOf(name) !== undefined),
     limits,
     log,

@@ -3,6 +3,7 @@ import https from 'node:https';
 import { type AnswerCode, answer, send } from './answers';
 import { choose } from './choose';
 import type { Context } from './context';
+import type { CookieRules } from './cookies';
 import { pageFor } from './error-page';
 import { classify } from './failures';
 import {
@@ -25,6 +26,7 @@ import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
+import { withoutTokensOfMain } from './tokens';
 import { visitorLocation, workerUrl } from './uploads';
 import { isReadOnly, pathOf, readTarget } from './url';
 import { isVisit, visit } from './visit';
@@ -43,7 +45,8 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
   return function web(app, req, res) {
     // Read now, because the core restores its own URL once our promise resolves.
     const isUnderstood = readTarget(req);
-    const url = workerUrl(req.url ?? '/', app.name, config.publicPath);
+    const passed = withoutTokensOfMain(req.url ?? '/', context.mainSecret);
+    const url = workerUrl(passed, app.name, config.publicPath);
     const peer = peerOf(req.socket, context.trusts);
     const exchange = new Exchange(context, app, req, res, url, peer);
     lingerOverUpload(req, context.limits.linger);
@@ -78,6 +81,7 @@ class Exchange {
   #target: Target | null = null;
   #outgoing: ClientRequest | null = null;
   #tried: string | null = null;
+  readonly cookies: CookieRules;
   /** An answer has begun, from the worker or from the proxy, or the visitor has left. */
   #settled = false;
 
@@ -90,6 +94,7 @@ class Exchange {
     readonly peer: Peer,
   ) {
     this.#startedAt = context.now();
+    this.cookies = context.cookiesOf(app.name);
   }
 
   send(environment: RouteEnvironment): void {
@@ -124,7 +129,14 @@ class Exchange {
       port: target.address.port,
       method: req.method,
       path: target.prefix + this.url,
-      headers: requestHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host }),
+      headers: requestHeaders(req, {
+        app: app.name,
+        peer,
+        mark: context.mark,
+        host: target.host,
+        cookies: this.cookies,
+        mainSecret: context.mainSecret,
+      }),
       agent: chunked ? target.oneShot : target.agent,
     });
     this.#outgoing = outgoing;
@@ -160,7 +172,7 @@ class Exchange {
     if (this.#settled || outgoing !== this.#outgoing || information.statusCode === 100) return;
     // A visitor with several requests on one connection may still be getting an earlier answer: no socket yet.
     if (req.httpVersionMinor === 0 || !res.socket?.writable || res.socket.writableNeedDrain) return;
-    res.socket.write(interimHead(information), 'latin1');
+    res.socket.write(interimHead(information, this.cookies), 'latin1');
   }
 
   #answered(incoming: IncomingMessage, target: Target, outgoing: ClientRequest): void {
@@ -173,7 +185,7 @@ class Exchange {
     const trailers =
       isChunked(incoming) && req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304;
     try {
-      const headers = responseHeaders(incoming, target.name, trailers, this.#locationIn(incoming));
+      const headers = responseHeaders(incoming, target.name, trailers, this.cookies, this.#locationIn(incoming));
       const policy = this.context.origins.policy(this.app.name, req);
       if (policy !== null) headers.push('Content-Security-Policy', policy);
       writeHead(res, status, incoming.statusMessage ?? '', headers);

@@ -6,6 +6,7 @@ import type { Timer } from '../clock';
 import { type AnswerCode, answer, closeGracefully, refuse } from './answers';
 import { choose } from './choose';
 import type { Context } from './context';
+import { passedSetCookie } from './cookies';
 import { classify } from './failures';
 import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
 import { peerOf } from './peer';
@@ -14,6 +15,7 @@ import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
+import { withoutTokensOfMain } from './tokens';
 
 /**
  * WebSockets through http-proxy's own pass (http-proxy 1.18.1, lib/http-proxy/passes/ws-incoming.js:78), with additions
@@ -53,10 +55,17 @@ export function createWs(context: Context): WsProxy {
       if (!environment) return reject('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
-      const headers = upgradeHeaders(req, { app: app.name, peer, mark: context.mark, host: target.host });
+      const headers = upgradeHeaders(req, {
+        app: app.name,
+        peer,
+        mark: context.mark,
+        host: target.host,
+        cookies: context.cookiesOf(app.name),
+        mainSecret: context.mainSecret,
+      });
       const upgrade = new Upgrade(context, app.name, environment, target, socket as Socket, open);
       const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade, headers };
-      req.url = target.prefix + (req.url ?? '');
+      req.url = target.prefix + withoutTokensOfMain(req.url ?? '', context.mainSecret);
       proxy.ws(req, socket, head, options as unknown as httpProxy.ServerOptions, (error) => upgrade.failed(error));
       upgrade.takeResponse();
     },
@@ -182,7 +191,9 @@ class Upgrade {
     for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
       const name = incoming.rawHeaders[i];
       if (/^(?:connection|keep-alive|transfer-encoding|trailer|upgrade)$/i.test(name)) continue;
-      lines.push(`${name}: ${incoming.rawHeaders[i + 1]}`);
+      const value = incoming.rawHeaders[i + 1];
+      const passed = /^set-cookie$/i.test(name) ? passedSetCookie(value, this.context.cookiesOf(this.app)) : value;
+      if (passed !== null) lines.push(`${name}: ${passed}`);
     }
     lines.push(`X-App-Environment: ${this.target.name}`, 'Connection: close', '', '');
     socket.write(lines.join('\r\n'), 'latin1');
@@ -204,7 +215,7 @@ class Upgrade {
     this.#answered = true;
     this.#outgoing = null; // frees its headers; only the sockets are needed now
     // http-proxy writes the 101 from these, next.
-    (incoming as { headers: object }).headers = switchingHeaders(incoming, target.name);
+    (incoming as { headers: object }).headers = switchingHeaders(incoming, target.name, context.cookiesOf(this.app));
     socket.setDefaultEncoding('latin1');
     target.webSockets++;
     context.metrics?.request(target.name, '1xx', null);

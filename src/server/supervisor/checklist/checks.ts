@@ -1,4 +1,5 @@
 import type { Message, Names, Param } from '../../../shared/message';
+import { labelOf, labelsOf } from '../../../shared/origins';
 import { WELL_KNOWN_APP_KEYS } from '../../config';
 import { fingerprint } from '../../protocol/secrets';
 import { hasPassword } from '../../redis-address';
@@ -33,6 +34,11 @@ export const CHECKLIST_TEXTS = {
   SAFE_REDIS: '',
   REDIS_OPEN: 'variables',
   REDIS_OPEN_REMEDY: '',
+  SAFE_ORIGINS: '',
+  ORIGINS_SHARED: 'apps',
+  ORIGINS_SHARED_REMEDY: '',
+  ORIGINS_MISSING: 'apps',
+  ORIGINS_MISSING_REMEDY: '',
 } as const;
 export type ChecklistCode = keyof typeof CHECKLIST_TEXTS;
 
@@ -165,5 +171,23 @@ const redis: Check = {
   },
 };
 
+const origins: Check = {
+  code: 'SAFE_ORIGINS',
+  find({ config, apps }) {
+    const names = apps.map(({ app }) => app.name);
+    const labels = labelsOf(names);
+    const hasOwn = (name: string) => labels.get(labelOf(name) ?? '') === name;
+    const without = apps.filter(({ app }) => !app.cname && !hasOwn(app.name)).map(({ app }) => app.name);
+    const isShared = config.appsDomain === null;
+    const sharing = isShared ? names : without;
+    return when(sharing.length > 0, () => ({
+      level: 'red',
+      text: tell(isShared ? 'ORIGINS_SHARED' : 'ORIGINS_MISSING', { apps: named(sharing) }),
+      remedy: tell(isShared ? 'ORIGINS_SHARED_REMEDY' : 'ORIGINS_MISSING_REMEDY'),
+      apps: sharing,
+    }));
+  },
+};
+
 /** In the order of docs/hardening.md. */
-export const CHECKS: Check[] = [passwords, appKey, aesKey, redis];
+export const CHECKS: Check[] = [passwords, appKey, aesKey, redis, origins];
