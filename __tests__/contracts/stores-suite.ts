@@ -201,7 +201,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(epoch).toBeGreaterThanOrEqual(before - 1_000);
       expect(await claim('env_a', { epoch, beat: 2 })).toEqual({ held: true, epoch, fresh: false });
       expect(await sight()).toEqual({ lease: leaseOf({ epoch, beat: 2 }), statusVersion: 0, standby: null });
-      await claim('env_a', { epoch, provenBy: 'the database' });
+      await claim('env_a', { epoch, beat: 3, provenBy: 'the database' });
       expect((await sight())?.lease?.provenBy).toBe('the database');
     });
 
@@ -407,15 +407,15 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('has the registration that was written last', async () => {
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-      await stores.fleet.writeRegistration(registrationOf('env_a'));
+      await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
       const moved = registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] });
-      await stores.fleet.writeRegistration(moved);
+      await stores.fleet.writeRegistration(moved, 1);
       expect(await stores.fleet.readRegistration('env_a')).toEqual(moved);
     });
 
     it('keeps nothing of an environment that it forgets, which may come back', async () => {
       await stores.records.publish('env_a', [recordOf()], 1);
-      await stores.fleet.writeRegistration(registrationOf('env_a'));
+      await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
       await report(await hold('env_a'), 1, [entryOf()]);
       await claim('env_a', { instance: 'two' });
       await hold('env_b');
@@ -603,7 +603,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.fleet.poll(),
       () => away.fleet.claim('one'),
       () => away.fleet.readRegistration('env_a'),
-      () => away.fleet.writeRegistration(registrationOf('env_a')),
+      () => away.fleet.writeRegistration(registrationOf('env_a'), 1),
       () => away.fleet.forget('env_a', 1),
       () => away.statuses.write({ ...write, from: null }),
       () => away.statuses.read('env_a'),

@@ -3,6 +3,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { busSuite } from '../contracts/bus-suite';
+import { testEnvelope } from '../support/envelope';
 import { recordedLog } from '../support/log';
 import { onRedisAndValkey } from '../support/redis-servers';
 
@@ -10,7 +11,15 @@ import { onRedisAndValkey } from '../support/redis-servers';
 
 onRedisAndValkey((url) =>
   busSuite(async () => {
-    const bus = new RedisBus(url(), new Keys(`bus-${randomUUID()}`), 'one', recordedLog(), systemClock, systemRandom);
+    const bus = new RedisBus(
+      url(),
+      new Keys(`bus-${randomUUID()}`),
+      testEnvelope(),
+      'one',
+      recordedLog(),
+      systemClock,
+      systemRandom,
+    );
     bus.open();
     return bus;
   }),

@@ -5,6 +5,7 @@ import { isPassword } from '../../src/server/protocol/administrator';
 import { unseal } from '../../src/server/protocol/secrets';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import { failed, type InputCode, say } from '../../src/shared/message';
+import { secretsOf } from '../support/envelope';
 import { KEY, SmallFleet, type SupervisorProcess, type WorkerProcess } from '../support/small-fleet';
 import { until } from '../support/wait';
 
@@ -252,9 +253,11 @@ describe('the first administrator of a new app', () => {
     end();
     expect(await supervisor.ends(created)).toBe('succeeded: env_a succeeded, env_b succeeded');
 
-    const { username, email, password } = a.host.running.get('crm')!.initialAdmin!;
-    expect({ username, email, password }).toEqual({ ...initialAdmin, password: expect.stringMatching(/^sealed:/) });
-    expect(await isPassword('of her own', unseal(password, KEY, 'crm'))).toBe(true);
+    const record = a.host.running.get('crm')!;
+    const { username, email, password } = record.initialAdmin!;
+    expect({ username, email, password }).toEqual({ ...initialAdmin, password: expect.stringMatching(/^bound:/) });
+    const hash = secretsOf(KEY).open(password, record, 'initialAdmin');
+    expect(await isPassword('of her own', hash)).toBe(true);
     // Which finds it installed.
     expect(b.host.running.get('crm')).not.toHaveProperty('initialAdmin');
     // As a word: an id may contain it by chance.
@@ -550,6 +553,14 @@ describe('an app that was stored without a JWT secret', () => {
   const sql = (part: string, text: string) => query(inject('postgres'), fleet.database(part), text);
   const stored = async (supervisor: SupervisorProcess) =>
     until('The secret', async () => (await supervisor.parts.appRepository.find('crm'))?.jwtSecret);
+  /** What an app runs with. */
+  const secretIn = ({ environment, host }: WorkerProcess) => {
+    const record = host.running.get('crm');
+    return record?.jwtSecret
+      ? secretsOf(KEY, environment).open(record.jwtSecret, record, 'jwtSecret')
+      : record?.jwtSecret;
+  };
+  const plain = (secret: string) => unseal(secret, KEY, 'crm');
   const pending = (supervisor: SupervisorProcess) =>
     supervisor.parts.view.appRow(supervisor.part.app('crm')!).pendingChanges;
 
@@ -567,11 +578,11 @@ describe('an app that was stored without a JWT secret', () => {
   it('is given one, once, and takes it when it starts next', async () => {
     const [before, a] = await fleet.begin('env_a');
     await before.ends(await before.create({ name: 'crm', environments: ['env_a'] }));
-    const old = a.host.running.get('crm')?.jwtSecret;
+    const old = secretIn(a);
     const supervisor = await succeeded(before);
     const secret = await stored(supervisor);
     expect(secret).toMatch(/^sealed:/);
-    expect(secret).not.toBe(old);
+    expect(plain(secret)).not.toBe(old);
     expect(pending(supervisor)).toEqual(['jwtSecret']);
     expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
 
@@ -582,7 +593,7 @@ describe('an app that was stored without a JWT secret', () => {
     ]);
     await supervisor.ends(await supervisor.parts.service.command('crm', 'restart', '1'));
     await until('Nothing to be pending', () => pending(supervisor).length === 0);
-    expect(a.host.running.get('crm')?.jwtSecret).toBe(secret);
+    expect(secretIn(a)).toBe(plain(secret));
     expect(await stored(supervisor)).toBe(secret);
   });
 
@@ -593,8 +604,8 @@ describe('an app that was stored without a JWT secret', () => {
     const secret = await stored(supervisor);
     await a.stop();
     const next = await fleet.worker('env_a');
-    await until('env_b to have it', () => b.host.running.get('crm')?.jwtSecret === secret);
-    expect(next.host.running.get('crm')?.jwtSecret).toBe(secret);
+    await until('env_b to have it', () => secretIn(b) === plain(secret));
+    expect(secretIn(next)).toBe(plain(secret));
     await until('Nothing to be pending', () => pending(supervisor).length === 0);
     const [[newest]] = await supervisor.parts.operations.page({}, ['-createdAt'], 1, 1);
     expect(newest).toMatchObject({ action: 'restart', createdById: null, steps: [{ environment: 'env_b' }] });
@@ -612,12 +623,12 @@ describe('an app that was stored without a JWT secret', () => {
       environmentCache.registrationOf('env_a')?.appVersion === '2.2.16' &&
       observer.observed('env_a', 'crm')?.entry.generation === appCache.apps.get('crm')?.generation &&
       observer.observed('env_a', 'crm')?.entry.status === 'running';
-    await until('env_a to run it', () => next.host.running.get('crm')?.jwtSecret === secret && isSeen());
+    await until('env_a to run it', () => secretIn(next) === plain(secret) && isSeen());
     await supervisor.reconcile('crm');
     expect(pending(supervisor)).toEqual(['jwtSecret']);
     await b.stop();
     const last = await fleet.worker('env_b', { version: '2.2.16' });
-    await until('env_b to have it', () => last.host.running.get('crm')?.jwtSecret === secret);
+    await until('env_b to have it', () => secretIn(last) === plain(secret));
     const [operations] = await supervisor.parts.operations.page({}, ['createdAt'], 1, 10);
     expect(operations.map(({ action }) => action)).toEqual(['create', 'update']);
   });
@@ -640,7 +651,7 @@ describe('an app that was stored without a JWT secret', () => {
     await until('env_a to hold its environment', () => worker.role === 'holder');
     const supervisor = await fleet.supervisor();
     await supervisor.toShow('crm', 'env_a running');
-    expect(worker.host.running.get('crm')?.jwtSecret).toBe(await stored(supervisor));
+    expect(secretIn(worker)).toBe(plain(await stored(supervisor)));
     expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
     expect(pending(supervisor)).toEqual([]);
   });
@@ -653,7 +664,7 @@ describe('an app that was stored without a JWT secret', () => {
     expect(await supervisor.parts.operations.active()).toEqual([]);
     const worker = await fleet.worker('env_a');
     await supervisor.toShow('crm', 'env_a running');
-    expect(worker.host.running.get('crm')?.jwtSecret).toBe(await stored(supervisor));
+    expect(secretIn(worker)).toBe(plain(await stored(supervisor)));
     expect(fleet.databases.story('boots')).toEqual(['env_a boots crm start']);
   });
 
@@ -666,7 +677,7 @@ describe('an app that was stored without a JWT secret', () => {
     expect(newest).toMatchObject({ state: 'succeeded', steps: [{ environment: 'env_a', kind: 'apply' }] });
     const next = await fleet.worker('env_b');
     const secret = await stored(supervisor);
-    await until('env_b to run it', () => next.host.running.get('crm')?.jwtSecret === secret);
+    await until('env_b to run it', () => secretIn(next) === plain(secret));
   });
 
   it('is started all the same where no Supervisor comes', async () => {

@@ -10,6 +10,7 @@ import { hashPassword, isPassword } from '../../src/server/protocol/administrato
 import { seal } from '../../src/server/protocol/secrets';
 import { AppHost } from '../../src/server/worker/hosting/host';
 import { turnOf } from '../support/boot-turn';
+import { secretsOf } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { until } from '../support/wait';
@@ -72,7 +73,7 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
   const host = new AppHost(
     supervisor,
     coreApps,
-    null,
+    secretsOf(null),
     bootstrap,
     'env_a',
     { logPath: '/nowhere', storagePath: '/nowhere' },

@@ -12,6 +12,7 @@ import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { startRedis } from '../setup/services';
 import { makeCertificates } from '../support/certificates';
+import { testEnvelope } from '../support/envelope';
 import { recordedLog } from '../support/log';
 import { commandsOf, makeUsers, PASSWORDS, refusals, USERS, urlOf } from '../support/redis-users';
 import { until } from '../support/wait';
@@ -41,8 +42,8 @@ async function everyCallAs(
   await refusals(on);
   const keys = new Keys(prefix);
   const log = recordedLog();
-  const stores = new RedisStores(urlOf('fleet-state', port), keys, log, systemRandom, systemClock);
-  const bus = new RedisBus(urlOf('fleet-commands', port), keys, 'one', log, systemClock, systemRandom);
+  const stores = new RedisStores(urlOf('fleet-state', port), keys, testEnvelope(), log, systemRandom, systemClock);
+  const bus = new RedisBus(urlOf('fleet-commands', port), keys, testEnvelope(), 'one', log, systemClock, systemRandom);
   stores.open();
   bus.open();
   try {
@@ -83,6 +84,7 @@ describe('the users of docs/redis.md', () => {
     const stores = new RedisStores(
       urlOf('fleet-state', server.port),
       new Keys(other),
+      testEnvelope(),
       recordedLog(),
       systemRandom,
       systemClock,
@@ -155,6 +157,7 @@ describe('TLS', () => {
     const stores = new RedisStores(
       urlOf('fleet-state', tlsPort, 'rediss'),
       new Keys(prefix),
+      testEnvelope(),
       log,
       systemRandom,
       systemClock,

@@ -7,6 +7,7 @@ import { rekey } from '../../src/server/core/rekey';
 import { seal, unseal } from '../../src/server/protocol/secrets';
 import { AppRepository } from '../../src/server/supervisor/apps/repository';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
+import { secretsOf as openerOf } from '../support/envelope';
 import { appOf, recordOf } from '../support/fixtures';
 
 /** Every secret of a main database under another key, on a real database. */
@@ -81,31 +82,31 @@ describe('another key', () => {
 
   it('seals all there is, once, and nothing but that', async () => {
     const before = await appRepository.find('open');
-    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 3, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, openerOf(OLD), NEW)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(NEW)).sort()).toEqual([...ALL].sort());
     expect(await appRepository.find('open')).toEqual(before);
-    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 0, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, openerOf(OLD), NEW)).toEqual({ changed: 0, unreadable: [] });
   });
 
   it('goes on where an earlier run was cut off', async () => {
     await appRepository.update('crm', secretsOf('crm', NEW));
-    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, openerOf(OLD), NEW)).toEqual({ changed: 2, unreadable: [] });
     expect((await opened(NEW)).sort()).toEqual([...ALL].sort());
   });
 
   it('names what is sealed with neither key, and leaves it as it is', async () => {
     const { database, jwtSecret, initialAdmin } = secretsOf('crm', OTHER);
     await appRepository.update('crm', { database, jwtSecret, initialAdmin });
-    expect(await rekey(appRepository, snapshot, OLD, NEW)).toEqual({ changed: 2, unreadable: ['crm'] });
+    expect(await rekey(appRepository, snapshot, openerOf(OLD), NEW)).toEqual({ changed: 2, unreadable: ['crm'] });
     expect(await appRepository.find('crm')).toMatchObject({ database, jwtSecret, initialAdmin });
-    await expect(rekey(appRepository, snapshot, OTHER, NEW)).resolves.toEqual({ changed: 1, unreadable: [] });
+    await expect(rekey(appRepository, snapshot, openerOf(OTHER), NEW)).resolves.toEqual({ changed: 1, unreadable: [] });
   });
 
   it('can be the first one, or the last', async () => {
     await fill(null);
-    expect(await rekey(appRepository, snapshot, null, NEW)).toEqual({ changed: 3, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, openerOf(null), NEW)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(NEW)).sort()).toEqual([...ALL].sort());
-    expect(await rekey(appRepository, snapshot, NEW, null)).toEqual({ changed: 3, unreadable: [] });
+    expect(await rekey(appRepository, snapshot, openerOf(NEW), null)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(null)).sort()).toEqual([...ALL].sort());
   });
 });

@@ -7,6 +7,7 @@ import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { startRedis } from '../setup/services';
+import { testEnvelope } from '../support/envelope';
 import { leaseOf, recordOf, registrationOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 import { until } from '../support/wait';
@@ -30,8 +31,9 @@ afterEach(async () => {
 async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()}`, instance = 'one' } = {}) {
   const log = recordedLog();
   const keys = new Keys(prefix);
-  const stores = new RedisStores(url, keys, log, systemRandom, systemClock);
-  const bus = new RedisBus(url, keys, instance, log, systemClock, systemRandom);
+  const envelope = testEnvelope(log);
+  const stores = new RedisStores(url, keys, envelope, log, systemRandom, systemClock);
+  const bus = new RedisBus(url, keys, envelope, instance, log, systemClock, systemRandom);
   const raw = new Redis(url, { retryStrategy: () => 100 });
   raw.on('error', () => undefined);
   stores.open();
@@ -41,7 +43,7 @@ async function connect({ url = inject('redisUrl'), prefix = `wire-${randomUUID()
     return Promise.all([bus.close(), stores.close()]);
   });
   await until('Redis', () => stores.fleet.poll().catch(() => null));
-  return { stores, bus, raw, keys, log };
+  return { stores, bus, raw, keys, log, envelope };
 }
 
 async function ownRedis(args: string[] = []) {
@@ -81,7 +83,7 @@ describe('what is not ours', () => {
     expect(await stores.records.read('env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
     expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-    await stores.fleet.writeRegistration(registrationOf('env_a'));
+    await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
     expect(await stores.fleet.readRegistration('env_a')).toEqual(registrationOf('env_a'));
   });
 
@@ -93,7 +95,7 @@ describe('what is not ours', () => {
   });
 
   it('on a channel is ignored', async () => {
-    const { bus, raw, keys, log } = await connect();
+    const { bus, raw, keys, log, envelope } = await connect();
     const heard: string[][] = [];
     await bus.onNotify('supervisors', (names) => heard.push(names));
     await bus.serve('env_a', { x: async () => 1 });
@@ -104,7 +106,12 @@ describe('what is not ours', () => {
     bus.notify('supervisors', ['crm']);
     await until('The real one', () => heard.length);
     expect(heard).toEqual([['crm']]);
-    expect(log.at('warn').length).toBeGreaterThan(10);
+    // Replies to requests that nobody sent, 5 of them, are no matter.
+    expect([...envelope.refusals.all()]).toEqual([
+      ['unreadable', 7],
+      ['unsigned', 3],
+    ]);
+    expect(log.at('warn').length).toBe(3);
     expect(await bus.request('env_a', 'x', null, 60_000)).toBe(1);
   });
 });
@@ -207,8 +214,8 @@ describe('a Redis that is away', () => {
   it('when a process begins holds nothing up', async () => {
     const log = recordedLog();
     const keys = new Keys('wire');
-    const stores = new RedisStores('redis://127.0.0.1:1', keys, log, systemRandom, systemClock);
-    const bus = new RedisBus('redis://127.0.0.1:1', keys, 'one', log, systemClock, systemRandom);
+    const stores = new RedisStores('redis://127.0.0.1:1', keys, testEnvelope(), log, systemRandom, systemClock);
+    const bus = new RedisBus('redis://127.0.0.1:1', keys, testEnvelope(), 'one', log, systemClock, systemRandom);
     closing.push(() => Promise.all([bus.close(), stores.close()]));
     await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
@@ -222,7 +229,15 @@ describe('a Redis that is away', () => {
   it('when listeners come gets them when it is there', async () => {
     const redis = await ownRedis();
     await redis.kill();
-    const bus = new RedisBus(redis.url, new Keys('wire'), 'one', recordedLog(), systemClock, systemRandom);
+    const bus = new RedisBus(
+      redis.url,
+      new Keys('wire'),
+      testEnvelope(),
+      'one',
+      recordedLog(),
+      systemClock,
+      systemRandom,
+    );
     closing.push(() => bus.close());
     bus.open();
     await bus.serve('env_a', { x: async () => 1 });
@@ -238,8 +253,8 @@ describe('a Redis that is away', () => {
     const connections = async () => /^total_connections_received:(\d+)/m.exec(await raw.info('stats'))?.[1];
     const before = await connections();
     const keys = new Keys('wire');
-    const stores = new RedisStores(url, keys, recordedLog(), systemRandom, systemClock);
-    const bus = new RedisBus(url, keys, 'one', recordedLog(), systemClock, systemRandom);
+    const stores = new RedisStores(url, keys, testEnvelope(), recordedLog(), systemRandom, systemClock);
+    const bus = new RedisBus(url, keys, testEnvelope(), 'one', recordedLog(), systemClock, systemRandom);
     await bus.onNotify('supervisors', () => undefined);
     await bus.serve('env_a', {});
     // Long enough for a connection that is on its way.

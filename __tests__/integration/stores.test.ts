@@ -4,6 +4,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { storesSuite } from '../contracts/stores-suite';
+import { testEnvelope } from '../support/envelope';
 import { recordedLog } from '../support/log';
 import { onRedisAndValkey } from '../support/redis-servers';
 import { until } from '../support/wait';
@@ -13,7 +14,7 @@ import { until } from '../support/wait';
 onRedisAndValkey((url) =>
   storesSuite(async () => {
     const prefix = `stores-${randomUUID()}`;
-    const stores = new RedisStores(url(), new Keys(prefix), recordedLog(), systemRandom, systemClock);
+    const stores = new RedisStores(url(), new Keys(prefix), testEnvelope(), recordedLog(), systemRandom, systemClock);
     const raw = new Redis(url());
     stores.open();
     // Nobody waits for a connection anywhere else: callers try again.
@@ -30,7 +31,14 @@ onRedisAndValkey((url) =>
       flush: async () => void (await raw.del('none', ...(await keys()))),
       wall: Date.now,
       unreachable: () =>
-        new RedisStores('redis://127.0.0.1:1', new Keys(prefix), recordedLog(), systemRandom, systemClock),
+        new RedisStores(
+          'redis://127.0.0.1:1',
+          new Keys(prefix),
+          testEnvelope(),
+          recordedLog(),
+          systemRandom,
+          systemClock,
+        ),
       end: async () => {
         raw.disconnect();
         await stores.close();

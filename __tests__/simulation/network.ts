@@ -6,7 +6,7 @@ import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { SeededRandom } from '../support/random';
 import type { Machine, Scheduler } from './scheduler';
 
-type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'open' | 'warnings' | 'close'>;
+type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
 const SUBJECTS: Subject[] = ['records', 'leases', 'fleet', 'statuses', 'appIndex', 'manifests'];
 const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget']);
 

@@ -8,6 +8,7 @@ import { fingerprint } from '../../src/server/protocol/secrets';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { pendingChanges } from '../../src/server/worker/apps/decide';
 import type { AppRecord, Lease, Registration, StatusEntry } from '../../src/shared/messages';
+import { keyringOf, testEnvelope } from './envelope';
 import { entryOf, leaseOf, registrationOf } from './fixtures';
 
 const SILENT = createLog({ debug() {}, info() {}, warn() {}, error() {} });
@@ -62,7 +63,7 @@ export class SimulatedWorker {
   ) {
     const fingerprints = { appKey: fingerprint(appKey), aesKey: fingerprint(aesKey) };
     this.registration = registrationOf(environment, { fingerprints });
-    this.lease = leaseOf({ instance: `simulated-${environment}:1:1`, interval: beat ?? TTL / 3 });
+    this.lease = leaseOf({ instance: `simulated-${environment}:1:1`, interval: beat ?? TTL / 3, registered: 0 });
     // A beat that Redis does not take is made good by the next.
     if (beat) this.timer = setInterval(() => void this.beat().catch(() => undefined), beat / 2);
   }
@@ -74,6 +75,7 @@ export class SimulatedWorker {
     const stores = new RedisStores(
       APP_SUPERVISOR_REDIS_URL,
       new Keys(APP_SUPERVISOR_KEY_PREFIX),
+      testEnvelope(SILENT, keyringOf(Buffer.from(env.APP_SUPERVISOR_AES_SECRET_KEY, 'hex'))),
       SILENT,
       systemRandom,
       systemClock,
@@ -94,7 +96,8 @@ export class SimulatedWorker {
         () => false,
       );
     await waitFor(isConnected, { timeout: 60_000, interval: 15, what: 'A connection to Redis' });
-    await stores.fleet.writeRegistration(this.registration);
+    await this.beat();
+    await stores.fleet.writeRegistration(this.registration, this.lease.epoch);
     this.lease.registered++;
     await this.beat();
   }

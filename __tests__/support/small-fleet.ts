@@ -22,6 +22,7 @@ import { WorkerPart } from '../../src/server/worker/worker';
 import type { Message } from '../../src/shared/message';
 import type { Lease, Registration } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
+import { keyringOf, testEnvelope } from './envelope';
 import { type RecordedLog, recordedLog } from './log';
 import { OWN_FACTS } from './own-facts';
 import { SimulatedDatabases, SimulatedHost } from './simulated-host';
@@ -462,10 +463,18 @@ export class SmallFleet {
 
   connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
     const keys = new Keys(prefix);
-    const stores = new RedisStores(this.address, keys, log, systemRandom, systemClock);
+    const stores = new RedisStores(
+      this.address,
+      keys,
+      testEnvelope(log, keyringOf(KEY, { atRest: KEY })),
+      log,
+      systemRandom,
+      systemClock,
+    );
     const bus = new RedisBus(
       this.wakeUps ? this.address : 'redis://127.0.0.1:1',
       keys,
+      testEnvelope(log, keyringOf(KEY, { atRest: KEY })),
       instance,
       log,
       systemClock,

@@ -3,7 +3,7 @@ import { Feed } from '../../src/server/feed';
 import type { Stores } from '../../src/server/protocol/stores';
 import { MemoryStores, type MemoryStoresOptions } from '../../src/server/protocol/stores/memory';
 
-type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'open' | 'warnings' | 'close'>;
+type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
 type Method<S extends Subject = Subject> = S extends Subject ? `${S}.${keyof Stores[S] & string}` : never;
 
 /** Stores that a test takes away and empties, with the memory's own behaviour in between. */

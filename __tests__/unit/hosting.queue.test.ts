@@ -5,6 +5,7 @@ import { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import { turnOf } from '../support/boot-turn';
 import { FakeClock } from '../support/clock';
+import { secretsOf } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
 
@@ -19,7 +20,7 @@ describe('fifty apps that start with the main app', () => {
     const host = new AppHost(
       core,
       coreApps,
-      null,
+      secretsOf(null),
       bootstrap,
       'env_a',
       { logPath: '/nowhere', storagePath: '/nowhere' },

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { createPlaceholderApp, isPlaceholderApp } from '../../src/server/nocobase/placeholder-app';
-import { seal } from '../../src/server/protocol/secrets';
+import { seal, unseal } from '../../src/server/protocol/secrets';
 import { connectionOf, connectionToCheck, type HostDatabase } from '../../src/server/worker/hosting/connection';
 import { compareVersions, type PluginVersion, planBoot } from '../../src/server/worker/hosting/plan';
 import type { AppDatabase } from '../../src/shared/messages';
@@ -127,6 +127,7 @@ describe('how an app boots (#6133)', () => {
 
 describe('how an environment reaches an app’s database', () => {
   const KEY = Buffer.alloc(32, 7);
+  const opener = (key: Buffer | null) => (password: string) => unseal(password, key, 'crm');
   const main = {
     dialect: 'postgres',
     host: 'db.a',
@@ -143,7 +144,7 @@ describe('how an environment reaches an app’s database', () => {
     logging: false,
   } as unknown as HostDatabase;
   const of = (database: Partial<AppDatabase>, values = {}) =>
-    connectionOf(recordOf({ database: database as AppDatabase, ...values }), main, KEY);
+    connectionOf(recordOf({ database: database as AppDatabase, ...values }), main, opener(KEY));
 
   it('host and password are the environment’s own, the name is the app’s', () => {
     expect(of({ dbConnType: 'new_database', database: 'crm' })).toMatchObject({
@@ -240,7 +241,7 @@ describe('how an environment reaches an app’s database', () => {
     const record = recordOf({
       database: { dbConnType: 'new_connection', host: 'x', database: 'crm', password: seal('theirs', KEY) },
     });
-    expect(() => connectionOf(record, main, null)).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }));
+    expect(() => connectionOf(record, main, opener(null))).toThrow(expect.objectContaining({ code: 'KEY_MISSING' }));
   });
 
   it('empty fields of a form count as not given', () => {
@@ -252,7 +253,7 @@ describe('how an environment reaches an app’s database', () => {
 
   it('SQLite keeps each app in a file next to the main one', () => {
     const sqlite = { dialect: 'sqlite', storage: '/app/storage/db/nocobase.sqlite' } as unknown as HostDatabase;
-    expect(connectionOf(recordOf(), sqlite, null)).toMatchObject({
+    expect(connectionOf(recordOf(), sqlite, opener(null))).toMatchObject({
       dialect: 'sqlite',
       storage: '/app/storage/db/crm.sqlite',
     });

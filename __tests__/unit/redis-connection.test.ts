@@ -4,6 +4,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
+import { testEnvelope } from '../support/envelope';
 import { type RecordedLog, recordedLog } from '../support/log';
 import { RedisInMemory } from '../support/redis-in-memory';
 
@@ -55,8 +56,18 @@ async function connect(isShared = false): Promise<void> {
   log = recordedLog();
   const address = 'redis://redis.example:6379';
   const keys = new Keys('unit');
-  stores = new RedisStores(address, keys, log, systemRandom, systemClock);
-  const bus = new RedisBus(address, keys, 'one', log, systemClock, systemRandom, isShared ? stores.shared : undefined);
+  const envelope = testEnvelope(log);
+  stores = new RedisStores(address, keys, envelope, log, systemRandom, systemClock);
+  const bus = new RedisBus(
+    address,
+    keys,
+    envelope,
+    'one',
+    log,
+    systemClock,
+    systemRandom,
+    isShared ? stores.shared : undefined,
+  );
   closing.push(
     () => stores.close(),
     () => bus.close(),

@@ -3,7 +3,10 @@ import type { Application } from '@nocobase/server';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
+import { Envelope } from '../../src/server/protocol/envelope';
+import { fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
+import { Refusals } from '../../src/server/protocol/refusals';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { WorkerPart } from '../../src/server/worker/worker';
 import { ScaleHost } from './host';
@@ -30,8 +33,11 @@ let workers: SimulatedWorker[] = [];
 async function start(environment: string, pace: BootPace): Promise<SimulatedWorker> {
   const keys = new Keys('app-supervisor');
   const instance = `${environment}:${randomUUID().slice(0, 8)}`;
-  const stores = new RedisStores(setup.redisUrl, keys, SILENT, systemRandom, systemClock);
-  const bus = new RedisBus(setup.redisUrl, keys, instance, SILENT, systemClock, systemRandom, stores.shared);
+  const aesKey = Buffer.from(setup.aesKey, 'hex');
+  const keyring = new Keyring({ fleetKey: fleetKeyOf(aesKey), environment: null, atRest: aesKey });
+  const envelope = new Envelope(keyring, new Refusals(SILENT, systemClock));
+  const stores = new RedisStores(setup.redisUrl, keys, envelope, SILENT, systemRandom, systemClock);
+  const bus = new RedisBus(setup.redisUrl, keys, envelope, instance, SILENT, systemClock, systemRandom, stores.shared);
   stores.open();
   bus.open();
   const host = new ScaleHost(environment, pace, (app, message) => part.controller?.apps.reportProgress(app, message));
@@ -46,7 +52,7 @@ async function start(environment: string, pace: BootPace): Promise<SimulatedWork
     only: null,
     publicUrl: null,
     instance,
-    aesKey: Buffer.from(setup.aesKey, 'hex'),
+    aesKey,
     appKey: setup.appKey,
     clock: systemClock,
     random: systemRandom,

@@ -78,6 +78,8 @@ interface Common {
   host: HostConfig;
   /** 32 bytes, or null: `APP_SUPERVISOR_AES_SECRET_KEY`. */
   aesKey: Buffer | null;
+  /** 32 bytes, or null: `APP_SUPERVISOR_ENVIRONMENT_KEY`, of a Worker that gets no other key of the fleet. */
+  environmentKey: Buffer | null;
   /** Only for the command `app-supervisor:rekey`: `APP_SUPERVISOR_AES_OLD_SECRET_KEY`. */
   oldAesKey: Buffer | null;
   publicUrl: string | null;
@@ -211,6 +213,7 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     transient: env.WORKER_MODE === '-',
     host: hostOf(env),
     aesKey: variables.key('APP_SUPERVISOR_AES_SECRET_KEY'),
+    environmentKey: variables.key('APP_SUPERVISOR_ENVIRONMENT_KEY'),
     oldAesKey: variables.key('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
     publicUrl:
       variables.read('APP_SUPERVISOR_PUBLIC_URL', httpUrl, 'an address such as https://apps.example.com', '') || null,

@@ -29,6 +29,7 @@ const CODES = {
   // configuration
   KEY_MISSING: [500, 'app key'],
   KEY_DIFFERS: [409, 'environment variable'],
+  OUTDATED: [409, 'environment'],
   // releases (supervisor/fleet/compatibility.ts)
   VERSION_DIFFERS: [409, 'environment version supervisor'],
   PATCH_DIFFERS: [409, 'environment version supervisor'],
@@ -77,6 +78,7 @@ const CODES = {
   WORKER_SILENT: [504, 'environment seconds'],
   WORKER_FAILED: [502, 'environment cause'],
   UNKNOWN_REQUEST: [502, 'request'],
+  CLOCKS_DIFFER: [502, 'minutes'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type ErrorCode = keyof typeof CODES;

@@ -127,6 +127,7 @@ export const MESSAGES = {
   OWN_ADMIN_KNOWN: '',
   REDIS_CLUSTER: '',
   REDIS_EVICTS: 'policy',
+  REDIS_FORGED: 'key count',
   REDIS_KEEPS_NOTHING: '',
   WORKER_ENDED: '',
   NO_PROGRESS: '',

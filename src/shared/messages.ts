@@ -131,7 +131,14 @@ export const notification = z.object({
 });
 
 /** Request/reply for data that is not state: database checks, logs, app events. */
-export const request = z.object({ id: z.string(), replyTo: z.string(), method: z.string(), payload: z.unknown() });
+export const request = z.object({
+  id: z.string(),
+  replyTo: z.string(),
+  method: z.string(),
+  payload: z.unknown(),
+  /** When it was sent, in ms since 1970: an old one is not answered again. */
+  at: z.number(),
+});
 export const reply = z.object({
   id: z.string(),
   ok: z.boolean(),

@@ -1,5 +1,6 @@
 import type { ActiveConfig, LocalConfig, WorkerConfig } from '../config';
 import type { Metrics } from '../observability/metrics';
+import { Secrets } from '../protocol/secrets';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
 import { AppHost } from '../worker/hosting/host';
@@ -51,12 +52,23 @@ export function createWorkerPart(
   foundation: Foundation,
   only: string | null,
 ): WorkerPart {
-  const { host: core, coreApps, clock, findInstalled } = foundation;
-  const { environment, aesKey, bootstrap } = config;
+  const { host: core, coreApps, clock, findInstalled, wire } = foundation;
+  const { environment, bootstrap } = config;
+  const secrets = new Secrets(wire.keyring, environment.name);
   const { logPath } = config.host;
   // Whatever it says is of its environment.
   const log = foundation.log.bound({ environment: environment.name });
-  const host = new AppHost(core, coreApps, aesKey, bootstrap, environment.name, config.host, clock, log, findInstalled);
+  const host = new AppHost(
+    core,
+    coreApps,
+    secrets,
+    bootstrap,
+    environment.name,
+    config.host,
+    clock,
+    log,
+    findInstalled,
+  );
   const part: WorkerPart = new WorkerPart({
     ...commonOptions(config, foundation),
     log,
@@ -71,7 +83,7 @@ export function createWorkerPart(
       adminReset({
         coreApps,
         clock,
-        aesKey,
+        aesKey: config.aesKey,
         isAlone: config.part === 'local',
         environment: environment.name,
         isRunning: (name) => host.isRunning(name),

@@ -1,10 +1,10 @@
 import type { InitialAdmin } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
-import { seal, unseal } from '../protocol/secrets';
+import { type Secrets as Opener, type SecretField, seal, unseal } from '../protocol/secrets';
 import type { AppDefinition, AppRepository } from '../supervisor/apps/repository';
 
 /** The secrets of an app, in its definition and in the records created from it. */
-type Secrets = Pick<AppDefinition, 'name' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
+type Secrets = Pick<AppDefinition, 'name' | 'uid' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
 
 /** What a main database stores about apps that were hosted there (worker/snapshot.ts). */
 export interface Records<T extends Secrets> {
@@ -16,14 +16,20 @@ export interface Records<T extends Secrets> {
  * A secret sealed with the new key, from the old key, from plain text, or already sealed with the new one; null stays
  * null.
  */
-function reseal(value: string | null | undefined, app: string, from: Buffer | null, to: Buffer | null): string | null {
+function reseal(
+  value: string | null | undefined,
+  app: Secrets,
+  field: SecretField,
+  from: Opener,
+  to: Buffer | null,
+): string | null {
   if (value === null || value === undefined || value === '') return value ?? null;
   try {
-    return seal(unseal(value, from, app), to);
+    return seal(from.open(value, app, field), to);
   } catch (error) {
     if (!(error instanceof AppSupervisorError)) throw error;
     // A second run changes nothing: a secret that the new key opens stays unchanged.
-    unseal(value, to, app);
+    unseal(value, to, app.name);
     return value;
   }
 }
@@ -32,11 +38,11 @@ function reseal(value: string | null | undefined, app: string, from: Buffer | nu
  * Null if there is nothing to change.
  * @throws AppSupervisorError KEY_MISSING
  */
-function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Secrets, 'name'> | null {
-  const password = reseal(app.database.password, app.name, from, to);
-  const jwtSecret = reseal(app.jwtSecret, app.name, from, to);
+function resealed(app: Secrets, from: Opener, to: Buffer | null): Omit<Secrets, 'name' | 'uid'> | null {
+  const password = reseal(app.database.password, app, 'database', from, to);
+  const jwtSecret = reseal(app.jwtSecret, app, 'jwtSecret', from, to);
   const { initialAdmin } = app;
-  const hash = reseal(initialAdmin?.password, app.name, from, to);
+  const hash = reseal(initialAdmin?.password, app, 'initialAdmin', from, to);
   const isSame =
     jwtSecret === app.jwtSecret &&
     password === (app.database.password ?? null) &&
@@ -53,7 +59,7 @@ function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Se
  * Seals every secret of this main database with another key: of definitions, of tombstones, and of a worker's snapshot.
  * The leader's next comparison publishes the records again.
  *
- * @param from key they are sealed with; null if they are plain
+ * @param from opens what is sealed with the former key, in the database and for this environment
  * @param to key they are to be sealed with; null makes them plain
  * @returns the number of apps whose secrets changed, and the apps whose secrets are sealed with neither key: those stay
  * unchanged
@@ -61,7 +67,7 @@ function resealed(app: Secrets, from: Buffer | null, to: Buffer | null): Omit<Se
 export async function rekey<T extends Secrets>(
   appRepository: AppRepository,
   snapshot: Records<T>,
-  from: Buffer | null,
+  from: Opener,
   to: Buffer | null,
 ): Promise<{ changed: number; unreadable: string[] }> {
   const changed = new Set<string>();

@@ -1,9 +1,12 @@
-import type { ActiveConfig } from '../config';
+import type { ActiveConfig, Config } from '../config';
 import type { Log } from '../log';
 import type { MessageBus } from '../protocol/bus';
 import { MemoryBus } from '../protocol/bus/memory';
 import { RedisBus } from '../protocol/bus/redis';
+import { Envelope } from '../protocol/envelope';
+import { fleetKeyOf, Keyring } from '../protocol/keyring';
 import { Keys } from '../protocol/keys';
+import { Refusals } from '../protocol/refusals';
 import type { Stores } from '../protocol/stores';
 import { MemoryStores } from '../protocol/stores/memory';
 import { RedisStores } from '../protocol/stores/redis';
@@ -13,26 +16,46 @@ import { systemClock as clock, systemRandom as random } from './system';
 export interface Wire {
   stores: Stores;
   bus: MessageBus;
+  keyring: Keyring;
+  refusals: Refusals;
+}
+
+/** The keys of a process: a Worker that is given its environment's key uses no other, whatever else it has. */
+export function keyringOf(config: Config): Keyring {
+  const { aesKey: atRest, host } = config;
+  if (config.part === 'worker' && config.environmentKey)
+    return new Keyring({
+      atRest,
+      fleetKey: null,
+      environment: { name: config.environment.name, key: config.environmentKey },
+    });
+  const isFleet = config.part === 'supervisor' || config.part === 'worker';
+  return new Keyring({ atRest, fleetKey: isFleet ? fleetKeyOf(atRest ?? host.appKey) : null, environment: null });
 }
 
 /** Creates the connections of this process. Nothing leaves the process before they are opened. */
 export function createWire(config: ActiveConfig, instance: string, log: Log): Wire {
+  const keyring = keyringOf(config);
+  const refusals = new Refusals(log, clock);
   if (config.part === 'local') {
-    return { stores: new MemoryStores({ clock, random, isAlone: true }), bus: new MemoryBus(clock) };
+    const stores = new MemoryStores({ clock, random, isAlone: true });
+    return { stores, bus: new MemoryBus(clock), keyring, refusals };
   }
   const keys = new Keys(config.redis.prefix);
+  const envelope = new Envelope(keyring, refusals);
   const { stateUrl, commandUrl } = config.redis;
-  const stores = new RedisStores(stateUrl, keys, log, random, clock);
+  const stores = new RedisStores(stateUrl, keys, envelope, log, random, clock);
   const shared = commandUrl === stateUrl ? stores.shared : undefined;
-  return { stores, bus: new RedisBus(commandUrl, keys, instance, log, clock, random, shared) };
+  const bus = new RedisBus(commandUrl, keys, envelope, instance, log, clock, random, shared);
+  return { stores, bus, keyring, refusals };
 }
 
-export function openWire({ stores, bus }: Wire): void {
+export function openWire({ stores, bus }: Pick<Wire, 'stores' | 'bus'>): void {
   stores.open();
   bus.open();
 }
 
-export async function closeWire({ stores, bus }: Wire): Promise<void> {
+export async function closeWire({ stores, bus }: Pick<Wire, 'stores' | 'bus'>): Promise<void> {
   await bus.close();
   await stores.close();
 }

@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
-import type { AppDatabase } from '../../shared/messages';
+import type { AppDatabase, AppRecord } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import { secretBytes } from '../random';
+import type { EnvironmentKey, Keyring } from './keyring';
 
 /**
  * Stored secrets: `sealed:<key id>:<iv>.<tag>.<ciphertext>` (AES-256-GCM, base64url) once a key is configured, plain
@@ -11,6 +12,8 @@ import { secretBytes } from '../random';
 const PREFIX = 'sealed:';
 /** Prefix of a plain text that would otherwise be read as something else. */
 const PLAIN = 'plain:';
+/** Prefix of a secret in a record: `bound:<key id>:<iv>.<tag>.<ciphertext>`. */
+const BOUND = 'bound:';
 
 /** First 12 hex digits of SHA-256: identifies a key without revealing it. */
 export const keyId = (key: Buffer): string => createHash('sha256').update(key).digest('hex').slice(0, 12);
@@ -26,7 +29,7 @@ export const newSecret = (): string => secretBytes(32).toString('base64url');
 export const isSealed = (value: string): boolean => value.startsWith(PREFIX);
 
 export function seal(plain: string, key: Buffer | null): string {
-  if (!key) return plain.startsWith(PREFIX) || plain.startsWith(PLAIN) ? `${PLAIN}${plain}` : plain;
+  if (!key) return [PREFIX, PLAIN, BOUND].some((prefix) => plain.startsWith(prefix)) ? `${PLAIN}${plain}` : plain;
   const iv = secretBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, iv);
   const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
@@ -42,15 +45,96 @@ export function unseal(value: string, key: Buffer | null, app: string): string {
   if (!value.startsWith(PREFIX)) return value.startsWith(PLAIN) ? value.slice(PLAIN.length) : value;
   const [id, body] = value.slice(PREFIX.length).split(':');
   if (!key || keyId(key) !== id) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
-  const [iv, tag, text] = (body ?? '').split('.').map((part) => Buffer.from(part, 'base64url'));
+  const plain = decrypted(body ?? '', key, '');
+  if (plain === null) throw new AppSupervisorError('KEY_MISSING', { app, key: id });
+  return plain;
+}
+
+/** @returns null if the key or `bound` is not the one with which it was made */
+function decrypted(body: string, key: Buffer, bound: string): string | null {
+  const [iv, tag, text] = body.split('.').map((part) => Buffer.from(part, 'base64url'));
   try {
     // Without the length, a tag cut to four bytes would be accepted.
     const decipher = createDecipheriv('aes-256-gcm', key, iv, { authTagLength: 16 });
+    decipher.setAAD(Buffer.from(bound));
     decipher.setAuthTag(tag);
     return Buffer.concat([decipher.update(text), decipher.final()]).toString('utf8');
   } catch {
-    throw new AppSupervisorError('KEY_MISSING', { app, key: id });
+    return null;
   }
+}
+
+/** The secrets of an app. */
+export type SecretField = 'database' | 'jwtSecret' | 'initialAdmin';
+/** The incarnation of an app, whose name is for errors. */
+type Owner = Pick<AppRecord, 'name' | 'uid'>;
+
+/**
+ * A secret for one environment, bound to the app and the field: nothing else can be opened with it elsewhere. Equal secrets of the same
+ * field are equal here, too, so that records can be compared; they show nothing else.
+ */
+export function sealFor(plain: string, { id, sealing }: EnvironmentKey, { uid }: Owner, field: SecretField): string {
+  const bound = `${uid}\n${field}`;
+  // Derived from all that is sealed, so that one key never meets two texts with the same one.
+  const iv = createHmac('sha256', sealing).update(`iv\n${bound}\n${plain}`).digest().subarray(0, 12);
+  const cipher = createCipheriv('aes-256-gcm', sealing, iv).setAAD(Buffer.from(bound));
+  const text = Buffer.concat([cipher.update(plain, 'utf8'), cipher.final()]);
+  return `${BOUND}${id}:${[iv, cipher.getAuthTag(), text].map((part) => part.toString('base64url')).join('.')}`;
+}
+
+/** Opens secrets, whether they are as stored in a database or as sealed for this environment. */
+export class Secrets {
+  constructor(
+    private readonly keyring: Keyring,
+    private readonly environment: string,
+  ) {}
+
+  /** @throws AppSupervisorError KEY_MISSING if it was sealed with another key, for another app or field, or was tampered with */
+  open(value: string, app: Owner, field: SecretField): string {
+    if (!value.startsWith(BOUND)) return unseal(value, this.keyring.atRest, app.name);
+    const [id, body] = value.slice(BOUND.length).split(':');
+    const key = this.keyring.of(this.environment);
+    const plain = key?.id === id ? decrypted(body ?? '', key.sealing, `${app.uid}\n${field}`) : null;
+    if (plain === null) throw new AppSupervisorError('KEY_MISSING', { app: app.name, key: id });
+    return plain;
+  }
+}
+
+/** A record with each of its secrets changed. */
+export function withSecrets(record: AppRecord, change: (value: string, field: SecretField) => string): AppRecord {
+  const { database, jwtSecret, initialAdmin } = record;
+  return {
+    ...record,
+    database: database.password ? { ...database, password: change(database.password, 'database') } : database,
+    jwtSecret: jwtSecret ? change(jwtSecret, 'jwtSecret') : jwtSecret,
+    ...(initialAdmin
+      ? { initialAdmin: { ...initialAdmin, password: change(initialAdmin.password, 'initialAdmin') } }
+      : {}),
+  };
+}
+
+/**
+ * A record with its secrets sealed for one environment; those that this process cannot open stay as they are stored, and
+ * the environment reports that it cannot open them either.
+ */
+export function sealedRecord(record: AppRecord, key: EnvironmentKey, atRest: Buffer | null): AppRecord {
+  return withSecrets(record, (value, field) => {
+    try {
+      return sealFor(unseal(value, atRest, record.name), key, record, field);
+    } catch {
+      return value;
+    }
+  });
+}
+
+/** Whether no secret of a record can be read by whoever has the record. */
+export function hasSealedSecrets(record: AppRecord): boolean {
+  let sealed = true;
+  withSecrets(record, (value) => {
+    sealed &&= value.startsWith(BOUND) || value.startsWith(PREFIX);
+    return value;
+  });
+  return sealed;
 }
 
 /** With its password in the form in which it may be stored. */

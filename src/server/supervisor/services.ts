@@ -53,7 +53,10 @@ export interface SupervisorPace {
 }
 
 export interface SupervisorPartOptions {
-  stores: Pick<Stores, 'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'ignored' | 'warnings' | 'returns'>;
+  stores: Pick<
+    Stores,
+    'records' | 'leases' | 'fleet' | 'statuses' | 'appIndex' | 'ignored' | 'sealed' | 'warnings' | 'returns'
+  >;
   bus: MessageBus;
   instance: string;
   aesKey: Buffer | null;
@@ -168,7 +171,8 @@ function createKnown(main: Application, options: ServicesOptions) {
   const observer = new FleetObserver(stores, clock, log, () => leadership.fleet || null);
   const queue = new WorkQueue({ clock, random, concurrency: CONCURRENCY, onFailure: reportFailure(log) });
   const registry = new EnvironmentRegistry(main);
-  const { records } = stores;
-  const environments = new EnvironmentReconciler({ appCache, observer, leadership, registry, records, bus, queue });
+  const { records, sealed } = stores;
+  const given = { appCache, observer, leadership, registry, records, sealed, bus, queue };
+  const environments = new EnvironmentReconciler(given);
   return { appRepository, appCache, operations, active, leadership, observer, queue, registry, environments };
 }

@@ -296,8 +296,7 @@ export class SupervisorPart {
       onChange();
     });
     environmentCache.changes.listen(onChange);
-    for (const ignored of [this.options.stores.ignored, this.options.bus.ignored])
-      ignored?.listen((key) => watch.noteIgnored(key));
+    this.options.stores.ignored?.listen((key) => watch.noteIgnored(key));
   }
 
   /** Never rejects. */

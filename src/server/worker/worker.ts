@@ -320,7 +320,7 @@ export class WorkerPart {
       { ...this.options, stuck: running.controller.apps.stuck(), left: running.controller.incarnation.left },
       this.mainAdminPassword,
     );
-    await stores.fleet.writeRegistration(registration);
+    await stores.fleet.writeRegistration(registration, running.keeper.epoch);
     running.keeper.announceRegistration();
   }
 }

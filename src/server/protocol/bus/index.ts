@@ -12,8 +12,6 @@ import type { Feed } from '../../feed';
 export interface MessageBus {
   /** Notifications arrive: at first, and again after they could not. Those sent meanwhile are lost. */
   readonly returns: Feed<void>;
-  /** Channels of messages that are not ours; absent where there can be none. */
-  readonly ignored?: Feed<string>;
   /** Begins to connect without waiting: until then notifications are lost and requests fail. */
   open(): void;
   /** Notifies an audience, with the names of the apps concerned. Never calls listeners synchronously; never throws. */

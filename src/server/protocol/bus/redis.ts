@@ -2,12 +2,25 @@ import { say } from '../../../shared/message';
 import { notification, reply, request } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
-import { Feed } from '../../feed';
+import type { Feed } from '../../feed';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
 import { RedisConnection } from '../connect';
+import type { Envelope } from '../envelope';
 import type { Keys } from '../keys';
 import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
+
+type Request = ReturnType<typeof request.parse>;
+type Reply = ReturnType<typeof reply.parse>;
+
+/** A request under way. */
+interface Waiting {
+  environment: string;
+  take(answer: Reply): void;
+}
+
+/** How old a request may be that is answered, by the clocks of both, in ms; those that are younger are remembered. */
+const ANSWERED_FOR = 300_000;
 
 /**
  * `MessageBus` on `APP_COMMAND_REDIS_URL`, with pub/sub. The 30 s comparison finds what it loses.
@@ -15,16 +28,18 @@ import { type Audience, callHandler, type MessageBus, type RequestHandlers } fro
  * It publishes on the connection of the stores if they are at the same address, and on one of its own otherwise.
  */
 export class RedisBus implements MessageBus {
-  readonly ignored = new Feed<string>();
   readonly returns: Feed<void>;
   private readonly publisher: RedisConnection;
   private readonly subscriber: RedisConnection;
   private readonly listeners = new Map<string, (text: string) => void>();
-  private readonly waiting = new Map<string, (answer: ReturnType<typeof reply.parse>) => void>();
+  private readonly waiting = new Map<string, Waiting>();
+  /** Ids of requests that were answered, with their times: none is answered twice. */
+  private readonly answered = new Map<string, number>();
 
   constructor(
     address: string,
     private readonly keys: Keys,
+    private readonly envelope: Envelope,
     private readonly instance: string,
     private readonly log: Log,
     private readonly clock: Clock,
@@ -56,8 +71,13 @@ export class RedisBus implements MessageBus {
     this.subscriber.redis.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
     const replies = keys.replies(instance);
     this.listeners.set(replies, (text) => {
-      const answer = this.parse(reply, text, replies);
-      if (answer) this.waiting.get(answer.id)?.(answer);
+      const [id, sealed] = text.split(' ');
+      const waiting = this.waiting.get(id);
+      // Late, of an earlier process of this name, or from somebody else.
+      if (!waiting) return;
+      const body = this.envelope.decrypt(waiting.environment, `${replies} ${id}`, sealed ?? '');
+      const answer = body === null ? null : this.parse(reply, body, replies);
+      if (answer) waiting.take(answer);
     });
   }
 
@@ -93,15 +113,17 @@ export class RedisBus implements MessageBus {
         this.waiting.delete(id);
         end();
       };
-      this.waiting.set(id, (answer) =>
+      const take = (answer: Reply) =>
         finish(() =>
           answer.ok
             ? resolve(answer.payload)
             : reject(new AppSupervisorError('WORKER_FAILED', { environment, cause: answer.error ?? say('NO_CAUSE') })),
-        ),
-      );
-      const message = { id, replyTo: this.instance, method, payload };
-      this.publisher.redis.publish(this.keys.requests(environment), JSON.stringify(message)).then(
+        );
+      this.waiting.set(id, { environment, take });
+      const message = { id, replyTo: this.instance, method, payload, at: this.clock.now().wall };
+      const channel = this.keys.requests(environment);
+      const sealed = this.envelope.encrypt(environment, channel, JSON.stringify(message));
+      this.publisher.redis.publish(channel, sealed).then(
         (receivers) => receivers === 0 && finish(() => reject(silent())),
         () => finish(() => reject(silent())),
       );
@@ -111,9 +133,12 @@ export class RedisBus implements MessageBus {
   async serve(environment: string, handlers: RequestHandlers): Promise<void> {
     const channel = this.keys.requests(environment);
     this.listen(channel, (text) => {
-      const message = this.parse(request, text, channel);
+      const body = this.envelope.decrypt(environment, channel, text);
+      const message = body === null ? null : this.parse(request, body, channel);
+      if (!message) return;
+      if (this.isRepeated(message)) return this.envelope.refusals.note(channel, 'replayed');
       // If an answer cannot be sent, the caller waits until the deadline.
-      if (message) this.answer(message, handlers).catch(() => undefined);
+      this.answer(environment, message, handlers).catch(() => undefined);
     });
   }
 
@@ -122,15 +147,33 @@ export class RedisBus implements MessageBus {
     this.subscriber.close();
   }
 
-  private async answer(message: ReturnType<typeof request.parse>, handlers: RequestHandlers): Promise<void> {
-    const { id, method } = message;
+  private async answer(environment: string, message: Request, handlers: RequestHandlers): Promise<void> {
+    const { id, method, replyTo } = message;
     this.log.rooms.bus?.('Is asked', { method, id });
-    const outcome = await callHandler(handlers, message.method, message.payload).then(
+    const outcome = await this.call(message, handlers).then(
       (payload) => ({ ok: true, payload }),
       (error) => ({ ok: false, error: describeError(error) }),
     );
     this.log.rooms.bus?.('Answers', { method, id, ok: outcome.ok });
-    await this.publisher.redis.publish(this.keys.replies(message.replyTo), JSON.stringify({ id, ...outcome }));
+    const channel = this.keys.replies(replyTo);
+    const sealed = this.envelope.encrypt(environment, `${channel} ${id}`, JSON.stringify({ id, ...outcome }));
+    await this.publisher.redis.publish(channel, `${id} ${sealed}`);
+  }
+
+  /** @throws AppSupervisorError CLOCKS_DIFFER for a request that may have been answered before this process began */
+  private async call({ method, payload, at }: Request, handlers: RequestHandlers): Promise<unknown> {
+    const apart = Math.abs(this.clock.now().wall - at);
+    if (apart > ANSWERED_FOR) throw new AppSupervisorError('CLOCKS_DIFFER', { minutes: Math.round(apart / 60_000) });
+    return callHandler(handlers, method, payload);
+  }
+
+  private isRepeated({ id, at }: Request): boolean {
+    const isKnown = this.answered.has(id);
+    const { wall } = this.clock.now();
+    for (const [other, time] of this.answered)
+      if (Math.abs(wall - time) > 2 * ANSWERED_FOR) this.answered.delete(other);
+    this.answered.set(id, at);
+    return isKnown;
   }
 
   private notifyChannel(to: Audience): string {
@@ -151,8 +194,7 @@ export class RedisBus implements MessageBus {
     try {
       return schema.parse(JSON.parse(text));
     } catch {
-      this.log.warn(`A message on channel ${channel} of the command Redis is not ours; it is ignored.`);
-      this.ignored.emit(channel);
+      this.envelope.refusals.note(channel, 'unreadable');
       return null;
     }
   }

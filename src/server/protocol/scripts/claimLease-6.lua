@@ -1,19 +1,21 @@
 --[[
   Takes, renews or requests the lease of one environment.
 
-  KEYS[1] lease (string, JSON, with expiry)
+  KEYS[1] lease (string, JSON {epoch, instance, provenBy, signed}, with expiry)
   KEYS[2] last holder (string, JSON {epoch, instance}, no expiry)
   KEYS[3] names of all environments (set)
-  KEYS[4] standby: the instance that last requested it and did not get it (string, with expiry)
+  KEYS[4] standby: the instance that last requested it and did not get it (string, signed, with expiry)
   KEYS[5] statuses (hash)   KEYS[6] version of the statuses
 
   ARGV[1] environment
-  ARGV[2] lease as JSON; its epoch is the one last held by the claimer, 0 for none
+  ARGV[2] JSON {epoch, instance, signed}; the epoch is the one last held by the claimer, 0 for none
   ARGV[3] time to live, ms
   ARGV[4] '1' if a newcomer may take a lease that nobody holds
   ARGV[5] proof: fingerprint of the database whose session lock the claimer holds, or ''
+  ARGV[6] a stored lease that the claimer does not believe: it counts as absent   ARGV[7] the standby's entry, signed
 
-  Returns {'renewed'|'taken', epoch} or {'other', epoch, instance} or {'nobody'}
+  Returns {'renewed'|'taken', epoch} or {'other', epoch, instance, stored lease} or {'nobody'}, or {'mine', epoch, instance, stored
+  lease} where the claimer does not know that epoch: nothing was done
 ]]
 local function decode(text)
   local ok, value = pcall(cjson.decode, text or '')
@@ -22,17 +24,23 @@ local function decode(text)
 end
 
 local claim = cjson.decode(ARGV[2])
-local held = decode(redis.call('GET', KEYS[1]))
+local stored = redis.call('GET', KEYS[1])
+if stored and stored == ARGV[6] then
+  redis.call('DEL', KEYS[1])
+  stored = nil
+end
+local held = decode(stored)
 local epoch
 
 if held then
   if held.instance == claim.instance then
+    if held.epoch ~= claim.epoch then return { 'mine', string.format('%.0f', held.epoch), claim.instance, stored } end
     epoch = held.epoch
   elseif claim.epoch > held.epoch then
     -- The store is an older copy, or lost its content: the claimer took over from the one that is named here.
   elseif ARGV[5] == '' or held.provenBy ~= ARGV[5] then
-    redis.call('SET', KEYS[4], claim.instance, 'PX', ARGV[3])
-    return { 'other', string.format('%.0f', held.epoch), held.instance }
+    redis.call('SET', KEYS[4], ARGV[7], 'PX', ARGV[3])
+    return { 'other', string.format('%.0f', held.epoch), held.instance, stored }
   end
 end
 

@@ -2,21 +2,24 @@
   Writes a change of the directory under the term of a leading Supervisor, unless a newer term has written: a change of what is
   there, if that is still as the writer left it, or the whole of a draft (draftAppIndex-2.lua), if that is still the writer's.
 
-  KEYS[1] directory (hash, name -> JSON)   KEYS[2] its last changes (list of JSON {version, names})   KEYS[3] supervisor
-  KEYS[4] newest term (string)   KEYS[5] draft (hash)
-  ARGV[1] term   ARGV[2] owner of the draft, empty where it is a change   ARGV[3] version that the writer left, where it is a change
+  KEYS[1] directory (hash, name -> JSON)   KEYS[2] its last changes (list of signed JSON)   KEYS[3] supervisor (signed JSON)
+  KEYS[4] newest term (string, signed)   KEYS[5] draft (hash)
+  ARGV[1] term, signed   ARGV[2] owner of the draft, empty where it is a change   ARGV[3] version that the writer left, where it is a change
   ARGV[4] the change   ARGV[5] supervisor   ARGV[6] how many changes are kept   ARGV[7] how many names are gone
   ARGV[8..] those names, then name, JSON, name, JSON ...
 
-  Returns {1 when written, else 0; the newest term}
+  Returns {1 when written, else 0; the newest term, as it is signed}
 ]]
-local term = tonumber(ARGV[1])
-local newest = tonumber(redis.call('GET', KEYS[4]) or '') or 0
-if newest > term then return {0, newest} end
-if newest < term then redis.call('SET', KEYS[4], ARGV[1]) end
+-- As in envelope.ts. What is not signed counts as not there.
+local function orderOf(text)
+  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
+end
+local newest = redis.call('GET', KEYS[4])
+if orderOf(newest) > orderOf(ARGV[1]) then return {0, newest} end
+if orderOf(newest) < orderOf(ARGV[1]) then redis.call('SET', KEYS[4], ARGV[1]) end
 
 if ARGV[2] ~= '' then
-  if redis.call('HGET', KEYS[5], ':owner') ~= ARGV[2] then return {0, term} end
+  if redis.call('HGET', KEYS[5], ':owner') ~= ARGV[2] then return {0, ARGV[1]} end
   local draft = redis.call('HGETALL', KEYS[5])
   redis.call('DEL', KEYS[1])
   redis.call('DEL', KEYS[2])
@@ -26,9 +29,10 @@ if ARGV[2] ~= '' then
   redis.call('DEL', KEYS[5])
 else
   local last = redis.call('LINDEX', KEYS[2], -1)
-  local ok, change = pcall(cjson.decode, last or '')
+  -- As in envelope.ts; its signature is for readers.
+  local ok, change = pcall(cjson.decode, string.match(last or '', '^signed1%.%x+%.%d+%.[%w_-]+%.(.*)$') or '')
   local current = ok and type(change) == 'table' and change.version or ''
-  if current ~= ARGV[3] then return {0, term} end
+  if current ~= ARGV[3] then return {0, ARGV[1]} end
   local gone = tonumber(ARGV[7])
   for i = 8, 7 + gone do redis.call('HDEL', KEYS[1], ARGV[i]) end
   for i = 8 + gone, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
@@ -36,4 +40,4 @@ end
 redis.call('RPUSH', KEYS[2], ARGV[4])
 redis.call('LTRIM', KEYS[2], -tonumber(ARGV[6]), -1)
 redis.call('SET', KEYS[3], ARGV[5])
-return {1, term}
+return {1, ARGV[1]}

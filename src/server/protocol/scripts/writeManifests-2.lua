@@ -1,13 +1,12 @@
 --[[
   Writes items of manifests, each only if it is newer than the stored one.
 
-  KEYS[1] manifests (hash, field -> JSON)   KEYS[2] version of the manifests
-  ARGV[1] next version   ARGV field, at, JSON, field, at, JSON ...
+  KEYS[1] manifests (hash, field -> signed JSON)   KEYS[2] version of the manifests
+  ARGV[1] next version   ARGV field, at, signed JSON, field, at, signed JSON ...
 ]]
+-- As in envelope.ts. What is not signed counts as not there.
 local function timeOf(text)
-  local ok, value = pcall(cjson.decode, text or '')
-  -- A value that is not an item counts as absent.
-  return ok and type(value) == 'table' and tonumber(value.at) or -1
+  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
 end
 
 for i = 2, #ARGV, 3 do

@@ -1,9 +1,9 @@
 --[[
   Writes statuses under a lease; only its holder may.
 
-  KEYS[1] lease   KEYS[2] statuses (hash, name -> JSON)   KEYS[3] version of the statuses
+  KEYS[1] lease   KEYS[2] statuses (hash, name -> signed JSON)   KEYS[3] version of the statuses
   ARGV[1] instance   ARGV[2] epoch   ARGV[3] version   ARGV[4] the version that this changes; '' if these are all statuses
-  ARGV[5] JSON list of names to remove   ARGV[6..] name, JSON, name, JSON ...
+  ARGV[5] JSON list of names to remove   ARGV[6..] name, signed JSON, name, signed JSON ...
 
   Returns 1 if written, 0 if the lease is not the writer's, or the stored version is another one
 ]]

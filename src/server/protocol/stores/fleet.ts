@@ -1,4 +1,5 @@
 import type { Lease, Registration } from '../../../shared/messages';
+import type { Refusal } from '../refusals';
 
 /**
  * The fleet as a whole: its environments, their registrations, and the fleet's id.
@@ -19,13 +20,14 @@ export interface FleetStore {
    * to another fleet.
    */
   claim(id: string): Promise<string>;
-  /** The registration of the environment's last holder; null if there is none, or none that parses. */
+  /** The registration of the environment's last holder; null if there is none, or none that is believed. */
   readRegistration(environment: string): Promise<Registration | null>;
   /**
    * Replaces the registration of the environment that it names. The writer holds the lease and reports the change in
    * its next heartbeat.
+   * @param epoch of that lease
    */
-  writeRegistration(registration: Registration): Promise<void>;
+  writeRegistration(registration: Registration, epoch: number): Promise<void>;
   /**
    * Removes everything about an environment in one transaction: registration, lease, last holder, records and statuses. What
    * remains is the incarnation that its next records are for.
@@ -45,6 +47,10 @@ export interface FleetObservation {
 export interface EnvironmentObservation {
   /** Null while nobody holds it. */
   lease: Lease | null;
+  /**
+   * Why the stored lease is not believed: then it says nothing, not even that nobody holds it. `unsettled`: it was just taken.
+   */
+  doubt?: Refusal | 'unsettled';
   /** Version of the last write of statuses; 0 if there was none under this holder. */
   statusVersion: number;
   /** The instance that last requested the lease and did not get it; removed when it stops requesting it. */

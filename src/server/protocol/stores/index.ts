@@ -1,4 +1,5 @@
 import type { Message } from '../../../shared/message';
+import type { AppRecord } from '../../../shared/messages';
 import type { Feed } from '../../feed';
 import type { AppIndexStore } from './app-index';
 import type { FleetStore } from './fleet';
@@ -27,8 +28,13 @@ export interface Stores {
    * sent to it meanwhile is lost.
    */
   readonly returns: Feed<void>;
-  /** Keys of values that are not ours; absent where there can be none. */
+  /** Keys and channels of what was not believed, also on the bus; absent where there can be none. */
   readonly ignored?: Feed<string>;
+  /**
+   * A record as its environment reads it: with its secrets sealed for that environment alone. Equal records give equal results.
+   * Absent where nobody else can read the store.
+   */
+  readonly sealed?: (environment: string, record: AppRecord) => AppRecord;
   /** Begins to connect without waiting: until then every method rejects. */
   open(): void;
   /** Settings of the store that break its guarantees. Rejects if it cannot be reached. */

@@ -21,6 +21,11 @@ export interface ManifestStore {
 export interface ManifestsRead {
   version: string;
   items: ManifestItem[];
+  /**
+   * Items that Workers with no key but their environment's have set: they count once a Supervisor has written them. Absent where
+   * there can be none.
+   */
+  offered?: Array<{ environment: string; item: ManifestItem }>;
 }
 
 /** The key of an item: of all incarnations of an app, the newest one has it. */

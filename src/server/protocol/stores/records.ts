@@ -22,7 +22,7 @@ export interface RecordStore {
    * older incarnation starts empty, see `EnvironmentRegistry.forget` in supervisor/fleet/registry.ts.
    */
   admit(environment: string, incarnation: number, term: number): Promise<void>;
-  /** Removes records that are no longer needed: those of confirmed removals. */
+  /** Removes records that are no longer needed: those of confirmed removals; and what was refused. */
   unpublish(environment: string, names: string[], term: number): Promise<void>;
   /** The records of `environment`, of the given names or all, unordered. Records that do not parse are skipped. */
   read(environment: string, names?: string[]): Promise<AppRecord[]>;
@@ -36,4 +36,6 @@ export interface RecordsRead {
   /** As last admitted or forgotten; null if the store has lost it, or never had it. */
   incarnation: number | null;
   records: AppRecord[];
+  /** Names under which there is something else: not signed for this place, or not a record. Absent if there is nothing. */
+  refused?: string[];
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MessageBus } from '../../protocol/bus';
+import type { Stores } from '../../protocol/stores';
 import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
 import type { AppCache, AppCacheChange } from '../apps/cache';
 import { type AppDefinition, type Published, recordFor } from '../apps/repository';
@@ -15,11 +16,14 @@ export interface EnvironmentReconcilerOptions {
   leadership: Leadership;
   registry: Pick<EnvironmentRegistry, 'incarnationOf'>;
   records: RecordStore;
+  sealed?: Stores['sealed'];
   bus: MessageBus;
   queue: WorkQueue;
 }
 
 type ExpectedRecords = Map<string, { app: AppDefinition; wish: Published }>;
+
+const asItIs: NonNullable<Stores['sealed']> = (_, record) => record;
 
 /** Delay before the next attempt if the store could not be written, in ms. */
 const STORE_RETRY = 500;
@@ -100,15 +104,18 @@ export class EnvironmentReconciler {
   }
 
   private async repair(environment: string, read: RecordsRead): Promise<number | null> {
-    const { records, leadership } = this.options;
+    const { records, leadership, sealed = asItIs } = this.options;
+    const { refused = [] } = read;
+    // It is in the way of what is to be written.
+    if (refused.length && leadership.leads) await records.unpublish(environment, refused, leadership.term);
     await this.admit(environment, read.incarnation);
     const wanted = this.expectedOf().get(environment) ?? new Map();
     const stored = new Map(read.records.map((record) => [record.name, record]));
     const missing = [...wanted].filter(
-      ([name, { app, wish }]) => !isDeepStrictEqual(stored.get(name), recordFor(app, wish)),
+      ([name, { app, wish }]) => !isDeepStrictEqual(stored.get(name), sealed(environment, recordFor(app, wish))),
     );
     const surplus = [...stored.keys()].filter((name) => !wanted.has(name));
-    if (!missing.length && !surplus.length) {
+    if (!missing.length && !surplus.length && !refused.length) {
       // An environment without a record has nothing that could be lost.
       if (read.version === null) this.verified.delete(environment);
       else this.verified.set(environment, read.version);

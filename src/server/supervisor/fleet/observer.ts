@@ -26,7 +26,11 @@ interface ObservedEnvironment {
   held: Lease | null;
   registration: Registration | null;
   registered: number;
+  /** When a registration that is not there, or not believed, is read again, by the monotonic clock. */
+  readAgainAt: number;
   standby: string | null;
+  /** As in `EnvironmentObservation`. */
+  doubt: NonNullable<Found['doubt']> | null;
   /** Since when no connection to its Worker could be established, in ms since 1970; null while nobody found that. */
   unreachableSince: number | null;
   statusVersion: number;
@@ -46,6 +50,9 @@ const nothingFound = (): Pick<Poll, 'changed' | 'apps'> => ({ changed: new Set()
 
 /** Maximum number of reads of a poll at the same time: one after the other, they would take too long with a slow store. */
 const READS = 32;
+
+/** How long it waits before it reads a missing registration again, in ms. */
+const READ_AGAIN = 5_000;
 
 const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
   result.status === 'rejected';
@@ -70,6 +77,8 @@ export interface EnvironmentView {
   released: boolean;
   registration: Registration | null;
   standby: string | null;
+  /** Why its lease is not believed; null if it is, or there is none. */
+  doubt: NonNullable<Found['doubt']> | null;
   /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
   unreachableSince: number | null;
   lastHeartbeatAt: number | null;
@@ -162,6 +171,7 @@ export class FleetObserver {
       released: seen.observation.releasedAt !== null,
       registration: seen.registration,
       standby: seen.standby,
+      doubt: seen.doubt,
       unreachableSince: seen.unreachableSince,
       lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
     };
@@ -260,10 +270,11 @@ export class FleetObserver {
     const names = new Set([...environments.keys(), ...this.environments.keys()]);
     const poll: Poll = { ...this.reporting, now, announced: new Map() };
     const reads = [...names].flatMap((name) => {
-      const found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
+      const found: Found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
       // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
-      return this.observe(name, found, { lost: flushed || !environments.has(name), silence, late }, poll);
+      const lost = flushed || !environments.has(name) || found.doubt !== undefined;
+      return this.observe(name, found, { lost, silence, late }, poll);
     });
     const queue = new PQueue({ concurrency: READS });
     const failed = (await Promise.allSettled(reads.map((read) => queue.add(read)))).find(isRejected);
@@ -285,7 +296,7 @@ export class FleetObserver {
    */
   private observe(
     name: string,
-    { lease: held, statusVersion, standby }: Found,
+    { lease: held, statusVersion, standby, doubt }: Found,
     { lost, silence, late }: { lost: boolean; silence: number; late: boolean },
     { now, changed, apps, announced }: Poll,
   ): Array<() => Promise<void>> {
@@ -298,11 +309,17 @@ export class FleetObserver {
     seen.held = held;
     const epochBefore = seen.observation.lease?.epoch;
     seen.observation = afterPoll(seen.observation, lease, this.observer, lost, now, silence, late);
-    if (seen.standby !== standby) changed.add(name);
-    seen.standby = standby;
-    if (lease && lease.registered !== seen.registered)
+    if (seen.standby !== standby || seen.doubt !== (doubt ?? null)) changed.add(name);
+    Object.assign(seen, { standby, doubt: doubt ?? null });
+    if (lease && lease.registered !== seen.registered && now.mono >= seen.readAgainAt)
       reads.push(async () => {
-        announced.set(seen, { registration: await fleet.readRegistration(name), registered: lease.registered });
+        const registration = await fleet.readRegistration(name);
+        // One that is not believed changes nothing.
+        if (!registration) {
+          seen.readAgainAt = now.mono + READ_AGAIN;
+          return;
+        }
+        announced.set(seen, { registration, registered: lease.registered });
         changed.add(name);
       });
     const newEpoch = lease !== null && lease.epoch !== epochBefore;
@@ -331,7 +348,9 @@ export class FleetObserver {
       held: null,
       registration: null,
       registered: -1,
+      readAgainAt: 0,
       standby: null,
+      doubt: null,
       unreachableSince: null,
       statusVersion: 0,
       entries: new Map(),

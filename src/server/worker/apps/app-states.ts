@@ -210,7 +210,7 @@ export class AppStates {
       pendingChanges:
         held.state === 'running'
           ? [
-              ...pendingChanges(held.booted, held.record, (sealed) => this.options.host.reveal(sealed)),
+              ...pendingChanges(held.booted, held.record, (...secret) => this.options.host.reveal(...secret)),
               ...(held.plugins.stale ? ['plugins'] : []),
             ]
           : [],

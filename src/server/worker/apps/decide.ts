@@ -1,6 +1,7 @@
 import type { Message } from '../../../shared/message';
 import type { AdminPassword, AppRecord, StatusEntry } from '../../../shared/messages';
 import type { Status } from '../../../shared/types';
+import type { SecretField } from '../../protocol/secrets';
 
 /** What a worker last applied for an app, stored in its own main database. */
 export interface Applied {
@@ -101,14 +102,18 @@ export function decide(
 export function pendingChanges(
   booted: AppRecord | null,
   record: AppRecord,
-  reveal: (sealed: string) => string,
+  reveal: (sealed: string, record: AppRecord, field: SecretField) => string,
 ): string[] {
   if (!booted) return [];
   const differs = (a: unknown, b: unknown) => JSON.stringify(a ?? null) !== JSON.stringify(b ?? null);
-  const place = ({ database }: AppRecord) => ({ ...database, password: reveal(database.password ?? '') });
+  const place = (each: AppRecord) => ({
+    ...each.database,
+    password: reveal(each.database.password ?? '', each, 'database'),
+  });
+  const secret = (each: AppRecord) => reveal(each.jwtSecret ?? '', each, 'jwtSecret');
   const found: string[] = [];
   if (differs(place(booted), place(record))) found.push('options.database');
-  if (record.jwtSecret !== null && reveal(booted.jwtSecret ?? '') !== reveal(record.jwtSecret)) found.push('jwtSecret');
+  if (record.jwtSecret !== null && secret(booted) !== secret(record)) found.push('jwtSecret');
   if (differs(booted.sso, record.sso)) found.push('options.sso');
   return found;
 }

@@ -3,7 +3,6 @@ import type { AppRecord } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import { type DatabaseConnection, isHost } from '../../databases';
 import { AppSupervisorError } from '../../errors';
-import { sealDatabase, unseal } from '../../protocol/secrets';
 
 /** Database options of the host's main app; options that this type does not name are passed on unchanged. */
 export type HostDatabase = DatabaseConnection & Record<string, unknown>;
@@ -19,13 +18,14 @@ const OWN = ['username', 'schema', 'ssl', 'dialectOptions'];
  * app's, unless the app has a separate connection, which defines everything. Other values in a record are ignored:
  * whoever can write one could otherwise have the environment's password sent to his own server.
  *
+ * @param open the stored password
  * @throws AppSupervisorError KEY_MISSING if the password was sealed with another key, INVALID_INPUT if a separate
  * connection names no host
  */
 export function connectionOf(
   record: Pick<AppRecord, 'name' | 'database'>,
   main: HostDatabase,
-  aesKey: Buffer | null,
+  open: (password: string) => string,
 ): HostDatabase {
   const { dbConnType, password, ...given } = record.database;
   const { migrator: _, ...inherited } = main;
@@ -42,7 +42,7 @@ export function connectionOf(
   }
   // The port stays: up to 0.1.0 none was stored if none was entered, and the environment's port was used.
   const rest = Object.fromEntries(Object.entries(base).filter(([key]) => !OWN.includes(key)));
-  return { ...rest, ...filled(given), password: unseal(password ?? '', aesKey, record.name) } as HostDatabase;
+  return { ...rest, ...filled(given), password: open(password ?? '') } as HostDatabase;
 }
 
 /**
@@ -50,7 +50,7 @@ export function connectionOf(
  * some server, so it is not opened.
  */
 export const connectionToCheck = ({ name, database }: Pick<AppRecord, 'name' | 'database'>, main: HostDatabase) =>
-  connectionOf({ name, database: sealDatabase(database, null) }, main, null);
+  connectionOf({ name, database }, main, (password) => password);
 
 /** Without the fields that were left empty in a form. */
 const filled = (from: object): object =>

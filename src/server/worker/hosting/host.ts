@@ -25,7 +25,7 @@ import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
 import { appAdminWarning } from '../../protocol/administrator';
-import { newSecret, unseal } from '../../protocol/secrets';
+import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { BootQueue } from './boot-queue';
 import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
@@ -54,7 +54,7 @@ export class AppHost {
   constructor(
     private readonly supervisor: AppSupervisor,
     private readonly coreApps: CoreAppRegistry,
-    private readonly aesKey: Buffer | null,
+    private readonly secrets: Secrets,
     bootstrap: BootstrapConfig,
     private readonly environment: string,
     private readonly folders: Pick<HostConfig, 'logPath' | 'storagePath'>,
@@ -123,9 +123,9 @@ export class AppHost {
   }
 
   /** Returns a sealed secret in plain text, or unchanged if this instance has another key. */
-  reveal(sealed: string): string {
+  reveal(sealed: string, app: AppRecord, field: SecretField): string {
     try {
-      return unseal(sealed, this.aesKey, '');
+      return this.secrets.open(sealed, app, field);
     } catch {
       return sealed;
     }
@@ -330,7 +330,7 @@ export class AppHost {
     const app = this.coreApps.create(record.name, () => this.supervisor.registerApp(registered));
     app.setMaxListeners(50);
     const { initialAdmin } = record;
-    const password = initialAdmin && unseal(initialAdmin.password, this.aesKey, record.name);
+    const password = initialAdmin && this.secrets.open(initialAdmin.password, record, 'initialAdmin');
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
       this.log.warn(inEnglish(appAdminWarning(record.name, 'locked')), { app: record.name }),
     );
@@ -345,8 +345,9 @@ export class AppHost {
   /**
    * Never empty: the core would use the main app's own secret, and accept its tokens and those of every other such app.
    */
-  private jwtSecretOf({ name, jwtSecret }: AppRecord): string {
-    const stored = jwtSecret && unseal(jwtSecret, this.aesKey, name);
+  private jwtSecretOf(record: AppRecord): string {
+    const { name, jwtSecret } = record;
+    const stored = jwtSecret && this.secrets.open(jwtSecret, record, 'jwtSecret');
     if (stored) return stored;
     this.log.warn(
       `App ${name} has no stored JWT secret: this start uses a new one, and sign-ins end with the next start. A Supervisor of 0.1.1 or later stores one.`,
@@ -395,7 +396,7 @@ export class AppHost {
   }
 
   private connectionOf(record: AppRecord): HostDatabase {
-    return connectionOf(record, this.mainDatabase(), this.aesKey);
+    return connectionOf(record, this.mainDatabase(), (password) => this.secrets.open(password, record, 'database'));
   }
 
   private mainDatabase(): HostDatabase {

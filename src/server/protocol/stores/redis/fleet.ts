@@ -1,8 +1,14 @@
-import { type Lease, lease, type Registration, registration } from '../../../../shared/messages';
+import { type Lease, type Registration, registration } from '../../../../shared/messages';
 import type { Random } from '../../../random';
-import type { FleetObservation, FleetStore } from '../fleet';
+import type { EnvironmentObservation, FleetObservation, FleetStore } from '../fleet';
 import type { StoreConnection } from './connection';
-import { INCARNATION, VERSION } from './records';
+import { openLease, standby } from './leases';
+import { INCARNATION, incarnationOf, VERSION } from './records';
+
+/** A lease as it was read: with its text, which is not checked again while it is the same. */
+interface ReadLease extends Pick<EnvironmentObservation, 'lease' | 'doubt'> {
+  text: string;
+}
 
 /** `FleetStore` over the keys of all other stores. */
 export class RedisFleet implements FleetStore {
@@ -10,7 +16,9 @@ export class RedisFleet implements FleetStore {
    * By environment, the lease that the last poll found, with its text. The text changes with every heartbeat, but is
    * polled more often.
    */
-  private leases = new Map<string, { text: string; lease: Lease | null }>();
+  private leases = new Map<string, ReadLease>();
+  /** By environment, the newest lease that was believed: what is older was written again by somebody else. */
+  private readonly newest = new Map<string, Pick<Lease, 'epoch' | 'beat'>>();
   /** The environments that the last poll found. */
   private names: string[] = [];
   /** The connection of the last poll. */
@@ -39,11 +47,13 @@ export class RedisFleet implements FleetStore {
     this.leases = new Map();
     const environments: FleetObservation['environments'] = new Map();
     names.forEach((name, i) => {
-      const [text, version, standby] = rest.slice(3 * i, 3 * i + 3);
+      const [text, version, waits] = rest.slice(3 * i, 3 * i + 3);
+      const read = text === null ? null : this.leaseOf(name, text, before.get(name));
       environments.set(name, {
-        lease: text === null ? null : this.leaseOf(name, text, before.get(name)),
+        lease: read?.lease ?? null,
+        ...(read?.doubt ? { doubt: read.doubt } : {}),
         statusVersion: Number(version ?? 0),
-        standby,
+        standby: this.connection.open(name, keys.standby(name), waits, standby)?.value.instance ?? null,
       });
     });
     const isNew = stream !== this.stream;
@@ -60,24 +70,34 @@ export class RedisFleet implements FleetStore {
   async readRegistration(environment: string): Promise<Registration | null> {
     const { connection } = this;
     const key = connection.keys.registration(environment);
-    return connection.parse(await connection.redis.get(key), registration, key);
+    const read = connection.open(environment, key, await connection.redis.get(key), registration);
+    if (!read) return null;
+    const epoch = this.newest.get(environment)?.epoch ?? read.order;
+    if (read.order === epoch && read.value.name === environment) return read.value;
+    // A newer one is of a holder that nobody polled yet.
+    if (read.order <= epoch) connection.envelope.refusals.note(key, 'replayed');
+    return null;
   }
 
-  async writeRegistration(value: Registration): Promise<void> {
+  async writeRegistration(value: Registration, epoch: number): Promise<void> {
     const { redis, keys } = this.connection;
-    await redis.set(keys.registration(value.name), JSON.stringify(value));
+    const key = keys.registration(value.name);
+    await redis.set(key, this.connection.sign(value.name, key, epoch, value));
   }
 
   async forget(environment: string, incarnation: number): Promise<void> {
     const { redis, keys } = this.connection;
+    const signed = incarnationOf(this.connection, environment, incarnation);
     this.onForget(environment);
+    this.newest.delete(environment);
+    this.connection.epochs.delete(environment);
     const { registration, lease, holder, records, statuses, version, standby } = keys;
     const gone = [registration, lease, holder, records, statuses, version, standby].map((key) => key(environment));
     await redis
       .multi()
       .srem(keys.environments(), environment)
       .del(...gone)
-      .hset(records(environment), { [VERSION]: this.random.id(), [INCARNATION]: incarnation })
+      .hset(records(environment), { [VERSION]: this.random.id(), [INCARNATION]: signed })
       .exec();
   }
 
@@ -90,11 +110,23 @@ export class RedisFleet implements FleetStore {
     );
   }
 
-  private leaseOf(environment: string, text: string, before: { text: string; lease: Lease | null } | undefined) {
-    const { connection } = this;
-    const parsed =
-      before?.text === text ? before.lease : connection.parse(text, lease, connection.keys.lease(environment));
-    this.leases.set(environment, { text, lease: parsed });
-    return parsed;
+  private leaseOf(environment: string, text: string, before: ReadLease | undefined): ReadLease {
+    const read = before?.text === text ? before : this.openLease(environment, text);
+    this.leases.set(environment, read);
+    return read;
+  }
+
+  private openLease(environment: string, text: string): ReadLease {
+    const { connection, newest } = this;
+    const found = openLease(connection, environment, text);
+    const last = newest.get(environment);
+    const isOld =
+      typeof found !== 'string' && last && (found.epoch - last.epoch || found.beat - last.beat) < 0 ? 'replayed' : null;
+    const doubt = isOld ?? (typeof found === 'string' ? found : null);
+    if (doubt && doubt !== 'unsettled') connection.envelope.refusals.note(connection.keys.lease(environment), doubt);
+    if (doubt || typeof found === 'string') return { text, lease: null, doubt: doubt ?? undefined };
+    newest.set(environment, { epoch: found.epoch, beat: found.beat });
+    connection.epochs.set(environment, found.epoch);
+    return { text, lease: found };
   }
 }

@@ -4,6 +4,7 @@ import type { Feed } from '../../../feed';
 import type { Log } from '../../../log';
 import type { Random } from '../../../random';
 import type { RedisConnection } from '../../connect';
+import type { Envelope } from '../../envelope';
 import type { Keys } from '../../keys';
 import type { Stores } from '..';
 import { RedisAppIndex } from './app-index';
@@ -26,8 +27,8 @@ export class RedisStores implements Stores {
   private readonly connection: StoreConnection;
 
   /** @param address a URL or Sentinels */
-  constructor(address: string, keys: Keys, log: Log, random: Random, clock: Clock) {
-    const connection = new StoreConnection(address, keys, log, clock);
+  constructor(address: string, keys: Keys, envelope: Envelope, log: Log, random: Random, clock: Clock) {
+    const connection = new StoreConnection(address, keys, envelope, log, clock);
     this.returns = connection.connection.returns;
     this.connection = connection;
     this.records = new RedisRecords(connection, random);
@@ -43,8 +44,12 @@ export class RedisStores implements Stores {
     return this.connection.connection;
   }
 
+  get sealed() {
+    return this.records.sealed;
+  }
+
   get ignored() {
-    return this.connection.ignored;
+    return this.connection.envelope.refusals.places;
   }
 
   open(): void {
@@ -52,11 +57,11 @@ export class RedisStores implements Stores {
   }
 
   async warnings(): Promise<Message[]> {
-    const { redis, connection } = this.connection;
+    const { redis, connection, envelope } = this.connection;
     if (connection.unusable === 'cluster') return [say('REDIS_CLUSTER')];
     const info = await redis.info();
     const value = (name: string) => info.match(new RegExp(`^${name}:(.*)$`, 'm'))?.[1].trim();
-    const found: Message[] = [];
+    const found: Message[] = envelope.refusals.warnings();
     const policy = value('maxmemory_policy');
     if (policy && policy !== 'noeviction') {
       found.push(say('REDIS_EVICTS', { policy }));

@@ -1,7 +1,54 @@
+import { z } from 'zod';
+import { type Lease, lease as leaseSchema } from '../../../../shared/messages';
+import type { Refusal } from '../../refusals';
 import claimLease from '../../scripts/claimLease-6.lua';
 import releaseLease from '../../scripts/releaseLease-3.lua';
 import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../leases';
 import type { Script, StoreConnection } from './connection';
+
+/** As stored: what the scripts need, and the lease as its holder signed it. */
+const storedLease = z.object({
+  instance: z.string(),
+  epoch: z.number(),
+  provenBy: z.string().optional(),
+  signed: z.string().optional(),
+});
+
+export const standby = z.object({ instance: z.string().max(200) });
+
+/** How often a claim is repeated at most, because what is stored is not believed, or its epoch is not signed yet. */
+const TURNS = 5;
+
+/**
+ * A stored lease, if it is its holder's.
+ * @returns `unsettled` for one that was just taken: its holder signs the epoch that it got next
+ */
+export function openLease(
+  connection: StoreConnection,
+  environment: string,
+  text: string,
+): Lease | Refusal | 'unsettled' {
+  const parsed = parse(text);
+  const stored = storedLease.safeParse(parsed).data;
+  if (!stored) return typeof parsed === 'object' ? 'unsigned' : 'unreadable';
+  if (stored.signed === undefined) return 'unsigned';
+  const opened = connection.envelope.check(environment, connection.keys.lease(environment), stored.signed);
+  if (typeof opened === 'string') return opened;
+  const { data } = leaseSchema.safeParse(parse(opened.body));
+  if (!data) return 'unreadable';
+  if (data.instance !== stored.instance) return 'forged';
+  const { epoch, provenBy } = stored;
+  return data.epoch === epoch ? { ...data, ...(provenBy === undefined ? {} : { provenBy }) } : 'unsettled';
+}
+
+/** Undefined if it is not JSON. */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 /** `LeaseStore` with scripts; leases expire with their keys. */
 export class RedisLeases implements LeaseStore {
@@ -13,9 +60,47 @@ export class RedisLeases implements LeaseStore {
     this.releaseLease = connection.script('releaseLease', 3, releaseLease);
   }
 
-  async claim({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
-    const { keys } = this.connection;
-    const [result, epoch, instance] = await this.claimLease(
+  async claim(claim: LeaseClaim): Promise<LeaseAnswer> {
+    const { environment } = claim;
+    let { lease } = claim;
+    let ignored = '';
+    let fresh = false;
+    for (let turn = 0; turn < TURNS; turn++) {
+      const [result, digits, instance, stored] = await this.claimOnce({ ...claim, lease }, ignored);
+      const epoch = Number(digits);
+      if (result === 'nobody') return { held: false, holder: null };
+      // It has written.
+      if (result !== 'mine') this.connection.connection.proved();
+      if (result === 'renewed') return { held: true, epoch, fresh } as LeaseAnswer;
+      if (result === 'taken') {
+        fresh = true;
+        if (epoch === lease.epoch) return { held: true, epoch, fresh };
+        // Now that it is known, the epoch is signed.
+        lease = { ...lease, epoch };
+        continue;
+      }
+      const found = openLease(this.connection, environment, stored);
+      const isBelieved = typeof found !== 'string' || (found === 'unsettled' && result === 'other');
+      if (isBelieved && result === 'other') return { held: false, holder: { instance, epoch } };
+      if (isBelieved) lease = { ...lease, epoch };
+      else {
+        ignored = stored;
+        if (found !== 'unsettled') this.note(environment, found as Refusal);
+      }
+    }
+    throw new Error(`The lease of ${environment} is written by somebody else.`);
+  }
+
+  private note(environment: string, refusal: Refusal): void {
+    this.connection.envelope.refusals.note(this.connection.keys.lease(environment), refusal);
+  }
+
+  private claimOnce({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim, ignored: string) {
+    const { connection } = this;
+    const { keys } = connection;
+    const { instance, epoch } = lease;
+    const waits = { instance } satisfies z.infer<typeof standby>;
+    return this.claimLease(
       keys.lease(environment),
       keys.holder(environment),
       keys.environments(),
@@ -23,16 +108,13 @@ export class RedisLeases implements LeaseStore {
       keys.statuses(environment),
       keys.version(environment),
       environment,
-      JSON.stringify(lease),
+      JSON.stringify({ instance, epoch, signed: connection.sign(environment, keys.lease(environment), epoch, lease) }),
       ttl,
       mayTake ? '1' : '0',
       provenBy ?? '',
+      ignored,
+      connection.sign(environment, keys.standby(environment), epoch, waits),
     );
-    if (result === 'nobody') return { held: false, holder: null };
-    // It has written.
-    this.connection.connection.proved();
-    if (result === 'other') return { held: false, holder: { instance, epoch: Number(epoch) } };
-    return { held: true, epoch: Number(epoch), fresh: result === 'taken' };
   }
 
   async release(environment: string, instance: string, epoch: number): Promise<void> {

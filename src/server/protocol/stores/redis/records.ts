@@ -2,18 +2,30 @@ import { z } from 'zod';
 import { type AppRecord, appRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import writeRecords from '../../scripts/writeRecords-2.lua';
+import { hasSealedSecrets, sealedRecord } from '../../secrets';
 import type { RecordStore, RecordsRead } from '../records';
-import { StaleTerm } from '../terms';
-import { AT_ONCE, type Script, type StoreConnection } from './connection';
+import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
 
 /** Fields in the hash of an environment's records that no app can have as its name, so that they are lost together with it. */
 export const VERSION = ':version';
 export const INCARNATION = ':incarnation';
 
-const PUBLISHED_INCARNATION = z.number().int().nonnegative();
+/** What an environment has to know besides its records. Its order is the incarnation. */
+const environmentHead = z.object({
+  /** Of the Supervisor, for what several environments read. */
+  publicKey: z.string(),
+});
+
+/** The incarnation of an environment, signed. */
+export function incarnationOf(connection: StoreConnection, environment: string, incarnation: number): string {
+  const head = { publicKey: connection.envelope.keyring.publicKey ?? '' } satisfies z.infer<typeof environmentHead>;
+  const place = placeOf(connection.keys.records(environment), INCARNATION);
+  return connection.sign(environment, place, incarnation, head);
+}
 
 interface Write {
-  incarnation?: number;
+  /** With its order. */
+  incarnation?: [order: number, text: string];
   removed?: string[];
   /** Name, generation and JSON of each record. */
   args?: unknown[];
@@ -33,13 +45,21 @@ export class RedisRecords implements RecordStore {
   async publish(environment: string, records: AppRecord[], term: number): Promise<void> {
     for (let i = 0; i < records.length; i += AT_ONCE) {
       const slice = records.slice(i, i + AT_ONCE);
-      const args = slice.flatMap((record) => [record.name, record.generation, JSON.stringify(record)]);
+      const args = slice.flatMap((record) => [record.name, record.generation, this.signed(environment, record)]);
       await this.write(environment, term, { args });
     }
   }
 
+  /** As in `Stores`. */
+  readonly sealed = (environment: string, record: AppRecord): AppRecord => {
+    const { keyring } = this.connection.envelope;
+    const key = keyring.of(environment);
+    return key ? sealedRecord(record, key, keyring.atRest) : record;
+  };
+
   async admit(environment: string, incarnation: number, term: number): Promise<void> {
-    await this.write(environment, term, { incarnation });
+    const text = incarnationOf(this.connection, environment, incarnation);
+    await this.write(environment, term, { incarnation: [incarnation, text] });
   }
 
   async unpublish(environment: string, names: string[], term: number): Promise<void> {
@@ -49,29 +69,21 @@ export class RedisRecords implements RecordStore {
     }
   }
 
-  private async write(environment: string, term: number, { incarnation = -1, removed = [], args = [] }: Write) {
-    const { keys } = this.connection;
+  private async write(environment: string, term: number, { incarnation = [-1, ''], removed = [], args = [] }: Write) {
+    const { connection } = this;
+    const { keys } = connection;
     const version = this.random.id();
-    const newest = await this.writeSome(
-      keys.records(environment),
-      keys.term(),
-      term,
-      VERSION,
-      version,
-      INCARNATION,
-      incarnation,
-      removed.length,
-      ...removed,
-      ...args,
+    const fields = [VERSION, version, INCARNATION, ...incarnation, removed.length, ...removed, ...args];
+    await connection.underTerm(term, (signedTerm) =>
+      this.writeSome(keys.records(environment), keys.term(), signedTerm, ...fields),
     );
-    if (newest !== term) throw new StaleTerm(newest);
   }
 
   async read(environment: string, names?: string[]): Promise<AppRecord[]> {
     if (!names) return (await this.readAll(environment)).records;
-    const { connection } = this;
-    const key = connection.keys.records(environment);
-    return names.length ? connection.parseAll(await connection.redis.hmget(key, ...names), appRecord, key) : [];
+    const { redis, keys } = this.connection;
+    const texts = names.length ? await redis.hmget(keys.records(environment), ...names) : [];
+    return names.flatMap((name, i) => this.open(environment, name, texts[i]) ?? []);
   }
 
   async readSince(environment: string, version: string | null): Promise<RecordsRead | null> {
@@ -83,8 +95,32 @@ export class RedisRecords implements RecordStore {
   private async readAll(environment: string): Promise<RecordsRead> {
     const { connection } = this;
     const key = connection.keys.records(environment);
-    const { [VERSION]: version = null, [INCARNATION]: text, ...values } = await connection.redis.hgetall(key);
-    const incarnation = connection.parse(text, PUBLISHED_INCARNATION, key);
-    return { version, incarnation, records: connection.parseAll(Object.values(values), appRecord, key) };
+    const { [VERSION]: version = null, [INCARNATION]: text, ...texts } = await connection.redis.hgetall(key);
+    const head = connection.open(environment, placeOf(key, INCARNATION), text, environmentHead);
+    if (head) connection.envelope.keyring.learn(head.value.publicKey);
+    const refused = text !== undefined && !head ? [INCARNATION] : [];
+    const records: AppRecord[] = [];
+    for (const [name, text] of Object.entries(texts)) {
+      const record = this.open(environment, name, text);
+      if (record) records.push(record);
+      else refused.push(name);
+    }
+    return { version, incarnation: head?.order ?? null, records, ...(refused.length ? { refused } : {}) };
+  }
+
+  private signed(environment: string, record: AppRecord): string {
+    const { connection } = this;
+    const place = placeOf(connection.keys.records(environment), record.name);
+    return connection.sign(environment, place, record.generation, this.sealed(environment, record));
+  }
+
+  private open(environment: string, name: string, text: string | null): AppRecord | null {
+    const { connection } = this;
+    const place = placeOf(connection.keys.records(environment), name);
+    const read = connection.open(environment, place, text, appRecord);
+    if (!read) return null;
+    if (hasSealedSecrets(read.value)) return read.value;
+    connection.envelope.refusals.note(place, 'unsealed');
+    return null;
   }
 }

@@ -1,0 +1,114 @@
+import { createHash, createPrivateKey, createPublicKey, hkdfSync, type KeyObject } from 'node:crypto';
+
+/** The keys of one environment, which the Supervisor and that environment alone have. */
+export interface EnvironmentKey {
+  /** Identifies the key without revealing it. */
+  id: string;
+  /** Authenticates what passes between the two. */
+  authentication: Buffer;
+  /** Seals secrets in records. */
+  sealing: Buffer;
+  /** Encrypts requests and replies. */
+  transport: Buffer;
+}
+
+/** The key pair of the Supervisor, for what several environments read; a Worker of an environment's key has the public half. */
+export interface SupervisorKey {
+  id: string;
+  publicKey: KeyObject;
+  privateKey: KeyObject | null;
+}
+
+/** What a process was given. */
+export interface GivenKeys {
+  /** Of the whole fleet; null on a Worker that has only its environment's key, and in shared memory. */
+  fleetKey: Buffer | null;
+  /** `APP_SUPERVISOR_ENVIRONMENT_KEY`. */
+  environment: { name: string; key: Buffer } | null;
+  /** `APP_SUPERVISOR_AES_SECRET_KEY`: seals secrets in databases. */
+  atRest: Buffer | null;
+}
+
+const derive = (key: Buffer | string, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, 'app-supervisor', purpose, 32));
+
+const idOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
+
+/** Of `APP_SUPERVISOR_AES_SECRET_KEY`, or of `APP_KEY` where that is not set. */
+export const fleetKeyOf = (secret: Buffer | string): Buffer => derive(secret, 'fleet');
+
+/** What `APP_SUPERVISOR_ENVIRONMENT_KEY` of this environment is, in 64 hex digits. */
+export const environmentKeyOf = (fleetKey: Buffer, environment: string): Buffer =>
+  derive(fleetKey, `environment ${environment}`);
+
+/** The keys that a process has: those of the whole fleet, or those of its own environment. */
+export class Keyring {
+  private readonly environments = new Map<string, EnvironmentKey>();
+  private known: SupervisorKey | null = null;
+
+  constructor(private readonly keys: GivenKeys) {
+    if (keys.fleetKey) this.known = supervisorKeyOf(derive(keys.fleetKey, 'supervisor'));
+  }
+
+  /** Null if this process has no key of that environment. */
+  of(environment: string): EnvironmentKey | null {
+    const { fleetKey, environment: own } = this.keys;
+    const known = this.environments.get(environment);
+    if (known) return known;
+    const key = fleetKey ? environmentKeyOf(fleetKey, environment) : own?.name === environment ? own.key : null;
+    if (!key) return null;
+    const made = {
+      id: idOf(key),
+      authentication: derive(key, 'authentication'),
+      sealing: derive(key, 'sealing'),
+      transport: derive(key, 'transport'),
+    };
+    this.environments.set(environment, made);
+    return made;
+  }
+
+  /** Null until a record has brought it, on a Worker that has only its environment's key. */
+  get supervisor(): SupervisorKey | null {
+    return this.known;
+  }
+
+  /** Whether this process has the keys of all environments. */
+  get isWhole(): boolean {
+    return this.keys.fleetKey !== null;
+  }
+
+  /** The environment whose key is the only one that this process has; null if it has all of them. */
+  get own(): string | null {
+    return this.keys.fleetKey ? null : (this.keys.environment?.name ?? null);
+  }
+
+  get atRest(): Buffer | null {
+    return this.keys.atRest;
+  }
+
+  /** The Supervisor's public key as text, for records. */
+  get publicKey(): string | null {
+    return this.known && (this.known.publicKey.export({ format: 'jwk' }).x as string);
+  }
+
+  /** Takes the public key over that an authenticated record brings. */
+  learn(text: string): void {
+    if (this.isWhole || this.publicKey === text) return;
+    try {
+      const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: text }, format: 'jwk' });
+      this.known = { id: idOf(Buffer.from(text, 'base64url')), publicKey, privateKey: null };
+    } catch {
+      // Not a key: what it had stays.
+    }
+  }
+}
+
+/** Of an Ed25519 private key in PKCS #8 (RFC 8410), all but its 32 bytes. */
+const PKCS8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+function supervisorKeyOf(seed: Buffer): SupervisorKey {
+  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: 'der', type: 'pkcs8' });
+  const publicKey = createPublicKey(privateKey);
+  const bytes = Buffer.from(publicKey.export({ format: 'jwk' }).x as string, 'base64url');
+  return { id: idOf(bytes), publicKey, privateKey };
+}
