@@ -26,8 +26,8 @@ interface ObservedEnvironment {
   held: Lease | null;
   registration: Registration | null;
   registered: number;
-  /** When a registration that is not there, or not believed, is read again, by the monotonic clock. */
-  readAgainAt: number;
+  /** A registration that was not there, or not believed, and when it is read again, by the monotonic clock. */
+  missed: { registered: number; until: number } | null;
   standby: string | null;
   /** As in `EnvironmentObservation`. */
   doubt: NonNullable<Found['doubt']> | null;
@@ -52,7 +52,7 @@ const nothingFound = (): Pick<Poll, 'changed' | 'apps'> => ({ changed: new Set()
 const READS = 32;
 
 /** How long it waits before it reads a missing registration again, in ms. */
-const READ_AGAIN = 5_000;
+const READ_AGAIN = 30_000;
 
 const isRejected = (result: PromiseSettledResult<unknown>): result is PromiseRejectedResult =>
   result.status === 'rejected';
@@ -311,12 +311,13 @@ export class FleetObserver {
     seen.observation = afterPoll(seen.observation, lease, this.observer, lost, now, silence, late);
     if (seen.standby !== standby || seen.doubt !== (doubt ?? null)) changed.add(name);
     Object.assign(seen, { standby, doubt: doubt ?? null });
-    if (lease && lease.registered !== seen.registered && now.mono >= seen.readAgainAt)
+    const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
+    if (lease && lease.registered !== seen.registered && !isMissed)
       reads.push(async () => {
         const registration = await fleet.readRegistration(name);
         // One that is not believed changes nothing.
         if (!registration) {
-          seen.readAgainAt = now.mono + READ_AGAIN;
+          seen.missed = { registered: lease.registered, until: now.mono + READ_AGAIN };
           return;
         }
         announced.set(seen, { registration, registered: lease.registered });
@@ -348,7 +349,7 @@ export class FleetObserver {
       held: null,
       registration: null,
       registered: -1,
-      readAgainAt: 0,
+      missed: null,
       standby: null,
       doubt: null,
       unreachableSince: null,
