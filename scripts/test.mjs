@@ -21,7 +21,10 @@ const slowest = [];
 try {
   ensureNode();
   ensureInstalled(console.log);
-  ensurePrograms(['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium'], console.log);
+  ensurePrograms(
+    ['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium', 'kubectl'],
+    console.log,
+  );
   mkdirSync(RESULTS, { recursive: true });
   await (process.argv[2] === 'long' ? runLong() : runGate());
 } catch (error) {

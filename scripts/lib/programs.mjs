@@ -9,7 +9,7 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'chineseFont', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'chineseFont', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
@@ -40,6 +40,7 @@ const PROGRAMS = {
     apk: 'chromium',
     brew: 'google-chrome',
   },
+  kubectl: { names: ['kubectl'], apt: 'kubectl', dnf: 'kubernetes-client', apk: 'kubectl', brew: 'kubernetes-cli' },
   // Without one a browser draws boxes.
   chineseFont: {
     names: [],

@@ -1,0 +1,205 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { parseConfig } from '../../src/server/config';
+
+/** deploy/kubernetes as docs/kubernetes.md uses it: rendered by kubectl, and read as Kubernetes and this plugin read it. */
+
+type Labels = Record<string, string>;
+interface Container {
+  name: string;
+  env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  envFrom?: Record<'configMapRef' | 'secretRef', { name: string } | undefined>[];
+  ports?: { name: string; containerPort: number }[];
+  volumeMounts?: { name: string }[];
+  [probe: `${string}Probe`]: { httpGet?: { path: string; port: string } } | undefined;
+}
+interface Resource {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Labels };
+  data?: Labels;
+  spec: any;
+}
+
+const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-kubernetes-'));
+const kubernetes = path.join(folder, 'kubernetes');
+
+function kustomize(overlay: string): Resource[] {
+  const text = execFileSync('kubectl', ['kustomize', path.join(kubernetes, 'overlays', overlay)], { encoding: 'utf8' });
+  const all: Resource[] = parseAllDocuments(text).map((document) => document.toJS());
+  // kubectl breaks long values into lines, which Kubernetes ignores and its schema does not.
+  for (const { data = {} } of all.filter(({ kind }) => kind === 'Secret')) {
+    for (const [name, value] of Object.entries(data)) data[name] = value.replaceAll('\n', '');
+  }
+  return all;
+}
+
+beforeAll(() => {
+  fs.cpSync(path.join(ROOT, 'deploy/kubernetes'), kubernetes, { recursive: true });
+  execFileSync('sh', ['create-secrets.sh', 'overlays/one-supervisor'], { cwd: kubernetes });
+  // As the first lines of the folder say.
+  const third = path.join(kubernetes, 'environments/env-c');
+  fs.cpSync(path.join(kubernetes, 'environments/env-a'), third, { recursive: true });
+  const file = path.join(third, 'kustomization.yaml');
+  fs.writeFileSync(file, fs.readFileSync(file, 'utf8').replaceAll('env-a', 'env-c').replaceAll('env_a', 'env_c'));
+  const three = path.join(kubernetes, 'overlays/three-environments');
+  fs.mkdirSync(three);
+  fs.writeFileSync(
+    path.join(three, 'kustomization.yaml'),
+    'namespace: nocobase\nresources: [../one-supervisor, ../../environments/env-c]\n',
+  );
+});
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+const isPartOf = (selector: Labels, labels: Labels = {}) =>
+  Object.entries(selector).every(([name, value]) => labels[name] === value);
+
+describe.each([
+  { overlay: 'one-supervisor', supervisors: 1, environments: ['env_a', 'env_b'] },
+  { overlay: 'two-supervisors', supervisors: 2, environments: ['env_a', 'env_b'] },
+  { overlay: 'three-environments', supervisors: 1, environments: ['env_a', 'env_b', 'env_c'] },
+])('the overlay $overlay', ({ overlay, supervisors, environments }) => {
+  let all: Resource[];
+  const ofKind = (kind: string) => all.filter((resource) => resource.kind === kind);
+  const named = (kind: string, name: string) => {
+    const found = ofKind(kind).find(({ metadata }) => metadata.name === name);
+    expect(found, `${kind} ${name}`).toBeDefined();
+    return found as Resource;
+  };
+  const pods = () => ofKind('StatefulSet').map(({ spec }) => spec.template);
+  const containersOf = (pod: any): Container[] => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+
+  /** What a container finds in its environment. */
+  function environmentOf(container: Container): Record<string, string> {
+    const variables: Record<string, string> = {};
+    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+      if (configMapRef) Object.assign(variables, named('ConfigMap', configMapRef.name).data);
+      if (secretRef) Object.assign(variables, decoded(named('Secret', secretRef.name)));
+    }
+    for (const { name, value, valueFrom } of container.env ?? []) {
+      const secret = valueFrom && decoded(named('Secret', valueFrom.secretKeyRef.name))[valueFrom.secretKeyRef.key];
+      expect(value ?? secret, name).toBeDefined();
+      variables[name] = (value ?? secret) as string;
+    }
+    return variables;
+  }
+  const decoded = ({ data = {} }: Resource) =>
+    Object.fromEntries(Object.entries(data).map(([name, value]) => [name, String(Buffer.from(value, 'base64'))]));
+
+  it('renders, and every object is valid', async () => {
+    all = kustomize(overlay);
+    const names = all.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
+    expect(new Set(names).size).toBe(names.length);
+    for (const resource of all) {
+      const { [resource.kind]: Model } = await import(`kubernetes-models/${resource.apiVersion}/${resource.kind}`);
+      new Model(resource).validate();
+      if (resource.kind !== 'Namespace') expect(resource.metadata.namespace, resource.metadata.name).toBe('nocobase');
+    }
+  });
+
+  it('has Supervisors and environments whose variables this plugin accepts', () => {
+    const found = new Map<string, string>();
+    for (const { metadata, spec } of ofKind('StatefulSet')) {
+      const container = containersOf(spec.template).find(({ name }) => name === 'nocobase');
+      if (!container) continue;
+      const variables = environmentOf(container);
+      const config = parseConfig(variables, { command: 'start', isMainThread: true });
+      expect(config.warnings, metadata.name).toEqual([]);
+      if (config.part === 'supervisor') expect(spec.replicas).toBe(supervisors);
+      else expect(variables.INIT_ROOT_PASSWORD).toBeUndefined();
+      if (config.part === 'worker') {
+        const { hostname } = new URL(config.environment.proxyUrl);
+        const { spec: service } = named('Service', hostname);
+        expect(isPartOf(service.selector, spec.template.metadata.labels)).toBe(true);
+        found.set(config.environment.name, variables.DB_DATABASE);
+      }
+    }
+    expect([...found.keys()]).toEqual(environments);
+    expect(new Set(found.values()).size).toBe(environments.length);
+  });
+
+  it('has services, budgets and policies that concern the pods they mean', () => {
+    for (const { metadata, spec } of [...ofKind('Service'), ...ofKind('PodDisruptionBudget')]) {
+      const selector = spec.selector.matchLabels ?? spec.selector;
+      const selected = ofKind('StatefulSet').filter((set) => isPartOf(selector, set.spec.template.metadata.labels));
+      expect(selected.map((set) => set.metadata.name)).toEqual([metadata.name]);
+      for (const { targetPort } of spec.ports ?? []) {
+        const ports = containersOf(selected[0].spec.template).flatMap(({ ports = [] }) =>
+          ports.map(({ name }) => name),
+        );
+        expect(ports).toContain(targetPort);
+      }
+    }
+    for (const { spec } of ofKind('StatefulSet')) named('Service', spec.serviceName);
+  });
+
+  it('lets only the Supervisor reach Workers, and only the fleet reach Redis and PostgreSQL', () => {
+    /** The pods that may connect to a pod; null: everybody. */
+    const sourcesOf = (labels: Labels): string[] | null => {
+      const policies = ofKind('NetworkPolicy').filter(({ spec }) => isSelected(spec.podSelector, labels));
+      expect(policies.length, JSON.stringify(labels)).toBeGreaterThan(0);
+      const rules = policies.flatMap(({ spec }) => spec.ingress ?? []);
+      if (rules.some(({ from }) => !from)) return null;
+      const selectors = rules.flatMap(({ from }) => from.map((each: any) => each.podSelector));
+      return pods()
+        .filter((pod) => selectors.some((selector) => isSelected(selector, pod.metadata.labels)))
+        .map(
+          (pod) => pod.metadata.labels['app.kubernetes.io/component'] ?? pod.metadata.labels['app.kubernetes.io/name'],
+        );
+    };
+    for (const pod of pods()) {
+      const { 'app.kubernetes.io/component': component, 'app.kubernetes.io/name': name } = pod.metadata.labels;
+      const sources = sourcesOf(pod.metadata.labels);
+      if (component === 'supervisor') expect(sources).toBeNull();
+      else if (component === 'worker') expect(new Set(sources)).toEqual(new Set(['supervisor']));
+      else expect(new Set(sources), name).toEqual(new Set(['supervisor', 'worker']));
+    }
+  });
+
+  it('asks the probes of this plugin, limits resources and mounts what is there', () => {
+    for (const { spec } of ofKind('StatefulSet')) {
+      const volumes = [...(spec.volumeClaimTemplates ?? []).map((claim: Resource) => claim.metadata.name)];
+      for (const { name, persistentVolumeClaim } of spec.template.spec.volumes ?? []) {
+        volumes.push(name);
+        if (persistentVolumeClaim) named('PersistentVolumeClaim', persistentVolumeClaim.claimName);
+      }
+      expect(spec.template.spec.automountServiceAccountToken).toBe(false);
+      for (const container of containersOf(spec.template) as any[]) {
+        expect(container.resources.limits.memory, container.name).toBeTruthy();
+        expect(container.resources.requests, container.name).toHaveProperty('cpu');
+        expect(container.securityContext.allowPrivilegeEscalation).toBe(false);
+        for (const { name } of container.volumeMounts ?? []) expect(volumes).toContain(name);
+        if (container.name !== 'nocobase') continue;
+        const asked = ['startupProbe', 'livenessProbe', 'readinessProbe'].map((probe) => container[probe].httpGet);
+        expect(asked.map(({ path: asks }) => asks)).toEqual(['/api/__live', '/api/__live', '/api/__ready']);
+        const ports = container.ports.map(({ name }: { name: string }) => name);
+        for (const { port } of asked) expect(ports).toContain(port);
+      }
+    }
+  });
+});
+
+function isSelected(selector: any, labels: Labels = {}): boolean {
+  const byExpression = (selector?.matchExpressions ?? []).every(({ key, values }: { key: string; values: string[] }) =>
+    values.includes(labels[key]),
+  );
+  return isPartOf(selector?.matchLabels ?? {}, labels) && byExpression;
+}
+
+describe('create-secrets.sh', () => {
+  it('changes nothing the second time, and keeps what it writes from other users', () => {
+    const overlay = path.join(kubernetes, 'overlays/one-supervisor');
+    const files = ['fleet', 'supervisor', 'data'].map((name) => path.join(overlay, `${name}-secrets.env`));
+    const before = files.map((file) => fs.readFileSync(file, 'utf8'));
+    expect(() => execFileSync('sh', ['create-secrets.sh', overlay], { cwd: kubernetes, stdio: 'pipe' })).toThrow(
+      /exists already/,
+    );
+    expect(files.map((file) => fs.readFileSync(file, 'utf8'))).toEqual(before);
+    for (const file of files) expect(fs.statSync(file).mode & 0o777).toBe(0o600);
+  });
+});
