@@ -20,7 +20,9 @@ const SERVER = {
   nocobase: [],
 };
 /** Files of src/server itself that every room may import. */
-const ROOT_FILES = ['clock', 'config', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'redis-address'];
+const ROOT_FILES = [
+  ...['bounds', 'clock', 'config', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'redis-address', 'variables'],
+];
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {

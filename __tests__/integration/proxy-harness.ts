@@ -1,6 +1,7 @@
 import http, { type IncomingMessage, type RequestListener } from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { freePort } from '../../scripts/fleet';
+import type { Bounds } from '../../src/server/bounds';
 import { systemClock, systemRandom } from '../../src/server/core/system';
 import { createLog } from '../../src/server/log';
 import {
@@ -104,6 +105,7 @@ export interface FrontOptions {
   server?: http.ServerOptions;
   appNameOf?: AppNaming;
   origins?: Partial<OriginOptions>;
+  bounds?: Partial<Bounds>;
 }
 
 export async function front(options: FrontOptions): Promise<Front> {
@@ -149,6 +151,7 @@ export async function front(options: FrontOptions): Promise<Front> {
       appNameOf,
       origins: originsOf(table, options.origins),
       mainSecret: () => MAIN_SECRET,
+      bounds: options.bounds,
       limits: { ...LIMITS, ...options.limits },
     },
     clock: { ...systemClock, now: () => ({ ...systemClock.now(), mono: 1_000_000 + clock.ahead }) },

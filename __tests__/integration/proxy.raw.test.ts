@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
-import net, { type Socket } from 'node:net';
+import net, { type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { BOUNDS } from '../../src/server/bounds';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming } from '../../src/server/proxy';
 import { originsOf } from '../support/origins';
@@ -305,6 +306,148 @@ describe('invariant 14: what belongs to main or to another app', () => {
   });
 });
 
+describe('limits', () => {
+  const said = (socket: { text: () => string }) =>
+    /^HTTP\/1.1 (\d+)[\s\S]*"code":"(\w+)"/.exec(socket.text())?.slice(1);
+  const retryAfter = (socket: { text: () => string }) => /Retry-After: (\d+)/.exec(socket.text())?.[1];
+  const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+  const asks = async (door: Front, head: string) => {
+    const socket = await bare(door.port);
+    socket.write(head);
+    return socket;
+  };
+
+  it.each([
+    ['an app', { requestsPerApp: 1 }],
+    ['an environment', { requestsPerEnvironment: 1 }],
+  ])('requests of %s: the next one is told to come again, until one has ended', async (_, bounds) => {
+    const target = keep(await recorder('', ' never'));
+    const door = await simple(target, { bounds });
+    const GET = 'GET /x HTTP/1.1\r\nHost: h\r\n\r\n';
+    const first = await asks(door, GET);
+    await until('it is under way', () => target.received.length === 1);
+    const second = await asks(door, GET);
+    await until('the answer', () => said(second) !== undefined);
+    expect([said(second), retryAfter(second)]).toEqual([['503', 'APP_BUSY'], '5']);
+    expect(door.results).toContain(' APP_BUSY');
+    first.destroy();
+    await until('its place is free', () => door.proxy.stats()[0].inFlight === 0);
+    const third = await asks(door, GET);
+    await until('it is under way', () => target.received.length === 2);
+    for (const socket of [second, third]) socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('WebSockets of an address, if it is known, and of an app', async () => {
+    const target = keep(await recorder(SWITCH));
+    const door = await simple(target, { bounds: { webSocketsPerAddress: 1, webSocketsPerApp: 3 } });
+    const open = (fields = '') => asks(door, `GET /ws HTTP/1.1\r\nHost: h\r\n${UPGRADE}${fields}\r\n`);
+    const of = (address: string) => open(`X-Forwarded-For: ${address}\r\n`);
+    const first = await of('192.0.2.1');
+    await until('it is open', () => first.text().includes('101'));
+    const refused = await of('192.0.2.1');
+    await until('the answer', () => said(refused) !== undefined);
+    expect([said(refused), retryAfter(refused)]).toEqual([['429', 'ADDRESS_BUSY'], '30']);
+    const others = [await open(), await open()];
+    await until('they are open', () => others.every((socket) => socket.text().includes('101')));
+    const last = await of('192.0.2.3');
+    await until('the answer', () => said(last)?.[1] === 'APP_BUSY');
+    first.destroy();
+    await until('its end has arrived', () => target.sockets.size === 2);
+    const again = await of('192.0.2.1');
+    await until('it is open', () => again.text().includes('101'));
+    for (const socket of [refused, last, again, ...others]) socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('apps that an address wakes', async () => {
+    const target = keep(await recorder());
+    const door = await simple(target, { statuses: { a: 'dormant' }, bounds: { wakesPerAddress: 0 } });
+    const socket = await asks(door, 'GET /x HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n');
+    await until('the answer', () => said(socket)?.[1] === 'ADDRESS_BUSY');
+    const unknown = await asks(door, 'GET /x HTTP/1.1\r\nHost: h\r\n\r\n');
+    await until('the answer', () => unknown.text().endsWith('ok'));
+    for (const one of [socket, unknown]) one.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('a body that hardly arrives ends, and the worker’s request with it', async () => {
+    const target = keep(await recorder('', ' never'));
+    const door = await simple(target, { bounds: { bodySilence: 100 } });
+    const socket = await asks(door, 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n');
+    const drip = setInterval(() => socket.write('a'), 20);
+    await until('the answer', () => said(socket) !== undefined);
+    clearInterval(drip);
+    expect(said(socket)).toEqual(['408', 'BODY_TOO_SLOW']);
+    await until('the worker’s request has ended', () => target.sockets.size === 0);
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('a body that a worker does not read is not the visitor’s fault', async () => {
+    const workers: Socket[] = [];
+    const target = keep(await rawWorker((socket) => void workers.push(socket.pause())));
+    const door = await simple(target, { bounds: { bodySilence: 50 } });
+    const size = 20_000_000;
+    const socket = await asks(door, `POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: ${size}\r\n\r\n`);
+    socket.write(Buffer.alloc(size, 'a'));
+    await until('the worker has it', () => workers.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 400)); // eight intervals, in which nothing may happen
+    expect(said(socket)).toBeUndefined();
+    let read = 0;
+    workers[0].on('data', (chunk) => {
+      read += chunk.length;
+      if (read > size) workers[0].end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+    workers[0].resume();
+    await until('the answer', () => socket.text().endsWith('ok'));
+    socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  it('an endless body for main of somebody who is not signed in', async () => {
+    const guard = createGuard({
+      isLoaded: () => true,
+      isKnown: () => false,
+      appNameOf: () => 'main',
+      hasPackage: () => true,
+      clock: systemClock,
+      pluginStaticsPath: '/static/plugins/',
+      publicPath: '/',
+      origins: originsOf(),
+      bounds: { ...BOUNDS, anonymousBody: 50_000 },
+      mainSecret: () => MAIN_SECRET,
+      serve: null,
+    });
+    let read = 0;
+    const main = http.createServer((req, res) => {
+      if (guard(req, res) !== false) return;
+      req.on('data', (chunk) => {
+        read += chunk.length;
+      });
+      req.on('end', () => res.end(`read ${read}`));
+      req.on('error', () => {});
+    });
+    await new Promise<void>((resolve) => main.listen(0, '127.0.0.1', resolve));
+    const { port } = main.address() as AddressInfo;
+    const chunk = `c350\r\n${'a'.repeat(50_000)}\r\n`;
+    const head = 'POST /api/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const allowed = await bare(port);
+    allowed.write(`${head}${chunk}0\r\n\r\n`);
+    await until('the answer', () => allowed.text().includes('read 50000'));
+    const socket = await bare(port);
+    socket.write(head);
+    const pour = setInterval(() => socket.writable && socket.write(chunk), 5);
+    await until('the answer', () => said(socket) !== undefined);
+    clearInterval(pour);
+    expect(said(socket)).toEqual(['413', 'BODY_TOO_LARGE']);
+    expect(read).toBeLessThanOrEqual(100_000);
+    for (const one of [allowed, socket]) one.destroy();
+    await new Promise((resolve) => main.close(resolve));
+  });
+});
+
 describe('an interim answer', () => {
   const HINTS =
     'HTTP/1.1 103 Early Hints\r\nLink: </a.js>; rel=preload\r\nLink: </b.js>; rel=preload\r\nX-A: caf\xe9\r\n\r\n';
@@ -393,6 +536,8 @@ describe('the host of a request', () => {
       pluginStaticsPath: '/static/plugins/',
       publicPath: '/',
       origins: originsOf(),
+      bounds: BOUNDS,
+      mainSecret: () => null,
       serve: door.proxy.web,
     });
     const main = http.createServer((req, res) => {

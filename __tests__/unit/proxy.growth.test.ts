@@ -1,6 +1,7 @@
 import { IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { BOUNDS } from '../../src/server/bounds';
 import { createProbes } from '../../src/server/observability/probes';
 import { answer } from '../../src/server/proxy/answers';
 import { passedCookies, passedSetCookie, passes } from '../../src/server/proxy/cookies';
@@ -44,6 +45,7 @@ const app: RouteApp = {
 };
 table.replaceApps([app]);
 
+const mainSecret = () => 'secret';
 const nameApp = createNaming({ apiBasePath: '/api/', publicPath: '/', domains: table });
 const config = { apiBase: '/api', publicPath: '/', modernPrefix: 'v', isOwnHost: true };
 const below = new RoutingTable(parseAppsDomain('apps.test'));
@@ -63,6 +65,8 @@ const guards = [true, false].map((serves) =>
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
     origins,
+    bounds: BOUNDS,
+    mainSecret,
     serve: serves ? () => true : null,
   }),
 );
@@ -100,7 +104,6 @@ const req = new IncomingMessage(new Socket());
 req.method = 'GET';
 
 const cookies = { app: 'crm', isApp: (name: string) => name === 'shop' };
-const mainSecret = () => 'secret';
 const outgoing = (peer: (typeof peers)[number]) => ({
   ...{ app: 'crm', peer, mark: 'me', host: 'worker' },
   ...{ cookies, mainSecret },

@@ -1,9 +1,14 @@
+import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, it, vi } from 'vitest';
+import { BOUNDS } from '../../src/server/bounds';
 import { createGuard, type GuardOptions, isServable } from '../../src/server/proxy/guard';
 import { createNaming } from '../../src/server/proxy/naming';
 import { FakeClock } from '../support/clock';
 import { originsOf } from '../support/origins';
+
+const MAIN_SECRET = 'main';
+const tokenOf = (secret: string) => `eyJ.x.${createHmac('sha256', secret).update('eyJ.x').digest('base64url')}`;
 
 function setup(more: Partial<GuardOptions> = {}) {
   const options: GuardOptions = {
@@ -19,6 +24,8 @@ function setup(more: Partial<GuardOptions> = {}) {
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
     origins: originsOf(),
+    bounds: BOUNDS,
+    mainSecret: () => MAIN_SECRET,
     serve: null,
     ...more,
   };
@@ -37,7 +44,8 @@ function setup(more: Partial<GuardOptions> = {}) {
       },
     };
     const rawHeaders = Object.entries(headers).flat();
-    const req = { method: 'GET', url, headers, rawHeaders };
+    const socket = { bytesRead: 0 };
+    const req = { method: 'GET', url, headers, rawHeaders, socket, once() {}, setTimeout() {} };
     const result = guard(req as unknown as IncomingMessage, res as unknown as ServerResponse);
     // What the core makes of it (gateway/index.ts:813): anything but false means "answered".
     expect(result === false).toBe(res.body === undefined && !served.mock.calls.length);
@@ -116,6 +124,25 @@ describe('the guard before the core', () => {
     served();
     expect(await ask('/static/plugins/only-there/x.js', { host: 'shop.test' })).toBe('served');
     expect(serve).toHaveBeenCalledWith('app1', expect.anything(), expect.anything());
+  });
+
+  it.each<[string, Record<string, string>, string]>([
+    ['JSON', { 'content-length': '1048577' }, '413 BODY_TOO_LARGE'],
+    ['a form', { 'content-length': '1048577', 'content-type': 'multipart/form-data; boundary=x' }, 'core'],
+    ['a little', { 'content-length': '1048576' }, 'core'],
+    ['JSON for an app', { 'content-length': '1048577', 'x-app': 'app1' }, 'core'],
+    ['with a wrong token', { 'content-length': '1048577', authorization: 'Bearer eyJ.x.y' }, '413 BODY_TOO_LARGE'],
+    ['with a token', { 'content-length': '1048577', authorization: `Bearer ${tokenOf(MAIN_SECRET)}` }, 'core'],
+  ])('a body for main of somebody who is not signed in is limited: %s', async (_, headers, expected) => {
+    expect(await setup().ask('/api/x', headers)).toBe(expected);
+    expect(await setup().ask(`/api/x?token=${tokenOf(MAIN_SECRET)}`, { 'content-length': '1048577' })).toBe('core');
+  });
+
+  it('a request of too many fields is refused', async () => {
+    const fields = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`x-${index}`, '']));
+    expect(await setup().ask('/', fields(200))).toBe('core');
+    expect(await setup().ask('/', fields(201))).toBe('431 HEADERS_TOO_MANY');
   });
 
   it('caches packages: one look-up for each, and for a missing one at most every ten seconds', async () => {

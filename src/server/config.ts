@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
+import { BOUNDS, type Bounds } from './bounds';
 import { inEnglish } from './errors';
 import { LOG_ROOMS, type LogRoom } from './log';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
@@ -87,6 +88,7 @@ interface Common {
   appsDomain: string | null;
   /** Values of CSP's `frame-ancestors`; empty: all pages may show it in a frame. */
   frameAncestors: { main: string; apps: string };
+  bounds: Bounds;
   trustedProxies: string[];
   bootstrap: BootstrapConfig;
   /** The parts of the plugin that write debug lines: `APP_SUPERVISOR_DEBUG`. */
@@ -222,12 +224,27 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
       main: variables.read('APP_SUPERVISOR_FRAME_ANCESTORS', frameAncestors, FRAME_ANCESTORS_FORM, "'self'"),
       apps: variables.read('APP_SUPERVISOR_APPS_FRAME_ANCESTORS', frameAncestors, FRAME_ANCESTORS_FORM, ''),
     },
+    bounds: boundsOf(variables),
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
     bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
     debug: debugRooms(variables),
     needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_APP_KEYS.has(env.APP_KEY ?? '')),
     singleApp:
       variables.read('STARTUP_SUBAPP', appName, 'the identifier of an app (letters, digits, _ and -)', '') || null,
+  };
+}
+
+function boundsOf(variables: Variables): Bounds {
+  const bound = (name: string, fallback: number, most = 1_000_000) => variables.whole(name, 1, most, fallback);
+  return {
+    requestsPerApp: bound('APP_SUPERVISOR_MAX_REQUESTS_PER_APP', BOUNDS.requestsPerApp),
+    requestsPerEnvironment: bound('APP_SUPERVISOR_MAX_REQUESTS_PER_ENVIRONMENT', BOUNDS.requestsPerEnvironment),
+    webSocketsPerApp: bound('APP_SUPERVISOR_MAX_WEBSOCKETS_PER_APP', BOUNDS.webSocketsPerApp),
+    webSocketsPerAddress: bound('APP_SUPERVISOR_MAX_WEBSOCKETS_PER_ADDRESS', BOUNDS.webSocketsPerAddress),
+    wakesPerAddress: bound('APP_SUPERVISOR_MAX_WAKES_PER_ADDRESS', BOUNDS.wakesPerAddress),
+    headers: variables.whole('APP_SUPERVISOR_MAX_HEADERS', 50, 1_000, BOUNDS.headers),
+    anonymousBody: variables.whole('APP_SUPERVISOR_MAX_ANONYMOUS_BODY', 1_024, 1_073_741_824, BOUNDS.anonymousBody),
+    bodySilence: 1_000 * variables.whole('APP_SUPERVISOR_BODY_TIMEOUT', 5, 86_400, BOUNDS.bodySilence / 1_000),
   };
 }
 

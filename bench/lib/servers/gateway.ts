@@ -1,4 +1,5 @@
 import { AppSupervisor, Gateway } from '@nocobase/server';
+import { BOUNDS } from '../../../src/server/bounds';
 import { systemClock } from '../../../src/server/core/system';
 import { createGuard, createSelector, tuneServer } from '../../../src/server/proxy';
 import { appNameOf, origins, proxy, table } from './proxied';
@@ -15,6 +16,8 @@ const options = {
   isLoaded: () => true,
   appNameOf,
   origins,
+  bounds: BOUNDS,
+  mainSecret: () => 'a secret of main',
   clock: systemClock,
   hasPackage: () => true,
   pluginStaticsPath: '/static/plugins/',

@@ -47,7 +47,10 @@ export class LocalRuntime implements Runtime {
       clock,
       log,
     });
-    this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor));
+    this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor), {
+      mainSecret: () => mainApp.secret,
+      metrics: this.metrics,
+    });
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
     worker.records.listen(() => this.routing.update());

@@ -14,6 +14,7 @@ import {
   createOrigins,
   createSelector,
   type Guard,
+  type GuardOptions,
   type Origins,
   RoutingTable,
   trustOf,
@@ -27,8 +28,11 @@ export interface GatewayHooks {
 
 export type RoutingConfig = Pick<
   ActiveConfig,
-  'host' | 'appsDomain' | 'publicUrl' | 'trustedProxies' | 'frameAncestors'
+  'host' | 'appsDomain' | 'publicUrl' | 'trustedProxies' | 'frameAncestors' | 'bounds'
 >;
+
+/** What of this process the guard needs. */
+export type RoutingParts = Pick<GuardOptions, 'mainSecret' | 'metrics'>;
 
 /** What a role adds to the hooks that every role has. */
 export interface PartHooks {
@@ -51,6 +55,7 @@ export class Routing {
     private readonly only: string | null,
     private readonly clock: Clock,
     private readonly updateRoutes: UpdateRoutes,
+    private readonly own: RoutingParts,
   ) {
     const { appsDomain, publicUrl, trustedProxies, frameAncestors } = config;
     const { apiBasePath, publicPath, modernPrefix } = config.host;
@@ -99,6 +104,8 @@ export class Routing {
       isLoaded: () => table.loaded,
       appNameOf,
       origins,
+      bounds: this.config.bounds,
+      ...this.own,
       clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),
       pluginStaticsPath: host.pluginStaticsPath,

@@ -47,7 +47,10 @@ export class SupervisorRuntime implements Runtime {
       clock,
       log,
     });
-    this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor));
+    this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor), {
+      mainSecret: () => mainApp.secret,
+      metrics: this.metrics,
+    });
     this.proxy = createProxy({
       table: this.routing.table,
       config: {
@@ -56,6 +59,7 @@ export class SupervisorRuntime implements Runtime {
         appNameOf: this.routing.appNameOf,
         origins: this.routing.origins,
         mainSecret: () => mainApp.secret,
+        bounds: config.bounds,
       },
       clock,
       random,

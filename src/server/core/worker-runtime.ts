@@ -42,7 +42,9 @@ export class WorkerRuntime implements Runtime {
       clock,
       log,
     });
-    this.routing = new Routing({ ...config, appsDomain: null }, only, clock, workerRoutes(worker));
+    this.routing = new Routing({ ...config, appsDomain: null }, only, clock, workerRoutes(worker), {
+      mainSecret: () => mainApp.secret,
+    });
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.setAdminPassword(found);

@@ -25,6 +25,11 @@ export const ANSWERS = {
   UPSTREAM_RESET: [502, 'application %app broke off before it answered', 5],
   UPSTREAM_TIMEOUT: [504, 'application %app did not answer in time', 5],
   APP_PROXY_LOOP: [508, 'application %app is not set up to be reached here', null],
+  APP_BUSY: [503, 'application %app has too many visitors right now', 5],
+  ADDRESS_BUSY: [429, 'too many requests from where you are, please wait', 30],
+  BODY_TOO_LARGE: [413, 'the body of the request is too large', null],
+  BODY_TOO_SLOW: [408, 'the body of the request did not arrive', null],
+  HEADERS_TOO_MANY: [431, 'the request has too many headers', null],
   BAD_REQUEST: [400, 'the request cannot be understood', null],
   INVALID_INPUT: [400, 'application %app has no environment of this name', null],
   APP_PROXY_FAILED: [500, 'the request for application %app failed', null],
@@ -37,6 +42,9 @@ export function answer(code: AnswerCode, app = ''): Answer {
   return retryAfter === null ? { status, code, message } : { status, code, message, retryAfter };
 }
 
+/** What follows on the connection may be misread, too, or is the rest of a body that nobody wants. */
+const CLOSING = new Set<string>(['BAD_REQUEST', 'BODY_TOO_LARGE', 'BODY_TOO_SLOW', 'HEADERS_TOO_MANY']);
+
 function body({ status, message, code }: Answer): string {
   return JSON.stringify({ error: { status, message, maintaining: true, code } });
 }
@@ -48,7 +56,7 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
     return;
   }
   const text = page ?? body(what);
-  if (what.code === 'BAD_REQUEST') res.shouldKeepAlive = false; // what follows on the connection may be misread, too
+  if (CLOSING.has(what.code)) res.shouldKeepAlive = false;
   res.statusCode = what.status;
   res.setHeader('Content-Type', page === null ? 'application/json' : 'text/html; charset=utf-8');
   res.setHeader('Content-Length', Buffer.byteLength(text));

@@ -3,6 +3,7 @@ import type { Log } from '../log';
 import type { ProxyMetrics } from '../observability/metrics';
 import type { CookieRules } from './cookies';
 import type { Limits } from './limits';
+import type { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import type { Quarantine } from './quarantine';
 import type { RouteEnvironment, RoutingTable } from './table';
@@ -24,6 +25,7 @@ export interface Context {
   onUnreachable(environment: string): void;
   config: VisitConfig & { wsPath: string };
   limits: Limits;
+  occupancy: Occupancy;
   trusts: (address: string) => boolean;
   /** Name of this process in the loop header. */
   mark: string;

@@ -1,11 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Bounds } from '../bounds';
 import type { Clock } from '../clock';
+import type { ProxyMetrics } from '../observability/metrics';
 import { type AnswerCode, answer, send } from './answers';
-import { hasSeveralHosts } from './headers';
+import { isForm, limitBody, watchBody } from './bodies';
+import { hasBody, hasSeveralHosts } from './headers';
 import { LIMITS } from './limits';
 import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
 import type { Origins } from './origins';
+import { isSignedIn, type MainSecret } from './tokens';
 import { leavesFolder, uploadIn } from './uploads';
 import { pathOf, readTarget } from './url';
 
@@ -35,6 +39,10 @@ export interface GuardOptions {
   /** `APP_PUBLIC_PATH`, with trailing slash. */
   publicPath: string;
   origins: Origins;
+  bounds: Pick<Bounds, 'headers' | 'anonymousBody' | 'bodySilence'>;
+  /** Of the main app of this process. */
+  mainSecret: MainSecret;
+  metrics?: ProxyMetrics;
   /** The proxy on the Supervisor; null where apps are hosted. Returns true if it has answered. */
   serve: ((app: string, req: IncomingMessage, res: ServerResponse) => boolean) | null;
 }
@@ -45,8 +53,26 @@ export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): Guard {
   const hasPackage = cached(options.hasPackage, clock);
 
+  const refuse = (req: IncomingMessage, res: ServerResponse, code: AnswerCode): true => {
+    options.metrics?.request('', code, null);
+    return sendAnswer(req, res, code);
+  };
+
+  /** @returns false if the request has been answered */
+  const limitBodyOf = (name: string, req: IncomingMessage, res: ServerResponse): boolean => {
+    if (!hasBody(req)) return true;
+    const { bodySilence, anonymousBody } = options.bounds;
+    if (name === 'main' && !isForm(req) && !isSignedIn(req, options.mainSecret)) {
+      const tooLarge = () => refuse(req, res, 'BODY_TOO_LARGE');
+      if (limitBody(req, anonymousBody, tooLarge)) return !tooLarge();
+    }
+    watchBody(req, bodySilence, clock, () => refuse(req, res, 'BODY_TOO_SLOW'));
+    return true;
+  };
+
   return function guardBySupervisor(req, res) {
     lingerOverUpload(req, LIMITS.linger);
+    if (req.rawHeaders.length / 2 > options.bounds.headers) return refuse(req, res, 'HEADERS_TOO_MANY');
     // The core's `url.parse` throws on some absolute forms, and nobody catches.
     if (!readTarget(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     const path = pathOf(req.url ?? '/');
@@ -61,6 +87,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
       if (!options.isKnown(name)) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
+    if (!limitBodyOf(name, req, res)) return true;
     const policy = origins.policy(name, req);
     if (policy !== null) res.setHeader('Content-Security-Policy', policy);
     const { pluginStaticsPath } = options;

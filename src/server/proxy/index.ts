@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isAppName } from '../../shared/names';
+import { BOUNDS, type Bounds } from '../bounds';
 import type { Clock } from '../clock';
 import type { Log } from '../log';
 import type { ProxyMetrics, ProxyStats } from '../observability/metrics';
@@ -10,6 +11,7 @@ import type { Context } from './context';
 import { hasSeveralHosts } from './headers';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
+import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import { trustOf } from './peer';
 import { Quarantine } from './quarantine';
@@ -45,6 +47,7 @@ export interface ProxyConfig {
   origins: Origins;
   mainSecret: MainSecret;
   limits?: Partial<Limits>;
+  bounds?: Partial<Bounds>;
 }
 
 /** `web` and `ws` never throw (invariant 7): the core does not catch, and an uncaught error ends the process. */
@@ -106,8 +109,11 @@ export function createProxy(options: ProxyOptions): AppProxy {
       try {
         const isUnderstood = readTarget(req) && !hasSeveralHosts(req);
         if (pathOf(req.url ?? '') !== context.config.wsPath) return false;
-        if (!isUnderstood) {
-          refuse(socket, answer('BAD_REQUEST'), limits.linger, context.clock);
+        const isLong = req.rawHeaders.length / 2 > context.occupancy.bounds.headers;
+        if (!isUnderstood || isLong) {
+          const code = isLong ? 'HEADERS_TOO_MANY' : 'BAD_REQUEST';
+          context.metrics?.request('', code, null);
+          refuse(socket, answer(code), limits.linger, context.clock);
           return true;
         }
         name = config.appNameOf(req);
@@ -143,6 +149,7 @@ function contextOf({ table, config, clock, random, log, metrics, onUnreachable }
     mainSecret: config.mainSecret,
     targets: new Targets(limits, clock, (name) => environmentOf(name) !== undefined),
     limits,
+    occupancy: new Occupancy({ ...BOUNDS, ...config.bounds }),
     log,
     quarantine: new Quarantine(limits.quarantine),
     onUnreachable: onUnreachable ?? (() => undefined),

@@ -31,6 +31,28 @@ function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
+/** In characters; an IPv6 address has at most 45. */
+const MAX_ADDRESS = 64;
+
+/**
+ * The visitor's own address, for limits; null if it is not known for certain. The last address that trusted proxies did
+ * not name for each other is the one that reached them.
+ */
+export function visitorAddress(
+  forwardedFor: string | string[] | undefined,
+  peer: Peer,
+  trusts: (address: string) => boolean,
+): string | null {
+  if (!peer.trusted) return peer.address || null;
+  const named = String(forwardedFor ?? '').split(',');
+  for (let i = named.length - 1; i >= 0; i--) {
+    const address = plainAddress(named[i].trim().slice(0, MAX_ADDRESS));
+    if (isIP(address) === 0) return null;
+    if (!trusts(address)) return address;
+  }
+  return null;
+}
+
 const ALL_IPV4 = ['0.0.0.0/1', '128.0.0.0/1'];
 
 /** A name that proxy-addr does not know, with the networks of all addresses, which proxy-addr rejects. */

@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { pathOf } from './url';
 
 /** The secret of main's JWT, or null while main has not started. */
@@ -22,6 +23,16 @@ export function isTokenOfMain(value: string, mainSecret: MainSecret): boolean {
 
 /** Headers in which NocoBase's clients send a token. */
 export const isTokenHeader = (name: string): boolean => name === 'authorization' || name === 'token';
+
+/** Whether the request has a token of main. It may have expired: then main refuses it. */
+export function isSignedIn(
+  { headers, url = '' }: Pick<IncomingMessage, 'headers' | 'url'>,
+  mainSecret: MainSecret,
+): boolean {
+  const { authorization } = headers;
+  if (authorization !== undefined) return isTokenOfMain(authorization, mainSecret);
+  return withoutTokensOfMain(url, mainSecret) !== url;
+}
 
 /** A URL without the parameters whose values are tokens of main; otherwise unchanged. */
 export function withoutTokensOfMain(url: string, mainSecret: MainSecret): string {

@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage, type InformationEvent, type ServerResponse } from 'node:http';
 import https from 'node:https';
 import { type AnswerCode, answer, send } from './answers';
+import { watchBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
 import type { CookieRules } from './cookies';
@@ -20,7 +21,7 @@ import {
 } from './headers';
 import { lingerOverUpload } from './linger';
 import { isOwnHost } from './origins';
-import { type Peer, peerOf } from './peer';
+import { type Peer, peerOf, visitorAddress } from './peer';
 import { noteUnreachable } from './quarantine';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
@@ -71,8 +72,28 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
       context.now(),
     );
     if (!environment) return exchange.answer('APP_ENVIRONMENT_UNAVAILABLE');
+    const reason = busyReason(context, app, environment, req, peer);
+    if (reason) return exchange.answer(reason);
+    const leave = context.occupancy.request(app.name);
+    if (!leave) return exchange.answer('APP_BUSY');
+    res.once('close', leave);
+    watchBody(req, context.occupancy.bounds.bodySilence, context.clock, () => exchange.giveUp());
     exchange.send(environment);
   };
+}
+
+/** Why this environment takes no more of the visitor right now, or null. */
+export function busyReason(
+  { targets, occupancy, trusts, now }: Context,
+  app: RouteApp,
+  environment: RouteEnvironment,
+  req: IncomingMessage,
+  peer: Peer,
+): AnswerCode | null {
+  if (targets.of(environment).inFlight >= occupancy.bounds.requestsPerEnvironment) return 'APP_BUSY';
+  if (app.statuses.get(environment.name) !== 'dormant') return null;
+  const address = visitorAddress(req.headers['x-forwarded-for'], peer, trusts);
+  return occupancy.mayWake(app.name, address, now()) ? null : 'ADDRESS_BUSY';
 }
 
 /** One request and its answer: at most two attempts, exactly one ending. */
@@ -152,6 +173,16 @@ class Exchange {
       if (chunked) req.on('end', () => addTrailers(outgoing, req)); // before `pipe` ends the request
       req.pipe(outgoing);
     }
+  }
+
+  /** The visitor does not send the rest of the body. */
+  giveUp(): void {
+    if (this.#settled) {
+      this.res.destroy();
+      return;
+    }
+    this.answer('BODY_TOO_SLOW');
+    this.#outgoing?.destroy();
   }
 
   answer(code: AnswerCode): void {

@@ -9,13 +9,14 @@ import type { Context } from './context';
 import { passedSetCookie } from './cookies';
 import { classify } from './failures';
 import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
-import { peerOf } from './peer';
+import { peerOf, visitorAddress } from './peer';
 import { noteUnreachable } from './quarantine';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { withoutTokensOfMain } from './tokens';
+import { busyReason } from './web';
 
 /**
  * WebSockets through http-proxy's own pass (http-proxy 1.18.1, lib/http-proxy/passes/ws-incoming.js:78), with additions
@@ -55,6 +56,12 @@ export function createWs(context: Context): WsProxy {
       if (!environment) return reject('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
+      const busy = busyReason(context, app, environment, req, peer);
+      if (busy) return reject(busy, app.name, socket);
+      const address = visitorAddress(req.headers['x-forwarded-for'], peer, context.trusts);
+      const leave = context.occupancy.webSocket(app.name, address);
+      if (typeof leave === 'string') return reject(leave, app.name, socket);
+      socket.once('close', leave);
       const headers = upgradeHeaders(req, {
         app: app.name,
         peer,

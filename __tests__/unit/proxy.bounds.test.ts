@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { BOUNDS } from '../../src/server/bounds';
+import { Occupancy } from '../../src/server/proxy/occupancy';
+import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
+
+const occupancy = (more: Partial<typeof BOUNDS>) => new Occupancy({ ...BOUNDS, ...more });
+
+describe('places', () => {
+  it('of requests are counted for each app, and given back once', () => {
+    const places = occupancy({ requestsPerApp: 2 });
+    const [first, second] = [places.request('crm'), places.request('crm')];
+    expect([places.request('crm'), places.request('constructor')]).toEqual([null, expect.any(Function)]);
+    first?.();
+    first?.();
+    expect(places.request('crm')).not.toBeNull();
+    expect(places.request('crm')).toBeNull();
+    second?.();
+    expect(places.request('crm')).not.toBeNull();
+  });
+
+  it('of WebSockets are counted for each app and for each address', () => {
+    const places = occupancy({ webSocketsPerApp: 3, webSocketsPerAddress: 1 });
+    const first = places.webSocket('crm', '192.0.2.1');
+    expect(places.webSocket('crm', '192.0.2.1')).toBe('ADDRESS_BUSY');
+    expect(places.webSocket('shop', '192.0.2.1')).toBe('ADDRESS_BUSY');
+    // An unknown address has no limit but that of the app; the refused ones took no place.
+    expect([places.webSocket('crm', null), places.webSocket('crm', null)]).not.toContain('APP_BUSY');
+    expect(places.webSocket('crm', '192.0.2.2')).toBe('APP_BUSY');
+    (first as () => void)();
+    expect(places.webSocket('crm', '192.0.2.1')).toEqual(expect.any(Function));
+  });
+
+  it('of apps that an address wakes are counted for a minute, each app once', () => {
+    const places = occupancy({ wakesPerAddress: 2 });
+    const wakes = (app: string, now: number, address: string | null = '192.0.2.1') => places.mayWake(app, address, now);
+    expect([wakes('a', 0), wakes('a', 1), wakes('b', 2), wakes('c', 3)]).toEqual([true, true, true, false]);
+    expect([wakes('c', 4, '192.0.2.2'), wakes('c', 5, null), wakes('a', 59_999)]).toEqual([true, true, true]);
+    expect(wakes('c', 60_000)).toBe(true);
+  });
+
+  it('remembers the wake-ups of 10,000 addresses, and forgets the oldest one', () => {
+    const places = occupancy({ wakesPerAddress: 1 });
+    for (let i = 0; i <= 10_000; i++) places.mayWake('a', `host ${i}`, 0);
+    expect(places.mayWake('b', 'host 1', 0)).toBe(false);
+    expect(places.mayWake('b', 'host 0', 0)).toBe(true);
+  });
+
+  it('suffice for 2,000 people behind one address, by default', () => {
+    const places = occupancy({});
+    for (let person = 0; person < 2_000; person++) {
+      for (let tab = 0; tab < 3; tab++) expect(typeof places.webSocket('crm', '192.0.2.1')).toBe('function');
+      for (let request = 0; request < 5; request++) expect(places.request('crm')).not.toBeNull();
+    }
+  });
+});
+
+describe('the address of a visitor', () => {
+  const trusts = trustOf(['loopback', '10.0.0.0/8'], () => {});
+  const of = (forwarded: string | undefined, address: string) =>
+    visitorAddress(forwarded, { address, trusted: trusts(address), protocol: 'http' }, trusts);
+
+  it.each<[string | undefined, string, string | null]>([
+    [undefined, '192.0.2.1', '192.0.2.1'],
+    ['203.0.113.9', '192.0.2.1', '192.0.2.1'],
+    ['203.0.113.9', '127.0.0.1', '203.0.113.9'],
+    ['198.51.100.1, 203.0.113.9, 10.1.2.3', '127.0.0.1', '203.0.113.9'],
+    ['::ffff:203.0.113.9', '10.0.0.1', '203.0.113.9'],
+    ['2001:db8::1', '10.0.0.1', '2001:db8::1'],
+    [undefined, '127.0.0.1', null],
+    ['unknown', '127.0.0.1', null],
+    ['203.0.113.9, unknown', '127.0.0.1', null],
+    ['10.0.0.2', '127.0.0.1', null],
+  ])('with X-Forwarded-For: %s from %s is %s', (forwarded, address, expected) => {
+    expect(of(forwarded, address)).toBe(expected);
+  });
+});
