@@ -74,6 +74,7 @@ export function createWorkerPart(
     log,
     coreApps,
     host,
+    hasOwnKey: wire.keyring.own !== null,
     environment,
     only,
     handlers: workerHandlers(

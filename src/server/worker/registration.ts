@@ -9,6 +9,8 @@ import { fingerprint } from '../protocol/secrets';
 export interface RegistrationOptions {
   environment: EnvironmentConfig;
   aesKey: Buffer | null;
+  /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
+  hasOwnKey?: boolean;
   appKey: string;
   warnings: Message[];
   /** Apps on which work does not end. */
@@ -23,7 +25,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, appKey, warnings, stuck, left }: RegistrationOptions,
+  { environment, aesKey, hasOwnKey = false, appKey, warnings, stuck, left }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -44,5 +46,7 @@ export async function registrationOf(
       ...(left.length ? [say('APPS_LEFT', { environment: environment.name, apps: left.join(', ') })] : []),
     ],
     setsInitialAdmin: true,
+    signs: true,
+    hasOwnKey,
   };
 }
