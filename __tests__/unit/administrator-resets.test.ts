@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { isPassword } from '../../src/server/protocol/administrator';
-import { unseal } from '../../src/server/protocol/secrets';
 import { AdministratorResets, type AdministratorResetsOptions } from '../../src/server/supervisor/apps/administrator';
 import type { Event } from '../../src/shared/event';
 import type { Status } from '../../src/shared/types';
@@ -11,14 +10,13 @@ import { SeededRandom } from '../support/random';
 
 /** New passwords for administrators, from the request to the Workers' answers. */
 
-const KEY = Buffer.alloc(32, 9);
 const WHO = { username: 'root', email: null };
 const CRM = appOf({ name: 'crm', uid: 'uid-1', environments: ['env_a', 'env_b', 'env_c'] });
 
 interface Asked {
   environment: string;
   method: string;
-  payload: { name: string; uid: string; password: string };
+  payload: { name: string; uid: string; hash: string };
 }
 
 function resets(statuses: Record<string, Status>, values: Partial<AdministratorResetsOptions> = {}) {
@@ -39,8 +37,6 @@ function resets(statuses: Record<string, Status>, values: Partial<AdministratorR
     clock: new FakeClock(),
     random: new SeededRandom(1),
     log: recordedLog(),
-    aesKey: KEY,
-    isThisProcess: false,
     view: { statusIn: (_: unknown, environment: string) => ({ status: statuses[environment] }) },
     ...values,
   };
@@ -48,7 +44,7 @@ function resets(statuses: Record<string, Status>, values: Partial<AdministratorR
 }
 
 describe('a new password for the administrator of an app', () => {
-  it('goes, as a sealed hash, to every environment that runs the app, and is in the answer', async () => {
+  it('goes, as a hash, to every environment that runs the app, and is in the answer', async () => {
     const { made, asked } = resets({ env_a: 'running', env_b: 'dormant', env_c: 'running' });
     const { password, ...rest } = await made.ofApp(CRM, '7');
     expect(rest).toEqual({ ...WHO, unconfirmed: [] });
@@ -59,7 +55,7 @@ describe('a new password for the administrator of an app', () => {
     ]);
     for (const { payload } of asked) {
       expect(JSON.stringify(payload)).not.toContain(password);
-      const { hash, ...of } = JSON.parse(unseal(payload.password, KEY, 'crm'));
+      const { hash, ...of } = payload;
       expect(of).toEqual({ name: 'crm', uid: 'uid-1' });
       expect(await isPassword(password, hash)).toBe(true);
     }
@@ -103,14 +99,6 @@ describe('a new password for the administrator of an app', () => {
     const { made, silent } = resets({ env_a: 'running', env_b: 'running', env_c: 'running' });
     silent.add('env_b');
     expect(await made.ofApp(CRM, '7')).toMatchObject({ ...WHO, unconfirmed: ['env_b'] });
-  });
-
-  it('needs the key with which passwords are sealed, except within one process', async () => {
-    const without = { aesKey: null };
-    const { made, asked } = resets({ env_a: 'running' }, without);
-    await expect(made.ofApp(CRM, '7')).rejects.toMatchObject({ code: 'RESET_NEEDS_KEY' });
-    expect(asked).toEqual([]);
-    await resets({ env_a: 'running' }, { ...without, isThisProcess: true }).made.ofApp(CRM, '7');
   });
 });
 

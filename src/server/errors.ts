@@ -58,7 +58,6 @@ const CODES = {
   APP_START_FAILED: [500, 'app cause'],
   APP_NOT_RUNNING: [409, 'app'],
   ADMIN_MISSING: [409, 'app'],
-  RESET_NEEDS_KEY: [409, ''],
   APP_TOO_NEW: [409, 'app data core'],
   APP_UPGRADE_FORBIDDEN: [409, 'app data core'],
   APP_CRASH_LOOP: [500, 'app times cause'],

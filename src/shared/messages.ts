@@ -168,8 +168,8 @@ export const resetRequest = z.object({
   name: z.string().regex(APP_NAME),
   /** Of the app; for `main` the environment's name. */
   uid: z.string(),
-  /** The new password's hash, together with name and uid, sealed. */
-  password: z.string(),
+  /** Of the new password, as NocoBase stores it. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
 });
 
 /** A worker's answer to `resetAdmin`: whose password it is. */

@@ -84,8 +84,6 @@ export function createWorkerPart(
       adminReset({
         coreApps,
         clock,
-        aesKey: config.aesKey,
-        isAlone: config.part === 'local',
         environment: environment.name,
         isRunning: (name) => host.isRunning(name),
         visit: (name, uid) => part.controller?.apps.get(name)?.record.uid === uid && part.visit(name),

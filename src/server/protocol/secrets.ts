@@ -25,9 +25,6 @@ export const fingerprint = (value: string): string =>
 /** 32 random bytes, base64url: an app's own JWT secret. */
 export const newSecret = (): string => secretBytes(32).toString('base64url');
 
-/** Whether only who has the key can have made it. */
-export const isSealed = (value: string): boolean => value.startsWith(PREFIX);
-
 export function seal(plain: string, key: Buffer | null): string {
   if (!key) return [PREFIX, PLAIN, BOUND].some((prefix) => plain.startsWith(prefix)) ? `${PLAIN}${plain}` : plain;
   const iv = secretBytes(12);

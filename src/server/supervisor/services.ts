@@ -155,7 +155,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     requests: new WorkerRequests({ bus, compatibility, defaultEnvironments }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
-    administrators: new AdministratorResets({ ...options, events, environmentCache, isThisProcess, view }),
+    administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
   };
 }
 

@@ -169,7 +169,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'Give the administrator of an app a new random password, and end the sessions of that account',
       query: ONE_APP,
       gives: RESET,
-      errors: ['UNKNOWN_APP', 'APP_NOT_RUNNING', 'RESET_NEEDS_KEY', 'WORKER_SILENT', 'WORKER_FAILED'],
+      errors: ['UNKNOWN_APP', 'APP_NOT_RUNNING', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
   },
   appEnvironments: {
@@ -216,7 +216,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: "Give the administrator of a Worker's main app a new random password",
       query: ONE_ENVIRONMENT,
       gives: RESET,
-      errors: ['UNKNOWN_ENVIRONMENT', 'RESET_NEEDS_KEY', 'WORKER_SILENT', 'WORKER_FAILED'],
+      errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
   },
   appOperations: {

@@ -5,7 +5,6 @@ import { AppSupervisorError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import { hashPassword, randomPassword } from '../../protocol/administrator';
 import type { MessageBus } from '../../protocol/bus';
-import { seal } from '../../protocol/secrets';
 import type { Random } from '../../random';
 import type { EventStore } from '../events/store';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -23,9 +22,6 @@ export interface AdministratorResetsOptions {
   clock: Clock;
   random: Random;
   log: Log;
-  aesKey: Buffer | null;
-  /** In shared memory no request leaves this process. */
-  isThisProcess: boolean;
   view: Pick<FleetView, 'statusIn'>;
 }
 
@@ -42,7 +38,7 @@ export class AdministratorResets {
 
   /**
    * An app that starts when visited is started for it.
-   * @throws AppSupervisorError APP_NOT_RUNNING, RESET_NEEDS_KEY, WORKER_SILENT, WORKER_FAILED
+   * @throws AppSupervisorError APP_NOT_RUNNING, WORKER_SILENT, WORKER_FAILED
    */
   async ofApp(app: AppDefinition, userId: string | null): Promise<ResetAdmin> {
     const [first, ...others] = this.placesOf(app);
@@ -60,7 +56,7 @@ export class AdministratorResets {
     return reset;
   }
 
-  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, RESET_NEEDS_KEY, WORKER_SILENT, WORKER_FAILED */
+  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, WORKER_SILENT, WORKER_FAILED */
   async ofEnvironment(environment: string, userId: string | null): Promise<ResetAdmin> {
     if (!this.options.environmentCache.registrationOf(environment))
       throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
@@ -88,14 +84,12 @@ export class AdministratorResets {
     },
     userId: string | null,
   ) {
-    const { bus, events, clock, random, aesKey, isThisProcess } = this.options;
-    if (!aesKey && !isThisProcess) throw new AppSupervisorError('RESET_NEEDS_KEY');
+    const { bus, events, clock, random } = this.options;
     const at = clock.now().wall;
     const id = `change ${uid} ${at} ${random.hex(4)}`;
     await events.append([{ ...subject, id, kind: 'change', cause: null, createdById: userId, at, endedAt: at }]);
     const password = randomPassword();
-    const content = JSON.stringify({ name, uid, hash: await hashPassword(password) });
-    const request = { name, uid, password: seal(content, aesKey) };
+    const request = { name, uid, hash: await hashPassword(password) };
     return async (environment: string): Promise<ResetAdmin> => {
       const answer = await bus.request(environment, 'resetAdmin', request, PATIENCE);
       return { ...parseAnswer(environment, resetAdministrator, answer), password, unconfirmed: [] };
