@@ -303,6 +303,19 @@ describe('rejections', () => {
       { APP_SUPERVISOR_DEBUG: 'lease,leases' },
       /^APP_SUPERVISOR_DEBUG is "lease,leases"; it must be "\*" or, separated by commas, some of boot, bus, /,
     ],
+    [
+      'several processes of a worker',
+      WORKER,
+      { CLUSTER_MODE: '2' },
+      /^CLUSTER_MODE .* is "2"; the role "worker" .* environments/,
+    ],
+    ['several processes of a supervisor', SUPERVISOR, { CLUSTER_MODE: 'max' }, /^CLUSTER_MODE .* second Supervisor/],
+    [
+      'several processes in shared memory',
+      LOCAL,
+      { CLUSTER_MODE: '4' },
+      /^CLUSTER_MODE .* the role "local" is one process/,
+    ],
     ['SQLite on a worker', WORKER, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite", .* a fleet needs postgres/],
     ['SQLite on a supervisor', SUPERVISOR, { DB_DIALECT: 'sqlite' }, /^DB_DIALECT is "sqlite", /],
   ])('%s', (_, base, change, expected) => {

@@ -143,7 +143,11 @@ export class ConfigError extends Error {
 /** The configuration of this process; if it is invalid, prints every problem and ends the process. */
 export function loadConfig(): Config {
   try {
-    const config = parseConfig(process.env, { command: process.argv[2], isMainThread });
+    const config = parseConfig(process.env, {
+      command: process.argv[2],
+      isMainThread,
+      pm2Processes: processesOf(process.env),
+    });
     for (const warning of config.warnings) console.warn(`App Supervisor: ${inEnglish(warning)}`);
     return config;
   } catch (error) {
@@ -154,6 +158,17 @@ export function loadConfig(): Config {
     process.exit(1);
   }
 }
+
+/** How the process was started: only `start` in the main thread participates in the fleet. */
+interface Run {
+  command: string | undefined;
+  isMainThread: boolean;
+  /** The number of processes that PM2 started on one port, as it writes it. */
+  pm2Processes?: string;
+}
+
+/** `nocobase start --instances` is known by what PM2 sets in the processes that it starts. */
+const processesOf = ({ exec_mode, instances }: Env) => (exec_mode === 'cluster_mode' ? instances : undefined);
 
 /** The role by the four selecting variables; docs/reference/environment-variables.md. */
 const PARTS = {
@@ -178,10 +193,9 @@ const MISSPELT = 'APP_COMMAND_ADPATER';
 /**
  * @param env variables as the core left them; `APP_COMMAND_ADAPTER` is set here from its misspelled alias, because the
  * core reads it too (app-supervisor/index.ts:140)
- * @param run how the process was started: only `start` in the main thread participates in the fleet
  * @throws ConfigError with every problem at once
  */
-export function parseConfig(env: Env, run: { command: string | undefined; isMainThread: boolean }): Config {
+export function parseConfig(env: Env, run: Run): Config {
   const warnings: Message[] = [];
   if (env[MISSPELT] && !env.APP_COMMAND_ADAPTER) {
     env.APP_COMMAND_ADAPTER = env[MISSPELT];
@@ -201,6 +215,8 @@ export function parseConfig(env: Env, run: { command: string | undefined; isMain
       );
     }
   }
+  if (active && part !== 'dormant')
+    checkProcesses(env.CLUSTER_MODE?.trim() || run.pm2Processes || '1', part, variables.problems);
   checkAppsDomain(config, variables.problems);
   if (variables.problems.length) throw new ConfigError(variables.problems);
   return config;
@@ -246,6 +262,19 @@ function boundsOf(variables: Variables): Bounds {
     anonymousBody: variables.whole('APP_SUPERVISOR_MAX_ANONYMOUS_BODY', 1_024, 1_073_741_824, BOUNDS.anonymousBody),
     bodySilence: 1_000 * variables.whole('APP_SUPERVISOR_BODY_TIMEOUT', 5, 86_400, BOUNDS.bodySilence / 1_000),
   };
+}
+
+/** Several processes on one port: each request reaches any of them. */
+function checkProcesses(processes: string, part: Exclude<Config['part'], 'dormant'>, problems: string[]): void {
+  if (processes === '1') return;
+  const instead: Record<typeof part, string> = {
+    supervisor: 'start a second Supervisor with an address of its own, behind a load balancer',
+    worker: 'only one process of an environment hosts apps: add environments, and give an app several of them',
+    local: 'only one process hosts apps: use a Supervisor and Workers',
+  };
+  problems.push(
+    `CLUSTER_MODE (or --instances) is "${processes}"; the role "${part}" is one process and needs it unset. For more capacity, ${instead[part]}.`,
+  );
 }
 
 /** An app could set a cookie for all hosts below the domain, and main would take it for its own. */
