@@ -152,10 +152,10 @@ describe('a migration', () => {
 
 describe('a Supervisor whose database is restored from a backup', () => {
   const DATABASE = 'nocobase_supervisor';
-  /** A copy that PostgreSQL makes of a whole database. */
+  /** A copy that PostgreSQL makes of a whole database, for the Supervisor's role, which has the name of its database. */
   const copy = async (from: string, to: string) => {
     await sql('postgres', `DROP DATABASE IF EXISTS ${to} WITH (FORCE)`);
-    await sql('postgres', `CREATE DATABASE ${to} TEMPLATE ${from}`);
+    await sql('postgres', `CREATE DATABASE ${to} TEMPLATE ${from} OWNER ${DATABASE}`);
   };
   const info = (instance: Instance, app: string) => ask(instance.url, `/api/__app/${app}/app:getInfo`);
   const orphans = async () => (await manager.environment('env_b')).warnings.find(({ code }) => code === 'ORPHANS');

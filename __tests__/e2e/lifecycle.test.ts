@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN, APP_ADMIN, type Api, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
+import { roleNameOf } from '../../src/server/databases';
 import { inEnglish } from '../../src/server/errors';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
@@ -98,6 +99,23 @@ describe('creating an app in two environments', () => {
     expect(await sql('shop', 'SELECT uid, app, created, installed FROM app_supervisor_mark')).toEqual([
       { uid, app: 'shop', created: 1, installed: 1 },
     ]);
+  });
+
+  it('gives it a database role of its own, with which it runs in both, and which owns all that is in it', async () => {
+    const { uid } = shownWhileCreated[0];
+    const role = roleNameOf({ name: 'shop', uid });
+    const sessions = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = 'shop' AND usename`;
+    expect((await sql('postgres', `${sessions} = '${role}'`))[0].n).toBeGreaterThan(1);
+    expect((await sql('postgres', `${sessions} <> '${role}' AND pid <> pg_backend_pid()`))[0].n).toBe(0);
+    const owners = "SELECT DISTINCT tableowner AS owner FROM pg_tables WHERE schemaname = 'public'";
+    expect(await sql('shop', owners)).toEqual([{ owner: role }]);
+    const [{ owner }] = await sql(
+      'postgres',
+      "SELECT datdba::regrole::text AS owner FROM pg_database WHERE datname = 'shop'",
+    );
+    expect(owner).toBe('nocobase_worker');
+    const superusers = await sql('postgres', 'SELECT rolname FROM pg_roles WHERE rolsuper');
+    expect(superusers).toEqual([{ rolname: 'postgres' }]);
   });
 });
 
@@ -254,6 +272,8 @@ describe('changing it', () => {
   });
 });
 
+const schemas = () => `${fleet.worker('env_a').database}_apps`;
+
 /** A way to the database server of an app that can be cut. */
 let way: Listening;
 afterAll(() => way?.close());
@@ -273,9 +293,8 @@ describe('where its data lies', () => {
     ]);
   });
 
-  it('can be a schema of the environment’s own database (#5481)', async () => {
-    const main = fleet.worker('env_a').database;
-    const [{ count }] = await sql(main, "SELECT count(*)::int FROM pg_tables WHERE schemaname = 'ledger_data'");
+  it('can be a schema, in a database next to the environment’s own one (#5481)', async () => {
+    const [{ count }] = await sql(schemas(), "SELECT count(*)::int FROM pg_tables WHERE schemaname = 'ledger_data'");
     expect(count).toBeGreaterThan(50);
     expect(await databases()).not.toContain('ledger');
     expect(await signInTo(fleet.supervisor, 'ledger')).toBeTruthy();
@@ -452,7 +471,7 @@ describe('deleting it', () => {
   it('drops what it created, when it is asked to: a database of two environments, one elsewhere, a schema', async () => {
     for (const name of ['shop', 'partner', 'ledger']) await manager.destroy(name, 'drop');
     for (const name of ['shop', 'partner_data']) expect(await databases()).not.toContain(name);
-    const main = fleet.worker('env_a').database;
-    expect(await sql(main, "SELECT 1 FROM pg_namespace WHERE nspname = 'ledger_data'")).toEqual([]);
+    expect(await sql('postgres', "SELECT 1 FROM pg_roles WHERE rolname ~ '^app_(shop|ledger)'")).toEqual([]);
+    expect(await sql(schemas(), "SELECT 1 FROM pg_namespace WHERE nspname = 'ledger_data'")).toEqual([]);
   });
 });

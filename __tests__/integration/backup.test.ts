@@ -7,12 +7,12 @@ import { promisify } from 'node:util';
 import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ensureDatabase, type Postgres, query } from '../../scripts/fleet';
-import { findProgram } from '../../scripts/lib/programs.mjs';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { collections } from '../../src/server/core/collections';
 import { prepareDatabase } from '../../src/server/databases';
 import { removeFolders, startPostgres } from '../setup/services';
 import { appOf, operationOf, recordOf } from '../support/fixtures';
+import { postgresPrograms } from '../support/postgres-programs';
 
 /** The commands of docs/backup.md, as they stand there, on a server of the version that pg_dump is of. */
 
@@ -22,24 +22,11 @@ const [DUMP, RESTORE] = [
 ].map(([, command]) => command);
 const SUPERVISOR = 'nocobase_supervisor';
 
-/** Where pg_dump and the server beside it lie; on Debian what is on the PATH is a script that looks for them. */
-function programs(): string {
-  const versions = fs.existsSync('/usr/lib/postgresql') ? fs.readdirSync('/usr/lib/postgresql') : [];
-  const folders = versions.map((version) => `/usr/lib/postgresql/${version}/bin`);
-  const found = findProgram('postgresql');
-  if (found) folders.push(path.dirname(fs.realpathSync(found)));
-  const whole = folders.find((folder) =>
-    ['postgres', 'initdb', 'pg_dump', 'pg_restore'].every((name) => fs.existsSync(path.join(folder, name))),
-  );
-  if (!whole) throw new Error('There is no PostgreSQL with pg_dump here; npm test installs one.');
-  return whole;
-}
-
 let postgres: Postgres;
 let folder: string;
 
 beforeAll(async () => {
-  postgres = await startPostgres(programs());
+  postgres = await startPostgres(postgresPrograms());
   folder = await mkdtemp(path.join(tmpdir(), 'backup-'));
 });
 afterAll(async () => {
@@ -50,7 +37,7 @@ afterAll(async () => {
 
 async function shell(command: string): Promise<void> {
   const { host, port, user, password } = postgres.server;
-  const PATH = `${programs()}${path.delimiter}${process.env.PATH}`;
+  const PATH = `${postgresPrograms()}${path.delimiter}${process.env.PATH}`;
   const env = { PATH, PGHOST: host, PGPORT: String(port), PGUSER: user, PGPASSWORD: password };
   await run('bash', ['-ec', command], { cwd: folder, env });
 }

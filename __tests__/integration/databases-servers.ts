@@ -30,9 +30,12 @@ function fail(message: string): never {
   throw new Error(message);
 }
 
-/** PostgreSQL with the superuser `postgres`. */
-export async function startPostgres(): Promise<Server> {
-  const postgres = await startOwnPostgres();
+/**
+ * PostgreSQL with the superuser `postgres`.
+ * @param programs folder of another PostgreSQL than that of npm
+ */
+export async function startPostgres(programs?: string): Promise<Server> {
+  const postgres = await startOwnPostgres(programs);
   const { user: username, ...server } = postgres.server;
   const stop = async () => {
     await postgres.stop();

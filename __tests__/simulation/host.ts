@@ -180,6 +180,10 @@ export class PlayedHost {
     this.coreApps.setStatus(name, 'error');
   }
 
+  async serverRoles() {
+    return { mode: 'none' as const, user: '', server: '', sql: '', warnings: [] };
+  }
+
   async forgetLogs(): Promise<void> {}
 
   async pluginSet(name: string) {

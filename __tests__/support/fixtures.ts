@@ -79,6 +79,7 @@ export function registrationOf(name: string, values: Partial<Registration> = {})
     fingerprints: { appKey: 'a', aesKey: null },
     warnings: [],
     setsInitialAdmin: true,
+    databaseRole: { mode: 'none', user: '', server: '', sql: '' },
     ...values,
   };
 }

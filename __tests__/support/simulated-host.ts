@@ -1,6 +1,7 @@
 import type { AppSupervisor } from '@nocobase/server';
 import type { Clock } from '../../src/server/clock';
 import { systemClock } from '../../src/server/core/system';
+import type { ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
@@ -170,6 +171,10 @@ export class SimulatedHost {
     if (record.data === 'drop') this.databases.owners.delete(databaseOf(record));
     else this.databases.owners.set(databaseOf(record), '');
     return say(record.data === 'drop' ? 'DATA_DROPPED' : 'DATA_RELEASED');
+  }
+
+  async serverRoles(): Promise<ServerRoles> {
+    return { mode: 'none', user: '', server: '', sql: '', warnings: [] };
   }
 
   async forgetLogs(): Promise<void> {}

@@ -9,6 +9,8 @@ import { fingerprint } from '../../src/server/protocol/secrets';
 import { checklistOf } from '../../src/server/supervisor/checklist';
 import { CHECKS } from '../../src/server/supervisor/checklist/checks';
 import type { ChecklistFacts } from '../../src/server/supervisor/checklist/facts';
+import type { AppDefinition } from '../../src/shared/app';
+import type { Message } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { appOf, entryOf, registrationOf } from '../support/fixtures';
 import { OWN_FACTS, supervisorConfig } from '../support/own-facts';
@@ -132,8 +134,47 @@ describe('the security checklist', () => {
       fingerprints: { appKey: fingerprint(''), aesKey: null },
     });
     const rows = checklistOf(factsOf({ config: config as ChecklistFacts['config'], environments: [here] }));
-    const safe = ['SAFE_PASSWORDS', 'SAFE_APP_KEY', 'SAFE_ORIGINS'];
-    expect(rows.map(({ code }) => code)).toEqual(['OWN_AES_KEY_MISSING', ...safe]);
+    expect(rows.map(({ code }) => code)).toEqual([
+      'OWN_AES_KEY_MISSING',
+      'SAFE_PASSWORDS',
+      'SAFE_APP_KEY',
+      'SAFE_ORIGINS',
+      'SAFE_DATABASE_ROLES',
+    ]);
+  });
+
+  describe('about database roles', () => {
+    const on = (mode: 'made' | 'denied' | 'shared' | 'none', ...warnings: Message[]) =>
+      environment('env_a', { databaseRole: { mode, user: 'u', server: 's', sql: 'SQL' }, warnings });
+    const rolesOf = (...facts: Parameters<typeof factsOf>) =>
+      found(factsOf(...facts)).filter(({ check }) => check === 'SAFE_DATABASE_ROLES');
+    const withRole = (name: string, database: Partial<AppDefinition['database']>) => {
+      const { app: made, reports } = app(name, {});
+      return { app: { ...made, database: { ...made.database, ...database } }, reports };
+    };
+
+    it('names apps that share the role of their environment, which a separate connection does not', () => {
+      const apps = [
+        app('old', {}),
+        withRole('new', { username: 'app_new_1' }),
+        withRole('own', { dbConnType: 'new_connection' }),
+      ];
+      expect(rolesOf({ apps, environments: [on('made')] })).toMatchObject([
+        { level: 'red', code: 'DATABASE_ROLES_SHARED', apps: ['old'] },
+      ]);
+      expect(rolesOf({ apps, environments: [on('none')] })).toEqual([]);
+    });
+
+    it.each([
+      ['ROLE_SHARED', 'DATABASE_ROLES_UNMADE', 'red'],
+      ['DATABASE_ROLE_DENIED', 'DATABASE_ROLES_UNMADE', 'red'],
+      ['WORKER_SUPERUSER', 'DATABASE_SUPERUSERS', 'yellow'],
+      ['DATABASES_OPEN', 'DATABASES_UNCLOSED', 'yellow'],
+    ])('passes on what Workers say of their server: %s', (code, row, level) => {
+      expect(rolesOf({ environments: [on('made', { code })] })).toMatchObject([
+        { level, code: row, environments: ['env_a'] },
+      ]);
+    });
   });
 
   it('has the requirements of docs/hardening.md', () => {

@@ -13,6 +13,7 @@ import { isFree } from './ports';
 import { dropDatabase, ensureDatabase, Postgres, type PostgresServer } from './postgres';
 import { identify, isAlive } from './processes';
 import { Redis } from './redis';
+import { makeRoles, roleOf } from './roles';
 import { FleetState } from './state';
 import { waitFor } from './wait';
 
@@ -230,6 +231,7 @@ export class Fleet {
       this.recordBoot(part);
     } else {
       await part.start();
+      if (part === this.postgres) await makeRoles(this.postgres.server, this.rolePassword());
     }
     return part instanceof Postgres || part instanceof Redis || part instanceof Instance ? part.url : '';
   }
@@ -242,7 +244,8 @@ export class Fleet {
   }
 
   private async makeDatabase(instance: Instance): Promise<void> {
-    if (await ensureDatabase(this.postgresServer, instance.database)) {
+    const owner = this.postgres ? roleOf(instance) : undefined;
+    if (await ensureDatabase(this.postgresServer, instance.database, owner)) {
       this.state.update((saved) => {
         saved.createdDatabases.push(instance.database);
         // Nobody has to sign in to a Worker's own main app, so none has a well-known password.
@@ -253,6 +256,20 @@ export class Fleet {
           };
       });
     }
+  }
+
+  /** As an instance signs in: on a server of the fleet's own, not as the superuser. */
+  private serverFor(instance: InstanceConfig): PostgresServer {
+    if (!this.postgres) return this.postgresServer;
+    return { ...this.postgresServer, user: roleOf(instance), password: this.rolePassword() };
+  }
+
+  private rolePassword(): string {
+    const password = this.state.read().rolePassword ?? randomBytes(16).toString('hex');
+    this.state.update((saved) => {
+      saved.rolePassword = password;
+    });
+    return password;
   }
 
   private makePostgres(port: number): Postgres {
@@ -301,7 +318,7 @@ export class Fleet {
         return environmentOf({
           home: this.home,
           instance: config,
-          postgres: this.postgresServer,
+          postgres: this.serverFor(config),
           redis,
           appKey,
           aesKey,

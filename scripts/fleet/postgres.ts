@@ -118,11 +118,20 @@ export class Postgres extends Part {
   }
 }
 
-/** @returns whether it had to be created */
-export async function ensureDatabase(server: PostgresServer, name: string): Promise<boolean> {
+/**
+ * @param owner absent: the server's user; with one, nobody else may connect
+ * @returns whether it had to be created
+ */
+export async function ensureDatabase(server: PostgresServer, name: string, owner?: string): Promise<boolean> {
   const { rowCount } = await query(server, 'postgres', 'SELECT 1 FROM pg_database WHERE datname = $1', [name]);
   if (rowCount) return false;
-  await query(server, 'postgres', `CREATE DATABASE ${pg.escapeIdentifier(name)}`);
+  const database = pg.escapeIdentifier(name);
+  if (!owner) {
+    await query(server, 'postgres', `CREATE DATABASE ${database}`);
+    return true;
+  }
+  await query(server, 'postgres', `CREATE DATABASE ${database} OWNER ${pg.escapeIdentifier(owner)} TEMPLATE template0`);
+  await query(server, 'postgres', `REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`);
   return true;
 }
 

@@ -12,6 +12,8 @@ interface Saved {
   appKey: string;
   aesKey: string;
   postgresPassword: string;
+  /** Of the database roles of the instances. Absent in fleets of earlier releases, whose instances were superusers. */
+  rolePassword?: string;
   config: FleetConfig | null;
   /** The process that started it and stops it. */
   launcher: ProcessIdentity | null;
@@ -33,6 +35,7 @@ const fresh = (): Saved => ({
   appKey: randomBytes(32).toString('hex'),
   aesKey: randomBytes(32).toString('hex'),
   postgresPassword: randomBytes(16).toString('hex'),
+  rolePassword: randomBytes(16).toString('hex'),
   config: null,
   launcher: null,
   processes: {},

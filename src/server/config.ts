@@ -104,6 +104,8 @@ interface Common {
   transient: boolean;
   /** A command-line run of `nocobase pm`, which may open an app (`--app`). */
   isPluginCommand: boolean;
+  /** Whether apps may share the database role of an environment that may make none: `APP_SUPERVISOR_SHARED_DATABASE_ROLE`. */
+  mayShareRole: boolean;
   /** Warnings for the operator. */
   warnings: Message[];
 }
@@ -243,6 +245,7 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     bounds: boundsOf(variables),
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
     bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
+    mayShareRole: variables.flag('APP_SUPERVISOR_SHARED_DATABASE_ROLE'),
     debug: debugRooms(variables),
     needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_APP_KEYS.has(env.APP_KEY ?? '')),
     singleApp:

@@ -41,6 +41,9 @@ const CODES = {
   // an app's database
   DATABASE_UNREACHABLE: [502, 'server cause'],
   DATABASE_SIGN_IN: [502, 'server user cause'],
+  DATABASE_ROLE_DENIED: [409, 'user server sql'],
+  DATABASE_ROLE_UNKNOWN: [409, 'environment'],
+  DATABASE_NOT_OWNED: [409, 'app object server role what'],
   DATABASE_CREATE_DENIED: [502, 'user object server sql'],
   DATABASE_NAME_INVALID: [400, 'value what'],
   DATABASE_MISSING: [409, 'object app server'],

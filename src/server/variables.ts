@@ -28,6 +28,11 @@ export class Variables {
     return this.read(name, schema, `a whole number from ${least} to ${most}`, fallback);
   }
 
+  /** False by default. */
+  flag(name: string): boolean {
+    return this.read(name, z.enum(['true', 'false']), '"true" or "false"', 'false') === 'true';
+  }
+
   /** 32 bytes, or null. */
   key(name: string): Buffer | null {
     const key = this.read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');

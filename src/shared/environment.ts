@@ -52,10 +52,15 @@ const FIELDS = {
   warnings: { type: list(message()), in: ['registration', 'row'] },
   /** Whether it gives a new app its `initialAdmin`; before 0.1.1 every new app got NocoBase's well-known password. */
   setsInitialAdmin: { type: flag(), default: false, since: '0.1.1', in: ['registration'] },
-  /** Whether it signs what it reports. */
-  signs: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
-  /** Whether it has no key of the fleet but that of its environment (`APP_SUPERVISOR_ENVIRONMENT_KEY`). */
-  hasOwnKey: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
+  /** How it gives new apps database roles of their own (databases/server-roles.ts); null before 0.3.0. */
+  databaseRole: {
+    type: orNull(
+      object({ mode: choice(['made', 'denied', 'shared', 'none']), user: text(), server: text(), sql: text() }),
+    ),
+    default: null,
+    since: '0.3.0',
+    in: ['registration'],
+  },
   lastSeenAt: { type: bigInt(), in: ['table'] },
   /** Whether the leader still has to remove it from apps, operations and tombstones, because it was forgotten. */
   isRemoved: { type: flag(), default: false, in: ['table'] },

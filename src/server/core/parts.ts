@@ -68,13 +68,13 @@ export function createWorkerPart(
     clock,
     log,
     findInstalled,
+    config.mayShareRole,
   );
   const part: WorkerPart = new WorkerPart({
     ...commonOptions(config, foundation),
     log,
     coreApps,
     host,
-    hasOwnKey: wire.keyring.own !== null,
     environment,
     only,
     handlers: workerHandlers(

@@ -67,7 +67,6 @@ export class SupervisorRuntime implements Runtime {
       metrics: this.metrics,
       onUnreachable: (environment) => supervisor.noteUnreachable(environment),
     });
-    foundation.wire.refusals.reasons.listen((reason) => this.metrics.refusal(reason));
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
     adminPassword.changes.listen(() => this.handleChange(new Set()));

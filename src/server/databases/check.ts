@@ -9,6 +9,8 @@ import type { Creatable, Dialect } from './dialect';
 import { dialects } from './dialects';
 import { type Opener, withSessions } from './open';
 import { removeMarkerSql } from './ownership-marker';
+import { roleDenied } from './role';
+import type { ServerRoles } from './server-roles';
 import type { Session } from './session';
 
 /** With the time to close connections (`CLOSE_TIMEOUT`) an answer takes 5 s at most. */
@@ -24,6 +26,8 @@ export interface CheckOptions {
   /** The app that requests the check; a database with its own marker is available to it. */
   uid?: string;
   protect?: Protected;
+  /** Whether the app gets a role of its own (server-roles.ts); absent for a separate connection. */
+  roles?: ServerRoles['mode'];
 }
 
 /** Checks whether an app could use the database, and why not. Changes nothing, never rejects. */
@@ -104,7 +108,7 @@ class Inspection {
       );
       return 'taken';
     }
-    if (!app && place.kind === 'schema') {
+    if (!app && place.kind === 'schema' && this.options.roles !== 'made') {
       const message = text('CHECK_NO_DATABASE', { database: place.database });
       report('create', false, message, verbatim(dialect.adminSql(place, 'database')));
       return 'unusable';
@@ -118,7 +122,7 @@ class Inspection {
 
   private async absent(session: Session, missing: 'database' | 'schema'): Promise<Verdict> {
     const { place } = this;
-    if (!(await this.may(session, missing))) return 'unusable';
+    if (!this.hasRole() || !(await this.may(session, missing))) return 'unusable';
     this.report('create', true, text('CHECK_CREATES', { object: place.label, user: userOf(place.user) }));
     this.report('content', true, text('CHECK_FREE'));
     return 'free';
@@ -136,7 +140,8 @@ class Inspection {
       report('content', false, text('CHECK_FOREIGN', { object: place.label }), text('REMEDY_OTHER_NAME'));
       return 'taken';
     }
-    if (!(await this.may(session, 'tables'))) return 'unusable';
+    if (!this.hasRole() || !(await this.may(session, this.options.roles === 'made' ? 'owner' : 'tables')))
+      return 'unusable';
     report('create', true, text('CHECK_CREATES_TABLES', { object: place.label, user: userOf(place.user) }));
     if (!mark && version) {
       report('content', true, text('CHECK_ADOPTABLE', { version }));
@@ -144,6 +149,16 @@ class Inspection {
     }
     report('content', true, text(mark ? 'CHECK_OWN' : 'CHECK_EMPTY'));
     return 'free';
+  }
+
+  /** Whether the app gets a role of its own, or may do without. */
+  private hasRole(): boolean {
+    const { roles } = this.options;
+    if (roles === 'denied') {
+      const error = roleDenied(this.place.connection);
+      this.report('create', false, describeError(error), remedyOf(error.params.sql));
+    }
+    return roles !== 'denied';
   }
 
   private async may(session: Session, what: Creatable): Promise<boolean> {

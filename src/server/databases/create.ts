@@ -66,6 +66,7 @@ export function createDenied(dialect: Dialect, place: Place, what: Creatable): A
     database: say('DATABASE', { name: place.database }),
     schema: say('SCHEMA', { schema: place.schema ?? '', database: place.database }),
     tables: say('TABLES_IN', { object: place.label }),
+    owner: say('ROLE_IN', { object: place.label }),
   };
   const sql = dialect.adminSql(place, what);
   return new AppSupervisorError('DATABASE_CREATE_DENIED', {

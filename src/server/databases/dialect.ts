@@ -6,8 +6,11 @@ import type { Session } from './session';
  */
 export type Fault = 'unreachable' | 'signIn' | 'missing' | 'denied' | 'exists' | 'inUse' | 'other';
 
-/** What can be created: the app's database, its schema, or tables in them. */
-export type Creatable = 'database' | 'schema' | 'tables';
+/**
+ * What can be created: the app's database, its schema, or tables in them. `owner`: the right to give the place to the
+ * app's role.
+ */
+export type Creatable = 'database' | 'schema' | 'tables' | 'owner';
 
 /** A table or view in an app's place; `kind` is the SQL keyword that drops it. */
 export interface Relation {
@@ -66,6 +69,39 @@ export interface Dialect {
   drop(session: Session, place: Place): Promise<void>;
 
   lock: SessionLock;
+  /** The roles of apps; absent if apps have none (`hasRoles`). */
+  roles?: Roles;
+}
+
+/** What the Worker does as itself with the role of an app. Nothing of it runs code that is stored in the app's place. */
+export interface Roles {
+  /** What the session's own role may do. */
+  rights(session: Session): Promise<{ isSuperuser: boolean; mayMakeRoles: boolean }>;
+  /** SQL with which an administrator lets `worker` make roles. */
+  adminSql(worker: string): string;
+  exists(session: Session, role: string): Promise<boolean>;
+  /** Makes a role that may sign in and nothing else; if it exists, sets its password. */
+  make(session: Session, role: string, password: string): Promise<void>;
+  /**
+   * Closes the session's database to everybody else, and lets the role create what it likes in it.
+   * @throws an error that `faultOf` calls `denied`
+   */
+  give(session: Session, place: Place, role: string): Promise<void>;
+  /** Makes the app's missing schema, which the role owns. */
+  giveSchema(session: Session, place: Place, role: string): Promise<void>;
+  /**
+   * Makes the role own what is in the place, if the place was given to it.
+   * @param from `own`: what the session's own role owns; `all`: what anybody owns
+   */
+  takeOver(session: Session, place: Place, role: string, from: 'own' | 'all'): Promise<void>;
+  /** What in the place belongs to others, for people. */
+  foreign(session: Session, place: Place, role: string): Promise<string[]>;
+  /** Drops a role that owns nothing any more. It need not exist. */
+  drop(session: Session, place: Place, role: string): Promise<void>;
+  /** Databases of the server that every role may connect to, and which of them the session's role may close. */
+  open(session: Session): Promise<Array<{ database: string; isOwn: boolean }>>;
+  /** SQL that closes databases to roles that were not let in. */
+  closeSql(databases: string[]): string;
 }
 
 const NETWORK = new Set([

@@ -5,6 +5,7 @@ import { readContent } from './content';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
 import { withSessions } from './open';
+import { dropRole, isPlaceThere, type RoleMaker } from './role';
 import type { Session } from './session';
 
 /** In ms; the server deletes the files during this time. */
@@ -20,32 +21,46 @@ const DEADLINE = 120_000;
 export async function dropDatabase(
   connection: DatabaseConnection,
   dbConnType: DbConnType,
-  options: { uid: string; protect?: Protected },
+  options: { uid: string; protect?: Protected; maker?: RoleMaker | null },
 ): Promise<Message> {
   const place = placeOf(connection, dbConnType);
   const dialect = dialects[connection.dialect];
   const reserved = ownerOf(place, options.protect);
   if (reserved) return say('DATA_KEPT', { why: say('KEPT_RESERVED', { object: place.label, owner: reserved }) });
-  return withSessions(connection, DEADLINE, async (open) => {
-    const session = await open.app();
-    if (!session || !(await dialect.hasSchema(session, place))) return say('DATA_DROPPED');
-    const why = await whyKept(dialect, session, place, options.uid);
-    if (why) return say('DATA_KEPT', { why });
-    if (place.kind === 'schema') {
-      await dialect.drop(session, place);
-    } else {
-      await session.close();
-      await dialect.drop(await open.server(options.protect?.database), place);
+  const { maker } = options;
+  const isThere = !maker || (await isPlaceThere(maker, dbConnType));
+  // As the app's role: the Worker itself reads nothing that an app can have changed.
+  const verdict =
+    isThere &&
+    (await withSessions(connection, DEADLINE, async (open) => {
+      const session = await open.app();
+      if (!session || !(await dialect.hasSchema(session, place))) return false;
+      return (await whyKept(dialect, session, place, options.uid, maker)) ?? 'drop';
+    }));
+  if (verdict && verdict !== 'drop') return say('DATA_KEPT', { why: verdict });
+  await withSessions(maker?.worker ?? connection, DEADLINE, async (open) => {
+    if (verdict === 'drop') {
+      const main = options.protect?.database;
+      const session = place.kind === 'schema' ? await open.app() : await open.server(main);
+      if (session) await dialect.drop(session, place);
     }
-    return say('DATA_DROPPED');
+    if (maker) await dropRole(open, maker, place, options.protect);
   });
+  return say('DATA_DROPPED');
 }
 
-async function whyKept(dialect: Dialect, session: Session, place: Place, uid: string): Promise<Message | null> {
+async function whyKept(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  uid: string,
+  maker?: RoleMaker | null,
+): Promise<Message | null> {
   const { mark } = await readContent(dialect, session, place);
   if (!mark) return say('KEPT_UNMARKED', { object: place.label });
   if (mark.uid !== uid) return say('KEPT_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
   if (!mark.created) return say('KEPT_NOT_CREATED', { object: place.label });
-  const tenant = place.kind === 'database' ? await dialect.otherTenant(session, place) : null;
+  // Nobody else enters a database of a role of its own: whatever schemas are in it, the app made them.
+  const tenant = place.kind === 'database' && !maker ? await dialect.otherTenant(session, place) : null;
   return tenant ? say('KEPT_TENANT', { schema: tenant, object: place.label }) : null;
 }

@@ -9,4 +9,6 @@ export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions
 export { releaseDatabase } from './release';
 export { resetPartialInstall } from './reset';
 export { restoreMarker as keepMark } from './restored';
+export { type RoleMaker, roleMakerOf, roleNameOf } from './role';
+export { inspectServer, type ServerRoles } from './server-roles';
 export { markUpgrading } from './upgrade';

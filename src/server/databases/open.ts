@@ -22,7 +22,8 @@ export function databaseError(connection: DatabaseConnection, error: unknown): A
   }
 }
 
-const LABEL = 'nocobase app-supervisor';
+/** Shown in the server's list of connections. */
+export const LABEL = 'nocobase app-supervisor';
 
 /** A session on the app's own database; null if the database does not exist. */
 export async function openApp(connection: DatabaseConnection, label = LABEL): Promise<Session | null> {

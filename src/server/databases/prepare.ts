@@ -7,6 +7,7 @@ import type { Dialect } from './dialect';
 import { dialects } from './dialects';
 import { withSessions } from './open';
 import { type OwnershipMarker, recordInstalled, removeMarkerSql, writeMarker } from './ownership-marker';
+import { makeOwnPlace, type RoleMaker, repairOwnPlace } from './role';
 import type { Session } from './session';
 
 /** A broken database fails within this time, in ms. */
@@ -25,6 +26,8 @@ export interface PrepareOptions extends Owner {
   /** Takes over the database of a NocoBase app without a marker. */
   adopt?: boolean;
   protect?: Protected;
+  /** Null if the app has no database role of its own: then `connection` is the Worker's. */
+  maker?: RoleMaker | null;
   /** Called before a missing place is created: another plugin may create it. */
   createByOther?: () => Promise<void>;
 }
@@ -52,23 +55,36 @@ export async function prepareDatabase(
   if (reserved)
     throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner: reserved });
   const dialect = dialects[connection.dialect];
+  const worker = options.maker?.worker ?? connection;
   // Without our deadline: another plugin may order a database somewhere.
-  if (options.mayCreate && options.createByOther && !(await exists(dialect, connection, place)))
+  if (options.mayCreate && options.createByOther && !(await exists(dialect, worker, placeOf(worker, dbConnType))))
     await options.createByOther();
+  const isMade = await prepareRole(dbConnType, options);
   return withSessions(connection, DEADLINE, async (open) => {
     const missing = () =>
       new AppSupervisorError('DATABASE_MISSING', { object: place.label, server: place.server, app: options.app });
-    const { session, created } = await ensurePlace(dialect, open, place, {
-      mayCreate: options.mayCreate,
+    const ensured = await ensurePlace(dialect, open, place, {
+      mayCreate: options.mayCreate && !options.maker,
       missing,
       main: options.protect,
     });
+    const { session } = ensured;
+    const created = ensured.created || isMade;
     const { mark: found, empty: _, ...content } = await readContent(dialect, session, place);
     const mark = found ?? (await markPlace(dialect, session, place, { ...content, created }, options));
     refuseForeignMarker(dialect, place, mark, options);
     if (content.installed === 'complete' && !mark.installed) await recordInstalled(dialect, session, place);
     return { ...content, created, mark: { uid: mark.uid, created: mark.created, upgrading: mark.upgrading } };
   });
+}
+
+/** @returns whether the place was made for the app's role */
+async function prepareRole(dbConnType: DbConnType, options: PrepareOptions): Promise<boolean> {
+  const { maker, mayCreate, app, protect } = options;
+  if (!maker || dbConnType === 'new_connection') return false;
+  if (mayCreate) return makeOwnPlace(maker, dbConnType, protect);
+  await repairOwnPlace(maker, dbConnType, app);
+  return false;
 }
 
 const exists = (dialect: Dialect, connection: DatabaseConnection, place: Place): Promise<boolean> =>

@@ -3,20 +3,21 @@ import type { Application } from '@nocobase/server';
 import { type Message, say } from '../../shared/message';
 import type { AdminPassword, Registration } from '../../shared/messages';
 import type { EnvironmentConfig } from '../config';
+import type { ServerRoles } from '../databases';
 import { workerAdminWarning } from '../protocol/administrator';
 import { fingerprint } from '../protocol/secrets';
 
 export interface RegistrationOptions {
   environment: EnvironmentConfig;
   aesKey: Buffer | null;
-  /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
-  hasOwnKey?: boolean;
   appKey: string;
   warnings: Message[];
   /** Apps on which work does not end. */
   stuck: string[];
   /** Apps that it had before it was forgotten. */
   left: string[];
+  /** Null if its database server did not answer. */
+  roles: ServerRoles | null;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, hasOwnKey = false, appKey, warnings, stuck, left }: RegistrationOptions,
+  { environment, aesKey, appKey, warnings, stuck, left, roles }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -43,10 +44,10 @@ export async function registrationOf(
       ...warnings,
       ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
       ...(stuck.length ? [say('APPS_STUCK', { environment: environment.name, apps: stuck.join(', ') })] : []),
+      ...(roles?.warnings ?? []),
       ...(left.length ? [say('APPS_LEFT', { environment: environment.name, apps: left.join(', ') })] : []),
     ],
     setsInitialAdmin: true,
-    signs: true,
-    hasOwnKey,
+    databaseRole: roles && { mode: roles.mode, user: roles.user, server: roles.server, sql: roles.sql },
   };
 }

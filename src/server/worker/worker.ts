@@ -1,6 +1,7 @@
 import type { AdminPassword } from '../../shared/messages';
 import type { PartInfo, Status } from '../../shared/types';
 import { type Timer, within } from '../clock';
+import type { ServerRoles } from '../databases';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import { AppIndexReader } from '../protocol/app-index';
@@ -47,6 +48,7 @@ export class WorkerPart {
   private readonly elsewhere: RemoteStatuses;
   private running: Running | null = null;
   private mainAdminPassword: AdminPassword | null = null;
+  private roles: ServerRoles | null = null;
   private starting = false;
   private left = false;
   /** Of the readings that confirm records, the newest. */
@@ -203,6 +205,7 @@ export class WorkerPart {
     running.round = clock.interval(roundEvery ?? (only === null ? ROUND : FOLLOWING_ROUND), () => {
       void reader.readAll();
       void reporter.check();
+      void this.checkRoles();
       void controller.saveVisits();
     });
     this.records.emit();
@@ -310,14 +313,35 @@ export class WorkerPart {
     if (this.running === running) controller.convergeAll();
   }
 
+  /** What was known before if its database server does not answer now. Never rejects. */
+  private async inspectRoles(): Promise<ServerRoles | null> {
+    return this.host.serverRoles().catch((error) => {
+      this.options.log.warn(`The permissions of the database role could not be read: ${messageOf(error)}`);
+      return this.roles;
+    });
+  }
+
+  /** An administrator may have granted meanwhile what was missing. Never rejects. */
+  private async checkRoles(): Promise<void> {
+    if (this.roles?.mode === 'made' || this.roles?.mode === 'none') return;
+    const now = await this.inspectRoles();
+    if (now?.mode !== this.roles?.mode) await this.announce().catch(() => undefined);
+  }
+
   /** Writes the registration of this environment; again whenever it may have changed. */
   private async announce(): Promise<void> {
     const { running } = this;
     if (running?.keeper.role !== 'holder') return;
     const { coreApps, stores } = this.options;
+    this.roles = await this.inspectRoles();
     const registration = await registrationOf(
       coreApps.apps.main,
-      { ...this.options, stuck: running.controller.apps.stuck(), left: running.controller.incarnation.left },
+      {
+        ...this.options,
+        roles: this.roles,
+        stuck: running.controller.apps.stuck(),
+        left: running.controller.incarnation.left,
+      },
       this.mainAdminPassword,
     );
     await stores.fleet.writeRegistration(registration, running.keeper.epoch);

@@ -2,6 +2,7 @@ import { type DatabaseConnection, portOf, sslOf } from '../connection';
 import { type Dialect, type Fault, isNetworkError, type SessionLock } from '../dialect';
 import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
+import { roles } from './mysql-roles';
 
 /** MariaDB and MySQL: one language, two drivers. */
 
@@ -130,7 +131,7 @@ export const mysql: Dialect = {
   },
   adminSql(place, what) {
     const create = what === 'database' ? `CREATE DATABASE ${quote(place.database)} CHARACTER SET utf8mb4; ` : '';
-    return `${create}GRANT ALL ON ${quote(place.database)}.* TO '${place.user.replace(/'/g, "''")}'@'%';`;
+    return `${create}GRANT ALL ON ${quote(place.database)}.* TO '${place.user.replace(/'/g, "''")}'@'%'${what === 'owner' ? ' WITH GRANT OPTION' : ''};`;
   },
   async relations(session, place) {
     const sql =
@@ -149,4 +150,5 @@ export const mysql: Dialect = {
     await session.query(`DROP DATABASE IF EXISTS ${quote(place.database)}`);
   },
   lock,
+  roles,
 };

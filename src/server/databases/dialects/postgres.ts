@@ -3,6 +3,7 @@ import { type DatabaseConnection, type Place, portOf, sslOf } from '../connectio
 import { type Dialect, type Fault, isNetworkError, type Relation, type SessionLock } from '../dialect';
 import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Session } from '../session';
+import { roles } from './postgres-roles';
 
 /**
  * PostgreSQL ≥ 12, and Kingbase, which uses the same protocol (from its documentation; not tested on a Kingbase
@@ -128,7 +129,8 @@ async function drop(session: Session, place: Place): Promise<void> {
   // Not WITH (FORCE), which PostgreSQL 12 and Kingbase lack. A pool may reconnect in between, hence the retries.
   for (let round = 1; ; round++) {
     await session.query(
-      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND usename = current_user AND pid <> pg_backend_pid()',
+      // Those of other roles, too, such as the app's; one that we may not end would fail the whole statement.
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ? AND pg_has_role(usesysid, 'USAGE') AND pid <> pg_backend_pid()",
       [place.database],
     );
     try {
@@ -188,6 +190,10 @@ export const postgres: Dialect = {
   mayCreate(session, place, what) {
     if (what === 'database')
       return flag(session, 'SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user', []);
+    if (what === 'owner')
+      return flag(session, "EXISTS (SELECT 1 FROM pg_database WHERE datname = ? AND pg_has_role(datdba, 'USAGE'))", [
+        place.database,
+      ]);
     if (what === 'schema') return flag(session, "has_database_privilege(current_database(), 'CREATE')", []);
     return flag(session, "has_schema_privilege(?, 'CREATE') AND has_schema_privilege(?, 'USAGE')", [
       place.schema,
@@ -196,13 +202,17 @@ export const postgres: Dialect = {
   },
   async create(session, place, what) {
     await session.query(
-      what === 'database' ? `CREATE DATABASE ${quote(place.database)}` : `CREATE SCHEMA ${schemaOf(place)}`,
+      // A session in template1, which every role may open, would fail it.
+      what === 'database'
+        ? `CREATE DATABASE ${quote(place.database)} TEMPLATE template0`
+        : `CREATE SCHEMA ${schemaOf(place)}`,
     );
   },
   adminSql(place, what) {
     const user = quote(place.user);
     if (what === 'database')
       return `CREATE DATABASE ${quote(place.database)} OWNER ${user}; (or, for every app to come: ALTER ROLE ${user} CREATEDB;)`;
+    if (what === 'owner') return `ALTER DATABASE ${quote(place.database)} OWNER TO ${user};`;
     const grant =
       what === 'schema'
         ? `CREATE SCHEMA ${schemaOf(place)} AUTHORIZATION ${user};`
@@ -218,4 +228,5 @@ export const postgres: Dialect = {
   },
   drop,
   lock,
+  roles,
 };

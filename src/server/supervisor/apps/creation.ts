@@ -17,7 +17,7 @@ import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { type AppChanges, step } from './changes';
-import { placeOf } from './database-settings';
+import { newRole, placeOf } from './database-settings';
 import { assertLabelFree } from './domain';
 import type { CreateInput } from './input';
 import { type AppDefinition, type AppRepository, nextGeneration } from './repository';
@@ -38,7 +38,10 @@ export interface CreationOptions {
   /** Where visitors reach main and apps. */
   addresses: Addresses;
   /** Which environments may get new apps, and may host one app together. */
-  compatibility: Pick<CompatibilityPolicy, 'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin'>;
+  compatibility: Pick<
+    CompatibilityPolicy,
+    'assertUsable' | 'assertAgree' | 'assertSetsInitialAdmin' | 'givesDatabaseRole' | 'assertKnowsDatabaseRoles'
+  >;
 }
 
 /** A new app as requested. */
@@ -71,15 +74,17 @@ export class AppCreation {
     const orphan = this.orphanOf(input.name);
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
     const now = clock.now().wall;
+    const uid = orphan?.uid ?? random.id();
+    const database = this.databaseOf(input, uid, environments, action);
     const initialAdmin = input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey));
     const appOf = (generation: number): Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> => ({
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
       // Its database contains this marker, and its worker continues to run it.
-      uid: orphan?.uid ?? random.id(),
+      uid,
       environments,
       targetEnvironment,
       desired: 'running',
-      database: sealDatabase(placeOf(input), aesKey),
+      database: sealDatabase(database, aesKey),
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),
       sso: input.options?.sso ?? null,
       generation,
@@ -104,6 +109,22 @@ export class AppCreation {
     });
     await this.changes.carryOut([input.name], operation);
     return operation;
+  }
+
+  /**
+   * Where its data will be. What the environment makes for it gets a role of its own; an adopted database keeps its owner
+   * until it is moved over (core/move-databases.ts).
+   */
+  private databaseOf(
+    input: NewApp & { name: string },
+    uid: string,
+    environments: string[],
+    action: 'create' | 'adopt',
+  ) {
+    const place = placeOf(input);
+    const isOurs = action === 'create' && place.dbConnType !== 'new_connection';
+    if (!isOurs || !this.options.compatibility.givesDatabaseRole(environments, 'environments')) return place;
+    return { ...place, ...newRole({ name: input.name, uid }) };
   }
 
   /**

@@ -3,8 +3,9 @@ import { type InputCode, say } from '../../../shared/message';
 import type { AppDatabase } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
 import { portOf } from '../../databases/connection';
+import { roleNameOf } from '../../databases/role';
 import { AppSupervisorError } from '../../errors';
-import { seal } from '../../protocol/secrets';
+import { newSecret, seal } from '../../protocol/secrets';
 import { type CreateInput, serverProblems, type UpdateInput } from './input';
 import type { AppDefinition } from './repository';
 
@@ -21,6 +22,13 @@ export function placeOf({ name, options }: { name: string } & Pick<CreateInput, 
   return { dbConnType, ...given, port: portOf({ dialect: given.dialect as DialectName, port: given.port }) };
 }
 
+/** The database role of a new app, with a random password. */
+export const newRole = (app: { name: string; uid: string }) => ({ username: roleNameOf(app), password: newSecret() });
+
+/** Whether a database that an environment made still belongs to the environment's own role. */
+export const sharesRole = ({ database }: Pick<AppDefinition, 'database'>): boolean =>
+  database.dbConnType !== 'new_connection' && !database.username;
+
 const refuse = (field: string, problem: InputCode): never => {
   throw new AppSupervisorError('INVALID_INPUT', { problem: say(problem, { field }) }, field);
 };
@@ -36,7 +44,8 @@ export function changedDatabase(
   aesKey: Buffer | null,
 ): AppDatabase {
   if (dbConnType !== before.dbConnType) refuse('options.dbConnType', 'INPUT_FIXED');
-  const [problem] = serverProblems(dbConnType, { ...before, ...wanted });
+  // The role of an app's own database is none of its user's settings.
+  const [problem] = serverProblems(dbConnType, dbConnType === 'new_connection' ? { ...before, ...wanted } : wanted);
   if (problem) refuse(`options.database.${problem.field}`, problem.problem);
   for (const field of ['dialect', 'database', 'schema', 'tablePrefix'] as const) {
     if (

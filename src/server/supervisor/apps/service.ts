@@ -67,6 +67,8 @@ export class AppService {
       await environmentCache.assertStored(added, 'environments', transaction);
       if (added.length) compatibility.assertAgree(environments, 'environments');
       if (app.initialAdmin) compatibility.assertSetsInitialAdmin(added, 'environments');
+      if (added.length && app.database.username && app.database.dbConnType !== 'new_connection')
+        compatibility.assertKnowsDatabaseRoles(added, 'environments');
       const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
       if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
         throw new AppSupervisorError(

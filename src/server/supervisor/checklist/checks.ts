@@ -3,6 +3,7 @@ import { labelOf, labelsOf } from '../../../shared/origins';
 import { WELL_KNOWN_APP_KEYS } from '../../config';
 import { fingerprint } from '../../protocol/secrets';
 import { hasPassword } from '../../redis-address';
+import { sharesRole } from '../apps/database-settings';
 import type { ChecklistFacts, EnvironmentFacts } from './facts';
 
 /**
@@ -39,6 +40,13 @@ export const CHECKLIST_TEXTS = {
   ORIGINS_SHARED_REMEDY: '',
   ORIGINS_MISSING: 'apps',
   ORIGINS_MISSING_REMEDY: '',
+  SAFE_DATABASE_ROLES: '',
+  DATABASE_ROLES_SHARED: 'apps',
+  DATABASE_ROLES_SHARED_REMEDY: '',
+  DATABASE_ROLES_UNMADE: 'environments',
+  DATABASE_SUPERUSERS: 'environments',
+  DATABASE_SUPERUSERS_REMEDY: '',
+  DATABASES_UNCLOSED: 'environments',
 } as const;
 export type ChecklistCode = keyof typeof CHECKLIST_TEXTS;
 
@@ -189,5 +197,53 @@ const origins: Check = {
   },
 };
 
+/** What Workers say about their database server, by code. */
+function told({ environments }: ChecklistFacts, ...codes: string[]) {
+  const found = environments.flatMap(({ name, registration }) => {
+    const warning = registration?.warnings.find(({ code }) => codes.includes(code));
+    return warning ? [{ name, warning }] : [];
+  });
+  return { names: found.map(({ name }) => name), first: found[0]?.warning };
+}
+
+const databaseRoles: Check = {
+  code: 'SAFE_DATABASE_ROLES',
+  find(facts) {
+    const hasRoles = facts.environments.some(
+      ({ registration }) => (registration?.databaseRole?.mode ?? 'none') !== 'none',
+    );
+    const sharing = hasRoles ? facts.apps.filter(({ app }) => sharesRole(app)).map(({ app }) => app.name) : [];
+    const unmade = told(facts, 'ROLE_SHARED', 'DATABASE_ROLE_DENIED');
+    const superusers = told(facts, 'WORKER_SUPERUSER');
+    const unclosed = told(facts, 'DATABASES_OPEN');
+    return [
+      ...when(sharing.length > 0, () => ({
+        level: 'red',
+        text: tell('DATABASE_ROLES_SHARED', { apps: named(sharing) }),
+        remedy: tell('DATABASE_ROLES_SHARED_REMEDY'),
+        apps: sharing,
+      })),
+      ...when(unmade.names.length > 0, () => ({
+        level: 'red',
+        text: tell('DATABASE_ROLES_UNMADE', { environments: named(unmade.names) }),
+        remedy: unmade.first,
+        environments: unmade.names,
+      })),
+      ...when(superusers.names.length > 0, () => ({
+        level: 'yellow',
+        text: tell('DATABASE_SUPERUSERS', { environments: named(superusers.names) }),
+        remedy: tell('DATABASE_SUPERUSERS_REMEDY'),
+        environments: superusers.names,
+      })),
+      ...when(unclosed.names.length > 0, () => ({
+        level: 'yellow',
+        text: tell('DATABASES_UNCLOSED', { environments: named(unclosed.names) }),
+        remedy: unclosed.first,
+        environments: unclosed.names,
+      })),
+    ];
+  },
+};
+
 /** In the order of docs/hardening.md. */
-export const CHECKS: Check[] = [passwords, appKey, aesKey, redis, origins];
+export const CHECKS: Check[] = [passwords, appKey, aesKey, redis, origins, databaseRoles];

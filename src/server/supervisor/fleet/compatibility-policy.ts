@@ -2,6 +2,7 @@ import type { Message } from '../../../shared/message';
 import type { Registration } from '../../../shared/messages';
 import { AppSupervisorError, describeError, withField } from '../../errors';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
+import { fingerprint } from '../../protocol/secrets';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import { appFindings, disagreement, environmentFindings, type Finding, type Installed } from './compatibility';
@@ -67,13 +68,11 @@ export class CompatibilityPolicy {
 
   /**
    * Whether an environment may get apps.
-   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, OUTDATED, VERSION_DIFFERS, PLUGINS_MISSING
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, VERSION_DIFFERS, PLUGINS_MISSING
    */
   assertUsable(environment: string, field: string): void {
     const { environmentCache } = this.options;
     const registration = environmentCache.registrationOf(environment);
-    const trouble = this.troubleOf(environment);
-    if (!registration && trouble) throw withField(field, trouble);
     if (!registration) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, field);
     if (environmentCache.get(environment)?.cordoned)
       throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
@@ -114,21 +113,41 @@ export class CompatibilityPolicy {
     if (environment) throw new AppSupervisorError('INITIAL_ADMIN_UNKNOWN', { environment }, field);
   }
 
-  /** Why nothing that an environment says is believed; null if it is. */
-  troubleOf(environment: string): AppSupervisorError | null {
-    const { observer, aesKey } = this.options;
-    const trouble = observer.environment(environment)?.trouble;
-    if (trouble === 'OUTDATED') return new AppSupervisorError('OUTDATED', { environment });
-    const variable = aesKey ? 'APP_SUPERVISOR_AES_SECRET_KEY' : 'APP_KEY';
-    return trouble ? new AppSupervisorError('KEY_DIFFERS', { environment, variable }) : null;
+  /**
+   * Whether a new app gets a database role of its own in these environments: not if one of them has none to give.
+   * @throws AppSupervisorError DATABASE_ROLE_DENIED, DATABASE_ROLE_UNKNOWN
+   */
+  givesDatabaseRole(environments: string[], field: string): boolean {
+    this.assertKnowsDatabaseRoles(environments, field);
+    const found = environments.flatMap(
+      (name) => this.options.environmentCache.registrationOf(name)?.databaseRole ?? [],
+    );
+    const denied = found.find(({ mode }) => mode === 'denied');
+    if (denied) {
+      const { user, server, sql } = denied;
+      throw new AppSupervisorError('DATABASE_ROLE_DENIED', { user, server, sql }, field);
+    }
+    return found.length > 0 && found.every(({ mode }) => mode === 'made');
+  }
+
+  /**
+   * Whether environments use the database role of an app that has one.
+   * @throws AppSupervisorError DATABASE_ROLE_UNKNOWN
+   */
+  assertKnowsDatabaseRoles(environments: string[], field: string): void {
+    const environment = environments.find((name) => !this.options.environmentCache.registrationOf(name)?.databaseRole);
+    if (environment) throw new AppSupervisorError('DATABASE_ROLE_UNKNOWN', { environment }, field);
   }
 
   /** Incompatibilities between an environment and the Supervisor. */
   findings(registration: Registration): Finding[] {
-    const { isOneRelease } = this.options;
-    const trouble = this.troubleOf(registration.name);
+    const { aesKey, isOneRelease } = this.options;
+    const mine = aesKey ? fingerprint(aesKey.toString('hex')) : null;
+    const details = { environment: registration.name, variable: 'APP_SUPERVISOR_AES_SECRET_KEY' };
     return [
-      ...(trouble ? [{ error: trouble, refuses: true }] : []),
+      ...(registration.fingerprints.aesKey === mine
+        ? []
+        : [{ error: new AppSupervisorError('KEY_DIFFERS', details), refuses: true }]),
       ...(isOneRelease ? [] : environmentFindings(registration, this.installed)),
     ];
   }

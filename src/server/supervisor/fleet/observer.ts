@@ -77,8 +77,8 @@ export interface EnvironmentView {
   released: boolean;
   registration: Registration | null;
   standby: string | null;
-  /** Why nothing that it says is believed; null if it is, or it says nothing. */
-  trouble: 'OUTDATED' | 'KEY_DIFFERS' | null;
+  /** Why its lease is not believed; null if it is, or there is none. */
+  doubt: NonNullable<Found['doubt']> | null;
   /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
   unreachableSince: number | null;
   lastHeartbeatAt: number | null;
@@ -159,8 +159,6 @@ export class FleetObserver {
     const judged = healthOf(seen.observation, this.observer, now);
     const doubtful = judged.health === 'down' && seen.observation.releasedAt === null && this.isCutOff(now);
     let { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
-    // It lives, although nothing that it says is believed.
-    if (health === 'down' && troubleOf(seen) === 'OUTDATED') health = 'unknown';
     if (health === 'online' && seen.unreachableSince !== null)
       ({ health, since } = { health: 'suspect', since: seen.unreachableSince });
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
@@ -173,7 +171,7 @@ export class FleetObserver {
       released: seen.observation.releasedAt !== null,
       registration: seen.registration,
       standby: seen.standby,
-      trouble: alive ? null : troubleOf(seen),
+      doubt: seen.doubt,
       unreachableSince: seen.unreachableSince,
       lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
     };
@@ -361,12 +359,6 @@ export class FleetObserver {
     this.environments.set(name, seen);
     return seen;
   }
-}
-
-/** A Worker that has signed before, and does not any more, is somebody else. */
-function troubleOf({ doubt, registration }: ObservedEnvironment): EnvironmentView['trouble'] {
-  if (doubt === 'key') return 'KEY_DIFFERS';
-  return doubt === 'unsigned' && !registration?.signs ? 'OUTDATED' : null;
 }
 
 /** Apps whose reports say something else; a visit is no change. */

@@ -2,6 +2,7 @@ import { type Message, say } from '../../../shared/message';
 import { describeError } from '../../errors';
 import { appAdminWarning } from '../../protocol/administrator';
 import type { AppCache } from '../apps/cache';
+import { sharesRole } from '../apps/database-settings';
 import type { AppDefinition } from '../apps/repository';
 import type { CompatibilityPolicy } from './compatibility-policy';
 import type { EnvironmentCache } from './environment-cache';
@@ -34,13 +35,26 @@ export function warningsOf(environment: string, options: WarningsOptions): Messa
 /** The problems of an app, as messages that say what to do. */
 export function appWarningsOf(
   app: AppDefinition,
-  { compatibility, observer }: Pick<WarningsOptions, 'compatibility' | 'observer'>,
+  {
+    compatibility,
+    observer,
+    environmentCache,
+  }: Pick<WarningsOptions, 'compatibility' | 'observer' | 'environmentCache'>,
 ): Message[] {
   const found = app.environments.flatMap((environment) => {
     const entry = observer.observed(environment, app.name)?.entry;
     return entry?.uid === app.uid && entry.adminPassword ? [entry.adminPassword] : [];
   });
-  return [...compatibility.warningsOf(app), ...[...new Set(found)].map((each) => appAdminWarning(app.name, each))];
+  // In a dialect without roles there is nothing to share.
+  const hasRoles = app.environments.some((name) => {
+    const mode = environmentCache.registrationOf(name)?.databaseRole?.mode;
+    return mode !== undefined && mode !== 'none';
+  });
+  return [
+    ...compatibility.warningsOf(app),
+    ...(hasRoles && sharesRole(app) ? [say('APP_SHARES_ROLE', { app: app.name })] : []),
+    ...[...new Set(found)].map((each) => appAdminWarning(app.name, each)),
+  ];
 }
 
 /**

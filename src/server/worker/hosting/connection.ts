@@ -1,7 +1,8 @@
+import { hasRoles } from '../../../shared/dialects';
 import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
-import { type DatabaseConnection, isHost } from '../../databases';
+import { type DatabaseConnection, isHost, roleNameOf } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 
 /** Database options of the host's main app; options that this type does not name are passed on unchanged. */
@@ -14,8 +15,8 @@ export type HostDatabase = DatabaseConnection & Record<string, unknown>;
 const OWN = ['username', 'schema', 'ssl', 'dialectOptions'];
 
 /**
- * How this environment reaches an app's database. Server, user and password are the environment's own and names are the
- * app's, unless the app has a separate connection, which defines everything. Other values in a record are ignored:
+ * How this environment reaches an app's database. The server is the environment's own; names, and the role of a database
+ * that this plugin made, are the app's. A separate connection defines everything. Other values in a record are ignored:
  * whoever can write one could otherwise have the environment's password sent to his own server.
  *
  * @param open the stored password
@@ -23,19 +24,18 @@ const OWN = ['username', 'schema', 'ssl', 'dialectOptions'];
  * connection names no host
  */
 export function connectionOf(
-  record: Pick<AppRecord, 'name' | 'database'>,
+  record: Pick<AppRecord, 'name' | 'database'> & Partial<Pick<AppRecord, 'uid'>>,
   main: HostDatabase,
   open: (password: string) => string,
 ): HostDatabase {
   const { dbConnType, password, ...given } = record.database;
-  const { migrator: _, ...inherited } = main;
-  const base: HostDatabase = { ...inherited, tablePrefix: '' };
-  if (main.dialect === 'sqlite') {
-    const folder = String(main.storage ?? '').replace(/[^/\\]*$/, '');
-    return { ...base, dialect: 'sqlite', storage: `${folder}${record.name}.sqlite` };
+  if (dbConnType !== 'new_connection') {
+    const place = workerConnectionOf(record, main);
+    if (!hasOwnRole(record, main)) return place;
+    return { ...place, username: given.username, password: open(password ?? '') };
   }
-  if (dbConnType !== 'new_connection')
-    return { ...base, ...filled(pick(given, ['database', 'schema', 'tablePrefix'])) };
+  const base = baseOf(main);
+  if (main.dialect === 'sqlite') return sqliteOf(record, main);
   if (!isHost(given.host ?? '')) {
     const problem = say('CONNECTION_HOST', { app: record.name });
     throw new AppSupervisorError('INVALID_INPUT', { problem }, 'database.host');
@@ -44,6 +44,45 @@ export function connectionOf(
   const rest = Object.fromEntries(Object.entries(base).filter(([key]) => !OWN.includes(key)));
   return { ...rest, ...filled(given), password: open(password ?? '') } as HostDatabase;
 }
+
+/** Another role than the app's own is ignored, as other values are. */
+const hasOwnRole = (
+  { name, uid, database }: Pick<AppRecord, 'name' | 'database'> & Partial<Pick<AppRecord, 'uid'>>,
+  main: HostDatabase,
+): boolean => uid !== undefined && hasRoles(main.dialect) && database.username === roleNameOf({ name, uid });
+
+/**
+ * The same place with the environment's own user: the Worker itself, which makes, hands over and drops databases.
+ * Meaningless for a separate connection.
+ */
+export function workerConnectionOf(
+  record: Pick<AppRecord, 'name' | 'database'> & Partial<Pick<AppRecord, 'uid'>>,
+  main: HostDatabase,
+): HostDatabase {
+  if (main.dialect === 'sqlite') return sqliteOf(record, main);
+  const { dbConnType, ...given } = record.database;
+  const place = { ...baseOf(main), ...filled(pick(given, ['database', 'schema', 'tablePrefix'])) } as HostDatabase;
+  // Roles of apps may not enter the main database. One that was moved there has its database stored.
+  if (dbConnType === 'new_schema' && !given.database && hasOwnRole(record, main))
+    place.database = schemasDatabaseOf(main);
+  return place;
+}
+
+/** Without the main app's migrator, and with the app's own prefix. */
+function baseOf(main: HostDatabase): HostDatabase {
+  const { migrator: _, ...inherited } = main;
+  return { ...inherited, tablePrefix: '' };
+}
+
+const sqliteOf = ({ name }: Pick<AppRecord, 'name'>, main: HostDatabase): HostDatabase => ({
+  ...baseOf(main),
+  dialect: 'sqlite',
+  storage: `${String(main.storage ?? '').replace(/[^/\\]*$/, '')}${name}.sqlite`,
+});
+
+/** The database of an environment for apps that have a schema and a role, next to its main database. */
+export const schemasDatabaseOf = ({ database = '' }: Pick<HostDatabase, 'database'>): string =>
+  `${database.slice(0, 58)}_apps`;
 
 /**
  * The connection for a check. Its password is used as entered: a sealed one belongs to some app and was entered for

@@ -2,7 +2,7 @@ import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { dropDatabase, releaseDatabase } from '../../databases';
 import { removeUploads } from '../guards/files/claim';
-import type { HostDatabase } from './connection';
+import type { AppDatabases } from './app-databases';
 
 /**
  * Drops what this app created, its uploads too, and nothing else, or removes its ownership marker.
@@ -12,17 +12,21 @@ import type { HostDatabase } from './connection';
  */
 export async function endData(
   record: AppRecord,
-  connection: HostDatabase,
-  protect: Parameters<typeof dropDatabase>[2]['protect'],
+  databases: Pick<AppDatabases, 'connectionOf' | 'makerOf' | 'protect'>,
   storagePath: string,
 ): Promise<Message> {
   const { name, uid } = record;
   const { dbConnType } = record.database;
+  const connection = databases.connectionOf(record);
   if (record.data !== 'drop') {
     await releaseDatabase(connection, dbConnType, { app: name, uid });
     return say('DATA_RELEASED');
   }
-  const outcome = await dropDatabase(connection, dbConnType, { uid, protect });
+  const outcome = await dropDatabase(connection, dbConnType, {
+    uid,
+    protect: databases.protect(),
+    maker: databases.makerOf(record),
+  });
   if (outcome.code === 'DATA_DROPPED') await removeUploads(storagePath, name);
   return outcome;
 }

@@ -7,7 +7,6 @@ import type { AdminPassword, AppPlugin, AppRecord } from '../../../shared/messag
 import type { Clock } from '../../clock';
 import type { BootstrapConfig, HostConfig } from '../../config';
 import {
-  checkDatabase,
   createByOtherPlugin,
   type DatabaseCheck,
   type DatabaseLock,
@@ -17,6 +16,7 @@ import {
   type Owner,
   prepareDatabase,
   resetPartialInstall,
+  type ServerRoles,
 } from '../../databases';
 import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
@@ -27,9 +27,10 @@ import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placehold
 import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
+import { AppDatabases } from './app-databases';
 import { BootQueue } from './boot-queue';
 import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
-import { connectionOf, connectionToCheck, type HostDatabase } from './connection';
+import type { HostDatabase } from './connection';
 import { endData } from './end-data';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 
@@ -50,6 +51,7 @@ export interface PluginSet {
  */
 export class AppHost {
   private readonly boots: BootQueue;
+  private readonly databases: AppDatabases;
 
   constructor(
     private readonly supervisor: AppSupervisor,
@@ -61,8 +63,12 @@ export class AppHost {
     private readonly clock: Clock,
     private readonly log: Log,
     private readonly findInstalled: FindInstalled,
+    /** Whether apps may share the environment's own database role where it may make none. */
+    mayShareRole = false,
   ) {
     this.boots = new BootQueue(bootstrap, clock);
+    const main = () => coreApps.apps.main.db.options as unknown as HostDatabase;
+    this.databases = new AppDatabases(main, (password, app) => secrets.open(password, app, 'database'), mayShareRole);
   }
 
   /**
@@ -113,7 +119,7 @@ export class AppHost {
    */
   async openBeside(record: AppRecord, starts: boolean): Promise<void> {
     const mainApp = this.coreApps.apps.main;
-    const connection = this.connectionOf(record);
+    const connection = this.databases.connectionOf(record);
     const owner = { app: record.name, uid: record.uid };
     const { underscored } = await inspectDatabase(connection, record.database.dbConnType, owner);
     if (underscored !== null) connection.underscored = underscored;
@@ -156,7 +162,7 @@ export class AppHost {
 
   /** Ends the data of a removed app as its record says; returns what was done. */
   async endData(record: AppRecord): Promise<Message> {
-    return endData(record, this.connectionOf(record), this.protect(), this.folders.storagePath);
+    return endData(record, this.databases, this.folders.storagePath);
   }
 
   /** Shows an error of work that failed before it created an app. */
@@ -232,14 +238,16 @@ export class AppHost {
     turn.progress(say('CHECKING_DATABASE'), false);
     const { record } = wish;
     const { dbConnType } = record.database;
-    const connection = this.connectionOf(record);
+    const connection = this.databases.connectionOf(record);
     await prepareDatabase(connection, dbConnType, {
       app: name,
       uid: record.uid,
       mayCreate: record.claim === 'create',
       adopt: record.claim === 'adopt',
-      createByOther: () => createByOtherPlugin(this.supervisor, name, connection, dbConnType),
-      protect: this.protect(),
+      maker: this.databases.makerOf(record),
+      createByOther: () =>
+        createByOtherPlugin(this.supervisor, name, this.databases.workerConnectionOf(record), dbConnType),
+      protect: this.databases.protect(),
     });
     const lock = held ?? (await this.lockFor(turn, 0));
     if (!lock) return turn.decide() && 'locked';
@@ -256,7 +264,7 @@ export class AppHost {
     if (!wish) return null;
     const { record, how } = wish;
     const mainApp = this.coreApps.apps.main;
-    const connection = this.connectionOf(record);
+    const connection = this.databases.connectionOf(record);
     const { dbConnType } = record.database;
     const owner = { app: name, uid: record.uid };
     const log = this.log.bound({ app: name });
@@ -381,26 +389,16 @@ export class AppHost {
 
   /** Checks whether an app could use a database with this environment's connection. */
   checkDatabase(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
-    const connection = connectionToCheck({ name, database }, this.mainDatabase());
-    return checkDatabase(connection, database.dbConnType, { protect: this.protect() });
+    return this.databases.check(name, database);
   }
 
-  /** The environment's own main database, which no app may use or drop. */
-  private protect() {
-    const { host, port, database, schema, storage } = this.mainDatabase();
-    return { host, port, database, schema, storage };
+  /** What the environment's own database role may do. */
+  serverRoles(): Promise<ServerRoles> {
+    return this.databases.serverRoles();
   }
 
   private lockFor(turn: BootTurn, timeoutMs: number): Promise<DatabaseLock | null> {
-    return lockFor(turn, this.environment, (record) => this.connectionOf(record), timeoutMs);
-  }
-
-  private connectionOf(record: AppRecord): HostDatabase {
-    return connectionOf(record, this.mainDatabase(), (password) => this.secrets.open(password, record, 'database'));
-  }
-
-  private mainDatabase(): HostDatabase {
-    return this.coreApps.apps.main.db.options as unknown as HostDatabase;
+    return lockFor(turn, this.environment, (record) => this.databases.connectionOf(record), timeoutMs);
   }
 
   private async pluginsOf(app: Application): Promise<PluginVersion[]> {

@@ -1,0 +1,458 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  checkDatabase,
+  type DatabaseConnection,
+  dropDatabase,
+  inspectDatabase,
+  inspectServer,
+  prepareDatabase,
+  roleMakerOf,
+  roleNameOf,
+} from '../../src/server/databases';
+import { dialects } from '../../src/server/databases/dialects';
+import type { Session } from '../../src/server/databases/session';
+import { inEnglish } from '../../src/server/errors';
+import { say } from '../../src/shared/message';
+import { postgresPrograms } from '../support/postgres-programs';
+import { install, inWords, on, sql, tables } from './databases-places';
+import { type Server, startMariadb, startPostgres } from './databases-servers';
+
+/** The database roles of apps: what the Worker makes for them, and what an app can try with its own. */
+
+interface TestApp {
+  app: string;
+  uid: string;
+  connection: DatabaseConnection;
+  worker: DatabaseConnection;
+  maker: NonNullable<ReturnType<typeof roleMakerOf>>;
+}
+
+/** @param database absent: the app's name */
+function appOf(worker: DatabaseConnection, app: string, database = app, schema?: string): TestApp {
+  const uid = `uid-${app}`;
+  const place = { ...worker, database, ...(schema ? { schema } : {}) };
+  const connection = { ...place, username: roleNameOf({ name: app, uid }), password: `secret-of-${app}` };
+  return { app, uid, connection, worker: place, maker: roleMakerOf({ name: app, uid }, connection, place)! };
+}
+
+const create = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
+  prepareDatabase(connection, mode, { app, uid, mayCreate: true, maker, protect: { database: 'head' } });
+const boot = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
+  prepareDatabase(connection, mode, { app, uid, mayCreate: false, maker, protect: { database: 'head' } });
+const drop = ({ uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
+  dropDatabase(connection, mode, { uid, maker, protect: { database: 'head' } });
+
+/** What the server answers to one statement of an app. */
+const answer = (connection: DatabaseConnection, statement: string) =>
+  sql(connection, statement).then(
+    () => 'done',
+    (error) => String(error.sqlMessage ?? error.message),
+  );
+
+for (const [version, programs] of [
+  ['PostgreSQL of npm (18)', undefined],
+  ['PostgreSQL of the system (15 on Debian)', postgresPrograms()],
+] as const) {
+  describe(version, () => {
+    let server: Server;
+    let worker: DatabaseConnection;
+    let crm: TestApp;
+    let shop: TestApp;
+    const admin = (database = 'postgres') => on(server, 'postgres', database);
+
+    beforeAll(async () => {
+      server = await startPostgres(programs);
+      await sql(admin(), "CREATE ROLE worker LOGIN CREATEDB CREATEROLE PASSWORD 'of-the-worker'");
+      await sql(admin(), 'CREATE DATABASE head OWNER worker');
+      worker = { ...admin('head'), username: 'worker', password: 'of-the-worker' };
+      [crm, shop] = [appOf(worker, 'crm'), appOf(worker, 'shop')];
+      for (const each of [crm, shop]) expect(await create(each)).toMatchObject({ created: true });
+      await install(crm.connection, '2.2.15');
+    });
+    afterAll(() => server?.stop());
+
+    it('gives an app a role that owns what is in its database, and nothing else', async () => {
+      const { username } = crm.connection;
+      const [role] = await sql(admin(), 'SELECT * FROM pg_roles WHERE rolname = ?', [username]);
+      expect(role).toMatchObject({ rolsuper: false, rolcreatedb: false, rolcreaterole: false, rolreplication: false });
+      const groups = await sql(
+        admin(),
+        'SELECT 1 FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member WHERE rolname = ?',
+        [username],
+      );
+      expect(groups).toEqual([]);
+      const databases = await sql(
+        admin(),
+        "SELECT datname, datdba::regrole::text AS owner FROM pg_database WHERE datname IN ('crm', 'shop')",
+      );
+      expect(databases.map(({ owner }) => owner)).toEqual(['worker', 'worker']);
+      const owners = await sql(admin('crm'), "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'");
+      expect(owners).toEqual([{ tableowner: username }]);
+    });
+
+    it('changes nothing when it is made again', async () => {
+      expect(await create(crm)).toMatchObject({ created: false, installed: 'complete', mark: { created: true } });
+      expect(await boot(crm)).toMatchObject({ installed: 'complete' });
+    });
+
+    it('stores the password as a hash that the server did not have to see', async () => {
+      const [row] = await sql(admin(), 'SELECT rolpassword FROM pg_authid WHERE rolname = ?', [
+        crm.connection.username,
+      ]);
+      expect(row.rolpassword).toMatch(/^SCRAM-SHA-256\$4096:/);
+    });
+
+    describe('an app', () => {
+      it('closes the main database at the Worker’s start, and names what an administrator has to close', async () => {
+        const before = await inspectServer(worker, false);
+        expect(before).toMatchObject({ mode: 'made', user: 'worker' });
+        expect(before.warnings.map(inEnglish)).toEqual([
+          expect.stringMatching(/postgres, template1.*REVOKE CONNECT, TEMPORARY ON DATABASE "postgres", "template1"/),
+        ]);
+        await sql(admin(), dialects.postgres.roles!.closeSql(['postgres', 'template1']));
+        await sql(admin(), 'GRANT CONNECT ON DATABASE postgres TO worker');
+        expect((await inspectServer(worker, false)).warnings).toEqual([]);
+      });
+
+      it.each(['head', 'shop', 'postgres', 'template1'])('does not connect to %s', async (database) => {
+        expect(await answer({ ...crm.connection, database }, 'SELECT 1')).toContain('permission denied for database');
+      });
+
+      it.each([
+        ["COPY (SELECT 1) TO PROGRAM 'id'", /permission denied to COPY|must be superuser/],
+        ["CREATE TABLE t1 (a text); COPY t1 FROM PROGRAM 'id'", /permission denied to COPY|must be superuser/],
+        ["COPY (SELECT 1) TO '/tmp/x'", /permission denied to COPY|must be superuser/],
+        ["SELECT pg_read_file('/etc/passwd')", /permission denied for function/],
+        ["SELECT pg_read_binary_file('/etc/passwd')", /permission denied for function/],
+        ["SELECT pg_ls_dir('.')", /permission denied for function/],
+        ["SELECT lo_import('/etc/passwd')", /permission denied for function/],
+        ["LOAD 'auto_explain'", /not allowed/],
+        ['CREATE EXTENSION dblink', /permission denied to create extension|not available/],
+        ['CREATE EXTENSION postgres_fdw', /permission denied to create extension|not available/],
+        ['CREATE EXTENSION file_fdw', /permission denied to create extension|not available/],
+        ['CREATE FOREIGN DATA WRAPPER w', /permission denied/],
+        [
+          'CREATE EVENT TRIGGER e ON ddl_command_end EXECUTE FUNCTION nothing()',
+          /permission denied|must be superuser|does not exist/,
+        ],
+        ["CREATE TABLESPACE t LOCATION '/tmp'", /permission denied/],
+        ['CREATE PUBLICATION p FOR ALL TABLES', /must be superuser/],
+        ["SELECT pg_create_physical_replication_slot('s')", /permission denied|must be superuser/],
+        ['SELECT * FROM pg_authid', /permission denied/],
+        ['SELECT * FROM pg_shadow', /permission denied/],
+        ['CREATE ROLE friend', /permission denied/],
+        ['CREATE DATABASE friend', /permission denied/],
+        ['ALTER ROLE CURRENT_USER CREATEDB', /permission denied|must have/],
+        ['ALTER ROLE CURRENT_USER SUPERUSER', /permission denied|must be superuser/],
+        ['ALTER ROLE CURRENT_USER CONNECTION LIMIT 500', /permission denied|must have/],
+        ['SET ROLE worker', /permission denied/],
+        ['GRANT worker TO CURRENT_USER', /permission denied|must have|admin option/i],
+        ['GRANT pg_execute_server_program TO CURRENT_USER', /permission denied|must have|admin option/i],
+        ['ALTER DATABASE crm OWNER TO CURRENT_USER', /must be owner/],
+        ['ALTER DATABASE crm CONNECTION LIMIT 1', /must be owner/],
+        ['ALTER DATABASE crm RENAME TO mine', /must be owner/],
+        ['DROP DATABASE shop', /must be owner/],
+        ['ALTER SYSTEM SET log_statement = none', /permission denied|must be superuser/],
+        [
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'worker'",
+          /permission denied|must be/,
+        ],
+        ["SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'worker'", /permission denied|must be/],
+        ['ALTER DEFAULT PRIVILEGES FOR ROLE worker GRANT ALL ON TABLES TO PUBLIC', /permission denied|must be/],
+      ])('is refused %s', async (statement, refusal) => {
+        const other = await dialects.postgres.connect(worker, 'head', 'a session of the Worker');
+        const statements = statement.split('; ');
+        for (const before of statements.slice(0, -1)) await sql(crm.connection, before);
+        expect(await answer(crm.connection, statements.at(-1)!)).toMatch(refusal);
+        await other.close();
+      });
+
+      it('opens its database to nobody, although it can ask for it', async () => {
+        await answer(crm.connection, 'GRANT CONNECT ON DATABASE crm TO PUBLIC');
+        expect(await answer({ ...shop.connection, database: 'crm' }, 'SELECT 1')).toContain('permission denied');
+      });
+
+      it('holds no lock of the main database: each database has its own', async () => {
+        const [main, own] = [
+          await dialects.postgres.connect(worker, 'head', 'hosting'),
+          await dialects.postgres.connect(crm.connection, 'crm', 'app'),
+        ];
+        await own.query('SELECT pg_advisory_lock(4711)');
+        expect(await dialects.postgres.lock.tryTake(main, 4711n)).toBe(true);
+        await Promise.all([main.close(), own.close()]);
+      });
+
+      it('sees no query of another session', async () => {
+        const other = await dialects.postgres.connect(worker, 'head', 'the Worker');
+        await other.query("SELECT 'a secret of the Worker'");
+        const seen = await sql(crm.connection, "SELECT query FROM pg_stat_activity WHERE usename = 'worker'");
+        expect(seen.length).toBeGreaterThan(0);
+        for (const { query } of seen) expect(query).not.toContain('secret');
+        await other.close();
+      });
+
+      it('blocks no new database with a session in template1, where an administrator has not closed it', async () => {
+        await sql(admin(), 'GRANT CONNECT ON DATABASE template1 TO PUBLIC');
+        const blocker = await dialects.postgres.connect(crm.connection, 'template1', 'blocker');
+        const blog = appOf(worker, 'blog');
+        expect(await create(blog)).toMatchObject({ created: true });
+        await blocker.close();
+        await sql(admin(), dialects.postgres.roles!.closeSql(['template1']));
+        expect(await drop(blog)).toEqual(say('DATA_DROPPED'));
+      });
+    });
+
+    describe('code that an app has left in its database', () => {
+      /** Whoever runs it is noted, and with the rights of the Worker it would make itself a role. */
+      const trap = async (name: string, args: string, returns: string, value: string) =>
+        sql(
+          crm.connection,
+          `CREATE OR REPLACE FUNCTION public.${name}(${args}) RETURNS ${returns} LANGUAGE plpgsql AS $f$ BEGIN
+             INSERT INTO public.caught VALUES (current_user, '${name}'); RETURN ${value}; END $f$`,
+        );
+      const caught = async () =>
+        (await sql(admin('crm'), 'SELECT DISTINCT who FROM public.caught ORDER BY who')).map(({ who }) => who);
+
+      it('runs as nobody but the app: triggers, functions before those of the server, a schema of the Worker’s name', async () => {
+        await sql(crm.connection, 'CREATE TABLE public.caught (who text, what text)');
+        await sql(crm.connection, 'GRANT ALL ON public.caught TO PUBLIC; GRANT ALL ON SCHEMA public TO PUBLIC');
+        await trap('has_database_privilege', 'text, name, text', 'boolean', 'true');
+        await trap('pg_identify_object', 'regclass, oid, integer', 'text', "''");
+        await trap('to_regnamespace', 'varchar', 'regnamespace', 'NULL');
+        await trap('noted', '', 'trigger', 'NEW');
+        await sql(crm.connection, 'CREATE SCHEMA worker; CREATE TABLE worker.app_supervisor_mark (uid text)');
+        await sql(
+          crm.connection,
+          'CREATE TRIGGER noted BEFORE INSERT OR UPDATE ON public.app_supervisor_mark FOR EACH ROW EXECUTE FUNCTION noted()',
+        );
+        await sql(crm.connection, 'CREATE VIEW public.peeked AS SELECT 1');
+        await sql(
+          admin('crm'),
+          'CREATE TABLE public.left_by_worker (a int); ALTER TABLE public.left_by_worker OWNER TO worker',
+        );
+        await create(crm);
+        await boot(crm);
+        await sql(crm.connection, 'UPDATE app_supervisor_mark SET installed = 1');
+        expect(await caught()).toEqual([crm.connection.username]);
+      });
+    });
+
+    describe('a Worker', () => {
+      it('sets the password again that an app has changed', async () => {
+        await sql(crm.connection, "ALTER ROLE CURRENT_USER PASSWORD 'mine'");
+        expect(await answer(crm.connection, 'SELECT 1')).toContain('password authentication failed');
+        expect(await boot(crm)).toMatchObject({ installed: 'complete' });
+        expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
+      });
+
+      it('is not blocked by an app that changes its role in an open transaction', async () => {
+        const own = await dialects.postgres.connect(crm.connection, 'crm', 'blocker');
+        await own.query('BEGIN');
+        await own.query("ALTER ROLE CURRENT_USER PASSWORD 'mine'");
+        await create(crm);
+        await own.close();
+        expect(await answer(crm.connection, 'SELECT 1')).toBe('done');
+      });
+
+      it('gives the role what it has itself left in the database, such as a restored table', async () => {
+        await sql(admin('crm'), 'CREATE TABLE public.restored (a int); ALTER TABLE public.restored OWNER TO worker');
+        await boot(crm);
+        expect(await answer(crm.connection, 'ALTER TABLE restored ADD b int')).toBe('done');
+      });
+
+      it('names what somebody else owns there, and takes nothing of another app', async () => {
+        await sql(admin('crm'), 'CREATE TABLE public.theirs (a int)');
+        await expect(boot(crm)).rejects.toMatchObject({
+          code: 'DATABASE_NOT_OWNED',
+          message: expect.stringContaining('theirs'),
+        });
+        await sql(admin('crm'), 'DROP TABLE theirs');
+        const thief = appOf(worker, 'thief', 'shop');
+        await expect(boot(thief)).rejects.toMatchObject({ code: 'DATABASE_NOT_OWNED' });
+        expect(
+          (await sql(admin('shop'), 'SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = ?', ['public']))[0],
+        ).toEqual({
+          tableowner: shop.connection.username,
+        });
+      });
+
+      it('that may not make roles says what an administrator can run', async () => {
+        await sql(admin(), "CREATE ROLE plain LOGIN CREATEDB PASSWORD 'plain'");
+        const plain = { ...worker, username: 'plain', password: 'plain', database: 'head' };
+        await sql(admin(), 'GRANT CONNECT ON DATABASE head TO plain');
+        const denied = await inspectServer(plain, false);
+        expect(denied).toMatchObject({ mode: 'denied', sql: 'ALTER ROLE "plain" CREATEROLE;' });
+        expect(inEnglish(denied.warnings[0])).toContain('ALTER ROLE "plain" CREATEROLE;');
+        expect(await inspectServer(plain, true)).toMatchObject({ mode: 'shared', warnings: [{ code: 'ROLE_SHARED' }] });
+        const checked = await checkDatabase({ ...plain, database: 'new' }, 'new_database', {
+          roles: denied.mode,
+          protect: { database: 'head' },
+        });
+        expect(checked).toMatchObject({ verdict: 'unusable' });
+        expect(inWords(checked.checks.at(-1)!)).toMatchObject({ name: 'create', ok: false, remedy: denied.sql });
+        await expect(create(appOf(plain, 'new'))).rejects.toMatchObject({ code: 'DATABASE_ROLE_DENIED' });
+        await sql(admin(), denied.sql);
+        expect(await inspectServer(plain, false)).toMatchObject({ mode: 'made' });
+        expect(await create(appOf(plain, 'new'))).toMatchObject({ created: true });
+        expect(await drop(appOf(plain, 'new'))).toEqual(say('DATA_DROPPED'));
+      });
+
+      it('that is a superuser works, with a warning', async () => {
+        const found = await inspectServer(admin('head'), false);
+        expect(found).toMatchObject({ mode: 'made' });
+        expect(found.warnings.map(({ code }) => code)).toContain('WORKER_SUPERUSER');
+        const sudo = appOf(admin('head'), 'sudo');
+        expect(await create(sudo)).toMatchObject({ created: true });
+        expect(await answer(sudo.connection, 'CREATE TABLE t (a int)')).toBe('done');
+        expect(await drop(sudo)).toEqual(say('DATA_DROPPED'));
+      });
+
+      it('takes an empty database that was made for it, and says how to if it is somebody else’s', async () => {
+        await sql(admin(), 'CREATE DATABASE given');
+        await expect(create(appOf(worker, 'given'))).rejects.toMatchObject({
+          code: 'DATABASE_CREATE_DENIED',
+          message: expect.stringContaining('ALTER DATABASE "given" OWNER TO "worker"'),
+        });
+        await sql(admin(), 'ALTER DATABASE given OWNER TO worker');
+        expect(await create(appOf(worker, 'given'))).toMatchObject({ created: false });
+        expect(await answer({ ...shop.connection, database: 'given' }, 'SELECT 1')).toContain('permission denied');
+      });
+    });
+
+    describe('apps that share a database, each with a schema', () => {
+      let one: TestApp;
+      let two: TestApp;
+      beforeAll(async () => {
+        [one, two] = [appOf(worker, 'one', 'head_apps', 'one'), appOf(worker, 'two', 'head_apps', 'two')];
+        for (const each of [one, two]) expect(await create(each, 'new_schema')).toMatchObject({ created: true });
+      });
+
+      it('own their schema, and neither read nor drop the other’s', async () => {
+        expect(await tables(one.connection)).toEqual(['app_supervisor_mark']);
+        // As NocoBase does at each start.
+        expect(await answer(one.connection, 'CREATE SCHEMA IF NOT EXISTS "one"')).toBe('done');
+        expect(await answer(one.connection, 'SELECT * FROM two.app_supervisor_mark')).toContain('permission denied');
+        expect(await answer(one.connection, 'DROP SCHEMA two CASCADE')).toContain('must be owner');
+        expect(await answer(one.connection, 'CREATE TABLE public.t (a int)')).toContain('permission denied');
+        expect(await answer({ ...one.connection, database: 'head' }, 'SELECT 1')).toContain('permission denied');
+      });
+
+      it('are dropped with their role, and not with the database', async () => {
+        expect(await drop(one, 'new_schema')).toEqual(say('DATA_DROPPED'));
+        expect(await drop(one, 'new_schema')).toEqual(say('DATA_DROPPED'));
+        expect(await boot(two, 'new_schema')).toMatchObject({ created: false });
+        expect(await sql(admin(), 'SELECT 1 FROM pg_roles WHERE rolname = ?', [one.connection.username])).toEqual([]);
+      });
+    });
+
+    it('drops an app with its role, under its open connections, and a second time', async () => {
+      const forgotten: Session = await dialects.postgres.connect(shop.connection, 'shop', 'forgotten');
+      const lost = new Promise((resolve) => forgotten.onLost(resolve));
+      expect(await drop(shop)).toEqual(say('DATA_DROPPED'));
+      await lost;
+      expect(await drop(shop)).toEqual(say('DATA_DROPPED'));
+      expect(await sql(admin(), "SELECT 1 FROM pg_roles WHERE rolname LIKE 'app_shop%'")).toEqual([]);
+      expect(await sql(admin(), "SELECT 1 FROM pg_database WHERE datname = 'shop'")).toEqual([]);
+    });
+
+    it('drops nothing of another app, whatever schemas an app adds to keep its data', async () => {
+      const other = { ...crm, uid: 'uid-other' };
+      expect(await drop(other)).toMatchObject({ code: 'DATA_KEPT', params: { why: { code: 'KEPT_OTHER_APP' } } });
+      await sql(crm.connection, 'CREATE SCHEMA extra; CREATE TABLE extra.t (a int)');
+      await sql(crm.connection, "ALTER ROLE CURRENT_USER PASSWORD 'mine'");
+      expect(await drop(crm)).toEqual(say('DATA_DROPPED'));
+    });
+  });
+}
+
+describe.each(['mariadb', 'mysql'] as const)('MariaDB with the driver of %s', (dialect) => {
+  let server: Server;
+  let worker: DatabaseConnection;
+  let crm: TestApp;
+  let shop: TestApp;
+  const admin = (database = 'mysql') => on(server, dialect, database);
+
+  beforeAll(async () => {
+    server = await startMariadb();
+    await sql(admin(), "CREATE USER worker@'%' IDENTIFIED BY 'of-the-worker'");
+    for (const statement of dialects[dialect]
+      .roles!.adminSql('worker')
+      .split(';')
+      .filter((part) => part.trim()))
+      await sql(admin(), statement);
+    await sql(admin(), 'CREATE DATABASE head');
+    worker = { ...admin('head'), username: 'worker', password: 'of-the-worker' };
+    [crm, shop] = [appOf(worker, 'crm', 'c_m'), appOf(worker, 'shop')];
+    for (const each of [crm, shop]) expect(await create(each)).toMatchObject({ created: true });
+    await install(crm.connection, '2.2.15');
+  });
+  afterAll(() => server?.stop());
+
+  it('knows what the Worker may do', async () => {
+    expect(await inspectServer(worker, false)).toMatchObject({ mode: 'made', warnings: [] });
+    expect(await inspectServer(admin('head'), false)).toMatchObject({
+      mode: 'made',
+      warnings: [{ code: 'WORKER_SUPERUSER' }],
+    });
+    await sql(admin(), "CREATE USER plain@'%' IDENTIFIED BY 'plain'");
+    await sql(admin(), "GRANT ALL ON head.* TO plain@'%'");
+    const plain = { ...worker, username: 'plain', password: 'plain' };
+    expect(await inspectServer(plain, false)).toMatchObject({ mode: 'denied' });
+    await expect(create(appOf(plain, 'new'))).rejects.toMatchObject({ code: 'DATABASE_ROLE_DENIED' });
+  });
+
+  it('grants one database, whose name is no pattern, and no other right', async () => {
+    const grants = (await sql(admin(), `SHOW GRANTS FOR '${crm.connection.username}'@'%'`)).map((row) =>
+      String(Object.values(row)[0]),
+    );
+    expect(grants).toHaveLength(2);
+    expect(grants[0]).toMatch(/^GRANT USAGE ON \*\.\*/);
+    expect(grants[1]).toMatch(/^GRANT ALL PRIVILEGES ON `c\\_m`\.\* TO/);
+    await sql(admin(), 'CREATE DATABASE cxm');
+    expect(await answer({ ...crm.connection, database: 'cxm' }, 'SELECT 1')).toContain('Access denied');
+  });
+
+  it.each(['head', 'shop', 'mysql'])('an app does not enter %s', async (database) => {
+    expect(await answer({ ...crm.connection, database }, 'SELECT 1')).toContain('Access denied');
+  });
+
+  it.each([
+    ["SELECT 1 INTO OUTFILE '/tmp/x'", /denied/],
+    ["LOAD DATA INFILE '/etc/passwd' INTO TABLE app_supervisor_mark", /denied/],
+    ['SHOW GRANTS FOR worker', /denied/],
+    ["CREATE USER friend IDENTIFIED BY 'x'", /denied/],
+    ['CREATE DATABASE friend', /denied/],
+    ['GRANT ALL ON c_m.* TO worker', /denied/],
+    ['SET GLOBAL max_connections = 1', /denied/],
+    ["CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST '127.0.0.1')", /denied/],
+    ['FLUSH TABLES', /denied/],
+    ['CREATE DEFINER = worker VIEW v AS SELECT 1', /denied/],
+    ['SET SESSION sql_log_bin = 0', /denied/],
+    ["INSTALL SONAME 'ha_connect'", /denied/],
+  ])('an app is refused %s', async (statement, refusal) => {
+    expect(await answer(crm.connection, statement)).toMatch(refusal);
+  });
+
+  it('an app reads no file and sees no other session', async () => {
+    expect((await sql(crm.connection, "SELECT LOAD_FILE('/etc/passwd') AS file"))[0]).toEqual({ file: null });
+    const other = await dialects[dialect].connect(worker, 'head', 'the Worker');
+    const seen = await sql(crm.connection, 'SELECT DISTINCT user FROM information_schema.processlist');
+    expect(seen.map(({ user }) => user)).toEqual([crm.connection.username]);
+    const [{ id }] = await other.query('SELECT CONNECTION_ID() AS id');
+    expect(await answer(crm.connection, `KILL ${id}`)).toMatch(/not owner/i);
+    await other.close();
+  });
+
+  it('the Worker sets the password again that an app has changed', async () => {
+    await sql(crm.connection, "SET PASSWORD = PASSWORD('mine')");
+    expect(await answer(crm.connection, 'SELECT 1')).toContain('Access denied');
+    expect(await boot(crm)).toMatchObject({ installed: 'complete' });
+  });
+
+  it('an app is dropped with its user, and a second time', async () => {
+    expect(await drop({ ...crm, uid: 'other' })).toMatchObject({ code: 'DATA_KEPT' });
+    for (let time = 0; time < 2; time++) expect(await drop(crm)).toEqual(say('DATA_DROPPED'));
+    expect(await sql(admin(), "SELECT user FROM mysql.user WHERE user LIKE 'app\\_crm%'")).toHaveLength(0);
+    expect(await inspectDatabase(shop.connection, 'new_database', shop)).toMatchObject({ installed: 'none' });
+  });
+});

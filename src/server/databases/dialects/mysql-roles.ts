@@ -1,0 +1,52 @@
+import type { Roles } from '../dialect';
+
+/** The roles of apps on MariaDB and MySQL: users that sign in from anywhere, with one database each. */
+
+const quote = (name: string) => `\`${name.replace(/`/g, '``')}\``;
+/** The name in a grant is a LIKE pattern: unescaped, `a_b` also means the database `axb`. */
+const pattern = (database: string) => quote(database.replace(/[\\_%]/g, '\\$&'));
+const text = (value: string) => `'${value.replace(/\\/g, '\\\\').replace(/'/g, "''")}'`;
+const user = (role: string) => `${text(role)}@'%'`;
+
+/** As in PostgreSQL. */
+const CONNECTIONS = 50;
+
+/**
+ * Whether lines of SHOW GRANTS let the user make users, and give them permissions on new databases. A line without `ON`
+ * grants a role, whose permissions the server does not show here: that counts as permitted, and the attempt decides.
+ */
+export function grantsRoles(lines: string[]): boolean {
+  if (lines.some((line) => /^GRANT (?!.* ON )/.test(line))) return true;
+  const isGranted = (right: RegExp) => lines.some((line) => /ON \*\.\* TO/.test(line) && right.test(line));
+  const everything = /^GRANT ALL( PRIVILEGES)? ON/;
+  const maySetGrants = lines.some((line) => /^GRANT (ALL|.*CREATE\b)/.test(line) && / WITH .*GRANT OPTION/.test(line));
+  return (isGranted(/\bCREATE USER\b/) || isGranted(everything)) && maySetGrants;
+}
+
+export const roles: Roles = {
+  async rights(session) {
+    const lines = (await session.query('SHOW GRANTS')).map((row) => String(Object.values(row)[0]));
+    const isSuperuser = lines.some((line) => /^GRANT (ALL( PRIVILEGES)?|.*\b(SUPER|FILE)\b.*) ON \*\.\* TO/.test(line));
+    return { isSuperuser, mayMakeRoles: grantsRoles(lines) };
+  },
+  adminSql: (worker) =>
+    `GRANT CREATE USER ON *.* TO ${user(worker)}; GRANT ALL ON \`%\`.* TO ${user(worker)} WITH GRANT OPTION;`,
+  exists: async () => true,
+  async make(session, role, password) {
+    await session.query(`CREATE USER IF NOT EXISTS ${user(role)}`);
+    await session.query(
+      `ALTER USER ${user(role)} IDENTIFIED BY ${text(password)} WITH MAX_USER_CONNECTIONS ${CONNECTIONS}`,
+    );
+  },
+  async give(session, place, role) {
+    await session.query(`GRANT ALL ON ${pattern(place.database)}.* TO ${user(role)}`);
+  },
+  giveSchema: async () => undefined,
+  takeOver: async () => undefined,
+  foreign: async () => [],
+  async drop(session, _place, role) {
+    await session.query(`DROP USER IF EXISTS ${user(role)}`);
+  },
+  open: async () => [],
+  closeSql: () => '',
+};
