@@ -1,3 +1,5 @@
+import http from 'node:http';
+import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../scripts/fleet';
 import {
@@ -53,6 +55,43 @@ describe('what can be wrong with a PostgreSQL server', () => {
     const error = await prepareDatabase(connection, 'new_database', create).catch((e) => e);
     expect(error).toMatchObject({ code: 'DATABASE_SIGN_IN' });
     expect(JSON.stringify({ ...error, message: error.message })).not.toContain('do-not-tell');
+  });
+
+  it('where a person names the server, whatever is no database there is told in one text and after one time', async () => {
+    const talker = net.createServer((socket) => socket.on('error', () => {}).end('SSH-2.0-OpenSSH_9.2\r\n'));
+    const web = http.createServer((_, res) => res.end('hello'));
+    for (const each of [talker, web]) await new Promise<void>((resolve) => each.listen(0, '127.0.0.1', resolve));
+    const silent = await silentServer();
+    const portOf = (each: net.Server) => (each.address() as net.AddressInfo).port;
+    const ports = [await freePort(), portOf(talker), portOf(web), silent.port];
+    const places = ports.flatMap((port) =>
+      (['postgres', 'mariadb'] as const).map((dialect) => ({ ...admin('x'), port, dialect, isSeparate: true })),
+    );
+    const told = await Promise.all(
+      [...places, { ...admin('x'), host: 'nowhere.invalid', isSeparate: true }].map(async (connection) => {
+        const begin = performance.now();
+        const { message } = await failed(connection, 'new_database');
+        const took = performance.now() - begin;
+        const preparing = prepareDatabase(connection, 'new_database', create).catch((error) => error.message);
+        return { message, took, prepared: connection.port === silent.port ? null : await preparing };
+      }),
+    );
+    const server = /The database server [^ ]+ did not answer: /;
+    const rest =
+      'no database of this kind answers there. Check host, port and network from the environment that runs the app.';
+    for (const { message, took, prepared } of told) {
+      expect(message.replace(server, '')).toBe(rest);
+      if (prepared !== null) expect(prepared.replace(server, '')).toBe(rest);
+      expect(took).toBeGreaterThan(4_300);
+    }
+    silent.close();
+    for (const each of [talker, web]) each.close();
+    // A database says what is wrong.
+    const wrong = { ...newDatabase(), password: 'wrong', isSeparate: true };
+    expect(await failed(wrong)).toMatchObject({
+      name: 'signIn',
+      message: expect.stringMatching(/rejected the sign-in/),
+    });
   });
 
   it('a port where nobody listens, a host that is not there', async () => {

@@ -140,6 +140,33 @@ describe.each(PLACES)('an app in %s', (kind) => {
     expect(await tables(connection)).toEqual([MARK]);
   });
 
+  it.each([
+    ['appSupervisorLeaders', ''],
+    ['p_app_supervisor_leaders', 'p_'],
+  ])('refuses the main database of a Supervisor or a Worker, by its table %s', async (name, prefix) => {
+    await foreignPlace();
+    await install(connection, '2.2.15', { prefix, underscored: prefix !== '' });
+    await sql(connection, `CREATE TABLE ${table(connection, name)} (id INTEGER)`);
+    for (const adopt of [false, true]) {
+      const preparing = prepareDatabase({ ...connection, tablePrefix: prefix }, mode, {
+        ...one,
+        mayCreate: true,
+        adopt,
+      });
+      await expect(preparing).rejects.toMatchObject({
+        code: 'DATABASE_RESERVED',
+        message: expect.stringContaining('the main database of a Supervisor, a Worker'),
+      });
+    }
+    expect(await verdict()).toBe('taken');
+    expect(await tables(connection)).not.toContain(MARK);
+    // An administrator of an app makes nothing but an odd table with it.
+    await sql(connection, `DROP TABLE ${table(connection, name)}`);
+    await prepareDatabase({ ...connection, tablePrefix: prefix }, mode, { ...one, mayCreate: true, adopt: true });
+    await sql(connection, `CREATE TABLE ${table(connection, name)} (id INTEGER)`);
+    expect(await create()).toMatchObject({ mark: { uid: 'uid-1' } });
+  });
+
   it('refuses what is something else', async () => {
     await foreignPlace();
     await sql(connection, `CREATE TABLE ${table(connection, 'wordpress')} (id INTEGER)`);

@@ -76,7 +76,7 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
     secretsOf(null),
     bootstrap,
     'env_a',
-    { logPath: '/nowhere', storagePath: '/nowhere' },
+    { logPath: '/nowhere', storagePath: '/nowhere', databaseHosts: [] },
     systemClock,
     log,
     installed,

@@ -23,7 +23,7 @@ describe('fifty apps that start with the main app', () => {
       secretsOf(null),
       bootstrap,
       'env_a',
-      { logPath: '/nowhere', storagePath: '/nowhere' },
+      { logPath: '/nowhere', storagePath: '/nowhere', databaseHosts: [] },
       new FakeClock(),
       recordedLog(),
       none,

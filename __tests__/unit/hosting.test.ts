@@ -229,6 +229,36 @@ describe('how an environment reaches an app’s database', () => {
     for (const key of ['username', 'ssl', 'dialectOptions']) expect(connection[key]).toBeUndefined();
   });
 
+  it.each<[string, string, boolean]>([
+    ['db.example.com', '', true],
+    ['DB.example.com', 'db.example.com, 10.0.0.5', true],
+    ['db.example.com.', 'db.example.com', true],
+    ['evil.example.com', 'db.example.com', false],
+    ['a.db.example.com', '*.db.example.com', true],
+    ['a.other.example.com', '*.db.example.com', false],
+    ['evildb.example.com', '*.db.example.com', false],
+    ['10.0.0.5', '10.0.0.5', true],
+    ['10.0.0.6', '10.0.0.5', false],
+    ['10.9.9.9', '10.0.0.0/8', true],
+    ['11.0.0.1', '10.0.0.0/8', false],
+    ['2001:db8::1', '2001:db8::/32', true],
+    ['10.9.9.9', '10.0.0.0/33', false],
+    ['127.1', '127.0.0.0/8', false],
+    ['localhost', '127.0.0.0/8', false],
+  ])('a separate connection to %s, where %j are allowed: %s', (host, allowed, expected) => {
+    const list = allowed.split(', ').filter(Boolean);
+    const database = { dbConnType: 'new_connection' as const, dialect: 'postgres', database: 'crm', host };
+    for (const make of [
+      () => connectionToCheck({ name: 'crm', database }, main, list),
+      () => connectionOf(recordOf({ database }), main, opener(null), list),
+    ]) {
+      if (expected) expect(make()).toMatchObject({ host, isSeparate: true });
+      else expect(make).toThrow(expect.objectContaining({ code: 'INVALID_INPUT', field: 'database.host' }));
+    }
+    const own = { dbConnType: 'new_database' as const, database: 'crm' };
+    expect(connectionToCheck({ name: 'crm', database: own }, main, list)).not.toHaveProperty('isSeparate');
+  });
+
   it('invariant 8: a check opens no sealed password, which belongs to some app and another server', () => {
     const own = { dbConnType: 'new_connection' as const, dialect: 'postgres', host: 'elsewhere', database: 'crm' };
     for (const password of [seal('theirs', KEY), 'plain:theirs', 'theirs']) {

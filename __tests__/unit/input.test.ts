@@ -12,7 +12,7 @@ import {
   parseInput,
   updateInput,
 } from '../../src/server/supervisor/apps/input';
-import { isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
+import { ENVIRONMENT_NAME, isAppName, RESERVED_APP_NAMES } from '../../src/shared/names';
 
 const create = (values: object) => parseInput(createInput, { title: 'CRM', ...values });
 const connection = { dialect: 'postgres', host: 'db', username: 'crm', database: 'crm' };
@@ -89,6 +89,19 @@ describe('create', () => {
     expect(names.every(isAppName)).toBe(true);
     expect(names[0]).toMatch(/^a_[0-9a-f]{10}$/);
     expect(new Set(names).size).toBe(50);
+  });
+
+  it('refuses names that JavaScript objects have, of apps and environments', () => {
+    const names = Object.getOwnPropertyNames(Object.prototype);
+    expect(names).toContain('toString');
+    for (const name of names) {
+      expect([name, isAppName(name), isAppName(name.toUpperCase())]).toEqual([name, false, false]);
+      expect([name, ENVIRONMENT_NAME.test(name)]).toEqual([name, false]);
+      expect(refusal(() => create({ name })).field).toBe('name');
+      expect(refusal(() => create({ environments: [name] })).field).toBe('environments.0');
+    }
+    for (const name of ['constructor2', 'toString-2', 'env.constructor', 'a'])
+      expect([name, ENVIRONMENT_NAME.test(name)]).toEqual([name, true]);
   });
 
   it('reads what forms send', () => {

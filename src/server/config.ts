@@ -58,6 +58,8 @@ export interface HostConfig {
   nodeModulesPath: string;
   /** `APPEND_PRESET_BUILT_IN_PLUGINS` names this plugin: every start loads it. */
   isBuiltIn: boolean;
+  /** Hosts that an app's separate database connection may name; empty: all. `APP_SUPERVISOR_DATABASE_HOSTS`. */
+  databaseHosts: string[];
   /** Folder with one log folder for each app. */
   logPath: string;
   /** File with the main app's JWT secret. */
@@ -397,6 +399,7 @@ function hostOf(env: Env): HostConfig {
     storagePath: path.resolve(storage),
     storageRoots: [...list(env.LOCAL_STORAGE_DEST, []), ...list(env.LOCAL_STORAGE_ALLOWED_ROOTS, [])],
     appKey: env.APP_KEY || '',
+    databaseHosts: list(env.APP_SUPERVISOR_DATABASE_HOSTS, []),
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',
   };
 }

@@ -12,8 +12,14 @@ export const LOCAL_ENVIRONMENT = 'local';
 /** An app's identifier: starts with a letter, then letters, digits, `_`, `-`; at most 50 characters, so that `nocobase_<name>` fits PostgreSQL's 63 bytes. */
 export const APP_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,49}$/;
 
-/** An environment's identifier: starts with a letter or digit; at most 64 characters. */
-export const ENVIRONMENT_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+/** Names that every JavaScript object has: a look-up of one in an object that is no `Map` finds a function. */
+const OBJECT_NAMES = Object.getOwnPropertyNames(Object.prototype);
+
+/**
+ * An environment's identifier: starts with a letter or digit; at most 64 characters. None that JavaScript objects have,
+ * because environments are keys of objects.
+ */
+export const ENVIRONMENT_NAME = new RegExp(`^(?!(?:${OBJECT_NAMES.join('|')})$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$`);
 
 /** A database, schema or table prefix: what every supported database accepts quoted, without escaping. */
 export const SQL_IDENTIFIER = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
@@ -42,7 +48,7 @@ export const DEFAULT_USERNAME = 'nocobase';
 /** Names that have another meaning for the core or for JavaScript. */
 export const RESERVED_APP_NAMES = new Set([
   'main',
-  'constructor',
+  ...OBJECT_NAMES.map((name) => name.toLowerCase()),
   'prototype',
   'postgres',
   'template0',

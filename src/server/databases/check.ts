@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type Message, type Param, say as text, verbatim } from '../../shared/message';
 import type { DatabaseCheck } from '../../shared/messages';
 import type { DbConnType } from '../../shared/types';
@@ -39,6 +40,7 @@ export async function checkDatabase(
   const checks: Check[] = [];
   const report: Report = (name, ok, message, remedy) =>
     checks.push({ name, ok, message, ...(remedy ? { remedy } : {}) });
+  const begin = performance.now();
   const isReported = (name: CheckName) => checks.some((check) => check.name === name);
   try {
     const place = placeOf(connection, dbConnType);
@@ -49,6 +51,8 @@ export async function checkDatabase(
     return { checks, verdict };
   } catch (error) {
     const { code, params } = error as AppSupervisorError;
+    // The time would tell a closed port from one that does not answer.
+    if (connection.isSeparate && code === 'DATABASE_UNREACHABLE') await delay(DEADLINE - (performance.now() - begin));
     // An error without a check of its own belongs to the check after the last successful one.
     const name = FAILS[code] ?? (isReported('signIn') ? 'content' : 'signIn');
     for (const passed of CONNECTING.slice(0, Math.max(0, CONNECTING.indexOf(name)))) {
@@ -130,7 +134,12 @@ class Inspection {
 
   private async present(session: Session): Promise<Verdict> {
     const { place, dialect, report } = this;
-    const { mark, empty, version } = await readContent(dialect, session, place);
+    const { mark, empty, version, isMain } = await readContent(dialect, session, place);
+    if (isMain && !mark) {
+      const message = text('CHECK_RESERVED', { object: place.label, owner: text('OWNER_OTHER_MAIN') });
+      report('content', false, message, text('REMEDY_OTHER_NAME'));
+      return 'taken';
+    }
     if (mark && mark.uid !== this.options.uid) {
       const message = text('CHECK_OTHER_APP', { object: place.label, app: mark.app, uid: mark.uid });
       report('content', false, message, text('REMEDY_FREE_NAME', { sql: removeMarkerSql(dialect, place) }));

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { DIALECT_NAMES, DIALECTS, type DialectName, hasSchemas } from '../../shared/dialects';
 import { type Message, type Param, say } from '../../shared/message';
@@ -22,6 +22,11 @@ export interface DatabaseConnection {
   ssl?: unknown;
   dialectOptions?: { ssl?: unknown };
   storage?: string;
+  /**
+   * A person has named the server. Answers then do not tell what is there, if it is no database: nobody looks around in
+   * the Worker's network with them.
+   */
+  isSeparate?: boolean;
 }
 
 /**
@@ -55,6 +60,26 @@ const HOST_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
 /** Whether it names a machine. Drivers also accept other values as a host, such as the path of a local socket. */
 export const isHost = (host: string): boolean => isIP(host) > 0 || HOST_NAME.test(host);
+
+/**
+ * @param allowed hosts (`db.example.com`, `10.0.0.5`), names below a domain (`*.db.example.com`) and networks
+ * (`10.0.0.0/8`); empty: every host
+ */
+export function isAllowedHost(host: string, allowed: readonly string[]): boolean {
+  if (!allowed.length) return true;
+  const name = host.toLowerCase().replace(/\.$/, '');
+  const family = isIP(host);
+  return allowed.some((entry) => {
+    const [network, bits] = entry.toLowerCase().split('/');
+    if (bits === undefined) return entry.startsWith('*.') ? name.endsWith(network.slice(1)) : name === network;
+    const kind = isIP(network);
+    if (family === 0 || kind !== family || !/^\d{1,3}$/.test(bits) || Number(bits) > (kind === 4 ? 32 : 128))
+      return false;
+    const list = new BlockList();
+    list.addSubnet(network, Number(bits), kind === 4 ? 'ipv4' : 'ipv6');
+    return list.check(host, kind === 4 ? 'ipv4' : 'ipv6');
+  });
+}
 
 export const sslOf = (connection: DatabaseConnection) => connection.ssl ?? connection.dialectOptions?.ssl;
 

@@ -22,6 +22,8 @@ export interface DatabaseContent {
 
 export interface FoundContent extends DatabaseContent {
   mark: OwnershipMarker | null;
+  /** It has the tables of this plugin, which every main app has and no hosted app: it is the main database of a process. */
+  isMain: boolean;
   /** Neither tables nor marker. */
   empty: boolean;
 }
@@ -54,6 +56,7 @@ export async function readContent(dialect: Dialect, session: Session, place: Pla
     plugins,
     underscored,
     mark,
+    isMain: [...names].some((name) => /app_?supervisor_?leaders$/i.test(name)),
     empty: tables === 0 && !mark,
   };
 }

@@ -1,6 +1,6 @@
 /** The databases of apps: check, create, mark, lock, empty and drop them. */
 export { type Check, type CheckName, checkDatabase, type DatabaseCheck, type Verdict } from './check';
-export { type DatabaseConnection, isHost, type Protected } from './connection';
+export { type DatabaseConnection, isAllowedHost, isHost, type Protected } from './connection';
 export type { DatabaseContent, PluginRow } from './content';
 export { createByOtherPlugin, replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';

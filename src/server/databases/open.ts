@@ -4,6 +4,12 @@ import { type DatabaseConnection, serverOf } from './connection';
 import { dialects } from './dialects';
 import { type Session, within } from './session';
 
+/** A database has answered: its errors have an SQLSTATE. */
+const isOfServer = (error: unknown): boolean => {
+  const { code, sqlState } = (error ?? {}) as { code?: unknown; sqlState?: unknown };
+  return Boolean(sqlState) || /^[0-9A-Z]{5}$/.test(String(code));
+};
+
 /**
  * Converts any database failure into the error for callers outside of this folder. The drivers' texts never contain a
  * password.
@@ -12,7 +18,10 @@ export function databaseError(connection: DatabaseConnection, error: unknown): A
   if (error instanceof AppSupervisorError) return error;
   const server = serverOf(connection);
   const cause = (error as { sqlMessage?: string } | null)?.sqlMessage ?? messageOf(error);
-  switch (dialects[connection.dialect].faultOf(error)) {
+  const fault = dialects[connection.dialect].faultOf(error);
+  if (connection.isSeparate && (fault === 'unreachable' || (fault === 'other' && !isOfServer(error))))
+    return new AppSupervisorError('DATABASE_UNREACHABLE', { server, cause: say('NO_DATABASE_THERE') });
+  switch (fault) {
     case 'unreachable':
       return new AppSupervisorError('DATABASE_UNREACHABLE', { server, cause });
     case 'signIn':
@@ -84,7 +93,7 @@ export async function withSessions<T>(
       () =>
         new AppSupervisorError('DATABASE_UNREACHABLE', {
           server: serverOf(connection),
-          cause: say('NO_ANSWER_WITHIN', { seconds: ms / 1000 }),
+          cause: connection.isSeparate ? say('NO_DATABASE_THERE') : say('NO_ANSWER_WITHIN', { seconds: ms / 1000 }),
         }),
     );
   } catch (error) {

@@ -25,15 +25,17 @@ export class AppDatabases {
    * @param main returns the database options of the main app, which exists later
    * @param open opens an app's stored password
    * @param mayShareRole whether apps may share the environment's own database role where it may make none
+   * @param allowedHosts hosts that a separate connection may name; empty: all
    */
   constructor(
     private readonly main: () => HostDatabase,
     private readonly open: (password: string, app: AppRecord) => string,
     private readonly mayShareRole: boolean,
+    private readonly allowedHosts: readonly string[],
   ) {}
 
   connectionOf(record: AppRecord): HostDatabase {
-    return connectionOf(record, this.main(), (password) => this.open(password, record));
+    return connectionOf(record, this.main(), (password) => this.open(password, record), this.allowedHosts);
   }
 
   /** As the Worker itself; a separate connection has one user only. */
@@ -61,7 +63,7 @@ export class AppDatabases {
   /** Checks whether an app could use a database with this environment's connection. */
   async check(name: string, database: AppRecord['database']): Promise<DatabaseCheck> {
     const { dbConnType } = database;
-    const connection = connectionToCheck({ name, database }, this.main());
+    const connection = connectionToCheck({ name, database }, this.main(), this.allowedHosts);
     if (dbConnType === 'new_connection') return checkDatabase(connection, dbConnType, { protect: this.protect() });
     const roles = this.roles?.mode === 'made' ? this.roles : await this.serverRoles().catch(() => null);
     if (dbConnType === 'new_schema' && roles?.mode === 'made') connection.database = schemasDatabaseOf(this.main());

@@ -2,7 +2,7 @@ import { hasRoles } from '../../../shared/dialects';
 import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { pick } from '../../../shared/pick';
-import { type DatabaseConnection, isHost, roleNameOf } from '../../databases';
+import { type DatabaseConnection, isAllowedHost, isHost, roleNameOf } from '../../databases';
 import { AppSupervisorError } from '../../errors';
 
 /** Database options of the host's main app; options that this type does not name are passed on unchanged. */
@@ -20,13 +20,15 @@ const OWN = ['username', 'schema', 'ssl', 'dialectOptions'];
  * whoever can write one could otherwise have the environment's password sent to his own server.
  *
  * @param open the stored password
+ * @param allowedHosts as in `HostConfig`
  * @throws AppSupervisorError KEY_MISSING if the password was sealed with another key, INVALID_INPUT if a separate
- * connection names no host
+ * connection names no host, or one that is not allowed
  */
 export function connectionOf(
   record: Pick<AppRecord, 'name' | 'database'> & Partial<Pick<AppRecord, 'uid'>>,
   main: HostDatabase,
   open: (password: string) => string,
+  allowedHosts: readonly string[] = [],
 ): HostDatabase {
   const { dbConnType, password, ...given } = record.database;
   if (dbConnType !== 'new_connection') {
@@ -40,9 +42,13 @@ export function connectionOf(
     const problem = say('CONNECTION_HOST', { app: record.name });
     throw new AppSupervisorError('INVALID_INPUT', { problem }, 'database.host');
   }
+  if (!isAllowedHost(given.host ?? '', allowedHosts)) {
+    const problem = say('CONNECTION_HOST_DENIED', { app: record.name, host: given.host ?? '' });
+    throw new AppSupervisorError('INVALID_INPUT', { problem }, 'database.host');
+  }
   // The port stays: up to 0.1.0 none was stored if none was entered, and the environment's port was used.
   const rest = Object.fromEntries(Object.entries(base).filter(([key]) => !OWN.includes(key)));
-  return { ...rest, ...filled(given), password: open(password ?? '') } as HostDatabase;
+  return { ...rest, ...filled(given), password: open(password ?? ''), isSeparate: true } as HostDatabase;
 }
 
 /** Another role than the app's own is ignored, as other values are. */
@@ -88,8 +94,11 @@ export const schemasDatabaseOf = ({ database = '' }: Pick<HostDatabase, 'databas
  * The connection for a check. Its password is used as entered: a sealed one belongs to some app and was entered for
  * some server, so it is not opened.
  */
-export const connectionToCheck = ({ name, database }: Pick<AppRecord, 'name' | 'database'>, main: HostDatabase) =>
-  connectionOf({ name, database }, main, (password) => password);
+export const connectionToCheck = (
+  { name, database }: Pick<AppRecord, 'name' | 'database'>,
+  main: HostDatabase,
+  allowedHosts: readonly string[] = [],
+) => connectionOf({ name, database }, main, (password) => password, allowedHosts);
 
 /** Without the fields that were left empty in a form. */
 const filled = (from: object): object =>

@@ -59,7 +59,7 @@ export class AppHost {
     private readonly secrets: Secrets,
     bootstrap: BootstrapConfig,
     private readonly environment: string,
-    private readonly folders: Pick<HostConfig, 'logPath' | 'storagePath'>,
+    private readonly settings: Pick<HostConfig, 'logPath' | 'storagePath' | 'databaseHosts'>,
     private readonly clock: Clock,
     private readonly log: Log,
     private readonly findInstalled: FindInstalled,
@@ -68,7 +68,12 @@ export class AppHost {
   ) {
     this.boots = new BootQueue(bootstrap, clock);
     const main = () => coreApps.apps.main.db.options as unknown as HostDatabase;
-    this.databases = new AppDatabases(main, (password, app) => secrets.open(password, app, 'database'), mayShareRole);
+    this.databases = new AppDatabases(
+      main,
+      (password, app) => secrets.open(password, app, 'database'),
+      mayShareRole,
+      settings.databaseHosts,
+    );
   }
 
   /**
@@ -157,12 +162,12 @@ export class AppHost {
 
   /** Deletes the logs that a removed app has written on this instance. */
   async forgetLogs(name: string): Promise<void> {
-    await rm(path.join(this.folders.logPath, name), { recursive: true, force: true });
+    await rm(path.join(this.settings.logPath, name), { recursive: true, force: true });
   }
 
   /** Ends the data of a removed app as its record says; returns what was done. */
   async endData(record: AppRecord): Promise<Message> {
-    return endData(record, this.databases, this.folders.storagePath);
+    return endData(record, this.databases, this.settings.storagePath);
   }
 
   /** Shows an error of work that failed before it created an app. */
