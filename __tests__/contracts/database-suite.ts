@@ -265,12 +265,14 @@ export function databaseSuite(open: () => Promise<Database>): void {
 
     it('that were forgotten come back in their new incarnation, without what was decided about them', async () => {
       const registry = new EnvironmentRegistry({ db });
-      expect(await registry.incarnationOf('env_c')).toBe(0);
+      expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: 0, isRemoved: false });
       await registry.remember(registrationOf('env_c'), NOW);
       await registry.setCordoned('env_c', true);
-      expect(await registry.incarnationOf('env_c')).toBe(0);
-      await registry.forget('env_c', NOW + 2);
-      expect(await registry.incarnationOf('env_c')).toBe(NOW + 2);
+      expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: 0, isRemoved: false });
+      expect(await registry.forget('env_c', NOW + 2)).toBe(NOW + 2);
+      // Through another Supervisor, at the same time.
+      expect(await registry.forget('env_c', NOW + 3)).toBeNull();
+      expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: NOW + 2, isRemoved: true });
       await registry.remember(registrationOf('env_c'), NOW + 3);
       const [found] = (await registry.all()).filter(({ name }) => name === 'env_c');
       expect(found).toMatchObject({ cordoned: false, incarnation: NOW + 2, registration: { name: 'env_c' } });

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Stores } from '../../src/server/protocol/stores';
 import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
+import { OtherIncarnation } from '../../src/server/protocol/stores/records';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
-import type { Lease, StatusEntry } from '../../src/shared/messages';
+import type { AppRecord, Lease, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 
 /** Empty stores of one implementation, and what a test does to them from outside. */
@@ -19,6 +20,36 @@ export interface StoresUnderTest {
   unreachable(): Stores;
   end(): Promise<void>;
 }
+
+type Guard =
+  /** It changes nothing. */
+  | 'reads'
+  /** A leader's write: refused once a newer term has written. */
+  | 'term'
+  /** A Worker's: the store gives it one lease, and refuses what comes under another one. */
+  | 'lease'
+  /** Of each item the newest stays, whoever writes it. */
+  | 'newest'
+  /** Every writer writes the same, and only where there is nothing. */
+  | 'constant';
+type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
+
+/** What keeps a process that was frozen from writing beside its successor. A method that is not named here does not compile. */
+const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
+  records: { publish: 'term', admit: 'term', unpublish: 'term', read: 'reads', readSince: 'reads' },
+  leases: { claim: 'lease', release: 'lease', left: 'reads' },
+  fleet: {
+    poll: 'reads',
+    claim: 'constant',
+    readRegistration: 'reads',
+    // The holder reports its change with the next renewal of its lease.
+    writeRegistration: 'lease',
+    forget: 'term',
+  },
+  statuses: { write: 'lease', read: 'reads', mark: 'reads' },
+  appIndex: { write: 'term', read: 'reads' },
+  manifests: { write: 'newest', forget: 'term', read: 'reads' },
+};
 
 interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
   ttl?: number;
@@ -56,11 +87,15 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const crm = recordOf();
     const shop = recordOf({ name: 'shop', uid: 'uid-2', sso: { enabled: true }, icon: '☕' });
     const records = () => stores.records;
+    const publish = async (environment: string, published: AppRecord[], term: number) => {
+      await records().admit(environment, 0, term);
+      await records().publish(environment, published, term, 0);
+    };
     const names = async (environment = 'env_a') => (await records().read(environment)).map(({ name }) => name).sort();
     const title = async () => (await records().read('env_a', ['crm']))[0].title;
 
     it('are read as they were published, all of them or by name', async () => {
-      await records().publish('env_a', [crm, shop], 1);
+      await publish('env_a', [crm, shop], 1);
       expect((await records().read('env_a')).sort((a, b) => a.name.localeCompare(b.name))).toEqual([crm, shop]);
       expect(await records().read('env_a', ['shop', 'nobody'])).toEqual([shop]);
       expect(await records().read('env_a', [])).toEqual([]);
@@ -69,84 +104,83 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('are copies: whoever changes one changes it for nobody else', async () => {
       const mine = recordOf({ environments: ['env_a'] });
-      await records().publish('env_a', [mine], 1);
+      await publish('env_a', [mine], 1);
       mine.environments.push('env_b');
       (await records().read('env_a'))[0].environments.push('env_c');
       expect((await records().read('env_a'))[0].environments).toEqual(['env_a']);
     });
 
     it('invariant 3: an older one does not replace a newer one; the same one, and a newer one, do', async () => {
-      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten' })], 1);
-      await records().publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop], 1);
+      await publish('env_a', [recordOf({ generation: 10, title: 'ten' })], 1);
+      await publish('env_a', [recordOf({ generation: 9, title: 'nine' }), shop], 1);
       expect(await title()).toBe('ten');
       expect(await names()).toEqual(['crm', 'shop']);
-      await records().publish('env_a', [recordOf({ generation: 10, title: 'ten again' })], 1);
+      await publish('env_a', [recordOf({ generation: 10, title: 'ten again' })], 1);
       expect(await title()).toBe('ten again');
-      await records().publish('env_a', [recordOf({ generation: 11, title: 'eleven' })], 1);
+      await publish('env_a', [recordOf({ generation: 11, title: 'eleven' })], 1);
       expect(await title()).toBe('eleven');
       // Generations are milliseconds since 1970, and compared as numbers.
       const today = Date.now();
-      await records().publish('env_a', [recordOf({ generation: today, title: 'today' })], 1);
-      await records().publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })], 1);
+      await publish('env_a', [recordOf({ generation: today, title: 'today' })], 1);
+      await publish('env_a', [recordOf({ generation: today - 1, title: 'yesterday' })], 1);
       expect((await records().read('env_a', ['crm']))[0]).toMatchObject({ title: 'today', generation: today });
     });
 
     it('invariant 3: published by two at once are the newer ones in the end', async () => {
       const generations = [...Array(20).keys()].map((i) => (7 * i) % 20);
-      const publish = (generation: number) => records().publish('env_a', [recordOf({ generation })], 1);
-      await Promise.all(generations.map(publish));
+      await Promise.all(generations.map((generation) => publish('env_a', [recordOf({ generation })], 1)));
       expect((await records().read('env_a'))[0].generation).toBe(19);
     });
 
     it('are taken away', async () => {
-      await records().publish('env_a', [crm, shop], 1);
-      await records().publish('env_b', [crm], 1);
+      await publish('env_a', [crm, shop], 1);
+      await publish('env_b', [crm], 1);
       await records().unpublish('env_a', ['crm', 'nobody'], 1);
       await records().unpublish('env_a', [], 1);
       expect([await names(), await names('env_b')]).toEqual([['shop'], ['crm']]);
     });
 
     it('of an older term than has written are refused, written and taken away', async () => {
-      await records().publish('env_a', [crm], 2);
+      await publish('env_a', [crm], 2);
       const { version } = (await records().readSince('env_a', null))!;
       const refused = { newest: 2, constructor: StaleTerm };
-      await expect(records().publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
-      await expect(records().publish('env_b', [shop], 1)).rejects.toMatchObject(refused);
+      await expect(publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
+      await expect(publish('env_b', [shop], 1)).rejects.toMatchObject(refused);
       await expect(records().unpublish('env_a', ['crm'], 1)).rejects.toMatchObject(refused);
       expect(await records().readSince('env_a', version)).toBeNull();
       expect(await names('env_b')).toEqual([]);
       await records().unpublish('env_a', ['crm'], 3);
-      await expect(records().publish('env_a', [crm], 2)).rejects.toMatchObject({ newest: 3 });
+      await expect(publish('env_a', [crm], 2)).rejects.toMatchObject({ newest: 3 });
       // Lost with everything else, and there again with the next write.
       await under.flush();
-      await records().publish('env_a', [crm], 2);
-      await expect(records().publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
+      await publish('env_a', [crm], 2);
+      await expect(publish('env_a', [shop], 1)).rejects.toMatchObject(refused);
       expect(await names()).toEqual(['crm']);
     });
 
     it('come in thousands', async () => {
       const many = Array.from({ length: 1_200 }, (_, i) => recordOf({ name: `app${i}`, uid: `uid-${i}` }));
-      await records().publish('env_a', many, 1);
+      await publish('env_a', many, 1);
       expect(await records().read('env_a')).toHaveLength(1_200);
     });
 
     it('are read, all together, when one of them changed', async () => {
       expect(await records().readSince('env_a', null)).toEqual({ version: null, incarnation: null, records: [] });
-      await records().publish('env_a', [crm], 1);
+      await publish('env_a', [crm], 1);
       const first = (await records().readSince('env_a', null))!;
       expect(first.records.map(({ name }) => name)).toEqual(['crm']);
       expect(first.version).not.toBeNull();
       expect(await records().readSince('env_a', first.version)).toBeNull();
       // One that is ignored changes nothing, either.
-      await records().publish('env_a', [recordOf({ generation: 9 })], 1);
+      await publish('env_a', [recordOf({ generation: 9 })], 1);
       expect(await records().readSince('env_a', first.version)).toBeNull();
-      await records().publish('env_a', [recordOf({ generation: 11 })], 1);
+      await publish('env_a', [recordOf({ generation: 11 })], 1);
       const second = (await records().readSince('env_a', first.version))!;
       expect(second.records[0].generation).toBe(11);
       await records().unpublish('env_a', ['crm'], 1);
       const third = (await records().readSince('env_a', second.version))!;
       expect(third.records).toEqual([]);
-      await stores.fleet.forget('env_a', 5);
+      await stores.fleet.forget('env_a', 5, 1);
       const last = (await records().readSince('env_a', third.version))!;
       expect(last).toMatchObject({ incarnation: 5, records: [] });
       expect([third.version, null]).not.toContain(last.version);
@@ -154,9 +188,9 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('say for which incarnation of their environment they are, which never goes back', async () => {
       const incarnation = async () => (await records().readSince('env_a', null))!.incarnation;
-      await records().publish('env_a', [crm], 1);
+      await expect(records().publish('env_a', [crm], 1, 0)).rejects.toThrow(OtherIncarnation);
       expect(await incarnation()).toBeNull();
-      await records().admit('env_a', 0, 1);
+      await publish('env_a', [crm], 1);
       expect(await incarnation()).toBe(0);
       const { version } = (await records().readSince('env_a', null))!;
       await records().admit('env_a', 0, 1);
@@ -164,18 +198,21 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await records().admit('env_a', 1_700_000_000_123, 1);
       expect((await records().readSince('env_a', version))?.incarnation).toBe(1_700_000_000_123);
       await records().admit('env_a', 7, 1);
-      await records().publish('env_a', [recordOf({ generation: 20 })], 1);
+      expect(await records().read('env_a')).toEqual([]);
+      for (const other of [0, 7, 1_700_000_000_122])
+        await expect(records().publish('env_a', [crm], 1, other)).rejects.toThrow(OtherIncarnation);
+      await records().publish('env_a', [recordOf({ generation: 20 })], 1, 1_700_000_000_123);
       await records().unpublish('env_a', ['crm'], 1);
       expect(await incarnation()).toBe(1_700_000_000_123);
       expect(await records().read('env_a')).toEqual([]);
     });
 
     it('that were lost and written again have another version', async () => {
-      await records().publish('env_a', [crm], 1);
+      await publish('env_a', [crm], 1);
       const { version } = (await records().readSince('env_a', null))!;
       await under.flush();
       expect(await records().readSince('env_a', version)).toEqual({ version: null, incarnation: null, records: [] });
-      await records().publish('env_a', [crm], 1);
+      await publish('env_a', [crm], 1);
       expect((await records().readSince('env_a', version))?.records).toEqual([crm]);
     });
   });
@@ -414,18 +451,27 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
 
     it('keeps nothing of an environment that it forgets, which may come back', async () => {
-      await stores.records.publish('env_a', [recordOf()], 1);
+      await stores.records.admit('env_a', 0, 1);
+      await stores.records.publish('env_a', [recordOf()], 1, 0);
       await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
       await report(await hold('env_a'), 1, [entryOf()]);
       await claim('env_a', { instance: 'two' });
       await hold('env_b');
-      await stores.fleet.forget('env_a', 1);
+      expect(await stores.fleet.forget('env_a', 1, 1)).toBe(true);
       expect([...(await stores.fleet.poll()).environments.keys()]).toEqual(['env_b']);
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
       expect([await stores.records.read('env_a'), await statuses()]).toEqual([[], []]);
       await hold('env_a');
       expect([...(await stores.fleet.poll()).environments.keys()].sort()).toEqual(['env_a', 'env_b']);
       expect(await sight()).toMatchObject({ statusVersion: 0, standby: null });
+    });
+
+    it('keeps all of an environment that has come back since, whoever forgets it once more', async () => {
+      await stores.fleet.forget('env_a', 100, 1);
+      await hold('env_a');
+      await stores.records.publish('env_a', [recordOf()], 1, 100);
+      for (const incarnation of [99, 100]) expect(await stores.fleet.forget('env_a', incarnation, 1)).toBe(false);
+      expect([(await sight())?.lease?.instance, (await stores.records.read('env_a')).length]).toEqual(['one', 1]);
     });
   });
 
@@ -495,7 +541,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       await expect(write(null, 'v2', ['shop'], [], 1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
       expect(await read('')).toMatchObject({ version: 'v1', entries: ['crm'] });
       // Records and the index have one term.
-      await stores.records.publish('env_a', [recordOf()], 3);
+      await stores.records.unpublish('env_a', ['crm'], 3);
       await expect(write('v1', 'v2', ['shop'], [], 2)).rejects.toMatchObject({ newest: 3 });
     });
 
@@ -582,9 +628,51 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       const successor = manifestItemOf({ uid: 'uid-2', key: 'c' });
       await stores.manifests.write([first, second, successor]);
       const { version } = (await stores.manifests.read(''))!;
-      await stores.manifests.forget(['uid-1']);
+      await stores.manifests.forget(['uid-1'], null);
       expect((await stores.manifests.read(version))?.items).toEqual([successor]);
     });
+  });
+
+  describe('terms of leaders', () => {
+    const index = { from: null, version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
+    const writes: Record<string, (term: number) => Promise<unknown>> = {
+      'records.publish': (term) => stores.records.publish('env_a', [recordOf({ name: 'shop' })], term, 0),
+      'records.admit': (term) => stores.records.admit('env_a', 7, term),
+      'records.unpublish': (term) => stores.records.unpublish('env_a', ['crm'], term),
+      'fleet.forget': (term) => stores.fleet.forget('env_a', 7, term),
+      'appIndex.write': (term) => stores.appIndex.write({ ...index, term }),
+      'manifests.forget': (term) => stores.manifests.forget(['uid-1'], term),
+    };
+    const all = async () => {
+      const names = (await stores.records.read('env_a')).map(({ name }) => name);
+      const { incarnation } = (await stores.records.readSince('env_a', null))!;
+      const [index, manifests] = [await stores.appIndex.read(''), await stores.manifests.read('')];
+      return { names, incarnation, lease: (await sight())?.lease?.instance, index, manifests };
+    };
+
+    it('guard every write of a leader', () => {
+      const named = Object.entries(GUARDS).flatMap(([subject, methods]) =>
+        Object.entries(methods).flatMap(([method, guard]) => (guard === 'term' ? [`${subject}.${method}`] : [])),
+      );
+      expect(named.sort()).toEqual(Object.keys(writes).sort());
+    });
+
+    it.each(Object.keys(writes))(
+      '%s of an older one than has written is refused, and changes nothing',
+      async (write) => {
+        await hold('env_a');
+        await stores.records.admit('env_a', 0, 2);
+        await stores.records.publish('env_a', [recordOf()], 2, 0);
+        await stores.appIndex.write({ ...index, version: 'v1', term: 2 });
+        await stores.manifests.write([manifestItemOf()]);
+        const before = await all();
+        await expect(writes[write](1)).rejects.toMatchObject({ newest: 2, constructor: StaleTerm });
+        expect(await all()).toEqual(before);
+        // It is the write that is refused, and not this one alone: the newer one refuses what is older then.
+        await writes[write](3);
+        await expect(stores.records.unpublish('env_a', ['crm'], 2)).rejects.toMatchObject({ newest: 3 });
+      },
+    );
   });
 
   it('every method rejects while the store cannot be reached', async () => {
@@ -593,7 +681,8 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     const write = { environment: 'env_a', instance: 'one', epoch: 1, version: 1, entries: [], removed: [] };
     const index = { term: 1, from: 'v1', version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
     const calls: Array<() => Promise<unknown>> = [
-      () => away.records.publish('env_a', [recordOf()], 1),
+      () => away.records.publish('env_a', [recordOf()], 1, 0),
+      () => away.records.admit('env_a', 0, 1),
       () => away.records.unpublish('env_a', ['crm'], 1),
       () => away.records.read('env_a'),
       () => away.records.readSince('env_a', 'v1'),
@@ -604,7 +693,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.fleet.claim('one'),
       () => away.fleet.readRegistration('env_a'),
       () => away.fleet.writeRegistration(registrationOf('env_a'), 1),
-      () => away.fleet.forget('env_a', 1),
+      () => away.fleet.forget('env_a', 1, 1),
       () => away.statuses.write({ ...write, from: null }),
       () => away.statuses.read('env_a'),
       () => away.statuses.mark('env_a'),
@@ -612,7 +701,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.appIndex.write({ ...index, from: null }),
       () => away.appIndex.read(''),
       () => away.manifests.write([manifestItemOf()]),
-      () => away.manifests.forget(['uid-1']),
+      () => away.manifests.forget(['uid-1'], null),
       () => away.manifests.read(''),
       () => away.warnings(),
     ];

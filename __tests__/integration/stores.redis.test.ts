@@ -5,7 +5,9 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { inEnglish } from '../../src/server/errors';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { Keys } from '../../src/server/protocol/keys';
+import type { Stores } from '../../src/server/protocol/stores';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
+import type { AppRecord } from '../../src/shared/messages';
 import { startRedis } from '../setup/services';
 import { testEnvelope } from '../support/envelope';
 import { leaseOf, recordOf, registrationOf } from '../support/fixtures';
@@ -52,6 +54,11 @@ async function ownRedis(args: string[] = []) {
   return redis;
 }
 
+async function publish(records: Stores['records'], published: AppRecord[]): Promise<void> {
+  await records.admit('env_a', 0, 1);
+  await records.publish('env_a', published, 1, 0);
+}
+
 const claim = { environment: 'env_a', lease: leaseOf(), ttl: 120_000, mayTake: true, provenBy: null };
 
 describe('leases', () => {
@@ -75,11 +82,11 @@ describe('leases', () => {
 describe('what is not ours', () => {
   it('is left out, said in the log, and overwritten', async () => {
     const { stores, raw, keys, log } = await connect();
-    await stores.records.publish('env_a', [recordOf()], 1);
+    await publish(stores.records, [recordOf()]);
     await raw.hset(keys.records('env_a'), 'shop', 'not json', 'wiki', '{"name":"wiki"}');
     expect((await stores.records.read('env_a')).map(({ name }) => name)).toEqual(['crm']);
     expect(log.at('warn').some((line) => line.includes(keys.records('env_a')))).toBe(true);
-    await stores.records.publish('env_a', [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })], 1);
+    await publish(stores.records, [recordOf({ name: 'shop' }), recordOf({ name: 'wiki' })]);
     expect(await stores.records.read('env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
     expect(await stores.fleet.readRegistration('env_a')).toBeNull();
@@ -120,7 +127,7 @@ describe('two fleets on one Redis', () => {
   it('do not see each other', async () => {
     const [one, two] = [await connect(), await connect()];
     await one.stores.fleet.claim('one');
-    await one.stores.records.publish('env_a', [recordOf()], 1);
+    await publish(one.stores.records, [recordOf()]);
     await one.stores.leases.claim({
       environment: 'env_a',
       lease: leaseOf(),
@@ -179,13 +186,13 @@ describe('a Redis that is away', () => {
     bus.notify('supervisors', ['lost']);
     // By the connection that is gone, and not by this deadline, which is beyond the test's own.
     await expect(bus.request('env_a', 'x', null, 3_600_000)).rejects.toMatchObject({ code: 'WORKER_SILENT' });
-    await expect(stores.records.publish('env_a', [recordOf()], 1)).rejects.toThrow();
+    await expect(publish(stores.records, [recordOf()])).rejects.toThrow();
     const said = (level: 'warn' | 'info', text: string) => log.at(level).filter((line) => line.includes(text)).length;
     await until('Every connection to say so, once', () => said('warn', 'is away') === 3);
 
     await redis.start();
     await until('The state', () =>
-      stores.records.publish('env_a', [recordOf()], 1).then(
+      publish(stores.records, [recordOf()]).then(
         () => true,
         () => null,
       ),
@@ -291,7 +298,7 @@ describe('a look', () => {
     await stores.leases.claim(claim);
     const { environments } = await stores.fleet.poll();
     expect(environments.get('env_a')?.lease).toMatchObject({ instance: 'one' });
-    await stores.fleet.forget('env_a', 1);
+    await stores.fleet.forget('env_a', 1, 1);
     expect((await stores.fleet.poll()).environments.size).toBe(0);
   });
 });

@@ -2,6 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
+import { changedByLoop } from './loop-writes';
 import { checkPages } from './pages';
 import type { WorkerProcess } from './processes';
 import type { Machine } from './scheduler';
@@ -22,14 +23,11 @@ let isWatching = false;
 function watchTerms(): void {
   if (isWatching) return;
   isWatching = true;
-  const { write } = Leadership.prototype;
-  Leadership.prototype.write = function (this: Leadership, work) {
-    const { term } = this;
+  const { holdTerm } = Leadership.prototype;
+  Leadership.prototype.holdTerm = function (this: Leadership, transaction) {
     const { instance } = (this as unknown as { options: { instance: string } }).options;
-    return write.call(this, async (transaction) => {
-      if (transaction) terms.set(transaction as unknown as MemoryTransaction, { instance, term });
-      return work(transaction);
-    }) as never;
+    terms.set(transaction as unknown as MemoryTransaction, { instance, term: this.term });
+    return holdTerm.call(this, transaction);
   };
 }
 
@@ -52,6 +50,8 @@ export function installChecks(world: World): void {
 /** A leader's write is of the term that is on record when it is committed. */
 function checkTerm(world: World, transaction: MemoryTransaction): void {
   const own = terms.get(transaction);
+  const tables = own ? [] : changedByLoop(transaction);
+  if (tables.length) world.violate(`the control loop changes ${tables} without a term`);
   if (!own) return;
   const [leader] = world.database.database.visible('appSupervisorLeaders');
   if (leader?.holder === own.instance && leader.term === own.term) return;
@@ -82,7 +82,7 @@ function checkStore(world: World): void {
         newest.set(key, stored.generation);
       }
     }
-    if (method === 'fleet.forget')
+    if (method === 'fleet.forget' && result === true)
       for (const map of [newest, epochs])
         for (const key of map.keys()) if (key.startsWith(`${args[0]}`)) map.delete(key);
     if (method === 'statuses.write' && result === true) {
@@ -199,7 +199,7 @@ function checkBoots(world: World): void {
   const publish = world.redis.onCommand;
   world.redis.onCommand = (method, args, result) => {
     publish(method, args, result);
-    if (method === 'fleet.forget') assigned.set(args[0] as string, new Set());
+    if (method === 'fleet.forget' && result === true) assigned.set(args[0] as string, new Set());
     if (method !== 'records.publish') return;
     for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.add(uid);
     const [environment, records] = args as [string, AppRecord[]];

@@ -38,6 +38,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     database.failOver(copiedAt(event));
     if (database !== world.database) return;
     world.hasLostApps = true;
+    for (const [name, at] of world.forgotten) if (at > copiedAt(event)) world.forgotten.delete(name);
     // It wins over what was published since.
     world.redis.onLoss();
   },

@@ -274,6 +274,26 @@ const MUTANTS: Mutant[] = [
     changes: [['supervisor/control/app-reconciler.ts', 'this.timer.keep(uid, operations);', '']],
   },
   {
+    what: 'Records are published for whatever incarnation of their environment',
+    changes: [
+      ['protocol/stores/memory/records.ts', 'this.environments.get(environment)?.incarnation !== incarnation', 'false'],
+      ['supervisor/control/environment-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {'],
+    ],
+  },
+  {
+    what: 'A new leader acts before it has read what another one did',
+    changes: [['supervisor/control/loop.ts', "if (!this.isCurrent && key.kind !== 'fleet') return null;", '']],
+  },
+  {
+    what: 'Redis takes the writes of a leader in whatever term',
+    changes: [['protocol/stores/memory/term.ts', 'if (term < this.newest) throw new StaleTerm(this.newest);', '']],
+  },
+  {
+    what: 'What the control loop itself asks for is written in no term',
+    changes: [['supervisor/apps/changes.ts', 'if (asLeader) await leadership.holdTerm(transaction);', '']],
+    test: 'unit/simulation.test.ts',
+  },
+  {
     what: 'An operation waits for an environment that was forgotten',
     changes: [
       [

@@ -8,7 +8,7 @@ import type { Machine, Scheduler } from './scheduler';
 
 type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
 const SUBJECTS: Subject[] = ['records', 'leases', 'fleet', 'statuses', 'appIndex', 'manifests'];
-const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget']);
+const WRITES = new Set(['publish', 'unpublish', 'claim', 'release', 'write', 'writeRegistration', 'forget', 'admit']);
 
 /** As in protocol/connect.ts. */
 const COMMAND_TIMEOUT = 3_000;

@@ -70,25 +70,27 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
     world.scheduler.after(20_000 + event.ms, () => {
       const asked = supervisorOf(world, event);
       if (asked) {
-        const forget = asked.part.forget(environment.name).then(() => {
-          world.forgotten.add(environment.name);
-          if (event.choice % 2) comeBack(world, environment, event.ms);
-        });
+        const isForgotten = () => world.forgotten.set(environment.name, world.scheduler.now);
+        const forget = asked.part.forget(environment.name).then(
+          () => {
+            isForgotten();
+            if (event.choice % 2) comeBack(world, environment, event.ms);
+          },
+          (error) => {
+            // It came back for so short a time that nobody has seen it.
+            if (error.code === 'UNKNOWN_ENVIRONMENT') isForgotten();
+            throw error;
+          },
+        );
         settle(world, `forgets ${environment.name}`, forget);
       }
     });
   },
 };
 
-/**
- * Held back: when an environment returns before the leader has heard that another Supervisor forgot it, the leader publishes its former
- * records again, in the new incarnation; the Worker takes its apps for assigned, and they run on when the records go.
- */
-const COMES_BACK_AFTER = 60_000;
-
 /** It was not gone for good. */
 function comeBack(world: World, environment: EnvironmentOfWorld, after: number): void {
-  world.scheduler.after(Math.max(after, COMES_BACK_AFTER), () => {
+  world.scheduler.after(after, () => {
     world.note(`${environment.name} comes back`);
     world.forgotten.delete(environment.name);
     for (const slot of environment.slots) {

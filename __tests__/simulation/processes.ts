@@ -8,6 +8,7 @@ import { WorkerPart } from '../../src/server/worker/worker';
 import type { MemoryDatabase } from '../support/memory-database';
 import { OWN_FACTS } from '../support/own-facts';
 import { type Ground, PlayedHost } from './host';
+import { asAsked } from './loop-writes';
 import { Link, SimulatedBus, type SimulatedRedis, type WakeUps } from './network';
 import { Machine, randomFor, type Scheduler, type Timepiece } from './scheduler';
 import { Door } from './visitors';
@@ -111,7 +112,8 @@ abstract class SimulatedProcess {
   }
 
   /** Passes a statement to the database and its answer back. */
-  protected statement<T>(work: () => Promise<T>): Promise<T> {
+  protected statement<T>(asked: () => Promise<T>): Promise<T> {
+    const work = asAsked(asked);
     const { database, machine, around } = this;
     const { scheduler } = around;
     const delay = () => this.link.delay() + database.slower * this.random.fraction();

@@ -48,8 +48,8 @@ export class World {
   readonly drops = new Set<string>();
   /** Whether the Supervisor's database fell back to an older copy. */
   hasLostApps = false;
-  /** Environments that an operator forgot, and was told that they are. */
-  readonly forgotten = new Set<string>();
+  /** Environments that an operator forgot, and when he was told that they are, in ms. */
+  readonly forgotten = new Map<string, number>();
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
   onBoot: (machine: Machine, environment: string, record: AppRecord) => void = () => undefined;

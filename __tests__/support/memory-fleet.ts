@@ -31,7 +31,7 @@ export interface MemorySupervisor {
 export class MemoryFleet {
   readonly clock = new FakeClock();
   readonly database = new MemoryDatabase(collections);
-  readonly stores = new TestStores({ clock: this.clock, random: new SeededRandom(2), isAlone: true });
+  readonly stores = new TestStores({ clock: this.clock, random: new SeededRandom(2), isAlone: false });
   readonly supervisors: MemorySupervisor[] = [];
   private readonly epochs = new Map<string, number>();
   private beats = 0;

@@ -155,7 +155,7 @@ export class SupervisorProcess {
     });
     const supervisor = new SupervisorProcess(part, db, wire);
     part.changes.listen(() => onChange?.(part));
-    part.appEnds.listen((uid) => supervisor.ended.push(uid));
+    part.appEnds.listen(({ uid }) => supervisor.ended.push(uid));
     Object.assign(supervisor, { log });
     beginning?.(part);
     part.start(wrap(mainOf(db)));

@@ -12,7 +12,8 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   const environment = 'env_a';
   const claim = { environment, lease: leaseOf(), ttl: 60_000, provenBy: null };
   equal('the fleet', await stores.fleet.claim('fleet-1'), 'fleet-1');
-  await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })], 1);
+  await stores.records.admit(environment, 0, 1);
+  await stores.records.publish(environment, [recordOf(), recordOf({ name: 'gone' })], 1, 0);
   await stores.records.unpublish(environment, ['gone'], 1);
   equal('records', (await stores.records.read(environment)).length, 1);
   const { version } = (await stores.records.readSince(environment, null))!;
@@ -35,12 +36,12 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   const { environments } = await stores.fleet.poll();
   equal('a look', [...environments].map(([name, { standby }]) => `${name} ${standby}`).join(), `${environment} two`);
   await stores.leases.release(environment, 'one', epoch);
-  await stores.fleet.forget(environment, 1);
+  await stores.fleet.forget(environment, 1, 1);
   equal('a forgotten environment', (await stores.fleet.poll()).environments.size, 0);
 
   await stores.manifests.write([manifestItemOf(), manifestItemOf({ key: 'b' })]);
   equal('manifests', (await stores.manifests.read(''))?.items.length, 2);
-  await stores.manifests.forget([manifestItemOf().uid]);
+  await stores.manifests.forget([manifestItemOf().uid], 1);
   equal('manifests of an app that has ended', (await stores.manifests.read(''))?.items.length, 0);
   const appIndex = { entries: new Map([['crm', '{}']]), gone: [], supervisor: '{}', term: 1 };
   equal('a new directory', await stores.appIndex.write({ ...appIndex, from: null, version: 'v1' }), true);

@@ -85,6 +85,21 @@ describe('a process that takes over from another', () => {
     expect(controller.apps.record('crm')).toEqual(record);
     expect(controller.apps.unconfirmed()).toEqual(['crm']);
   });
+
+  it('keeps a record that it has read and that is newer than what that one wrote', async () => {
+    mayHost = false;
+    const newer = recordOf({ environments: ['env_a'], generation: 12, desired: 'stopped' });
+    await controller.accept([newer]);
+    await snapshot.asStore.save('crm', recordOf({ environments: ['env_a'] }), null);
+    mayHost = true;
+    await controller.reload();
+    expect([controller.apps.record('crm'), controller.apps.unconfirmed()]).toEqual([newer, ['crm']]);
+    // Another incarnation is not newer: its generations say nothing about this one's.
+    const other = recordOf({ environments: ['env_a'], uid: 'uid-2' });
+    await snapshot.asStore.save('crm', other, null);
+    await controller.reload();
+    expect(controller.apps.record('crm')).toEqual(other);
+  });
 });
 
 describe('a record', () => {

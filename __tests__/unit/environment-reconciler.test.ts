@@ -4,6 +4,7 @@ import {
   EnvironmentReconciler,
   type EnvironmentReconcilerOptions,
 } from '../../src/server/supervisor/control/environment-reconciler';
+import type { AppRecord } from '../../src/shared/messages';
 import { appOf, publishedOf } from '../support/fixtures';
 import { TestStores } from '../support/stores';
 
@@ -17,6 +18,8 @@ let foreign: boolean;
 /** Incarnations in the database, and for which environments they were looked up. */
 let incarnations: Record<string, number>;
 let asked: string[];
+/** Environments that were forgotten, and that apps may still refer to. */
+let removed: Set<string>;
 /** What a read of definitions finds. */
 let refresh: () => void;
 let reconciler: EnvironmentReconciler;
@@ -26,6 +29,10 @@ const app = (name: string, values: Partial<AppDefinition> = {}) =>
 const set = (...definitions: AppDefinition[]) => {
   for (const definition of definitions) apps.set(definition.name, definition);
   version++;
+};
+const publish = async (environment: string, records: AppRecord[], term: number) => {
+  await store.records.admit(environment, 0, term);
+  await store.records.publish(environment, records, term, 0);
 };
 const stored = async (environment = 'env_a') =>
   (await store.records.read(environment)).map(({ name, generation }) => `${name} ${generation}`).sort();
@@ -39,12 +46,14 @@ beforeEach(() => {
   leads = true;
   incarnations = {};
   asked = [];
+  removed = new Set();
   refresh = () => undefined;
   reconciler = new EnvironmentReconciler({
     appCache: {
       apps,
       tombstones,
       refresh: async () => refresh(),
+      load: async () => refresh(),
       get version() {
         return version;
       },
@@ -61,9 +70,9 @@ beforeEach(() => {
       },
     },
     registry: {
-      incarnationOf: async (environment: string) => {
+      stateOf: async (environment: string) => {
         asked.push(environment);
-        return incarnations[environment] ?? 0;
+        return { incarnation: incarnations[environment] ?? 0, isRemoved: removed.has(environment) };
       },
     },
     records: store.records,
@@ -93,7 +102,7 @@ async function settle(): Promise<void> {
 describe('a pass over an environment', () => {
   it('publishes what is missing, takes away what is too much, and wakes whom it is about', async () => {
     set(app('crm'), app('shop', { environments: ['env_b'], published: { env_b: publishedOf() } }));
-    await store.records.publish('env_a', [recordFor(app('old'), publishedOf())], 1);
+    await publish('env_a', [recordFor(app('old'), publishedOf())], 1);
     expect(await pass()).toBe(true);
     expect([await stored('env_a'), await stored('env_b'), wakes]).toEqual([
       ['crm 10'],
@@ -124,11 +133,35 @@ describe('a pass over an environment', () => {
     store.flush();
     await settle();
     expect(await said()).toBe(200);
-    // A failover to an older copy brings back what was.
+    // A failover to an older copy brings back what was, with its records.
+    incarnations = { env_b: 300 };
     reconciler.noteIncarnation('env_b', 300);
-    await store.records.publish('env_b', [recordFor(app('old'), publishedOf())], 1);
+    await store.records.publish('env_b', [recordFor(app('old'), publishedOf())], 1, 200);
     await pass();
-    expect(await said()).toBe(300);
+    expect([await said(), await stored('env_b')]).toEqual([300, []]);
+  });
+
+  it('publishes nothing for the next incarnation of an environment that another Supervisor has forgotten', async () => {
+    set(app('crm'));
+    await settle();
+    let heard = 0;
+    reconciler.forgotten.listen(() => {
+      heard++;
+    });
+    incarnations = { env_a: 200 };
+    removed.add('env_a');
+    await store.fleet.forget('env_a', 200, 1);
+    // It is back, and this process has not heard of it.
+    for (let i = 0; i < 3; i++) await pass();
+    expect([await stored(), heard]).toEqual([[], 3]);
+    // Another leader has removed what was assigned to it, and something was assigned since.
+    removed.delete('env_a');
+    refresh = () => {
+      apps.delete('crm');
+      set(app('shop'));
+    };
+    for (let i = 0; i < 3; i++) await pass();
+    expect([await stored(), reconciler.incarnationOf('env_a')]).toEqual([['shop 10'], 200]);
   });
 
   it('invariant 1: writes everything again after a flush', async () => {
@@ -143,7 +176,7 @@ describe('a pass over an environment', () => {
     set(app('crm'), app('shop'));
     await settle();
     await store.records.unpublish('env_a', ['crm'], 1);
-    await store.records.publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))], 1);
+    await publish('env_a', [recordFor(app('shop'), publishedOf({ generation: 11 }))], 1);
     await pass();
     expect(await stored()).toEqual(['crm 10', 'shop 10']);
   });
@@ -152,7 +185,7 @@ describe('a pass over an environment', () => {
     set(app('crm'));
     await settle();
     const newer = app('crm', { published: { env_a: publishedOf({ generation: 11 }) } });
-    await store.records.publish('env_a', [recordFor(newer, publishedOf({ generation: 11 }))], 1);
+    await publish('env_a', [recordFor(newer, publishedOf({ generation: 11 }))], 1);
     reconciler.noteApps({ names: ['crm'], environments: new Set(['env_a']) });
     refresh = () => set(newer);
     await pass();
@@ -194,7 +227,7 @@ describe('a pass over an environment', () => {
     reconciler.noteUnnotified('env_a', ['crm']);
     reconciler.invalidate();
     const record = recordFor(apps.get('crm')!, publishedOf({ generation: 12 }));
-    await store.records.publish('env_a', [record], 1);
+    await publish('env_a', [record], 1);
     store.away = true;
     expect([await pass(), wakes]).toEqual([false, []]);
     store.away = false;
@@ -247,7 +280,7 @@ describe('a pass over an environment', () => {
 
   it('leaves the records of another fleet alone', async () => {
     set(app('crm'));
-    await store.records.publish('env_a', [recordFor(app('theirs'), publishedOf())], 0);
+    await publish('env_a', [recordFor(app('theirs'), publishedOf())], 0);
     foreign = true;
     await pass();
     expect(await stored()).toEqual(['theirs 10']);

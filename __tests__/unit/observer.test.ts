@@ -204,7 +204,7 @@ describe('an observation', () => {
     await beat('env_a');
     await observer.poll();
     observer.forget('env_a');
-    await store.fleet.forget('env_a', 1);
+    await store.fleet.forget('env_a', 1, 1);
     await observer.poll();
     expect(observer.environment('env_a')).toBeNull();
   });

@@ -84,7 +84,7 @@ it('one that died is down by its lease, is not tried any longer, and is online w
 
 it('another process that takes it over is not doubted for what its predecessor refused', async () => {
   watch.doubt('env_a');
-  await stores.fleet.forget('env_a', 1);
+  await stores.fleet.forget('env_a', 1, 1);
   await observer.poll();
   await beat({ instance: 'two', epoch: 7 });
   expect(health()).toBe('online');

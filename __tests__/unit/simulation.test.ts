@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { watchLoop } from '../simulation/loop-writes';
 import { describePlan, type Plan, planOf } from '../simulation/plan';
 import regressions from '../simulation/regressions.json';
 import { run } from '../simulation/run';
@@ -7,6 +8,9 @@ import { run } from '../simulation/run';
 
 /** As many as fit into ten seconds of one core. */
 const SEEDS = Array.from({ length: 25 }, (_, i) => i + 1);
+
+/** Some in which it also asks for something itself. */
+const TERMS = [8, 11, 14];
 
 /** Fails with all that is needed to see what happened. */
 async function holds(plan: Plan): Promise<void> {
@@ -19,6 +23,13 @@ describe('a simulated fleet keeps what is promised', () => {
   it.each(SEEDS)('seed %i', (seed) => holds(planOf(seed)));
 
   it.each(regressions)('$cause', ({ plan }) => holds({ all: false, hanging: 0, ...plan } as Plan));
+});
+
+describe('the control loop', () => {
+  it.each(TERMS)('writes in its term only: seed %i', async (seed) => {
+    watchLoop();
+    await holds(planOf(seed));
+  });
 });
 
 describe('a simulation', () => {

@@ -52,7 +52,7 @@ export class LocalRuntime implements Runtime {
       metrics: this.metrics,
     });
     supervisor.changes.listen((names) => this.handleChange(names));
-    supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
+    supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.setAdminPassword(found);

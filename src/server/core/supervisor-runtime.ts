@@ -68,7 +68,7 @@ export class SupervisorRuntime implements Runtime {
       onUnreachable: (environment) => supervisor.noteUnreachable(environment),
     });
     supervisor.changes.listen((names) => this.handleChange(names));
-    supervisor.appEnds.listen((uid) => this.manifests.forget(uid));
+    supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
     adminPassword.changes.listen(() => this.handleChange(new Set()));
   }
 

@@ -83,7 +83,7 @@ export interface SupervisorPartOptions {
 
 export interface ServicesOptions extends SupervisorPartOptions {
   /** As in `AppReconcilerOptions`. */
-  onAppEnd(uid: string): Promise<void>;
+  onAppEnd(uid: string, term: number): Promise<void>;
 }
 
 export type Services = ReturnType<typeof createServices>;
@@ -105,9 +105,10 @@ export function createServices(main: Application, options: ServicesOptions) {
     observer,
     clock,
     log,
-    clear: (...forgotten) => stores.fleet.forget(...forgotten),
+    leases: stores.leases,
+    clear: async (...forgotten) => stores.fleet.forget(...forgotten, await leadership.newestTerm()),
   });
-  const removal = new EnvironmentRemoval({ ...known, environmentCache, bus, clock });
+  const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
   const compatibility = new CompatibilityPolicy({
     environmentCache,
     appCache,

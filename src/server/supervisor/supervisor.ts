@@ -34,8 +34,8 @@ interface Running extends Services {
 export class SupervisorPart {
   /** Anything that is shown or used for routing may have changed; of definitions, those of the given apps. */
   readonly changes = new Feed<ReadonlySet<string>>();
-  /** Uids of apps of which nothing is left anywhere; listeners are awaited, and do not reject. */
-  readonly appEnds = new Feed<string>();
+  /** Apps of which nothing is left anywhere, and the term of the leader that says so; listeners are awaited, and do not reject. */
+  readonly appEnds = new Feed<{ uid: string; term: number }>();
   private running: Running | null = null;
   /** From the beginning of a start until it has succeeded or failed. */
   private starting: { services: Running | null } | null = null;
@@ -190,7 +190,7 @@ export class SupervisorPart {
 
   private async startNow(main: Application, attempt: { services: Running | null }): Promise<void> {
     const { clock, pace = PACE } = this.options;
-    const onAppEnd = (uid: string) => this.appEnds.emitAndWait(uid);
+    const onAppEnd = (uid: string, term: number) => this.appEnds.emitAndWait({ uid, term });
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
     attempt.services = running;
     this.listen(running);
@@ -233,7 +233,7 @@ export class SupervisorPart {
   }
 
   /** Other Supervisors also add, forget and cordon environments. Never rejects. */
-  private readEnvironments({ environmentCache, loop }: Running): void {
+  private readEnvironments({ environmentCache, loop }: Services): void {
     environmentCache.load().then(
       () => loop.noteForgotten(),
       () => undefined,
@@ -275,7 +275,8 @@ export class SupervisorPart {
   }
 
   /** Connects events of services to services that were created before them. */
-  private listen({ appCache, apps, loop, watch, observer, environmentCache, compatibility }: Services): void {
+  private listen(services: Services): void {
+    const { appCache, apps, loop, watch, observer, environments, environmentCache, compatibility } = services;
     const onChange = () => this.changed();
     appCache.changes.listen((change) => {
       for (const name of change.names) this.changedApps.add(name);
@@ -296,6 +297,7 @@ export class SupervisorPart {
       onChange();
     });
     environmentCache.changes.listen(onChange);
+    environments.forgotten.listen(() => this.readEnvironments(services));
     this.options.stores.ignored?.listen((key) => watch.noteIgnored(key));
   }
 

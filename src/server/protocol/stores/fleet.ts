@@ -30,9 +30,13 @@ export interface FleetStore {
   writeRegistration(registration: Registration, epoch: number): Promise<void>;
   /**
    * Removes everything about an environment in one transaction: registration, lease, last holder, records and statuses. What
-   * remains is the incarnation that its next records are for.
+   * remains is the incarnation that its next records are for. Does nothing if that is known already: the environment may have
+   * come back meanwhile.
+   * @param term as in `RecordStore`
+   * @returns whether anything was removed
+   * @throws StaleTerm if a newer term has written; then nothing was removed
    */
-  forget(environment: string, incarnation: number): Promise<void>;
+  forget(environment: string, incarnation: number, term: number): Promise<boolean>;
 }
 
 export interface FleetObservation {

@@ -15,11 +15,14 @@ export interface RecordStore {
   /**
    * Writes the desired state of `environment`. A record with an older generation than the stored one of the same name
    * is ignored.
+   * @param incarnation of the environment for which the writer publishes
+   * @throws OtherIncarnation if another one was admitted, or none; then nothing was written
    */
-  publish(environment: string, records: AppRecord[], term: number): Promise<void>;
+  publish(environment: string, records: AppRecord[], term: number, incarnation: number): Promise<void>;
   /**
-   * Writes which incarnation of the environment the records are for; an older one than the stored is ignored. A Worker of an
-   * older incarnation starts empty, see `EnvironmentRegistry.forget` in supervisor/fleet/registry.ts.
+   * Writes which incarnation of the environment the records are for; an older one than the stored is ignored. A newer one
+   * removes the records of the older. A Worker of an older incarnation starts empty, see `EnvironmentRegistry.forget` in
+   * supervisor/fleet/registry.ts.
    */
   admit(environment: string, incarnation: number, term: number): Promise<void>;
   /** Removes records that are no longer needed: those of confirmed removals; and what was refused. */
@@ -28,6 +31,13 @@ export interface RecordStore {
   read(environment: string, names?: string[]): Promise<AppRecord[]>;
   /** All records of `environment`; null while they still have the reader's version. */
   readSince(environment: string, version: string | null): Promise<RecordsRead | null>;
+}
+
+/** What was to be published is for another incarnation of its environment: that was forgotten, or the store has lost its content. */
+export class OtherIncarnation extends Error {
+  constructor(environment: string) {
+    super(`Environment ${environment} was forgotten meanwhile, or the store lost its content.`);
+  }
 }
 
 export interface RecordsRead {

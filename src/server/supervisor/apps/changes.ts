@@ -11,6 +11,7 @@ import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import type { Random } from '../../random';
 import { appKey } from '../control/keys';
+import type { Leadership } from '../control/leader';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
 import { newOperationId, type OperationCache, type OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
@@ -33,6 +34,7 @@ export interface ChangesOptions {
   operations: OperationStore;
   active: OperationCache;
   queue: WorkQueue;
+  leadership: Pick<Leadership, 'holdTerm'>;
   observer: FleetObserver;
   bus: MessageBus;
   clock: Clock;
@@ -49,14 +51,18 @@ export class AppChanges {
   /**
    * One change of one app: validated, and written together with its operation. If another request changed the app in
    * between, it is repeated on the new state.
+   * @param asLeader nobody requested it: the control loop does, in its term
+   * @throws TermOver
    */
   async change(
     name: string,
     work: (app: AppDefinition, transaction: Transaction, others: Operation[]) => Promise<Operation>,
+    asLeader = false,
   ): Promise<Operation> {
-    const { appRepository, operations, active, observer, clock, compatibility } = this.options;
+    const { appRepository, operations, active, observer, clock, compatibility, leadership } = this.options;
     let superseded: Operation[] = [];
     const operation = await this.inTransaction(async (transaction) => {
+      if (asLeader) await leadership.holdTerm(transaction);
       // Locks the row first, so that two requests for one app run one after the other, across all Supervisors.
       const app = await appRepository.findLocked(name, transaction);
       if (!app) throw new AppSupervisorError('UNKNOWN_APP', { app: name });

@@ -1,3 +1,4 @@
+import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { pickIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
@@ -7,7 +8,7 @@ import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import { newSecret, seal } from '../../protocol/secrets';
 import type { Operation } from '../control/rollout';
-import { AppChanges, step } from './changes';
+import { AppChanges, type ChangesOptions, step } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
 import { changedDatabase } from './database-settings';
 import type { UpdateInput } from './input';
@@ -17,12 +18,13 @@ import { type AppDefinition, nextGeneration } from './repository';
 export interface ServiceOptions extends CreationOptions {
   app: WithDatabase;
   bus: MessageBus;
+  leadership: ChangesOptions['leadership'];
 }
 
 interface CommandOptions {
   environments?: string[];
   onFailure?: Operation['onFailure'];
-  onlyIfIdle?: boolean;
+  asLeader?: boolean;
 }
 
 /** The loop asks for nothing while an operation that it has not heard of is unfinished: that one would be superseded. */
@@ -107,17 +109,17 @@ export class AppService {
    * @param options.environments only in these, for a drain; the desired state of the app as a whole then stays
    * unchanged
    * @param options.onFailure whether a failed step ends the operation (`stop`, default) or the others continue
-   * @param options.onlyIfIdle fails if the app has an unfinished operation, instead of superseding it
+   * @param options.asLeader the control loop wants it: it fails if the app has an unfinished operation, instead of superseding it
    */
   async command(
     name: string,
     action: 'start' | 'stop' | 'restart' | 'upgrade',
     userId: string | null,
-    { environments, onFailure = 'stop', onlyIfIdle = false }: CommandOptions = {},
+    { environments, onFailure = 'stop', asLeader = false }: CommandOptions = {},
   ): Promise<Operation> {
     const { appRepository, clock } = this.options;
-    return this.changes.change(name, async (app, transaction, [other]) => {
-      if (onlyIfIdle) assertIdle(other);
+    const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
+      if (asLeader) assertIdle(other);
       if (action !== 'stop') assertSomewhere(app);
       const generation = nextGeneration(app.generation, clock.now().wall);
       const boots = action !== 'stop';
@@ -129,7 +131,8 @@ export class AppService {
       await appRepository.update(name, values, transaction);
       const steps = (environments ?? app.environments).map((environment) => step(environment, boots ? 'boot' : 'stop'));
       return { ...this.changes.newOperation({ ...app, generation }, action, steps, userId), onFailure };
-    });
+    };
+    return this.changes.change(name, work, asLeader);
   }
 
   /**
@@ -139,14 +142,15 @@ export class AppService {
    */
   async finish(name: string, missing: string[]): Promise<Operation> {
     const { appRepository, clock } = this.options;
-    return this.changes.change(name, async (app, transaction, [other]) => {
+    const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
       assertIdle(other);
       const generation = nextGeneration(app.generation, clock.now().wall);
       await appRepository.update(name, { generation }, transaction);
       const kind = app.desired === 'stopped' ? 'stop' : 'boot';
       const steps = missing.map((environment) => step(environment, kind));
       return this.changes.newOperation({ ...app, generation }, 'update', steps, null);
-    });
+    };
+    return this.changes.change(name, work, true);
   }
 
   /**
@@ -156,7 +160,7 @@ export class AppService {
    */
   async giveSecret(name: string): Promise<Operation> {
     const { appRepository, observer, clock, aesKey } = this.options;
-    return this.changes.change(name, async (app, transaction, [other]) => {
+    const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
       assertIdle(other);
       if (app.jwtSecret !== null) throw new Error('It has a JWT secret by now.');
       const generation = nextGeneration(app.generation, clock.now().wall);
@@ -167,7 +171,8 @@ export class AppService {
       );
       const steps = published.map((environment) => step(environment, 'apply'));
       return this.changes.newOperation({ ...app, generation }, 'update', steps, null);
-    });
+    };
+    return this.changes.change(name, work, true);
   }
 
   /** Removes an app from list and routing immediately; a tombstone keeps the remaining work for its environments. */

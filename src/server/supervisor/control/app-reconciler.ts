@@ -50,8 +50,8 @@ export interface AppReconcilerOptions {
   compatibility: Pick<CompatibilityPolicy, 'disagreementOf'>;
   clock: Clock;
   log: Log;
-  /** Nothing of that incarnation of an app is left anywhere. Never rejects. */
-  onAppEnd(uid: string): Promise<void>;
+  /** Nothing of that incarnation of an app is left anywhere, says the leader of this term. Never rejects. */
+  onAppEnd(uid: string, term: number): Promise<void>;
   /** An operation has finished, and this is stored. */
   onFinish(operation: Operation): void;
 }
@@ -241,7 +241,7 @@ export class AppReconciler {
       `App ${app.name}: its plugins or its JWT secret changed in another environment; ${stale.join(', ')} restart.`,
       { app: app.name },
     );
-    await service.command(app.name, 'restart', null, { environments: stale, onlyIfIdle: true });
+    await service.command(app.name, 'restart', null, { environments: stale, asLeader: true });
     return true;
   }
 
@@ -296,7 +296,8 @@ export class AppReconciler {
     if (environments.length) {
       await leadership.write((transaction) => appRepository.updateTombstone(uid, { environments }, transaction));
     } else {
-      await onAppEnd(uid);
+      await leadership.assertLeads();
+      await onAppEnd(uid, leadership.term);
       await leadership.write((transaction) => appRepository.removeTombstone(uid, transaction));
     }
     appCache.settleTombstone(uid, environments);

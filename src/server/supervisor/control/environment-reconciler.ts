@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { Feed } from '../../feed';
 import type { MessageBus } from '../../protocol/bus';
 import type { Stores } from '../../protocol/stores';
 import type { RecordStore, RecordsRead } from '../../protocol/stores/records';
@@ -14,7 +15,7 @@ export interface EnvironmentReconcilerOptions {
   appCache: AppCache;
   observer: FleetObserver;
   leadership: Leadership;
-  registry: Pick<EnvironmentRegistry, 'incarnationOf'>;
+  registry: Pick<EnvironmentRegistry, 'stateOf'>;
   records: RecordStore;
   sealed?: Stores['sealed'];
   bus: MessageBus;
@@ -41,7 +42,9 @@ export class EnvironmentReconciler {
   private readonly verified = new Map<string, string>();
   /** Environments whose records are compared whatever their version; null: all. */
   private touched: Set<string> | null = null;
-  /** By environment, its incarnation; absent: it is looked up. */
+  /** An environment was forgotten, through a Supervisor of which this one has not heard. */
+  readonly forgotten = new Feed<void>();
+  /** By environment, the incarnation that was admitted; absent: it is looked up. */
   private readonly incarnations = new Map<string, number>();
   /** By environment, apps for whose records it was not notified. */
   private readonly unnotified = new Map<string, Set<string>>();
@@ -57,9 +60,14 @@ export class EnvironmentReconciler {
     this.touched = null;
   }
 
-  /** An environment was forgotten. */
+  /** An environment was forgotten, and this is stored. */
   noteIncarnation(environment: string, incarnation: number): void {
     this.incarnations.set(environment, incarnation);
+  }
+
+  /** For which incarnation of an environment records may be published; undefined before its first pass. */
+  incarnationOf(environment: string): number | undefined {
+    return this.incarnations.get(environment);
   }
 
   /** Definitions have changed. */
@@ -108,7 +116,8 @@ export class EnvironmentReconciler {
     const { refused = [] } = read;
     // It is in the way of what is to be written.
     if (refused.length && leadership.leads) await records.unpublish(environment, refused, leadership.term);
-    await this.admit(environment, read.incarnation);
+    const delay = await this.admit(environment, read.incarnation);
+    if (delay !== null) return delay;
     const wanted = this.expectedOf().get(environment) ?? new Map();
     const stored = new Map(read.records.map((record) => [record.name, record]));
     const missing = [...wanted].filter(
@@ -130,29 +139,46 @@ export class EnvironmentReconciler {
     const unnotified = this.unnotified.get(environment) ?? new Set();
     for (const [name] of missing) unnotified.add(name);
     this.unnotified.set(environment, unnotified);
-    if (!leadership.leads) return null;
+    const incarnation = this.incarnations.get(environment);
+    if (!leadership.leads || incarnation === undefined) return null;
     const { term } = leadership;
     await records.unpublish(environment, [...surplus, ...newer.map(([name]) => name)], term);
     await records.publish(
       environment,
       missing.map(([, { app, wish }]) => recordFor(app, wish)),
       term,
+      incarnation,
     );
     this.notify(environment);
     return VERIFY_AFTER;
   }
 
   /**
-   * Writes the incarnation of an environment, by which a Worker that was away for long finds out that it was forgotten. One
-   * that Redis has is not older than the database's, unless Redis went back to an older copy.
+   * Makes sure that the store has the incarnation of an environment: by it a Worker that was away for long finds out that it was
+   * forgotten. What was published for an older one is gone with it. The store has a newer one than the database only if the
+   * database went back to an older copy.
+   *
+   * @returns null if records may be compared; otherwise ms after which another pass is needed
    */
-  private async admit(environment: string, stored: number | null): Promise<void> {
-    const { records, leadership, registry } = this.options;
-    const known = stored === null ? undefined : this.incarnations.get(environment);
-    const incarnation = known ?? (await registry.incarnationOf(environment));
+  private async admit(environment: string, stored: number | null): Promise<number | null> {
+    const { records, leadership, registry, appCache } = this.options;
+    const known = this.incarnations.get(environment);
+    if (known !== undefined && stored === known) return null;
+    const { incarnation: last, isRemoved } = await registry.stateOf(environment);
+    if (isRemoved) {
+      this.forgotten.emit();
+      return STORE_RETRY;
+    }
+    const incarnation = Math.max(last, stored ?? 0);
+    // Forgotten while another process led: what is known here of its apps may be older.
+    if (known !== undefined && known !== incarnation) await appCache.load();
+    if (stored !== incarnation) {
+      if (!leadership.leads) return STORE_RETRY;
+      await records.admit(environment, incarnation, leadership.term);
+    }
     this.incarnations.set(environment, incarnation);
-    if (stored !== null && stored >= incarnation) return;
-    if (leadership.leads) await records.admit(environment, incarnation, leadership.term);
+    // What was read may be of another incarnation, and is gone.
+    return stored === incarnation || incarnation === 0 ? null : 0;
   }
 
   /** Whether it is this process that is behind, and not the database: a read that began before a publication ended after it. */

@@ -40,11 +40,16 @@ export class FleetReconciler {
 
   constructor(private readonly options: FleetReconcilerOptions) {}
 
+  /** Reads definitions and operations. @throws if the database cannot be reached */
+  async read(): Promise<void> {
+    const { appCache, active } = this.options;
+    await appCache.load();
+    await active.load();
+  }
+
   /** @throws if the database or the store cannot be reached */
   async reconcile(): Promise<number> {
     const { appCache, active, environments, leadership, store, queue, log, every = COMPARE_EVERY } = this.options;
-    await appCache.load();
-    await active.load();
     for (const { appName, appUid } of active.all()) queue.add(appKey({ name: appName, uid: appUid }));
     for (const { name, uid } of appCache.tombstones.values()) queue.add(appKey({ name, uid }));
     await this.clean();

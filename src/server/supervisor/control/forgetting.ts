@@ -1,6 +1,7 @@
 import { say } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import type { MessageBus } from '../../protocol/bus';
+import type { FleetStore } from '../../protocol/stores/fleet';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition, AppRepository } from '../apps/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
@@ -23,6 +24,7 @@ export interface ForgettingOptions {
   leadership: Leadership;
   environments: EnvironmentReconciler;
   observer: FleetObserver;
+  store: Pick<FleetStore, 'forget'>;
   queue: WorkQueue;
   bus: MessageBus;
   clock: Clock;
@@ -35,17 +37,20 @@ export interface ForgettingOptions {
 export class EnvironmentRemoval {
   constructor(private readonly options: ForgettingOptions) {}
 
-  /** @throws TermOver, and if the database cannot be reached */
+  /** @throws TermOver, StaleTerm, and if the database or the store cannot be reached */
   async reconcile(environment: string, incarnation: number): Promise<number> {
-    const { registry, environmentCache, environments, leadership, bus } = this.options;
-    environments.noteIncarnation(environment, incarnation);
+    const { registry, environmentCache, environments, leadership, bus, store, observer } = this.options;
+    // Once more: the request may not have reached the store, or the store has lost it since.
+    if (!observer.foreign) await store.forget(environment, incarnation, leadership.term);
     const names = await this.removeReferences(environment);
     if (names.length) bus.notify('definitions', names);
     await leadership.write((transaction) => registry.noteRemoved(environment, transaction));
+    // From here on something may be published for it: of what was published before, nothing is left.
+    environments.noteIncarnation(environment, incarnation);
     environmentCache.noteRemoved(environment);
     // Other Supervisors show it again when it comes back.
     bus.notify('definitions', []);
-    // The next pass removes the records that a pass over an app has published meanwhile.
+    // It may have come back meanwhile, and have apps.
     return 0;
   }
 

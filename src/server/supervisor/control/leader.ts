@@ -110,22 +110,41 @@ export class Leadership {
    * @throws TermOver if this process does not lead (any more); nothing was written
    */
   async write<T>(work: (transaction?: Transaction) => Promise<T>): Promise<T> {
-    const { app, alone, instance } = this.options;
     if (!this.leads) throw new TermOver();
-    if (alone) return work();
-    return app.db.sequelize.transaction(async (transaction: Transaction) => {
-      const row = await app.db.getModel('appSupervisorLeaders').findOne({
-        where: { id: 1, holder: instance, term: this.term },
-        transaction,
-        // A process that takes the lead changes this row, and waits until the write has ended.
-        lock: transaction.LOCK.SHARE,
-      });
-      if (!row) {
-        this.held = false;
-        throw new TermOver();
-      }
+    if (this.options.alone) return work();
+    return this.options.app.db.sequelize.transaction(async (transaction: Transaction) => {
+      await this.holdTerm(transaction);
       return work(transaction);
     });
+  }
+
+  /**
+   * Makes a transaction one of the leader: during it no newer term can begin.
+   * @throws TermOver if this process does not lead (any more)
+   */
+  async holdTerm(transaction: Transaction): Promise<void> {
+    const { app, alone, instance } = this.options;
+    if (!this.leads) throw new TermOver();
+    if (alone) return;
+    const row = await app.db.getModel('appSupervisorLeaders').findOne({
+      where: { id: 1, holder: instance, term: this.term },
+      transaction,
+      // A process that takes the lead changes this row, and waits until the write has ended.
+      lock: transaction.LOCK.SHARE,
+    });
+    if (row) return;
+    this.held = false;
+    throw new TermOver();
+  }
+
+  /** The newest term on record, of whoever leads: what a request writes to the store is of that term. */
+  async newestTerm(): Promise<number> {
+    return Number((await this.row()).get('term') ?? 0);
+  }
+
+  /** @throws TermOver if this process does not lead (any more) */
+  async assertLeads(): Promise<void> {
+    await this.write(async () => undefined);
   }
 
   /**

@@ -39,6 +39,9 @@ export interface ControlLoopOptions {
  * desired, the published and the observed state, and moves one step. It runs only in the process that leads.
  */
 export class ControlLoop {
+  /** Whether what is known here was read in this lead. */
+  private isCurrent = false;
+
   constructor(private readonly options: ControlLoopOptions) {}
 
   start(): void {
@@ -109,15 +112,14 @@ export class ControlLoop {
 
   /** The work of another leader is unknown here, so everything is compared. */
   private lead(): void {
-    const { queue, apps, environments, appIndex, appCache, log } = this.options;
+    const { queue, apps, environments, appIndex, log } = this.options;
     log.debug('This Supervisor leads from now on.');
     apps.invalidate();
     environments.invalidate();
     appIndex.invalidate();
+    this.isCurrent = false;
     queue.start((key) => this.work(key));
     queue.add(FLEET);
-    this.addApps(appCache.apps.keys());
-    this.noteForgotten();
   }
 
   private rest(): void {
@@ -140,17 +142,30 @@ export class ControlLoop {
   }
 
   private async pass(key: LoopKey): Promise<number | null> {
-    const { apps, fleet } = this.options;
+    // The first pass over the fleet adds every key again.
+    if (!this.isCurrent && key.kind !== 'fleet') return null;
     switch (key.kind) {
       case 'app':
-        return apps.reconcile(key.name, key.uid);
+        return this.options.apps.reconcile(key.name, key.uid);
       case 'environment':
         return this.passEnvironment(key.name);
       case 'index':
         return this.writeIndex();
       case 'fleet':
-        return fleet.reconcile();
+        return this.passFleet();
     }
+  }
+
+  private async passFleet(): Promise<number> {
+    const { fleet, environmentCache, appCache } = this.options;
+    await fleet.read();
+    if (!this.isCurrent) {
+      await environmentCache.load();
+      this.isCurrent = true;
+      this.addApps(appCache.apps.keys());
+      this.noteForgotten();
+    }
+    return fleet.reconcile();
   }
 
   private passEnvironment(name: string): Promise<number | null> {

@@ -84,7 +84,9 @@ export class Publisher {
     const { records, bus, observer, environments, leadership, log } = this.options;
     try {
       if (observer.foreign) throw new Error('The store is of another fleet.');
-      await records.publish(environment, [recordFor(app, wish)], leadership.term);
+      const incarnation = environments.incarnationOf(environment);
+      if (incarnation === undefined) throw new Error('It was not compared yet.');
+      await records.publish(environment, [recordFor(app, wish)], leadership.term, incarnation);
       bus.notify({ environment }, [app.name]);
       log.rooms.records?.('Published', { app: app.name, environment, ...wish });
     } catch {

@@ -7,6 +7,7 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import type { LeaseStore } from '../../protocol/stores/leases';
 import type { FleetObserver } from './observer';
 import type { CachedEnvironment, EnvironmentRegistry } from './registry';
 
@@ -15,8 +16,9 @@ export interface KnownEnvironmentsOptions {
   observer: FleetObserver;
   clock: Clock;
   log: Log;
+  leases: Pick<LeaseStore, 'left'>;
   /** Removes everything that Redis has of an environment. */
-  clear(environment: string, incarnation: number): Promise<void>;
+  clear(environment: string, incarnation: number): Promise<unknown>;
 }
 
 /** The known environments: those in the database, and those that the observer has just found. */
@@ -108,27 +110,42 @@ export class EnvironmentCache {
 
   /**
    * The environment will not come back: its steps and tombstones end, and its apps are no longer assigned to it. Should it
-   * come back nevertheless, its Worker reads in Redis that it starts empty; therefore Redis is written first.
+   * come back nevertheless, its Worker reads in Redis that it starts empty. The database decides; what of it cannot be written
+   * to Redis now, the leader writes.
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, clock, clear } = this.options;
+    const { observer, registry, clock, clear, log } = this.options;
     await this.writes.onIdle();
     this.assertKnown(name);
     const health = observer.environment(name)?.health;
-    if (health === 'online' || health === 'suspect' || health === 'stopping') {
+    const isAlive = health === 'online' || health === 'suspect' || health === 'stopping';
+    if (isAlive || (await this.isLeased(name)))
       throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
-    }
-    const incarnation = Math.max((await registry.incarnationOf(name)) + 1, clock.now().wall);
+    const incarnation = await registry.forget(name, clock.now().wall);
+    if (incarnation === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     await clear(name, incarnation).catch((error) => {
-      this.options.log.warn(`Environment ${name} could not be forgotten: ${messageOf(error)}`, { environment: name });
-      throw new AppSupervisorError('REDIS_UNREACHABLE');
+      log.warn(
+        `Redis still has environment ${name}, which was forgotten; the leading Supervisor removes it: ${messageOf(error)}`,
+        {
+          environment: name,
+        },
+      );
     });
-    await registry.forget(name, incarnation);
     this.byName.delete(name);
     this.forgotten = new Map([...this.forgotten, [name, incarnation]]);
     observer.forget(name);
     this.changes.emit();
+  }
+
+  /** Whether it is held now: what this process has observed may be old. @throws AppSupervisorError REDIS_UNREACHABLE */
+  private async isLeased(name: string): Promise<boolean> {
+    const { leases, log } = this.options;
+    const left = await leases.left([name]).catch((error) => {
+      log.warn(`Environment ${name} could not be forgotten: ${messageOf(error)}`, { environment: name });
+      throw new AppSupervisorError('REDIS_UNREACHABLE');
+    });
+    return (left.get(name) ?? 0) > 0;
   }
 
   /** Nothing refers to a forgotten environment any more: it may come back as a new one. */

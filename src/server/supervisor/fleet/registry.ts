@@ -28,12 +28,17 @@ export class EnvironmentRegistry {
     await this.repository.update({ filterByTk: name, values: { cordoned } });
   }
 
-  /** @param incarnation newer than its last one */
-  async forget(name: string, incarnation: number): Promise<void> {
-    await this.repository.update({
-      filterByTk: name,
-      values: { registration: {}, cordoned: false, incarnation, isRemoved: true },
-    });
+  /**
+   * @param now ms since 1970
+   * @returns its next incarnation; null if another request has forgotten it meanwhile
+   */
+  async forget(name: string, now: number): Promise<number | null> {
+    const { incarnation: last } = await this.stateOf(name);
+    const incarnation = Math.max(last + 1, now);
+    const values = { registration: {}, cordoned: false, incarnation, isRemoved: true };
+    const where = { name, incarnation: last, isRemoved: false };
+    const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
+    return changed ? incarnation : null;
   }
 
   /** Environments that were forgotten and that apps may still refer to, with their incarnations. */
@@ -62,10 +67,10 @@ export class EnvironmentRegistry {
     return row !== null && registration.safeParse(row.get('registration')).success;
   }
 
-  /** The incarnation of an environment, which may be unknown or forgotten. */
-  async incarnationOf(name: string): Promise<number> {
+  /** Of an environment that may be unknown or forgotten: its incarnation, and whether apps may still refer to the one before. */
+  async stateOf(name: string): Promise<Pick<StoredEnvironment, 'incarnation' | 'isRemoved'>> {
     const row = await this.repository.findOne({ filterByTk: name });
-    return row ? fromTable(ENVIRONMENT, row.toJSON()).incarnation : 0;
+    return row ? fromTable(ENVIRONMENT, row.toJSON()) : { incarnation: 0, isRemoved: false };
   }
 
   private get repository() {

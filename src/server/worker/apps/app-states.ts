@@ -106,12 +106,17 @@ export class AppStates {
     });
   }
 
-  /** Puts these apps in the place of all that this process does nothing with. */
+  /** Puts these apps in the place of all that this process does nothing with. A record that it has read and that is newer stays. */
   replaceIdle(found: Remembered[]): void {
     const names = new Set(found.map(({ record }) => record.name));
     const isIdle = (held: AppState | undefined) => !held || (held.state === 'absent' && !held.isStuck);
     for (const [name, held] of this.all()) if (!names.has(name) && isIdle(held)) this.forget(name);
-    for (const { record, applied } of found) if (isIdle(this.held.get(record.name))) this.hold(record, applied, false);
+    for (const { record, applied } of found) {
+      const held = this.held.get(record.name);
+      if (!isIdle(held)) continue;
+      const isNewer = held?.record.uid === record.uid && held.record.generation > record.generation;
+      this.hold(isNewer ? held.record : record, applied, false);
+    }
   }
 
   /**

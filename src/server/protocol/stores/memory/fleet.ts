@@ -38,9 +38,10 @@ export class MemoryFleet implements FleetStore {
     this.registrations.set(registration.name, structuredClone(registration));
   }
 
-  async forget(environment: string, incarnation: number): Promise<void> {
+  async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
+    if (!this.records.forget(environment, incarnation, term)) return false;
     for (const store of [this.leases, this.statuses]) store.forget(environment);
-    this.records.forget(environment, incarnation);
     this.registrations.delete(environment);
+    return true;
   }
 }

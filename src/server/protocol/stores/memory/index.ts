@@ -33,7 +33,7 @@ export class MemoryStores implements Stores {
     const term = new MemoryTerm();
     this.records = new MemoryRecords(random, term);
     this.appIndex = new MemoryAppIndex(term);
-    this.manifests = new MemoryManifests(random);
+    this.manifests = new MemoryManifests(random, term);
     this.statuses = new MemoryStatuses((...lease) => this.leases.holds(...lease));
     this.leases = new MemoryLeases(clock, isAlone, (environment) => this.statuses.forget(environment));
     this.fleet = new MemoryFleet(this.records, this.leases, this.statuses);

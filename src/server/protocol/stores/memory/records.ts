@@ -1,6 +1,6 @@
 import type { AppRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
-import type { RecordStore, RecordsRead } from '../records';
+import { OtherIncarnation, type RecordStore, type RecordsRead } from '../records';
 import type { MemoryTerm } from './term';
 
 interface Stored {
@@ -18,8 +18,9 @@ export class MemoryRecords implements RecordStore {
     private readonly term: MemoryTerm,
   ) {}
 
-  async publish(environment: string, records: AppRecord[], term: number): Promise<void> {
+  async publish(environment: string, records: AppRecord[], term: number, incarnation: number): Promise<void> {
     this.term.check(term);
+    if (this.environments.get(environment)?.incarnation !== incarnation) throw new OtherIncarnation(environment);
     const stored = this.environments.get(environment)?.byName;
     const taken = records.filter(({ name, generation }) => (stored?.get(name)?.generation ?? -1) <= generation);
     if (!taken.length) return;
@@ -29,7 +30,9 @@ export class MemoryRecords implements RecordStore {
 
   async admit(environment: string, incarnation: number, term: number): Promise<void> {
     this.term.check(term);
-    if ((this.environments.get(environment)?.incarnation ?? -1) >= incarnation) return;
+    const stored = this.environments.get(environment)?.incarnation ?? -1;
+    if (stored >= incarnation) return;
+    if (incarnation > 0) this.environments.delete(environment);
     this.change(environment).incarnation = incarnation;
   }
 
@@ -52,9 +55,13 @@ export class MemoryRecords implements RecordStore {
     return { version: current, incarnation, records: await this.read(environment) };
   }
 
-  forget(environment: string, incarnation: number): void {
+  /** @returns whether it was not forgotten before */
+  forget(environment: string, incarnation: number, term: number): boolean {
+    this.term.check(term);
+    if ((this.environments.get(environment)?.incarnation ?? -1) >= incarnation) return false;
     this.environments.delete(environment);
     this.change(environment).incarnation = incarnation;
+    return true;
   }
 
   private change(environment: string): Stored {

@@ -1,7 +1,8 @@
 import { type Lease, type Registration, registration } from '../../../../shared/messages';
 import type { Random } from '../../../random';
+import forgetEnvironment from '../../scripts/forgetEnvironment-9.lua';
 import type { EnvironmentObservation, FleetObservation, FleetStore } from '../fleet';
-import type { StoreConnection } from './connection';
+import type { Script, StoreConnection } from './connection';
 import { openLease, standby } from './leases';
 import { INCARNATION, incarnationOf, VERSION } from './records';
 
@@ -23,12 +24,15 @@ export class RedisFleet implements FleetStore {
   private names: string[] = [];
   /** The connection of the last poll. */
   private stream: unknown = null;
+  private readonly forgetEnvironment: Script;
 
   constructor(
     private readonly connection: StoreConnection,
     private readonly random: Random,
     private readonly onForget: (environment: string) => void,
-  ) {}
+  ) {
+    this.forgetEnvironment = connection.script('forgetEnvironment', 9, forgetEnvironment);
+  }
 
   async poll(): Promise<FleetObservation> {
     const { redis, keys } = this.connection;
@@ -85,20 +89,31 @@ export class RedisFleet implements FleetStore {
     await redis.set(key, this.connection.sign(value.name, key, epoch, value));
   }
 
-  async forget(environment: string, incarnation: number): Promise<void> {
-    const { redis, keys } = this.connection;
-    const signed = incarnationOf(this.connection, environment, incarnation);
+  async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
+    const { connection } = this;
+    const { keys } = connection;
+    const { registration, lease, holder, statuses, version, standby } = keys;
+    const gone = [registration, lease, holder, statuses, version, standby].map((key) => key(environment));
+    const next = [incarnation, incarnationOf(connection, environment, incarnation)];
+    const isRemoved = await connection.underTerm(term, (signedTerm) =>
+      this.forgetEnvironment(
+        keys.records(environment),
+        keys.term(),
+        keys.environments(),
+        ...gone,
+        signedTerm,
+        environment,
+        VERSION,
+        this.random.id(),
+        INCARNATION,
+        ...next,
+      ) as Promise<[number, string]>,
+    );
+    if (!isRemoved) return false;
     this.onForget(environment);
     this.newest.delete(environment);
-    this.connection.epochs.delete(environment);
-    const { registration, lease, holder, records, statuses, version, standby } = keys;
-    const gone = [registration, lease, holder, records, statuses, version, standby].map((key) => key(environment));
-    await redis
-      .multi()
-      .srem(keys.environments(), environment)
-      .del(...gone)
-      .hset(records(environment), { [VERSION]: this.random.id(), [INCARNATION]: signed })
-      .exec();
+    connection.epochs.delete(environment);
+    return true;
   }
 
   /** The fleet's id; of each environment its lease, the version of its statuses, and its standby. */

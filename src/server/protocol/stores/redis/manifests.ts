@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type ManifestItem, manifestItem } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import { bodyOf, SUPERVISOR } from '../../envelope';
+import forgetManifests from '../../scripts/forgetManifests-3.lua';
 import writeManifests from '../../scripts/writeManifests-2.lua';
 import { type ManifestStore, type ManifestsRead, manifestField } from '../manifests';
 import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
@@ -12,6 +13,7 @@ const signedItem = z.object({ environment: z.string().nullable(), item: manifest
 /** `ManifestStore` in one hash for the whole fleet. */
 export class RedisManifests implements ManifestStore {
   private readonly writeManifests: Script;
+  private readonly forgetManifests: Script;
   /** By field and text: a signature is checked once. */
   private opened = new Map<string, z.infer<typeof signedItem> | null>();
 
@@ -20,6 +22,7 @@ export class RedisManifests implements ManifestStore {
     private readonly random: Random,
   ) {
     this.writeManifests = connection.script('writeManifests', 2, writeManifests);
+    this.forgetManifests = connection.script('forgetManifests', 3, forgetManifests);
   }
 
   async write(items: ManifestItem[]): Promise<void> {
@@ -31,15 +34,20 @@ export class RedisManifests implements ManifestStore {
     }
   }
 
-  async forget(uids: string[]): Promise<void> {
-    const { redis, keys } = this.connection;
-    const gone = (await this.items()).filter(({ item }) => uids.includes(item.uid));
-    if (!gone.length) return;
-    await redis
-      .multi()
-      .hdel(keys.manifests(), ...gone.map(({ item }) => manifestField(item)))
-      .set(keys.manifestsVersion(), this.random.id())
-      .exec();
+  async forget(uids: string[], term: number | null): Promise<void> {
+    const { connection } = this;
+    const { keys } = connection;
+    const forget = (signedTerm: string) =>
+      this.forgetManifests(
+        keys.manifests(),
+        keys.manifestsVersion(),
+        keys.term(),
+        signedTerm,
+        this.random.id(),
+        JSON.stringify(uids),
+      ) as Promise<[number, string]>;
+    if (term === null) await forget('');
+    else await connection.underTerm(term, forget);
   }
 
   async read(version: string): Promise<ManifestsRead | null> {

@@ -3,7 +3,7 @@ import { type AppRecord, appRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import writeRecords from '../../scripts/writeRecords-2.lua';
 import { hasSealedSecrets, sealedRecord } from '../../secrets';
-import type { RecordStore, RecordsRead } from '../records';
+import { OtherIncarnation, type RecordStore, type RecordsRead } from '../records';
 import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
 
 /** Fields in the hash of an environment's records that no app can have as its name, so that they are lost together with it. */
@@ -24,8 +24,10 @@ export function incarnationOf(connection: StoreConnection, environment: string, 
 }
 
 interface Write {
-  /** With its order. */
-  incarnation?: [order: number, text: string];
+  /** The incarnation that is admitted, with its order. */
+  admitted?: [order: number, text: string];
+  /** The incarnation for which records are published. */
+  published?: number;
   removed?: string[];
   /** Name, generation and JSON of each record. */
   args?: unknown[];
@@ -42,11 +44,11 @@ export class RedisRecords implements RecordStore {
     this.writeSome = connection.script('writeRecords', 2, writeRecords);
   }
 
-  async publish(environment: string, records: AppRecord[], term: number): Promise<void> {
+  async publish(environment: string, records: AppRecord[], term: number, incarnation: number): Promise<void> {
     for (let i = 0; i < records.length; i += AT_ONCE) {
       const slice = records.slice(i, i + AT_ONCE);
       const args = slice.flatMap((record) => [record.name, record.generation, this.signed(environment, record)]);
-      await this.write(environment, term, { args });
+      await this.write(environment, term, { published: incarnation, args });
     }
   }
 
@@ -59,7 +61,7 @@ export class RedisRecords implements RecordStore {
 
   async admit(environment: string, incarnation: number, term: number): Promise<void> {
     const text = incarnationOf(this.connection, environment, incarnation);
-    await this.write(environment, term, { incarnation: [incarnation, text] });
+    await this.write(environment, term, { admitted: [incarnation, text] });
   }
 
   async unpublish(environment: string, names: string[], term: number): Promise<void> {
@@ -69,14 +71,16 @@ export class RedisRecords implements RecordStore {
     }
   }
 
-  private async write(environment: string, term: number, { incarnation = [-1, ''], removed = [], args = [] }: Write) {
+  private async write(environment: string, term: number, write: Write): Promise<void> {
+    const { admitted = [-1, ''], published = -1, removed = [], args = [] } = write;
     const { connection } = this;
     const { keys } = connection;
     const version = this.random.id();
-    const fields = [VERSION, version, INCARNATION, ...incarnation, removed.length, ...removed, ...args];
-    await connection.underTerm(term, (signedTerm) =>
+    const fields = [VERSION, version, INCARNATION, ...admitted, published, removed.length, ...removed, ...args];
+    const isWritten = await connection.underTerm(term, (signedTerm) =>
       this.writeSome(keys.records(environment), keys.term(), signedTerm, ...fields),
     );
+    if (!isWritten) throw new OtherIncarnation(environment);
   }
 
   async read(environment: string, names?: string[]): Promise<AppRecord[]> {

@@ -1,0 +1,24 @@
+--[[
+  Removes everything about an environment, under the term of a leading Supervisor: nothing when a newer term has written, or when
+  this incarnation of the environment, or a newer one, is known already: it may have come back meanwhile.
+
+  KEYS[1] records (hash)   KEYS[2] newest term (string, signed)   KEYS[3] names of all environments (set)
+  KEYS[4..9] its other keys
+  ARGV[1] term, signed   ARGV[2] environment   ARGV[3] field of the records' version   ARGV[4] the new version
+  ARGV[5] field of the environment's incarnation   ARGV[6] the incarnation that follows   ARGV[7] the same, signed
+
+  Returns {1 when removed, else 0; the newest term, as it is signed}
+]]
+-- As in envelope.ts. What is not signed counts as not there.
+local function orderOf(text)
+  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
+end
+local newest = redis.call('GET', KEYS[2])
+if orderOf(newest) > orderOf(ARGV[1]) then return {0, newest} end
+if orderOf(newest) < orderOf(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
+
+if orderOf(redis.call('HGET', KEYS[1], ARGV[5])) >= tonumber(ARGV[6]) then return {0, ARGV[1]} end
+redis.call('SREM', KEYS[3], ARGV[2])
+redis.call('DEL', KEYS[1], unpack(KEYS, 4))
+redis.call('HSET', KEYS[1], ARGV[3], ARGV[4], ARGV[5], ARGV[7])
+return {1, ARGV[1]}
