@@ -523,14 +523,23 @@ describe('an environment that was forgotten', () => {
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: both }));
     await b.kill();
     await until('It to be seen', () => supervisor.health('env_b') === 'down');
-    const { forget } = supervisor.wire.stores.fleet;
-    supervisor.wire.stores.fleet.forget = async () => {
+    const { leases, fleet: store } = supervisor.wire.stores;
+    const [left, forget] = [leases.left, store.forget];
+    const silent = async () => {
       throw new Error('Command timed out');
     };
+    leases.left = silent;
     expect((await refusal(supervisor.part.forget('env_b'))).code).toBe('REDIS_UNREACHABLE');
-    supervisor.wire.stores.fleet.forget = forget;
     expect(supervisor.part.app('crm')?.environments).toEqual(both);
     expect(supervisor.health('env_b')).toBe('down');
+    leases.left = left;
+    // It goes away only after the database knows: the leader tells it as soon as it can.
+    store.forget = silent;
+    await supervisor.part.forget('env_b');
+    expect((await store.poll()).environments.has('env_b')).toBe(true);
+    store.forget = forget;
+    await until('Redis to be told', async () => !(await store.poll()).environments.has('env_b'));
+    await until('The app to be taken out', () => supervisor.part.app('crm')?.environments.join() === 'env_a');
   });
 });
 
