@@ -4,8 +4,9 @@ import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
 import { changedByLoop } from './loop-writes';
 import { checkPages } from './pages';
-import type { WorkerProcess } from './processes';
-import type { Machine } from './scheduler';
+import type { SupervisorProcess, WorkerProcess } from './processes';
+import { Machine } from './scheduler';
+import { checkSuspicion } from './suspicion';
 import type { EnvironmentOfWorld, World } from './world';
 
 /** What must never be, looked at with every event that could bring it about. */
@@ -25,8 +26,10 @@ function watchTerms(): void {
   isWatching = true;
   const { holdTerm } = Leadership.prototype;
   Leadership.prototype.holdTerm = function (this: Leadership, transaction) {
-    const { instance } = (this as unknown as { options: { instance: string } }).options;
+    const { instance, clock } = (this as unknown as { options: { instance: string; clock: Machine } }).options;
     terms.set(transaction as unknown as MemoryTransaction, { instance, term: this.term });
+    // Another test may turn the clock by hand.
+    if (clock instanceof Machine) clock.spring();
     return holdTerm.call(this, transaction);
   };
 }
@@ -42,6 +45,8 @@ export function installChecks(world: World): void {
     checkTaken(world);
     checkDisplaced(world);
     checkPages(world, ({ name }) => wasStopped(world, name));
+    checkSuspicion(world, (process) => isJudged(world, process));
+    checkDefinitionReads(world);
     world.scheduler.after(1_000, everySecond);
   };
   everySecond();
@@ -62,13 +67,18 @@ function checkTerm(world: World, transaction: MemoryTransaction): void {
 function checkStore(world: World): void {
   const { redis } = world;
   let newest = new Map<string, number>();
+  let newestTerm = 0;
   let epochs = new Map<string, number>();
   redis.onLoss = () => {
     redis.troubledAt = world.scheduler.now;
     newest = new Map();
+    newestTerm = 0;
     epochs = new Map();
   };
   redis.onCommand = (method, args, result) => {
+    const term = termOf(method, args);
+    if (term < newestTerm) world.violate(`${method} in term ${term}, after term ${newestTerm} has written`);
+    else if (Number.isFinite(term)) newestTerm = term;
     if (method === 'records.publish') {
       const [environment, records] = args as [string, AppRecord[]];
       for (const { name, uid } of records) {
@@ -92,6 +102,21 @@ function checkStore(world: World): void {
       epochs.set(environment, epoch);
     }
   };
+}
+
+/** Of a leader's write to Redis; infinite for any other command. */
+function termOf(method: string, args: unknown[]): number {
+  switch (method) {
+    case 'records.publish':
+    case 'records.admit':
+    case 'records.unpublish':
+    case 'fleet.forget':
+      return args[2] as number;
+    case 'appIndex.write':
+      return (args[0] as { term: number }).term;
+    default:
+      return Number.POSITIVE_INFINITY;
+  }
 }
 
 function storedRecord({ redis }: World, environment: string, name: string): AppRecord | undefined {
@@ -133,6 +158,10 @@ function wasStopped(world: World, name: string): boolean {
   return at !== undefined && world.scheduler.now - at < 3_000;
 }
 
+/** Whether what a Supervisor shows can be up to date. */
+const isJudged = (world: World, { machine, part, name, link }: SupervisorProcess): boolean =>
+  machine.isUp && part.loaded && !link.isCut && !wasStopped(world, name);
+
 /** When two processes of one environment were first seen to run something at once. */
 const doubledSince = new WeakMap<World, Map<string, number>>();
 
@@ -155,6 +184,34 @@ function checkHolders(world: World): void {
     else if (!since.has(environment.name)) since.set(environment.name, now);
     else if (now - since.get(environment.name)! > STANDS_DOWN)
       world.violate(`${acting.map(({ name }) => name).join(' and ')} both host apps of ${environment.name}`);
+  }
+}
+
+/** How often a Supervisor may read all definitions in a minute while it does not lead: its round, and one after a wake-up of many. */
+const READS_A_MINUTE = 4;
+const MINUTE = 60_000;
+/** When each Supervisor read all definitions, and since when it does not lead. */
+const definitionReads = new WeakMap<SupervisorProcess, { at: number[]; followsSince: number }>();
+
+/** What Workers report costs a Supervisor that does not lead no read of the definitions. */
+function checkDefinitionReads(world: World): void {
+  const { now } = world.scheduler;
+  for (const { process } of world.supervisors) {
+    if (!process?.part.loaded) continue;
+    const seen = definitionReads.get(process) ?? { at: [], followsSince: now };
+    if (!definitionReads.has(process)) {
+      definitionReads.set(process, seen);
+      const { appCache } = process.part.parts;
+      const load = appCache.load.bind(appCache);
+      appCache.load = () => {
+        seen.at.push(world.scheduler.now);
+        return load();
+      };
+    }
+    if (process.leads) seen.followsSince = now;
+    seen.at = seen.at.filter((at) => at > now - MINUTE);
+    if (now - seen.followsSince > MINUTE && seen.at.length > READS_A_MINUTE)
+      world.violate(`${process.name} does not lead, and read all definitions ${seen.at.length} times in a minute`);
   }
 }
 

@@ -48,6 +48,7 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
     world.scheduler.after(event.ms, () => partDatabase(slot, false));
   },
   upgrade: (world) => upgrade(world),
+  stall: (world, event) => stallLeader(world, event),
   flush: (world) => world.redis.flush(),
   failOver: (world, event) => world.redis.failOver(event.ms),
   readOnly: (world, event) => {
@@ -103,6 +104,19 @@ function freeze(world: World, slot: AnySlot, ms: number): void {
   world.scheduler.after(ms, () => process.machine.thaw());
 }
 
+/** Long enough for another one to take the lead, in ms. */
+const STALLS_FOR = 15_000;
+
+/** What the leader writes next, and all after it, is held up on the way for so long that another one may lead by then. */
+function stallLeader(world: World, { ms }: PlannedEvent): void {
+  const leader = world.supervisors.find(({ process }) => process?.leads)?.process;
+  if (!leader) return;
+  leader.machine.trap = () => {
+    world.note(`${leader.name} is stalled`);
+    leader.link.stalledUntil = world.scheduler.now + STALLS_FOR + ms / 2;
+  };
+}
+
 const NOTHING = { out: false, in: false };
 
 function loseMessages(slot: AnySlot, lost: AnySlot['lost']): void {
@@ -134,6 +148,8 @@ export function endFaults(world: World): void {
   for (const slot of world.slots) {
     loseMessages(slot, NOTHING);
     partDatabase(slot, false);
+    if (slot.process) Object.assign(slot.process.machine, { trap: null });
+    if (slot.process) slot.process.link.stalledUntil = 0;
     if (slot.process?.machine.isFrozen) slot.process.machine.thaw();
     world.start(slot);
   }

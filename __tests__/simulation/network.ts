@@ -1,6 +1,6 @@
 import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
-import type { Audience, MessageBus } from '../../src/server/protocol/bus';
+import { type Audience, isForOthers, type MessageBus } from '../../src/server/protocol/bus';
 import type { Stores } from '../../src/server/protocol/stores';
 import { MemoryStores } from '../../src/server/protocol/stores/memory';
 import type { SeededRandom } from '../support/random';
@@ -89,6 +89,8 @@ export class Link {
   lost = { out: false, in: false };
   /** When it was last seen to lose something, in true ms. */
   troubledAt = Number.NEGATIVE_INFINITY;
+  /** Until then nothing that it sends arrives; then all of it does. In true ms. */
+  stalledUntil = 0;
   /** How often the process looked at the fleet. */
   polls = 0;
   private lastCommand = 0;
@@ -103,7 +105,7 @@ export class Link {
   ) {}
 
   get isCut(): boolean {
-    return this.lost.out || this.lost.in;
+    return this.lost.out || this.lost.in || this.stalledUntil > this.redis.scheduler.now;
   }
 
   get stores(): Stores {
@@ -136,6 +138,7 @@ export class Link {
     const { machine, redis } = this;
     const { scheduler } = redis;
     if (name === 'poll') this.polls++;
+    if (WRITES.has(name)) machine.spring();
     return new Promise((resolve, reject) => {
       let isOver = false;
       const end = (work: () => void) => {
@@ -160,7 +163,7 @@ export class Link {
             (error) => answer(() => reject(error)),
           );
       };
-      this.lastCommand = Math.max(scheduler.now + this.delay(), this.lastCommand, redis.frozenUntil);
+      this.lastCommand = Math.max(scheduler.now + this.delay(), this.lastCommand, redis.frozenUntil, this.stalledUntil);
       scheduler.at(this.lastCommand, carryOut);
     });
   }
@@ -188,7 +191,7 @@ export class SimulatedBus implements MessageBus {
     const audience = audienceOf(to);
     for (const listener of redis.listeners) {
       if (listener.audience !== audience) continue;
-      if (audience === 'definitions' && listener.link.machine === machine) continue;
+      if (isForOthers(to) && listener.link.machine === machine) continue;
       this.deliver(listener, names);
       if (this.link.random.fraction() < this.wakeUps.doubled) this.deliver(listener, names);
     }

@@ -55,6 +55,7 @@ const FAULTS = {
   databaseFailOver: 1,
   clockJump: 2,
   upgrade: 1,
+  stall: 2,
 } as const;
 const ACTIONS = {
   create: 4,

@@ -17,6 +17,8 @@ import { Door } from './visitors';
 
 const KEY = Buffer.alloc(32, 9);
 const BEAT = 5_000;
+/** As in supervisor/fleet/reachability.ts. */
+const ANSWERS_WITHIN = 5_000;
 /** How long a process waits for a database that it does not reach, in ms; the server ends its sessions meanwhile. */
 const LOST_AFTER = 5_000;
 
@@ -63,6 +65,8 @@ export interface Surroundings {
   latency: number;
   wakeUps: WakeUps;
   note(line: string): void;
+  /** Whose address it is, if anybody's. */
+  listening(url: string): { machine: Machine } | undefined;
 }
 
 const releaseOf = (version: number): string => `2.2.${15 + version}`;
@@ -126,7 +130,7 @@ abstract class SimulatedProcess {
           else machine.enter(end);
         });
       };
-      scheduler.after(delay(), () => {
+      scheduler.at(Math.max(scheduler.now + delay(), this.link.stalledUntil), () => {
         // The server has ended the sessions of a process that is dead.
         if (machine.isDead) return;
         if (this.isOffDatabase) lose();
@@ -176,6 +180,7 @@ export class SupervisorProcess extends SimulatedProcess {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
+      reaches: (url) => this.reaches(url),
     });
     this.door = new Door(this.part);
     this.part.changes.listen(() => {
@@ -186,11 +191,29 @@ export class SupervisorProcess extends SimulatedProcess {
     this.part.start(this.main);
   }
 
-  /** Of all apps, as they are shown now. */
+  /** Of all apps and environments, as they are shown now. */
   get statuses(): string {
     if (!this.part.loaded) return '';
-    const all = Object.entries(this.part.statuses()).map(([app, statuses]) => `${app} is ${JSON.stringify(statuses)}`);
-    return all.sort().join('\n');
+    const apps = Object.entries(this.part.statuses()).map(([app, statuses]) => `${app} is ${JSON.stringify(statuses)}`);
+    const { environmentCache, observer } = this.part.parts;
+    const environments = environmentCache.names().map((name) => `${name} is ${observer.environment(name)?.health}`);
+    return [...apps, ...environments].sort().join('\n');
+  }
+
+  /** Whether somebody listens at an address; what is frozen listens, and does not answer. */
+  private reaches(url: string): Promise<boolean> {
+    const { around, machine } = this;
+    const answer = (work: () => void) => around.scheduler.after(this.link.delay(), work);
+    return new Promise((resolve) => {
+      const end = (isReached: boolean) => machine.enter(() => resolve(isReached));
+      const timer = machine.timeout(ANSWERS_WITHIN, () => end(false));
+      answer(() => {
+        const worker = around.listening(url);
+        if (worker) worker.machine.enter(() => answer(() => end(true)));
+        else answer(() => end(false));
+        void timer;
+      });
+    });
   }
 
   get leads(): boolean {

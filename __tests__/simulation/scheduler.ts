@@ -163,6 +163,15 @@ export class Machine implements Clock {
     this.isFrozen = true;
   }
 
+  /** Called once, when the process has decided to write, and what it writes is not yet on the way. */
+  trap: (() => void) | null = null;
+
+  spring(): void {
+    const { trap } = this;
+    this.trap = null;
+    trap?.();
+  }
+
   thaw(): void {
     this.isFrozen = false;
     const { backlog } = this;

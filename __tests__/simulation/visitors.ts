@@ -3,7 +3,9 @@ import { LIMITS, RoutingTable } from '../../src/server/proxy';
 import { choose } from '../../src/server/proxy/choose';
 import { Quarantine } from '../../src/server/proxy/quarantine';
 import type { SupervisorPart } from '../../src/server/supervisor/supervisor';
+import type { SupervisorProcess } from './processes';
 import { randomFor } from './scheduler';
+import { refused } from './suspicion';
 import type { World } from './world';
 
 /** Visitors of apps, by way of a Supervisor's routing table and choice; the bytes of requests are not simulated. */
@@ -34,13 +36,9 @@ export function letVisitorsIn(world: World): void {
   world.scheduler.at(10_000, next);
 }
 
-interface Entrance {
-  door: Door;
-  machine: { now(): { mono: number } };
-}
-
 /** As proxy/web.ts does it: a refused connection is remembered, and another environment is tried once. */
-export function visit(world: World, { door, machine }: Entrance, name: string, except: string | null = null): void {
+export function visit(world: World, process: SupervisorProcess, name: string, except: string | null = null): void {
+  const { door, machine, part } = process;
   const { table, quarantine } = door;
   const app = table.app(name);
   const { mono } = machine.now();
@@ -49,7 +47,9 @@ export function visit(world: World, { door, machine }: Entrance, name: string, e
   const worker = world.workers.find(({ url }) => url === environment.proxyUrl);
   if (!worker) {
     quarantine.add(environment, mono);
-    if (!except) visit(world, { door, machine }, name, environment.name);
+    if (environment.health === 'online') refused(world, process, environment.name);
+    part.noteUnreachable(environment.name);
+    if (!except) visit(world, process, name, environment.name);
     return;
   }
   worker.machine.enter(() => worker.visit(name));

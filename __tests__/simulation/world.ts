@@ -72,7 +72,16 @@ export class World {
     });
     const note = (line: string) => this.note(line);
     const { scheduler, redis, ground } = this;
-    const around: Surroundings = { scheduler, redis, ground, seed, latency, wakeUps: { lost, doubled }, note };
+    const around: Surroundings = {
+      scheduler,
+      redis,
+      ground,
+      seed,
+      latency,
+      wakeUps: { lost, doubled },
+      note,
+      listening: (url) => this.workers.find((worker) => worker.url === url),
+    };
     const clocks = randomFor(seed, 'clocks');
     const timepiece = () => ({
       rate: 1 + (clocks.fraction() * 2 - 1) * plan.skew,

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { collections } from '../../src/server/core/collections';
 import { Feed } from '../../src/server/feed';
-import type { Audience, MessageBus } from '../../src/server/protocol/bus';
+import { type Audience, isForOthers, type MessageBus } from '../../src/server/protocol/bus';
 import { createInput, parseInput } from '../../src/server/supervisor/apps/input';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
@@ -153,7 +153,7 @@ export class MemoryFleet {
       close: async () => undefined,
       notify: (to, names) => {
         for (const { of, me, listener } of this.listeners) {
-          if (me !== to || of.isDeaf || (of === own && to === 'definitions')) continue;
+          if (me !== to || of.isDeaf || (of === own && isForOthers(to))) continue;
           this.clock.timeout(0, () => listener(names));
         }
       },

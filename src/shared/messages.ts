@@ -15,6 +15,7 @@ export type { AppDatabase, Boot, InitialAdmin, Registration };
  */
 
 const appName = schemaOf(APP.name.type);
+const environmentName = schemaOf(ENVIRONMENT.name.type);
 const generation = schemaOf(PUBLISHED.generation);
 
 /** The desired state of one app in one environment. The Supervisor publishes it, and the worker converges to it. */
@@ -125,7 +126,8 @@ export type ManifestItem = z.infer<typeof manifestItem>;
 
 /** Notifications: they only make the 30 s comparison happen sooner. */
 export const notification = z.object({
-  names: z.array(appName),
+  /** Of apps, or of environments that are doubted. */
+  names: z.array(z.union([appName, environmentName])),
   /** The process that sent it; absent before 0.2.0. */
   from: z.string().max(200).optional(),
 });

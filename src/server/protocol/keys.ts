@@ -47,6 +47,7 @@ export class Keys {
   /** Channels. Pub/sub ignores the database number, so only the prefix separates fleets. */
   readonly notifySupervisors = () => this.key('wake', 'supervisors');
   readonly wakeDefinitions = () => this.key('wake', 'definitions');
+  readonly notifyDoubts = () => this.key('wake', 'doubts');
   readonly notifyEnvironment = (environment: string) => this.key('wake', 'environment', environment);
   readonly requests = (environment: string) => this.key('requests', environment);
   readonly replies = (instance: string) => this.key('replies', instance);

@@ -75,6 +75,8 @@ export interface SupervisorPartOptions {
   findInstalled: FindInstalled;
   /** For the security checklist. */
   own(): OwnFacts;
+  /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
+  reaches?(proxyUrl: string): Promise<boolean>;
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
@@ -98,16 +100,8 @@ export function createServices(main: Application, options: ServicesOptions) {
   const isThisProcess = defaultEnvironments !== null;
   const known = createKnown(main, options);
   const { appCache, active, leadership, observer } = known;
-  const { registry } = known;
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses });
-  const environmentCache = new EnvironmentCache({
-    registry,
-    observer,
-    clock,
-    log,
-    leases: stores.leases,
-    clear: async (...forgotten) => stores.fleet.forget(...forgotten, await leadership.newestTerm()),
-  });
+  const environmentCache = new EnvironmentCache({ ...known, stores, clock, log });
   const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
   const compatibility = new CompatibilityPolicy({
     environmentCache,
@@ -142,7 +136,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const view = new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess });
   return {
     ...known,
-    reach: new ReachWatch({ observer, clock, reaches }),
+    reach: new ReachWatch({ observer, clock, reaches: options.reaches ?? reaches }),
     appIndex,
     removal,
     environmentCache,

@@ -164,7 +164,8 @@ export class SupervisorPart {
 
   /** A connection to the Worker of an environment could not be established: it is suspect until it is known to answer. */
   noteUnreachable(environment: string): void {
-    this.running?.reach.doubt(environment);
+    // The other Supervisors check it themselves.
+    if (this.running?.reach.doubt(environment)) this.options.bus.notify('doubts', [environment]);
   }
 
   /** The problems of this process or its Redis, as messages that say what to do. */
@@ -261,6 +262,9 @@ export class SupervisorPart {
     await bus.onNotify('supervisors', () => {
       // It may come while this process leaves.
       if (this.running) pollSoon();
+    });
+    await bus.onNotify('doubts', (names) => {
+      if (this.running) for (const name of names) running.reach.doubt(name);
     });
     await bus.onNotify('definitions', (names) => {
       if (!this.running) return;

@@ -14,7 +14,7 @@ export interface MessageBus {
   readonly returns: Feed<void>;
   /** Begins to connect without waiting: until then notifications are lost and requests fail. */
   open(): void;
-  /** Notifies an audience, with the names of the apps concerned. Never calls listeners synchronously; never throws. */
+  /** Notifies an audience, with the names of the apps or environments concerned. Never calls listeners synchronously; never throws. */
   notify(to: Audience, names: string[]): void;
   /** One listener for each audience. Returns before the subscription exists. */
   onNotify(me: Audience, listener: (names: string[]) => void): Promise<void>;
@@ -31,9 +31,13 @@ export interface MessageBus {
 
 /**
  * `supervisors`: Workers have reported changes. `definitions`: a Supervisor has changed apps or operations, or, without
- * names, has handed the lead over or forgotten an environment; the sender does not receive it. An environment: something is published for it.
+ * names, has handed the lead over or forgotten an environment. `doubts`: a Supervisor could not connect to the Workers of these
+ * environments. The sender does not receive the last two. An environment: something is published for it.
  */
-export type Audience = 'supervisors' | 'definitions' | { environment: string };
+export type Audience = 'supervisors' | 'definitions' | 'doubts' | { environment: string };
+
+/** Whether only others are notified. */
+export const isForOthers = (audience: Audience): boolean => audience === 'definitions' || audience === 'doubts';
 export type RequestHandlers = Record<string, (payload: unknown) => Promise<unknown>>;
 
 /** Converts the result of a handler into an answer, whatever the request is and however it fails. */

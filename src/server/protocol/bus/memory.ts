@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock';
 import { AppSupervisorError, describeError } from '../../errors';
 import { Feed } from '../../feed';
-import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
+import { type Audience, callHandler, isForOthers, type MessageBus, type RequestHandlers } from '.';
 
 /** `MessageBus` of one process. */
 export class MemoryBus implements MessageBus {
@@ -16,7 +16,7 @@ export class MemoryBus implements MessageBus {
 
   notify(to: Audience, names: string[]): void {
     // There is no other Supervisor.
-    if (to === 'definitions') return;
+    if (isForOthers(to)) return;
     // Not synchronously: a notification over Redis never is, and callers must not rely on it.
     this.clock.timeout(0, () => this.listeners.get(keyOf(to))?.(names));
   }

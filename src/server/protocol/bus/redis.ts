@@ -8,7 +8,7 @@ import type { Random } from '../../random';
 import { RedisConnection } from '../connect';
 import type { Envelope } from '../envelope';
 import type { Keys } from '../keys';
-import { type Audience, callHandler, type MessageBus, type RequestHandlers } from '.';
+import { type Audience, callHandler, isForOthers, type MessageBus, type RequestHandlers } from '.';
 
 type Request = ReturnType<typeof request.parse>;
 type Reply = ReturnType<typeof reply.parse>;
@@ -87,7 +87,7 @@ export class RedisBus implements MessageBus {
   }
 
   notify(to: Audience, names: string[]): void {
-    this.log.rooms.bus?.('Notifies', { to, apps: names });
+    this.log.rooms.bus?.('Notifies', { to, names });
     const message = JSON.stringify({ names, from: this.instance });
     this.publisher.redis.publish(this.notifyChannel(to), message).catch(() => undefined);
   }
@@ -96,8 +96,8 @@ export class RedisBus implements MessageBus {
     const channel = this.notifyChannel(me);
     this.listen(channel, (text) => {
       const message = this.parse(notification, text, channel);
-      if (!message || (me === 'definitions' && message.from === this.instance)) return;
-      this.log.rooms.bus?.('Was notified', { apps: message.names });
+      if (!message || (isForOthers(me) && message.from === this.instance)) return;
+      this.log.rooms.bus?.('Was notified', { names: message.names });
       listener(message.names);
     });
   }
@@ -178,6 +178,7 @@ export class RedisBus implements MessageBus {
 
   private notifyChannel(to: Audience): string {
     if (to === 'supervisors') return this.keys.notifySupervisors();
+    if (to === 'doubts') return this.keys.notifyDoubts();
     return to === 'definitions' ? this.keys.wakeDefinitions() : this.keys.notifyEnvironment(to.environment);
   }
 

@@ -5,7 +5,7 @@ import type { Action, Health, OperationState, StepKind } from '../../../shared/t
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
 
-/** What is known about one environment: `entry` only under a live lease. */
+/** What is known about one environment by its lease: `entry` only under a live one. */
 export interface StepObservation {
   health: Health;
   entry: StatusEntry | null;
@@ -139,9 +139,9 @@ export function giveWay(operation: Operation, environments: string[], now: numbe
 const generationOf = (operation: Operation, kind: StepKind): number =>
   operation.generation + (kind === 'drop' || kind === 'release' ? 1 : 0);
 
-/** Whether a Worker is observed to work on a step: it has begun, and the step is not queued there. */
+/** Whether a Worker is observed to work on a step: it is heard of, it has begun, and the step is not queued there. */
 export function isWorkedOn(operation: Operation, step: Step, { health, entry }: StepObservation): boolean {
-  if (step.state !== 'running' || (health !== 'online' && health !== 'suspect')) return false;
+  if (step.state !== 'running' || health !== 'online') return false;
   return hasBegun(operation, step, entry) && entry?.status !== 'waiting';
 }
 

@@ -7,7 +7,9 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError, messageOf } from '../../errors';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
+import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
+import type { Leadership } from '../control/leader';
 import type { FleetObserver } from './observer';
 import type { CachedEnvironment, EnvironmentRegistry } from './registry';
 
@@ -16,14 +18,13 @@ export interface KnownEnvironmentsOptions {
   observer: FleetObserver;
   clock: Clock;
   log: Log;
-  leases: Pick<LeaseStore, 'left'>;
-  /** Removes everything that Redis has of an environment. */
-  clear(environment: string, incarnation: number): Promise<unknown>;
+  stores: { fleet: Pick<FleetStore, 'forget'>; leases: Pick<LeaseStore, 'left'> };
+  leadership: Pick<Leadership, 'newestTerm'>;
 }
 
 /** The known environments: those in the database, and those that the observer has just found. */
 export class EnvironmentCache {
-  /** An environment was forgotten or cordoned. */
+  /** An environment was forgotten or cordoned, through any Supervisor. */
   readonly changes = new Feed<void>();
   private byName = new Map<string, CachedEnvironment>();
   /** Environments that were forgotten and that the leader has not removed yet, with their incarnations. */
@@ -60,6 +61,7 @@ export class EnvironmentCache {
     const { registry, observer } = this.options;
     const [all, forgotten] = [await registry.all(), await registry.forgotten()];
     const gone = [...this.byName.keys(), ...this.forgotten.keys()];
+    const shown = this.shown();
     this.byName = new Map(all.map((environment) => [environment.name, environment]));
     this.forgotten = forgotten;
     for (const { name, registration } of all) observer.remember(name, registration);
@@ -67,6 +69,14 @@ export class EnvironmentCache {
     for (const name of gone) if (!this.byName.has(name)) observer.forget(name);
     // One that could not be stored when it was found.
     await this.remember(new Set(observer.names()));
+    if (this.shown() !== shown) this.changes.emit();
+  }
+
+  /** What other Supervisors may have changed of what is shown. */
+  private shown(): string {
+    return this.names()
+      .map((name) => `${name} ${this.byName.get(name)?.cordoned}`)
+      .join();
   }
 
   /**
@@ -115,7 +125,7 @@ export class EnvironmentCache {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE; then nothing has changed
    */
   async forget(name: string): Promise<void> {
-    const { observer, registry, clock, clear, log } = this.options;
+    const { observer, registry, clock, log } = this.options;
     await this.writes.onIdle();
     this.assertKnown(name);
     const health = observer.environment(name)?.health;
@@ -124,7 +134,7 @@ export class EnvironmentCache {
       throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
     const incarnation = await registry.forget(name, clock.now().wall);
     if (incarnation === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
-    await clear(name, incarnation).catch((error) => {
+    await this.clear(name, incarnation).catch((error) => {
       log.warn(
         `Redis still has environment ${name}, which was forgotten; the leading Supervisor removes it: ${messageOf(error)}`,
         {
@@ -138,10 +148,15 @@ export class EnvironmentCache {
     this.changes.emit();
   }
 
+  private async clear(name: string, incarnation: number): Promise<void> {
+    const { stores, leadership } = this.options;
+    await stores.fleet.forget(name, incarnation, await leadership.newestTerm());
+  }
+
   /** Whether it is held now: what this process has observed may be old. @throws AppSupervisorError REDIS_UNREACHABLE */
   private async isLeased(name: string): Promise<boolean> {
-    const { leases, log } = this.options;
-    const left = await leases.left([name]).catch((error) => {
+    const { stores, log } = this.options;
+    const left = await stores.leases.left([name]).catch((error) => {
       log.warn(`Environment ${name} could not be forgotten: ${messageOf(error)}`, { environment: name });
       throw new AppSupervisorError('REDIS_UNREACHABLE');
     });

@@ -10,6 +10,7 @@ import {
   DISCONNECTED_AFTER,
   discountOutage,
   healthOf,
+  isAlive,
   isCutOff,
   type LeaseObservation,
   type StoreObservation,
@@ -121,6 +122,8 @@ export class FleetObserver {
   poll(): Promise<void> {
     if (this.polling) {
       this.again = true;
+      // The one under way may take long, and this is what shows.
+      this.reportBlindness();
       return this.polling;
     }
     this.polling = this.pollUntilQuiet().finally(() => {
@@ -156,11 +159,9 @@ export class FleetObserver {
     const seen = this.environments.get(name);
     if (!seen) return null;
     const now = this.clock.now();
-    const judged = healthOf(seen.observation, this.observer, now);
-    const doubtful = judged.health === 'down' && seen.observation.releasedAt === null && this.isCutOff(now);
-    let { health, since } = doubtful ? { health: 'unknown' as const, since: judged.since } : judged;
-    if (health === 'online' && seen.unreachableSince !== null)
-      ({ health, since } = { health: 'suspect', since: seen.unreachableSince });
+    const judged = this.judge(seen, now);
+    const isRefusing = judged.health === 'online' && seen.unreachableSince !== null;
+    const { health, since } = isRefusing ? { health: 'suspect' as const, since: seen.unreachableSince! } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
     return {
       name,
@@ -177,6 +178,14 @@ export class FleetObserver {
     };
   }
 
+  /** By its lease alone. */
+  private judge(seen: ObservedEnvironment, now: Now): ReturnType<typeof healthOf> {
+    const judged = healthOf(seen.observation, this.observer, now);
+    const isCutOff = seen.observation.releasedAt === null && this.isCutOff(now);
+    const isDoubtful = judged.health === 'down' && isCutOff;
+    return isDoubtful ? { health: 'unknown', since: judged.since } : judged;
+  }
+
   /** The report of the lease's holder about an app, and when it was last known to be true. */
   observed(environment: string, app: string): { entry: StatusEntry; at: number } | null {
     const seen = this.environments.get(environment);
@@ -184,14 +193,15 @@ export class FleetObserver {
     return entry && seen?.observation.lastBeat ? { entry, at: seen.observation.lastBeat.wall } : null;
   }
 
-  /** What is known about an environment, and about an app in it only under a live lease. */
+  /**
+   * What is known about an environment by its lease, and about an app in it only under a live one. A Worker that refuses visitors may
+   * work nevertheless.
+   */
   evidence(environment: string, app: string): { health: Health; entry: StatusEntry | null } {
-    const view = this.environment(environment);
-    const alive = view !== null && (view.health === 'online' || view.health === 'suspect');
-    return {
-      health: view?.health ?? (this.sees ? 'down' : 'unknown'),
-      entry: alive ? (this.observed(environment, app)?.entry ?? null) : null,
-    };
+    const seen = this.environments.get(environment);
+    if (!seen) return { health: this.sees ? 'down' : 'unknown', entry: null };
+    const { health } = this.judge(seen, this.clock.now());
+    return { health, entry: isAlive(health) ? (this.observed(environment, app)?.entry ?? null) : null };
   }
 
   entries(environment: string): IterableIterator<StatusEntry> {
@@ -219,12 +229,16 @@ export class FleetObserver {
         await this.pollOnce().catch((error) => {
           (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
         });
-        // That polls fail for too long is no event: nothing that is read reports it.
-        if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
+        this.reportBlindness();
       } catch (error) {
         this.log.warn(`A change of the fleet could not be handled: ${messageOf(error)}`);
       }
     } while (this.again);
+  }
+
+  /** That polls fail for too long is no event: nothing that is read reports it. */
+  private reportBlindness(): void {
+    if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
   }
 
   /**

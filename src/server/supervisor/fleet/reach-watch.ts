@@ -21,12 +21,16 @@ export class ReachWatch {
 
   constructor(private readonly options: ReachWatchOptions) {}
 
-  /** A connection to the Worker of this environment could not be established. */
-  doubt(environment: string): void {
-    if (this.watched.has(environment) || this.stopped || !this.proxyUrlOf(environment)) return;
+  /**
+   * A connection to the Worker of this environment could not be established, by this Supervisor or another one.
+   * @returns whether it was not doubted before
+   */
+  doubt(environment: string): boolean {
+    if (this.watched.has(environment) || this.stopped || !this.proxyUrlOf(environment)) return false;
     this.watched.add(environment);
     this.options.observer.noteReach(environment, false);
     void this.check(environment);
+    return true;
   }
 
   stop(): void {
