@@ -14,7 +14,8 @@ const HELP = `--seed N     one seed, with its journal
 --all        also the faults that the product is known not to stand yet
 --brief      one line for each seed that fails, and no smaller plan
 --first      ends with the first one
---mutants    breaks the product on purpose, and says which of --seeds finds each mutant first`;
+--mutants    breaks the product on purpose, and says which of --seeds finds each mutant first
+--mutant C7  only one of them, by its finding or a part of its text`;
 
 const { values } = parseArgs({
   options: {
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     all: { type: 'boolean', default: false },
     mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
     first: { type: 'boolean', default: false },
     brief: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -35,7 +37,7 @@ async function main(): Promise<number> {
     console.log(HELP);
     return 0;
   }
-  if (values.mutants) return mutants(Number(values.seeds));
+  if (values.mutants || values.mutant) return mutants(Number(values.seeds), values.mutant);
   if (values.seed !== undefined) return replay(Number(values.seed));
   return many(Number(values.from), Number(values.seeds));
 }

@@ -141,12 +141,30 @@ function checkShown(world: World): void {
   if (!dead.length) return;
   for (const { process } of world.supervisors) {
     if (!process?.machine.isUp || !process.part.loaded || wasStopped(world, process.name)) continue;
+    checkDead(world, process, dead);
     for (const app of process.part.apps()) {
       for (const { name } of dead) {
         if (app.environments.includes(name) && process.part.statusIn(app, name)?.status === 'running')
           world.violate(`${process.name} shows ${app.name} as running in ${name}, which is dead`);
       }
     }
+  }
+}
+
+/** For how long nothing may have troubled a Supervisor before it has to know that an environment is down, in ms. */
+const KNOWS_AFTER = 35_000;
+
+/** What died is shown as down, and not as unknown, by whoever could see it. */
+function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOfWorld[]): void {
+  const { redis, scheduler } = world;
+  const frozen = frozenAt.get(world)?.get(process.name) ?? 0;
+  const troubledAt = Math.max(redis.troubledAt, process.link.troubledAt, process.startedAt, frozen);
+  // Most of a fleet at once: it may be the Supervisor that is cut off.
+  if (scheduler.now - troubledAt < KNOWS_AFTER || 2 * dead.length > world.environments.length) return;
+  for (const { name } of dead) {
+    const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
+    if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')
+      world.violate(`${process.name} shows ${name} as unknown, which is dead`);
   }
 }
 
@@ -225,10 +243,10 @@ function checkDisplaced(world: World): void {
   const { redis, scheduler } = world;
   const { now } = scheduler;
   if (redis.isAway || redis.isReadOnly || redis.frozenUntil > now) redis.troubledAt = now;
+  for (const { process } of world.slots) if (process?.link.isCut) process.link.troubledAt = now;
   for (const process of world.workers) {
     const { part, machine, link, name } = process;
     // One that does not reach its database is no healthy host.
-    if (link.isCut) link.troubledAt = now;
     const isWell = machine.isUp && !link.isCut && !process.isOffDatabase && now - redis.troubledAt > IS_HEALTHY;
     if (part.role === 'standby' && isWell && now - (healthySince.get(process) ?? now) > IS_HEALTHY)
       world.violate(`${name} was well, and lost its environment`);

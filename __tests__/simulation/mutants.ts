@@ -89,6 +89,8 @@ const MUTANTS: Mutant[] = [
         "if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) return true;",
         "if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) {\n      this.apps.report(name);\n      return true;\n    }",
       ],
+      // A second guard, at the reader.
+      ['protocol/stores/statuses.ts', '{ ...entry, lastVisitAt: null }', 'entry'],
     ],
   },
   {
@@ -184,6 +186,22 @@ const MUTANTS: Mutant[] = [
     what: 'A start of an app without an environment succeeds',
     finding: 'C19',
     changes: [['supervisor/apps/service.ts', "if (action !== 'stop') assertSomewhere(app);", '']],
+  },
+  {
+    what: 'A refused connection is no evidence',
+    changes: [
+      ['supervisor/supervisor.ts', 'if (this.running?.reach.doubt(environment)) this', 'if (false as boolean) this'],
+    ],
+  },
+  {
+    what: 'A refused connection is known to one Supervisor alone',
+    changes: [['supervisor/supervisor.ts', 'for (const name of names) running.reach.doubt(name);', 'void names;']],
+  },
+  {
+    what: 'Pages are not told that another Supervisor forgot an environment',
+    changes: [
+      ['supervisor/fleet/environment-cache.ts', 'if (this.shown() !== shown) this.changes.emit();', 'void shown;'],
+    ],
   },
   {
     what: 'An app that failed is not tried again',
@@ -309,11 +327,13 @@ const BEGIN = '<!-- mutants -->';
 
 /**
  * Lets each mutant live until a seed finds it, and prints the table, also into docs/simulation.md.
+ * @param only of these alone, without a table: a finding, or a part of what is broken
  * @returns the exit code: 1 where one was not found
  */
-export async function mutants(seeds: number): Promise<number> {
+export async function mutants(seeds: number, only?: string): Promise<number> {
   const rows: string[] = [];
-  const waiting = MUTANTS.map((mutant, i) => ({ mutant, i }));
+  const chosen = MUTANTS.filter(({ what, finding }) => !only || what.includes(only) || finding === only);
+  const waiting = chosen.map((mutant, i) => ({ mutant, i }));
   let missed = 0;
   const work = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
@@ -325,7 +345,7 @@ export async function mutants(seeds: number): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: PROCESSES }, work));
-  await writeTable(['| | What is broken | Found by |', '|---|---|---|', ...rows].join('\n'));
+  if (!only) await writeTable(['| | What is broken | Found by |', '|---|---|---|', ...rows].join('\n'));
   return missed ? 1 : 0;
 }
 

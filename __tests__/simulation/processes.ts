@@ -155,6 +155,8 @@ abstract class SimulatedProcess {
 }
 
 export class SupervisorProcess extends SimulatedProcess {
+  /** In true ms. */
+  readonly startedAt: number;
   readonly part: SupervisorPart;
   readonly door: Door;
   /** What open pages show, and how often they read it. */
@@ -164,6 +166,7 @@ export class SupervisorProcess extends SimulatedProcess {
 
   constructor(name: string, timepiece: Timepiece, database: DatabaseServer, around: Surroundings, version: number) {
     super(name, timepiece, database, around, version);
+    this.startedAt = around.scheduler.now;
     this.part = new SupervisorPart({
       stores: this.link.stores,
       bus: this.bus,
@@ -236,6 +239,8 @@ export class WorkerProcess extends SimulatedProcess {
   readonly startedAt: number;
   /** By app that ran, when it was last visited: by this process's clock in s, and truly. */
   readonly visited = new Map<string, { at: number; true: number }>();
+  /** The same of its first visit. */
+  readonly firstVisited = new Map<string, { at: number; true: number }>();
 
   constructor(
     name: string,
@@ -279,7 +284,9 @@ export class WorkerProcess extends SimulatedProcess {
     if (this.host.running.has(app)) {
       const now = Math.floor(this.machine.now().wall / 1_000);
       this.host.coreApps.lastSeenAt.set(app, now);
-      this.visited.set(app, { at: now, true: this.around.scheduler.now });
+      const visit = { at: now, true: this.around.scheduler.now };
+      this.visited.set(app, visit);
+      if (!this.firstVisited.has(app)) this.firstVisited.set(app, visit);
     }
     this.part.visit(app);
   }

@@ -4,7 +4,7 @@ import type { AppDefinition, Published, Tombstone } from '../../src/server/super
 import { desiredOf, recordFor } from '../../src/server/supervisor/apps/repository';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import { conditionOf, keyOf } from '../../src/server/supervisor/events/decide';
-import { MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
+import { type Applied, MAX_FAILURES, MAX_UNFINISHED_BOOTS } from '../../src/server/worker/apps/decide';
 import type { Event } from '../../src/shared/event';
 import type { AppRecord } from '../../src/shared/messages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
@@ -54,6 +54,7 @@ export function checkQuiet(world: World): void {
   checkRecords(sight);
   checkEvents(rows<Event>('appEvents'), sight);
   for (const [environment, holder] of sight.holders) checkHosted(environment, holder, sight);
+  for (const environment of world.environments) checkVisits(environment, sight);
   checkGrowth(sight);
 }
 
@@ -253,6 +254,20 @@ function checkHosted(environment: string, { host }: WorkerProcess, { world, apps
     // The database fell back behind its creation: the environment's warning names it.
     if (!app && world.hasLostApps) continue;
     if (!wish) say(`${name} runs in ${environment} as of generation ${generation}, and nobody asked for it.`);
+  }
+}
+
+/** How long after a visit the next process has to know of it, in ms: see `saveVisits` in worker/apps/controller.ts. */
+const VISITS_SAVED = 150_000;
+
+/** Visits outlive their process. */
+function checkVisits({ name, database }: EnvironmentOfWorld, { world, holders, say }: Sight): void {
+  const holder = holders.get(name);
+  const rows = database.database.visible('appSnapshots') as Array<{ name: string; applied: Applied | null }>;
+  for (const [app, visit] of holder?.firstVisited ?? []) {
+    if (!holder?.host.running.has(app) || world.scheduler.now - visit.true < VISITS_SAVED) continue;
+    const known = rows.find((row) => row.name === app)?.applied?.lastVisitAt ?? 0;
+    if (known < visit.at * 1_000) say(`the visits of ${app} in ${name} are not written.`);
   }
 }
 

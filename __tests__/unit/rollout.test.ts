@@ -440,6 +440,14 @@ describe('deadlines', () => {
     expect(rollout.tick(300 * SECOND).steps).toBe('failed');
   });
 
+  it('stand still while nothing is heard of the worker, also before it is taken for down', () => {
+    const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', begun).tick();
+    rollout.says('env_a', begun, 'suspect').tick(3_600 * SECOND);
+    expect(rollout.steps).toBe('running');
+    rollout.says('env_a', begun).tick();
+    expect(rollout.tick(300 * SECOND).steps).toBe('failed');
+  });
+
   it('stand still while the worker cannot be heard', () => {
     const rollout = new Rollout(operationOf(['env_a boot'])).tick().says('env_a', begun).tick();
     rollout.says('env_a', null, 'down').tick(3_600 * SECOND);
