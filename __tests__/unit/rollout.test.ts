@@ -445,7 +445,7 @@ describe('deadlines', () => {
     rollout.says('env_a', begun, 'suspect').tick(3_600 * SECOND);
     expect(rollout.steps).toBe('running');
     rollout.says('env_a', begun).tick();
-    expect(rollout.tick(300 * SECOND).steps).toBe('failed');
+    expect(rollout.tick(301 * SECOND).steps).toBe('failed');
   });
 
   it('stand still while the worker cannot be heard', () => {

@@ -95,19 +95,21 @@ export class RedisFleet implements FleetStore {
     const { registration, lease, holder, statuses, version, standby } = keys;
     const gone = [registration, lease, holder, statuses, version, standby].map((key) => key(environment));
     const next = [incarnation, incarnationOf(connection, environment, incarnation)];
-    const isRemoved = await connection.underTerm(term, (signedTerm) =>
-      this.forgetEnvironment(
-        keys.records(environment),
-        keys.term(),
-        keys.environments(),
-        ...gone,
-        signedTerm,
-        environment,
-        VERSION,
-        this.random.id(),
-        INCARNATION,
-        ...next,
-      ) as Promise<[number, string]>,
+    const isRemoved = await connection.underTerm(
+      term,
+      (signedTerm) =>
+        this.forgetEnvironment(
+          keys.records(environment),
+          keys.term(),
+          keys.environments(),
+          ...gone,
+          signedTerm,
+          environment,
+          VERSION,
+          this.random.id(),
+          INCARNATION,
+          ...next,
+        ) as Promise<[number, string]>,
     );
     if (!isRemoved) return false;
     this.onForget(environment);

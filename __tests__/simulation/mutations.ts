@@ -1,0 +1,318 @@
+/** The product broken on purpose: a simulator that finds nothing may be blind. */
+
+export interface Mutant {
+  /** What is broken. */
+  what: string;
+  /** The finding that it would bring back: findings are numbered C1 to C19. */
+  finding?: string;
+  /** Below `src/server`, a text that is there once, and what takes its place. */
+  changes: Array<readonly [file: string, text: string, by: string]>;
+  /** Where the simulator does not reach: the test that guards it, below `__tests__`, in the project of its first folder. */
+  test?: string;
+}
+
+export const MUTANTS: Mutant[] = [
+  {
+    what: 'A Worker that returns acts before its records are read',
+    finding: 'C1',
+    changes: [
+      ['worker/apps/app-states.ts', '      confirmed,\n', '      confirmed: true,\n'],
+      [
+        'worker/apps/controller.ts',
+        'held.confirmed = false;\n  }\n\n  /** The store cannot',
+        'held.confirmed = true;\n  }\n\n  /** The store cannot',
+      ],
+    ],
+  },
+  {
+    what: 'What waits in the boot queue keeps the record that it was queued with',
+    finding: 'C1',
+    changes: [
+      [
+        'worker/apps/boots.ts',
+        'const wish = this.wish(held, visited);\n        if',
+        "const wish = { record, how: 'start' as const };\n        if",
+      ],
+      ['worker/apps/controller.ts', 'held?.waiting && !this.boots.wish(held, held.visited)', 'false'],
+    ],
+  },
+  {
+    what: 'An environment that was forgotten boots its old apps',
+    finding: 'C2',
+    changes: [['worker/incarnation.ts', 'return incarnation > this.header.incarnation;', 'return false;']],
+  },
+  {
+    what: 'A displaced process claims its former epoch',
+    finding: 'C3',
+    changes: [
+      ['worker/lease.ts', '    this.epoch = 0;\n', ''],
+      ['protocol/stores/memory/leases.ts', 'lease.epoch > current.epoch', 'false'],
+    ],
+  },
+  {
+    what: 'A standby hosts, too',
+    finding: 'C3',
+    changes: [['worker/services.ts', 'mayHost: () => keeper.hosts && known.isCurrent', 'mayHost: () => true']],
+  },
+  {
+    what: 'A displaced process goes on with its apps',
+    finding: 'C3',
+    changes: [['worker/worker.ts', 'await controller.standDown();', '']],
+  },
+  {
+    what: 'A standby takes over as soon as it gets the lock',
+    finding: 'C4',
+    changes: [['worker/lease.ts', '(!this.other.holds || this.other.lockedBeats > 1)', 'true']],
+  },
+  {
+    what: 'A leader writes to the database in whatever term',
+    finding: 'C5',
+    changes: [['supervisor/control/leader.ts', '      if (!row) {', '      if (false as boolean) {']],
+  },
+  {
+    what: 'A boot that never ends keeps its place in the queue',
+    finding: 'C6',
+    changes: [['worker/hosting/boot-queue.ts', 'await within(this.clock, BOOT_LIMIT, ended, false)', 'await ended']],
+  },
+  {
+    what: 'Every visit is reported',
+    finding: 'C7',
+    changes: [
+      [
+        'worker/apps/controller.ts',
+        "if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) return true;",
+        "if (held.record.desired === 'stopped' || held.state === 'running' || held.visited) {\n      this.apps.report(name);\n      return true;\n    }",
+      ],
+      // A second guard, at the reader.
+      ['protocol/stores/statuses.ts', '{ ...entry, lastVisitAt: null }', 'entry'],
+    ],
+  },
+  {
+    what: 'A deadline counts the time in the boot queue',
+    finding: 'C8',
+    changes: [
+      [
+        'supervisor/control/rollout.ts',
+        "return hasBegun(operation, step, entry) && entry?.status !== 'waiting';",
+        'return hasBegun(operation, step, entry);',
+      ],
+    ],
+  },
+  {
+    what: 'Start does nothing with an app that ended by itself',
+    finding: 'C9',
+    changes: [['worker/apps/decide.ts', "hosted.state === 'running' && !endedByItself", "hosted.state === 'running'"]],
+  },
+  {
+    what: 'A Redis that does not answer is not left',
+    finding: 'C10',
+    changes: [
+      [
+        'protocol/connect.ts',
+        "        this.note('away', 'it does not answer');\n        this.reconnect();",
+        "        this.note('away', 'it does not answer');",
+      ],
+    ],
+    test: 'integration/redis.faults.test.ts',
+  },
+  {
+    what: 'A Supervisor that does not lead reads all definitions with each wake-up',
+    finding: 'C11',
+    changes: [
+      [
+        'supervisor/supervisor.ts',
+        'if (this.running) pollSoon();',
+        'if (this.running) {\n        pollSoon();\n        void this.running.appCache.load();\n      }',
+      ],
+    ],
+  },
+  {
+    what: 'A poll of the fleet reads one environment after the other',
+    finding: 'C12',
+    changes: [['supervisor/fleet/observer.ts', 'new PQueue({ concurrency: READS })', 'new PQueue({ concurrency: 1 })']],
+    test: 'unit/observer.test.ts',
+  },
+  {
+    what: 'Each list on a Worker reads the whole fleet',
+    finding: 'C13',
+    changes: [['worker/remote-statuses.ts', 'this.polling ??= this.pollNow()', 'this.polling = this.pollNow()']],
+  },
+  {
+    what: 'Requests that are open when a Supervisor stops are dropped',
+    finding: 'C14',
+    changes: [['core/graceful-shutdown.ts', 'if (!this.open.size) return;', 'return;']],
+    test: 'unit/graceful-shutdown.test.ts',
+  },
+  {
+    what: 'An app index that another Supervisor or an older copy replaced is taken for complete',
+    finding: 'C15',
+    changes: [
+      [
+        'protocol/app-index.ts',
+        'if ((await this.store.read(this.version))?.version === this.version) return false;',
+        'return false;',
+      ],
+    ],
+  },
+  {
+    what: 'Icons travel in the records of apps',
+    finding: 'C16',
+    changes: [['supervisor/apps/repository.ts', '    icon: null,\n', '']],
+    test: 'unit/app-repository.test.ts',
+  },
+  {
+    what: 'Time alone pushes no change',
+    finding: 'C17',
+    changes: [
+      [
+        'supervisor/fleet/observer.ts',
+        'if (health === undefined || health === from) continue;',
+        'if (health === undefined || health === from || environments.size === 0) continue;',
+      ],
+    ],
+  },
+  {
+    what: 'The last visits are not written',
+    finding: 'C18',
+    changes: [['worker/apps/controller.ts', 'this.apps.lastVisitAt(name) !== saved.lastVisitAt', 'false']],
+  },
+  {
+    what: 'A start of an app without an environment succeeds',
+    finding: 'C19',
+    changes: [['supervisor/apps/service.ts', "if (action !== 'stop') assertSomewhere(app);", '']],
+  },
+  {
+    what: 'A refused connection is no evidence',
+    changes: [
+      ['supervisor/supervisor.ts', 'if (this.running?.reach.doubt(environment)) this', 'if (false as boolean) this'],
+    ],
+  },
+  {
+    what: 'A refused connection is known to one Supervisor alone',
+    changes: [['supervisor/supervisor.ts', 'for (const name of names) running.reach.doubt(name);', 'void names;']],
+  },
+  {
+    what: 'Pages are not told that another Supervisor forgot an environment',
+    changes: [
+      ['supervisor/fleet/environment-cache.ts', 'if (this.shown() !== shown) this.changes.emit();', 'void shown;'],
+    ],
+  },
+  {
+    what: 'An app that failed is not tried again',
+    changes: [['worker/apps/decide.ts', 'return failures >= MAX_FAILURES ? null :', 'return failures >= 1 ? null :']],
+  },
+  {
+    what: 'A Worker takes an older record over',
+    changes: [['worker/apps/controller.ts', 'if (held && held.record.generation > record.generation) continue;', '']],
+  },
+  {
+    what: 'A Worker takes the absence of a record for a wish',
+    changes: [
+      [
+        'worker/apps/controller.ts',
+        "held.record.desired === 'removed' && held.status === 'not_found' && !present.has(name)",
+        '!present.has(name)',
+      ],
+    ],
+  },
+  {
+    what: 'A Worker that is silent is down after 30 beats',
+    changes: [
+      [
+        'protocol/health.ts',
+        "if (age >= DOWN_AFTER * interval) return { health: 'down'",
+        "if (age >= 10 * DOWN_AFTER * interval) return { health: 'down'",
+      ],
+    ],
+  },
+  {
+    what: 'Every delete drops the data',
+    changes: [
+      [
+        'supervisor/apps/service.ts',
+        "database === 'drop' ? 'drop' : 'release'",
+        "database === 'drop' ? 'drop' : 'drop'",
+      ],
+    ],
+  },
+  {
+    what: 'Data are dropped before all environments have let go',
+    changes: [
+      [
+        'supervisor/control/rollout.ts',
+        "return earlier.every((step) => step.state === 'succeeded' || step.state === 'cancelled');",
+        'return true;',
+      ],
+    ],
+  },
+  {
+    what: 'An operation does not take over what it supersedes',
+    changes: [['supervisor/control/rollout.ts', 'return { ...made, steps };', 'return made;']],
+  },
+  {
+    what: 'What Redis lost is not written again',
+    changes: [
+      [
+        'supervisor/control/environment-reconciler.ts',
+        'missing.map(([, { app, wish }]) => recordFor(app, wish)),',
+        '[],',
+      ],
+    ],
+  },
+  {
+    what: 'A stale reader takes what is newer for a restored backup',
+    changes: [
+      [
+        'supervisor/control/environment-reconciler.ts',
+        'if (newer.length && (await this.isOutdated(environment, newer))) return 0;',
+        '',
+      ],
+    ],
+  },
+  {
+    what: 'An environment that an app has left keeps its record',
+    changes: [['supervisor/control/app-reconciler.ts', 'if (!gone.length) return false;', 'return false;']],
+  },
+  {
+    what: 'What is published of a deleted app is not known to its tombstone',
+    changes: [['supervisor/apps/repository.ts', 'return changed > 0;', 'return true;']],
+  },
+  {
+    what: 'The end of a tombstone is not told',
+    changes: [['supervisor/apps/cache.ts', 'this.changed([], new Set(settled), new Set());', '']],
+  },
+  {
+    what: 'Times of steps are never forgotten',
+    changes: [['supervisor/control/app-reconciler.ts', 'this.timer.keep(uid, operations);', '']],
+  },
+  {
+    what: 'Records are published for whatever incarnation of their environment',
+    changes: [
+      ['protocol/stores/memory/records.ts', 'this.environments.get(environment)?.incarnation !== incarnation', 'false'],
+      ['supervisor/control/environment-reconciler.ts', 'if (isRemoved) {', 'if (false as boolean) {'],
+    ],
+  },
+  {
+    what: 'A new leader acts before it has read what another one did',
+    changes: [['supervisor/control/loop.ts', "if (!this.isCurrent && key.kind !== 'fleet') return null;", '']],
+  },
+  {
+    what: 'Redis takes the writes of a leader in whatever term',
+    changes: [['protocol/stores/memory/term.ts', 'if (term < this.newest) throw new StaleTerm(this.newest);', '']],
+  },
+  {
+    what: 'What the control loop itself asks for is written in no term',
+    changes: [['supervisor/apps/changes.ts', 'if (asLeader) await leadership.holdTerm(transaction);', '']],
+    test: 'unit/simulation.test.ts',
+  },
+  {
+    what: 'An operation waits for an environment that was forgotten',
+    changes: [
+      [
+        'supervisor/control/forgetting.ts',
+        'await leadership.write((transaction) => operations.save({ ...operation, steps }, transaction));',
+        '',
+      ],
+    ],
+  },
+];
