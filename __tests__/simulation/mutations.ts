@@ -67,7 +67,7 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A leader writes to the database in whatever term',
     finding: 'C5',
-    changes: [['supervisor/control/leader.ts', '      if (!row) {', '      if (false as boolean) {']],
+    changes: [['supervisor/control/leader.ts', 'if (row) return;', 'if (row || this.term) return;']],
   },
   {
     what: 'A boot that never ends keeps its place in the queue',
