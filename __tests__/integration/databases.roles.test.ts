@@ -276,6 +276,18 @@ for (const [version, programs] of [
         });
       });
 
+      it('gives away nothing of the main database of another process that has the same user', async () => {
+        await sql(admin(), 'CREATE DATABASE other_head OWNER worker');
+        const main = { ...worker, database: 'other_head' };
+        await sql(main, 'CREATE TABLE "appSupervisorLeaders" (id INTEGER)');
+        const thief = appOf(worker, 'thief', 'other_head');
+        for (const attempt of [create, boot]) {
+          await expect(attempt(thief)).rejects.toMatchObject({ code: 'DATABASE_RESERVED' });
+        }
+        const owners = await sql(main, "SELECT tableowner FROM pg_tables WHERE schemaname = 'public'");
+        expect(owners).toEqual([{ tableowner: 'worker' }]);
+      });
+
       it('that may not make roles says what an administrator can run', async () => {
         await sql(admin(), "CREATE ROLE plain LOGIN CREATEDB PASSWORD 'plain'");
         const plain = { ...worker, username: 'plain', password: 'plain', database: 'head' };

@@ -1,3 +1,5 @@
+import { say } from '../../shared/message';
+import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
 import type { Dialect } from './dialect';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
@@ -22,7 +24,7 @@ export interface DatabaseContent {
 
 export interface FoundContent extends DatabaseContent {
   mark: OwnershipMarker | null;
-  /** It has the tables of this plugin, which every main app has and no hosted app: it is the main database of a process. */
+  /** It has the tables of this plugin, which every main app has and no hosted app, and no marker: the main database of a process. */
   isMain: boolean;
   /** Neither tables nor marker. */
   empty: boolean;
@@ -30,7 +32,7 @@ export interface FoundContent extends DatabaseContent {
 
 /** The content of the app's place, determined from its tables only. */
 export async function readContent(dialect: Dialect, session: Session, place: Place): Promise<FoundContent> {
-  const names = new Set((await dialect.relations(session, place)).map(({ name }) => name));
+  const names = await namesIn(dialect, session, place);
   const mark = names.has(MARKER_TABLE) ? await readMarker(dialect, session, place) : null;
   const select = async (camel: string, snake: string): Promise<Row[]> => {
     const name = [camel, snake].map((base) => place.prefix + base).find((table) => names.has(table));
@@ -56,10 +58,27 @@ export async function readContent(dialect: Dialect, session: Session, place: Pla
     plugins,
     underscored,
     mark,
-    isMain: [...names].some((name) => /app_?supervisor_?leaders$/i.test(name)),
+    isMain: hasMainTables(names),
     empty: tables === 0 && !mark,
   };
 }
+
+/** By the names of its tables alone, which are safe to read as any user. */
+const hasMainTables = (names: Set<string>): boolean =>
+  !names.has(MARKER_TABLE) && [...names].some((name) => /app_?supervisor_?leaders$/i.test(name));
+
+/** @throws DATABASE_RESERVED for the main database of a process, whoever owns it */
+export async function assertNotMain(dialect: Dialect, session: Session, place: Place): Promise<void> {
+  if (hasMainTables(await namesIn(dialect, session, place))) refuseMain(place);
+}
+
+export function refuseMain(place: Place): never {
+  const owner = say('OWNER_OTHER_MAIN');
+  throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner });
+}
+
+const namesIn = async (dialect: Dialect, session: Session, place: Place): Promise<Set<string>> =>
+  new Set((await dialect.relations(session, place)).map(({ name }) => name));
 
 /** MySQL, MariaDB and SQLite store a boolean as a number. */
 const isTrue = (value: unknown) => value === true || Number(value) === 1;

@@ -1,8 +1,7 @@
-import { say } from '../../shared/message';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
-import { type DatabaseContent, type FoundContent, readContent } from './content';
+import { type DatabaseContent, type FoundContent, readContent, refuseMain } from './content';
 import { ensurePlace, explainDenied } from './create';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
@@ -72,10 +71,7 @@ export async function prepareDatabase(
     const { session } = ensured;
     const created = ensured.created || isMade;
     const { mark: found, empty: _, isMain, ...content } = await readContent(dialect, session, place);
-    if (isMain && !found) {
-      const owner = say('OWNER_OTHER_MAIN');
-      throw new AppSupervisorError('DATABASE_RESERVED', { object: place.label, server: place.server, owner });
-    }
+    if (isMain) refuseMain(place);
     const mark = found ?? (await markPlace(dialect, session, place, { ...content, created }, options));
     refuseForeignMarker(dialect, place, mark, options);
     if (content.installed === 'complete' && !mark.installed) await recordInstalled(dialect, session, place);

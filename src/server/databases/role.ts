@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
 import { type DatabaseConnection, type Place, type Protected, placeOf, serverOf } from './connection';
+import { assertNotMain } from './content';
 import { createDenied, explainDenied } from './create';
 import { type Dialect, type Roles, tryCreate } from './dialect';
 import { dialects } from './dialects';
@@ -83,6 +84,8 @@ export async function makeOwnPlace(
     const server = await open.server(main?.database);
     await explainRoleDenied(place, dialect, () => roles.make(server, role, password));
     const { session, created } = await openPlace(dialect, open, server, place);
+    // Before anything of it is given away.
+    if (!created) await assertNotMain(dialect, session, place);
     await explainDenied(dialect, place, 'owner', () => roles.give(session, place, role));
     const givesSchema = place.kind === 'schema' && !(await dialect.hasSchema(session, place));
     if (givesSchema) await roles.giveSchema(session, place, role);
@@ -144,6 +147,7 @@ export async function repairOwnPlace(
   await withSessions(worker, DEADLINE, async (open) => {
     const session = await openOwn(open, dialect);
     if (!session) return;
+    await assertNotMain(dialect, session, place);
     const ignoreRefusal = (error: unknown) => {
       if (!isRefused(dialect, error)) throw error;
     };
