@@ -1,7 +1,8 @@
 #!/bin/sh
-# Writes the two keys that all instances of a fleet share to $1, and the password of the Supervisor's first administrator
-# to $2, each as `NAME='value'` lines. A value from the environment has priority over the stored one; a value is
-# generated only if neither exists. Workers must not read the second file.
+# Writes the two keys that all instances of a fleet share, and the password of the Workers' database role, to $1; the
+# password of the Supervisor's first administrator, and of the Supervisor's database role, to $2, each as `NAME='value'`
+# lines; and the password of PostgreSQL's superuser to `postgres` beside $2. A value from the environment has priority
+# over the stored one; a value is generated only if neither exists. Workers must not read the files beside $2.
 set -eu
 umask 077
 file=${1:-/keys/fleet.env}
@@ -12,13 +13,20 @@ if [ -n "${SUPERVISOR_PASSWORD:-}" ] && { [ "${#SUPERVISOR_PASSWORD}" -lt 8 ] ||
   exit 1
 fi
 
+superuser_file=$(dirname "$password_file")/postgres
 given_app_key=${APP_KEY:-}
 given_aes_key=${APP_SUPERVISOR_AES_SECRET_KEY:-}
 APP_KEY=
 APP_SUPERVISOR_AES_SECRET_KEY=
 INIT_ROOT_PASSWORD=
+DB_PASSWORD=
 if [ -f "$file" ]; then . "$file"; fi
+worker_role=$DB_PASSWORD
+DB_PASSWORD=
 if [ -f "$password_file" ]; then . "$password_file"; fi
+supervisor_role=$DB_PASSWORD
+superuser=
+if [ -f "$superuser_file" ]; then superuser=$(cat "$superuser_file"); fi
 
 random() {
   od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
@@ -32,13 +40,18 @@ quoted() {
 cat > "$file.new" <<END
 APP_KEY=$(quoted "${given_app_key:-${APP_KEY:-$(random)}}")
 APP_SUPERVISOR_AES_SECRET_KEY=$(quoted "${given_aes_key:-${APP_SUPERVISOR_AES_SECRET_KEY:-$(random)}}")
+DB_PASSWORD=$(quoted "${worker_role:-$(random)}")
 END
 mv "$file.new" "$file"
 
 cat > "$password_file.new" <<END
 INIT_ROOT_PASSWORD=$(quoted "${SUPERVISOR_PASSWORD:-${INIT_ROOT_PASSWORD:-$(random | cut -c 1-24)}}")
+DB_PASSWORD=$(quoted "${supervisor_role:-$(random)}")
 END
 mv "$password_file.new" "$password_file"
+
+printf %s "${POSTGRES_PASSWORD:-${superuser:-$(random)}}" > "$superuser_file.new"
+mv "$superuser_file.new" "$superuser_file"
 
 cat <<END
 The first start creates the Supervisor's administrator, admin@nocobase.com. To read the password:

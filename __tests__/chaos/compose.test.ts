@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { freePort, HOST, Postgres, query, Redis } from '../../scripts/fleet';
+import { freePort, HOST, Postgres, Redis } from '../../scripts/fleet';
 import { waitForHttp } from '../../scripts/fleet/wait';
 import { ROOT } from '../../scripts/lib/root.mjs';
-import { type Env, INSTANCES, makeKeys, services } from '../support/compose';
+import { type Env, INSTANCES, makeKeys, makeRoles, services } from '../support/compose';
 import { ask } from '../support/http';
 import { Installation } from '../support/installation';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -33,12 +33,15 @@ let installations: Record<string, Installation>;
 let manager: Manager;
 
 beforeAll(async () => {
-  const { POSTGRES_PASSWORD, POSTGRES_USER } = services.postgres.environment!;
-  expect(POSTGRES_USER).toBe('postgres');
+  makeKeys(folder);
+  expect(services.postgres.environment).toEqual({
+    POSTGRES_USER: 'postgres',
+    POSTGRES_PASSWORD_FILE: '/password/postgres',
+  });
   postgres = new Postgres({
     port: await freePort(),
-    password: POSTGRES_PASSWORD!,
-    dataDir: path.join(folder, 'postgres'),
+    password: fs.readFileSync(path.join(folder, 'postgres'), 'utf8'),
+    dataDir: path.join(folder, 'postgres-data'),
     logFile: path.join(folder, 'postgres.log'),
     durable: false,
   });
@@ -76,15 +79,11 @@ it('the Dockerfile builds the plugin out of what it copies', async () => {
   expect(dockerfile).toContain(`COPY --from=build /package /app/nocobase/${PLUGIN}\n`);
 });
 
-it('makes the databases by the script that PostgreSQL runs', async () => {
-  expect(services.postgres.volumes).toContainEqual(expect.stringContaining('./docker/create-databases.sql:'));
-  const script = fs.readFileSync(path.join(ROOT, 'docker/create-databases.sql'), 'utf8');
-  for (const statement of script
-    .replace(/^--.*$/gm, '')
-    .split(';')
-    .filter((each) => each.trim())) {
-    await query(postgres.server, 'postgres', statement);
-  }
+it('makes the roles and databases by its script, at each start', () => {
+  const { entrypoint, volumes } = services.roles;
+  expect(entrypoint).toEqual(['sh', '/scripts/database-roles.sh']);
+  expect(volumes).toContain('./docker:/scripts:ro');
+  for (let time = 0; time < 2; time++) makeRoles(folder, postgres.server);
 });
 
 it('starts in the file’s order, each when the one before it is healthy by its own check', {
@@ -140,7 +139,7 @@ function configure(name: string): void {
   const { keys, password } = makeKeys(folder);
   const first = name === 'supervisor' ? password : { INIT_ROOT_PASSWORD: randomBytes(12).toString('hex') };
   const image = { APP_ENV: 'production', APP_LAUNCH_MODE: 'node' };
-  installations[name].configure({ ...image, ...first, ...here({ ...services[name].environment, ...keys }) });
+  installations[name].configure({ ...image, ...here({ ...services[name].environment, ...keys }), ...first });
 }
 
 /** With the hosts and ports of this machine for those of the network of containers. */

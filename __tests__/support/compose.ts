@@ -54,6 +54,15 @@ export function makeKeys(folder: string, env: Env = {}): Made {
   return { keys: readVariables(files.keys), password: readVariables(files.password) };
 }
 
+/** What the service `roles` does with the PostgreSQL at this address. */
+export function makeRoles(folder: string, { host, port }: { host: string; port: number }): void {
+  const docker = path.join(ROOT, 'docker');
+  execFileSync('sh', [path.join(docker, 'database-roles.sh'), path.join(folder, 'fleet.env'), folder, docker], {
+    env: { PATH: process.env.PATH, PGHOST: host, PGPORT: String(port), PGUSER: 'postgres' },
+    stdio: 'pipe',
+  });
+}
+
 /** As the shell of a container reads the file. */
 function readVariables(file: string): Env {
   const script = 'set -a; . "$1"; exec "$2" -e "console.log(JSON.stringify(process.env))"';

@@ -8,6 +8,7 @@ import { resolveConfig } from '../../scripts/fleet/config';
 import { environmentOf } from '../../scripts/fleet/environment';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig } from '../../src/server/config';
+import { changedOwnersSql } from '../../src/server/databases/dialects/postgres-roles';
 import { type Env, INSTANCES, makeKeys, services, volumes } from '../support/compose';
 
 const read = (file: string) => readFileSync(path.join(ROOT, file), 'utf8');
@@ -370,12 +371,12 @@ describe('docker-compose.yml', () => {
   it('gives the Supervisor a password that is asked for or generated, and that no Worker can read', () => {
     const { INIT_ROOT_PASSWORD: generated } = made().password;
     expect(generated).toMatch(/^[0-9a-f]{24}$/);
-    expect(made().password).toEqual({ INIT_ROOT_PASSWORD: generated });
-    expect(made({ SUPERVISOR_PASSWORD: 'of my own' }).password).toEqual({ INIT_ROOT_PASSWORD: 'of my own' });
+    expect(made().password.INIT_ROOT_PASSWORD).toBe(generated);
+    expect(made({ SUPERVISOR_PASSWORD: 'of my own' }).password.INIT_ROOT_PASSWORD).toBe('of my own');
     for (const known of ['admin123', 'short']) expect(() => made({ SUPERVISOR_PASSWORD: known })).toThrow(/admin123/);
     expect(made().keys).not.toHaveProperty('INIT_ROOT_PASSWORD');
     const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes('password:'));
-    expect(reading.sort()).toEqual(['keys', 'supervisor']);
+    expect(reading.sort()).toEqual(['keys', 'postgres', 'roles', 'supervisor']);
     expect(services.supervisor.command).toEqual(['sh', '-c', expect.stringContaining('. /password/supervisor.env')]);
   });
 
@@ -405,21 +406,40 @@ describe('docker-compose.yml', () => {
   });
 
   it('creates every database that is named', () => {
-    const made = [...read('docker/create-databases.sql').matchAll(/^CREATE DATABASE (\w+);$/gm)].map(
-      ([, name]) => name,
-    );
-    expect(Object.keys(INSTANCES).map((service) => envOf(service).DB_DATABASE)).toEqual(made);
+    const made = [...read('docker/database-roles.sql').matchAll(/^ {2}\('(\w+)', '(\w+)'\)/gm)];
+    const named = Object.keys(INSTANCES).map((service) => [envOf(service).DB_DATABASE, envOf(service).DB_USER]);
+    expect(named).toEqual(made.map(([, database, owner]) => [database, owner]));
+  });
+
+  it('changes owners by the same query as the plugin', () => {
+    const query = changedOwnersSql(":'owner'", "f.o = 'postgres'::regrole", null);
+    expect(read('docker/change-owners.sql')).toContain(query);
+  });
+
+  it('gives the superuser’s password to no instance, and the Supervisor’s to no Worker', () => {
+    for (const service of Object.keys(INSTANCES)) {
+      expect(services[service].environment).not.toHaveProperty('POSTGRES_PASSWORD');
+      expect(services[service].environment).not.toHaveProperty('DB_PASSWORD');
+      const mounts = services[service].volumes!.map((volume) => volume.split(':')[0]);
+      expect(mounts.includes('password')).toBe(service === 'supervisor');
+    }
+    const { keys: shared, password } = made();
+    expect(shared.DB_PASSWORD).toMatch(/^[0-9a-f]{64}$/);
+    expect(password.DB_PASSWORD).toMatch(/^[0-9a-f]{64}$/);
+    expect(password.DB_PASSWORD).not.toBe(shared.DB_PASSWORD);
   });
 
   it('starts in order, each service when its dependencies are healthy', () => {
     for (const { depends_on: needs = {} } of Object.values(services)) {
       for (const [needed, { condition }] of Object.entries(needs)) {
-        const ends = needed === 'keys';
+        const ends = needed === 'keys' || needed === 'roles';
         expect(condition).toBe(ends ? 'service_completed_successfully' : 'service_healthy');
         if (!ends) expect(services[needed].healthcheck?.test.every((part) => typeof part === 'string')).toBe(true);
       }
     }
-    expect(Object.keys(services.supervisor.depends_on!)).toEqual(['keys', 'postgres', 'redis']);
+    expect(Object.keys(services.supervisor.depends_on!)).toEqual(['roles', 'redis']);
+    expect(Object.keys(services.roles.depends_on!)).toEqual(['postgres']);
+    expect(Object.keys(services.postgres.depends_on!)).toEqual(['keys']);
   });
 
   it('keeps all persistent data, and Redis with append-only persistence', () => {

@@ -35,8 +35,9 @@ export function workerVariables(
     ['DB_DIALECT', AS_SUPERVISOR],
     ['DB_HOST', AS_SUPERVISOR],
     ['DB_PORT', AS_SUPERVISOR],
-    ['DB_USER', AS_SUPERVISOR],
-    ['DB_PASSWORD', AS_SUPERVISOR],
+    // Not the Supervisor's: a Worker must not enter its database.
+    ['DB_USER', '<a role for Workers>'],
+    ['DB_PASSWORD', '<its password>'],
     ['DB_DATABASE', `nocobase_${identifier(name, '_')}`],
   ];
   const named = variables.map(([variable, value]): [string, string] => [variable, known[variable] ?? value]);

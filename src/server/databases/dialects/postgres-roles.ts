@@ -112,18 +112,20 @@ const movable = (catalog: string, oid: string) =>
   `${oid} >= 16384 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
 
 /**
- * Changes owners one by one: REASSIGN OWNED also gives away every other database of the old owner, and is refused for
- * the first superuser.
- * @param to the new owner
- * @param owner condition on the old owner, `o`
+ * Everything in a database whose owner is to change, as `kind` and `identity` of ALTER … OWNER TO. One by one: REASSIGN
+ * OWNED also gives away every other database of the old owner, and is refused for the first superuser.
+ * @param to the new owner, as a literal
+ * @param owner condition on the old owner, `f.o`
  * @param schema only what is in this schema; null: in the whole database
  */
-export function changeOwnersSql(to: string, owner: string, schema: string | null): string {
+export function changedOwnersSql(to: string, owner: string, schema: string | null): string {
   const at = (column: string) => (schema ? ` AND ${column} = ${literal(schema)}::regnamespace` : '');
-  const whole = schema === null;
-  return `DO $do$ DECLARE x record; BEGIN
-  FOR x IN SELECT CASE i.type WHEN 'composite type' THEN 'type' WHEN 'statistics object' THEN 'statistics' ELSE i.type END AS kind, i.identity FROM (
-    SELECT 'pg_namespace'::regclass AS c, oid, nspowner AS o FROM pg_namespace WHERE ${schema ? `nspname = ${literal(schema)}` : "nspname !~ '^pg_' AND nspname <> 'information_schema'"}
+  const schemas = schema ? `nspname = ${literal(schema)}` : "nspname !~ '^pg_' AND nspname <> 'information_schema'";
+  const largeObjects = schema
+    ? ''
+    : "\n    UNION ALL SELECT 'pg_largeobject'::regclass, oid, lomowner FROM pg_largeobject_metadata";
+  return `SELECT CASE i.type WHEN 'composite type' THEN 'type' WHEN 'statistics object' THEN 'statistics' ELSE i.type END AS kind, i.identity FROM (
+    SELECT 'pg_namespace'::regclass AS c, oid, nspowner AS o FROM pg_namespace WHERE ${schemas}
     UNION ALL SELECT 'pg_class'::regclass, oid, relowner FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'f')${at('relnamespace')}
     UNION ALL SELECT 'pg_class'::regclass, s.oid, s.relowner FROM pg_class s WHERE s.relkind = 'S'${at('s.relnamespace')} AND NOT EXISTS (SELECT 1 FROM pg_depend
       WHERE classid = 'pg_class'::regclass AND objid = s.oid AND refobjsubid > 0 AND deptype IN ('a', 'i'))
@@ -132,15 +134,17 @@ export function changeOwnersSql(to: string, owner: string, schema: string | null
       AND (t.typtype <> 'c' OR (SELECT relkind FROM pg_class WHERE oid = t.typrelid) = 'c')
     UNION ALL SELECT 'pg_collation'::regclass, oid, collowner FROM pg_collation WHERE true${at('collnamespace')}
     UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxowner FROM pg_statistic_ext WHERE true${at('stxnamespace')}
-    UNION ALL SELECT 'pg_ts_config'::regclass, oid, cfgowner FROM pg_ts_config WHERE true${at('cfgnamespace')}${
-      whole ? "\n    UNION ALL SELECT 'pg_largeobject'::regclass, oid, lomowner FROM pg_largeobject_metadata" : ''
-    }
+    UNION ALL SELECT 'pg_ts_config'::regclass, oid, cfgowner FROM pg_ts_config WHERE true${at('cfgnamespace')}${largeObjects}
   ) f CROSS JOIN LATERAL pg_identify_object(f.c, f.oid, 0) i
-  WHERE (f.oid >= 16384 OR i.type = 'schema') AND f.o <> ${literal(to)}::regrole AND ${owner}
+  WHERE (f.oid >= 16384 OR i.type = 'schema') AND f.o <> ${to}::regrole AND ${owner}
     AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = f.c AND d.objid = f.oid AND d.deptype = 'e')
-  ORDER BY i.type <> 'schema'
-  LOOP EXECUTE format('ALTER %s %s OWNER TO %I', x.kind, x.identity, ${literal(to)}); END LOOP; END $do$`;
+  ORDER BY i.type <> 'schema'`;
 }
+
+/** Changes these owners, all or none. Parameters as in `changedOwnersSql`, but `to` is a name. */
+export const changeOwnersSql = (to: string, owner: string, schema: string | null): string =>
+  `DO $do$ DECLARE x record; BEGIN FOR x IN ${changedOwnersSql(literal(to), owner, schema)}
+  LOOP EXECUTE format('ALTER %s %s OWNER TO %I', x.kind, x.identity, ${literal(to)}); END LOOP; END $do$`;
 
 async function isGiven(session: Session, place: Place, role: string): Promise<boolean> {
   if (!(await roles.exists(session, role))) return false;
