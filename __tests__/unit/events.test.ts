@@ -30,7 +30,7 @@ const viewOf = (health: Health, values: Partial<EnvironmentView> = {}): Environm
   since: 5,
   lease: null,
   held: null,
-  doubt: null,
+  trouble: null,
   released: false,
   registration: null,
   standby: null,

@@ -94,6 +94,12 @@ describe('exported metrics', () => {
     ]);
   });
 
+  it('what was not believed, by reason', async () => {
+    metrics.refusal('forged');
+    metrics.refusal('forged');
+    expect(await told('app_supervisor.refusals')).toEqual(['reason=forged 2']);
+  });
+
   it('environments by health, apps by environment and status, as the environment list counts them (#7772)', async () => {
     expect(await told('app_supervisor.environments')).toEqual(['health=online 2', 'health=down 1']);
     expect(await told('app_supervisor.apps')).toEqual([

@@ -61,6 +61,10 @@ const FIELDS = {
     since: '0.3.0',
     in: ['registration'],
   },
+  /** Whether it signs what it reports. */
+  signs: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
+  /** Whether it has no key of the fleet but that of its environment (`APP_SUPERVISOR_ENVIRONMENT_KEY`). */
+  hasOwnKey: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
   lastSeenAt: { type: bigInt(), in: ['table'] },
   /** Whether the leader still has to remove it from apps, operations and tombstones, because it was forgotten. */
   isRemoved: { type: flag(), default: false, in: ['table'] },

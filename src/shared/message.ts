@@ -135,6 +135,7 @@ export const MESSAGES = {
   REDIS_CLUSTER: '',
   REDIS_EVICTS: 'policy',
   REDIS_FORGED: 'key count',
+  ENVIRONMENTS_REFUSED: 'environments',
   REDIS_KEEPS_NOTHING: '',
   WORKER_ENDED: '',
   NO_PROGRESS: '',

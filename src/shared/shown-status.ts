@@ -16,6 +16,8 @@ export interface StatusEvidence {
   published: number | null;
   health: Health;
   healthSince: number;
+  /** Whether the environment's Worker has a release that signs nothing, so that no report of it is believed. */
+  isOutdated?: boolean;
   /** The report of the lease's holder, and when this observer last knew that it was true; null if there is none. */
   observed: { entry: StatusEntry; at: number } | null;
 }
@@ -35,7 +37,7 @@ export function shownStatus(evidence: StatusEvidence): ShownStatus {
       status: 'unknown',
       since: healthSince,
       observedAt,
-      message: say('STATUS_DISCONNECTED'),
+      message: evidence.isOutdated ? { code: 'OUTDATED', params: { environment } } : say('STATUS_DISCONNECTED'),
     };
   }
   if (health === 'down') {

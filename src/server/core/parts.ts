@@ -75,6 +75,7 @@ export function createWorkerPart(
     log,
     coreApps,
     host,
+    hasOwnKey: wire.keyring.own !== null,
     environment,
     only,
     handlers: workerHandlers(

@@ -67,6 +67,7 @@ export class SupervisorRuntime implements Runtime {
       metrics: this.metrics,
       onUnreachable: (environment) => supervisor.noteUnreachable(environment),
     });
+    foundation.wire.refusals.reasons.listen((reason) => this.metrics.refusal(reason));
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
     adminPassword.changes.listen(() => this.handleChange(new Set()));

@@ -42,6 +42,7 @@ export class Metrics implements ProxyMetrics {
   private latency: ReturnType<Meter['createHistogram']> | null = null;
   private readonly requests = new Counts();
   private readonly operations = new Counts();
+  private readonly refusals = new Counts();
 
   /**
    * @param meter null while telemetry is off; called again after each start of the main app, which creates a new one
@@ -51,6 +52,7 @@ export class Metrics implements ProxyMetrics {
     this.latency = null;
     this.requests.resetExported();
     this.operations.resetExported();
+    this.refusals.resetExported();
     if (!meter) return;
     this.latency = meter.createHistogram('app_supervisor.proxy.duration', {
       description: 'Time until a proxied answer began',
@@ -82,6 +84,11 @@ export class Metrics implements ProxyMetrics {
         for (const [action, state, count] of this.operations) result.observe(count, { action, result: state });
       });
     meter
+      .createObservableCounter('app_supervisor.refusals', { description: 'Values in Redis that were not believed' })
+      .addCallback((result) => {
+        for (const [reason, , count] of this.refusals) result.observe(count, { reason });
+      });
+    meter
       .createObservableGauge('app_supervisor.environments', { description: 'Environments by health' })
       .addCallback((result) => {
         const byHealth = new Map<string, number>();
@@ -101,6 +108,11 @@ export class Metrics implements ProxyMetrics {
     if (!this.on) return;
     this.requests.add(environment, result);
     if (ms !== null) this.latency?.record(ms / 1_000, { environment });
+  }
+
+  /** Counts a value in Redis that was not believed. */
+  refusal(reason: string): void {
+    if (this.on) this.refusals.add(reason, '');
   }
 
   /** Counts a finished operation. */

@@ -32,6 +32,8 @@ const LOGGED = 1_000;
 export class Refusals {
   /** The place of each refused value: a Redis key or a channel. */
   readonly places = new Feed<string>();
+  /** The reason of each of them. */
+  readonly reasons = new Feed<Refusal>();
   private readonly counts = new Map<Refusal, number>();
   private readonly logged = new Set<string>();
   private last: { place: string; at: number } | null = null;
@@ -47,6 +49,7 @@ export class Refusals {
     // What is merely old or of another release is no sign of somebody else.
     if (refusal === 'forged' || refusal === 'unsealed') this.last = { place, at: this.clock.now().mono };
     this.places.emit(place);
+    this.reasons.emit(refusal);
     const line = `${refusal} ${place}`;
     if (this.logged.has(line)) return;
     if (this.logged.size >= LOGGED) this.logged.clear();

@@ -173,6 +173,7 @@ export class SupervisorPart {
     return [
       ...this.options.warnings,
       ...(this.running?.observer.foreign ? [say('FOREIGN_FLEET')] : []),
+      ...(this.running ? strangersIn(this.running) : []),
       ...this.storeWarnings,
     ];
   }
@@ -342,6 +343,19 @@ export class SupervisorPart {
     this.changedApps = new Set();
     this.changes.emit(names);
   }
+}
+
+/** Most environments that are named in one message. */
+const MOST_NAMES = 5;
+
+/** Environments that ask to join, and that nothing but what they say themselves is known of. */
+function strangersIn({ observer, environmentCache }: Running): Message[] {
+  const isStranger = (name: string) => observer.environment(name)?.trouble && !environmentCache.registrationOf(name);
+  const names = observer.names().filter(isStranger).sort();
+  const shown = names.slice(0, MOST_NAMES).join(', ');
+  return names.length
+    ? [say('ENVIRONMENTS_REFUSED', { environments: names.length > MOST_NAMES ? `${shown}, …` : shown })]
+    : [];
 }
 
 function stopWork({ timers, loop }: Running): void {

@@ -64,6 +64,7 @@ export class FleetView {
       // Known from the database at the latest; an environment that was never observed has no health.
       health: view?.health ?? 'unknown',
       healthSince: view?.since ?? app.createdAt,
+      isOutdated: view?.trouble === 'OUTDATED',
       observed: observer.observed(environment, app.name),
     });
   }

@@ -10,6 +10,8 @@ import { fingerprint } from '../protocol/secrets';
 export interface RegistrationOptions {
   environment: EnvironmentConfig;
   aesKey: Buffer | null;
+  /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
+  hasOwnKey?: boolean;
   appKey: string;
   warnings: Message[];
   /** Apps on which work does not end. */
@@ -26,7 +28,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, appKey, warnings, stuck, left, roles }: RegistrationOptions,
+  { environment, aesKey, hasOwnKey = false, appKey, warnings, stuck, left, roles }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -49,5 +51,7 @@ export async function registrationOf(
     ],
     setsInitialAdmin: true,
     databaseRole: roles && { mode: roles.mode, user: roles.user, server: roles.server, sql: roles.sql },
+    signs: true,
+    hasOwnKey,
   };
 }

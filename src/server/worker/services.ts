@@ -30,6 +30,8 @@ export interface WorkerPartOptions {
   publicUrl: string | null;
   instance: string;
   aesKey: Buffer | null;
+  /** As in `RegistrationOptions`. */
+  hasOwnKey?: boolean;
   appKey: string;
   clock: Clock;
   random: Random;

@@ -62,6 +62,7 @@ if not epoch then
   end
   redis.call('SADD', KEYS[3], ARGV[1])
   redis.call('SET', KEYS[2], cjson.encode({ epoch = epoch, instance = claim.instance }))
+  if redis.call('GET', KEYS[4]) == ARGV[7] then redis.call('DEL', KEYS[4]) end
 end
 
 claim.epoch = epoch

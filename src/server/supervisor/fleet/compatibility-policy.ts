@@ -2,7 +2,6 @@ import type { Message } from '../../../shared/message';
 import type { Registration } from '../../../shared/messages';
 import { AppSupervisorError, describeError, withField } from '../../errors';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
-import { fingerprint } from '../../protocol/secrets';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import { appFindings, disagreement, environmentFindings, type Finding, type Installed } from './compatibility';
@@ -68,11 +67,13 @@ export class CompatibilityPolicy {
 
   /**
    * Whether an environment may get apps.
-   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, VERSION_DIFFERS, PLUGINS_MISSING
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_CORDONED, KEY_DIFFERS, OUTDATED, VERSION_DIFFERS, PLUGINS_MISSING
    */
   assertUsable(environment: string, field: string): void {
     const { environmentCache } = this.options;
     const registration = environmentCache.registrationOf(environment);
+    const trouble = this.troubleOf(environment);
+    if (!registration && trouble) throw withField(field, trouble);
     if (!registration) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment }, field);
     if (environmentCache.get(environment)?.cordoned)
       throw new AppSupervisorError('ENVIRONMENT_CORDONED', { environment }, field);
@@ -139,15 +140,21 @@ export class CompatibilityPolicy {
     if (environment) throw new AppSupervisorError('DATABASE_ROLE_UNKNOWN', { environment }, field);
   }
 
+  /** Why nothing that an environment says is believed; null if it is. */
+  troubleOf(environment: string): AppSupervisorError | null {
+    const { observer, aesKey } = this.options;
+    const trouble = observer.environment(environment)?.trouble;
+    if (trouble === 'OUTDATED') return new AppSupervisorError('OUTDATED', { environment });
+    const variable = aesKey ? 'APP_SUPERVISOR_AES_SECRET_KEY' : 'APP_KEY';
+    return trouble ? new AppSupervisorError('KEY_DIFFERS', { environment, variable }) : null;
+  }
+
   /** Incompatibilities between an environment and the Supervisor. */
   findings(registration: Registration): Finding[] {
-    const { aesKey, isOneRelease } = this.options;
-    const mine = aesKey ? fingerprint(aesKey.toString('hex')) : null;
-    const details = { environment: registration.name, variable: 'APP_SUPERVISOR_AES_SECRET_KEY' };
+    const { isOneRelease } = this.options;
+    const trouble = this.troubleOf(registration.name);
     return [
-      ...(registration.fingerprints.aesKey === mine
-        ? []
-        : [{ error: new AppSupervisorError('KEY_DIFFERS', details), refuses: true }]),
+      ...(trouble ? [{ error: trouble, refuses: true }] : []),
       ...(isOneRelease ? [] : environmentFindings(registration, this.installed)),
     ];
   }

@@ -78,8 +78,8 @@ export interface EnvironmentView {
   released: boolean;
   registration: Registration | null;
   standby: string | null;
-  /** Why its lease is not believed; null if it is, or there is none. */
-  doubt: NonNullable<Found['doubt']> | null;
+  /** Why nothing that it says is believed; null if it is, or it says nothing. */
+  trouble: 'OUTDATED' | 'KEY_DIFFERS' | null;
   /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
   unreachableSince: number | null;
   lastHeartbeatAt: number | null;
@@ -172,7 +172,7 @@ export class FleetObserver {
       released: seen.observation.releasedAt !== null,
       registration: seen.registration,
       standby: seen.standby,
-      doubt: seen.doubt,
+      trouble: alive ? null : troubleOf(seen),
       unreachableSince: seen.unreachableSince,
       lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
     };
@@ -182,7 +182,8 @@ export class FleetObserver {
   private judge(seen: ObservedEnvironment, now: Now): ReturnType<typeof healthOf> {
     const judged = healthOf(seen.observation, this.observer, now);
     const isCutOff = seen.observation.releasedAt === null && this.isCutOff(now);
-    const isDoubtful = judged.health === 'down' && isCutOff;
+    // A Worker that is outdated lives, although nothing that it says is believed.
+    const isDoubtful = judged.health === 'down' && (isCutOff || troubleOf(seen) === 'OUTDATED');
     return isDoubtful ? { health: 'unknown', since: judged.since } : judged;
   }
 
@@ -373,6 +374,12 @@ export class FleetObserver {
     this.environments.set(name, seen);
     return seen;
   }
+}
+
+/** A Worker that has signed before, and does not any more, is somebody else. */
+function troubleOf({ doubt, registration }: ObservedEnvironment): EnvironmentView['trouble'] {
+  if (doubt === 'key') return 'KEY_DIFFERS';
+  return doubt === 'unsigned' && !registration?.signs ? 'OUTDATED' : null;
 }
 
 /** Apps whose reports say something else; a visit is no change. */
