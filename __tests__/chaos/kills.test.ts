@@ -2,6 +2,7 @@ import Redis from 'ioredis';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Fleet, query, waitFor } from '../../scripts/fleet';
+import { bodyOf } from '../../src/server/protocol/envelope';
 import type { OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { bootsOf } from '../support/boots';
@@ -94,7 +95,7 @@ describe('a worker killed', () => {
     const redis = new Redis(fleet.redis!.url);
     const published = async () => {
       const [key] = await redis.keys('*records:env_b');
-      return JSON.parse((await redis.hget(key, 'killed'))!).boot.how === 'restart';
+      return JSON.parse(bodyOf((await redis.hget(key, 'killed'))!)!).boot.how === 'restart';
     };
     await waitFor(published, { timeout: 20_000, what: 'The record in Redis' });
     redis.disconnect();

@@ -173,8 +173,8 @@ describe('a worker with another key', () => {
   beforeAll(async () => {
     key = worker.env.APP_SUPERVISOR_AES_SECRET_KEY!;
     await worker.restartWith({ APP_SUPERVISOR_AES_SECRET_KEY: OTHER_KEY, ENVIRONMENT_PROXY_URL: '' });
-    const online = ({ health }: EnvironmentRow) => health === 'online';
-    await manager.untilEnvironment('env_b', online, { what: 'online' });
+    const isRefused = ({ warnings }: EnvironmentRow) => warnings.some(({ code }) => code === 'KEY_DIFFERS');
+    await manager.untilEnvironment('env_b', isRefused, { what: 'refused' });
   });
 
   afterAll(async () => {

@@ -11,6 +11,7 @@ import { systemClock, systemRandom } from '../../src/server/core/system';
 import { administratorOf } from '../../src/server/protocol/administrator';
 import { RedisBus } from '../../src/server/protocol/bus/redis';
 import { DOWN_AFTER } from '../../src/server/protocol/health';
+import type { Keyring } from '../../src/server/protocol/keyring';
 import { Keys } from '../../src/server/protocol/keys';
 import { RedisStores } from '../../src/server/protocol/stores/redis';
 import { sentinelsOf } from '../../src/server/redis-address';
@@ -69,6 +70,8 @@ export interface WorkerOptions {
   proxyUrl?: string;
   /** Of NocoBase. */
   version?: string;
+  /** By default that of the whole fleet. */
+  keyring?: Keyring;
 }
 
 interface Wire {
@@ -294,12 +297,12 @@ export class WorkerProcess {
   static async start(
     fleet: SmallFleet,
     environment: string,
-    { database = environment, proxyUrl, version }: WorkerOptions,
+    { database = environment, proxyUrl, version, keyring }: WorkerOptions,
   ): Promise<WorkerProcess> {
     const db = await openDatabase(fleet.database(database), fleet.serverOf(database));
     const instance = `${environment}-${randomUUID().slice(0, 8)}`;
     const log = recordedLog();
-    const wire = fleet.connect(instance, log);
+    const wire = fleet.connect(instance, log, undefined, keyring);
     const host = new SimulatedHost(environment, fleet.databases);
     host.coreApps.apps.main = mainOf(db, version);
     for (const [name, bootScript] of fleet.bootScripts) host.bootScripts.set(name, bootScript);
@@ -312,7 +315,8 @@ export class WorkerProcess {
       only: null,
       publicUrl: null,
       instance,
-      aesKey: KEY,
+      aesKey: keyring ? null : KEY,
+      hasOwnKey: keyring !== undefined,
       appKey: 'app-key',
       clock: systemClock,
       random: systemRandom,
@@ -461,20 +465,14 @@ export class SmallFleet {
     return new Keys(this.prefix);
   }
 
-  connect(instance: string, log: RecordedLog, prefix = this.prefix): Wire {
+  connect(instance: string, log: RecordedLog, prefix = this.prefix, keyring = keyringOf(KEY, { atRest: KEY })): Wire {
     const keys = new Keys(prefix);
-    const stores = new RedisStores(
-      this.address,
-      keys,
-      testEnvelope(log, keyringOf(KEY, { atRest: KEY })),
-      log,
-      systemRandom,
-      systemClock,
-    );
+    const envelope = testEnvelope(log, keyring);
+    const stores = new RedisStores(this.address, keys, envelope, log, systemRandom, systemClock);
     const bus = new RedisBus(
       this.wakeUps ? this.address : 'redis://127.0.0.1:1',
       keys,
-      testEnvelope(log, keyringOf(KEY, { atRest: KEY })),
+      envelope,
       instance,
       log,
       systemClock,

@@ -5,7 +5,7 @@ import { type Clock, type Timer, within } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 import type { WithDatabase } from '../nocobase/main-database';
-import { isNewer, type ManifestStore, manifestField } from '../protocol/stores/manifests';
+import { isNewer, type ManifestStore, type ManifestsRead, manifestField } from '../protocol/stores/manifests';
 
 /** Interval at which manifest items that the store has lost are written again, in ms. */
 const ROUND = 10_000;
@@ -20,6 +20,11 @@ export interface ManifestsOptions {
   uidOf(app: string): string | null | undefined;
   /** Whether its main app is the one that the fleet calls `main`; a worker's main app is private. */
   hasMain: boolean;
+  /**
+   * Whether what the Worker of an environment has set on an app counts, although it has no key but that of its environment; absent in
+   * a process that cannot decide it.
+   */
+  accepts?(environment: string, app: string): boolean;
   clock: Clock;
   log: Log;
 }
@@ -39,6 +44,8 @@ export class Manifests {
   private saving: Promise<void> | null = null;
   /** As last read from the store; kept while the store is down. */
   private remote = new Map<string, ManifestItem>();
+  /** What such Workers have set. */
+  private offered: NonNullable<ManifestsRead['offered']> = [];
   private version = '';
   private timer: Timer | null = null;
 
@@ -93,6 +100,7 @@ export class Manifests {
     try {
       await this.save();
       await this.read();
+      await this.adopt();
       if (!this.own.size) return;
       const isOver = ({ app, uid }: ManifestItem) => {
         const current = this.options.uidOf(app);
@@ -165,11 +173,23 @@ export class Manifests {
     for (const [field, item] of this.unsaved) this.own.set(field, item);
   }
 
+  /** Has what Workers have set on apps that they host count for all. */
+  private async adopt(): Promise<void> {
+    const { accepts, store } = this.options;
+    if (!accepts) return;
+    await this.poll();
+    const isNew = ({ environment, item }: (typeof this.offered)[number]) =>
+      accepts(environment, item.app) && this.isCurrent(item) && isNewer(item, this.newest(manifestField(item)));
+    const items = this.offered.filter(isNew).map(({ item }) => ({ ...item, at: item.at + 1 }));
+    if (items.length) await store.write(items);
+  }
+
   private async poll(): Promise<void> {
     const found = await this.options.store.read(this.version).catch(() => null);
     if (!found) return;
     this.version = found.version;
     this.remote = new Map(found.items.map((item) => [manifestField(item), item]));
+    this.offered = found.offered ?? [];
   }
 
   private newest(field: string): ManifestItem | undefined {

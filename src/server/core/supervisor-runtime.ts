@@ -44,6 +44,7 @@ export class SupervisorRuntime implements Runtime {
       // This process itself reports deleted apps; it may not know a new app of another Supervisor yet.
       uidOf: (name) => (name === 'main' ? name : supervisor.app(name)?.uid),
       hasMain: true,
+      accepts: (environment, app) => supervisor.app(app)?.environments.includes(environment) ?? false,
       clock,
       log,
     });

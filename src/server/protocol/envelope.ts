@@ -53,8 +53,15 @@ export class Envelope {
   open(signer: string, place: string, text: string): Opened | null {
     const opened = this.check(signer, place, text);
     if (typeof opened !== 'string') return opened;
-    this.refusals.note(place, opened);
+    this.note(signer, place, opened);
     return null;
+  }
+
+  /** What a process cannot check, because it is for others and signed with their key, is no matter. */
+  note(signer: string, place: string, refusal: Refusal): void {
+    const { keyring } = this;
+    const key = signer === SUPERVISOR ? keyring.supervisor : keyring.of(signer);
+    if (key || refusal !== 'key') this.refusals.note(place, refusal);
   }
 
   /**

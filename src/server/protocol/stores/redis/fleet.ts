@@ -140,7 +140,8 @@ export class RedisFleet implements FleetStore {
     const isOld =
       typeof found !== 'string' && last && (found.epoch - last.epoch || found.beat - last.beat) < 0 ? 'replayed' : null;
     const doubt = isOld ?? (typeof found === 'string' ? found : null);
-    if (doubt && doubt !== 'unsettled') connection.envelope.refusals.note(connection.keys.lease(environment), doubt);
+    if (doubt && doubt !== 'unsettled')
+      connection.envelope.note(environment, connection.keys.lease(environment), doubt);
     if (doubt || typeof found === 'string') return { text, lease: null, doubt: doubt ?? undefined };
     newest.set(environment, { epoch: found.epoch, beat: found.beat });
     connection.epochs.set(environment, found.epoch);

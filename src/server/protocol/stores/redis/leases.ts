@@ -92,7 +92,7 @@ export class RedisLeases implements LeaseStore {
   }
 
   private note(environment: string, refusal: Refusal): void {
-    this.connection.envelope.refusals.note(this.connection.keys.lease(environment), refusal);
+    this.connection.envelope.note(environment, this.connection.keys.lease(environment), refusal);
   }
 
   private claimOnce({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim, ignored: string) {

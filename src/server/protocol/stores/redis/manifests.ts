@@ -9,13 +9,18 @@ import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connectio
 
 /** An item as it is signed: by a Worker that has only its environment's key for the Supervisor alone. */
 const signedItem = z.object({ environment: z.string().nullable(), item: manifestItem });
+type SignedItem = z.infer<typeof signedItem>;
+
+/** What such a Worker sets is beside what counts. */
+const fieldOf = ({ environment, item }: SignedItem): string =>
+  environment === null ? manifestField(item) : `${manifestField(item)} ${environment}`;
 
 /** `ManifestStore` in one hash for the whole fleet. */
 export class RedisManifests implements ManifestStore {
   private readonly writeManifests: Script;
   private readonly forgetManifests: Script;
   /** By field and text: a signature is checked once. */
-  private opened = new Map<string, z.infer<typeof signedItem> | null>();
+  private opened = new Map<string, SignedItem | null>();
 
   constructor(
     private readonly connection: StoreConnection,
@@ -29,7 +34,7 @@ export class RedisManifests implements ManifestStore {
     const { keys } = this.connection;
     for (let i = 0; i < items.length; i += AT_ONCE) {
       const slice = items.slice(i, i + AT_ONCE);
-      const args = slice.flatMap((item) => [manifestField(item), item.at, this.signed(item)]);
+      const args = slice.flatMap((item) => this.signed(item));
       await this.writeManifests(keys.manifests(), keys.manifestsVersion(), this.random.id(), ...args);
     }
   }
@@ -63,16 +68,17 @@ export class RedisManifests implements ManifestStore {
     };
   }
 
-  private signed(item: ManifestItem): string {
+  /** Field, order and text. */
+  private signed(item: ManifestItem): [string, number, string] {
     const { connection } = this;
-    const { keyring } = connection.envelope;
-    const environment = keyring.isWhole ? null : keyring.own;
-    const place = placeOf(connection.keys.manifests(), manifestField(item));
-    const signed = { environment, item } satisfies z.infer<typeof signedItem>;
-    return connection.sign(environment ?? SUPERVISOR, place, item.at, signed);
+    const environment = connection.envelope.keyring.own;
+    const signed = { environment, item } satisfies SignedItem;
+    const field = fieldOf(signed);
+    const place = placeOf(connection.keys.manifests(), field);
+    return [field, item.at, connection.sign(environment ?? SUPERVISOR, place, item.at, signed)];
   }
 
-  private async items(): Promise<z.infer<typeof signedItem>[]> {
+  private async items(): Promise<SignedItem[]> {
     const { redis, keys } = this.connection;
     const texts = Object.entries(await redis.hgetall(keys.manifests()));
     const before = this.opened;
@@ -82,15 +88,13 @@ export class RedisManifests implements ManifestStore {
     return [...this.opened.values()].filter((item) => item !== null);
   }
 
-  private open(field: string, text: string): z.infer<typeof signedItem> | null {
+  private open(field: string, text: string): SignedItem | null {
     const { connection } = this;
     const { envelope } = connection;
     const place = placeOf(connection.keys.manifests(), field);
     const signer = signerOf(text);
-    // It is for the Supervisor.
-    if (signer !== SUPERVISOR && !envelope.keyring.of(signer)) return null;
     const read = connection.open(signer, place, text, signedItem);
-    if (!read || manifestField(read.value.item) === field) return read?.value ?? null;
+    if (!read || fieldOf(read.value) === field) return read?.value ?? null;
     envelope.refusals.note(place, 'forged');
     return null;
   }
