@@ -444,16 +444,16 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
 
     it('has the registration that was written last', async () => {
       expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-      await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
+      await stores.fleet.writeRegistration(registrationOf('env_a'));
       const moved = registrationOf('env_a', { url: 'http://moved', plugins: ['acl@1'] });
-      await stores.fleet.writeRegistration(moved, 1);
+      await stores.fleet.writeRegistration(moved);
       expect(await stores.fleet.readRegistration('env_a')).toEqual(moved);
     });
 
     it('keeps nothing of an environment that it forgets, which may come back', async () => {
       await stores.records.admit('env_a', 0, 1);
       await stores.records.publish('env_a', [recordOf()], 1, 0);
-      await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
+      await stores.fleet.writeRegistration(registrationOf('env_a'));
       await report(await hold('env_a'), 1, [entryOf()]);
       await claim('env_a', { instance: 'two' });
       await hold('env_b');
@@ -692,7 +692,7 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.fleet.poll(),
       () => away.fleet.claim('one'),
       () => away.fleet.readRegistration('env_a'),
-      () => away.fleet.writeRegistration(registrationOf('env_a'), 1),
+      () => away.fleet.writeRegistration(registrationOf('env_a')),
       () => away.fleet.forget('env_a', 1, 1),
       () => away.statuses.write({ ...write, from: null }),
       () => away.statuses.read('env_a'),

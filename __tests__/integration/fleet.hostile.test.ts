@@ -137,7 +137,7 @@ const wishes = (uid: string) => ({
   record: recordOf({ uid, desired: 'removed', data: 'drop', generation: LATER }),
   newcomer: recordOf({ name: 'evil', uid: 'evil', generation: LATER, jwtSecret: 'known to him' }),
   lease: leaseOf({ instance: 'evil', epoch: LATER, beat: 1_000_000, registered: LATER }),
-  registration: registrationOf('env_a', { url: EVIL, proxyUrl: EVIL }),
+  registration: registrationOf('env_a', { url: EVIL, proxyUrl: EVIL, epoch: LATER }),
   status: entryOf({ uid, status: 'stopped', generation: LATER, bootGeneration: LATER, begun: LATER }),
   item: manifestItemOf({ uid, at: LATER, value: EVIL }),
   supervisor: { instance: 'evil', publicUrl: EVIL },
@@ -190,7 +190,7 @@ describe('whoever writes to Redis', () => {
         await stores.leases.claim(claim).catch(() => undefined);
         await stores.records.publish('env_a', [wish.record, wish.newcomer], 5).catch(() => undefined);
         await stores.records.admit('env_a', LATER, 5).catch(() => undefined);
-        await stores.fleet.writeRegistration(wish.registration, LATER);
+        await stores.fleet.writeRegistration(wish.registration);
         const write = { environment: 'env_a', instance: 'evil', epoch: LATER, version: LATER, removed: [], from: null };
         await stores.statuses.write({ ...write, entries: [wish.status] });
         const supervisor = JSON.stringify(wish.supervisor);

@@ -90,7 +90,7 @@ describe('what is not ours', () => {
     expect(await stores.records.read('env_a')).toHaveLength(3);
     await raw.set(keys.registration('env_a'), '{}');
     expect(await stores.fleet.readRegistration('env_a')).toBeNull();
-    await stores.fleet.writeRegistration(registrationOf('env_a'), 1);
+    await stores.fleet.writeRegistration(registrationOf('env_a'));
     expect(await stores.fleet.readRegistration('env_a')).toEqual(registrationOf('env_a'));
   });
 

@@ -74,7 +74,7 @@ export class MemoryFleet {
 
   /** An environment is there from now on, as long as it beats. */
   async environment(name: string): Promise<void> {
-    await this.stores.fleet.writeRegistration(registrationOf(name), 1);
+    await this.stores.fleet.writeRegistration(registrationOf(name));
     await this.beat(name);
     await this.clock.run(1_100);
   }

@@ -97,7 +97,8 @@ export class SimulatedWorker {
       );
     await waitFor(isConnected, { timeout: 60_000, interval: 15, what: 'A connection to Redis' });
     await this.beat();
-    await stores.fleet.writeRegistration(this.registration, this.lease.epoch);
+    this.registration.epoch = this.lease.epoch;
+    await stores.fleet.writeRegistration(this.registration);
     this.lease.registered++;
     await this.beat();
   }

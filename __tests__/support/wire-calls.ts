@@ -27,7 +27,7 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('a renewal', (await stores.leases.claim({ ...claim, mayTake: true })).held, true);
   const other = { ...claim, lease: leaseOf({ instance: 'two' }), mayTake: true };
   equal('a standby', (await stores.leases.claim(other)).held, false);
-  await stores.fleet.writeRegistration(registrationOf(environment), epoch);
+  await stores.fleet.writeRegistration(registrationOf(environment, { epoch }));
   const write = { environment, instance: 'one', epoch, version: 1, removed: ['gone'] };
   equal('statuses', await stores.statuses.write({ ...write, entries: [entryOf()], from: null }), true);
   equal('statuses, read', (await stores.statuses.read(environment)).length, 1);

@@ -61,7 +61,7 @@ const health = (name = 'env_a') => observer.environment(name)?.health;
 
 describe('an observation', () => {
   it('contains health, registration and the holder’s report', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'), 1);
+    await store.fleet.writeRegistration(registrationOf('env_a'));
     const epoch = await beat('env_a');
     await tell('env_a', epoch, [entryOf()]);
     await observer.poll();
@@ -83,7 +83,7 @@ describe('an observation', () => {
     const names = Array.from({ length: 200 }, (_, i) => `env_${i}`);
     const appear = async () => {
       for (const name of names) {
-        await store.fleet.writeRegistration(registrationOf(name), 1);
+        await store.fleet.writeRegistration(registrationOf(name));
         await tell(name, await beat(name), [entryOf()]);
       }
     };
@@ -131,7 +131,7 @@ describe('an observation', () => {
     await tell('env_a', epoch, [entryOf({ status: 'preparing' })]);
     await observer.poll();
     await tell('env_a', epoch, [entryOf({ status: 'running' })]);
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://moved' }), 1);
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://moved' }));
     await beat('env_a', { registered: 2 });
     await observer.poll();
     expect(observer.observed('env_a', 'crm')?.entry.status).toBe('running');
@@ -157,7 +157,7 @@ describe('an observation', () => {
   });
 
   it('of a new environment is hidden until it is reported, and is reported once it could be read', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a'), 1);
+    await store.fleet.writeRegistration(registrationOf('env_a'));
     await tell('env_a', await beat('env_a'), [entryOf()]);
     store.fails = 'statuses.read';
     await observer.poll();
@@ -169,7 +169,7 @@ describe('an observation', () => {
   });
 
   it('of a process that replaced another is hidden before it has written its own registration', async () => {
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }), 1);
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former' }));
     const epoch = await beat('env_a', { registered: 7 });
     await observer.poll();
     expect(health()).toBe('online');
@@ -177,7 +177,7 @@ describe('an observation', () => {
     await beat('env_a', { instance: 'two', registered: 0 });
     await observer.poll();
     expect(health()).toBe('down');
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }), 1);
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://successor' }));
     await beat('env_a', { instance: 'two', registered: 8 });
     await observer.poll();
     expect(observer.environment('env_a')).toMatchObject({
@@ -193,7 +193,7 @@ describe('an observation', () => {
     expect(observer.environment('env_a')).toMatchObject({ health: 'unknown', registration: { name: 'env_a' } });
     await watch(2_000);
     expect(health()).toBe('down');
-    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://newer' }), 1);
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://newer' }));
     await beat('env_a');
     await observer.poll();
     observer.remember('env_a', registrationOf('env_a'));
@@ -212,6 +212,20 @@ describe('an observation', () => {
   it('is repeated once after calls during a poll, not once for each call', async () => {
     await Promise.all([observer.poll(), observer.poll(), observer.poll(), observer.poll()]);
     expect(store.timesCalled('fleet.poll')).toBe(2);
+  });
+});
+
+describe('a lease that is older than what the database knows', () => {
+  it('was written again by somebody else, or by an older copy: it says nothing', async () => {
+    const epoch = await beat('env_a');
+    observer.remember('env_a', registrationOf('env_a', { url: 'http://known', epoch: epoch + 1 }));
+    await store.fleet.writeRegistration(registrationOf('env_a', { url: 'http://former', epoch }));
+    await beat('env_a', { registered: 2 });
+    await watch(20_000, 'env_a');
+    expect(observer.environment('env_a')).toMatchObject({ health: 'down', registration: { url: 'http://known' } });
+    observer.forget('env_a');
+    await watch(2_000, 'env_a');
+    expect(observer.environment('env_a')).toMatchObject({ health: 'online', registration: { url: 'http://former' } });
   });
 });
 
@@ -362,7 +376,7 @@ describe('another fleet with the same prefix', () => {
   it('is not shown as ours', async () => {
     store.flush();
     await store.fleet.claim('fleet-2');
-    await store.fleet.writeRegistration(registrationOf('theirs'), 1);
+    await store.fleet.writeRegistration(registrationOf('theirs'));
     await beat('theirs');
     await observer.poll();
     expect(observer.foreign).toBe(true);

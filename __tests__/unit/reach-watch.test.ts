@@ -45,7 +45,7 @@ beforeEach(async () => {
     return answers;
   };
   watch = new ReachWatch({ observer, clock, reaches });
-  await stores.fleet.writeRegistration(registrationOf('env_a', { proxyUrl: 'http://a:1' }), 1);
+  await stores.fleet.writeRegistration(registrationOf('env_a', { proxyUrl: 'http://a:1' }));
   await beat();
   observer.changes.listen(() => changes++);
 });

@@ -63,6 +63,8 @@ const FIELDS = {
   },
   /** Whether it signs what it reports. */
   signs: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
+  /** Of the lease under which it was written: an older one is an old registration. */
+  epoch: { type: bigInt(), default: 0, since: '0.3.0', in: ['registration'] },
   /** Whether it has no key of the fleet but that of its environment (`APP_SUPERVISOR_ENVIRONMENT_KEY`). */
   hasOwnKey: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
   lastSeenAt: { type: bigInt(), in: ['table'] },

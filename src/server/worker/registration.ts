@@ -12,6 +12,8 @@ export interface RegistrationOptions {
   aesKey: Buffer | null;
   /** Whether `APP_SUPERVISOR_ENVIRONMENT_KEY` is its only key of the fleet. */
   hasOwnKey?: boolean;
+  /** Of the lease that this process holds. */
+  epoch: number;
   appKey: string;
   warnings: Message[];
   /** Apps on which work does not end. */
@@ -28,7 +30,7 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, hasOwnKey = false, appKey, warnings, stuck, left, roles }: RegistrationOptions,
+  { environment, aesKey, hasOwnKey = false, epoch, appKey, warnings, stuck, left, roles }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -52,6 +54,7 @@ export async function registrationOf(
     setsInitialAdmin: true,
     databaseRole: roles && { mode: roles.mode, user: roles.user, server: roles.server, sql: roles.sql },
     signs: true,
+    epoch,
     hasOwnKey,
   };
 }

@@ -339,12 +339,13 @@ export class WorkerPart {
       {
         ...this.options,
         roles: this.roles,
+        epoch: running.keeper.epoch,
         stuck: running.controller.apps.stuck(),
         left: running.controller.incarnation.left,
       },
       this.mainAdminPassword,
     );
-    await stores.fleet.writeRegistration(registration, running.keeper.epoch);
+    await stores.fleet.writeRegistration(registration);
     running.keeper.announceRegistration();
   }
 }

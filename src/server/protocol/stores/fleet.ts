@@ -25,9 +25,8 @@ export interface FleetStore {
   /**
    * Replaces the registration of the environment that it names. The writer holds the lease and reports the change in
    * its next heartbeat.
-   * @param epoch of that lease
    */
-  writeRegistration(registration: Registration, epoch: number): Promise<void>;
+  writeRegistration(registration: Registration): Promise<void>;
   /**
    * Removes everything about an environment in one transaction: registration, lease, last holder, records and statuses. What
    * remains is the incarnation that its next records are for. Does nothing if that is known already: the environment may have

@@ -288,8 +288,7 @@ export class FleetObserver {
       const found: Found = environments.get(name) ?? { lease: null, statusVersion: 0, standby: null };
       const silence = found.lease && left ? silenceOf(found.lease, left.get(name) ?? 0) : 0;
       // A name disappears from the store only through a flush, which another Supervisor may already have repaired.
-      const lost = flushed || !environments.has(name) || found.doubt !== undefined;
-      return this.observe(name, found, { lost, silence, late }, poll);
+      return this.observe(name, found, { lost: flushed || !environments.has(name), silence, late }, poll);
     });
     const queue = new PQueue({ concurrency: READS });
     const failed = (await Promise.allSettled(reads.map((read) => queue.add(read)))).find(isRejected);
@@ -311,19 +310,28 @@ export class FleetObserver {
    */
   private observe(
     name: string,
-    { lease: held, statusVersion, standby, doubt }: Found,
+    found: Found,
     { lost, silence, late }: { lost: boolean; silence: number; late: boolean },
     { now, changed, apps, announced }: Poll,
   ): Array<() => Promise<void>> {
     const { fleet, statuses } = this.stores;
+    const seen = this.environments.get(name) ?? this.introduce(name);
+    const { lease: held, statusVersion, standby, doubt } = this.inOrder(name, found, seen);
     const reads: Array<() => Promise<void>> = [];
     // A new holder is not listed before it has written its registration: until then the registration is its
     // predecessor's.
     const lease = held?.registered === 0 ? null : held;
-    const seen = this.environments.get(name) ?? this.introduce(name);
     seen.held = held;
     const epochBefore = seen.observation.lease?.epoch;
-    seen.observation = afterPoll(seen.observation, lease, this.observer, lost, now, silence, late);
+    seen.observation = afterPoll(
+      seen.observation,
+      lease,
+      this.observer,
+      lost || doubt !== undefined,
+      now,
+      silence,
+      late,
+    );
     if (seen.standby !== standby || seen.doubt !== (doubt ?? null)) changed.add(name);
     Object.assign(seen, { standby, doubt: doubt ?? null });
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
@@ -350,6 +358,17 @@ export class FleetObserver {
         if (newEpoch || changedApps.length) changed.add(name);
       });
     return reads;
+  }
+
+  /** A lease that is older than the newest registration was true once, and is no more. */
+  private inOrder(name: string, found: Found, { registration, doubt }: ObservedEnvironment): Found {
+    const { lease } = found;
+    if (!lease || lease.epoch >= (registration?.epoch ?? 0)) return found;
+    if (doubt !== 'replayed')
+      this.log.warn(`The lease of ${name} in Redis is older than its registration; it is ignored.`, {
+        environment: name,
+      });
+    return { ...found, lease: null, doubt: 'replayed' };
   }
 
   /** Adds what the database knows about an environment, so that one that is down is still listed. */

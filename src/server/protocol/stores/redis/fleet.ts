@@ -83,10 +83,10 @@ export class RedisFleet implements FleetStore {
     return null;
   }
 
-  async writeRegistration(value: Registration, epoch: number): Promise<void> {
+  async writeRegistration(value: Registration): Promise<void> {
     const { redis, keys } = this.connection;
     const key = keys.registration(value.name);
-    await redis.set(key, this.connection.sign(value.name, key, epoch, value));
+    await redis.set(key, this.connection.sign(value.name, key, value.epoch, value));
   }
 
   async forget(environment: string, incarnation: number, term: number): Promise<boolean> {
