@@ -188,7 +188,7 @@ describe('whoever writes to Redis', () => {
         await redis.del(keys.lease('env_a'), keys.term(), keys.records('env_a'), keys.manifests());
         const claim = { environment: 'env_a', lease: wish.lease, ttl: 1_000, mayTake: true, provenBy: null };
         await stores.leases.claim(claim).catch(() => undefined);
-        await stores.records.publish('env_a', [wish.record, wish.newcomer], 5).catch(() => undefined);
+        await stores.records.publish('env_a', [wish.record, wish.newcomer], 5, 0).catch(() => undefined);
         await stores.records.admit('env_a', LATER, 5).catch(() => undefined);
         await stores.fleet.writeRegistration(wish.registration);
         const write = { environment: 'env_a', instance: 'evil', epoch: LATER, version: LATER, removed: [], from: null };
