@@ -65,7 +65,8 @@ function findHolder({ name, slots }: EnvironmentOfWorld, { holders, stuck, say }
   if (!holder || others.length)
     say(`${name} is held by ${others.length + (holder ? 1 : 0)} of ${alive.length} processes.`);
   if (holder) holders.set(name, holder);
-  for (const app of holder?.part.controller?.apps.stuck() ?? []) stuck.add(app);
+  // Also one that was displaced has its database until it ends.
+  for (const { part } of alive) for (const app of part.controller?.apps.stuck() ?? []) stuck.add(app);
   for (const other of alive)
     if (other !== holder && other.host.running.size) say(`${other.name} runs apps and is ${other.part.role}.`);
 }
@@ -155,6 +156,8 @@ function checkPlace(app: AppDefinition, environment: string, wish: Published, ho
 
 /** Visitors get to where the app runs; one that starts when it is visited was visited a while ago. */
 function checkDoors(app: AppDefinition, { desired }: Published, { world, holders, say }: Sight): void {
+  // A stop that was cancelled before it was published: visitors are told that it is stopped.
+  if (app.desired === 'stopped') return;
   if (desired !== 'running' && desired !== 'onDemand') return;
   const there = app.environments.flatMap((name) => holders.get(name) ?? []);
   const isWell = there.some(({ host }) => host.running.has(app.name));

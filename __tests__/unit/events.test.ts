@@ -205,6 +205,26 @@ describe('two Supervisors', () => {
     expect(await rows()).toMatchObject([{ at: 77, endedAt: expect.any(Number) }]);
   });
 
+  it('end once more what a database that went back to an older copy has as lasting, and record what it lacks', async () => {
+    both((supervisor) => supervisor.see(viewOf('down', { since: 77 })));
+    await clock.run(1_000);
+    const copy = structuredClone(database.tables.get('appEvents')!.rows);
+    both((supervisor) => supervisor.see(viewOf('online')));
+    await clock.run(1_000);
+    database.tables.get('appEvents')!.rows = copy;
+    expect(await rows()).toMatchObject([{ at: 77, endedAt: null }]);
+    await both((supervisor) => supervisor.watch.tend());
+    await clock.run(1_000);
+    expect(await rows()).toMatchObject([{ at: 77, endedAt: expect.any(Number) }]);
+    // And the other way: it does not know of an outage that lasts.
+    both((supervisor) => supervisor.see(viewOf('down', { since: 99 })));
+    await clock.run(1_000);
+    database.tables.get('appEvents')!.rows.clear();
+    await both((supervisor) => supervisor.watch.tend());
+    await clock.run(1_000);
+    expect(await rows()).toMatchObject([{ at: 99, endedAt: null }]);
+  });
+
   it('record it once although another one leads meanwhile, and end it', async () => {
     // Each takes its own time for that of the outage.
     one.see(viewOf('down', { since: 77 }));

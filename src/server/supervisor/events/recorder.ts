@@ -59,6 +59,11 @@ export class EventRecorder {
     this.writeAfter(COLLECT);
   }
 
+  /** Whether everything that was recorded and ended is in the database. */
+  get isIdle(): boolean {
+    return !this.waiting.size && !this.ends.size && !this.writing;
+  }
+
   /** Another process leads: it finds out itself what lasts. */
   forgetLasting(): void {
     for (const [id, { event }] of this.waiting) if (event.endedAt === null) this.waiting.delete(id);

@@ -49,6 +49,8 @@ export class EventWatch {
   private lasting: Map<string, Event> | null = null;
   private readonly holders = new Map<string, Holder>();
   private reading = false;
+  /** Increases with everything that begins or ends. */
+  private version = 0;
 
   constructor(private readonly options: EventWatchOptions) {}
 
@@ -86,6 +88,7 @@ export class EventWatch {
     const { leadership, environmentCache, appCache, recorder } = this.options;
     if (!leadership.leads) return;
     if (!this.lasting) return this.begin();
+    await this.reread();
     const known = new Set(environmentCache.names());
     for (const [key, { environment, appName, appUid }] of this.lasting) {
       const app = appName === null ? null : appCache.apps.get(appName);
@@ -114,6 +117,20 @@ export class EventWatch {
     } finally {
       this.reading = false;
     }
+  }
+
+  /** The database may have gone back to an older copy: then what began or ended since is not in it. Never rejects. */
+  private async reread(): Promise<void> {
+    const { events, recorder, observer, clock, appCache } = this.options;
+    const { version } = this;
+    const open = recorder.isIdle ? await events.open().catch(() => null) : null;
+    if (!open || !this.lasting || version !== this.version || !recorder.isIdle) return;
+    const known = new Set([...this.lasting.values()].map(({ id }) => id));
+    if (open.length === known.size && open.every(({ id }) => known.has(id))) return;
+    const found = new Map(open.map((event) => [keyOf(event), event]));
+    for (const event of open) if (found.get(keyOf(event)) !== event) recorder.end(event.id, clock.now().wall);
+    this.lasting = found;
+    this.compare(observer.names(), appCache.apps.keys());
   }
 
   private compare(environments: Iterable<string>, apps: Iterable<string>): void {
@@ -146,6 +163,7 @@ export class EventWatch {
     if (!this.lasting || this.lasting.has(key)) return;
     const event = begun(state);
     this.lasting.set(key, event);
+    this.version++;
     this.options.recorder.record(event);
   }
 
@@ -153,6 +171,7 @@ export class EventWatch {
     const event = this.lasting?.get(key);
     if (!event) return;
     this.lasting?.delete(key);
+    this.version++;
     this.options.recorder.end(event.id, this.options.clock.now().wall);
   }
 
