@@ -60,6 +60,23 @@ async function watch(ms: number, ...beating: string[]): Promise<void> {
 const health = (name = 'env_a') => observer.environment(name)?.health;
 
 describe('an observation', () => {
+  it('is told when time alone changes it, also while a poll takes long', async () => {
+    await store.fleet.writeRegistration(registrationOf('env_a'));
+    await beat('env_a');
+    await observer.poll();
+    await watch(9_000);
+    changes.length = 0;
+    store.before = () => new Promise(() => undefined);
+    void observer.poll();
+    expect(health()).toBe('online');
+    clock.pass(2_000);
+    void observer.poll();
+    expect([health(), changes]).toEqual(['suspect', [['env_a']]]);
+    clock.pass(5_000);
+    void observer.poll();
+    expect([health(), changes.length]).toEqual(['unknown', 2]);
+  });
+
   it('contains health, registration and the holder’s report', async () => {
     await store.fleet.writeRegistration(registrationOf('env_a'));
     const epoch = await beat('env_a');

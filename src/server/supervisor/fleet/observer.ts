@@ -122,8 +122,8 @@ export class FleetObserver {
   poll(): Promise<void> {
     if (this.polling) {
       this.again = true;
-      // The one under way may take long, and this is what shows.
-      this.reportBlindness();
+      // The one under way may take long.
+      this.reportTime();
       return this.polling;
     }
     this.polling = this.pollUntilQuiet().finally(() => {
@@ -230,16 +230,16 @@ export class FleetObserver {
         await this.pollOnce().catch((error) => {
           (this.log.rooms.fleet ?? this.log.debug)(`A poll of the fleet failed: ${messageOf(error)}`);
         });
-        this.reportBlindness();
+        this.reportTime();
       } catch (error) {
         this.log.warn(`A change of the fleet could not be handled: ${messageOf(error)}`);
       }
     } while (this.again);
   }
 
-  /** That polls fail for too long is no event: nothing that is read reports it. */
-  private reportBlindness(): void {
-    if (!this.sees && this.observer.lastPoll) this.report(new Set(), new Set());
+  /** That time passes without a heartbeat, or without a poll, is no event: nothing that is read reports it. */
+  private reportTime(): void {
+    if (this.observer.lastPoll) this.report(new Set(), new Set());
   }
 
   /**
