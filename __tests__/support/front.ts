@@ -43,16 +43,20 @@ const KINDS = {
 export type FrontKind = keyof typeof KINDS;
 
 /**
- * @param to the Supervisor's address
+ * @param to the Supervisor's address, or for nginx those of several
  * @param below a sub-path such as `/portal/` instead of everything
  */
-export async function startFront(kind: FrontKind, to: string, below?: string): Promise<Front> {
+export async function startFront(kind: FrontKind, to: string | string[], below?: string): Promise<Front> {
   const { file, listen, listenOn, below: belowOf } = KINDS[kind];
   const port = await freePort();
   const folder = fs.mkdtempSync(path.join(tmpdir(), `app-supervisor-${kind}-`));
   const changes = {
     [listen]: listenOn(port),
-    '127.0.0.1:14000': new URL(to).host,
+    // One line `server …;` for each of them.
+    '127.0.0.1:14000': [to]
+      .flat()
+      .map((url) => new URL(url).host)
+      .join(';\n    server '),
     ...(below && belowOf(below)),
   };
   return run(kind, folder, port, changed(fs.readFileSync(path.join(ROOT, 'docs/deploy', file), 'utf8'), changes));
