@@ -21,7 +21,19 @@ const SERVER = {
 };
 /** Files of src/server itself that every room may import. */
 const ROOT_FILES = [
-  ...['bounds', 'clock', 'config', 'errors', 'feed', 'keyed-queue', 'log', 'random', 'redis-address', 'variables'],
+  ...[
+    'bounds',
+    'clock',
+    'config',
+    'errors',
+    'feed',
+    'guard-config',
+    'keyed-queue',
+    'log',
+    'random',
+    'redis-address',
+    'variables',
+  ],
 ];
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */

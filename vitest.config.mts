@@ -15,8 +15,10 @@ const ON_A_FLEET = { maxWorkers: 1, fileParallelism: false, globalSetup: './__te
 
 const MINUTE = 60_000;
 
-/** Unit tests that replace modules (`vi.mock`), which others have loaded. */
-const WITH_MOCKS = ['__tests__/unit/fields.test.ts'];
+/** Unit tests that replace modules (`vi.mock`), or methods of NocoBase's classes, which others have loaded. */
+const WITH_MOCKS = ['fields', 'guards.core', 'guards.files', 'guards.nodes'].map(
+  (name) => `__tests__/unit/${name}.test.ts`,
+);
 
 /** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
 const ALONE = ['install', 'launcher', 'one-process'].map((name) => `__tests__/e2e/${name}.test.ts`);
@@ -37,7 +39,7 @@ export default defineConfig({
   test: {
     passWithNoTests: false,
     projects: [
-      // In one world for all files, which takes half the time; those that replace modules have one of their own.
+      // In one world for all files, which takes half the time; those that replace parts have one of their own.
       project('unit', { exclude: WITH_MOCKS, isolate: false, testTimeout: MINUTE, hookTimeout: MINUTE }),
       project('unit-mocks', { include: WITH_MOCKS, testTimeout: MINUTE, hookTimeout: MINUTE }),
       project('integration', {

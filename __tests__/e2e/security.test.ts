@@ -1,4 +1,7 @@
 import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import Redis from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -522,15 +525,26 @@ describe('what belongs to the operator is refused to an app’s administrator', 
   };
   /** A command of the app that ends with another start of it, in which nothing of before is left. */
   const restartedBy = async (action: string) => {
-    await root.post('coreProbe:tell', { to: 'vault', payload: action });
     const heard = async () => (await afterCommands('vault', () => admin.get('coreProbe:heard'))).data;
-    expect(await heard()).toContain(action);
+    // Something that it hears before, and another start does not know any more.
+    await waitFor(
+      async () => {
+        await root.post('coreProbe:tell', { to: 'vault', payload: action });
+        return (await heard()).includes(action);
+      },
+      { timeout: 60_000, what: 'The app hears the probe' },
+    );
     await admin.post(action);
     await waitFor(async () => !(await heard()).includes(action), {
       timeout: 120_000,
       what: `The restart by ${action}`,
     });
     await signIn();
+  };
+
+  const disableBySql = async () => {
+    await sql('vault_data', `UPDATE "applicationPlugins" SET enabled = false WHERE name = 'app-supervisor'`);
+    await restartedBy('app:restart');
   };
 
   beforeAll(async () => {
@@ -561,7 +575,7 @@ describe('what belongs to the operator is refused to an app’s administrator', 
 
   const stages: Array<[string, () => Promise<void>]> = [
     ['', async () => undefined],
-    [', after this plugin was disabled in it', () => restartedBy('pm:disable?filterByTk=app-supervisor')],
+    [', after SQL has disabled this plugin in it', () => disableBySql()],
     [', after another restart', () => restartedBy('app:restart')],
   ];
   describe.each(stages)('in an app%s', (stage, begin) => {
@@ -641,6 +655,71 @@ describe('what belongs to the operator is refused to an app’s administrator', 
       }
     });
 
+    it('plugins that reach other apps are not enabled, and this one is not disabled', async () => {
+      for (const [action, code] of [
+        ['pm:enable?filterByTk=collection-fdw', 'PLUGIN_REFUSED'],
+        ['pm:enable/multi-app-manager', 'PLUGIN_REFUSED'],
+        ['pm:disable?filterByTk=app-supervisor', 'PLUGIN_KEPT'],
+        ['pm:disable?filterByTk=kanban,@nocobase/plugin-app-supervisor', 'PLUGIN_KEPT'],
+      ]) {
+        expect([action, (await outcome(admin, 'POST', action)).code]).toEqual([action, code]);
+      }
+    });
+
+    it('custom requests reach no socket of the host, and go on to reach addresses', async () => {
+      const folder = fs.mkdtempSync(path.join(tmpdir(), 'socket-'));
+      const socket = path.join(folder, 'socket');
+      const answering = (text: string) => http.createServer((_, res) => res.end(text));
+      const [hidden, open] = [answering('of the host'), answering('of an address')];
+      await new Promise<void>((resolve) => hidden.listen(socket, resolve));
+      await new Promise<void>((resolve) => open.listen(0, '127.0.0.1', resolve));
+      let count = 0;
+      const sent = async (options: object) => {
+        const key = `request_${stage.length}_${count++}`;
+        await admin.post('customRequests:create', { key, options: { method: 'GET', ...options } });
+        return outcome(admin, 'POST', `customRequests:send/${key}`, {});
+      };
+      try {
+        const nowhere = 'http://127.0.0.1:1/';
+        const stolen = await sent({ url: nowhere, socketPath: socket });
+        expect([stolen.status, stolen.text.includes('of the host')]).toEqual([500, false]);
+        // NocoBase's own socket, which ended the process with what is no JSON.
+        const { storage } = fleet.worker('env_a');
+        const ipc = fs.readdirSync(storage).find((name) => name.endsWith('.sock'));
+        if (ipc) expect((await sent({ url: nowhere, socketPath: path.join(storage, ipc) })).status).toBe(500);
+        const url = `http://127.0.0.1:${(open.address() as AddressInfo).port}/`;
+        expect((await sent({ url })).text).toBe('of an address');
+      } finally {
+        for (const server of [hidden, open]) server.close();
+        fs.rmSync(folder, { recursive: true, force: true });
+      }
+    });
+
+    it('formulas and patterns without an end are ended, and the others are calculated', async () => {
+      const calculate = async (expression: string) => {
+        const values = { type: 'calculation', config: { engine: 'formula.js', expression } };
+        return (await admin.post('flow_nodes:test', values)).data;
+      };
+      expect(await calculate('SUM(1, 2)')).toMatchObject({ status: 1, result: 3 });
+      for (const endless of ['(()=>{while(true){}})()', `/^(a+)+$/.test("${'a'.repeat(60)}!")`]) {
+        expect(await calculate(endless)).toMatchObject({ status: -2, result: expect.stringContaining('took longer') });
+      }
+    });
+
+    it('an S3 storage without keys does not use those of the host', async () => {
+      const name = `s3-${prepared.length}-${stage.length}`;
+      const values = { name, title: name, type: 's3', baseUrl: 'http://x.test', default: true, rules: {}, options: {} };
+      const { data } = await admin.post('storages:create', { ...values, options: { region: 'x', bucket: 'x' } });
+      const body = new FormData();
+      body.append('file', new Blob(['x']), 'x.txt');
+      const address = `${fleet.supervisor.url}/api/__app/vault/attachments:create`;
+      const answer = await fetch(address, { method: 'POST', headers: bearer(), body });
+      expect([answer.status >= 400, await answer.text()]).toEqual([true, expect.stringContaining('access key')]);
+      await admin.post(`storages:update?filterByTk=${data.id}`, { default: false });
+      await sql('vault_data', `UPDATE storages SET "default" = true WHERE name = 'local'`);
+      await sql('vault_data', `DELETE FROM storages WHERE name = '${name}'`);
+    });
+
     it('its plugin manager goes on to list what there is', async () => {
       const { status, json } = await outcome(admin, 'GET', 'pm:list');
       expect(status).toBe(200);
@@ -670,9 +749,41 @@ describe('what belongs to the operator is refused to an app’s administrator', 
     });
   });
 
+  it('no file of an upload is run, though a row names it as a plugin', async () => {
+    const folder = path.join(fleet.worker('env_a').storage, 'apps/vault/uploads/evil/server');
+    fs.mkdirSync(path.join(folder, 'commands'), { recursive: true });
+    const attack = `require('fs').writeFileSync(${JSON.stringify(trace('command'))}, '');`;
+    fs.writeFileSync(path.join(folder, 'index.js'), attack);
+    fs.writeFileSync(path.join(folder, 'commands/x.js'), `${attack} module.exports = () => {};`);
+    await sql(
+      'vault_data',
+      `INSERT INTO "applicationPlugins" (name, "packageName", enabled, installed, "builtIn", "createdAt", "updatedAt")
+       VALUES ('evil', '${path.join(folder, 'index.js')}', true, true, false, now(), now())`,
+    );
+    await restartedBy('app:restart');
+    expect(traced()).toEqual([]);
+    await sql('vault_data', `DELETE FROM "applicationPlugins" WHERE name = 'evil'`);
+  });
+
   it('enabling what the operator installed is its own business', async () => {
     await restartedBy('pm:enable?filterByTk=app-supervisor');
     expect((await outcome(admin, 'GET', 'appEntries:list')).status).toBe(200);
+  });
+
+  it('it is not restarted all the time', async () => {
+    const enable = () => outcome(admin, 'POST', 'pm:enable?filterByTk=nothing-of-that-name');
+    let allowed = 0;
+    const refused = await waitFor(
+      async () => {
+        const answer = await enable();
+        if (answer.status === 200) allowed++;
+        return answer.code === 'TOO_MANY_RESTARTS' ? answer : null;
+      },
+      { timeout: 60_000, what: 'The end of restarts' },
+    );
+    expect([allowed <= 6, refused.status, Number(refused.headers['retry-after']) > 0]).toEqual([true, 429, true]);
+    await waitFor(async () => (await enable()).status === 200, { timeout: 120_000, what: 'A restart a minute later' });
+    await afterCommands('vault', () => admin.get('app:getInfo'));
   });
 
   it('the main app adds and removes plugins, and has the licence', async () => {

@@ -221,7 +221,7 @@ describe('on SQLite', () => {
       const { since } = (await manager.app('solo')).statuses.local;
       const before = await usernames();
       await api.post('users:create', { username: 'later', password: 'secret-123' });
-      await rm(path.join(entry.storage, 'uploads', file.path, file.filename));
+      await rm(path.join(entry.storage, 'apps/mate/uploads', file.path, file.filename));
       expect(await content()).not.toBe(text);
       await api.post('backups:restore', { name: backup });
       const isBack = async () => {

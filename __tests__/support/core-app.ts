@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Application, type AppSupervisor } from '@nocobase/server';
 import { vi } from 'vitest';
-import { type HostConfig, parseConfig } from '../../src/server/config';
-import { guardHostedApps } from '../../src/server/worker/guards';
+import { parseConfig } from '../../src/server/config';
+import { type Guarded, guardHostedApps } from '../../src/server/worker/guards';
+import { FakeClock } from './clock';
 
 /** Apps of the core's own classes, which are not started: no database is there. */
 
@@ -14,6 +15,9 @@ const require = createRequire(import.meta.url);
 
 /** What a module of another plugin exports: the very one that this plugin uses. */
 export const pluginServer = (name: string, file: string) => require(`@nocobase/plugin-${name}/dist/server/${file}`);
+
+/** What a package of the host exports: the very one that plugins use. */
+export const hostPackage = (name: string) => require(name);
 
 /** A folder, whose name may be part of a language's name, for one test file, with the storage of an instance in it. */
 export function instanceIn(name: string, env: Record<string, string> = {}) {
@@ -23,27 +27,36 @@ export function instanceIn(name: string, env: Record<string, string> = {}) {
   vi.stubEnv('APP_ENV', 'production');
   vi.stubEnv('LOGGER_TRANSPORT', 'console');
   vi.stubEnv('LOGGER_SILENT', 'true');
-  const { host } = parseConfig({ STORAGE_PATH: storage, ...env }, { command: 'start', isMainThread: true });
+  const { host, guards } = parseConfig({ STORAGE_PATH: storage, ...env }, { command: 'start', isMainThread: true });
+  const clock = new FakeClock();
+  const guarded: Guarded = { host, guards, clock };
   mkdirSync(host.temporaryPath, { recursive: true });
   const end = () => {
     vi.unstubAllEnvs();
     rmSync(place, { recursive: true, force: true });
   };
-  return { place, storage, host, end };
+  return { place, storage, host, guarded, clock, end };
 }
 
+const NO_DATABASE = { dialect: 'postgres', host: '127.0.0.1', port: 1, database: 'x', username: 'x', password: 'x' };
+/** A database that ends with the app. */
+export const IN_MEMORY = { dialect: 'sqlite', storage: ':memory:' };
+
 /** An app as the core makes it. @param plugins those that it has enabled, by name */
-export function coreApp(name: string, plugins: Record<string, object> = {}, dialect = 'postgres'): Application {
-  const database = { dialect, host: '127.0.0.1', port: 1, database: 'x', username: 'x', password: 'x' };
+export function coreApp(
+  name: string,
+  plugins: Record<string, object> = {},
+  database: object = NO_DATABASE,
+): Application {
   const app = new Application({ name, database, skipSupervisor: true, logger: false } as never);
   for (const [plugin, instance] of Object.entries(plugins)) app.pm.pluginAliases.set(plugin, instance as never);
   return app;
 }
 
 /** Installs the guards as for an app that has been loaded: once for each time that it was. */
-export function guardApps(host: HostConfig, apps: Application[], times = 1): void {
+export function guardApps(guarded: Guarded, apps: Application[], times = 1): void {
   const supervisor = new EventEmitter();
-  guardHostedApps(supervisor as unknown as AppSupervisor, host);
+  guardHostedApps(supervisor as unknown as AppSupervisor, guarded);
   for (const app of apps) {
     const known = app.listeners('afterLoad');
     supervisor.emit('afterAppAdded', app);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../../src/server/config';
 import { inEnglish } from '../../src/server/errors';
@@ -281,6 +284,25 @@ describe('rejections', () => {
       { APP_SUPERVISOR_AES_SECRET_KEY: 'abc' },
       /^APP_SUPERVISOR_AES_SECRET_KEY is "\*\*\*"; it must be 64 hexadecimal digits/,
     ],
+    [
+      'a key twice',
+      LOCAL,
+      { APP_SUPERVISOR_AES_SECRET_KEY: KEY, APP_SUPERVISOR_AES_SECRET_KEY_FILE: '/x' },
+      /both set/,
+    ],
+    [
+      'a file that is not there',
+      LOCAL,
+      { APP_SUPERVISOR_AES_SECRET_KEY_FILE: '/nowhere' },
+      /cannot be read \(ENOENT\)/,
+    ],
+    ['an empty file', LOCAL, { APP_SUPERVISOR_AES_SECRET_KEY_FILE: '/dev/null' }, /this file is empty/],
+    [
+      'a file without a key',
+      LOCAL,
+      { APP_SUPERVISOR_AES_SECRET_KEY_FILE: 'package.json' },
+      /^The content of package.json \(APP_SUPERVISOR_AES_SECRET_KEY_FILE\) must be 64 hexadecimal digits/,
+    ],
     ['a key of other letters', LOCAL, { APP_SUPERVISOR_AES_SECRET_KEY: 'z'.repeat(64) }, /64 hexadecimal digits/],
     [
       'an entry that is no address',
@@ -432,5 +454,13 @@ describe('loading', () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     expect(loadConfig().part).toBe('local');
     expect(warn.mock.calls.map(([text]) => text)).toEqual([expect.stringContaining('APP_SUPERVISOR_AES_SECRET_KEY')]);
+  });
+
+  it('reads a key from a file, which the environment of the process does not show', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'app-supervisor-config-'));
+    const file = path.join(folder, 'key');
+    writeFileSync(file, `${KEY}\n`);
+    expect(parse({ ...LOCAL, APP_SUPERVISOR_AES_SECRET_KEY_FILE: file }).aesKey).toEqual(Buffer.from(KEY, 'hex'));
+    rmSync(folder, { recursive: true });
   });
 });

@@ -2,14 +2,14 @@ import { existsSync, ReadStream, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-app';
 
 /** Guards on the classes of NocoBase itself, without a database: what they are put on is there, and nobody gets around it. */
 
 const require = createRequire(import.meta.url);
 
-const { place, storage, host, end } = instanceIn('guards');
+const { place, storage, host, guarded, end } = instanceIn('guards');
 const script = path.join(place, 'script');
 const ran = path.join(place, 'ran');
 
@@ -28,7 +28,7 @@ let main: Application;
 beforeAll(() => {
   writeFileSync(`${script}.js`, `require('fs').writeFileSync(${JSON.stringify(ran)}, ''); exports.Client = class {};`);
   [crm, main] = ['crm', 'main'].map(appOf);
-  guardApps(host, [crm, main]);
+  guardApps(guarded, [crm, main]);
 });
 afterAll(end);
 
@@ -40,12 +40,33 @@ async function runsScript(work: () => unknown): Promise<boolean> {
   return existsSync(ran);
 }
 
+const METHODS = ['addViaCLI', 'pull', 'addByNpm', 'addByFile', 'addByCompressedFileUrl', 'update', 'upgradeByNpm'];
+METHODS.push('upgradeByCompressedFileUrl', 'remove', 'create', 'getNpmVersionList');
+
 describe('the plugin manager of an app', () => {
   it('adds and removes no package, whatever is called', async () => {
-    await expect(crm.pm.addViaCLI(place, {})).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
-    await expect(crm.pm.remove('nothing')).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR' });
+    const manager = crm.pm as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+    for (const method of METHODS) {
+      await expect(manager[method](place, {})).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR', status: 403 });
+    }
     // What has the next start upgrade is written first of all.
     expect(existsSync(path.join(storage, '.upgrading'))).toBe(false);
+  });
+});
+
+describe('the guards of an app', () => {
+  it('are there again whenever it has loaded, and never in the main app', () => {
+    const tagsOf = (app: Application, times: number) => {
+      const use = vi.spyOn(app.resourceManager, 'use');
+      guardApps(guarded, [app], times);
+      return use.mock.calls
+        .map(([, options]) => (options as { tag: string }).tag)
+        .filter((tag) => /^appSupervisor/.test(tag));
+    };
+    const once = tagsOf(appOf('once'), 1);
+    expect(once).toContain('appSupervisorGuards');
+    expect(tagsOf(appOf('twice'), 2)).toEqual([...once, ...once]);
+    expect(tagsOf(main, 1)).toEqual([]);
   });
 });
 

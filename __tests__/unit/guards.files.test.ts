@@ -11,7 +11,7 @@ import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-ap
 
 /** Uploads of apps, with the storage types and backup managers of NocoBase itself. */
 
-const { place, storage, host, end } = instanceIn('files');
+const { place, storage, host, guarded, end } = instanceIn('files');
 const own = (app: string, ...names: string[]) => path.join(storage, 'apps', app, 'uploads', ...names);
 const shared = (...names: string[]) => path.join(storage, 'uploads', ...names);
 const write = (file: string, content = path.basename(file)) => {
@@ -30,13 +30,13 @@ interface Storage {
 }
 
 /** The guards on an app with NocoBase's storage types. */
-function guarded(name: string): (type: string, row: object) => Storage {
+function storagesOf(name: string): (type: string, row: object) => Storage {
   const storageTypes = new Registry<new (row: object) => Storage>();
   for (const type of ['local', 's3', 'ali-oss', 'tx-cos']) {
     storageTypes.register(type, pluginServer('file-manager', `storages/${type}`).default);
   }
   // A reload registers nothing twice.
-  guardApps(host, [coreApp(name, { 'file-manager': { storageTypes }, backups: {} })], 2);
+  guardApps(guarded, [coreApp(name, { 'file-manager': { storageTypes }, backups: {} })], 2);
   return (type, row) => new (storageTypes.get(type)!)({ id: 1, type, path: '', baseUrl: '/storage/uploads', ...row });
 }
 /** @returns the path of the file that the upload has made */
@@ -59,7 +59,7 @@ describe('local storages of an app', () => {
     ['in the folder of another app', { documentRoot: 'storage/uploads/../apps/hr/uploads' }, ''],
     ['with an invalid folder', { documentRoot: ['/etc'] }, ''],
   ])('%s keep their files in its own folder', async (_, options, subfolder) => {
-    const local = guarded('crm')('local', { options, path: 'a/b' });
+    const local = storagesOf('crm')('local', { options, path: 'a/b' });
     const file = await uploadTo(local);
     expect(path.dirname(file)).toBe(own('crm', subfolder, 'a/b'));
     const record = { path: 'a/b', filename: path.basename(file), mimetype: 'text/plain' };
@@ -73,14 +73,14 @@ describe('local storages of an app', () => {
 
   it('upload to no path that leaves it', () => {
     for (const way of ['../../hr/uploads', 'a/../../..', '..\\x']) {
-      expect(() => guarded('crm')('local', { options: {}, path: way })).toThrow('cannot contain ".."');
+      expect(() => storagesOf('crm')('local', { options: {}, path: way })).toThrow('cannot contain ".."');
     }
   });
 
   it('read, delete and copy no file of another app or of main, whatever a record says', async () => {
     write(own('hr', 'secret.txt'));
     write(shared('main.txt'));
-    const local = guarded('crm')('local', { options: { documentRoot: 'storage' } });
+    const local = storagesOf('crm')('local', { options: { documentRoot: 'storage' } });
     for (const record of [
       { path: 'uploads', filename: 'main.txt' },
       { path: '', filename: 'main.txt' },
@@ -98,25 +98,25 @@ describe('local storages of an app', () => {
   it('follow no link out of it', async () => {
     write(own('crm', 'mine.txt'));
     symlinkSync('/proc/self/environ', own('crm', 'link.txt'));
-    const local = guarded('crm')('local', { options: {} });
+    const local = storagesOf('crm')('local', { options: {} });
     await expect(local.getFileStream({ filename: 'link.txt' })).rejects.toMatchObject({ code: 'FILE_NOT_OF_APP' });
     expect(await text((await local.getFileStream({ filename: 'mine.txt' })).stream)).toBe('mine.txt');
   });
 
   it('give addresses that the image’s nginx does not serve', async () => {
-    const local = guarded('crm')('local', { options: { documentRoot: 'storage/uploads/scans' }, path: 'x' });
+    const local = storagesOf('crm')('local', { options: { documentRoot: 'storage/uploads/scans' }, path: 'x' });
     const record = { path: 'x', filename: '报告 100%.md' };
     const address = '/files/crm/~storage/scans/x/%E6%8A%A5%E5%91%8A%20100%25.md';
     expect(await local.getFileURL(record)).toBe(address);
     expect(await local.getFileURL(record, false, { download: true })).toBe(`${address}?download=1`);
-    const elsewhere = guarded('crm')('local', { options: {}, baseUrl: 'https://cdn.example.test/crm' });
+    const elsewhere = storagesOf('crm')('local', { options: {}, baseUrl: 'https://cdn.example.test/crm' });
     expect(await elsewhere.getFileURL({ filename: 'a.txt' })).toBe('https://cdn.example.test/crm/a.txt');
   });
 });
 
 describe('other storages of an app', () => {
   const keys = { accessKeyId: 'id', secretAccessKey: 'secret' };
-  const s3 = (options: object) => guarded('crm')('s3', { options: { region: 'x', bucket: 'b', ...options } });
+  const s3 = (options: object) => storagesOf('crm')('s3', { options: { region: 'x', bucket: 'b', ...options } });
 
   it('use S3 with keys of their own, and never with those of the host', () => {
     for (const options of [{}, { ...keys, secretAccessKey: '' }, { accessKeyId: 'id' }, { ...keys, accessKeyId: {} }]) {
@@ -129,7 +129,7 @@ describe('other storages of an app', () => {
     const requestOptions = { socketPath: '/run/docker.sock', proxy: {}, headers: { a: 'b' }, timeout: 1 };
     for (const type of ['s3', 'ali-oss', 'tx-cos']) {
       const options = { ...keys, SecretId: 'x', SecretKey: 'x', Bucket: 'x', accessKeySecret: 'x', region: 'x' };
-      const { storage: row } = guarded('crm')(type, { options, settings: { requestOptions, other: 1 } }) as never;
+      const { storage: row } = storagesOf('crm')(type, { options, settings: { requestOptions, other: 1 } }) as never;
       expect((row as { settings: object }).settings).toEqual({
         requestOptions: { headers: { a: 'b' }, timeout: 1 },
         other: 1,
@@ -140,7 +140,7 @@ describe('other storages of an app', () => {
 
 describe('backups of an app', () => {
   it('pack and restore its own folder, those of the main app the shared one', async () => {
-    guarded('crm');
+    storagesOf('crm');
     const { BackupManager } = pluginServer('backups', 'managers/backup');
     const { RestoreManager } = pluginServer('backups', 'managers/restore');
     const told: Record<string, string> = {};
@@ -157,6 +157,11 @@ describe('backups of an app', () => {
       });
     }
     const appOf = (name: string) => ({ name, db: { options: { dialect: 'postgres' }, collections: new Map() } });
+    const restore = new RestoreManager(
+      { app: { ...appOf('crm'), db: { options: { dialect: 'mysql' } } } },
+      { dialect: 'postgres' },
+    );
+    await expect(restore.restore(broken, 'task')).rejects.toMatchObject({ code: 'RESTORE_BY_OPERATOR' });
     for (const [name, folder] of [
       ['crm', own('crm')],
       ['main', undefined],

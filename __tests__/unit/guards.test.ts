@@ -1,20 +1,25 @@
-import { EventEmitter } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Application, AppSupervisor } from '@nocobase/server';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/server/config';
-import { guardHostedApps } from '../../src/server/worker/guards';
-import { refusalOf } from '../../src/server/worker/guards/actions';
+import { type Rules, refusalOf } from '../../src/server/worker/guards/actions';
+import { resetOwn } from '../../src/server/worker/guards/caches';
 import { isInside } from '../../src/server/worker/guards/files/places';
 import { connectionOf } from '../../src/server/worker/guards/foreign-servers';
 import { guardMethod } from '../../src/server/worker/guards/guard';
+import { withImagesByHttp } from '../../src/server/worker/guards/images';
 import { isLanguage } from '../../src/server/worker/guards/languages';
+import { mailOf } from '../../src/server/worker/guards/mail';
+import { isPackageName } from '../../src/server/worker/guards/plugin-rules';
+import { restartAt } from '../../src/server/worker/guards/restarts';
+import { timeoutOf } from '../../src/server/worker/guards/scripts';
+import { isOfApp } from '../../src/server/worker/guards/tasks';
+import { PLUGIN } from '../../src/shared/names';
 
-const refusal = (action: string, values?: unknown) => {
+const RULES: Rules = { appPlugins: { upload: false, allowed: [] }, dialect: 'postgres' };
+const refusal = (action: string, values?: unknown, rules: Partial<Rules> = {}, filterByTk?: unknown) => {
   const [resourceName, actionName] = action.split(':');
-  return refusalOf({ resourceName, actionName, params: { values } });
+  return refusalOf({ resourceName, actionName, params: { values, filterByTk } }, { ...RULES, ...rules })?.code ?? null;
 };
 
 describe('actions that a hosted app refuses', () => {
@@ -24,6 +29,65 @@ describe('actions that a hosted app refuses', () => {
 
   it.each(['list', 'listEnabled', 'listEnabledV2', 'get', 'enable', 'disable'])('but not pm:%s', (action) => {
     expect(refusal(`pm:${action}`)).toBeNull();
+  });
+
+  it('no change of plugins that the operator allowed, except what is unknown', () => {
+    const rules = { appPlugins: { upload: true, allowed: [] } };
+    for (const action of ['add', 'update', 'remove', 'npmVersionList']) {
+      expect([action, refusal(`pm:${action}`, {}, rules)]).toEqual([action, null]);
+    }
+    for (const action of ['destroy', 'whatComesLater']) {
+      expect([action, refusal(`pm:${action}`, {}, rules)]).toEqual([action, 'PLUGINS_BY_OPERATOR']);
+    }
+  });
+
+  it.each([
+    'collection-fdw',
+    '@nocobase/plugin-collection-fdw',
+    'kanban, multi-app-manager',
+    ['kanban', 'backup-restore'],
+    '*',
+  ])('pm:enable of plugins that reach other apps or the host: %j', (plugins) => {
+    expect(refusal('pm:enable', undefined, {}, plugins)).toBe('PLUGIN_REFUSED');
+  });
+
+  it.each(['kanban', ['kanban', '@nocobase/plugin-gantt'], '@ours/plugin-x', undefined])(
+    'but not pm:enable of others: %j',
+    (plugins) => {
+      expect(refusal('pm:enable', undefined, {}, plugins)).toBeNull();
+    },
+  );
+
+  it('no pm:enable of one that the operator allowed by name', () => {
+    const rules = { appPlugins: { upload: false, allowed: ['@nocobase/plugin-collection-fdw'] } };
+    expect(refusal('pm:enable', undefined, rules, 'collection-fdw')).toBeNull();
+    expect(refusal('pm:enable', undefined, rules, 'collection-fdw,multi-app-manager')).toBe('PLUGIN_REFUSED');
+  });
+
+  it('pm:disable of this plugin, and of no other', () => {
+    for (const plugin of ['app-supervisor', PLUGIN, `kanban,${PLUGIN}`, ['app-supervisor']]) {
+      expect(refusal('pm:disable', undefined, {}, plugin)).toBe('PLUGIN_KEPT');
+    }
+    expect(refusal('pm:disable', undefined, {}, 'kanban')).toBeNull();
+  });
+
+  it('restores of backups where the client of the database runs commands', () => {
+    for (const action of ['backups:upload', 'backups:restore', 'backup:restore', 'backup:restoreUpload']) {
+      for (const dialect of ['mysql', 'mariadb']) expect(refusal(action, {}, { dialect })).toBe('RESTORE_BY_OPERATOR');
+      for (const dialect of ['postgres', 'kingbase', 'sqlite']) expect(refusal(action, {}, { dialect })).toBeNull();
+    }
+    for (const action of ['backups:create', 'backups:list', 'backups:download', 'backups:destroy', 'backup:create']) {
+      expect(refusal(action, {}, { dialect: 'mysql' })).toBeNull();
+    }
+  });
+
+  it('backups by a path, and not by their name', () => {
+    const file = '../../apps/main/jwt_secret.dat';
+    expect(refusal('backupFiles:destroy', undefined, {}, file)).toBe('BACKUP_FILE');
+    expect(refusal('backupFiles:restore', { key: file })).toBe('BACKUP_FILE');
+    expect(refusal('backupFiles:restore', { filterByTk: '/etc/passwd' })).toBe('BACKUP_FILE');
+    expect(refusal('backupFiles:download', undefined, {}, 'backup_20260101_1.nbdump')).toBeNull();
+    expect(refusal('backupFiles:restore', { key: '1700000000123456', dataTypes: ['required'] })).toBeNull();
   });
 
   it('MCP clients that start a program, but not their removal, nor others', () => {
@@ -71,7 +135,11 @@ describe('what a guard accepts as', () => {
     const names = { serverName: 'sales', user: 'reader', dialect: 'postgres' };
     const further = { dialectModulePath: '/tmp/x.js', storage: '/tmp/x', dialectOptions: {}, logging: true };
     expect(connectionOf({ ...entered, ...names, ...further })).toEqual({ ...entered, ...names });
-    expect(connectionOf({ host: { path: '/x' }, dialect: 'sqlite' })).toEqual({});
+    expect(connectionOf({ port: {}, dialect: 'sqlite' })).toEqual({});
+    // A path is a socket of the host.
+    for (const host of ['/var/run/postgresql', '\\\\.\\pipe\\x', { path: '/x' }]) {
+      expect(connectionOf({ host })).toEqual({ host: 'invalid-host' });
+    }
     expect(connectionOf('host=db')).toEqual({});
   });
 
@@ -99,6 +167,144 @@ describe('what a guard accepts as', () => {
   });
 });
 
+describe('restarts of an app', () => {
+  it('are six a minute, and then as many as a minute leaves', () => {
+    let times: number[] = [];
+    const at = (now: number) => {
+      const next = restartAt(times, now);
+      if ('times' in next) times = next.times;
+      return 'wait' in next ? next.wait : 'may';
+    };
+    for (const now of [0, 1_000, 2_000, 3_000, 4_000, 5_000]) expect(at(now)).toBe('may');
+    expect([at(5_001), at(59_999)]).toEqual([55, 1]);
+    expect([at(60_000), at(60_001)]).toEqual(['may', 1]);
+    for (let now = 1_000_000; now < 2_000_000; now += 10_000) expect(at(now)).toBe('may');
+  });
+});
+
+describe('what a node of a workflow may have', () => {
+  it('of mail: text for text, a server for a server', () => {
+    const { provider, ...mail } = mailOf({
+      provider: {
+        host: 'smtp',
+        port: 465,
+        secure: true,
+        auth: { user: 'u', pass: 'p', type: 'x' },
+        sendmail: true,
+        path: '/bin/sh',
+      },
+      from: 'a@x',
+      to: ['b@x', [{ path: '/etc/passwd' }, 'c@x']],
+      cc: null,
+      subject: 7,
+      contentType: 'html',
+      html: { path: '/proc/self/environ' },
+      raw: { path: '/x' },
+      alternatives: [{ href: 'http://x' }],
+      attachments: [1],
+    });
+    expect(provider).toEqual({ host: 'smtp', port: '465', secure: true, auth: { user: 'u', pass: 'p' } });
+    expect(mail).toMatchObject({
+      from: 'a@x',
+      to: ['b@x', 'c@x'],
+      subject: '7',
+      contentType: 'html',
+      attachments: [1],
+      html: '{"path":"/proc/self/environ"}',
+    });
+    expect(Object.keys(mail).filter((name) => ['raw', 'alternatives', 'envelope'].includes(name))).toEqual([]);
+    expect(mailOf('x')).toEqual({});
+  });
+
+  it('of a request to an LLM: images by HTTP', () => {
+    const image = (url: unknown) => ({
+      messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url } }] }],
+    });
+    for (const good of ['https://x/a.png', ['HTTP://x/a.png', { url: 'http://x' }], undefined, '']) {
+      expect(withImagesByHttp(image(good))).toEqual(image(good));
+    }
+    for (const bad of [
+      '../../proc/self/environ',
+      '/etc/passwd',
+      ['http://x', 'apps/main/key'],
+      { url: 'file:///x' },
+      'httpx/../y',
+      { url: {} },
+    ]) {
+      expect(() => withImagesByHttp(image(bad))).toThrow('begins with http');
+    }
+    for (const other of [undefined, {}, { messages: 'x' }, { messages: [null, { content: 'text' }] }]) {
+      expect(withImagesByHttp(other)).toBe(other);
+    }
+  });
+
+  it('of time for a script: its own limit, up to the operator’s', () => {
+    for (const [timeout, allowed] of [
+      [undefined, 60_000],
+      [0, 60_000],
+      [-1, 60_000],
+      ['x', 60_000],
+      [500, 500],
+      ['500', 500],
+      [90_000, 60_000],
+      [Number.POSITIVE_INFINITY, 60_000],
+    ]) {
+      expect([timeout, timeoutOf(timeout, 60_000)]).toEqual([timeout, allowed]);
+    }
+  });
+});
+
+describe('a background command', () => {
+  it.each([[['export', '--app=crm']], [['export:run', '--app=crm', '--taskId=1']]])('of the app itself: %j', (argv) => {
+    expect(isOfApp(argv, 'crm')).toBe(true);
+  });
+  it.each([
+    [['export']],
+    [['pm', 'add', '/x', '--app=main']],
+    [['pm', '--app', 'hr']],
+    [['x', '--app=crm', '--app=hr']],
+    [['x', 'app:hr', '--app=crm']],
+    [['x', '-a=hr', '--app=crm']],
+    ['--app=crm'],
+    [[{}, '--app=crm']],
+    [undefined],
+  ])('of another app, or the main one: %j', (argv) => {
+    expect(isOfApp(argv, 'crm')).toBe(false);
+  });
+});
+
+describe('the name of a package', () => {
+  it.each(['kanban', '@nocobase/plugin-kanban', '@our-s/plugin_x.y'])('%s', (name) => {
+    expect(isPackageName(name)).toBe(true);
+  });
+  it.each(['/storage/apps/crm/uploads/x', '../x', 'a/b', '@a/../x', 'file:x', '', null, undefined, ['a']])(
+    'not %j',
+    (name) => {
+      expect(isPackageName(name)).toBe(false);
+    },
+  );
+});
+
+describe('the cache of an app on Redis', () => {
+  it('is cleared by its own keys alone', async () => {
+    const deleted: string[] = [];
+    const matched: string[] = [];
+    const client = {
+      async *scanIterator({ MATCH }: { MATCH: string }) {
+        matched.push(MATCH);
+        yield ['crm:a', 'crm:b'];
+        yield 'crm:c';
+        yield [];
+      },
+      del: async (keys: string[]) => deleted.push(...keys),
+    };
+    await resetOwn({ prefix: 'crm', store: { store: { client } }, reset: async () => undefined });
+    await resetOwn({ prefix: 'a*[b]', store: { store: { client } }, reset: async () => undefined });
+    expect(matched).toEqual(['crm:*', 'a\\*\\[b\\]:*']);
+    expect(deleted).toEqual(['crm:a', 'crm:b', 'crm:c', 'crm:a', 'crm:b', 'crm:c']);
+  });
+});
+
 describe('a guard on a method of the core', () => {
   class Core {
     constructor(readonly app?: { name: string }) {}
@@ -122,129 +328,5 @@ describe('a guard on a method of the core', () => {
 
   it('fails if the core has no such method', () => {
     expect(() => guardMethod(Core.prototype, 'wave', () => null)).toThrow('This NocoBase has no "wave"');
-  });
-});
-
-describe('the apps of a process', () => {
-  /** Of the core's objects as far as guards look at them. */
-  function appOf(name: string) {
-    class PluginManager {
-      readonly app = { name };
-      get() {
-        return undefined;
-      }
-      async list() {
-        return ['ai'];
-      }
-    }
-    class MCPManager {
-      readonly app = { name };
-      stored = [
-        { name: 'by-http', transport: 'http' },
-        { name: 'by-program', transport: 'stdio' },
-      ];
-      buildMCPConnection({ transport }: { transport: string }) {
-        return transport === 'stdio'
-          ? { transport, command: 'touch' }
-          : { transport: transport === 'sse' ? 'sse' : 'http' };
-      }
-      async listMCP() {
-        return this.stored;
-      }
-    }
-    class Locale {
-      readonly app = { name };
-      readonly defaultLang = 'en-US';
-      readonly read: string[] = [];
-      async get(lang: string) {
-        return { lang, resources: await this.getBuiltInResources(lang) };
-      }
-      async getBuiltInResources(lang: string) {
-        this.read.push(lang);
-        return { client: { lang } };
-      }
-    }
-    class DatabaseServer {
-      readonly app = { name };
-      renderJsonTemplate(options: object) {
-        return options;
-      }
-    }
-    for (const method of METHODS) Object.assign(PluginManager.prototype, { [method]: async () => 'done' });
-    const used: unknown[] = [];
-    const parts = {
-      name,
-      pm: new PluginManager() as PluginManager & Record<string, () => Promise<string>>,
-      aiManager: { mcpManager: new MCPManager() },
-      localeManager: new Locale(),
-      db: { models: new Map([['DatabaseServerModel', DatabaseServer]]) },
-      use: (middleware: unknown) => used.push(middleware),
-      resourceManager: { use: (middleware: unknown) => used.push(middleware) },
-    };
-    return { app: Object.assign(new EventEmitter(), parts), used };
-  }
-  const METHODS = ['addViaCLI', 'pull', 'addByNpm', 'addByFile', 'addByCompressedFileUrl', 'update', 'upgradeByNpm'];
-  METHODS.push('upgradeByCompressedFileUrl', 'remove', 'create', 'getNpmVersionList');
-
-  function guarded(name: string) {
-    const supervisor = new EventEmitter();
-    const { host } = parseConfig({}, { command: 'start', isMainThread: true });
-    guardHostedApps(supervisor as unknown as AppSupervisor, host);
-    const made = appOf(name);
-    supervisor.emit('afterAppAdded', made.app as unknown as Application);
-    return made;
-  }
-
-  it('are guarded before their plugins load, and again whenever they have loaded', () => {
-    const { app, used } = guarded('crm');
-    expect(used).toEqual([]);
-    app.emit('afterLoad');
-    const once = used.length;
-    expect(once).toBeGreaterThan(0);
-    app.emit('afterLoad');
-    expect(used).toHaveLength(2 * once);
-  });
-
-  it('except the main app', async () => {
-    const { app, used } = guarded('main');
-    app.emit('afterLoad');
-    expect(used).toEqual([]);
-    for (const method of METHODS) expect(await app.pm[method]()).toBe('done');
-    expect(app.aiManager.mcpManager.buildMCPConnection({ transport: 'stdio' })).toEqual({
-      transport: 'stdio',
-      command: 'touch',
-    });
-  });
-
-  it('have no package added or removed, whoever calls the plugin manager', async () => {
-    const { app } = guarded('crm');
-    for (const method of METHODS) {
-      await expect(app.pm[method]()).rejects.toMatchObject({ code: 'PLUGINS_BY_OPERATOR', status: 403 });
-    }
-    expect(await app.pm.list()).toEqual(['ai']);
-  });
-
-  it('start no programs as MCP clients', async () => {
-    const { mcpManager } = guarded('crm').app.aiManager;
-    expect(() => mcpManager.buildMCPConnection({ transport: 'stdio' })).toThrow('cannot start a program');
-    expect(mcpManager.buildMCPConnection({ transport: 'http' })).toEqual({ transport: 'http' });
-    expect(mcpManager.buildMCPConnection({ transport: 'sse' })).toEqual({ transport: 'sse' });
-    expect(await mcpManager.listMCP()).toEqual([{ name: 'by-http', transport: 'http' }]);
-  });
-
-  it('read texts by language only', async () => {
-    const { localeManager } = guarded('crm').app;
-    expect(await localeManager.get('zh-CN')).toEqual({ lang: 'zh-CN', resources: { client: { lang: 'zh-CN' } } });
-    expect((await localeManager.get('../../key')).lang).toBe('en-US');
-    expect(await localeManager.getBuiltInResources('../../key')).toEqual({});
-    expect(localeManager.read).toEqual(['zh-CN', 'en-US']);
-  });
-
-  it('connect to servers of foreign tables with the entered fields only', () => {
-    const { app } = guarded('crm');
-    const server = new (app.db.models.get('DatabaseServerModel')!)();
-    expect(server.renderJsonTemplate({ host: 'db', dialectModulePath: '/x' })).toHaveProperty('dialectModulePath');
-    app.emit('afterLoad');
-    expect(server.renderJsonTemplate({ host: 'db', dialectModulePath: '/x' })).toEqual({ host: 'db' });
   });
 });

@@ -6,6 +6,7 @@ import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../share
 import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
 import { BOUNDS, type Bounds } from './bounds';
 import { inEnglish } from './errors';
+import { type GuardConfig, guardConfigOf } from './guard-config';
 import { LOG_ROOMS, type LogRoom } from './log';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
 import {
@@ -68,8 +69,6 @@ export interface HostConfig {
   temporaryPath: string;
   /** Absolute: `STORAGE_PATH`. */
   storagePath: string;
-  /** Folders beside `storage/uploads` in which the operator allowed local storages (p-file-manager, local.ts). */
-  storageRoots: string[];
   appKey: string;
   /** `USE_DB_SCHEMA_IN_SUBAPP`: the core's own switch for schema mode by default. */
   schemaByDefault: boolean;
@@ -79,6 +78,7 @@ interface Common {
   /** False in command-line runs and transient worker threads, which take no lease and change nothing. */
   active: boolean;
   host: HostConfig;
+  guards: GuardConfig;
   /** 32 bytes, or null: `APP_SUPERVISOR_AES_SECRET_KEY`. */
   aesKey: Buffer | null;
   /** 32 bytes, or null: `APP_SUPERVISOR_ENVIRONMENT_KEY`, of a Worker that gets no other key of the fleet. */
@@ -212,6 +212,7 @@ export function parseConfig(env: Env, run: Run): Config {
   const config = configOf(part, variables, { ...commonOf(part, variables), active, isPluginCommand, warnings });
   if (part !== 'dormant') {
     if (!config.aesKey) warnings.push(say('NO_AES_KEY'));
+    if (env.WORKFLOW_SCRIPT_MODULES && part !== 'supervisor') warnings.push(say('SCRIPT_MODULES_OF_MAIN'));
     if (env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') warnings.push(say('DEFAULT_JWT_SECRET_USED'));
     if (active && config.singleApp && part !== 'local') {
       variables.problems.push(
@@ -234,6 +235,7 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
   return {
     transient: env.WORKER_MODE === '-',
     host: hostOf(env),
+    guards: guardConfigOf(variables),
     aesKey: variables.key('APP_SUPERVISOR_AES_SECRET_KEY'),
     environmentKey: variables.key('APP_SUPERVISOR_ENVIRONMENT_KEY'),
     oldAesKey: variables.key('APP_SUPERVISOR_AES_OLD_SECRET_KEY'),
@@ -397,7 +399,6 @@ function hostOf(env: Env): HostConfig {
     mainSecretFile: path.resolve(storage, 'apps/main/jwt_secret.dat'),
     temporaryPath: `${storage}/tmp`,
     storagePath: path.resolve(storage),
-    storageRoots: [...list(env.LOCAL_STORAGE_DEST, []), ...list(env.LOCAL_STORAGE_ALLOWED_ROOTS, [])],
     appKey: env.APP_KEY || '',
     databaseHosts: list(env.APP_SUPERVISOR_DATABASE_HOSTS, []),
     schemaByDefault: env.USE_DB_SCHEMA_IN_SUBAPP === 'true',

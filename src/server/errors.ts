@@ -75,6 +75,13 @@ const CODES = {
   STORAGE_PATH_LEAVES: [400, ''],
   FILE_NOT_OF_APP: [404, ''],
   STORAGE_KEYS_MISSING: [400, ''],
+  PLUGIN_REFUSED: [403, 'plugin'],
+  PLUGIN_KEPT: [403, 'plugin'],
+  RESTORE_BY_OPERATOR: [403, ''],
+  BACKUP_FILE: [403, ''],
+  IMAGE_ADDRESS: [400, ''],
+  TOOK_TOO_LONG: [400, 'ms'],
+  TOO_MANY_RESTARTS: [429, 'app seconds'],
   GUARD_MISSING: [500, 'what'],
   // requests to a worker
   WORKER_SILENT: [504, 'environment seconds'],

@@ -12,8 +12,10 @@ import { registerEntries } from './core/entries';
 import { closeKeyFiles } from './core/key-files';
 import { ensureMainSecret } from './core/main-secret';
 import { registerPartInfo } from './core/part-info';
+
 import type { GatewayHooks } from './core/routing';
 import type { Runtime } from './core/runtime';
+import { systemClock } from './core/system';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
 import { ignoreSyncMessages } from './nocobase/sync-messages';
@@ -55,7 +57,7 @@ export class PluginAppSupervisor extends Plugin {
           app.on('__started', () => closeKeysOf(app, settings.host.storagePath));
         });
         // The command line belongs to the operator; a worker thread may run a task of an app.
-        if (settings.active || settings.transient) guardHostedApps(supervisor, settings.host);
+        if (settings.active || settings.transient) guardHostedApps(supervisor, { ...settings, clock: systemClock });
       }
       return runtime;
     };

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { parseAppsDomain } from '../shared/origins';
 
@@ -33,20 +34,32 @@ export class Variables {
     return this.read(name, z.enum(['true', 'false']), '"true" or "false"', 'false') === 'true';
   }
 
-  /** 32 bytes, or null. */
+  /** 32 bytes, or null. `<name>_FILE` may name a file with them, so that they are not in the process's environment. */
   key(name: string): Buffer | null {
-    const key = this.read(name, z.string().regex(/^[0-9a-fA-F]{64}$/), '64 hexadecimal digits', '');
-    return key ? Buffer.from(key, 'hex') : null;
+    const [digits, file] = [this.env[name]?.trim(), this.env[`${name}_FILE`]?.trim()];
+    if (digits && file) this.problems.push(`${name} and ${name}_FILE are both set; set one of them.`);
+    const given = file && !digits ? this.contentOf(`${name}_FILE`, file) : digits;
+    if (!given) return null;
+    if (/^[0-9a-fA-F]{64}$/.test(given)) return Buffer.from(given, 'hex');
+    const what = digits ? `${name} is "***"; it` : `The content of ${file} (${name}_FILE)`;
+    this.problems.push(`${what} must be 64 hexadecimal digits.`);
+    return null;
+  }
+
+  private contentOf(name: string, file: string): string {
+    try {
+      const content = readFileSync(file, 'utf8').trim();
+      if (!content) this.problems.push(`${name} is "${file}", and this file is empty.`);
+      return content;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.problems.push(`${name} is "${file}", and this file cannot be read (${code}).`);
+      return '';
+    }
   }
 }
 
-const SECRET = new Set([
-  'APP_SUPERVISOR_AES_OLD_SECRET_KEY',
-  'APP_SUPERVISOR_AES_SECRET_KEY',
-  'APP_SUPERVISOR_ENVIRONMENT_KEY',
-  'APP_SUPERVISOR_REDIS_URL',
-  'APP_COMMAND_REDIS_URL',
-]);
+const SECRET = new Set(['APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL']);
 
 /** Parts separated by commas. */
 export function list(value: string | undefined, fallback: string[]): string[] {

@@ -123,6 +123,7 @@ export const MESSAGES = {
   WORKER_SUPERUSER: 'user server',
   DATABASES_OPEN: 'server databases sql',
   APP_SHARES_ROLE: 'app',
+  SCRIPT_MODULES_OF_MAIN: '',
   MISSPELT_VARIABLE: 'misspelt',
   SECOND_PROCESS: 'standby',
   ORPHANS: 'names',

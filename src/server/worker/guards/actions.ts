@@ -1,11 +1,15 @@
+import type { Clock } from '../../clock';
 import { AppSupervisorError, answerOf } from '../../errors';
+import type { GuardConfig } from '../../guard-config';
 import type { Guard } from './guard';
+import { notToDisable, notToEnable, pluginsOf } from './plugin-rules';
+import { restartAt, restarts } from './restarts';
 
 /** An action as NocoBase has parsed it from the request, whatever its spelling. */
-interface RequestedAction {
+export interface RequestedAction {
   resourceName: string;
   actionName: string;
-  params: { values?: unknown };
+  params: { values?: unknown; filterByTk?: unknown };
 }
 
 /** The parts of a request that a guard reads, and its answer. */
@@ -14,24 +18,49 @@ export interface GuardedContext {
   status?: number;
   body?: unknown;
   withoutDataWrapping?: boolean;
+  set?(header: string, value: string): void;
   remove?(header: string): void;
 }
 
-/** By resource: the code with which a hosted app refuses an action, if it does. */
-const REFUSED: Record<string, (action: string, values: unknown) => Refusal | null> = {
-  pm: (action) => (PLUGIN_ACTIONS.has(action) ? null : 'PLUGINS_BY_OPERATOR'),
-  asyncTasks: (action) => (TASK_ACTIONS.has(action) ? null : 'TASK_CHANGE'),
-  license: (action) => (LICENSE_ACTIONS.has(action) ? 'LICENSE_BY_OPERATOR' : null),
-  aiMcpClients: (_, values) => (startsProgram(values) ? 'MCP_PROGRAM' : null),
+/** What decides about an action, besides the action. */
+export interface Rules {
+  appPlugins: GuardConfig['appPlugins'];
+  /** The dialect of the app's database. */
+  dialect: string;
+}
+
+type Refusal = AppSupervisorError | null;
+type Rule = (action: string, params: RequestedAction['params'], rules: Rules) => Refusal;
+
+/** By resource: why a hosted app refuses an action, if it does. */
+const REFUSED: Record<string, Rule> = {
+  pm: refusedPlugins,
+  asyncTasks: (action) => (TASK_ACTIONS.has(action) ? null : new AppSupervisorError('TASK_CHANGE')),
+  license: (action) => (LICENSE_ACTIONS.has(action) ? new AppSupervisorError('LICENSE_BY_OPERATOR') : null),
+  aiMcpClients: (_, { values }) => (startsProgram(values) ? new AppSupervisorError('MCP_PROGRAM') : null),
+  backups: refusedRestores,
+  backup: refusedRestores,
+  backupFiles: (_, params) => (namesOnly(params) ? null : new AppSupervisorError('BACKUP_FILE')),
 };
 
-/** Codes with which a hosted app refuses a request. */
-export type Refusal = 'PLUGINS_BY_OPERATOR' | 'MCP_PROGRAM' | 'TASK_CHANGE' | 'TASK_FILE' | 'LICENSE_BY_OPERATOR';
+/** Actions of the plugin manager that change nothing. Those that a later NocoBase adds are refused until they are listed. */
+const PLUGIN_READS = new Set(['list', 'listEnabled', 'listEnabledV2', 'get']);
+const PLUGIN_CHANGES = new Set(['add', 'update', 'remove', 'npmVersionList']);
 
-/**
- * The allowed actions of the plugin manager. Actions that a later NocoBase adds are refused until they are listed here.
- */
-const PLUGIN_ACTIONS = new Set(['list', 'listEnabled', 'listEnabledV2', 'get', 'enable', 'disable']);
+function refusedPlugins(action: string, { filterByTk }: RequestedAction['params'], { appPlugins }: Rules): Refusal {
+  if (PLUGIN_READS.has(action)) return null;
+  const plugins = pluginsOf(filterByTk);
+  if (action === 'enable') {
+    const plugin = notToEnable(plugins, appPlugins.allowed);
+    return plugin === null ? null : new AppSupervisorError('PLUGIN_REFUSED', { plugin });
+  }
+  if (action === 'disable') {
+    const plugin = notToDisable(plugins);
+    return plugin === null ? null : new AppSupervisorError('PLUGIN_KEPT', { plugin });
+  }
+  if (appPlugins.upload && PLUGIN_CHANGES.has(action)) return null;
+  return new AppSupervisorError('PLUGINS_BY_OPERATOR');
+}
 
 /**
  * What a user may do with background tasks. The features that need tasks create them: a manually created task could
@@ -48,29 +77,65 @@ function startsProgram(values: unknown): boolean {
   return transport === 'stdio' && enabled !== false;
 }
 
-/** The code with which a hosted app refuses the action; null if it is allowed. */
-export function refusalOf({ resourceName, actionName, params }: RequestedAction): Refusal | null {
-  return Object.hasOwn(REFUSED, resourceName) ? REFUSED[resourceName](actionName, params.values) : null;
+const RESTORES = new Set(['upload', 'restore', 'restoreUpload']);
+
+/** The dialects whose backups are read by a client that runs commands of the host (`\! touch x`). */
+export const runsCommands = (dialect: string): boolean => dialect === 'mysql' || dialect === 'mariadb';
+
+function refusedRestores(action: string, _: RequestedAction['params'], { dialect }: Rules): Refusal {
+  return RESTORES.has(action) && runsCommands(dialect) ? new AppSupervisorError('RESTORE_BY_OPERATOR') : null;
+}
+
+/** Whether what names a backup is a name: the plugin "Backup & restore" takes paths, too. */
+function namesOnly({ values, filterByTk }: RequestedAction['params']): boolean {
+  const { key, filterByTk: named } = (values ?? {}) as { key?: unknown; filterByTk?: unknown };
+  return [filterByTk, key, named].every((name) => name === undefined || /^[\w.-]+$/.test(String(name)));
+}
+
+/** Why a hosted app refuses the action; null if it is allowed. */
+export function refusalOf({ resourceName, actionName, params }: RequestedAction, rules: Rules): Refusal {
+  return Object.hasOwn(REFUSED, resourceName) ? REFUSED[resourceName](actionName, params, rules) : null;
 }
 
 /** Sends an answer instead of running the action. */
-export function refuse(ctx: GuardedContext, code: Refusal): void {
+export function refuse(ctx: GuardedContext, error: AppSupervisorError): void {
   ctx.withoutDataWrapping = true;
-  ctx.status = 403;
-  ctx.body = answerOf(new AppSupervisorError(code));
-}
-
-async function refuseActions(ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> {
-  const code = ctx.action ? refusalOf(ctx.action) : null;
-  if (code) refuse(ctx, code);
-  else await next();
+  ctx.status = error.status;
+  if ('seconds' in error.params) ctx.set?.('Retry-After', String(error.params.seconds));
+  ctx.body = answerOf(error);
 }
 
 /**
  * Runs first: before the core checks for a missing `filterByTk`, before role checks, which root does not have, and
  * before an upload is read.
  */
-export const actions: Guard = {
-  afterLoad: (app) =>
-    app.resourceManager.use(refuseActions, { tag: 'appSupervisorGuards', before: 'validate-filter-params' }),
-};
+export function actions({ appPlugins }: GuardConfig, clock: Clock): Guard {
+  const started = new Map<string, number[]>();
+
+  /** Only what may be done counts: somebody without the permission would keep others from it. */
+  function refuseRestart(app: string): Refusal {
+    const at = restartAt(started.get(app) ?? [], clock.now().mono);
+    if ('wait' in at) return new AppSupervisorError('TOO_MANY_RESTARTS', { app, seconds: at.wait });
+    started.set(app, at.times);
+    return null;
+  }
+
+  return {
+    afterLoad: (app) => {
+      const rules: Rules = { appPlugins, dialect: String(app.db.options?.dialect) };
+      async function refuseActions(ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> {
+        const error = ctx.action ? refusalOf(ctx.action, rules) : null;
+        if (error) refuse(ctx, error);
+        else await next();
+      }
+      async function limitRestarts(ctx: GuardedContext, next: () => Promise<unknown>): Promise<void> {
+        const { resourceName = '', actionName = '' } = ctx.action ?? {};
+        const error = restarts(resourceName, actionName) ? refuseRestart(app.name) : null;
+        if (error) refuse(ctx, error);
+        else await next();
+      }
+      app.resourceManager.use(refuseActions, { tag: 'appSupervisorGuards', before: 'validate-filter-params' });
+      app.resourceManager.use(limitRestarts, { tag: 'appSupervisorRestarts', after: 'acl' });
+    },
+  };
+}

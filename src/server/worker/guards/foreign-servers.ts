@@ -3,6 +3,12 @@ import type { GuardedContext } from './actions';
 import { type Guard, guardMethod } from './guard';
 
 const text = z.union([z.string(), z.number()]).optional().catch(undefined);
+/** A path is a socket of the host. */
+const host = z
+  .string()
+  .regex(/^[^/\\]+$/)
+  .optional()
+  .catch('invalid-host');
 
 /**
  * The fields for a server of foreign tables, and the names that the plugin uses for them. NocoBase passes everything
@@ -10,7 +16,7 @@ const text = z.union([z.string(), z.number()]).optional().catch(undefined);
  */
 const connection = z.object({
   dialect: z.enum(['postgres', 'mysql', 'mariadb']).optional().catch(undefined),
-  host: text,
+  host,
   port: text,
   database: text,
   username: text,

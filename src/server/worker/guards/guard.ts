@@ -1,4 +1,4 @@
-import type { Application } from '@nocobase/server';
+import { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 
 /**
@@ -14,11 +14,36 @@ export interface Guard {
 
 /** An object of the core that belongs to an app: itself, by the request that it works for, or by its plugin. */
 interface Owned {
-  app?: { name: string };
-  ctx?: { app?: { name: string } };
-  workflow?: { app?: { name: string } };
+  app?: App;
+  ctx?: { app?: App };
+  workflow?: { app?: App };
+  workflowPlugin?: { app?: App };
 }
+interface App {
+  name: string;
+}
+const ownerOf = (owned: Owned): App | undefined =>
+  owned.app ??
+  owned.ctx?.app ??
+  owned.workflow?.app ??
+  owned.workflowPlugin?.app ??
+  (isApplication(owned) ? owned : undefined);
+const isApplication = (owned: object): owned is App => owned instanceof Application;
 type Method = (this: Owned, ...args: unknown[]) => unknown;
+
+/**
+ * What runs for a hosted app instead of a method.
+ *
+ * @param original the method, bound to the object `self`
+ * @param unbound the method, to be called on another object
+ */
+type Replacement = (
+  original: (...args: unknown[]) => unknown,
+  args: unknown[],
+  app: { name: string },
+  self: object,
+  unbound: (this: object, ...args: unknown[]) => unknown,
+) => unknown;
 
 const GUARDED = Symbol('guarded by App Supervisor');
 
@@ -29,21 +54,16 @@ export const isHosted = (app: { name: string } | undefined): app is { name: stri
  * Replaces a method of a NocoBase class, once for each process, so that objects an app creates later have it too. Calls
  * of the main app use the original.
  *
- * @param replace called for a hosted app instead of the method; `original` is bound to the object `self`
  * @throws AppSupervisorError GUARD_MISSING if this NocoBase has no such method: an app without the guard must not start
  */
-export function guardMethod(
-  prototype: object,
-  name: string,
-  replace: (original: (...args: unknown[]) => unknown, args: unknown[], app: { name: string }, self: object) => unknown,
-): void {
+export function guardMethod(prototype: object, name: string, replace: Replacement): void {
   const methods = prototype as Record<string, Method | undefined>;
   const original = methods[name];
   if (typeof original !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: name });
   if (GUARDED in original) return;
   const guarded: Method = function (...args) {
-    const app = this.app ?? this.ctx?.app ?? this.workflow?.app;
-    return isHosted(app) ? replace(original.bind(this), args, app, this) : original.apply(this, args);
+    const app = ownerOf(this);
+    return isHosted(app) ? replace(original.bind(this), args, app, this, original) : original.apply(this, args);
   };
   methods[name] = Object.assign(guarded, { [GUARDED]: true });
 }

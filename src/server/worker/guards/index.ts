@@ -1,29 +1,52 @@
 import type { Application, AppSupervisor } from '@nocobase/server';
+import type { Clock } from '../../clock';
 import type { HostConfig } from '../../config';
+import type { GuardConfig } from '../../guard-config';
 import { actions } from './actions';
+import { caches } from './caches';
 import { files } from './files';
 import { foreignServers } from './foreign-servers';
 import { type Guard, isHosted } from './guard';
+import { images } from './images';
 import { languages } from './languages';
+import { mails } from './mail';
 import { mcp } from './mcp';
 import { plugins } from './plugins';
+import { requests } from './requests';
+import { scripts } from './scripts';
 import { taskFiles } from './task-files';
+import { tasks } from './tasks';
+import { timeLimits } from './time-limits';
+
+/** What the guards need of this process. */
+export interface Guarded {
+  host: HostConfig;
+  guards: GuardConfig;
+  clock: Clock;
+}
 
 /** What the administrator of a hosted app may not do: docs/hosted-apps.md. */
-const guardsOf = (host: HostConfig, main: () => Application | null): Guard[] => [
-  actions,
-  plugins,
+const guardsOf = ({ host, guards, clock }: Guarded, main: () => Application | null): Guard[] => [
+  actions(guards, clock),
+  plugins(host, guards),
   mcp,
   languages,
   taskFiles(host.temporaryPath),
+  tasks(host),
   foreignServers,
-  files(host, main),
+  files(host, guards, main),
+  mails(host),
+  requests,
+  images(host),
+  scripts(host, guards),
+  timeLimits(host, guards),
+  caches,
 ];
 
 /** Guards every app except the main one, from its creation, whatever plugins it has enabled. */
-export function guardHostedApps(supervisor: AppSupervisor, host: HostConfig): void {
+export function guardHostedApps(supervisor: AppSupervisor, guarded: Guarded): void {
   let main: Application | null = null;
-  const guards = guardsOf(host, () => main);
+  const guards = guardsOf(guarded, () => main);
   supervisor.on('afterAppAdded', function guardApp(app: Application) {
     if (app.name === 'main') main = app;
     if (!isHosted(app)) return;

@@ -1,4 +1,5 @@
 import { ReadStream } from 'node:fs';
+import { AppSupervisorError } from '../../errors';
 import { type GuardedContext, refuse } from './actions';
 import { isInside } from './files/places';
 import type { Guard } from './guard';
@@ -19,7 +20,7 @@ export const taskFiles = (folder: string): Guard => {
     file.removeAllListeners('error').on('error', () => undefined);
     file.destroy();
     for (const header of ['Content-Type', 'Content-Disposition']) ctx.remove?.(header);
-    refuse(ctx, 'TASK_FILE');
+    refuse(ctx, new AppSupervisorError('TASK_FILE'));
   };
   return {
     afterLoad: (app) =>

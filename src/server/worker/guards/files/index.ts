@@ -1,7 +1,9 @@
 import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../../config';
 import { AppSupervisorError, messageOf } from '../../../errors';
+import type { GuardConfig } from '../../../guard-config';
 import { classOfPlugin } from '../../../nocobase/plugin-classes';
+import { runsCommands } from '../actions';
 import { type Guard, guardMethod } from '../guard';
 import { type ClaimOptions, claimUploads, isMoved } from './claim';
 import { uploadsOf } from './places';
@@ -26,8 +28,8 @@ const CONFINED = Symbol('confined by App Supervisor');
  *
  * @param main the main app of this instance, whose files stay in the folder that all shared
  */
-export const files = (host: HostConfig, main: () => Application | null): Guard => ({
-  beforeLoad: (app) => app.on('afterStart', () => moveUploads(app, host, main)),
+export const files = (host: HostConfig, { storageRoots }: GuardConfig, main: () => Application | null): Guard => ({
+  beforeLoad: (app) => app.on('afterStart', () => moveUploads(app, host.storagePath, storageRoots, main)),
   afterLoad: (app) => {
     confineTypes(app, host);
     app.use(serveFiles(app.name, host) as never, {
@@ -69,7 +71,10 @@ function confineBackups({ nodeModulesPath, storagePath }: HostConfig): void {
   for (const [file, name, methods] of managers) {
     const { prototype } = classOfPlugin(nodeModulesPath, 'backups', file, name);
     for (const method of methods) {
-      guardMethod(prototype, method, (original, args, app, self) => {
+      guardMethod(prototype, method, async (original, args, app, self) => {
+        const { dialect } = (app as Application).db.options;
+        if (name === 'RestoreManager' && runsCommands(String(dialect)))
+          throw new AppSupervisorError('RESTORE_BY_OPERATOR');
         Object.assign(self, { uploadDir: uploadsOf(storagePath, app.name) });
         return original(...args);
       });
@@ -77,8 +82,12 @@ function confineBackups({ nodeModulesPath, storagePath }: HostConfig): void {
   }
 }
 
-async function moveUploads(app: Application, host: HostConfig, main: () => Application | null): Promise<void> {
-  const { storagePath, storageRoots } = host;
+async function moveUploads(
+  app: Application,
+  storagePath: string,
+  storageRoots: string[],
+  main: () => Application | null,
+): Promise<void> {
   const mainDb = main()?.db;
   if (!mainDb || (await isMoved(storagePath, app.name))) return;
   const options: ClaimOptions = {

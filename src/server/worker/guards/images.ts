@@ -1,0 +1,34 @@
+import type { HostConfig } from '../../config';
+import { AppSupervisorError } from '../../errors';
+import { classOfPlugin } from '../../nocobase/plugin-classes';
+import { type Guard, guardMethod } from './guard';
+import { withConfined } from './processor';
+
+/**
+ * @param config of an LLM node, with its variables put in
+ * @throws AppSupervisorError IMAGE_ADDRESS for an image that is not read by HTTP: NocoBase reads the file of that name
+ */
+export function withImagesByHttp(config: unknown): unknown {
+  for (const message of list(field(config, 'messages'))) {
+    for (const part of list(field(message, 'content'))) {
+      for (const image of list(field(field(part, 'image_url'), 'url'))) {
+        const url = typeof image === 'string' ? image : field(image, 'url');
+        if (url && !(typeof url === 'string' && /^https?:\/\//i.test(url)))
+          throw new AppSupervisorError('IMAGE_ADDRESS');
+      }
+    }
+  }
+  return config;
+}
+
+const field = (value: unknown, name: string): unknown => (value as Record<string, unknown> | null | undefined)?.[name];
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
+
+/** LLM nodes of apps send no files of the host. */
+export const images = ({ nodeModulesPath }: HostConfig): Guard => ({
+  afterLoad: (app) => {
+    if (!app.pm.get('ai') || !app.pm.get('workflow')) return;
+    const { prototype } = classOfPlugin(nodeModulesPath, 'ai', 'workflow/nodes/llm/index', 'LLMInstruction');
+    guardMethod(prototype, 'run', async (original, args) => original(...withConfined(args, withImagesByHttp)));
+  },
+});

@@ -1,0 +1,28 @@
+import type { HostConfig } from '../../config';
+import { AppSupervisorError } from '../../errors';
+import { classOfPlugin } from '../../nocobase/plugin-classes';
+import { type Guard, guardMethod, isHosted } from './guard';
+
+/**
+ * Whether a command is of this app: it names the app, and no other one. Without a name it would run in the main app.
+ *
+ * @param argv of a stored task, which SQL can write
+ */
+export function isOfApp(argv: unknown, app: string): boolean {
+  if (!Array.isArray(argv) || !argv.every((item) => typeof item === 'string')) return false;
+  const named = argv.filter((item) => /^(?:--app|-a)(?:=|$)|^app:/.test(item));
+  return named.length > 0 && named.every((item) => item === `--app=${app}`);
+}
+
+/** Background commands of an app run in the app. */
+export const tasks = ({ nodeModulesPath }: HostConfig): Guard => ({
+  afterLoad: (app) => {
+    if (!app.pm.get('async-task-manager')) return;
+    const { prototype } = classOfPlugin(nodeModulesPath, 'async-task-manager', 'command-task-type', 'CommandTaskType');
+    guardMethod(prototype, 'execute', async (original, args, owner, self) => {
+      const { record } = self as { record?: { params?: { argv?: unknown } } };
+      if (isHosted(owner) && !isOfApp(record?.params?.argv, owner.name)) throw new AppSupervisorError('TASK_CHANGE');
+      return original(...args);
+    });
+  },
+});

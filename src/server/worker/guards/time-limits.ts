@@ -1,0 +1,105 @@
+import { createContext, Script } from 'node:vm';
+import { Collection, type Field, UidField } from '@nocobase/database';
+import type { HostConfig } from '../../config';
+import { AppSupervisorError } from '../../errors';
+import type { GuardConfig } from '../../guard-config';
+import { moduleOf } from '../../nocobase/plugin-classes';
+import type { Guard } from './guard';
+
+type Work = () => unknown;
+/** Runs synchronous work, and ends it after a time, also within a regular expression. */
+export type Limit = <T>(work: () => T) => T;
+
+/**
+ * @param ms the most that the work may take
+ * @returns throws AppSupervisorError TOOK_TOO_LONG; costs 0.1 to 0.3 ms for each call
+ */
+export function limitTo(ms: number): Limit {
+  const context = createContext({ work: null as Work | null });
+  const script = new Script('work()');
+  return (work) => {
+    const outer = context.work;
+    context.work = work;
+    try {
+      return script.runInContext(context, { timeout: ms });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+      throw new AppSupervisorError('TOOK_TOO_LONG', { ms });
+    } finally {
+      context.work = outer;
+    }
+  };
+}
+
+const LIMITED = Symbol('limited by App Supervisor');
+type Limited = { [LIMITED]?: true };
+
+interface Evaluators {
+  options: { override: boolean };
+  getEntities(): Iterable<[string, ((...args: unknown[]) => unknown) & Limited]>;
+  register(name: string, evaluate: unknown): void;
+}
+
+/** Formulas and calculations: they have no app, so those of the main app are limited, too. */
+function limitEvaluators(evaluators: Evaluators, limit: Limit): void {
+  evaluators.options = { ...evaluators.options, override: true };
+  for (const [name, evaluate] of [...evaluators.getEntities()]) {
+    if (evaluate[LIMITED]) continue;
+    const limited = (...args: unknown[]) => limit(() => evaluate(...args));
+    evaluators.register(name, Object.assign(limited, { [LIMITED]: true }));
+  }
+}
+
+interface Validation {
+  rules?: Array<{ name?: unknown }>;
+}
+const hasPattern = (field: Field): boolean =>
+  (field.options.validation as Validation | undefined)?.rules?.some(({ name }) => name === 'pattern') ?? false;
+
+/** Patterns that an administrator entered, on what anybody sends: some of them take for ever. */
+function limitValidation(limit: Limit): void {
+  const prototype = Collection.prototype as unknown as { validate(...args: unknown[]): unknown } & Limited;
+  if (prototype[LIMITED]) return;
+  const { validate } = prototype;
+  if (typeof validate !== 'function') throw new AppSupervisorError('GUARD_MISSING', { what: 'validate' });
+  prototype[LIMITED] = true;
+  prototype.validate = function (this: Collection, ...args: unknown[]) {
+    const isLimited = [...this.fields.values()].some(hasPattern);
+    return isLimited ? limit(() => validate.apply(this, args)) : validate.apply(this, args);
+  };
+}
+
+type Listener = (instances: unknown) => Promise<void>;
+
+function limitIdentifiers(limit: Limit): void {
+  const prototype = UidField.prototype as unknown as { init(): void; listener: Listener } & Limited;
+  if (prototype[LIMITED]) return;
+  const { init } = prototype;
+  prototype[LIMITED] = true;
+  prototype.init = function (this: { listener: Listener; options: { name: string; pattern?: string } }) {
+    init.call(this);
+    const { listener } = this;
+    const { name, pattern } = this.options;
+    if (!pattern) return;
+    const expression = new RegExp(pattern);
+    this.listener = async (instances) => {
+      for (const instance of [instances].flat() as Array<{ get(name: string): unknown }>) {
+        const value = instance.get(name);
+        if (value) limit(() => expression.test(String(value)));
+      }
+      await listener(instances);
+    };
+  } as never;
+}
+
+/** What an app's administrator entered to be calculated or matched does not stop the process. */
+export const timeLimits = ({ nodeModulesPath }: HostConfig, { formulaTimeout }: GuardConfig): Guard => {
+  const limit = limitTo(formulaTimeout);
+  return {
+    beforeLoad: () => {
+      limitValidation(limit);
+      limitIdentifiers(limit);
+      limitEvaluators(moduleOf(nodeModulesPath, '@nocobase/evaluators', 'evaluators') as Evaluators, limit);
+    },
+  };
+};
