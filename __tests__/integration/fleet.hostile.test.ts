@@ -144,7 +144,7 @@ const wishes = (uid: string) => ({
 });
 
 describe('whoever writes to Redis', () => {
-  it('without a signature, as releases before 0.3.0 did, changes nothing', async () => {
+  it('invariant 13: without a signature, as releases before 0.3.0 did, changes nothing', async () => {
     const scene = await begin();
     const keys = fleet.keys();
     const wish = wishes(scene.supervisor.part.app('crm')!.uid);
@@ -173,7 +173,7 @@ describe('whoever writes to Redis', () => {
       expect(log.at('warn').some((line) => line.includes('is not signed'))).toBe(true);
   });
 
-  it('with another key changes nothing', async () => {
+  it('invariant 13: with another key changes nothing', async () => {
     const scene = await begin();
     const envelope = testEnvelope(recordedLog(), keyringOf('the key of somebody else'));
     const keys = fleet.keys();
@@ -208,7 +208,7 @@ describe('whoever writes to Redis', () => {
     expect(scene.workers[0].log.at('warn').some((line) => line.includes('signed with another key'))).toBe(true);
   });
 
-  it('what belongs elsewhere changes nothing', async () => {
+  it('invariant 13: what belongs elsewhere changes nothing', async () => {
     const scene = await begin();
     const keys = fleet.keys();
     await attack(scene, async (redis) => {
@@ -231,7 +231,7 @@ describe('whoever writes to Redis', () => {
     expect(warnings.map(({ code }) => code)).toContain('REDIS_FORGED');
   });
 
-  it('again what was true before changes nothing', async () => {
+  it('invariant 13: again what was true before changes nothing', async () => {
     const scene = await begin();
     await attack(scene, async (redis) => {
       for (const [key, value] of scene.earlier) await redis.restore(key, 0, value, 'REPLACE');

@@ -39,7 +39,7 @@ afterAll(() => fleet?.stop());
 describe('a Worker of an older release', () => {
   const row = () => supervisor.parts.view.environmentRows().find(({ name }) => name === 'env_a')!;
 
-  it('is shown as outdated, and nothing that it says is believed', async () => {
+  it('invariant 13: is shown as outdated, and nothing that it says is believed', async () => {
     await fleet.onRedis(async (redis) => {
       let number = 0;
       await until('The warning', async () => {

@@ -51,7 +51,7 @@ describe('a Worker with the key of its environment alone', () => {
     expect(worker.part.appIndex.supervisor).not.toBeNull();
   });
 
-  it('reads and writes nothing of another environment', async () => {
+  it('invariant 13: reads and writes nothing of another environment', async () => {
     const { stores, bus } = worker.wire;
     expect(await stores.records.read('env_b', ['shop'])).toEqual([]);
     expect(await stores.statuses.read('env_b')).toEqual([]);

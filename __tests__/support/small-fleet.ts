@@ -438,6 +438,8 @@ export class SmallFleet {
   readonly servers = new Map<string, PostgresServer>();
   /** How processes that are started from now on reach Redis. */
   address: string;
+  /** The same for a process of its own. */
+  addressOf: (instance: string) => string = () => this.address;
   private prefix = `small-${randomUUID()}`;
 
   private constructor(
@@ -468,9 +470,10 @@ export class SmallFleet {
   connect(instance: string, log: RecordedLog, prefix = this.prefix, keyring = keyringOf(KEY, { atRest: KEY })): Wire {
     const keys = new Keys(prefix);
     const envelope = testEnvelope(log, keyring);
-    const stores = new RedisStores(this.address, keys, envelope, log, systemRandom, systemClock);
+    const address = this.addressOf(instance);
+    const stores = new RedisStores(address, keys, envelope, log, systemRandom, systemClock);
     const bus = new RedisBus(
-      this.wakeUps ? this.address : 'redis://127.0.0.1:1',
+      this.wakeUps ? address : 'redis://127.0.0.1:1',
       keys,
       envelope,
       instance,

@@ -36,7 +36,7 @@ describe.each(SIGNERS)('a message signed by %s', (signer) => {
     expect([...envelope.refusals.all()]).toEqual([]);
   });
 
-  it('is not believed if anything of it was changed', () => {
+  it('invariant 13: is not believed if anything of it was changed', () => {
     fc.assert(
       fc.property(message, fc.nat(), fc.integer({ min: 1, max: 255 }), ({ place, body, order }, at, by) => {
         const text = envelope.sign(signer, place, order, body);

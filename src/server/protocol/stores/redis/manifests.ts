@@ -46,7 +46,8 @@ export class RedisManifests implements ManifestStore {
       this.forgetManifests(
         keys.manifests(),
         keys.manifestsVersion(),
-        keys.term(),
+        // A Worker's user may not write the term.
+        term === null ? keys.manifestsVersion() : keys.term(),
         signedTerm,
         this.random.id(),
         JSON.stringify(uids),
