@@ -1,0 +1,66 @@
+import { parseArgs } from 'node:util';
+import { ATTACKS, type Attack } from '../__tests__/attack/attacks';
+import { attempt, attemptInputs, type Outcome } from '../__tests__/attack/run';
+import { Stage } from '../__tests__/attack/stage';
+import { Fleet } from './fleet';
+import { terminalProgress } from './fleet/progress';
+
+/** `npm run attack`: starts a fleet, and tries everything that got through once or never may, and inputs that a seed makes. */
+
+const USAGE = `npm run attack [-- options]
+
+  --seed N      what decides the inputs that are made (default: from the clock; it is printed)
+  --inputs N    how many of them (default 240)
+  --only 3,7    only these of them, by their numbers, and no other attack
+  --finding S5  no inputs, and only attacks of this finding
+  --fleet NAME  on a running fleet of this name, whose apps are left alone
+
+Ends with 1 if anything gets through.`;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    inputs: { type: 'string', default: '240' },
+    only: { type: 'string' },
+    finding: { type: 'string' },
+    fleet: { type: 'string' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
+
+if (values.help) console.log(USAGE);
+else process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const seed = values.seed === undefined ? Date.now() % 1_000_000 : Number(values.seed);
+  const only = values.only?.split(',').map(Number);
+  const options = { name: 'attacked', port: 'free' as const, reset: true, durable: false };
+  const fleet = values.fleet ? Fleet.attach(values.fleet) : await Fleet.start(options, terminalProgress());
+  const outcomes: Outcome[] = [];
+  const note = (outcome: Outcome) => {
+    outcomes.push(outcome);
+    console.log(lineOf(outcome));
+  };
+  try {
+    await fleet.waitForWorkers();
+    const stage = await Stage.begin(fleet);
+    try {
+      const isChosen = ({ finding }: Attack) => !only && finding === (values.finding ?? finding);
+      for (const attack of ATTACKS.filter(isChosen)) note(await attempt(stage, attack));
+      if (!values.finding)
+        for (const outcome of await attemptInputs(stage, seed, Number(values.inputs), only)) note(outcome);
+    } finally {
+      await stage.end();
+    }
+  } finally {
+    if (!values.fleet) await fleet.stop();
+  }
+  const through = outcomes.filter((outcome) => outcome.through.length);
+  console.log(`\n${outcomes.length} rows with seed ${seed}: ${through.length} got through.`);
+  return through.length ? 1 : 0;
+}
+
+function lineOf({ finding, title, through }: Outcome): string {
+  const head = `${through.length ? 'THROUGH' : 'held   '}  ${finding.padEnd(9)}  ${title}`;
+  return [head, ...through.map((what) => `           ${what}`)].join('\n');
+}
