@@ -164,9 +164,10 @@ export const laterAttempts: Attack[] = [
         ],
       ];
       const found: string[] = [];
+      const control = await stage.as('target', 'sqlCollection:execute', { sql: 'SELECT true AS a' });
+      if (!isTrue(control.text)) return [`SQL was not tried: ${control.status} ${control.text}`];
       for (const [sql, isThrough] of statements) {
         const { status, text } = await stage.as('target', 'sqlCollection:execute', { sql });
-        if (status === 404) return ['SQL was not tried: there is no such action'];
         if (status === 200 && isThrough(text)) found.push(`${sql.slice(0, 80)} gives ${text.slice(0, 120)}`);
       }
       return [...found, ...stage.traced().map((file) => `a file was written: ${file}`)];

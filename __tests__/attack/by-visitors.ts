@@ -81,7 +81,7 @@ export const tokensElsewhere: Attack[] = [
       const headers = { 'X-App': 'target', 'X-Authenticator': 'basic' };
       const send = (action: string, body: object) => stage.ask(`/api/${action}`, { method: 'POST', headers, body });
       const signUp = await send('auth:signUp', { ...account, confirm_password: account.password });
-      const { json, text } = await send('auth:signIn', { account: account.email, password: account.password });
+      const { json, text } = await send('auth:signIn', { account: account.username, password: account.password });
       if (!json?.data?.token) return [`he could not sign up: ${signUp.text} ${text}`];
       return acceptedElsewhere(stage, json.data.token, 'target');
     },
@@ -234,6 +234,16 @@ export const visits: Attack[] = [
 ];
 
 export const longOnes: Attack[] = [
+  {
+    finding: 'S16',
+    title: 'more header fields than anybody has',
+    async run(stage) {
+      const headers = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`X-${index}`, 'x']));
+      const targets = ['/api/__app/target/app:getInfo', '/api/app:getInfo', '/admin/'];
+      const statuses = await Promise.all(targets.map(async (target) => (await stage.ask(target, { headers })).status));
+      return targets.filter((_, index) => statuses[index] !== 431).map((target) => `${target} takes them`);
+    },
+  },
   {
     finding: 'S13',
     title: 'large bodies to the main app, which hold up everybody',

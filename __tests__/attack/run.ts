@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Attack } from './attacks';
 import { type Input, inputsOf, tryOne } from './inputs';
 import type { Stage } from './stage';
@@ -27,6 +28,8 @@ export async function attemptInputs(stage: Stage, seed: number, count: number, o
     const group = chosen.slice(from, from + GROUP);
     const through: string[] = [];
     for (const { input, index } of group) through.push(...(await tryNumbered(stage, input, index)));
+    // Whatever was written for others to read is read by then.
+    await sleep(1_500);
     through.push(...(await stage.damage()));
     const [first, last] = [group[0].index, group.at(-1)!.index];
     outcomes.push({ finding: 'generated', title: `inputs ${first} to ${last} of seed ${seed}`, through });

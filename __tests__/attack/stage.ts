@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import net from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import Redis from 'ioredis';
 import { type Api, type Fleet, HOST, query } from '../../scripts/fleet';
 import { type Answer, type Ask, ask } from '../support/http';
@@ -124,8 +123,6 @@ export class Stage {
 
   /** What is no longer as it was: nothing that an attack does may change any of it. */
   async damage(): Promise<string[]> {
-    // Whatever was written for others to read is read by then.
-    await sleep(1_500);
     const found: string[] = [];
     for (const who of Object.keys(this.marks) as Who[]) {
       const { status, text } = await this.as(who, 'auth:check');
