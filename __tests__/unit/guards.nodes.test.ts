@@ -315,15 +315,27 @@ describe('plugins of an app', () => {
     await expect(crm.pm.disable('nothing')).rejects.not.toHaveProperty('code');
   });
 
-  it('that the main app added upgrade no app at its next start', async () => {
+  it('that the main app added upgrade no app at its next start, but the main app', async () => {
     const file = path.join(place, 'storage/.upgrading');
-    await crm.upgrade();
-    expect(existsSync(file)).toBe(false);
-    await crm.emitAsync('__started', crm, {});
-    expect(existsSync(file)).toBe(true);
-    const asked = vi.spyOn(crm.version, 'get').mockRejectedValue(new Error('asked'));
-    await expect(crm.upgrade({ quickstart: true } as never)).rejects.toThrow('asked');
-    expect(asked).toHaveBeenCalledOnce();
+    const seen: Array<[string, boolean]> = [];
+    for (const app of [crm, main]) {
+      writeFileSync(file, 'upgrading');
+      vi.spyOn(app, 'isInstalled').mockResolvedValue(true);
+      vi.spyOn(app, 'upgrade').mockImplementation(async (options) => {
+        seen.push([app.name, options === undefined]);
+        throw new Error('asked');
+      });
+      // NocoBase's tests do not upgrade.
+      vi.stubEnv('VITEST', '');
+      await expect(app.runCommandThrowError('start', '--quickstart')).rejects.toThrow('asked');
+      vi.stubEnv('VITEST', 'true');
+      expect(existsSync(file)).toBe(true);
+    }
+    // The app as it is planned, the main app because of the file.
+    expect(seen).toEqual([
+      ['crm', false],
+      ['main', true],
+    ]);
   });
 });
 

@@ -1,5 +1,7 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import path from 'node:path';
+import { isMainThread } from 'node:worker_threads';
+import type { Application } from '@nocobase/server';
 import type { HostConfig } from '../../config';
 import { AppSupervisorError } from '../../errors';
 import type { GuardConfig } from '../../guard-config';
@@ -30,8 +32,9 @@ interface PluginManager {
 }
 
 /** An app may enable and disable what the operator installed, with exceptions. */
-export const plugins = ({ storagePath }: HostConfig, { appPlugins }: GuardConfig): Guard => ({
-  beforeLoad: (app) => {
+export function plugins({ storagePath }: HostConfig, { appPlugins }: GuardConfig): Guard {
+  const withoutFile = hiding(path.join(storagePath, '.upgrading'));
+  const beforeLoad = (app: Application): void => {
     const manager = Object.getPrototypeOf(app.pm);
     for (const method of appPlugins.upload ? [] : METHODS) {
       guardMethod(manager, method, async () => {
@@ -49,9 +52,10 @@ export const plugins = ({ storagePath }: HostConfig, { appPlugins }: GuardConfig
       return original(...args);
     });
     confineCommands(manager);
-    confineUpgrades(Object.getPrototypeOf(app), path.join(storagePath, '.upgrading'));
-  },
-});
+    confineUpgrades(Object.getPrototypeOf(app), withoutFile);
+  };
+  return { beforeLoad };
+}
 
 /** Each start loads command files of the packages that rows of the app name, also by a path, as of an upload. */
 function confineCommands(manager: object): void {
@@ -63,18 +67,30 @@ function confineCommands(manager: object): void {
   });
 }
 
+/** Hides a file while any of several works runs. */
+function hiding(file: string) {
+  const hidden = `${file}-of-main`;
+  // Of a process that ended meanwhile; a worker thread begins while its process hides it.
+  if (isMainThread && existsSync(hidden)) renameSync(hidden, file);
+  let running = 0;
+  return async (work: () => unknown): Promise<unknown> => {
+    if (existsSync(file)) renameSync(file, hidden);
+    running++;
+    try {
+      return await work();
+    } finally {
+      if (--running === 0 && existsSync(hidden)) renameSync(hidden, file);
+    }
+  };
+}
+
 /**
- * A plugin that was added to the main app has "the next start" upgrade: also that of an app which may not be upgraded. An
- * upgrade that this plugin plans, and the command, have options.
+ * A plugin that was added to the main app leaves a file, with which "the next start" upgrades: also that of an app, instead
+ * of what is planned for it, and the main app would not be upgraded any more.
  */
-function confineUpgrades(application: object, file: string): void {
-  guardMethod(application, 'upgrade', async (original, args, _, self) => {
-    if (args.length > 0) return original(...args);
-    // The start deletes it next; it is of the main app.
-    const keep = () => {
-      if (!existsSync(file)) writeFileSync(file, 'upgrading');
-    };
-    (self as { once(event: string, work: () => void): void }).once('__started', keep);
-    return undefined;
+function confineUpgrades(application: object, withoutFile: (work: () => unknown) => Promise<unknown>): void {
+  guardMethod(application, 'runAsCLI', (original, args) => {
+    const isStart = Array.isArray(args[0]) && args[0][0] === 'start';
+    return isStart ? withoutFile(() => original(...args)) : original(...args);
   });
 }
