@@ -33,6 +33,7 @@ const ROOT_FILES = [
     'random',
     'redis-address',
     'variables',
+    'visitor-texts',
   ],
 ];
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ADMIN, APP_ADMIN, type Api, type Fleet, freePort, HOST, query, waitFor } from '../../scripts/fleet';
 import { roleNameOf } from '../../src/server/databases';
 import { inEnglish } from '../../src/server/errors';
+import type { Message } from '../../src/shared/message';
 import type { AppRow, OperationRow } from '../../src/shared/types';
 import { sharedFleet } from '../setup/fleet';
 import { type Answer, ask, Tab } from '../support/http';
@@ -332,7 +333,16 @@ describe('where its data lies', () => {
       const heard = await heardWhileRestarting(name, 'failed');
       const told = heard.map(({ message }) => message);
       expect(heard.filter(({ code }) => code === 'APP_ERROR').length).toBeGreaterThanOrEqual(4);
-      expect(new Set(told)).toEqual(new Set([`application ${name} is unavailable`]));
+      // The same text for all, by the title, with a reference to the cause.
+      const [text, ...others] = new Set(told);
+      expect([text, others]).toEqual([expect.stringMatching(/^".+" is unavailable\. Reference: [2-9A-Z]{8}$/), []]);
+      const reference = text!.slice(-8);
+      expect(fleet.worker('env_a').logTail(20_000).join('\n')).toContain(reference);
+      const isRecorded = async () => {
+        const { data } = await manager.api.get('appEvents:list', { filter: { appName: name } });
+        return data.some(({ message }: { message: Message }) => message.params?.reference === reference);
+      };
+      await expect.poll(isRecorded, { timeout: 20_000 }).toBe(true);
       // Its operator is told the whole cause.
       const message = inEnglish((await manager.app(name)).statuses.env_a.error!);
       expect(message).toContain(HOST);

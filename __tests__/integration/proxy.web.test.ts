@@ -875,7 +875,7 @@ describe('what the proxy answers itself', () => {
     const page = await ask(door.port, '/admin/', { headers });
     expect(page).toMatchObject({ status: 503 });
     expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-    expect(page.body).toContain('应用已停止');
+    expect(page.body).toContain('“app1”已停止');
     expect(await ask(door.port, '/api/x:list', { headers })).toMatchObject({ code: 'APP_STOPPED' });
   });
 

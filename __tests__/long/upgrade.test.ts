@@ -282,7 +282,7 @@ describe('data of an older NocoBase', () => {
       .toMatchObject({ status: 'error', error });
     await expect
       .poll(() => getInfo())
-      .toMatchObject({ status: 503, text: expect.stringContaining('application vault is unavailable') });
+      .toMatchObject({ status: 503, text: expect.stringMatching(/ is unavailable\. Reference: /) });
     expect(await coreVersion()).toBe('2.2.14');
   });
 

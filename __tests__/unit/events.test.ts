@@ -1,6 +1,7 @@
 import type { Database } from '@nocobase/database';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { collections } from '../../src/server/core/collections';
+import { referenceOf } from '../../src/server/errors';
 import type { AppDefinition } from '../../src/server/supervisor/apps/repository';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import { OperationStore } from '../../src/server/supervisor/control/store';
@@ -55,11 +56,12 @@ describe('what is recorded', () => {
   });
 
   it('an app that failed, with its cause, or that crashed its Worker', () => {
-    const error = say('APP_FAILED', { app: 'crm', environment: 'env_a' });
+    const error = failed('connect ECONNREFUSED 10.0.0.5:5432');
     expect(conditionOf('env_a', entryOf({ status: 'error', error }), 7)).toMatchObject({
       kind: 'failure',
       appUid: 'uid-1',
       cause: error,
+      message: { params: { reference: referenceOf('crm', error) } },
       at: 7,
     });
     const crash = { code: 'APP_CRASH_LOOP', params: { app: 'crm', times: 3, cause: say('WORKER_ENDED') } };

@@ -1,13 +1,17 @@
 import { describe, expect, it, vi } from 'vitest';
-import { answer } from '../../src/server/proxy/answers';
+import { ANSWERS, type AnswerCode, answer, hasCause } from '../../src/server/proxy/answers';
 import { pageFor } from '../../src/server/proxy/error-page';
 import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
 import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
+import { References } from '../../src/server/proxy/references';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
 import { basePath, isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit } from '../../src/server/proxy/visit';
+import { verbatim } from '../../src/shared/message';
 import { isAppName } from '../../src/shared/names';
+import { FakeClock } from '../support/clock';
+import { recordedLog } from '../support/log';
 
 const app = (name: string, more: Partial<RouteApp> = {}): RouteApp => ({
   name,
@@ -291,8 +295,10 @@ describe('the page for people', () => {
 
   it('uses the visitor’s language and promises only what will happen', () => {
     const stopped = answer('APP_STOPPED', 'app1');
-    expect(pageFor(req('text/html'), '/', '/api', stopped)).toContain('This app is stopped');
-    expect(pageFor(req('text/html', 'zh-CN,zh;q=0.9,en;q=0.8'), '/', '/api', stopped)).toContain('应用已停止');
+    expect(pageFor(req('text/html'), '/', '/api', stopped)).toContain('&#34;app1&#34; is stopped');
+    expect(pageFor(req('text/html', 'zh-CN,zh;q=0.9,en;q=0.8'), '/', '/api', stopped)).toContain(
+      '该应用已被管理员停止',
+    );
     expect(pageFor(req('text/html'), '/', '/api', stopped)).not.toContain('refresh');
   });
 
@@ -308,7 +314,50 @@ describe('the page for people', () => {
   ])('a visitor who accepts %s gets it in Chinese: %s', (language, expected) => {
     const headers = { accept: 'text/html', ...(language === undefined ? {} : { 'accept-language': language }) };
     const page = pageFor({ method: 'GET', headers } as never, '/', '/api', answer('APP_STOPPED', 'app1'));
-    expect(page?.includes('应用已停止')).toBe(expected);
+    expect(page?.includes('该应用已被管理员停止')).toBe(expected);
+  });
+});
+
+it('invariant 15: an answer names the app by its title, in the visitor’s language, and a reference instead of a cause', () => {
+  const reference = 'ABCD2345';
+  const told = (code: AnswerCode, language: 'en' | 'zh') => answer(code, 'CRM', { language, reference }).message;
+  expect(told('UPSTREAM_REFUSED', 'en')).toBe('"CRM" is unavailable right now. Reference: ABCD2345');
+  expect(told('UPSTREAM_REFUSED', 'zh')).toBe('“CRM”暂时不可用。参考编号：ABCD2345');
+  const hidden = Object.keys(ANSWERS).filter((code) => hasCause(code as AnswerCode));
+  expect(hidden.sort()).toEqual([
+    'APP_ENVIRONMENT_UNAVAILABLE',
+    'APP_PROXY_FAILED',
+    'APP_PROXY_LOOP',
+    'UPSTREAM_REFUSED',
+    'UPSTREAM_RESET',
+    'UPSTREAM_TIMEOUT',
+  ]);
+  const title = answer('APP_STOPPED', '<img src=x onerror=alert(1)>');
+  const req = { method: 'GET', headers: { accept: 'text/html' } } as never;
+  expect(pageFor(req, '/', '/api', title)).not.toContain('<img');
+});
+
+describe('references', () => {
+  function setup() {
+    const clock = new FakeClock();
+    const log = recordedLog();
+    const told: unknown[] = [];
+    const references = new References(clock, log, (...trouble) => told.push(trouble));
+    const of = (more: Partial<Parameters<References['of']>[0]> = {}) =>
+      references.of({ app: 'crm', environment: 'env_a', code: 'UPSTREAM_REFUSED', cause: 'ECONNREFUSED', ...more });
+    return { clock, log, told, of };
+  }
+
+  it('lead to a cause that is logged and recorded once an hour, however many visitors meet it', () => {
+    const { clock, log, told, of } = setup();
+    const reference = of();
+    for (let visitor = 0; visitor < 1_000; visitor++) expect(of()).toBe(reference);
+    expect(told).toEqual([['crm', 'env_a', reference, verbatim('UPSTREAM_REFUSED ECONNREFUSED')]]);
+    expect(log.lines.filter((line) => line.includes(reference))).toHaveLength(1);
+    expect(new Set([reference, of({ app: 'shop' }), of({ environment: 'env_b' }), of({ cause: 'x' })]).size).toBe(4);
+    clock.pass(3_600_000);
+    expect(of()).not.toBe(reference);
+    expect(told).toHaveLength(5);
   });
 });
 

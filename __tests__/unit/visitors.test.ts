@@ -1,15 +1,20 @@
+import type { ServerResponse } from 'node:http';
 import type { Application, AppSupervisor } from '@nocobase/server';
-import { describe, expect, it } from 'vitest';
-import { AppSupervisorError } from '../../src/server/errors';
+import { describe, expect, it, vi } from 'vitest';
+import { AppSupervisorError, describeError, referenceOf } from '../../src/server/errors';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import {
+  type Answerer,
+  answerForFailed,
   hideInternalErrors,
   isInternal,
   notifyUsersOnly,
   progressFor,
   type Sender,
+  Unavailable,
 } from '../../src/server/nocobase/visitors';
 import { ANSWERS, answer } from '../../src/server/proxy/answers';
+import { failed } from '../../src/shared/message';
 
 const refused = new AppSupervisorError('DATABASE_SIGN_IN', {
   server: 'db.internal:5432',
@@ -17,10 +22,13 @@ const refused = new AppSupervisorError('DATABASE_SIGN_IN', {
   cause: 'password authentication failed for user "crm_owner"',
 });
 
+const REFERENCE = referenceOf('crm', describeError(refused));
+
 describe('invariant 7: of an app that failed', () => {
   const emitted: Array<{ error: Error }> = [];
   const emit = (event: string, told: { error: Error }) => event === 'appError' && emitted.push(told);
   const coreApps = new CoreAppRegistry({ emit } as unknown as AppSupervisor);
+  coreApps.titleOf = () => 'CRM & Co';
   coreApps.setError('crm', Object.assign(refused, { cause: new Error('connect ECONNREFUSED 10.0.0.5:5432') }));
 
   it.each([
@@ -28,8 +36,43 @@ describe('invariant 7: of an app that failed', () => {
     ['what the core sends to open tabs', () => emitted[0].error],
   ])('%s says that it is unavailable and not why', (_, told) => {
     const error = told() as Error & { code?: string };
-    expect([error.message, error.cause, error.code]).toEqual(['application crm is unavailable', undefined, undefined]);
+    const text = `"CRM & Co" is unavailable. Reference: ${REFERENCE}`;
+    expect([error.message, error.cause, error.code]).toEqual([text, undefined, undefined]);
     expect(JSON.stringify(error)).toBe('{}');
+  });
+
+  it('invariant 15: the reference is that of the cause as the Supervisor reads it, and of no other', () => {
+    const read = JSON.parse(
+      JSON.stringify({ params: describeError(refused).params, code: describeError(refused).code }),
+    );
+    expect(referenceOf('crm', read)).toBe(REFERENCE);
+    expect(REFERENCE).toMatch(/^[2-9A-HJKMNP-Z]{8}$/);
+    expect([referenceOf('shop', read), referenceOf('crm', failed('x'))]).not.toContain(REFERENCE);
+  });
+
+  it.each([
+    ['zh-CN', undefined, `“CRM & Co”不可用。参考编号：${REFERENCE}`],
+    ['zh-CN', 'en-US', `"CRM & Co" is unavailable. Reference: ${REFERENCE}`],
+    [undefined, 'zh-CN', `“CRM & Co”不可用。参考编号：${REFERENCE}`],
+    [undefined, undefined, `"CRM & Co" is unavailable. Reference: ${REFERENCE}`],
+  ])('a request with Accept-Language %s and X-Locale %s is answered in that language', (accept, locale, message) => {
+    const original = vi.fn();
+    const gateway: Answerer = { responseErrorWithCode: original };
+    answerForFailed(gateway, (name) => coreApps.appErrors[name]);
+    const headers = { ...(accept && { 'accept-language': accept }), ...(locale && { 'x-locale': locale }) };
+    const end = vi.fn();
+    const res = { req: { headers }, setHeader() {}, end, statusCode: 200 } as unknown as ServerResponse;
+    gateway.responseErrorWithCode('error', res, { appName: 'crm' });
+    expect(JSON.parse(end.mock.calls[0][0])).toEqual({
+      error: { status: 503, message, maintaining: true, code: 'APP_ERROR' },
+    });
+    expect(original).not.toHaveBeenCalled();
+    for (const [code, appName] of [
+      ['error', 'shop'],
+      ['preparing', 'crm'],
+    ])
+      gateway.responseErrorWithCode(code, res, { appName });
+    expect(original).toHaveBeenCalledTimes(2);
   });
 
   it('its operators see everything', () => {
@@ -136,24 +179,25 @@ describe('of a failed command', () => {
       sendMessageToConnection: ({ tags }, { type, payload }) =>
         void sent.push(`${tags.size > 1 ? 'user' : 'visitor'}: ${type} ${payload?.message}`),
     };
-    notifyUsersOnly(sender);
-    const visitor = { app: 'crm', tags: new Set(['app#crm']) };
+    const failure = new Unavailable('crm', 'CRM', refused);
+    notifyUsersOnly(sender, (name) => (name === 'crm' ? failure : undefined));
+    const visitor = { app: 'crm', tags: new Set(['app#crm']), headers: { 'accept-language': 'zh-CN' } };
     const user = { app: 'crm', tags: new Set(['app#crm', 'userId#1']) };
     for (const client of [visitor, user]) {
       for (const [type, message] of [
         ['notification', 'Failed to enable plugin: relation "x" does not exist'],
-        ['notification', 'application crm is unavailable'],
+        ['notification', failure.message],
         ['maintaining', 'in progress'],
       ])
         sender.sendMessageToConnection(client, { type, payload: { message } });
       sender.sendMessageToConnection(client, { type: 'authorized' });
     }
     expect(sent).toEqual([
-      'visitor: notification application crm is unavailable',
+      `visitor: notification “CRM”不可用。参考编号：${REFERENCE}`,
       'visitor: maintaining in progress',
       'visitor: authorized undefined',
       'user: notification Failed to enable plugin: relation "x" does not exist',
-      'user: notification application crm is unavailable',
+      `user: notification "CRM" is unavailable. Reference: ${REFERENCE}`,
       'user: maintaining in progress',
       'user: authorized undefined',
     ]);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import english from '../locale/en-US.json';
 import { failed, type Message, type Names, type Param, type Params, render } from '../shared/message';
 
@@ -172,3 +173,22 @@ export function describeError(error: unknown): Message {
   if (error instanceof AppSupervisorError) return { code: error.code, params: error.params };
   return failed(messageOf(error));
 }
+
+/** Letters and digits that are not taken for each other. */
+const ALPHABET = '23456789ABCDEFGHJKMNPQRSTVWXYZ';
+const REFERENCE_LENGTH = 8;
+
+/**
+ * A reference to a cause that visitors do not see. The same for the same app and cause in every process: the Worker tells
+ * visitors, and the Supervisor records it.
+ */
+export function referenceOf(app: string, cause: Message): string {
+  const digest = createHash('sha256').update(app).update(canonical(cause)).digest();
+  return [...digest.subarray(0, REFERENCE_LENGTH)].map((byte) => ALPHABET[byte % ALPHABET.length]).join('');
+}
+
+/** Without the order of the params, which a message may lose on its way. */
+const canonical = (value: unknown): string =>
+  JSON.stringify(value, (_, part) =>
+    part && typeof part === 'object' ? Object.fromEntries(Object.entries(part).sort()) : part,
+  );

@@ -12,6 +12,7 @@ export function createRuntime(config: ActiveConfig, host: AppSupervisor, findIns
   const foundation = layFoundation(config, host, findInstalled);
   const runtime = runtimeFor(config, foundation);
   foundation.coreApps.isManaged = (name) => runtime.manages(name);
+  foundation.coreApps.titleOf = (name) => runtime.models().find((model) => model.name === name)?.title;
   return runtime;
 }
 

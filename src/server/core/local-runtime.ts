@@ -49,6 +49,7 @@ export class LocalRuntime implements Runtime {
     });
     this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor), {
       mainSecret: () => mainApp.secret,
+      failureOf: (name) => foundation.coreApps.appErrors[name],
       metrics: this.metrics,
     });
     supervisor.changes.listen((names) => this.handleChange(names));

@@ -17,6 +17,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     app.published[environment] ? supervisor.statusIn(app, environment)?.status : 'not_found';
   const routeOf = (app: AppDefinition): RouteApp => ({
     name: app.name,
+    title: app.title,
     cname: app.cname,
     desired: desiredOf(app),
     environments: app.environments,
@@ -41,6 +42,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
 export function workerRoutes(worker: WorkerPart): UpdateRoutes {
   const routeOf = (record: AppRecord): RouteApp => ({
     name: record.name,
+    title: record.title,
     cname: record.cname,
     desired: record.desired === 'removed' ? 'stopped' : record.desired,
     environments: record.environments,

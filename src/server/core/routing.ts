@@ -4,7 +4,7 @@ import type { Gateway } from '@nocobase/server';
 import { parseAppsDomain } from '../../shared/origins';
 import type { Clock } from '../clock';
 import type { ActiveConfig } from '../config';
-import { notifyUsersOnly, type Sender } from '../nocobase/visitors';
+import { type Answerer, answerForFailed, type FailureOf, notifyUsersOnly, type Sender } from '../nocobase/visitors';
 import {
   type AppNaming,
   type AppProxy,
@@ -31,8 +31,8 @@ export type RoutingConfig = Pick<
   'host' | 'appsDomain' | 'publicUrl' | 'trustedProxies' | 'frameAncestors' | 'bounds'
 >;
 
-/** What of this process the guard needs. */
-export type RoutingParts = Pick<GuardOptions, 'mainSecret' | 'metrics'>;
+/** What of this process the guard and the core's gateway need. */
+export type RoutingParts = Pick<GuardOptions, 'mainSecret' | 'metrics'> & { failureOf: FailureOf };
 
 /** What a role adds to the hooks that every role has. */
 export interface PartHooks {
@@ -91,7 +91,8 @@ export class Routing {
     if (this.installed) return;
     this.installed = true;
     const { wsServer } = gateway as unknown as { wsServer: Sender | null };
-    if (wsServer) notifyUsersOnly(wsServer);
+    if (wsServer) notifyUsersOnly(wsServer, this.own.failureOf);
+    answerForFailed(gateway as unknown as Answerer, this.own.failureOf);
     GatewayClass.registerRequestHandler(this.guard(serve ?? null) as never);
     if (last) GatewayClass.registerRequestHandler(last as never);
   }
@@ -105,7 +106,8 @@ export class Routing {
       appNameOf,
       origins,
       bounds: this.config.bounds,
-      ...this.own,
+      mainSecret: this.own.mainSecret,
+      metrics: this.own.metrics,
       clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),
       pluginStaticsPath: host.pluginStaticsPath,

@@ -50,6 +50,7 @@ export class SupervisorRuntime implements Runtime {
     });
     this.routing = new Routing(config, null, clock, supervisorRoutes(supervisor), {
       mainSecret: () => mainApp.secret,
+      failureOf: (name) => foundation.coreApps.appErrors[name],
       metrics: this.metrics,
     });
     this.proxy = createProxy({
@@ -67,6 +68,7 @@ export class SupervisorRuntime implements Runtime {
       log,
       metrics: this.metrics,
       onUnreachable: (environment) => supervisor.noteUnreachable(environment),
+      onTrouble: (...trouble) => supervisor.noteTrouble(...trouble),
     });
     foundation.wire.refusals.reasons.listen((reason) => this.metrics.refusal(reason));
     supervisor.changes.listen((names) => this.handleChange(names));

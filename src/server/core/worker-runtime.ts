@@ -44,6 +44,7 @@ export class WorkerRuntime implements Runtime {
     });
     this.routing = new Routing({ ...config, appsDomain: null }, only, clock, workerRoutes(worker), {
       mainSecret: () => mainApp.secret,
+      failureOf: (name) => foundation.coreApps.appErrors[name],
     });
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {

@@ -28,6 +28,8 @@ export class CoreAppRegistry {
 
   /** Whether an app belongs to the fleet: then its object is created by `create` alone. */
   isManaged: (name: string) => boolean = () => false;
+  /** The title of an app, for visitors. */
+  titleOf: (name: string) => string | undefined = () => undefined;
   private creating: string | null = null;
 
   constructor(private readonly supervisor: AppSupervisor) {}
@@ -74,7 +76,7 @@ export class CoreAppRegistry {
   }
 
   setError(name: string, reason: Error): void {
-    const error = new Unavailable(name, reason);
+    const error = new Unavailable(name, this.titleOf(name) ?? name, reason);
     this.appErrors[name] = error;
     this.supervisor.emit('appError', { appName: name, error });
   }

@@ -1,11 +1,12 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Application } from '@nocobase/server';
+import { describeError, referenceOf } from '../errors';
+import { languageOf, unavailable, type VisitorLanguage } from '../visitor-texts';
 
 /**
  * What visitors may learn about an app that is not available: only that, or its progress. Statuses, operations and logs
  * show operators why, and on which server.
  */
-
-const unavailable = (app: string): string => `application ${app} is unavailable`;
 
 /**
  * Replaces an error of which the core would show everybody the text, the cause and the code (gateway/errors.js,
@@ -13,10 +14,20 @@ const unavailable = (app: string): string => `application ${app} is unavailable`
  */
 export class Unavailable extends Error {
   readonly #reason: Error;
+  readonly #title: string;
+  readonly #reference: string;
 
-  constructor(app: string, reason: Error) {
-    super(unavailable(app));
+  /** @param title of the app, for visitors */
+  constructor(app: string, title: string, reason: Error) {
+    const reference = referenceOf(app, describeError(reason));
+    super(unavailable(title, reference, 'en'));
     this.#reason = reason;
+    this.#title = title;
+    this.#reference = reference;
+  }
+
+  textIn(language: VisitorLanguage): string {
+    return unavailable(this.#title, this.#reference, language);
   }
 
   /** The original error. */
@@ -86,6 +97,7 @@ export function hideInternalErrors(app: Pick<Application, 'name' | 'pm'>): void 
 
 interface Client {
   app?: string;
+  headers?: IncomingHttpHeaders;
   tags: ReadonlySet<string>;
 }
 interface Message {
@@ -97,14 +109,43 @@ export interface Sender {
   sendMessageToConnection(client: Client, message: Message): void;
 }
 
+/** The failure of an app of this process, if it has failed. */
+export type FailureOf = (app: string) => Unavailable | undefined;
+
 /**
  * The core sends the error of a failed command of an app to every open tab of the app; only signed-in users may see it.
+ * That the app itself has failed is for all, each in the language of its browser.
  */
-export function notifyUsersOnly(sender: Sender): void {
+export function notifyUsersOnly(sender: Sender, failureOf: FailureOf): void {
   const send = sender.sendMessageToConnection.bind(sender);
   sender.sendMessageToConnection = (client, message) => {
-    const isForAll = message.type !== 'notification' || message.payload?.message === unavailable(String(client.app));
+    const failure = failureOf(String(client.app));
+    const isFailure = failure !== undefined && message.payload?.message === failure.message;
     const isSignedIn = () => [...client.tags].some((tag) => tag.startsWith('userId#'));
-    if (isForAll || isSignedIn()) send(client, message);
+    if (isFailure) {
+      const text = failure.textIn(languageOf(client.headers ?? {}));
+      send(client, { ...message, payload: { ...message.payload, message: text } });
+    } else if (message.type !== 'notification' || isSignedIn()) send(client, message);
+  };
+}
+
+/** The core's gateway; it answers requests of apps that have failed through this method (gateway/index.js). */
+export interface Answerer {
+  responseErrorWithCode(code: string, res: ServerResponse, options: { appName: string }): void;
+}
+
+/**
+ * Requests of an app that has failed are answered in the visitor's language. The core would also log each of them, and
+ * visitors could fill the log.
+ */
+export function answerForFailed(gateway: Answerer, failureOf: FailureOf): void {
+  const original = gateway.responseErrorWithCode.bind(gateway);
+  gateway.responseErrorWithCode = (code, res, options) => {
+    const failure = failureOf(options.appName);
+    if (!failure || !/^(?:app_)?error$/i.test(code)) return original(code, res, options);
+    const message = failure.textIn(languageOf(res.req?.headers ?? {}));
+    res.statusCode = 503;
+    res.setHeader('Content-Type', 'application/json');
+    res.end(JSON.stringify({ error: { status: 503, message, maintaining: true, code: 'APP_ERROR' } }));
   };
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../clock';
+import { titled, type VisitorLanguage, withReference } from '../visitor-texts';
 
 /**
  * Answers of the proxy itself, in the core's own error format (server/src/gateway/errors.ts:13 and
@@ -16,29 +17,46 @@ export interface Answer {
   retryAfter?: number;
 }
 
+/** Status, seconds after which waiting may help, and the text in each language. */
+type Entry = readonly [status: number, retryAfter: number | null, en: string, zh: string];
+
+const UNAVAILABLE = ['%app is unavailable right now', '%app暂时不可用'] as const;
+
 export const ANSWERS = {
-  APP_NOT_FOUND: [404, 'application %app not found', null],
-  APP_STOPPED: [503, 'application %app is stopped', null],
-  APP_PREPARING: [503, 'application %app is preparing, please wait patiently', 3],
-  APP_ENVIRONMENT_UNAVAILABLE: [503, 'application %app is unavailable right now', 5],
-  UPSTREAM_REFUSED: [502, 'application %app cannot be reached right now', 5],
-  UPSTREAM_RESET: [502, 'application %app broke off before it answered', 5],
-  UPSTREAM_TIMEOUT: [504, 'application %app did not answer in time', 5],
-  APP_PROXY_LOOP: [508, 'application %app is not set up to be reached here', null],
-  APP_BUSY: [503, 'application %app has too many visitors right now', 5],
-  ADDRESS_BUSY: [429, 'too many requests from where you are, please wait', 30],
-  BODY_TOO_LARGE: [413, 'the body of the request is too large', null],
-  BODY_TOO_SLOW: [408, 'the body of the request did not arrive', null],
-  HEADERS_TOO_MANY: [431, 'the request has too many headers', null],
-  BAD_REQUEST: [400, 'the request cannot be understood', null],
-  INVALID_INPUT: [400, 'application %app has no environment of this name', null],
-  APP_PROXY_FAILED: [500, 'the request for application %app failed', null],
-} as const satisfies Record<string, readonly [number, string, number | null]>;
+  APP_NOT_FOUND: [404, null, 'application %app not found', '找不到应用%app'],
+  APP_STOPPED: [503, null, '%app is stopped', '%app已停止'],
+  APP_PREPARING: [503, 3, '%app is starting, please wait', '%app正在启动，请稍候'],
+  APP_ENVIRONMENT_UNAVAILABLE: [503, 5, ...UNAVAILABLE],
+  UPSTREAM_REFUSED: [502, 5, ...UNAVAILABLE],
+  UPSTREAM_RESET: [502, 5, ...UNAVAILABLE],
+  UPSTREAM_TIMEOUT: [504, 5, ...UNAVAILABLE],
+  APP_PROXY_LOOP: [508, null, ...UNAVAILABLE],
+  APP_PROXY_FAILED: [500, null, ...UNAVAILABLE],
+  APP_BUSY: [503, 5, '%app has too many visitors right now', '%app当前访问人数过多'],
+  ADDRESS_BUSY: [429, 30, 'too many requests from where you are, please wait', '您所在网络的请求过多，请稍候'],
+  BODY_TOO_LARGE: [413, null, 'the body of the request is too large', '请求体过大'],
+  BODY_TOO_SLOW: [408, null, 'the body of the request did not arrive', '未收到完整的请求体'],
+  HEADERS_TOO_MANY: [431, null, 'the request has too many headers', '请求头过多'],
+  BAD_REQUEST: [400, null, 'the request cannot be understood', '无法理解该请求'],
+  INVALID_INPUT: [400, null, '%app has no environment of this name', '%app没有这个名称的环境'],
+} as const satisfies Record<string, Entry>;
 export type AnswerCode = keyof typeof ANSWERS;
 
-export function answer(code: AnswerCode, app = ''): Answer {
-  const [status, text, retryAfter] = ANSWERS[code];
-  const message = text.replace(' %app', () => app && ` ${app}`);
+/** Answers whose cause visitors must not see, and operators find by its reference. */
+export const hasCause = (code: AnswerCode): boolean => (ANSWERS[code] as Entry)[2] === UNAVAILABLE[0];
+
+/**
+ * @param title of the app; empty for one that is not known
+ * @param reference to the cause
+ */
+export function answer(
+  code: AnswerCode,
+  title = '',
+  { language = 'en', reference = null }: { language?: VisitorLanguage; reference?: string | null } = {},
+): Answer {
+  const [status, retryAfter, en, zh] = ANSWERS[code];
+  const text = (language === 'zh' ? zh : en).replace('%app', () => titled(title, language));
+  const message = withReference(text, reference, language);
   return retryAfter === null ? { status, code, message } : { status, code, message, retryAfter };
 }
 

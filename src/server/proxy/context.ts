@@ -6,6 +6,7 @@ import type { Limits } from './limits';
 import type { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import type { Quarantine } from './quarantine';
+import type { References } from './references';
 import type { RouteEnvironment, RoutingTable } from './table';
 import type { Targets } from './targets';
 import type { MainSecret } from './tokens';
@@ -26,6 +27,7 @@ export interface Context {
   config: VisitConfig & { wsPath: string };
   limits: Limits;
   occupancy: Occupancy;
+  references: References;
   trusts: (address: string) => boolean;
   /** Name of this process in the loop header. */
   mark: string;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Bounds } from '../bounds';
 import type { Clock } from '../clock';
 import type { ProxyMetrics } from '../observability/metrics';
+import { languageOf } from '../visitor-texts';
 import { type AnswerCode, answer, send } from './answers';
 import { isForm, limitBody, watchBody } from './bodies';
 import { hasBody, hasSeveralHosts } from './headers';
@@ -145,7 +146,7 @@ function cached(find: (name: string) => boolean, clock: Clock): (name: string) =
 }
 
 function sendAnswer(req: IncomingMessage, res: ServerResponse, code: AnswerCode, app?: string): true {
-  send(req, res, answer(code, app));
+  send(req, res, answer(code, app, { language: languageOf(req.headers) }));
   return true;
 }
 

@@ -6,6 +6,7 @@ import type { Clock } from '../clock';
 import type { Log } from '../log';
 import type { ProxyMetrics, ProxyStats } from '../observability/metrics';
 import type { Random } from '../random';
+import { languageOf } from '../visitor-texts';
 import { answer, refuse, send } from './answers';
 import type { Context } from './context';
 import { hasSeveralHosts } from './headers';
@@ -15,6 +16,7 @@ import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import { trustOf } from './peer';
 import { Quarantine } from './quarantine';
+import { type OnTrouble, References } from './references';
 import type { RoutingTable } from './table';
 import { Targets } from './targets';
 import type { MainSecret } from './tokens';
@@ -73,6 +75,8 @@ interface ProxyOptions {
   metrics?: ProxyMetrics;
   /** Called for each connection to an environment that could not be established. */
   onUnreachable?: (environment: string) => void;
+  /** Called once for each cause that visitors are only referred to. */
+  onTrouble?: OnTrouble;
 }
 
 export function createProxy(options: ProxyOptions): AppProxy {
@@ -82,10 +86,18 @@ export function createProxy(options: ProxyOptions): AppProxy {
   const web = createWeb(context);
   const ws = createWs(context);
 
-  const unroutable = (name: string) => {
+  const unroutable = (name: string, { headers }: IncomingMessage) => {
     const code = table.loaded || !isAppName(name) ? 'APP_NOT_FOUND' : 'APP_PREPARING';
     context.metrics?.request('', code, null);
-    return answer(code, isAppName(name) ? name : '');
+    return answer(code, isAppName(name) ? name : '', { language: languageOf(headers) });
+  };
+  /** A bug of ours. */
+  const failed = (name: string, { headers }: IncomingMessage, error: unknown) => {
+    log.error('The proxy failed', { app: name, error: stackOf(error) });
+    const app = table.app(name);
+    const trouble = { app: app?.name ?? '', environment: '', code: 'APP_PROXY_FAILED', cause: String(error) } as const;
+    const reference = context.references.of(trouble);
+    return answer('APP_PROXY_FAILED', app?.title ?? app?.name, { language: languageOf(headers), reference });
   };
 
   return {
@@ -94,10 +106,9 @@ export function createProxy(options: ProxyOptions): AppProxy {
       try {
         const app = table.app(appName);
         if (app) web(app, req, res);
-        else send(req, res, unroutable(appName));
+        else send(req, res, unroutable(appName, req));
       } catch (error) {
-        log.error('The proxy failed', { app: appName, error: stackOf(error) });
-        send(req, res, answer('APP_PROXY_FAILED', appName));
+        send(req, res, failed(appName, req, error));
       }
       return true;
     },
@@ -120,10 +131,9 @@ export function createProxy(options: ProxyOptions): AppProxy {
         if (name === 'main') return false;
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
-        else refuse(socket, unroutable(name), limits.linger, context.clock);
+        else refuse(socket, unroutable(name, req), limits.linger, context.clock);
       } catch (error) {
-        log.error('The proxy failed', { app: name, error: stackOf(error) });
-        refuse(socket, answer('APP_PROXY_FAILED', isAppName(name) ? name : ''), limits.linger, context.clock);
+        refuse(socket, failed(name, req, error), limits.linger, context.clock);
       }
       return true;
     },
@@ -138,7 +148,7 @@ export function createProxy(options: ProxyOptions): AppProxy {
 }
 
 /** What the parts of one proxy share. */
-function contextOf({ table, config, clock, random, log, metrics, onUnreachable }: ProxyOptions): Context {
+function contextOf({ table, config, clock, random, log, metrics, ...events }: ProxyOptions): Context {
   const limits = { ...LIMITS, ...config.limits };
   const environmentOf = (name: string) => table.environment(name);
   return {
@@ -149,10 +159,11 @@ function contextOf({ table, config, clock, random, log, metrics, onUnreachable }
     mainSecret: config.mainSecret,
     targets: new Targets(limits, clock, (name) => environmentOf(name) !== undefined),
     limits,
+    references: new References(clock, log, events.onTrouble ?? (() => undefined)),
     occupancy: new Occupancy({ ...BOUNDS, ...config.bounds }),
     log,
     quarantine: new Quarantine(limits.quarantine),
-    onUnreachable: onUnreachable ?? (() => undefined),
+    onUnreachable: events.onUnreachable ?? (() => undefined),
     config: {
       apiBase: basePath(config.apiBasePath),
       publicPath: `${basePath(config.publicPath)}/`,

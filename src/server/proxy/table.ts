@@ -9,6 +9,8 @@ import { INVALID_APP } from './naming';
 
 export interface RouteApp {
   name: string;
+  /** For visitors; absent: its name. */
+  title?: string;
   /** Custom domain, or null. */
   cname: string | null;
   desired: 'running' | 'onDemand' | 'stopped';

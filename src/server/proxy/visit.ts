@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ENVIRONMENT_NAME } from '../../shared/names';
+import { languageOf } from '../visitor-texts';
 import { answer, send } from './answers';
 import { COOKIE, withPin } from './sticky-environment';
 import type { RouteApp } from './table';
@@ -39,7 +40,7 @@ export function visit(
   const query = new URL(url, 'http://any').searchParams;
   const environment = query.get('environment') || null;
   if (environment !== null && !(ENVIRONMENT_NAME.test(environment) && app.environments.includes(environment))) {
-    send(req, res, answer('INVALID_INPUT', app.name));
+    send(req, res, answer('INVALID_INPUT', app.title ?? app.name, { language: languageOf(req.headers) }));
     return;
   }
   const pins = withPin(req.headers.cookie, app.name, environment);

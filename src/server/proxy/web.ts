@@ -1,6 +1,7 @@
 import http, { type ClientRequest, type IncomingMessage, type InformationEvent, type ServerResponse } from 'node:http';
 import https from 'node:https';
-import { type AnswerCode, answer, send } from './answers';
+import { languageOf } from '../visitor-texts';
+import { type Answer, type AnswerCode, answer, hasCause, send } from './answers';
 import { watchBody } from './bodies';
 import { choose } from './choose';
 import type { Context } from './context';
@@ -82,6 +83,17 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
   };
 }
 
+/** The answer for a visitor of the app, with a reference to a cause that is not for visitors. */
+export function answerFor(
+  { references }: Context,
+  app: RouteApp,
+  { headers }: IncomingMessage,
+  { code, ...where }: { code: AnswerCode; environment: string; cause: string },
+): Answer {
+  const reference = hasCause(code) ? references.of({ app: app.name, code, ...where }) : null;
+  return answer(code, app.title ?? app.name, { language: languageOf(headers), reference });
+}
+
 /** Why this environment takes no more of the visitor right now, or null. */
 export function busyReason(
   { targets, occupancy, trusts, now }: Context,
@@ -130,7 +142,7 @@ class Exchange {
       // On the second attempt no caller catches.
       const isOurs = !UNSENDABLE.has(String((error as NodeJS.ErrnoException).code));
       if (isOurs) this.context.log.error('A request failed', { app: this.app.name, error: String(error) });
-      this.answer(isOurs ? 'APP_PROXY_FAILED' : 'BAD_REQUEST');
+      this.answer(isOurs ? 'APP_PROXY_FAILED' : 'BAD_REQUEST', String(error));
     }
   }
 
@@ -185,10 +197,11 @@ class Exchange {
     this.#outgoing?.destroy();
   }
 
-  answer(code: AnswerCode): void {
+  /** @param cause for operators, as far as the code does not say it */
+  answer(code: AnswerCode, cause = ''): void {
     const environment = this.#target?.name ?? '';
     this.#settled = true;
-    const what = answer(code, this.app.name);
+    const what = answerFor(this.context, this.app, this.req, { code, environment, cause });
     this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
     this.context.metrics?.request(environment, code, null);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
@@ -223,7 +236,7 @@ class Exchange {
     } catch (error) {
       this.context.log.warn('An answer could not be passed on', { app: this.app.name, error: String(error) });
       incoming.destroy();
-      this.answer('UPSTREAM_RESET');
+      this.answer('UPSTREAM_RESET', String(error));
       return;
     }
     this.#settled = true;
@@ -257,7 +270,7 @@ class Exchange {
       return;
     }
     stopSending(req, outgoing);
-    this.answer(failure.code);
+    this.answer(failure.code, failure.cause);
   }
 
   /** The environment for the second attempt: another one, or the same one if only a kept connection was stale. */

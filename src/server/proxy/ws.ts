@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import httpProxy from 'http-proxy';
 import type { Timer } from '../clock';
-import { type AnswerCode, answer, closeGracefully, refuse } from './answers';
+import { type AnswerCode, closeGracefully, refuse } from './answers';
 import { choose } from './choose';
 import type { Context } from './context';
 import { passedSetCookie } from './cookies';
@@ -16,7 +16,7 @@ import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
 import { isConnected, type Target } from './targets';
 import { withoutTokensOfMain } from './tokens';
-import { busyReason } from './web';
+import { answerFor, busyReason } from './web';
 
 /**
  * WebSockets through http-proxy's own pass (http-proxy 1.18.1, lib/http-proxy/passes/ws-incoming.js:78), with additions
@@ -32,9 +32,9 @@ export function createWs(context: Context): WsProxy {
   );
   const open = new Set<Upgrade>();
   const { linger } = context.limits;
-  const reject = (code: AnswerCode, app: string, socket: Duplex) => {
+  const reject = (code: AnswerCode, app: RouteApp, req: IncomingMessage, socket: Duplex) => {
     context.metrics?.request('', code, null);
-    refuse(socket, answer(code, app), linger, context.clock);
+    refuse(socket, answerFor(context, app, req, { code, environment: '', cause: '' }), linger, context.clock);
   };
   // Emitted before http-proxy adds its listeners to `outgoing`, so ours come first.
   proxy.on('proxyReqWs', (outgoing, _req, _socket, options) => {
@@ -45,7 +45,7 @@ export function createWs(context: Context): WsProxy {
   return {
     upgrade(app, req, socket, head) {
       const reason = refusal(app, req, context.mark);
-      if (reason) return reject(reason, app.name, socket);
+      if (reason) return reject(reason, app, req, socket);
       const environment = choose(
         app,
         context.environmentOf,
@@ -53,14 +53,14 @@ export function createWs(context: Context): WsProxy {
         context.quarantine,
         context.now(),
       );
-      if (!environment) return reject('APP_ENVIRONMENT_UNAVAILABLE', app.name, socket);
+      if (!environment) return reject('APP_ENVIRONMENT_UNAVAILABLE', app, req, socket);
       const target = context.targets.of(environment);
       const peer = peerOf(socket as Socket, context.trusts);
       const busy = busyReason(context, app, environment, req, peer);
-      if (busy) return reject(busy, app.name, socket);
+      if (busy) return reject(busy, app, req, socket);
       const address = visitorAddress(req.headers['x-forwarded-for'], peer, context.trusts);
       const leave = context.occupancy.webSocket(app.name, address);
-      if (typeof leave === 'string') return reject(leave, app.name, socket);
+      if (typeof leave === 'string') return reject(leave, app, req, socket);
       socket.once('close', leave);
       const headers = upgradeHeaders(req, {
         app: app.name,
@@ -70,7 +70,7 @@ export function createWs(context: Context): WsProxy {
         cookies: context.cookiesOf(app.name),
         mainSecret: context.mainSecret,
       });
-      const upgrade = new Upgrade(context, app.name, environment, target, socket as Socket, open);
+      const upgrade = new Upgrade(context, app, req, environment, target, socket as Socket, open);
       const options: Options = { target: target.address, agent: target.oneShot, toProxy: true, upgrade, headers };
       req.url = target.prefix + withoutTokensOfMain(req.url ?? '', context.mainSecret);
       proxy.ws(req, socket, head, options as unknown as httpProxy.ServerOptions, (error) => upgrade.failed(error));
@@ -116,7 +116,8 @@ class Upgrade {
 
   constructor(
     private readonly context: Context,
-    private readonly app: string,
+    private readonly app: RouteApp,
+    private readonly req: IncomingMessage,
     private readonly environment: RouteEnvironment,
     private readonly target: Target,
     private readonly socket: Socket,
@@ -160,8 +161,8 @@ class Upgrade {
     }
     if (this.#answered || socket.destroyed) return; // we closed it ourselves; the answer is on its way
     const failure = classify(error, isConnected(this.#outgoing?.socket ?? null));
-    if (failure.unreachable) noteUnreachable(context, environment, this.app, failure);
-    this.#answer(failure.code);
+    if (failure.unreachable) noteUnreachable(context, environment, this.app.name, failure);
+    this.#answer(failure.code, failure.cause);
   }
 
   destroy(): void {
@@ -170,10 +171,12 @@ class Upgrade {
     this.#outgoing?.destroy();
   }
 
-  #answer(code: AnswerCode): void {
+  #answer(code: AnswerCode, cause = ''): void {
+    const { context, app, req, target } = this;
     this.#answered = true;
-    this.context.metrics?.request(this.target.name, code, null);
-    refuse(this.socket, answer(code, this.app), this.context.limits.linger, this.context.clock);
+    context.metrics?.request(target.name, code, null);
+    const what = answerFor(context, app, req, { code, environment: target.name, cause });
+    refuse(this.socket, what, context.limits.linger, context.clock);
     this.#outgoing?.destroy();
   }
 
@@ -199,7 +202,7 @@ class Upgrade {
       const name = incoming.rawHeaders[i];
       if (/^(?:connection|keep-alive|transfer-encoding|trailer|upgrade)$/i.test(name)) continue;
       const value = incoming.rawHeaders[i + 1];
-      const passed = /^set-cookie$/i.test(name) ? passedSetCookie(value, this.context.cookiesOf(this.app)) : value;
+      const passed = /^set-cookie$/i.test(name) ? passedSetCookie(value, this.context.cookiesOf(this.app.name)) : value;
       if (passed !== null) lines.push(`${name}: ${passed}`);
     }
     lines.push(`X-App-Environment: ${this.target.name}`, 'Connection: close', '', '');
@@ -222,7 +225,11 @@ class Upgrade {
     this.#answered = true;
     this.#outgoing = null; // frees its headers; only the sockets are needed now
     // http-proxy writes the 101 from these, next.
-    (incoming as { headers: object }).headers = switchingHeaders(incoming, target.name, context.cookiesOf(this.app));
+    (incoming as { headers: object }).headers = switchingHeaders(
+      incoming,
+      target.name,
+      context.cookiesOf(this.app.name),
+    );
     socket.setDefaultEncoding('latin1');
     target.webSockets++;
     context.metrics?.request(target.name, '1xx', null);

@@ -168,6 +168,12 @@ export class SupervisorPart {
     if (this.running?.reach.doubt(environment)) this.options.bus.notify('doubts', [environment]);
   }
 
+  /** Visitors of an app are referred to a cause. Only the leader stores it; each Supervisor has it in its log. */
+  noteTrouble(name: string, environment: string, reference: string, cause: Message): void {
+    const app = this.app(name);
+    if (app) this.running?.watch.noteTrouble(app, environment, reference, cause);
+  }
+
   /** The problems of this process or its Redis, as messages that say what to do. */
   warnings(): Message[] {
     return [

@@ -1,6 +1,7 @@
 import type { Event } from '../../../shared/event';
-import { say, sayAction } from '../../../shared/message';
+import { type Message, say, sayAction } from '../../../shared/message';
 import type { StatusEntry } from '../../../shared/messages';
+import { referenceOf } from '../../errors';
 import type { Operation } from '../control/rollout';
 import type { EnvironmentView } from '../fleet/observer';
 
@@ -62,7 +63,11 @@ export function conditionOf(environment: string, entry: StatusEntry, now: number
       environment,
       appName: name,
       appUid: uid,
-      message: say(isCrash ? 'APP_CRASHED' : 'APP_FAILED', { app: name, environment }),
+      message: say(isCrash ? 'APP_CRASHED' : 'APP_FAILED', {
+        app: name,
+        environment,
+        reference: error ? referenceOf(name, error) : '-',
+      }),
       cause: error ?? null,
       at: now,
     };
@@ -108,6 +113,23 @@ export function failedOperation(operation: Operation): Event | null {
     createdById,
   };
 }
+
+/** Visitors are told that an app is unavailable, and a reference to the cause; the same event for the same reference. */
+export const troubleOf = (
+  app: Pick<Event, 'appName' | 'appUid'>,
+  environment: string,
+  reference: string,
+  cause: Message,
+  at: number,
+): Event => ({
+  ...momentary(at),
+  ...app,
+  id: `visitors ${reference}`,
+  kind: 'failure',
+  environment: environment || null,
+  message: say('VISITORS_REFERRED', { app: app.appName ?? '-', reference }),
+  cause,
+});
 
 const DAY = 24 * 3_600_000;
 /** Of a key of Redis or a channel. */

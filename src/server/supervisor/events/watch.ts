@@ -1,8 +1,10 @@
 import type { Event } from '../../../shared/event';
+import type { Message } from '../../../shared/message';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
 import type { Leadership } from '../control/leader';
 import type { Operation } from '../control/rollout';
 import type { OperationStore } from '../control/store';
@@ -19,6 +21,7 @@ import {
   ignoredValue,
   keyOf,
   type Lasting,
+  troubleOf,
 } from './decide';
 import type { EventRecorder } from './recorder';
 import type { EventStore } from './store';
@@ -73,6 +76,13 @@ export class EventWatch {
   }
 
   /** This process has ended an operation. */
+  /** Visitors of an app are referred to a cause that the proxy has met. */
+  noteTrouble(app: Pick<AppDefinition, 'name' | 'uid'>, environment: string, reference: string, cause: Message): void {
+    const { recorder, clock } = this.options;
+    const subject = { appName: app.name, appUid: app.uid };
+    recorder.record(troubleOf(subject, environment, reference, cause, clock.now().wall));
+  }
+
   noteOperation(operation: Operation): void {
     const event = failedOperation(operation);
     if (event) this.options.recorder.record(event);
@@ -160,7 +170,10 @@ export class EventWatch {
 
   private last(state: Lasting): void {
     const key = keyOf(state);
-    if (!this.lasting || this.lasting.has(key)) return;
+    const before = this.lasting?.get(key);
+    // Of another cause visitors have another reference.
+    if (!this.lasting || (before && referenceIn(before) === referenceIn(state))) return;
+    if (before) this.end(key);
     const event = begun(state);
     this.lasting.set(key, event);
     this.version++;
@@ -194,3 +207,5 @@ export class EventWatch {
     this.holders.set(name, now);
   }
 }
+
+const referenceIn = ({ message }: Pick<Event, 'message'>) => message.params?.reference;

@@ -1,7 +1,7 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
-import { AppSupervisorError, describeError, inEnglish, messageOf } from '../../errors';
+import { AppSupervisorError, describeError, inEnglish, messageOf, referenceOf } from '../../errors';
 import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
@@ -388,11 +388,11 @@ export class AppController {
   }
 
   private failed(name: string, held: AppState, error: unknown): void {
-    const { host } = this.options;
-    const log = this.options.log.bound({ app: name });
+    const { host, log } = this.options;
     held.state = 'error';
     held.error = describeError(error);
-    log.error(`App ${name}: ${inEnglish(held.error)}`, { code: held.error.code, stack: (error as Error)?.stack });
+    const details = { code: held.error.code, reference: referenceOf(name, held.error), stack: (error as Error)?.stack };
+    log.bound({ app: name }).error(`App ${name}: ${inEnglish(held.error)}`, details);
     host.showError(name, error instanceof Error ? error : new Error(messageOf(error)));
     this.apps.show(name, 'error');
   }
