@@ -5,6 +5,7 @@ import {
   dropDatabase,
   inspectDatabase,
   inspectServer,
+  moveToRole,
   prepareDatabase,
   roleMakerOf,
   roleNameOf,
@@ -357,6 +358,107 @@ for (const [version, programs] of [
       });
     });
 
+    describe('an app that was made without a role', () => {
+      const old = () => appOf(worker, 'old');
+      const move = (password = 'secret-of-old') =>
+        moveToRole(
+          admin('old'),
+          'new_database',
+          { app: 'old', uid: 'uid-old' },
+          {
+            role: old().connection.username!,
+            password,
+            workers: ['worker'],
+          },
+        );
+      const shared = () => ({ ...worker, database: 'old' });
+
+      it('is moved with all that is in it, whoever made it, and while it runs', async () => {
+        await prepareDatabase(shared(), 'new_database', { app: 'old', uid: 'uid-old', mayCreate: true });
+        await install(shared(), '2.2.15');
+        for (const statement of [
+          "CREATE TYPE mood AS ENUM ('good')",
+          'CREATE SCHEMA extra CREATE TABLE t (a int)',
+          'CREATE SEQUENCE alone',
+          'CREATE FUNCTION f(mood) RETURNS integer LANGUAGE sql AS $$ SELECT 1 $$',
+          'CREATE MATERIALIZED VIEW m AS SELECT 1 AS one',
+          'CREATE TABLE parts (id integer) PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF parts DEFAULT',
+          "SELECT lo_from_bytea(0, 'x')",
+          'CREATE EXTENSION IF NOT EXISTS citext',
+        ])
+          await sql(shared(), statement);
+        await sql(admin('old'), 'CREATE TABLE restored (a int); INSERT INTO restored VALUES (7)');
+        const running = await dialects.postgres.connect(shared(), 'old', 'the running app');
+        await running.query('BEGIN');
+        await running.query('SELECT * FROM extra.t');
+        const moving = move();
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        await running.query('COMMIT');
+        await moving;
+        await running.query('CREATE TABLE made_meanwhile (a int)');
+        await running.close();
+
+        expect(await boot(old())).toMatchObject({ installed: 'complete', mark: { created: true } });
+        for (const statement of [
+          'ALTER TABLE restored ADD b int',
+          'ALTER TABLE made_meanwhile ADD b int',
+          'DROP MATERIALIZED VIEW m',
+          'DROP FUNCTION f',
+          'DROP SCHEMA extra CASCADE',
+          'DROP TABLE parts',
+          "ALTER TYPE mood ADD VALUE 'bad'",
+        ])
+          expect(await answer(old().connection, statement), statement).toBe('done');
+        expect(await sql(old().connection, 'SELECT a FROM restored')).toEqual([{ a: 7 }]);
+        expect(await answer({ ...shop.connection, database: 'old' }, 'SELECT 1')).toContain('permission denied');
+        expect(await answer(old().connection, 'ALTER DATABASE old RENAME TO mine')).toContain('must be owner');
+      });
+
+      it('is moved again, with another password', async () => {
+        await move('another');
+        expect(await answer({ ...old().connection, password: 'another' }, 'SELECT 1')).toBe('done');
+        expect(
+          await drop({
+            ...old(),
+            connection: { ...old().connection, password: 'another' },
+            maker: { ...old().maker, password: 'another' },
+          }),
+        ).toEqual(say('DATA_DROPPED'));
+      });
+
+      it('and that a superuser made, or is another app’s: the administrator moves the one, and not the other', async () => {
+        await prepareDatabase(admin('old'), 'new_database', { app: 'old', uid: 'uid-old', mayCreate: true });
+        await install(admin('old'), '2.2.15');
+        await move();
+        expect(await boot(old())).toMatchObject({ installed: 'complete' });
+        await sql(old().connection, "UPDATE app_supervisor_mark SET uid = 'other'");
+        await expect(move()).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+        // What runs code when it is read is not read.
+        await sql(
+          old().connection,
+          "ALTER TABLE app_supervisor_mark RENAME TO m; CREATE VIEW app_supervisor_mark AS SELECT 1 AS id, 'uid-old' AS uid",
+        );
+        await expect(move()).rejects.toMatchObject({ code: 'DATABASE_UNMARKED' });
+      });
+
+      it('and is a schema of a main database is moved there', async () => {
+        const here = appOf(worker, 'tenant', 'head', 'tenant');
+        await prepareDatabase(here.worker, 'new_schema', { app: 'tenant', uid: here.uid, mayCreate: true });
+        await sql(worker, 'CREATE TABLE public.of_main (a int)');
+        await moveToRole(
+          { ...admin('head'), schema: 'tenant' },
+          'new_schema',
+          { app: 'tenant', uid: here.uid },
+          { role: here.maker.role, password: here.maker.password, workers: ['worker'] },
+        );
+        expect(await boot(here, 'new_schema')).toMatchObject({ mark: { created: true } });
+        expect(await answer(here.connection, 'CREATE TABLE tenant.t (a int)')).toBe('done');
+        expect(await answer(here.connection, 'SELECT * FROM public.of_main')).toContain('permission denied');
+        expect(await drop(here, 'new_schema')).toEqual(say('DATA_DROPPED'));
+        expect(await answer(worker, 'SELECT * FROM public.of_main')).toBe('done');
+      });
+    });
+
     it('drops an app with its role, under its open connections, and a second time', async () => {
       const forgotten: Session = await dialects.postgres.connect(shop.connection, 'shop', 'forgotten');
       const lost = new Promise((resolve) => forgotten.onLost(resolve));
@@ -459,6 +561,28 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB with the driver of %s', (d
     await sql(crm.connection, "SET PASSWORD = PASSWORD('mine')");
     expect(await answer(crm.connection, 'SELECT 1')).toContain('Access denied');
     expect(await boot(crm)).toMatchObject({ installed: 'complete' });
+  });
+
+  it('an app that was made without a user is moved, unless something in it runs with the rights of another one', async () => {
+    const old = appOf(worker, 'old');
+    await prepareDatabase(old.worker, 'new_database', { app: 'old', uid: old.uid, mayCreate: true });
+    await install(old.worker, '2.2.15');
+    const move = () =>
+      moveToRole(admin('old'), 'new_database', old, {
+        role: old.maker.role,
+        password: 'secret-of-old',
+        workers: ['worker'],
+      });
+    // `install` makes a view, as the Worker.
+    await expect(move()).rejects.toMatchObject({
+      code: 'DATABASE_NOT_OWNED',
+      message: expect.stringContaining('someView (worker@%)'),
+    });
+    expect(await answer(old.connection, 'SELECT 1')).toContain('Access denied');
+    await sql(admin('old'), 'DROP VIEW someView');
+    await move();
+    expect(await boot(old)).toMatchObject({ installed: 'complete', mark: { created: true } });
+    expect(await drop(old)).toEqual(say('DATA_DROPPED'));
   });
 
   it('an app is dropped with its user, and a second time', async () => {

@@ -5,6 +5,7 @@ import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
 import { BOUNDS, type Bounds } from './bounds';
+import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles-config';
 import { inEnglish } from './errors';
 import { type GuardConfig, guardConfigOf } from './guard-config';
 import { LOG_ROOMS, type LogRoom } from './log';
@@ -106,8 +107,7 @@ interface Common {
   transient: boolean;
   /** A command-line run of `nocobase pm`, which may open an app (`--app`). */
   isPluginCommand: boolean;
-  /** Whether apps may share the database role of an environment that may make none: `APP_SUPERVISOR_SHARED_DATABASE_ROLE`. */
-  mayShareRole: boolean;
+  databaseRoles: DatabaseRolesConfig;
   /** Warnings for the operator. */
   warnings: Message[];
 }
@@ -249,7 +249,7 @@ function commonOf(part: Config['part'], variables: Variables): Omit<Common, 'act
     bounds: boundsOf(variables),
     trustedProxies: list(env.APP_SUPERVISOR_TRUSTED_PROXIES, ['loopback']),
     bootstrap: { concurrency: variables.whole('SUBAPP_BOOTSTRAP_CONCURRENCY', 1, 100, 2), interval, intervalCap },
-    mayShareRole: variables.flag('APP_SUPERVISOR_SHARED_DATABASE_ROLE'),
+    databaseRoles: databaseRolesOf(variables),
     debug: debugRooms(variables),
     needsMainSecret: part !== 'dormant' && (part === 'worker' || WELL_KNOWN_APP_KEYS.has(env.APP_KEY ?? '')),
     singleApp:

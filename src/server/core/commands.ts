@@ -1,10 +1,14 @@
+import type { Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
+import type { Registration } from '../../shared/messages';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import type { Config } from '../config';
+import type { DatabaseConnection } from '../databases';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../protocol/keyring';
 import { Secrets } from '../protocol/secrets';
 import { AppRepository } from '../supervisor/apps/repository';
 import { SnapshotStore } from '../worker/snapshot';
+import { moveToRoles } from './database-roles';
 import { rekey } from './rekey';
 import { keyringOf } from './wire';
 
@@ -16,6 +20,7 @@ function formerSecrets(config: Config | null): Secrets {
 }
 
 const REKEY = 'app-supervisor:rekey';
+const DATABASE_ROLES = 'app-supervisor:database-roles';
 const ENVIRONMENT_KEY = 'app-supervisor:environment-key';
 
 /**
@@ -49,4 +54,54 @@ export function registerCommands(app: Application, config: Config | null): void 
       const { aesKey, host } = config;
       console.log(environmentKeyOf(fleetKeyOf(aesKey ?? host.appKey), environment).toString('hex'));
     });
+  registerDatabaseRoles(app, config);
+}
+
+/** `--app` takes names separated by commas. */
+interface DatabaseRolesOptions {
+  app?: string;
+  host?: string;
+  port?: string;
+  mainDatabase?: string;
+}
+
+function registerDatabaseRoles(app: Application, config: Config | null): void {
+  app
+    .command(DATABASE_ROLES)
+    .description(
+      'Gives apps that share the database role of their environment roles of their own; on the Supervisor, with APP_SUPERVISOR_DATABASE_ADMIN_USER and APP_SUPERVISOR_DATABASE_ADMIN_PASSWORD',
+    )
+    .option('--app <names>', 'only these, separated by commas; also apps that have a role already')
+    .option('--host <host>', "the database server of the apps; by default the Supervisor's")
+    .option('--port <port>', 'its port')
+    .option('--main-database <name>', 'the main database of the Worker, for apps that are a schema in it')
+    .preload()
+    .action(async ({ app: only, host, port, mainDatabase }: DatabaseRolesOptions) => {
+      if (!config?.databaseRoles.admin) throw new Error('APP_SUPERVISOR_DATABASE_ADMIN_USER is not set.');
+      const main = app.db.options as unknown as DatabaseConnection;
+      const { dialect, ssl, dialectOptions } = main;
+      const { user: username, password } = config.databaseRoles.admin;
+      const place = { host: host ?? main.host, port: port ?? (host ? undefined : main.port) };
+      const { moved, failed } = await moveToRoles({
+        appRepository: new AppRepository(app),
+        admin: { dialect, ssl, dialectOptions, ...place, username, password },
+        aesKey: config.aesKey,
+        workers: await workerRoles(app),
+        only: only?.split(',') ?? null,
+        main: mainDatabase ?? null,
+      });
+      console.log(moved.length ? `Moved: ${moved.join(', ')}. Restart them to use their roles.` : 'Nothing was moved.');
+      if (failed.length) throw new Error(failed.map((each) => `${each.app}: ${each.reason}`).join('\n'));
+    });
+}
+
+/** As the environments have registered them. */
+async function workerRoles(app: Application): Promise<Map<string, string>> {
+  const rows = await app.db.getRepository('appEnvironments').find();
+  return new Map(
+    rows.flatMap((row: Model): [string, string][] => {
+      const user = (row.get('registration') as Partial<Registration>).databaseRole?.user;
+      return user ? [[row.get('name') as string, user]] : [];
+    }),
+  );
 }

@@ -68,7 +68,7 @@ export function createWorkerPart(
     clock,
     log,
     findInstalled,
-    config.mayShareRole,
+    config.databaseRoles.mayShare,
   );
   const part: WorkerPart = new WorkerPart({
     ...commonOptions(config, foundation),

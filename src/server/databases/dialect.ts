@@ -94,6 +94,14 @@ export interface Roles {
    * @param from `own`: what the session's own role owns; `all`: what anybody owns
    */
   takeOver(session: Session, place: Place, role: string, from: 'own' | 'all'): Promise<void>;
+  /** Whether objects have owners that can be changed; otherwise what runs with others' rights has to be made anew. */
+  movesOwners: boolean;
+  /** Makes a Worker's role a master of the app's role, and the owner of the app's database. */
+  admit(session: Session, place: Place, role: string, worker: string): Promise<void>;
+  /** Runs `work` while nobody can replace a table, with built-in functions only. */
+  lockTable<T>(session: Session, table: string, work: () => Promise<T>): Promise<T>;
+  /** Whether another session holds what is needed. */
+  isInTheWay(error: unknown): boolean;
   /** What in the place belongs to others, for people. */
   foreign(session: Session, place: Place, role: string): Promise<string[]>;
   /** Drops a role that owns nothing any more. It need not exist. */

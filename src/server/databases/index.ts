@@ -5,6 +5,7 @@ export type { DatabaseContent, PluginRow } from './content';
 export { createByOtherPlugin, replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';
 export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './lock';
+export { type Move, moveToRole } from './move';
 export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
 export { releaseDatabase } from './release';
 export { resetPartialInstall } from './reset';

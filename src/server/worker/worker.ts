@@ -323,9 +323,10 @@ export class WorkerPart {
 
   /** An administrator may have granted meanwhile what was missing. Never rejects. */
   private async checkRoles(): Promise<void> {
-    if (this.roles?.mode === 'made' || this.roles?.mode === 'none') return;
+    const before = this.roles;
+    if (before?.mode === 'none' || (before?.mode === 'made' && !before.warnings.length)) return;
     const now = await this.inspectRoles();
-    if (now?.mode !== this.roles?.mode) await this.announce().catch(() => undefined);
+    if (JSON.stringify(now) !== JSON.stringify(before)) await this.announce().catch(() => undefined);
   }
 
   /** Writes the registration of this environment; again whenever it may have changed. */

@@ -43,7 +43,27 @@ export const roles: Roles = {
   },
   giveSchema: async () => undefined,
   takeOver: async () => undefined,
-  foreign: async () => [],
+  movesOwners: false,
+  admit: async () => undefined,
+  lockTable: (_session, _table, work) => work(),
+  isInTheWay: () => false,
+  // These run with the rights of whoever made them.
+  async foreign(session, place, role) {
+    const made = (table: string, name: string, schema: string) =>
+      `SELECT ${name} AS name, definer FROM information_schema.${table} WHERE ${schema} = ? AND definer NOT LIKE ?`;
+    const sources = [
+      made('views', 'table_name', 'table_schema'),
+      made('triggers', 'trigger_name', 'trigger_schema'),
+      made('routines', 'routine_name', 'routine_schema'),
+      made('events', 'event_name', 'event_schema'),
+    ];
+    const like = `${role.replace(/_/g, '\\_')}@%`;
+    const rows = await session.query(
+      sources.join(' UNION ALL '),
+      sources.flatMap(() => [place.database, like]),
+    );
+    return rows.map((row) => `${row.name} (${row.definer ?? row.DEFINER})`);
+  },
   async drop(session, _place, role) {
     await session.query(`DROP USER IF EXISTS ${user(role)}`);
   },

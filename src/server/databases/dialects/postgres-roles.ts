@@ -183,11 +183,34 @@ export const roles: Roles = {
     await session.query(`CREATE SCHEMA ${quote(place.schema ?? '')} AUTHORIZATION ${quote(role)}`);
   },
   async takeOver(session, place, role, from) {
-    if (!(await isGiven(session, place, role))) return;
+    if (from === 'own' && !(await isGiven(session, place, role))) return;
     const owner = from === 'own' ? 'f.o = current_user::regrole' : 'true';
     const schema = place.kind === 'schema' ? place.schema : null;
-    await inTransaction(session, [SEARCH_PATH, changeOwnersSql(role, owner, schema)]);
+    await inTransaction(session, [SEARCH_PATH, LOCK_TIMEOUT, changeOwnersSql(role, owner, schema)]);
   },
+  movesOwners: true,
+  async admit(session, place, role, worker) {
+    await session.query(`GRANT ${quote(role)} TO ${quote(worker)} WITH ADMIN OPTION`);
+    // A shared database stays whose it is.
+    const isOwner = await flag(
+      session,
+      "EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = ? AND pg_catalog.pg_has_role(?, datdba, 'USAGE'))",
+      [place.database, worker],
+    );
+    if (place.kind === 'database' && !isOwner)
+      await session.query(`ALTER DATABASE ${quote(place.database)} OWNER TO ${quote(worker)}`);
+  },
+  async lockTable(session, table, work) {
+    await session.query('BEGIN');
+    try {
+      await session.query(SEARCH_PATH);
+      await session.query(`LOCK TABLE ${table} IN ACCESS SHARE MODE`);
+      return await work();
+    } finally {
+      await session.query('ROLLBACK').catch(() => undefined);
+    }
+  },
+  isInTheWay: (error) => isBlocked(error) || (error as { code?: unknown } | null)?.code === '40P01',
   foreign,
   async drop(session, place, role) {
     if (!(await roles.exists(session, role))) return;
