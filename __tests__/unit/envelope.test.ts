@@ -4,7 +4,7 @@ import { systemClock } from '../../src/server/core/system';
 import { bodyOf, Envelope, SUPERVISOR } from '../../src/server/protocol/envelope';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../../src/server/protocol/keyring';
 import { Refusals } from '../../src/server/protocol/refusals';
-import { hasSealedSecrets, Secrets, sealedRecord, sealFor } from '../../src/server/protocol/secrets';
+import { hasSealedSecrets, RecordSealer, Secrets, sealFor } from '../../src/server/protocol/secrets';
 import { SetDigest } from '../../src/server/protocol/set-digest';
 import { FLEET_SECRET, keyringOf, testEnvelope } from '../support/envelope';
 import { recordOf } from '../support/fixtures';
@@ -162,6 +162,7 @@ describe('a Worker that has only the key of its environment', () => {
 describe('the secrets of a record', () => {
   const keyring = keyringOf();
   const key = keyring.of('env_a')!;
+  const sealer = () => new RecordSealer(keyring);
   const secrets = (environment = 'env_a') => new Secrets(keyring, environment);
   const record = recordOf({
     jwtSecret: 'the secret',
@@ -171,13 +172,25 @@ describe('the secrets of a record', () => {
 
   it('are all sealed, each time in the same way, and opened where they belong', () => {
     expect(hasSealedSecrets(record)).toBe(false);
-    const sealed = sealedRecord(record, key, null);
+    const sealed = sealer().seal('env_a', record);
     expect(hasSealedSecrets(sealed)).toBe(true);
     expect(JSON.stringify(sealed)).not.toMatch(/the (secret|password|hash)/);
-    expect(sealedRecord(record, key, null)).toEqual(sealed);
+    expect(sealer().seal('env_a', record)).toEqual(sealed);
     expect(secrets().open(sealed.jwtSecret!, sealed, 'jwtSecret')).toBe('the secret');
     expect(secrets().open(sealed.database.password!, sealed, 'database')).toBe('the password');
     expect(secrets().open(sealed.initialAdmin!.password, sealed, 'initialAdmin')).toBe('the hash');
+  });
+
+  it('are sealed anew when they changed, and for each environment', () => {
+    const one = sealer();
+    const first = one.seal('env_a', record);
+    expect(one.seal('env_a', record)).toEqual(first);
+    const changed = one.seal('env_a', { ...record, jwtSecret: 'another' });
+    expect(secrets().open(changed.jwtSecret!, record, 'jwtSecret')).toBe('another');
+    expect(changed.database).toEqual(first.database);
+    const there = one.seal('env_b', record);
+    expect(secrets('env_b').open(there.jwtSecret!, record, 'jwtSecret')).toBe('the secret');
+    expect(one.seal('env_a', { ...record, uid: 'another' }).jwtSecret).not.toBe(first.jwtSecret);
   });
 
   it('are opened for no other app, field or environment', () => {

@@ -110,18 +110,38 @@ export function withSecrets(record: AppRecord, change: (value: string, field: Se
   };
 }
 
-/**
- * A record with its secrets sealed for one environment; those that this process cannot open stay as they are stored, and
- * the environment reports that it cannot open them either.
- */
-export function sealedRecord(record: AppRecord, key: EnvironmentKey, atRest: Buffer | null): AppRecord {
-  return withSecrets(record, (value, field) => {
+/** Secrets that are remembered as sealed, so that a comparison of all records seals none again; then it begins anew. */
+const REMEMBERED = 100_000;
+
+/** Seals the secrets of records for their environments. */
+export class RecordSealer {
+  /** By key, app and field, the secret as stored, and as sealed. */
+  private readonly known = new Map<string, [stored: string, sealed: string]>();
+
+  constructor(private readonly keyring: Keyring) {}
+
+  /**
+   * A record with its secrets sealed for one environment; those that this process cannot open stay as they are stored, and
+   * the environment reports that it cannot open them either.
+   */
+  seal(environment: string, record: AppRecord): AppRecord {
+    const key = this.keyring.of(environment);
+    return key ? withSecrets(record, (value, field) => this.sealOne(key, record, value, field)) : record;
+  }
+
+  private sealOne(key: EnvironmentKey, record: AppRecord, value: string, field: SecretField): string {
+    const id = `${key.id} ${record.uid} ${field}`;
+    const known = this.known.get(id);
+    if (known?.[0] === value) return known[1];
     try {
-      return sealFor(unseal(value, atRest, record.name), key, record, field);
+      const sealed = sealFor(unseal(value, this.keyring.atRest, record.name), key, record, field);
+      if (this.known.size >= REMEMBERED) this.known.clear();
+      this.known.set(id, [value, sealed]);
+      return sealed;
     } catch {
       return value;
     }
-  });
+  }
 }
 
 /** Whether no secret of a record can be read by whoever has the record. */

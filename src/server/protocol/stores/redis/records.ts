@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type AppRecord, appRecord } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import writeRecords from '../../scripts/writeRecords-2.lua';
-import { hasSealedSecrets, sealedRecord } from '../../secrets';
+import { hasSealedSecrets, RecordSealer } from '../../secrets';
 import { OtherIncarnation, type RecordStore, type RecordsRead } from '../records';
 import { AT_ONCE, placeOf, type Script, type StoreConnection } from './connection';
 
@@ -36,11 +36,13 @@ interface Write {
 /** `RecordStore` in a hash for each environment. */
 export class RedisRecords implements RecordStore {
   private readonly writeSome: Script;
+  private readonly sealer: RecordSealer;
 
   constructor(
     private readonly connection: StoreConnection,
     private readonly random: Random,
   ) {
+    this.sealer = new RecordSealer(connection.envelope.keyring);
     this.writeSome = connection.script('writeRecords', 2, writeRecords);
   }
 
@@ -53,11 +55,7 @@ export class RedisRecords implements RecordStore {
   }
 
   /** As in `Stores`. */
-  readonly sealed = (environment: string, record: AppRecord): AppRecord => {
-    const { keyring } = this.connection.envelope;
-    const key = keyring.of(environment);
-    return key ? sealedRecord(record, key, keyring.atRest) : record;
-  };
+  readonly sealed = (environment: string, record: AppRecord): AppRecord => this.sealer.seal(environment, record);
 
   async admit(environment: string, incarnation: number, term: number): Promise<void> {
     const text = incarnationOf(this.connection, environment, incarnation);
