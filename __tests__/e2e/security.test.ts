@@ -35,6 +35,8 @@ beforeAll(async () => {
   root = manager.api;
   await removeAll();
   await sql('postgres', `CREATE ROLE vault_user LOGIN CREATEDB PASSWORD '${PASSWORD}'`);
+  // Its own server has not been closed to it, as that of the fleet is.
+  await sql('postgres', 'GRANT CONNECT ON DATABASE postgres TO vault_user');
   await manager.create({
     name: 'vault',
     environments: ['env_a'],
@@ -51,7 +53,8 @@ async function removeAll() {
   await root.post(`users:destroy?filter=${filter}`);
   for (const name of Object.keys(ROLES)) await root.post(`roles:destroy?filterByTk=${name}`);
   await sql('postgres', 'DROP DATABASE IF EXISTS vault_data WITH (FORCE)');
-  await sql('postgres', 'DROP ROLE IF EXISTS vault_user');
+  const [exists] = await sql('postgres', `SELECT 1 FROM pg_roles WHERE rolname = 'vault_user'`);
+  if (exists) await sql('postgres', 'REVOKE ALL ON DATABASE postgres FROM vault_user; DROP ROLE vault_user');
 }
 
 const READS = {
