@@ -39,10 +39,28 @@ interface Kind {
   path: string;
   connections: number;
   upload?: number;
+  headers?: readonly string[];
 }
+
+/** What a browser sends that is signed in to main and to the app: the proxy tells their cookies and tokens apart. */
+const SIGNED_IN = [
+  `Authorization: Bearer eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.${'a'.repeat(180)}.${'b'.repeat(43)}`,
+  `Cookie: ${['main', APP]
+    .flatMap((app) => [
+      `nb_auth_token_${app}=${'t'.repeat(220)}`,
+      `nb_role_${app}=root`,
+      `nb_authenticator_${app}=basic`,
+    ])
+    .join('; ')}`,
+];
 
 const KINDS: Record<string, Kind> = {
   'small JSON': { path: `/api/__app/${APP}/systemSettings:get`, connections: CONNECTIONS },
+  'small JSON, signed in': {
+    path: `/api/__app/${APP}/systemSettings:get`,
+    connections: CONNECTIONS,
+    headers: SIGNED_IN,
+  },
   'file of 30 kB': { path: `/app.js?__appName=${APP}`, connections: CONNECTIONS },
   '64 KiB': { path: `/64k?__appName=${APP}`, connections: CONNECTIONS },
   'upload of 256 KiB': { path: `/upload?__appName=${APP}`, connections: 16, upload: SIZES.upload },
@@ -111,9 +129,9 @@ async function benchWeb(contenders: Contender[], seconds: number, rounds: number
   // A whole NocoBase needs longest until its hot code is compiled: one second was seen to double the first results.
   const { path, connections } = KINDS['small JSON'];
   for (const { url } of contenders) await load({ url: url + path, connections, seconds: WARM_UP });
-  for (const [kind, { path, connections, upload }] of Object.entries(KINDS)) {
+  for (const [kind, { path, connections, upload, headers }] of Object.entries(KINDS)) {
     const turns = await takeTurns(contenders, rounds, ({ url }) =>
-      load({ url: url + path, connections, seconds, upload }),
+      load({ url: url + path, connections, seconds, upload, headers }),
     );
     report.tables.push(tableOf(kind, turns, connections === 1));
     if (kind === 'small JSON') report.bars.push(...barsOfThroughput(turns));

@@ -1,7 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
+import { watchBody } from '../../src/server/proxy/bodies';
 import { Occupancy } from '../../src/server/proxy/occupancy';
 import { trustOf, visitorAddress } from '../../src/server/proxy/peer';
+import { FakeClock } from '../support/clock';
 
 const occupancy = (more: Partial<typeof BOUNDS>) => new Occupancy({ ...BOUNDS, ...more });
 
@@ -72,5 +74,52 @@ describe('the address of a visitor', () => {
     ['10.0.0.2', '127.0.0.1', null],
   ])('with X-Forwarded-For: %s from %s is %s', (forwarded, address, expected) => {
     expect(of(forwarded, address)).toBe(expected);
+  });
+});
+
+describe('a body that hardly arrives', () => {
+  function setup() {
+    const clock = new FakeClock();
+    const socket = { bytesRead: 300 };
+    const headers = { 'content-length': '100000' };
+    const req = { headers, socket, readableFlowing: true, readableLength: 0, complete: false, once: vi.fn() };
+    const late = vi.fn();
+    watchBody(req as never, 1_000, clock, late);
+    return { clock, socket, req, late };
+  }
+
+  it('is given up after an interval with less than 1 KiB, once', () => {
+    const { clock, socket, late } = setup();
+    for (let i = 0; i < 5; i++) {
+      socket.bytesRead += 1_024;
+      clock.pass(1_000);
+    }
+    expect(late).not.toHaveBeenCalled();
+    socket.bytesRead += 1_023;
+    clock.pass(1_000);
+    clock.pass(10_000);
+    expect(late).toHaveBeenCalledOnce();
+  });
+
+  it('is not the visitor’s fault while nobody here reads it', () => {
+    for (const state of [{ readableFlowing: false }, { readableFlowing: null }, { readableLength: 1 }]) {
+      const { clock, req, late } = setup();
+      Object.assign(req, state);
+      clock.pass(10_000);
+      expect(late).not.toHaveBeenCalled();
+      Object.assign(req, { readableFlowing: true, readableLength: 0 });
+      clock.pass(1_000);
+      expect(late).toHaveBeenCalledOnce();
+    }
+  });
+
+  it('is nothing any more once it is complete, or its request is gone', () => {
+    const [whole, gone] = [setup(), setup()];
+    whole.req.complete = true;
+    gone.req.once.mock.calls.find(([event]) => event === 'close')?.[1]();
+    for (const { clock, late } of [whole, gone]) {
+      clock.pass(10_000);
+      expect(late).not.toHaveBeenCalled();
+    }
   });
 });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { createProbes } from '../../src/server/observability/probes';
 import { answer } from '../../src/server/proxy/answers';
+import { isForm } from '../../src/server/proxy/bodies';
 import { passedCookies, passedSetCookie, passes } from '../../src/server/proxy/cookies';
 import { pageFor } from '../../src/server/proxy/error-page';
 import { createGuard, isServable } from '../../src/server/proxy/guard';
@@ -16,14 +17,16 @@ import {
   visitorProtocol,
 } from '../../src/server/proxy/headers';
 import { createNaming } from '../../src/server/proxy/naming';
+import { visitorAddress } from '../../src/server/proxy/peer';
 import { createSelector } from '../../src/server/proxy/selector';
 import { requestedEnvironment, withPin } from '../../src/server/proxy/sticky-environment';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
-import { isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
+import { isSignedIn, isTokenOfMain, withoutTokensOfMain } from '../../src/server/proxy/tokens';
 import { visitorLocation, workerUrl } from '../../src/server/proxy/uploads';
 import { isReadOnly, originForm, pathOf } from '../../src/server/proxy/url';
 import { destination, isVisit, visit } from '../../src/server/proxy/visit';
 import { redactPasswords } from '../../src/server/supervisor/api/request-log';
+import { languageOf } from '../../src/server/visitor-texts';
 import { parseAppsDomain } from '../../src/shared/origins';
 import { FakeClock } from '../support/clock';
 import { growsFaster } from '../support/growth';
@@ -95,7 +98,7 @@ const PATHS = [
 const HEADERS = [
   ...['accept', 'accept-language', 'connection', 'content-length', 'cookie', 'host', 'transfer-encoding', 'x-app'],
   ...['x-app-environment', 'x-app-supervisor-via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto'],
-  ...['x-hostname', 'forwarded', 'sec-fetch-mode', 'authorization', 'token'],
+  ...['x-hostname', 'forwarded', 'sec-fetch-mode', 'authorization', 'token', 'x-locale', 'content-type'],
 ];
 
 /** Takes whatever is answered. One for all, as is the request: making them would take longer than what is measured. */
@@ -134,6 +137,9 @@ const OF_HEADERS: Record<string, () => unknown> = {
   'headers to a Worker': () => peers.map((peer) => requestHeaders(req, outgoing(peer))),
   'headers of an upgrade': () => peers.map((peer) => upgradeHeaders(req, outgoing(peer))),
   'own origin': () => ['main', 'crm'].map((name) => [origins.elsewhere(name, req), origins.policy(name, req)]),
+  'address of a visitor': () => peers.map((peer) => visitorAddress(req.headers['x-forwarded-for'], peer, () => true)),
+  language: () => languageOf(req.headers),
+  'kind of body': () => [isForm(req), isSignedIn(req, mainSecret)],
   framing: () => [isAmbiguous(req), isLoop(req.headers['x-app-supervisor-via'], 'me')],
   'protocol and host': () => peers.map((peer) => [visitorProtocol(req, peer), visitorHost(req, peer)]),
   'page for people': () => pageFor(req, '/', '/api', answer('APP_STOPPED', 'crm')),

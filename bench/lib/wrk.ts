@@ -17,6 +17,8 @@ export interface Load {
   seconds: number;
   /** Bytes to send in each request. */
   upload?: number;
+  /** Such as `Cookie: a=1`. */
+  headers?: readonly string[];
 }
 
 export interface Loaded {
@@ -39,7 +41,7 @@ const Summary = z.object({
 });
 
 /** @throws if any request failed: such a result is meaningless */
-export async function load({ url, connections, seconds, upload }: Load): Promise<Loaded> {
+export async function load({ url, connections, seconds, upload, headers = [] }: Load): Promise<Loaded> {
   const args = [
     '-t1',
     `-c${connections}`,
@@ -48,6 +50,7 @@ export async function load({ url, connections, seconds, upload }: Load): Promise
     '10s',
     '-s',
     path.join(ROOT, 'bench/lib/wrk.lua'),
+    ...headers.flatMap((header) => ['-H', header]),
   ];
   const { stdout } = await run(findProgram('wrk') ?? 'wrk', [...args, url, '--', ...(upload ? [String(upload)] : [])]);
   const { duration, requests, p50, p99, errors } = Summary.parse(

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isAppName } from '../../shared/names';
 import { BOUNDS, type Bounds } from '../bounds';
@@ -14,7 +15,7 @@ import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
 import { Occupancy } from './occupancy';
 import type { Origins } from './origins';
-import { trustOf } from './peer';
+import { peerOf, trustOf, visitorAddress } from './peer';
 import { Quarantine } from './quarantine';
 import { type OnTrouble, References } from './references';
 import type { RoutingTable } from './table';
@@ -128,7 +129,7 @@ export function createProxy(options: ProxyOptions): AppProxy {
           return true;
         }
         name = config.appNameOf(req);
-        if (name === 'main') return false;
+        if (name === 'main') return !enterMain(context, req, socket);
         const app = table.app(name);
         if (app) ws.upgrade(app, req, socket, head);
         else refuse(socket, unroutable(name, req), limits.linger, context.clock);
@@ -145,6 +146,26 @@ export function createProxy(options: ProxyOptions): AppProxy {
       targets.close();
     },
   };
+}
+
+/**
+ * The WebSockets of main are the core's, but their places are counted as those of an app.
+ * @returns false if there is none: then it has been answered
+ */
+function enterMain(
+  { occupancy, trusts, metrics, limits, clock }: Context,
+  req: IncomingMessage,
+  socket: Duplex,
+): boolean {
+  const peer = peerOf(socket as Socket, trusts);
+  const leave = occupancy.webSocket('main', visitorAddress(req.headers['x-forwarded-for'], peer, trusts));
+  if (typeof leave !== 'string') {
+    socket.once('close', leave);
+    return true;
+  }
+  metrics?.request('', leave, null);
+  refuse(socket, answer(leave, '', { language: languageOf(req.headers) }), limits.linger, clock);
+  return false;
 }
 
 /** What the parts of one proxy share. */
