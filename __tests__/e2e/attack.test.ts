@@ -16,6 +16,6 @@ it('they are twenty', () => {
   expect(FIRST).toHaveLength(20);
 });
 
-it.each(FIRST)('$finding: $title', async (attack) => {
+it.each(FIRST.map((attack) => [`${attack.finding}: ${attack.title}`, attack] as const))('%s', async (_, attack) => {
   expect((await attempt(stage, attack)).through).toEqual([]);
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.end());
 
-it.each(ATTACKS)('$finding: $title', async (attack) => {
+it.each(ATTACKS.map((attack) => [`${attack.finding}: ${attack.title}`, attack] as const))('%s', async (_, attack) => {
   expect((await attempt(stage, attack)).through).toEqual([]);
 });
 

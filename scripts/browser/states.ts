@@ -231,8 +231,18 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'environments-reset-admin',
+    async show(page, { environment }) {
+      await page.getByTestId(`environment-more-${environment}`).click();
+      await settled(page, `[data-testid="environment-reset-admin-${environment}"]`);
+      await page.getByTestId(`environment-reset-admin-${environment}`).click();
+      await settled(page, '#confirm-ok');
+    },
+  },
+  {
     name: 'add-environment',
     async show(page) {
+      await answerNo(page);
       await page.getByTestId('add-environment').click();
       await page.getByTestId('environment-snippet').waitFor();
     },

@@ -8,8 +8,9 @@ import { type ApiError, problemText } from '../common/errors';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
+import { useResetAdmin } from '../common/useResetAdmin';
 import { useHost } from '../host';
-import { columnsOf, Warnings } from './columns';
+import { type Act, columnsOf, Warnings } from './columns';
 import { QUESTIONS } from './questions';
 
 export function Environments({ onAdd }: { onAdd: () => void }) {
@@ -24,7 +25,12 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
     'environments',
     (rows) => rows.some(({ health }) => health !== 'online'),
   );
-  const act = useEnvironmentActions(refresh);
+  const onEnvironment = useEnvironmentActions(refresh);
+  const { reset, dialog } = useResetAdmin(() => void refresh());
+  const act: Act = (action, environment) => {
+    if (action === 'resetAdmin') void reset({ kind: 'environment', name: environment.name, url: environment.url });
+    else void onEnvironment(action, environment);
+  };
 
   if (!data && error) {
     return (
@@ -54,7 +60,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           dataSource={data}
           loading={loading}
           pagination={{ hideOnSinglePage: true, defaultPageSize: 20 }}
-          scroll={{ x: isLocal ? undefined : 1140 }}
+          scroll={{ x: isLocal ? undefined : 1172 }}
           expandable={{
             expandedRowKeys: data?.filter(({ warnings }) => warnings.length > 0).map(({ name }) => name),
             expandedRowRender: (row) => <Warnings environment={row} />,
@@ -70,6 +76,7 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           }}
         />
       </Flex>
+      {dialog}
     </Card>
   );
 }

@@ -1,8 +1,10 @@
+import { MoreOutlined } from '@ant-design/icons';
 import { Flex, Space, type TableColumnType, Tooltip, Typography } from 'antd';
 import type { EnvironmentRow, Status } from '../../shared/types';
 import type { EnvironmentAction } from '../common/api';
 import { messageText } from '../common/errors';
 import { RowButton } from '../common/RowButton';
+import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { HEALTH, STATUS } from '../common/status';
@@ -12,7 +14,7 @@ import { type Translate, useT } from '../host';
 import { Addresses } from './Addresses';
 import { ENVIRONMENT_ACTIONS } from './questions';
 
-type Act = (action: EnvironmentAction, environment: EnvironmentRow) => void;
+export type Act = (action: EnvironmentAction | 'resetAdmin', environment: EnvironmentRow) => void;
 
 /** @param version NocoBase version of the Supervisor, to mark environments that differ */
 export function columnsOf(
@@ -54,7 +56,7 @@ export function columnsOf(
     ...remote({
       key: 'actions',
       fixed: 'right',
-      width: 200,
+      width: 232,
       title: t('Actions'),
       render: (_, row) => <Actions environment={row} act={act} />,
     }),
@@ -172,11 +174,29 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
       {t(ENVIRONMENT_ACTIONS[action])}
     </RowButton>
   );
+  const more = () => ({
+    items: [
+      {
+        key: 'resetAdmin',
+        label: t('New administrator password'),
+        disabled: isGone,
+        onClick: () => act('resetAdmin', environment),
+        'data-testid': `environment-reset-admin-${name}`,
+      },
+    ],
+  });
   return (
     <Flex style={{ marginInlineStart: -8 }}>
       {button(cordoned ? 'uncordon' : 'cordon')}
       {button('drain', Object.keys(apps).length ? null : key('It has no apps.'))}
       {button('forget', isGone ? null : key('Its worker is running and would register again. Stop it first.'))}
+      <RowMenu
+        menu={more}
+        aria-label={t('More actions for {{app}}', { app: name })}
+        data-testid={`environment-more-${name}`}
+      >
+        <MoreOutlined />
+      </RowMenu>
     </Flex>
   );
 }
