@@ -147,7 +147,7 @@ function here({ DB_HOST, DB_PORT, ...env }: Env): Record<string, string> {
   expect([DB_HOST, DB_PORT]).toEqual(['postgres', '5432']);
   const { worker_a, worker_b } = installations;
   const places: [from: RegExp, to: string][] = [
-    [/^redis:\/\/redis:6379\//, `redis://${HOST}:${redis.port}/`],
+    [/^redis:\/\/:[0-9a-f]{64}@redis:6379\//, `redis://${HOST}:${redis.port}/`],
     [/^http:\/\/(localhost:15000|worker_a)$/, worker_a.url],
     [/^http:\/\/(localhost:16000|worker_b)$/, worker_b.url],
   ];

@@ -47,7 +47,8 @@ export interface Made {
 /** @throws if it refuses what it is given */
 export function makeKeys(folder: string, env: Env = {}): Made {
   const files = { keys: path.join(folder, 'fleet.env'), password: path.join(folder, 'supervisor.env') };
-  execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), files.keys, files.password], {
+  const redis = path.join(folder, 'redis.conf');
+  execFileSync('sh', [path.join(ROOT, 'docker/create-keys.sh'), files.keys, files.password, redis], {
     env: { PATH: process.env.PATH, ...env },
     stdio: 'pipe',
   });

@@ -27,7 +27,7 @@ const KEYS = { appKey: fingerprint('its own'), aesKey: 'c0ffee' };
 const environment = (name: string, values: Parameters<typeof registrationOf>[1] = {}) => ({
   name,
   health: 'online' as const,
-  registration: registrationOf(name, { fingerprints: KEYS, ...values }),
+  registration: registrationOf(name, { fingerprints: KEYS, hasOwnKey: true, ...values }),
 });
 const app = (name: string, ...entries: Partial<StatusEntry>[]) => ({
   app: appOf({ name }),
@@ -109,9 +109,23 @@ describe('the security checklist', () => {
   });
 
   it('finds processes without a key for stored secrets', () => {
-    const bare = environment('env_a', { fingerprints: { ...KEYS, aesKey: null } });
+    const bare = environment('env_a', { fingerprints: { ...KEYS, aesKey: null }, hasOwnKey: false });
     const rows = found({ ...withVariables({ APP_SUPERVISOR_AES_SECRET_KEY: '' }), environments: [bare] });
-    expect(rows.map(({ code }) => code)).toEqual(['OWN_AES_KEY_MISSING', 'WORKER_AES_KEYS_MISSING']);
+    expect(rows.map(({ code }) => code)).toEqual([
+      'OWN_AES_KEY_MISSING',
+      'WORKER_AES_KEYS_MISSING',
+      'WORKERS_SHARE_KEY',
+    ]);
+  });
+
+  it('finds a signing key that everybody knows, and Workers that have that of the whole fleet', () => {
+    const shared = environment('env_a', { hasOwnKey: false });
+    const variables = { APP_SUPERVISOR_AES_SECRET_KEY: '', APP_KEY: 'test-jwt-secret' };
+    const rows = found({ ...withVariables(variables), environments: [shared, environment('env_b')] });
+    expect(rows.filter(({ check }) => check === 'SAFE_SIGNATURES')).toMatchObject([
+      { code: 'SIGNING_KEY_KNOWN', level: 'red' },
+      { code: 'WORKERS_SHARE_KEY', level: 'yellow', params: { environments: 'env_a' }, environments: ['env_a'] },
+    ]);
   });
 
   const sentinels = (options: object) => JSON.stringify({ sentinels: [{ host: 's' }], name: 'm', ...options });

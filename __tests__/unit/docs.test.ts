@@ -375,7 +375,7 @@ describe('docker-compose.yml', () => {
     expect(made({ SUPERVISOR_PASSWORD: 'of my own' }).password.INIT_ROOT_PASSWORD).toBe('of my own');
     for (const known of ['admin123', 'short']) expect(() => made({ SUPERVISOR_PASSWORD: known })).toThrow(/admin123/);
     expect(made().keys).not.toHaveProperty('INIT_ROOT_PASSWORD');
-    const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes('password:'));
+    const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes(':/password'));
     expect(reading.sort()).toEqual(['keys', 'postgres', 'roles', 'supervisor']);
     expect(services.supervisor.command).toEqual(['sh', '-c', expect.stringContaining('. /password/supervisor.env')]);
   });
@@ -439,11 +439,22 @@ describe('docker-compose.yml', () => {
     }
     expect(Object.keys(services.supervisor.depends_on!)).toEqual(['roles', 'redis']);
     expect(Object.keys(services.roles.depends_on!)).toEqual(['postgres']);
-    expect(Object.keys(services.postgres.depends_on!)).toEqual(['keys']);
+    for (const server of ['postgres', 'redis']) expect(Object.keys(services[server].depends_on!)).toEqual(['keys']);
+  });
+
+  it('gives Redis a password, which the instances have in its addresses and Redis has in a file of its own', () => {
+    const { APP_SUPERVISOR_REDIS_URL: url, APP_COMMAND_REDIS_URL } = keys();
+    expect(url).toMatch(/^redis:\/\/:[0-9a-f]{64}@redis:6379\/0$/);
+    expect(APP_COMMAND_REDIS_URL).toBe(url);
+    expect(readFileSync(path.join(folder, 'redis.conf'), 'utf8')).toBe(`requirepass ${new URL(url!).password}\n`);
+    expect(keys().APP_SUPERVISOR_REDIS_URL).toBe(url);
+    expect(services.redis.command!.at(-1)).toContain('< /redis/redis.conf');
+    const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes('redis-password:'));
+    expect(reading.sort()).toEqual(['keys', 'redis']);
   });
 
   it('keeps all persistent data, and Redis with append-only persistence', () => {
-    expect(services.redis.command!.join(' ')).toContain('--appendonly yes');
+    expect(services.redis.command!.at(-1)).toContain('--appendonly yes');
     const used = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0]));
     expect(used.filter((name) => !name.startsWith('./') && !(name in volumes))).toEqual([]);
     expect(used.filter((name) => name.startsWith('./') && !existsSync(path.join(ROOT, name)))).toEqual([]);

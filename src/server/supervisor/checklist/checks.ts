@@ -32,6 +32,11 @@ export const CHECKLIST_TEXTS = {
   OWN_AES_KEY_MISSING: '',
   WORKER_AES_KEYS_MISSING: 'environments',
   AES_KEY_REMEDY: '',
+  SAFE_SIGNATURES: '',
+  SIGNING_KEY_KNOWN: '',
+  SIGNING_KEY_REMEDY: '',
+  WORKERS_SHARE_KEY: 'environments',
+  WORKERS_SHARE_KEY_REMEDY: '',
   SAFE_REDIS: '',
   REDIS_OPEN: 'variables',
   REDIS_OPEN_REMEDY: '',
@@ -156,10 +161,37 @@ const aesKey: Check = {
   code: 'SAFE_AES_KEY',
   find(facts) {
     const remedy = tell('AES_KEY_REMEDY');
-    const workers = workersOf(facts).filter(({ registration }) => registration?.fingerprints.aesKey === null);
+    // A Worker with a key of its own gets secrets sealed with that.
+    const isBare = ({ registration }: EnvironmentFacts) =>
+      registration?.fingerprints.aesKey === null && !registration.hasOwnKey;
+    const workers = workersOf(facts).filter(isBare);
     return [
       ...when(facts.config.aesKey === null, () => ({ level: 'red', text: tell('OWN_AES_KEY_MISSING'), remedy })),
       ...ofWorkers(workers, (environments) => ({ text: tell('WORKER_AES_KEYS_MISSING', { environments }), remedy })),
+    ];
+  },
+};
+
+const signatures: Check = {
+  code: 'SAFE_SIGNATURES',
+  find(facts) {
+    const { config } = facts;
+    if (config.part !== 'supervisor') return null;
+    const isKnown = config.aesKey === null && WELL_KNOWN_APP_KEYS.has(config.host.appKey);
+    const sharing = workersOf(facts).filter(({ registration }) => registration && !registration.hasOwnKey);
+    const names = sharing.map(({ name }) => name);
+    return [
+      ...when(isKnown, () => ({
+        level: 'red',
+        text: tell('SIGNING_KEY_KNOWN'),
+        remedy: tell('SIGNING_KEY_REMEDY'),
+      })),
+      ...when(names.length > 0, () => ({
+        level: 'yellow',
+        environments: names,
+        text: tell('WORKERS_SHARE_KEY', { environments: named(names) }),
+        remedy: tell('WORKERS_SHARE_KEY_REMEDY'),
+      })),
     ];
   },
 };
@@ -246,4 +278,4 @@ const databaseRoles: Check = {
 };
 
 /** In the order of docs/hardening.md. */
-export const CHECKS: Check[] = [passwords, appKey, aesKey, redis, origins, databaseRoles];
+export const CHECKS: Check[] = [passwords, appKey, aesKey, signatures, redis, origins, databaseRoles];
