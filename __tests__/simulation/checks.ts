@@ -3,7 +3,7 @@ import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
 import { changedByLoop } from './loop-writes';
-import { checkPages } from './pages';
+import { checkPages, checkStoredIndex } from './pages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
 import { Machine } from './scheduler';
 import { checkSuspicion } from './suspicion';
@@ -47,6 +47,7 @@ export function installChecks(world: World): void {
     checkPages(world, ({ name }) => wasStopped(world, name));
     checkSuspicion(world, (process) => isJudged(world, process));
     checkDefinitionReads(world);
+    checkStoredIndex(world);
     world.scheduler.after(1_000, everySecond);
   };
   everySecond();

@@ -39,6 +39,24 @@ export function checkReads(world: World, before: Map<SupervisorProcess, number>)
       world.violate(`pages of ${process.name} read ${process.reads - reads} times while nothing changed`);
 }
 
+/** How long the app index in Redis may lack something while somebody leads who reaches Redis, in ms: two rounds. */
+const INDEXED_WITHIN = 70_000;
+const unindexedSince = new WeakMap<World, number>();
+
+/** What Workers read of the apps of the fleet becomes what there is, whatever copy Redis has gone back to. */
+export function checkStoredIndex(world: World): void {
+  const { redis, database, supervisors, scheduler } = world;
+  const { entries } = redis.stores.appIndex as unknown as { entries: Map<string, string> };
+  const wanted = database.database.visible('apps').map(({ name }) => name as string);
+  const isRight = wanted.length === entries.size && wanted.every((name) => entries.has(name));
+  const isServed = !redis.isAway && !redis.isReadOnly && redis.frozenUntil < scheduler.now;
+  const leads = supervisors.some(({ process }) => process?.leads && !process.link.isCut && !process.isOffDatabase);
+  if (isRight || !isServed || !leads) unindexedSince.delete(world);
+  else if (!unindexedSince.has(world)) unindexedSince.set(world, scheduler.now);
+  else if (scheduler.now - unindexedSince.get(world)! > INDEXED_WITHIN)
+    world.violate(`the app index has ${[...entries.keys()].sort()}, and there are ${wanted.sort()}`);
+}
+
 /** A list on a Worker is not a look at the whole fleet. */
 export function list(world: World, worker: WorkerProcess): void {
   const before = worker.link.polls;
