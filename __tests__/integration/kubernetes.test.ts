@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { type Postgres, query } from '../../scripts/fleet';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig } from '../../src/server/config';
+import { startPostgres } from '../setup/services';
+import { postgresPrograms } from '../support/postgres-programs';
 
 /** deploy/kubernetes as docs/kubernetes.md uses it: rendered by kubectl, and read as Kubernetes and this plugin read it. */
 
@@ -13,6 +16,7 @@ type Labels = Record<string, string>;
 interface Container {
   name: string;
   env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
+  args?: string[];
   envFrom?: Record<'configMapRef' | 'secretRef', { name: string } | undefined>[];
   ports?: { name: string; containerPort: number }[];
   volumeMounts?: { name: string }[];
@@ -59,6 +63,28 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 const isPartOf = (selector: Labels, labels: Labels = {}) =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
 
+/** What a container finds in its environment. */
+function environmentIn(all: Resource[], container: Container): Record<string, string> {
+  const dataOf = (kind: string, name: string) => {
+    const found = all.find((resource) => resource.kind === kind && resource.metadata.name === name);
+    expect(found, `${kind} ${name}`).toBeDefined();
+    const { data = {} } = found as Resource;
+    if (kind === 'ConfigMap') return data;
+    return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(Buffer.from(value, 'base64'))]));
+  };
+  const variables: Record<string, string> = {};
+  for (const { configMapRef, secretRef } of container.envFrom ?? []) {
+    if (configMapRef) Object.assign(variables, dataOf('ConfigMap', configMapRef.name));
+    if (secretRef) Object.assign(variables, dataOf('Secret', secretRef.name));
+  }
+  for (const { name, value, valueFrom } of container.env ?? []) {
+    const secret = valueFrom && dataOf('Secret', valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key];
+    expect(value ?? secret, name).toBeDefined();
+    variables[name] = (value ?? secret) as string;
+  }
+  return variables;
+}
+
 describe.each([
   { overlay: 'one-supervisor', supervisors: 1, environments: ['env_a', 'env_b'] },
   { overlay: 'two-supervisors', supervisors: 2, environments: ['env_a', 'env_b'] },
@@ -74,22 +100,7 @@ describe.each([
   const pods = () => ofKind('StatefulSet').map(({ spec }) => spec.template);
   const containersOf = (pod: any): Container[] => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 
-  /** What a container finds in its environment. */
-  function environmentOf(container: Container): Record<string, string> {
-    const variables: Record<string, string> = {};
-    for (const { configMapRef, secretRef } of container.envFrom ?? []) {
-      if (configMapRef) Object.assign(variables, named('ConfigMap', configMapRef.name).data);
-      if (secretRef) Object.assign(variables, decoded(named('Secret', secretRef.name)));
-    }
-    for (const { name, value, valueFrom } of container.env ?? []) {
-      const secret = valueFrom && decoded(named('Secret', valueFrom.secretKeyRef.name))[valueFrom.secretKeyRef.key];
-      expect(value ?? secret, name).toBeDefined();
-      variables[name] = (value ?? secret) as string;
-    }
-    return variables;
-  }
-  const decoded = ({ data = {} }: Resource) =>
-    Object.fromEntries(Object.entries(data).map(([name, value]) => [name, String(Buffer.from(value, 'base64'))]));
+  const environmentOf = (container: Container) => environmentIn(all, container);
 
   it('renders, and every object is valid', async () => {
     all = kustomize(overlay);
@@ -112,6 +123,7 @@ describe.each([
       expect(config.warnings, metadata.name).toEqual([]);
       if (config.part === 'supervisor') expect(spec.replicas).toBe(supervisors);
       else expect(variables.INIT_ROOT_PASSWORD).toBeUndefined();
+      expect(variables.POSTGRES_PASSWORD).toBeUndefined();
       if (config.part === 'worker') {
         const { hostname } = new URL(config.environment.proxyUrl);
         const { spec: service } = named('Service', hostname);
@@ -191,10 +203,58 @@ function isSelected(selector: any, labels: Labels = {}): boolean {
   return isPartOf(selector?.matchLabels ?? {}, labels) && byExpression;
 }
 
+describe('the database of a pod', () => {
+  let postgres: Postgres;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+  });
+  afterAll(() => postgres?.stop());
+
+  it('is made by its init container, with a role that is no superuser, again and again', async () => {
+    const { host, port, password: POSTGRES_PASSWORD } = postgres.server;
+    const all = kustomize('one-supervisor');
+    const sets = all.filter(({ kind, spec }) => kind === 'StatefulSet' && spec.template.spec.initContainers);
+    expect(sets.map(({ metadata }) => metadata.name)).toEqual(['supervisor', 'worker-env-a', 'worker-env-b']);
+    for (let times = 0; times < 2; times++) {
+      for (const { spec } of sets) {
+        const [database] = spec.template.spec.initContainers;
+        const given = { DB_HOST: host, DB_PORT: String(port), POSTGRES_PASSWORD };
+        const env = { ...environmentIn(all, database), ...given, PATH: `${postgresPrograms()}:${process.env.PATH}` };
+        execFileSync('sh', ['-ec', ...database.args], { env, stdio: 'pipe' });
+      }
+    }
+    const { rows: roles } = await query(
+      postgres.server,
+      'postgres',
+      "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole FROM pg_roles WHERE rolname LIKE 'nocobase%' ORDER BY 1",
+    );
+    const role = (rolname: string, may: boolean) => ({
+      rolname,
+      rolsuper: false,
+      rolcreatedb: may,
+      rolcreaterole: may,
+    });
+    expect(roles).toEqual([role('nocobase_supervisor', false), role('nocobase_worker', true)]);
+    const { rows: databases } = await query(
+      postgres.server,
+      'postgres',
+      "SELECT datname, pg_get_userbyid(datdba) AS owner FROM pg_database WHERE datname LIKE 'nocobase%' ORDER BY 1",
+    );
+    expect(databases.map(({ datname, owner }) => `${datname} ${owner}`)).toEqual([
+      'nocobase_env_a nocobase_worker',
+      'nocobase_env_b nocobase_worker',
+      'nocobase_supervisor nocobase_supervisor',
+    ]);
+    const worker = sets.map(({ spec }) => environmentIn(all, spec.template.spec.initContainers[0]))[1];
+    const asWorker = { ...postgres.server, user: worker.DB_USER, password: worker.DB_PASSWORD };
+    await expect(query(asWorker, 'nocobase_supervisor', 'SELECT 1')).rejects.toThrow(/permission denied/);
+  });
+});
+
 describe('create-secrets.sh', () => {
   it('changes nothing the second time, and keeps what it writes from other users', () => {
     const overlay = path.join(kubernetes, 'overlays/one-supervisor');
-    const files = ['fleet', 'supervisor', 'data'].map((name) => path.join(overlay, `${name}-secrets.env`));
+    const files = ['fleet', 'supervisor', 'worker', 'data'].map((name) => path.join(overlay, `${name}-secrets.env`));
     const before = files.map((file) => fs.readFileSync(file, 'utf8'));
     expect(() => execFileSync('sh', ['create-secrets.sh', overlay], { cwd: kubernetes, stdio: 'pipe' })).toThrow(
       /exists already/,

@@ -1,11 +1,11 @@
 #!/bin/sh
 # Writes the keys and passwords of a fleet into the folder of an overlay, once: for all processes, for the Supervisor alone,
-# and for PostgreSQL and Redis. Keep these files, and keep them out of git: without APP_SUPERVISOR_AES_SECRET_KEY stored
+# for the Workers alone, and for PostgreSQL and Redis. Keep these files, and keep them out of git: without APP_SUPERVISOR_AES_SECRET_KEY stored
 # secrets cannot be read.
 set -eu
 umask 077
 folder=${1:?Usage: sh create-secrets.sh <folder of an overlay>}
-for name in fleet supervisor data; do
+for name in fleet supervisor worker data; do
   if [ -e "$folder/$name-secrets.env" ]; then
     echo "$folder/$name-secrets.env exists already; nothing is changed." >&2
     exit 1
@@ -17,20 +17,22 @@ random() {
 }
 
 redis=$(random 24)
-postgres=$(random 24)
 administrator=$(random 10)
 cat > "$folder/fleet-secrets.env" <<END
 APP_KEY=$(random 32)
 APP_SUPERVISOR_AES_SECRET_KEY=$(random 32)
 APP_SUPERVISOR_REDIS_URL=redis://:$redis@redis:6379/0
 APP_COMMAND_REDIS_URL=redis://:$redis@redis:6379/0
-DB_PASSWORD=$postgres
 END
 cat > "$folder/supervisor-secrets.env" <<END
 INIT_ROOT_PASSWORD=$administrator
+DB_PASSWORD=$(random 24)
+END
+cat > "$folder/worker-secrets.env" <<END
+DB_PASSWORD=$(random 24)
 END
 cat > "$folder/data-secrets.env" <<END
-POSTGRES_PASSWORD=$postgres
+POSTGRES_PASSWORD=$(random 24)
 REDIS_PASSWORD=$redis
 END
 echo "Sign in as admin@nocobase.com with the password $administrator (INIT_ROOT_PASSWORD in $folder/supervisor-secrets.env)."
