@@ -84,8 +84,8 @@ function Row({ row, reset }: { row: ChecklistRow; reset: (account: Account) => v
         <div style={{ minWidth: 88 }}>
           <StateTag tone={tone}>{t(label)}</StateTag>
         </div>
-        <div style={{ flex: '1 1 240px', overflowWrap: 'anywhere' }}>{messageText(t, row)}</div>
-        <div style={{ flex: '1 1 240px', overflowWrap: 'anywhere' }}>
+        <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>{messageText(t, row)}</div>
+        <div style={{ flex: '1 1 240px', minWidth: 0, overflowWrap: 'anywhere' }}>
           {row.remedy && <Secondary>{messageText(t, row.remedy)}</Secondary>}
           <Flex gap="small" wrap>
             {accountsOf(row).map((account) => (
