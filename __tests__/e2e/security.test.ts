@@ -752,6 +752,11 @@ describe('what belongs to the operator is refused to an app’s administrator', 
     });
   });
 
+  it('enabling what the operator installed is its own business', async () => {
+    await restartedBy('pm:enable?filterByTk=app-supervisor');
+    expect((await outcome(admin, 'GET', 'appEntries:list')).status).toBe(200);
+  });
+
   it('no file of an upload is run, though a row names it as a plugin', async () => {
     const folder = path.join(fleet.worker('env_a').storage, 'apps/vault/uploads/evil/server');
     fs.mkdirSync(path.join(folder, 'commands'), { recursive: true });
@@ -766,11 +771,6 @@ describe('what belongs to the operator is refused to an app’s administrator', 
     await restartedBy('app:restart');
     expect(traced()).toEqual([]);
     await sql('vault_data', `DELETE FROM "applicationPlugins" WHERE name = 'evil'`);
-  });
-
-  it('enabling what the operator installed is its own business', async () => {
-    await restartedBy('pm:enable?filterByTk=app-supervisor');
-    expect((await outcome(admin, 'GET', 'appEntries:list')).status).toBe(200);
   });
 
   it('it is not restarted all the time', async () => {
