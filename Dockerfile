@@ -18,4 +18,8 @@ FROM ${NOCOBASE_IMAGE}
 # An image that unpacks NocoBase only when it starts would hide the plugin: fail the build instead.
 RUN test -f /app/nocobase/package.json
 COPY --from=build /package /app/nocobase/node_modules/@nocobase/plugin-app-supervisor
+COPY --chmod=755 docker/start.sh /app/start.sh
 ENV APPEND_PRESET_BUILT_IN_PLUGINS=@nocobase/plugin-app-supervisor
+# PM2 would start a process again that was told to end. The engine restarts containers.
+ENV APP_LAUNCH_MODE=node
+CMD ["/app/start.sh"]

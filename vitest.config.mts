@@ -65,6 +65,8 @@ export default defineConfig({
         maxWorkers: 2,
         globalSetup: './__tests__/setup/services.ts',
       }),
+      // In a Docker Engine of its own, on fixed ports: `npm run test:docker`.
+      project('docker', { ...FLEET_TIMES, ...ON_A_FLEET, globalSetup: './__tests__/setup/docker.ts', bail: 1 }),
       project('chaos', { ...FLEET_TIMES, ...ON_A_FLEET }),
     ],
   },

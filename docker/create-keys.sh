@@ -18,6 +18,7 @@ fi
 superuser_file=$(dirname "$password_file")/postgres
 given_app_key=${APP_KEY:-}
 given_aes_key=${APP_SUPERVISOR_AES_SECRET_KEY:-}
+old_aes_key=${APP_SUPERVISOR_AES_OLD_SECRET_KEY:-}
 APP_KEY=
 APP_SUPERVISOR_AES_SECRET_KEY=
 INIT_ROOT_PASSWORD=
@@ -29,6 +30,16 @@ if [ -f "$password_file" ]; then . "$password_file"; fi
 supervisor_role=$DB_PASSWORD
 superuser=
 if [ -f "$superuser_file" ]; then superuser=$(cat "$superuser_file"); fi
+
+# Nothing could read the secrets that are sealed with the stored key, and nobody would have that key any more.
+stored=$APP_SUPERVISOR_AES_SECRET_KEY
+if [ -n "$given_aes_key" ] && [ -n "$stored" ] && [ "$given_aes_key" != "$stored" ] && [ "$old_aes_key" != "$stored" ]; then
+  cat >&2 <<'END'
+APP_SUPERVISOR_AES_SECRET_KEY in .env is another key than that of this fleet, which is in the volume "keys". Remove it from
+.env. To change the key, follow docs/reference/operating.md, "New AES key".
+END
+  exit 1
+fi
 
 random() {
   od -An -N32 -tx1 /dev/urandom | tr -d ' \n'

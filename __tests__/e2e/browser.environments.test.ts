@@ -117,7 +117,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const text = async () => (await page.getByTestId('environment-snippet').allInnerTexts()).join();
     for (const [format, line] of [
       ['Shell', "export ENVIRONMENT_NAME='env_new'"],
-      ['Kubernetes', '- { name: ENVIRONMENT_NAME, value: "env_new" }'],
+      ['Kubernetes', '- ENVIRONMENT_NAME=env_new'],
       ['Docker Compose', 'ENVIRONMENT_NAME: "env_new"'],
     ]) {
       await page.getByText(format, { exact: true }).click();

@@ -17,7 +17,7 @@ export interface Service {
   ports?: string[];
   command?: string[];
   entrypoint?: string[];
-  volumes?: string[];
+  volumes?: (string | { type: string; target: string })[];
 }
 
 /** `${NAME:-default}`, also within a default, with an empty environment; `$$` is a dollar. */

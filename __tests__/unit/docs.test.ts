@@ -363,9 +363,23 @@ describe('docker-compose.yml', () => {
     expect(keys({ APP_KEY: "it's $HOME `id` \\" }).APP_KEY).toBe("it's $HOME `id` \\");
     expect(keys().APP_KEY).toBe("it's $HOME `id` \\");
     for (const service of Object.keys(INSTANCES)) {
-      expect(services[service].command).toEqual(['sh', '-c', expect.stringContaining('. /keys/fleet.env')]);
+      expect(services[service].command!.slice(0, 2)).toEqual(['/app/start.sh', '/keys/fleet.env']);
       expect(services[service].volumes).toContain('keys:/keys:ro');
     }
+  });
+
+  it('refuses another AES key than the stored one, and keeps that, unless it is named as the old one', () => {
+    const before = keys();
+    const other = 'cd'.repeat(32);
+    expect(() => keys({ APP_SUPERVISOR_AES_SECRET_KEY: other })).toThrow('"New AES key"');
+    const wrong = { APP_SUPERVISOR_AES_SECRET_KEY: other, APP_SUPERVISOR_AES_OLD_SECRET_KEY: 'ef'.repeat(32) };
+    expect(() => keys(wrong)).toThrow('"New AES key"');
+    expect(keys()).toEqual(before);
+    const { APP_SUPERVISOR_AES_SECRET_KEY: stored } = before;
+    expect(keys({ APP_SUPERVISOR_AES_SECRET_KEY: stored })).toEqual(before);
+    const changed = { ...before, APP_SUPERVISOR_AES_SECRET_KEY: other };
+    expect(keys({ APP_SUPERVISOR_AES_SECRET_KEY: other, APP_SUPERVISOR_AES_OLD_SECRET_KEY: stored })).toEqual(changed);
+    expect(keys()).toEqual(changed);
   });
 
   it('gives the Supervisor a password that is asked for or generated, and that no Worker can read', () => {
@@ -377,17 +391,20 @@ describe('docker-compose.yml', () => {
     expect(made().keys).not.toHaveProperty('INIT_ROOT_PASSWORD');
     const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes(':/password'));
     expect(reading.sort()).toEqual(['keys', 'postgres', 'roles', 'supervisor']);
-    expect(services.supervisor.command).toEqual(['sh', '-c', expect.stringContaining('. /password/supervisor.env')]);
+    expect(services.supervisor.command).toContain('/password/supervisor.env');
   });
 
   it('gives each Worker a password of its own at each start, which is written nowhere', () => {
-    for (const service of ['worker_a', 'worker_b']) {
-      const [, , command] = services[service].command!;
-      const script = command.replace('/keys/fleet.env', '/dev/null').replace(/exec .*/, 'echo "$INIT_ROOT_PASSWORD"');
-      const passwords = [1, 2].map(() => execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trim());
-      for (const password of passwords) expect(password).toMatch(/^[0-9a-f]{48}$/);
-      expect(passwords[0]).not.toBe(passwords[1]);
-    }
+    const start = (...files: string[]) => {
+      const env = { PATH: process.env.PATH, ENTRYPOINT: path.join(folder, 'entrypoint') };
+      return execFileSync('sh', [path.join(ROOT, 'docker/start.sh'), ...files], { env, encoding: 'utf8' }).trim();
+    };
+    writeFileSync(path.join(folder, 'entrypoint'), '#!/bin/sh\necho "$INIT_ROOT_PASSWORD"\n', { mode: 0o755 });
+    made();
+    const [one, other] = [start(path.join(folder, 'fleet.env')), start(path.join(folder, 'fleet.env'))];
+    for (const password of [one, other]) expect(password).toMatch(/^[0-9a-f]{48}$/);
+    expect(one).not.toBe(other);
+    expect(start(path.join(folder, 'supervisor.env'))).toBe(made().password.INIT_ROOT_PASSWORD);
     expect(read('docker-compose.yml')).not.toContain('admin123');
   });
 
@@ -395,7 +412,10 @@ describe('docker-compose.yml', () => {
     const images = Object.values(services).flatMap(({ image, build }) =>
       build ? [build.args.NOCOBASE_IMAGE, build.args.NODE_IMAGE] : [image],
     );
-    for (const image of images) expect(image).toMatch(/^[a-z/]+:[\w.-]+$/);
+    // The Workers take what the Supervisor's service builds.
+    const { image: built } = services.supervisor;
+    expect(images.filter((image) => image === built)).toHaveLength(2);
+    for (const image of images) if (image !== built) expect(image).toMatch(/^[a-z/]+:[\w.-]+$/);
     const [, ...written] = read('docker-compose.yml').split(/^\s*(?:image|\w+_IMAGE): /m);
     expect(written.map((text) => text.split('\n')[0]).filter((text) => !/^\$\{\w+_IMAGE:-/.test(text))).toEqual([
       'nocobase-app-supervisor',
@@ -420,7 +440,7 @@ describe('docker-compose.yml', () => {
     for (const service of Object.keys(INSTANCES)) {
       expect(services[service].environment).not.toHaveProperty('POSTGRES_PASSWORD');
       expect(services[service].environment).not.toHaveProperty('DB_PASSWORD');
-      const mounts = services[service].volumes!.map((volume) => volume.split(':')[0]);
+      const mounts = services[service].volumes!.map((volume) => String(volume).split(':')[0]);
       expect(mounts.includes('password')).toBe(service === 'supervisor');
     }
     const { keys: shared, password } = made();
@@ -455,7 +475,9 @@ describe('docker-compose.yml', () => {
 
   it('keeps all persistent data, and Redis with append-only persistence', () => {
     expect(services.redis.command!.at(-1)).toContain('--appendonly yes');
-    const used = Object.values(services).flatMap(({ volumes = [] }) => volumes.map((volume) => volume.split(':')[0]));
+    const used = Object.values(services).flatMap(({ volumes = [] }) =>
+      volumes.flatMap((volume) => (typeof volume === 'string' ? [volume.split(':')[0]] : [])),
+    );
     expect(used.filter((name) => !name.startsWith('./') && !(name in volumes))).toEqual([]);
     expect(used.filter((name) => name.startsWith('./') && !existsSync(path.join(ROOT, name)))).toEqual([]);
   });

@@ -1,7 +1,12 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { parseConfig, type SupervisorConfig } from '../../src/server/config';
 import { variablesToJoin } from '../../src/server/supervisor/fleet/join-variables';
 import { snippet, workerVariables } from '../../src/ui/environments/snippets';
+import { services } from '../support/compose';
 
 const environment = { name: 'env_c', url: 'http://localhost:17000', proxyUrl: 'http://worker_c' };
 
@@ -66,22 +71,48 @@ describe('the variables of a new environment', () => {
     expect(JSON.stringify(toJoin({ APP_SUPERVISOR_REDIS_URL: url }))).not.toContain('secret');
   });
 
-  it('come as compose, with the port of the address', () => {
-    const text = snippet('compose', environment, {}, '2.2.15');
-    expect(text).toContain('  worker-env-c:\n    image: nocobase/nocobase:2.2.15');
-    expect(text).toContain('      - "17000:80"');
-    expect(text).toContain('      ENVIRONMENT_URL: "http://localhost:17000"');
+  it('come as a service beside those of docker-compose.yml, with all that a Worker has there', () => {
+    const own = { name: 'env_b', url: 'http://localhost:16000', proxyUrl: '' };
+    const { services: made, volumes } = parse(snippet('compose', own, {}));
+    const { container_name, depends_on, environment: variables, ...like } = services.worker_b as Record<string, any>;
+    const { 'worker-env-b': service, 'worker-env-b-database': database } = made;
+    const { retries, ...healthcheck } = like.healthcheck;
+    expect({ ...service, environment: undefined, depends_on: undefined }).toEqual({
+      ...like,
+      healthcheck,
+      volumes: ['keys:/keys:ro', 'storage-worker-env-b:/app/nocobase/storage'],
+    });
+    expect(service.environment).toEqual({
+      ...variables,
+      // As the engine reads it, where nothing is set.
+      TZ: expect.stringContaining(variables.TZ),
+      ENVIRONMENT_PROXY_URL: 'http://worker-env-b',
+      DB_DATABASE: 'nocobase_env_b',
+    });
+    expect(Object.keys(service.depends_on)).toEqual(['worker-env-b-database']);
+    expect(database.networks).toEqual(service.networks);
+    expect(database.command[0]).toContain('createdb nocobase_env_b');
+    expect(volumes).toEqual({ 'storage-worker-env-b': null });
+    expect(snippet('compose', environment, {})).toContain('"http://worker_c"');
   });
 
   it('come as shell, with correct quotes', () => {
-    expect(snippet('shell', { ...environment, url: "http://it's" }, {}, '2.2.15')).toContain(
+    expect(snippet('shell', { ...environment, url: "http://it's" }, {})).toContain(
       "export ENVIRONMENT_URL='http://it'\\''s'",
     );
   });
 
-  it('come as Kubernetes, with valid names', () => {
-    const text = snippet('kubernetes', { ...environment, name: 'Env_C.1' }, {}, '2.2.15');
-    expect(text).toContain('name: worker-env-c-1\n');
-    expect(text).toContain('{ name: ENVIRONMENT_NAME, value: "Env_C.1" }');
+  it('come as an environment of deploy/kubernetes', () => {
+    const file = path.join(ROOT, 'deploy/kubernetes/environments/env-a/kustomization.yaml');
+    const text = snippet('kubernetes', { name: 'env_a', url: '', proxyUrl: '' }, {});
+    expect(parse(text)).toEqual(parse(fs.readFileSync(file, 'utf8')));
+    const { nameSuffix, configMapGenerator } = parse(snippet('kubernetes', { ...environment, name: 'Env_C.1' }, {}));
+    expect(nameSuffix).toBe('-env-c-1');
+    expect(configMapGenerator[0].literals).toEqual([
+      'ENVIRONMENT_NAME=Env_C.1',
+      'ENVIRONMENT_URL=http://localhost:17000',
+      'ENVIRONMENT_PROXY_URL=http://worker_c',
+      'DB_DATABASE=nocobase_env_c_1',
+    ]);
   });
 });

@@ -9,7 +9,7 @@ import { ROOT } from './root.mjs';
  * no question (root on Debian or Ubuntu); else the error names the one command that installs them.
  *
  * @typedef {{ names: string[], files?: string[], apt: string, dnf: string, apk: string, brew: string }} Program
- * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'chineseFont', Program>}
+ * @type {Record<'redis' | 'valkey' | 'postgresql' | 'mariadb' | 'pgbouncer' | 'nginx' | 'caddy' | 'wrk' | 'compiler' | 'make' | 'python' | 'chromium' | 'kubectl' | 'docker' | 'compose' | 'buildx' | 'iptables' | 'debootstrap' | 'chineseFont', Program>}
  */
 const PROGRAMS = {
   redis: { names: ['redis-server', 'valkey-server'], apt: 'redis-server', dnf: 'valkey', apk: 'redis', brew: 'redis' },
@@ -41,6 +41,31 @@ const PROGRAMS = {
     brew: 'google-chrome',
   },
   kubectl: { names: ['kubectl'], apt: 'kubectl', dnf: 'kubernetes-client', apk: 'kubectl', brew: 'kubernetes-cli' },
+  docker: { names: ['dockerd'], apt: 'docker.io docker-cli', dnf: 'moby-engine', apk: 'docker', brew: 'docker' },
+  compose: {
+    names: ['docker-compose'],
+    files: plugin('compose'),
+    apt: 'docker-compose',
+    dnf: 'docker-compose',
+    apk: 'docker-cli-compose',
+    brew: 'docker-compose',
+  },
+  buildx: {
+    names: [],
+    files: plugin('buildx'),
+    apt: 'docker-buildx',
+    dnf: 'docker-buildx',
+    apk: 'docker-cli-buildx',
+    brew: 'docker-buildx',
+  },
+  iptables: { names: ['iptables'], apt: 'iptables', dnf: 'iptables', apk: 'iptables', brew: 'iptables' },
+  debootstrap: {
+    names: ['debootstrap'],
+    apt: 'debootstrap',
+    dnf: 'debootstrap',
+    apk: 'debootstrap',
+    brew: 'debootstrap',
+  },
   // Without one a browser draws boxes.
   chineseFont: {
     names: [],
@@ -58,6 +83,12 @@ const PROGRAMS = {
     brew: 'font-noto-sans-cjk',
   },
 };
+
+/** @param {string} name of a plugin of Docker's command line @returns {string[]} */
+function plugin(name) {
+  const folders = ['/usr/libexec', '/usr/lib', '/usr/local/lib', '/usr/local/libexec'];
+  return folders.map((folder) => `${folder}/docker/cli-plugins/docker-${name}`);
+}
 
 /** @typedef {keyof typeof PROGRAMS} ProgramName */
 
@@ -96,7 +127,7 @@ function installByApt(programs, print) {
   const byPlaywright = programs.includes('chromium') && distribution() === 'ubuntu';
   const packages = programs
     .filter((program) => program !== 'chromium' || !byPlaywright)
-    .map((program) => PROGRAMS[program].apt);
+    .flatMap((program) => PROGRAMS[program].apt.split(' '));
   if (packages.length) {
     print(`Installing ${packages.join(', ')} (apt-get) …`);
     retried(print, () => {

@@ -32,7 +32,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
   const [format, setFormat] = useState<Format>('compose');
   const before = useFirst(environments);
   const known = { ...useVariablesToJoin(), ...(info?.dialect && { DB_DIALECT: info.dialect }) };
-  const text = snippet(format, entered, known, info?.version ?? 'latest');
+  const text = snippet(format, entered, known);
 
   return (
     <Card
@@ -75,9 +75,13 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
                 {text}
               </pre>
             </Typography.Paragraph>
-            <Secondary>
-              {t('DB_DATABASE is a separate, empty database that must already exist. Replace the placeholders in <>.')}
-            </Secondary>
+            {format === 'shell' && (
+              <Secondary>
+                {t(
+                  'DB_DATABASE is a separate, empty database that must already exist. Replace the placeholders in <>.',
+                )}
+              </Secondary>
+            )}
           </Flex>
         </Flex>
       </Flex>

@@ -45,57 +45,106 @@ export function workerVariables(
   return [...named, ...others];
 }
 
-/** @param version NocoBase version of the Supervisor, which the worker needs too */
-export function snippet(
-  format: Format,
-  environment: NewEnvironment,
-  known: Record<string, string>,
-  version: string,
-): string {
-  const variables = workerVariables(environment, known);
-  const image = `nocobase/nocobase:${version}`;
-  const port = portOf(environment.url);
-  const service = `worker-${identifier(environment.name, '-')}`;
+export function snippet(format: Format, environment: NewEnvironment, known: Record<string, string>): string {
   switch (format) {
     case 'shell':
       return [
-        ...variables.map(([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`),
+        ...workerVariables(environment, known).map(
+          ([name, value]) => `export ${name}='${value.replaceAll("'", "'\\''")}'`,
+        ),
         'yarn nocobase start',
       ].join('\n');
     case 'compose':
-      return [
-        'services:',
-        `  ${service}:`,
-        `    image: ${image}`,
-        '    restart: always',
-        ...(port ? ['    ports:', `      - "${port}:80"`] : []),
-        '    environment:',
-        ...variables.map(([name, value]) => `      ${name}: ${quoted(value)}`),
-        '    volumes:',
-        `      - ./storage-${service}:/app/nocobase/storage`,
-      ].join('\n');
+      return compose(environment, known);
     case 'kubernetes':
-      return [
-        'apiVersion: apps/v1',
-        'kind: Deployment',
-        'metadata:',
-        `  name: ${service}`,
-        'spec:',
-        '  replicas: 1',
-        '  selector:',
-        `    matchLabels: { app: ${service} }`,
-        '  template:',
-        '    metadata:',
-        `      labels: { app: ${service} }`,
-        '    spec:',
-        '      containers:',
-        '        - name: nocobase',
-        `          image: ${image}`,
-        '          ports: [{ containerPort: 80 }]',
-        '          env:',
-        ...variables.map(([name, value]) => `            - { name: ${name}, value: ${quoted(value)} }`),
-      ].join('\n');
+      return kubernetes(environment);
   }
+}
+
+/** Adds to our docker-compose.yml, whose keys and Workers' role it uses. */
+function compose(environment: NewEnvironment, known: Record<string, string>): string {
+  const service = serviceOf(environment);
+  const port = portOf(environment.url);
+  const database = `nocobase_${identifier(environment.name, '_')}`;
+  const ofFleet: Record<string, string> = {
+    DB_DIALECT: 'postgres',
+    DB_HOST: 'postgres',
+    DB_PORT: '5432',
+    DB_USER: 'nocobase_worker',
+    ...known,
+  };
+  const inKeys = ['APP_SUPERVISOR_REDIS_URL', 'APP_COMMAND_REDIS_URL', 'APP_SUPERVISOR_AES_SECRET_KEY', 'DB_PASSWORD'];
+  const reached = { ...environment, proxyUrl: environment.proxyUrl || `http://${service}` };
+  const variables = workerVariables(reached, ofFleet).filter(([name]) => !inKeys.includes(name));
+  return `# Save it as ${service}.yml beside the docker-compose.yml of this fleet, and start it there:
+#   docker compose -f docker-compose.yml -f ${service}.yml up -d ${service}
+services:
+  ${service}:
+    image: nocobase-app-supervisor
+    command: [/app/start.sh, /keys/fleet.env]
+    restart: always
+    init: true
+    stop_grace_period: 60s
+    security_opt: ['no-new-privileges:true']
+    networks: [nocobase]
+    depends_on:
+      ${service}-database:
+        condition: service_completed_successfully
+${port ? `    ports: ["${port}:80"]\n` : ''}    environment:
+${variables.map(([name, value]) => `      ${name}: ${quoted(value)}`).join('\n')}
+      TZ: \${TZ:-Asia/Shanghai}
+    volumes:
+      - keys:/keys:ro
+      - storage-${service}:/app/nocobase/storage
+    healthcheck:
+      test:
+        - CMD
+        - node
+        - -e
+        - "fetch('http://127.0.0.1:13000/api/__ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"
+      interval: 10s
+      timeout: 5s
+      start_period: 300s
+
+  # Creates its main database.
+  ${service}-database:
+    image: \${POSTGRES_IMAGE:-postgres:16}
+    networks: [nocobase]
+    environment: { PGHOST: ${ofFleet.DB_HOST}, PGUSER: ${ofFleet.DB_USER}, PGDATABASE: postgres }
+    entrypoint: [sh, -ec]
+    command:
+      - |
+        . /keys/fleet.env; export PGPASSWORD="$$DB_PASSWORD"
+        psql -Atc "SELECT 1 FROM pg_database WHERE datname = '${database}'" | grep -q 1 || createdb ${database}
+    volumes:
+      - keys:/keys:ro
+      - { type: tmpfs, target: /var/lib/postgresql/data }
+
+volumes:
+  storage-${service}:`;
+}
+
+/** What differs from environment to environment in deploy/kubernetes. */
+function kubernetes(environment: NewEnvironment): string {
+  const suffix = identifier(environment.name, '-');
+  const { proxyUrl } = environment;
+  return `# In deploy/kubernetes (docs/kubernetes.md): save it as environments/${suffix}/kustomization.yaml, add
+# ../../environments/${suffix} to the resources of your overlay, and apply the overlay.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+  - ../../environment
+nameSuffix: -${suffix}
+labels:
+  - pairs: { app.kubernetes.io/instance: ${suffix} }
+    includeSelectors: true
+    includeTemplates: true
+configMapGenerator:
+  - name: environment
+    literals:
+      - ENVIRONMENT_NAME=${environment.name || '<its name>'}
+      - ENVIRONMENT_URL=${environment.url || `http://${serviceOf(environment)}`}
+${proxyUrl ? `      - ENVIRONMENT_PROXY_URL=${proxyUrl}\n` : ''}      - DB_DATABASE=nocobase_${identifier(environment.name, '_')}`;
 }
 
 function portOf(url: string): string {
@@ -107,5 +156,6 @@ function portOf(url: string): string {
 }
 
 const quoted = (value: string): string => JSON.stringify(value);
+const serviceOf = ({ name }: NewEnvironment): string => `worker-${identifier(name, '-')}`;
 const identifier = (name: string, separator: string): string =>
   (name || 'env').toLowerCase().replace(/[^a-z0-9]+/g, separator);

@@ -1,0 +1,159 @@
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { docker } from '../../scripts/docker/engine';
+import { waitFor, waitForHttp } from '../../scripts/fleet';
+import { snippet } from '../../src/ui/environments/snippets';
+import { ComposedFleet } from '../support/composed-fleet';
+import { Tab } from '../support/http';
+import { Manager, signInTo, statusIn } from '../support/manager';
+import { read, signInAt, upload } from '../support/uploads';
+
+/** `docker compose up --build` in a real engine, and what a user then does. The tests follow one another. */
+
+const INSTANCES = ['supervisor', 'worker_a', 'worker_b'];
+const ENVIRONMENTS = ['env_a', 'env_b'];
+const MINUTE = 60_000;
+
+const fleet = new ComposedFleet();
+const visitors = { url: fleet.supervisor };
+let password: string;
+let manager: Manager;
+let before: Record<'volumes' | 'images', string[]>;
+
+const ids = async (...args: string[]) => (await docker([...args, '--quiet'])).split('\n').filter(Boolean).sort();
+/** What nobody will ever use again. */
+const leftovers = async () => ({
+  volumes: await ids('volume', 'ls', '--filter', 'dangling=true', '--filter', 'label=com.docker.volume.anonymous'),
+  images: await ids('images', '--filter', 'dangling=true'),
+});
+const untilOnline = (name: string) =>
+  manager.untilEnvironment(name, ({ health }) => health === 'online', { timeout: 5 * MINUTE, what: 'is online' });
+/** Starts it by the visit if need be. */
+const serves = (app: string) =>
+  waitForHttp(`${fleet.supervisor}/api/__app/${app}/app:getInfo`, { timeout: 5 * MINUTE });
+
+beforeAll(async () => {
+  // What a run that was killed has left.
+  await fleet.down('--volumes');
+  before = await leftovers();
+}, 5 * MINUTE);
+afterAll(() => fleet.remove());
+
+it('comes up as the README says, without .env, and makes one image', { timeout: 30 * MINUTE }, async () => {
+  await fleet.up(['--build'], INSTANCES);
+  password = await fleet.password();
+  expect(password).toMatch(/^[0-9a-f]{24}$/);
+  manager = new Manager(await fleet.signIn(password));
+  for (const name of ENVIRONMENTS) {
+    expect((await untilOnline(name)).warnings).toEqual([]);
+    const { data } = await manager.api.get('appEnvironments:check', { filterByTk: name });
+    expect(data).toMatchObject({ web: { ok: true }, ws: { ok: true } });
+  }
+  // An image that was there before may have lost its name to the new one.
+  expect((await leftovers()).images.length).toBeLessThanOrEqual(before.images.length + 1);
+});
+
+// What lies in one alone shows whether that one is where the file says.
+it.each([
+  ['composed', ENVIRONMENTS],
+  ['only_a', ['env_a']],
+  ['only_b', ['env_b']],
+])(
+  'makes an app, %s, in %s, which is visited through the Supervisor',
+  { timeout: 10 * MINUTE },
+  async (name, environments) => {
+    const { operation } = await manager.begin('create', { name, environments });
+    await manager.succeeded(operation!, 8 * MINUTE);
+    const app = await manager.app(name);
+    for (const environment of environments) expect(statusIn(app, environment)).toBe('running');
+    const api = await signInTo(visitors, name);
+    expect((await api.get('app:getInfo')).data).toMatchObject({ name });
+  },
+);
+
+it('opens a WebSocket of an app through both nginx', async () => {
+  const { token } = await signInTo(visitors, 'only_a');
+  const tab = (await Tab.open(fleet.supervisor, '/ws?__appName=only_a')) as Tab;
+  tab.send({ type: 'auth:token', payload: { token, authenticator: 'basic' } });
+  await tab.message(({ type }) => type === 'authorized').finally(() => tab.close());
+});
+
+it('reads through the Supervisor what was uploaded through it', async () => {
+  const session = await signInAt(fleet.supervisor, 'only_b');
+  const file = await upload(fleet.supervisor, 'only_b', session, { name: 'note.txt', content: 'in a container' });
+  expect(await read(fleet.supervisor, file, { Cookie: session.Cookie })).toMatchObject({
+    status: 200,
+    text: 'in a container',
+  });
+});
+
+describe('a Worker', () => {
+  it('that is stopped says goodbye, and ends with 0; what it alone hosts serves again after its start', {
+    timeout: 15 * MINUTE,
+  }, async () => {
+    await fleet.compose('stop', 'worker_a');
+    expect(await fleet.state('worker_a')).toMatchObject({ Running: false, ExitCode: 0 });
+    const stopped = async () =>
+      (await manager.api.get('appEvents:list', { pageSize: 50 })).data.find(
+        ({ message, environment }: { message: { code: string }; environment: string }) =>
+          message.code === 'ENVIRONMENT_STOPPED' && environment === 'env_a',
+      );
+    await waitFor(stopped, { timeout: MINUTE, interval: 500, what: 'The event of a stop, and not of an outage' });
+    await fleet.compose('start', 'worker_a');
+    await fleet.healthy(['worker_a']);
+    await untilOnline('env_a');
+    await serves('only_a');
+  });
+
+  it('whose process is killed returns by itself, and its apps with it', { timeout: 15 * MINUTE }, async () => {
+    const { Pid, StartedAt } = (await fleet.state('worker_b'))!;
+    process.kill(Pid, 'SIGKILL');
+    const returned = async () => (await fleet.state('worker_b'))!.StartedAt !== StartedAt;
+    await waitFor(returned, { timeout: MINUTE, interval: 500, what: 'A new container process' });
+    await fleet.healthy(['worker_b']);
+    await untilOnline('env_b');
+    await serves('only_b');
+  });
+
+  it('joins by the file that "Add environment" gives', { timeout: 20 * MINUTE }, async () => {
+    const own = { name: 'env_c', url: 'http://localhost:17000', proxyUrl: '' };
+    fs.writeFileSync(path.join(fleet.folder, 'env-c.yml'), snippet('compose', own, {}));
+    const files = ['-f', 'docker-compose.yml', '-f', 'env-c.yml'];
+    await fleet.compose(...files, 'up', '--detach', 'worker-env-c');
+    expect((await untilOnline('env_c')).warnings).toEqual([]);
+    await fleet.compose(...files, 'rm', '--stop', '--force', 'worker-env-c', 'worker-env-c-database');
+  });
+});
+
+it('goes down, leaves nothing but its data, and comes up again with it', { timeout: 20 * MINUTE }, async () => {
+  await fleet.down();
+  expect((await leftovers()).volumes).toEqual(before.volumes);
+  await fleet.up([], INSTANCES);
+  expect(await fleet.password()).toBe(password);
+  manager = new Manager(await fleet.signIn(password));
+  for (const name of ENVIRONMENTS) await untilOnline(name);
+  for (const app of ['composed', 'only_a', 'only_b']) await serves(app);
+});
+
+describe('with .env', () => {
+  const chosen = ['SUPERVISOR_PASSWORD=of my own', 'APP_KEY="it\'s mine"', 'POSTGRES_PASSWORD=another'];
+  const keyOf = (digits: string) => `APP_SUPERVISOR_AES_SECRET_KEY=${digits.repeat(32)}`;
+
+  it('refuses another AES key than the stored one, and keeps that', { timeout: 5 * MINUTE }, async () => {
+    fleet.configure([keyOf('ab')]);
+    await expect(fleet.compose('run', '--rm', 'keys')).rejects.toThrow('"New AES key"');
+    fleet.configure(null);
+    expect(await fleet.password()).toBe(password);
+  });
+
+  it('a new fleet takes keys and passwords from it', { timeout: 20 * MINUTE }, async () => {
+    await fleet.down('--volumes');
+    fleet.configure([...chosen, keyOf('ab')]);
+    await fleet.up([], ['supervisor', 'worker_a']);
+    manager = new Manager(await fleet.signIn('of my own'));
+    await untilOnline('env_a');
+    const key = await fleet.compose('exec', 'supervisor', 'sh', '-c', '. /keys/fleet.env; printf %s "$APP_KEY"');
+    expect(key).toBe("it's mine");
+  });
+});
