@@ -100,8 +100,14 @@ describe('a field of an app that is declared once', () => {
       environmentCache: { assertStored: async () => undefined },
       queue: { run: async () => undefined, add: () => undefined },
       bus: { notify: () => undefined },
-      compatibility: { assertUsable() {}, assertAgree() {}, assertSetsInitialAdmin() {} },
+      compatibility: {
+        assertUsable() {},
+        assertAgree() {},
+        assertSetsInitialAdmin() {},
+        givesDatabaseRole: () => false,
+      },
       aesKey: null,
+      addresses: { appsDomain: null, publicUrl: null },
       defaultEnvironments: ['env_a'],
     } as unknown as ServiceOptions);
   }
@@ -146,7 +152,7 @@ describe('a field of an app that is declared once', () => {
   const view = new FleetView({
     observer: { observed: () => null, environment: () => null },
     active: { of: () => [] },
-    environmentCache: { get: () => undefined },
+    environmentCache: { get: () => undefined, registrationOf: () => undefined },
     compatibility: { warningsOf: () => [] },
     appCache: {},
   } as unknown as FleetViewOptions);
