@@ -88,11 +88,11 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     await query(fleet.postgresServer, 'postgres', `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
   });
 
-  it('finds the App supervisor in the settings, with the tabs Apps and Environments', async () => {
+  it('finds the App supervisor in the settings, with its tabs', async () => {
     await page.goto(`${fleet.supervisor.url}${base}admin/`);
     loadedAt = await page.evaluate(() => performance.timeOrigin);
     await openSettingsByMenu(page);
-    await shows(tabsOf(page), ['Apps', 'Environments']);
+    await shows(tabsOf(page), ['Apps', 'Environments', 'Security checklist']);
   });
 
   wholeIt('sees the environments: identifier, version, address, health and last heartbeat', async () => {
