@@ -109,7 +109,10 @@ function conformsInEveryMode({ remote, environment }: Mode, targetOf: () => Test
         version: '2.2.15',
         statuses: { [environment]: { status: 'running' } },
       });
-      expect(row.options).toEqual({ dbConnType: 'new_database', database: { database: APP } });
+      // In a fleet on PostgreSQL with a role of its own (e2e/lifecycle).
+      const { username = '', ...database } = row.options.database;
+      expect({ ...row.options, database }).toEqual({ dbConnType: 'new_database', database: { database: APP } });
+      expect(username).toMatch(/^(app_solo_[0-9a-f]{12})?$/);
       expect(await target.hasData(APP)).toBe(true);
     });
 
