@@ -39,12 +39,19 @@ it('an environment that is forgotten during a pass over an app is published noth
 
 it('an operation that is superseded during a pass stays over', async () => {
   const [supervisor, id] = await waiting();
-  const { operations, service } = supervisor.parts;
+  const { appRepository, operations, service } = supervisor.parts;
+  // In such a transaction the app's row is locked: the stop would wait for the save that waits for it.
+  const publishing = new Set<unknown>();
+  const updateLiving = appRepository.updateLiving.bind(appRepository);
+  appRepository.updateLiving = (app, changes, transaction, ...rest) => {
+    if (transaction) publishing.add(transaction);
+    return updateLiving(app, changes, transaction, ...rest);
+  };
   const save = operations.save.bind(operations);
   let release = () => {};
   const held = new Promise<void>((saving) => {
     operations.save = async (operation, transaction) => {
-      if (operation.id === id && operation.state !== 'cancelled') {
+      if (operation.id === id && operation.state !== 'cancelled' && !publishing.has(transaction)) {
         operations.save = save;
         saving();
         await new Promise<void>((go) => (release = go));

@@ -64,6 +64,8 @@ export class RedisConnection {
   readonly returns = new Feed<void>();
   /** What is wrong with the server itself; null while it can be used or cannot be reached. */
   unusable: Unusable | null = null;
+  /** What was last wrong, in words; null if nothing ever was. */
+  reason: string | null = null;
   /** Null while all is well. */
   private trouble: 'away' | 'refuses' | Unusable | null = null;
   /** Whether the return was announced. */
@@ -108,9 +110,14 @@ export class RedisConnection {
     this.provedAt = this.now();
   }
 
-  /** Leaves this server for the one that is found anew. */
-  reconnect(): void {
-    if (this.redis.status === 'ready') this.redis.disconnect(true);
+  /**
+   * Leaves this server for the one that is found anew.
+   * @param reason why, if this connection has not said it yet
+   */
+  reconnect(reason?: string | null): void {
+    if (this.redis.status !== 'ready') return;
+    if (reason) this.note('away', reason);
+    this.redis.disconnect(true);
   }
 
   /** Whether a server that was just reached can be used. */
@@ -176,6 +183,7 @@ export class RedisConnection {
   private note(trouble: NonNullable<RedisConnection['trouble']>, reason: string): void {
     const { log, role } = this.options;
     this.isBack = false;
+    this.reason = reason;
     if (this.trouble === trouble || (this.trouble !== null && trouble === 'away')) return;
     this.trouble = trouble;
     if (trouble === 'cluster') log.error(`Redis (${role}) cannot be used: ${reason}.`);

@@ -67,7 +67,7 @@ export class RedisBus implements MessageBus {
     });
     this.returns = this.subscriber.returns;
     // Both have to be on the same server: a connection that listens cannot find out what became of its server.
-    this.publisher.redis.on('close', () => this.subscriber.reconnect());
+    this.publisher.redis.on('close', () => this.subscriber.reconnect(this.publisher.reason));
     this.subscriber.redis.on('message', (channel: string, text: string) => this.listeners.get(channel)?.(text));
     const replies = keys.replies(instance);
     this.listeners.set(replies, (text) => {
