@@ -88,7 +88,7 @@ export class Envelope {
     const found = SEALED.exec(text);
     if (!found) return { refusal: isOld(text) ? 'unsigned' : 'unreadable' };
     const key = this.keyring.of(environment);
-    if (key?.id !== found[1]) return { refusal: 'key' };
+    if (key?.id !== found[1]) return { refusal: this.isMoved(key, found[1]) ? 'forged' : 'key' };
     const [iv, tag, sealed] = found.slice(2).map((part) => Buffer.from(part, 'base64url'));
     try {
       const decipher = createDecipheriv('aes-256-gcm', key.transport, iv, { authTagLength: 16 });
@@ -99,6 +99,11 @@ export class Envelope {
     }
   }
 
+  /** Whether it was written with another key of this fleet, for another place. */
+  private isMoved(key: { id: string } | null, id: string): boolean {
+    return key !== null && this.keyring.hasMade(id);
+  }
+
   /** As `open`, and notes nothing. */
   check(signer: string, place: string, text: string): Opened | Refusal {
     const head = TEXT.exec(text);
@@ -106,7 +111,7 @@ export class Envelope {
     const [whole, id, digits, signature] = head;
     const [order, body] = [Number(digits), text.slice(whole.length)];
     const key = signer === SUPERVISOR ? this.keyring.supervisor : this.keyring.of(signer);
-    if (key?.id !== id) return 'key';
+    if (key?.id !== id) return this.isMoved(key, id) ? 'forged' : 'key';
     const given = Buffer.from(signature, 'base64url');
     const signed = signedText(place, order, body);
     const isRight =

@@ -67,6 +67,11 @@ export class Keyring {
     return made;
   }
 
+  /** Whether a key that this process has used so far has this id. */
+  hasMade(id: string): boolean {
+    return this.known?.id === id || [...this.environments.values()].some((key) => key.id === id);
+  }
+
   /** Null until a record has brought it, on a Worker that has only its environment's key. */
   get supervisor(): SupervisorKey | null {
     return this.known;
