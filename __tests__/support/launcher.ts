@@ -32,6 +32,7 @@ export class Launcher {
 
   async begin(): Promise<void> {
     await fs.rm(this.closed, { recursive: true, force: true });
+    await fs.mkdir(FLEETS, { recursive: true });
     await fs.mkdir(this.closed, { mode: 0o700 });
     makeClone(this.clone);
   }

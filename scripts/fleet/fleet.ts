@@ -11,7 +11,7 @@ import { type Part, PartError } from './part';
 import { installPlugin } from './plugin';
 import { isFree } from './ports';
 import { dropDatabase, ensureDatabase, Postgres, type PostgresServer } from './postgres';
-import { identify, isAlive } from './processes';
+import { isAlive } from './processes';
 import { Redis } from './redis';
 import { makeRoles, roleOf } from './roles';
 import { FleetState } from './state';
@@ -67,10 +67,7 @@ export class Fleet {
     if (options.reset) await Fleet.erase(home, before, options);
     const state = new FleetState(home);
     const config = await resolveConfig(options);
-    state.update((saved) => {
-      saved.config = config;
-      saved.launcher = identify(process.pid);
-    });
+    state.begin(config);
     const fleet = new Fleet(config, state);
     try {
       await fleet.stoppedBy(abort, fleet.boot(progress, options.installPlugin ?? installPlugin, abort));
@@ -287,6 +284,7 @@ export class Fleet {
     return new Redis({
       name,
       port,
+      password: this.state.read().redisPassword,
       dataDir: path.join(this.home, key),
       logFile: this.logFile(key),
       memory: this.state.processOf(key),

@@ -8,6 +8,8 @@ import { HOST } from './ports';
 export interface RedisOptions {
   name?: string;
   port: number;
+  /** Letters and digits, which every client has to know; none by default. */
+  password?: string;
   /** Folder of its append-only file; null keeps everything in memory. */
   dataDir: string | null;
   logFile: string;
@@ -23,7 +25,8 @@ export class Redis extends Part {
   readonly url: string;
   readonly port: number;
 
-  constructor({ name = 'Redis', port, dataDir, logFile, args = [], program = 'redis', memory }: RedisOptions) {
+  constructor(options: RedisOptions) {
+    const { name = 'Redis', port, password, dataDir, logFile, args = [], program = 'redis', memory } = options;
     super({
       name,
       logFile,
@@ -34,29 +37,46 @@ export class Redis extends Part {
         const address = ['--bind', HOST, '--port', String(port)];
         return {
           program: findProgram(program) ?? 'redis-server',
-          args: [...address, '--save', '', ...persistence, ...args],
+          args: [...settingsFile(logFile, password), ...address, '--save', '', ...persistence, ...args],
           options: { cwd: dataDir ?? path.dirname(logFile) },
         };
       },
-      ready: () => answersPing(port),
+      ready: () => answersPing(port, password),
       readyWithin: 60_000,
       stopSignal: 'SIGTERM',
       stopWithin: 10_000,
     });
     this.port = port;
-    this.url = `redis://${HOST}:${port}/0`;
+    this.url = `redis://${password ? `:${password}@` : ''}${HOST}:${port}/0`;
   }
 }
 
-function answersPing(port: number): Promise<boolean> {
+/** Everybody on the machine can read the arguments of a process, but only this user this file. */
+function settingsFile(logFile: string, password?: string): string[] {
+  if (!password) return [];
+  const file = `${logFile}.conf`;
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.rmSync(file, { force: true });
+  fs.writeFileSync(file, `requirepass ${password}\n`, { mode: 0o600 });
+  return [file];
+}
+
+function answersPing(port: number, password?: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, HOST, () => socket.write('PING\r\n'));
-    const end = (answer: boolean) => {
+    let answer = '';
+    const question = `${password ? `AUTH ${password}\r\n` : ''}PING\r\n`;
+    const socket = net.connect(port, HOST, () => socket.write(question));
+    const end = (ready: boolean) => {
       socket.destroy();
-      resolve(answer);
+      resolve(ready);
     };
     socket.setTimeout(1_000, () => end(false));
     socket.on('error', () => end(false));
-    socket.on('data', (data) => end(data.toString().startsWith('+PONG')));
+    socket.on('close', () => end(false));
+    socket.on('data', (data) => {
+      answer += data;
+      if (answer.includes('+PONG')) end(true);
+      else if (answer.includes('-')) end(false);
+    });
   });
 }

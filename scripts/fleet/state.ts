@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import type { FleetConfig } from './config';
 import type { PartOptions } from './part';
-import type { ProcessIdentity } from './processes';
+import { identify, type ProcessIdentity } from './processes';
 
 /** What a fleet needs at its next start, and other processes need while it runs. */
 interface Saved {
@@ -14,6 +14,8 @@ interface Saved {
   postgresPassword: string;
   /** Of the database roles of the instances. Absent in fleets of earlier releases, whose instances were superusers. */
   rolePassword?: string;
+  /** Of the fleet's own Redis. Absent until the first start of a fleet of an earlier release. */
+  redisPassword?: string;
   config: FleetConfig | null;
   /** The process that started it and stops it. */
   launcher: ProcessIdentity | null;
@@ -36,6 +38,7 @@ const fresh = (): Saved => ({
   aesKey: randomBytes(32).toString('hex'),
   postgresPassword: randomBytes(16).toString('hex'),
   rolePassword: randomBytes(16).toString('hex'),
+  redisPassword: randomBytes(16).toString('hex'),
   config: null,
   launcher: null,
   processes: {},
@@ -65,6 +68,15 @@ export class FleetState {
     const saved = this.read();
     change(saved);
     return this.write(saved);
+  }
+
+  /** This process starts all parts. What an earlier release did not have is made now, when none of them runs. */
+  begin(config: FleetConfig): Saved {
+    return this.update((saved) => {
+      saved.config = config;
+      saved.launcher = identify(process.pid);
+      saved.redisPassword ??= randomBytes(16).toString('hex');
+    });
   }
 
   /** The stored identity of one part. */
