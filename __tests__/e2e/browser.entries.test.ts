@@ -116,6 +116,24 @@ describe('app:getPortals of NocoBase', () => {
   });
 });
 
+it('an app for chosen roles is named to users of the main app with such a role alone, one for nobody to nobody', async () => {
+  const named = async (user: Api): Promise<boolean[]> => {
+    const [entries, portals] = await Promise.all([
+      entriesOf(user, { place: 'switcher' }),
+      user.get('app:getPortals').then(({ data }) => data.apps as AppEntry[]),
+    ]);
+    return [entries, portals].map((list) => list.some(({ name }) => name === 'shelf'));
+  };
+  await manager.update('shelf', { visibleTo: 'roles', visibleRoles: ['admin'] });
+  expect(await named(manager.api)).toEqual([true, true]);
+  await eventually(() => named(till)).toEqual([false, false]);
+  await manager.update('shelf', { visibleTo: 'nobody' });
+  expect(await named(manager.api)).toEqual([false, false]);
+  await manager.update('shelf', { visibleTo: 'everybody' });
+  expect(await named(manager.api)).toEqual([true, true]);
+  await eventually(() => named(till)).toEqual([true, true]);
+});
+
 it('the Applications block is added to a page by mouse', async () => {
   await makePage(manager.api);
   const page = await (await openContext(browser, manager.api)).newPage();

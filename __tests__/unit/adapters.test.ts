@@ -18,6 +18,8 @@ const model: AppModel = {
   cname: 'crm.example.com',
   sort: 0,
   pinned: false,
+  visibleTo: 'everybody',
+  visibleRoles: [],
   environments: ['env_a'],
   options: {},
 };

@@ -7,6 +7,8 @@ const app = (name: string, environments: string[], options: AppModel['options'] 
   title: name.toUpperCase(),
   sort: 0,
   pinned: name === 'crm',
+  visibleTo: 'everybody',
+  visibleRoles: [],
   environments,
   options,
 });

@@ -93,7 +93,15 @@ describe('the address of a host', () => {
   });
 
   it('is that of the links to the app, a custom domain first', () => {
-    const entry = { sort: 0, pinned: false, environments: [], title: '', icon: null, hidden: false } as never;
+    const entry = {
+      sort: 0,
+      pinned: false,
+      environments: [],
+      title: '',
+      icon: null,
+      hidden: false,
+      visibleRoles: [],
+    } as never;
     const apps = [
       { ...(entry as object), name: 'crm_two', cname: null },
       { ...(entry as object), name: 'shop', cname: 'shop.test' },

@@ -20,7 +20,7 @@ import {
 } from './fields';
 import { APP_NAME, DOMAIN, ENVIRONMENT_NAME, ICON, SCHEMA_NAME, SQL_IDENTIFIER, TABLE_PREFIX } from './names';
 import { OPERATION } from './operation';
-import { DB_CONN_TYPES, DESIRED, START_MODES, STATUSES } from './words';
+import { DB_CONN_TYPES, DESIRED, START_MODES, STATUSES, VISIBLE_TO } from './words';
 
 /**
  * An app. Every field is declared here, and only here. Input, table, record, entry of the app index, row, API
@@ -151,6 +151,20 @@ export const APP = {
   },
   pinned: { type: flag(), default: false, in: [...SETTING, 'index', 'filter'] },
   hidden: { type: flag(), default: false, in: ['create', 'update', 'form', 'table', 'index', 'row', 'filter'] },
+  /** See visibility.ts. */
+  visibleTo: {
+    type: choice(VISIBLE_TO),
+    default: 'everybody',
+    since: '0.3.0',
+    in: ['create', 'update', 'form', 'table', 'index', 'row', 'filter'],
+  },
+  /** With `roles`: names of roles of the main app. */
+  visibleRoles: {
+    type: list(text({ min: [1], max: [255] }), { max: [100] }),
+    default: [],
+    since: '0.3.0',
+    in: ['create', 'update', 'form', 'table', 'index', 'row'],
+  },
   sort: { type: integer(), default: 0, in: ['table', 'record', 'index', 'row', 'sort'] },
   environments: {
     type: list(environmentName, { min: [1, 'INPUT_NO_ENVIRONMENT'], unique: 'INPUT_TWICE' }),

@@ -28,6 +28,10 @@ export type Desired = (typeof DESIRED)[number];
 export const START_MODES = ['onVisit', 'withMain'] as const;
 export type StartMode = (typeof START_MODES)[number];
 
+/** Who sees an app: everybody who can sign in, users with certain roles of the main app, or nobody. */
+export const VISIBLE_TO = ['everybody', 'roles', 'nobody'] as const;
+export type VisibleTo = (typeof VISIBLE_TO)[number];
+
 export const ACTIONS = ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
 

@@ -6,6 +6,7 @@ import type { AppEntry } from '../../shared/types';
 import type { Config } from '../config';
 import type { AppModel } from './adapters/managed';
 import type { Runtime } from './runtime';
+import { hidePortals, rolesOf, visibleModels } from './viewer';
 
 /** The statuses of an app, ordered by how likely a visit works. */
 const BEST_FIRST = ['running', 'dormant', 'commanding', 'initializing', 'initialized', 'preparing', 'waiting'];
@@ -45,7 +46,7 @@ export function entryUrl(app: Pick<AppModel, 'name' | 'cname'>, { path, ...addre
 
 type List = (ctx: Context) => Promise<AppEntry[]>;
 
-function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host'], runtime: Runtime): List {
+function entriesFor(app: Application, { part, host: { publicPath, modernPrefix } }: Config, runtime: Runtime): List {
   const isMain = app.name === 'main';
   return async (ctx) => {
     const { place, client } = query.parse(ctx.action.params);
@@ -55,7 +56,8 @@ function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host
       appsDomain: runtime.appsDomain,
       path: client === 'v2' ? `${publicPath}${modernPrefix}/` : publicPath,
     };
-    const models = runtime.models().filter(({ pinned, options }) => (isSwitcher ? pinned : !options.hidden));
+    const all = visibleModels(runtime.models(), rolesOf(ctx, app, part), app.name);
+    const models = all.filter(({ pinned, options }) => (isSwitcher ? pinned : !options.hidden));
     const statuses = await runtime.statuses(models.map(({ name }) => name));
     const entries = models.map(
       (model): AppEntry => ({
@@ -80,11 +82,11 @@ function entriesFor(app: Application, { publicPath, modernPrefix }: Config['host
 }
 
 /**
- * `appEntries:list`, for any signed-in user of the main app and of every app: the apps that the user can open. A
+ * `appEntries:list`, for any signed-in user of the main app and of every app: the apps that the user sees. A
  * dormant plugin returns an empty list, because every page of both clients sends this request.
  */
 export function registerEntries(app: Application, config: Config | null, runtime: Runtime | null): void {
-  const list: List = config && runtime ? entriesFor(app, config.host, runtime) : async () => [];
+  const list: List = config && runtime ? entriesFor(app, config, runtime) : async () => [];
   app.resourceManager.define({
     name: 'appEntries',
     only: ['list'],
@@ -96,4 +98,5 @@ export function registerEntries(app: Application, config: Config | null, runtime
     },
   });
   app.acl.allow('appEntries', 'list', 'loggedIn');
+  if (config && runtime) hidePortals(app, config.part, () => runtime.models());
 }

@@ -11,6 +11,7 @@ import { AdministratorFields } from './AdministratorFields';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
 import { DatabaseFields } from './DatabaseFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
+import { VisibilityFields } from './VisibilityFields';
 
 interface Props {
   /** Absent for a new app. */
@@ -157,6 +158,7 @@ function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environment
       </Section>
       <Section title={t('Display configuration')}>
         <DisplayFields />
+        <VisibilityFields />
       </Section>
     </>
   );

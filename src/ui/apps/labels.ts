@@ -1,4 +1,4 @@
-import type { Action, AppRow, DbConnType, StartMode } from '../../shared/types';
+import type { Action, AppRow, DbConnType, StartMode, VisibleTo } from '../../shared/types';
 import { key } from '../common/text';
 import type { AppAction } from './actions';
 
@@ -47,6 +47,12 @@ export const START_MODE_LABELS: Record<StartMode, string> = {
   withMain: key('Start with main application'),
 };
 
+export const VISIBLE_TO_LABELS: Record<VisibleTo, string> = {
+  everybody: key('Everybody who can sign in'),
+  roles: key('Chosen roles'),
+  nobody: key('Nobody'),
+};
+
 export const DATABASE_LABELS: Record<DbConnType, string> = {
   new_database: key('New database'),
   new_connection: key('New connection'),
@@ -66,6 +72,8 @@ export const FIELD_LABELS: Record<string, string> = {
   jwtSecret: key('JWT secret'),
   pinned: key('Show in app switcher'),
   hidden: key('Hide in Applications block'),
+  visibleTo: key('Who sees the app'),
+  visibleRoles: key('Roles of the main app'),
   options: key('Database connection'),
   database: key('Database connection'),
   'options.database': key('Database connection'),

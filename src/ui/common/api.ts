@@ -104,6 +104,13 @@ function apiOf(request: Host['request']) {
       });
       return Object.fromEntries(users.map(({ id, nickname, username }) => [id, nickname || username || String(id)]));
     },
+    /** Of the main app, with titles as written; a title may be a template of NocoBase. */
+    listRoles: () =>
+      get<{ name: string; title: string | null }[]>('roles:list', {
+        fields: 'name,title',
+        sort: 'name',
+        paginate: false,
+      }),
     onOperation: (action: 'retry' | 'cancel', id: string) =>
       post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
   };

@@ -33,6 +33,8 @@ const modelOf = (entry: AppIndexEntry, cname: string | null): AppModel => ({
   ...(cname ? { cname } : {}),
   sort: entry.sort,
   pinned: entry.pinned,
+  visibleTo: entry.visibleTo,
+  visibleRoles: [...entry.visibleRoles],
   environments: [...entry.environments],
   options: {
     ...(entry.startMode === 'withMain' ? { autoStart: true } : {}),

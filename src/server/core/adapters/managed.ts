@@ -1,3 +1,5 @@
+import type { Visibility } from '../../../shared/visibility';
+
 /** The services that the adapters call, whatever the role of the process. No method ever rejects, unless it says so. */
 export interface Managed {
   /** A visit to an app; false if this process has no app of that name. */
@@ -28,7 +30,7 @@ export interface Managed {
 export type AppStatuses = Record<string, string | Record<string, string>>;
 
 /** The core's view of an app (app-supervisor/types.ts:73), without secrets. */
-export interface AppModel {
+export interface AppModel extends Visibility {
   name: string;
   title: string;
   icon?: string;
