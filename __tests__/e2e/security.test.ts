@@ -61,7 +61,7 @@ const READS = {
   apps: ['list', 'get', 'checkDatabase', 'logs'],
   appEnvironments: ['list', 'check'],
   appOperations: ['list', 'get'],
-  appEvents: ['list'],
+  appEvents: ['list', 'export'],
   appFleet: ['checklist'],
 };
 const CHANGES = {
@@ -74,6 +74,7 @@ const ROLES = {
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
   guard: ['pm.app-supervisor.security'],
+  witness: ['pm.app-supervisor.activity'],
 };
 /** What gives access to apps and main apps, or says how to get it. */
 const SECURITY = ['appFleet:checklist', 'apps:resetAdmin', 'appEnvironments:resetAdmin'];
@@ -134,6 +135,20 @@ describe('who may do what', () => {
     for (const action of ALL) {
       const { status } = await outcome(users.guard, 'POST', `${action}?filterByTk=nosuch`, {});
       expect([action, status === 403]).toEqual([action, !SECURITY.includes(action)]);
+    }
+  });
+
+  it('the snippet for activity is enough to see what happened, and for nothing else', async () => {
+    const SEEN = [
+      'appEvents:list',
+      'appEvents:export',
+      'appOperations:list',
+      'appOperations:get',
+      'appEnvironments:list',
+    ];
+    for (const action of ALL) {
+      const { status } = await outcome(users.witness, 'POST', `${action}?filterByTk=nosuch`, {});
+      expect([action, status === 403]).toEqual([action, !SEEN.includes(action)]);
     }
   });
 

@@ -227,6 +227,18 @@ describe('two Supervisors', () => {
     expect(await rows()).toMatchObject([{ at: 99, endedAt: null }]);
   });
 
+  it('do not fail when the lead is lost while they read what lasts', async () => {
+    let release = () => {};
+    one.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    const tended = one.watch.tend();
+    await clock.run(30_000);
+    expect(one.leadership.leads).toBe(false);
+    release();
+    await expect(tended).resolves.toBeUndefined();
+  });
+
   it('record it once although another one leads meanwhile, and end it', async () => {
     // Each takes its own time for that of the outage.
     one.see(viewOf('down', { since: 77 }));

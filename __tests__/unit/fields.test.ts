@@ -96,6 +96,7 @@ describe('a field of an app that is declared once', () => {
         newestGeneration: async () => 0,
         create: async () => undefined,
       },
+      events: { append: async () => undefined },
       active: { put: () => undefined },
       environmentCache: { assertStored: async () => undefined },
       queue: { run: async () => undefined, add: () => undefined },

@@ -53,7 +53,7 @@ export type DbConnType = (typeof DB_CONN_TYPES)[number];
 /**
  * What an event is about: an environment that is down or was stopped, a process that took an environment over, an app
  * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored, a change that somebody
- * requested.
+ * requested, an operation that the Supervisor began itself.
  */
-export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal', 'change'] as const;
+export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal', 'change', 'healing'] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

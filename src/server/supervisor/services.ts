@@ -23,6 +23,7 @@ import { Publisher } from './control/publisher';
 import type { Operation } from './control/rollout';
 import { OperationCache, OperationStore } from './control/store';
 import { WorkQueue } from './control/work-queue';
+import { ChangeJournal } from './events/journal';
 import { EventRecorder } from './events/recorder';
 import { EventStore } from './events/store';
 import { EventWatch } from './events/watch';
@@ -102,6 +103,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const { appCache, active, leadership, observer } = known;
   const appIndex = new AppIndexWriter(stores.appIndex, { instance, ...addresses });
   const environmentCache = new EnvironmentCache({ ...known, stores, clock, log });
+  const events = new EventStore(main);
   const removal = new EnvironmentRemoval({ ...known, store: stores.fleet, environmentCache, bus, clock });
   const compatibility = new CompatibilityPolicy({
     environmentCache,
@@ -115,6 +117,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const service = new AppService({
     app: main,
     ...known,
+    events,
     environmentCache,
     bus,
     clock,
@@ -126,7 +129,6 @@ export function createServices(main: Application, options: ServicesOptions) {
   });
   const publisher = new Publisher({ ...known, records: stores.records, bus, log });
   const { onAppEnd, pace } = options;
-  const events = new EventStore(main);
   const recorder = new EventRecorder({ events, leadership, clock, log });
   const watch = new EventWatch({ ...known, events, recorder, environmentCache, clock, log });
   const onFinish = (operation: Operation) => watch.noteOperation(operation);
@@ -151,6 +153,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
+    journal: new ChangeJournal({ events, clock, random, log }),
   };
 }
 

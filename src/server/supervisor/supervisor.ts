@@ -309,6 +309,7 @@ export class SupervisorPart {
     });
     environmentCache.changes.listen(onChange);
     environments.forgotten.listen(() => this.readEnvironments(services));
+    services.recorder.written.listen(onChange);
     this.options.stores.ignored?.listen((key) => watch.noteIgnored(key));
   }
 

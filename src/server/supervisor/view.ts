@@ -150,7 +150,21 @@ export class FleetView {
     return pickIn(OPERATION, 'row', { ...operation, steps, createdBy: operation.createdById });
   }
 
-  eventRow(event: Event): EventRow {
-    return pickIn(EVENT, 'row', { ...event, createdBy: event.createdById });
+  /** @param operation the one that the event names, as far as it is kept */
+  eventRow(event: Event, operation?: Operation): EventRow {
+    return pickIn(EVENT, 'row', {
+      ...event,
+      createdBy: event.createdById,
+      operation: operation ? briefly(operation) : null,
+    });
   }
 }
+
+const briefly = ({ id, appName, action, state, createdAt, finishedAt }: Operation): EventRow['operation'] => ({
+  id,
+  appName,
+  action,
+  state,
+  createdAt,
+  finishedAt,
+});

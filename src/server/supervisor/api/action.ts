@@ -21,6 +21,14 @@ export interface Answer {
   meta?: object;
 }
 
+/** Answered as a file. */
+export interface FileAnswer {
+  /** Its name. */
+  file: string;
+  type: string;
+  content: string;
+}
+
 /**
  * One HTTP action. Coded errors become `{errors: [{code, params, message, field?}]}` with their status and an English
  * `message`; the core answers all other errors. An action that changes data refuses GET, which a link or an image can
@@ -28,7 +36,7 @@ export interface Answer {
  */
 export function action(
   changes: boolean,
-  work: (context: ActionContext) => Promise<Answer>,
+  work: (context: ActionContext) => Promise<Answer | FileAnswer>,
   supervisor: () => SupervisorPart,
 ) {
   return async (ctx: Context, next: Next) => {
@@ -41,7 +49,7 @@ export function action(
         return;
       }
       const user = ctx.state?.currentUser;
-      ctx.body = await work({
+      const answer = await work({
         ctx,
         supervisor: supervisor(),
         userId: user?.id === undefined || user?.id === null ? null : String(user.id),
@@ -49,6 +57,13 @@ export function action(
         values: ctx.action.params.values ?? {},
         params: ctx.action.params,
       });
+      if ('file' in answer) {
+        ctx.attachment(answer.file);
+        ctx.type = answer.type;
+        ctx.body = answer.content;
+      } else {
+        ctx.body = answer;
+      }
     } catch (error) {
       if (!(error instanceof AppSupervisorError)) throw error;
       ctx.status = error.status;

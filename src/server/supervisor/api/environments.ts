@@ -9,9 +9,10 @@ export async function list({ supervisor }: ActionContext): Promise<Answer> {
 
 export const cordon =
   (cordoned: boolean) =>
-  async ({ supervisor, params }: ActionContext): Promise<Answer> => {
+  async ({ supervisor, params, userId }: ActionContext): Promise<Answer> => {
     const name = target(params);
     await supervisor.parts.environmentCache.setCordoned(name, cordoned);
+    await supervisor.parts.journal.ofEnvironment(name, cordoned ? 'cordon' : 'uncordon', userId);
     return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name) };
   };
 
@@ -19,6 +20,7 @@ export const cordon =
 export async function drain({ supervisor, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
   await supervisor.parts.environmentCache.setCordoned(name, true);
+  await supervisor.parts.journal.ofEnvironment(name, 'drain', userId);
   const apps = supervisor.apps().filter((app) => app.environments.includes(name) && app.desired === 'running');
   const operations = [];
   for (const app of apps) {
@@ -32,9 +34,10 @@ export async function drain({ supervisor, params, userId }: ActionContext): Prom
 }
 
 /** The environment will not come back: nothing waits for it any more. */
-export async function forget({ supervisor, params }: ActionContext): Promise<Answer> {
+export async function forget({ supervisor, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
   await supervisor.forget(name);
+  await supervisor.parts.journal.ofEnvironment(name, 'forget', userId);
   return { data: { name } };
 }
 

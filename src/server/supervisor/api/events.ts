@@ -1,14 +1,56 @@
-import { EVENT } from '../../../shared/event';
+import type { Filter } from '@nocobase/database';
+import { z } from 'zod';
+import { EVENT, type EventRow } from '../../../shared/event';
 import { keysIn } from '../../../shared/fields';
-import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting } from './action';
+import { inEnglish } from '../../errors';
+import { parseInput } from '../apps/input';
+import { eventsCsv } from '../events/csv';
+import type { SupervisorPart } from '../supervisor';
+import { type ActionContext, type Answer, type FileAnswer, filtering, pageMeta, paging, sorting } from './action';
 
 const SORTABLE = keysIn(EVENT, 'sort');
 const FILTERABLE = [...SORTABLE, ...keysIn(EVENT, 'filter')];
+/** Maximum number of rows in a file. */
+export const MOST_EXPORTED = 10_000;
+/** Rows of one query for a file. */
+const AT_ONCE = 500;
+
+const exportInput = z.object({ format: z.enum(['csv', 'json']).default('csv') });
 
 export async function list({ supervisor, params }: ActionContext): Promise<Answer> {
   const { page, pageSize } = paging(params);
-  const { events, view } = supervisor.parts;
   const sort = [...sorting(params.sort, SORTABLE, ['-at']), 'id'];
-  const [found, count] = await events.page(filtering(params.filter, FILTERABLE), sort, page, pageSize);
-  return { data: found.map((event) => view.eventRow(event)), meta: pageMeta(count, page, pageSize) };
+  const [rows, count] = await rowsOf(supervisor, filtering(params.filter, FILTERABLE), sort, page, pageSize);
+  return { data: rows, meta: pageMeta(count, page, pageSize) };
+}
+
+/** The newest of the events that match, as a file. */
+export async function exportFile({ supervisor, params }: ActionContext): Promise<FileAnswer> {
+  const { format } = parseInput(exportInput, { format: params.format });
+  const filter = filtering(params.filter, FILTERABLE);
+  const found: EventRow[] = [];
+  for (let page = 1; found.length < MOST_EXPORTED; page++) {
+    const [rows] = await rowsOf(supervisor, filter, ['-at', 'id'], page, AT_ONCE);
+    found.push(...rows);
+    if (rows.length < AT_ONCE) break;
+  }
+  return format === 'csv'
+    ? { file: 'activity.csv', type: 'text/csv; charset=utf-8', content: eventsCsv(found, inEnglish) }
+    : { file: 'activity.json', type: 'application/json; charset=utf-8', content: JSON.stringify(found, null, 2) };
+}
+
+/** Two queries, however many rows. */
+async function rowsOf(
+  supervisor: SupervisorPart,
+  filter: Filter,
+  sort: string[],
+  page: number,
+  pageSize: number,
+): Promise<[EventRow[], number]> {
+  const { events, operations, view } = supervisor.parts;
+  const [found, count] = await events.page(filter, sort, page, pageSize);
+  const ids = [...new Set(found.flatMap(({ operationId }) => operationId ?? []))];
+  const [named] = ids.length ? await operations.page({ id: { $in: ids } }, ['id'], 1, ids.length) : [[]];
+  const byId = new Map(named.map((operation) => [operation.id, operation]));
+  return [found.map((event) => view.eventRow(event, byId.get(event.operationId ?? ''))), count];
 }

@@ -1,7 +1,7 @@
 import type { Application } from '@nocobase/server';
 import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
-import { type ActionContext, type Answer, action, allowMissingTarget } from './action';
+import { type ActionContext, type Answer, action, allowMissingTarget, type FileAnswer } from './action';
 import * as apps from './apps';
 import * as environments from './environments';
 import * as events from './events';
@@ -9,7 +9,7 @@ import * as fleet from './fleet';
 import * as operations from './operations';
 import { redactPasswords } from './request-log';
 
-type Work = (context: ActionContext) => Promise<Answer>;
+type Work = (context: ActionContext) => Promise<Answer | FileAnswer>;
 
 /** By resource and action: whether it changes data, and its implementation. */
 export const RESOURCES: Record<string, Record<string, [changes: boolean, work: Work]>> = {
@@ -46,6 +46,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
   },
   appEvents: {
     list: [false, events.list],
+    export: [false, events.exportFile],
   },
   appFleet: {
     checklist: [false, fleet.checklist],
@@ -92,7 +93,11 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
-    actions: ['appSupervisor:*', ...managed('apps'), 'appOperations:*', 'appEvents:list', 'appEnvironments:list'],
+    actions: ['appSupervisor:*', ...managed('apps'), 'appOperations:*', 'appEvents:*', 'appEnvironments:list'],
+  });
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.activity',
+    actions: ['appSupervisor:*', 'appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.environments',

@@ -1,6 +1,20 @@
 import { z } from 'zod';
-import type { Type } from '../../../shared/fields';
+import { APP } from '../../../shared/app';
+import { checklistRow } from '../../../shared/checklist';
+import { ENVIRONMENT } from '../../../shared/environment';
+import { EVENT } from '../../../shared/event';
+import { objectIn, type Type } from '../../../shared/fields';
+import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
+
+/** All plugins of a NocoBase share these names. */
+export const ROWS = {
+  appSupervisorApp: objectIn(APP, 'row'),
+  appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
+  appSupervisorOperation: objectIn(OPERATION, 'row'),
+  appSupervisorEvent: objectIn(EVENT, 'row'),
+  appSupervisorChecklistRow: checklistRow,
+};
 
 /** The JSON schema of a request's body. */
 export const bodySchema = (body: z.ZodType) =>

@@ -1,10 +1,4 @@
 import type { z } from 'zod';
-import { APP } from '../../../shared/app';
-import { checklistRow } from '../../../shared/checklist';
-import { ENVIRONMENT } from '../../../shared/environment';
-import { EVENT } from '../../../shared/event';
-import { objectIn } from '../../../shared/fields';
-import { OPERATION } from '../../../shared/operation';
 import { type ErrorCode, statusOf } from '../../errors';
 import {
   adoptInput,
@@ -15,21 +9,12 @@ import {
   migrateInput,
   updateInput,
 } from '../apps/input';
-import { bodySchema, rowSchema } from './openapi-schemas';
+import { bodySchema, ROWS, rowSchema } from './openapi-schemas';
 
 /**
  * The HTTP API as NocoBase's API documentation shows it; generated at build time, with bodies from the schemas that
  * parse them.
  */
-
-/** All plugins of a NocoBase share these names. */
-const ROWS = {
-  appSupervisorApp: objectIn(APP, 'row'),
-  appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
-  appSupervisorOperation: objectIn(OPERATION, 'row'),
-  appSupervisorEvent: objectIn(EVENT, 'row'),
-  appSupervisorChecklistRow: checklistRow,
-};
 
 interface ActionDescription {
   summary: string;
@@ -53,6 +38,8 @@ const LIST = {
   page: 'From 1 on.',
   pageSize: 'At most 200.',
 };
+const EVENT_FILTER =
+  'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `operationId`, `at`, `endedAt`.';
 const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
 const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
 const PLACES_APP: ErrorCode[] = [
@@ -260,10 +247,16 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       summary: 'What happened to apps and environments, newest first; kept for 90 days',
       query: {
         ...LIST,
-        filter: 'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `at`, `endedAt`.',
+        filter: EVENT_FILTER,
       },
       gives: 'Event rows, and `meta`.',
       rows: ['appSupervisorEvent'],
+    },
+    export: {
+      summary: 'The newest 10,000 events that match, as a file',
+      method: 'get',
+      query: { filter: EVENT_FILTER, format: '`csv` (default) or `json`.' },
+      gives: 'Not in `data`: the file. `json` is a list of event rows; in `csv`, texts are in English.',
     },
   },
   appFleet: {

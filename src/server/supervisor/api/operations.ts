@@ -28,8 +28,8 @@ export async function get({ supervisor, params }: ActionContext): Promise<Answer
   return { data: supervisor.parts.view.operationRow(operation) };
 }
 
-export async function cancel({ supervisor, params }: ActionContext): Promise<Answer> {
-  return { data: supervisor.parts.view.operationRow(await supervisor.parts.service.cancel(target(params))) };
+export async function cancel({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+  return { data: supervisor.parts.view.operationRow(await supervisor.parts.service.cancel(target(params), userId)) };
 }
 
 export async function retry({ supervisor, params, userId }: ActionContext): Promise<Answer> {

@@ -15,6 +15,9 @@ import type { AppDefinition } from './repository';
 /** How long a Worker may take, in ms: the app may have to start. */
 const PATIENCE = 75_000;
 
+/** Of its event. */
+const NOTHING_MORE = { cause: null, operationId: null, changes: null };
+
 export interface AdministratorResetsOptions {
   bus: MessageBus;
   events: EventStore;
@@ -87,7 +90,7 @@ export class AdministratorResets {
     const { bus, events, clock, random } = this.options;
     const at = clock.now().wall;
     const id = `change ${uid} ${at} ${random.hex(4)}`;
-    await events.append([{ ...subject, id, kind: 'change', cause: null, createdById: userId, at, endedAt: at }]);
+    await events.append([{ ...subject, id, kind: 'change', ...NOTHING_MORE, createdById: userId, at, endedAt: at }]);
     const password = randomPassword();
     const request = { name, uid, hash: await hashPassword(password) };
     return async (environment: string): Promise<ResetAdmin> => {

@@ -15,6 +15,8 @@ import type { Leadership } from '../control/leader';
 import { cancelled, inTheWay, type Operation, type Step, type StepKind, takeOver } from '../control/rollout';
 import { newOperationId, type OperationCache, type OperationStore } from '../control/store';
 import type { WorkQueue } from '../control/work-queue';
+import { changesBetween, requested } from '../events/changes';
+import type { EventStore } from '../events/store';
 import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
@@ -32,6 +34,7 @@ export interface ChangesOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
+  events: Pick<EventStore, 'append'>;
   active: OperationCache;
   queue: WorkQueue;
   leadership: Pick<Leadership, 'holdTerm'>;
@@ -79,12 +82,25 @@ export class AppChanges {
       const why = say('SUPERSEDED', { action: sayAction(made.action) });
       superseded = others.map((other) => cancelled(other, why, clock.now().wall));
       for (const other of superseded) await operations.save(other, transaction);
-      await operations.create(made, transaction);
+      await this.store(made, transaction, app);
       return made;
     });
     for (const other of superseded) active.put(other);
     await this.carryOut([name], operation);
     return operation;
+  }
+
+  /**
+   * Writes a new operation, and who requested what.
+   * @param before the app before the change, if its settings may be changed
+   */
+  async store(operation: Operation, transaction: Transaction, before?: AppDefinition): Promise<void> {
+    const { operations, events, appRepository } = this.options;
+    await operations.create(operation, transaction);
+    const mayDiffer = before && operation.action === 'update' && operation.createdById !== null;
+    const after = mayDiffer ? await appRepository.find(before.name, transaction) : null;
+    const changes = before && after ? changesBetween(before, after) : [];
+    await events.append([requested(operation, changes)], transaction);
   }
 
   /** Notifies this process and the other Supervisors; the leader among them begins. */

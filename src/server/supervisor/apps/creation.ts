@@ -104,7 +104,7 @@ export class AppCreation {
       const app = appOf(nextGeneration(Math.max(former + 1, orphan?.generation ?? 0), now));
       const created = this.changes.newOperation(app, action, steps, userId);
       await appRepository.create(app, transaction);
-      await this.options.operations.create(created, transaction);
+      await this.changes.store(created, transaction);
       return created;
     });
     await this.changes.carryOut([input.name], operation);

@@ -5,6 +5,8 @@ import type { Clock } from '../../clock';
 import { AppSupervisorError } from '../../errors';
 import { cancelled, inTheWay, type Operation, type Step } from '../control/rollout';
 import type { OperationCache, OperationStore } from '../control/store';
+import { cancelRequested } from '../events/changes';
+import type { EventStore } from '../events/store';
 import type { FleetObserver } from '../fleet/observer';
 import type { AppCache } from './cache';
 import { type AppChanges, step } from './changes';
@@ -14,6 +16,7 @@ export interface OperationRequestsOptions {
   appRepository: AppRepository;
   appCache: AppCache;
   operations: OperationStore;
+  events: Pick<EventStore, 'append'>;
   active: OperationCache;
   observer: FleetObserver;
   clock: Clock;
@@ -26,15 +29,20 @@ export class OperationRequests {
     private readonly changes: AppChanges,
   ) {}
 
-  async cancel(id: string): Promise<Operation> {
-    const { operations, active, observer, clock } = this.options;
+  async cancel(id: string, userId: string | null): Promise<Operation> {
+    const { operations, active, observer, clock, events } = this.options;
     const operation = await operations.find(id);
     if (!operation) throw new AppSupervisorError('UNKNOWN_OPERATION', { operation: id });
     if (operation.finishedAt !== null) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
     const blocked = inTheWay(operation, (environment) => observer.evidence(environment, operation.appName));
     if (blocked) throw new AppSupervisorError('OPERATION_BEGUN', { app: operation.appName, ...blocked });
-    const ended = cancelled(operation, say('CANCELLED'), clock.now().wall);
-    if (!(await operations.save(ended))) throw new AppSupervisorError('OPERATION_OVER', { operation: id });
+    const now = clock.now().wall;
+    const ended = cancelled(operation, say('CANCELLED'), now);
+    await this.changes.inTransaction(async (transaction) => {
+      if (!(await operations.save(ended, transaction)))
+        throw new AppSupervisorError('OPERATION_OVER', { operation: id });
+      await events.append([cancelRequested(operation, userId, now)], transaction);
+    });
     active.put(ended);
     await this.changes.carryOut([operation.appName]);
     return ended;
@@ -81,7 +89,7 @@ export class OperationRequests {
    * now.
    */
   private async retryEnd({ uid, name, definition }: Tombstone, failed: Operation, userId: string | null) {
-    const { appRepository, operations, clock } = this.options;
+    const { appRepository, clock } = this.options;
     // Above the generation that its drop or release published.
     const generation = nextGeneration(definition.generation + 1, clock.now().wall);
     const operation = await this.changes.inTransaction(async (transaction) => {
@@ -91,7 +99,7 @@ export class OperationRequests {
       const environments = (await appRepository.findTombstone(uid, transaction))?.environments ?? [];
       const steps = repeated(failed, ({ environment }) => environments.includes(environment));
       const made = this.changes.newOperation({ ...definition, generation }, failed.action, steps, userId);
-      await operations.create(made, transaction);
+      await this.changes.store(made, transaction);
       return made;
     });
     await this.changes.carryOut([name], operation);

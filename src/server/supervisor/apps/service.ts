@@ -19,6 +19,7 @@ export interface ServiceOptions extends CreationOptions {
   app: WithDatabase;
   bus: MessageBus;
   leadership: ChangesOptions['leadership'];
+  events: ChangesOptions['events'];
 }
 
 interface CommandOptions {
@@ -196,8 +197,8 @@ export class AppService {
     });
   }
 
-  cancel(id: string): Promise<Operation> {
-    return this.requests.cancel(id);
+  cancel(id: string, userId: string | null = null): Promise<Operation> {
+    return this.requests.cancel(id, userId);
   }
 
   retry(id: string, userId: string | null): Promise<Operation> {

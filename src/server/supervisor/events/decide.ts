@@ -28,7 +28,8 @@ type Subject = Pick<Event, 'kind' | 'environment' | 'appUid'>;
 export const keyOf = ({ kind, environment, appUid }: Subject): string => [kind, environment, appUid].join(' ');
 
 const ofEnvironment = (environment: string) => ({ environment, appName: null, appUid: null, cause: null });
-const momentary = (at: number) => ({ createdById: null, at, endedAt: at });
+const NOBODYS = { createdById: null, operationId: null, changes: null };
+const momentary = (at: number) => ({ ...NOBODYS, at, endedAt: at });
 
 /** @returns null if the environment is not known to be up or down: then whatever lasted still does */
 export function healthOf({ name, health, since, released, held }: Seen): Lasting | 'well' | null {
@@ -79,8 +80,8 @@ export function conditionOf(environment: string, entry: StatusEntry, now: number
 /** The event that begins a state. */
 export const begun = (lasting: Lasting): Event => ({
   ...lasting,
+  ...NOBODYS,
   id: `${lasting.at.toString(36)} ${keyOf(lasting)}`,
-  createdById: null,
   endedAt: null,
 });
 
@@ -111,6 +112,7 @@ export function failedOperation(operation: Operation): Event | null {
     message: say('OPERATION_FAILED', { app: appName, action: sayAction(action) }),
     cause: step?.error ?? null,
     createdById,
+    operationId: id,
   };
 }
 

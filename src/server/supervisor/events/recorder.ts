@@ -1,9 +1,11 @@
+import type { Transaction } from '@nocobase/database';
 import type { Event } from '../../../shared/event';
 import type { Clock, Timer } from '../../clock';
 import { messageOf } from '../../errors';
+import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import { type Leadership, TermOver } from '../control/leader';
-import { type EventStore, KEEP_EVENTS } from './store';
+import { type EventStore, KEEP_EVENTS, MOST_EVENTS } from './store';
 
 /** How long events are collected before they are written, in ms. */
 const COLLECT = 250;
@@ -36,6 +38,8 @@ export class EventRecorder {
   private readonly waiting = new Map<string, { event: Event; at: number }>();
   /** Ends of stored events by id, in ms since 1970. */
   private readonly ends = new Map<string, number>();
+  /** Something was written. */
+  readonly written = new Feed<void>();
   private dropped = 0;
   private timer: Timer | null = null;
   private writing = false;
@@ -77,9 +81,11 @@ export class EventRecorder {
     if (!leadership.leads || (this.sweptAt !== null && mono - this.sweptAt < SWEEP_EVERY)) return;
     this.sweptAt = mono;
     try {
-      const remove = () =>
-        leadership.write((transaction) => events.removeEndedBefore(wall - KEEP_EVENTS, SWEEP_AT_ONCE, transaction));
-      while ((await remove()) === SWEEP_AT_ONCE);
+      const all = async (remove: (transaction?: Transaction) => Promise<number>) => {
+        while ((await leadership.write(remove)) === SWEEP_AT_ONCE);
+      };
+      await all((transaction) => events.removeEndedBefore(wall - KEEP_EVENTS, SWEEP_AT_ONCE, transaction));
+      await all((transaction) => events.removeBeyond(MOST_EVENTS, SWEEP_AT_ONCE, transaction));
     } catch (error) {
       this.sweptAt = null;
       if (!(error instanceof TermOver))
@@ -136,6 +142,7 @@ export class EventRecorder {
     for (const [id] of ends) this.ends.delete(id);
     if (this.dropped) log.warn(`${this.dropped} events were not recorded: too many waited for the database.`);
     this.dropped = 0;
+    this.written.emit();
     return true;
   }
 

@@ -7,6 +7,8 @@ import type { WithDatabase } from '../../nocobase/main-database';
 
 /** How long events are kept after they ended, in ms. */
 export const KEEP_EVENTS = 90 * 24 * 3_600_000;
+/** How many events are kept; beyond that the oldest are deleted. */
+export const MOST_EVENTS = 100_000;
 
 /** The `appEvents` table. */
 export class EventStore {
@@ -46,13 +48,23 @@ export class EventStore {
    * @returns number of deleted rows
    */
   async removeEndedBefore(time: number, most: number, transaction?: Transaction): Promise<number> {
-    const old = await this.repository.find({
-      filter: { endedAt: { $lt: time } },
-      sort: ['endedAt'],
-      fields: ['id'],
-      limit: most,
-      transaction,
-    });
+    return this.removeOldest({ endedAt: { $lt: time } }, most, transaction);
+  }
+
+  /**
+   * Deletes the oldest of those that have ended.
+   * @param keep rows
+   * @param most rows that are deleted at once
+   * @returns number of deleted rows
+   */
+  async removeBeyond(keep: number, most: number, transaction?: Transaction): Promise<number> {
+    const excess = (await this.repository.count({ transaction })) - keep;
+    if (excess <= 0) return 0;
+    return this.removeOldest({ endedAt: { $ne: null } }, Math.min(excess, most), transaction);
+  }
+
+  private async removeOldest(filter: Filter, limit: number, transaction?: Transaction): Promise<number> {
+    const old = await this.repository.find({ filter, sort: ['endedAt'], fields: ['id'], limit, transaction });
     const ids = old.map((row: Model) => row.get('id') as string);
     if (ids.length) await this.repository.destroy({ filter: { id: { $in: ids } }, transaction });
     return ids.length;

@@ -99,6 +99,8 @@ export class EventWatch {
     if (!leadership.leads) return;
     if (!this.lasting) return this.begin();
     await this.reread();
+    // The lead was lost meanwhile.
+    if (!this.lasting) return;
     const known = new Set(environmentCache.names());
     for (const [key, { environment, appName, appUid }] of this.lasting) {
       const app = appName === null ? null : appCache.apps.get(appName);

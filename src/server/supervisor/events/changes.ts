@@ -1,0 +1,106 @@
+import { APP, type AppDefinition } from '../../../shared/app';
+import type { Event, SettingChange } from '../../../shared/event';
+import { keysIn, pickIn } from '../../../shared/fields';
+import { type Message, say, sayAction } from '../../../shared/message';
+import type { Operation } from '../control/rollout';
+
+/** What people change, as events. Pure functions; they are written together with the change itself. */
+
+/** In characters. */
+const LONGEST = 200;
+const SECRET = /password|secret|token|key|credential/i;
+
+/** Settings that people enter: `options` is stored as these two. */
+const SETTINGS = [...keysIn(APP, 'update'), 'database', 'sso'];
+
+/** The settings that differ, in the order of their declaration, with the names of the form. */
+export function changesBetween(before: AppDefinition, after: AppDefinition): SettingChange[] {
+  const [old, now] = [settingsOf(before), settingsOf(after)];
+  const fields = [...new Set([...old.keys(), ...now.keys()])];
+  return fields
+    .filter((field) => old.get(field) !== now.get(field))
+    .map((field) =>
+      SECRET.test(field)
+        ? { field, before: null, after: null, isSecret: true }
+        : { field, before: shortened(old.get(field)), after: shortened(now.get(field)) },
+    );
+}
+
+function settingsOf(app: AppDefinition): Map<string, string> {
+  const table = pickIn(APP, 'table', app) as Record<string, unknown>;
+  const found = new Map<string, string>();
+  for (const key of SETTINGS) flatten(key, table[key], found);
+  return found;
+}
+
+/** `{database: {host: 'a'}}` as `database.host`: a secret in it has a name of its own. Lists are one value. */
+function flatten(name: string, value: unknown, into: Map<string, string>): void {
+  if (value === null || value === undefined || value === '') return;
+  if (Array.isArray(value)) into.set(name, value.join(', '));
+  else if (typeof value !== 'object') into.set(name, String(value));
+  else for (const [key, inner] of Object.entries(value)) flatten(`${name}.${key}`, inner, into);
+}
+
+function shortened(value: string | undefined): string | null {
+  if (value === undefined) return null;
+  // An icon is a picture of up to 48 KB.
+  if (value.startsWith('data:')) return value.slice(0, value.indexOf(';'));
+  return value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value;
+}
+
+/** The event that an operation was requested or, without a person, begun by the control loop. */
+export function requested(operation: Operation, changes: SettingChange[]): Event {
+  const { id, action, appName, appUid, createdById, createdAt, steps } = operation;
+  const isByPerson = createdById !== null;
+  const params = { app: appName, action: sayAction(action) };
+  const environments = [...new Set(steps.map(({ environment }) => environment))];
+  return {
+    id: `requested ${id}`,
+    kind: isByPerson ? 'change' : 'healing',
+    appName,
+    appUid,
+    environment: environments.length === 1 ? environments[0] : null,
+    message: changes.length
+      ? say('SETTINGS_CHANGED', { app: appName })
+      : say(isByPerson ? 'OPERATION_REQUESTED' : 'OPERATION_BY_SUPERVISOR', params),
+    cause: null,
+    createdById,
+    operationId: id,
+    changes: changes.length ? changes : null,
+    at: createdAt,
+    endedAt: createdAt,
+  };
+}
+
+/** The event that somebody cancelled an operation. */
+export const cancelRequested = (operation: Operation, userId: string | null, at: number): Event => ({
+  ...requested(operation, []),
+  id: `cancelled ${operation.id}`,
+  kind: 'change',
+  message: say('CANCEL_REQUESTED', { app: operation.appName, action: sayAction(operation.action) }),
+  createdById: userId,
+  at,
+  endedAt: at,
+});
+
+/** The event that somebody changed an environment. @param id unique */
+export const environmentChanged = (
+  environment: string,
+  message: Message,
+  userId: string | null,
+  at: number,
+  id: string,
+): Event => ({
+  id: `change ${environment} ${at} ${id}`,
+  kind: 'change',
+  appName: null,
+  appUid: null,
+  environment,
+  message,
+  cause: null,
+  createdById: userId,
+  operationId: null,
+  changes: null,
+  at,
+  endedAt: at,
+});

@@ -1,0 +1,36 @@
+import { say } from '../../../shared/message';
+import type { Clock } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { Random } from '../../random';
+import { environmentChanged } from './changes';
+import type { EventStore } from './store';
+
+export interface ChangeJournalOptions {
+  events: Pick<EventStore, 'append'>;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+const TEXTS = {
+  cordon: 'CORDON_SET',
+  uncordon: 'CORDON_LIFTED',
+  drain: 'DRAIN_REQUESTED',
+  forget: 'FORGET_REQUESTED',
+} as const;
+
+/** Records what people change of environments; what they change of apps is written with its operation. */
+export class ChangeJournal {
+  constructor(private readonly options: ChangeJournalOptions) {}
+
+  /** Called once it is done. Never rejects: the change is made, and its answer must not say otherwise. */
+  async ofEnvironment(environment: string, what: keyof typeof TEXTS, userId: string | null): Promise<void> {
+    const { events, clock, random, log } = this.options;
+    const message = say(TEXTS[what], { environment });
+    const event = environmentChanged(environment, message, userId, clock.now().wall, random.hex(4));
+    await events.append([event]).catch((error) => {
+      log.warn(`A change of an environment could not be recorded: ${messageOf(error)}`, { environment });
+    });
+  }
+}
