@@ -21,7 +21,7 @@ const WITH_MOCKS = ['fields', 'guards.core', 'guards.files', 'guards.nodes'].map
 );
 
 /** End-to-end tests that need no fleet, or bring one of their own: `npm test` runs them beside those on the shared fleet. */
-const ALONE = ['install', 'launcher', 'one-process'].map((name) => `__tests__/e2e/${name}.test.ts`);
+const ALONE = ['launcher', 'one-process'].map((name) => `__tests__/e2e/${name}.test.ts`);
 
 /** `npm test` tests the pages whole in one client, and their main job in the other; `npm run test:long` the other way round. */
 const BROWSER = '__tests__/e2e/browser*.test.ts';
@@ -45,7 +45,7 @@ export default defineConfig({
       project('integration', {
         testTimeout: 3 * MINUTE,
         hookTimeout: 3 * MINUTE,
-        maxWorkers: 2,
+        maxWorkers: 3,
         globalSetup: './__tests__/setup/services.ts',
       }),
       project('e2e', { exclude: [...ALONE, BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),

@@ -18,15 +18,18 @@ const total = { passed: 0, failed: 0 };
 /** @type {Array<{ name: string, seconds: number }>} */
 const slowest = [];
 
+/** @type {import('./lib/programs.mjs').ProgramName[]} */
+const PROGRAMS = ['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium', 'kubectl'];
+
 try {
   ensureNode();
-  ensureInstalled(console.log);
-  ensurePrograms(
-    ['redis', 'valkey', 'postgresql', 'mariadb', 'pgbouncer', 'nginx', 'caddy', 'chromium', 'kubectl'],
-    console.log,
-  );
   mkdirSync(RESULTS, { recursive: true });
-  await (process.argv[2] === 'long' ? runLong() : runGate());
+  // While npm installs, which keeps this process from anything else.
+  const begun = run([process.execPath, 'scripts/lib/programs.mjs', ...PROGRAMS], path.join(RESULTS, 'programs.log'));
+  ensureInstalled(console.log);
+  // What could not be installed then is tried again, and says why it cannot be.
+  const programs = begun.then(() => ensurePrograms(PROGRAMS, console.log));
+  await (process.argv[2] === 'long' ? runLong(programs) : runGate(programs));
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : error}`);
   total.failed++;
@@ -38,16 +41,19 @@ process.exit(total.failed || !total.passed ? 1 : 0);
 /**
  * In two lanes: tests on a fleet wait most of the time for one process that begins, on one core. Each stage shows its output
  * once it has ended.
+ *
+ * @param {Promise<void>} programs ends once those that tests start are installed
  */
-async function runGate() {
+async function runGate(programs) {
   // The longest first; each lane takes the next when it has ended the one before.
   const projects = ['browser', 'e2e', 'integration', 'alone'];
   const takeTests = async () => {
     for (let project = projects.shift(); project; project = projects.shift()) await runTests(project, true);
   };
   // Compiled for a minute by one core, where there was none to download; only later stages need it.
-  const driver = run([process.execPath, 'scripts/lib/sqlite.mjs']);
-  const prepared = prepareFleets();
+  const compile = () => run([process.execPath, 'scripts/lib/sqlite.mjs']);
+  const driver = programs.then(compile, () => false);
+  const prepared = prepareFleets(programs);
   const checked = runChecks(driver);
   await Promise.all([prepared.then(takeTests), checked.then(() => prepared).then(takeTests)]);
 }
@@ -63,16 +69,22 @@ async function runChecks(driver) {
   await runScript('cycles', true);
 }
 
-async function runLong() {
-  await prepareFleets();
+/** @param {Promise<void>} programs */
+async function runLong(programs) {
+  await prepareFleets(programs);
   await runTests('faults');
   await runTests('long');
   await runTests('chaos');
 }
 
-/** What all fleets of a machine share. */
-async function prepareFleets() {
+/**
+ * What all fleets of a machine share.
+ *
+ * @param {Promise<void>} programs
+ */
+async function prepareFleets(programs) {
   await runScript('build');
+  await programs;
   count('what fleets share', await run([process.execPath, '--import', 'tsx', 'scripts/fleet/prepare.ts']));
 }
 

@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { CLIENTS, openContext } from '../../scripts/browser';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openContext } from '../../scripts/browser';
 import { type Api, waitFor } from '../../scripts/fleet';
 import type { AppEntry } from '../../src/shared/types';
 import {
@@ -152,10 +152,7 @@ it('the Applications block is added to a page by mouse', async () => {
   await page.context().close();
 });
 
-/** In the other client what people do most, unless another run tests that one whole. */
-const HERE = inject('client') === 'modern' ? CLIENTS : CLIENT;
-
-describe.each(HERE)('in the $client client', (client) => {
+describe.each(CLIENT)('in the $client client', (client) => {
   const { base } = client;
   let context: BrowserContext;
   let first: Page | undefined;
@@ -198,8 +195,6 @@ describe.each(HERE)('in the $client client', (client) => {
     await manager.command('start', 'till');
     await page.locator('[data-testid="entry-till"][data-status="running"]').waitFor();
   });
-
-  if (!CLIENT.includes(client)) return;
 
   it('an app’s switcher leads in the same tab to another app on its own domain, and from there back to the main app', async () => {
     const page = await open(inApp('shelf'));

@@ -800,7 +800,6 @@ describe('what belongs to the operator is refused to an app’s administrator', 
       { timeout: 60_000, what: 'The end of restarts' },
     );
     expect([allowed <= 6, refused.status, Number(refused.headers['retry-after']) > 0]).toEqual([true, 429, true]);
-    await waitFor(async () => (await enable()).status === 200, { timeout: 120_000, what: 'A restart a minute later' });
     // While it loads anew, the core has no routes for it.
     const answers = async () => (await outcome(admin, 'GET', 'app:getInfo')).status === 200;
     await waitFor(answers, { timeout: 60_000, what: 'The app after its restart' });

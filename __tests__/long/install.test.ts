@@ -7,7 +7,7 @@ import { Manager } from '../support/manager';
 import { LINK, REMOVAL, ReadmeInstallation, UNPACK } from '../support/readme-installation';
 
 /**
- * What comes after e2e/install.test.ts: another version, and out of a NocoBase again, by the commands of the README. The tests
+ * What comes after first-install.test.ts: another version, and out of a NocoBase again, by the commands of the README. The tests
  * follow one another.
  */
 

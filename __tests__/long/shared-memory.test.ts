@@ -4,7 +4,6 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { type Api, type Instance, query, waitFor } from '../../scripts/fleet';
 import { unseal } from '../../src/server/protocol/secrets';
-import { conforms } from '../e2e/conformance-suite';
 import { commandLine } from '../support/command-line';
 import { startImageNginx } from '../support/front';
 import { ask, Tab } from '../support/http';
@@ -12,6 +11,7 @@ import { Manager, signInTo, statusIn } from '../support/manager';
 import { anotherProcess } from '../support/replica';
 import { aloneOnPostgres, aloneOnSqlite, isOneProcess, type TestTarget } from '../support/test-targets';
 import { read, signInAt, upload } from '../support/uploads';
+import { conforms } from './conformance-suite';
 
 /**
  * One process without Redis: on PostgreSQL everything that a fleet does too (conformance-suite.ts), on SQLite what is left on

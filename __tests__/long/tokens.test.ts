@@ -1,3 +1,3 @@
-import { STAGES, testTokens } from '../e2e/tokens-suite';
+import { STAGES, testTokens } from './tokens-suite';
 
 testTokens(Object.keys(STAGES) as Array<keyof typeof STAGES>);

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { retried } from './retried.mjs';
 import { ROOT } from './root.mjs';
 
@@ -225,4 +226,8 @@ function distribution() {
   } catch {
     return '';
   }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  ensurePrograms(/** @type {ProgramName[]} */ (process.argv.slice(2)), console.log);
 }

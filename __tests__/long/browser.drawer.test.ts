@@ -1,8 +1,8 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext, openSettings } from '../../scripts/browser';
+import { CLIENTS, openContext, openSettings } from '../../scripts/browser';
 import { waitFor } from '../../scripts/fleet';
-import { browser, CLIENT, eventually, fleet, manager, onStage, shows } from '../support/browser';
+import { browser, eventually, fleet, manager, onStage, shows } from '../support/browser';
 
 /** One app's drawer: what is wrong with it and what to do, what was done with it, what it writes, what it is. */
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(() => manager.clear('drawer', 'failing'));
 
-describe.each(CLIENT)('in the $client client', (client) => {
+describe.each(CLIENTS)('in the $client client', (client) => {
   let page: Page;
   const operations = (state: string) => page.locator(`.ant-drawer [data-testid^="operation-"][data-state="${state}"]`);
 

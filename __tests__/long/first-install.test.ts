@@ -5,7 +5,7 @@ import type { Installation } from '../support/installation';
 import { Manager } from '../support/manager';
 import { LINK, ReadmeInstallation, UNPACK } from '../support/readme-installation';
 
-/** Into a NocoBase that is there already, by the commands of the README. What comes after: long/install.test.ts. */
+/** Into a NocoBase that is there already, by the commands of the README. What comes after: install.test.ts. */
 
 const APP = 'first';
 
