@@ -29,6 +29,7 @@ const ROOT_FILES = [
     'feed',
     'guard-config',
     'keyed-queue',
+    'lock-address',
     'log',
     'random',
     'redis-address',

@@ -242,7 +242,7 @@ describe('a supervisor', () => {
     const two = await fleet.supervisor({ leadExpiry: 60_000 });
     const a = await fleet.worker('env_a');
     await until('The lead', () => one.leads);
-    await until('The worker', () => two.health('env_a') === 'online');
+    await until('The worker', () => [one, two].every((each) => each.health('env_a') === 'online'));
     const operation = await one.create({ name: 'crm', environments: ['env_a'] });
     await one.stop();
     await until('The lead of the other', () => two.leads);

@@ -2,6 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
+import { checkHost, checkHosted, checkRefused } from './hosts';
 import { changedByLoop } from './loop-writes';
 import { checkPages, checkStoredIndex } from './pages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
@@ -44,6 +45,8 @@ export function installChecks(world: World): void {
     checkHolders(world);
     checkTaken(world);
     checkDisplaced(world);
+    checkRefused(world);
+    checkHosted(world);
     checkPages(world, ({ name }) => wasStopped(world, name));
     checkSuspicion(world, (process) => isJudged(world, process));
     checkDefinitionReads(world);
@@ -285,8 +288,9 @@ function checkBoots(world: World): void {
       else if (!since.has(keyOf(environment, record))) since.set(keyOf(environment, record), world.scheduler.now);
     }
   };
-  world.onBoot = (machine, environment, record) => {
+  world.onBoot = (machine, environment, record, row) => {
     checkForgotten(machine, environment, record);
+    checkHost(world, machine, environment, record, row);
     const at = since.get(keyOf(environment, record));
     const { isAway, frozenUntil } = world.redis;
     const worker = world.workers.find((one) => one.machine === machine);

@@ -1,11 +1,15 @@
 import type { AppSupervisor } from '@nocobase/server';
+import type { HostingRow } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
+import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
+import { claimHosting, type HostingAuthority, takeFromSilent } from '../../src/server/worker/hosting/claim';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
+import { HostingGround, type Pool } from './hosting';
 import type { Machine } from './scheduler';
 
 /** How long a boot waits for another environment's, in ms, as in worker/hosting/host.ts. */
@@ -20,6 +24,8 @@ export interface Boot {
 }
 
 export interface GroundOptions {
+  /** In true ms. */
+  now(): number;
   note(line: string): void;
   violate(what: string): void;
   nextBoot(): Boot;
@@ -29,7 +35,7 @@ export interface GroundOptions {
   /** Whether a process that lives runs this incarnation of an app. */
   isRunning(uid: string): boolean;
   /** Called when a boot is about to begin. */
-  onBoot(machine: Machine, environment: string, record: AppRecord): void;
+  onBoot(machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined): void;
   /** Whether somebody asked for the data of this incarnation of an app to be dropped. */
   mayDrop(uid: string): boolean;
 }
@@ -42,10 +48,13 @@ export class Ground {
   readonly versions = new Map<string, number>();
   /** Who boots in a database: the session lock that the real host takes. */
   readonly locks = new Map<string, Machine>();
+  readonly hosting: HostingGround;
   /** Who boots an app, by its name, whatever the locks say. */
   readonly booting = new Map<string, Machine>();
 
-  constructor(readonly options: GroundOptions) {}
+  constructor(readonly options: GroundOptions) {
+    this.hosting = new HostingGround(options.now);
+  }
 
   /** As the real one: a database that is not there, or not this app's, is an error. */
   claim(record: AppRecord): void {
@@ -76,9 +85,11 @@ export class Ground {
     if (this.options.isRunning(record.uid)) this.options.violate(`${record.name}: its data were dropped while it runs`);
     this.owners.delete(placeOf(record));
     this.versions.delete(placeOf(record));
+    this.hosting.drop(placeOf(record));
   }
 
   died(machine: Machine): void {
+    this.hosting.died(machine);
     for (const map of [this.locks, this.booting]) {
       for (const [key, holder] of map) if (holder === machine) map.delete(key);
     }
@@ -96,6 +107,12 @@ export class PlayedHost {
   readonly failed = new Map<string, number>();
   /** What of it is about to end. */
   readonly ending = new Set<string>();
+  readonly hosted = {
+    refusals: new Feed<string>(),
+    takeFrom: (record: AppRecord, environments: string[], authority: HostingAuthority): Promise<string[]> =>
+      takeFromSilent(this.ground.hosting.rows(placeOf(record)), record, environments, authority),
+  };
+  private readonly pools = new Map<string, Pool>();
   private readonly commands = new Set<string>();
   private readonly boots: BootQueue;
 
@@ -175,6 +192,7 @@ export class PlayedHost {
   }
 
   showError(name: string, error: Error): void {
+    this.disconnect(name);
     this.running.delete(name);
     this.coreApps.setError(name, error);
     this.coreApps.setStatus(name, 'error');
@@ -209,6 +227,7 @@ export class PlayedHost {
   fail(name: string, generation: number): void {
     if (!this.running.has(name) || this.ending.has(name)) return;
     this.note(`loses ${name}`);
+    this.disconnect(name);
     this.running.delete(name);
     this.failed.set(name, generation);
     this.coreApps.setError(name, new Error('It ended by itself.'));
@@ -261,7 +280,11 @@ export class PlayedHost {
     if (!wish) return null;
     const { record, how } = wish;
     const { machine, ground } = this;
-    ground.options.onBoot(machine, this.environment, record);
+    const place = placeOf(record);
+    const left = await claimHosting(ground.hosting.rows(place), record, machine.name, turn.authority);
+    if (!left) return null;
+    turn.left(left);
+    ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
     this.note(`boots ${name} ${how} ${record.generation}`);
     this.failed.delete(name);
     await turn.mark();
@@ -285,6 +308,8 @@ export class PlayedHost {
         await new Promise(() => undefined);
       }
       if (ends === 'failed') throw new Error('It does not start.');
+      if (ground.locks.get(place) !== machine) throw new AppSupervisorError('LOCK_LOST', { app: name });
+      this.connect(record, turn.authority);
       this.running.set(name, record);
       this.coreApps.setStatus(name, 'running');
       this.note(`runs ${name} ${record.generation}`);
@@ -299,6 +324,7 @@ export class PlayedHost {
     const wish = turn.decide();
     if (!wish) return null;
     const place = placeOf(wish.record);
+    await this.endDisplacedBoot(place, turn.authority);
     const since = this.machine.now().mono;
     while (!turn.signal.aborted) {
       if (this.ground.lock(place, this.machine)) return place;
@@ -309,13 +335,45 @@ export class PlayedHost {
     return null;
   }
 
+  /** As databases/hosting-rows.ts does it. */
+  private async endDisplacedBoot(place: string, authority: HostingAuthority): Promise<void> {
+    const { locks, hosting } = this.ground;
+    if (!(await authority.confirm())) return;
+    const row = hosting.row(place, this.environment);
+    if (!row || row.instance === authority.instance || row.epoch >= authority.epoch()) return;
+    const displaced = locks.get(place);
+    if (displaced?.name !== row.boot) return;
+    locks.delete(place);
+    // What it boots is refused the database from now on.
+    for (const [app, machine] of this.ground.booting) if (machine === displaced) this.ground.booting.delete(app);
+  }
+
   private async unload(name: string): Promise<void> {
     if (!this.running.has(name)) return;
     this.coreApps.appStatus[name] = 'preparing';
     this.ending.add(name);
     await this.machine.sleep(this.ground.options.nextStop());
     this.ending.delete(name);
+    this.disconnect(name);
     if (this.running.delete(name)) this.note(`ends ${name}`);
+  }
+
+  private connect(record: AppRecord, authority: HostingAuthority): void {
+    const { name } = record;
+    this.disconnect(name);
+    const refused = () => {
+      this.note(`is refused the database of ${name}`);
+      this.hosted.refusals.emit(name);
+    };
+    const pool = { place: placeOf(record), app: name, machine: this.machine, authority, refusedAt: null, refused };
+    this.pools.set(name, pool);
+    this.ground.hosting.pools.add(pool);
+  }
+
+  private disconnect(name: string): void {
+    const pool = this.pools.get(name);
+    if (pool) this.ground.hosting.pools.delete(pool);
+    this.pools.delete(name);
   }
 
   private note(text: string): void {

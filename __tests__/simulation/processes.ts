@@ -1,9 +1,11 @@
 import type { Application } from '@nocobase/server';
 import { within } from '../../src/server/clock';
+import { Feed } from '../../src/server/feed';
 import { createLog } from '../../src/server/log';
 import { fingerprint } from '../../src/server/protocol/secrets';
 import { SupervisorPart } from '../../src/server/supervisor/supervisor';
-import type { LeaseKeeper, ProcessLock } from '../../src/server/worker/lease';
+import type { LeaseKeeper } from '../../src/server/worker/lease';
+import type { LockState, ProcessLock } from '../../src/server/worker/lock-watch';
 import { WorkerPart } from '../../src/server/worker/worker';
 import type { MemoryDatabase } from '../support/memory-database';
 import { OWN_FACTS } from '../support/own-facts';
@@ -22,13 +24,18 @@ const ANSWERS_WITHIN = 5_000;
 /** How long a process waits for a database that it does not reach, in ms; the server ends its sessions meanwhile. */
 const LOST_AFTER = 5_000;
 
+interface LockSession {
+  machine: Machine;
+  losses: Feed<void>;
+}
+
 /** A database server, and how it fares. */
 export class DatabaseServer {
   isAway = false;
   /** What each statement takes longer, in ms. */
   slower = 0;
   /** The session lock of an environment's process; null while nobody has it. */
-  lockedBy: Machine | null = null;
+  lockedBy: LockSession | null = null;
 
   constructor(
     readonly name: string,
@@ -37,7 +44,14 @@ export class DatabaseServer {
 
   cut(owner?: string): void {
     for (const transaction of owner ? [owner] : this.owners) this.database.cut(transaction);
-    if (!owner || this.lockedBy?.name === owner) this.lockedBy = null;
+    if (!owner || this.lockedBy?.machine.name === owner) this.endLock();
+  }
+
+  /** Ends the session that has the lock. */
+  endLock(): void {
+    const session = this.lockedBy;
+    this.lockedBy = null;
+    session?.machine.enter(() => session.losses.emit());
   }
 
   readonly owners = new Set<string>();
@@ -319,21 +333,34 @@ export class WorkerProcess extends SimulatedProcess {
   /** As worker/process-lock.ts makes it, on the simulated server. */
   private get lock(): ProcessLock {
     const { database, machine } = this;
-    const ask = async () => {
-      database.lockedBy ??= machine;
-      return database.lockedBy === machine;
+    const losses = new Feed<void>();
+    const ask = async (): Promise<LockState> => {
+      database.lockedBy ??= { machine, losses };
+      return database.lockedBy.machine === machine ? 'held' : 'other';
+    };
+    const end = async () => {
+      this.around.note(`${this.name} ends the session of ${database.lockedBy?.machine.name}`);
+      database.endLock();
     };
     return {
+      losses,
       fingerprint: fingerprint(database.name),
       hold: () =>
+        within<LockState>(
+          machine,
+          3_000,
+          this.statement(ask).catch(() => 'unknown'),
+          'unknown',
+        ),
+      displace: () =>
         within(
           machine,
           3_000,
-          this.statement(ask).catch(() => false),
-          false,
+          this.statement(end).catch(() => undefined),
+          undefined,
         ),
       release: async () => {
-        if (database.lockedBy === machine) database.lockedBy = null;
+        if (database.lockedBy?.machine === machine) database.lockedBy = null;
       },
     };
   }

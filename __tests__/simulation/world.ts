@@ -1,4 +1,5 @@
 import { collections } from '../../src/server/core/collections';
+import type { HostingRow } from '../../src/server/databases';
 import type { Operation } from '../../src/server/supervisor/control/rollout';
 import type { AppRecord } from '../../src/shared/messages';
 import { MemoryDatabase } from '../support/memory-database';
@@ -52,7 +53,8 @@ export class World {
   readonly forgotten = new Map<string, number>();
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
-  onBoot: (machine: Machine, environment: string, record: AppRecord) => void = () => undefined;
+  onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined) => void = () =>
+    undefined;
   private readonly boots;
 
   constructor(readonly plan: Plan) {
@@ -61,6 +63,7 @@ export class World {
     const clock = new Machine(this.scheduler, 'redis', { rate: 1, offset: 0 });
     this.redis = new SimulatedRedis(this.scheduler, randomFor(seed, 'redis'), clock);
     this.ground = new Ground({
+      now: () => this.scheduler.now,
       note: (line) => this.note(line),
       violate: (what) => this.violate(what),
       nextBoot: () => this.nextBoot(),

@@ -1,5 +1,17 @@
 import type { BootTurn } from '../../src/server/worker/hosting/boot-turn';
+import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
 import type { AppRecord } from '../../src/shared/messages';
+
+/** A process that holds its environment, and finds all others alive. */
+export const authorityOf = (values: Partial<HostingAuthority> = {}): HostingAuthority => ({
+  environment: 'env_a',
+  instance: 'one',
+  epoch: () => 1,
+  confirm: async () => true,
+  exceed: async () => undefined,
+  silentOf: async () => [],
+  ...values,
+});
 
 /** The turn of an app that stays wanted as it is. */
 export const turnOf = (
@@ -8,6 +20,8 @@ export const turnOf = (
   values: Partial<BootTurn> = {},
 ): BootTurn => ({
   decide: () => ({ record, how }),
+  authority: authorityOf(),
+  left: () => undefined,
   begin: () => undefined,
   mark: async () => undefined,
   progress: () => undefined,

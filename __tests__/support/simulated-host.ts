@@ -3,6 +3,7 @@ import type { Clock } from '../../src/server/clock';
 import { systemClock } from '../../src/server/core/system';
 import type { ServerRoles } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
+import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BOOT_LIMIT } from '../../src/server/worker/hosting/boot-queue';
 import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
@@ -102,6 +103,8 @@ export class SimulatedHost {
     this.running.clear();
     this.databases.died(this.environment);
   }
+
+  readonly hosted = { refusals: new Feed<string>() };
 
   get asHost(): AppHost {
     return this as unknown as AppHost;

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppController } from '../../src/server/worker/apps/controller';
 import { failed, say, verbatim } from '../../src/shared/message';
 import type { AppRecord, StatusEntry } from '../../src/shared/messages';
+import { authorityOf } from '../support/boot-turn';
 import { FakeClock } from '../support/clock';
 import { recordOf } from '../support/fixtures';
 import { recordedLog } from '../support/log';
@@ -27,6 +28,7 @@ function start(): void {
     clock,
     log: recordedLog(),
     mayHost: () => mayHost,
+    authority: authorityOf(),
     mayBoot: () => mayBoot,
     leaving: 20,
   });

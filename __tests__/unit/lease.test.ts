@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { Feed } from '../../src/server/feed';
 import type { LeaseAnswer, LeaseClaim, LeaseStore } from '../../src/server/protocol/stores/leases';
+import type { LastHost } from '../../src/server/worker/epochs';
 import { LeaseKeeper, type LeaseRole } from '../../src/server/worker/lease';
+import type { LockState } from '../../src/server/worker/lock-watch';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
@@ -18,7 +21,10 @@ class Bench {
   readonly roles: Array<[LeaseRole, boolean]> = [];
   readonly released: unknown[][] = [];
   readonly log = recordedLog(['lease']);
-  lockIsMine = true;
+  lockState: LockState = 'held';
+  displaced = 0;
+  readonly losses = new Feed<void>();
+  stored: LastHost | null = null;
   lockReleased = false;
   answer: Answers = held(100, true);
   /** Set by a test that wants a beat to take its time. */
@@ -43,10 +49,21 @@ class Bench {
       instance: 'one',
       interval: 5_000,
       lock: {
-        hold: async () => this.lockIsMine,
+        losses: this.losses,
+        hold: async () => this.lockState,
+        displace: async () => {
+          this.displaced++;
+          this.lockState = 'held';
+        },
         fingerprint: 'print',
         release: async () => {
           this.lockReleased = true;
+        },
+      },
+      hosts: {
+        loadHost: async () => this.stored,
+        saveHost: async (host) => {
+          this.stored = host;
         },
       },
       clock: this.clock,
@@ -60,9 +77,9 @@ class Bench {
     });
   }
 
-  async beat(answer: Answers, { lock = true }: { lock?: boolean } = {}): Promise<LeaseClaim> {
+  async beat(answer: Answers, { lock = 'held' }: { lock?: LockState } = {}): Promise<LeaseClaim> {
     this.answer = answer;
-    this.lockIsMine = lock;
+    this.lockState = lock;
     await this.keeper.beatNow();
     return this.claims.at(-1)!;
   }
@@ -123,10 +140,10 @@ describe('a holder', () => {
     await bench.beat(held(100, true));
     for (let i = 0; i < 50; i++) {
       bench.clock.pass(5_000);
-      await bench.beat('away', { lock: i % 2 === 0 });
+      await bench.beat('away', { lock: i % 2 === 0 ? 'held' : 'unknown' });
     }
     expect(bench.keeper.role).toBe('holder');
-    expect(bench.roles).toHaveLength(1);
+    expect(bench.roles.every(([role]) => role === 'holder')).toBe(true);
   });
 
   it('stops hosting only for another instance with a higher epoch', async () => {
@@ -176,34 +193,60 @@ describe('a holder', () => {
 
 describe('a second instance', () => {
   it('is a standby, and says so once', async () => {
-    for (let i = 0; i < 3; i++) await bench.beat(other(100), { lock: false });
+    for (let i = 0; i < 3; i++) await bench.beat(other(100), { lock: 'other' });
     expect(bench.roles).toEqual([['standby', false]]);
     expect(bench.claims.every((claim) => !claim.mayTake && claim.provenBy === null)).toBe(true);
     expect(bench.log.at('warn')).toHaveLength(1);
   });
 
-  it('takes the lease only after it was missing for another full lease time', async () => {
-    await bench.beat(other(100), { lock: false });
-    expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
-    bench.clock.pass(14_999);
-    expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
+  it('ends the session of a holder that is frozen once nobody has renewed the lease for two beats', async () => {
+    await bench.beat(other(100), { lock: 'other' });
+    await bench.beat(nobody, { lock: 'other' });
+    bench.clock.pass(9_999);
+    await bench.beat(nobody, { lock: 'other' });
+    expect(bench.displaced).toBe(0);
     bench.clock.pass(1);
-    expect((await bench.beat(held(101, true), { lock: false })).mayTake).toBe(true);
+    await bench.beat(nobody, { lock: 'other' });
+    expect(bench.displaced).toBe(1);
+    // At once, and not with its next heartbeat.
+    await vi.waitFor(() => expect(bench.claims).toHaveLength(5), 30_000);
+    bench.clock.pass(5_000);
+    // A holder that is not frozen hears of it before.
+    expect((await bench.beat(nobody)).mayTake).toBe(true);
+    await bench.beat(held(101, true));
     expect(bench.roles).toEqual([
       ['standby', false],
       ['holder', true],
     ]);
   });
 
+  it('takes no lease without the lock, however long nobody holds it', async () => {
+    for (const lock of ['other', 'unknown'] as const) {
+      await bench.beat(nobody, { lock });
+      bench.clock.pass(60_000);
+      expect((await bench.beat(nobody, { lock })).mayTake).toBe(false);
+    }
+    // Of a store of its own, in shared memory.
+    await bench.beat(held(100, true), { lock: 'other' });
+    expect(bench.keeper.role).toBe('waiting');
+  });
+
+  it('goes by the lease alone where a pooler leaves no lock', async () => {
+    await bench.beat(nobody, { lock: 'none' });
+    bench.clock.pass(15_000);
+    expect((await bench.beat(held(100, true), { lock: 'none' })).mayTake).toBe(true);
+    expect(bench.keeper.mayBegin).toBe(true);
+  });
+
   it('starts to wait again if the holder came back in between', async () => {
-    await bench.beat(other(100), { lock: false });
-    await bench.beat(nobody, { lock: false });
+    await bench.beat(other(100), { lock: 'other' });
+    await bench.beat(nobody, { lock: 'other' });
     bench.clock.pass(10_000);
-    await bench.beat(other(100), { lock: false });
+    await bench.beat(other(100), { lock: 'other' });
     bench.clock.pass(10_000);
-    await bench.beat(nobody, { lock: false });
+    await bench.beat(nobody, { lock: 'other' });
     bench.clock.pass(10_000);
-    expect((await bench.beat(nobody, { lock: false })).mayTake).toBe(false);
+    expect((await bench.beat(nobody, { lock: 'other' })).mayTake).toBe(false);
   });
 
   it('waits even with the lock on a database of its own: two have the same name by mistake', async () => {
@@ -212,8 +255,8 @@ describe('a second instance', () => {
   });
 
   it('waits, and hosts nothing, while nothing is decided', async () => {
-    await bench.beat(nobody, { lock: false });
-    await bench.beat('away', { lock: false });
+    await bench.beat(nobody, { lock: 'other' });
+    await bench.beat('away', { lock: 'other' });
     expect(bench.keeper.role).toBe('waiting');
     expect(bench.roles).toEqual([]);
   });
@@ -222,16 +265,16 @@ describe('a second instance', () => {
 describe('a process that was displaced', () => {
   beforeEach(async () => {
     await bench.beat(held(100, true));
-    await bench.beat(other(200), { lock: false });
+    await bench.beat(other(200), { lock: 'other' });
   });
 
   it('invariant 3: claims its former epoch no more, which a store without content would give back', async () => {
-    expect((await bench.beat(nobody, { lock: false })).lease.epoch).toBe(0);
+    expect((await bench.beat(nobody, { lock: 'other' })).lease.epoch).toBe(0);
     expect(bench.roles.at(-1)).toEqual(['standby', false]);
   });
 
   it('invariant 3: gives back what an older copy of the store says that it holds', async () => {
-    await bench.beat(held(100), { lock: false });
+    await bench.beat(held(100), { lock: 'other' });
     expect(bench.released).toEqual([['env_a', 'one', 100]]);
     expect(bench.roles.at(-1)).toEqual(['standby', false]);
   });
@@ -244,20 +287,114 @@ describe('a process that was displaced', () => {
   });
 });
 
+describe('a holder that loses its session on the database', () => {
+  beforeEach(async () => {
+    await bench.beat(held(100, true));
+    bench.answer = held(100);
+  });
+
+  it('begins nothing until it has the lock again, says so, and asks for it each second', async () => {
+    bench.lockState = 'other';
+    bench.losses.emit();
+    expect([bench.keeper.hosts, bench.keeper.mayBegin]).toEqual([true, false]);
+    await vi.waitFor(() => expect(bench.claims.at(-1)?.provenBy).toBeNull(), 30_000);
+    expect(await bench.keeper.confirm()).toBe(false);
+    bench.lockState = 'held';
+    await bench.clock.run(1_000);
+    expect(bench.keeper.mayBegin).toBe(true);
+    expect(await bench.keeper.confirm()).toBe(true);
+    expect(bench.roles.at(-1)).toEqual(['holder', false]);
+  });
+
+  it('is not asked what the server says: a session that ended while it was frozen is found out before a boot', async () => {
+    bench.lockState = 'other';
+    expect(bench.keeper.mayBegin).toBe(true);
+    expect(await bench.keeper.confirm()).toBe(false);
+  });
+
+  it('stands down when another process keeps the lock', async () => {
+    await bench.beat(held(100), { lock: 'other' });
+    bench.clock.pass(9_999);
+    await bench.beat(held(100), { lock: 'other' });
+    expect(bench.keeper.role).toBe('holder');
+    bench.clock.pass(1);
+    await bench.beat(held(100), { lock: 'other' });
+    expect(bench.released).toEqual([['env_a', 'one', 100]]);
+    expect(bench.keeper.role).toBe('standby');
+    expect(bench.log.at('warn').at(-1)).toMatch(/another process, which has its lock; .* hosts nothing/);
+  });
+});
+
+describe('a holder that was displaced while it did not reach the store', () => {
+  it('stands down as soon as it hears of its session, if its lease cannot last any more', async () => {
+    await bench.beat(held(100, true));
+    for (const passed of [14_999, 1]) {
+      bench.clock.pass(passed);
+      bench.answer = 'away';
+      bench.lockState = 'other';
+      expect(bench.keeper.role).toBe('holder');
+      await bench.keeper.confirm();
+    }
+    await vi.waitFor(() => expect(bench.keeper.role).toBe('standby'), 30_000);
+  });
+
+  it('hosts without the store once it has kept the lock for so long that the other would have stood down', async () => {
+    await bench.beat(other(200), { lock: 'other' });
+    for (const role of ['standby', 'standby', 'standby', 'alone']) {
+      await bench.beat('away');
+      expect(bench.keeper.role).toBe(role);
+    }
+  });
+});
+
+describe('an epoch', () => {
+  it('is above that of the last host in the database, and is written there', async () => {
+    bench.stored = { instance: 'two', epoch: 500 };
+    expect((await bench.beat(held(501, true))).above).toBe(500);
+    expect(bench.stored).toEqual({ instance: 'one', epoch: 501 });
+  });
+
+  it('of a process without a store is above it, too, and above what it has then when the store is back', async () => {
+    const { wall } = bench.clock.now();
+    bench.stored = { instance: 'two', epoch: wall + 500 };
+    await bench.beat('away');
+    expect(bench.keeper.epoch).toBe(wall + 501);
+    expect(await bench.beat(held(wall + 600, true))).toMatchObject({ above: wall + 501, lease: { epoch: 0 } });
+  });
+
+  it('is raised above that of another process that hosted', async () => {
+    await bench.beat(held(100, true));
+    bench.answer = held(701, true);
+    await bench.keeper.exceed(700);
+    expect(bench.claims.at(-1)?.above).toBe(700);
+    expect(bench.keeper.epoch).toBe(701);
+  });
+
+  it('keeps no boot waiting for what the loss of the environment waits for: the end of this boot', async () => {
+    await bench.beat(held(100, true));
+    bench.keeper.roles.listen(() => new Promise(() => undefined));
+    bench.answer = other(800);
+    const boot = bench.keeper.exceed(700);
+    await bench.clock.run(10_000);
+    await boot;
+    expect([bench.keeper.role, bench.keeper.epoch]).toEqual(['standby', 0]);
+  });
+});
+
 describe('without a store', () => {
   it('invariant 6: the lock on the main database decides who starts from the snapshot', async () => {
     await bench.beat('away');
     expect(bench.roles).toEqual([['alone', false]]);
     const second = new Bench();
-    await second.beat('away', { lock: false });
+    await second.beat('away', { lock: 'other' });
     expect(second.roles).toEqual([]);
   });
 
   it('the only process takes the lease when the store is back', async () => {
     await bench.beat('away');
-    await bench.beat('away', { lock: false });
+    await bench.beat('away', { lock: 'unknown' });
     expect(bench.keeper.role).toBe('alone');
-    expect((await bench.beat(held(100, true), { lock: false })).mayTake).toBe(true);
+    expect((await bench.beat(held(100, true), { lock: 'unknown' })).mayTake).toBe(true);
     expect(bench.keeper.role).toBe('holder');
   });
 
@@ -282,7 +419,7 @@ describe('leaving', () => {
   });
 
   it('a standby releases only the lock', async () => {
-    await bench.beat(other(100), { lock: false });
+    await bench.beat(other(100), { lock: 'other' });
     await bench.keeper.announceStopping();
     await bench.keeper.stop();
     expect(bench.claims).toHaveLength(1);

@@ -5,9 +5,11 @@ import { type Message, say } from '../shared/message';
 import { ENVIRONMENT_NAME, isAppName, LOCAL_ENVIRONMENT, PLUGIN } from '../shared/names';
 import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
 import { BOUNDS, type Bounds } from './bounds';
+import { checkProcesses, processesOf } from './cluster-mode';
 import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles-config';
 import { inEnglish } from './errors';
 import { type GuardConfig, guardConfigOf } from './guard-config';
+import { type LockSettings, lockAddressOf } from './lock-address';
 import { LOG_ROOMS, type LogRoom } from './log';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
 import {
@@ -32,7 +34,7 @@ export interface RedisConfig {
   prefix: string;
 }
 
-export interface EnvironmentConfig {
+export interface EnvironmentConfig extends LockSettings {
   name: string;
   url: string;
   proxyUrl: string;
@@ -171,9 +173,6 @@ interface Run {
   pm2Processes?: string;
 }
 
-/** `nocobase start --instances` is known by what PM2 sets in the processes that it starts. */
-const processesOf = ({ exec_mode, instances }: Env) => (exec_mode === 'cluster_mode' ? instances : undefined);
-
 /** The role by the four selecting variables; docs/reference/environment-variables.md. */
 const PARTS = {
   local: { APP_MODE: '', APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local', APP_COMMAND_ADAPTER: '' },
@@ -271,19 +270,6 @@ function boundsOf(variables: Variables): Bounds {
   };
 }
 
-/** Several processes on one port: each request reaches any of them. */
-function checkProcesses(processes: string, part: Exclude<Config['part'], 'dormant'>, problems: string[]): void {
-  if (processes === '1') return;
-  const instead: Record<typeof part, string> = {
-    supervisor: 'start a second Supervisor with an address of its own, behind a load balancer',
-    worker: 'only one process of an environment hosts apps: add environments, and give an app several of them',
-    local: 'only one process hosts apps: use a Supervisor and Workers',
-  };
-  problems.push(
-    `CLUSTER_MODE (or --instances) is "${processes}"; the role "${part}" is one process and needs it unset. For more capacity, ${instead[part]}.`,
-  );
-}
-
 /** An app could set a cookie for all hosts below the domain, and main would take it for its own. */
 function checkAppsDomain({ appsDomain, publicUrl }: Common, problems: string[]): void {
   const domain = appsDomain && parseAppsDomain(appsDomain);
@@ -342,6 +328,7 @@ function environmentOf(variables: Variables): EnvironmentConfig {
     proxyUrl: variables.read('ENVIRONMENT_PROXY_URL', httpUrl, 'an address such as http://worker_a', '') || url,
     serves: serves(variables.env.WORKER_MODE),
     heartbeatInterval: variables.whole('ENVIRONMENT_HEARTBEAT_INTERVAL', 100, 60_000, 5_000),
+    ...lockAddressOf(variables),
   };
 }
 

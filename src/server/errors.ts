@@ -58,6 +58,8 @@ const CODES = {
   LOCK_BUSY: [409, 'app seconds'],
   LOCK_POOLED: [409, 'server app'],
   LOCK_LOST: [502, 'app'],
+  HOSTING_TAKEN: [409, 'app environment'],
+  HOSTING_LOST: [409, 'environment'],
   // running an app
   APP_START_FAILED: [500, 'app cause'],
   APP_NOT_RUNNING: [409, 'app'],

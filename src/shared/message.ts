@@ -142,6 +142,7 @@ export const MESSAGES = {
   NO_PROGRESS: '',
   APPS_STUCK: 'environment apps',
   APPS_LEFT: 'environment apps',
+  PROCESS_LOCK_POOLED: 'environment',
   ENVIRONMENT_REFUSES: 'url',
   ANSWER_NOT_UNDERSTOOD: '',
   START_ENDED_AS: 'status',

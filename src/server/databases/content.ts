@@ -2,6 +2,7 @@ import { say } from '../../shared/message';
 import { AppSupervisorError } from '../errors';
 import type { Place } from './connection';
 import type { Dialect } from './dialect';
+import { HOSTING_TABLE } from './hosting-rows';
 import { MARKER_TABLE, type OwnershipMarker, readMarker } from './ownership-marker';
 import type { Row, Session } from './session';
 
@@ -30,6 +31,9 @@ export interface FoundContent extends DatabaseContent {
   empty: boolean;
 }
 
+/** Tables of this plugin, which say nothing about an installation. */
+export const OWN_TABLES: readonly string[] = [MARKER_TABLE, HOSTING_TABLE];
+
 /** The content of the app's place, determined from its tables only. */
 export async function readContent(dialect: Dialect, session: Session, place: Place): Promise<FoundContent> {
   const names = await namesIn(dialect, session, place);
@@ -50,7 +54,7 @@ export async function readContent(dialect: Dialect, session: Session, place: Pla
     : names.has(`${place.prefix}applicationVersion`)
       ? false
       : null;
-  const tables = names.size - (names.has(MARKER_TABLE) ? 1 : 0);
+  const tables = [...names].filter((name) => !OWN_TABLES.includes(name)).length;
   const installed = version || mark?.installed ? 'complete' : tables > 0 ? 'partial' : 'none';
   return {
     installed,

@@ -1,10 +1,20 @@
 import type { DatabaseConnection, Place } from './connection';
-import type { Session } from './session';
+import type { Row, Session } from './session';
 
 /**
- * The meaning of a driver's error. `missing`: the database does not exist. `denied`: signed in, but without permission.
+ * The meaning of a driver's error. `missing`: the database does not exist. `denied`: signed in, but without permission. `noTable`: the
+ * statement names a table that does not exist.
  */
-export type Fault = 'unreachable' | 'signIn' | 'missing' | 'denied' | 'exists' | 'inUse' | 'other';
+export type Fault =
+  | 'unreachable'
+  | 'signIn'
+  | 'missing'
+  | 'denied'
+  | 'exists'
+  | 'inUse'
+  | 'readOnly'
+  | 'noTable'
+  | 'other';
 
 /**
  * What can be created: the app's database, its schema, or tables in them. `owner`: the right to give the place to the
@@ -33,6 +43,8 @@ export interface SessionLock {
    * poolers bind a client that takes a lock (ProxySQL, MaxScale), or if there are none.
    */
   isShared?(first: Session, second: Session): Promise<boolean>;
+  /** The server's id of the session that holds the lock; null if none does. Absent if there are no sessions to end. */
+  holder?(session: Session, key: bigint): Promise<string | null>;
   /** Ends the session that holds the lock: the only way to release a lock that a pooler has kept. */
   evict?(session: Session, key: bigint): Promise<void>;
 }
@@ -61,8 +73,8 @@ export interface Dialect {
   adminSql(place: Place, what: Creatable): string;
   /** Tables and views in the app's place, without those of extensions. */
   relations(session: Session, place: Place): Promise<Relation[]>;
-  /** Drops everything in the app's place except the table `keep`. */
-  empty(session: Session, place: Place, keep: string): Promise<void>;
+  /** Drops everything in the app's place except the tables `keep`. */
+  empty(session: Session, place: Place, keep: readonly string[]): Promise<void>;
   /** Another schema with tables in the app's database; null if there is none. */
   otherTenant(session: Session, place: Place): Promise<string | null>;
   /** Drops the database and ends its connections (from outside of it), or the schema (from within). */
@@ -71,6 +83,12 @@ export interface Dialect {
   lock: SessionLock;
   /** The roles of apps; absent if apps have none (`hasRoles`). */
   roles?: Roles;
+  /** SQL for the server's id of the session. */
+  sessionId: string;
+  /** Ends those of these sessions that are of this session's own user and database. */
+  endSessions(session: Session, ids: readonly string[]): Promise<void>;
+  /** Runs one statement on a connection that a pool has opened. */
+  queryBy(opened: unknown, sql: string, params: readonly unknown[]): Promise<{ changed: number; rows: Row[] }>;
 }
 
 /** What the Worker does as itself with the role of an app. Nothing of it runs code that is stored in the app's place. */
@@ -110,6 +128,13 @@ export interface Roles {
   open(session: Session): Promise<Array<{ database: string; isOwn: boolean }>>;
   /** SQL that closes databases to roles that were not let in. */
   closeSql(databases: string[]): string;
+}
+
+/** Sequelize's connections, as its hooks get them. */
+export interface PooledConnection {
+  query(sql: string, params: readonly unknown[]): Promise<unknown>;
+  /** mysql2 only, whose connections call back. */
+  promise?(): { query(sql: string, params: readonly unknown[]): Promise<unknown[]> };
 }
 
 const NETWORK = new Set([

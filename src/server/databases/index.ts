@@ -4,7 +4,16 @@ export { type DatabaseConnection, isAllowedHost, isHost, type Protected } from '
 export type { DatabaseContent, PluginRow } from './content';
 export { createByOtherPlugin, replaceCoreCreators } from './core-creators';
 export { dropDatabase } from './drop';
-export { acquireLock, type DatabaseLock, type LockOptions, lockKey } from './lock';
+export {
+  type Admission,
+  admitConnection,
+  endDisplacedBoot,
+  type Host,
+  type HostingRow,
+  type HostingRows,
+  withHostingRows,
+} from './hosting-rows';
+export { acquireLock, type DatabaseLock, endLockHolder, type LockOptions, lockKey } from './lock';
 export { type Move, moveToRole } from './move';
 export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
 export { releaseDatabase } from './release';

@@ -7,7 +7,7 @@ import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, serverOf } from './connection';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
-import { databaseError, openApp } from './open';
+import { databaseError, openApp, withSessions } from './open';
 import { type Session, within } from './session';
 
 /** Interval at which a waiting caller retries, in ms. */
@@ -36,6 +36,8 @@ export interface DatabaseLock {
   release(): Promise<void>;
   /** Resolves with LOCK_LOST if the lock is lost before its release; otherwise never settles. */
   lost: Promise<AppSupervisorError>;
+  /** The server's id of the session that holds it. */
+  backend: string;
   /** Queries the server. Never rejects. */
   isHeld(): Promise<boolean>;
 }
@@ -83,6 +85,20 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
     if (options.signal?.aborted && error === options.signal.reason) throw error;
     throw databaseError(connection, error);
   }
+}
+
+/**
+ * Ends the session that holds a lock, whoever that is. Does nothing if nobody holds it.
+ *
+ * @throws DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_FAILED
+ */
+export async function endLockHolder(connection: DatabaseConnection, purpose: string): Promise<void> {
+  const dialect = dialects[connection.dialect];
+  await withSessions(connection, ANSWER_TIMEOUT, async (open) => {
+    const session = await open.app();
+    const holder = session && (await dialect.lock.holder?.(session, lockKey(connection, purpose)));
+    if (holder) await dialect.endSessions(session, [holder]);
+  });
 }
 
 /**
@@ -160,7 +176,7 @@ class HeldLock implements DatabaseLock {
     private readonly dialect: Dialect,
     private readonly session: Session,
     private readonly key: bigint,
-    private readonly backend: string,
+    readonly backend: string,
     app: string,
     private readonly answer: Answer,
   ) {

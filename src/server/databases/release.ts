@@ -1,6 +1,7 @@
 import type { DbConnType } from '../../shared/types';
 import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
+import { removeHostingSql } from './hosting-rows';
 import { withSessions } from './open';
 import { removeMarkerSql } from './ownership-marker';
 import { type Owner, readOwn } from './prepare';
@@ -20,6 +21,7 @@ export async function releaseDatabase(
     const session = await open.app();
     if (!session || !(await dialect.hasSchema(session, place))) return;
     await readOwn(dialect, session, place, owner);
+    await session.query(removeHostingSql(dialect, place));
     await session.query(removeMarkerSql(dialect, place));
   });
 }

@@ -1,6 +1,7 @@
 import { type Message, say } from '../../shared/message';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, placeOf } from './connection';
+import { OWN_TABLES } from './content';
 import { dialects } from './dialects';
 import { withSessions } from './open';
 import { MARKER_TABLE } from './ownership-marker';
@@ -28,6 +29,6 @@ export async function resetPartialInstall(connection: DatabaseConnection, owner:
     if (!mark.created) {
       throw refuse(say('INSTALL_WAS_THERE', { table: MARKER_TABLE }));
     }
-    await dialect.empty(session, place, MARKER_TABLE);
+    await dialect.empty(session, place, OWN_TABLES);
   });
 }

@@ -1,4 +1,5 @@
 import type { AppRecord } from '../../shared/messages';
+import type { HostStore } from './epochs';
 import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
 
 /**
@@ -6,7 +7,7 @@ import type { Remembered, Snapshot, SnapshotStore } from './snapshot';
  * (`STARTUP_SUBAPP`). It reads the snapshot and never writes it, because the other process would take its writes for
  * its own.
  */
-export class FollowedSnapshot implements Snapshot {
+export class FollowedSnapshot implements Snapshot, HostStore {
   private last: AppRecord | null = null;
 
   constructor(
@@ -39,6 +40,12 @@ export class FollowedSnapshot implements Snapshot {
   }
 
   async saveHeader(): Promise<void> {}
+
+  async loadHost(): Promise<null> {
+    return null;
+  }
+
+  async saveHost(): Promise<void> {}
 
   private follow(record: AppRecord): AppRecord {
     this.last = { ...record, claim: 'none', desired: DESIRED[record.desired] };

@@ -1,11 +1,13 @@
 import type { Lease } from '../../shared/messages';
-import type { Clock, Timer } from '../clock';
+import { type Clock, type Timer, within } from '../clock';
 import { messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
 import type { Random } from '../random';
+import { Epochs, type HostStore } from './epochs';
+import { LockWatch, type ProcessLock } from './lock-watch';
 
 /**
  * The role of a process in its environment.
@@ -16,14 +18,6 @@ import type { Random } from '../random';
  */
 export type LeaseRole = 'waiting' | 'alone' | 'holder' | 'standby';
 
-/** The session lock on the worker's own main database: only one live process can hold it. */
-export interface ProcessLock {
-  /** Takes it if it is free; returns whether this process holds it now. Never rejects. */
-  hold(): Promise<boolean>;
-  fingerprint: string;
-  release(): Promise<void>;
-}
-
 export interface LeaseKeeperOptions {
   leases: LeaseStore;
   environment: string;
@@ -31,6 +25,7 @@ export interface LeaseKeeperOptions {
   /** Renewal interval in ms. */
   interval: number;
   lock: ProcessLock;
+  hosts: HostStore;
   clock: Clock;
   random: Random;
   log: Log;
@@ -38,10 +33,23 @@ export interface LeaseKeeperOptions {
 }
 
 /**
- * Holds the lease of one environment for one process.
+ * How long another process may have the lock of one that hosts and whose lease lasts, in beats: a standby that got it by chance gives it
+ * back within one.
+ */
+const LOST_AFTER = 2;
+/** How long nobody held the lease before a standby ends the session of whoever has the lock, in beats. */
+const DISPLACES_AFTER = 2;
+/** At how many beats in a row a standby has the lock before it goes by it: when nobody has the lease, and when the store cannot be reached. */
+const TRUSTS_LOCK_AFTER = 2;
+const TRUSTS_LOCK_ALONE_AFTER = 4;
+/** How long a boot waits for a beat that claims a higher epoch, in ms. */
+const EXCEEDS_WITHIN = 5_000;
+
+/**
+ * Holds an environment for one process: by the lock on its main database, which the lease in the store announces.
  *
- * The holder wins: it loses the lease only to an instance with a higher epoch. While the store is down it continues
- * unchanged; running apps depend on nothing else.
+ * A holder continues unchanged while the store is down; running apps depend on nothing else. When its session on the database ends, it
+ * begins nothing until it has the lock again, and stands down when another process keeps it.
  */
 export class LeaseKeeper {
   /**
@@ -50,14 +58,11 @@ export class LeaseKeeper {
   readonly roles = new Feed<{ role: LeaseRole; fresh: boolean }>();
   role: LeaseRole = 'waiting';
   epoch = 0;
-  private beat = 0;
   /** Starts from the clock, so that a successor never repeats a predecessor's number. */
   private registered: number;
   private told: number;
   /** Whether the registration in the store is this process's, and not its predecessor's. */
   private hasRegistered = false;
-  /** Whether a new holder still has to notify its listeners. */
-  private unnotified = false;
   private stopping = false;
   /**
    * Set after leaving: a late request for a heartbeat, from a refused write or registration, must not take the lease
@@ -65,23 +70,62 @@ export class LeaseKeeper {
    */
   private left = false;
   /**
-   * Whether another process held the lease when this one last heard of it, the newest epoch of another one, and at how many
-   * heartbeats in a row this process held the lock.
+   * Whether another process held the lease when this one last heard of it, and the newest epoch of another one.
    */
-  private readonly other = { holds: false, epoch: 0, lockedBeats: 0 };
-  /** Since when nobody was observed to hold the lease, by the monotonic clock. */
-  private missingSince: number | null = null;
+  private readonly other = { holds: false, epoch: 0 };
+  /**
+   * Since when nobody was observed to hold the lease, and when this process was last known to have it, by the monotonic clock; whether a
+   * new holder still has to notify its listeners, whether the next heartbeat is due at once,
+   * and how many there were.
+   */
+  private readonly own = {
+    missingSince: null as number | null,
+    renewedAt: Number.NEGATIVE_INFINITY,
+    unnotified: false,
+    isDue: false,
+    beat: 0,
+  };
+  readonly lock: LockWatch;
+  private readonly epochs: Epochs;
   private timer: Timer | null = null;
   private beating: Promise<void> | null = null;
 
   constructor(private readonly options: LeaseKeeperOptions) {
-    this.registered = options.clock.now().wall;
+    const { lock, clock, hosts, instance, log } = options;
+    this.registered = clock.now().wall;
     this.told = this.registered;
+    this.lock = new LockWatch(lock, clock, () => this.hosts && !this.left);
+    this.epochs = new Epochs(hosts, instance, clock, log);
+    this.lock.changes.listen((permits) => void this.lockChanged(permits));
+    this.lock.found.listen(() => {
+      if (this.isLost()) void this.beatNow();
+    });
   }
 
   /** Whether this process may host apps. */
   get hosts(): boolean {
     return this.role === 'holder' || this.role === 'alone';
+  }
+
+  /** Whether it may begin something: a process that has lost its lock takes it again before anything else. */
+  get mayBegin(): boolean {
+    return this.hosts && this.lock.permits;
+  }
+
+  /** Whether this process hosts its environment, as the main database says now. Never rejects. */
+  async confirm(): Promise<boolean> {
+    if (!this.hosts) return false;
+    await this.lock.look();
+    return this.mayBegin;
+  }
+
+  /** Another process hosted in this epoch, and this one has taken over since: claims a higher one. Never rejects. */
+  async exceed(epoch: number): Promise<void> {
+    this.epochs.above = Math.max(this.epochs.above, epoch);
+    // A beat that makes this process a standby ends with the boots of its apps, and one of them waits here.
+    for (let tries = 0; tries < 3 && this.hosts && this.epoch <= epoch; tries++)
+      await within<unknown>(this.options.clock, EXCEEDS_WITHIN, this.beatNow(), undefined);
+    if (this.hosts && this.epoch <= epoch) this.epoch = epoch + 1;
   }
 
   /** Sends a heartbeat immediately and then at the interval. */
@@ -100,7 +144,9 @@ export class LeaseKeeper {
       )
       .finally(() => {
         this.beating = null;
-        if (this.told !== this.registered && this.role === 'holder') void this.beatNow();
+        const isDue = this.own.isDue || (this.told !== this.registered && this.role === 'holder');
+        this.own.isDue = false;
+        if (isDue) void this.beatNow();
       });
     return this.beating;
   }
@@ -125,6 +171,7 @@ export class LeaseKeeper {
     this.timer?.cancel();
     this.timer = null;
     this.left = true;
+    this.lock.close();
     await this.beating;
     const { leases, environment, instance, lock } = this.options;
     if (this.role === 'holder') await leases.release(environment, instance, this.epoch).catch(() => undefined);
@@ -142,70 +189,143 @@ export class LeaseKeeper {
   }
 
   private async beatOnce(): Promise<void> {
-    const { leases, environment, interval, lock, clock, log } = this.options;
+    const { leases, environment, interval, clock, log } = this.options;
     const ttl = interval * DOWN_AFTER;
-    const verified = await lock.hold();
-    this.other.lockedBeats = verified ? this.other.lockedBeats + 1 : 0;
-    // A live holder whose session was cut finds that out with its next heartbeat, and says so in the lease: until then its lock
-    // proves nothing to a standby.
-    const provenBy = verified && (!this.other.holds || this.other.lockedBeats > 1) ? lock.fingerprint : null;
-    const missingFor = this.missingSince === null ? 0 : clock.now().mono - this.missingSince;
+    const lock = await this.lock.beat();
+    const verified = lock === 'held';
+    if (!this.hosts && verified) await this.epochs.recall();
+    if (this.isLost()) return this.loseLock();
+    // A live holder whose session was cut finds that out at once, and says so in the lease: until then its lock proves nothing to a
+    // standby.
+    const provenBy = verified && (!this.other.holds || this.lock.beats > 1) ? this.options.lock.fingerprint : null;
+    const missingFor = this.own.missingSince === null ? 0 : clock.now().mono - this.own.missingSince;
     let answer: LeaseAnswer;
     try {
       answer = await leases.claim({
         environment,
         lease: this.lease(),
         ttl,
-        mayTake: this.role === 'alone' || (verified && !this.other.holds) || missingFor >= ttl,
+        mayTake: this.mayTake(missingFor >= DISPLACES_AFTER * interval),
+        above: this.above,
         provenBy,
       });
     } catch (error) {
       (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);
-      if (this.role === 'waiting' && verified && !this.stopping) await this.become('alone', false);
+      if (this.mayGoAlone()) await this.goAlone();
       return;
     }
-    log.rooms.lease?.('Beat', { role: this.role, beat: this.beat, verified, missingFor, ...answer });
-    if (answer.held && answer.epoch < this.other.epoch) {
+    log.rooms.lease?.('Beat', { role: this.role, beat: this.own.beat, lock, missingFor, ...answer });
+    if (answer.held) await this.holds(answer);
+    else if (answer.holder) await this.heldBy(answer.holder, provenBy !== null);
+    else await this.nobodyHolds();
+  }
+
+  /** Whether another process has the lock for good: this one cannot renew its lease, or waited long enough to get the lock back. */
+  private isLost(): boolean {
+    if (!this.hosts || this.lock.state !== 'other') return false;
+    const { interval, clock } = this.options;
+    const hasLease = clock.now().mono - this.own.renewedAt < interval * DOWN_AFTER;
+    return !hasLease || this.lock.otherFor() >= LOST_AFTER * interval;
+  }
+
+  /** What an epoch of this process has to exceed. */
+  private get above(): number {
+    return this.role === 'alone' ? Math.max(this.epochs.above, this.epoch) : this.epochs.above;
+  }
+
+  /** @param isLong whether nobody has held the lease for so long that a live holder would have taken it back */
+  private mayTake(isLong: boolean): boolean {
+    if (this.role === 'alone') return true;
+    if (this.lock.state === 'none') return isLong;
+    if (this.lock.state !== 'held') return false;
+    // A holder that lost it finds that out in this time.
+    return !this.other.holds || (isLong && this.lock.beats >= TRUSTS_LOCK_AFTER);
+  }
+
+  /** The store cannot be reached: the lock alone decides. */
+  private mayGoAlone(): boolean {
+    if (this.stopping || this.lock.state !== 'held') return false;
+    return this.role === 'waiting' || (this.role === 'standby' && this.lock.beats >= TRUSTS_LOCK_ALONE_AFTER);
+  }
+
+  private async goAlone(): Promise<void> {
+    this.epoch = Math.max(this.epochs.above + 1, this.options.clock.now().wall);
+    await this.epochs.remember(this.epoch);
+    await this.become('alone', false);
+  }
+
+  private async holds({ epoch, fresh }: { epoch: number; fresh: boolean }): Promise<void> {
+    if (epoch < this.other.epoch) {
       // The store is an older copy, from before that process took over.
-      await leases.release(environment, this.options.instance, answer.epoch);
+      await this.options.leases.release(this.options.environment, this.options.instance, epoch);
       return;
     }
-    if (answer.held) {
-      this.missingSince = null;
-      this.other.holds = false;
-      this.epoch = answer.epoch;
-      if (answer.fresh || this.role !== 'holder' || this.unnotified) {
-        this.unnotified = true;
-        await this.become('holder', true);
-        this.unnotified = false;
-      }
-      return;
-    }
-    if (answer.holder === null) {
-      this.missingSince ??= clock.now().mono;
-      return;
-    }
-    this.missingSince = null;
+    // A lease without the lock, which another process has.
+    if (!this.hosts && this.lock.state === 'other') return;
+    this.own.missingSince = null;
+    this.own.renewedAt = this.options.clock.now().mono;
+    this.other.holds = false;
+    this.epoch = epoch;
+    await this.epochs.remember(epoch);
+    if (!fresh && this.role === 'holder' && !this.own.unnotified) return;
+    this.own.unnotified = true;
+    await this.become('holder', true);
+    this.own.unnotified = false;
+  }
+
+  private async nobodyHolds(): Promise<void> {
+    const { mono } = this.options.clock.now();
+    this.own.missingSince ??= mono;
+    const isOver = mono - this.own.missingSince >= DISPLACES_AFTER * this.options.interval;
+    if (this.hosts || this.stopping || !isOver || this.lock.state !== 'other') return;
+    this.options.log.warn(
+      `Nobody renews the lease of environment ${this.options.environment}, and a process that is frozen or cut off has its lock: its session is ended.`,
+    );
+    await this.options.lock.displace();
+    this.own.isDue = true;
+  }
+
+  private async heldBy(holder: { instance: string; epoch: number }, gavesProof: boolean): Promise<void> {
+    this.own.missingSince = null;
     // A store restored from an old copy may name a former holder: only a newer one counts.
-    if (this.role === 'holder' && answer.holder.epoch <= this.epoch) return;
+    if (this.role === 'holder' && holder.epoch <= this.epoch) return;
     this.other.holds = true;
-    this.other.epoch = Math.max(this.other.epoch, answer.holder.epoch);
+    this.other.epoch = Math.max(this.other.epoch, holder.epoch);
     // What it held is over: a store that loses its content must not give it back.
     this.epoch = 0;
     this.hasRegistered = false;
-    if (provenBy !== null) await this.giveLockBack();
-    if (this.role !== 'standby') {
-      log.warn(
-        `Environment ${environment} is held by another process (${answer.holder.instance}); this one is a standby and hosts nothing.`,
-      );
-      await this.become('standby', false);
-    }
+    // The holder lives, and lost its session: it needs the lock that this standby got in its place.
+    if (gavesProof) await this.lock.giveBack();
+    if (this.role !== 'standby') await this.standBy(`held by another process (${holder.instance})`);
   }
 
-  /** The holder lives, and lost its session: it needs the lock that this standby got in its place. */
-  private async giveLockBack(): Promise<void> {
-    this.other.lockedBeats = 0;
-    await this.options.lock.release();
+  /** Another process keeps the lock of this one, which hosts. */
+  private async loseLock(): Promise<void> {
+    const { leases, environment, instance } = this.options;
+    if (this.role === 'holder') await leases.release(environment, instance, this.epoch).catch(() => undefined);
+    this.other.holds = true;
+    this.other.epoch = Math.max(this.other.epoch, this.epoch);
+    this.epoch = 0;
+    this.hasRegistered = false;
+    await this.standBy('held by another process, which has its lock');
+  }
+
+  private async standBy(why: string): Promise<void> {
+    this.options.log.warn(
+      `Environment ${this.options.environment} is ${why}; this one is a standby and hosts nothing.`,
+    );
+    await this.become('standby', false);
+  }
+
+  /** The lock is lost: nothing is begun until it is there again. */
+  private async lockChanged(permits: boolean): Promise<void> {
+    if (!this.hosts || this.left || this.other.holds) return;
+    const { environment, log } = this.options;
+    if (permits) log.info(`The lock of environment ${environment} is held again.`);
+    else log.warn(`The lock of environment ${environment} was lost: nothing is begun until this process has it again.`);
+    // Says in the lease whether the lock proves anything.
+    await this.beatNow();
+    if (permits && this.hosts) await this.roles.emitAndWait({ role: this.role, fresh: false });
   }
 
   private async become(role: LeaseRole, fresh: boolean): Promise<void> {
@@ -215,12 +335,12 @@ export class LeaseKeeper {
   }
 
   private lease(): Lease {
-    this.beat++;
+    this.own.beat++;
     this.told = this.registered;
     return {
       instance: this.options.instance,
-      epoch: this.epoch,
-      beat: this.beat,
+      epoch: this.role === 'alone' ? 0 : this.epoch,
+      beat: this.own.beat,
       interval: this.options.interval,
       state: this.stopping ? 'stopping' : 'serving',
       registered: this.hasRegistered ? this.registered : 0,

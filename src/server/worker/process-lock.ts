@@ -1,9 +1,11 @@
 import { type Clock, within } from '../clock';
-import type { DatabaseConnection } from '../databases';
-import { acquireLock } from '../databases';
+import { acquireLock, type DatabaseConnection, type DatabaseLock, endLockHolder } from '../databases';
+import { AppSupervisorError, messageOf } from '../errors';
+import { Feed } from '../feed';
+import type { LockAddress } from '../lock-address';
 import type { Log } from '../log';
 import { fingerprint } from '../protocol/secrets';
-import type { ProcessLock } from './lease';
+import type { LockState, ProcessLock } from './lock-watch';
 
 /** How long a heartbeat waits for the database, in ms. */
 const PATIENCE = 3_000;
@@ -11,39 +13,73 @@ const PATIENCE = 3_000;
 /**
  * A session lock on a worker's own main database for the lifetime of the process: the server releases it when the
  * process dies, however it dies. So its holder knows that no other process of this environment and database is alive.
+ *
+ * @param address of the server itself, if `main` leads through a pooler
  */
-export function createProcessLock(main: DatabaseConnection, environment: string, clock: Clock, log: Log): ProcessLock {
+export function createProcessLock(
+  main: DatabaseConnection,
+  environment: string,
+  clock: Clock,
+  log: Log,
+  address?: LockAddress,
+): ProcessLock {
   const place = [main.dialect, main.host, main.port, main.database, main.schema, environment].join('|');
-  let held: Awaited<ReturnType<typeof acquireLock>> | null = null;
-  let asking: Promise<boolean> | null = null;
-  const ask = async (): Promise<boolean> => {
-    if (held && (await held.isHeld().catch(() => false))) return true;
+  const direct = { ...main, ...address };
+  const key = `environment ${environment}`;
+  const losses = new Feed<void>();
+  const write = log.rooms.lease ?? log.debug;
+  let held: DatabaseLock | null = null;
+  let asking: Promise<LockState> | null = null;
+  const ask = async (): Promise<LockState> => {
+    if (held && (await held.isHeld().catch(() => false))) return 'held';
     held = null;
     try {
-      held = await acquireLock(main, { key: `environment ${environment}`, app: 'main', environment, timeoutMs: 0 });
-      return true;
+      const taken = await acquireLock(direct, { key, app: 'main', environment, timeoutMs: 0 });
+      held = taken;
+      void taken.lost.then(() => {
+        if (held !== taken) return;
+        held = null;
+        losses.emit();
+      });
+      return 'held';
     } catch (error) {
-      (log.rooms.lease ?? log.debug)(`The process lock of environment ${environment} is not free: ${String(error)}`);
-      return false;
+      write(`The process lock of environment ${environment} is not free: ${messageOf(error)}`);
+      return stateOf(error);
     }
   };
   return {
+    losses,
     fingerprint: fingerprint(place),
     hold() {
       asking ??= ask().finally(() => {
         asking = null;
       });
       // A database that hangs proves nothing, and must not delay the renewal of the lease.
-      return within(clock, PATIENCE, asking, false);
+      return within<LockState>(clock, PATIENCE, asking, 'unknown');
+    },
+    async displace() {
+      const end = endLockHolder(direct, key).catch((error) =>
+        log.warn(
+          `The session that holds the lock of environment ${environment} could not be ended: ${messageOf(error)}`,
+        ),
+      );
+      await within<unknown>(clock, PATIENCE, end, undefined);
     },
     async release() {
       const giveUp = async () => {
-        await held?.release().catch(() => undefined);
+        const lock = held;
         held = null;
+        await lock?.release().catch(() => undefined);
       };
       // A lock that the database grants too late is released.
       const later = asking?.then(giveUp);
       await within(clock, PATIENCE, later ?? giveUp(), undefined);
     },
   };
+}
+
+function stateOf(error: unknown): LockState {
+  const code = error instanceof AppSupervisorError ? error.code : null;
+  if (code === 'LOCK_BUSY') return 'other';
+  return code === 'LOCK_POOLED' ? 'none' : 'unknown';
 }

@@ -22,6 +22,8 @@ export interface RegistrationOptions {
   left: string[];
   /** Null if its database server did not answer. */
   roles: ServerRoles | null;
+  /** Whether a pooler leaves no lock on the main database, so that the lease alone decides who hosts. */
+  isLockPooled: boolean;
 }
 
 /**
@@ -30,7 +32,18 @@ export interface RegistrationOptions {
  */
 export async function registrationOf(
   main: Application,
-  { environment, aesKey, hasOwnKey = false, epoch, appKey, warnings, stuck, left, roles }: RegistrationOptions,
+  {
+    environment,
+    aesKey,
+    hasOwnKey = false,
+    epoch,
+    appKey,
+    warnings,
+    stuck,
+    left,
+    roles,
+    isLockPooled,
+  }: RegistrationOptions,
   adminPassword: AdminPassword | null,
 ): Promise<Registration> {
   const rows = await main.db
@@ -49,6 +62,7 @@ export async function registrationOf(
       ...(adminPassword ? [workerAdminWarning(environment.name, environment.url)] : []),
       ...(stuck.length ? [say('APPS_STUCK', { environment: environment.name, apps: stuck.join(', ') })] : []),
       ...(roles?.warnings ?? []),
+      ...(isLockPooled ? [say('PROCESS_LOCK_POOLED', { environment: environment.name })] : []),
       ...(left.length ? [say('APPS_LEFT', { environment: environment.name, apps: left.join(', ') })] : []),
     ],
     setsInitialAdmin: true,

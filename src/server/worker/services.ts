@@ -8,10 +8,12 @@ import type { MessageBus, RequestHandlers } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
 import type { Random } from '../random';
 import { AppController } from './apps/controller';
+import { createAuthority } from './authority';
 import { FollowedSnapshot } from './followed-snapshot';
 import type { HostDatabase } from './hosting/connection';
 import type { AppHost } from './hosting/host';
-import { LeaseKeeper, type ProcessLock } from './lease';
+import { LeaseKeeper } from './lease';
+import type { ProcessLock } from './lock-watch';
 import { createProcessLock } from './process-lock';
 import { RecordReader } from './record-reader';
 import { StatusReporter } from './reporter';
@@ -67,18 +69,30 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
   const secrets = { areLate: false };
   /** Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. */
   const known = { isCurrent: false };
+  const { heartbeatInterval: interval, lockAddress } = options.environment;
   const keeper = new LeaseKeeper({
     leases: stores.leases,
     environment,
     instance,
-    interval: options.environment.heartbeatInterval,
-    lock: options.lock ?? createProcessLock(main.db.options as unknown as HostDatabase, lockName, clock, log),
+    interval,
+    lock:
+      options.lock ?? createProcessLock(main.db.options as unknown as HostDatabase, lockName, clock, log, lockAddress),
+    hosts: followed ?? store,
     clock,
     random,
     log,
     vitals: () => vitals.read(),
   });
+  const authority = createAuthority({
+    environment: lockName,
+    instance,
+    interval,
+    keeper,
+    leases: stores.leases,
+    clock,
+  });
   const controller = new AppController({
+    authority,
     environment,
     snapshot: followed ?? store,
     host: options.host,
@@ -86,7 +100,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
     clock,
     log,
     mayHost: () => keeper.hosts && known.isCurrent,
-    mayBoot: ({ jwtSecret }) => jwtSecret !== null || secrets.areLate,
+    mayBoot: ({ jwtSecret }) => keeper.mayBegin && (jwtSecret !== null || secrets.areLate),
     leaving: options.leaving,
   });
   const reporter = new StatusReporter({

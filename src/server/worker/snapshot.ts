@@ -3,6 +3,7 @@ import { problem } from '../../shared/message-schema';
 import { type AppRecord, appRecord } from '../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
 import type { Applied } from './apps/decide';
+import { type LastHost, lastHost } from './epochs';
 import { type SnapshotHeader, snapshotHeader } from './incarnation';
 
 export interface Remembered {
@@ -13,8 +14,9 @@ export interface Remembered {
 /** What an app controller stores about its apps. */
 export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove' | 'loadHeader' | 'saveHeader'>;
 
-/** The row of the header: no app can have this name. */
+/** The rows of the header and of who hosts: no app can have these names. */
 const HEADER = ':environment';
+const HOST = ':host';
 
 /** The `appSnapshots` table in a worker's own main database, from which it starts when it reaches nobody else. */
 export class SnapshotStore {
@@ -57,6 +59,19 @@ export class SnapshotStore {
       for (const name of names) await this.repository.destroy({ filterByTk: name, transaction });
       await this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction });
     });
+  }
+
+  /** Who hosted last; null if nobody did, or if it does not parse. */
+  async loadHost(): Promise<LastHost | null> {
+    const row = await this.repository.findOne({ filterByTk: HOST });
+    return row ? (lastHost.safeParse(row.toJSON().record).data ?? null) : null;
+  }
+
+  async saveHost(host: LastHost): Promise<void> {
+    const values = { name: HOST, record: host, applied: null };
+    await inTransaction(this.app, undefined, (transaction) =>
+      this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction }),
+    );
   }
 
   private get repository() {

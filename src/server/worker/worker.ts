@@ -173,7 +173,7 @@ export class WorkerPart {
     await Promise.all([
       running.controller.clearCrashMarkers().catch(() => undefined),
       running.controller.saveVisits(0),
-      running.controller.drainTraffic(),
+      running.controller.exit.drain(),
     ]);
   }
 
@@ -207,6 +207,7 @@ export class WorkerPart {
       void reporter.check();
       void this.checkRoles();
       void controller.saveVisits();
+      void controller.takeovers.check();
     });
     this.records.emit();
     await bus.onNotify({ environment: environment.name }, (names) => void reader.read(names));
@@ -343,6 +344,7 @@ export class WorkerPart {
         epoch: running.keeper.epoch,
         stuck: running.controller.apps.stuck(),
         left: running.controller.incarnation.left,
+        isLockPooled: running.keeper.lock.state === 'none',
       },
       this.mainAdminPassword,
     );

@@ -1,5 +1,5 @@
 import { type DatabaseConnection, portOf, sslOf } from '../connection';
-import { type Dialect, type Fault, isNetworkError, type SessionLock } from '../dialect';
+import { type Dialect, type Fault, isNetworkError, type PooledConnection, type SessionLock } from '../dialect';
 import { loadDriver } from '../drivers';
 import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
 import { roles } from './mysql-roles';
@@ -61,6 +61,9 @@ const FAULTS: Record<number, Fault> = {
   1142: 'denied', // ER_TABLEACCESS_DENIED_ERROR
   1227: 'denied', // ER_SPECIFIC_ACCESS_DENIED_ERROR
   1007: 'exists', // ER_DB_CREATE_EXISTS
+  1290: 'readOnly', // ER_OPTION_PREVENTS_STATEMENT: --read-only
+  1792: 'readOnly', // ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+  1146: 'noTable', // ER_NO_SUCH_TABLE
 };
 
 /** The texts of the two drivers for a lost connection; the last one has no code. */
@@ -111,6 +114,10 @@ const lock: SessionLock = {
   async release(session, key) {
     await session.query('SELECT RELEASE_LOCK(?)', [nameOf(key)]);
   },
+  async holder(session, key) {
+    const id = (await session.query('SELECT IS_USED_LOCK(?) AS id', [nameOf(key)]))[0]?.id;
+    return id === null || id === undefined ? null : String(id);
+  },
 };
 
 export const mysql: Dialect = {
@@ -142,7 +149,7 @@ export const mysql: Dialect = {
   async empty(session, place, keep) {
     await session.query('SET FOREIGN_KEY_CHECKS = 0');
     for (const { name, kind } of await mysql.relations(session, place)) {
-      if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
+      if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
     }
   },
   otherTenant: async () => null,
@@ -151,4 +158,27 @@ export const mysql: Dialect = {
   },
   lock,
   roles,
+  sessionId: 'CONNECTION_ID()',
+  async endSessions(session, ids) {
+    if (!ids.length) return;
+    const open = await session.query(
+      `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()
+       AND user = SUBSTRING_INDEX(USER(), '@', 1) AND id IN (${ids.map(() => '?').join()})`,
+      ids,
+    );
+    for (const row of open) {
+      // 1094: it has ended meanwhile.
+      await session.query(`KILL ${Number(row.id)}`).catch((error) => {
+        if (error?.errno !== 1094) throw error;
+      });
+    }
+  },
+  async queryBy(opened, sql, params) {
+    const connection = opened as PooledConnection;
+    const result = connection.promise
+      ? (await connection.promise().query(sql, params))[0]
+      : await connection.query(sql, params);
+    const { affectedRows = 0 } = result as { affectedRows?: number };
+    return { changed: affectedRows, rows: Array.isArray(result) ? result : [] };
+  },
 };

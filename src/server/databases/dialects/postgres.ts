@@ -1,8 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
-import { type Dialect, type Fault, isNetworkError, type Relation, type SessionLock } from '../dialect';
+import {
+  type Dialect,
+  type Fault,
+  isNetworkError,
+  type PooledConnection,
+  type Relation,
+  type SessionLock,
+} from '../dialect';
 import { loadDriver } from '../drivers';
-import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Session } from '../session';
+import { CONNECT_TIMEOUT, ConnectionLoss, closeWithin, KEEP_ALIVE_DELAY, type Row, type Session } from '../session';
 import { roles } from './postgres-roles';
 
 /**
@@ -32,14 +39,16 @@ async function connect(connection: DatabaseConnection, database: string | null, 
     throw error.code === '42501' ? Object.assign(error, { code: '28000' }) : error;
   });
   return {
-    async query(sql, params = []) {
-      let index = 0;
-      const numbered = sql.replace(/\?/g, () => `$${++index}`);
-      return (await client.query(numbered, [...params])).rows;
-    },
+    query: async (sql, params = []) => (await client.query(numbered(sql), [...params])).rows,
     close: () => closeWithin(client.end(), () => (client as unknown as PgInternals).connection.stream.destroy()),
     onLost: loss.listen,
   };
+}
+
+/** With the placeholders of the driver. */
+function numbered(sql: string): string {
+  let index = 0;
+  return sql.replace(/\?/g, () => `$${++index}`);
 }
 
 interface PgInternals {
@@ -57,6 +66,8 @@ const FAULTS: Record<string, Fault> = {
   '42710': 'exists', // duplicate_object: a table's row type, if two sessions create the table at the same time
   '23505': 'exists', // two at the same time: the second one violates the catalog's unique index
   '55006': 'inUse', // object_in_use
+  '25006': 'readOnly', // read_only_sql_transaction
+  '42P01': 'noTable', // undefined_table
   '57P01': 'unreachable', // admin_shutdown
   '57P03': 'unreachable', // cannot_connect_now: starting up
 };
@@ -108,10 +119,10 @@ const leftoversSql = `
     WHERE c.typnamespace = to_regnamespace(?) AND ${notOfExtension('pg_type')}
     AND (c.typtype IN ('e', 'r', 'd') OR (c.typtype = 'c' AND (SELECT relkind FROM pg_class k WHERE k.oid = c.typrelid) = 'c'))`;
 
-async function empty(session: Session, place: Place, keep: string): Promise<void> {
+async function empty(session: Session, place: Place, keep: readonly string[]): Promise<void> {
   for (const { name, kind } of await relations(session, place)) {
     // A cascade may already have dropped it.
-    if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${schemaOf(place)}.${quote(name)} CASCADE`);
+    if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${schemaOf(place)}.${quote(name)} CASCADE`);
   }
   const schema = schemaOf(place);
   for (const { object } of await session.query(leftoversSql, [schema, schema, schema])) {
@@ -173,6 +184,10 @@ const lock: SessionLock = {
       await second.query('COMMIT');
     }
   },
+  async holder(session, key) {
+    const row = (await session.query(`SELECT pid FROM pg_locks WHERE ${KEY}`, [String(key)]))[0];
+    return row ? String(row.pid) : null;
+  },
   async evict(session, key) {
     await session.query(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE ${KEY}`, [String(key)]);
   },
@@ -229,4 +244,19 @@ export const postgres: Dialect = {
   drop,
   lock,
   roles,
+  sessionId: 'pg_backend_pid()',
+  async endSessions(session, ids) {
+    if (!ids.length) return;
+    // One session of another user would let the whole statement fail.
+    await session.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+       AND pg_has_role(usesysid, 'USAGE') AND pid IN (${ids.map(() => '?::int').join()})`,
+      ids,
+    );
+  },
+  async queryBy(opened, sql, params) {
+    const result = await (opened as PooledConnection).query(numbered(sql), params);
+    const { rowCount, rows } = result as { rowCount: number | null; rows: Row[] };
+    return { changed: rowCount ?? 0, rows };
+  },
 };

@@ -81,7 +81,7 @@ export const sqlite: Dialect = {
   async empty(session, place, keep) {
     await session.query('PRAGMA foreign_keys = OFF');
     for (const { name, kind } of await sqlite.relations(session, place)) {
-      if (name !== keep) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
+      if (!keep.includes(name)) await session.query(`DROP ${kind} IF EXISTS ${quote(name)}`);
     }
   },
   otherTenant: async () => null,
@@ -89,4 +89,8 @@ export const sqlite: Dialect = {
     for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(place.database + suffix, { force: true });
   },
   lock,
+  // One process, and no sessions that another one could end.
+  sessionId: '0',
+  endSessions: async () => undefined,
+  queryBy: async () => ({ changed: 1, rows: [] }),
 };

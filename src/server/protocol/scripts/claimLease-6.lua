@@ -13,6 +13,7 @@
   ARGV[4] '1' if a newcomer may take a lease that nobody holds
   ARGV[5] proof: fingerprint of the database whose session lock the claimer holds, or ''
   ARGV[6] a stored lease that the claimer does not believe: it counts as absent   ARGV[7] the standby's entry, signed
+  ARGV[8] the epoch has to be higher than this: what databases know of former holders
 
   Returns {'renewed'|'taken', epoch} or {'other', epoch, instance, stored lease} or {'nobody'}, or {'mine', epoch, instance, stored
   lease} where the claimer does not know that epoch: nothing was done
@@ -31,11 +32,12 @@ if stored and stored == ARGV[6] then
 end
 local held = decode(stored)
 local epoch
+local above = tonumber(ARGV[8]) or 0
 
 if held then
   if held.instance == claim.instance then
     if held.epoch ~= claim.epoch then return { 'mine', string.format('%.0f', held.epoch), claim.instance, stored } end
-    epoch = held.epoch
+    if held.epoch > above then epoch = held.epoch end
   elseif claim.epoch > held.epoch then
     -- The store is an older copy, or lost its content: the claimer took over from the one that is named here.
   elseif ARGV[5] == '' or held.provenBy ~= ARGV[5] then
@@ -48,13 +50,13 @@ local result = epoch and 'renewed' or 'taken'
 if not epoch then
   local last = decode(redis.call('GET', KEYS[2])) or { epoch = 0 }
   local wasMine = last.instance == nil or last.instance == claim.instance
-  if claim.epoch > 0 and claim.epoch >= last.epoch and (wasMine or held and claim.epoch > held.epoch) then
+  if claim.epoch > above and claim.epoch >= last.epoch and (wasMine or held and claim.epoch > held.epoch) then
     -- The last holder comes back, after an expiry or a flush: nobody held the lease in between, or only its predecessor.
     epoch = claim.epoch
     if held then redis.call('DEL', KEYS[5], KEYS[6]) end
   elseif ARGV[4] == '1' or held then
     local time = redis.call('TIME')
-    epoch = math.max(last.epoch + 1, claim.epoch + 1, time[1] * 1000 + math.floor(time[2] / 1000))
+    epoch = math.max(last.epoch + 1, claim.epoch + 1, above + 1, time[1] * 1000 + math.floor(time[2] / 1000))
     -- The reports of the last holder are not valid for the new one.
     redis.call('DEL', KEYS[5], KEYS[6])
   else

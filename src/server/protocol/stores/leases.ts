@@ -32,6 +32,8 @@ export interface LeaseClaim {
   ttl: number;
   /** Whether the claimer may take a lease that nobody holds and that it did not hold last. */
   mayTake: boolean;
+  /** The epoch has to be higher: what databases know of former holders. */
+  above?: number;
   /**
    * Fingerprint of the main database whose session lock the claimer holds, or null. A lease with the same fingerprint
    * belongs to a dead process, because only one process can hold that lock, and is taken over immediately.

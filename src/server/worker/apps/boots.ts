@@ -3,6 +3,7 @@ import type { Clock } from '../../clock';
 import { describeError } from '../../errors';
 import { BOOT_LIMIT } from '../hosting/boot-queue';
 import type { BootTurn } from '../hosting/boot-turn';
+import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import type { AppState, AppStates } from './app-states';
 import { type Applied, decide, retryAfter } from './decide';
@@ -16,6 +17,9 @@ export interface AppBootsOptions {
   limits: TimeLimits;
   host: AppHost;
   clock: Clock;
+  authority: HostingAuthority;
+  /** Environments that an app has left may still run it. */
+  left(name: string, environments: string[]): void;
   mayHost(): boolean;
   mayBoot(record: AppState['record']): boolean;
   leaveRouting(name: string, held: AppState, record: AppState['record'], message: Message): Promise<void>;
@@ -63,6 +67,8 @@ export class AppBoots {
         if (record.boot.generation > (held.applied?.bootGeneration ?? 0)) held.failures = 0;
         Object.assign(held, { visited: false, state: 'absent', error: undefined });
       },
+      authority: this.options.authority,
+      left: (environments) => this.options.left(name, environments),
       // Noted before it begins: a process that dies in it finds the note, and blames nobody else.
       mark: async () => {
         const { unfinished } = before();

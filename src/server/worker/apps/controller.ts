@@ -1,4 +1,4 @@
-import { type Message, say } from '../../../shared/message';
+import { say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { type Clock, within } from '../../clock';
 import { AppSupervisorError, describeError, inEnglish, messageOf, referenceOf } from '../../errors';
@@ -6,6 +6,7 @@ import { Feed } from '../../feed';
 import { KeyedQueue } from '../../keyed-queue';
 import type { Log } from '../../log';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
+import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
 import { Incarnation } from '../incarnation';
 import type { Snapshot } from '../snapshot';
@@ -14,13 +15,9 @@ import { AppBoots, NEVER } from './boots';
 import { CommandWatch } from './command-watch';
 import { type Decision, decide, doingOf } from './decide';
 import { AppRemoval } from './removal';
+import { RoutingExit } from './routing-exit';
+import { Takeovers } from './takeovers';
 import { STOP_LIMIT, TimeLimits } from './time-limits';
-
-/**
- * Time from the report of a status until every Supervisor routes by it, in ms: a report, a notification or a poll, and
- * the table.
- */
-const LEAVING = 1_500;
 
 /** How often is looked whether what is waited for is stuck, in ms. */
 const LOOK = 1_000;
@@ -38,6 +35,7 @@ export interface AppControllerOptions {
   leaving?: number;
   /** Whether this process may host apps now. */
   mayHost(): boolean;
+  authority: HostingAuthority;
   /** Whether this app may boot now. */
   mayBoot(record: AppRecord): boolean;
 }
@@ -60,6 +58,8 @@ export class AppController {
   private readonly boots: AppBoots;
   private readonly commands: CommandWatch;
   private readonly removal: AppRemoval;
+  readonly takeovers: Takeovers;
+  readonly exit: RoutingExit;
   private closed = false;
 
   constructor(private readonly options: AppControllerOptions) {
@@ -88,12 +88,22 @@ export class AppController {
       removeFromSnapshot: (name) => this.writes.add(name, () => snapshot.remove(name)),
       failed: (...args) => this.failed(...args),
     });
-    this.boots = new AppBoots({
+    this.exit = new RoutingExit(this.apps, clock, options.leaving);
+    this.takeovers = new Takeovers({
       ...options,
       apps: this.apps,
       limits: this.limits,
+      inQueue: (name, work) => this.inQueue(name, work),
+      failed: (...args) => this.failed(...args),
+      converge: (name) => this.converge(name),
+    });
+    this.boots = new AppBoots({
+      ...options,
+      left: (name, environments) => this.takeovers.note(name, environments),
+      apps: this.apps,
+      limits: this.limits,
       mayHost: () => !this.closed && options.mayHost(),
-      leaveRouting: (...args) => this.leaveRouting(...args),
+      leaveRouting: (...args) => this.exit.leave(...args),
       save: (name) => this.save(name),
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
@@ -144,7 +154,7 @@ export class AppController {
       const { name, generation, desired } = record;
       this.options.log.rooms.records?.('Took a record over', { app: name, generation, desired });
       if (!held) this.apps.hold(record, null, true);
-      else held.record = record;
+      else held.record = this.takeovers.follow(held.record, record);
       writes.push(this.save(record.name));
       if (held?.isStuck) {
         held.begun = held.generation = generation;
@@ -262,16 +272,6 @@ export class AppController {
     );
   }
 
-  /**
-   * The process is about to end, and has announced it: it serves visitors of apps that also run elsewhere until they
-   * are routed there.
-   */
-  async drainTraffic(): Promise<void> {
-    const isShared = ([, { state, record }]: [string, AppState]) =>
-      state === 'running' && record.environments.length > 1;
-    if (this.apps.all().some(isShared)) await this.options.clock.sleep(this.options.leaving ?? LEAVING);
-  }
-
   /** Begins nothing more; tasks in progress end with the process. */
   close(): void {
     this.closed = true;
@@ -316,6 +316,8 @@ export class AppController {
         return;
       }
       if (decision.do === 'boot' && !this.options.mayBoot(record)) return;
+      // It writes to the app's database.
+      if (decision.do === 'remove' && record.data !== 'keep' && !(await this.options.authority.confirm())) return;
       this.begin(name, held, record, decision);
       await this.carryOut(name, held, record, decision);
     }
@@ -346,7 +348,7 @@ export class AppController {
         await this.save(name);
         return;
       case 'rest':
-        await this.leaveRouting(name, held, record, say('STOPPING'));
+        await this.exit.leave(name, held, record, say('STOPPING'));
         await this.limits.run(name, held, STOP_LIMIT, decision.as === 'stopped' ? host.stop(name) : host.rest(name));
         held.state = decision.as;
         this.apps.show(name, decision.as);
@@ -375,16 +377,6 @@ export class AppController {
         return;
       case 'nothing':
     }
-  }
-
-  /**
-   * Announces that a running app is about to stop, and gives the Supervisor time to route visitors to its other
-   * environments; it serves them until then.
-   */
-  private async leaveRouting(name: string, held: AppState, record: AppRecord, message: Message): Promise<void> {
-    if (held.state !== 'running' || record.environments.length < 2) return;
-    this.apps.show(name, 'preparing', message);
-    await this.options.clock.sleep(this.options.leaving ?? LEAVING);
   }
 
   private failed(name: string, held: AppState, error: unknown): void {

@@ -1,7 +1,8 @@
 import type { Message } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import { acquireLock, type DatabaseLock } from '../../databases';
+import { acquireLock, type DatabaseLock, endDisplacedBoot } from '../../databases';
 import { AppSupervisorError } from '../../errors';
+import type { HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
 
 /** What a boot tells while it goes on. */
@@ -13,6 +14,10 @@ export interface BootTurn {
   decide(): { record: AppRecord; how: 'start' | 'restart' | 'upgrade' } | null;
   /** What ran of the app ends now. */
   begin(): void;
+  /** What makes this process the host of its environment. */
+  authority: HostingAuthority;
+  /** Environments that the app has left may still run it. */
+  left(environments: string[]): void;
   /** Awaited under the lock, before anything of the app runs. */
   mark(): Promise<void>;
   progress: Progress;
@@ -50,4 +55,17 @@ export async function lockFor(
     if (isBusy || signal.aborted) return null;
     throw error;
   }
+}
+
+/** Ends the boot of a process that this one has displaced, if that is what holds the lock of the app: it may be frozen. */
+export async function endBootOfDisplaced(
+  { decide, authority }: BootTurn,
+  connectionOf: (record: AppRecord) => HostDatabase,
+): Promise<void> {
+  const wish = decide();
+  if (!wish || !(await authority.confirm())) return;
+  const { record } = wish;
+  const { environment, instance } = authority;
+  const me = { environment, instance, epoch: authority.epoch() };
+  await endDisplacedBoot(connectionOf(record), record.database.dbConnType, record.name, me);
 }

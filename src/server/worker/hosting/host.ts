@@ -32,6 +32,7 @@ import { BootQueue } from './boot-queue';
 import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
+import { HostedDatabases } from './hosted-databases';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 
 /** How long a boot waits for another environment's boot, in ms: longer than an installation takes. */
@@ -50,6 +51,7 @@ export interface PluginSet {
  * one app at a time. Every method leaves the app either in the requested state or as an error with its cause.
  */
 export class AppHost {
+  readonly hosted: HostedDatabases;
   private readonly boots: BootQueue;
   private readonly databases: AppDatabases;
 
@@ -67,13 +69,13 @@ export class AppHost {
     mayShareRole = false,
   ) {
     this.boots = new BootQueue(bootstrap, clock);
-    const main = () => coreApps.apps.main.db.options as unknown as HostDatabase;
     this.databases = new AppDatabases(
-      main,
+      () => coreApps.apps.main.db.options as unknown as HostDatabase,
       (password, app) => secrets.open(password, app, 'database'),
       mayShareRole,
       settings.databaseHosts,
     );
+    this.hosted = new HostedDatabases((record) => this.databases.connectionOf(record), log);
   }
 
   /**
@@ -105,6 +107,7 @@ export class AppHost {
           return outcome;
         }
         turn.progress(say('WAITS_FOR_LOCK'), true);
+        await this.hosted.endBootOfDisplaced(turn);
         lock = await this.lockFor(turn, LOCK_TIMEOUT);
       }
     } catch (error) {
@@ -274,6 +277,7 @@ export class AppHost {
     const owner = { app: name, uid: record.uid };
     const log = this.log.bound({ app: name });
     log.rooms.boot?.('Begins', { how, generation: record.generation, dbConnType });
+    if (!(await this.hosted.claim(record, connection, lock, turn))) return null;
     await turn.mark();
     // Only now, because another environment may just have installed it.
     const content = await inspectDatabase(connection, dbConnType, owner);
@@ -293,7 +297,7 @@ export class AppHost {
     if (plan === 'upgrade') await markUpgrading(connection, owner, true);
     delete this.coreApps.appErrors[record.name];
     this.coreApps.appStatus[record.name] = 'preparing';
-    const app = this.register(record, connection, mainApp);
+    const app = this.register(record, this.hosted.guarded(record, connection, turn.authority), mainApp);
     await app.runCommandThrowError('start', ...(plan === 'start' ? [] : ['--quickstart']));
     // The command does nothing while another one runs (application.ts:843), so its end proves nothing.
     if (this.coreApps.appStatus[record.name] !== 'running') {

@@ -25,7 +25,7 @@ export class MemoryLeases implements LeaseStore {
   ) {}
 
   /** As in claimLease-6.lua. */
-  async claim({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
+  async claim({ environment, lease, ttl, mayTake, above = 0, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
     const { mono, wall } = this.clock.now();
     const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
     const current = this.leaseOf(environment);
@@ -36,22 +36,23 @@ export class MemoryLeases implements LeaseStore {
       this.standbys.set(environment, { instance: lease.instance, until });
       return { held: false, holder: { instance: current.instance, epoch: current.epoch } };
     }
-    let epoch = isMine ? current.epoch : 0;
-    if (!isMine) {
+    const stays = isMine && current.epoch > above;
+    let epoch = stays ? current.epoch : 0;
+    if (!stays) {
       const last = this.holders.get(environment);
       const wasMine = !last || last.instance === lease.instance;
-      if (lease.epoch > 0 && (wasMine || isOlder) && lease.epoch >= (last?.epoch ?? 0)) {
+      if (lease.epoch > above && (wasMine || isOlder) && lease.epoch >= (last?.epoch ?? 0)) {
         epoch = lease.epoch;
         if (current) this.onNewHolder(environment);
       } else if (mayTake || current || this.isAlone) {
-        epoch = Math.max((last?.epoch ?? 0) + 1, lease.epoch + 1, wall);
+        epoch = Math.max((last?.epoch ?? 0) + 1, lease.epoch + 1, above + 1, wall);
         this.onNewHolder(environment);
       } else return { held: false, holder: null };
       this.holders.set(environment, { instance: lease.instance, epoch });
     }
     const proof = provenBy === null ? {} : { provenBy };
     this.leases.set(environment, { lease: { ...structuredClone(lease), epoch, ...proof }, until });
-    return { held: true, epoch, fresh: !isMine };
+    return { held: true, epoch, fresh: !stays };
   }
 
   async release(environment: string, instance: string, epoch: number): Promise<void> {

@@ -95,7 +95,7 @@ export class RedisLeases implements LeaseStore {
     this.connection.envelope.note(environment, this.connection.keys.lease(environment), refusal);
   }
 
-  private claimOnce({ environment, lease, ttl, mayTake, provenBy }: LeaseClaim, ignored: string) {
+  private claimOnce({ environment, lease, ttl, mayTake, above = 0, provenBy }: LeaseClaim, ignored: string) {
     const { connection } = this;
     const { keys } = connection;
     const { instance, epoch } = lease;
@@ -114,6 +114,7 @@ export class RedisLeases implements LeaseStore {
       provenBy ?? '',
       ignored,
       connection.sign(environment, keys.standby(environment), epoch, waits),
+      above,
     );
   }
 

@@ -1,0 +1,186 @@
+import { Database } from '@nocobase/database';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import {
+  acquireLock,
+  type DatabaseConnection,
+  endDisplacedBoot,
+  endLockHolder,
+  type HostingRow,
+  inspectDatabase,
+  prepareDatabase,
+  releaseDatabase,
+  withHostingRows,
+} from '../../src/server/databases';
+import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
+import { authorityOf } from '../support/boot-turn';
+import { until } from '../support/wait';
+import { type Ground, on, PLACES, type PlaceKind, sql, startGround, table, tables } from './databases-places';
+
+let ground: Ground;
+beforeAll(async () => {
+  ground = await startGround();
+});
+afterAll(() => ground?.stop());
+
+let count = 0;
+let connection: DatabaseConnection;
+let mode: Awaited<ReturnType<Ground['place']>>['mode'];
+const owner = { app: 'crm', uid: 'uid-1' };
+
+async function prepare(kind: PlaceKind): Promise<void> {
+  ({ connection, mode } = await ground.place(kind, `hosting_${++count}`));
+  await prepareDatabase(connection, mode, { ...owner, mayCreate: true });
+}
+
+const row = (values: Partial<HostingRow> = {}): HostingRow => ({
+  environment: 'env_a',
+  uid: 'uid-1',
+  instance: 'one',
+  epoch: 1,
+  taken: 0,
+  boot: '7',
+  ...values,
+});
+const write = (values: Partial<HostingRow> = {}) =>
+  withHostingRows(connection, mode, 'crm', (rows) => rows.write(row(values)));
+const all = () => withHostingRows(connection, mode, 'crm', (rows) => rows.all());
+const take = (environment: string, generation: number) =>
+  withHostingRows(connection, mode, 'crm', (rows) => rows.take(environment, generation));
+
+describe.each(PLACES)('the hosting rows of an app in %s', (kind) => {
+  beforeEach(() => prepare(kind));
+
+  it('are one for each environment, and are replaced', async () => {
+    await write();
+    await write({ environment: 'env_b', instance: 'b', epoch: 2_000_000_000_000 });
+    await write({ instance: 'two', epoch: 5, boot: '8' });
+    await take('env_b', 7);
+    await take('env_b', 6);
+    await take('env_c', 6);
+    expect(await all()).toEqual([
+      row({ instance: 'two', epoch: 5, boot: '8' }),
+      row({ environment: 'env_b', instance: 'b', epoch: 2_000_000_000_000, taken: 7 }),
+    ]);
+  });
+
+  it('are no installation, and go when the app lets go of its database', async () => {
+    await write();
+    expect(await inspectDatabase(connection, mode, owner)).toMatchObject({ installed: 'none' });
+    await releaseDatabase(connection, mode, owner);
+    expect(await tables(connection)).toEqual([]);
+  });
+});
+
+const SERVERS = PLACES.filter((kind) => kind !== 'sqlite' && !kind.startsWith('kingbase'));
+
+describe.each(SERVERS)('the pool of an app in %s', (kind) => {
+  const pools: Database[] = [];
+  let refused: string[];
+  beforeEach(() => prepare(kind));
+  afterEach(async () => {
+    for (const pool of pools.splice(0)) await pool.close();
+  });
+
+  /** Of a process, as NocoBase makes it. */
+  function poolOf(instance: string, epoch = 1, environment = 'env_a'): Database {
+    refused = [];
+    const authority = authorityOf({ environment, instance, epoch: () => epoch });
+    const guarded = guardPool(connection as never, authority, () => refused.push(instance));
+    const pool = new Database({ ...guarded, logging: false, pool: { max: 1 } } as never);
+    pools.push(pool);
+    return pool;
+  }
+  const ask = (pool: Database) => pool.sequelize.query('SELECT 1 AS one');
+
+  it('opens a connection only while the row is its own', async () => {
+    await write();
+    const [one, two] = [poolOf('one'), poolOf('two')];
+    await ask(one);
+    await expect(ask(two)).rejects.toMatchObject({ code: 'HOSTING_LOST' });
+    expect(refused).toEqual(['two']);
+  });
+
+  it('loses its sessions and gets no more when a successor writes its row', async () => {
+    await write();
+    const one = poolOf('one');
+    await ask(one);
+    await write({ instance: 'two', epoch: 2 });
+    const two = poolOf('two', 2);
+    await ask(two);
+    await until('The end of its sessions', async () => {
+      const error = await ask(one).catch((failure) => failure);
+      return error?.code === 'HOSTING_LOST';
+    });
+    await ask(two);
+  });
+
+  it('loses its sessions when the app is taken from its environment, and those of another environment stay', async () => {
+    await write();
+    await write({ environment: 'env_b', instance: 'b' });
+    const [one, other] = [poolOf('one'), poolOf('b', 1, 'env_b')];
+    await ask(one);
+    await ask(other);
+    await take('env_a', 9);
+    await until(
+      'The end of its sessions',
+      async () => (await ask(one).catch((error) => error))?.code === 'HOSTING_LOST',
+    );
+    expect(refused).not.toContain('b');
+    await ask(other);
+  });
+
+  if (kind.startsWith('postgres'))
+    it('reads on while the database is read-only', async () => {
+      await write();
+      // A statement that sets it is refused by what it has set before.
+      const readOnly = (value: string) =>
+        sql(on(ground.postgres, 'postgres', 'postgres'), `ALTER DATABASE ${connection.database} ${value}`);
+      await readOnly('SET default_transaction_read_only = on');
+      const [one, two] = [poolOf('one'), poolOf('two')];
+      await ask(one);
+      await expect(ask(two)).rejects.toMatchObject({ code: 'HOSTING_LOST' });
+      await readOnly('RESET ALL');
+    });
+
+  it('opens connections without the table, which a restored backup may lack', async () => {
+    await write();
+    await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosting')}`);
+    await ask(poolOf('one'));
+  });
+
+  it('takes the row of an earlier epoch for its own again: a backup was restored', async () => {
+    await write({ instance: 'zero', epoch: 1 });
+    await ask(poolOf('one', 2));
+    expect(await all()).toEqual([row({ instance: 'one', epoch: 2 })]);
+  });
+});
+
+describe.each(SERVERS)('a process that was displaced, in %s', (kind) => {
+  beforeEach(() => prepare(kind));
+  const boot = { app: 'crm', environment: 'env_a', timeoutMs: 0 };
+
+  it('loses the lock of its boot to its successor, and nobody else does', async () => {
+    const lock = await acquireLock(connection, boot);
+    const me = { environment: 'env_a', instance: 'two', epoch: 2 };
+    const end = (values = {}) => endDisplacedBoot(connection, mode, 'crm', { ...me, ...values });
+    expect(await end()).toBe(false);
+    await write({ boot: lock.backend });
+    for (const values of [{ environment: 'env_b' }, { epoch: 1 }, { instance: 'one' }])
+      expect(await end(values)).toBe(false);
+    expect(await lock.isHeld()).toBe(true);
+    expect(await end()).toBe(true);
+    expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
+    const next = await acquireLock(connection, boot);
+    // Its row names another session.
+    expect(await end()).toBe(false);
+    await next.release();
+  });
+
+  it('loses its lock on a main database', async () => {
+    const lock = await acquireLock(connection, { ...boot, key: 'environment env_a' });
+    await endLockHolder(connection, 'environment env_b');
+    expect(await lock.isHeld()).toBe(true);
+    await endLockHolder(connection, 'environment env_a');
+    expect(await lock.lost).toMatchObject({ code: 'LOCK_LOST' });
+  });
+});

@@ -1,0 +1,93 @@
+import type { HostingRow } from '../../src/server/databases';
+import type { AppRecord } from '../../src/shared/messages';
+import type { WorkerProcess } from './processes';
+import type { Machine } from './scheduler';
+import type { EnvironmentOfWorld, World } from './world';
+
+/** Who hosts an environment, and who acts on an app's database. */
+
+/** How long ago a process may have lost its lock when a boot of it begins, in ms: it asked the server shortly before. */
+const JUST_LOST = 2_000;
+/** How long a process whose connection was refused may take to end the app, in ms. */
+const ENDS_WITHIN = 12_000;
+/** How long an environment may have no host while a process of it is well, in ms: its lease, two beats, and the latencies. */
+const UNHOSTED = 50_000;
+
+/** By world and environment, since when its lock is not the process's that hosts. */
+const lostSince = new WeakMap<Machine, number>();
+
+/** Whoever boots an app holds its environment, and has its row in the app's database. */
+export function checkHost(
+  world: World,
+  machine: Machine,
+  environment: string,
+  { name, uid, generation }: AppRecord,
+  row: HostingRow | undefined,
+): void {
+  if (row?.instance !== machine.name || row.uid !== uid)
+    world.violate(`${name} boots in ${machine.name}, while its row of ${environment} names ${row?.instance}`);
+  const taken = world.ground.hosting.takes.get(`${environment} ${uid}`) ?? 0;
+  if (taken >= generation)
+    world.violate(`${name} boots in ${machine.name} as of generation ${generation}, and was taken from it in ${taken}`);
+  const isHeld = world.environments.some(({ database }) => database.lockedBy?.machine === machine);
+  const lost = isHeld ? undefined : lostSince.get(machine);
+  if (lost !== undefined && world.scheduler.now - lost > JUST_LOST)
+    world.violate(
+      `${name} boots in ${machine.name}, which lost its environment ${Math.floor((world.scheduler.now - lost) / 1_000)} s ago`,
+    );
+}
+
+/** Notes who does not have the lock of its environment. */
+function noteLocks(world: World): void {
+  for (const { database, slots } of world.environments) {
+    for (const { process } of slots) {
+      if (!process) continue;
+      if (database.lockedBy?.machine === process.machine) lostSince.delete(process.machine);
+      else if (!lostSince.has(process.machine)) lostSince.set(process.machine, world.scheduler.now);
+    }
+  }
+}
+
+/** An app that was taken over ends where it ran. */
+export function checkRefused(world: World): void {
+  noteLocks(world);
+  for (const { machine, app, refusedAt } of world.ground.hosting.pools) {
+    if (!machine.isUp || refusedAt === null || world.plan.hanging) continue;
+    const upSince = upAt.get(machine) ?? 0;
+    if (world.scheduler.now - Math.max(refusedAt, upSince) > ENDS_WITHIN)
+      world.violate(`${app} runs on in ${machine.name}, which was refused its database`);
+  }
+}
+
+/** When each machine was last seen frozen. */
+const upAt = new WeakMap<Machine, number>();
+/** Since when an environment has no host although a process of it is well. */
+const unhosted = new WeakMap<EnvironmentOfWorld, number>();
+/** When each process was last seen to be unwell. */
+const unwellAt = new WeakMap<WorkerProcess, number>();
+
+/** An environment with a process that is well has a host before long. */
+export function checkHosted(world: World): void {
+  const { now } = world.scheduler;
+  const { redis } = world;
+  const isRedisWell =
+    !redis.isAway && !redis.isReadOnly && redis.frozenUntil < now && now - redis.troubledAt > UNHOSTED;
+  for (const environment of world.environments) {
+    const processes = environment.slots.flatMap(({ process }) => process ?? []);
+    for (const process of processes) {
+      const { machine, link, isOffDatabase } = process;
+      if (machine.isFrozen) upAt.set(machine, now);
+      if (!machine.isUp || link.isCut || isOffDatabase || environment.database.isAway || environment.database.slower)
+        unwellAt.set(process, now);
+    }
+    const isHosted = processes.some(
+      ({ part, machine, link }) => machine.isUp && !link.isCut && (part.role === 'holder' || part.role === 'alone'),
+    );
+    const isWell = (process: WorkerProcess) =>
+      now - Math.max(unwellAt.get(process) ?? 0, process.startedAt) > UNHOSTED && process.part.role !== undefined;
+    if (isHosted || !isRedisWell) unhosted.delete(environment);
+    else if (!unhosted.has(environment)) unhosted.set(environment, now);
+    else if (now - unhosted.get(environment)! > UNHOSTED && processes.some(isWell))
+      world.violate(`nobody hosts ${environment.name}, although ${processes.find(isWell)?.name} is well`);
+  }
+}

@@ -1,0 +1,194 @@
+import type { DbConnType } from '../../shared/types';
+import { fail } from '../errors';
+import { type DatabaseConnection, type Place, placeOf } from './connection';
+import { type Dialect, tryCreate } from './dialect';
+import { dialects } from './dialects';
+import { lockKey } from './lock';
+import { withSessions } from './open';
+import type { Session } from './session';
+
+/** A table in an app's database and schema with one row for each environment that hosts the app, beside the ownership marker. */
+export const HOSTING_TABLE = 'app_supervisor_hosting';
+
+const COLUMNS =
+  'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, instance VARCHAR(255) NOT NULL, epoch BIGINT NOT NULL, ' +
+  'taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL, sessions VARCHAR(2000) NOT NULL';
+
+/** How much of the list of sessions is kept, in characters: the newest ids of several hundred. */
+const SESSIONS_LENGTH = 1_900;
+/** A broken database fails within this time, in ms; a look at whether an environment is alive is part of it. */
+const DEADLINE = 30_000;
+
+/** Which process hosts an app for an environment. */
+export interface HostingRow {
+  environment: string;
+  /** The incarnation of the app. */
+  uid: string;
+  /** The process. */
+  instance: string;
+  epoch: number;
+  /** The generation of the app in which it was taken from this environment; 0: it was not. */
+  taken: number;
+  /** The server's id of the session that held the lock for the last boot. */
+  boot: string;
+}
+
+/** The rows of one app, and the sessions of those that they name. */
+export interface HostingRows {
+  all(): Promise<HostingRow[]>;
+  /** Replaces the row of its environment. Sessions of the process that it named end; those of the same process stay. */
+  write(row: HostingRow): Promise<void>;
+  /** Takes the app from an environment: its process finds no row of its own any more, and its sessions end. */
+  take(environment: string, generation: number): Promise<void>;
+}
+
+/** A process as a connection of an app's pool proves itself. */
+export type Host = Pick<HostingRow, 'environment' | 'instance' | 'epoch'>;
+
+/**
+ * Opens an app's rows. Call it under the database lock, or for a single `take`.
+ *
+ * @throws what `placeOf` and `withSessions` throw, DATABASE_MISSING
+ */
+export function withHostingRows<T>(
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  app: string,
+  work: (rows: HostingRows) => Promise<T>,
+): Promise<T> {
+  const place = placeOf(connection, dbConnType);
+  const dialect = dialects[connection.dialect];
+  return withSessions(connection, DEADLINE, async (open) => {
+    const session = (await open.app()) ?? fail('DATABASE_MISSING', { object: place.label, server: place.server, app });
+    // PostgreSQL's IF NOT EXISTS still fails when two sessions run it at the same time.
+    await tryCreate(dialect, () => session.query(`CREATE TABLE IF NOT EXISTS ${tableOf(dialect, place)} (${COLUMNS})`));
+    return work(new SqlHostingRows(dialect, session, tableOf(dialect, place)));
+  });
+}
+
+/**
+ * Ends the boot of a process that was displaced in its environment, if it still holds the lock of the app: frozen in its boot, it
+ * would keep everybody waiting.
+ *
+ * @returns whether the lock was held by it
+ */
+export async function endDisplacedBoot(
+  connection: DatabaseConnection,
+  dbConnType: DbConnType,
+  app: string,
+  { environment, instance, epoch }: Host,
+): Promise<boolean> {
+  const dialect = dialects[connection.dialect];
+  const { holder } = dialect.lock;
+  if (!holder) return false;
+  return withHostingRows(connection, dbConnType, app, async (rows) => {
+    const row = (await rows.all()).find((one) => one.environment === environment);
+    if (!row || row.instance === instance || row.epoch >= epoch) return false;
+    return withSessions(connection, DEADLINE, async (open) => {
+      const session = await open.app();
+      const backend = session && (await holder(session, lockKey(connection)));
+      if (!backend || backend !== row.boot) return false;
+      await dialect.endSessions(session, [backend]);
+      return true;
+    });
+  });
+}
+
+/** SQL that removes the rows from a place. */
+export const removeHostingSql = (dialect: Dialect, place: Place) => `DROP TABLE IF EXISTS ${tableOf(dialect, place)}`;
+
+const tableOf = (dialect: Dialect, place: Place) => dialect.table(place, HOSTING_TABLE);
+
+class SqlHostingRows implements HostingRows {
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly session: Session,
+    private readonly table: string,
+  ) {}
+
+  async all(): Promise<HostingRow[]> {
+    const rows = await this.session.query(
+      `SELECT environment, uid, instance, epoch, taken, boot FROM ${this.table} ORDER BY environment`,
+    );
+    return rows.map((row) => ({
+      environment: String(row.environment),
+      uid: String(row.uid),
+      instance: String(row.instance),
+      epoch: Number(row.epoch),
+      taken: Number(row.taken),
+      boot: String(row.boot),
+    }));
+  }
+
+  async write({ environment, uid, instance, epoch, taken, boot }: HostingRow): Promise<void> {
+    const { dialect, session, table } = this;
+    const former = await this.former(environment);
+    await session.query(
+      dialect.insertIgnore(table, 'environment, uid, instance, epoch, taken, boot, sessions', "?, ?, ?, ?, ?, ?, ''"),
+      [environment, uid, instance, epoch, taken, boot],
+    );
+    const isSame = former?.instance === instance;
+    await session.query(
+      `UPDATE ${table} SET uid = ?, instance = ?, epoch = ?, taken = ?, boot = ?${isSame ? '' : ", sessions = ''"} WHERE environment = ?`,
+      [uid, instance, epoch, taken, boot, environment],
+    );
+    // After the row: a session that begins now is refused.
+    if (former && !isSame) await dialect.endSessions(session, former.sessions);
+  }
+
+  async take(environment: string, generation: number): Promise<void> {
+    const { dialect, session, table } = this;
+    await session.query(`UPDATE ${table} SET taken = ? WHERE environment = ? AND taken < ?`, [
+      generation,
+      environment,
+      generation,
+    ]);
+    const former = await this.former(environment);
+    if (former) await dialect.endSessions(session, former.sessions);
+  }
+
+  private async former(environment: string): Promise<{ instance: string; sessions: string[] } | null> {
+    const sql = `SELECT instance, sessions FROM ${this.table} WHERE environment = ?`;
+    const row = (await this.session.query(sql, [environment]))[0];
+    if (!row) return null;
+    // Each id is between blanks; the oldest may be cut off in the middle.
+    const sessions = [...String(row.sessions).matchAll(/ (\d+)(?= )/g)].map(([, id]) => id);
+    return { instance: String(row.instance), sessions };
+  }
+}
+
+/** What a new connection of an app's pool found: `own`, or a row that says that another process hosts the app, or none does. */
+export type Admission = 'own' | 'refused';
+
+/**
+ * Lets a new connection of an app's pool in only if the app's row of its environment is this process's, and notes the connection there. A
+ * row of an earlier epoch is from a backup that was restored meanwhile, and becomes this process's again.
+ *
+ * @throws errors of the driver
+ */
+export async function admitConnection(
+  connection: DatabaseConnection,
+  opened: unknown,
+  { environment, instance, epoch }: Host,
+): Promise<Admission> {
+  const dialect = dialects[connection.dialect];
+  const table = tableOf(dialect, placeOf(connection));
+  const where = 'WHERE environment = ? AND taken = 0 AND (instance = ? OR epoch < ?)';
+  const own = [environment, instance, epoch];
+  try {
+    const { changed } = await dialect.queryBy(
+      opened,
+      `UPDATE ${table} SET instance = ?, epoch = ?, ` +
+        `sessions = RIGHT(CONCAT(sessions, ' ', ${dialect.sessionId}, ' '), ${SESSIONS_LENGTH}) ${where}`,
+      [instance, epoch, ...own],
+    );
+    return changed > 0 ? 'own' : 'refused';
+  } catch (error) {
+    const fault = dialect.faultOf(error);
+    // A backup is being restored, from before there was such a table: the next start writes the row.
+    if (fault === 'noTable') return 'own';
+    if (fault !== 'readOnly') throw error;
+    const { rows } = await dialect.queryBy(opened, `SELECT instance FROM ${table} ${where}`, own);
+    return rows.length ? 'own' : 'refused';
+  }
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { type Clock, within } from '../clock';
+import { messageOf } from '../errors';
+import type { Log } from '../log';
+
+/** Which process hosted an environment last. */
+export const lastHost = z.object({ instance: z.string(), epoch: z.number().int().nonnegative() });
+export type LastHost = z.infer<typeof lastHost>;
+
+/** Keeps it in the environment's main database. */
+export interface HostStore {
+  loadHost(): Promise<LastHost | null>;
+  saveHost(host: LastHost): Promise<void>;
+}
+
+/** How long a heartbeat waits for the database, in ms. */
+const PATIENCE = 3_000;
+
+/**
+ * The highest epoch of another process that is known from databases: an epoch is above it, whatever the store has lost. Databases that
+ * fell back to an older copy know less, and then the store and its clock know more.
+ */
+export class Epochs {
+  /** Of others. */
+  above = 0;
+  private saved = 0;
+
+  constructor(
+    private readonly store: HostStore,
+    private readonly instance: string,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {}
+
+  /** Reads who hosted last. Never rejects. */
+  async recall(): Promise<void> {
+    const found = await within(
+      this.clock,
+      PATIENCE,
+      this.store.loadHost().catch(() => null),
+      null,
+    );
+    if (found && found.instance !== this.instance) this.above = Math.max(this.above, found.epoch);
+  }
+
+  /** Writes that this process hosts; tried again with the next call if it fails. Never rejects. */
+  async remember(epoch: number): Promise<void> {
+    if (this.saved === epoch) return;
+    const saving = this.store.saveHost({ instance: this.instance, epoch }).then(
+      () => true,
+      (error) => {
+        this.log.warn(`The epoch of this environment could not be written: ${messageOf(error)}`);
+        return false;
+      },
+    );
+    if (await within(this.clock, PATIENCE, saving, false)) this.saved = epoch;
+  }
+}

@@ -1,0 +1,83 @@
+import type { AppRecord } from '../../../shared/messages';
+import type { HostingRow, HostingRows } from '../../databases';
+import { AppSupervisorError } from '../../errors';
+
+/** What makes a process the host of its environment. */
+export interface HostingAuthority {
+  environment: string;
+  instance: string;
+  /** Of this process; a successor's is higher. */
+  epoch(): number;
+  /** Whether this process hosts its environment, as its main database says now. Never rejects. */
+  confirm(): Promise<boolean>;
+  /**
+   * Another process hosted an app in this epoch, and this one has taken over since: from now on its epoch is higher.
+   */
+  exceed(epoch: number): Promise<void>;
+  /** Which of these environments nobody holds now, as far as the store says so. Never rejects. */
+  silentOf(environments: string[]): Promise<string[]>;
+}
+
+/**
+ * Whether a process may boot an app by the row of its environment.
+ * - `begin`: nobody else hosts it there, or only a process from which this one has taken over.
+ * - `taken`: the app was taken from the environment in a newer generation than the one that this process knows.
+ * - `newer`: a process of a newer epoch hosts it.
+ */
+export function judgeRow(
+  row: HostingRow | undefined,
+  me: Pick<HostingRow, 'uid' | 'instance' | 'epoch'> & { generation: number },
+): 'begin' | 'taken' | 'newer' {
+  if (!row || row.uid !== me.uid) return 'begin';
+  if (row.taken > 0 && row.taken >= me.generation) return 'taken';
+  return row.instance === me.instance || row.epoch < me.epoch ? 'begin' : 'newer';
+}
+
+/**
+ * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left
+ * and that nobody holds.
+ *
+ * @param backend the server's id of the session that holds the boot lock
+ * @returns environments that the app has left and that are held: they may still run it; null if this process does not host any more
+ * @throws AppSupervisorError HOSTING_TAKEN
+ */
+export async function claimHosting(
+  rows: HostingRows,
+  record: AppRecord,
+  backend: string,
+  authority: HostingAuthority,
+): Promise<string[] | null> {
+  const { environment, instance } = authority;
+  const { uid, generation } = record;
+  if (!(await authority.confirm())) return null;
+  const all = await rows.all();
+  const own = all.find((row) => row.environment === environment);
+  const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
+  if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
+  // This process holds the environment: what is newer was written before its main database fell back to an older copy.
+  if (verdict === 'newer' && own) await authority.exceed(own.epoch);
+  await rows.write({ environment, uid, instance, epoch: authority.epoch(), taken: 0, boot: backend });
+  return takeFromSilent(rows, record, leftBy(all, record, environment), authority);
+}
+
+/**
+ * Takes an app from those of the environments that nobody holds: they cannot confirm that they have stopped it.
+ * @returns the others
+ */
+export async function takeFromSilent(
+  rows: HostingRows,
+  { generation }: AppRecord,
+  environments: string[],
+  authority: HostingAuthority,
+): Promise<string[]> {
+  const silent = environments.length ? await authority.silentOf(environments) : [];
+  for (const one of silent) await rows.take(one, generation);
+  return environments.filter((one) => !silent.includes(one));
+}
+
+/** Environments that host the app by its rows, and to which it does not belong any more. */
+const leftBy = (rows: HostingRow[], { uid, environments }: AppRecord, own: string): string[] =>
+  rows
+    .filter((row) => row.uid === uid && row.taken === 0 && row.environment !== own)
+    .map(({ environment }) => environment)
+    .filter((environment) => !environments.includes(environment.split('/')[0]));

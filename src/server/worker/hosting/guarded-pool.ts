@@ -1,0 +1,36 @@
+import { admitConnection } from '../../databases';
+import { AppSupervisorError } from '../../errors';
+import type { HostingAuthority } from './claim';
+import type { HostDatabase } from './connection';
+
+/** A connection as Sequelize's hooks get it from any driver. */
+interface Opened {
+  end(): unknown;
+}
+
+/**
+ * Database options with which each new connection of the pool has to find this process as the app's host. So an app that was taken over
+ * cannot write any more, even if its process does not know.
+ *
+ * @param refused called for each connection that is not let in
+ */
+export function guardPool(connection: HostDatabase, authority: HostingAuthority, refused: () => void): HostDatabase {
+  // A file belongs to one process; Sequelize opens it without a pool.
+  if (connection.dialect === 'sqlite') return connection;
+  const hooks = connection.hooks as { afterConnect?: unknown } | undefined;
+  const before = [hooks?.afterConnect ?? []].flat();
+  const afterConnect = async (opened: Opened) => {
+    const { environment, instance } = authority;
+    const me = { environment, instance, epoch: authority.epoch() };
+    let isOwn = false;
+    try {
+      isOwn = (await admitConnection(connection, opened, me)) === 'own';
+    } finally {
+      if (!isOwn) void Promise.resolve(opened.end()).catch(() => undefined);
+    }
+    if (isOwn) return;
+    refused();
+    throw new AppSupervisorError('HOSTING_LOST', { environment });
+  };
+  return { ...connection, hooks: { ...hooks, afterConnect: [...before, afterConnect] } };
+}

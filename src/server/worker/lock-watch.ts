@@ -1,0 +1,99 @@
+import type { Clock, Timer } from '../clock';
+import { Feed } from '../feed';
+
+/**
+ * What a process knows of the session lock on its main database.
+ * - `held`: it has the lock, and the server said so.
+ * - `other`: another live session has it.
+ * - `unknown`: the database does not answer.
+ * - `none`: a pooler is in between, so that there is no such lock. The lease alone decides.
+ */
+export type LockState = 'held' | 'other' | 'unknown' | 'none';
+
+/** The session lock on the worker's own main database: only one live process can hold it. */
+export interface ProcessLock {
+  /** Takes it if it is free, and asks the server whether this process holds it now. Never rejects. */
+  hold(): Promise<LockState>;
+  /** Ends the session that holds it. Never rejects. */
+  displace(): Promise<void>;
+  /** The session that held it has ended. */
+  losses: Feed<void>;
+  fingerprint: string;
+  release(): Promise<void>;
+}
+
+/** How often a process that lost its session asks for the lock, in ms. */
+const RETRY = 1_000;
+
+/** Follows the lock: how long this process has had it, or another one has had it in its place. */
+export class LockWatch {
+  /** The lock was lost (`false`) or is there again (`true`). */
+  readonly changes = new Feed<boolean>();
+  /** Another process was found to have it, while this one needs it. */
+  readonly found = new Feed<void>();
+  state: LockState = 'unknown';
+  /** At how many looks of a heartbeat in a row this process held it. */
+  beats = 0;
+  /** Since when another process has it, by the monotonic clock; null if none has. */
+  private otherSince: number | null = null;
+  private retry: Timer | null = null;
+
+  constructor(
+    readonly lock: ProcessLock,
+    private readonly clock: Clock,
+    /** Whether this process needs it: then it is asked for until it is there. */
+    private readonly isNeeded: () => boolean,
+  ) {
+    lock.losses.listen(() => this.note('unknown'));
+  }
+
+  /** Whether this process may begin things, as far as the lock decides. */
+  get permits(): boolean {
+    return this.state === 'held' || this.state === 'none';
+  }
+
+  /** Never rejects. */
+  async look(): Promise<LockState> {
+    this.note(await this.lock.hold());
+    return this.state;
+  }
+
+  /** As part of a heartbeat. */
+  async beat(): Promise<LockState> {
+    const state = await this.look();
+    this.beats = state === 'held' ? this.beats + 1 : 0;
+    return state;
+  }
+
+  /** How long another process has had it, in ms. */
+  otherFor(): number {
+    return this.otherSince === null ? 0 : this.clock.now().mono - this.otherSince;
+  }
+
+  async giveBack(): Promise<void> {
+    this.beats = 0;
+    this.note('unknown');
+    await this.lock.release();
+  }
+
+  close(): void {
+    this.retry?.cancel();
+    this.retry = null;
+  }
+
+  private note(state: LockState): void {
+    const permitted = this.permits;
+    this.state = state;
+    if (state !== 'other') this.otherSince = null;
+    else this.otherSince ??= this.clock.now().mono;
+    if (this.permits !== permitted) this.changes.emit(this.permits);
+    if (state === 'other' && this.isNeeded()) this.found.emit();
+    if (this.permits || !this.isNeeded()) this.close();
+    else this.retry ??= this.clock.timeout(RETRY, () => this.again());
+  }
+
+  private again(): void {
+    this.retry = null;
+    if (this.isNeeded()) void this.look();
+  }
+}
