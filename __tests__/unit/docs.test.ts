@@ -187,9 +187,11 @@ describe('the workflow of a release', () => {
   const commands = workflow.jobs.release.steps.flatMap(({ run }: { run?: string }) => run ?? []) as string[];
 
   it('audits what is bundled, and publishes the archive with the digests of the images that it was built with', () => {
-    expect(commands.join('\n')).toMatch(/npm ci\n.*audit --omit=dev.*\n(.*\n)*npm pack\n.*pin-images > images.env\n/);
-    expect(commands.find((command) => command.includes('compose'))).toContain('--env-file images.env build');
-    expect(commands.at(-1)).toMatch(/^gh release create .*\.tgz images\.env$/);
+    expect(commands.join('\n')).toMatch(
+      /npm ci\n.*audit --omit=dev.*\n(.*\n)*npm run release -- --archive\n.*pin-images > release\/images.env\n/,
+    );
+    expect(commands.find((command) => command.includes('compose'))).toContain('--env-file release/images.env build');
+    expect(commands.at(-1)).toMatch(/^gh release create .* release\/\*$/);
   });
 
   it('pins every image to the digest of its tag, and ends if one has none', () => {

@@ -12,12 +12,14 @@ import {
 } from './check';
 import { clientConfig, serverConfig, type Target } from './config';
 import { externalVersions } from './external-versions';
-import { licensesOf } from './licenses';
+import { type BundledPackage, type Licenses, licensesOf } from './licenses';
 
 export interface BuildResult {
   /** One sentence for each problem; the build succeeded if there is none. */
   problems: string[];
   files: Array<{ file: string; bytes: number }>;
+  /** What of other packages is in it; empty if there are problems. */
+  packages: BundledPackage[];
 }
 
 interface Evaluation {
@@ -36,16 +38,19 @@ export async function build(target: Target & Evaluation): Promise<BuildResult> {
   ]);
   const { errors = [], warnings = [] } = stats.toJson({ all: false, errors: true, warnings: true });
   const problems = [...new Set([...errors, ...warnings].map(problemOf))];
+  const packages: BundledPackage[] = [];
   if (!problems.length) {
     const output = await readOutput(target.dist);
     problems.push(...check(target, output, stats));
-    problems.push(...(await writeLicenses(target, stats)));
+    const licenses = await writeLicenses(target, stats);
+    problems.push(...licenses.problems);
+    packages.push(...licenses.packages);
     await writeExternalVersions(target, output);
   }
   problems.push(...(await copyTranslations(target)));
   if (!problems.length) await writeApiDescription(target);
   await writeCommands(target);
-  return { problems, files: await listFiles(target.dist) };
+  return { problems, files: await listFiles(target.dist), packages };
 }
 
 /** Starts with the location as `file:line:column`, which terminals and editors open. */
@@ -108,11 +113,10 @@ function bundledFiles(child: MultiStats['stats'][number]): string[] {
     .map((module) => module.nameForCondition ?? '');
 }
 
-/** @returns one sentence for each problem */
-async function writeLicenses({ dist }: Target, { stats }: MultiStats): Promise<string[]> {
-  const { text, problems } = await licensesOf(stats.flatMap(bundledFiles));
-  await fs.writeFile(path.join(dist, 'third-party-licenses.txt'), text);
-  return problems;
+async function writeLicenses({ dist }: Target, { stats }: MultiStats): Promise<Licenses> {
+  const licenses = await licensesOf(stats.flatMap(bundledFiles));
+  await fs.writeFile(path.join(dist, 'third-party-licenses.txt'), licenses.text);
+  return licenses;
 }
 
 async function writeExternalVersions({ dist }: Target, { server, clients }: Output): Promise<void> {
