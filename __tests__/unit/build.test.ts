@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import vm from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Lane } from '../../scripts/build/allow-list';
 import { checkClientBundle, checkNothingOfTheHost, checkServerBundle } from '../../scripts/build/check';
-import { externalVersions } from '../../scripts/build/external-versions';
+import { externalVersions, externalVersionsScript } from '../../scripts/build/external-versions';
 
 const NAME = '@nocobase/plugin-app-supervisor';
 
@@ -96,4 +97,26 @@ describe('version list', () => {
       Object.keys(externalVersions(['@nocobase/client', 'react/jsx-runtime', 'axios', 'buffer', 'node:fs'])),
     ).toEqual(['@nocobase/client', 'react']);
   });
+
+  /** As the plugin manager of a NocoBase evaluates it. */
+  const readIn = (installed: string | null): Record<string, string> => {
+    const module = { exports: {} };
+    const require = (id: string) => {
+      if (installed === null || id !== '@nocobase/server/package.json') throw new Error(`Cannot find module '${id}'`);
+      return { version: installed };
+    };
+    vm.runInNewContext(externalVersionsScript(['@nocobase/client', 'react']), { module, require });
+    return module.exports;
+  };
+
+  it.each(['2.2.0', '2.2.99', '2.3.0-beta.3', '2.3.7'])('fits NocoBase %s', (installed) => {
+    expect(readIn(installed)).toEqual({ '@nocobase/client': installed, react: expect.stringMatching(/^18\./) });
+  });
+
+  it.each([null, '2.1.40', '2.20.0', '2.4.0', '3.0.0-alpha.10'])(
+    'names the release it was built with in %s',
+    (installed) => {
+      expect(readIn(installed)).toEqual(externalVersions(['@nocobase/client', 'react']));
+    },
+  );
 });

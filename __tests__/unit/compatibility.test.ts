@@ -1,5 +1,9 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
 import { appFindings, disagreement, environmentFindings } from '../../src/server/supervisor/fleet/compatibility';
+import { isSupported, namesPortals, notSupported, SUPPORTED_LINES } from '../../src/shared/nocobase-releases';
 import { registrationOf } from '../support/fixtures';
 
 const supervisor = {
@@ -75,5 +79,40 @@ describe('two environments of one app', () => {
     const error = disagreement(environment('2.2.15', 'acl@2.2.15'), other(appVersion, ...plugins));
     if (words === null) expect(error).toBeNull();
     else expect(error).toMatchObject({ code: 'ENVIRONMENTS_DIFFER', message: expect.stringContaining(words) });
+  });
+});
+
+describe('a release of NocoBase', () => {
+  it.each([
+    ['2.2.0', true],
+    ['2.2.15', true],
+    ['2.2.0-alpha.12', true],
+    ['2.3.0-beta.3', true],
+    ['2.3.9', true],
+    ['2.1.40', false],
+    ['2.20.0', false],
+    ['2.4.0', false],
+    ['3.0.0-alpha.10', false],
+    ['1.9.0', false],
+  ])('%s is supported: %s', (version, expected) => {
+    expect(isSupported(version)).toBe(expected);
+  });
+
+  it('that is not supported is refused in words', () => {
+    expect(notSupported('3.0.1')).toMatch(/supports NocoBase 2\.2 and 2\.3, and this is NocoBase 3\.0\.1/);
+  });
+
+  it('is in the peer ranges if it is supported', () => {
+    const { peerDependencies } = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+    const range = SUPPORTED_LINES.map((line) => `${line}.x`).join(' || ');
+    expect(new Set(Object.values(peerDependencies))).toEqual(new Set([range]));
+  });
+
+  it.each([
+    ['2.3.9', false],
+    ['3.0.0-alpha.1', true],
+    ['10.0.0', true],
+  ])('%s takes the app from the address of a portal: %s', (version, expected) => {
+    expect(namesPortals(version)).toBe(expected);
   });
 });

@@ -3,6 +3,7 @@ import { ANSWERS, type AnswerCode, answer, hasCause } from '../../src/server/pro
 import { pageFor } from '../../src/server/proxy/error-page';
 import { CONNECT_TIMEOUT, classify, IDLE_TIMEOUT } from '../../src/server/proxy/failures';
 import { createNaming, INVALID_APP } from '../../src/server/proxy/naming';
+import { pageFinder } from '../../src/server/proxy/pages';
 import { References } from '../../src/server/proxy/references';
 import { createSelector } from '../../src/server/proxy/selector';
 import { hostnameOf, type RouteApp, RoutingTable } from '../../src/server/proxy/table';
@@ -136,6 +137,14 @@ describe('the visit link', () => {
     ['javascript:alert(1)', '/apps/app1/admin/'],
     ['', '/apps/app1/admin/'],
     ['/apps/app1/ü', '/apps/app1/admin/'],
+    // NocoBase 3.
+    ['/settings/apps/app1/users?x=1#y', '/settings/apps/app1/users?x=1#y'],
+    ['/x/apps/app1/sales/orders', '/x/apps/app1/sales/orders'],
+    ['/x/apps/app2/sales/', '/apps/app1/admin/'],
+    ['/settings/apps/app1/../app2/', '/apps/app1/admin/'],
+    ['/settings/', '/apps/app1/admin/'],
+    ['/x/sales/', '/apps/app1/admin/'],
+    ['/x/apps/app1', '/apps/app1/admin/'],
   ])('to %j redirects to %s', (to, expected) => {
     expect(destination(app('app1'), to, config)).toBe(expected);
   });
@@ -146,6 +155,10 @@ describe('the visit link', () => {
     ['/apps/app1/admin/x?y#z', '/admin/x?y#z'],
     ['/v/apps/app1/admin/', '/v/admin/'],
     ['/apps/app1//evil.test', '/'],
+    // NocoBase 3: settings are those of the host's app, and a portal keeps the app in its address.
+    ['/settings/apps/app1/users?y#z', '/settings/users?y#z'],
+    ['/x/apps/app1/sales/?y#z', '/x/apps/app1/sales/?y#z'],
+    ['/settings/apps/app1//evil.test', '/settings//evil.test'],
     ['/apps/app2/admin/', '/apps/app2/admin/'],
     ['//evil.test', '/'],
     ['/x/..//evil.test', '/'],
@@ -163,14 +176,53 @@ describe('the visit link', () => {
   });
 });
 
+describe('a page of an app', () => {
+  const pageOf = pageFinder({ publicPath: '/', modernPrefix: 'v' });
+  const below = pageFinder({ publicPath: '/x/', modernPrefix: 'm' });
+
+  it.each([
+    ['/apps/crm/admin/', 'crm', '/admin/'],
+    ['/apps/crm', 'crm', '/'],
+    ['/v/apps/crm/admin/a', 'crm', '/v/admin/a'],
+    ['/settings/apps/crm/users', 'crm', '/settings/users'],
+    ['/settings/apps/crm', 'crm', '/settings/'],
+    ['/x/apps/crm/sales/orders', 'crm', '/x/apps/crm/sales/orders'],
+  ])('%s: app %s, on its own host %s', (path, app, ownPath) => {
+    expect(pageOf(path)).toEqual({ app, ownPath });
+    expect(below(`/x${path.replace('/v/', '/m/')}`)).toEqual({ app, ownPath: `/x${ownPath.replace('/v/', '/m/')}` });
+  });
+
+  it.each(['/', '/admin/', '/settings/', '/x/sales/', '/y/apps/crm/', '/settingsx/apps/crm/', '/api/apps/crm'])(
+    '%s is none',
+    (path) => expect(pageOf(path)).toBeNull(),
+  );
+});
+
 /** That it finds what the core finds is proven against the core (integration/proxy.core.test.ts). */
 describe('the app of a request', () => {
   const table = new RoutingTable();
   table.replaceApps([app('shop', { cname: 'shop.test' })]);
   const options = { apiBasePath: '/x/api/', publicPath: '/x/', domains: table };
 
+  // NocoBase 3, whose gateway looks there after header and parameter.
+  it.each<[string, Record<string, string>, string]>([
+    ['/x/x/apps/one/sales/', {}, 'one'],
+    ['/x/x/apps/one', {}, 'one'],
+    ['/x/x/apps/one/sales/?__appName=two', { 'x-app': 'three' }, 'one'],
+    ['/x/x/apps/', { 'x-app': 'three' }, 'three'],
+    ['/x/x/sales/', {}, 'main'],
+    ['/x/x/apps/main/sales/', {}, 'main'],
+    ['/x/x/apps/o%6ee/', {}, INVALID_APP],
+    ['/x/x/apps/__proto__/', {}, INVALID_APP],
+    ['/x/settings/apps/one/', {}, 'main'],
+    ['/x/api/__app/three/users:list', {}, 'three'],
+  ])('with portals, %s %j: %s', (url, headers, expected) => {
+    expect(createNaming({ ...options, portals: true })({ url, headers })).toBe(expected);
+  });
+
   it.each<[string, Record<string, string>, string]>([
     ['/', {}, 'main'],
+    ['/x/x/apps/one/sales/', {}, 'main'],
     ['/x/api/users:list?filter=%7B%7D', {}, 'main'],
     ['/x/api/users:list', { 'x-app': 'one' }, 'one'],
     ['/x/api/users:list?__appName=two', { 'x-app': 'one' }, 'two'],

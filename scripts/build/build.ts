@@ -11,7 +11,7 @@ import {
   requiredIds,
 } from './check';
 import { clientConfig, serverConfig, type Target } from './config';
-import { externalVersions } from './external-versions';
+import { externalVersionsScript } from './external-versions';
 import { type BundledPackage, type Licenses, licensesOf } from './licenses';
 
 export interface BuildResult {
@@ -121,8 +121,7 @@ async function writeLicenses({ dist }: Target, { stats }: MultiStats): Promise<L
 
 async function writeExternalVersions({ dist }: Target, { server, clients }: Output): Promise<void> {
   const ids = [...requiredIds(server), ...LANES.flatMap((lane) => dependenciesOf(clients[lane].index ?? ''))];
-  const text = `module.exports = ${JSON.stringify(externalVersions(ids), null, 2)};\n`;
-  await fs.writeFile(path.join(dist, 'externalVersion.js'), text);
+  await fs.writeFile(path.join(dist, 'externalVersion.js'), externalVersionsScript(ids));
 }
 
 /** @returns one sentence for each problem */

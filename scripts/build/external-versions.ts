@@ -1,5 +1,6 @@
 import { createRequire, isBuiltin } from 'node:module';
 import path from 'node:path';
+import { SUPPORTED_LINES } from '../../src/shared/nocobase-releases';
 import { ROOT } from '../lib/root.mjs';
 
 /**
@@ -26,6 +27,23 @@ export function externalVersions(ids: string[]): Record<string, string> {
   const versions = packages.map((name) => [name, versionOf(name.startsWith('@nocobase/') ? HOST : name)] as const);
   return Object.fromEntries(versions.filter((entry): entry is [string, string] => entry[1] !== null));
 }
+
+/**
+ * `dist/externalVersion.js`. The plugin manager accepts packages of NocoBase in its own release line only, and one archive
+ * serves several lines: in each it names the release that it finds.
+ */
+export const externalVersionsScript = (
+  ids: string[],
+): string => `const versions = ${JSON.stringify(externalVersions(ids), null, 2)};
+let version;
+try {
+  version = require('${HOST}/package.json').version;
+} catch {}
+if (${JSON.stringify(SUPPORTED_LINES)}.some((line) => version?.startsWith(line + '.'))) {
+  for (const name of Object.keys(versions)) if (name.startsWith('@nocobase/')) versions[name] = version;
+}
+module.exports = versions;
+`;
 
 const packageOf = (id: string) =>
   id

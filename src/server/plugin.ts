@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { type Application, AppSupervisor, Gateway, Plugin } from '@nocobase/server';
 import { z } from 'zod';
+import { isSupported, notSupported } from '../shared/nocobase-releases';
 import { type ActiveConfig, type Config, loadConfig } from './config';
 import { CommandAdapter } from './core/adapters/command';
 import { DiscoveryAdapter } from './core/adapters/discovery';
@@ -19,6 +20,7 @@ import { systemClock } from './core/system';
 import { messageOf } from './errors';
 import { findInstalled } from './nocobase/installed-plugins';
 import { ignoreSyncMessages } from './nocobase/sync-messages';
+import { nocobaseVersion } from './nocobase/version';
 import { hideInternalErrors } from './nocobase/visitors';
 import { createProbes } from './observability/probes';
 import { basePath } from './proxy';
@@ -39,6 +41,7 @@ export class PluginAppSupervisor extends Plugin {
   static async staticImport(): Promise<void> {
     config = loadConfig();
     if (config.part === 'dormant') return;
+    refuseUnsupported(config.active);
     const settings = config;
     if (settings.needsMainSecret) giveMainSecret(settings.host.mainSecretFile);
     // The first adapter that the core requests creates the runtime that all adapters share.
@@ -113,6 +116,13 @@ function createDiscovery(shared: Runtime, settings: ActiveConfig, name: 'local' 
     adapter.loadAppModels = async () => shared.begin();
   }
   return adapter;
+}
+
+/** A command, such as the one that disables this plugin, has to run. */
+function refuseUnsupported(active: boolean): void {
+  if (isSupported(nocobaseVersion)) return;
+  console.error(`${notSupported(nocobaseVersion)}${active ? ' The process ends.' : ''}`);
+  if (active) process.exit(1);
 }
 
 /** Before the core reads it. Errors in a static import are swallowed, and tokens would be signed with `APP_KEY`. */

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Gateway } from '@nocobase/server';
+import { namesPortals } from '../../shared/nocobase-releases';
 import { parseAppsDomain } from '../../shared/origins';
 import type { Clock } from '../clock';
 import type { ActiveConfig } from '../config';
+import { nocobaseVersion } from '../nocobase/version';
 import { type Answerer, answerForFailed, type FailureOf, notifyUsersOnly, type Sender } from '../nocobase/visitors';
 import {
   type AppNaming,
@@ -60,7 +62,13 @@ export class Routing {
     const { appsDomain, publicUrl, trustedProxies, frameAncestors } = config;
     const { apiBasePath, publicPath, modernPrefix } = config.host;
     this.table = new RoutingTable(appsDomain === null ? null : parseAppsDomain(appsDomain));
-    this.appNameOf = createNaming({ apiBasePath, publicPath, domains: this.table, only });
+    this.appNameOf = createNaming({
+      apiBasePath,
+      publicPath,
+      domains: this.table,
+      portals: namesPortals(nocobaseVersion),
+      only,
+    });
     this.origins = createOrigins({
       table: this.table,
       addresses: { publicUrl, appsDomain },

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isAppName } from '../../shared/names';
+import { PORTALS } from './pages';
 import { basePath, pathOf } from './url';
 
 /** Replaces an invalid name: no app can have this name, and it is harmless as a folder name. */
@@ -14,6 +15,8 @@ export interface NamingOptions {
   apiBasePath: string;
   publicPath: string;
   domains: Domains;
+  /** Whether the core takes the app from the address of a portal, too: since NocoBase 3. */
+  portals?: boolean;
   /** The app of a process that runs only one app: it gets every request. */
   only?: string | null;
 }
@@ -26,13 +29,15 @@ export type AppNaming = (req: { url?: string; headers: IncomingHttpHeaders }) =>
 
 /**
  * Determines the app of a request with the same result as the core's selectors and ours together
- * (gateway/index.ts:206-262): header, then parameter, then path of the API, then path of a file, where each overrides
- * the one before; the custom domain if none of them names an app. Implemented without the selectors, because the core
+ * (gateway/index.ts:206-262): header, then parameter, then path of a portal, then path of the API, then path of a file,
+ * where each overrides the one before; the custom domain if none of them names an app. Implemented without the selectors, because the core
  * sorts and composes them and parses the whole address for every request. An integration test compares it with the real
  * gateway.
  */
-export function createNaming({ apiBasePath, publicPath, domains, only = null }: NamingOptions): AppNaming {
+export function createNaming(options: NamingOptions): AppNaming {
+  const { apiBasePath, publicPath, domains, portals = false, only = null } = options;
   const apiPrefix = `${basePath(apiBasePath)}/__app/`;
+  const portalPrefix = portals ? `${basePath(publicPath)}/${PORTALS}apps/` : null;
   const filePrefixes = [...new Set([`${basePath(publicPath)}/files/`, '/files/'])];
 
   return function nameApp({ url = '/', headers }) {
@@ -45,6 +50,8 @@ export function createNaming({ apiBasePath, publicPath, domains, only = null }: 
       break; // the first match wins, even if nothing follows it
     }
     if (name === null && path.startsWith(apiPrefix)) name = segmentAt(path, apiPrefix.length) || null;
+    if (name === null && portalPrefix !== null && path.startsWith(portalPrefix))
+      name = segmentAt(path, portalPrefix.length) || null;
     if (name === null && path.length !== url.length) name = nameInQuery(url, path.length);
     name ??= header(headers['x-app']) ?? appByDomain(headers, domains);
     if (name === null || name === 'main') return 'main';

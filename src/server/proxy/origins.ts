@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { type Addresses, addressOf } from '../../shared/origins';
 import { visitorHost, visitorProtocol } from './headers';
+import { type AppPage, type ClientPaths, pageFinder } from './pages';
 import { peerOf } from './peer';
 import { hostnameOf, type RoutingTable } from './table';
 import { pathOf } from './url';
@@ -21,13 +22,9 @@ export interface Origins {
   policy(name: string, req: IncomingMessage): string | null;
 }
 
-export interface OriginOptions {
+export interface OriginOptions extends ClientPaths {
   table: RoutingTable;
   addresses: Addresses;
-  /** `APP_PUBLIC_PATH`, with trailing slash. */
-  publicPath: string;
-  /** `APP_MODERN_CLIENT_PREFIX`, without slashes. */
-  modernPrefix: string;
   trusts: (address: string) => boolean;
   /** Sources that may show main, and apps, in a frame; empty: all. */
   frameAncestors: { main: string; apps: string };
@@ -53,17 +50,18 @@ export function createOrigins({ table, addresses, trusts, frameAncestors, ...pat
     elsewhere(name, req) {
       if (table.appsDomain === null) return null;
       const url = req.url ?? '/';
-      const page = pageOf(url);
+      const path = pathOf(url);
+      const page = pageOf(path);
       const app = page && table.app(page.app);
       const own = app ? table.ownHost(app) : null;
-      if (page && own !== null) return addressAt(own, req) + page.rest;
+      if (page && own !== null) return addressAt(own, req) + page.ownPath + url.slice(path.length);
       if (name === 'main' || !isNavigation(req)) return null;
       const host = missedHost(name, req);
       return host === null ? null : addressAt(host, req) + url;
     },
 
     policy(name, req) {
-      const isOfApp = name !== 'main' || isKnownPage(pageOf(req.url ?? '/'), table);
+      const isOfApp = name !== 'main' || isKnownPage(pageOf(pathOf(req.url ?? '/')), table);
       const ancestors = isOfApp ? frameAncestors.apps : frameAncestors.main;
       const isMissed = name !== 'main' && table.appsDomain !== null && missedHost(name, req) !== null;
       const directives = [...(ancestors ? [`frame-ancestors ${ancestors}`] : []), ...(isMissed ? ['sandbox'] : [])];
@@ -72,27 +70,7 @@ export function createOrigins({ table, addresses, trusts, frameAncestors, ...pat
   };
 }
 
-interface Page {
-  app: string;
-  /** Path and query at the app's own host. */
-  rest: string;
-}
-
-/** Finds `<public path>[<modern prefix>/]apps/<name>/…`: what NocoBase's clients take for a page of an app. */
-function pageFinder({ publicPath, modernPrefix }: Pick<OriginOptions, 'publicPath' | 'modernPrefix'>) {
-  const clients = [publicPath, `${publicPath}${modernPrefix}/`];
-  return (url: string): Page | null => {
-    const client = clients.find((path) => url.startsWith(`${path}apps/`));
-    if (client === undefined) return null;
-    const path = pathOf(url);
-    const begin = client.length + 'apps/'.length;
-    const slash = path.indexOf('/', begin);
-    const end = slash < 0 ? path.length : slash;
-    return { app: path.slice(begin, end), rest: client + url.slice(slash < 0 ? end : end + 1) };
-  };
-}
-
-const isKnownPage = (page: Page | null, table: RoutingTable): boolean =>
+const isKnownPage = (page: AppPage | null, table: RoutingTable): boolean =>
   page !== null && table.app(page.app) !== undefined;
 
 /** Whether a browser shows the answer as a page, in a tab or a frame. A form sent by POST keeps its method, and stays. */

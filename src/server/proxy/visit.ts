@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ENVIRONMENT_NAME } from '../../shared/names';
 import { languageOf } from '../visitor-texts';
 import { answer, send } from './answers';
+import { type ClientPaths, pageFinder } from './pages';
 import { COOKIE, withPin } from './sticky-environment';
 import type { RouteApp } from './table';
 import { pathOf } from './url';
@@ -11,12 +12,9 @@ import { pathOf } from './url';
  * environment of that app (or, without `environment`, unpins it) and redirects to a page of the app. The proxy answers
  * it, because the choice must be made before any environment gets a request.
  */
-export interface VisitConfig {
+export interface VisitConfig extends ClientPaths {
   /** Without trailing slash. */
   apiBase: string;
-  /** `APP_PUBLIC_PATH`, with trailing slash. */
-  publicPath: string;
-  modernPrefix: string;
 }
 
 /** Where the visitor is. */
@@ -64,17 +62,19 @@ export function visit(
 export function destination(
   app: Pick<RouteApp, 'name'>,
   to: string | null,
-  { publicPath, modernPrefix, isOwnHost }: VisitPlace,
+  { isOwnHost, ...paths }: VisitPlace,
 ): string {
-  const home = `apps/${app.name}/`;
-  const first = isOwnHost ? publicPath : `${publicPath}${home}admin/`;
+  const { publicPath } = paths;
+  const first = isOwnHost ? publicPath : `${publicPath}apps/${app.name}/admin/`;
   if (to === null || !/^\/[\x21-\x5b\x5d-\x7e]*$/.test(to) || !URL.canParse(to, 'http://any')) return first;
   const parsed = new URL(to, 'http://any'); // resolves `..`, also percent-encoded
   const path = parsed.pathname;
   if (parsed.origin !== 'http://any' || path.startsWith('//')) return first;
-  const client = [publicPath, `${publicPath}${modernPrefix}/`].find((each) => path.startsWith(each + home));
-  if (!isOwnHost) return client === undefined ? first : path + parsed.search + parsed.hash;
+  const page = pageFinder(paths)(path);
+  // Without a slash behind the name it is no page of the client, but a file or another app.
+  const isOwn = page?.app === app.name && path.includes(`apps/${app.name}/`);
+  if (!isOwnHost) return isOwn ? path + parsed.search + parsed.hash : first;
   // The page has no app in its address here.
-  const here = client === undefined ? path : client + path.slice(client.length + home.length);
+  const here = isOwn ? page.ownPath : path;
   return here.startsWith('//') ? first : here + parsed.search + parsed.hash;
 }

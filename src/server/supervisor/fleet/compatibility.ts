@@ -1,4 +1,5 @@
 import type { AppPlugin, Registration } from '../../../shared/messages';
+import { lineOf } from '../../../shared/nocobase-releases';
 import { AppSupervisorError } from '../../errors';
 
 /**
@@ -93,9 +94,6 @@ export function disagreement(one: Release, other: Release): AppSupervisorError |
   const [rest] = there;
   return rest ? differ(rest[0], '-', rest[1]) : null;
 }
-
-/** `2.2` of `2.2.15`: pages and API of one release line are compatible. */
-const lineOf = (version: string) => version.split('.').slice(0, 2).join('.');
 
 function differs({ name, version }: { name: string; version: string }, supervisor: Installed): boolean {
   const installed = supervisor.plugins.get(name);
