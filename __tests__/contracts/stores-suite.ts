@@ -55,6 +55,7 @@ interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
   ttl?: number;
   mayTake?: boolean;
   provenBy?: string | null;
+  place?: string;
 }
 
 /** What every implementation of `Stores` promises to those who use it; run by unit/stores.test.ts and integration/stores.test.ts. */
@@ -68,8 +69,10 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
   });
   afterEach(() => under.end());
 
-  const claim = (environment: string, { ttl = 120_000, mayTake = true, provenBy = null, ...lease }: Claim = {}) =>
-    stores.leases.claim({ environment, lease: leaseOf(lease), ttl, mayTake, provenBy });
+  const claim = (
+    environment: string,
+    { ttl = 120_000, mayTake = true, provenBy = null, place, ...lease }: Claim = {},
+  ) => stores.leases.claim({ environment, lease: leaseOf(lease), ttl, mayTake, provenBy, place });
   const epochOf = (answer: LeaseAnswer): number => {
     if (!answer.held) throw new Error('The lease was not given.');
     return answer.epoch;
@@ -249,6 +252,21 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: 'two' });
       await under.pass(60_000);
       expect(await sight()).toMatchObject({ lease: { instance: 'one' }, standby: null });
+    });
+
+    it('is told apart from a standby’s of another installation, which has another main database', async () => {
+      const epoch = await hold('env_a');
+      const sees = async (place?: string) => {
+        await claim('env_a', { instance: 'two', ...(place && { place }) });
+        return (await sight())?.isForeign;
+      };
+      expect(await sees('another database')).toBeUndefined();
+      await claim('env_a', { epoch, beat: 2, provenBy: 'the database' });
+      expect([await sees('the database'), await sees(), await sees('another database')]).toEqual([
+        undefined,
+        undefined,
+        true,
+      ]);
     });
 
     it('is given to one of those who ask at once', async () => {

@@ -35,6 +35,7 @@ const viewOf = (health: Health, values: Partial<EnvironmentView> = {}): Environm
   released: false,
   registration: null,
   standby: null,
+  isForeign: false,
   unreachableSince: null,
   lastHeartbeatAt: null,
   ...values,

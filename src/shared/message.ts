@@ -126,6 +126,7 @@ export const MESSAGES = {
   SCRIPT_MODULES_OF_MAIN: '',
   MISSPELT_VARIABLE: 'misspelt',
   SECOND_PROCESS: 'standby',
+  SECOND_INSTALLATION: 'standby',
   ORPHANS: 'names',
   FOREIGN_FLEET: '',
   DEFAULT_JWT_SECRET_USED: '',

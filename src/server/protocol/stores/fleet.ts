@@ -58,4 +58,10 @@ export interface EnvironmentObservation {
   statusVersion: number;
   /** The instance that last requested the lease and did not get it; removed when it stops requesting it. */
   standby: string | null;
+  /** Present if the standby has another main database than the holder: it belongs to another installation. */
+  isForeign?: true;
 }
+
+/** @param place of the standby, as `LeaseClaim.place`; undefined: it does not say, as before 0.2.0 */
+export const foreignTo = (lease: Lease | null, place: string | undefined): Pick<EnvironmentObservation, 'isForeign'> =>
+  lease?.provenBy !== undefined && place !== undefined && lease.provenBy !== place ? { isForeign: true } : {};

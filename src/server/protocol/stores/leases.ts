@@ -39,6 +39,8 @@ export interface LeaseClaim {
    * belongs to a dead process, because only one process can hold that lock, and is taken over immediately.
    */
   provenBy: string | null;
+  /** Fingerprint of the claimer's main database, whether or not it holds the lock there. */
+  place?: string;
 }
 
 export type LeaseAnswer =

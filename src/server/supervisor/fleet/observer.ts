@@ -30,6 +30,8 @@ interface ObservedEnvironment {
   /** A registration that was not there, or not believed, and when it is read again, by the monotonic clock. */
   missed: { registered: number; until: number } | null;
   standby: string | null;
+  /** Whether the standby belongs to another installation. */
+  isForeign: boolean;
   /** As in `EnvironmentObservation`. */
   doubt: NonNullable<Found['doubt']> | null;
   /** Since when no connection to its Worker could be established, in ms since 1970; null while nobody found that. */
@@ -78,6 +80,8 @@ export interface EnvironmentView {
   released: boolean;
   registration: Registration | null;
   standby: string | null;
+  /** Whether the standby belongs to another installation. */
+  isForeign: boolean;
   /** Why nothing that it says is believed; null if it is, or it says nothing. */
   trouble: 'OUTDATED' | 'KEY_DIFFERS' | null;
   /** Since when this Supervisor cannot connect to its Worker, in ms since 1970; null: nobody found that. */
@@ -172,6 +176,7 @@ export class FleetObserver {
       released: seen.observation.releasedAt !== null,
       registration: seen.registration,
       standby: seen.standby,
+      isForeign: seen.isForeign,
       trouble: alive ? null : troubleOf(seen),
       unreachableSince: seen.unreachableSince,
       lastHeartbeatAt: seen.observation.lastBeat?.wall ?? null,
@@ -316,7 +321,7 @@ export class FleetObserver {
   ): Array<() => Promise<void>> {
     const { fleet, statuses } = this.stores;
     const seen = this.environments.get(name) ?? this.introduce(name);
-    const { lease: held, statusVersion, standby, doubt } = this.inOrder(name, found, seen);
+    const { lease: held, statusVersion, standby, isForeign = false, doubt } = this.inOrder(name, found, seen);
     const reads: Array<() => Promise<void>> = [];
     // A new holder is not listed before it has written its registration: until then the registration is its
     // predecessor's.
@@ -332,8 +337,8 @@ export class FleetObserver {
       silence,
       late,
     );
-    if (seen.standby !== standby || seen.doubt !== (doubt ?? null)) changed.add(name);
-    Object.assign(seen, { standby, doubt: doubt ?? null });
+    if (seen.standby !== standby || seen.isForeign !== isForeign || seen.doubt !== (doubt ?? null)) changed.add(name);
+    Object.assign(seen, { standby, isForeign, doubt: doubt ?? null });
     const isMissed = seen.missed?.registered === lease?.registered && now.mono < (seen.missed?.until ?? 0);
     if (lease && lease.registered !== seen.registered && !isMissed)
       reads.push(async () => {
@@ -385,6 +390,7 @@ export class FleetObserver {
       registered: -1,
       missed: null,
       standby: null,
+      isForeign: false,
       doubt: null,
       unreachableSince: null,
       statusVersion: 0,

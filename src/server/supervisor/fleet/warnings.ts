@@ -28,7 +28,7 @@ export function warningsOf(environment: string, options: WarningsOptions): Messa
     ...(registration ? compatibility.findings(registration).map(({ error }) => describeError(error)) : []),
     ...orphansIn(environment, options),
     ...(view?.unreachableSince ? [say('ENVIRONMENT_REFUSES', { url: registration?.proxyUrl ?? '' })] : []),
-    ...(standby ? [say('SECOND_PROCESS', { standby })] : []),
+    ...(standby ? [say(view.isForeign ? 'SECOND_INSTALLATION' : 'SECOND_PROCESS', { standby })] : []),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Registration } from '../../../../shared/messages';
-import type { FleetObservation, FleetStore } from '../fleet';
+import { type FleetObservation, type FleetStore, foreignTo } from '../fleet';
 import type { MemoryLeases } from './leases';
 import type { MemoryRecords } from './records';
 import type { MemoryStatuses } from './statuses';
@@ -19,7 +19,8 @@ export class MemoryFleet implements FleetStore {
     const sightOf = (name: string) => ({
       lease: structuredClone(this.leases.leaseOf(name)),
       statusVersion: this.statuses.versionOf(name),
-      standby: this.leases.standbyOf(name),
+      standby: this.leases.standbyOf(name)?.instance ?? null,
+      ...foreignTo(this.leases.leaseOf(name), this.leases.standbyOf(name)?.place),
     });
     const environments = new Map(this.leases.names().map((name) => [name, sightOf(name)]));
     return { fleet: this.fleet, isNew: false, environments };

@@ -10,7 +10,7 @@ interface Until {
 /** `LeaseStore` of one process. */
 export class MemoryLeases implements LeaseStore {
   private readonly leases = new Map<string, Until & { lease: Lease }>();
-  private readonly standbys = new Map<string, Until & { instance: string }>();
+  private readonly standbys = new Map<string, Until & { instance: string; place?: string }>();
   /** The last holder of every environment that was not forgotten. */
   private readonly holders = new Map<string, { instance: string; epoch: number }>();
 
@@ -25,7 +25,7 @@ export class MemoryLeases implements LeaseStore {
   ) {}
 
   /** As in claimLease-6.lua. */
-  async claim({ environment, lease, ttl, mayTake, above = 0, provenBy }: LeaseClaim): Promise<LeaseAnswer> {
+  async claim({ environment, lease, ttl, mayTake, above = 0, provenBy, place }: LeaseClaim): Promise<LeaseAnswer> {
     const { mono, wall } = this.clock.now();
     const until = this.isAlone ? Number.POSITIVE_INFINITY : mono + ttl;
     const current = this.leaseOf(environment);
@@ -33,7 +33,7 @@ export class MemoryLeases implements LeaseStore {
     const isOlder = current !== null && !isMine && lease.epoch > current.epoch;
     const isDead = provenBy !== null && current?.provenBy === provenBy;
     if (current && !isMine && !isOlder && !isDead && !this.isAlone) {
-      this.standbys.set(environment, { instance: lease.instance, until });
+      this.standbys.set(environment, { instance: lease.instance, place, until });
       return { held: false, holder: { instance: current.instance, epoch: current.epoch } };
     }
     const stays = isMine && current.epoch > above;
@@ -80,9 +80,9 @@ export class MemoryLeases implements LeaseStore {
     return stored && stored.until > this.clock.now().mono ? stored.lease : null;
   }
 
-  standbyOf(environment: string): string | null {
+  standbyOf(environment: string): { instance: string; place?: string } | null {
     const standby = this.standbys.get(environment);
-    return standby && standby.until > this.clock.now().mono ? standby.instance : null;
+    return standby && standby.until > this.clock.now().mono ? standby : null;
   }
 
   forget(environment: string): void {

@@ -1,7 +1,7 @@
 import { type Lease, type Registration, registration } from '../../../../shared/messages';
 import type { Random } from '../../../random';
 import forgetEnvironment from '../../scripts/forgetEnvironment-9.lua';
-import type { EnvironmentObservation, FleetObservation, FleetStore } from '../fleet';
+import { type EnvironmentObservation, type FleetObservation, type FleetStore, foreignTo } from '../fleet';
 import type { Script, StoreConnection } from './connection';
 import { openLease, standby } from './leases';
 import { INCARNATION, incarnationOf, VERSION } from './records';
@@ -53,11 +53,13 @@ export class RedisFleet implements FleetStore {
     names.forEach((name, i) => {
       const [text, version, waits] = rest.slice(3 * i, 3 * i + 3);
       const read = text === null ? null : this.leaseOf(name, text, before.get(name));
+      const waiting = this.connection.open(name, keys.standby(name), waits, standby)?.value;
       environments.set(name, {
         lease: read?.lease ?? null,
         ...(read?.doubt ? { doubt: read.doubt } : {}),
         statusVersion: Number(version ?? 0),
-        standby: this.connection.open(name, keys.standby(name), waits, standby)?.value.instance ?? null,
+        standby: waiting?.instance ?? null,
+        ...foreignTo(read?.lease ?? null, waiting?.place),
       });
     });
     const isNew = stream !== this.stream;

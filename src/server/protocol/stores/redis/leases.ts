@@ -14,7 +14,7 @@ const storedLease = z.object({
   signed: z.string().optional(),
 });
 
-export const standby = z.object({ instance: z.string().max(200) });
+export const standby = z.object({ instance: z.string().max(200), place: z.string().max(200).optional() });
 
 /** How often a claim is repeated at most, because what is stored is not believed, or its epoch is not signed yet. */
 const TURNS = 5;
@@ -95,11 +95,11 @@ export class RedisLeases implements LeaseStore {
     this.connection.envelope.note(environment, this.connection.keys.lease(environment), refusal);
   }
 
-  private claimOnce({ environment, lease, ttl, mayTake, above = 0, provenBy }: LeaseClaim, ignored: string) {
+  private claimOnce({ environment, lease, ttl, mayTake, above = 0, provenBy, place }: LeaseClaim, ignored: string) {
     const { connection } = this;
     const { keys } = connection;
     const { instance, epoch } = lease;
-    const waits = { instance } satisfies z.infer<typeof standby>;
+    const waits = { instance, place } satisfies z.infer<typeof standby>;
     return this.claimLease(
       keys.lease(environment),
       keys.holder(environment),
