@@ -203,3 +203,12 @@ it('is not left by a process that was held up while the answer came', async () =
   await pass(900);
   expect(log.lines.filter((line) => line.includes('(state)') && line.includes('away'))).toEqual([]);
 });
+
+it('says the cause of a trouble as long as it lasts, and not of the next one', async () => {
+  await connect(true);
+  redis.refusal = 'OOM command not allowed when used memory > maxmemory.';
+  await time('The refusal', () => stores.shared.reason?.includes('OOM') ?? false);
+  redis.refusal = null;
+  await time('The return', () => allSay('is back.', ['state']));
+  expect(stores.shared.reason).toBeNull();
+});

@@ -64,7 +64,7 @@ export class RedisConnection {
   readonly returns = new Feed<void>();
   /** What is wrong with the server itself; null while it can be used or cannot be reached. */
   unusable: Unusable | null = null;
-  /** What was last wrong, in words; null if nothing ever was. */
+  /** What is wrong, in words; null while all is well. */
   reason: string | null = null;
   /** Null while all is well. */
   private trouble: 'away' | 'refuses' | Unusable | null = null;
@@ -196,6 +196,7 @@ export class RedisConnection {
     if (this.isBack) return;
     if (this.trouble) this.options.log.info(`Redis (${this.options.role}) is back.`);
     this.trouble = null;
+    this.reason = null;
     this.isBack = true;
     this.returns.emit();
   }
