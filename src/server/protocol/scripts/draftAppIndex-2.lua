@@ -1,4 +1,6 @@
 --[[
+  After term.lua.
+
   Writes a part of a whole new app index, apart from the one that is read, under the term of a leading Supervisor. A draft that
   another one began meanwhile is theirs.
 
@@ -8,13 +10,8 @@
 
   Returns {1 when written, else 0; the newest term, as it is signed}
 ]]
--- As in envelope.ts. What is not signed counts as not there.
-local function orderOf(text)
-  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
-end
-local newest = redis.call('GET', KEYS[2])
-if orderOf(newest) > orderOf(ARGV[1]) then return {0, newest} end
-if orderOf(newest) < orderOf(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
+local newer = newerTerm(KEYS[2])
+if newer then return {0, newer} end
 
 if ARGV[3] == '1' then
   redis.call('DEL', KEYS[1])

@@ -1,4 +1,6 @@
 --[[
+  After term.lua.
+
   Removes everything about an environment, under the term of a leading Supervisor: nothing when a newer term has written, or when
   this incarnation of the environment, or a newer one, is known already: it may have come back meanwhile.
 
@@ -9,13 +11,8 @@
 
   Returns {1 when removed, else 0; the newest term, as it is signed}
 ]]
--- As in envelope.ts. What is not signed counts as not there.
-local function orderOf(text)
-  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
-end
-local newest = redis.call('GET', KEYS[2])
-if orderOf(newest) > orderOf(ARGV[1]) then return {0, newest} end
-if orderOf(newest) < orderOf(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
+local newer = newerTerm(KEYS[2])
+if newer then return {0, newer} end
 
 if orderOf(redis.call('HGET', KEYS[1], ARGV[5])) >= tonumber(ARGV[6]) then return {0, ARGV[1]} end
 redis.call('SREM', KEYS[3], ARGV[2])

@@ -1,4 +1,6 @@
 --[[
+  After term.lua.
+
   Writes a change of the directory under the term of a leading Supervisor, unless a newer term has written: a change of what is
   there, if that is still as the writer left it, or the whole of a draft (draftAppIndex-2.lua), if that is still the writer's.
 
@@ -10,13 +12,8 @@
 
   Returns {1 when written, else 0; the newest term, as it is signed}
 ]]
--- As in envelope.ts. What is not signed counts as not there.
-local function orderOf(text)
-  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
-end
-local newest = redis.call('GET', KEYS[4])
-if orderOf(newest) > orderOf(ARGV[1]) then return {0, newest} end
-if orderOf(newest) < orderOf(ARGV[1]) then redis.call('SET', KEYS[4], ARGV[1]) end
+local newer = newerTerm(KEYS[4])
+if newer then return {0, newer} end
 
 if ARGV[2] ~= '' then
   if redis.call('HGET', KEYS[5], ':owner') ~= ARGV[2] then return {0, ARGV[1]} end

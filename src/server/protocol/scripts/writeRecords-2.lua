@@ -1,4 +1,6 @@
 --[[
+  After term.lua.
+
   Writes and removes records under the term of a leading Supervisor: nothing when a newer term has written. A record is written
   only when its generation is not older than the stored one of its name, and when it is for the environment's incarnation; an
   incarnation only when it is newer, and then the records of the older one are removed.
@@ -11,13 +13,8 @@
 
   Returns {1 when written, 0 if the incarnation is another one or the term is over; the newest term, as it is signed}
 ]]
--- As in envelope.ts. What is not signed counts as not there.
-local function orderOf(text)
-  return tonumber(string.match(text or '', '^signed1%.%x+%.(%d+)%.') or '') or -1
-end
-local newest = redis.call('GET', KEYS[2])
-if orderOf(newest) > orderOf(ARGV[1]) then return {0, newest} end
-if orderOf(newest) < orderOf(ARGV[1]) then redis.call('SET', KEYS[2], ARGV[1]) end
+local newer = newerTerm(KEYS[2])
+if newer then return {0, newer} end
 
 local incarnation = orderOf(redis.call('HGET', KEYS[1], ARGV[4]))
 local admitted = tonumber(ARGV[5])

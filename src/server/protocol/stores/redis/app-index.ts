@@ -50,8 +50,8 @@ export class RedisAppIndex implements AppIndexStore {
     private readonly connection: StoreConnection,
     private readonly random: Random,
   ) {
-    this.writeChange = connection.script('writeAppIndex', 5, writeAppIndex);
-    this.writeDraft = connection.script('draftAppIndex', 2, draftAppIndex);
+    this.writeChange = connection.scriptUnderTerm('writeAppIndex', 5, writeAppIndex);
+    this.writeDraft = connection.scriptUnderTerm('draftAppIndex', 2, draftAppIndex);
   }
 
   async write(write: AppIndexWrite): Promise<boolean> {

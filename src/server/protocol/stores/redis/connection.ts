@@ -5,6 +5,7 @@ import type { Log } from '../../../log';
 import { RedisConnection } from '../../connect';
 import { type Envelope, SUPERVISOR } from '../../envelope';
 import type { Keys } from '../../keys';
+import termLua from '../../scripts/term.lua';
 import { StaleTerm } from '../terms';
 
 /** A Lua script, called with its keys and then its arguments. */
@@ -54,6 +55,11 @@ export class StoreConnection {
     this.redis.defineCommand(name, { numberOfKeys, lua });
     const { [name]: command } = this.redis as unknown as Record<string, Script>;
     return command.bind(this.redis);
+  }
+
+  /** The same, of a script that `underTerm` calls: behind what every one of them begins with. */
+  scriptUnderTerm(name: string, numberOfKeys: number, lua: string): Script {
+    return this.script(name, numberOfKeys, termLua + lua);
   }
 
   /**

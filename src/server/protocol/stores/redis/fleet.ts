@@ -31,7 +31,7 @@ export class RedisFleet implements FleetStore {
     private readonly random: Random,
     private readonly onForget: (environment: string) => void,
   ) {
-    this.forgetEnvironment = connection.script('forgetEnvironment', 9, forgetEnvironment);
+    this.forgetEnvironment = connection.scriptUnderTerm('forgetEnvironment', 9, forgetEnvironment);
   }
 
   async poll(): Promise<FleetObservation> {

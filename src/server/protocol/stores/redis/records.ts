@@ -43,7 +43,7 @@ export class RedisRecords implements RecordStore {
     private readonly random: Random,
   ) {
     this.sealer = new RecordSealer(connection.envelope.keyring);
-    this.writeSome = connection.script('writeRecords', 2, writeRecords);
+    this.writeSome = connection.scriptUnderTerm('writeRecords', 2, writeRecords);
   }
 
   async publish(environment: string, records: AppRecord[], term: number, incarnation: number): Promise<void> {
