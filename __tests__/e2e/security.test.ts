@@ -722,6 +722,8 @@ describe('what belongs to the operator is refused to an app’s administrator', 
       for (const endless of ['(()=>{while(true){}})()', `/^(a+)+$/.test("${'a'.repeat(60)}!")`]) {
         expect(await calculate(endless)).toMatchObject({ status: -2, result: expect.stringContaining('took longer') });
       }
+      const asynchronous = await calculate('(async () => { for (;;) await 0; })()');
+      expect(asynchronous).toMatchObject({ status: -2, result: expect.stringContaining('cannot wait') });
     });
 
     it('an S3 storage without keys does not use those of the host', async () => {

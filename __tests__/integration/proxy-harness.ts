@@ -90,6 +90,8 @@ export interface Front extends Listening {
   /** Environments that could not be reached, once for each attempt. */
   unreachable: string[];
   results: string[];
+  /** App and limit of each that a limit has refused. */
+  limited: string[];
   url: string;
 }
 
@@ -135,6 +137,7 @@ export async function front(options: FrontOptions): Promise<Front> {
   const warnings: string[] = [];
   const unreachable: string[] = [];
   const results: string[] = [];
+  const limited: string[] = [];
   const log = (message: string) => warnings.push(message);
   const appNameOf =
     options.appNameOf ??
@@ -159,6 +162,7 @@ export async function front(options: FrontOptions): Promise<Front> {
     log: createLog({ debug: () => {}, info: log, warn: log, error: log }),
     metrics: {
       request: (environment, result) => results.push(`${environment} ${result}`),
+      limited: (app, limit) => limited.push(`${app} ${limit}`),
     },
   });
   const server = http.createServer(options.server ?? {}, (req, res) => {
@@ -176,6 +180,7 @@ export async function front(options: FrontOptions): Promise<Front> {
     warnings,
     unreachable,
     results,
+    limited,
     url: `http://127.0.0.1:${listening.port}`,
     async close() {
       proxy.close();

@@ -319,9 +319,9 @@ describe('limits', () => {
   };
 
   it.each([
-    ['an app', { requestsPerApp: 1 }],
-    ['an environment', { requestsPerEnvironment: 1 }],
-  ])('requests of %s: the next one is told to come again, until one has ended', async (_, bounds) => {
+    ['an app', { requestsPerApp: 1 }, 'app1 requests_per_app'],
+    ['an environment', { requestsPerEnvironment: 1 }, 'app1 requests_per_environment'],
+  ])('requests of %s: the next one is told to come again, until one has ended', async (_, bounds, limited) => {
     const target = keep(await recorder('', ' never'));
     const door = await simple(target, { bounds });
     const GET = 'GET /x HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -331,6 +331,7 @@ describe('limits', () => {
     await until('the answer', () => said(second) !== undefined);
     expect([said(second), retryAfter(second)]).toEqual([['503', 'APP_BUSY'], '5']);
     expect(door.results).toContain(' APP_BUSY');
+    expect(door.limited).toEqual([limited]);
     first.destroy();
     await until('its place is free', () => door.proxy.stats()[0].inFlight === 0);
     const third = await asks(door, GET);
@@ -353,6 +354,7 @@ describe('limits', () => {
     await until('they are open', () => others.every((socket) => socket.text().includes('101')));
     const last = await of('192.0.2.3');
     await until('the answer', () => said(last)?.[1] === 'APP_BUSY');
+    expect(door.limited).toEqual(['app1 websockets_per_address', 'app1 websockets_per_app']);
     first.destroy();
     await until('its end has arrived', () => target.sockets.size === 2);
     const again = await of('192.0.2.1');
@@ -374,6 +376,7 @@ describe('limits', () => {
     const other = await simple(target, { bounds: { webSocketsPerApp: 0 } });
     const refused = await asks(other, head);
     await until('the answer', () => said(refused)?.[1] === 'APP_BUSY');
+    expect(other.limited).toEqual(['main websockets_per_app']);
     refused.destroy();
     await nothingLeft(other, target);
   });
@@ -383,6 +386,7 @@ describe('limits', () => {
     const door = await simple(target, { statuses: { a: 'dormant' }, bounds: { wakesPerAddress: 0 } });
     const socket = await asks(door, 'GET /x HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n');
     await until('the answer', () => said(socket)?.[1] === 'ADDRESS_BUSY');
+    expect(door.limited).toEqual(['app1 wakes_per_address']);
     const unknown = await asks(door, 'GET /x HTTP/1.1\r\nHost: h\r\n\r\n');
     await until('the answer', () => unknown.text().endsWith('ok'));
     for (const one of [socket, unknown]) one.destroy();

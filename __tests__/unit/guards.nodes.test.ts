@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import path from 'node:path';
 import type { Application } from '@nocobase/server';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { refuseAsync } from '../../src/server/worker/guards/time-limits';
 import { coreApp, guardApps, hostPackage, IN_MEMORY, instanceIn, pluginServer } from '../support/core-app';
 
 /** Guards on what workflows, requests and plugins of an app use, with NocoBase's own classes: attacks beside honest use. */
@@ -167,6 +168,7 @@ describe('scripts of an app', () => {
     for (const timeout of [undefined, 3_600_000]) {
       expect(await run(crm, 'while (true) {}', timeout)).toMatchObject({ status: -2 });
     }
+    expect(await run(crm, 'for (;;) await 0;')).toMatchObject({ status: -2 });
   }, 20_000);
 
   it('have no modules, which those of the main app have if the operator says so', async () => {
@@ -363,6 +365,23 @@ describe('what an app’s administrator entered to be calculated', () => {
     expect(() => evaluators().get('endless')('x', {})).toThrow(/took longer than 200 ms/);
     expect(evaluators().get('math.js')('1 + {{a}}', { a: 2 })).toBe(3);
     expect(() => evaluators().get('math.js')('1 +', {})).toThrow(/end of expression/);
+  });
+
+  it('has no means to go on when it has ended, where no limit reaches it', () => {
+    guardApps(guarded, [coreApp('other')]);
+    for (const endless of [
+      '(async () => { for (;;) await 0; })()',
+      '(function f() { return Promise.resolve().then(f); })()',
+      '(function f() { return \\u0050romise.resolve().then(f); })()',
+      '({{a}}, async function* () { yield* [] })()',
+    ]) {
+      expect(() => evaluators().get('formula.js')(endless, {}), endless).toThrow(/cannot wait/);
+    }
+    // Its name could be put together from texts.
+    expect(Array).not.toHaveProperty('fromAsync');
+    for (const formula of ['{{async}} + {{ data.await }}', "CONCATENATE('a promise', {{Promise}})", 'SUM(1, 2)']) {
+      expect(() => refuseAsync(formula), formula).not.toThrow();
+    }
   });
 
   it('as a pattern of a field, too', () => {

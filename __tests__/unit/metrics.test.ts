@@ -100,6 +100,18 @@ describe('exported metrics', () => {
     expect(await told('app_supervisor.refusals')).toEqual(['reason=forged 2']);
   });
 
+  it('what a limit refused, by app and limit', async () => {
+    metrics.limited('crm', 'requests_per_app');
+    metrics.limited('crm', 'requests_per_app');
+    metrics.limited('crm', 'wakes_per_address');
+    metrics.limited('', 'headers');
+    expect(await told('app_supervisor.proxy.limited')).toEqual([
+      'app=crm,limit=requests_per_app 2',
+      'app=crm,limit=wakes_per_address 1',
+      'app=,limit=headers 1',
+    ]);
+  });
+
   it('environments by health, apps by environment and status, as the environment list counts them (#7772)', async () => {
     expect(await told('app_supervisor.environments')).toEqual(['health=online 2', 'health=down 1']);
     expect(await told('app_supervisor.apps')).toEqual([

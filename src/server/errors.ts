@@ -83,6 +83,7 @@ const CODES = {
   RESTORE_BY_OPERATOR: [403, ''],
   BACKUP_FILE: [403, ''],
   IMAGE_ADDRESS: [400, ''],
+  FORMULA_ASYNC: [400, ''],
   TOOK_TOO_LONG: [400, 'ms'],
   TOO_MANY_RESTARTS: [429, 'app seconds'],
   GUARD_MISSING: [500, 'what'],

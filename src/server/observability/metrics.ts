@@ -9,7 +9,23 @@ export interface ProxyMetrics {
    * @param ms until a worker's answer to an HTTP request began; null for everything else
    */
   request(environment: string, result: string, ms: number | null): void;
+  /**
+   * Counts a request or a WebSocket that a limit has refused.
+   * @param app empty if it was refused before the app was looked up
+   */
+  limited(app: string, limit: LimitName): void;
 }
+
+/** By the names of their environment variables, as far as there is one for each. */
+export type LimitName =
+  | 'requests_per_app'
+  | 'requests_per_environment'
+  | 'websockets_per_app'
+  | 'websockets_per_address'
+  | 'wakes_per_address'
+  | 'headers'
+  | 'anonymous_body'
+  | 'body_silence';
 
 export interface ProxyStats {
   environment: string;
@@ -43,6 +59,7 @@ export class Metrics implements ProxyMetrics {
   private readonly requests = new Counts();
   private readonly operations = new Counts();
   private readonly refusals = new Counts();
+  private readonly limits = new Counts();
 
   /**
    * @param meter null while telemetry is off; called again after each start of the main app, which creates a new one
@@ -53,6 +70,7 @@ export class Metrics implements ProxyMetrics {
     this.requests.resetExported();
     this.operations.resetExported();
     this.refusals.resetExported();
+    this.limits.resetExported();
     if (!meter) return;
     this.latency = meter.createHistogram('app_supervisor.proxy.duration', {
       description: 'Time until a proxied answer began',
@@ -89,6 +107,11 @@ export class Metrics implements ProxyMetrics {
         for (const [reason, , count] of this.refusals) result.observe(count, { reason });
       });
     meter
+      .createObservableCounter('app_supervisor.proxy.limited', { description: 'Requests that a limit refused' })
+      .addCallback((result) => {
+        for (const [app, limit, count] of this.limits) result.observe(count, { app, limit });
+      });
+    meter
       .createObservableGauge('app_supervisor.environments', { description: 'Environments by health' })
       .addCallback((result) => {
         const byHealth = new Map<string, number>();
@@ -108,6 +131,10 @@ export class Metrics implements ProxyMetrics {
     if (!this.on) return;
     this.requests.add(environment, result);
     if (ms !== null) this.latency?.record(ms / 1_000, { environment });
+  }
+
+  limited(app: string, limit: LimitName): void {
+    if (this.on) this.limits.add(app, limit);
   }
 
   /** Counts a value in Redis that was not believed. */

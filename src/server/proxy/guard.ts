@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Bounds } from '../bounds';
 import type { Clock } from '../clock';
-import type { ProxyMetrics } from '../observability/metrics';
+import type { LimitName, ProxyMetrics } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type AnswerCode, answer, send } from './answers';
 import { isForm, limitBody, watchBody } from './bodies';
@@ -48,14 +48,22 @@ export interface GuardOptions {
   serve: ((app: string, req: IncomingMessage, res: ServerResponse) => boolean) | null;
 }
 
+const LIMITED_BY = {
+  HEADERS_TOO_MANY: 'headers',
+  BODY_TOO_LARGE: 'anonymous_body',
+  BODY_TOO_SLOW: 'body_silence',
+} as const satisfies Partial<Record<AnswerCode, LimitName>>;
+type LimitCode = keyof typeof LIMITED_BY;
+
 /** Returns `false` if it has not answered; then the core continues. */
 export type Guard = (req: IncomingMessage, res: ServerResponse) => boolean;
 
 export function createGuard({ appNameOf, serve, clock, origins, ...options }: GuardOptions): Guard {
   const hasPackage = cached(options.hasPackage, clock);
 
-  const refuse = (req: IncomingMessage, res: ServerResponse, code: AnswerCode): true => {
+  const refuse = (req: IncomingMessage, res: ServerResponse, code: LimitCode, name = ''): true => {
     options.metrics?.request('', code, null);
+    options.metrics?.limited(name, LIMITED_BY[code]);
     return sendAnswer(req, res, code);
   };
 
@@ -64,10 +72,10 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     if (!hasBody(req)) return true;
     const { bodySilence, anonymousBody } = options.bounds;
     if (name === 'main' && !isForm(req) && !isSignedIn(req, options.mainSecret)) {
-      const tooLarge = () => refuse(req, res, 'BODY_TOO_LARGE');
+      const tooLarge = () => refuse(req, res, 'BODY_TOO_LARGE', name);
       if (limitBody(req, anonymousBody, tooLarge)) return !tooLarge();
     }
-    watchBody(req, bodySilence, clock, () => refuse(req, res, 'BODY_TOO_SLOW'));
+    watchBody(req, bodySilence, clock, () => refuse(req, res, 'BODY_TOO_SLOW', name));
     return true;
   };
 

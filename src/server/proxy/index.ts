@@ -13,7 +13,7 @@ import type { Context } from './context';
 import { hasSeveralHosts } from './headers';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
-import { Occupancy } from './occupancy';
+import { limitOfWebSockets, Occupancy } from './occupancy';
 import type { Origins } from './origins';
 import { peerOf, trustOf, visitorAddress } from './peer';
 import { Quarantine } from './quarantine';
@@ -125,6 +125,7 @@ export function createProxy(options: ProxyOptions): AppProxy {
         if (!isUnderstood || isLong) {
           const code = isLong ? 'HEADERS_TOO_MANY' : 'BAD_REQUEST';
           context.metrics?.request('', code, null);
+          if (isLong) context.metrics?.limited('', 'headers');
           refuse(socket, answer(code), limits.linger, context.clock);
           return true;
         }
@@ -164,6 +165,7 @@ function enterMain(
     return true;
   }
   metrics?.request('', leave, null);
+  metrics?.limited('main', limitOfWebSockets(leave));
   refuse(socket, answer(leave, '', { language: languageOf(req.headers) }), limits.linger, clock);
   return false;
 }

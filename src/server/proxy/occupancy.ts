@@ -1,4 +1,5 @@
 import type { Bounds } from '../bounds';
+import type { LimitName } from '../observability/metrics';
 import type { AnswerCode } from './answers';
 
 /** Ends the use of a place; a repeated call does nothing. */
@@ -51,6 +52,10 @@ export class Occupancy {
     return true;
   }
 }
+
+/** @param code with which `webSocket` has refused one */
+export const limitOfWebSockets = (code: AnswerCode): LimitName =>
+  code === 'ADDRESS_BUSY' ? 'websockets_per_address' : 'websockets_per_app';
 
 /** Places by key; a key without any takes no memory. */
 class Places {

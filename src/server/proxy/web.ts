@@ -76,9 +76,15 @@ export function createWeb(context: Context): (app: RouteApp, req: IncomingMessag
     const reason = busyReason(context, app, environment, req, peer);
     if (reason) return exchange.answer(reason);
     const leave = context.occupancy.request(app.name);
-    if (!leave) return exchange.answer('APP_BUSY');
+    if (!leave) {
+      context.metrics?.limited(app.name, 'requests_per_app');
+      return exchange.answer('APP_BUSY');
+    }
     res.once('close', leave);
-    watchBody(req, context.occupancy.bounds.bodySilence, context.clock, () => exchange.giveUp());
+    watchBody(req, context.occupancy.bounds.bodySilence, context.clock, () => {
+      context.metrics?.limited(app.name, 'body_silence');
+      exchange.giveUp();
+    });
     exchange.send(environment);
   };
 }
@@ -96,16 +102,21 @@ export function answerFor(
 
 /** Why this environment takes no more of the visitor right now, or null. */
 export function busyReason(
-  { targets, occupancy, trusts, now }: Context,
+  { targets, occupancy, trusts, now, metrics }: Context,
   app: RouteApp,
   environment: RouteEnvironment,
   req: IncomingMessage,
   peer: Peer,
 ): AnswerCode | null {
-  if (targets.of(environment).inFlight >= occupancy.bounds.requestsPerEnvironment) return 'APP_BUSY';
+  if (targets.of(environment).inFlight >= occupancy.bounds.requestsPerEnvironment) {
+    metrics?.limited(app.name, 'requests_per_environment');
+    return 'APP_BUSY';
+  }
   if (app.statuses.get(environment.name) !== 'dormant') return null;
   const address = visitorAddress(req.headers['x-forwarded-for'], peer, trusts);
-  return occupancy.mayWake(app.name, address, now()) ? null : 'ADDRESS_BUSY';
+  if (occupancy.mayWake(app.name, address, now())) return null;
+  metrics?.limited(app.name, 'wakes_per_address');
+  return 'ADDRESS_BUSY';
 }
 
 /** One request and its answer: at most two attempts, exactly one ending. */

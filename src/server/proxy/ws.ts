@@ -9,6 +9,7 @@ import type { Context } from './context';
 import { passedSetCookie } from './cookies';
 import { classify } from './failures';
 import { isLoop, switchingHeaders, upgradeHeaders, VIA } from './headers';
+import { limitOfWebSockets } from './occupancy';
 import { peerOf, visitorAddress } from './peer';
 import { noteUnreachable } from './quarantine';
 import { statusClass } from './status-class';
@@ -60,7 +61,10 @@ export function createWs(context: Context): WsProxy {
       if (busy) return reject(busy, app, req, socket);
       const address = visitorAddress(req.headers['x-forwarded-for'], peer, context.trusts);
       const leave = context.occupancy.webSocket(app.name, address);
-      if (typeof leave === 'string') return reject(leave, app, req, socket);
+      if (typeof leave === 'string') {
+        context.metrics?.limited(app.name, limitOfWebSockets(leave));
+        return reject(leave, app, req, socket);
+      }
       socket.once('close', leave);
       const headers = upgradeHeaders(req, {
         app: app.name,

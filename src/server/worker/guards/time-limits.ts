@@ -40,12 +40,28 @@ interface Evaluators {
   register(name: string, evaluate: unknown): void;
 }
 
+/** As the core reads it: this is replaced by a value before the rest is JavaScript. */
+const VARIABLE = /{{\s*[\w$.-]+\s*}}/g;
+/**
+ * What can go on after a formula has ended: there it is no longer limited, and nothing can end it. None of these words can
+ * be put together from others: a formula has neither `eval` nor `Function`, and the methods are removed.
+ */
+const ASYNC = /async|await|Promise|\\u/;
+
+/** @throws AppSupervisorError FORMULA_ASYNC */
+export function refuseAsync(formula: unknown): void {
+  if (ASYNC.test(String(formula).replace(VARIABLE, ' $ '))) throw new AppSupervisorError('FORMULA_ASYNC');
+}
+
 /** Formulas and calculations: they have no app, so those of the main app are limited, too. */
 function limitEvaluators(evaluators: Evaluators, limit: Limit): void {
   evaluators.options = { ...evaluators.options, override: true };
   for (const [name, evaluate] of [...evaluators.getEntities()]) {
     if (evaluate[LIMITED]) continue;
-    const limited = (...args: unknown[]) => limit(() => evaluate(...args));
+    const limited = (...args: unknown[]) => {
+      if (name === 'formula.js') refuseAsync(args[0]);
+      return limit(() => evaluate(...args));
+    };
     evaluators.register(name, Object.assign(limited, { [LIMITED]: true }));
   }
 }
@@ -95,6 +111,8 @@ function limitIdentifiers(limit: Limit): void {
 /** What an app's administrator entered to be calculated or matched does not stop the process. */
 export const timeLimits = ({ nodeModulesPath }: HostConfig, { formulaTimeout }: GuardConfig): Guard => {
   const limit = limitTo(formulaTimeout);
+  // It takes what is endless without any of the words. NocoBase does not use it, and freezes it once the main app has started.
+  Reflect.deleteProperty(Array, 'fromAsync');
   return {
     beforeLoad: () => {
       limitValidation(limit);
