@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { type Instance, type PostgresServer, query } from '../../scripts/fleet';
 import { FLEETS } from '../../scripts/fleet/config';
+import { NODE_OPTIONS } from '../../scripts/fleet/environment';
 import { PACKAGE_NAME, PLUGIN_STORAGE } from '../../scripts/fleet/plugin';
 import { ROOT } from '../../scripts/lib/root.mjs';
 import { ask } from './http';
@@ -19,16 +21,50 @@ export type Release = '1.0.0' | '2.0.0';
 /** Environment variables with which an instance has this release, whatever the others have. */
 export function releaseEnv(release: Release): Record<string, string> {
   const home = path.join(FLEETS, 'releases', release);
+  return pluginsEnv(home, (plugins) => {
+    writePackage(path.join(plugins, RELEASE_PACKAGE), release);
+    // Ours is copied: a link to what is itself a link the core makes anew at every boot, while the other worker looks for
+    // it (@nocobase/utils/plugin-symlink.js).
+    fs.cpSync(path.join(PLUGIN_STORAGE, PACKAGE_NAME), path.join(plugins, PACKAGE_NAME), { recursive: true });
+  });
+}
+
+/** A former release of this plugin, as its archive has it. */
+export type FormerRelease = '0.1.0' | '0.1.1';
+
+/** Environment variables with which an instance runs a former release of this plugin, whatever the others run. */
+export function formerReleaseEnv(release: FormerRelease): Record<string, string> {
+  const home = path.join(FLEETS, 'releases', release);
+  const folder = path.join(home, 'plugins', PACKAGE_NAME);
+  const env = pluginsEnv(home, () => {
+    fs.mkdirSync(folder, { recursive: true });
+    const archive = path.join(ROOT, `__tests__/fixtures/releases/${release}.tgz`);
+    execFileSync('tar', ['-xzf', archive, '--strip-components=1', '-C', folder]);
+  });
+  const preload = path.join(home, 'former-release.cjs');
+  fs.writeFileSync(preload, preloadOf(folder));
+  return { ...env, NODE_OPTIONS: `${NODE_OPTIONS} --require ${preload}` };
+}
+
+/** The core finds the present release beside itself in `node_modules`, before it looks in `NODE_PATH`. */
+const preloadOf = (folder: string) => `
+const Module = require('node:module');
+const resolve = Module._resolveFilename;
+const name = ${JSON.stringify(PACKAGE_NAME)};
+Module._resolveFilename = function (request, ...rest) {
+  const isOurs = request === name || request.startsWith(name + '/');
+  return resolve.call(this, isOurs ? ${JSON.stringify(folder)} + request.slice(name.length) : request, ...rest);
+};`;
+
+/** The core looks for plugins in one folder, which all instances share otherwise. */
+function pluginsEnv(home: string, install: (plugins: string) => void): Record<string, string> {
   const modules = path.join(home, 'modules');
   const plugins = path.join(home, 'plugins');
   fs.rmSync(home, { recursive: true, force: true });
-  writePackage(path.join(plugins, RELEASE_PACKAGE), release);
-  // The core looks for plugins in one folder, which all instances share otherwise. Ours is copied: a link to what is itself
-  // a link the core makes anew at every boot, while the other worker looks for it (@nocobase/utils/plugin-symlink.js).
-  fs.cpSync(path.join(PLUGIN_STORAGE, PACKAGE_NAME), path.join(plugins, PACKAGE_NAME), { recursive: true });
+  install(plugins);
   const scope = path.join(ROOT, 'node_modules/@nocobase');
   fs.mkdirSync(path.join(modules, '@nocobase'), { recursive: true });
-  for (const name of new Set([...fs.readdirSync(scope), path.basename(RELEASE_PACKAGE)])) {
+  for (const name of new Set([...fs.readdirSync(scope), ...fs.readdirSync(path.join(plugins, '@nocobase'))])) {
     const own = path.join(plugins, '@nocobase', name);
     fs.symlinkSync(fs.existsSync(own) ? own : path.join(scope, name), path.join(modules, '@nocobase', name));
   }

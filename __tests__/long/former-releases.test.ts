@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { APP_ADMIN, type Api, Fleet, type Instance, query, waitFor } from '../../scripts/fleet';
+import { ADMIN, NODE_OPTIONS } from '../../scripts/fleet/environment';
+import { PLUGIN_STORAGE } from '../../scripts/fleet/plugin';
+import { FleetState } from '../../scripts/fleet/state';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import type { AppRow, EnvironmentRow } from '../../src/shared/types';
+import { ask } from '../support/http';
+import { Manager, signInTo, statusIn } from '../support/manager';
+import { formerReleaseEnv } from '../support/release';
+
+/**
+ * The archives of former releases (0.1.0 is commit bc85c67, 0.1.1 is ecc283c, each built by `npm pack`) on a fleet that has
+ * apps, secrets and operations, and then this release: the Supervisor first, then the Workers, as docs/upgrading.md says.
+ * The tests follow one another.
+ */
+
+const BOTH = ['env_a', 'env_b'];
+const MINUTES = 60_000;
+/** Which environments each app has. */
+const PLACES: Record<string, string[]> = { crm: ['env_a'], shop: BOTH, books: ['env_b'], attic: ['env_a'] };
+/** The password of a connection that was entered. */
+const PASSWORD = 'entered by an operator';
+
+/** Environment variables of this release, in place of those of the former one. */
+const PRESENT = {
+  NODE_OPTIONS,
+  NODE_MODULES_PATH: `${ROOT}/node_modules`,
+  NODE_PATH: `${ROOT}/node_modules`,
+  PLUGIN_STORAGE_PATH: PLUGIN_STORAGE,
+};
+
+describe.each(['0.1.0', '0.1.1'] as const)('a fleet of release %s', (release) => {
+  let fleet: Fleet;
+  let manager: Manager;
+  const admins: Record<string, { email: string; password: string }> = {};
+  const visits = new Visits();
+
+  beforeAll(async () => {
+    fleet = await Fleet.start({
+      name: `former-${release}`,
+      port: 'free',
+      reset: true,
+      durable: false,
+      // 0.1.0 gives it to the administrators of apps, too.
+      env: { ...formerReleaseEnv(release), INIT_ROOT_PASSWORD: ADMIN.password },
+    });
+    manager = await Manager.of(fleet);
+  }, 15 * MINUTES);
+
+  afterAll(async () => {
+    await visits.end();
+    await fleet?.stop();
+  });
+
+  /** Starts an instance with this release, which upgrades its main app, as `nocobase start --quickstart` does. */
+  async function upgrade(instance: Instance, onStopped = () => {}): Promise<void> {
+    await instance.stop();
+    onStopped();
+    instance.saveEnv(PRESENT);
+    new FleetState(fleet.home).update(({ bootedWith }) => {
+      delete bootedWith[instance.database];
+    });
+    await instance.start();
+  }
+
+  async function create(values: { name: string; [setting: string]: unknown }): Promise<void> {
+    const { name } = values;
+    const initialAdmin = release === '0.1.0' ? {} : { initialAdmin: APP_ADMIN };
+    admins[name] = release === '0.1.0' ? ADMIN : APP_ADMIN;
+    const app = { title: name, environments: PLACES[name], startMode: 'withMain', ...initialAdmin, ...values };
+    const { data } = await manager.api.post('apps:create', app);
+    await manager.succeeded(data.operation);
+  }
+
+  const signIn = (name: string): Promise<Api> => signInTo(fleet.supervisor, name, admins[name]);
+  const people = async (name: string): Promise<string[]> =>
+    (await (await signIn(name)).get('users:list', { pageSize: 100 })).data.map((user: any) => user.username);
+  const runs = (name: string) => (app: AppRow) => PLACES[name].every((place) => statusIn(app, place) === 'running');
+
+  it('has apps with people, a secret, and operations', { timeout: 15 * MINUTES }, async () => {
+    const { host, port } = fleet.postgresServer;
+    await query(fleet.postgresServer, 'postgres', `CREATE ROLE keeper LOGIN PASSWORD '${PASSWORD}'`);
+    await query(fleet.postgresServer, 'postgres', 'CREATE DATABASE books OWNER keeper');
+    await create({ name: 'crm' });
+    await create({ name: 'shop' });
+    await create({
+      name: 'books',
+      options: {
+        dbConnType: 'new_connection',
+        database: { dialect: 'postgres', host, port, database: 'books', username: 'keeper', password: PASSWORD },
+      },
+    });
+    await create({ name: 'attic' });
+    await manager.command('stop', 'attic');
+    for (const name of ['crm', 'shop', 'books']) {
+      const api = await signIn(name);
+      await api.post('users:create', { username: `of-${name}`, email: `of@${name}.example`, password: 'of-somebody' });
+      expect(await people(name)).toContain(`of-${name}`);
+    }
+  });
+
+  it('goes on while the Supervisor is upgraded: its Workers are shown as outdated and serve', {
+    timeout: 10 * MINUTES,
+  }, async () => {
+    visits.begin(fleet.supervisor, ['crm', 'shop', 'books']);
+    await upgrade(fleet.supervisor);
+    await waitFor(() => visits.areWell(), { timeout: MINUTES, what: 'Every app answering' });
+    visits.phase = 'a former Worker behind this Supervisor';
+    manager = await Manager.of(fleet);
+    for (const name of BOTH) {
+      await manager.untilEnvironment(name, isOutdated, { what: 'is shown as outdated' });
+    }
+    await expect(manager.api.post('apps:create', { title: 'Late', environments: ['env_a'] })).rejects.toMatchObject({
+      code: 'OUTDATED',
+    });
+    // Longer than the round in which everything is compared.
+    await new Promise((resolve) => setTimeout(resolve, 35_000));
+    expect(visits.failures).toEqual([]);
+  });
+
+  it('has every app as it was once its Workers are upgraded, each away only with its own Worker', {
+    timeout: 15 * MINUTES,
+  }, async () => {
+    for (const name of BOTH) {
+      visits.phase = `${name} is upgraded`;
+      // What a former Worker says when it ends is not signed: until it has ended, it gets requests of all its apps.
+      visits.excused = Object.keys(PLACES).filter((app) => PLACES[app].includes(name));
+      await upgrade(fleet.worker(name), () => {
+        visits.excused = Object.keys(PLACES).filter((app) => PLACES[app].join() === name);
+      });
+      await manager.untilEnvironment(name, ({ health }) => health === 'online', {
+        what: 'is online',
+        timeout: 2 * MINUTES,
+      });
+      for (const app of visits.apps.filter((each) => PLACES[each].includes(name)))
+        await manager.untilApp(app, (row) => statusIn(row, name) === 'running', {
+          what: `runs in ${name}`,
+          timeout: 5 * MINUTES,
+        });
+    }
+    await waitFor(() => visits.areWell(), { timeout: MINUTES, what: 'Every app answering' });
+    await visits.end();
+    console.log(`measured: from ${release}: ${visits.summary()}`);
+    expect(visits.failures).toEqual([]);
+    for (const name of ['crm', 'shop', 'books']) {
+      const app = await manager.untilApp(name, runs(name), { what: 'runs', timeout: 5 * MINUTES });
+      expect(app.warnings ?? []).not.toContainEqual(expect.objectContaining({ code: 'KEY_DIFFERS' }));
+      expect(await people(name)).toContain(`of-${name}`);
+    }
+    expect(statusIn(await manager.app('attic'), 'env_a')).toBe('stopped');
+  });
+
+  it('keeps operations and secrets, and does everything again', { timeout: 10 * MINUTES }, async () => {
+    const { data } = await manager.api.get('appOperations:list', { pageSize: 200 });
+    const done = data.map(({ appName, action, state }: any) => `${action} ${appName} ${state}`);
+    for (const name of Object.keys(PLACES)) expect(done).toContain(`create ${name} succeeded`);
+    expect(done).toContain('stop attic succeeded');
+    await manager.command('start', 'attic');
+    // Opens the password of its connection, which was sealed by the former release.
+    await manager.command('restart', 'books');
+    expect(await people('books')).toContain('of-books');
+    await manager.update('crm', { title: 'Customers' });
+    admins.late = APP_ADMIN;
+    await manager.create({ name: 'late', environments: BOTH });
+    expect(await people('late')).toHaveLength(1);
+    await manager.destroy('shop', 'drop');
+    for (const row of await manager.environments()) expect([row.health, isOutdated(row)]).toEqual(['online', false]);
+  });
+});
+
+const isOutdated = ({ warnings }: EnvironmentRow) => warnings.some(({ code }) => code === 'OUTDATED');
+
+/** Visits apps through the Supervisor all the time, and notes what failed while nothing excused it. */
+class Visits {
+  phase = 'the Supervisor is upgraded';
+  /** Apps whose only Worker is being upgraded. */
+  excused: string[] = [];
+  apps: string[] = [];
+  readonly failures: string[] = [];
+  private counts: Record<string, number> = {};
+  private last: Record<string, number> = {};
+  private ending = false;
+  private visiting: Promise<unknown> = Promise.resolve();
+
+  begin(supervisor: Instance, apps: string[]): void {
+    this.apps = apps;
+    const visit = async (app: string) => {
+      while (!this.ending) {
+        const wasAway = this.isAway(app);
+        // A request that may be sent to another environment. The app refuses it: nobody has signed in.
+        const { status } = await ask(supervisor.url, `/api/__app/${app}/users:list`).catch(() => ({ status: 0 }));
+        this.last[app] = status;
+        this.counts[this.phase] = (this.counts[this.phase] ?? 0) + 1;
+        if (status !== 401 && !wasAway && !this.isAway(app)) this.failures.push(`${this.phase}: ${app} ${status}`);
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+    };
+    this.visiting = Promise.all(apps.map(visit));
+  }
+
+  private isAway(app: string): boolean {
+    return this.phase === 'the Supervisor is upgraded' || this.excused.includes(app);
+  }
+
+  areWell(): boolean {
+    return this.apps.every((app) => this.last[app] === 401);
+  }
+
+  summary(): string {
+    return Object.entries(this.counts)
+      .map(([phase, count]) => `${count} visits while ${phase}`)
+      .join(', ');
+  }
+
+  async end(): Promise<void> {
+    this.ending = true;
+    await this.visiting;
+  }
+}
