@@ -91,6 +91,9 @@ describe('the environment for a request', () => {
       { app: { targetEnvironment: 'b' } },
       'b',
     ],
+    ['an outdated Worker before one in transition', ['a preparing online', 'b unknown unknown'], {}, 'b'],
+    ['an outdated Worker after one that runs it', ['a unknown unknown', 'b running online'], {}, 'b'],
+    ['in transition before not reported yet', ['a - online', 'b preparing online'], {}, 'b'],
     ['a blind observer keeps wishes', ['a unknown unknown', 'b unknown unknown'], { asked: 'b' }, 'b'],
     [
       'one that does not serve',

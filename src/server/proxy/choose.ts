@@ -12,8 +12,9 @@ export interface QuarantineView {
  * Candidates are environments that the app is assigned to, that serve requests, and that are not in quarantine. Order:
  * 1. environments that are stopping or down come last, because they would only cost a refused connection;
  * 2. the requested environment, if the app runs there or this visit would start it;
- * 3. running before in transition before unknown before dormant before failed before stopped: a visit that another environment can
- * serve does not wake an app, so one visit never wakes two;
+ * 3. running before a Worker that is not heard of, such as one of an older release, before in transition before unknown
+ * before dormant before failed before stopped: a visit that another environment can serve does not wake an app, so one
+ * visit never wakes two;
  * 4. otherwise: online before other health, then the requested environment, then `targetEnvironment`, then the app's
  * own order. A visitor who requested an environment keeps it during its restart only if no other environment runs the
  * app meanwhile.
@@ -49,7 +50,7 @@ export function choose(
 /** Smaller is better. The steps leave room for 9,000 environments for each app. */
 function rankOf(app: RouteApp, environment: RouteEnvironment, requested: string | null, index: number): number {
   const { name, health } = environment;
-  const state = stateRank(app.statuses.get(name));
+  const state = stateRank(app.statuses.get(name), health);
   const isRequested = name === requested;
   const leaving = leavingRank(health);
   if (isRequested && leaving === 0 && (state === RUNNING || state === DORMANT)) return -1;
@@ -58,9 +59,10 @@ function rankOf(app: RouteApp, environment: RouteEnvironment, requested: string 
 }
 
 const RUNNING = 0;
-const DORMANT = 3;
+const UNHEARD = 1;
+const DORMANT = 4;
 
-function stateRank(status: Status | undefined): number {
+function stateRank(status: Status | undefined, health: Health): number {
   switch (status) {
     case 'running':
       return RUNNING;
@@ -69,16 +71,17 @@ function stateRank(status: Status | undefined): number {
     case 'initialized':
     case 'commanding':
     case 'waiting':
-      return 1;
+      return 2;
     case 'unknown':
     case undefined:
-      return 2;
+      // It serves probably; one in transition does not.
+      return health === 'unknown' ? UNHEARD : 3;
     case 'dormant':
       return DORMANT;
     case 'error': // a visit may start it again
-      return 4;
-    default: // stopped, not_found: it answers, but not with the app
       return 5;
+    default: // stopped, not_found: it answers, but not with the app
+      return 6;
   }
 }
 
