@@ -144,6 +144,26 @@ const wishes = (uid: string) => ({
 });
 
 describe('whoever writes to Redis', () => {
+  it('under names of environments that nobody knows is named in a warning, and listed nowhere', async () => {
+    const scene = await begin();
+    const { supervisor } = scene;
+    const refused = () => supervisor.part.warnings().filter(({ code }) => code === 'ENVIRONMENTS_REFUSED');
+    expect(refused()).toEqual([]);
+    const keys = fleet.keys();
+    const strangers = Array.from({ length: 6 }, (_, index) => `stranger_${index}`);
+    await attack(scene, async (redis) => {
+      for (const name of strangers) {
+        await redis.sadd(keys.environments(), name);
+        await redis.set(keys.lease(name), JSON.stringify(leaseOf({ instance: name })));
+        await redis.set(keys.registration(name), JSON.stringify(registrationOf(name, { url: EVIL, proxyUrl: EVIL })));
+      }
+    });
+    const shown = 'stranger_0, stranger_1, stranger_2, stranger_3, stranger_4, …';
+    await until('The warning', () => refused()[0]?.params?.environments === shown);
+    await fleet.onRedis((redis) => redis.srem(keys.environments(), ...strangers));
+    await until('Its end', () => refused().length === 0);
+  });
+
   it('invariant 13: without a signature, as releases before 0.3.0 did, changes nothing', async () => {
     const scene = await begin();
     const keys = fleet.keys();
