@@ -45,9 +45,14 @@ export const MUTANTS: Mutant[] = [
     what: 'A displaced process claims its former epoch',
     finding: 'C3',
     changes: [
-      ['worker/lease.ts', '    this.epoch = 0;\n', ''],
+      [
+        'worker/lease.ts',
+        '    this.epoch = 0;\n    this.hasRegistered = false;\n    // The holder lives',
+        '    // The holder lives',
+      ],
       ['protocol/stores/memory/leases.ts', 'lease.epoch > current.epoch', 'false'],
     ],
+    test: 'unit/stores.test.ts',
   },
   {
     what: 'A standby hosts, too',
@@ -62,7 +67,34 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A standby takes over as soon as it gets the lock',
     finding: 'C4',
-    changes: [['worker/lease.ts', '(!this.other.holds || this.other.lockedBeats > 1)', 'true']],
+    changes: [
+      ['worker/lease.ts', '(!this.other.holds || this.lock.beats > 1)', 'true'],
+      ['worker/lease.ts', '!this.other.holds || (isLong && this.lock.beats >= TRUSTS_LOCK_AFTER)', 'true'],
+    ],
+  },
+  {
+    what: 'A standby leaves a holder that is frozen its lock',
+    changes: [['worker/lease.ts', 'await this.options.lock.displace();', '']],
+  },
+  {
+    what: 'A process whose lock is gone begins boots',
+    changes: [['worker/lease.ts', 'return this.hosts && this.lock.permits;', 'return this.hosts;']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A process whose lock another one has goes on',
+    changes: [['worker/lease.ts', 'if (this.isLost()) return this.loseLock();', '']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A boot does not ask whether its process is still the host',
+    changes: [['worker/hosting/claim.ts', 'if (!(await authority.confirm())) return null;', '']],
+    test: 'unit/hosting-claim.test.ts',
+  },
+  {
+    what: 'A boot does not look whether its app was taken',
+    changes: [['worker/hosting/claim.ts', "if (row.taken > 0 && row.taken >= me.generation) return 'taken';", '']],
+    test: 'unit/hosting-claim.test.ts',
   },
   {
     what: 'A leader writes to the database in whatever term',

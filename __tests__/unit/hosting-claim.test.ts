@@ -1,0 +1,83 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { HostingRow, HostingRows } from '../../src/server/databases';
+import { claimHosting, type HostingAuthority } from '../../src/server/worker/hosting/claim';
+import { recordOf } from '../support/fixtures';
+
+/** Which boot may write its row into an app's database, and what it does to the rows of others. */
+
+const row = (values: Partial<HostingRow> = {}): HostingRow => ({
+  environment: 'env_a',
+  uid: 'uid-1',
+  instance: 'one',
+  epoch: 1,
+  taken: 0,
+  boot: '7',
+  ...values,
+});
+
+let stored: HostingRow[];
+let isHost: boolean;
+let epoch: number;
+let silent: string[];
+const done: string[] = [];
+
+const rows: HostingRows = {
+  all: async () => stored,
+  write: async ({ environment, instance, epoch, taken }) =>
+    void done.push(`writes ${environment} ${instance} ${epoch} ${taken}`),
+  take: async (environment, generation) => void done.push(`takes ${environment} ${generation}`),
+};
+const authority: HostingAuthority = {
+  environment: 'env_a',
+  instance: 'two',
+  epoch: () => epoch,
+  confirm: async () => isHost,
+  exceed: async (other) => {
+    epoch = other + 1;
+  },
+  silentOf: async (environments) => environments.filter((one) => silent.includes(one)),
+};
+const claim = (values = {}) =>
+  claimHosting(rows, recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], ...values }), '9', authority);
+
+beforeEach(() => {
+  stored = [];
+  isHost = true;
+  epoch = 2;
+  silent = [];
+  done.length = 0;
+});
+
+it('writes the row where nobody has one, or only a process from which this one took over', async () => {
+  for (const before of [[], [row()], [row({ epoch: 9, instance: 'two' })], [row({ epoch: 9, uid: 'another' })]]) {
+    stored = before;
+    expect(await claim()).toEqual([]);
+  }
+  expect(new Set(done)).toEqual(new Set(['writes env_a two 2 0']));
+});
+
+it('writes nothing for a process that does not host its environment any more', async () => {
+  isHost = false;
+  expect([await claim(), done]).toEqual([null, []]);
+});
+
+it('writes above a newer epoch, which is from before the main database fell back', async () => {
+  stored = [row({ epoch: 700 })];
+  await claim();
+  expect(done).toEqual(['writes env_a two 701 0']);
+});
+
+it('is refused where the app was taken in this generation or a newer one, and not by an older one', async () => {
+  stored = [row({ taken: 5 })];
+  await expect(claim()).rejects.toMatchObject({ code: 'HOSTING_TAKEN' });
+  expect(done).toEqual([]);
+  expect(await claim({ generation: 6 })).toEqual([]);
+});
+
+it('takes the app from environments that it has left and that nobody holds, and names those that are held', async () => {
+  stored = ['env_b', 'env_c', 'env_d', 'env_e'].map((environment) => row({ environment }));
+  stored[3].taken = 4;
+  silent = ['env_b', 'env_d', 'env_e'];
+  expect(await claim({ environments: ['env_a', 'env_d'] })).toEqual(['env_c']);
+  expect(done).toEqual(['writes env_a two 2 0', 'takes env_b 5']);
+});
