@@ -296,6 +296,7 @@ function checkBoots(world: World): void {
     const worker = world.workers.find((one) => one.machine === machine);
     const link = worker?.link;
     checkNewest(world, worker, record);
+    checkAlone(world, environment, record);
     if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
@@ -315,6 +316,20 @@ function checkNewest(world: World, worker: WorkerProcess | undefined, { name, ui
   const known = worker?.part.controller?.apps.get(name)?.record;
   if (known?.uid === uid && known.generation > generation)
     world.violate(`${name} boots in ${worker?.name} as of generation ${generation}, which knows ${known.generation}`);
+}
+
+/** An app with one environment starts there only when it has ended everywhere else, as far as that can be known. */
+function checkAlone(world: World, environment: string, { name, uid, environments }: AppRecord): void {
+  if (environments.length !== 1 || environments[0] !== environment) return;
+  // A database that fell back does not know where the app was.
+  if (world.plan.events.some(({ do: kind }) => kind === 'databaseFailOver' || kind === 'failOver')) return;
+  const now = world.scheduler.now;
+  for (const process of world.workers) {
+    const { host, machine, name: other } = process;
+    const isWell = healthySince.has(process) && now - healthySince.get(process)! > IS_HEALTHY && machine.isUp;
+    if (process.environment === environment || !isWell || host.running.get(name)?.uid !== uid) continue;
+    if (!host.ending.has(name)) world.violate(`${name} boots in ${environment}, and still runs in ${other}`);
+  }
 }
 
 /** By process, incarnation of an app: the newest generation that it has taken over. */

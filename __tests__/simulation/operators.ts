@@ -21,8 +21,10 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
   start: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'start', '1'),
   stop: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'stop', '1'),
   restart: (world, { part }, event) => part.parts.service.command(nameOf(world, event), 'restart', '1'),
-  move: (world, { part }, event) =>
+  change: (world, { part }, event) =>
     part.parts.service.update(nameOf(world, event), { environments: environmentsOf(world, event) } as never, '1'),
+  move: (world, { part }, event) =>
+    part.parts.service.move(nameOf(world, event), { to: environmentsOf(world, event)[0] }, '1'),
   destroyKeep: (world, { part }, event) => part.parts.service.destroy(nameOf(world, event), 'keep', '1'),
   async destroyDrop(world, { part }, event) {
     const name = nameOf(world, event);

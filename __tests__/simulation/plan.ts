@@ -62,6 +62,7 @@ const ACTIONS = {
   start: 4,
   stop: 4,
   restart: 4,
+  change: 3,
   move: 5,
   destroyKeep: 1,
   destroyDrop: 2,

@@ -124,6 +124,7 @@ function checkApp(app: AppDefinition, sight: Sight): void {
     if (holder) checkPlace(app, environment, wish, holder, sight);
   }
   const newest = operations.filter(({ appUid }) => appUid === app.uid).sort((a, b) => b.generation - a.generation)[0];
+  checkReturn(app, newest, sight);
   // What failed or was cancelled says so; what is under way is looked at above.
   if (newest?.state !== 'succeeded') return;
   for (const environment of app.environments) {
@@ -133,6 +134,16 @@ function checkApp(app: AppDefinition, sight: Sight): void {
   }
   const surplus = Object.keys(app.published).filter((name) => !app.environments.includes(name) && holders.has(name));
   if (surplus.length) say(`${app.name} is still published in ${surplus}.`);
+}
+
+/** A move that failed is undone: an app does not stay where it does not start while it could run where it came from. */
+function checkReturn({ name, environments }: AppDefinition, newest: Operation | undefined, { holders, say }: Sight) {
+  if (newest?.action !== 'move' || newest.state !== 'failed' || !newest.createdById) return;
+  const failed = newest.steps.find(({ kind, state }) => kind === 'boot' && state === 'failed')?.environment ?? '';
+  const left = newest.steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed')?.environment ?? '';
+  const couldReturn = environments.includes(failed) && !environments.includes(left) && holders.has(left);
+  if (couldReturn && holders.has(failed) && !holders.get(failed)?.host.running.has(name))
+    say(`${name} does not start in ${failed}, and did not return to ${left}.`);
 }
 
 /** An app is what was published, or an error that names its cause; and both are shown. */

@@ -8,7 +8,6 @@ import {
   deadlineOf,
   inTheWay,
   isWorkedOn,
-  leftUndone,
   type Operation,
   progressOf,
   type Step,
@@ -17,6 +16,7 @@ import {
   takeOver,
 } from '../../src/server/supervisor/control/rollout';
 import { StepTimer } from '../../src/server/supervisor/control/step-timer';
+import { leftUndone } from '../../src/server/supervisor/control/unfinished';
 import { type Message, say, verbatim } from '../../src/shared/message';
 import type { StatusEntry } from '../../src/shared/messages';
 import { ACTIONS, type Action, HEALTHS, type Health, STATUSES, type StepState } from '../../src/shared/words';

@@ -19,6 +19,8 @@ const CODES = {
   DROP_PENDING: [409, 'app'],
   DOMAIN_TAKEN: [409, 'domain app'],
   ENVIRONMENT_CORDONED: [409, 'environment'],
+  NOT_IN_ENVIRONMENT: [409, 'app environment'],
+  ALREADY_IN_ENVIRONMENT: [409, 'app environment'],
   OPERATION_BEGUN: [409, 'app action environment'],
   OPERATION_OVER: [409, 'operation'],
   OPERATION_SUPERSEDED: [409, 'app operation'],

@@ -32,7 +32,7 @@ export type StartMode = (typeof START_MODES)[number];
 export const VISIBLE_TO = ['everybody', 'roles', 'nobody'] as const;
 export type VisibleTo = (typeof VISIBLE_TO)[number];
 
-export const ACTIONS = ['create', 'adopt', 'update', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
+export const ACTIONS = ['create', 'adopt', 'update', 'move', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
 
 export const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;

@@ -34,6 +34,7 @@ import { ReachWatch } from './fleet/reach-watch';
 import { reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
+import { Moves } from './placement/moves';
 import { FleetView } from './view';
 
 /** How many apps and environments the control loop works on at a time. */
@@ -136,6 +137,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
   const loop = new ControlLoop({ ...known, apps, fleet, removal, environmentCache, appIndex, bus, log });
   const view = new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess });
+  const requests = new WorkerRequests({ bus, aesKey, compatibility, defaultEnvironments });
   return {
     ...known,
     reach: new ReachWatch({ observer, clock, reaches: options.reaches ?? reaches }),
@@ -149,7 +151,8 @@ export function createServices(main: Application, options: ServicesOptions) {
     watch,
     apps,
     loop,
-    requests: new WorkerRequests({ bus, compatibility, defaultEnvironments }),
+    requests,
+    moves: new Moves({ ...known, environmentCache, compatibility, requests, service }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),

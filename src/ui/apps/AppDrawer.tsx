@@ -31,6 +31,7 @@ export const isAppBusy = (app: AppRow): boolean =>
 export function AppDrawer({ name, onClose, handle }: Props) {
   const t = useT();
   const api = useApi();
+  const isLocal = useIsLocal();
   const { data: app, error, refresh } = useLive(() => api.getApp(name), name, isAppBusy);
   return (
     <Drawer
@@ -55,6 +56,15 @@ export function AppDrawer({ name, onClose, handle }: Props) {
             >
               {t('New password')}
             </ActionButton>
+            {!isLocal && (
+              <ActionButton
+                refused={refusal('move', app, null)}
+                onClick={() => handle('move', app)}
+                data-testid="app-drawer-move"
+              >
+                {t('Move')}
+              </ActionButton>
+            )}
             <Button onClick={() => handle('edit', app)} data-testid="app-drawer-edit">
               {t('Edit')}
             </Button>

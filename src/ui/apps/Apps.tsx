@@ -12,6 +12,7 @@ import {
 import { useSearchParams } from 'react-router-dom';
 import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
+import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness } from '../common/Page';
 import type { AppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
@@ -40,7 +41,7 @@ export function Apps() {
   const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
   const [selected, setChosen] = useState<AppRow[]>([]);
   const dialogs = useDialogs();
-  const { open, setEditing, setDeleting } = dialogs;
+  const { open, setEditing, setMoving, setDeleting } = dialogs;
 
   const { query, setQuery, ask, data, error, loading, refresh } = useAppsPage();
   const operate = useAppActions(environments, refresh);
@@ -49,6 +50,7 @@ export function Apps() {
   const handle = useMemoizedFn<RowHandler>((action, app) => {
     if (action === 'open') open(app.name);
     else if (action === 'edit') setEditing(app);
+    else if (action === 'move') setMoving([app]);
     else if (action === 'destroy') setDeleting([app]);
     else if (action === 'resetAdmin') void reset({ kind: 'app', name: app.name, title: app.title });
     else void operate(action, [app]);
@@ -61,6 +63,7 @@ export function Apps() {
     operate: async (action: OperateAction, apps: AppRow[]) => {
       if (await operate(action, apps)) setChosen([]);
     },
+    move: setMoving,
     destroy: setDeleting,
     clear: () => setChosen([]),
   };
@@ -98,7 +101,7 @@ export function Apps() {
         environments={environments}
         handle={handle}
         onSaved={() => void refresh()}
-        onDeleted={() => {
+        onDone={() => {
           setChosen([]);
           void refresh();
         }}
@@ -151,6 +154,7 @@ function useDialogs() {
   const [params, setParams] = useSearchParams();
   const [editing, setEditing] = useState<AppRow | 'new'>();
   const [created, setCreated] = useState<CreatedApp>();
+  const [moving, setMoving] = useState<AppRow[]>();
   const [deleting, setDeleting] = useState<AppRow[]>();
   return {
     opened: params.get('app'),
@@ -160,6 +164,8 @@ function useDialogs() {
     setEditing,
     created,
     setCreated,
+    moving,
+    setMoving,
     deleting,
     setDeleting,
   };
@@ -170,12 +176,12 @@ interface DialogsProps {
   environments: EnvironmentRow[] | null;
   handle: RowHandler;
   onSaved: () => void;
-  onDeleted: () => void;
+  onDone: () => void;
 }
 
-function Dialogs({ dialogs, environments, handle, onSaved, onDeleted }: DialogsProps) {
-  const { opened, close, editing, setEditing, created, setCreated, deleting, setDeleting } = dialogs;
-  const { appUrl } = useHost();
+function Dialogs({ dialogs, environments, handle, onSaved, onDone }: DialogsProps) {
+  const { opened, close, editing, setEditing, created, setCreated, moving, setMoving, deleting, setDeleting } = dialogs;
+  const { appUrl, t } = useHost();
   return (
     <>
       {opened && <AppDrawer name={opened} onClose={close} handle={handle} />}
@@ -197,13 +203,28 @@ function Dialogs({ dialogs, environments, handle, onSaved, onDeleted }: DialogsP
           onClose={() => setCreated(undefined)}
         />
       )}
+      {moving && (
+        <MoveDialog
+          subject={{ apps: moving.map(({ name }) => name) }}
+          title={
+            moving.length === 1
+              ? t('Move "{{app}}"?', { app: moving[0].title })
+              : t('Move {{count}} apps?', { count: moving.length })
+          }
+          onClose={() => setMoving(undefined)}
+          onDone={() => {
+            setMoving(undefined);
+            onDone();
+          }}
+        />
+      )}
       {deleting && (
         <DeleteDialog
           apps={deleting}
           onClose={() => setDeleting(undefined)}
           onDone={() => {
             setDeleting(undefined);
-            onDeleted();
+            onDone();
           }}
         />
       )}

@@ -113,13 +113,15 @@ interface BulkProps {
   selected: AppRow[];
   environments: EnvironmentRow[] | null;
   operate: (action: OperateAction, apps: AppRow[]) => void;
+  move: (apps: AppRow[]) => void;
   destroy: (apps: AppRow[]) => void;
   clear: () => void;
 }
 
 /** Actions for all selected rows. */
-export function BulkActions({ selected, environments, operate, destroy, clear }: BulkProps) {
+export function BulkActions({ selected, environments, operate, move, destroy, clear }: BulkProps) {
   const t = useT();
+  const isLocal = useIsLocal();
   return (
     <Flex gap="small" align="center" wrap role="toolbar" aria-label={t('Actions for the selected apps')}>
       <span>{t('{{count}} selected', { count: selected.length })}</span>
@@ -134,6 +136,16 @@ export function BulkActions({ selected, environments, operate, destroy, clear }:
           {t(ACTION_LABELS[action])}
         </ActionButton>
       ))}
+      {!isLocal && (
+        <ActionButton
+          size="small"
+          refused={refusalOfAll('move', selected, environments)}
+          onClick={() => move(selected)}
+          data-testid="bulk-move"
+        >
+          {t('Move')}
+        </ActionButton>
+      )}
       <Button size="small" danger icon={<DeleteOutlined />} onClick={() => destroy(selected)} data-testid="bulk-delete">
         {t('Delete')}
       </Button>

@@ -2,6 +2,7 @@ import { MoreOutlined } from '@ant-design/icons';
 import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import type { OperateAction } from '../common/api';
+import { useIsLocal } from '../common/Page';
 import { RowButton } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { useT } from '../host';
@@ -9,7 +10,10 @@ import { refusal } from './actions';
 import { ACTION_LABELS } from './labels';
 import { VisitButton } from './VisitButton';
 
-export type RowHandler = (action: OperateAction | 'open' | 'edit' | 'destroy' | 'resetAdmin', app: AppRow) => void;
+export type RowHandler = (
+  action: OperateAction | 'open' | 'edit' | 'move' | 'destroy' | 'resetAdmin',
+  app: AppRow,
+) => void;
 
 interface Props {
   app: AppRow;
@@ -17,9 +21,12 @@ interface Props {
   handle: RowHandler;
 }
 
+const MORE = ['restart', 'upgrade', 'move', 'resetAdmin'] as const;
+
 /** Actions for one app. A disabled action says why. */
 export const RowActions = memo(function RowActions({ app, environments, handle }: Props) {
   const t = useT();
+  const isLocal = useIsLocal();
   const button = (action: 'start' | 'stop' | 'edit' | 'destroy') => (
     <RowButton
       isDanger={action === 'destroy'}
@@ -32,7 +39,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
     </RowButton>
   );
   const more = () => ({
-    items: (['restart', 'upgrade', 'resetAdmin'] as const).map((action) => {
+    items: (isLocal ? MORE.filter((action) => action !== 'move') : MORE).map((action) => {
       const refused = refusal(action, app, environments);
       return {
         key: action,

@@ -3,7 +3,7 @@ import type { OperateAction } from '../common/api';
 import { isUnderway } from '../common/status';
 import { key, type Message } from '../common/text';
 
-export type AppAction = OperateAction | 'visit' | 'edit' | 'destroy' | 'resetAdmin';
+export type AppAction = OperateAction | 'visit' | 'edit' | 'move' | 'destroy' | 'resetAdmin';
 
 /** The reason why an action is disabled; null if it is enabled. */
 export type Refusal = Message | null;
@@ -38,6 +38,8 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
       return outdatedIn(app, environments)?.length === 0
         ? refuse(key('Its data already has the newest version ({{version}}).'), { version: app.version })
         : null;
+    case 'move':
+      return now === 'move' ? refuse(key('It is being moved.')) : null;
     case 'resetAdmin':
       return somewhere(app, 'running', 'dormant') ? null : refuse(key('It does not run. Start it first.'));
     case 'visit':

@@ -9,6 +9,7 @@ export const ACTION_LABELS: Record<AppAction, string> = {
   upgrade: key('Upgrade'),
   visit: key('Visit'),
   edit: key('Edit'),
+  move: key('Move'),
   destroy: key('Delete'),
   resetAdmin: key('New administrator password'),
 };
@@ -17,6 +18,7 @@ export const OPERATION_NAMES: Record<Action, string> = {
   create: key('Create'),
   adopt: key('Adopt'),
   update: key('Change'),
+  move: key('Move'),
   start: key('Start'),
   stop: key('Stop'),
   restart: key('Restart'),
@@ -29,6 +31,7 @@ export const OPERATION_LABELS: Record<Action, string> = {
   create: key('Creating'),
   adopt: key('Adopting'),
   update: key('Changing'),
+  move: key('Moving'),
   start: key('Starting'),
   stop: key('Stopping'),
   restart: key('Restarting'),

@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import type { ChecklistRow } from '../../shared/checklist';
 import type { Message } from '../../shared/message';
+import type { MovePlan } from '../../shared/move';
 import type {
   AppOptions,
   AppRow,
@@ -27,6 +28,15 @@ export interface Reach {
 export interface DatabaseCheck {
   checks: { name: string; ok: boolean; message: Message; remedy?: Message }[];
   verdict: 'free' | 'adoptable' | 'taken' | 'unusable';
+}
+
+/** What is moved: some apps, or all of an environment. */
+export type MoveSubject = { apps: string[] } | { environment: string };
+
+/** The answer of an action for several apps. */
+export interface BulkAnswer {
+  operations: OperationRow[];
+  refused: Array<Message & { app: string }>;
 }
 
 /** Maximum number of names in one request; more would make the URL too long. */
@@ -69,6 +79,8 @@ function apiOf(request: Host['request']) {
     updateApp: (name: string, values: object) => post<AppRow>('apps:update', { filterByTk: name }, values),
     operate: (action: OperateAction, names: string[]) => inBatches(`apps:${action}`, names),
     destroyApps: (names: string[], database: 'keep' | 'drop') => inBatches('apps:destroy', names, { database }),
+    previewMove: (subject: MoveSubject, to?: string) => post<MovePlan>(...moveOf('previewMove', subject, to)),
+    move: (subject: MoveSubject, to?: string) => post<BulkAnswer>(...moveOf('move', subject, to)),
     adoptApp: (values: object) => post<AppRow>('apps:adopt', undefined, values),
     logs: (name: string, environment: string, lines: number) =>
       get<string[]>('apps:logs', { filterByTk: name, environment, lines }),
@@ -115,6 +127,15 @@ function apiOf(request: Host['request']) {
       post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
   };
 }
+
+const moveOf = (
+  action: 'move' | 'previewMove',
+  subject: MoveSubject,
+  to?: string,
+): [string, { filterByTk: string }, object] =>
+  'apps' in subject
+    ? [`apps:${action}`, { filterByTk: subject.apps.join(',') }, { to }]
+    : [`appEnvironments:${action}`, { filterByTk: subject.environment }, { to }];
 
 export function useApi(): Api {
   const { request } = useHost();

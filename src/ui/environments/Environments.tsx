@@ -1,10 +1,12 @@
 import { PlusOutlined, ReloadOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
 import { Button, Card, Empty, Flex, Table, Tooltip } from 'antd';
+import { useState } from 'react';
 import type { EnvironmentRow } from '../../shared/types';
 import { type EnvironmentAction, useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, problemText } from '../common/errors';
+import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
@@ -27,8 +29,10 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
   );
   const onEnvironment = useEnvironmentActions(refresh);
   const { reset, dialog } = useResetAdmin(() => void refresh());
+  const [moving, setMoving] = useState<string>();
   const act: Act = (action, environment) => {
     if (action === 'resetAdmin') void reset({ kind: 'environment', name: environment.name, url: environment.url });
+    else if (action === 'move') setMoving(environment.name);
     else void onEnvironment(action, environment);
   };
 
@@ -76,6 +80,17 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           }}
         />
       </Flex>
+      {moving !== undefined && (
+        <MoveDialog
+          subject={{ environment: moving }}
+          title={t('Move all apps of environment "{{environment}}"?', { environment: moving })}
+          onClose={() => setMoving(undefined)}
+          onDone={() => {
+            setMoving(undefined);
+            void refresh();
+          }}
+        />
+      )}
       {dialog}
     </Card>
   );

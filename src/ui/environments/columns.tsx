@@ -14,7 +14,7 @@ import { type Translate, useT } from '../host';
 import { Addresses } from './Addresses';
 import { ENVIRONMENT_ACTIONS } from './questions';
 
-export type Act = (action: EnvironmentAction | 'resetAdmin', environment: EnvironmentRow) => void;
+export type Act = (action: EnvironmentAction | 'move' | 'resetAdmin', environment: EnvironmentRow) => void;
 
 /** @param version NocoBase version of the Supervisor, to mark environments that differ */
 export function columnsOf(
@@ -176,6 +176,13 @@ function Actions({ environment, act }: { environment: EnvironmentRow; act: Act }
   );
   const more = () => ({
     items: [
+      {
+        key: 'move',
+        label: t('Move all apps'),
+        disabled: !Object.keys(apps).length,
+        onClick: () => act('move', environment),
+        'data-testid': `environment-move-${name}`,
+      },
       {
         key: 'resetAdmin',
         label: t('New administrator password'),

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
-import { AppSupervisorError } from '../../errors';
+import { AppSupervisorError, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
   adoptInput,
@@ -13,11 +13,13 @@ import {
   destroyInput,
   logsInput,
   migrateInput,
+  moveInput,
   namesInput,
   parseInput,
   updateInput,
 } from '../apps/input';
 import type { Operation } from '../control/rollout';
+import type { BulkResult } from '../placement/moves';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = keysIn(APP, 'sort');
@@ -114,6 +116,28 @@ export const command =
       );
     return { data: operations };
   };
+
+/** What a move would do, for one app or several. Changes nothing. */
+export async function previewMove({ supervisor, params, values }: ActionContext): Promise<Answer> {
+  const request = parseInput(moveInput, values);
+  return { data: await supervisor.parts.moves.preview(knownApps(supervisor, params.filterByTk), request) };
+}
+
+/** Moves one app or several; what cannot be moved is refused with its reason. */
+export async function move({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const request = parseInput(moveInput, values);
+  const apps = knownApps(supervisor, params.filterByTk);
+  return { data: bulkRow(supervisor, await supervisor.parts.moves.move(apps, request, userId)) };
+}
+
+/** The answer of an action for several apps. */
+export const bulkRow = (supervisor: ActionContext['supervisor'], { operations, refused }: BulkResult) => ({
+  operations: operations.map((operation) => supervisor.parts.view.operationRow(operation)),
+  refused: refused.map((each) => ({ ...each, message: inEnglish(each) })),
+});
+
+const knownApps = (supervisor: ActionContext['supervisor'], names: unknown) =>
+  parseInput(namesInput, names, 'filterByTk').map((name) => knownApp(supervisor, name));
 
 /** Only this answer contains the new password. */
 export async function resetAdmin({ supervisor, params, userId }: ActionContext): Promise<Answer> {

@@ -1,7 +1,9 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
+import { moveInput, parseInput } from '../apps/input';
 import { checkReach } from '../fleet/reachability';
 import { type ActionContext, type Answer, target } from './action';
+import { bulkRow } from './apps';
 
 export async function list({ supervisor }: ActionContext): Promise<Answer> {
   return { data: supervisor.parts.view.environmentRows() };
@@ -31,6 +33,27 @@ export async function drain({ supervisor, params, userId }: ActionContext): Prom
     );
   }
   return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name), meta: { operations } };
+}
+
+/** What a move of all apps of an environment would do. Changes nothing. */
+export async function previewMove({ supervisor, params, values }: ActionContext): Promise<Answer> {
+  const { to } = parseInput(moveInput, values);
+  const name = target(params);
+  return { data: await supervisor.parts.moves.preview(appsIn(supervisor, name), { from: name, to }) };
+}
+
+/** Moves all apps of an environment; what cannot be moved is refused with its reason. */
+export async function move({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const { to } = parseInput(moveInput, values);
+  const name = target(params);
+  const result = await supervisor.parts.moves.move(appsIn(supervisor, name), { from: name, to }, userId);
+  return { data: bulkRow(supervisor, result) };
+}
+
+function appsIn(supervisor: ActionContext['supervisor'], environment: string) {
+  const isKnown = supervisor.parts.environmentCache.names().includes(environment);
+  if (!isKnown) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment });
+  return supervisor.apps().filter(({ environments }) => environments.includes(environment));
 }
 
 /** The environment will not come back: nothing waits for it any more. */

@@ -4,6 +4,7 @@ import { checklistRow } from '../../../shared/checklist';
 import { ENVIRONMENT } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
 import { objectIn, type Type } from '../../../shared/fields';
+import { movePlan } from '../../../shared/move';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
 
@@ -14,6 +15,7 @@ export const ROWS = {
   appSupervisorOperation: objectIn(OPERATION, 'row'),
   appSupervisorEvent: objectIn(EVENT, 'row'),
   appSupervisorChecklistRow: checklistRow,
+  appSupervisorMovePlan: movePlan,
 };
 
 /** The JSON schema of a request's body. */

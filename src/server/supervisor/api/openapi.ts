@@ -1,5 +1,4 @@
-import type { z } from 'zod';
-import { type ErrorCode, statusOf } from '../../errors';
+import type { ErrorCode } from '../../errors';
 import {
   adoptInput,
   checkInput,
@@ -7,26 +6,18 @@ import {
   createInput,
   destroyInput,
   migrateInput,
+  moveInput,
   updateInput,
 } from '../apps/input';
-import { bodySchema, ROWS, rowSchema } from './openapi-schemas';
+import { type DescribedAction, describe } from './openapi-action';
+import { ROWS, rowSchema } from './openapi-schemas';
 
 /**
  * The HTTP API as NocoBase's API documentation shows it; generated at build time, with bodies from the schemas that
  * parse them.
  */
 
-interface ActionDescription {
-  summary: string;
-  method?: 'get' | 'post';
-  query?: Record<string, string>;
-  body?: z.ZodType;
-  gives: string;
-  /** The content of `data`, if it is a row or a list of rows. */
-  rows?: keyof typeof ROWS | [keyof typeof ROWS];
-  /** In addition to those of every action of its kind. */
-  errors?: ErrorCode[];
-}
+type ActionDescription = DescribedAction<keyof typeof ROWS>;
 
 const ONE_APP = { filterByTk: 'Identifier of the app.' };
 const SOME_APPS = { filterByTk: 'Identifier of the app, or several.' };
@@ -41,6 +32,8 @@ const LIST = {
 const EVENT_FILTER =
   'NocoBase filter: `kind`, `appName`, `appUid`, `environment`, `createdById`, `operationId`, `at`, `endedAt`.';
 const RESET = '`{username, email, password, unconfirmed: [environment]}`; the password is in this answer only.';
+const MOVED =
+  '`{operations, refused: [{app, code, params, message}]}`: what was begun, and what cannot be moved, with its reason.';
 const CHANGES_APP: ErrorCode[] = ['UNKNOWN_APP', 'OPERATION_BEGUN'];
 const PLACES_APP: ErrorCode[] = [
   'UNKNOWN_ENVIRONMENT',
@@ -124,6 +117,22 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       rows: ['appSupervisorOperation'],
       errors: CHANGES_APP,
     },
+    move: {
+      summary: 'Move to another environment; without `to` to the one that fits best',
+      query: SOME_APPS,
+      body: moveInput,
+      gives: MOVED,
+      errors: ['UNKNOWN_APP', 'NOT_IN_ENVIRONMENT', 'ALREADY_IN_ENVIRONMENT'],
+    },
+    previewMove: {
+      summary: 'What a move would do: where each app would go, how long visitors wait, and what stays',
+      method: 'post',
+      query: SOME_APPS,
+      body: moveInput,
+      gives: 'The plan. `apps[].refused` says why an app cannot be moved.',
+      rows: 'appSupervisorMovePlan',
+      errors: ['UNKNOWN_APP'],
+    },
     destroy: {
       summary: 'Delete; the database is kept unless `drop` is requested, and then only what the app created is dropped',
       query: SOME_APPS,
@@ -185,6 +194,22 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       gives: 'The row; `meta.operations` are the stops.',
       rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT', 'OPERATION_BEGUN'],
+    },
+    move: {
+      summary: 'Move all apps of an environment to others',
+      query: ONE_ENVIRONMENT,
+      body: moveInput,
+      gives: MOVED,
+      errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    previewMove: {
+      summary: 'What a move of all apps of an environment would do',
+      method: 'post',
+      query: ONE_ENVIRONMENT,
+      body: moveInput,
+      gives: 'The plan.',
+      rows: 'appSupervisorMovePlan',
+      errors: ['UNKNOWN_ENVIRONMENT'],
     },
     forget: {
       summary: 'Forget an environment that will not come back',
@@ -285,77 +310,6 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     },
   },
 };
-
-const isReading = (name: string) => name === 'list' || name === 'get';
-
-/** Resources that a process offers only if it manages apps. */
-const MANAGED = ['apps', 'appEnvironments', 'appOperations', 'appEvents', 'appFleet'];
-
-/** By status, the errors of an action; the core itself answers 401 and 403. */
-function refusals({ method, query, body, errors = [] }: ActionDescription, resource: string, name: string) {
-  const isManaged = MANAGED.includes(resource);
-  const codes = new Set<string>([
-    ...(isManaged && (query || body) ? ['INVALID_INPUT'] : []),
-    ...errors,
-    ...(isManaged ? ['NOT_ON_THIS_PART', 'NOT_READY'] : []),
-  ]);
-  const byStatus = new Map<number, string[]>([
-    [401, ['Not signed in, or not any more.']],
-    ...(resource === 'appEntries' ? [] : [[403, ['The role has no permission (`pm.app-supervisor`).']] as const]),
-    ...(isManaged && !method && !isReading(name) ? [[405, ['METHOD_NOT_ALLOWED']] as const] : []),
-  ] as Array<[number, string[]]>);
-  for (const code of codes) {
-    const status = statusOf(code as ErrorCode);
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return byStatus;
-}
-
-function answerOf(rows: NonNullable<ActionDescription['rows']>) {
-  const row = (name: keyof typeof ROWS) => ({ $ref: `#/components/schemas/${name}` });
-  const data = Array.isArray(rows) ? { type: 'array', items: row(rows[0]) } : row(rows);
-  return { content: { 'application/json': { schema: { type: 'object', properties: { data } } } } };
-}
-
-function describe(action: ActionDescription, resource: string, name: string) {
-  const { summary, method, query, body, gives, rows } = action;
-  const verb = method ?? (isReading(name) ? 'get' : 'post');
-  const byStatus = refusals(action, resource, name);
-  return {
-    [verb]: {
-      tags: [resource],
-      summary,
-      parameters: Object.entries(query ?? {}).map(([key, description]) => ({
-        name: key,
-        in: 'query',
-        required: key === 'filterByTk',
-        description,
-        schema: { type: 'string' },
-      })),
-      ...(body
-        ? {
-            requestBody: {
-              content: {
-                'application/json': { schema: bodySchema(body) },
-              },
-            },
-          }
-        : {}),
-      responses: {
-        200: { description: `\`{data, meta?}\`: ${gives}`, ...(rows ? answerOf(rows) : {}) },
-        ...Object.fromEntries(
-          [...byStatus].map(([status, codes]) => [
-            status,
-            {
-              description: codes.join(', '),
-              content: { 'application/json': { schema: { $ref: '#/components/schemas/appSupervisorErrors' } } },
-            },
-          ]),
-        ),
-      },
-    },
-  };
-}
 
 /** An OpenAPI 3 document, without what the core adds to it. */
 export const apiDescription = {

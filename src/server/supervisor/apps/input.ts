@@ -117,6 +117,9 @@ export const migrateInput = z.object({
 /** `onFailure`: whether a failed step ends the operation, or the other environments continue. */
 export const commandInput = z.object({ onFailure: z.enum(['stop', 'continue']).optional() });
 
+/** Where apps move: `from` by default the target environment of each; `to` by default as placement proposes. */
+export const moveInput = z.strictObject({ from: environment.optional(), to: environment.optional() });
+
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
 
 /** One or several names, as in `filterByTk`. */

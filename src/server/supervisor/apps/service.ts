@@ -22,6 +22,13 @@ export interface ServiceOptions extends CreationOptions {
   events: ChangesOptions['events'];
 }
 
+/** From where to where an app moves. */
+export interface MoveWish {
+  /** Default: its target environment. Null as well for an app that has none. */
+  from?: string;
+  to: string;
+}
+
 interface CommandOptions {
   environments?: string[];
   onFailure?: Operation['onFailure'];
@@ -60,49 +67,91 @@ export class AppService {
     return this.creation.create(...request);
   }
 
-  async update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
-    const { appRepository, compatibility, environmentCache, aesKey, clock } = this.options;
-    return this.changes.change(name, async (app, transaction) => {
-      const environments = input.environments ?? app.environments;
-      const added = environments.filter((environment) => !app.environments.includes(environment));
-      const removed = app.environments.filter((environment) => !environments.includes(environment));
-      for (const environment of added) compatibility.assertUsable(environment, 'environments');
-      await environmentCache.assertStored(added, 'environments', transaction);
-      if (added.length) compatibility.assertAgree(environments, 'environments');
-      if (app.initialAdmin) compatibility.assertSetsInitialAdmin(added, 'environments');
-      if (added.length && app.database.username && app.database.dbConnType !== 'new_connection')
-        compatibility.assertKnowsDatabaseRoles(added, 'environments');
-      const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
-      if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
-        throw new AppSupervisorError(
-          'INVALID_INPUT',
-          { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
-          'targetEnvironment',
-        );
-      }
-      if (input.cname !== undefined) await this.changes.assertDomainFree(input.cname, name, transaction);
-      const generation = nextGeneration(app.generation, clock.now().wall);
-      const values: Partial<AppDefinition> = {
-        ...pickIn(APP, 'table', input),
-        environments,
-        targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
-        generation,
-        ...(input.options
-          ? {
-              database: changedDatabase(app, input.options, aesKey),
-              sso: input.options.sso ?? app.sso,
-            }
-          : {}),
-      };
-      await appRepository.update(name, values, transaction);
-      const steps = [
-        ...environments.map((environment) =>
-          step(environment, !added.includes(environment) ? 'apply' : app.desired === 'stopped' ? 'stop' : 'boot'),
-        ),
-        ...removed.map((environment) => step(environment, 'remove')),
-      ];
-      return this.changes.newOperation({ ...app, generation }, 'update', steps, userId);
-    });
+  update(name: string, input: UpdateInput, userId: string | null): Promise<Operation> {
+    return this.changes.change(name, (app, transaction) => this.updateOf(app, input, userId, transaction));
+  }
+
+  /**
+   * Moves an app from one of its environments to another one. An app with one environment ends there before it starts at
+   * its new place; one with several starts there first.
+   *
+   * @param asLeader the control loop wants it, to undo a move that failed
+   * @throws AppSupervisorError NOT_IN_ENVIRONMENT, ALREADY_IN_ENVIRONMENT, and what `update` throws
+   */
+  move(name: string, { from, to }: MoveWish, userId: string | null, asLeader = false): Promise<Operation> {
+    const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
+      if (asLeader) assertIdle(other);
+      const source = from ?? app.targetEnvironment ?? app.environments[0] ?? null;
+      if (source !== null && !app.environments.includes(source))
+        throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: name, environment: source }, 'from');
+      if (app.environments.includes(to))
+        throw new AppSupervisorError('ALREADY_IN_ENVIRONMENT', { app: name, environment: to }, 'to');
+      const environments = source === null ? [to] : app.environments.map((each) => (each === source ? to : each));
+      const targetEnvironment = app.targetEnvironment === source ? to : app.targetEnvironment;
+      const input = { environments, targetEnvironment };
+      // It ran there until now, whatever has changed: its environment may be cordoned since.
+      const operation = await this.updateOf(app, input, userId, transaction, asLeader);
+      return { ...operation, action: 'move' as const };
+    };
+    return this.changes.change(name, work, asLeader);
+  }
+
+  /** @param isReturn whether the app has run where it is to be */
+  private async updateOf(
+    app: AppDefinition,
+    input: UpdateInput,
+    userId: string | null,
+    transaction: Transaction,
+    isReturn = false,
+  ): Promise<Operation> {
+    const { appRepository, environmentCache, aesKey, clock } = this.options;
+    const environments = input.environments ?? app.environments;
+    const added = environments.filter((environment) => !app.environments.includes(environment));
+    const removed = app.environments.filter((environment) => !environments.includes(environment));
+    if (!isReturn) this.assertPlaces(app, environments, added);
+    await environmentCache.assertStored(added, 'environments', transaction);
+    const wantedTarget = input.targetEnvironment === undefined ? app.targetEnvironment : input.targetEnvironment;
+    if (input.targetEnvironment && !environments.includes(input.targetEnvironment)) {
+      throw new AppSupervisorError(
+        'INVALID_INPUT',
+        { problem: say('INPUT_TARGET', { field: 'targetEnvironment' }) },
+        'targetEnvironment',
+      );
+    }
+    if (input.cname !== undefined) await this.changes.assertDomainFree(input.cname, app.name, transaction);
+    const generation = nextGeneration(app.generation, clock.now().wall);
+    const values: Partial<AppDefinition> = {
+      ...pickIn(APP, 'table', input),
+      environments,
+      targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
+      generation,
+      ...(input.options
+        ? {
+            database: changedDatabase(app, input.options, aesKey),
+            sso: input.options.sso ?? app.sso,
+          }
+        : {}),
+    };
+    await appRepository.update(app.name, values, transaction);
+    const steps = [
+      ...environments.map((environment) =>
+        step(environment, !added.includes(environment) ? 'apply' : app.desired === 'stopped' ? 'stop' : 'boot'),
+      ),
+      ...removed.map((environment) => step(environment, 'remove')),
+    ];
+    // What replaces the only environment ends and starts the app as a move does, and is undone as one.
+    const isMove = app.environments.length === 1 && environments.length === 1 && added.length === 1;
+    return this.changes.newOperation({ ...app, generation }, isMove ? 'move' : 'update', steps, userId);
+  }
+
+  /** Whether an app may get further environments. */
+  private assertPlaces(app: AppDefinition, environments: string[], added: string[]): void {
+    const { compatibility } = this.options;
+    for (const environment of added) compatibility.assertUsable(environment, 'environments');
+    if (added.length) compatibility.assertAgree(environments, 'environments');
+    if (app.initialAdmin) compatibility.assertSetsInitialAdmin(added, 'environments');
+    if (added.length && app.database.username && app.database.dbConnType !== 'new_connection')
+      compatibility.assertKnowsDatabaseRoles(added, 'environments');
   }
 
   /**

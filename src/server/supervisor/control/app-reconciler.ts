@@ -16,22 +16,22 @@ import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { FleetObserver } from '../fleet/observer';
 import { environmentKey } from './keys';
 import type { Leadership } from './leader';
+import { hasLeft, heldElsewhere } from './leaving';
 import type { Publisher } from './publisher';
-import {
-  advance,
-  claimMet,
-  giveWay,
-  hasSkipped,
-  isWorkedOn,
-  leftUndone,
-  type Operation,
-  restingIn,
-  type Step,
-  type StepObservation,
-} from './rollout';
+import { advance, giveWay, isWorkedOn, type Operation, type Step, type StepObservation } from './rollout';
 import { staleIn } from './stale';
 import { StepTimer } from './step-timer';
 import { type OperationCache, OperationOver, type OperationStore } from './store';
+import {
+  claimMet,
+  hasSkipped,
+  isInterrupted,
+  leftUndone,
+  mayBeBetween,
+  type Return,
+  restingIn,
+  returnOf,
+} from './unfinished';
 import type { WorkQueue } from './work-queue';
 
 /** How often an app with an operation in progress is checked without an event, for its deadlines, in ms. */
@@ -46,7 +46,7 @@ export interface AppReconcilerOptions {
   leadership: Leadership;
   publisher: Publisher;
   queue: WorkQueue;
-  service: Pick<AppService, 'command' | 'finish' | 'giveSecret'>;
+  service: Pick<AppService, 'command' | 'finish' | 'giveSecret' | 'move'>;
   compatibility: Pick<CompatibilityPolicy, 'disagreementOf'>;
   clock: Clock;
   log: Log;
@@ -83,6 +83,7 @@ export class AppReconciler {
       (await this.endClaim(app)) ||
       (await this.unpublishGone(app)) ||
       (await this.overtake(app)) ||
+      (await this.mendMove(app)) ||
       (await this.resumeFailed(app)) ||
       (await this.restartStale(app)) ||
       (await this.giveSecret(app));
@@ -225,6 +226,32 @@ export class AppReconciler {
     return true;
   }
 
+  /**
+   * Ends a move that failed halfway. If the app does not start at its new place, it returns to where it ran. If it could
+   * not be removed there in time, it starts at its new place as soon as it is.
+   */
+  private async mendMove(app: AppDefinition): Promise<boolean> {
+    const { operations, service, log } = this.options;
+    if (!mayBeBetween(app, this.entriesOf(app))) return false;
+    const [[newest]] = await operations.page({ appUid: app.uid }, ['-createdAt', '-id'], 1, 1);
+    if (!newest) return false;
+    const [only] = app.environments;
+    const back = returnOf(newest, app);
+    if (back) return this.returnTo(app, back);
+    const observe = (environment: string) => this.observe(environment, app.name);
+    if (!isInterrupted(newest) || app.published[only] || heldElsewhere(app, only, app.published, observe)) return false;
+    log.info(`App ${app.name} has left its former environment by now, and its move goes on.`, { app: app.name });
+    await service.finish(app.name, [only]);
+    return true;
+  }
+
+  private async returnTo(app: AppDefinition, { from, to }: Return): Promise<boolean> {
+    if (!isAlive(this.observe(to, app.name).health)) return false;
+    this.options.log.warn(`App ${app.name} does not start in ${from}; its move is undone.`, { app: app.name });
+    await this.options.service.move(app.name, { from, to }, null, true);
+    return true;
+  }
+
   /** Restarts an app where it is stale, one environment after the other, because nothing else notifies them. */
   private async restartStale(app: AppDefinition): Promise<boolean> {
     const { observer, service, compatibility, log } = this.options;
@@ -307,9 +334,7 @@ export class AppReconciler {
   /** Whether a live Worker has confirmed that an app is removed, or the environment was forgotten. */
   private isGone(environment: string, app: Pick<AppDefinition, 'name' | 'uid'>, wish: Published): boolean {
     if (!this.options.observer.environment(environment)) return true;
-    const { entry } = this.observe(environment, app.name);
-    if (!entry) return false;
-    return entry.uid !== app.uid || (entry.status === 'not_found' && entry.generation >= wish.generation);
+    return hasLeft(app, wish, this.observe(environment, app.name).entry);
   }
 
   private observe(environment: string, name: string): StepObservation {

@@ -4,6 +4,7 @@ import type { Operation, Step } from '../../../shared/operation';
 import type { Action, Health, OperationState, StepKind } from '../../../shared/types';
 import { AppSupervisorError, describeError } from '../../errors';
 import { type AppDefinition, desiredOf, type Published } from '../apps/repository';
+import { heldElsewhere } from './leaving';
 
 /** What is known about one environment by its lease: `entry` only under a live one. */
 export interface StepObservation {
@@ -25,7 +26,7 @@ const DEADLINES: Record<StepKind, number> = {
 };
 /** Steps that install or migrate. */
 const LONG_DEADLINE = 900_000;
-const LONG_ACTIONS = new Set<Action>(['create', 'adopt', 'upgrade']);
+const LONG_ACTIONS = new Set<Action>(['create', 'adopt', 'upgrade', 'move']);
 
 export type { Operation, Step, StepKind };
 
@@ -61,7 +62,7 @@ export interface Advance {
  */
 export function advance(
   before: Operation,
-  app: Pick<AppDefinition, 'uid' | 'desired' | 'startMode' | 'boot' | 'claim'>,
+  app: Pick<AppDefinition, 'uid' | 'environments' | 'desired' | 'startMode' | 'boot' | 'claim'>,
   published: Record<string, Published>,
   observe: (environment: string) => StepObservation,
   now: number,
@@ -75,7 +76,13 @@ export function advance(
   for (const [index, step] of operation.steps.entries()) {
     if (isOver(step.state)) continue;
     if (step.state === 'queued' && isGivenUp(operation)) continue;
-    if (!itsTurn(operation.steps, index)) continue;
+    if (!itsTurn(operation.steps, index, app)) continue;
+    const begins = step.kind === 'boot' || step.kind === 'apply';
+    const held = begins ? heldElsewhere(app, step.environment, published, observe) : null;
+    if (held !== null) {
+      waitingFor ??= say('WAITS_FOR_LEAVING', { environment: held });
+      continue;
+    }
     const { health, entry } = observe(step.environment);
     const current = published[step.environment];
     const desired = desiredFor(operation, step, app, current);
@@ -153,15 +160,16 @@ const hasBegun = (operation: Operation, { kind }: Step, entry: StatusEntry | nul
   entry?.uid === operation.appUid && entry.begun >= generationOf(operation, kind);
 
 /**
- * One environment boots at a time; removals wait until the app runs where it should; data steps wait for all removals.
+ * One environment boots at a time; removals wait until the app runs where it should, unless it has one environment: then
+ * they come first (leaving.ts). Data steps wait for all removals.
  */
-function itsTurn(steps: Step[], index: number): boolean {
+function itsTurn(steps: Step[], index: number, { environments }: Pick<AppDefinition, 'environments'>): boolean {
   const earlier = steps.slice(0, index);
   switch (steps[index].kind) {
     case 'boot':
       return earlier.every((step) => step.kind !== 'boot' || isOver(step.state));
     case 'remove':
-      return steps.every((step) => step.kind !== 'boot' || isOver(step.state));
+      return environments.length === 1 || steps.every((step) => step.kind !== 'boot' || isOver(step.state));
     case 'drop':
     case 'release':
       // A cancelled removal belongs to a forgotten environment, which nothing can wait for.
@@ -242,7 +250,7 @@ function judge(
   }
 }
 
-function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boolean {
+export function isDone(kind: StepKind, entry: StatusEntry, bootGeneration: number): boolean {
   switch (kind) {
     case 'boot':
       // Dormant: it had booted, and its worker restarted before anybody observed that.
@@ -319,73 +327,13 @@ export function takeOver(made: Operation, superseded: Operation[], app: Placed):
 }
 
 /** The environments of an app, and what was published for them. */
-type Placed = Pick<AppDefinition, 'environments' | 'published'>;
+export type Placed = Pick<AppDefinition, 'environments' | 'published'>;
 
 /** Environments that an app no longer belongs to, and for which the removal was not published. */
-const misplacedIn = ({ environments, published }: Placed): string[] =>
+export const misplacedIn = ({ environments, published }: Placed): string[] =>
   Object.keys(published).filter(
     (environment) => published[environment].desired !== 'removed' && !environments.includes(environment),
   );
-
-/**
- * The rest of a failed operation that nothing blocks any more: the app has recovered by itself wherever the change was
- * published; other environments have not received it, or still have the app.
- *
- * @param skipped environments whose turn never came: what was published there before is not what the operation wanted
- * @returns environments that still need the app; null if there is nothing to do, or not yet
- */
-export function leftUndone(
-  app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
-  entryIn: (environment: string) => StatusEntry | null,
-  skipped: string[] = [],
-): string[] | null {
-  const { environments, published } = app;
-  const isTold = (environment: string) =>
-    (published[environment]?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
-  const missing = environments.filter((environment) => !isTold(environment));
-  const notified = environments.filter(isTold);
-  if (!notified.length || (!missing.length && !misplacedIn(app).length)) return null;
-  const isWell = (environment: string) => {
-    const entry = entryIn(environment);
-    const { generation, boot } = published[environment];
-    if (entry?.uid !== app.uid || entry.generation < generation) return false;
-    return isDone(app.desired === 'stopped' ? 'stop' : 'boot', entry, boot.generation);
-  };
-  return notified.every(isWell) ? missing : null;
-}
-
-/** Environments in which an app rests that should run: drained, or skipped by an operation that failed before their turn. */
-export const restingIn = ({ desired, environments, published }: Placed & Pick<AppDefinition, 'desired'>): string[] =>
-  desired === 'stopped' ? [] : environments.filter((environment) => published[environment]?.desired === 'stopped');
-
-/** Whether a failed operation would have started the app in an environment, whose turn did not come. */
-export const hasSkipped = ({ steps }: Operation, environment: string): boolean =>
-  steps.some((step) => step.environment === environment && step.kind === 'boot' && step.state === 'cancelled');
-
-/**
- * An app came up with a claim that no operation has ended: its create failed or was cancelled, and the worker retried
- * by itself. What was to be created exists now.
- */
-export function claimMet(
-  { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
-  entryIn: (environment: string) => StatusEntry | null,
-): Record<string, Published> | null {
-  const met = Object.entries(published).filter(
-    ([
-      environment,
-      {
-        claim,
-        generation,
-        boot: { generation: boot },
-      },
-    ]) => {
-      const entry = claim === 'none' ? null : entryIn(environment);
-      return entry?.uid === uid && entry.generation >= generation && isDone('boot', entry, boot);
-    },
-  );
-  const ended = met.map(([environment, wish]) => [environment, { ...wish, claim: 'none' as const }] as const);
-  return ended.length ? Object.fromEntries(ended) : null;
-}
 
 /**
  * The final state of an operation that is cancelled: what was published stays desired; steps that have not begun are

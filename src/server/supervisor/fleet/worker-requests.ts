@@ -1,11 +1,13 @@
 import type { z } from 'zod';
-import { say } from '../../../shared/message';
+import { type Message, say } from '../../../shared/message';
 import { type DatabaseCheck, databaseCheck, logLines } from '../../../shared/messages';
 import { AppSupervisorError } from '../../errors';
 import type { MessageBus } from '../../protocol/bus';
+import { unseal } from '../../protocol/secrets';
 import { placeOf } from '../apps/database-settings';
 import type { CheckInput } from '../apps/input';
 import type { AppDefinition } from '../apps/repository';
+import { databaseRefusal } from '../placement/preview';
 import type { CompatibilityPolicy } from './compatibility-policy';
 
 /** How long a worker may take for a check, and for reading a log, in ms. */
@@ -14,6 +16,7 @@ const LOGS_TIMEOUT = 5_000;
 
 export interface WorkerRequestsOptions {
   bus: MessageBus;
+  aesKey: Buffer | null;
   compatibility: Pick<CompatibilityPolicy, 'assertUsable'>;
   /** The environment of a check whose request names none; null if it has to name one. */
   defaultEnvironments: string[] | null;
@@ -38,6 +41,21 @@ export class WorkerRequests {
     const place = placeOf({ name, title: name, options: { dbConnType, database } });
     const answer = await bus.request(target, 'checkDatabase', { name, database: place }, CHECK_TIMEOUT);
     return parseAnswer(target, databaseCheck, answer);
+  }
+
+  /**
+   * Whether an environment reaches the existing database of an app.
+   * @returns why not; null if it does
+   */
+  async checkReach(environment: string, app: AppDefinition): Promise<Message | null> {
+    const { bus, aesKey } = this.options;
+    const { password, ...place } = app.database;
+    const isSeparate = place.dbConnType === 'new_connection';
+    // The role of a database of the environment's own server is the app's; the check is the environment's.
+    const { username: _, ...shared } = place;
+    const database = isSeparate ? { ...place, password: unseal(password ?? '', aesKey, app.name) } : shared;
+    const answer = await bus.request(environment, 'checkDatabase', { name: app.name, database }, CHECK_TIMEOUT);
+    return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment);
   }
 
   /** The last lines of an app's log in one of its environments. */

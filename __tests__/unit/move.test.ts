@@ -1,0 +1,197 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { heldElsewhere } from '../../src/server/supervisor/control/leaving';
+import { returnOf } from '../../src/server/supervisor/control/unfinished';
+import { type Place, placesFor, spread } from '../../src/server/supervisor/placement/decide';
+import { databaseRefusal, lastBoots, moveNotes } from '../../src/server/supervisor/placement/preview';
+import { say } from '../../src/shared/message';
+import { appOf, entryOf, operationOf, publishedOf } from '../support/fixtures';
+import { MemoryFleet } from '../support/memory-fleet';
+
+const place = (name: string, values: Partial<Place> = {}): Place => ({
+  name,
+  refusal: null,
+  apps: 0,
+  delay: 10,
+  server: 'db:5432',
+  ...values,
+});
+
+describe('a place for an app', () => {
+  it('is one that takes apps and does not have it, with the fewest apps', () => {
+    const places = [place('env_a'), place('env_b', { apps: 3 }), place('env_c', { apps: 2 }), place('env_d')];
+    places[3].refusal = say('MOVE_PLACE_AWAY', { environment: 'env_d' });
+    expect(placesFor(places, ['env_a'], 'db:5432')).toEqual(['env_c', 'env_b']);
+  });
+
+  it('is where its database server is, and rather not busy', () => {
+    const places = [place('env_a', { server: 'other:1' }), place('env_b', { delay: 900 }), place('env_c', { apps: 9 })];
+    expect(placesFor(places, [], 'db:5432')).toEqual(['env_c', 'env_b', 'env_a']);
+    expect(placesFor(places, [], null)).toEqual(['env_a', 'env_c', 'env_b']);
+  });
+
+  it('is another one for each of several apps', () => {
+    const need = (app: string) => ({ app, taken: ['env_a'], server: null });
+    const found = spread([place('env_a'), place('env_b'), place('env_c')], ['x', 'y', 'z'].map(need));
+    expect([...found]).toEqual([
+      ['x', 'env_b'],
+      ['y', 'env_c'],
+      ['z', 'env_b'],
+    ]);
+    expect(spread([place('env_a')], [need('x')]).get('x')).toBeNull();
+  });
+});
+
+describe('the preview of a move', () => {
+  it('says what stays, and what is not waited for', () => {
+    const codes = (facts: Parameters<typeof moveNotes>[0]) => moveNotes(facts).map(({ code }) => code);
+    expect(codes({ from: 'env_a', sourceHealth: 'online', isStopped: false })).toEqual(['MOVE_UPLOADS_STAY']);
+    expect(codes({ from: 'env_a', sourceHealth: 'down', isStopped: true })).toEqual([
+      'MOVE_STAYS_STOPPED',
+      'MOVE_UPLOADS_STAY',
+      'MOVE_SOURCE_DOWN',
+    ]);
+    expect(codes({ from: 'env_a', sourceHealth: 'unknown', isStopped: false })).toContain('MOVE_WAITS_FOR_SOURCE');
+    expect(codes({ from: null, sourceHealth: null, isStopped: false })).toEqual([]);
+  });
+
+  it('takes the newest start for the time that visitors wait, and no installation', () => {
+    const step = { environment: 'env_a', kind: 'boot', state: 'succeeded' } as const;
+    const boot = (ms: number) => [{ ...step, startedAt: 100, finishedAt: 100 + ms }];
+    const found = lastBoots([
+      operationOf(boot(60_000), { action: 'create' }),
+      operationOf(boot(2_000)),
+      operationOf(boot(9_000)),
+    ]);
+    expect(found.get('uid-1')).toBe(2_000);
+  });
+
+  it('asks the new place for the app’s own database', () => {
+    const app = { uid: 'uid-1', name: 'crm' };
+    const check = (ok: boolean, message: ReturnType<typeof say>) =>
+      databaseRefusal({ checks: [{ name: 'content', ok, message }], verdict: 'taken' }, app, 'env_b');
+    const owned = (uid: string) => say('CHECK_OTHER_APP', { object: 'crm', app: 'crm', uid });
+    expect(check(false, owned('uid-1'))).toBeNull();
+    expect(check(false, owned('uid-2'))).toEqual(owned('uid-2'));
+    expect(check(true, say('CHECK_FREE'))).toEqual(say('MOVE_DATABASE_ABSENT', { app: 'crm', environment: 'env_b' }));
+  });
+});
+
+describe('an app with one environment', () => {
+  const app = appOf({ environments: ['env_b'] });
+  const removed = publishedOf({ desired: 'removed' });
+  const held = (published: Parameters<typeof heldElsewhere>[2], entry = {}, health = 'online') =>
+    heldElsewhere(app, 'env_b', published, () => ({ health: health as never, entry: entry && entryOf(entry) }));
+
+  it('does not start while it may still run elsewhere', () => {
+    expect(held({ env_a: publishedOf() }, { status: 'not_found' })).toBe('env_a');
+    expect(held({ env_a: removed })).toBe('env_a');
+    expect(held({ env_a: removed }, { status: 'not_found', generation: 9 })).toBe('env_a');
+    expect(held({ env_a: removed, env_b: publishedOf({ desired: 'stopped' }) })).toBe('env_a');
+    expect(held({ env_a: removed }, { status: 'running' }, 'unknown')).toBe('env_a');
+  });
+
+  it('starts when that is confirmed, or the other one is down', () => {
+    expect(held({ env_a: removed }, { status: 'not_found' })).toBeNull();
+    expect(held({ env_a: removed }, { uid: 'uid-2' })).toBeNull();
+    expect(held({ env_a: removed }, {}, 'down')).toBeNull();
+    expect(held({ env_a: publishedOf() }, {}, 'down')).toBe('env_a');
+    expect(held({ env_a: removed, env_b: publishedOf() })).toBeNull();
+  });
+});
+
+describe('a failed move', () => {
+  const steps = (boot: string, remove: string) =>
+    operationOf(
+      [
+        { environment: 'env_b', kind: 'boot', state: boot as never },
+        { environment: 'env_a', kind: 'remove', state: remove as never },
+      ],
+      { action: 'move', state: 'failed', createdById: '1' },
+    );
+
+  it('is undone once, if the app did not start at its new place', () => {
+    const back = { from: 'env_b', to: 'env_a' };
+    const app = { environments: ['env_b'] };
+    expect(returnOf(steps('failed', 'succeeded'), app)).toEqual(back);
+    expect(returnOf(steps('failed', 'cancelled'), app)).toEqual(back);
+    expect(returnOf(steps('cancelled', 'failed'), app)).toBeNull();
+    expect(returnOf({ ...steps('failed', 'succeeded'), createdById: null }, app)).toBeNull();
+    expect(returnOf(steps('failed', 'succeeded'), { environments: ['env_a'] })).toBeNull();
+  });
+});
+
+describe('a move', () => {
+  let fleet: MemoryFleet;
+  let part: Awaited<ReturnType<MemoryFleet['supervisor']>>['part'];
+
+  beforeEach(async () => {
+    fleet = new MemoryFleet();
+    const supervisor = await fleet.supervisor();
+    part = supervisor.part;
+    for (const name of ['env_a', 'env_b', 'env_c']) await fleet.environment(name);
+    await fleet.runningApp(supervisor, 'crm', ['env_a']);
+  });
+  const desired = (environment: string) => fleet.app('crm').published[environment]?.desired;
+  const gone = { status: 'not_found' as const };
+
+  it('ends the app before it starts at its new place', async () => {
+    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect([desired('env_a'), desired('env_b')]).toEqual(['removed', undefined]);
+    await fleet.says('env_a', 'crm', gone);
+    expect(desired('env_b')).toBe('onDemand');
+    await fleet.says('env_b', 'crm');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(fleet.operation(id)).toMatchObject({ action: 'move', state: 'succeeded' });
+    expect(fleet.app('crm')).toMatchObject({ environments: ['env_b'], targetEnvironment: 'env_b' });
+    expect(Object.keys(fleet.app('crm').published)).toEqual(['env_b']);
+  });
+
+  it.each(['start', 'restart'] as const)('stays that way when a %s supersedes it', async (action) => {
+    await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    await part.parts.service.command('crm', action, '1');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect([desired('env_a'), desired('env_b')]).toEqual(['removed', undefined]);
+    await fleet.says('env_a', 'crm', gone);
+    expect(desired('env_b')).toBe('onDemand');
+  });
+
+  it('stays that way when it was cancelled', async () => {
+    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b');
+    await part.parts.service.cancel(id);
+    await part.parts.service.update('crm', { title: 'Sales' } as never, '1');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(desired('env_b')).toBeUndefined();
+    await fleet.says('env_a', 'crm', gone);
+    expect(desired('env_b')).toBe('onDemand');
+  });
+
+  it('is undone when the app does not start there', async () => {
+    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b');
+    await fleet.says('env_a', 'crm', gone);
+    await fleet.says('env_b', 'crm', { status: 'error', error: say('NO_CAUSE') });
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(fleet.operation(id).state).toBe('failed');
+    expect(fleet.app('crm').environments).toEqual(['env_a']);
+    expect([desired('env_a'), desired('env_b')]).toEqual([undefined, 'removed']);
+    await fleet.says('env_b', 'crm', gone);
+    expect(desired('env_a')).toBe('onDemand');
+    await fleet.says('env_a', 'crm');
+    expect(fleet.open).toEqual([]);
+  });
+
+  it('of an app with several environments starts it at its new place first', async () => {
+    await part.parts.service.update('crm', { environments: ['env_a', 'env_b'] } as never, '1');
+    await fleet.run(1_000, 'env_a', 'env_b');
+    await fleet.says('env_a', 'crm');
+    await fleet.says('env_b', 'crm');
+    await part.parts.service.move('crm', { from: 'env_a', to: 'env_c' }, '1');
+    await fleet.run(1_000, 'env_a', 'env_b', 'env_c');
+    expect([desired('env_a'), desired('env_c')]).toEqual(['onDemand', 'onDemand']);
+    await fleet.says('env_b', 'crm');
+    await fleet.says('env_c', 'crm');
+    expect(desired('env_a')).toBe('removed');
+  });
+});

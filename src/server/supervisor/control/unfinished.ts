@@ -1,0 +1,107 @@
+import type { StatusEntry } from '../../../shared/messages';
+import type { AppDefinition, Published } from '../apps/repository';
+import { isDone, misplacedIn, type Operation, type Placed } from './rollout';
+
+/**
+ * The rest of a failed operation that nothing blocks any more: the app has recovered by itself wherever the change was
+ * published; other environments have not received it, or still have the app.
+ *
+ * @param skipped environments whose turn never came: what was published there before is not what the operation wanted
+ * @returns environments that still need the app; null if there is nothing to do, or not yet
+ */
+export function leftUndone(
+  app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
+  entryIn: (environment: string) => StatusEntry | null,
+  skipped: string[] = [],
+): string[] | null {
+  const { environments, published } = app;
+  const isTold = (environment: string) =>
+    (published[environment]?.desired ?? 'removed') !== 'removed' && !skipped.includes(environment);
+  const missing = environments.filter((environment) => !isTold(environment));
+  const notified = environments.filter(isTold);
+  if (!notified.length || (!missing.length && !misplacedIn(app).length)) return null;
+  const isWell = (environment: string) => {
+    const entry = entryIn(environment);
+    const { generation, boot } = published[environment];
+    if (entry?.uid !== app.uid || entry.generation < generation) return false;
+    return isDone(app.desired === 'stopped' ? 'stop' : 'boot', entry, boot.generation);
+  };
+  return notified.every(isWell) ? missing : null;
+}
+
+/** Environments in which an app rests that should run: drained, or skipped by an operation that failed before their turn. */
+export const restingIn = ({ desired, environments, published }: Placed & Pick<AppDefinition, 'desired'>): string[] =>
+  desired === 'stopped' ? [] : environments.filter((environment) => published[environment]?.desired === 'stopped');
+
+/** Whether a failed operation would have started the app in an environment, whose turn did not come. */
+export const hasSkipped = ({ steps }: Operation, environment: string): boolean =>
+  steps.some((step) => step.environment === environment && step.kind === 'boot' && step.state === 'cancelled');
+
+/**
+ * An app came up with a claim that no operation has ended: its create failed or was cancelled, and the worker retried
+ * by itself. What was to be created exists now.
+ */
+export function claimMet(
+  { uid, published }: Pick<AppDefinition, 'uid' | 'published'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): Record<string, Published> | null {
+  const met = Object.entries(published).filter(
+    ([
+      environment,
+      {
+        claim,
+        generation,
+        boot: { generation: boot },
+      },
+    ]) => {
+      const entry = claim === 'none' ? null : entryIn(environment);
+      return entry?.uid === uid && entry.generation >= generation && isDone('boot', entry, boot);
+    },
+  );
+  const ended = met.map(([environment, wish]) => [environment, { ...wish, claim: 'none' as const }] as const);
+  return ended.length ? Object.fromEntries(ended) : null;
+}
+
+/** A move that the control loop makes. */
+export interface Return {
+  from: string;
+  to: string;
+}
+
+/** Whether a move of the app may have failed halfway: it failed where it should run, or was never requested there. */
+export function mayBeBetween(
+  app: Placed & Pick<AppDefinition, 'uid' | 'desired'>,
+  entryIn: (environment: string) => StatusEntry | null,
+): boolean {
+  const { environments, published, uid, desired } = app;
+  if (desired === 'stopped') return false;
+  if (environments.length === 1 && !published[environments[0]]) return true;
+  if (environments.length > 1 && !misplacedIn(app).length) return false;
+  return environments.some((environment) => {
+    const entry = entryIn(environment);
+    return entry?.uid === uid && (entry.status === 'error' || entry.error !== undefined);
+  });
+}
+
+/**
+ * How a failed move is undone, so that the app runs where it ran before: its boot failed at the new place. A move that
+ * nobody requested was itself made to undo one.
+ */
+export function returnOf(
+  { action, state, createdById, steps }: Operation,
+  { environments }: Pick<AppDefinition, 'environments'>,
+): Return | null {
+  if (action !== 'move' || state !== 'failed' || createdById === null) return null;
+  const failed = steps.find(({ kind, state }) => kind === 'boot' && state === 'failed');
+  const left = steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed');
+  if (!failed || !left) return null;
+  const isThere = environments.includes(failed.environment) && !environments.includes(left.environment);
+  return isThere ? { from: failed.environment, to: left.environment } : null;
+}
+
+/** Whether a move ended because the app could not be removed where it was: it was started nowhere since. */
+export const isInterrupted = ({ action, state, steps }: Operation): boolean =>
+  action === 'move' &&
+  state === 'failed' &&
+  steps.some((step) => step.kind === 'remove' && step.state === 'failed') &&
+  steps.some((step) => step.kind === 'boot' && step.state === 'cancelled');

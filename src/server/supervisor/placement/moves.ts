@@ -1,0 +1,181 @@
+import PQueue from 'p-queue';
+import { say } from '../../../shared/message';
+import type { MovePlan, MovePreview } from '../../../shared/move';
+import { AppSupervisorError, describeError } from '../../errors';
+import { isAlive } from '../../protocol/health';
+import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
+import type { AppService } from '../apps/service';
+import type { Operation } from '../control/rollout';
+import type { OperationStore } from '../control/store';
+import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { FleetObserver } from '../fleet/observer';
+import type { WorkerRequests } from '../fleet/worker-requests';
+import { type Place, spread } from './decide';
+import { lastBoots, moveNotes } from './preview';
+
+/** Number of Workers that are asked about databases at the same time. */
+const AT_ONCE = 8;
+/** Maximum number of operations in which the last start of the apps is looked for. */
+const LOOK_BACK = 500;
+
+export interface MovesOptions {
+  appCache: AppCache;
+  observer: FleetObserver;
+  environmentCache: EnvironmentCache;
+  compatibility: CompatibilityPolicy;
+  operations: OperationStore;
+  requests: WorkerRequests;
+  service: AppService;
+}
+
+/** Which way the apps go. */
+export interface MoveRequest {
+  /** Default: the target environment of each app. */
+  from?: string;
+  /** Default: placement chooses one for each app. */
+  to?: string;
+}
+
+/** The answer of an action for several apps: what was begun, and what was refused. */
+export interface BulkResult {
+  operations: Operation[];
+  refused: Array<{ app: string } & ReturnType<typeof describeError>>;
+}
+
+/** Moves apps between environments: proposes places, says what a move would do, and begins it. */
+export class Moves {
+  constructor(private readonly options: MovesOptions) {}
+
+  /** What moves of these apps would do. Changes nothing. */
+  async preview(apps: AppDefinition[], request: MoveRequest): Promise<MovePlan> {
+    const places = this.places();
+    const targets = this.targetsOf(apps, request, places);
+    const boots = await this.bootsOf(apps);
+    const ask = new PQueue({ concurrency: AT_ONCE });
+    const previews = await Promise.all(
+      apps.map((app) =>
+        ask.add(() => this.previewOf(app, sourceOf(app, request), targets.get(app.name) ?? null, places, boots)),
+      ),
+    );
+    return {
+      apps: previews.flatMap((preview) => preview ?? []),
+      places: places.map(({ name, apps: count, refusal }) => ({ name, apps: count, refusal })),
+    };
+  }
+
+  /** Begins to move what can be moved. */
+  async move(apps: AppDefinition[], request: MoveRequest, userId: string | null): Promise<BulkResult> {
+    const { apps: previews } = await this.preview(apps, request);
+    const result: BulkResult = { operations: [], refused: [] };
+    for (const { app, from, to, refused } of previews) {
+      try {
+        if (refused !== null || to === null) result.refused.push({ app, ...(refused ?? say('MOVE_NO_PLACE')) });
+        else result.operations.push(await this.options.service.move(app, { from: from ?? undefined, to }, userId));
+      } catch (error) {
+        if (!(error instanceof AppSupervisorError)) throw error;
+        result.refused.push({ app, ...describeError(error) });
+      }
+    }
+    return result;
+  }
+
+  private async previewOf(
+    app: AppDefinition,
+    from: string | null,
+    to: string | null,
+    places: Place[],
+    boots: Map<string, number>,
+  ): Promise<MovePreview> {
+    const overlaps = app.environments.length > 1;
+    const isServed = app.desired === 'running' && from !== null;
+    return {
+      app: app.name,
+      title: app.title,
+      from,
+      to,
+      refused: await this.refusalOf(app, from, to, places),
+      overlaps,
+      waits: isServed && !overlaps ? (boots.get(app.uid) ?? null) : null,
+      notes: moveNotes({
+        from,
+        sourceHealth: from === null ? null : (this.options.observer.environment(from)?.health ?? 'unknown'),
+        isStopped: app.desired === 'stopped',
+      }),
+    };
+  }
+
+  private async refusalOf(app: AppDefinition, from: string | null, to: string | null, places: Place[]) {
+    const { compatibility, requests } = this.options;
+    if (from !== null && !app.environments.includes(from))
+      return describeError(new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: app.name, environment: from }));
+    if (to === null) return say('MOVE_NO_PLACE');
+    if (app.environments.includes(to))
+      return describeError(new AppSupervisorError('ALREADY_IN_ENVIRONMENT', { app: app.name, environment: to }));
+    const place = places.find(({ name }) => name === to);
+    if (!place) return describeError(new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: to }));
+    if (place.refusal) return place.refusal;
+    const others = app.environments.filter((name) => name !== from);
+    const differ = others.length ? compatibility.disagreementOf([...others, to]) : null;
+    if (differ) return describeError(differ);
+    // Its first start creates its database.
+    if (app.claim !== 'none') return null;
+    return requests.checkReach(to, app).catch((error) => describeError(error));
+  }
+
+  private targetsOf(apps: AppDefinition[], request: MoveRequest, places: Place[]): Map<string, string | null> {
+    const { to } = request;
+    if (to !== undefined) return new Map(apps.map(({ name }) => [name, to]));
+    const serverOf = (from: string | null) => places.find(({ name }) => name === from)?.server ?? null;
+    return spread(
+      places,
+      apps.map((app) => ({
+        app: app.name,
+        taken: app.environments,
+        server: app.database.dbConnType === 'new_connection' ? null : serverOf(sourceOf(app, request)),
+      })),
+    );
+  }
+
+  private places(): Place[] {
+    const { environmentCache, observer, appCache } = this.options;
+    const counts = new Map<string, number>();
+    for (const { environments } of appCache.apps.values())
+      for (const name of environments) counts.set(name, (counts.get(name) ?? 0) + 1);
+    return environmentCache.names().map((name) => {
+      const view = observer.environment(name);
+      const registration = environmentCache.registrationOf(name);
+      return {
+        name,
+        refusal: this.generalRefusal(name),
+        apps: counts.get(name) ?? 0,
+        delay: view?.lease?.eventLoopDelay ?? null,
+        server: registration?.databaseRole?.server || null,
+      };
+    });
+  }
+
+  /** Why an environment gets no apps, whichever they are. */
+  private generalRefusal(name: string) {
+    const { compatibility, environmentCache, observer } = this.options;
+    try {
+      compatibility.assertUsable(name, 'to');
+    } catch (error) {
+      return describeError(error);
+    }
+    if (!isAlive(observer.environment(name)?.health ?? 'unknown')) return say('MOVE_PLACE_AWAY', { environment: name });
+    const { serves = true } = environmentCache.registrationOf(name) ?? {};
+    return serves ? null : say('MOVE_PLACE_NO_VISITORS', { environment: name });
+  }
+
+  private async bootsOf(apps: AppDefinition[]): Promise<Map<string, number>> {
+    const filter = { appUid: { $in: apps.map(({ uid }) => uid) }, state: 'succeeded' };
+    const [found] = apps.length ? await this.options.operations.page(filter, ['-createdAt'], 1, LOOK_BACK) : [[]];
+    return lastBoots(found);
+  }
+}
+
+/** The environment that an app leaves. */
+const sourceOf = ({ targetEnvironment, environments }: AppDefinition, { from }: MoveRequest): string | null =>
+  environments.length ? (from ?? targetEnvironment ?? environments[0]) : null;

@@ -1,0 +1,56 @@
+import { type Message, say } from '../../../shared/message';
+import type { DatabaseCheck } from '../../../shared/messages';
+import type { Health } from '../../../shared/types';
+import type { Operation } from '../control/rollout';
+
+/** What is known about the environment that an app leaves. */
+export interface SourceFacts {
+  /** Null if the app has no environment. */
+  from: string | null;
+  sourceHealth: Health | null;
+  isStopped: boolean;
+}
+
+/** What is good to know before a move. */
+export function moveNotes({ from, sourceHealth, isStopped }: SourceFacts): Message[] {
+  const notes: Message[] = [];
+  if (isStopped) notes.push(say('MOVE_STAYS_STOPPED'));
+  if (from === null) return notes;
+  // Nobody copies them, and the Worker that has them serves them alone.
+  notes.push(say('MOVE_UPLOADS_STAY', { environment: from }));
+  if (sourceHealth === 'down') notes.push(say('MOVE_SOURCE_DOWN', { environment: from }));
+  else if (sourceHealth !== 'online' && sourceHealth !== 'suspect')
+    notes.push(say('MOVE_WAITS_FOR_SOURCE', { environment: from }));
+  return notes;
+}
+
+/** By uid of the app, how long its newest start took, in ms. @param operations newest first */
+export function lastBoots(operations: readonly Operation[]): Map<string, number> {
+  const boots = new Map<string, number>();
+  for (const { appUid, steps, action } of operations) {
+    // An installation takes much longer than a start.
+    if (boots.has(appUid) || action === 'create' || action === 'upgrade') continue;
+    const boot = steps.find(({ kind, state }) => kind === 'boot' && state === 'succeeded');
+    if (boot?.startedAt !== undefined && boot.finishedAt !== undefined)
+      boots.set(appUid, boot.finishedAt - boot.startedAt);
+  }
+  return boots;
+}
+
+/**
+ * Why an environment cannot use the existing database of an app, from its check of it. The check does not know the app, so
+ * it calls a database that is its own taken.
+ *
+ * @returns null if it can
+ */
+export function databaseRefusal(
+  { checks }: DatabaseCheck,
+  { uid, name }: { uid: string; name: string },
+  environment: string,
+): Message | null {
+  const content = checks.find((check) => check.name === 'content');
+  if (content?.message.params?.uid === uid) return null;
+  const failed = checks.find(({ ok }) => !ok);
+  if (failed) return failed.message;
+  return say('MOVE_DATABASE_ABSENT', { app: name, environment });
+}

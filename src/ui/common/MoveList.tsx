@@ -1,0 +1,38 @@
+import { Alert, Flex } from 'antd';
+import type { MovePreview } from '../../shared/move';
+import { type Translate, useT } from '../host';
+import { messageText } from './errors';
+import { Secondary } from './Secondary';
+import { StateIcon } from './Tag';
+import { duration } from './time';
+
+/** What a move would do with each app, and what is good to know before it. */
+export function MoveList({ apps }: { apps: MovePreview[] }) {
+  const t = useT();
+  // Most apps have the same.
+  const notes = new Map(apps.flatMap((app) => app.notes.map((note) => [messageText(t, note), note] as const)));
+  return (
+    <Flex vertical gap="middle">
+      <Flex vertical gap={4} style={{ maxHeight: 280, overflowY: 'auto' }} role="list">
+        {apps.map((app) => (
+          <Flex key={app.app} gap={8} align="baseline" role="listitem" data-testid={`move-${app.app}`}>
+            <StateIcon tone={app.refused ? 'bad' : 'good'} />
+            <span style={{ overflowWrap: 'anywhere' }}>
+              {app.title} <Secondary>{wayOf(t, app)}</Secondary>
+            </span>
+          </Flex>
+        ))}
+      </Flex>
+      {[...notes].map(([text, { code }]) => (
+        <Alert key={text} type={code === 'MOVE_SOURCE_DOWN' ? 'error' : 'info'} showIcon message={text} />
+      ))}
+    </Flex>
+  );
+}
+
+function wayOf(t: Translate, { from, to, refused, overlaps, waits }: MovePreview): string {
+  if (refused) return messageText(t, refused);
+  const way = from === null ? `→ ${to}` : `${from} → ${to}`;
+  if (overlaps) return `${way} · ${t('visitors do not wait')}`;
+  return waits === null ? way : `${way} · ${t('visitors wait for about {{time}}', { time: duration(waits) })}`;
+}
