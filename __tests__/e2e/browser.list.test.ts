@@ -155,11 +155,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const name = 'list_06';
     const taken = row(name).getByText('Removal pending');
     await find(name);
-    south.hesitate();
+    north.hesitate();
     const moving = manager.update(name, { environments: [SOUTH] });
     await taken.waitFor();
     await shows(row(name).locator('[data-testid^="status-"]'), ['Running', 'Waiting']);
-    south.obey();
+    north.obey();
     await moving;
     await taken.waitFor({ state: 'detached' });
     await shows(row(name).locator('[data-testid^="status-"]'), ['Running']);

@@ -357,13 +357,13 @@ describe('a well-known password of an administrator', () => {
 });
 
 describe('moving an app', () => {
-  it('runs it in the new environment before it ends in the old one', async () => {
+  it('ends an app with one environment there before it runs in the new one', async () => {
     const [supervisor] = await fleet.begin(...both);
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
     fleet.databases.journal.length = 0;
     const moved = await supervisor.parts.service.update('crm', { environments: ['env_b'] }, '1');
     expect(await supervisor.ends(moved)).toBe('succeeded: env_b succeeded, env_a succeeded');
-    expect(fleet.databases.journal).toEqual(['env_b boots crm start', 'env_b runs crm', 'env_a ends crm']);
+    expect(fleet.databases.journal).toEqual(['env_a ends crm', 'env_b boots crm start', 'env_b runs crm']);
     expect(supervisor.part.app('crm')?.targetEnvironment).toBe('env_b');
     await until('The record to be gone', async () => !(await supervisor.wire.stores.records.read('env_a')).length);
     expect(Object.keys((await supervisor.parts.appRepository.find('crm'))?.published ?? {})).toEqual(['env_b']);
