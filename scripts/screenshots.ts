@@ -15,6 +15,7 @@ import {
   visitStates,
 } from './browser';
 import { allOperationsEnded, createSampleApps, SAMPLE } from './browser/sample';
+import { photographVisitorPages } from './browser/visitor-pages';
 import { type Api, Fleet } from './fleet';
 import { terminalProgress } from './fleet/progress';
 import { ensurePrograms } from './lib/programs.mjs';
@@ -23,7 +24,7 @@ import { ROOT } from './lib/root.mjs';
 /**
  * `npm run screenshots`: every page and state of ours in both clients, themes and languages, into `.fleet/screenshots`.
  * With `-- --readme` only the pictures of the READMEs, into `docs/pictures`. With `-- --fleet NAME` in a running fleet,
- * which keeps the apps that this creates.
+ * which keeps the apps that this creates. With `-- --visitors` only the proxy's pages for visitors, without a fleet.
  */
 
 const FOLDER = path.join(ROOT, '.fleet/screenshots');
@@ -34,8 +35,11 @@ const LANGUAGES = ['en-US', 'zh-CN'];
 const THEMES = ['default', 'dark'] as const;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { fleet: { type: 'string' }, readme: { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { fleet: { type: 'string' }, readme: { type: 'boolean' }, visitors: { type: 'boolean' } },
+  });
   ensurePrograms(['chromium', 'chineseFont'], console.log);
+  if (values.visitors) return await photographVisitors();
   const fleet = values.fleet
     ? Fleet.attach(values.fleet)
     : await Fleet.start({ name: 'photographer', port: 'free', reset: true, durable: false }, terminalProgress());
@@ -47,10 +51,20 @@ async function main(): Promise<void> {
     if (values.readme) return await photographForReadme(browser, api);
     await fs.rm(FOLDER, { recursive: true, force: true });
     await photographAll(browser, api);
+    await photographVisitorPages(browser, path.join(FOLDER, 'visitors'));
     await chooseTheme(api, 'default');
   } finally {
     await browser.close();
     if (!values.fleet) await fleet.stop();
+  }
+}
+
+async function photographVisitors(): Promise<void> {
+  const browser = await launchBrowser();
+  try {
+    await photographVisitorPages(browser, path.join(FOLDER, 'visitors'));
+  } finally {
+    await browser.close();
   }
 }
 

@@ -33,7 +33,14 @@ beforeAll(async () => {
   await fleet.waitForWorkers();
   await Promise.all([
     manager.create({ name: 'till', title: 'Till', environments: ['env_a'], pinned: true, cname: DOMAIN }),
-    manager.create({ name: 'shelf', title: 'Shelf', environments: ['env_b'], pinned: true, hidden: true }),
+    manager.create({
+      name: 'shelf',
+      title: 'Shelf',
+      language: 'zh-CN',
+      environments: ['env_b'],
+      pinned: true,
+      hidden: true,
+    }),
   ]);
   [till, shelf] = await Promise.all(['till', 'shelf'].map((name) => signInTo(fleet.supervisor, name)));
 });
@@ -73,6 +80,11 @@ describe('appEntries:list', () => {
       { timeout: 60_000, interval: 200, what: 'The entries of an app' },
     );
     expect(placesOf(seen)).toEqual(wanted);
+    const titleIn = async (app: Api): Promise<string> => (await app.get('systemSettings:get')).data.title;
+    expect(await Promise.all([till, shelf].map(titleIn))).toEqual(['Till', 'Shelf']);
+    const { appLang, enabledLanguages } = (await shelf.get('systemSettings:get')).data;
+    expect({ appLang, enabledLanguages }).toEqual({ appLang: 'zh-CN', enabledLanguages: ['zh-CN'] });
+    await shelf.post('systemSettings:put', { raw_title: 'Shelf', appLang: 'en-US', enabledLanguages: ['en-US'] });
     await manager.update('till', { title: 'Till 2' });
     const heard = async (user: Api, wanted: string) =>
       waitFor(async () => (await entriesOf(user)).some(({ title }) => title === wanted), {
@@ -81,8 +93,12 @@ describe('appEntries:list', () => {
         what: `The title ${wanted} on a worker`,
       });
     await heard(shelf, 'Till 2');
+    // The app itself, too, until its administrator calls it something else.
+    await eventually(() => titleIn(till)).toBe('Till 2');
+    await till.post('systemSettings:put', { raw_title: 'Our till' });
     await manager.update('till', { title: 'Till' });
     await Promise.all([heard(till, 'Till'), heard(shelf, 'Till')]);
+    expect(await titleIn(till)).toBe('Our till');
   });
 });
 

@@ -52,6 +52,7 @@ if (process.argv[2] !== 'unguarded') {
       appNameOf: nameApp,
       clock: systemClock,
       hasPackage: (name) => existsSync(path.join(nodeModules, name, 'package.json')),
+      apiBase: '/api',
       pluginStaticsPath: '/static/plugins/',
       publicPath: '/',
       origins: originsOf(table),

@@ -167,6 +167,9 @@ export class PlayedHost {
       this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
   }
 
+  /** Titles are no part of the simulation. */
+  async nameAs(): Promise<void> {}
+
   async stop(name: string): Promise<void> {
     this.failed.delete(name);
     await this.unload(name);

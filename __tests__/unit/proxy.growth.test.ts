@@ -65,6 +65,7 @@ const guards = [true, false].map((serves) =>
     appNameOf: nameApp,
     hasPackage: () => false,
     clock: new FakeClock(),
+    apiBase: '/api',
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
     origins,

@@ -21,6 +21,7 @@ function setup(more: Partial<GuardOptions> = {}) {
     }),
     hasPackage: vi.fn((name: string) => name === '@nocobase/plugin-acl' || name === 'plain'),
     clock: new FakeClock(),
+    apiBase: '/api',
     pluginStaticsPath: '/static/plugins/',
     publicPath: '/',
     origins: originsOf(),

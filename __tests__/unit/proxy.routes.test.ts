@@ -351,7 +351,7 @@ describe('the page for people', () => {
     expect(pageFor(req('text/html', 'zh-CN,zh;q=0.9,en;q=0.8'), '/', '/api', stopped)).toContain(
       '该应用已被管理员停止',
     );
-    expect(pageFor(req('text/html'), '/', '/api', stopped)).not.toContain('refresh');
+    expect(pageFor(req('text/html'), '/', '/api', answer('APP_PROXY_LOOP', 'app1'))).not.toContain('refresh');
   });
 
   it.each<[string | undefined, boolean]>([

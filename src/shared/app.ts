@@ -18,7 +18,7 @@ import {
   timestamp,
   type ValueOf,
 } from './fields';
-import { APP_NAME, DOMAIN, ENVIRONMENT_NAME, ICON, SCHEMA_NAME, SQL_IDENTIFIER, TABLE_PREFIX } from './names';
+import { APP_NAME, DOMAIN, ENVIRONMENT_NAME, ICON, LANGUAGE, SCHEMA_NAME, SQL_IDENTIFIER, TABLE_PREFIX } from './names';
 import { OPERATION } from './operation';
 import { DB_CONN_TYPES, DESIRED, START_MODES, STATUSES, VISIBLE_TO } from './words';
 
@@ -143,6 +143,12 @@ export const APP = {
   icon: {
     type: orNull(text({ max: [48 * 1024, 'INPUT_ICON_SIZE'], pattern: [ICON, 'INPUT_ICON'], long: true })),
     in: [...SETTING, 'index'],
+  },
+  /** That an installation of the app has; null: the environment's. The app's administrator may change it there. */
+  language: {
+    type: orNull(text({ pattern: [LANGUAGE, 'INPUT_LANGUAGE'] })),
+    since: '0.3.0',
+    in: ['create', 'form', 'table', 'record', 'row'],
   },
   cname: {
     type: orNull(text({ trim: true, lower: true, pattern: [DOMAIN, 'INPUT_DOMAIN'] })),

@@ -172,6 +172,7 @@ export const MESSAGES = {
   INPUT_ENVIRONMENT: 'field',
   INPUT_NO_ENVIRONMENT: 'field',
   INPUT_TWICE: 'field',
+  INPUT_LANGUAGE: 'field',
   INPUT_ICON: 'field',
   INPUT_ICON_SIZE: 'field',
   INPUT_DOMAIN: 'field',

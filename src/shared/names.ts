@@ -36,6 +36,9 @@ export const ICON_NAME = /^[A-Za-z]{1,64}$/;
 /** An app's icon: one of NocoBase's, or a picture as a data URI. */
 export const ICON = /^(?:[A-Za-z]{1,64}|data:image\/(?:png|jpeg|webp);base64,[A-Za-z0-9+/=]+)$/;
 
+/** A language such as `en-US`, `zh_CN` or `es-419`; no path. */
+export const LANGUAGE = /^[a-z]{2,3}([-_][a-z0-9]{2,8}){0,3}$/i;
+
 /** A custom domain: a host name without scheme, port or path. */
 export const DOMAIN = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 

@@ -20,6 +20,7 @@ const options = {
   mainSecret: () => 'a secret of main',
   clock: systemClock,
   hasPackage: () => true,
+  apiBase: '/api',
   pluginStaticsPath: '/static/plugins/',
   publicPath: '/',
 };

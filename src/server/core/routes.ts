@@ -18,6 +18,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
   const routeOf = (app: AppDefinition): RouteApp => ({
     name: app.name,
     title: app.title,
+    icon: app.icon,
     cname: app.cname,
     desired: desiredOf(app),
     environments: app.environments,

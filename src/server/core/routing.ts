@@ -118,6 +118,7 @@ export class Routing {
       metrics: this.own.metrics,
       clock,
       hasPackage: (name) => existsSync(path.join(host.nodeModulesPath, name, 'package.json')),
+      apiBase: basePath(host.apiBasePath),
       pluginStaticsPath: host.pluginStaticsPath,
       publicPath: `${basePath(host.publicPath)}/`,
       serve,

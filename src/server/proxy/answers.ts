@@ -13,6 +13,9 @@ export interface Answer {
   status: number;
   code: string;
   message: string;
+  /** The message without the reference. */
+  text: string;
+  reference?: string;
   /** Seconds; present if waiting helps. */
   retryAfter?: number;
 }
@@ -57,11 +60,21 @@ export function answer(
   const [status, retryAfter, en, zh] = ANSWERS[code];
   const text = (language === 'zh' ? zh : en).replace('%app', () => titled(title, language));
   const message = withReference(text, reference, language);
-  return retryAfter === null ? { status, code, message } : { status, code, message, retryAfter };
+  return {
+    status,
+    code,
+    message,
+    text,
+    ...(reference === null ? {} : { reference }),
+    ...(retryAfter === null ? {} : { retryAfter }),
+  };
 }
 
 /** What follows on the connection may be misread, too, or is the rest of a body that nobody wants. */
 const CLOSING = new Set<string>(['BAD_REQUEST', 'BODY_TOO_LARGE', 'BODY_TOO_SLOW', 'HEADERS_TOO_MANY']);
+
+/** The page contains everything that it needs; this holds for whatever a title may smuggle into it. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 function body({ status, message, code }: Answer): string {
   return JSON.stringify({ error: { status, message, maintaining: true, code } });
@@ -79,6 +92,7 @@ export function send(req: IncomingMessage, res: ServerResponse, what: Answer, pa
   res.setHeader('Content-Type', page === null ? 'application/json' : 'text/html; charset=utf-8');
   res.setHeader('Content-Length', Buffer.byteLength(text));
   res.setHeader('Cache-Control', 'no-store');
+  if (page !== null) res.setHeader('Content-Security-Policy', PAGE_POLICY);
   if (what.retryAfter !== undefined) res.setHeader('Retry-After', what.retryAfter);
   res.on('error', ignore); // the visitor may leave during the write
   res.end(req.method === 'HEAD' ? undefined : text);

@@ -1,18 +1,35 @@
 import type { IncomingMessage } from 'node:http';
-import { languageOf, negotiatorOf } from '../visitor-texts';
-import type { Answer } from './answers';
+import { avatarOf } from '../../shared/avatar';
+import { languageOf, negotiatorOf, type VisitorLanguage } from '../visitor-texts';
+import type { Answer, AnswerCode } from './answers';
 
 /**
- * The page for people who open an app by its own domain while it is not available. (Below `/apps/<name>/` they get the
- * Supervisor's own page, which shows the error itself: no HTML of an app passes through the proxy there.) The page
- * needs nothing else from this server, and reloads itself if waiting helps.
+ * The page for people who open an app at its own host while it is not available, or open a host that no app has. (Below
+ * `/apps/<name>/` they get the Supervisor's own page, which shows the error itself: no HTML of an app passes through the
+ * proxy there.) The page needs nothing else from this server and no JavaScript, and loads itself again if waiting helps.
  */
 
+/** What a visitor sees of the app. */
+interface Face {
+  name: string;
+  /** Absent: its name. */
+  title?: string;
+  /** A picture as a data URI; names of NocoBase's own icons are shown as the title's first letter. */
+  icon?: string | null;
+}
+
+/** In characters. Larger pictures would make the page larger than 20 kB. */
+const MAX_ICON = 14_000;
+/** In characters; rows may be older than the limit of titles. */
+const MAX_TITLE = 200;
+
+type Texts = Record<VisitorLanguage, string>;
+
 /** What the visitor can do. */
-const HINTS: Record<string, { en: string; zh: string }> = {
+const HINTS: Record<string, Texts> = {
   APP_STOPPED: {
-    en: 'An administrator has stopped it. Ask them to start it again.',
-    zh: '该应用已被管理员停止，请联系管理员重新启动。',
+    en: 'An administrator has stopped it. This page opens it when it has been started again.',
+    zh: '该应用已被管理员停止。重新启动后，本页面会自动打开应用。',
   },
   APP_PREPARING: { en: 'This page opens it as soon as it is ready.', zh: '准备就绪后，本页面会自动打开应用。' },
   APP_NOT_FOUND: { en: 'Check the address.', zh: '请检查地址。' },
@@ -20,21 +37,68 @@ const HINTS: Record<string, { en: string; zh: string }> = {
   ASK: { en: 'Ask an administrator to check it.', zh: '请联系管理员检查。' },
 };
 
-/** @returns the page, or null for a request that does not come from a browser's address bar */
-export function pageFor(req: IncomingMessage, path: string, apiBase: string, what: Answer): string | null {
+/** Headlines that differ from what programs are told. */
+const HEADLINES: Partial<Record<AnswerCode, Texts>> = {
+  APP_NOT_FOUND: { en: 'There is no app at this address', zh: '此地址没有应用' },
+  INVALID_INPUT: { en: 'This link no longer leads to the app', zh: '此链接已失效' },
+  BAD_REQUEST: { en: 'This address cannot be understood', zh: '无法识别此地址' },
+};
+
+/** In seconds, for answers that tell programs not to wait, while a person may leave the page open. */
+const PATIENCE: Partial<Record<string, number>> = { APP_STOPPED: 30 };
+
+const STYLE = `:root{color-scheme:light dark;--text:#1f2329;--soft:#646a73;--back:#f5f6f8;--card:#fff;--line:#e4e6ea;--bar:#1677ff}
+@media(prefers-color-scheme:dark){:root{--text:#e8e8e8;--soft:#a0a4aa;--back:#141414;--card:#1f1f1f;--line:#303030;--bar:#3c89e8}}
+*{box-sizing:border-box}body{font:16px/1.6 system-ui,sans-serif;color:var(--text);background:var(--back);display:grid;place-content:center;min-height:100vh;margin:0;padding:16px}
+main{width:min(440px,calc(100vw - 32px));padding:40px 32px;text-align:center;background:var(--card);border:1px solid var(--line);border-radius:12px;overflow-wrap:anywhere}
+.icon{display:grid;place-content:center;width:64px;height:64px;margin:0 auto 20px;border-radius:14px;object-fit:cover;color:#fff;font-size:30px;font-weight:600}
+h1{font-size:20px;line-height:1.4;margin:0}p{margin:8px 0 0;color:var(--soft)}small{display:block;margin-top:20px;color:var(--soft)}
+.bar{height:4px;margin:24px auto 0;max-width:220px;border-radius:2px;background:var(--line);overflow:hidden}.bar i{display:block;width:40%;height:100%;border-radius:2px;background:var(--bar);animation:go 1.6s ease-in-out infinite}
+@keyframes go{from{transform:translateX(-100%)}to{transform:translateX(250%)}}@media(prefers-reduced-motion){.bar i{animation:none;width:100%;opacity:.6}}`;
+
+/**
+ * @param path of the request
+ * @param app absent if no app has the host: then nothing is shown that the visitor has not entered
+ * @returns the page, or null for a request that does not come from a browser's address bar
+ */
+export function pageFor(
+  req: IncomingMessage,
+  path: string,
+  apiBase: string,
+  what: Answer,
+  app: Face | null = null,
+): string | null {
   if (req.method !== 'GET' && req.method !== 'HEAD') return null;
   // JSON if the client accepts both, like a program that names neither.
   const wanted = negotiatorOf(req.headers).mediaType(['application/json', 'text/html']);
   if (wanted !== 'text/html' || path.startsWith(`${apiBase}/`)) return null;
-  const hint = HINTS[what.code] ?? (what.retryAfter === undefined ? HINTS.ASK : HINTS.WAIT);
-  const language = languageOf(req.headers);
-  const title = escaped(what.message);
-  const refresh = what.retryAfter === undefined ? '' : `<meta http-equiv="refresh" content="${what.retryAfter}">`;
-  return `<!doctype html><html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1">${refresh}<title>${title}</title>
-<style>:root{color-scheme:light dark}body{font:16px/1.6 system-ui,sans-serif;display:grid;place-content:center;min-height:90vh;margin:0;padding:16px;text-align:center}h1{font-size:22px;margin:0}p{margin:8px 0;opacity:.75}code{font-size:12px;opacity:.5}</style></head>
-<body><h1>${title}</h1><p>${hint[language]}</p><code>${what.code}</code></body></html>`;
+  return pageOf(what, languageOf(req.headers), app);
 }
+
+function pageOf({ code, retryAfter, message, text, reference }: Answer, language: VisitorLanguage, app: Face | null) {
+  const headline = escaped(HEADLINES[code as AnswerCode]?.[language] ?? capitalized(text ?? message));
+  const hint = HINTS[code] ?? (retryAfter === undefined ? HINTS.ASK : HINTS.WAIT);
+  const wait = retryAfter ?? PATIENCE[code];
+  const refresh = wait === undefined ? '' : `<meta http-equiv="refresh" content="${wait}">`;
+  const name = app && escaped([...(app.title ?? app.name)].slice(0, MAX_TITLE).join(''));
+  return `<!doctype html><html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">${refresh}
+<title>${name ?? headline}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head>
+<body><main>${app ? iconOf(app) : ''}<h1>${headline}</h1><p>${hint[language]}</p>${
+    retryAfter === undefined ? '' : '<div class="bar"><i></i></div>'
+  }${reference ? `<small>${language === 'zh' ? '参考编号' : 'Reference'}: ${escaped(reference)}</small>` : ''}</main></body></html>`;
+}
+
+/** As in the app switcher. */
+function iconOf({ name, title = name, icon }: Face): string {
+  if (icon?.startsWith('data:image/') && icon.length <= MAX_ICON) {
+    return `<img class="icon" alt="" src="${escaped(icon)}">`;
+  }
+  const { letter, color } = avatarOf({ name, title });
+  return `<div class="icon" aria-hidden="true" style="background:${color}">${escaped(letter)}</div>`;
+}
+
+const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Titles are written by people. */
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -5,6 +5,7 @@ import type { LimitName, ProxyMetrics } from '../observability/metrics';
 import { languageOf } from '../visitor-texts';
 import { type AnswerCode, answer, send } from './answers';
 import { isForm, limitBody, watchBody } from './bodies';
+import { pageFor } from './error-page';
 import { hasBody, hasSeveralHosts } from './headers';
 import { LIMITS } from './limits';
 import { lingerOverUpload } from './linger';
@@ -37,6 +38,8 @@ export interface GuardOptions {
   hasPackage(name: string): boolean;
   /** `PLUGIN_STATICS_PATH`, with trailing slash, as the core compares it. */
   pluginStaticsPath: string;
+  /** `API_BASE_PATH`, without trailing slash. */
+  apiBase: string;
   /** `APP_PUBLIC_PATH`, with trailing slash. */
   publicPath: string;
   origins: Origins;
@@ -92,7 +95,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     if (name !== INVALID_APP && serve?.(name, req, res)) return true;
     if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     if (name !== 'main') {
-      if (name === INVALID_APP) return sendAnswer(req, res, 'APP_NOT_FOUND');
+      if (name === INVALID_APP) return sendPage(req, res, path, options.apiBase);
       if (!options.isLoaded()) return sendAnswer(req, res, 'APP_PREPARING', name);
       if (!options.isKnown(name)) return sendAnswer(req, res, 'APP_NOT_FOUND', name);
     }
@@ -155,6 +158,13 @@ function cached(find: (name: string) => boolean, clock: Clock): (name: string) =
 
 function sendAnswer(req: IncomingMessage, res: ServerResponse, code: AnswerCode, app?: string): true {
   send(req, res, answer(code, app, { language: languageOf(req.headers) }));
+  return true;
+}
+
+/** An address that no app has. */
+function sendPage(req: IncomingMessage, res: ServerResponse, path: string, apiBase: string): true {
+  const what = answer('APP_NOT_FOUND', '', { language: languageOf(req.headers) });
+  send(req, res, what, pageFor(req, path, apiBase, what));
   return true;
 }
 

@@ -10,6 +10,7 @@ import type { Random } from '../random';
 import { languageOf } from '../visitor-texts';
 import { answer, refuse, send } from './answers';
 import type { Context } from './context';
+import { pageFor } from './error-page';
 import { hasSeveralHosts } from './headers';
 import { LIMITS, type Limits } from './limits';
 import type { AppNaming } from './naming';
@@ -107,7 +108,10 @@ export function createProxy(options: ProxyOptions): AppProxy {
       try {
         const app = table.app(appName);
         if (app) web(app, req, res);
-        else send(req, res, unroutable(appName, req));
+        else {
+          const what = unroutable(appName, req);
+          send(req, res, what, pageFor(req, pathOf(req.url ?? '/'), context.config.apiBase, what));
+        }
       } catch (error) {
         send(req, res, failed(appName, req, error));
       }

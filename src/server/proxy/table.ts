@@ -11,6 +11,8 @@ export interface RouteApp {
   name: string;
   /** For visitors; absent: its name. */
   title?: string;
+  /** For visitors: one of NocoBase's icons, or a picture as a data URI. */
+  icon?: string | null;
   /** Custom domain, or null. */
   cname: string | null;
   desired: 'running' | 'onDemand' | 'stopped';

@@ -215,7 +215,7 @@ class Exchange {
     const what = answerFor(this.context, this.app, this.req, { code, environment, cause });
     this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
     this.context.metrics?.request(environment, code, null);
-    send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what));
+    send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what, this.app));
   }
 
   /**

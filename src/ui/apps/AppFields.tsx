@@ -1,11 +1,14 @@
+import { useRequest } from 'ahooks';
 import { Checkbox, Form, Input, Radio } from 'antd';
 import { useEffect } from 'react';
 import { DOMAIN, isAppName } from '../../shared/names';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
 import { useIsLocal } from '../common/Page';
 import { HEALTH } from '../common/status';
-import { type Translate, useT } from '../host';
+import { languageName } from '../common/text';
+import { type Translate, useHost, useT } from '../host';
 import type { AppValues } from './form';
 import { IconField } from './IconField';
 import { START_MODE_LABELS } from './labels';
@@ -42,6 +45,7 @@ export function BasicFields({ app, environments }: { app?: AppRow; environments:
       >
         <Input disabled={Boolean(app)} placeholder={t('Generated when empty')} autoComplete="off" />
       </Form.Item>
+      {!app && <LanguageField />}
       {!isLocal && <EnvironmentFields app={app} environments={environments} />}
       <Form.Item name="startMode" label={t('Start mode')}>
         <Radio.Group
@@ -49,6 +53,24 @@ export function BasicFields({ app, environments }: { app?: AppRow; environments:
         />
       </Form.Item>
     </>
+  );
+}
+
+/** The languages of the main app, by their own names. */
+function LanguageField() {
+  const t = useT();
+  const api = useApi();
+  const { language } = useHost();
+  const { data } = useRequest(() => api.listLanguages().catch(() => []));
+  const options = [...new Set([language, ...(data ?? [])])].map((value) => ({ value, label: languageName(value) }));
+  return (
+    <Form.Item
+      name="language"
+      label={t('Language')}
+      tooltip={t('The app is installed in this language. Its administrator can change it there.')}
+    >
+      <FormSelect options={options} />
+    </Form.Item>
   );
 }
 

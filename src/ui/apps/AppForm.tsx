@@ -27,11 +27,11 @@ const FORM = 'app-form';
 type Blocked = Extract<Blocker, { state: 'blocked' }>;
 
 export function AppForm({ app, environments, onClose, onSaved }: Props) {
-  const { t } = useHost();
+  const { t, language } = useHost();
   const confirm = useConfirm();
   const [form] = Form.useForm<AppValues>();
   const [dirty, setDirty] = useState(false);
-  const [initial] = useState(() => (app ? valuesOf(app) : newValues()));
+  const [initial] = useState(() => (app ? valuesOf(app) : { ...newValues(), language }));
 
   const mayDiscard = async () =>
     !dirty ||

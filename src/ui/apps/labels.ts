@@ -67,6 +67,7 @@ export const FIELD_LABELS: Record<string, string> = {
   title: key('Application name'),
   name: key('Application ID'),
   icon: key('App icon'),
+  language: key('Language'),
   cname: key('Custom domain'),
   environments: key('Environments'),
   targetEnvironment: key('Target environment of the proxy'),

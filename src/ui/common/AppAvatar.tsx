@@ -1,7 +1,7 @@
 import type { CSSProperties } from 'react';
+import { avatarOf } from '../../shared/avatar';
 import type { AppRow } from '../../shared/types';
 
-const COLORS = ['#0958d9', '#531dab', '#c41d7f', '#d4380d', '#874d00', '#237804', '#006d75', '#1d39c4'];
 const isImage = (icon: string | null): icon is string =>
   /^(data:image\/(png|jpeg|webp);|https?:\/\/|\/)/.test(icon ?? '');
 
@@ -11,7 +11,7 @@ export function AppAvatar({ app, size = 32 }: { app: Pick<AppRow, 'name' | 'titl
   if (isImage(app.icon)) {
     return <img src={app.icon} alt="" style={{ ...square, objectFit: 'contain' }} />;
   }
-  const sum = [...app.name].reduce((total, letter) => total + (letter.codePointAt(0) ?? 0), 0);
+  const { letter, color } = avatarOf(app);
   return (
     <span
       aria-hidden
@@ -19,12 +19,12 @@ export function AppAvatar({ app, size = 32 }: { app: Pick<AppRow, 'name' | 'titl
         ...square,
         display: 'grid',
         placeItems: 'center',
-        background: COLORS[sum % COLORS.length],
+        background: color,
         color: '#fff',
         fontSize: size / 2,
       }}
     >
-      {[...(app.title || app.name)][0]?.toUpperCase()}
+      {letter}
     </span>
   );
 }

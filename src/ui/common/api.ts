@@ -123,6 +123,9 @@ function apiOf(request: Host['request']) {
         sort: 'name',
         paginate: false,
       }),
+    /** That the main app offers. */
+    listLanguages: async () =>
+      (await get<{ enabledLanguages?: string[] | null }>('systemSettings:get')).enabledLanguages ?? [],
     onOperation: (action: 'retry' | 'cancel', id: string) =>
       post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
   };

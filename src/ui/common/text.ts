@@ -6,3 +6,12 @@ export interface Message {
   text: string;
   values?: Record<string, unknown>;
 }
+
+/** The name of a language in that language. */
+export function languageName(code: string): string {
+  try {
+    return new Intl.DisplayNames([code], { type: 'language' }).of(code) ?? code;
+  } catch {
+    return code;
+  }
+}

@@ -42,8 +42,7 @@ export interface AppControllerOptions {
 
 /**
  * Brings every app of this environment to its desired state, one step of one app at a time, on a notification, on a
- * visit, every 30 s and after a restart. It follows records, never messages, and ignores records that are older than
- * the one it has.
+ * visit, every 30 s and after a restart. It follows records, never messages, and ignores older ones than it has.
  */
 export class AppController {
   readonly apps: AppStates;
@@ -264,12 +263,8 @@ export class AppController {
     const { mono } = this.options.clock.now();
     const isDue = ([name, { applied, saved }]: [string, AppState]) =>
       applied !== null && this.apps.lastVisitAt(name) !== saved.lastVisitAt && mono - saved.at >= every;
-    await Promise.all(
-      this.apps
-        .all()
-        .filter(isDue)
-        .map(([name]) => this.save(name)),
-    );
+    const due = this.apps.all().filter(isDue);
+    await Promise.all(due.map(([name]) => this.save(name)));
   }
 
   /** Begins nothing more; tasks in progress end with the process. */
@@ -397,6 +392,7 @@ export class AppController {
     if (changed) {
       held.applied = { ...NEVER, ...held.applied, uid: record.uid, generation: record.generation, bootGeneration };
       await this.save(name);
+      if (held.state === 'running') void this.options.host.nameAs(name, record.title);
     }
     if (held.generation === record.generation && held.doing === null) return;
     held.generation = record.generation;

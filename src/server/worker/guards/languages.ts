@@ -1,6 +1,5 @@
+import { LANGUAGE } from '../../../shared/names';
 import { type Guard, guardMethod } from './guard';
-
-const LANGUAGE = /^[a-z]{2,3}([-_][a-z0-9]{2,8}){0,3}$/i;
 
 /**
  * A language such as `en-US`, `zh_CN` or `es-419`; not `../../config`, for which NocoBase would look as a file, and run

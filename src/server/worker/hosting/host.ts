@@ -11,16 +11,13 @@ import {
   type DatabaseCheck,
   type DatabaseLock,
   inspectDatabase,
-  keepMark,
   markUpgrading,
-  type Owner,
   prepareDatabase,
   resetPartialInstall,
   type ServerRoles,
 } from '../../databases';
 import { AppSupervisorError, inEnglish, messageOf } from '../../errors';
 import type { Log } from '../../log';
-import { retryWhenBusy } from '../../nocobase/busy';
 import type { CoreAppRegistry } from '../../nocobase/core-app-registry';
 import type { FindInstalled } from '../../nocobase/installed-plugins';
 import { createPlaceholderApp, isPlaceholderApp } from '../../nocobase/placeholder-app';
@@ -33,7 +30,9 @@ import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
 import { HostedDatabases } from './hosted-databases';
+import { keepName, nameApp } from './own-name';
 import { newerOf, type PluginVersion, planBoot } from './plan';
+import { watchRestores } from './restores';
 
 /** How long a boot waits for another environment's boot, in ms: longer than an installation takes. */
 const LOCK_TIMEOUT = 900_000;
@@ -149,6 +148,8 @@ export class AppHost {
   bootOneByOne(): void {
     this.boots.oneByOne();
   }
+
+  nameAs = (name: string, title: string) => nameApp(this.coreApps.apps[name], name, title, this.log);
 
   /** Ends an app and leaves a placeholder app, so that the core says that it is stopped. */
   async stop(name: string): Promise<void> {
@@ -308,22 +309,9 @@ export class AppHost {
     }
     if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
     if (plan === 'upgrade') await markUpgrading(connection, owner, false);
-    this.watchRestores(app, connection, owner, content.mark.created);
+    watchRestores(app, connection, owner, content.mark.created, this.log);
     log.rooms.boot?.('Runs');
     return { version: host.version, record };
-  }
-
-  /** NocoBase's backup plugin replaces the data of a running app, and restarts it by itself. */
-  private watchRestores(app: Application, connection: HostDatabase, owner: Owner, created: boolean): void {
-    const log = this.log.bound({ app: owner.app });
-    app.on('__started', () =>
-      retryWhenBusy(() => keepMark(connection, owner, created)).then(
-        (changed) => {
-          if (changed) log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`);
-        },
-        (error) => log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`),
-      ),
-    );
   }
 
   private register(record: AppRecord, connection: HostDatabase, mainApp: Application): Application {
@@ -351,6 +339,7 @@ export class AppHost {
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
       this.log.warn(inEnglish(appAdminWarning(record.name, 'locked')), { app: record.name }),
     );
+    keepName(app, record, this.log);
     app.on('__started', () =>
       watchAdminPassword(app, this.clock, (found) => this.coreApps.onAdminPassword(record.name, found)),
     );

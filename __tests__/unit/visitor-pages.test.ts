@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { ANSWERS, type AnswerCode, answer } from '../../src/server/proxy/answers';
+import { pageFor } from '../../src/server/proxy/error-page';
+
+const CODES = Object.keys(ANSWERS) as AnswerCode[];
+const LANGUAGES = ['en', 'zh'] as const;
+const PICTURE = `data:image/png;base64,${'A'.repeat(13_900)}`;
+const crm = { name: 'crm', title: 'CRM', icon: null as string | null };
+
+function page(code: AnswerCode, { language = 'en' as 'en' | 'zh', app = crm as typeof crm | null } = {}): string {
+  const req = { method: 'GET', headers: { accept: 'text/html', 'accept-language': language } } as never;
+  const what = answer(code, app?.title, { language, reference: 'ABCD2345' });
+  return pageFor(req, '/admin/', '/api', what, app) ?? '';
+}
+const textOf = (html: string) => html.slice(html.indexOf('<main>')).replace(/<[^>]*>/g, ' ');
+
+describe.each(CODES)('the page of %s', (code) => {
+  it('says in each language what happened and what to do, and nothing of the fleet', () => {
+    const [en, zh] = LANGUAGES.map((language) => textOf(page(code, { language })));
+    expect(en).toMatch(/[a-z]{3}/);
+    expect(en).not.toMatch(/[\u4e00-\u9fff]/);
+    expect(zh).toMatch(/[\u4e00-\u9fff]{4}/);
+    expect(zh.replace(/CRM|ABCD2345/g, '')).not.toMatch(/[A-Za-z]{2}/);
+    for (const text of [en, zh]) {
+      expect(text).not.toMatch(/APP_|UPSTREAM|HTTP|50\d|environment|worker|supervisor|redis|proxy|env_/i);
+    }
+  });
+
+  it('has at most 20 kB, with the largest picture and the longest title', () => {
+    const app = { name: 'crm', title: '<"客'.repeat(200), icon: PICTURE };
+    for (const language of LANGUAGES) {
+      expect(Buffer.byteLength(page(code, { language, app }))).toBeLessThanOrEqual(20_000);
+    }
+  });
+
+  it('needs no JavaScript and no other file', () => {
+    expect(page(code)).not.toMatch(/<script|<link(?! rel="icon" href="data:,")|\son\w+=|src=|url\(|@import|https?:/i);
+  });
+
+  it('loads itself again as often as programs are told, if that helps', () => {
+    const seconds = code === 'APP_STOPPED' ? 30 : ANSWERS[code][1];
+    const refresh = /http-equiv="refresh" content="(\d+)"/.exec(page(code))?.[1];
+    expect(refresh).toBe(seconds === null ? undefined : String(seconds));
+  });
+});
+
+it('shows light and dark, and moves only for those who want that', () => {
+  expect(page('APP_PREPARING')).toMatch(/color-scheme:light dark.*prefers-color-scheme:dark.*prefers-reduced-motion/s);
+});
+
+it('shows the title and the picture of the app; a picture that is too large or NocoBase’s own as a letter', () => {
+  const html = (icon: string | null) => page('APP_STOPPED', { app: { ...crm, icon } });
+  expect(html(null)).toContain('<title>CRM</title>');
+  expect(html(PICTURE)).toContain(`src="${PICTURE}"`);
+  for (const icon of [null, 'ShopOutlined', `${PICTURE}${'A'.repeat(200)}`, 'https://x.test/x.png']) {
+    expect(html(icon)).not.toContain('<img');
+    expect(textOf(html(icon))).toMatch(/^\s+C\s/);
+  }
+});
+
+it('an app that does not exist is shown as nothing but that', () => {
+  const html = page('APP_NOT_FOUND', { app: null });
+  expect(html).toContain('There is no app at this address');
+  expect(html).not.toContain('class="icon"');
+});
+
+it('what people have written is shown as text', () => {
+  const app = { ...crm, title: '<img src=x onerror=alert(1)>', icon: `data:image/png;base64,"><script>` };
+  const html = page('APP_STOPPED', { app });
+  expect(html).not.toMatch(/<script|<img src=x/);
+});

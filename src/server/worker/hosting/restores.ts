@@ -1,0 +1,25 @@
+import type { Application } from '@nocobase/server';
+import { keepMark, type Owner } from '../../databases';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import { retryWhenBusy } from '../../nocobase/busy';
+import type { HostDatabase } from './connection';
+
+/** NocoBase's backup plugin replaces the data of a running app, and restarts it by itself. */
+export function watchRestores(
+  app: Application,
+  connection: HostDatabase,
+  owner: Owner,
+  created: boolean,
+  log: Log,
+): void {
+  app.on('__started', () =>
+    retryWhenBusy(() => keepMark(connection, owner, created)).then(
+      (changed) => {
+        if (changed)
+          log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`, { app: owner.app });
+      },
+      (error) => log.warn(`App ${owner.app}: its mark could not be looked at: ${messageOf(error)}`, { app: owner.app }),
+    ),
+  );
+}
