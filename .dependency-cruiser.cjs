@@ -40,7 +40,8 @@ const ROOT_FILES = [
 
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {
-  apps: ['common'],
+  apps: ['activity', 'common'],
+  activity: ['entries', 'common'],
   environments: ['common'],
   security: ['common'],
   entries: ['common'],

@@ -12,6 +12,7 @@ const ROLES = {
     '!pm.app-supervisor',
     '!pm.app-supervisor.apps',
     '!pm.app-supervisor.environments',
+    '!pm.app-supervisor.activity',
     '!pm.app-supervisor.security',
   ],
   appkeeper: ['pm.app-supervisor.apps'],

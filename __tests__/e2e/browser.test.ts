@@ -92,7 +92,7 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     await page.goto(`${fleet.supervisor.url}${base}admin/`);
     loadedAt = await page.evaluate(() => performance.timeOrigin);
     await openSettingsByMenu(page);
-    await shows(tabsOf(page), ['Apps', 'Environments', 'Security checklist']);
+    await shows(tabsOf(page), ['Apps', 'Environments', 'Activity', 'Security checklist']);
   });
 
   wholeIt('sees the environments: identifier, version, address, health and last heartbeat', async () => {

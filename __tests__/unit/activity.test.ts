@@ -150,6 +150,7 @@ describe('events as CSV', () => {
     const row: EventRow = {
       ...eventOf({ at: 0, endedAt: null, appName: 'crm', cause: failed('=cmd|x') }),
       createdBy: '3',
+      appTitle: 'CRM',
       operation: null,
       changes: [
         { field: 'title', before: '=a', after: 'b' },

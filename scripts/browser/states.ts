@@ -151,6 +151,13 @@ export const STATES: State[] = [
     },
   },
   {
+    name: 'app-activity',
+    async show(page) {
+      await drawerTab(page, 3);
+      await shown(page, '.ant-drawer [data-testid="events"]');
+    },
+  },
+  {
     name: 'edit-app',
     async show(page) {
       await page.getByTestId('app-drawer-edit').click();
@@ -256,9 +263,24 @@ export const STATES: State[] = [
     },
   },
   {
-    name: 'security',
+    name: 'activity',
     async show(page) {
       await tabsOf(page).nth(2).click();
+      await page.getByTestId('events').waitFor();
+    },
+  },
+  {
+    name: 'activity-export',
+    async show(page) {
+      await page.getByTestId('activity-export').click();
+      await settled(page, '.ant-dropdown-menu-item');
+    },
+  },
+  {
+    name: 'security',
+    async show(page) {
+      await page.getByTestId('activity-export').click();
+      await tabsOf(page).nth(3).click();
       await page.getByTestId('checklist').waitFor();
     },
   },

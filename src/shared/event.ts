@@ -45,6 +45,8 @@ export const EVENT = {
   id: { type: text(), in: ['table', 'row'], column: { primaryKey: true } },
   kind: { type: choice(EVENT_KINDS), in: ['table', 'row', 'filter'] },
   appName: { type: orNull(text()), in: ['table', 'row', 'filter'], column: { index: true } },
+  /** Its title now; null if it is gone. */
+  appTitle: { type: orNull(text()), in: ['row'] },
   appUid: { type: orNull(text()), in: ['table', 'filter'] },
   environment: { type: orNull(text()), in: ['table', 'row', 'filter'], column: { index: true } },
   message: { type: message(), in: ['table', 'row'] },

@@ -22,6 +22,13 @@ export interface HostInfo {
 
 export type Host = ReturnType<typeof hostOf>;
 
+function saveAs(content: Blob, file: string): void {
+  const address = URL.createObjectURL(content);
+  Object.assign(document.createElement('a'), { href: address, download: file }).click();
+  // Some browsers read it after the click.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
 function hostOf(context: FlowEngineContext) {
   const { app, api } = context;
   return {
@@ -32,6 +39,11 @@ function hostOf(context: FlowEngineContext) {
     user: { username: context.auth?.user?.username, email: context.auth?.user?.email },
     /** @returns the body of the answer; rejects with the error of axios */
     request: async (request: Request): Promise<unknown> => (await api.request({ ...request, skipNotify: true })).data,
+    /** Saves the answer as a file; rejects with the error of axios. */
+    async download(url: string, params: Record<string, unknown>, file: string): Promise<void> {
+      const { data } = await api.request({ url, params, method: 'get', responseType: 'blob', skipNotify: true });
+      saveAs(data as Blob, file);
+    },
     success: (text: string) => void context.message.success(text),
     failure: (text: string) => void context.message.error(text),
     /** Address of an app's pages in the client that shows this page. */

@@ -11,6 +11,7 @@ declare module '@nocobase/flow-engine' {
       method?: 'get' | 'post';
       params?: Record<string, unknown>;
       data?: unknown;
+      responseType?: 'blob';
       skipNotify?: boolean;
     }): Promise<{ data: unknown }>;
   }

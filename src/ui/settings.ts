@@ -1,5 +1,6 @@
 import { NotLoaded } from './common/NotLoaded';
 import { key } from './common/text';
+import type { ClientName } from './entries/entries';
 
 const notLoaded = () => ({ default: NotLoaded });
 
@@ -25,6 +26,16 @@ export const SETTINGS = {
       sort: 2,
       aclSnippet: 'pm.app-supervisor.environments',
       componentLoader: () => import('./environments/EnvironmentsPage').catch(notLoaded),
+    },
+    {
+      key: 'activity',
+      title: key('Activity'),
+      sort: 3,
+      aclSnippet: 'pm.app-supervisor.activity',
+      componentLoader: (client: ClientName) =>
+        import('./activity/ActivityPage')
+          .then(({ ACTIVITY_PAGES }) => ({ default: ACTIVITY_PAGES[client] }))
+          .catch(notLoaded),
     },
     {
       key: 'security',

@@ -152,8 +152,10 @@ export class FleetView {
 
   /** @param operation the one that the event names, as far as it is kept */
   eventRow(event: Event, operation?: Operation): EventRow {
+    const app = this.options.appCache.apps.get(event.appName ?? '');
     return pickIn(EVENT, 'row', {
       ...event,
+      appTitle: app?.uid === event.appUid ? (app?.title ?? null) : null,
       createdBy: event.createdById,
       operation: operation ? briefly(operation) : null,
     });

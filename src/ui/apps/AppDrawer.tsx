@@ -1,9 +1,12 @@
 import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs } from 'antd';
+import { useSearchParams } from 'react-router-dom';
 import type { AppRow } from '../../shared/types';
+import { AppActivity } from '../activity/AppActivity';
 import { ActionButton } from '../common/ActionButton';
 import { AppAvatar } from '../common/AppAvatar';
 import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
+import { FIELD_LABELS } from '../common/labels';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
@@ -14,7 +17,7 @@ import { AppLog } from './AppLog';
 import { AppStatuses } from './AppStatuses';
 import { refusal } from './actions';
 import { databasePlace } from './database';
-import { DATABASE_LABELS, DESIRED_LABELS, FIELD_LABELS, START_MODE_LABELS } from './labels';
+import { DATABASE_LABELS, DESIRED_LABELS, START_MODE_LABELS } from './labels';
 import { OperationTimeline } from './OperationTimeline';
 import type { RowHandler } from './RowActions';
 
@@ -33,6 +36,8 @@ export function AppDrawer({ name, onClose, handle }: Props) {
   const api = useApi();
   const isLocal = useIsLocal();
   const { data: app, error, refresh } = useLive(() => api.getApp(name), name, isAppBusy);
+  const [params, setParams] = useSearchParams();
+  const tab = params.get('tab') ?? 'operations';
   return (
     <Drawer
       open
@@ -81,10 +86,13 @@ export function AppDrawer({ name, onClose, handle }: Props) {
           <PendingChanges app={app} onRestart={() => handle('restart', app)} />
           <AppStatuses app={app} />
           <Tabs
+            activeKey={tab}
+            onChange={(key) => setParams({ app: name, tab: key }, { replace: true })}
             items={[
               { key: 'operations', label: t('Operations'), children: <OperationTimeline appName={name} /> },
               { key: 'log', label: t('Log'), children: <AppLog app={app} /> },
               { key: 'settings', label: t('Settings'), children: <Settings app={app} /> },
+              { key: 'activity', label: t('Activity'), children: <AppActivity name={name} /> },
             ]}
           />
         </Flex>

@@ -1,8 +1,9 @@
-import { useRequest } from 'ahooks';
 import { Alert, Button, Empty, Flex, Spin, Timeline, Typography } from 'antd';
 import type { OperationRow, OperationStep } from '../../shared/types';
+import { Author, useNames } from '../common/Author';
 import { type Api, useApi } from '../common/api';
 import { type ApiError, messageText, problemText } from '../common/errors';
+import { OPERATION_NAMES } from '../common/labels';
 import { Failure, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
@@ -11,7 +12,6 @@ import { StateIcon, StateTag } from '../common/Tag';
 import { duration } from '../common/time';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
-import { OPERATION_NAMES } from './labels';
 
 /** An app's operations, newest first: who requested what, when, the duration, and each step. */
 export function OperationTimeline({ appName }: { appName: string }) {
@@ -22,7 +22,7 @@ export function OperationTimeline({ appName }: { appName: string }) {
     appName,
     (operations) => operations.some(isUnderway),
   );
-  const names = useNames(data ?? []);
+  const names = useNames((data ?? []).map(({ createdBy }) => createdBy));
   const act: Act = async (action, id) => {
     try {
       await api.onOperation(action, id);
@@ -50,21 +50,6 @@ export function OperationTimeline({ appName }: { appName: string }) {
 }
 
 type Act = (...args: Parameters<Api['onOperation']>) => void;
-
-/** Names of the users who requested these operations. A role without permission to see users gets their ids. */
-function useNames(operations: OperationRow[]): Record<string, string> {
-  const api = useApi();
-  const { userId } = useHost();
-  const ids = [...new Set(operations.map(({ createdBy }) => createdBy))].filter(
-    (id) => id !== null && String(id) !== String(userId),
-  );
-  const { data } = useRequest(() => api.userNames(ids.map(String)), {
-    ready: ids.length > 0,
-    refreshDeps: [ids.join()],
-    onError: () => {},
-  });
-  return data ?? {};
-}
 
 interface OperationProps {
   operation: OperationRow;
@@ -103,13 +88,6 @@ function Operation({ operation, isNewest, names, act }: OperationProps) {
       ))}
     </Flex>
   );
-}
-
-function Author({ id, names }: { id: OperationRow['createdBy']; names: Record<string, string> }) {
-  const { t, userId } = useHost();
-  if (id === null) return <>{t('by the system')}</>;
-  if (String(id) === String(userId)) return <>{t('by you')}</>;
-  return <>{names[id] ? t('by {{name}}', { name: names[id] }) : t('by user {{id}}', { id })}</>;
 }
 
 function Step({ step }: { step: OperationStep }) {

@@ -53,12 +53,18 @@ export function StateIcon({ tone }: { tone: Tone }) {
 /** Shows a state with color, icon and text. */
 export function StateTag({
   tone,
+  icon,
   children,
   ...rest
-}: { tone: Tone; children: ReactNode } & Record<`data-${string}`, string>) {
+}: {
+  tone: Tone;
+  /** If it differs from that of the tone. */
+  icon?: typeof MoonOutlined;
+  children: ReactNode;
+} & Partial<Record<`data-${string}`, string>>) {
   const { token } = theme.useToken();
   const colors = colorsOf(tone, token);
-  const Icon = ICONS[tone];
+  const Icon = icon ?? ICONS[tone];
   return (
     <span
       {...rest}

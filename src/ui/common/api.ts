@@ -8,6 +8,7 @@ import type {
   CreatedApp,
   DbConnType,
   EnvironmentRow,
+  EventRow,
   OperationRow,
   PartInfo,
 } from '../../shared/types';
@@ -42,6 +43,15 @@ export interface BulkAnswer {
 /** Maximum number of names in one request; more would make the URL too long. */
 const BATCH = 100;
 
+interface User {
+  id: number;
+  nickname: string | null;
+  username: string | null;
+}
+
+const namesOf = (users: User[]): Record<string, string> =>
+  Object.fromEntries(users.map(({ id, nickname, username }) => [id, nickname || username || String(id)]));
+
 export type Api = ReturnType<typeof apiOf>;
 
 /** The ways in which requests are sent; each throws `ApiError`. */
@@ -64,9 +74,13 @@ function sendersOf(request: Host['request']) {
   return { send, get, post, inBatches };
 }
 
+type Senders = ReturnType<typeof sendersOf>;
+
 function apiOf(request: Host['request']) {
-  const { send, get, post, inBatches } = sendersOf(request);
+  const senders = sendersOf(request);
+  const { send, get, post, inBatches } = senders;
   return {
+    ...ofMainApp(senders),
     info: () => get<PartInfo>('appSupervisor:info'),
     async listApps(query: AppsQuery): Promise<Page<AppRow>> {
       const { page, pageSize, sort } = query;
@@ -106,15 +120,29 @@ function apiOf(request: Host['request']) {
         sort: '-createdAt',
         pageSize: 20,
       }),
+    async listEvents(filter: Record<string, unknown>, page: number, pageSize: number): Promise<Page<EventRow>> {
+      const params = { filter: JSON.stringify(filter), page, pageSize };
+      const { data, meta } = await send<EventRow[]>('appEvents:list', 'get', params);
+      return { rows: data, count: meta?.count ?? data.length };
+    },
+    onOperation: (action: 'retry' | 'cancel', id: string) =>
+      post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
+  };
+}
+
+/** What NocoBase itself answers. */
+function ofMainApp({ get }: Senders) {
+  return {
+    /** By id, the first of those whose name contains a text; only users that the caller has permission to see. */
+    async findUsers(text: string): Promise<Record<string, string>> {
+      const contains = { $includes: text };
+      const filter = text ? JSON.stringify({ $or: [{ nickname: contains }, { username: contains }] }) : undefined;
+      return namesOf(await get<User[]>('users:list', { filter, fields: 'id,nickname,username', pageSize: 20 }));
+    },
     /** By id; only users that the caller has permission to see. */
     async userNames(ids: string[]): Promise<Record<string, string>> {
       const filter = JSON.stringify({ id: { $in: ids } });
-      const users = await get<{ id: number; nickname: string | null; username: string | null }[]>('users:list', {
-        filter,
-        fields: 'id,nickname,username',
-        paginate: false,
-      });
-      return Object.fromEntries(users.map(({ id, nickname, username }) => [id, nickname || username || String(id)]));
+      return namesOf(await get<User[]>('users:list', { filter, fields: 'id,nickname,username', paginate: false }));
     },
     /** Of the main app, with titles as written; a title may be a template of NocoBase. */
     listRoles: () =>
@@ -126,8 +154,6 @@ function apiOf(request: Host['request']) {
     /** That the main app offers. */
     listLanguages: async () =>
       (await get<{ enabledLanguages?: string[] | null }>('systemSettings:get')).enabledLanguages ?? [],
-    onOperation: (action: 'retry' | 'cancel', id: string) =>
-      post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
   };
 }
 

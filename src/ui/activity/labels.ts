@@ -1,0 +1,38 @@
+import { EditOutlined, FireOutlined, SafetyOutlined, SwapOutlined, ToolOutlined } from '@ant-design/icons';
+import type { EventKind } from '../../shared/words';
+import type { Tone } from '../common/status';
+import { key } from '../common/text';
+import type { Period } from './query';
+
+interface Shown {
+  label: string;
+  tone: Tone;
+  /** If it differs from that of the tone. */
+  icon?: typeof EditOutlined;
+}
+
+export const KINDS: Record<EventKind, Shown> = {
+  change: { label: key('Request'), tone: 'off', icon: EditOutlined },
+  healing: { label: key('Healing'), tone: 'asleep', icon: ToolOutlined },
+  failure: { label: key('Failure'), tone: 'bad' },
+  crash: { label: key('Crash'), tone: 'bad', icon: FireOutlined },
+  health: { label: key('Outage'), tone: 'bad' },
+  holder: { label: key('Takeover'), tone: 'warning', icon: SwapOutlined },
+  refusal: { label: key('Rejected message'), tone: 'warning', icon: SafetyOutlined },
+};
+
+export const PERIOD_LABELS: Record<Period, string> = {
+  '1h': key('Last hour'),
+  '24h': key('Last 24 hours'),
+  '7d': key('Last 7 days'),
+  '30d': key('Last 30 days'),
+};
+
+/** Parts of settings that the form has no field of its own for. */
+export const PART_LABELS: Record<string, string> = {
+  'database.host': key('Host'),
+  'database.port': key('Port'),
+  'database.username': key('User'),
+  'database.password': key('Password'),
+  sso: key('Single sign-on'),
+};
