@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { enableLanguages, openContext, openSettings, STATES, tabsOf, visitStates } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
+import type { EventRow } from '../../src/shared/event';
 import { violationsOn } from '../support/accessibility';
 import { browser, CLIENT, complaintsOf, eventually, fleet, manager, onStage, shows } from '../support/browser';
 import { englishOn, USERNAMES } from '../support/english';
@@ -22,6 +23,19 @@ afterAll(async () => {
   await manager.destroy(SAMPLE.app, 'drop');
 });
 
+/** Of apps that other tests had, as the page Activity shows them. */
+async function namesInEvents(): Promise<string[]> {
+  const { data } = await manager.api.get('appEvents:list', { pageSize: 200 });
+  return (data as EventRow[])
+    .flatMap(({ appName, appTitle, changes }) => [
+      ...[appName, appTitle].filter((name) => name !== null),
+      ...(changes ?? [])
+        .filter(({ field }) => field === 'title')
+        .flatMap(({ before, after }) => [before ?? '', after ?? '']),
+    ])
+    .filter(Boolean);
+}
+
 describe.each(CLIENT)('in the $client client', (client) => {
   let page: Page;
   let complaints: string[];
@@ -36,8 +50,9 @@ describe.each(CLIENT)('in the $client client', (client) => {
   it('every page and state is accessible, and Chinese throughout', async () => {
     await openSettings(page, fleet.supervisor.url, client, 'zh-CN');
     const problems: string[] = [];
+    const data = [SAMPLE.app, ...USERNAMES, ...(await namesInEvents())];
     await visitStates(page, STATES, SAMPLE, async (name) => {
-      const found = [...(await violationsOn(page)), ...(await englishOn(page, [SAMPLE.app, ...USERNAMES]))];
+      const found = [...(await violationsOn(page)), ...(await englishOn(page, data))];
       problems.push(...found.map((problem) => `${name}: ${problem}`));
     });
     expect(problems).toEqual([]);

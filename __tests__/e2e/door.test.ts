@@ -126,8 +126,11 @@ describe('what is said when nobody is behind it', () => {
         expect(answer.json).toEqual({ error: { status, code, maintaining: true, message: expect.any(String) } });
       } else {
         expect(answer.headers['content-type']).toContain('text/html');
-        expect(answer.text).toContain(`<code>${code}</code>`);
-        expect(answer.text.includes('http-equiv="refresh"')).toBe(retryAfter !== undefined);
+        expect(answer.text).toContain('<h1>');
+        expect(answer.text).not.toContain(code);
+        // Whoever starts an app that was stopped tells nobody who waits for it.
+        const isReloaded = retryAfter !== undefined || code === 'APP_STOPPED';
+        expect(answer.text.includes('http-equiv="refresh"')).toBe(isReloaded);
       }
     }
   }

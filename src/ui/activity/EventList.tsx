@@ -3,7 +3,7 @@ import { Link } from 'react-router-dom';
 import type { EventRow, SettingChange } from '../../shared/event';
 import { Author, useNames } from '../common/Author';
 import { messageText } from '../common/errors';
-import { FIELD_LABELS, OPERATION_NAMES } from '../common/labels';
+import { FIELD_LABELS, OPERATION_NAMES, VALUE_LABELS } from '../common/labels';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { OPERATION_STATE } from '../common/status';
@@ -90,7 +90,8 @@ function Change({ change: { field, before, after, isSecret } }: { change: Settin
   const value = (text: string | null) => {
     if (text === null) return t('none');
     if (isYesOrNo(text)) return text === 'true' ? t('Yes') : t('No');
-    return text;
+    const word = VALUE_LABELS[field]?.[text];
+    return word ? t(word) : text;
   };
   const label = PART_LABELS[field] ?? FIELD_LABELS[field] ?? PART_LABELS[field.split('.')[0]];
   const name = label ? t(label) : field;

@@ -6,7 +6,7 @@ import { ActionButton } from '../common/ActionButton';
 import { AppAvatar } from '../common/AppAvatar';
 import { useApi } from '../common/api';
 import { messageText } from '../common/errors';
-import { FIELD_LABELS } from '../common/labels';
+import { DATABASE_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
@@ -17,7 +17,7 @@ import { AppLog } from './AppLog';
 import { AppStatuses } from './AppStatuses';
 import { refusal } from './actions';
 import { databasePlace } from './database';
-import { DATABASE_LABELS, DESIRED_LABELS, START_MODE_LABELS } from './labels';
+import { DESIRED_LABELS } from './labels';
 import { OperationTimeline } from './OperationTimeline';
 import type { RowHandler } from './RowActions';
 

@@ -5,13 +5,13 @@ import { DOMAIN, isAppName } from '../../shared/names';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
+import { START_MODE_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { HEALTH } from '../common/status';
 import { languageName } from '../common/text';
 import { type Translate, useHost, useT } from '../host';
 import type { AppValues } from './form';
 import { IconField } from './IconField';
-import { START_MODE_LABELS } from './labels';
 
 export function BasicFields({ app, environments }: { app?: AppRow; environments: EnvironmentRow[] | null }) {
   const t = useT();

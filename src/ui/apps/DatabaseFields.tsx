@@ -4,11 +4,11 @@ import { hasSchemas, SERVER_DIALECTS } from '../../shared/dialects';
 import { SCHEMA_NAME, SQL_IDENTIFIER } from '../../shared/names';
 import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
 import { FormSelect } from '../common/FormSelect';
+import { DATABASE_LABELS } from '../common/labels';
 import { key } from '../common/text';
 import { useHost, useT } from '../host';
 import { DatabaseCheckButton } from './DatabaseCheckButton';
 import { DATABASE_PARTS, isFixed, needsPassword } from './form';
-import { DATABASE_LABELS } from './labels';
 
 type Part = keyof NonNullable<AppOptions['database']>;
 

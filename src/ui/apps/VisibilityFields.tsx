@@ -2,9 +2,9 @@ import { useRequest } from 'ahooks';
 import { Form, Radio } from 'antd';
 import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
+import { VISIBLE_TO_LABELS } from '../common/labels';
 import { useT } from '../host';
 import type { AppValues } from './form';
-import { VISIBLE_TO_LABELS } from './labels';
 
 /** Who sees the app in switchers, blocks and portals. */
 export function VisibilityFields() {

@@ -3,13 +3,13 @@ import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppAvatar } from '../common/AppAvatar';
 import { entryHref } from '../common/entryHref';
+import { START_MODE_LABELS } from '../common/labels';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { key } from '../common/text';
 import type { Translate } from '../host';
 import { AppStatuses } from './AppStatuses';
-import { START_MODE_LABELS } from './labels';
 import { OperationCell } from './OperationCell';
 import { RowActions, type RowHandler } from './RowActions';
 

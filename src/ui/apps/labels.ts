@@ -1,4 +1,4 @@
-import type { Action, AppRow, DbConnType, StartMode, VisibleTo } from '../../shared/types';
+import type { Action, AppRow } from '../../shared/types';
 import { key } from '../common/text';
 import type { AppAction } from './actions';
 
@@ -31,21 +31,4 @@ export const DESIRED_LABELS: Record<AppRow['desiredState'], string> = {
   running: key('Running'),
   onDemand: key('Starts when visited'),
   stopped: key('Stopped'),
-};
-
-export const START_MODE_LABELS: Record<StartMode, string> = {
-  onVisit: key('Start on first visit'),
-  withMain: key('Start with main application'),
-};
-
-export const VISIBLE_TO_LABELS: Record<VisibleTo, string> = {
-  everybody: key('Everybody who can sign in'),
-  roles: key('Chosen roles'),
-  nobody: key('Nobody'),
-};
-
-export const DATABASE_LABELS: Record<DbConnType, string> = {
-  new_database: key('New database'),
-  new_connection: key('New connection'),
-  new_schema: key('Schema mode'),
 };

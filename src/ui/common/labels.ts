@@ -1,4 +1,4 @@
-import type { Action } from '../../shared/types';
+import type { Action, DbConnType, StartMode, VisibleTo } from '../../shared/types';
 import { key } from './text';
 
 /** What several pages call operations and settings. */
@@ -35,4 +35,27 @@ export const FIELD_LABELS: Record<string, string> = {
   database: key('Database connection'),
   'options.database': key('Database connection'),
   plugins: key('Plugins'),
+};
+
+export const START_MODE_LABELS: Record<StartMode, string> = {
+  onVisit: key('Start on first visit'),
+  withMain: key('Start with main application'),
+};
+
+export const VISIBLE_TO_LABELS: Record<VisibleTo, string> = {
+  everybody: key('Everybody who can sign in'),
+  roles: key('Chosen roles'),
+  nobody: key('Nobody'),
+};
+
+export const DATABASE_LABELS: Record<DbConnType, string> = {
+  new_database: key('New database'),
+  new_connection: key('New connection'),
+  new_schema: key('Schema mode'),
+};
+
+/** Labels of values that are words, by the names of their settings. */
+export const VALUE_LABELS: Record<string, Record<string, string>> = {
+  startMode: START_MODE_LABELS,
+  visibleTo: VISIBLE_TO_LABELS,
 };
