@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import type { HostingRow, HostingRows } from '../../src/server/databases';
+import { type HostingRow, type HostingRows, readRows } from '../../src/server/databases';
 import { claimHosting, type HostingAuthority } from '../../src/server/worker/hosting/claim';
 import { recordOf } from '../support/fixtures';
 
@@ -65,6 +65,23 @@ it('writes above a newer epoch, which is from before the main database fell back
   stored = [row({ epoch: 700 })];
   await claim();
   expect(done).toEqual(['writes env_a two 701 0']);
+});
+
+it('overwrites an epoch that no process can have had', async () => {
+  stored = readRows([row({ epoch: '9223372036854775807' as never })]);
+  await claim();
+  expect(done).toEqual(['writes env_a two 2 0']);
+});
+
+it('reads numbers that are text, and leaves out rows that nobody of ours has written', () => {
+  const [epoch, taken] = ['1700000000000', '3'] as unknown[] as number[];
+  const foreign = [row({ environment: 'e'.repeat(65) }), row({ uid: null as never })];
+  expect(readRows([row({ epoch, taken }), ...foreign])).toEqual([row({ epoch: 1_700_000_000_000, taken: 3 })]);
+});
+
+it('asks about at most 50 environments that the app has left', async () => {
+  stored = Array.from({ length: 80 }, (_, index) => row({ environment: `env_${index}` }));
+  expect(await claim()).toHaveLength(50);
 });
 
 it('is refused where the app was taken in this generation or a newer one, and not by an older one', async () => {

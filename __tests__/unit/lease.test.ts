@@ -370,6 +370,14 @@ describe('an epoch', () => {
     expect(bench.keeper.epoch).toBe(701);
   });
 
+  it.each([1e14, 2 ** 63, Number.NaN])('is not raised by an epoch that no process can have had (%s)', async (epoch) => {
+    await bench.beat(held(100, true));
+    const claims = bench.claims.length;
+    await bench.keeper.exceed(epoch);
+    expect([bench.keeper.epoch, bench.claims.length]).toEqual([100, claims]);
+    expect((await bench.beat(held(100))).above).toBe(0);
+  });
+
   it('keeps no boot waiting for what the loss of the environment waits for: the end of this boot', async () => {
     await bench.beat(held(100, true));
     bench.keeper.roles.listen(() => new Promise(() => undefined));

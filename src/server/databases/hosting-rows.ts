@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { DbConnType } from '../../shared/types';
 import { fail } from '../errors';
 import { type DatabaseConnection, type Place, placeOf } from './connection';
@@ -16,6 +17,8 @@ const COLUMNS =
 
 /** How much of the list of sessions is kept, in characters: the newest ids of several hundred. */
 const SESSIONS_LENGTH = 1_900;
+/** How many rows are read: whoever administers the app can write more than it has environments. */
+const MOST_ROWS = 500;
 /** A broken database fails within this time, in ms; a look at whether an environment is alive is part of it. */
 const DEADLINE = 30_000;
 
@@ -32,6 +35,21 @@ export interface HostingRow {
   /** The server's id of the session that held the lock for the last boot. */
   boot: string;
 }
+
+/** PostgreSQL's driver gives a BIGINT as text. A number that is none of ours says nothing. */
+const count = z.coerce.number().transform((value) => (Number.isSafeInteger(value) && value >= 0 ? value : 0));
+const hostingRow = z.object({
+  environment: z.string().max(64),
+  uid: z.string().max(64),
+  instance: z.string().max(255),
+  epoch: count,
+  taken: count,
+  boot: z.string().max(32),
+});
+
+/** Rows as an app's role may have written them: those that cannot be read do not count. */
+export const readRows = (rows: readonly unknown[]): HostingRow[] =>
+  rows.map((row) => hostingRow.safeParse(row).data).filter((row) => row !== undefined);
 
 /** The rows of one app, and the sessions of those that they name. */
 export interface HostingRows {
@@ -108,16 +126,9 @@ class SqlHostingRows implements HostingRows {
 
   async all(): Promise<HostingRow[]> {
     const rows = await this.session.query(
-      `SELECT environment, uid, instance, epoch, taken, boot FROM ${this.table} ORDER BY environment`,
+      `SELECT environment, uid, instance, epoch, taken, boot FROM ${this.table} ORDER BY environment LIMIT ${MOST_ROWS}`,
     );
-    return rows.map((row) => ({
-      environment: String(row.environment),
-      uid: String(row.uid),
-      instance: String(row.instance),
-      epoch: Number(row.epoch),
-      taken: Number(row.taken),
-      boot: String(row.boot),
-    }));
+    return readRows(rows);
   }
 
   async write({ environment, uid, instance, epoch, taken, boot }: HostingRow): Promise<void> {

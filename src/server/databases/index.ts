@@ -11,6 +11,7 @@ export {
   type Host,
   type HostingRow,
   type HostingRows,
+  readRows,
   withHostingRows,
 } from './hosting-rows';
 export { acquireLock, type DatabaseLock, endLockHolder, type LockOptions, lockKey } from './lock';

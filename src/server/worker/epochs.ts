@@ -3,9 +3,23 @@ import { type Clock, within } from '../clock';
 import { messageOf } from '../errors';
 import type { Log } from '../log';
 
+/** The store writes numbers with 14 digits: an epoch above this one is none that a process has had. As in claimLease-6.lua. */
+export const HIGHEST_EPOCH = 99_999_999_999_999;
+/** How far a clock may be ahead, in ms. */
+const AHEAD = 86_400_000;
+
 /** Which process hosted an environment last. */
-export const lastHost = z.object({ instance: z.string(), epoch: z.number().int().nonnegative() });
+export const lastHost = z.object({ instance: z.string(), epoch: z.number().int().nonnegative().max(HIGHEST_EPOCH) });
 export type LastHost = z.infer<typeof lastHost>;
+
+/**
+ * Whether a process can have had an epoch that an app's database names: epochs are times, in ms. Whoever administers the app can write
+ * any number there, and it must not raise that of the environment.
+ *
+ * @param wall now
+ */
+export const isCredible = (epoch: number, wall: number): boolean =>
+  Number.isSafeInteger(epoch) && epoch <= wall + AHEAD;
 
 /** Keeps it in the environment's main database. */
 export interface HostStore {

@@ -6,7 +6,7 @@ import type { Log } from '../log';
 import { DOWN_AFTER } from '../protocol/health';
 import type { LeaseAnswer, LeaseStore } from '../protocol/stores/leases';
 import type { Random } from '../random';
-import { Epochs, type HostStore } from './epochs';
+import { Epochs, type HostStore, isCredible } from './epochs';
 import { LockWatch, type ProcessLock } from './lock-watch';
 
 /**
@@ -119,8 +119,12 @@ export class LeaseKeeper {
     return this.mayBegin;
   }
 
-  /** Another process hosted in this epoch, and this one has taken over since: claims a higher one. Never rejects. */
+  /**
+   * Another process hosted in this epoch, and this one has taken over since: claims a higher one, if a process can have had it. Never
+   * rejects.
+   */
   async exceed(epoch: number): Promise<void> {
+    if (!isCredible(epoch, this.options.clock.now().wall)) return;
     this.epochs.above = Math.max(this.epochs.above, epoch);
     // A beat that makes this process a standby ends with the boots of its apps, and one of them waits here.
     for (let tries = 0; tries < 3 && this.hosts && this.epoch <= epoch; tries++)

@@ -75,9 +75,13 @@ export async function takeFromSilent(
   return environments.filter((one) => !silent.includes(one));
 }
 
+/** How many environments an app can have left at once: its administrator can write any number of rows. */
+const MOST_LEFT = 50;
+
 /** Environments that host the app by its rows, and to which it does not belong any more. */
 const leftBy = (rows: HostingRow[], { uid, environments }: AppRecord, own: string): string[] =>
   rows
     .filter((row) => row.uid === uid && row.taken === 0 && row.environment !== own)
     .map(({ environment }) => environment)
-    .filter((environment) => !environments.includes(environment.split('/')[0]));
+    .filter((environment) => !environments.includes(environment.split('/')[0]))
+    .slice(0, MOST_LEFT);
