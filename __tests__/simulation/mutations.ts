@@ -74,7 +74,7 @@ export const MUTANTS: Mutant[] = [
   },
   {
     what: 'A standby leaves a holder that is frozen its lock',
-    changes: [['worker/lease.ts', 'await this.options.lock.displace();', '']],
+    changes: [['worker/lease.ts', 'if (!(await this.options.lock.displace())) return;', '']],
   },
   {
     what: 'A process whose lock is gone begins boots',

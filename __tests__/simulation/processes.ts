@@ -341,9 +341,11 @@ export class WorkerProcess extends SimulatedProcess {
     const end = async () => {
       this.around.note(`${this.name} ends the session of ${database.lockedBy?.machine.name}`);
       database.endLock();
+      return true;
     };
     return {
       losses,
+      problem: null,
       fingerprint: fingerprint(database.name),
       hold: () =>
         within<LockState>(
@@ -356,8 +358,8 @@ export class WorkerProcess extends SimulatedProcess {
         within(
           machine,
           3_000,
-          this.statement(end).catch(() => undefined),
-          undefined,
+          this.statement(end).catch(() => false),
+          false,
         ),
       release: async () => {
         if (database.lockedBy?.machine === machine) database.lockedBy = null;

@@ -23,6 +23,8 @@ class Bench {
   readonly log = recordedLog(['lease']);
   lockState: LockState = 'held';
   displaced = 0;
+  /** Whether the session of another process can be ended. */
+  mayEnd = true;
   readonly losses = new Feed<void>();
   stored: LastHost | null = null;
   lockReleased = false;
@@ -51,9 +53,11 @@ class Bench {
       lock: {
         losses: this.losses,
         hold: async () => this.lockState,
+        problem: 'It does not answer.',
         displace: async () => {
           this.displaced++;
-          this.lockState = 'held';
+          if (this.mayEnd) this.lockState = 'held';
+          return this.mayEnd;
         },
         fingerprint: 'print',
         release: async () => {
@@ -218,6 +222,27 @@ describe('a second instance', () => {
       ['standby', false],
       ['holder', true],
     ]);
+  });
+
+  it('does not try at once again to end a session that it cannot end', async () => {
+    bench.mayEnd = false;
+    await bench.beat(nobody, { lock: 'other' });
+    bench.clock.pass(10_000);
+    await bench.beat(nobody, { lock: 'other' });
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    expect([bench.displaced, bench.claims.length, bench.log.at('warn')]).toEqual([1, 2, []]);
+  });
+
+  it('says once why it does not host if the database of the lock does not answer for three beats', async () => {
+    const beats = [1, 2, 3, 4].map(() => () => bench.beat(nobody, { lock: 'unknown' }));
+    for (const beat of beats.slice(0, 2)) await beat();
+    expect(bench.log.at('warn')).toEqual([]);
+    for (const beat of beats) await beat();
+    const told = expect.stringMatching(/env_a hosts nothing.*It does not answer\./);
+    expect(bench.log.at('warn')).toEqual([told]);
+    await bench.beat(nobody, { lock: 'other' });
+    for (const beat of beats) await beat();
+    expect(bench.log.at('warn')).toEqual([told, told]);
   });
 
   it('takes no lease without the lock, however long nobody holds it', async () => {

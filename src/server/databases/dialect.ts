@@ -86,7 +86,7 @@ export interface Dialect {
   /** SQL for the server's id of the session. */
   sessionId: string;
   /** Ends those of these sessions that are of this session's own user and database. */
-  endSessions(session: Session, ids: readonly string[]): Promise<void>;
+  endSessions(session: Session, ids: readonly string[]): Promise<number>;
   /** Runs one statement on a connection that a pool has opened. */
   queryBy(opened: unknown, sql: string, params: readonly unknown[]): Promise<{ changed: number; rows: Row[] }>;
 }

@@ -90,14 +90,16 @@ export async function acquireLock(connection: DatabaseConnection, options: LockO
 /**
  * Ends the session that holds a lock, whoever that is. Does nothing if nobody holds it.
  *
+ * @returns the server's id of the session if this user may not end it
  * @throws DATABASE_UNREACHABLE, DATABASE_SIGN_IN, DATABASE_FAILED
  */
-export async function endLockHolder(connection: DatabaseConnection, purpose: string): Promise<void> {
+export async function endLockHolder(connection: DatabaseConnection, purpose: string): Promise<string | null> {
   const dialect = dialects[connection.dialect];
-  await withSessions(connection, ANSWER_TIMEOUT, async (open) => {
+  return withSessions(connection, ANSWER_TIMEOUT, async (open) => {
     const session = await open.app();
     const holder = session && (await dialect.lock.holder?.(session, lockKey(connection, purpose)));
-    if (holder) await dialect.endSessions(session, [holder]);
+    if (!holder) return null;
+    return (await dialect.endSessions(session, [holder])) > 0 ? null : holder;
   });
 }
 

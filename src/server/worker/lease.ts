@@ -198,6 +198,8 @@ export class LeaseKeeper {
     const lock = await this.lock.beat();
     const verified = lock === 'held';
     if (!this.hosts && verified) await this.epochs.recall();
+    const problem = this.hosts ? null : this.lock.news();
+    if (problem) log.warn(`Environment ${environment} hosts nothing: its lock cannot be asked for. ${problem}`);
     if (this.isLost()) return this.loseLock();
     // A live holder whose session was cut finds that out at once, and says so in the lease: until then its lock proves nothing to a
     // standby.
@@ -283,11 +285,12 @@ export class LeaseKeeper {
     this.own.missingSince ??= mono;
     const isOver = mono - this.own.missingSince >= DISPLACES_AFTER * this.options.interval;
     if (this.hosts || this.stopping || !isOver || this.lock.state !== 'other') return;
-    this.options.log.warn(
-      `Nobody renews the lease of environment ${this.options.environment}, and a process that is frozen or cut off has its lock: its session is ended.`,
-    );
-    await this.options.lock.displace();
+    // What could not be ended is tried again with the next beat, and not at once.
+    if (!(await this.options.lock.displace())) return;
     this.own.isDue = true;
+    this.options.log.warn(
+      `Nobody renewed the lease of environment ${this.options.environment}, and a process that is frozen or cut off had its lock: its session was ended.`,
+    );
   }
 
   private async heldBy(holder: { instance: string; epoch: number }, gavesProof: boolean): Promise<void> {

@@ -14,14 +14,21 @@ export type LockState = 'held' | 'other' | 'unknown' | 'none';
 export interface ProcessLock {
   /** Takes it if it is free, and asks the server whether this process holds it now. Never rejects. */
   hold(): Promise<LockState>;
-  /** Ends the session that holds it. Never rejects. */
-  displace(): Promise<void>;
+  /** Why it answered `unknown` last. */
+  readonly problem: string | null;
+  /**
+   * Ends the session that holds it. Never rejects.
+   * @returns whether none holds it any more
+   */
+  displace(): Promise<boolean>;
   /** The session that held it has ended. */
   losses: Feed<void>;
   fingerprint: string;
   release(): Promise<void>;
 }
 
+/** At how many beats in a row the database does not answer before that is told. */
+const TELLS_AFTER = 2;
 /** How often a process that lost its session asks for the lock, in ms. */
 const RETRY = 1_000;
 
@@ -34,6 +41,8 @@ export class LockWatch {
   state: LockState = 'unknown';
   /** At how many looks of a heartbeat in a row this process held it. */
   beats = 0;
+  /** At how many beats in a row the answer was `unknown`, and what was told of it. */
+  private readonly silence = { beats: 0, told: null as string | null };
   /** Since when another process has it, by the monotonic clock; null if none has. */
   private otherSince: number | null = null;
   private retry: Timer | null = null;
@@ -62,7 +71,17 @@ export class LockWatch {
   async beat(): Promise<LockState> {
     const state = await this.look();
     this.beats = state === 'held' ? this.beats + 1 : 0;
+    this.silence.beats = state === 'unknown' ? this.silence.beats + 1 : 0;
+    if (state !== 'unknown') this.silence.told = null;
     return state;
+  }
+
+  /** Why the database has not answered for several beats; null if it has, or if that was told before. */
+  news(): string | null {
+    const { problem } = this.lock;
+    if (this.silence.beats <= TELLS_AFTER || problem === this.silence.told) return null;
+    this.silence.told = problem;
+    return problem;
   }
 
   /** How long another process has had it, in ms. */

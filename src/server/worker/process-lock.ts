@@ -30,6 +30,12 @@ export function createProcessLock(
   const write = log.rooms.lease ?? log.debug;
   let held: DatabaseLock | null = null;
   let asking: Promise<LockState> | null = null;
+  let problem = 'The main database does not answer.';
+  let told: string | null = null;
+  const tell = (why: string) => {
+    if (why !== told) log.warn(`The session that holds the lock of environment ${environment} was not ended: ${why}`);
+    told = why;
+  };
   const ask = async (): Promise<LockState> => {
     if (held && (await held.isHeld().catch(() => false))) return 'held';
     held = null;
@@ -44,12 +50,16 @@ export function createProcessLock(
       return 'held';
     } catch (error) {
       write(`The process lock of environment ${environment} is not free: ${messageOf(error)}`);
+      problem = messageOf(error);
       return stateOf(error);
     }
   };
   return {
     losses,
     fingerprint: fingerprint(place),
+    get problem() {
+      return problem;
+    },
     hold() {
       asking ??= ask().finally(() => {
         asking = null;
@@ -58,12 +68,17 @@ export function createProcessLock(
       return within<LockState>(clock, PATIENCE, asking, 'unknown');
     },
     async displace() {
-      const end = endLockHolder(direct, key).catch((error) =>
-        log.warn(
-          `The session that holds the lock of environment ${environment} could not be ended: ${messageOf(error)}`,
-        ),
+      const end = endLockHolder(direct, key).then(
+        (left) => {
+          if (left) tell(`session ${left} belongs to another user of the database. End it there.`);
+          return left === null;
+        },
+        (error) => {
+          tell(messageOf(error));
+          return false;
+        },
       );
-      await within<unknown>(clock, PATIENCE, end, undefined);
+      return within(clock, PATIENCE, end, false);
     },
     async release() {
       const giveUp = async () => {

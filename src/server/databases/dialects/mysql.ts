@@ -160,7 +160,7 @@ export const mysql: Dialect = {
   roles,
   sessionId: 'CONNECTION_ID()',
   async endSessions(session, ids) {
-    if (!ids.length) return;
+    if (!ids.length) return 0;
     const open = await session.query(
       `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()
        AND user = SUBSTRING_INDEX(USER(), '@', 1) AND id IN (${ids.map(() => '?').join()})`,
@@ -172,6 +172,7 @@ export const mysql: Dialect = {
         if (error?.errno !== 1094) throw error;
       });
     }
+    return open.length;
   },
   async queryBy(opened, sql, params) {
     const connection = opened as PooledConnection;

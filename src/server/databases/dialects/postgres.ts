@@ -246,13 +246,14 @@ export const postgres: Dialect = {
   roles,
   sessionId: 'pg_backend_pid()',
   async endSessions(session, ids) {
-    if (!ids.length) return;
+    if (!ids.length) return 0;
     // One session of another user would let the whole statement fail.
-    await session.query(
+    const ended = await session.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
        AND pg_has_role(usesysid, 'USAGE') AND pid IN (${ids.map(() => '?::int').join()})`,
       ids,
     );
+    return ended.length;
   },
   async queryBy(opened, sql, params) {
     const result = await (opened as PooledConnection).query(numbered(sql), params);

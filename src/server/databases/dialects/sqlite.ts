@@ -91,6 +91,6 @@ export const sqlite: Dialect = {
   lock,
   // One process, and no sessions that another one could end.
   sessionId: '0',
-  endSessions: async () => undefined,
+  endSessions: async () => 0,
   queryBy: async () => ({ changed: 1, rows: [] }),
 };
