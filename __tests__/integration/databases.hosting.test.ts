@@ -85,7 +85,7 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
   function poolOf(instance: string, epoch = 1, environment = 'env_a'): Database {
     refused = [];
     const authority = authorityOf({ environment, instance, epoch: () => epoch });
-    const guarded = guardPool(connection as never, authority, () => refused.push(instance));
+    const guarded = guardPool(connection as never, 'uid-1', authority, () => refused.push(instance));
     const pool = new Database({ ...guarded, logging: false, pool: { max: 1 } } as never);
     pools.push(pool);
     return pool;
@@ -146,6 +146,15 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     await write();
     await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosting')}`);
     await ask(poolOf('one'));
+  });
+
+  it('opens connections while it has no row there: a backup of another environment or app was restored', async () => {
+    await write({ environment: 'env_b' });
+    await ask(poolOf('one'));
+    await write({ uid: 'uid-2', instance: 'zero', epoch: 9 });
+    await ask(poolOf('one'));
+    await write({ instance: 'zero', epoch: 9 });
+    await expect(ask(poolOf('one'))).rejects.toMatchObject({ code: 'HOSTING_LOST' });
   });
 
   it('takes the row of an earlier epoch for its own again: a backup was restored', async () => {

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
-import { type HostingRow, type HostingRows, readRows } from '../../src/server/databases';
-import { claimHosting, type HostingAuthority } from '../../src/server/worker/hosting/claim';
+import { type HostingRow, type HostingRows, judgeAbsence, readRows } from '../../src/server/databases';
+import { claimHosting, type HostingAuthority, restoreRow } from '../../src/server/worker/hosting/claim';
 import { recordOf } from '../support/fixtures';
 
 /** Which boot may write its row into an app's database, and what it does to the rows of others. */
@@ -71,6 +71,27 @@ it('overwrites an epoch that no process can have had', async () => {
   stored = readRows([row({ epoch: '9223372036854775807' as never })]);
   await claim();
   expect(done).toEqual(['writes env_a two 2 0']);
+});
+
+it('writes its row again after a restore only if the app has none there and this process hosts', async () => {
+  const restore = async () => [await restoreRow(rows, 'uid-1', authority), ...done.splice(0)];
+  const written = [true, 'writes env_a two 2 0'];
+  expect(await restore()).toEqual(written);
+  stored = [row({ environment: 'env_b' }), row({ uid: 'another' })];
+  expect(await restore()).toEqual(written);
+  isHost = false;
+  expect(await restore()).toEqual([false]);
+  isHost = true;
+  stored = [row({ taken: 5 })];
+  expect(await restore()).toEqual([false]);
+});
+
+it('is not refused where the app has no row, or only another app has one', () => {
+  expect([[], [{ uid: 'another' }], [{ uid: 'uid-1' }]].map((found) => judgeAbsence(found, 'uid-1'))).toEqual([
+    'own',
+    'own',
+    'refused',
+  ]);
 });
 
 it('reads numbers that are text, and leaves out rows that nobody of ours has written', () => {

@@ -172,15 +172,24 @@ class SqlHostingRows implements HostingRows {
 export type Admission = 'own' | 'refused';
 
 /**
+ * What it means that an app's row is not this process's. Who takes an app over writes it into the row: where the app has none, the data
+ * of another environment or app were restored.
+ */
+export const judgeAbsence = (rows: ReadonlyArray<{ uid?: unknown }>, uid: string): Admission =>
+  rows.some((row) => row.uid === uid) ? 'refused' : 'own';
+
+/**
  * Lets a new connection of an app's pool in only if the app's row of its environment is this process's, and notes the connection there. A
  * row of an earlier epoch is from a backup that was restored meanwhile, and becomes this process's again.
  *
+ * @param uid the incarnation of the app
  * @throws errors of the driver
  */
 export async function admitConnection(
   connection: DatabaseConnection,
   opened: unknown,
   { environment, instance, epoch }: Host,
+  uid: string,
 ): Promise<Admission> {
   const dialect = dialects[connection.dialect];
   const table = tableOf(dialect, placeOf(connection));
@@ -193,7 +202,9 @@ export async function admitConnection(
         `sessions = RIGHT(CONCAT(sessions, ' ', ${dialect.sessionId}, ' '), ${SESSIONS_LENGTH}) ${where}`,
       [instance, epoch, ...own],
     );
-    return changed > 0 ? 'own' : 'refused';
+    if (changed > 0) return 'own';
+    const { rows } = await dialect.queryBy(opened, `SELECT uid FROM ${table} WHERE environment = ?`, [environment]);
+    return judgeAbsence(rows, uid);
   } catch (error) {
     const fault = dialect.faultOf(error);
     // A backup is being restored, from before there was such a table: the next start writes the row.

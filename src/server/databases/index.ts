@@ -11,6 +11,7 @@ export {
   type Host,
   type HostingRow,
   type HostingRows,
+  judgeAbsence,
   readRows,
   withHostingRows,
 } from './hosting-rows';

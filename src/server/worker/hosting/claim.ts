@@ -61,6 +61,18 @@ export async function claimHosting(
 }
 
 /**
+ * Writes the row of this environment again if the app runs here and has none: other data were restored into it.
+ * @returns whether it had none
+ */
+export async function restoreRow(rows: HostingRows, uid: string, authority: HostingAuthority): Promise<boolean> {
+  const { environment, instance } = authority;
+  const own = (await rows.all()).find((row) => row.environment === environment);
+  if (own?.uid === uid || !(await authority.confirm())) return false;
+  await rows.write({ environment, uid, instance, epoch: authority.epoch(), taken: 0, boot: '' });
+  return true;
+}
+
+/**
  * Takes an app from those of the environments that nobody holds: they cannot confirm that they have stopped it.
  * @returns the others
  */

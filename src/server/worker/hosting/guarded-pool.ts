@@ -12,9 +12,15 @@ interface Opened {
  * Database options with which each new connection of the pool has to find this process as the app's host. So an app that was taken over
  * cannot write any more, even if its process does not know.
  *
+ * @param uid the incarnation of the app
  * @param refused called for each connection that is not let in
  */
-export function guardPool(connection: HostDatabase, authority: HostingAuthority, refused: () => void): HostDatabase {
+export function guardPool(
+  connection: HostDatabase,
+  uid: string,
+  authority: HostingAuthority,
+  refused: () => void,
+): HostDatabase {
   // A file belongs to one process; Sequelize opens it without a pool.
   if (connection.dialect === 'sqlite') return connection;
   const hooks = connection.hooks as { afterConnect?: unknown } | undefined;
@@ -24,7 +30,7 @@ export function guardPool(connection: HostDatabase, authority: HostingAuthority,
     const me = { environment, instance, epoch: authority.epoch() };
     let isOwn = false;
     try {
-      isOwn = (await admitConnection(connection, opened, me)) === 'own';
+      isOwn = (await admitConnection(connection, opened, me, uid)) === 'own';
     } finally {
       if (!isOwn) void Promise.resolve(opened.end()).catch(() => undefined);
     }

@@ -309,7 +309,8 @@ export class AppHost {
     }
     if (!(await lock.isHeld())) throw new AppSupervisorError('LOCK_LOST', { app: record.name });
     if (plan === 'upgrade') await markUpgrading(connection, owner, false);
-    watchRestores(app, connection, owner, content.mark.created, this.log);
+    const restoreRow = () => this.hosted.restore(record, connection, turn.authority);
+    watchRestores(app, connection, owner, content.mark.created, restoreRow, this.log);
     log.rooms.boot?.('Runs');
     return { version: host.version, record };
   }

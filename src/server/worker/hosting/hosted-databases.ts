@@ -3,7 +3,7 @@ import { type DatabaseLock, withHostingRows } from '../../databases';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import { type BootTurn, endBootOfDisplaced } from './boot-turn';
-import { claimHosting, type HostingAuthority, takeFromSilent } from './claim';
+import { claimHosting, type HostingAuthority, restoreRow, takeFromSilent } from './claim';
 import type { HostDatabase } from './connection';
 import { guardPool } from './guarded-pool';
 
@@ -31,11 +31,21 @@ export class HostedDatabases {
   }
 
   /** The same connection, of which each that a pool opens has to find this process in the app's database. */
-  guarded({ name }: AppRecord, connection: HostDatabase, authority: HostingAuthority): HostDatabase {
-    return guardPool(connection, authority, () => {
+  guarded({ name, uid }: AppRecord, connection: HostDatabase, authority: HostingAuthority): HostDatabase {
+    return guardPool(connection, uid, authority, () => {
       this.log.warn(`App ${name} was refused its database, which another process has taken over.`, { app: name });
       this.refusals.emit(name);
     });
+  }
+
+  /**
+   * Writes the row of this process again if other data were restored into the app while it ran.
+   * @throws AppSupervisorError DATABASE_…
+   */
+  restore(record: AppRecord, connection: HostDatabase, authority: HostingAuthority): Promise<boolean> {
+    return withHostingRows(connection, record.database.dbConnType, record.name, (rows) =>
+      restoreRow(rows, record.uid, authority),
+    );
   }
 
   /**

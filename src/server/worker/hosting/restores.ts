@@ -5,16 +5,24 @@ import type { Log } from '../../log';
 import { retryWhenBusy } from '../../nocobase/busy';
 import type { HostDatabase } from './connection';
 
-/** NocoBase's backup plugin replaces the data of a running app, and restarts it by itself. */
+/**
+ * NocoBase's backup plugin replaces the data of a running app, and restarts it by itself.
+ *
+ * @param restoreRow writes this process's hosting row if it is gone, and says whether it was
+ */
 export function watchRestores(
   app: Application,
   connection: HostDatabase,
   owner: Owner,
   created: boolean,
+  restoreRow: () => Promise<boolean>,
   log: Log,
 ): void {
   app.on('__started', () =>
-    retryWhenBusy(() => keepMark(connection, owner, created)).then(
+    retryWhenBusy(async () => {
+      const wasForeign = await keepMark(connection, owner, created);
+      return (await restoreRow()) || wasForeign;
+    }).then(
       (changed) => {
         if (changed)
           log.info(`App ${owner.app}: other data were restored into it; its mark was put back.`, { app: owner.app });
