@@ -156,6 +156,17 @@ describe('a move', () => {
     expect(desired('env_b')).toBe('onDemand');
   });
 
+  it('goes on when somebody stops the app only where it leaves', async () => {
+    const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
+    const stop = part.parts.service.command('crm', 'stop', '1', { environments: ['env_a'] });
+    await expect(stop).rejects.toMatchObject({ code: 'NOT_IN_ENVIRONMENT' });
+    await fleet.run(2_000, 'env_a', 'env_b');
+    await fleet.says('env_a', 'crm', gone);
+    await fleet.says('env_b', 'crm');
+    await fleet.run(2_000, 'env_a', 'env_b');
+    expect(fleet.operation(id).state).toBe('succeeded');
+  });
+
   it('stays that way when it was cancelled', async () => {
     const { id } = await part.parts.service.move('crm', { to: 'env_b' }, '1');
     await fleet.run(1_000, 'env_a', 'env_b');

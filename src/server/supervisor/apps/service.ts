@@ -157,7 +157,7 @@ export class AppService {
   /**
    * Start, stop, restart or upgrade of one app.
    * @param options.environments only in these, for a drain; the desired state of the app as a whole then stays
-   * unchanged
+   * unchanged; NOT_IN_ENVIRONMENT if the app is not in one of them (any more)
    * @param options.onFailure whether a failed step ends the operation (`stop`, default) or the others continue
    * @param options.asLeader the control loop wants it: it fails if the app has an unfinished operation, instead of superseding it
    */
@@ -171,6 +171,9 @@ export class AppService {
     const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
       if (asLeader) assertIdle(other);
       if (action !== 'stop') assertSomewhere(app);
+      // It may have moved since, and its removal there would be undone.
+      const absent = environments?.find((environment) => !app.environments.includes(environment));
+      if (absent !== undefined) throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: name, environment: absent });
       const generation = nextGeneration(app.generation, clock.now().wall);
       const boots = action !== 'stop';
       const values: Partial<AppDefinition> = {
