@@ -146,7 +146,9 @@ describe('a worker that dies by kill -9', () => {
     took('Worker started again, until its main app is ready');
     await isServed(fleet.supervisor, 'relay');
     took('Worker started again, until its app is served');
-    expect(await manager.environment('env_b')).toMatchObject({ health: 'online', url: worker.url, proxyUrl });
+    // A connection that was refused a moment ago has it checked every 2 s.
+    const environment = () => manager.environment('env_b');
+    await expect.poll(environment).toMatchObject({ health: 'online', url: worker.url, proxyUrl });
     const running = (app: AppRow) => statusIn(app, 'env_b') === 'running';
     expect((await manager.untilApp('relay', running, { what: 'shown as running' })).uid).toBe(uid);
     const { data } = await manager.api.get('appEnvironments:check', { filterByTk: 'env_b' });

@@ -39,24 +39,16 @@ it('an environment that is forgotten during a pass over an app is published noth
 
 it('an operation that is superseded during a pass stays over', async () => {
   const [supervisor, id] = await waiting();
-  const { appRepository, operations, service } = supervisor.parts;
-  // In such a transaction the app's row is locked: the stop would wait for the save that waits for it.
-  const publishing = new Set<unknown>();
-  const updateLiving = appRepository.updateLiving.bind(appRepository);
-  appRepository.updateLiving = (app, changes, transaction, ...rest) => {
-    if (transaction) publishing.add(transaction);
-    return updateLiving(app, changes, transaction, ...rest);
-  };
-  const save = operations.save.bind(operations);
+  const { leadership, operations, service } = supervisor.parts;
+  const write = leadership.write.bind(leadership);
   let release = () => {};
-  const held = new Promise<void>((saving) => {
-    operations.save = async (operation, transaction) => {
-      if (operation.id === id && operation.state !== 'cancelled' && !publishing.has(transaction)) {
-        operations.save = save;
-        saving();
-        await new Promise<void>((go) => (release = go));
-      }
-      return save(operation, transaction);
+  const released = new Promise<void>((go) => (release = go));
+  // Before its transaction begins: in it, it holds locks that others wait for.
+  const held = new Promise<void>((writing) => {
+    leadership.write = async (work) => {
+      writing();
+      await released;
+      return write(work);
     };
   });
   // Its Worker is back, which is news to a pass.
@@ -64,6 +56,7 @@ it('an operation that is superseded during a pass stays over', async () => {
   await held;
   // Refused while its Worker reports that it has begun to create it.
   const stop = await until('The stop to be accepted', () => service.command('crm', 'stop', null).catch(() => null));
+  leadership.write = write;
   release();
   expect(await supervisor.ends(stop)).toBe('succeeded: env_a succeeded');
   expect(await supervisor.operation(id)).toMatchObject({ state: 'cancelled', finishedAt: expect.any(Number) });
