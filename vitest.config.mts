@@ -45,7 +45,7 @@ export default defineConfig({
       project('integration', {
         testTimeout: 3 * MINUTE,
         hookTimeout: 3 * MINUTE,
-        maxWorkers: 3,
+        maxWorkers: 2,
         globalSetup: './__tests__/setup/services.ts',
       }),
       project('e2e', { exclude: [...ALONE, BROWSER], ...FLEET_TIMES, ...ON_A_FLEET }),
