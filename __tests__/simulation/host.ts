@@ -4,8 +4,8 @@ import { AppSupervisorError } from '../../src/server/errors';
 import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
-import type { BootOutcome, BootTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, type HostingAuthority, takeFromSilent } from '../../src/server/worker/hosting/claim';
+import { type BootOutcome, type BootTurn, claimTurn } from '../../src/server/worker/hosting/boot-turn';
+import { claimHosting, type HostingAuthority } from '../../src/server/worker/hosting/claim';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -109,8 +109,9 @@ export class PlayedHost {
   readonly ending = new Set<string>();
   readonly hosted = {
     refusals: new Feed<string>(),
-    takeFrom: (record: AppRecord, environments: string[], authority: HostingAuthority): Promise<string[]> =>
-      takeFromSilent(this.ground.hosting.rows(placeOf(record)), record, environments, authority),
+    takeFrom: async (record: AppRecord, environments: string[]): Promise<void> => {
+      for (const one of environments) await this.ground.hosting.rows(placeOf(record)).take(one, record.generation);
+    },
   };
   private readonly pools = new Map<string, Pool>();
   private readonly commands = new Set<string>();
@@ -279,14 +280,13 @@ export class PlayedHost {
   }
 
   private async bootUnderLock(name: string, turn: BootTurn): Promise<BootOutcome | null> {
-    const wish = turn.decide();
+    const { machine, ground } = this;
+    const wish = await claimTurn(turn, (record, silent) =>
+      claimHosting(ground.hosting.rows(placeOf(record)), record, machine.name, turn.authority, silent),
+    );
     if (!wish) return null;
     const { record, how } = wish;
-    const { machine, ground } = this;
     const place = placeOf(record);
-    const left = await claimHosting(ground.hosting.rows(place), record, machine.name, turn.authority);
-    if (!left) return null;
-    turn.left(left);
     ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
     this.note(`boots ${name} ${how} ${record.generation}`);
     this.failed.delete(name);

@@ -1,6 +1,8 @@
 import { beforeEach, expect, it } from 'vitest';
 import { type HostingRow, type HostingRows, judgeAbsence, readRows } from '../../src/server/databases';
+import { claimTurn } from '../../src/server/worker/hosting/boot-turn';
 import { claimHosting, type HostingAuthority, restoreRow } from '../../src/server/worker/hosting/claim';
+import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 
 /** Which boot may write its row into an app's database, and what it does to the rows of others. */
@@ -19,6 +21,9 @@ let stored: HostingRow[];
 let isHost: boolean;
 let epoch: number;
 let silent: string[];
+/** What happens while other environments are asked about. */
+let meanwhile: () => void;
+let isOpen: boolean;
 const done: string[] = [];
 
 const rows: HostingRows = {
@@ -35,16 +40,41 @@ const authority: HostingAuthority = {
   exceed: async (other) => {
     epoch = other + 1;
   },
-  silentOf: async (environments) => environments.filter((one) => silent.includes(one)),
+  silentOf: async (environments) => {
+    expect(isOpen, 'A session of the database is open while other environments are asked about').toBe(false);
+    meanwhile();
+    return environments.filter((one) => silent.includes(one));
+  },
 };
-const claim = (values = {}) =>
-  claimHosting(rows, recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], ...values }), '9', authority);
+/** A turn that claims an app by the newest record; returns the environments that may still run it. */
+async function claim(values: Partial<AppRecord> = {}): Promise<string[] | null> {
+  wished = recordOf({ uid: 'uid-1', generation: 5, environments: ['env_a'], ...values });
+  let found: string[] = [];
+  const turn = {
+    decide: () => wished && { record: wished, how: 'start' as const },
+    authority,
+    left: (environments: string[]) => {
+      found = environments;
+    },
+  };
+  const wish = await claimTurn(turn, async (record, known) => {
+    isOpen = true;
+    return claimHosting(rows, record, '9', authority, known).finally(() => {
+      isOpen = false;
+    });
+  });
+  if (wish) expect(wish.record).toBe(wished);
+  return wish && found;
+}
+let wished: AppRecord | null;
 
 beforeEach(() => {
   stored = [];
   isHost = true;
   epoch = 2;
   silent = [];
+  meanwhile = () => undefined;
+  isOpen = false;
   done.length = 0;
 });
 
@@ -118,4 +148,21 @@ it('takes the app from environments that it has left and that nobody holds, and 
   silent = ['env_b', 'env_d', 'env_e'];
   expect(await claim({ environments: ['env_a', 'env_d'] })).toEqual(['env_c']);
   expect(done).toEqual(['writes env_a two 2 0', 'takes env_b 5']);
+});
+
+it('claims by what is wished once it has asked about others, which takes longer than a heartbeat', async () => {
+  stored = [row({ environment: 'env_b' })];
+  silent = ['env_b'];
+  meanwhile = () => {
+    wished = null;
+  };
+  expect([await claim(), done]).toEqual([null, []]);
+  meanwhile = () => {
+    wished = recordOf({ uid: 'uid-1', generation: 9, environments: ['env_a'] });
+  };
+  expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 9']]);
+  meanwhile = () => {
+    isHost = false;
+  };
+  expect(await claim()).toBeNull();
 });

@@ -19,7 +19,7 @@ const COLUMNS =
 const SESSIONS_LENGTH = 1_900;
 /** How many rows are read: whoever administers the app can write more than it has environments. */
 const MOST_ROWS = 500;
-/** A broken database fails within this time, in ms; a look at whether an environment is alive is part of it. */
+/** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
 const DEADLINE = 30_000;
 
 /** Which process hosts an app for an environment. */

@@ -71,11 +71,10 @@ export class Takeovers {
     try {
       const silent = await authority.silentOf(environments);
       if (!silent.length) return;
-      const others = await host.hosted.takeFrom(record, silent, authority);
-      const taken = silent.filter((one) => !others.includes(one));
-      if (taken.length) log.warn(`App ${name} was taken from environments that nobody holds.`, { app: name, taken });
+      await host.hosted.takeFrom(record, silent);
+      log.warn(`App ${name} was taken from environments that nobody holds.`, { app: name, taken: silent });
       const left = this.left.get(name);
-      for (const one of taken) left?.delete(one);
+      for (const one of silent) left?.delete(one);
       if (left?.size === 0) this.left.delete(name);
     } catch (error) {
       log.warn(`App ${name} could not be taken from the environments that it has left: ${messageOf(error)}`, {

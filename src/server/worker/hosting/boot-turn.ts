@@ -2,16 +2,22 @@ import type { Message } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { acquireLock, type DatabaseLock, endDisplacedBoot } from '../../databases';
 import { AppSupervisorError } from '../../errors';
-import type { HostingAuthority } from './claim';
+import type { Claim, HostingAuthority } from './claim';
 import type { HostDatabase } from './connection';
 
 /** What a boot tells while it goes on. */
 export type Progress = (message: Message, waiting: boolean) => void;
 
+/** By which record an app is to boot, and how. */
+export interface BootWish {
+  record: AppRecord;
+  how: 'start' | 'restart' | 'upgrade';
+}
+
 /** What a boot asks and tells whoever wants it. */
 export interface BootTurn {
   /** Asked when its turn has come, and again when it has the lock: how to boot by the newest record; null: not any more. */
-  decide(): { record: AppRecord; how: 'start' | 'restart' | 'upgrade' } | null;
+  decide(): BootWish | null;
   /** What ran of the app ends now. */
   begin(): void;
   /** What makes this process the host of its environment. */
@@ -68,4 +74,27 @@ export async function endBootOfDisplaced(
   const { environment, instance } = authority;
   const me = { environment, instance, epoch: authority.epoch() };
   await endDisplacedBoot(connectionOf(record), record.database.dbConnType, record.name, me);
+}
+
+/**
+ * Claims an app for the turn that holds its lock. Finding out which environments nobody holds takes longer than a heartbeat, in which
+ * the app may be stopped, moved or taken: so the app is claimed by what is wished after that, and no session is open meanwhile.
+ *
+ * @param claim as `claimHosting`
+ * @returns what was claimed; null if the app is not to boot any more
+ */
+export async function claimTurn(
+  { decide, authority, left }: Pick<BootTurn, 'decide' | 'authority' | 'left'>,
+  claim: (record: AppRecord, silent: string[] | null) => Promise<Claim | null>,
+): Promise<BootWish | null> {
+  for (let silent: string[] | null = null; ; ) {
+    const wish = decide();
+    const found = wish && (await claim(wish.record, silent));
+    if (!found) return null;
+    if ('left' in found) {
+      left(found.left);
+      return wish;
+    }
+    silent = await authority.silentOf(found.ask);
+  }
 }

@@ -33,20 +33,29 @@ export function judgeRow(
   return row.instance === me.instance || row.epoch < me.epoch ? 'begin' : 'newer';
 }
 
+/** What came of a claim. */
+export type Claim =
+  /** This process hosts the app. The app has left these environments, and they may still run it. */
+  | { left: string[] }
+  /** Nothing was written: first find out which of these environments, which the app has left, nobody holds. */
+  | { ask: string[] };
+
 /**
  * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left
- * and that nobody holds.
+ * and that nobody holds. It waits for no other environment: its caller finds out about them, and then decides again.
  *
  * @param backend the server's id of the session that holds the boot lock
- * @returns environments that the app has left and that are held: they may still run it; null if this process does not host any more
+ * @param silent the environments that nobody holds; null: unknown
+ * @returns null if this process does not host any more
  * @throws AppSupervisorError HOSTING_TAKEN
  */
 export async function claimHosting(
   rows: HostingRows,
   record: AppRecord,
   backend: string,
-  authority: HostingAuthority,
-): Promise<string[] | null> {
+  authority: Omit<HostingAuthority, 'silentOf'>,
+  silent: string[] | null,
+): Promise<Claim | null> {
   const { environment, instance } = authority;
   const { uid, generation } = record;
   if (!(await authority.confirm())) return null;
@@ -54,10 +63,14 @@ export async function claimHosting(
   const own = all.find((row) => row.environment === environment);
   const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
   if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
+  const left = leftBy(all, record, environment);
+  if (left.length && !silent) return { ask: left };
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
   await rows.write({ environment, uid, instance, epoch: authority.epoch(), taken: 0, boot: backend });
-  return takeFromSilent(rows, record, leftBy(all, record, environment), authority);
+  const taken = left.filter((one) => silent?.includes(one));
+  for (const one of taken) await rows.take(one, generation);
+  return { left: left.filter((one) => !taken.includes(one)) };
 }
 
 /**
@@ -70,21 +83,6 @@ export async function restoreRow(rows: HostingRows, uid: string, authority: Host
   if (own?.uid === uid || !(await authority.confirm())) return false;
   await rows.write({ environment, uid, instance, epoch: authority.epoch(), taken: 0, boot: '' });
   return true;
-}
-
-/**
- * Takes an app from those of the environments that nobody holds: they cannot confirm that they have stopped it.
- * @returns the others
- */
-export async function takeFromSilent(
-  rows: HostingRows,
-  { generation }: AppRecord,
-  environments: string[],
-  authority: HostingAuthority,
-): Promise<string[]> {
-  const silent = environments.length ? await authority.silentOf(environments) : [];
-  for (const one of silent) await rows.take(one, generation);
-  return environments.filter((one) => !silent.includes(one));
 }
 
 /** How many environments an app can have left at once: its administrator can write any number of rows. */

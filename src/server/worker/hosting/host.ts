@@ -269,7 +269,7 @@ export class AppHost {
 
   private async bootUnderLock(name: string, turn: BootTurn, lock: DatabaseLock): Promise<BootOutcome | null> {
     // The lock may have been waited for: what was wished meanwhile holds.
-    const wish = turn.decide();
+    const wish = await this.hosted.claim(lock, turn);
     if (!wish) return null;
     const { record, how } = wish;
     const mainApp = this.coreApps.apps.main;
@@ -278,7 +278,6 @@ export class AppHost {
     const owner = { app: name, uid: record.uid };
     const log = this.log.bound({ app: name });
     log.rooms.boot?.('Begins', { how, generation: record.generation, dbConnType });
-    if (!(await this.hosted.claim(record, connection, lock, turn))) return null;
     await turn.mark();
     // Only now, because another environment may just have installed it.
     const content = await inspectDatabase(connection, dbConnType, owner);

@@ -2,8 +2,8 @@ import type { AppRecord } from '../../../shared/messages';
 import { type DatabaseLock, withHostingRows } from '../../databases';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
-import { type BootTurn, endBootOfDisplaced } from './boot-turn';
-import { claimHosting, type HostingAuthority, restoreRow, takeFromSilent } from './claim';
+import { type BootTurn, type BootWish, claimTurn, endBootOfDisplaced } from './boot-turn';
+import { claimHosting, type HostingAuthority, restoreRow } from './claim';
 import type { HostDatabase } from './connection';
 import { guardPool } from './guarded-pool';
 
@@ -19,15 +19,15 @@ export class HostedDatabases {
 
   /**
    * Makes this process the host of an app, under the boot lock.
-   * @returns whether it is, as before
+   * @returns how the app is to boot now; null: not any more
    * @throws AppSupervisorError HOSTING_TAKEN, DATABASE_…
    */
-  async claim(record: AppRecord, connection: HostDatabase, lock: DatabaseLock, turn: BootTurn): Promise<boolean> {
-    const left = await withHostingRows(connection, record.database.dbConnType, record.name, (rows) =>
-      claimHosting(rows, record, lock.backend, turn.authority),
+  claim(lock: DatabaseLock, turn: BootTurn): Promise<BootWish | null> {
+    return claimTurn(turn, (record, silent) =>
+      withHostingRows(this.connectionOf(record), record.database.dbConnType, record.name, (rows) =>
+        claimHosting(rows, record, lock.backend, turn.authority, silent),
+      ),
     );
-    if (left) turn.left(left);
-    return left !== null;
   }
 
   /** The same connection, of which each that a pool opens has to find this process in the app's database. */
@@ -49,15 +49,14 @@ export class HostedDatabases {
   }
 
   /**
-   * Takes an app that runs here from environments that it has left, as far as nobody holds them.
-   * @returns the others
+   * Takes an app that runs here from environments that it has left and that nobody holds.
    * @throws AppSupervisorError DATABASE_…
    */
-  takeFrom(record: AppRecord, environments: string[], authority: HostingAuthority): Promise<string[]> {
-    const { name, database } = record;
-    return withHostingRows(this.connectionOf(record), database.dbConnType, name, (rows) =>
-      takeFromSilent(rows, record, environments, authority),
-    );
+  async takeFrom(record: AppRecord, environments: string[]): Promise<void> {
+    const { name, database, generation } = record;
+    await withHostingRows(this.connectionOf(record), database.dbConnType, name, async (rows) => {
+      for (const one of environments) await rows.take(one, generation);
+    });
   }
 
   /** @throws AppSupervisorError DATABASE_… */
