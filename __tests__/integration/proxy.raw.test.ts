@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import http from 'node:http';
 import net, { type AddressInfo, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BOUNDS } from '../../src/server/bounds';
 import { systemClock } from '../../src/server/core/system';
 import { createGuard, createNaming } from '../../src/server/proxy';
@@ -393,59 +393,116 @@ describe('limits', () => {
     await nothingLeft(door, target);
   });
 
-  it('a body that hardly arrives ends, and the worker’s request with it', async () => {
+  it('fields of an upgrade', async () => {
+    const target = keep(await recorder(SWITCH));
+    const door = await simple(target, { bounds: { headers: 10 } });
+    const open = (more: number) =>
+      asks(door, `GET /ws HTTP/1.1\r\nHost: h\r\n${UPGRADE}${'X: y\r\n'.repeat(more)}\r\n`);
+    const few = await open(6);
+    await until('it is open', () => few.text().includes('101'));
+    const many = await open(7);
+    await until('the answer', () => said(many) !== undefined);
+    expect(said(many)).toEqual(['431', 'HEADERS_TOO_MANY']);
+    expect(door.limited).toEqual([' headers']);
+    for (const socket of [few, many]) socket.destroy();
+    await nothingLeft(door, target);
+  });
+
+  /** Begins a body of which nothing more arrives, or a byte now and then. @returns how to end it */
+  const begin = (socket: { write(text: string): unknown }, kind: string) => {
+    if (kind === 'silent') return () => undefined;
+    const drip = setInterval(() => socket.write('a'), 20);
+    return () => clearInterval(drip);
+  };
+
+  it.each(['slow', 'silent'])('a %s body ends, and the worker’s request with it', async (kind) => {
     const target = keep(await recorder('', ' never'));
     const door = await simple(target, { bounds: { bodySilence: 100 } });
     const socket = await asks(door, 'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n');
-    const drip = setInterval(() => socket.write('a'), 20);
+    const end = begin(socket, kind);
     await until('the answer', () => said(socket) !== undefined);
-    clearInterval(drip);
+    end();
     expect(said(socket)).toEqual(['408', 'BODY_TOO_SLOW']);
+    expect(door.limited).toEqual(['app1 body_silence']);
     await until('the worker’s request has ended', () => target.sockets.size === 0);
     socket.destroy();
     await nothingLeft(door, target);
   });
 
-  it('an endless body for main of somebody who is not signed in', async () => {
-    const guard = createGuard({
-      isLoaded: () => true,
-      isKnown: () => false,
-      appNameOf: () => 'main',
-      hasPackage: () => true,
-      clock: systemClock,
-      apiBase: '/api',
-      pluginStaticsPath: '/static/plugins/',
-      publicPath: '/',
-      origins: originsOf(),
-      bounds: { ...BOUNDS, anonymousBody: 50_000 },
-      mainSecret: () => MAIN_SECRET,
-      serve: null,
-    });
+  describe('of main', () => {
+    const limited: string[] = [];
     let read = 0;
-    const main = http.createServer((req, res) => {
-      if (guard(req, res) !== false) return;
-      req.on('data', (chunk) => {
-        read += chunk.length;
+    let main: http.Server;
+    const start = async (bounds: Partial<typeof BOUNDS>) => {
+      const guard = createGuard({
+        isLoaded: () => true,
+        isKnown: () => false,
+        appNameOf: () => 'main',
+        hasPackage: () => true,
+        clock: systemClock,
+        apiBase: '/api',
+        pluginStaticsPath: '/static/plugins/',
+        publicPath: '/',
+        origins: originsOf(),
+        bounds: { ...BOUNDS, ...bounds },
+        mainSecret: () => MAIN_SECRET,
+        metrics: { request: () => {}, limited: (app, limit) => limited.push(`${app} ${limit}`) },
+        serve: null,
       });
-      req.on('end', () => res.end(`read ${read}`));
-      req.on('error', () => {});
+      main = http.createServer((req, res) => {
+        if (guard(req, res) !== false) return;
+        req.on('data', (chunk) => {
+          read += chunk.length;
+        });
+        req.on('end', () => res.end(`read ${read}`));
+        req.on('error', () => {});
+      });
+      await new Promise<void>((resolve) => main.listen(0, '127.0.0.1', resolve));
+      return bare((main.address() as AddressInfo).port);
+    };
+    beforeEach(() => {
+      limited.length = 0;
+      read = 0;
     });
-    await new Promise<void>((resolve) => main.listen(0, '127.0.0.1', resolve));
-    const { port } = main.address() as AddressInfo;
-    const chunk = `c350\r\n${'a'.repeat(50_000)}\r\n`;
-    const head = 'POST /api/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n';
-    const allowed = await bare(port);
-    allowed.write(`${head}${chunk}0\r\n\r\n`);
-    await until('the answer', () => allowed.text().includes('read 50000'));
-    const socket = await bare(port);
-    socket.write(head);
-    const pour = setInterval(() => socket.writable && socket.write(chunk), 5);
-    await until('the answer', () => said(socket) !== undefined);
-    clearInterval(pour);
-    expect(said(socket)).toEqual(['413', 'BODY_TOO_LARGE']);
-    expect(read).toBeLessThanOrEqual(100_000);
-    for (const one of [allowed, socket]) one.destroy();
-    await new Promise((resolve) => main.close(resolve));
+    afterEach(() => new Promise((resolve) => main.close(resolve)));
+
+    it('an endless body of somebody who is not signed in', async () => {
+      const chunk = `c350\r\n${'a'.repeat(50_000)}\r\n`;
+      const head = 'POST /api/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n';
+      const allowed = await start({ anonymousBody: 50_000 });
+      allowed.write(`${head}${chunk}0\r\n\r\n`);
+      await until('the answer', () => allowed.text().includes('read 50000'));
+      read = 0;
+      const socket = await bare((main.address() as AddressInfo).port);
+      socket.write(head);
+      const pour = setInterval(() => socket.writable && socket.write(chunk), 5);
+      await until('the answer', () => said(socket) !== undefined);
+      clearInterval(pour);
+      expect(said(socket)).toEqual(['413', 'BODY_TOO_LARGE']);
+      expect(limited).toEqual(['main anonymous_body']);
+      expect(read).toBeLessThanOrEqual(50_000);
+      for (const one of [allowed, socket]) one.destroy();
+    });
+
+    it.each(['slow', 'silent'])('a %s body', async (kind) => {
+      const socket = await start({ bodySilence: 100 });
+      socket.write('POST /api/x HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n');
+      const end = begin(socket, kind);
+      await until('the answer', () => said(socket) !== undefined);
+      end();
+      expect(said(socket)).toEqual(['408', 'BODY_TOO_SLOW']);
+      expect(limited).toEqual(['main body_silence']);
+      socket.destroy();
+    });
+
+    it('fields of a request', async () => {
+      const socket = await start({ headers: 10 });
+      socket.write(`GET / HTTP/1.1\r\nHost: h\r\n${'X: y\r\n'.repeat(10)}\r\n`);
+      await until('the answer', () => said(socket) !== undefined);
+      expect(said(socket)).toEqual(['431', 'HEADERS_TOO_MANY']);
+      expect(limited).toEqual([' headers']);
+      socket.destroy();
+    });
   });
 });
 

@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { BOUNDS } from '../../src/server/bounds';
 import { type Config, ConfigError, loadConfig, parseConfig } from '../../src/server/config';
 import { inEnglish } from '../../src/server/errors';
 import { LOG_ROOMS } from '../../src/server/log';
@@ -43,6 +45,28 @@ function problemsOf(env: Env): string[] {
   }
   throw new Error('It was accepted.');
 }
+
+describe('limits of what visitors may use', () => {
+  const docs = readFileSync(path.join(ROOT, 'docs/reference/environment-variables.md'), 'utf8');
+
+  it.each<[variable: string, limit: keyof typeof BOUNDS, unit?: number, value?: number]>([
+    ['APP_SUPERVISOR_MAX_REQUESTS_PER_APP', 'requestsPerApp'],
+    ['APP_SUPERVISOR_MAX_REQUESTS_PER_ENVIRONMENT', 'requestsPerEnvironment'],
+    ['APP_SUPERVISOR_MAX_WEBSOCKETS_PER_APP', 'webSocketsPerApp'],
+    ['APP_SUPERVISOR_MAX_WEBSOCKETS_PER_ADDRESS', 'webSocketsPerAddress'],
+    ['APP_SUPERVISOR_MAX_WAKES_PER_ADDRESS', 'wakesPerAddress'],
+    ['APP_SUPERVISOR_MAX_HEADERS', 'headers', 1, 500],
+    ['APP_SUPERVISOR_MAX_ANONYMOUS_BODY', 'anonymousBody'],
+    ['APP_SUPERVISOR_BODY_TIMEOUT', 'bodySilence', 1_000],
+  ])('%s sets one of them, and has the documented default', (variable, limit, unit = 1, value = 2_000) => {
+    const limitOf = (env: Env) =>
+      (parse({ ...SUPERVISOR, ...env }) as Extract<Config, { part: 'supervisor' }>).bounds[limit];
+    expect(limitOf({})).toBe(BOUNDS[limit]);
+    expect(limitOf({ [variable]: `${value}` })).toBe(value * unit);
+    const [row] = docs.split('\n').filter((line) => line.startsWith(`| \`${variable}\``));
+    expect(row).toMatch(new RegExp(`\\| \`${BOUNDS[limit] / unit}\` \\|$`));
+  });
+});
 
 describe('roles', () => {
   it.each<[string, Env, Config['part']]>([
