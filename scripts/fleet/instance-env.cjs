@@ -10,6 +10,7 @@ const { isMainThread } = require('node:worker_threads');
 
 // Worker threads inherit both the preload and its result.
 if (isMainThread) {
+  require('./compiled.cjs').use();
   const { initEnv, generateAppDir } = require('@nocobase/cli-v1/src/util');
   initEnv();
   oneByOne(() => wholly(generateAppDir));
