@@ -23,6 +23,11 @@ export function leadershipSuite(open: () => Promise<Database>): void {
     };
   }
 
+  const rowOf = async (): Promise<object> => {
+    const { id: _, ...row } = (await db.getModel('appSupervisorLeaders').findOne({ where: { id: 1 } }))!.toJSON();
+    return row;
+  };
+
   describe('the lead', () => {
     it('is one process’s, for as long as it renews it, whatever its clock says', async () => {
       const [one, two] = [process('one'), process('two')];
@@ -47,6 +52,32 @@ export function leadershipSuite(open: () => Promise<Database>): void {
       one.clock.pass(1_000);
       expect(await one.leadership.claim()).toBe(false);
       expect(one.leadership.leads).toBe(false);
+    });
+
+    it('begins a new term where the database has lost what was written in this one, and writes nothing before', async () => {
+      const { clock, leadership } = process('one');
+      const changes: boolean[] = [];
+      leadership.onChange((leads) => changes.push(leads));
+      await leadership.claim();
+      const copy = await rowOf();
+      clock.pass(1_000);
+      await leadership.claim();
+      await db.getModel('appSupervisorLeaders').update(copy, { where: { id: 1 } });
+      const written = vi.fn();
+      await expect(leadership.write(written)).rejects.toThrow(TermOver);
+      expect(written).not.toHaveBeenCalled();
+      expect(await leadership.claim()).toBe(true);
+      expect([leadership.term, changes]).toEqual([2, [true, false, true]]);
+      await leadership.write(written);
+    });
+
+    it('is of the same fleet and a newer term where the database has lost its row', async () => {
+      const { leadership } = process('one');
+      await leadership.claim();
+      const { fleet } = leadership;
+      await db.getModel('appSupervisorLeaders').destroy({ truncate: true });
+      expect(await leadership.claim()).toBe(true);
+      expect([leadership.fleet, leadership.term]).toEqual([fleet, 2]);
     });
 
     it('is sure without asking for half of its expiry, and never when it is lost or passed on', async () => {

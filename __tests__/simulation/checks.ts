@@ -85,10 +85,11 @@ function checkStore(world: World): void {
     else if (Number.isFinite(term)) newestTerm = term;
     if (method === 'records.publish') {
       const [environment, records] = args as [string, AppRecord[]];
-      for (const { name, uid } of records) {
+      for (const { name, uid, generation } of records) {
         const stored = storedRecord(world, environment, name);
         const key = `${environment} ${name} ${uid}`;
-        if (stored?.uid !== uid) continue;
+        // An older one changes nothing, and says nothing of who wrote what is there.
+        if (stored?.uid !== uid || stored.generation !== generation) continue;
         if (stored.generation < (newest.get(key) ?? 0))
           world.violate(
             `${name} in ${environment}: generation ${stored.generation} is published over ${newest.get(key)}`,
@@ -108,12 +109,14 @@ function checkStore(world: World): void {
   };
 }
 
-/** Of a leader's write to Redis; infinite for any other command. */
+/** Of a leader's write to Redis; infinite for any other command, and for one that writes nothing. */
 function termOf(method: string, args: unknown[]): number {
   switch (method) {
     case 'records.publish':
-    case 'records.admit':
     case 'records.unpublish':
+      // Of no records, it is no write.
+      return (args[1] as unknown[]).length ? (args[2] as number) : Number.POSITIVE_INFINITY;
+    case 'records.admit':
     case 'fleet.forget':
       return args[2] as number;
     case 'appIndex.write':
@@ -163,8 +166,9 @@ function checkDead(world: World, process: SupervisorProcess, dead: EnvironmentOf
   const { redis, scheduler } = world;
   const frozen = frozenAt.get(world)?.get(process.name) ?? 0;
   const troubledAt = Math.max(redis.troubledAt, process.link.troubledAt, process.startedAt, frozen);
+  const gone = world.environments.filter((environment) => !livingIn(environment).length);
   // Most of a fleet at once: it may be the Supervisor that is cut off.
-  if (scheduler.now - troubledAt < KNOWS_AFTER || 2 * dead.length > world.environments.length) return;
+  if (scheduler.now - troubledAt < KNOWS_AFTER || 2 * gone.length > world.environments.length) return;
   for (const { name } of dead) {
     const isKnown = process.part.parts.environmentCache.get(name) !== undefined;
     if (isKnown && process.part.parts.observer.environment(name)?.health === 'unknown')
@@ -275,10 +279,17 @@ function checkBoots(world: World): void {
     if (isKnown || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;
     world.violate(`${name} boots in ${machine.name}, which was forgotten meanwhile`);
   };
-  const publish = world.redis.onCommand;
+  const { onCommand: publish, onLoss } = world.redis;
+  world.redis.onLoss = () => {
+    onLoss();
+    assigned.clear();
+  };
   world.redis.onCommand = (method, args, result) => {
     publish(method, args, result);
     if (method === 'fleet.forget' && result === true) assigned.set(args[0] as string, new Set());
+    // An older copy of Redis does not know it before a leader has said so again.
+    if (method === 'records.admit' && (args[1] as number) > 0 && !assigned.has(args[0] as string))
+      assigned.set(args[0] as string, new Set());
     if (method !== 'records.publish') return;
     for (const { uid } of args[1] as AppRecord[]) assigned.get(args[0] as string)?.add(uid);
     const [environment, records] = args as [string, AppRecord[]];

@@ -287,6 +287,8 @@ export class PlayedHost {
     if (!wish) return null;
     const { record, how } = wish;
     const place = placeOf(record);
+    // As the real one, when its database has answered.
+    if (turn.decide()?.record.generation !== record.generation) return this.bootUnderLock(name, turn);
     ground.options.onBoot(machine, this.environment, record, ground.hosting.row(place, this.environment));
     this.note(`boots ${name} ${how} ${record.generation}`);
     this.failed.delete(name);

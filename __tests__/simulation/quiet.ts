@@ -98,7 +98,7 @@ function checkEnds({ operations, holders, stuck, say }: Sight): void {
     for (const [environment, { host }] of holders) {
       const step = steps.find((one) => one.environment === environment);
       const isOver = step?.state === 'failed' || step?.state === 'succeeded';
-      if (isOver && generation > (host.failed.get(appName) ?? Number.POSITIVE_INFINITY))
+      if (isOver && !stuck.has(appName) && generation > (host.failed.get(appName) ?? Number.POSITIVE_INFINITY))
         say(`${action} of ${appName} did not start it in ${environment}, where it had ended by itself.`);
     }
   }

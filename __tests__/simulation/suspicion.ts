@@ -33,8 +33,9 @@ export function checkSuspicion(world: World, isJudged: (process: SupervisorProce
     if (world.scheduler.now - at <= SHOWN_WITHIN) continue;
     for (const { process } of world.supervisors) {
       if (!process || !isJudged(process)) continue;
-      // Others are told, which may be lost.
-      const hears = process === by || (world.plan.lost === 0 && !process.link.isCut && !by.link.isCut);
+      // Others are told if they are there, which may be lost.
+      const isTold = world.plan.lost === 0 && process.startedAt <= at && !process.link.isCut && !by.link.isCut;
+      const hears = process === by || isTold;
       const view = process.part.parts.observer.environment(environment);
       if (!hears || view?.registration?.proxyUrl !== url) continue;
       const shown = process.part.environmentRows().find(({ name }) => name === environment)?.health;

@@ -71,6 +71,19 @@ it('one that answers when it is checked was suspect for no time', async () => {
   expect([health(), changes, tried.length]).toEqual(['online', 2, 1]);
 });
 
+it('one that was refused while the store was away is still suspect when the store returns', async () => {
+  watch.doubt('env_a');
+  stores.away = true;
+  await pass(40, false);
+  expect(health()).toBe('unknown');
+  stores.away = false;
+  await beat();
+  expect(health()).toBe('suspect');
+  answers = true;
+  await pass(3);
+  expect(health()).toBe('online');
+});
+
 it('one that died is down by its lease, is not tried any longer, and is online when it comes back', async () => {
   watch.doubt('env_a');
   await pass(20, false);

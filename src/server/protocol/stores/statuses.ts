@@ -49,3 +49,16 @@ export interface StatusMark {
  * A report without what is no change, as text: visits are as many as there are visitors, and nobody has to know of them at once.
  */
 export const changeIn = (entry: StatusEntry): string => JSON.stringify({ ...entry, lastVisitAt: null });
+
+/** Apps whose reports say something else; a visit is no change. */
+export function changesBetween(
+  before: ReadonlyMap<string, StatusEntry>,
+  now: ReadonlyMap<string, StatusEntry>,
+): string[] {
+  const isChanged = ([app, entry]: [string, StatusEntry]) => {
+    const old = before.get(app);
+    return old !== entry && (!old || changeIn(old) !== changeIn(entry));
+  };
+  const changed = [...now].filter(isChanged).map(([app]) => app);
+  return [...changed, ...[...before.keys()].filter((app) => !now.has(app))];
+}

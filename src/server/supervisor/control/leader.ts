@@ -38,7 +38,8 @@ export interface LeadershipOptions {
  * observed the same heartbeat for `LEAD_EXPIRY`.
  *
  * Two guarantees separate terms. A leader that could not renew stops writing (`leads`) before a challenger may begin,
- * and every write to the database carries its term (`write`): it fails if a newer term exists.
+ * and every write to the database carries its term (`write`): it fails if a newer term exists, or if the database has lost
+ * heartbeats of this one, and so what else was written since.
  */
 export class Leadership {
   /** The fleet's id; empty before the first claim. */
@@ -46,6 +47,8 @@ export class Leadership {
   /** The term of this process's lead, or of its last one: never a successor's. 0 before the first. */
   term = 0;
   private held = false;
+  /** The newest heartbeat that this process has written. */
+  private written = 0;
   private seen: { holder: string | null; beat: number; at: number } | null = null;
   /** When the last renewal began, by the monotonic clock. */
   private renewedAt = 0;
@@ -132,7 +135,7 @@ export class Leadership {
       // A process that takes the lead changes this row, and waits until the write has ended.
       lock: transaction.LOCK.SHARE,
     });
-    if (row) return;
+    if (row && Number(row.get('beat')) >= this.written) return;
     this.held = false;
     throw new TermOver();
   }
@@ -174,14 +177,20 @@ export class Leadership {
       return this.held;
     }
     const now = clock.now().mono;
-    const isMine = holder === instance && term === this.term;
+    // The database fell back to an older copy: what this process knows of it is read anew, in a new term.
+    const isBack = holder === instance && (term < this.term || (term === this.term && beat < this.written));
+    if (isBack) {
+      this.held = false;
+      this.notify();
+    }
+    const isMine = holder === instance && term === this.term && !isBack;
     if (!isMine && (this.seen?.holder !== holder || this.seen.beat !== beat)) this.seen = { holder, beat, at: now };
-    const expired = holder === null || (this.seen !== null && now - this.seen.at >= expiry);
+    const expired = holder === null || isBack || (this.seen !== null && now - this.seen.at >= expiry);
     if (!isMine && !expired) {
       this.held = false;
       return false;
     }
-    const next = isMine ? term : term + 1;
+    const next = isMine ? term : Math.max(term, this.term) + 1;
     const [count] = await app.db
       .getModel('appSupervisorLeaders')
       .update(
@@ -191,6 +200,7 @@ export class Leadership {
     this.held = count === 1 && !this.resigned;
     if (this.held) {
       if (!isMine) this.term = next;
+      this.written = beat + 1;
       this.renewedAt = begun;
     }
     return this.held;
@@ -221,9 +231,11 @@ export class Leadership {
     const repository = this.options.app.db.getRepository('appSupervisorLeaders');
     const row = await repository.findOne({ filterByTk: 1 });
     if (row) return row;
+    // A database that fell back to a copy from before the first start has lost it: the fleet is still the same.
+    const fleet = this.fleet || this.options.random.id();
     // Two first starts at the same time: the loser's insert violates the primary key, and the winner's row is read.
     await repository
-      .create({ values: { id: 1, fleet: this.options.random.id(), holder: null, beat: 0, term: 0 } })
+      .create({ values: { id: 1, fleet, holder: null, beat: 0, term: this.term } })
       .catch(() => undefined);
     return repository.findOne({ filterByTk: 1 });
   }

@@ -19,7 +19,7 @@ import {
 } from '../../protocol/health';
 import type { Stores } from '../../protocol/stores';
 import type { FleetObservation } from '../../protocol/stores/fleet';
-import { changeIn } from '../../protocol/stores/statuses';
+import { changesBetween } from '../../protocol/stores/statuses';
 
 interface ObservedEnvironment {
   observation: LeaseObservation;
@@ -102,8 +102,11 @@ export class FleetObserver {
   private readonly observer: StoreObservation;
   private polling: Promise<void> | null = null;
   private again = false;
-  /** The last reported health of each environment, and what failed polls have found since. */
-  private readonly reporting = { health: new Map<string, Health>(), ...nothingFound() };
+  /**
+   * The last reported health of each environment, those of which somebody was shown another one since, and what failed polls have
+   * found since.
+   */
+  private readonly reporting = { health: new Map<string, Health>(), shown: new Set<string>(), ...nothingFound() };
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
@@ -167,6 +170,7 @@ export class FleetObserver {
     const isRefusing = judged.health === 'online' && seen.unreachableSince !== null;
     const { health, since } = isRefusing ? { health: 'suspect' as const, since: seen.unreachableSince! } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
+    if (health !== this.reporting.health.get(name)) this.reporting.shown.add(name);
     return {
       name,
       health,
@@ -257,7 +261,9 @@ export class FleetObserver {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
       const from = this.reporting.health.get(name);
-      if (health === undefined || health === from) continue;
+      // A page that was read in between shows what no report has named, even if it is over.
+      const wasShown = this.reporting.shown.delete(name);
+      if (health === undefined || (health === from && !wasShown)) continue;
       this.log.rooms.fleet?.('The health of an environment changed', { environment: name, from, to: health });
       this.reporting.health.set(name, health);
       environments.add(name);
@@ -357,7 +363,7 @@ export class FleetObserver {
       reads.push(async () => {
         const before = seen.entries;
         seen.entries = new Map((await statuses.read(name)).map((entry) => [entry.name, entry]));
-        const changedApps = changesOf(before, seen.entries);
+        const changedApps = changesBetween(before, seen.entries);
         for (const app of changedApps) apps.add(app);
         seen.statusVersion = statusVersion;
         if (newEpoch || changedApps.length) changed.add(name);
@@ -405,14 +411,4 @@ export class FleetObserver {
 function troubleOf({ doubt, registration }: ObservedEnvironment): EnvironmentView['trouble'] {
   if (doubt === 'key') return 'KEY_DIFFERS';
   return doubt === 'unsigned' && !registration?.signs ? 'OUTDATED' : null;
-}
-
-/** Apps whose reports say something else; a visit is no change. */
-function changesOf(before: ReadonlyMap<string, StatusEntry>, now: ReadonlyMap<string, StatusEntry>): string[] {
-  const isChanged = ([app, entry]: [string, StatusEntry]) => {
-    const old = before.get(app);
-    return old !== entry && (!old || changeIn(old) !== changeIn(entry));
-  };
-  const changed = [...now].filter(isChanged).map(([app]) => app);
-  return [...changed, ...[...before.keys()].filter((app) => !now.has(app))];
 }

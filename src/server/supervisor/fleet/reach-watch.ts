@@ -1,5 +1,9 @@
+import type { Health } from '../../../shared/types';
 import type { Clock } from '../../clock';
 import type { FleetObserver } from './observer';
+
+/** Until its lease says that it is gone, what refuses connections may be shown as online again: also after the store was away. */
+const MAY_RETURN: Health[] = ['online', 'suspect', 'unknown'];
 
 /** How often an environment that could not be reached is tried again, in ms. */
 const TRY_EVERY = 2_000;
@@ -44,7 +48,7 @@ export class ReachWatch {
       const isReached = proxyUrl !== null && (await reaches(proxyUrl));
       const view = observer.environment(environment);
       const isOver = this.stopped || isReached || view === null || view.unreachableSince === null;
-      if (isOver || view.health !== 'suspect') break;
+      if (isOver || !MAY_RETURN.includes(view.health)) break;
       await clock.sleep(TRY_EVERY);
     }
     // From here on its lease decides alone.
@@ -55,7 +59,7 @@ export class ReachWatch {
   /** Null for one that is unknown, or whose lease already says that its Worker is not there. */
   private proxyUrlOf(environment: string): string | null {
     const view = this.options.observer.environment(environment);
-    if (!view?.registration || (view.health !== 'online' && view.health !== 'suspect')) return null;
+    if (!view?.registration || !MAY_RETURN.includes(view.health)) return null;
     return view.registration.proxyUrl;
   }
 }

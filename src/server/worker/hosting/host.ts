@@ -285,6 +285,8 @@ export class AppHost {
       version: mainApp.getPackageVersion(),
       plugins: await this.findInstalled(content.plugins.map(({ name }) => name)),
     };
+    // The database may have taken long to answer: what was wished meanwhile holds.
+    if (turn.decide()?.record.generation !== record.generation) return this.bootUnderLock(name, turn, lock);
     // The installation decides how tables are named, whatever this environment's default is.
     if (content.underscored !== null) connection.underscored = content.underscored;
     log.rooms.boot?.('Holds the lock', { content, host });
