@@ -1,9 +1,10 @@
 #!/bin/sh
 # Writes the two keys that all instances of a fleet share, and the password of the Workers' database role, to $1; the
-# password of the Supervisor's first administrator, and of the Supervisor's database role, to $2, each as `NAME='value'`
-# lines; and the password of PostgreSQL's superuser to `postgres` beside $2. A value from the environment has priority
-# over the stored one; a value is generated only if neither exists. Workers must not read the files beside $2. The password
-# of Redis is in the addresses in $1, and in $3, which is all that Redis reads.
+# password of the Supervisor's first administrator, that of the Supervisor's database role, and once more that of the
+# Workers, which the Supervisor gives to new ones, to $2, each as `NAME='value'` lines; and the password of PostgreSQL's
+# superuser to `postgres` beside $2. A value from the environment has priority over the stored one; a value is generated
+# only if neither exists. Workers must not read the files beside $2. The password of Redis is in the addresses in $1, and
+# in $3, which is all that Redis reads.
 set -eu
 umask 077
 file=${1:-/keys/fleet.env}
@@ -50,13 +51,14 @@ quoted() {
   printf "'%s'" "$(printf %s "$1" | sed "s/'/'\\\\''/g")"
 }
 
+worker_role=${worker_role:-$(random)}
 if [ -f "$redis_file" ]; then redis_password=$(sed 's/requirepass //' "$redis_file"); else redis_password=$(random); fi
 redis_url=redis://:$redis_password@redis:6379/0
 
 cat > "$file.new" <<END
 APP_KEY=$(quoted "${given_app_key:-${APP_KEY:-$(random)}}")
 APP_SUPERVISOR_AES_SECRET_KEY=$(quoted "${given_aes_key:-${APP_SUPERVISOR_AES_SECRET_KEY:-$(random)}}")
-DB_PASSWORD=$(quoted "${worker_role:-$(random)}")
+DB_PASSWORD=$(quoted "$worker_role")
 APP_SUPERVISOR_REDIS_URL=$(quoted "$redis_url")
 APP_COMMAND_REDIS_URL=$(quoted "$redis_url")
 END
@@ -68,6 +70,7 @@ mv "$redis_file.new" "$redis_file"
 cat > "$password_file.new" <<END
 INIT_ROOT_PASSWORD=$(quoted "${SUPERVISOR_PASSWORD:-${INIT_ROOT_PASSWORD:-$(random | cut -c 1-24)}}")
 DB_PASSWORD=$(quoted "${supervisor_role:-$(random)}")
+APP_SUPERVISOR_WORKER_DB_PASSWORD=$(quoted "$worker_role")
 END
 mv "$password_file.new" "$password_file"
 

@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { docker } from '../../scripts/docker/engine';
+import { docker, dockerEnv } from '../../scripts/docker/engine';
 import { waitFor, waitForHttp } from '../../scripts/fleet';
-import { snippet } from '../../src/ui/environments/snippets';
+import type { JoinAnswer } from '../../src/shared/join';
 import { ComposedFleet } from '../support/composed-fleet';
 import { Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
@@ -116,13 +117,31 @@ describe('a Worker', () => {
     await serves('only_b');
   });
 
-  it('joins by the file that "Add environment" gives', { timeout: 20 * MINUTE }, async () => {
-    const own = { name: 'env_c', url: 'http://localhost:17000', proxyUrl: '' };
-    fs.writeFileSync(path.join(fleet.folder, 'env-c.yml'), snippet('compose', own, {}));
-    const files = ['-f', 'docker-compose.yml', '-f', 'env-c.yml'];
-    await fleet.compose(...files, 'up', '--detach', 'worker-env-c');
+  it('joins by the file, and by the command, that "Add environment" gives', { timeout: 25 * MINUTE }, async () => {
+    const request = { name: 'env_c', url: 'http://localhost:17000' };
+    const join = async () => (await manager.api.post('appEnvironments:join', request)).data as JoinAnswer;
+    const arrival = async () =>
+      (await manager.api.post('appEnvironments:arrival', { name: 'env_c', address: 'http://worker-env-c' })).data;
+    const { files, warnings, steps } = await join();
+    expect([warnings, steps]).toEqual([[], []]);
+    expect(await arrival()).toMatchObject({ state: 'waiting', messages: [{ code: 'JOIN_SILENT' }] });
+
+    fs.writeFileSync(path.join(fleet.folder, 'worker-env-c.yml'), files.compose);
+    const composed = ['compose', '-f', 'worker-env-c.yml'];
+    await docker([...composed, 'up', '--detach'], { cwd: fleet.folder });
     expect((await untilOnline('env_c')).warnings).toEqual([]);
-    await fleet.compose(...files, 'rm', '--stop', '--force', 'worker-env-c', 'worker-env-c-database');
+    expect(await arrival()).toEqual({ state: 'arrived', messages: [] });
+    const { operation } = await manager.begin('create', { name: 'joined', environments: ['env_c'] });
+    await manager.succeeded(operation!, 8 * MINUTE);
+    await docker([...composed, 'down'], { cwd: fleet.folder });
+
+    // Another volume, and the same database, key and name.
+    expect((await join()).files).toEqual(files);
+    execFileSync('bash', ['-c', files.docker], { env: dockerEnv(), stdio: 'pipe' });
+    await untilOnline('env_c');
+    await serves('joined');
+    await docker(['rm', '--force', '--volumes', 'worker-env-c']);
+    await docker(['volume', 'rm', 'worker-env-c-storage', 'worker-env-c_storage']);
   });
 });
 

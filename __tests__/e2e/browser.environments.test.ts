@@ -111,25 +111,33 @@ describe.each(CLIENT)('in the $client client', (client) => {
   });
 
   it('another one is added by what can be copied, and shows as it arrives', async () => {
+    const name = `env_new_${client.client}`;
     await page.getByTestId('add-environment').click();
-    await page.locator('#name').fill('env_new');
-    await page.locator('#url').fill('http://localhost:17000');
+    await page.locator('#name').fill(name);
+    await page.locator('#url').fill('worker:17000');
+    await page.getByTestId('join').click();
+    await page.getByText('An address such as http://localhost:17000').waitFor();
+    await page.locator('#url').fill('http://127.0.0.1:9');
+    await page.getByTestId('join').click();
     const text = async () => (await page.getByTestId('environment-snippet').allInnerTexts()).join();
     for (const [format, line] of [
-      ['Shell', "export ENVIRONMENT_NAME='env_new'"],
-      ['Kubernetes', '- ENVIRONMENT_NAME=env_new'],
-      ['Docker Compose', 'ENVIRONMENT_NAME: "env_new"'],
+      ['Shell', `export ENVIRONMENT_NAME='${name}'`],
+      ['Kubernetes', `- ENVIRONMENT_NAME=${name}`],
+      ['docker run', `ENVIRONMENT_NAME=${name}`],
+      ['Docker Compose', `ENVIRONMENT_NAME: "${name}"`],
     ]) {
       await page.getByText(format, { exact: true }).click();
       await eventually(text).toContain(line);
     }
     await page.getByRole('button', { name: 'Copy' }).click();
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await text());
-    await page.getByText('"env_new" has not registered yet').waitFor();
-    await answerWith((rows) => [...rows, { ...rows[0], name: 'env_new' }]);
-    // Asked anew as when somebody comes back to the page.
-    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
-    await page.getByTestId('environment-arrived').getByText('Online').waitFor();
-    await page.unrouteAll();
+    await page.getByText(`Waiting for "${name}"`).waitFor();
+    await page.getByText('Nothing answers at http://127.0.0.1:9 yet').waitFor();
+    const worker = SimulatedWorker.of(fleet, name);
+    await worker.appear();
+    await page.getByText(`"${name}" has joined`).waitFor();
+    await worker.leave();
+    await worker.close();
+    await manager.api.post(`appEnvironments:forget?filterByTk=${name}`);
   });
 });

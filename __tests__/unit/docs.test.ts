@@ -285,8 +285,12 @@ describe('docker-compose.yml', () => {
   const made = (env: Env = {}) => makeKeys(folder, env);
   const keys = (env: Env = {}) => made(env).keys;
 
-  /** As a container gets them: those of the service, and the keys that its command reads from the file. */
-  const envOf = (service: string): Env => ({ ...services[service].environment, ...keys() });
+  /** As a container gets them: those of the service, and those that its command reads from files. */
+  const envOf = (service: string): Env => ({
+    ...services[service].environment,
+    ...keys(),
+    ...(services[service].command!.length > 2 ? made().password : {}),
+  });
 
   const fleet = resolveConfig({ port: 'free', redisUrl: 'redis://x' });
   const launcherEnvOf = async (instance: string): Promise<Env> => {
@@ -310,8 +314,8 @@ describe('docker-compose.yml', () => {
       const ours = (names: Env) =>
         Object.keys(names).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && NAMES.has(name));
       // Inside the network of the containers a worker has another address than for people.
-      const proxyUrl = service === 'supervisor' ? [] : ['ENVIRONMENT_PROXY_URL'];
-      expect(ours(env).sort()).toEqual([...ours(launched), ...proxyUrl].sort());
+      const ofNetwork = service === 'supervisor' ? 'APP_SUPERVISOR_WORKER_NETWORK' : 'ENVIRONMENT_PROXY_URL';
+      expect(ours(env).sort()).toEqual([...ours(launched), ofNetwork].sort());
       for (const name of [
         'APP_MODE',
         'APP_DISCOVERY_ADAPTER',
@@ -334,7 +338,7 @@ describe('docker-compose.yml', () => {
       active: true,
       warnings: [],
     });
-    const optional = /^(APP_KEY|APP_SUPERVISOR_AES_SECRET_KEY|ENVIRONMENT_PROXY_URL)$/;
+    const optional = /^(APP_KEY|APP_SUPERVISOR_AES_SECRET_KEY|APP_SUPERVISOR_WORKER_\w+|ENVIRONMENT_PROXY_URL)$/;
     for (const name of Object.keys(env).filter((name) => /^(APP|ENVIRONMENT)_/.test(name) && !optional.test(name))) {
       expect(() => parseConfig({ ...env, [name]: undefined }, RUN), name).toThrow(name);
     }

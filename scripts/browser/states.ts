@@ -251,7 +251,7 @@ export const STATES: State[] = [
     async show(page) {
       await answerNo(page);
       await page.getByTestId('add-environment').click();
-      await page.getByTestId('environment-snippet').waitFor();
+      await page.getByTestId('join').waitFor();
     },
   },
   {
@@ -259,7 +259,9 @@ export const STATES: State[] = [
     async show(page) {
       await page.locator('#name').fill('env_c');
       await page.locator('#url').fill('http://localhost:17000');
-      await shown(page, '[role=status]');
+      await page.getByTestId('join').click();
+      await page.getByTestId('environment-snippet').waitFor();
+      await page.getByText('http://localhost:17000 ').first().waitFor();
     },
   },
   {

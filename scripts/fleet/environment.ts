@@ -6,6 +6,7 @@ import type { InstanceConfig } from './config';
 import { PACKAGE_NAME, PLUGIN_STORAGE } from './plugin';
 import { HOST } from './ports';
 import type { PostgresServer } from './postgres';
+import { roleOf } from './roles';
 
 /** The administrator of the Supervisor's main app, or of the only process in shared memory, as in the README. */
 export const ADMIN = { email: 'admin@nocobase.com', password: 'admin123' };
@@ -71,7 +72,7 @@ export function environmentOf(input: EnvironmentInput): NodeJS.ProcessEnv {
   };
 }
 
-function partOf({ instance, redis }: EnvironmentInput): Record<string, string> {
+function partOf({ instance, redis, postgres }: EnvironmentInput): Record<string, string> {
   if (!redis) return { APP_DISCOVERY_ADAPTER: 'local', APP_PROCESS_ADAPTER: 'local' };
   const common = {
     APP_MODE: instance.part,
@@ -82,7 +83,12 @@ function partOf({ instance, redis }: EnvironmentInput): Record<string, string> {
     APP_COMMAND_REDIS_URL: redis.commandUrl,
     ...(redis.keyPrefix && { APP_SUPERVISOR_KEY_PREFIX: redis.keyPrefix }),
   };
-  if (instance.part === 'supervisor') return common;
+  if (instance.part === 'supervisor')
+    return {
+      ...common,
+      APP_SUPERVISOR_WORKER_DB_USER: roleOf({ part: 'worker' }),
+      APP_SUPERVISOR_WORKER_DB_PASSWORD: postgres.password,
+    };
   return { ...common, ENVIRONMENT_NAME: instance.name, ENVIRONMENT_URL: `http://${HOST}:${instance.port}` };
 }
 

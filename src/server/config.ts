@@ -9,6 +9,7 @@ import { checkProcesses, processesOf } from './cluster-mode';
 import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles-config';
 import { inEnglish } from './errors';
 import { type GuardConfig, guardConfigOf } from './guard-config';
+import { type JoinConfig, joinConfigOf } from './join-config';
 import { type LockSettings, lockAddressOf } from './lock-address';
 import { LOG_ROOMS, type LogRoom } from './log';
 import { REDIS_ADDRESS_FORM, redisAddress } from './redis-address';
@@ -124,6 +125,8 @@ export interface LocalConfig extends Common {
 export interface SupervisorConfig extends Common {
   part: 'supervisor';
   redis: RedisConfig;
+  /** For the Workers of new environments. */
+  join: JoinConfig;
 }
 export interface WorkerConfig extends Common {
   part: 'worker';
@@ -295,7 +298,7 @@ function configOf(part: Config['part'], variables: Variables, common: Common): C
   const redis = redisOf(variables);
   const config: Config =
     part === 'supervisor'
-      ? { part, ...common, redis }
+      ? { part, ...common, redis, join: joinConfigOf(variables) }
       : { part, ...common, redis, environment: environmentOf(variables) };
   if (variables.env.DB_DIALECT === 'sqlite') {
     variables.problems.push(

@@ -30,8 +30,6 @@ export interface PartInfo {
   environment: string | null;
   /** Of this process and its Redis; each says what to do. */
   warnings: Message[];
-  /** On a Supervisor: its values of the variables that a new worker needs; no secrets. */
-  toJoin?: Record<string, string>;
   /** On a worker: the Supervisor that manages it, if known. */
   supervisor?: { instance: string; publicUrl: string | null } | null;
   /** On a worker: the apps that it hosts. */

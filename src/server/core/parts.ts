@@ -36,6 +36,7 @@ export function createSupervisorPart(
   return new SupervisorPart({
     ...commonOptions(config, foundation),
     wsPath: config.host.wsPath,
+    fleetKey: foundation.wire.keyring.fleetKey,
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
     own: () => ({ config, ownAdmin: foundation.adminPassword.problem }),

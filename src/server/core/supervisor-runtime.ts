@@ -5,7 +5,6 @@ import { Metrics } from '../observability/metrics';
 import type { ProbeState } from '../observability/probes';
 import { type AppProxy, createProxy } from '../proxy';
 import { registerResources } from '../supervisor/api';
-import { variablesToJoin } from '../supervisor/fleet/join-variables';
 import type { SupervisorPart } from '../supervisor/supervisor';
 import { appModelsOf } from './adapters/app-models';
 import type { AppModel, AppStatuses } from './adapters/managed';
@@ -117,7 +116,7 @@ export class SupervisorRuntime implements Runtime {
 
   info() {
     const warnings = [...this.supervisor.warnings(), ...this.foundation.adminPassword.warnings()];
-    return { environment: null, warnings, toJoin: variablesToJoin(this.config) };
+    return { environment: null, warnings };
   }
 
   probeState(): ProbeState {

@@ -24,3 +24,4 @@ export { restoreMarker as keepMark } from './restored';
 export { type RoleMaker, roleMakerOf, roleNameOf } from './role';
 export { inspectServer, type ServerRoles } from './server-roles';
 export { markUpgrading } from './upgrade';
+export { createMainDatabase, type WorkerDatabase, workerSql } from './worker-database';

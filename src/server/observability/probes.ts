@@ -34,7 +34,9 @@ export function liveness({ main, begun }: ProbeState): ProbeAnswer {
 export function readiness({ begun, loaded, role }: ProbeState): ProbeAnswer {
   if (!begun) return { ok: false, state: 'starting' };
   if (loaded === false) return { ok: false, state: 'loading' };
-  if (role === null || role === 'holder' || role === 'alone') return { ok: true, state: 'ready' };
+  // It hosts apps from its snapshot, because it does not reach Redis.
+  if (role === 'alone') return { ok: true, state: 'alone' };
+  if (role === null || role === 'holder') return { ok: true, state: 'ready' };
   return { ok: false, state: role === 'standby' ? 'standby' : 'joining' };
 }
 

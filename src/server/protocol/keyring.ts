@@ -41,6 +41,13 @@ export const fleetKeyOf = (secret: Buffer | string): Buffer => derive(secret, 'f
 export const environmentKeyOf = (fleetKey: Buffer, environment: string): Buffer =>
   derive(fleetKey, `environment ${environment}`);
 
+/**
+ * A secret that the Worker of an environment is started with, in 64 hex digits; the same for every request.
+ * @param purpose names the secret, such as `APP_KEY`
+ */
+export const workerSecretOf = (fleetKey: Buffer, environment: string, purpose: string): string =>
+  derive(fleetKey, `worker ${purpose} ${environment}`).toString('hex');
+
 /** The keys that a process has: those of the whole fleet, or those of its own environment. */
 export class Keyring {
   private readonly environments = new Map<string, EnvironmentKey>();
@@ -85,6 +92,10 @@ export class Keyring {
   /** The environment whose key is the only one that this process has; null if it has all of them. */
   get own(): string | null {
     return this.keys.fleetKey ? null : (this.keys.environment?.name ?? null);
+  }
+
+  get fleetKey(): Buffer | null {
+    return this.keys.fleetKey;
   }
 
   get atRest(): Buffer | null {

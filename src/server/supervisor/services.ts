@@ -1,6 +1,7 @@
 import type { Application } from '@nocobase/server';
 import type { Message } from '../../shared/message';
 import type { Clock } from '../clock';
+import type { DatabaseConnection } from '../databases';
 import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
 import { AppIndexWriter } from '../protocol/app-index';
@@ -34,6 +35,7 @@ import { ReachWatch } from './fleet/reach-watch';
 import { reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
+import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
 import { Moves } from './placement/moves';
 import { FleetView } from './view';
 
@@ -75,8 +77,10 @@ export interface SupervisorPartOptions {
   appsDomain?: string | null;
   schemaByDefault: boolean;
   findInstalled: FindInstalled;
-  /** For the security checklist. */
+  /** For the security checklist, and for the Workers of new environments. */
   own(): OwnFacts;
+  /** Null or absent in shared memory. */
+  fleetKey?: Buffer | null;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
   reaches?(proxyUrl: string): Promise<boolean>;
   /** Environments of a new app whose request names none; null if it has to name some. */
@@ -156,9 +160,16 @@ export function createServices(main: Application, options: ServicesOptions) {
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
+    joins: createJoins(main, options, { ...known, events, environmentCache, compatibility, isThisProcess }),
     journal: new ChangeJournal({ events, clock, random, log }),
   };
 }
+
+const createJoins = (
+  main: Application,
+  options: ServicesOptions,
+  given: Omit<EnvironmentJoinsOptions, keyof ServicesOptions | 'database'>,
+) => new EnvironmentJoins({ ...options, ...given, database: () => main.db.options as unknown as DatabaseConnection });
 
 /** The desired state, the observations, the lead, and the work queue. */
 function createKnown(main: Application, options: ServicesOptions) {

@@ -12,10 +12,6 @@ import { useLive } from './useLive';
 
 const Info = createContext<PartInfo | null>(null);
 
-/** The Supervisor's values of the variables that a new worker needs. */
-export const useVariablesToJoin = (): Record<string, string> => useContext(Info)?.toJoin ?? NONE;
-const NONE: Record<string, string> = {};
-
 /** In shared memory there is only one environment, so the pages do not name it. */
 export const useIsLocal = (): boolean => useContext(Info)?.part === 'local';
 

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import type { ChecklistRow } from '../../shared/checklist';
+import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
 import type {
@@ -113,6 +114,9 @@ function apiOf(request: Host['request']) {
     listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
     onEnvironment: (action: EnvironmentAction, name: string) =>
       post<EnvironmentRow>(`appEnvironments:${action}`, { filterByTk: name }),
+    joinEnvironment: (request: JoinRequest) => post<JoinAnswer>('appEnvironments:join', undefined, request),
+    arrivalOf: (name: string, address: string) =>
+      post<Arrival>('appEnvironments:arrival', undefined, { name, address }),
     checkEnvironment: (name: string) => get<Record<'web' | 'ws', Reach>>('appEnvironments:check', { filterByTk: name }),
     listOperations: (appName: string) =>
       get<OperationRow[]>('appOperations:list', {

@@ -1,38 +1,31 @@
 import { ArrowLeftOutlined } from '@ant-design/icons';
 import { useRequest } from 'ahooks';
-import { Alert, Button, Card, Flex, Form, Input, Radio, Typography } from 'antd';
+import { Alert, Button, Card, Flex, Typography } from 'antd';
 import { useRef, useState } from 'react';
-import { ENVIRONMENT_NAME } from '../../shared/names';
-import type { EnvironmentRow } from '../../shared/types';
+import type { JoinRequest } from '../../shared/join';
 import { useApi } from '../common/api';
-import { useVariablesToJoin } from '../common/Page';
-import { Secondary } from '../common/Secondary';
-import { HEALTH } from '../common/status';
-import { StateTag } from '../common/Tag';
 import { useLive } from '../common/useLive';
-import { useHost, useT } from '../host';
-import { type Format, type NewEnvironment, snippet } from './snippets';
+import { useT } from '../host';
+import { Arrival } from './Arrival';
+import { JoinFiles } from './JoinFiles';
+import { NewEnvironmentForm } from './NewEnvironmentForm';
 
-const FORMATS: { value: Format; label: string }[] = [
-  { value: 'compose', label: 'Docker Compose' },
-  { value: 'shell', label: 'Shell' },
-  { value: 'kubernetes', label: 'Kubernetes' },
-];
-
-const EMPTY: NewEnvironment = { name: '', url: '', proxyUrl: '' };
-
-/** How to start a worker for a new environment, and the environment once it has registered. */
+/** How to start a Worker for a new environment, and what is known of it until it has joined. */
 export function AddEnvironment({ onBack }: { onBack: () => void }) {
-  const host = useHost();
-  const { t } = host;
+  const t = useT();
   const api = useApi();
-  const { data: info } = useRequest(host.info);
   const { data: environments } = useLive(api.listEnvironments, 'environments', () => true);
-  const [entered, setEntered] = useState(EMPTY);
-  const [format, setFormat] = useState<Format>('compose');
+  const [requested, setRequested] = useState<JoinRequest>();
+  const { data, loading, runAsync } = useRequest(
+    async (request: JoinRequest) => {
+      const answer = await api.joinEnvironment(request);
+      setRequested(request);
+      return answer;
+    },
+    { manual: true },
+  );
   const before = useFirst(environments);
-  const known = { ...useVariablesToJoin(), ...(info?.dialect && { DB_DIALECT: info.dialect }) };
-  const text = snippet(format, entered, known);
+  const isKnown = (rows: typeof environments) => rows?.some(({ name }) => name === requested?.name) ?? false;
 
   return (
     <Card
@@ -45,42 +38,27 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
     >
       <Flex vertical gap="middle">
         <Typography.Text>
-          {t('An environment is a separate NocoBase instance. Start one with these variables; it registers itself.')}
+          {t('An environment is a separate NocoBase instance. Start it by one of these texts; it registers itself.')}
         </Typography.Text>
         <Flex gap="large" wrap>
           <div style={{ flex: '1 1 320px' }}>
-            <NewEnvironmentForm onChange={setEntered} />
-            {entered.name && (
-              <Arrival
-                name={entered.name}
-                environment={environments?.find(({ name }) => name === entered.name)}
-                wasKnown={before?.some(({ name }) => name === entered.name) ?? false}
-              />
-            )}
+            <NewEnvironmentForm loading={loading} onSubmit={runAsync} />
           </div>
-          <Flex vertical gap="small" style={{ flex: '2 1 480px', minWidth: 0 }}>
-            <Flex justify="space-between" align="center">
-              <Radio.Group
-                optionType="button"
-                value={format}
-                onChange={({ target }) => setFormat(target.value)}
-                options={FORMATS}
-                aria-label={t('Format of the variables')}
-              />
-              <Typography.Text copyable={{ text, tooltips: [t('Copy'), t('Copied')] }} />
-            </Flex>
-            <Typography.Paragraph style={{ margin: 0 }}>
-              {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls has to be in reach of the keyboard */}
-              <pre data-testid="environment-snippet" tabIndex={0} style={{ margin: 0, overflow: 'auto' }}>
-                {text}
-              </pre>
-            </Typography.Paragraph>
-            {format === 'shell' && (
-              <Secondary>
-                {t(
-                  'DB_DATABASE is a separate, empty database that must already exist. Replace the placeholders in <>.',
+          <Flex vertical gap="middle" style={{ flex: '2 1 480px', minWidth: 0 }}>
+            {data && requested && data.name === requested.name ? (
+              <>
+                {isKnown(before) && <AlreadyKnown name={requested.name} />}
+                <Arrival key={requested.name} request={requested} />
+                <JoinFiles join={data} />
+              </>
+            ) : (
+              <Alert
+                type="info"
+                showIcon
+                message={t(
+                  'The texts contain the keys and passwords of the new environment. Showing them is recorded.',
                 )}
-              </Secondary>
+              />
             )}
           </Flex>
         </Flex>
@@ -96,71 +74,16 @@ function useFirst<T>(value: T | undefined): T | undefined {
   return first.current;
 }
 
-function NewEnvironmentForm({ onChange }: { onChange: (environment: NewEnvironment) => void }) {
+function AlreadyKnown({ name }: { name: string }) {
   const t = useT();
-  return (
-    <Form layout="vertical" initialValues={EMPTY} onValuesChange={(_, values: NewEnvironment) => onChange(values)}>
-      <Form.Item
-        name="name"
-        label={t('Environment')}
-        rules={[{ pattern: ENVIRONMENT_NAME, message: t('Letters, digits, "_", "-" and "."; at most 64 characters') }]}
-      >
-        <Input autoComplete="off" placeholder="env_a" autoFocus />
-      </Form.Item>
-      <Form.Item
-        name="url"
-        label={t('Address')}
-        extra={t('The address for visitors, and for the Supervisor unless you set a proxy address')}
-      >
-        <Input autoComplete="off" placeholder="http://localhost:15000" />
-      </Form.Item>
-      <Form.Item name="proxyUrl" label={t('Proxy address')} extra={t('The address for the Supervisor, if it differs')}>
-        <Input autoComplete="off" placeholder="http://worker_a" />
-      </Form.Item>
-    </Form>
-  );
-}
-
-function Arrival(props: { name: string; environment?: EnvironmentRow; wasKnown: boolean }) {
-  const { name, environment, wasKnown } = props;
-  const t = useT();
-  if (!environment) {
-    return (
-      <Alert
-        role="status"
-        type="info"
-        showIcon
-        message={t('"{{environment}}" has not registered yet', { environment: name })}
-      />
-    );
-  }
-  if (wasKnown) {
-    return (
-      <Alert
-        role="status"
-        type="warning"
-        showIcon
-        message={t(
-          '"{{environment}}" already exists. A second worker with this name is a standby and hosts nothing while the first one runs.',
-          {
-            environment: name,
-          },
-        )}
-      />
-    );
-  }
-  const { label, tone: look } = HEALTH[environment.health];
   return (
     <Alert
-      role="status"
-      data-testid="environment-arrived"
-      type="success"
-      message={
-        <Flex gap="small" align="center">
-          {t('"{{environment}}" has registered', { environment: name })}
-          <StateTag tone={look}>{t(label)}</StateTag>
-        </Flex>
-      }
+      type="warning"
+      showIcon
+      message={t(
+        '"{{environment}}" already exists. A second worker with this name is a standby and hosts nothing while the first one runs.',
+        { environment: name },
+      )}
     />
   );
 }

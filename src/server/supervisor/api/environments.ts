@@ -2,6 +2,7 @@ import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
 import { moveInput, parseInput } from '../apps/input';
 import { checkReach } from '../fleet/reachability';
+import { arrivalInput, joinInput } from '../joining/input';
 import { type ActionContext, type Answer, target } from './action';
 import { bulkRow } from './apps';
 
@@ -77,4 +78,14 @@ export async function check({ supervisor, params }: ActionContext): Promise<Answ
 /** Of its Worker's main app. Only this answer contains the new password. */
 export async function resetAdmin({ supervisor, params, userId }: ActionContext): Promise<Answer> {
   return { data: await supervisor.parts.administrators.ofEnvironment(target(params), userId) };
+}
+
+/** How the Worker of a new environment is started. Contains its secrets. */
+export async function join({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.joins.join(parseInput(joinInput, values), userId) };
+}
+
+/** What is known of a Worker that should have joined. Changes nothing. */
+export async function arrival({ supervisor, values }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.joins.arrival(parseInput(arrivalInput, values)) };
 }

@@ -40,6 +40,8 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     previewMove: [false, environments.previewMove],
     forget: [true, environments.forget],
     check: [false, environments.check],
+    join: [true, environments.join],
+    arrival: [false, environments.arrival],
     resetAdmin: [true, environments.resetAdmin],
   },
   appOperations: {
@@ -58,7 +60,13 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
 };
 
 /** What gives access to an app or to a main app is not among what a role gets that manages them. */
-const SECURITY = ['apps:resetAdmin', 'appEnvironments:resetAdmin', 'appFleet:checklist'];
+const SECURITY = [
+  'apps:resetAdmin',
+  'appEnvironments:resetAdmin',
+  'appEnvironments:join',
+  'appEnvironments:arrival',
+  'appFleet:checklist',
+];
 const managed = (resource: string) =>
   Object.keys(RESOURCES[resource])
     .map((name) => `${resource}:${name}`)

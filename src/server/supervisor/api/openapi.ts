@@ -9,6 +9,7 @@ import {
   moveInput,
   updateInput,
 } from '../apps/input';
+import { arrivalInput, joinInput } from '../joining/input';
 import { type DescribedAction, describe } from './openapi-action';
 import { ROWS, rowSchema } from './openapi-schemas';
 
@@ -223,6 +224,21 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       query: ONE_ENVIRONMENT,
       gives: '`{web: {ok, message: {code, params?}}, ws: {ok, message}}`',
       errors: ['UNKNOWN_ENVIRONMENT'],
+    },
+    join: {
+      summary:
+        'How the Worker of a new environment is started; makes its main database if the Supervisor has the role of Workers',
+      body: joinInput,
+      gives:
+        '`{name, files: {compose, docker, kubernetes, shell}, steps: [{kind, commands}], warnings}`, with secrets of this environment.',
+      errors: ['NOT_ON_THIS_PART'],
+    },
+    arrival: {
+      summary: 'What is known of a Worker that should have joined',
+      method: 'post',
+      body: arrivalInput,
+      gives: '`{state: waiting | wrong | arrived, messages: [{code, params?}]}`',
+      errors: ['NOT_ON_THIS_PART'],
     },
     resetAdmin: {
       summary: "Give the administrator of a Worker's main app a new random password",

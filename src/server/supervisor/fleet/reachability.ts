@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { z } from 'zod';
 import { type Message, say } from '../../../shared/message';
 import { messageOf } from '../../errors';
 import { secretBytes } from '../../random';
@@ -33,6 +34,55 @@ export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reac
 /** Whether a worker answers a request in any way. Never rejects. */
 export const reaches = async (proxyUrl: string): Promise<boolean> =>
   (await ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0)).ok;
+
+/** Longer than any answer of a probe, in bytes. */
+const PROBE_LENGTH = 1_000;
+
+/**
+ * The state that the probe of an instance reports (observability/probes.ts); `other` if something else answers; null if nothing
+ * does. Never rejects.
+ * @param apiBasePath `API_BASE_PATH`
+ */
+export function probe(proxyUrl: string, apiBasePath: string): Promise<string | null> {
+  const url = new URL(`${apiBasePath.replace(/\/+$/, '')}/__ready`, proxyUrl);
+  return new Promise((resolve) => {
+    const client = url.protocol === 'https:' ? https : http;
+    const request = client.get(url, { agent: false, timeout: TIMEOUT });
+    const end = (state: string | null) => {
+      resolve(state);
+      request.destroy();
+    };
+    request.on('response', (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => {
+        text += part;
+        if (text.length > PROBE_LENGTH) end('other');
+      });
+      response.on('end', () => end(stateIn(text)));
+      response.on('error', () => end('other'));
+    });
+    request.on('timeout', () => end(null));
+    request.on('error', () => end(null));
+  });
+}
+
+function stateIn(text: string): string {
+  const parsed = probeAnswer.safeParse(text);
+  return parsed.success ? parsed.data.state : 'other';
+}
+
+const probeAnswer = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.addIssue('It is not JSON.');
+      return z.NEVER;
+    }
+  })
+  .pipe(z.object({ state: z.enum(['starting', 'loading', 'joining', 'standby', 'alone', 'ready']) }));
 
 function ask(url: URL, headers: http.OutgoingHttpHeaders, isGood: (status: number) => boolean) {
   return new Promise<{ ok: boolean; message: Message }>((resolve) => {

@@ -1,0 +1,352 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { ROOT } from '../../scripts/lib/root.mjs';
+import { parseConfig, type SupervisorConfig } from '../../src/server/config';
+import { keyringOf } from '../../src/server/core/wire';
+import { AppSupervisorError } from '../../src/server/errors';
+import { environmentKeyOf, Keyring } from '../../src/server/protocol/keyring';
+import { parseInput } from '../../src/server/supervisor/apps/input';
+import { probe } from '../../src/server/supervisor/fleet/reachability';
+import { type ArrivalFacts, arrivalOf } from '../../src/server/supervisor/joining/arrival';
+import { filesOf } from '../../src/server/supervisor/joining/files';
+import { joinInput } from '../../src/server/supervisor/joining/input';
+import { EnvironmentJoins, type EnvironmentJoinsOptions } from '../../src/server/supervisor/joining/joins';
+import { workerAcl } from '../../src/server/supervisor/joining/redis-user';
+import { type JoinFacts, settingsFor } from '../../src/server/supervisor/joining/settings';
+import type { Env } from '../../src/server/variables';
+import type { Event } from '../../src/shared/event';
+import type { JoinRequest } from '../../src/shared/join';
+import { FakeClock } from '../support/clock';
+import { services } from '../support/compose';
+import { registrationOf } from '../support/fixtures';
+import { SeededRandom } from '../support/random';
+
+/** How a Worker joins: what it is started with, and what is said of it until it is there. */
+
+const START = { command: 'start', isMainThread: true };
+const AES = 'ab'.repeat(32);
+const REQUEST: JoinRequest = { name: 'env_b', url: 'http://localhost:16000' };
+
+function facts(variables: Env = {}): JoinFacts {
+  const env = {
+    APP_MODE: 'supervisor',
+    APP_DISCOVERY_ADAPTER: 'remote',
+    APP_PROCESS_ADAPTER: 'remote',
+    APP_COMMAND_ADAPTER: 'redis',
+    APP_SUPERVISOR_REDIS_URL: 'redis://:pass@redis:6379/0',
+    APP_COMMAND_REDIS_URL: 'redis://:pass@redis:6379/0',
+    APP_SUPERVISOR_AES_SECRET_KEY: AES,
+    APP_KEY: 'of the Supervisor',
+    APP_SUPERVISOR_WORKER_NETWORK: 'nocobase-fleet_nocobase',
+    APP_SUPERVISOR_WORKER_DB_USER: 'nocobase_worker',
+    APP_SUPERVISOR_WORKER_DB_PASSWORD: 'of Workers',
+    TZ: 'Asia/Shanghai',
+    ...variables,
+  };
+  const config = parseConfig(env, START) as SupervisorConfig;
+  const database = { dialect: 'postgres' as const, host: 'postgres', port: 5432 };
+  return { ...config, fleetKey: keyringOf(config).fleetKey!, database };
+}
+
+const variablesOf = (given: JoinFacts, request: JoinRequest = REQUEST) =>
+  Object.fromEntries(settingsFor(given, request).variables) as Record<string, string>;
+const files = (given: JoinFacts, request: JoinRequest = REQUEST) => filesOf(settingsFor(given, request), 'first');
+
+describe('the variables of a new environment', () => {
+  it('are those of a Worker, with the key of its environment and no other secret of the fleet', () => {
+    const variables = variablesOf(facts());
+    const config = parseConfig({ ...variables, ENVIRONMENT_URL: REQUEST.url }, START);
+    expect(config).toMatchObject({ part: 'worker', environment: { name: 'env_b' } });
+    expect(keyringOf(config).of('env_b')?.id).toBe(
+      new Keyring({ fleetKey: facts().fleetKey, environment: null, atRest: null }).of('env_b')?.id,
+    );
+    expect(keyringOf(config).of('env_a')).toBeNull();
+    const all = JSON.stringify(variables);
+    for (const secret of [AES, 'of the Supervisor']) expect(all).not.toContain(secret);
+    expect(variables.APP_SUPERVISOR_ENVIRONMENT_KEY).toBe(environmentKeyOf(facts().fleetKey, 'env_b').toString('hex'));
+    expect(variables).toMatchObject({ DB_USER: 'nocobase_worker', DB_PASSWORD: 'of Workers', TZ: 'Asia/Shanghai' });
+  });
+
+  it('are the same for an equal request, and others for another name', () => {
+    expect(variablesOf(facts())).toEqual(variablesOf(facts()));
+    expect(variablesOf(facts()).APP_KEY).not.toBe(variablesOf(facts(), { ...REQUEST, name: 'env_c' }).APP_KEY);
+  });
+
+  it('have the settings in which the Supervisor differs from the defaults', () => {
+    const own = {
+      APP_SUPERVISOR_KEY_PREFIX: 'second',
+      APP_PUBLIC_PATH: '/portal/',
+      API_BASE_PATH: '/portal/rest/',
+      WS_PATH: '/portal/ws',
+      PLUGIN_STATICS_PATH: '/portal/static/plugins/',
+    };
+    const variables = variablesOf(facts(own));
+    expect(variables).toMatchObject({
+      APP_SUPERVISOR_KEY_PREFIX: 'second',
+      APP_PUBLIC_PATH: '/portal/',
+      API_BASE_PATH: '/portal/rest/',
+    });
+    // Follow from APP_PUBLIC_PATH.
+    expect(variables).not.toHaveProperty('WS_PATH');
+    expect(variablesOf(facts())).not.toHaveProperty('APP_SUPERVISOR_KEY_PREFIX');
+  });
+
+  it('name Redis and the database server as the Worker reaches them', () => {
+    const request = { ...REQUEST, redis: 'r.example.com:7000', database: '[fd00::1]:6000' };
+    expect(variablesOf(facts(), request)).toMatchObject({
+      APP_SUPERVISOR_REDIS_URL: 'redis://:pass@r.example.com:7000/0',
+      DB_HOST: 'fd00::1',
+      DB_PORT: '6000',
+    });
+    // The Supervisor itself makes the database where it reaches the server.
+    expect(settingsFor(facts(), request).database.host).toBe('postgres');
+    const local = { ...facts({ APP_SUPERVISOR_REDIS_URL: 'redis://127.0.0.1/0' }) };
+    expect(settingsFor(local, REQUEST).warnings.map(({ code }) => code)).toEqual(['JOIN_LOOPBACK']);
+    expect(settingsFor(local, request).warnings).toEqual([]);
+  });
+
+  it('have a Redis user of their own where the Supervisor has one, which an administrator makes', () => {
+    const address = 'redis://fleet-supervisor:of-the-supervisor@redis:6379/0';
+    const sentinels = JSON.stringify({
+      sentinels: [{ host: 's' }],
+      name: 'm',
+      username: 'fleet-supervisor',
+      password: 'of-the-supervisor',
+    });
+    const given = facts({ APP_SUPERVISOR_REDIS_URL: address, APP_COMMAND_REDIS_URL: sentinels });
+    const variables = variablesOf(given);
+    expect(JSON.stringify(variables)).not.toContain('of-the-supervisor');
+    const { username, password } = new URL(variables.APP_SUPERVISOR_REDIS_URL);
+    expect(JSON.parse(variables.APP_COMMAND_REDIS_URL)).toMatchObject({ username, password, name: 'm' });
+    expect(settingsFor(given, REQUEST).steps).toEqual([
+      { kind: 'redis', commands: expect.stringContaining(`ACL SETUSER ${username} on >${password} `) },
+    ]);
+    expect(settingsFor(facts(), REQUEST).steps).toEqual([]);
+  });
+
+  it('allow in Redis what docs/redis.md says', () => {
+    const docs = fs.readFileSync(path.join(ROOT, 'docs/redis.md'), 'utf8');
+    const user = { name: 'fleet-worker', password: 'WORKER-PASSWORD' };
+    expect(docs).toContain(`\n${workerAcl(user, 'app-supervisor', 'env_a')}\n`);
+  });
+
+  it.each([
+    ['postgres', 'CREATE ROLE nocobase_env_b LOGIN CREATEDB CREATEROLE PASSWORD'],
+    ['mariadb', "CREATE USER 'nocobase_env_b'@'%' IDENTIFIED BY"],
+  ] as const)(
+    'name a database role of their own on %s, which an administrator makes, where Workers share none',
+    (dialect, sql) => {
+      const given = facts({ APP_SUPERVISOR_WORKER_DB_USER: '' });
+      given.database.dialect = dialect;
+      const { DB_USER, DB_PASSWORD, DB_DATABASE } = variablesOf(given);
+      expect([DB_USER, DB_DATABASE]).toEqual(['nocobase_env_b', 'nocobase_env_b']);
+      const [{ kind, commands }] = settingsFor(given, REQUEST).steps;
+      expect([kind, commands.includes(`${sql} '${DB_PASSWORD}';`)]).toEqual(['database', true]);
+    },
+  );
+});
+
+describe('the files', () => {
+  it('start a service like those of docker-compose.yml, beside them', () => {
+    const { services: made, volumes, networks } = parse(files(facts()).compose);
+    const { 'worker-env-b': service } = made;
+    const { depends_on, environment, command, networks: _, ...like } = services.worker_b as Record<string, any>;
+    expect({ ...service, environment: undefined, networks: undefined }).toEqual({
+      ...like,
+      container_name: 'worker-env-b',
+      volumes: ['storage:/app/nocobase/storage'],
+    });
+    expect(networks).toEqual({ fleet: { external: true, name: 'nocobase-fleet_nocobase' } });
+    expect(volumes).toEqual({ storage: null });
+    const { TZ, ENVIRONMENT_PROXY_URL, DB_DATABASE, ...same } = environment;
+    expect(service.environment).toMatchObject({ ...same, ENVIRONMENT_PROXY_URL: 'http://worker-env-b' });
+  });
+
+  it('run a container with the same options', () => {
+    const folder = fs.mkdtempSync('/tmp/docker-run-');
+    const program = `#!/bin/sh\nprintf '%s\\n' "$@" > ${folder}/arguments\ncat /dev/stdin > ${folder}/variables\n`;
+    fs.writeFileSync(path.join(folder, 'docker'), program, { mode: 0o755 });
+    execFileSync('bash', ['-c', files(facts()).docker], { env: { PATH: `${folder}:${process.env.PATH}` } });
+    const args = fs.readFileSync(path.join(folder, 'arguments'), 'utf8').trim().split('\n');
+    const given = (option: string) => args[args.indexOf(option) + 1];
+    const { services: made } = parse(files(facts()).compose);
+    const service = made['worker-env-b'];
+    expect([given('--network'), given('--publish'), args.at(-1)]).toEqual([
+      'nocobase-fleet_nocobase',
+      service.ports[0],
+      service.image,
+    ]);
+    expect([given('--restart'), given('--stop-timeout'), given('--security-opt'), args.includes('--init')]).toEqual([
+      'always',
+      '60',
+      service.security_opt[0],
+      true,
+    ]);
+    expect(given('--health-cmd')).toBe(`node -e "${service.healthcheck.test[3]}"`);
+    const lines = fs.readFileSync(path.join(folder, 'variables'), 'utf8').trim().split('\n');
+    expect(lines).toEqual(Object.entries(service.environment).map(([name, value]) => `${name}=${value}`));
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  it('quote what a shell, and Compose, would replace', () => {
+    const given = facts({ APP_SUPERVISOR_WORKER_DB_PASSWORD: "it's $HOME" });
+    const { compose, shell } = files(given);
+    expect(parse(compose).services['worker-env-b'].environment.DB_PASSWORD).toBe("it's $$HOME");
+    const run = `${shell.replace('yarn nocobase start', '')}\nprintf %s "$DB_PASSWORD $APP_PORT $INIT_ROOT_PASSWORD"`;
+    expect(execFileSync('bash', ['-c', run], { encoding: 'utf8' })).toBe("it's $HOME 16000 first");
+  });
+
+  it('are an environment of deploy/kubernetes', () => {
+    const file = path.join(ROOT, 'deploy/kubernetes/environments/env-a/kustomization.yaml');
+    const { kubernetes } = files(facts(), { name: 'env_a', url: 'http://worker-env-a' });
+    expect(parse(kubernetes)).toEqual(parse(fs.readFileSync(file, 'utf8')));
+    const other = { name: 'Env_C.1', url: 'http://localhost:17000', proxyUrl: 'http://worker_c' };
+    const { nameSuffix, configMapGenerator } = parse(files(facts(), other).kubernetes);
+    expect(nameSuffix).toBe('-env-c-1');
+    expect(configMapGenerator[0].literals).toEqual([
+      'ENVIRONMENT_NAME=Env_C.1',
+      'ENVIRONMENT_URL=http://localhost:17000',
+      'ENVIRONMENT_PROXY_URL=http://worker_c',
+      'DB_DATABASE=nocobase_env_c_1',
+    ]);
+  });
+});
+
+describe('a request', () => {
+  it('has addresses as URL writes them, and nothing that a file or a shell would take for its own', () => {
+    expect(parseInput(joinInput, { ...REQUEST, url: 'HTTP://Host\n:80/', image: '', proxyUrl: '' })).toEqual({
+      ...REQUEST,
+      url: 'http://host',
+    });
+  });
+
+  it.each([
+    ['url', 'ftp://host', 'INPUT_HTTP_ADDRESS'],
+    ['url', 'http://me:secret@host', 'INPUT_HTTP_ADDRESS'],
+    ['proxyUrl', 'worker:80', 'INPUT_HTTP_ADDRESS'],
+    ['image', 'image; reboot', 'INPUT_IMAGE'],
+    ['network', '$(reboot)', 'INPUT_NETWORK'],
+    ['redis', 'redis://host', 'INPUT_SERVER'],
+    ['database', 'host:port', 'INPUT_SERVER'],
+  ])('is refused with %s %s', (field, value, code) => {
+    const refused = () => parseInput(joinInput, { ...REQUEST, [field]: value });
+    expect(refused).toThrow(
+      expect.objectContaining({ code: 'INVALID_INPUT', field, params: { problem: expect.objectContaining({ code }) } }),
+    );
+  });
+});
+
+function joins(
+  values: Partial<EnvironmentJoinsOptions> = {},
+  known: Record<string, Partial<ReturnType<typeof registrationOf>>> = {},
+) {
+  const events: Event[] = [];
+  const made: string[] = [];
+  const given = facts();
+  const options = {
+    own: () => ({ config: { part: 'supervisor', ...given } }),
+    database: () => given.database,
+    fleetKey: given.fleetKey,
+    events: { append: async (added: Event[]) => void events.push(...added) },
+    environmentCache: {
+      names: () => Object.keys(known),
+      registrationOf: (name: string) => (known[name] ? { ...registrationOf(name), ...known[name] } : null),
+    },
+    clock: new FakeClock(),
+    random: new SeededRandom(1),
+    createDatabase: async ({ database, username }: { database: string; username: string }) =>
+      void made.push(`${database} ${username}`),
+    ...values,
+  };
+  return { made: new EnvironmentJoins(options as unknown as EnvironmentJoinsOptions), events, databases: made };
+}
+
+describe('appEnvironments:join', () => {
+  it('is recorded without the secrets that it gives, and makes the main database', async () => {
+    const { made, events, databases } = joins();
+    const { files: given, warnings } = await made.join(REQUEST, '7');
+    expect(warnings).toEqual([]);
+    expect(databases).toEqual(['nocobase_env_b nocobase_worker']);
+    expect(events).toMatchObject([{ environment: 'env_b', createdById: '7', message: { code: 'JOIN_REQUESTED' } }]);
+    const key = environmentKeyOf(facts().fleetKey, 'env_b').toString('hex');
+    expect(given.compose).toContain(key);
+    for (const secret of [key, 'of Workers']) expect(JSON.stringify(events)).not.toContain(secret);
+  });
+
+  it('gives nothing if it cannot be recorded', async () => {
+    const { made, databases } = joins({ events: { append: () => Promise.reject(new Error('Full.')) } });
+    await expect(made.join(REQUEST, '7')).rejects.toThrow('Full.');
+    expect(databases).toEqual([]);
+  });
+
+  it('says what will not work: no database, an address that another environment has', async () => {
+    const error = new AppSupervisorError('DATABASE_UNREACHABLE', { server: 'postgres:5432', cause: 'refused' });
+    const { made } = joins({ createDatabase: () => Promise.reject(error) }, { env_a: { url: REQUEST.url } });
+    const { warnings } = await made.join(REQUEST, '7');
+    expect(warnings.map(({ code }) => code)).toEqual(['JOIN_ADDRESS_TAKEN', 'JOIN_NO_DATABASE']);
+  });
+
+  it('refuses a name whose database another environment has, and a process without Workers', async () => {
+    await expect(joins({}, { 'env.b': {} }).made.join(REQUEST, '7')).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      field: 'name',
+    });
+    expect((await joins({}, { env_b: {} }).made.join(REQUEST, '7')).name).toBe('env_b');
+    await expect(joins({ fleetKey: null }).made.join(REQUEST, '7')).rejects.toMatchObject({ code: 'NOT_ON_THIS_PART' });
+  });
+});
+
+describe('what is said of a newcomer', () => {
+  const NOTHING: ArrivalFacts = {
+    environment: 'env_b',
+    address: 'http://b',
+    health: null,
+    trouble: null,
+    probe: null,
+    warnings: [],
+    unreached: [],
+  };
+  it.each<[string, Partial<ArrivalFacts>, string, string[]]>([
+    ['nothing is heard of it', {}, 'waiting', ['JOIN_SILENT']],
+    ['it starts', { probe: 'starting' }, 'waiting', ['JOIN_STARTING']],
+    ['something else answers', { probe: 'other' }, 'waiting', ['JOIN_NO_WORKER']],
+    ['it has no lease yet', { probe: 'joining' }, 'waiting', ['JOIN_JOINING']],
+    ['it does not reach Redis', { probe: 'alone' }, 'wrong', ['JOIN_NO_REDIS']],
+    ['it is ready under another prefix', { probe: 'ready' }, 'wrong', ['JOIN_ELSEWHERE']],
+    ['it was there before, and now is elsewhere', { probe: 'ready', health: 'down' }, 'wrong', ['JOIN_ELSEWHERE']],
+    ['another one has the name', { probe: 'standby' }, 'wrong', ['JOIN_STANDBY']],
+    ['it has another key', { probe: 'ready', trouble: 'KEY_DIFFERS' }, 'wrong', ['JOIN_OTHER_KEY']],
+    ['it is of an old release', { probe: 'ready', trouble: 'OUTDATED' }, 'wrong', ['OUTDATED']],
+    ['it is there', { probe: 'ready', health: 'online' }, 'arrived', []],
+    [
+      'it is there, of another release, and not reached',
+      { health: 'online', warnings: [{ code: 'VERSION_DIFFERS' }], unreached: [{ code: 'JOIN_UNREACHED' }] },
+      'arrived',
+      ['JOIN_UNREACHED', 'VERSION_DIFFERS'],
+    ],
+  ])('if %s', (_, known, state, codes) => {
+    const found = arrivalOf({ ...NOTHING, ...known });
+    expect([found.state, found.messages.map(({ code }) => code)]).toEqual([state, codes]);
+  });
+
+  it.each([
+    ['{"state":"alone"}', 'alone'],
+    ['{"state":"<b>"}', 'other'],
+    ['<html>', 'other'],
+    ['x'.repeat(2_000), 'other'],
+  ])('a probe that answers %s is %s', async (answer, state) => {
+    const server = http.createServer((req, res) =>
+      res.writeHead(req.url === '/portal/api/__ready' ? 503 : 404).end(answer),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    expect(await probe(url, '/portal/api/')).toBe(state);
+    await new Promise((resolve) => server.close(resolve));
+    expect(await probe(url, '/api/')).toBeNull();
+  });
+});

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { environmentName } from '../../../shared/app';
+import { isImageName, isNetworkName, isServer } from '../../../shared/containers';
+import type { JoinRequest } from '../../../shared/join';
+import { inputOf } from '../apps/input-schema';
+
+/** The parameters of `appEnvironments:join` and `:arrival`. Their values reach files and shells, so that nothing unexpected may pass. */
+
+/** Without what only a browser would use, and as URL writes it: it accepts and drops line breaks. */
+const address = z
+  .string()
+  .max(500)
+  .transform((text, context) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    const isAddress =
+      url && /^https?:$/.test(url.protocol) && !url.username && !url.password && !url.search && !url.hash;
+    if (isAddress) return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+    context.addIssue({ code: 'custom', message: 'INPUT_HTTP_ADDRESS' });
+    return z.NEVER;
+  });
+
+/** Empty is the same as not given. */
+const orNone = <T extends z.ZodType>(schema: T) =>
+  z.preprocess((value) => (value === '' ? undefined : value), schema.optional());
+
+const name = inputOf(environmentName);
+
+export const joinInput = z.strictObject({
+  name,
+  url: address,
+  proxyUrl: orNone(address),
+  image: orNone(z.string().refine(isImageName, 'INPUT_IMAGE')),
+  network: orNone(z.string().refine(isNetworkName, 'INPUT_NETWORK')),
+  redis: orNone(z.string().refine(isServer, 'INPUT_SERVER')),
+  database: orNone(z.string().refine(isServer, 'INPUT_SERVER')),
+}) as unknown as z.ZodType<JoinRequest>;
+
+export const arrivalInput = z.strictObject({ name, address });

@@ -1,0 +1,123 @@
+import type { Arrival, JoinAnswer, JoinRequest } from '../../../shared/join';
+import { type Message, say } from '../../../shared/message';
+import type { Clock } from '../../clock';
+import { createMainDatabase, type DatabaseConnection, type WorkerDatabase } from '../../databases';
+import { AppSupervisorError, describeError } from '../../errors';
+import type { Random } from '../../random';
+import type { OwnFacts } from '../checklist/facts';
+import { environmentChanged } from '../events/changes';
+import type { EventStore } from '../events/store';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { FleetObserver } from '../fleet/observer';
+import { checkReach, probe } from '../fleet/reachability';
+import { type WarningsOptions, warningsOf } from '../fleet/warnings';
+import { arrivalOf } from './arrival';
+import { filesOf } from './files';
+import { databaseOf } from './names';
+import { initialPasswordOf, type JoinFacts, settingsFor, type WorkerSettings } from './settings';
+
+export interface EnvironmentJoinsOptions extends WarningsOptions {
+  own(): OwnFacts;
+  /** The Supervisor's main database. */
+  database(): DatabaseConnection;
+  /** Null or absent in shared memory, where there are no Workers. */
+  fleetKey?: Buffer | null;
+  wsPath: string;
+  events: Pick<EventStore, 'append'>;
+  environmentCache: EnvironmentCache;
+  observer: FleetObserver;
+  clock: Clock;
+  random: Random;
+  /** Replaced by tests. */
+  createDatabase?(connection: WorkerDatabase): Promise<void>;
+}
+
+/** Environments that are added: how their Workers are started, and what is known of them until they have joined. */
+export class EnvironmentJoins {
+  constructor(private readonly options: EnvironmentJoinsOptions) {}
+
+  /**
+   * The answer has the secrets of the new environment, so the request is recorded before anything else.
+   * @throws AppSupervisorError NOT_ON_THIS_PART in shared memory, INVALID_INPUT
+   */
+  async join(request: JoinRequest, userId: string | null): Promise<JoinAnswer> {
+    const { events, clock, random, createDatabase = createMainDatabase } = this.options;
+    const facts = this.facts();
+    this.assertOwnNames(request.name);
+    const { name } = request;
+    const message = say('JOIN_REQUESTED', { environment: name });
+    await events.append([environmentChanged(name, message, userId, clock.now().wall, random.hex(4))]);
+    const settings = settingsFor(facts, request);
+    // As the role of all Workers; a role of its own is made by an administrator.
+    const unmade = facts.join.role ? await createDatabase(settings.database).then(() => null, describeError) : null;
+    return {
+      name,
+      files: filesOf(settings, initialPasswordOf(facts.fleetKey, name)),
+      steps: settings.steps,
+      warnings: [
+        ...this.taken(settings),
+        ...(unmade ? [say('JOIN_NO_DATABASE', { database: settings.database.database, cause: unmade })] : []),
+        ...settings.warnings,
+      ],
+    };
+  }
+
+  /** @param address where the Supervisor reaches the Worker */
+  async arrival({ name, address }: { name: string; address: string }): Promise<Arrival> {
+    const { observer, environmentCache } = this.options;
+    const { host } = this.facts();
+    const answered = await probe(address, host.apiBasePath);
+    // One that is ready has registered before.
+    await observer.poll();
+    const view = observer.environment(name);
+    const registration = environmentCache.registrationOf(name);
+    const isThere = registration !== null && (view?.health === 'online' || view?.health === 'suspect');
+    return arrivalOf({
+      environment: name,
+      address,
+      health: registration ? (view?.health ?? 'unknown') : null,
+      trouble: view?.trouble ?? null,
+      probe: answered,
+      warnings: isThere ? warningsOf(name, this.options) : [],
+      unreached: isThere ? await this.unreached(registration.proxyUrl) : [],
+    });
+  }
+
+  private facts(): JoinFacts {
+    const { own, database, fleetKey } = this.options;
+    const { config } = own();
+    if (config.part !== 'supervisor' || !fleetKey)
+      throw new AppSupervisorError('NOT_ON_THIS_PART', { part: config.part });
+    return { redis: config.redis, host: config.host, join: config.join, fleetKey, database: database() };
+  }
+
+  /** Environments with one main database, or one container, would take each other's place. */
+  private assertOwnNames(name: string): void {
+    const other = this.options.environmentCache
+      .names()
+      .find((known) => known !== name && databaseOf(known) === databaseOf(name));
+    if (other === undefined) return;
+    throw new AppSupervisorError(
+      'INVALID_INPUT',
+      { problem: say('INPUT_NAME_LIKE', { field: 'name', other }) },
+      'name',
+    );
+  }
+
+  private taken({ environment, url, proxyUrl }: WorkerSettings): Message[] {
+    const { environmentCache } = this.options;
+    const wanted = [url, proxyUrl].filter(Boolean);
+    return environmentCache.names().flatMap((other) => {
+      const registration = environmentCache.registrationOf(other);
+      const address = [registration?.url, registration?.proxyUrl].find((each) => each && wanted.includes(each));
+      return address && other !== environment ? [say('JOIN_ADDRESS_TAKEN', { address, environment: other })] : [];
+    });
+  }
+
+  private async unreached(proxyUrl: string): Promise<Message[]> {
+    const { web, ws } = await checkReach(proxyUrl, this.options.wsPath);
+    return [web, ws]
+      .filter(({ ok }) => !ok)
+      .map(({ message }) => say('JOIN_UNREACHED', { address: proxyUrl, cause: message }));
+  }
+}

@@ -1,0 +1,66 @@
+import { sentinelsOf } from '../../redis-address';
+
+/** The address of Redis for a Worker. Pure functions. */
+
+/** A user of Redis. */
+export interface RedisUser {
+  name: string;
+  password: string;
+}
+
+/**
+ * @param address as the Supervisor has it
+ * @param own of the Worker; replaces the user of the Supervisor, if that has one of its own
+ * @param server where the Worker reaches Redis, `host[:port]`; null: at the address of the Supervisor
+ */
+export function addressForWorker(address: string, own: RedisUser, server: string | null): string {
+  const sentinels = sentinelsOf(address);
+  if (sentinels)
+    return JSON.stringify(
+      hasOwnUser(address) ? { ...sentinels, username: own.name, password: own.password } : sentinels,
+    );
+  const url = new URL(address);
+  if (server) url.host = server;
+  if (hasOwnUser(address)) Object.assign(url, { username: own.name, password: own.password });
+  return url.href;
+}
+
+/** Whether the Supervisor signs in with a name, and so has permissions that a Worker does not need. */
+export function hasOwnUser(address: string): boolean {
+  const user = sentinelsOf(address)?.username ?? (address.startsWith('{') ? '' : new URL(address).username);
+  return Boolean(user) && user !== 'default';
+}
+
+/** The host of the server, for people; null for Sentinels. */
+export const hostOfRedis = (address: string): string | null =>
+  sentinelsOf(address) ? null : new URL(address).hostname;
+
+/** What the Worker of one environment may do, as in docs/redis.md. Needs Redis 7. */
+export function workerAcl({ name, password }: RedisUser, prefix: string, environment: string): string {
+  const ownKeys = ['lease', 'holder', 'standby', 'statuses', 'version', 'registration'].map(
+    (key) => `${key}:${environment}`,
+  );
+  const shared = ['environments', 'probe', 'manifests', 'manifestsVersion'];
+  const read = [
+    'fleet',
+    'directory',
+    'directoryChanges',
+    'supervisor',
+    'lease:*',
+    'standby:*',
+    'version:*',
+    'statuses:*',
+  ];
+  const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
+  const commands =
+    'get set mget del hget hset hdel hmget hgetall hlen lindex lrange sadd smembers multi exec eval evalsha time info publish subscribe';
+  return [
+    `ACL SETUSER ${name} on >${password} resetkeys`,
+    ...[...ownKeys, ...shared].map((key) => `~${prefix}:${key}`),
+    ...[`records:${environment}`, ...read].map((key) => `%R~${prefix}:${key}`),
+    'resetchannels',
+    ...channels.map((channel) => `&${prefix}:${channel}`),
+    '-@all',
+    ...commands.split(' ').map((command) => `+${command}`),
+  ].join(' ');
+}
