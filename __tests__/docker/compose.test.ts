@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { docker, dockerEnv } from '../../scripts/docker/engine';
 import { waitFor, waitForHttp } from '../../scripts/fleet';
+import type { ContainerRow } from '../../src/shared/container';
 import type { JoinAnswer } from '../../src/shared/join';
 import { ComposedFleet } from '../support/composed-fleet';
 import { Tab } from '../support/http';
@@ -153,6 +154,56 @@ it('goes down, leaves nothing but its data, and comes up again with it', { timeo
   manager = new Manager(await fleet.signIn(password));
   for (const name of ENVIRONMENTS) await untilOnline(name);
   for (const app of ['composed', 'only_a', 'only_b']) await serves(app);
+});
+
+it('makes a Worker itself in the engine that it is given, and shows what becomes of it', {
+  timeout: 25 * MINUTE,
+}, async () => {
+  const socket = new URL(dockerEnv().DOCKER_HOST!).pathname;
+  fleet.override({
+    environment: { APP_SUPERVISOR_DOCKER: 'unix:///var/run/docker.sock' },
+    volumes: [`${socket}:/var/run/docker.sock`],
+    group_add: [String(fs.statSync(socket).gid)],
+  });
+  await fleet.compose('up', '--detach', '--no-deps', 'supervisor');
+  await fleet.healthy(['supervisor']);
+  manager = new Manager(await fleet.signIn(password));
+  const own = { name: 'env_d', url: 'http://worker-env-d' };
+  const row = async (): Promise<ContainerRow | undefined> =>
+    (await manager.api.get('appContainers:list')).data.find(({ environment }: ContainerRow) => environment === 'env_d');
+  const act = (action: string) => manager.api.post(`appContainers:${action}?filterByTk=env_d`);
+  await manager.api.post('appContainers:create', { ...own, memory: 3072, cpus: 2 });
+  expect(await row()).toMatchObject({ status: 'starting', isOutdated: false, memory: 3072 * 1024 * 1024, cpus: 2 });
+  expect((await untilOnline('env_d')).warnings).toEqual([]);
+  const { operation } = await manager.begin('create', { name: 'made_here', environments: ['env_d'] });
+  await manager.succeeded(operation!, 8 * MINUTE);
+  await serves('made_here');
+  expect((await manager.api.get('appContainers:logs', { filterByTk: 'env_d', lines: 5 })).data.length).toBe(5);
+
+  // As the kernel does it, for lack of memory or otherwise.
+  await docker(['exec', 'worker-env-d', 'sh', '-c', 'kill -9 -1']);
+  const died = async () =>
+    (await manager.api.get('appEvents:list', { pageSize: 50 })).data.find(
+      ({ message }: { message: { code: string } }) => message.code === 'CONTAINER_DIED',
+    );
+  expect(await waitFor(died, { timeout: MINUTE, interval: 500, what: 'The event of its death' })).toMatchObject({
+    environment: 'env_d',
+    kind: 'crash',
+    cause: { code: 'CONTAINER_EXIT', params: { code: 137 } },
+  });
+  await untilOnline('env_d');
+
+  await act('upgrade');
+  await untilOnline('env_d');
+  await serves('made_here');
+  await act('stop');
+  expect(await row()).toMatchObject({ status: 'stopped', cause: null });
+  await manager.api.post('appContainers:destroy?filterByTk=env_d&volume=drop');
+  expect(await row()).toBeUndefined();
+  const { data: events } = await manager.api.get('appEvents:list', { pageSize: 100 });
+  const codes = new Set(events.map(({ message }: { message: { code: string } }) => message.code));
+  for (const code of ['CREATED', 'UPGRADED', 'STOPPED', 'REMOVED']) expect(codes).toContain(`CONTAINER_${code}`);
+  fleet.override(null);
 });
 
 describe('with .env', () => {

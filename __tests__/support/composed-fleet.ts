@@ -39,6 +39,13 @@ export class ComposedFleet {
     if (lines) fs.writeFileSync(file, lines.map((line) => `${line}\n`).join(''));
   }
 
+  /** @param supervisor settings of its service in `docker-compose.override.yml`; null: there is no such file */
+  override(supervisor: object | null): void {
+    const file = path.join(this.folder, 'docker-compose.override.yml');
+    fs.rmSync(file, { force: true });
+    if (supervisor) fs.writeFileSync(file, JSON.stringify({ services: { supervisor } }));
+  }
+
   compose(...args: string[]): Promise<string> {
     return docker(['compose', ...args], { cwd: this.folder });
   }

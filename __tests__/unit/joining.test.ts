@@ -187,6 +187,12 @@ describe('the files', () => {
       service.security_opt[0],
       true,
     ]);
+    const all = (option: string) => args.filter((_, index) => args[index - 1] === option);
+    expect([all('--cap-drop'), all('--tmpfs'), args.includes('--read-only')]).toEqual([
+      service.cap_drop ?? [],
+      service.tmpfs ?? [],
+      service.read_only ?? false,
+    ]);
     expect(given('--health-cmd')).toBe(`node -e "${service.healthcheck.test[3]}"`);
     const lines = fs.readFileSync(path.join(folder, 'variables'), 'utf8').trim().split('\n');
     expect(lines).toEqual(Object.entries(service.environment).map(([name, value]) => `${name}=${value}`));

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
-import type { AppRow, OperationRow } from '../../src/shared/types';
+import type { AppRow, OperationRow, PartInfo } from '../../src/shared/types';
 import { STATUSES } from '../../src/shared/words';
-import { inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
+import { containersIn, inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
 import { answerNo, closeDrawer, type State, settled, tabsOf } from './states';
 
 /** The apps that are selected for an action on several. */
@@ -131,9 +131,30 @@ export const RARE_STATES: State[] = [
     },
   },
   {
-    name: 'apps-forbidden',
+    name: 'containers',
     async show(page) {
       await answerNo(page);
+      await page.unrouteAll();
+      await answerWith(page, 'appSupervisor:info', (info: PartInfo) => ({ ...info, makesContainers: true }));
+      await page.route('**/api/appContainers:list*', (route) => route.fulfill({ json: { data: containersIn() } }));
+      await tabsOf(page).nth(0).click();
+      await tabsOf(page).nth(1).click();
+      await page.locator('[data-status=restarting]').waitFor();
+    },
+  },
+  {
+    name: 'add-environment-here',
+    async show(page) {
+      await page.getByTestId('add-environment').click();
+      await page.locator('#name').fill('env_c');
+      await page.locator('#url').fill('http://localhost:17000');
+      await page.getByTestId('join').click();
+      await page.getByTestId('make-container').waitFor();
+    },
+  },
+  {
+    name: 'apps-forbidden',
+    async show(page) {
       await page.unrouteAll();
       const refusal = { status: 403, json: { errors: [{ message: 'No' }] } };
       await page.route('**/api/apps:list*', (route) => route.fulfill(refusal));

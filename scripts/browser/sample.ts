@@ -1,3 +1,4 @@
+import { CONTAINER_STATES, type ContainerRow } from '../../src/shared/container';
 import { defaultsIn } from '../../src/shared/fields';
 import { say, verbatim } from '../../src/shared/message';
 import { OPERATION } from '../../src/shared/operation';
@@ -124,6 +125,30 @@ export const OTHER_PARTS: Record<'worker' | 'dormant', PartInfo> = {
   },
   dormant: { part: 'dormant', environment: null, warnings: [] },
 };
+
+const ENDS = {
+  died: say('CONTAINER_EXIT', { code: 1, lines: '' }),
+  restarting: say('CONTAINER_OUT_OF_MEMORY', { code: 137, lines: '' }),
+};
+
+/** Containers in every state. */
+export const containersIn = (): ContainerRow[] =>
+  CONTAINER_STATES.map((status, index) => {
+    const isOver = status === 'restarting' || status === 'died';
+    return {
+      environment: `env_${'abcdef'[index]}`,
+      name: `worker-env-${'abcdef'[index]}`,
+      image: 'nocobase-app-supervisor',
+      isOutdated: status === 'unhealthy',
+      status,
+      since: Date.now() - 60_000 * (index + 1),
+      cause: isOver ? ENDS[status] : null,
+      lastLines: isOver ? ['level=info msg=app.starting', 'FATAL ERROR: Reached heap limit'] : [],
+      restarts: isOver ? 3 : 0,
+      memory: status === 'stopped' ? null : 2 ** 31,
+      cpus: status === 'stopped' ? null : 1.5,
+    };
+  });
 
 /** Settings of an app that take effect when it restarts. */
 export const PENDING = ['jwtSecret', 'options.database', 'plugins'];

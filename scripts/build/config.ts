@@ -29,6 +29,16 @@ const swc = (target: string, jsx: boolean) => ({
 });
 
 /**
+ * Packages that dockerode loads for what we do not do: engines by SSH, building images, and its own variables. They have binaries, and megabytes. An
+ * import gives an empty object.
+ */
+const ABSENT = Object.fromEntries(
+  ['ssh2', '@grpc/grpc-js', '@grpc/proto-loader', 'protobufjs', 'tar-fs', '@balena/dockerignore', 'split-ca'].map(
+    (name) => [name, false as const],
+  ),
+);
+
+/**
  * Not minified: people read the code in stack traces, and it is never sent to a browser.
  *
  * @param entries name of the file in `dist` to the source file
@@ -52,7 +62,7 @@ export function serverConfig(target: Target, entries: Record<string, string>): C
       chunkLoading: false,
     },
     optimization: { minimize: false, splitChunks: false },
-    resolve: { extensions: ['.ts', '.js', '.json'] },
+    resolve: { extensions: ['.ts', '.js', '.json'], alias: ABSENT },
     module: {
       rules: [swc('es2022', false), { test: /\.lua$/, type: 'asset/source' }],
       // One file: a dynamic import is evaluated when it is reached, but not fetched.

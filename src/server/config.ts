@@ -7,6 +7,7 @@ import { parseAppsDomain, receivesCookiesOf } from '../shared/origins';
 import { BOUNDS, type Bounds } from './bounds';
 import { checkProcesses, processesOf } from './cluster-mode';
 import { type DatabaseRolesConfig, databaseRolesOf } from './database-roles-config';
+import { type DockerAddress, dockerOf } from './docker-config';
 import { inEnglish } from './errors';
 import { type GuardConfig, guardConfigOf } from './guard-config';
 import { type JoinConfig, joinConfigOf } from './join-config';
@@ -127,6 +128,8 @@ export interface SupervisorConfig extends Common {
   redis: RedisConfig;
   /** For the Workers of new environments. */
   join: JoinConfig;
+  /** The engine in which this process makes Workers itself; null: none. */
+  docker: DockerAddress | null;
 }
 export interface WorkerConfig extends Common {
   part: 'worker';
@@ -298,7 +301,7 @@ function configOf(part: Config['part'], variables: Variables, common: Common): C
   const redis = redisOf(variables);
   const config: Config =
     part === 'supervisor'
-      ? { part, ...common, redis, join: joinConfigOf(variables) }
+      ? { part, ...common, redis, join: joinConfigOf(variables), docker: dockerOf(variables) }
       : { part, ...common, redis, environment: environmentOf(variables) };
   if (variables.env.DB_DIALECT === 'sqlite') {
     variables.problems.push(

@@ -89,6 +89,11 @@ const CODES = {
   TOOK_TOO_LONG: [400, 'ms'],
   TOO_MANY_RESTARTS: [429, 'app seconds'],
   GUARD_MISSING: [500, 'what'],
+  // containers of Workers
+  ENGINE_OFF: [409, ''],
+  ENGINE_FAILED: [502, 'cause'],
+  CONTAINER_EXISTS: [409, 'environment'],
+  UNKNOWN_CONTAINER: [404, 'environment'],
   // requests to a worker
   WORKER_SILENT: [504, 'environment seconds'],
   WORKER_FAILED: [502, 'environment cause'],

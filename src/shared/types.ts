@@ -30,6 +30,8 @@ export interface PartInfo {
   environment: string | null;
   /** Of this process and its Redis; each says what to do. */
   warnings: Message[];
+  /** On a Supervisor: whether it was given an engine in which it makes Workers itself. */
+  makesContainers?: boolean;
   /** On a worker: the Supervisor that manages it, if known. */
   supervisor?: { instance: string; publicUrl: string | null } | null;
   /** On a worker: the apps that it hosts. */

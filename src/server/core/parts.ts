@@ -1,6 +1,8 @@
 import type { ActiveConfig, LocalConfig, WorkerConfig } from '../config';
 import type { Metrics } from '../observability/metrics';
 import { Secrets } from '../protocol/secrets';
+import { DockerDriver } from '../supervisor/containers/docker';
+import type { SupervisorPartOptions } from '../supervisor/services';
 import { SupervisorPart } from '../supervisor/supervisor';
 import { adminReset } from '../worker/admin-reset';
 import { AppHost } from '../worker/hosting/host';
@@ -37,11 +39,18 @@ export function createSupervisorPart(
     ...commonOptions(config, foundation),
     wsPath: config.host.wsPath,
     fleetKey: foundation.wire.keyring.fleetKey,
+    ...driverOf(config, foundation),
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
     own: () => ({ config, ownAdmin: foundation.adminPassword.problem }),
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
   });
+}
+
+/** In the Docker Engine that the Supervisor was given, if it was given one. */
+function driverOf(config: ActiveConfig, { clock, log }: Foundation): Pick<SupervisorPartOptions, 'driver'> {
+  const address = config.part === 'supervisor' ? config.docker : null;
+  return address ? { driver: (fleet) => new DockerDriver({ address, fleet, clock, log }) } : {};
 }
 
 /**

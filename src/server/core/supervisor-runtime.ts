@@ -116,7 +116,7 @@ export class SupervisorRuntime implements Runtime {
 
   info() {
     const warnings = [...this.supervisor.warnings(), ...this.foundation.adminPassword.warnings()];
-    return { environment: null, warnings };
+    return { environment: null, warnings, makesContainers: this.config.docker !== null };
   }
 
   probeState(): ProbeState {

@@ -14,6 +14,8 @@ import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
 import { AppService } from './apps/service';
 import type { OwnFacts } from './checklist/facts';
+import { Containers } from './containers/containers';
+import type { WorkerDriver } from './containers/driver';
 import { AppReconciler } from './control/app-reconciler';
 import { EnvironmentReconciler } from './control/environment-reconciler';
 import { FleetReconciler } from './control/fleet-reconciler';
@@ -81,6 +83,8 @@ export interface SupervisorPartOptions {
   own(): OwnFacts;
   /** Null or absent in shared memory. */
   fleetKey?: Buffer | null;
+  /** Makes the driver of the engine that the Supervisor was given; absent: it was given none. */
+  driver?(fleet: () => string): WorkerDriver;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
   reaches?(proxyUrl: string): Promise<boolean>;
   /** Environments of a new app whose request names none; null if it has to name some. */
@@ -141,6 +145,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
   const loop = new ControlLoop({ ...known, apps, fleet, removal, environmentCache, appIndex, bus, log });
   const view = new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess });
+  const given = { ...known, events, recorder, environmentCache, compatibility, isThisProcess };
   const requests = new WorkerRequests({ bus, aesKey, compatibility, defaultEnvironments });
   return {
     ...known,
@@ -160,16 +165,26 @@ export function createServices(main: Application, options: ServicesOptions) {
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
-    joins: createJoins(main, options, { ...known, events, environmentCache, compatibility, isThisProcess }),
-    journal: new ChangeJournal({ events, clock, random, log }),
+    ...createForPeople(main, options, given),
   };
 }
 
-const createJoins = (
+/** What people change of environments: it is recorded, whoever does it. */
+function createForPeople(
   main: Application,
   options: ServicesOptions,
-  given: Omit<EnvironmentJoinsOptions, keyof ServicesOptions | 'database'>,
-) => new EnvironmentJoins({ ...options, ...given, database: () => main.db.options as unknown as DatabaseConnection });
+  given: Omit<EnvironmentJoinsOptions, keyof ServicesOptions | 'database'> & {
+    events: EventStore;
+    recorder: EventRecorder;
+    leadership: Leadership;
+  },
+) {
+  const database = () => main.db.options as unknown as DatabaseConnection;
+  const joins = new EnvironmentJoins({ ...options, ...given, database });
+  const journal = new ChangeJournal({ ...options, events: given.events });
+  const driver = options.driver?.(() => given.leadership.fleet) ?? null;
+  return { joins, journal, containers: new Containers({ driver, joins, journal, recorder: given.recorder }) };
+}
 
 /** The desired state, the observations, the lead, and the work queue. */
 function createKnown(main: Application, options: ServicesOptions) {

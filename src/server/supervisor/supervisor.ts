@@ -111,6 +111,7 @@ export class SupervisorPart {
     if (!services) return;
     stopWork(services);
     services.recorder.stop();
+    services.containers.stop();
     services.reach.stop();
     services.leadership.stop();
   }
@@ -216,6 +217,7 @@ export class SupervisorPart {
     this.notifyListeners();
     loop.start();
     running.watch.start();
+    running.containers.start();
     await leadership.start();
     await this.subscribe(running);
     this.assertGoesOn();

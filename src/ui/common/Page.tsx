@@ -15,6 +15,9 @@ const Info = createContext<PartInfo | null>(null);
 /** In shared memory there is only one environment, so the pages do not name it. */
 export const useIsLocal = (): boolean => useContext(Info)?.part === 'local';
 
+/** Whether this Supervisor makes Workers itself, in an engine that it was given. */
+export const useMakesContainers = (): boolean => useContext(Info)?.makesContainers ?? false;
+
 /** Frame of a settings page: catches its errors, and shows it only if this process manages apps. */
 export function Page({ children }: { children: ReactNode }) {
   const { token } = theme.useToken();

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import type { ChecklistRow } from '../../shared/checklist';
+import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
@@ -117,6 +118,13 @@ function apiOf(request: Host['request']) {
     joinEnvironment: (request: JoinRequest) => post<JoinAnswer>('appEnvironments:join', undefined, request),
     arrivalOf: (name: string, address: string) =>
       post<Arrival>('appEnvironments:arrival', undefined, { name, address }),
+    listContainers: () => get<ContainerRow[]>('appContainers:list'),
+    createContainer: (values: JoinRequest & { memory?: number; cpus?: number }) =>
+      post<ContainerRow>('appContainers:create', undefined, values),
+    onContainer: (action: ContainerAction, environment: string) =>
+      post<ContainerRow>(`appContainers:${action}`, { filterByTk: environment }),
+    containerLog: (environment: string, lines: number) =>
+      get<string[]>('appContainers:logs', { filterByTk: environment, lines }),
     checkEnvironment: (name: string) => get<Record<'web' | 'ws', Reach>>('appEnvironments:check', { filterByTk: name }),
     listOperations: (appName: string) =>
       get<OperationRow[]>('appOperations:list', {

@@ -1,3 +1,4 @@
+import type { ContainerStatus } from '../../shared/container';
 import type { Health, OperationState, Status } from '../../shared/types';
 import { key } from './text';
 
@@ -29,6 +30,15 @@ export const HEALTH: Record<Health, Shown> = {
   down: { label: key('Down'), tone: 'bad' },
   stopping: { label: key('Stopping'), tone: 'busy' },
   unknown: { label: key('Unknown'), tone: 'unknown' },
+};
+
+export const CONTAINER: Record<ContainerStatus, Shown> = {
+  starting: { label: key('Starting'), tone: 'busy' },
+  running: { label: key('Running'), tone: 'good' },
+  unhealthy: { label: key('Does not answer'), tone: 'warning' },
+  restarting: { label: key('Restarts after a crash'), tone: 'bad' },
+  died: { label: key('Ended by itself'), tone: 'bad' },
+  stopped: { label: key('Stopped'), tone: 'off' },
 };
 
 export const OPERATION_STATE: Record<OperationState, Shown> = {

@@ -49,7 +49,7 @@ export function AddEnvironment({ onBack }: { onBack: () => void }) {
               <>
                 {isKnown(before) && <AlreadyKnown name={requested.name} />}
                 <Arrival key={requested.name} request={requested} />
-                <JoinFiles join={data} />
+                <JoinFiles join={data} request={requested} />
               </>
             ) : (
               <Alert

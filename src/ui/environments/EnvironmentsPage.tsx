@@ -1,6 +1,8 @@
+import { Flex } from 'antd';
 import { useSearchParams } from 'react-router-dom';
-import { Page } from '../common/Page';
+import { Page, useMakesContainers } from '../common/Page';
 import { AddEnvironment } from './AddEnvironment';
+import { Containers } from './Containers';
 import { Environments } from './Environments';
 
 export default function EnvironmentsPage() {
@@ -10,8 +12,18 @@ export default function EnvironmentsPage() {
       {params.has('add') ? (
         <AddEnvironment onBack={() => setParams({})} />
       ) : (
-        <Environments onAdd={() => setParams({ add: '1' })} />
+        <Overview onAdd={() => setParams({ add: '1' })} />
       )}
     </Page>
+  );
+}
+
+function Overview({ onAdd }: { onAdd: () => void }) {
+  const makesContainers = useMakesContainers();
+  return (
+    <Flex vertical gap="middle">
+      <Environments onAdd={onAdd} />
+      {makesContainers && <Containers />}
+    </Flex>
   );
 }

@@ -1,9 +1,11 @@
 import { Alert, Flex, Radio, Typography } from 'antd';
 import { useState } from 'react';
-import { JOIN_FORMATS, type JoinAnswer, type JoinFormat, type JoinStep } from '../../shared/join';
+import { JOIN_FORMATS, type JoinAnswer, type JoinFormat, type JoinRequest, type JoinStep } from '../../shared/join';
 import { messageText } from '../common/errors';
+import { useMakesContainers } from '../common/Page';
 import { key } from '../common/text';
 import { useT } from '../host';
+import { MakeHere } from './MakeHere';
 
 const FORMATS: Record<JoinFormat, string> = {
   compose: 'Docker Compose',
@@ -18,9 +20,11 @@ const STEPS: Record<JoinStep['kind'], string> = {
 };
 
 /** The texts with which the Worker is started, each to be copied. */
-export function JoinFiles({ join: { files, steps, warnings } }: { join: JoinAnswer }) {
+export function JoinFiles({ join: { files, steps, warnings }, request }: { join: JoinAnswer; request: JoinRequest }) {
   const t = useT();
-  const [format, setFormat] = useState<JoinFormat>('compose');
+  const makesContainers = useMakesContainers();
+  const [format, setFormat] = useState<JoinFormat | 'here'>(makesContainers ? 'here' : 'compose');
+  const formats = JOIN_FORMATS.map((value) => ({ value: value as JoinFormat | 'here', label: FORMATS[value] }));
   // Kubernetes' own Secrets have the keys and passwords.
   const needed = format === 'kubernetes' ? [] : steps;
   return (
@@ -32,17 +36,21 @@ export function JoinFiles({ join: { files, steps, warnings } }: { join: JoinAnsw
         optionType="button"
         value={format}
         onChange={({ target }) => setFormat(target.value)}
-        options={JOIN_FORMATS.map((value) => ({ value, label: FORMATS[value] }))}
+        options={makesContainers ? [{ value: 'here', label: t('Here') }, ...formats] : formats}
         aria-label={t('How the worker is started')}
       />
       {needed.map(({ kind, commands }) => (
         <Text key={kind} title={t(STEPS[kind])} text={commands} testId={`join-step-${kind}`} />
       ))}
-      <Text
-        title={needed.length ? t('Then: start the worker') : t('Start the worker')}
-        text={files[format]}
-        testId="environment-snippet"
-      />
+      {format === 'here' ? (
+        <MakeHere key={request.name} request={request} />
+      ) : (
+        <Text
+          title={needed.length ? t('Then: start the worker') : t('Start the worker')}
+          text={files[format]}
+          testId="environment-snippet"
+        />
+      )}
     </Flex>
   );
 }

@@ -3,6 +3,7 @@ import { AppSupervisorError } from '../../errors';
 import type { SupervisorPart } from '../supervisor';
 import { type ActionContext, type Answer, action, allowMissingTarget, type FileAnswer } from './action';
 import * as apps from './apps';
+import * as containers from './containers';
 import * as environments from './environments';
 import * as events from './events';
 import * as fleet from './fleet';
@@ -43,6 +44,16 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     join: [true, environments.join],
     arrival: [false, environments.arrival],
     resetAdmin: [true, environments.resetAdmin],
+  },
+  appContainers: {
+    list: [false, containers.list],
+    create: [true, containers.create],
+    start: [true, containers.act('start')],
+    stop: [true, containers.act('stop')],
+    restart: [true, containers.act('restart')],
+    upgrade: [true, containers.act('upgrade')],
+    destroy: [true, containers.destroy],
+    logs: [false, containers.logs],
   },
   appOperations: {
     list: [false, operations.list],
@@ -117,6 +128,6 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.security',
-    actions: ['appSupervisor:*', ...SECURITY],
+    actions: ['appSupervisor:*', ...SECURITY, 'appContainers:*'],
   });
 }

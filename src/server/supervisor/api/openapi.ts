@@ -11,6 +11,7 @@ import {
 } from '../apps/input';
 import { arrivalInput, joinInput } from '../joining/input';
 import { type DescribedAction, describe } from './openapi-action';
+import { CONTAINER_ACTIONS } from './openapi-containers';
 import { ROWS, rowSchema } from './openapi-schemas';
 
 /**
@@ -247,6 +248,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
   },
+  appContainers: CONTAINER_ACTIONS,
   appOperations: {
     list: {
       summary: 'Operations, newest first',

@@ -18,6 +18,12 @@ const TEXTS = {
   uncordon: 'CORDON_LIFTED',
   drain: 'DRAIN_REQUESTED',
   forget: 'FORGET_REQUESTED',
+  createContainer: 'CONTAINER_CREATED',
+  startContainer: 'CONTAINER_STARTED',
+  stopContainer: 'CONTAINER_STOPPED',
+  restartContainer: 'CONTAINER_RESTARTED',
+  upgradeContainer: 'CONTAINER_UPGRADED',
+  destroyContainer: 'CONTAINER_REMOVED',
 } as const;
 
 /** Records what people change of environments; what they change of apps is written with its operation. */

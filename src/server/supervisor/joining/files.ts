@@ -1,16 +1,12 @@
 import type { JoinFormat } from '../../../shared/join';
+import { CONTAINER_OPTIONS } from './container-options';
 import { identifierOf } from './names';
 import type { WorkerSettings } from './settings';
 
 /** The settings of a Worker as files and commands that are used as they are. Pure functions. */
 
-/** In a container, the image's nginx listens there. */
-const PORT = 80;
-/** Where the image stores files. */
-const STORAGE = '/app/nocobase/storage';
-/** The image has no curl. */
-export const HEALTH_CHECK =
-  "fetch('http://127.0.0.1:13000/api/__ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))";
+const { isReadOnly, dropped, security, temporary, stopWithin, storage, port: PORT } = CONTAINER_OPTIONS;
+const { healthCheck, healthTimes } = CONTAINER_OPTIONS;
 
 type Variables = WorkerSettings['variables'];
 
@@ -49,25 +45,37 @@ services:
     container_name: ${container}
     restart: always
     init: true
-    security_opt: ['no-new-privileges:true']
-    stop_grace_period: 60s
+${composeOptions()}    stop_grace_period: ${stopWithin}s
 ${network ? '    networks: [fleet]\n' : ''}${port ? `    ports: ["${port}:${PORT}"]\n` : ''}    environment:
 ${variables.join('\n')}
     volumes:
-      - storage:${STORAGE}
+      - storage:${storage}
     healthcheck:
       test:
         - CMD
         - node
         - -e
-        - "${HEALTH_CHECK}"
-      interval: 10s
-      timeout: 5s
-      retries: 3
-      start_period: 300s
+        - "${healthCheck}"
+      interval: ${healthTimes.interval}s
+      timeout: ${healthTimes.timeout}s
+      retries: ${healthTimes.retries}
+      start_period: ${healthTimes.startPeriod}s
 ${network ? `networks:\n  fleet: { external: true, name: ${network} }\n` : ''}volumes:
   storage:`;
 }
+
+const composeOptions = () =>
+  [
+    ...(isReadOnly ? ['read_only: true'] : []),
+    ...listOf('cap_drop', dropped),
+    ...listOf('security_opt', security),
+    ...listOf('tmpfs', temporary),
+  ]
+    .map((line) => `    ${line}\n`)
+    .join('');
+
+const listOf = (name: string, values: string[]): string[] =>
+  values.length ? [`${name}: [${values.map((value) => `'${value}'`).join(', ')}]`] : [];
 
 /** The variables come as a file, so that they are in no list of processes. */
 function dockerOf(settings: WorkerSettings): string {
@@ -77,10 +85,15 @@ function dockerOf(settings: WorkerSettings): string {
     `--name ${container}`,
     ...(network ? [`--network ${network}`] : []),
     ...(port ? [`--publish ${port}:${PORT}`] : []),
-    `--volume ${container}-storage:${STORAGE}`,
-    '--restart always --init --security-opt no-new-privileges:true --stop-timeout 60',
-    `--health-cmd ${quoted(`node -e "${HEALTH_CHECK}"`)}`,
-    '--health-interval 10s --health-timeout 5s --health-retries 3 --health-start-period 300s',
+    `--volume ${container}-storage:${storage}`,
+    `--restart always --init --stop-timeout ${stopWithin}`,
+    ...(isReadOnly ? ['--read-only'] : []),
+    ...dropped.map((capability) => `--cap-drop ${capability}`),
+    ...security.map((option) => `--security-opt ${option}`),
+    ...temporary.map((folder) => `--tmpfs ${folder}`),
+    `--health-cmd ${quoted(`node -e "${healthCheck}"`)}`,
+    `--health-interval ${healthTimes.interval}s --health-timeout ${healthTimes.timeout}s`,
+    `--health-retries ${healthTimes.retries} --health-start-period ${healthTimes.startPeriod}s`,
     `--env-file /dev/stdin ${image} <<'END'`,
   ];
   const variables = variablesInContainer(settings).map(([name, value]) => `${name}=${value}`);
@@ -121,7 +134,7 @@ function shellOf({ variables, url, proxyUrl }: WorkerSettings, initialPassword: 
 }
 
 /** Empty if the address says nothing about a port of this machine: a proxy with TLS is in front of it. */
-function publishedPort(url: string): string {
+export function publishedPort(url: string): string {
   const { protocol, port } = new URL(url);
   return protocol === 'http:' ? port : '';
 }

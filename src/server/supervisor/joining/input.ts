@@ -25,7 +25,7 @@ const orNone = <T extends z.ZodType>(schema: T) =>
 
 const name = inputOf(environmentName);
 
-export const joinInput = z.strictObject({
+export const joinFields = {
   name,
   url: address,
   proxyUrl: orNone(address),
@@ -33,6 +33,8 @@ export const joinInput = z.strictObject({
   network: orNone(z.string().refine(isNetworkName, 'INPUT_NETWORK')),
   redis: orNone(z.string().refine(isServer, 'INPUT_SERVER')),
   database: orNone(z.string().refine(isServer, 'INPUT_SERVER')),
-}) as unknown as z.ZodType<JoinRequest>;
+};
+
+export const joinInput = z.strictObject(joinFields) as unknown as z.ZodType<JoinRequest>;
 
 export const arrivalInput = z.strictObject({ name, address });

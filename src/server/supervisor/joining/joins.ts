@@ -83,6 +83,19 @@ export class EnvironmentJoins {
     });
   }
 
+  /**
+   * Makes the main database, for a Worker that this process starts itself.
+   * @throws AppSupervisorError NOT_ON_THIS_PART, INVALID_INPUT, DATABASE_…
+   */
+  async prepare(request: JoinRequest): Promise<WorkerSettings> {
+    const { createDatabase = createMainDatabase } = this.options;
+    const facts = this.facts();
+    this.assertOwnNames(request.name);
+    const settings = settingsFor(facts, request);
+    if (facts.join.role) await createDatabase(settings.database);
+    return settings;
+  }
+
   private facts(): JoinFacts {
     const { own, database, fleetKey } = this.options;
     const { config } = own();
@@ -116,8 +129,8 @@ export class EnvironmentJoins {
 
   private async unreached(proxyUrl: string): Promise<Message[]> {
     const { web, ws } = await checkReach(proxyUrl, this.options.wsPath);
-    return [web, ws]
-      .filter(({ ok }) => !ok)
-      .map(({ message }) => say('JOIN_UNREACHED', { address: proxyUrl, cause: message }));
+    // Without the one, there is not the other either.
+    const failure = [web, ws].find(({ ok }) => !ok);
+    return failure ? [say('JOIN_UNREACHED', { address: proxyUrl, cause: failure.message })] : [];
   }
 }

@@ -1,0 +1,89 @@
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { docker, dockerEnv } from '../../scripts/docker/engine';
+import { systemClock } from '../../src/server/core/system';
+import { DockerDriver } from '../../src/server/supervisor/containers/docker';
+import { driverContract } from '../contracts/driver-suite';
+import { services } from '../support/compose';
+import { ask } from '../support/http';
+import { recordedLog } from '../support/log';
+
+/** The driver of Docker, on a real engine, with a program in place of NocoBase. */
+
+const { NODE_IMAGE } = services.supervisor.build!.args;
+const IMAGES: [string, string] = ['app-supervisor-test:one', 'app-supervisor-test:two'];
+
+const PROGRAM = `
+const fs = require('node:fs');
+const { DOES, FILE, FROM_SPEC, IMAGE } = process.env;
+if (DOES === 'dies') { console.error('It cannot go on.'); process.exit(3); }
+if (DOES === 'grows') { const all = []; setInterval(() => all.push(Buffer.alloc(16 << 20, 1)), 20); }
+else {
+  const file = '/app/nocobase/storage/file';
+  const stored = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 'nothing';
+  console.log('of ' + IMAGE + '\\n' + FROM_SPEC + '\\nstored: ' + stored);
+  fs.writeFileSync(file, FILE);
+  const servers = [80, 13000].map((port) => require('node:http').createServer((_, res) => res.end('ready')).listen(port));
+  process.on('SIGTERM', () => process.exit(0));
+}
+`;
+
+const socketPath = new URL(dockerEnv().DOCKER_HOST!).pathname;
+const driverFor = (fleet: string) =>
+  new DockerDriver({ address: { socketPath }, fleet: () => fleet, clock: systemClock, log: recordedLog() });
+
+beforeAll(async () => {
+  const folder = fs.mkdtempSync(path.join(tmpdir(), 'app-supervisor-driver-'));
+  fs.writeFileSync(path.join(folder, 'program.js'), PROGRAM);
+  const dockerfile = `FROM ${NODE_IMAGE}\nARG IMAGE\nENV IMAGE=$IMAGE\nCOPY program.js /\nCMD ["node", "/program.js"]\n`;
+  fs.writeFileSync(path.join(folder, 'Dockerfile'), dockerfile);
+  for (const image of IMAGES)
+    await docker(['build', '--quiet', '--build-arg', `IMAGE=${image}`, '--tag', image, folder]);
+  fs.rmSync(folder, { recursive: true });
+});
+afterAll(() => docker(['image', 'rm', '--force', ...IMAGES]));
+
+describe('in a Docker Engine, a driver', () => {
+  driverContract({
+    driverFor,
+    images: IMAGES,
+    visit: async (port) => (await ask(`http://127.0.0.1:${port}`, '/')).text,
+    async makeForeign(name) {
+      await docker(['run', '--detach', '--name', name, '--env', 'FILE=x', IMAGES[0]]);
+      return {
+        isRunning: async () => (await docker(['inspect', '--format', '{{.State.Running}}', name])) === 'true',
+        remove: async () => void (await docker(['rm', '--force', '--volumes', name])),
+      };
+    },
+    hasVolume: async (container) =>
+      (await docker(['volume', 'ls', '--quiet', '--filter', `name=^${container}-storage$`])) !== '',
+  });
+
+  it('gives a Worker what docker-compose.yml gives', async () => {
+    const driver = driverFor('fleet-1');
+    await driver.create({
+      environment: 'env_like',
+      name: 'worker-env-like',
+      image: IMAGES[0],
+      network: null,
+      variables: [],
+      port: null,
+      memory: null,
+      cpus: null,
+      request: '{}',
+    });
+    const [{ Config, HostConfig }] = JSON.parse(await docker(['inspect', 'worker-env-like']));
+    await driver.remove('env_like', { volume: true });
+    const { healthcheck, security_opt, init, stop_grace_period, read_only, cap_drop, tmpfs } =
+      services.worker_a as Record<string, any>;
+    expect([Config.Healthcheck.Test, HostConfig.SecurityOpt]).toEqual([healthcheck.test, security_opt]);
+    expect([HostConfig.Init, `${Config.StopTimeout}s`]).toEqual([init, stop_grace_period]);
+    expect([HostConfig.ReadonlyRootfs, HostConfig.CapDrop ?? []]).toEqual([read_only ?? false, cap_drop ?? []]);
+    const folders = Object.entries(HostConfig.Tmpfs ?? {}).map(([folder, options]) =>
+      [folder, options].filter(Boolean).join(':'),
+    );
+    expect(folders.sort()).toEqual([...(tmpfs ?? [])].sort());
+  });
+});

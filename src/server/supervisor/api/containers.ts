@@ -1,0 +1,31 @@
+import type { ContainerAction } from '../../../shared/container';
+import { parseInput } from '../apps/input';
+import { containerLogsInput, makeInput, removeInput } from '../containers/input';
+import { type ActionContext, type Answer, target } from './action';
+
+export async function list({ supervisor }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.containers.list() };
+}
+
+export async function create({ supervisor, values, userId }: ActionContext): Promise<Answer> {
+  return { data: await supervisor.parts.containers.create(parseInput(makeInput, values), userId) };
+}
+
+export const act =
+  (action: Exclude<ContainerAction, 'destroy'>) =>
+  async ({ supervisor, params, userId }: ActionContext): Promise<Answer> => ({
+    data: await supervisor.parts.containers.act(action, target(params), userId),
+  });
+
+/** @param params.volume `drop` deletes its files as well */
+export async function destroy({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+  const { volume } = parseInput(removeInput, { volume: params.volume });
+  const environment = target(params);
+  await supervisor.parts.containers.act('destroy', environment, userId, volume === 'drop');
+  return { data: { environment } };
+}
+
+export async function logs({ supervisor, params }: ActionContext): Promise<Answer> {
+  const { lines } = parseInput(containerLogsInput, { lines: params.lines });
+  return { data: await supervisor.parts.containers.logs(target(params), lines) };
+}

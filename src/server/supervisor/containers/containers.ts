@@ -1,0 +1,134 @@
+import type { ContainerAction, ContainerRow } from '../../../shared/container';
+import type { JoinRequest } from '../../../shared/join';
+import { type Message, say } from '../../../shared/message';
+import { AppSupervisorError } from '../../errors';
+import type { ChangeJournal } from '../events/journal';
+import type { EventRecorder } from '../events/recorder';
+import type { EnvironmentJoins } from '../joining/joins';
+import type { ContainerSpec, ContainerState, Death, End, OwnContainer, WorkerDriver } from './driver';
+import { type MakeInput, makeInput } from './input';
+import { specOf } from './spec';
+
+export interface ContainersOptions {
+  /** Null: the Supervisor was given no engine. */
+  driver: WorkerDriver | null;
+  joins: Pick<EnvironmentJoins, 'prepare'>;
+  journal: Pick<ChangeJournal, 'ofEnvironment'>;
+  recorder: Pick<EventRecorder, 'record'>;
+}
+
+/** Of the event of a container that died. */
+const NOTHING_MORE = { appName: null, appUid: null, createdById: null, operationId: null, changes: null };
+
+/** Containers of Workers that this Supervisor makes itself. Each change is recorded. */
+export class Containers {
+  private watching: { close(): void } | null = null;
+
+  constructor(private readonly options: ContainersOptions) {}
+
+  /** Records from now on what dies. */
+  start(): void {
+    this.watching ??= this.options.driver?.watch((death) => this.noteDeath(death)) ?? null;
+  }
+
+  stop(): void {
+    this.watching?.close();
+    this.watching = null;
+  }
+
+  /** @throws AppSupervisorError ENGINE_OFF, ENGINE_FAILED */
+  async list(): Promise<ContainerRow[]> {
+    const { driver } = this;
+    const [own, states] = await Promise.all([driver.own(), driver.list()]);
+    return states.map((state) => rowOf(state, own));
+  }
+
+  /** @throws AppSupervisorError CONTAINER_EXISTS, ENGINE_OFF, ENGINE_FAILED, DATABASE_… */
+  async create(input: MakeInput, userId: string | null): Promise<ContainerRow | null> {
+    const { journal } = this.options;
+    const spec = await this.specOf(input, await this.driver.own());
+    await this.driver.create(spec);
+    await journal.ofEnvironment(input.name, 'createContainer', userId);
+    return this.row(input.name);
+  }
+
+  /** @throws AppSupervisorError UNKNOWN_CONTAINER, ENGINE_OFF, ENGINE_FAILED */
+  async act(action: ContainerAction, environment: string, userId: string | null, volume = false) {
+    const { driver } = this;
+    if (action === 'upgrade') await this.upgrade(environment);
+    else if (action === 'destroy') await driver.remove(environment, { volume });
+    else await driver[action](environment);
+    await this.options.journal.ofEnvironment(environment, `${action}Container`, userId);
+    return this.row(environment);
+  }
+
+  /** @throws AppSupervisorError UNKNOWN_CONTAINER, ENGINE_OFF, ENGINE_FAILED */
+  logs(environment: string, lines: number): Promise<string[]> {
+    return this.driver.logs(environment, lines);
+  }
+
+  /** To the image and the settings that this Supervisor has now. */
+  private async upgrade(environment: string): Promise<void> {
+    const state = (await this.driver.list()).find((each) => each.environment === environment);
+    if (!state) throw new AppSupervisorError('UNKNOWN_CONTAINER', { environment });
+    await this.driver.upgrade(await this.specOf(makeInput.parse(JSON.parse(state.request)), await this.driver.own()));
+  }
+
+  private async specOf(input: MakeInput, own: OwnContainer | null): Promise<ContainerSpec> {
+    const { memory, cpus, ...request } = input;
+    const where: JoinRequest = {
+      ...request,
+      ...(own ? { image: own.image } : {}),
+      ...(own?.network ? { network: own.network } : {}),
+    };
+    return specOf(await this.options.joins.prepare(where), input);
+  }
+
+  private async row(environment: string): Promise<ContainerRow | null> {
+    return (await this.list()).find((row) => row.environment === environment) ?? null;
+  }
+
+  private get driver(): WorkerDriver {
+    const { driver } = this.options;
+    if (!driver) throw new AppSupervisorError('ENGINE_OFF');
+    return driver;
+  }
+
+  private noteDeath({ environment, id, at, ...end }: Death): void {
+    this.options.recorder.record({
+      ...NOTHING_MORE,
+      id: `container ${id}`,
+      kind: 'crash',
+      environment,
+      message: say('CONTAINER_DIED', { environment }),
+      cause: causeOf(end),
+      at,
+      endedAt: at,
+    });
+  }
+}
+
+/** Maximum length of the last lines in an event, in characters. */
+const LONGEST = 2_000;
+
+function causeOf({ exitCode, isOutOfMemory, lastLines }: End): Message {
+  const lines = lastLines.join('\n').slice(-LONGEST);
+  return say(isOutOfMemory ? 'CONTAINER_OUT_OF_MEMORY' : 'CONTAINER_EXIT', { code: exitCode, lines });
+}
+
+function rowOf(state: ContainerState, own: OwnContainer | null): ContainerRow {
+  const { environment, name, image, imageId, status, since, restarts, memory, cpus, end } = state;
+  return {
+    environment,
+    name,
+    image,
+    isOutdated: own !== null && own.imageId !== imageId,
+    status,
+    since,
+    cause: end && causeOf({ ...end, lastLines: [] }),
+    lastLines: end?.lastLines ?? [],
+    restarts,
+    memory,
+    cpus,
+  };
+}

@@ -1,0 +1,22 @@
+import { publishedPort, variablesInContainer } from '../joining/files';
+import type { WorkerSettings } from '../joining/settings';
+import type { ContainerSpec } from './driver';
+import type { MakeInput } from './input';
+
+const MB = 1024 * 1024;
+
+/** The container of a Worker, with the same settings as the files of **Add environment** have. */
+export function specOf(settings: WorkerSettings, input: MakeInput): ContainerSpec {
+  const { environment, container, image, network, url } = settings;
+  return {
+    environment,
+    name: container,
+    image,
+    network,
+    variables: variablesInContainer(settings),
+    port: Number(publishedPort(url)) || null,
+    memory: input.memory ? input.memory * MB : null,
+    cpus: input.cpus ?? null,
+    request: JSON.stringify(input),
+  };
+}

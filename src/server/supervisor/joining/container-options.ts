@@ -1,0 +1,35 @@
+/** How the container of a Worker runs, in files, commands and the engine: as the services of docker-compose.yml do. */
+export const CONTAINER_OPTIONS: ContainerOptions = {
+  isReadOnly: false,
+  dropped: [],
+  security: ['no-new-privileges:true'],
+  temporary: [],
+  stopWithin: 60,
+  storage: '/app/nocobase/storage',
+  port: 80,
+  // The image has no curl.
+  healthCheck:
+    "fetch('http://127.0.0.1:13000/api/__ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))",
+  healthTimes: { interval: 10, timeout: 5, retries: 3, startPeriod: 300 },
+};
+
+export interface ContainerOptions {
+  /** Whether nothing outside of its volumes can be written. */
+  isReadOnly: boolean;
+  /** Capabilities that it lacks. */
+  dropped: string[];
+  /** `security_opt`. */
+  security: string[];
+  /** Folders in memory, `path[:options]`. */
+  temporary: string[];
+  /** How long NocoBase may take to stop its apps, in s. */
+  stopWithin: number;
+  /** Where the image stores files. */
+  storage: string;
+  /** Where the image's nginx listens. */
+  port: number;
+  /** For `node -e`. */
+  healthCheck: string;
+  /** In s; `retries` in times. */
+  healthTimes: Record<'interval' | 'timeout' | 'retries' | 'startPeriod', number>;
+}
