@@ -1,4 +1,4 @@
-import { firstAttempts, laterAttempts } from './by-administrators';
+import { firstAttempts, laterAttempts, ofFormerApps } from './by-administrators';
 import { forgeries } from './by-redis';
 import { longOnes, tokensElsewhere, visits } from './by-visitors';
 import { heldBefore } from './held';
@@ -22,6 +22,7 @@ export const ATTACKS: Attack[] = [
   ...forgeries.slice(2),
   ...heldBefore.slice(2),
   ...laterAttempts,
+  ...ofFormerApps,
   ...longOnes,
 ];
 export const FIRST = ATTACKS.slice(0, 20);

@@ -1,7 +1,10 @@
+import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, HOST } from '../../scripts/fleet';
+import { ask } from '../support/http';
 import { answerToUnfinishedUpload } from '../support/intruder';
+import { read, signInAt, upload } from '../support/uploads';
 import type { Attack } from './attacks';
 import { bearer, type Stage } from './stage';
 
@@ -171,6 +174,50 @@ export const laterAttempts: Attack[] = [
         if (status === 200 && isThrough(text)) found.push(`${sql.slice(0, 80)} gives ${text.slice(0, 120)}`);
       }
       return [...found, ...stage.traced().map((file) => `a file was written: ${file}`)];
+    },
+  },
+];
+
+/** The administrator of a new app, who looks for what the former app of its name has left. */
+export const ofFormerApps: Attack[] = [
+  {
+    finding: 'S14',
+    title: 'uploads and backups of a former app of the same name',
+    async run({ fleet, manager, url, marks }) {
+      const place = { name: 'thief', environments: ['env_a'] };
+      const { options } = await manager.create(place);
+      const former = await signInAt(url, 'thief');
+      const file = await upload(url, 'thief', former, { name: 'left.txt', content: marks.target });
+      const stored = read(url, file, { Cookie: former.Cookie });
+      if (!(await stored).text.includes(marks.target)) return ['the upload cannot be read'];
+      const backups = path.join(fleet.worker('env_a').storage, 'backups', 'thief');
+      fs.mkdirSync(backups, { recursive: true });
+      fs.writeFileSync(path.join(backups, 'backup_20260101_000000_0001.nbdata'), marks.target);
+      await manager.destroy('thief', 'keep');
+
+      const database = `${options.database.database}_2`;
+      await manager.create({ ...place, options: { dbConnType: 'new_database', database: { database } } });
+      const { Cookie, token } = await signInAt(url, 'thief');
+      const asThief = { ...bearer(token), 'X-App': 'thief' };
+      const found: string[] = [];
+      for (const headers of [{ Cookie }, asThief]) {
+        const { text } = await read(url, file, headers as Record<string, string>);
+        if (text.includes(marks.target)) found.push(`${file} gives it`);
+      }
+      const enabled = '/api/pm:enable?filterByTk=backups&awaitResponse=1';
+      await ask(url, enabled, { method: 'POST', headers: asThief, timeout: 60_000 });
+      const { text } = await ask(url, '/api/backups:list', { headers: asThief });
+      if (text.includes('20260101')) found.push('its backups are listed');
+      if (fs.existsSync(backups)) found.push('its backups are where those of the new app go');
+
+      await manager.destroy('thief', 'drop');
+      const kept = { dbConnType: 'new_database', database: { database: options.database.database } };
+      await manager.adopt({ ...place, options: kept });
+      const own = await signInAt(url, 'thief');
+      if (!(await read(url, file, { Cookie: own.Cookie })).text.includes(marks.target))
+        found.push('whoever adopts its database does not find its uploads');
+      await manager.destroy('thief', 'drop');
+      return found;
     },
   },
 ];

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { Registry } from '@nocobase/utils';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { type ClaimedFile, claimUploads, isMoved, removeUploads } from '../../src/server/worker/guards/files/claim';
+import { type ClaimedFile, claimUploads, isMoved } from '../../src/server/worker/guards/files/claim';
 import { fileOf, subfolderOf } from '../../src/server/worker/guards/files/places';
 import { rangeOf, serveFiles } from '../../src/server/worker/guards/files/serve';
 import { coreApp, guardApps, instanceIn, pluginServer } from '../support/core-app';
@@ -236,18 +236,6 @@ describe('files of before apps had folders', () => {
     expect(await claim('crm', rows)).toBe(0);
     expect(await claim('crm', [row('allowed.txt', { documentRoot: path.join(place, 'extra') })])).toBe(1);
     expect(readFileSync(own('crm', 'allowed.txt'), 'utf8')).toBe('allowed.txt');
-  });
-
-  it('end with the data of the app', async () => {
-    write(shared('a.txt'));
-    await claim('crm', [row('a.txt')]);
-    write(own('hr', 'a.txt'));
-    await removeUploads(storage, 'crm');
-    expect([existsSync(own('crm')), await isMoved(storage, 'crm'), existsSync(own('hr', 'a.txt'))]).toEqual([
-      false,
-      false,
-      true,
-    ]);
   });
 
   it('that the app has overwritten stay as they are', async () => {

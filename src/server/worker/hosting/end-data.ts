@@ -1,11 +1,11 @@
 import { type Message, say } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
 import { dropDatabase, releaseDatabase } from '../../databases';
-import { removeUploads } from '../guards/files/claim';
 import type { AppDatabases } from './app-databases';
+import { removeFolders } from './app-folders';
 
 /**
- * Drops what this app created, its uploads too, and nothing else, or removes its ownership marker.
+ * Drops what this app created, its folders too, and nothing else, or removes its ownership marker.
  *
  * @returns what was done
  * @throws AppSupervisorError DATABASE_…
@@ -27,6 +27,6 @@ export async function endData(
     protect: databases.protect(),
     maker: databases.makerOf(record),
   });
-  if (outcome.code === 'DATA_DROPPED') await removeUploads(storagePath, name);
+  if (outcome.code === 'DATA_DROPPED') await removeFolders(storagePath, name);
   return outcome;
 }

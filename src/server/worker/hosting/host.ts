@@ -25,6 +25,7 @@ import { appAdminWarning } from '../../protocol/administrator';
 import { newSecret, type SecretField, type Secrets } from '../../protocol/secrets';
 import { findAdminPassword, installAs, watchAdminPassword } from './administrator';
 import { AppDatabases } from './app-databases';
+import { takeFoldersOf } from './app-folders';
 import { BootQueue } from './boot-queue';
 import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import type { HostDatabase } from './connection';
@@ -296,6 +297,7 @@ export class AppHost {
       await resetPartialInstall(connection, owner);
     }
     log.info(`App ${record.name}: ${plan}`, { how });
+    await takeFoldersOf(record, connection, plan, this.settings.storagePath, log);
     if (plan === 'upgrade') await markUpgrading(connection, owner, true);
     delete this.coreApps.appErrors[record.name];
     this.coreApps.appStatus[record.name] = 'preparing';

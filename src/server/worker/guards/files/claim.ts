@@ -1,4 +1,4 @@
-import { copyFile, link, lstat, mkdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, realpath, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isBelow, rootOf, sharedUploads, subfolderOf, uploadsOf } from './places';
 
@@ -29,12 +29,6 @@ const movedFiles = (storagePath: string): string => path.join(storagePath, 'apps
 
 export const isMoved = async (storagePath: string, app: string): Promise<boolean> =>
   (await lstat(marker(storagePath, app)).catch(() => null)) !== null;
-
-/** Deletes the uploads of an app whose data were dropped, so that an app of the same name does not find them. */
-export async function removeUploads(storagePath: string, app: string): Promise<void> {
-  await rm(uploadsOf(storagePath, app), { recursive: true, force: true });
-  await rm(marker(storagePath, app), { force: true });
-}
 
 /**
  * Moves the files of an app out of the folder that all apps shared. An interrupted move is continued by the next start.
