@@ -15,6 +15,7 @@ import { guardPool } from '../../src/server/worker/hosting/guarded-pool';
 import { authorityOf } from '../support/boot-turn';
 import { until } from '../support/wait';
 import { type Ground, on, PLACES, type PlaceKind, sql, startGround, table, tables } from './databases-places';
+import { startPgbouncer } from './databases-servers';
 
 let ground: Ground;
 beforeAll(async () => {
@@ -128,6 +129,43 @@ describe.each(SERVERS)('the pool of an app in %s', (kind) => {
     expect(refused).not.toContain('b');
     await ask(other);
   });
+
+  it('loses its sessions although its row was replaced meanwhile, as a restored backup does it', async () => {
+    await write();
+    const one = poolOf('one');
+    await ask(one);
+    await sql(connection, `DROP TABLE ${table(connection, 'app_supervisor_hosting')}`);
+    await write({ instance: 'zero', epoch: 0 });
+    await write({ instance: 'two', epoch: 2 });
+    await until(
+      'The end of its sessions',
+      async () => (await ask(one).catch((error) => error))?.code === 'HOSTING_LOST',
+    );
+  });
+
+  if (kind === 'postgres database')
+    it('had a session that a pooler has given to somebody else: that one stays', async () => {
+      const pooler = await startPgbouncer(ground.postgres, 'session', { size: 1 });
+      const direct = connection;
+      const idOf = async (pool: Database) =>
+        (await pool.sequelize.query('SELECT pg_backend_pid() AS id', { plain: true }))?.id;
+      try {
+        connection = { ...direct, host: pooler.host, port: pooler.port };
+        await write();
+        const one = poolOf('one');
+        const id = await idOf(one);
+        await one.close();
+        const next = new Database({ ...connection, logging: false, pool: { max: 1, idle: 60_000 } } as never);
+        pools.push(next);
+        expect(await idOf(next)).toBe(id);
+        connection = direct;
+        await write({ instance: 'two', epoch: 2 });
+        expect(await idOf(next)).toBe(id);
+      } finally {
+        for (const pool of pools.splice(0)) await pool.close();
+        await pooler.stop();
+      }
+    });
 
   if (kind.startsWith('postgres'))
     it('reads on while the database is read-only', async () => {

@@ -364,13 +364,13 @@ export class PlayedHost {
   }
 
   private connect(record: AppRecord, authority: HostingAuthority): void {
-    const { name } = record;
+    const { name, uid } = record;
     this.disconnect(name);
     const refused = () => {
       this.note(`is refused the database of ${name}`);
       this.hosted.refusals.emit(name);
     };
-    const pool = { place: placeOf(record), app: name, machine: this.machine, authority, refusedAt: null, refused };
+    const pool = { place: placeOf(record), app: name, uid, machine: this.machine, authority, refusedAt: null, refused };
     this.pools.set(name, pool);
     this.ground.hosting.pools.add(pool);
   }

@@ -1,4 +1,4 @@
-import type { HostingRow, HostingRows } from '../../src/server/databases';
+import { type HostingRow, type HostingRows, judgeAdmission } from '../../src/server/databases';
 import type { HostingAuthority } from '../../src/server/worker/hosting/claim';
 import type { Machine } from './scheduler';
 
@@ -6,6 +6,8 @@ import type { Machine } from './scheduler';
 export interface Pool {
   place: string;
   app: string;
+  /** The incarnation of the app. */
+  uid: string;
   machine: Machine;
   authority: HostingAuthority;
   /** When the server refused a new one, in true ms; null while they work. */
@@ -31,24 +33,23 @@ export class HostingGround {
   rows(place: string): HostingRows {
     const rows = this.places.get(place) ?? new Map<string, HostingRow>();
     this.places.set(place, rows);
-    const endSessions = (environment: string, instance: string) => {
+    const endSessions = (environment: string, exceptOf: string | null) => {
       for (const pool of this.pools)
-        if (pool.place === place && pool.authority.environment === environment && pool.authority.instance === instance)
+        if (pool.place === place && pool.authority.environment === environment && pool.authority.instance !== exceptOf)
           pool.machine.enter(() => this.connect(pool));
     };
     return {
       all: async () => structuredClone([...rows.values()]),
       write: async (row) => {
-        const former = rows.get(row.environment);
         rows.set(row.environment, { ...row });
-        if (former && former.instance !== row.instance) endSessions(row.environment, former.instance);
+        endSessions(row.environment, row.instance);
       },
       take: async (environment, generation) => {
         const row = rows.get(environment);
         if (!row) return;
         row.taken = Math.max(row.taken, generation);
         this.takes.set(`${environment} ${row.uid}`, row.taken);
-        endSessions(environment, row.instance);
+        endSessions(environment, null);
       },
     };
   }
@@ -59,10 +60,9 @@ export class HostingGround {
     const { environment, instance } = pool.authority;
     const epoch = pool.authority.epoch();
     const row = this.row(pool.place, environment);
-    if (row && row.taken === 0 && (row.instance === instance || row.epoch < epoch)) {
-      Object.assign(row, { instance, epoch });
-      return;
-    }
+    const verdict = judgeAdmission(row, { instance, epoch }, pool.uid);
+    if (verdict === 'adopt') Object.assign(row!, { instance, epoch });
+    if (verdict !== 'refused') return;
     pool.refusedAt ??= this.now();
     pool.refused();
   }

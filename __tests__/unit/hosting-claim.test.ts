@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import { type HostingRow, type HostingRows, judgeAbsence, readRows } from '../../src/server/databases';
+import { type HostingRow, type HostingRows, judgeAdmission, readRows } from '../../src/server/databases';
 import { claimTurn } from '../../src/server/worker/hosting/boot-turn';
 import { claimHosting, type HostingAuthority, restoreRow } from '../../src/server/worker/hosting/claim';
 import type { AppRecord } from '../../src/shared/messages';
@@ -116,10 +116,24 @@ it('writes its row again after a restore only if the app has none there and this
   expect(await restore()).toEqual([false]);
 });
 
-it('is not refused where the app has no row, or only another app has one', () => {
-  expect([[], [{ uid: 'another' }], [{ uid: 'uid-1' }]].map((found) => judgeAbsence(found, 'uid-1'))).toEqual([
+it('is refused where the row of the app names another process, and not where the app has none', () => {
+  const me = { instance: 'two', epoch: 2 };
+  const found = [
+    undefined,
+    row({ uid: 'another', epoch: 9 }),
+    row({ instance: 'two', epoch: 9 }),
+    row(),
+    row({ epoch: 2 }),
+    row({ taken: 5 }),
+    row({ instance: 'two', taken: 5 }),
+  ];
+  expect(found.map((one) => judgeAdmission(one, me, 'uid-1'))).toEqual([
     'own',
     'own',
+    'own',
+    'adopt',
+    'refused',
+    'refused',
     'refused',
   ]);
 });

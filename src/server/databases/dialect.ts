@@ -49,6 +49,12 @@ export interface SessionLock {
   evict?(session: Session, key: bigint): Promise<void>;
 }
 
+/** What says of a session whose it is. Texts of any length. */
+export interface SessionMark {
+  group: string;
+  holder: string;
+}
+
 /** Everything that differs between databases, and nothing else. Names come from a `Place`, so they are validated. */
 export interface Dialect {
   /**
@@ -83,8 +89,13 @@ export interface Dialect {
   lock: SessionLock;
   /** The roles of apps; absent if apps have none (`hasRoles`). */
   roles?: Roles;
-  /** SQL for the server's id of the session. */
-  sessionId: string;
+  /**
+   * Marks the session of a connection that a pool has opened: with a lock that ends with the session, also where a pooler gives the
+   * session to somebody else.
+   */
+  mark(opened: unknown, mark: SessionMark): Promise<void>;
+  /** Ends the sessions of this session's own user and database that have a mark of this group, except of one holder. */
+  endMarked(session: Session, group: string, exceptOf: string | null): Promise<void>;
   /** Ends those of these sessions that are of this session's own user and database. */
   endSessions(session: Session, ids: readonly string[]): Promise<number>;
   /** Runs one statement on a connection that a pool has opened. */

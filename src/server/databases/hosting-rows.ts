@@ -13,10 +13,9 @@ export const HOSTING_TABLE = 'app_supervisor_hosting';
 
 const COLUMNS =
   'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, instance VARCHAR(255) NOT NULL, epoch BIGINT NOT NULL, ' +
-  'taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL, sessions VARCHAR(2000) NOT NULL';
+  'taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL';
 
-/** How much of the list of sessions is kept, in characters: the newest ids of several hundred. */
-const SESSIONS_LENGTH = 1_900;
+const ROW = 'environment, uid, instance, epoch, taken, boot';
 /** How many rows are read: whoever administers the app can write more than it has environments. */
 const MOST_ROWS = 500;
 /** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
@@ -51,10 +50,10 @@ const hostingRow = z.object({
 export const readRows = (rows: readonly unknown[]): HostingRow[] =>
   rows.map((row) => hostingRow.safeParse(row).data).filter((row) => row !== undefined);
 
-/** The rows of one app, and the sessions of those that they name. */
+/** The rows of one app, and the sessions of the processes that host it. */
 export interface HostingRows {
   all(): Promise<HostingRow[]>;
-  /** Replaces the row of its environment. Sessions of the process that it named end; those of the same process stay. */
+  /** Replaces the row of its environment. Sessions that other processes of the environment have there end. */
   write(row: HostingRow): Promise<void>;
   /** Takes the app from an environment: its process finds no row of its own any more, and its sessions end. */
   take(environment: string, generation: number): Promise<void>;
@@ -125,26 +124,26 @@ class SqlHostingRows implements HostingRows {
   ) {}
 
   async all(): Promise<HostingRow[]> {
-    const rows = await this.session.query(
-      `SELECT environment, uid, instance, epoch, taken, boot FROM ${this.table} ORDER BY environment LIMIT ${MOST_ROWS}`,
-    );
+    const rows = await this.session.query(`SELECT ${ROW} FROM ${this.table} ORDER BY environment LIMIT ${MOST_ROWS}`);
     return readRows(rows);
   }
 
   async write({ environment, uid, instance, epoch, taken, boot }: HostingRow): Promise<void> {
     const { dialect, session, table } = this;
-    const former = await this.former(environment);
+    await session.query(dialect.insertIgnore(table, ROW, '?, ?, ?, ?, ?, ?'), [
+      environment,
+      uid,
+      instance,
+      epoch,
+      taken,
+      boot,
+    ]);
     await session.query(
-      dialect.insertIgnore(table, 'environment, uid, instance, epoch, taken, boot, sessions', "?, ?, ?, ?, ?, ?, ''"),
-      [environment, uid, instance, epoch, taken, boot],
-    );
-    const isSame = former?.instance === instance;
-    await session.query(
-      `UPDATE ${table} SET uid = ?, instance = ?, epoch = ?, taken = ?, boot = ?${isSame ? '' : ", sessions = ''"} WHERE environment = ?`,
+      `UPDATE ${table} SET uid = ?, instance = ?, epoch = ?, taken = ?, boot = ? WHERE environment = ?`,
       [uid, instance, epoch, taken, boot, environment],
     );
     // After the row: a session that begins now is refused.
-    if (former && !isSame) await dialect.endSessions(session, former.sessions);
+    await dialect.endMarked(session, markGroup(uid, environment), instance);
   }
 
   async take(environment: string, generation: number): Promise<void> {
@@ -154,33 +153,38 @@ class SqlHostingRows implements HostingRows {
       environment,
       generation,
     ]);
-    const former = await this.former(environment);
-    if (former) await dialect.endSessions(session, former.sessions);
-  }
-
-  private async former(environment: string): Promise<{ instance: string; sessions: string[] } | null> {
-    const sql = `SELECT instance, sessions FROM ${this.table} WHERE environment = ?`;
-    const row = (await this.session.query(sql, [environment]))[0];
-    if (!row) return null;
-    // Each id is between blanks; the oldest may be cut off in the middle.
-    const sessions = [...String(row.sessions).matchAll(/ (\d+)(?= )/g)].map(([, id]) => id);
-    return { instance: String(row.instance), sessions };
+    const row = (await session.query(`SELECT uid FROM ${table} WHERE environment = ?`, [environment]))[0];
+    if (row) await dialect.endMarked(session, markGroup(String(row.uid), environment), null);
   }
 }
+
+/** By the incarnation, which users of other apps do not know: on MariaDB they could hold locks of the same names. */
+const markGroup = (uid: string, environment: string): string => `${uid} ${environment}`;
 
 /** What a new connection of an app's pool found: `own`, or a row that says that another process hosts the app, or none does. */
 export type Admission = 'own' | 'refused';
 
 /**
- * What it means that an app's row is not this process's. Who takes an app over writes it into the row: where the app has none, the data
- * of another environment or app were restored.
+ * What the row of an environment means for a process that runs an app there. Who takes an app over writes it into the row: where the app
+ * has none, the data of another environment or app were restored. `adopt`: a row of an earlier epoch is from a backup, too.
+ *
+ * @param uid the incarnation of the app
  */
-export const judgeAbsence = (rows: ReadonlyArray<{ uid?: unknown }>, uid: string): Admission =>
-  rows.some((row) => row.uid === uid) ? 'refused' : 'own';
+export function judgeAdmission(
+  row: HostingRow | undefined,
+  { instance, epoch }: Pick<Host, 'instance' | 'epoch'>,
+  uid: string,
+): Admission | 'adopt' {
+  if (row?.uid !== uid) return 'own';
+  if (row.taken > 0) return 'refused';
+  if (row.instance === instance) return 'own';
+  return row.epoch < epoch ? 'adopt' : 'refused';
+}
 
 /**
- * Lets a new connection of an app's pool in only if the app's row of its environment is this process's, and notes the connection there. A
- * row of an earlier epoch is from a backup that was restored meanwhile, and becomes this process's again.
+ * Lets a new connection of an app's pool in only if the app's row of its environment is this process's. It is marked before that: whoever
+ * replaces the row ends all that are marked. A row of an earlier epoch is from a backup that was restored meanwhile, and becomes this
+ * process's again.
  *
  * @param uid the incarnation of the app
  * @throws errors of the driver
@@ -193,24 +197,18 @@ export async function admitConnection(
 ): Promise<Admission> {
   const dialect = dialects[connection.dialect];
   const table = tableOf(dialect, placeOf(connection));
-  const where = 'WHERE environment = ? AND taken = 0 AND (instance = ? OR epoch < ?)';
-  const own = [environment, instance, epoch];
+  const query = (sql: string, ...params: unknown[]) => dialect.queryBy(opened, sql, params);
+  await dialect.mark(opened, { group: markGroup(uid, environment), holder: instance });
   try {
-    const { changed } = await dialect.queryBy(
-      opened,
-      `UPDATE ${table} SET instance = ?, epoch = ?, ` +
-        `sessions = RIGHT(CONCAT(sessions, ' ', ${dialect.sessionId}, ' '), ${SESSIONS_LENGTH}) ${where}`,
-      [instance, epoch, ...own],
-    );
-    if (changed > 0) return 'own';
-    const { rows } = await dialect.queryBy(opened, `SELECT uid FROM ${table} WHERE environment = ?`, [environment]);
-    return judgeAbsence(rows, uid);
+    const { rows } = await query(`SELECT ${ROW} FROM ${table} WHERE environment = ?`, environment);
+    const verdict = judgeAdmission(readRows(rows)[0], { instance, epoch }, uid);
+    if (verdict !== 'adopt') return verdict;
+    const adopt = `UPDATE ${table} SET instance = ?, epoch = ? WHERE environment = ? AND taken = 0 AND epoch < ?`;
+    return (await query(adopt, instance, epoch, environment, epoch)).changed > 0 ? 'own' : 'refused';
   } catch (error) {
     const fault = dialect.faultOf(error);
-    // A backup is being restored, from before there was such a table: the next start writes the row.
-    if (fault === 'noTable') return 'own';
-    if (fault !== 'readOnly') throw error;
-    const { rows } = await dialect.queryBy(opened, `SELECT instance FROM ${table} ${where}`, own);
-    return rows.length ? 'own' : 'refused';
+    // A backup is being restored, from before there was such a table: the next start writes the row. Or nobody can write one.
+    if (fault === 'noTable' || fault === 'readOnly') return 'own';
+    throw error;
   }
 }

@@ -11,7 +11,7 @@ export {
   type Host,
   type HostingRow,
   type HostingRows,
-  judgeAbsence,
+  judgeAdmission,
   readRows,
   withHostingRows,
 } from './hosting-rows';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type DatabaseConnection, portOf, sslOf } from '../connection';
 import { type Dialect, type Fault, isNetworkError, type PooledConnection, type SessionLock } from '../dialect';
 import { loadDriver } from '../drivers';
@@ -120,6 +121,10 @@ const lock: SessionLock = {
   },
 };
 
+/** Names of locks are the server's: each session takes one of its own. At most 40 characters, without its id. */
+const markOf = (...texts: string[]): string =>
+  `app_supervisor:${createHash('sha256').update(texts.join('\0')).digest('hex').slice(0, 24)}:`;
+
 export const mysql: Dialect = {
   connect,
   serverDatabases: () => [null],
@@ -158,7 +163,22 @@ export const mysql: Dialect = {
   },
   lock,
   roles,
-  sessionId: 'CONNECTION_ID()',
+  async mark(opened, { group, holder }) {
+    const lock = 'GET_LOCK(CONCAT(?, CONNECTION_ID()), 0)';
+    await mysql.queryBy(opened, `SELECT ${lock} AS one, ${lock} AS two`, [markOf(group), markOf(group, holder)]);
+  },
+  async endMarked(session, group, exceptOf) {
+    const has = 'IFNULL(IS_USED_LOCK(CONCAT(?, id)), 0)';
+    const others = exceptOf === null ? '' : `AND ${has} <> id`;
+    const marked = await session.query(
+      `SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND ${has} = id ${others}`,
+      [markOf(group), ...(exceptOf === null ? [] : [markOf(group, exceptOf)])],
+    );
+    await mysql.endSessions(
+      session,
+      marked.map(({ id }) => String(id)),
+    );
+  },
   async endSessions(session, ids) {
     if (!ids.length) return 0;
     const open = await session.query(

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type DatabaseConnection, type Place, portOf, sslOf } from '../connection';
 import {
@@ -193,6 +194,11 @@ const lock: SessionLock = {
   },
 };
 
+/** Half of the key of an advisory lock. */
+const half = (text: string): number => createHash('sha256').update(text).digest().readInt32BE();
+/** As pg_locks shows it. */
+const shown = (value: number): string => String(value >>> 0);
+
 export const postgres: Dialect = {
   connect,
   serverDatabases: (connection, main) => [connection.dialect, ...(main && main !== connection.dialect ? [main] : [])],
@@ -244,7 +250,20 @@ export const postgres: Dialect = {
   drop,
   lock,
   roles,
-  sessionId: 'pg_backend_pid()',
+  async mark(opened, { group, holder }) {
+    // Not waited for: nobody but the app itself can have it in its database.
+    const sql = 'SELECT pg_try_advisory_lock_shared(?::int, ?::int)';
+    await postgres.queryBy(opened, sql, [half(group), half(holder)]);
+  },
+  async endMarked(session, group, exceptOf) {
+    const others = exceptOf === null ? '' : 'AND objid <> ?::oid';
+    await session.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+       AND pg_has_role(usesysid, 'USAGE') AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid = ?::oid ${others})`,
+      [shown(half(group)), ...(exceptOf === null ? [] : [shown(half(exceptOf))])],
+    );
+  },
   async endSessions(session, ids) {
     if (!ids.length) return 0;
     // One session of another user would let the whole statement fail.

@@ -90,7 +90,8 @@ export const sqlite: Dialect = {
   },
   lock,
   // One process, and no sessions that another one could end.
-  sessionId: '0',
+  mark: async () => undefined,
+  endMarked: async () => undefined,
   endSessions: async () => 0,
   queryBy: async () => ({ changed: 1, rows: [] }),
 };
