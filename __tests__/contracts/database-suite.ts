@@ -307,6 +307,16 @@ export function databaseSuite(open: () => Promise<Database>): void {
       await store.remove(':environment');
     });
 
+    it('has an id of its database, which stays, whoever asks, and is no app', async () => {
+      const asked = await Promise.all(['one', 'two'].map((id) => new SnapshotStore({ db }).databaseId(id)));
+      expect(asked).toEqual([asked[0], asked[0]]);
+      expect(['one', 'two']).toContain(asked[0]);
+      const store = new SnapshotStore({ db });
+      await store.saveHeader({ incarnation: 0, left: [] });
+      await store.saveHost({ instance: 'a', epoch: 1 });
+      expect([await store.databaseId('three'), await store.load()]).toEqual([asked[0], []]);
+    });
+
     it('is read as it was written last', async () => {
       const store = new SnapshotStore({ db });
       await store.save('crm', recordOf(), null);

@@ -6,17 +6,22 @@ import type { LockAddress } from '../../src/server/lock-address';
 import type { ProcessLock } from '../../src/server/worker/lock-watch';
 import { createProcessLock } from '../../src/server/worker/process-lock';
 import { recordedLog } from '../support/log';
-import { silentServer } from '../support/tcp';
+import { detour, silentServer } from '../support/tcp';
 import { until } from '../support/wait';
 import { startPgbouncer } from './databases-servers';
 
 const DATABASE = 'process_lock';
 const locks: ProcessLock[] = [];
 
-function lockOf(environment: string, values: Partial<DatabaseConnection> = {}, address?: LockAddress): ProcessLock {
+function lockOf(
+  environment: string,
+  values: Partial<DatabaseConnection> = {},
+  address?: LockAddress,
+  id = 'id-1',
+): ProcessLock {
   const { host, port, user, password } = inject('postgres');
   const main = { dialect: 'postgres' as const, host, port, username: user, password, database: DATABASE, ...values };
-  const lock = createProcessLock(main, environment, systemClock, recordedLog(), address);
+  const lock = createProcessLock(main, environment, async () => id, systemClock, recordedLog(), address);
   locks.push(lock);
   return lock;
 }
@@ -39,6 +44,25 @@ describe('the lock of a process on its own main database', () => {
     expect(one.fingerprint).not.toBe(other.fingerprint);
     await one.release();
     expect(await two.hold()).toBe('held');
+  });
+
+  it('knows its database by what that says, whatever its address', async () => {
+    const { port } = inject('postgres');
+    for (const name of [DATABASE, 'process_copy']) await ensureDatabase(inject('postgres'), name);
+    const network = await detour(0, port);
+    const printOf = async (...values: Parameters<typeof lockOf>) => {
+      const lock = lockOf(...values);
+      await lock.hold();
+      return lock.fingerprint;
+    };
+    const one = await printOf('env_a');
+    expect(one).toMatch(/^[0-9a-f]{12}$/);
+    expect(await printOf('env_a', { port: network.port })).toBe(one);
+    // Of two machines that both call theirs by this address.
+    expect(await printOf('env_a', {}, undefined, 'id-2')).not.toBe(one);
+    // A copy of it, with its id.
+    expect(await printOf('env_a', { database: 'process_copy' })).not.toBe(one);
+    network.close();
   });
 
   it('goes with the connection, and is noticed to be gone', async () => {
@@ -77,7 +101,7 @@ describe('the lock of a process on its own main database', () => {
       expect(await lock.hold()).toBe('none');
       const direct = lockOf('env_pooled', pooled, { host, port });
       expect(await direct.hold()).toBe('held');
-      expect(direct.fingerprint).toBe(lock.fingerprint);
+      expect([direct.fingerprint, lock.fingerprint]).toEqual([expect.any(String), direct.fingerprint]);
     } finally {
       await pooler.stop();
     }

@@ -71,6 +71,8 @@ export interface Dialect {
   table(place: Place, name: string): string;
   insertIgnore(table: string, columns: string, values: string): string;
 
+  /** What tells the session's database from a copy of it: of its server, and of its place there. */
+  identity(session: Session): Promise<string>;
   hasSchema(session: Session, place: Place): Promise<boolean>;
   mayCreate(session: Session, place: Place, what: Creatable): Promise<boolean>;
   /** Runs outside of the app's database if `what` is a database. */

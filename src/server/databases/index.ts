@@ -15,6 +15,7 @@ export {
   readRows,
   withHostingRows,
 } from './hosting-rows';
+export { identifyServer } from './identity';
 export { acquireLock, type DatabaseLock, endLockHolder, type LockOptions, lockKey } from './lock';
 export { type Move, moveToRole } from './move';
 export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';

@@ -214,7 +214,7 @@ export class LeaseKeeper {
         mayTake: this.mayTake(missingFor >= DISPLACES_AFTER * interval),
         above: this.above,
         provenBy,
-        place: this.options.lock.fingerprint,
+        place: this.options.lock.fingerprint ?? undefined,
       });
     } catch (error) {
       (log.rooms.lease ?? log.debug)(`The lease of ${environment} could not be renewed: ${messageOf(error)}`);

@@ -23,7 +23,8 @@ export interface ProcessLock {
   displace(): Promise<boolean>;
   /** The session that held it has ended. */
   losses: Feed<void>;
-  fingerprint: string;
+  /** Of the database and the environment: the same in all processes that use both. Null until the database has said which one it is. */
+  readonly fingerprint: string | null;
   release(): Promise<void>;
 }
 

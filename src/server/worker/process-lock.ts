@@ -1,5 +1,5 @@
 import { type Clock, within } from '../clock';
-import { acquireLock, type DatabaseConnection, type DatabaseLock, endLockHolder } from '../databases';
+import { acquireLock, type DatabaseConnection, type DatabaseLock, endLockHolder, identifyServer } from '../databases';
 import { AppSupervisorError, messageOf } from '../errors';
 import { Feed } from '../feed';
 import type { LockAddress } from '../lock-address';
@@ -14,16 +14,17 @@ const PATIENCE = 3_000;
  * A session lock on a worker's own main database for the lifetime of the process: the server releases it when the
  * process dies, however it dies. So its holder knows that no other process of this environment and database is alive.
  *
+ * @param databaseId reads the id that is stored in the database
  * @param address of the server itself, if `main` leads through a pooler
  */
 export function createProcessLock(
   main: DatabaseConnection,
   environment: string,
+  databaseId: () => Promise<string>,
   clock: Clock,
   log: Log,
   address?: LockAddress,
 ): ProcessLock {
-  const place = [main.dialect, main.host, main.port, main.database, main.schema, environment].join('|');
   const direct = { ...main, ...address };
   const key = `environment ${environment}`;
   const losses = new Feed<void>();
@@ -32,6 +33,7 @@ export function createProcessLock(
   let asking: Promise<LockState> | null = null;
   let problem = 'The main database does not answer.';
   let told: string | null = null;
+  const print = new Fingerprint(main, environment, databaseId, write);
   const tell = (why: string) => {
     if (why !== told) log.warn(`The session that holds the lock of environment ${environment} was not ended: ${why}`);
     told = why;
@@ -47,16 +49,23 @@ export function createProcessLock(
         held = null;
         losses.emit();
       });
+      // Where the session was lost, another database may have taken over. Nothing waits for that.
+      const finding = print.find();
+      if (print.value === null) await finding;
       return 'held';
     } catch (error) {
       write(`The process lock of environment ${environment} is not free: ${messageOf(error)}`);
       problem = messageOf(error);
-      return stateOf(error);
+      const state = stateOf(error);
+      if (state !== 'unknown' && print.value === null) await print.find();
+      return state;
     }
   };
   return {
     losses,
-    fingerprint: fingerprint(place),
+    get fingerprint() {
+      return print.value;
+    },
     get problem() {
       return problem;
     },
@@ -91,6 +100,41 @@ export function createProcessLock(
       await within(clock, PATIENCE, later ?? giveUp(), undefined);
     },
   };
+}
+
+/**
+ * Of the main database and an environment, by what the database says and not by its address: two machines may call two databases
+ * `localhost`, and two processes may call one database by two names. A copy has the stored id of its original, and another server or
+ * place on it.
+ */
+class Fingerprint {
+  /** As last found; null before that. */
+  value: string | null = null;
+  private finding: Promise<void> | null = null;
+
+  constructor(
+    private readonly main: DatabaseConnection,
+    private readonly environment: string,
+    private readonly databaseId: () => Promise<string>,
+    private readonly write: (line: string) => void,
+  ) {}
+
+  /** Never rejects. */
+  find(): Promise<void> {
+    this.finding ??= this.findNow()
+      .catch((error) =>
+        this.write(`The main database of environment ${this.environment} cannot be identified: ${messageOf(error)}`),
+      )
+      .finally(() => {
+        this.finding = null;
+      });
+    return this.finding;
+  }
+
+  private async findNow(): Promise<void> {
+    const [id, server] = await Promise.all([this.databaseId(), identifyServer(this.main)]);
+    this.value = fingerprint([id, server, this.environment].join('|'));
+  }
 }
 
 function stateOf(error: unknown): LockState {

@@ -70,13 +70,17 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
   /** Whether this process has read the snapshot since it hosts, and so may act: another one wrote it before. */
   const known = { isCurrent: false };
   const { heartbeatInterval: interval, lockAddress } = options.environment;
+  const lockOf = () => {
+    const database = main.db.options as unknown as HostDatabase;
+    const databaseId = () => store.databaseId(random.id());
+    return createProcessLock(database, lockName, databaseId, clock, log, lockAddress);
+  };
   const keeper = new LeaseKeeper({
     leases: stores.leases,
     environment,
     instance,
     interval,
-    lock:
-      options.lock ?? createProcessLock(main.db.options as unknown as HostDatabase, lockName, clock, log, lockAddress),
+    lock: options.lock ?? lockOf(),
     hosts: followed ?? store,
     clock,
     random,

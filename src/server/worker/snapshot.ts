@@ -1,4 +1,5 @@
 import type { Model } from '@nocobase/database';
+import { z } from 'zod';
 import { problem } from '../../shared/message-schema';
 import { type AppRecord, appRecord } from '../../shared/messages';
 import { inTransaction, redactSqlErrors, type WithDatabase } from '../nocobase/main-database';
@@ -14,9 +15,12 @@ export interface Remembered {
 /** What an app controller stores about its apps. */
 export type Snapshot = Pick<SnapshotStore, 'load' | 'save' | 'remove' | 'loadHeader' | 'saveHeader'>;
 
-/** The rows of the header and of who hosts: no app can have these names. */
+/** The rows of the header, of who hosts, and of the database itself: no app can have these names. */
 const HEADER = ':environment';
 const HOST = ':host';
+const DATABASE = ':database';
+
+const databaseEntry = z.object({ id: z.string().min(1).max(64) });
 
 /** The `appSnapshots` table in a worker's own main database, from which it starts when it reaches nobody else. */
 export class SnapshotStore {
@@ -72,6 +76,32 @@ export class SnapshotStore {
     await inTransaction(this.app, undefined, (transaction) =>
       this.repository.updateOrCreate({ filterKeys: ['name'], values, transaction }),
     );
+  }
+
+  /**
+   * An id of this database, which the first process that asks writes into it. A copy of the database has the same one.
+   * @param made the id if it has none yet
+   */
+  async databaseId(made: string): Promise<string> {
+    const stored = await this.findDatabaseId();
+    if (stored) return stored;
+    const values = { name: DATABASE, record: { id: made }, applied: null };
+    const writing = inTransaction(this.app, undefined, (transaction) =>
+      this.repository.create({ values, transaction }),
+    );
+    // Another process may have written one at the same time.
+    const failure = await writing.then(
+      () => null,
+      (error) => error,
+    );
+    const found = await this.findDatabaseId();
+    if (!found) throw failure ?? new Error('The id of the main database cannot be read.');
+    return found;
+  }
+
+  private async findDatabaseId(): Promise<string | null> {
+    const row = await this.repository.findOne({ filterByTk: DATABASE });
+    return row ? (databaseEntry.safeParse(row.toJSON().record).data?.id ?? null) : null;
   }
 
   private get repository() {

@@ -132,6 +132,10 @@ export const mysql: Dialect = {
   quote,
   table: (_place, name) => quote(name),
   insertIgnore: (table, columns, values) => `INSERT IGNORE INTO ${table} (${columns}) VALUES (${values})`,
+  async identity(session) {
+    const row = (await session.query('SELECT @@hostname AS host, @@port AS port, DATABASE() AS place'))[0];
+    return `${row?.host} ${row?.port} ${row?.place}`;
+  },
   hasSchema: async () => true,
   async mayCreate(session, place) {
     const grants = await session.query('SHOW GRANTS');

@@ -207,6 +207,12 @@ export const postgres: Dialect = {
   table: (place, name) => `${schemaOf(place)}.${quote(name)}`,
   insertIgnore: (table, columns, values) =>
     `INSERT INTO ${table} (${columns}) VALUES (${values}) ON CONFLICT DO NOTHING`,
+  async identity(session) {
+    // Of the cluster, with its replicas. Kingbase may not have it.
+    const cluster = session.query('SELECT system_identifier AS id FROM pg_control_system()').catch(() => []);
+    const place = 'SELECT oid FROM pg_database WHERE datname = current_database()';
+    return `${(await cluster)[0]?.id} ${(await session.query(place))[0]?.oid}`;
+  },
   hasSchema: (session, place) => flag(session, 'EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = ?)', [place.schema]),
   mayCreate(session, place, what) {
     if (what === 'database')

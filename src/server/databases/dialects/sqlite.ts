@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { DatabaseConnection } from '../connection';
 import { type Dialect, isNetworkError, type SessionLock } from '../dialect';
 import { loadDriver } from '../drivers';
@@ -66,6 +67,8 @@ export const sqlite: Dialect = {
   quote,
   table: (_place, name) => quote(name),
   insertIgnore: (table, columns, values) => `INSERT OR IGNORE INTO ${table} (${columns}) VALUES (${values})`,
+  // A file belongs to one machine.
+  identity: async () => hostname(),
   hasSchema: async () => true,
   mayCreate: async () => true,
   async create(_session, place) {
