@@ -40,6 +40,7 @@ const row = (values: Partial<HostingRow> = {}): HostingRow => ({
   epoch: 1,
   taken: 0,
   boot: '7',
+  installation: 'here',
   ...values,
 });
 const write = (values: Partial<HostingRow> = {}) =>

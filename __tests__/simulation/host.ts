@@ -5,7 +5,7 @@ import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 import { type BootOutcome, type BootTurn, claimTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, type HostingAuthority } from '../../src/server/worker/hosting/claim';
+import { claimHosting, type HostingAuthority, isForeign } from '../../src/server/worker/hosting/claim';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -109,6 +109,8 @@ export class PlayedHost {
   readonly ending = new Set<string>();
   readonly hosted = {
     refusals: new Feed<string>(),
+    isForeign: async (record: AppRecord, authority: HostingAuthority): Promise<boolean> =>
+      isForeign(this.ground.hosting.row(placeOf(record), this.environment), record.uid, authority),
     takeFrom: async (record: AppRecord, environments: string[]): Promise<void> => {
       for (const one of environments) await this.ground.hosting.rows(placeOf(record)).take(one, record.generation);
     },

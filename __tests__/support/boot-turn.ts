@@ -6,6 +6,7 @@ import type { AppRecord } from '../../src/shared/messages';
 export const authorityOf = (values: Partial<HostingAuthority> = {}): HostingAuthority => ({
   environment: 'env_a',
   instance: 'one',
+  installation: () => 'here',
   epoch: () => 1,
   confirm: async () => true,
   exceed: async () => undefined,

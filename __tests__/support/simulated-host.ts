@@ -106,7 +106,9 @@ export class SimulatedHost {
     this.databases.died(this.environment);
   }
 
-  readonly hosted = { refusals: new Feed<string>() };
+  /** Whether who takes an app over is of another installation. */
+  isForeign = false;
+  readonly hosted = { refusals: new Feed<string>(), isForeign: async () => this.isForeign };
 
   get asHost(): AppHost {
     return this as unknown as AppHost;

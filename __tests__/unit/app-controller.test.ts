@@ -104,6 +104,38 @@ describe('a process that takes over from another', () => {
   });
 });
 
+describe('an app that is refused its database', () => {
+  const refuse = async () => {
+    host.hosted.refusals.emit('crm');
+    await quiet();
+    return crm();
+  };
+  const boots = () => databases.story('boots').length;
+
+  it('is started again, in case only its row was lost', async () => {
+    await create();
+    expect(await refuse()).toMatchObject({ status: 'error', error: { code: 'HOSTING_LOST' } });
+    await clock.run(10_000);
+    expect([crm().status, boots()]).toEqual(['running', 2]);
+  });
+
+  it('by another installation stays ended, also after a restart, and starts when an operator starts it', async () => {
+    await create();
+    host.isForeign = true;
+    const error = { code: 'HOSTING_FOREIGN', params: { app: 'crm', environment: 'env_a' } };
+    expect(await refuse()).toMatchObject({ status: 'error', error });
+    await clock.run(3_600_000);
+    controller.convergeAll();
+    await restart();
+    await clock.run(3_600_000);
+    expect([crm(), boots()]).toMatchObject([{ status: 'error', error }, 1]);
+    await accept({ generation: 12, boot: { generation: 12, how: 'start' } });
+    expect([crm().status, boots()]).toEqual(['running', 2]);
+    await restart();
+    expect(crm().status).toBe('running');
+  });
+});
+
 describe('a record', () => {
   it('with another title names the running app anew, and with the same one does not', async () => {
     await create({ title: 'CRM' });

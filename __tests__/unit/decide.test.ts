@@ -175,11 +175,27 @@ describe('an app that was removed', () => {
   });
 });
 
+describe('an app that another installation has taken over', () => {
+  const failure = { code: 'HOSTING_FOREIGN', params: { app: 'crm', environment: 'env_a' } };
+  it.each<[string, Case, Decision]>([
+    ['is kept out, also after a restart', { applied: { failure } }, { do: 'keepOut', because: 'foreign' }],
+    ['is left alone then', { applied: { failure }, coreApps: { state: 'error', retryAt: 1 } }, nothing],
+    ['is not woken by a visit', { applied: { failure }, coreApps: { state: 'error' }, visited: true }, nothing],
+    ['starts when an operator starts it', { applied: { failure, bootGeneration: 9 } }, boot()],
+  ])('%s', (_, given, expected) => {
+    expect(decideOn(given)).toEqual(expected);
+  });
+});
+
 describe('an app that crashes its worker', () => {
   it.each<[string, Case, Decision]>([
     ['twice is tried again', { applied: { bootGeneration: 9, unfinished: { ...poison, count: 2 } } }, boot()],
-    ['three times is kept out', { applied: { bootGeneration: 9, unfinished: poison } }, { do: 'keepOut' }],
-    ['also after it once ran', { applied: { unfinished: poison } }, { do: 'keepOut' }],
+    [
+      'three times is kept out',
+      { applied: { bootGeneration: 9, unfinished: poison } },
+      { do: 'keepOut', because: 'crashes' },
+    ],
+    ['also after it once ran', { applied: { unfinished: poison } }, { do: 'keepOut', because: 'crashes' }],
     ['is left alone then', { applied: { unfinished: poison }, coreApps: { state: 'error' } }, nothing],
     [
       'is not woken by a visit',

@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { type HostingRow, type HostingRows, judgeAdmission, readRows } from '../../src/server/databases';
 import { claimTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, type HostingAuthority, restoreRow } from '../../src/server/worker/hosting/claim';
+import { claimHosting, type HostingAuthority, isForeign, restoreRow } from '../../src/server/worker/hosting/claim';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 
@@ -14,6 +14,7 @@ const row = (values: Partial<HostingRow> = {}): HostingRow => ({
   epoch: 1,
   taken: 0,
   boot: '7',
+  installation: 'here',
   ...values,
 });
 
@@ -35,6 +36,7 @@ const rows: HostingRows = {
 const authority: HostingAuthority = {
   environment: 'env_a',
   instance: 'two',
+  installation: () => 'here',
   epoch: () => epoch,
   confirm: async () => isHost,
   exceed: async (other) => {
@@ -179,4 +181,18 @@ it('claims by what is wished once it has asked about others, which takes longer 
     isHost = false;
   };
   expect(await claim()).toBeNull();
+});
+
+it('knows the row of another installation from one of its own', () => {
+  const foreign = row({ installation: 'there', epoch: 9 });
+  const others = [
+    undefined,
+    row(),
+    { ...foreign, installation: '' },
+    { ...foreign, taken: 1 },
+    { ...foreign, uid: 'x' },
+  ];
+  expect(isForeign(foreign, 'uid-1', authority)).toBe(true);
+  expect(isForeign(foreign, 'uid-1', { ...authority, installation: () => '' })).toBe(false);
+  expect(others.map((one) => isForeign(one, 'uid-1', authority))).toEqual(others.map(() => false));
 });

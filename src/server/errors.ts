@@ -62,6 +62,7 @@ const CODES = {
   LOCK_LOST: [502, 'app'],
   HOSTING_TAKEN: [409, 'app environment'],
   HOSTING_LOST: [409, 'environment'],
+  HOSTING_FOREIGN: [409, 'app environment'],
   // running an app
   APP_START_FAILED: [500, 'app cause'],
   APP_NOT_RUNNING: [409, 'app'],

@@ -13,9 +13,9 @@ export const HOSTING_TABLE = 'app_supervisor_hosting';
 
 const COLUMNS =
   'environment VARCHAR(64) PRIMARY KEY, uid VARCHAR(64) NOT NULL, instance VARCHAR(255) NOT NULL, epoch BIGINT NOT NULL, ' +
-  'taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL';
+  'taken BIGINT NOT NULL, boot VARCHAR(32) NOT NULL, installation VARCHAR(64) NOT NULL';
 
-const ROW = 'environment, uid, instance, epoch, taken, boot';
+const ROW = 'environment, uid, instance, epoch, taken, boot, installation';
 /** How many rows are read: whoever administers the app can write more than it has environments. */
 const MOST_ROWS = 500;
 /** A broken database fails within this time, in ms. Nothing waits for another environment meanwhile. */
@@ -33,6 +33,8 @@ export interface HostingRow {
   taken: number;
   /** The server's id of the session that held the lock for the last boot. */
   boot: string;
+  /** Fingerprint of the main database of the process; empty where it is unknown. */
+  installation: string;
 }
 
 /** PostgreSQL's driver gives a BIGINT as text. A number that is none of ours says nothing. */
@@ -44,6 +46,7 @@ const hostingRow = z.object({
   epoch: count,
   taken: count,
   boot: z.string().max(32),
+  installation: z.string().max(64),
 });
 
 /** Rows as an app's role may have written them: those that cannot be read do not count. */
@@ -128,19 +131,20 @@ class SqlHostingRows implements HostingRows {
     return readRows(rows);
   }
 
-  async write({ environment, uid, instance, epoch, taken, boot }: HostingRow): Promise<void> {
+  async write({ environment, uid, instance, epoch, taken, boot, installation }: HostingRow): Promise<void> {
     const { dialect, session, table } = this;
-    await session.query(dialect.insertIgnore(table, ROW, '?, ?, ?, ?, ?, ?'), [
+    await session.query(dialect.insertIgnore(table, ROW, '?, ?, ?, ?, ?, ?, ?'), [
       environment,
       uid,
       instance,
       epoch,
       taken,
       boot,
+      installation,
     ]);
     await session.query(
-      `UPDATE ${table} SET uid = ?, instance = ?, epoch = ?, taken = ?, boot = ? WHERE environment = ?`,
-      [uid, instance, epoch, taken, boot, environment],
+      `UPDATE ${table} SET uid = ?, instance = ?, epoch = ?, taken = ?, boot = ?, installation = ? WHERE environment = ?`,
+      [uid, instance, epoch, taken, boot, installation, environment],
     );
     // After the row: a session that begins now is refused.
     await dialect.endMarked(session, markGroup(uid, environment), instance);

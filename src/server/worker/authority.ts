@@ -38,6 +38,7 @@ export function createAuthority({
   return {
     environment,
     instance,
+    installation: () => keeper.lock.lock.fingerprint ?? '',
     epoch: () => keeper.epoch,
     confirm: () => keeper.confirm(),
     exceed: (epoch) => keeper.exceed(epoch),

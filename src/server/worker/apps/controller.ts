@@ -93,6 +93,7 @@ export class AppController {
       apps: this.apps,
       limits: this.limits,
       inQueue: (name, work) => this.inQueue(name, work),
+      save: (name) => this.save(name),
       failed: (...args) => this.failed(...args),
       converge: (name) => this.converge(name),
     });
@@ -355,14 +356,13 @@ export class AppController {
         return;
       case 'keepOut': {
         const times = held.applied?.unfinished?.count ?? 0;
+        const { environment } = this.options;
         this.failed(
           name,
           held,
-          new AppSupervisorError('APP_CRASH_LOOP', {
-            app: name,
-            times,
-            cause: say('WORKER_ENDED'),
-          }),
+          decision.because === 'foreign'
+            ? new AppSupervisorError('HOSTING_FOREIGN', { app: name, environment })
+            : new AppSupervisorError('APP_CRASH_LOOP', { app: name, times, cause: say('WORKER_ENDED') }),
         );
         held.retryAt = null;
         return;

@@ -41,8 +41,8 @@ export type Decision =
   | { do: 'boot'; how: 'start' | 'restart' | 'upgrade' }
   | { do: 'rest'; as: 'stopped' | 'dormant' }
   | { do: 'remove'; data: 'keep' | 'drop' | 'release' }
-  /** It crashed its process too often: it is not booted, and the reason is recorded. */
-  | { do: 'keepOut' };
+  /** It crashed its process too often, or another installation hosts it: it is not booted, and the reason is recorded. */
+  | { do: 'keepOut'; because: 'crashes' | 'foreign' };
 
 /** Number of crashes in the boot of one app after which the worker no longer boots it by itself. */
 export const MAX_UNFINISHED_BOOTS = 3;
@@ -77,9 +77,11 @@ export function decide(
 
   const unfinished = applied?.unfinished;
   if (unfinished && unfinished.bootGeneration === record.boot.generation && unfinished.count >= MAX_UNFINISHED_BOOTS) {
-    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut' };
+    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'crashes' };
   }
   const freshBoot = record.boot.generation > (applied?.bootGeneration ?? 0);
+  if (applied?.failure?.code === 'HOSTING_FOREIGN' && !freshBoot)
+    return hosted.state === 'error' ? { do: 'nothing' } : { do: 'keepOut', because: 'foreign' };
   if (freshBoot) {
     const endedByItself = hosted.status === 'error' || hosted.status === 'stopped';
     const alreadyDone = record.boot.how === 'start' && hosted.state === 'running' && !endedByItself;

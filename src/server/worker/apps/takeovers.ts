@@ -1,6 +1,6 @@
 import type { AppRecord } from '../../../shared/messages';
 import type { Clock } from '../../clock';
-import { AppSupervisorError, messageOf } from '../../errors';
+import { AppSupervisorError, describeError, messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { HostingAuthority } from '../hosting/claim';
 import type { AppHost } from '../hosting/host';
@@ -16,6 +16,7 @@ export interface TakeoversOptions {
   clock: Clock;
   log: Log;
   inQueue(name: string, work: () => Promise<void>): Promise<void>;
+  save(name: string): Promise<void>;
   failed(name: string, held: AppState, error: unknown): void;
   converge(name: string): void;
 }
@@ -83,18 +84,30 @@ export class Takeovers {
     }
   }
 
-  /** Another process has taken an app over: it ends here, and is tried again, in case only its row was lost. */
+  /**
+   * Another process has taken an app over: it ends here, and is tried again, in case only its row was lost. One of another installation
+   * keeps the app until an operator starts it here: both hold their environment, and would take the app from each other for ever.
+   */
   private refused(name: string): void {
-    const { apps, limits, host, clock, authority, inQueue, failed, converge } = this.options;
+    const { apps, limits, host, clock, authority, inQueue, save, failed, converge } = this.options;
     const held = apps.get(name);
     if (held?.state !== 'running') return;
     held.state = 'error';
     void inQueue(name, async () => {
       await limits.run(name, held, STOP_LIMIT, host.rest(name));
+      const { environment } = authority;
+      if (await host.hosted.isForeign(held.record, authority).catch(() => false)) {
+        const error = new AppSupervisorError('HOSTING_FOREIGN', { app: name, environment });
+        if (held.applied) held.applied = { ...held.applied, failure: describeError(error) };
+        held.retryAt = null;
+        failed(name, held, error);
+        await save(name);
+        return;
+      }
       held.failures++;
       const wait = retryAfter(held.failures);
       held.retryAt = wait === null ? null : clock.now().mono + wait;
-      failed(name, held, new AppSupervisorError('HOSTING_LOST', { environment: authority.environment }));
+      failed(name, held, new AppSupervisorError('HOSTING_LOST', { environment }));
       if (wait !== null) clock.timeout(wait + 10, () => converge(name));
     });
   }

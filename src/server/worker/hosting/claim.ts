@@ -6,6 +6,8 @@ import { AppSupervisorError } from '../../errors';
 export interface HostingAuthority {
   environment: string;
   instance: string;
+  /** Fingerprint of the main database of this process; empty while it is unknown. */
+  installation(): string;
   /** Of this process; a successor's is higher. */
   epoch(): number;
   /** Whether this process hosts its environment, as its main database says now. Never rejects. */
@@ -17,6 +19,25 @@ export interface HostingAuthority {
   /** Which of these environments nobody holds now, as far as the store says so. Never rejects. */
   silentOf(environments: string[]): Promise<string[]>;
 }
+
+/**
+ * Whether a process of another installation hosts an app: both hold the environment, each by its own main database, and would take the
+ * app from each other for ever.
+ */
+export function isForeign(row: HostingRow | undefined, uid: string, authority: HostingAuthority): boolean {
+  if (row?.uid !== uid || row.taken > 0 || row.instance === authority.instance) return false;
+  const own = authority.installation();
+  return own !== '' && row.installation !== '' && row.installation !== own;
+}
+
+const rowOf = (uid: string, { environment, instance, epoch, installation }: HostingAuthority) => ({
+  environment,
+  uid,
+  instance,
+  epoch: epoch(),
+  taken: 0,
+  installation: installation(),
+});
 
 /**
  * Whether a process may boot an app by the row of its environment.
@@ -53,7 +74,7 @@ export async function claimHosting(
   rows: HostingRows,
   record: AppRecord,
   backend: string,
-  authority: Omit<HostingAuthority, 'silentOf'>,
+  authority: HostingAuthority,
   silent: string[] | null,
 ): Promise<Claim | null> {
   const { environment, instance } = authority;
@@ -67,7 +88,7 @@ export async function claimHosting(
   if (left.length && !silent) return { ask: left };
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
-  await rows.write({ environment, uid, instance, epoch: authority.epoch(), taken: 0, boot: backend });
+  await rows.write({ ...rowOf(uid, authority), boot: backend });
   const taken = left.filter((one) => silent?.includes(one));
   for (const one of taken) await rows.take(one, generation);
   return { left: left.filter((one) => !taken.includes(one)) };
@@ -78,10 +99,10 @@ export async function claimHosting(
  * @returns whether it had none
  */
 export async function restoreRow(rows: HostingRows, uid: string, authority: HostingAuthority): Promise<boolean> {
-  const { environment, instance } = authority;
+  const { environment } = authority;
   const own = (await rows.all()).find((row) => row.environment === environment);
   if (own?.uid === uid || !(await authority.confirm())) return false;
-  await rows.write({ environment, uid, instance, epoch: authority.epoch(), taken: 0, boot: '' });
+  await rows.write({ ...rowOf(uid, authority), boot: '' });
   return true;
 }
 

@@ -3,7 +3,7 @@ import { type DatabaseLock, withHostingRows } from '../../databases';
 import { Feed } from '../../feed';
 import type { Log } from '../../log';
 import { type BootTurn, type BootWish, claimTurn, endBootOfDisplaced } from './boot-turn';
-import { claimHosting, type HostingAuthority, restoreRow } from './claim';
+import { claimHosting, type HostingAuthority, isForeign, restoreRow } from './claim';
 import type { HostDatabase } from './connection';
 import { guardPool } from './guarded-pool';
 
@@ -56,6 +56,18 @@ export class HostedDatabases {
     const { name, database, generation } = record;
     await withHostingRows(this.connectionOf(record), database.dbConnType, name, async (rows) => {
       for (const one of environments) await rows.take(one, generation);
+    });
+  }
+
+  /**
+   * Whether a process of another installation hosts an app.
+   * @throws AppSupervisorError DATABASE_…
+   */
+  isForeign(record: AppRecord, authority: HostingAuthority): Promise<boolean> {
+    const { name, uid, database } = record;
+    return withHostingRows(this.connectionOf(record), database.dbConnType, name, async (rows) => {
+      const own = (await rows.all()).find(({ environment }) => environment === authority.environment);
+      return isForeign(own, uid, authority);
     });
   }
 
