@@ -2,7 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
-import { checkHost, checkHosted, checkRefused } from './hosts';
+import { checkHost, checkHosted, checkRefused, checkStoodDown } from './hosts';
 import { changedByLoop } from './loop-writes';
 import { checkPages, checkStoredIndex } from './pages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
@@ -46,6 +46,7 @@ export function installChecks(world: World): void {
     checkTaken(world);
     checkDisplaced(world);
     checkRefused(world);
+    checkStoodDown(world);
     checkHosted(world);
     checkPages(world, ({ name }) => wasStopped(world, name));
     checkSuspicion(world, (process) => isJudged(world, process));

@@ -73,7 +73,12 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
       database.slower = 0;
     });
   },
-  databaseCut: (world, event) => databaseOf(world, event).cut(),
+  // Now, or when a standby is there to get the lock in its place.
+  databaseCut: (world, event) => {
+    const database = databaseOf(world, event);
+    if (event.choice % 3 === 0) database.isSnatched = true;
+    else database.cut();
+  },
   databaseAway: (world, event) => {
     const database = databaseOf(world, event);
     database.isAway = true;
@@ -144,7 +149,7 @@ export function endFaults(world: World): void {
   const { redis } = world;
   Object.assign(redis, { isAway: false, isReadOnly: false, frozenUntil: 0 });
   for (const database of [world.database, ...world.environments.map((one) => one.database)])
-    Object.assign(database, { isAway: false, slower: 0 });
+    Object.assign(database, { isAway: false, slower: 0, isSnatched: false });
   for (const slot of world.slots) {
     loseMessages(slot, NOTHING);
     partDatabase(slot, false);

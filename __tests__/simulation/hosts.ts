@@ -59,6 +59,24 @@ export function checkRefused(world: World): void {
   }
 }
 
+/** How long a process that was displaced may take to end what it runs, in ms, as in `checkHolders`. */
+const STANDS_DOWN = 12_000;
+/** Since when a standby has been seen to run an app, without a freeze in between. */
+const runsSince = new WeakMap<WorkerProcess, number>();
+
+/** A process that was displaced ends all its apps, also those that its successor does not start. */
+export function checkStoodDown(world: World): void {
+  const { now } = world.scheduler;
+  for (const process of world.workers) {
+    const { part, machine, host } = process;
+    const runs = [...host.running.keys()].filter((name) => !host.ending.has(name));
+    if (part.role !== 'standby' || !machine.isUp || !runs.length) runsSince.delete(process);
+    else if (!runsSince.has(process)) runsSince.set(process, now);
+    else if (now - runsSince.get(process)! > STANDS_DOWN && !world.plan.hanging)
+      world.violate(`${runs[0]} runs on in ${process.name}, which is a standby`);
+  }
+}
+
 /** When each machine was last seen frozen. */
 const upAt = new WeakMap<Machine, number>();
 /** Since when an environment has no host although a process of it is well. */

@@ -36,6 +36,8 @@ export class DatabaseServer {
   slower = 0;
   /** The session lock of an environment's process; null while nobody has it. */
   lockedBy: LockSession | null = null;
+  /** Whether the session with the lock ends just before another process asks for it. */
+  isSnatched = false;
 
   constructor(
     readonly name: string,
@@ -335,6 +337,11 @@ export class WorkerProcess extends SimulatedProcess {
     const { database, machine } = this;
     const losses = new Feed<void>();
     const ask = async (): Promise<LockState> => {
+      if (database.isSnatched && database.lockedBy && database.lockedBy.machine !== machine) {
+        this.around.note(`${this.name} snatches the lock of ${database.lockedBy.machine.name}`);
+        database.isSnatched = false;
+        database.endLock();
+      }
       database.lockedBy ??= { machine, losses };
       return database.lockedBy.machine === machine ? 'held' : 'other';
     };

@@ -224,6 +224,21 @@ describe('a second instance', () => {
     ]);
   });
 
+  it('leaves another standby the lock that it got, for as long as that one needs to take the lease', async () => {
+    await bench.beat(other(100), { lock: 'other' });
+    // The holder is gone, and this one had the lock for a moment.
+    await bench.beat(nobody);
+    bench.losses.emit();
+    bench.clock.pass(20_000);
+    await bench.beat(nobody, { lock: 'other' });
+    bench.clock.pass(9_999);
+    await bench.beat(nobody, { lock: 'other' });
+    expect(bench.displaced).toBe(0);
+    bench.clock.pass(1);
+    await bench.beat(nobody, { lock: 'other' });
+    expect(bench.displaced).toBe(1);
+  });
+
   it('does not try at once again to end a session that it cannot end', async () => {
     bench.mayEnd = false;
     await bench.beat(nobody, { lock: 'other' });

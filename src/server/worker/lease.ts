@@ -37,7 +37,7 @@ export interface LeaseKeeperOptions {
  * back within one.
  */
 const LOST_AFTER = 2;
-/** How long nobody held the lease before a standby ends the session of whoever has the lock, in beats. */
+/** How long nobody held the lease, and another process has had the lock, before a standby ends that one's session, in beats. */
 const DISPLACES_AFTER = 2;
 /** At how many beats in a row a standby has the lock before it goes by it: when nobody has the lease, and when the store cannot be reached. */
 const TRUSTS_LOCK_AFTER = 2;
@@ -283,7 +283,9 @@ export class LeaseKeeper {
   private async nobodyHolds(): Promise<void> {
     const { mono } = this.options.clock.now();
     this.own.missingSince ??= mono;
-    const isOver = mono - this.own.missingSince >= DISPLACES_AFTER * this.options.interval;
+    // Another standby that has just got the lock needs two beats to go by it: two would end each other's sessions for ever.
+    const missingFor = Math.min(mono - this.own.missingSince, this.lock.otherFor());
+    const isOver = missingFor >= DISPLACES_AFTER * this.options.interval;
     if (this.hosts || this.stopping || !isOver || this.lock.state !== 'other') return;
     // What could not be ended is tried again with the next beat, and not at once.
     if (!(await this.options.lock.displace())) return;
