@@ -77,6 +77,22 @@ describe('leases', () => {
       expect(await stores.leases.claim(claim)).toMatchObject({ held: true, fresh: true });
     }
   });
+
+  it('heal from an epoch that cannot be written: a release before stored what the administrator of an app had chosen', async () => {
+    const { stores, raw, keys } = await connect();
+    for (const epoch of ['1e14', '9223372036854775807']) {
+      for (const key of [keys.lease('env_a'), keys.holder('env_a')])
+        await raw.set(key, `{"epoch":${epoch},"instance":"zero"}`);
+      const first = await stores.leases.claim(claim);
+      expect(first).toMatchObject({ held: true, fresh: true });
+      const epochs = [
+        first,
+        await stores.leases.claim({ ...claim, lease: leaseOf({ epoch: (first as { epoch: number }).epoch }) }),
+      ];
+      expect(epochs[1]).toEqual({ held: true, epoch: (first as { epoch: number }).epoch, fresh: false });
+      expect((first as { epoch: number }).epoch).toBeLessThan(1e14);
+    }
+  });
 });
 
 describe('what is not ours', () => {

@@ -58,6 +58,8 @@ async function findBySeed(mutant: Mutant, seeds: number): Promise<string | null>
 /** How much of a violation the table has. */
 const MOST = 110;
 const PROCESSES = 2;
+/** How long a test, or all seeds of a mutant, may take, in ms. */
+const LIMIT = 900_000;
 
 const simulate = (...args: string[]): string[] => ['--import', 'tsx', 'scripts/simulate.ts', ...args, '--first'];
 
@@ -93,13 +95,18 @@ async function inCopy<T>({ changes }: Mutant, work: (folder: string) => Promise<
 
 function execute(cwd: string, args: string[]): Promise<{ code: number | null; text: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd });
+    // A mutant may go on for ever, in a process of vitest's.
+    const child = spawn(process.execPath, args, { cwd, detached: true });
+    const limit = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), LIMIT);
     let text = '';
     child.stdout.on('data', (chunk) => {
       text += chunk;
     });
     child.stderr.resume();
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, text }));
+    child.on('close', (code) => {
+      clearTimeout(limit);
+      resolve({ code, text });
+    });
   });
 }

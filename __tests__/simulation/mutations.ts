@@ -97,6 +97,86 @@ export const MUTANTS: Mutant[] = [
     test: 'unit/hosting-claim.test.ts',
   },
   {
+    what: 'A row of an app raises the epoch of its environment without a bound',
+    changes: [['worker/lease.ts', 'if (!isCredible(epoch, this.options.clock.now().wall)) return;', '']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'Redis keeps an epoch that it cannot write',
+    changes: [['protocol/scripts/claimLease-6.lua', ' and value.epoch < 1e14', '']],
+    test: 'integration/stores.redis.test.ts',
+  },
+  {
+    what: 'A main database keeps an epoch that no process can have had',
+    changes: [['worker/epochs.ts', '.nonnegative().max(HIGHEST_EPOCH)', '.nonnegative()']],
+    test: 'unit/memory-database.test.ts',
+  },
+  {
+    what: 'An app ends where a foreign backup is restored into it',
+    changes: [
+      ['databases/hosting-rows.ts', "if (row?.uid !== uid) return 'own';", "if (row?.uid !== uid) return 'refused';"],
+    ],
+    test: 'unit/hosting-claim.test.ts',
+  },
+  {
+    what: 'A restored app gets no row of its process',
+    changes: [['worker/hosting/claim.ts', 'if (own?.uid === uid || ', 'if (own || ']],
+    test: 'unit/hosting-claim.test.ts',
+  },
+  {
+    what: 'A Worker whose lock is silent says nothing',
+    changes: [['worker/lock-watch.ts', 'this.silence.beats <= TELLS_AFTER || ', 'this.silence.beats > 0 || ']],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A session that cannot be ended is tried again without a pause',
+    changes: [
+      [
+        'worker/lease.ts',
+        'if (!(await this.options.lock.displace())) return;\n    this.own.isDue = true;',
+        // Not for ever, as the test would take.
+        'this.own.isDue = this.own.beat < 100;\n    if (!(await this.options.lock.displace())) return;',
+      ],
+    ],
+    test: 'unit/lease.test.ts',
+  },
+  {
+    what: 'A boot goes on with what was wished before it asked about other environments',
+    changes: [
+      [
+        'worker/hosting/boot-turn.ts',
+        'for (let silent: string[] | null = null; ; ) {\n    const wish = decide();',
+        'const wish = decide();\n  for (let silent: string[] | null = null; ; ) {',
+      ],
+    ],
+    test: 'unit/hosting-claim.test.ts',
+  },
+  {
+    what: 'An app that another installation has taken over is tried again',
+    changes: [
+      ['worker/apps/takeovers.ts', 'if (await host.hosted.isForeign(', 'if (false && await host.hosted.isForeign('],
+    ],
+    test: 'unit/app-controller.test.ts',
+  },
+  {
+    what: 'A main database is known by its address',
+    changes: [
+      [
+        'worker/process-lock.ts',
+        "[id, server, this.environment].join('|')",
+        "[this.main.host, this.main.port, this.main.database, this.environment].join('|')",
+      ],
+    ],
+    test: 'integration/process-lock.test.ts',
+  },
+  {
+    what: 'A displaced process keeps its sessions in the databases of apps',
+    changes: [
+      ['databases/hosting-rows.ts', 'await dialect.endMarked(session, markGroup(uid, environment), instance);', ''],
+    ],
+    test: 'integration/databases.hosting.test.ts',
+  },
+  {
     what: 'A leader writes to the database in whatever term',
     finding: 'C5',
     changes: [['supervisor/control/leader.ts', 'if (row) return;', 'if (row || this.term) return;']],
