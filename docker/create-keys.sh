@@ -5,6 +5,9 @@
 # superuser to `postgres` beside $2. A value from the environment has priority over the stored one; a value is generated
 # only if neither exists. Workers must not read the files beside $2. The password of Redis is in the addresses in $1, and
 # in $3, which is all that Redis reads.
+#
+# With OWNER (uid:gid) the files, except for that of Redis, and the folders in /storage belong to it: releases before 0.3.0 ran
+# as root.
 set -eu
 umask 077
 file=${1:-/keys/fleet.env}
@@ -42,6 +45,10 @@ END
   exit 1
 fi
 
+own() {
+  if [ -n "${OWNER:-}" ]; then chown "$OWNER" "$@"; fi
+}
+
 random() {
   od -An -N32 -tx1 /dev/urandom | tr -d ' \n'
 }
@@ -62,6 +69,7 @@ DB_PASSWORD=$(quoted "$worker_role")
 APP_SUPERVISOR_REDIS_URL=$(quoted "$redis_url")
 APP_COMMAND_REDIS_URL=$(quoted "$redis_url")
 END
+own "$file.new"
 mv "$file.new" "$file"
 
 printf 'requirepass %s\n' "$redis_password" > "$redis_file.new"
@@ -72,10 +80,14 @@ INIT_ROOT_PASSWORD=$(quoted "${SUPERVISOR_PASSWORD:-${INIT_ROOT_PASSWORD:-$(rand
 DB_PASSWORD=$(quoted "${supervisor_role:-$(random)}")
 APP_SUPERVISOR_WORKER_DB_PASSWORD=$(quoted "$worker_role")
 END
+own "$password_file.new"
 mv "$password_file.new" "$password_file"
 
 printf %s "${POSTGRES_PASSWORD:-${superuser:-$(random)}}" > "$superuser_file.new"
+own "$superuser_file.new"
 mv "$superuser_file.new" "$superuser_file"
+
+if [ -n "${OWNER:-}" ]; then find /storage -mindepth 1 ! -user "${OWNER%:*}" -exec chown -h "$OWNER" {} +; fi
 
 cat <<END
 The first start creates the Supervisor's administrator, admin@nocobase.com. To read the password:

@@ -1,14 +1,20 @@
 #!/bin/sh
-# The command of the image: reads each of the given files, which have `NAME='value'` lines, and runs the entrypoint of the
-# official image. A stop reaches NocoBase, which then says goodbye to the fleet. The entrypoint's own shell would end at
-# the signal, and the container with it.
+# The command of the image: reads each of the given files, which have `NAME='value'` lines, and each file of the given folders,
+# which has the value of the variable that it is named after, and runs entrypoint.sh. A stop reaches NocoBase, which then says
+# goodbye to the fleet. The entrypoint's own shell would end at the signal, and the container with it.
 #
 # Without INIT_ROOT_PASSWORD, the first administrator gets a password that nobody knows until the Supervisor's list of
 # environments gives it another one.
 set -eu
 
 set -a
-for file in "$@"; do . "$file"; done
+for file in "$@"; do
+  if [ -d "$file" ]; then
+    for value in "$file"/*; do export "${value##*/}=$(cat "$value")"; done
+  else
+    . "$file"
+  fi
+done
 INIT_ROOT_PASSWORD=${INIT_ROOT_PASSWORD:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')}
 set +a
 
@@ -31,7 +37,7 @@ stop() {
 }
 
 stopping=
-"${ENTRYPOINT:-/app/docker-entrypoint.sh}" &
+"${ENTRYPOINT:-/app/entrypoint.sh}" &
 entrypoint=$!
 trap stop TERM INT
 

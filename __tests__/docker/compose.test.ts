@@ -7,7 +7,7 @@ import { waitFor, waitForHttp } from '../../scripts/fleet';
 import type { ContainerRow } from '../../src/shared/container';
 import type { JoinAnswer } from '../../src/shared/join';
 import { ComposedFleet } from '../support/composed-fleet';
-import { Tab } from '../support/http';
+import { ask, Tab } from '../support/http';
 import { Manager, signInTo, statusIn } from '../support/manager';
 import { read, signInAt, upload } from '../support/uploads';
 
@@ -54,6 +54,33 @@ it('comes up as the README says, without .env, and makes one image', { timeout: 
   }
   // An image that was there before may have lost its name to the new one.
   expect((await leftovers()).images.length).toBeLessThanOrEqual(before.images.length + 1);
+});
+
+it.each(INSTANCES)('runs %s without rights, as a user who can change nothing but its storage', async (service) => {
+  const says = (command: string) => fleet.compose('exec', service, 'sh', '-c', command);
+  expect(await says('id -u')).toBe('1000');
+  // Of NocoBase and of nginx, too.
+  const rights = await says('cat /proc/[0-9]*/status | grep -E "^(Uid|CapEff|CapPrm|CapBnd|NoNewPrivs)" | sort -u');
+  expect(rights.replaceAll('\t', ' ').split('\n')).toEqual([
+    'CapBnd: 0000000000000000',
+    'CapEff: 0000000000000000',
+    'CapPrm: 0000000000000000',
+    'NoNewPrivs: 1',
+    'Uid: 1000 1000 1000 1000',
+  ]);
+  const folders = '/ /app /app/nocobase/node_modules/@nocobase/plugin-app-supervisor /etc/nginx /usr/local/bin /home';
+  expect(await says(`for folder in ${folders}; do touch $folder/x 2>/dev/null && echo $folder; done; true`)).toBe('');
+  const id = await fleet.compose('ps', '--quiet', service);
+  const variables: string[] = JSON.parse(await docker(['inspect', '--format', '{{json .Config.Env}}', id]));
+  const secret = /^(APP_KEY|INIT_ROOT_PASSWORD|DB_PASSWORD|\w+_REDIS_URL|APP_SUPERVISOR_AES_SECRET_KEY)=./;
+  expect(variables.filter((variable) => secret.test(variable))).toEqual([]);
+});
+
+it.each(['/', '/v/', '/apps/none/'])('shows the page %s through nginx', async (path) => {
+  const { status, text } = await ask(fleet.supervisor, path, { headers: { Accept: 'text/html' } });
+  expect(status).toBe(200);
+  expect(text).toMatch(/<html/i);
+  expect(text).not.toContain('{{env.');
 });
 
 // What lies in one alone shows whether that one is where the file says.

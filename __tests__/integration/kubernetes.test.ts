@@ -18,8 +18,9 @@ interface Container {
   env?: { name: string; value?: string; valueFrom?: { secretKeyRef: { name: string; key: string } } }[];
   args?: string[];
   envFrom?: Record<'configMapRef' | 'secretRef', { name: string } | undefined>[];
+  command?: string[];
   ports?: { name: string; containerPort: number }[];
-  volumeMounts?: { name: string }[];
+  volumeMounts?: { name: string; mountPath: string }[];
   [probe: `${string}Probe`]: { httpGet?: { path: string; port: string } } | undefined;
 }
 interface Resource {
@@ -63,8 +64,8 @@ afterAll(() => fs.rmSync(folder, { recursive: true }));
 const isPartOf = (selector: Labels, labels: Labels = {}) =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
 
-/** What a container finds in its environment. */
-function environmentIn(all: Resource[], container: Container): Record<string, string> {
+/** What a container finds in its environment, and what start.sh adds to it. */
+function environmentIn(all: Resource[], container: Container, volumes: any[] = []): Record<string, string> {
   const dataOf = (kind: string, name: string) => {
     const found = all.find((resource) => resource.kind === kind && resource.metadata.name === name);
     expect(found, `${kind} ${name}`).toBeDefined();
@@ -81,6 +82,12 @@ function environmentIn(all: Resource[], container: Container): Record<string, st
     const secret = valueFrom && dataOf('Secret', valueFrom.secretKeyRef.name)[valueFrom.secretKeyRef.key];
     expect(value ?? secret, name).toBeDefined();
     variables[name] = (value ?? secret) as string;
+  }
+  const [program, ...folders] = container.command ?? [];
+  for (const folder of program === '/app/start.sh' ? folders : []) {
+    const mount = container.volumeMounts?.find(({ mountPath }) => mountPath === folder);
+    const { secret } = volumes.find(({ name }) => name === mount?.name);
+    Object.assign(variables, dataOf('Secret', secret.secretName));
   }
   return variables;
 }
@@ -100,8 +107,6 @@ describe.each([
   const pods = () => ofKind('StatefulSet').map(({ spec }) => spec.template);
   const containersOf = (pod: any): Container[] => [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
 
-  const environmentOf = (container: Container) => environmentIn(all, container);
-
   it('renders, and every object is valid', async () => {
     all = kustomize(overlay);
     const names = all.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`);
@@ -118,12 +123,14 @@ describe.each([
     for (const { metadata, spec } of ofKind('StatefulSet')) {
       const container = containersOf(spec.template).find(({ name }) => name === 'nocobase');
       if (!container) continue;
-      const variables = environmentOf(container);
+      const variables = environmentIn(all, container, spec.template.spec.volumes);
       const config = parseConfig(variables, { command: 'start', isMainThread: true });
       expect(config.warnings, metadata.name).toEqual([]);
       if (config.part === 'supervisor') expect(spec.replicas).toBe(supervisors);
       else expect(variables.INIT_ROOT_PASSWORD).toBeUndefined();
       expect(variables.POSTGRES_PASSWORD).toBeUndefined();
+      // Keys and passwords are in files alone.
+      expect(JSON.stringify([container.env, container.envFrom])).not.toMatch(/secret/i);
       if (config.part === 'worker') {
         const { hostname } = new URL(config.environment.proxyUrl);
         const { spec: service } = named('Service', hostname);
@@ -173,6 +180,32 @@ describe.each([
     }
   });
 
+  it('gives containers no rights, and those of NocoBase a file system that they cannot change', () => {
+    for (const pod of pods()) {
+      const { securityContext } = pod.spec;
+      // What Kubernetes calls "restricted", which the namespace enforces.
+      expect(securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      for (const container of containersOf(pod) as any[]) {
+        expect(container.securityContext, container.name).toMatchObject({
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'] },
+        });
+        if (container.name === 'postgres') continue;
+        expect(container.securityContext.readOnlyRootFilesystem, container.name).toBe(true);
+        if (container.name !== 'nocobase') continue;
+        expect(securityContext).toMatchObject({ runAsUser: 1000, fsGroup: 1000 });
+        const written = container.volumeMounts.filter(({ readOnly }: any) => !readOnly);
+        expect(written.map(({ mountPath }: any) => mountPath)).toEqual([
+          '/app/nocobase/storage',
+          '/run/nocobase',
+          '/tmp',
+        ]);
+      }
+    }
+    const [namespace] = ofKind('Namespace');
+    expect(namespace.metadata.labels).toEqual({ 'pod-security.kubernetes.io/enforce': 'restricted' });
+  });
+
   it('asks the probes of this plugin, limits resources and mounts what is there', () => {
     for (const { spec } of ofKind('StatefulSet')) {
       const volumes = [...(spec.volumeClaimTemplates ?? []).map((claim: Resource) => claim.metadata.name)];
@@ -184,7 +217,6 @@ describe.each([
       for (const container of containersOf(spec.template) as any[]) {
         expect(container.resources.limits.memory, container.name).toBeTruthy();
         expect(container.resources.requests, container.name).toHaveProperty('cpu');
-        expect(container.securityContext.allowPrivilegeEscalation).toBe(false);
         for (const { name } of container.volumeMounts ?? []) expect(volumes).toContain(name);
         if (container.name !== 'nocobase') continue;
         const asked = ['startupProbe', 'livenessProbe', 'readinessProbe'].map((probe) => container[probe].httpGet);

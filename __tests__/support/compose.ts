@@ -18,6 +18,12 @@ export interface Service {
   command?: string[];
   entrypoint?: string[];
   volumes?: (string | { type: string; target: string })[];
+  user?: string;
+  read_only?: boolean;
+  cap_drop?: string[];
+  cap_add?: string[];
+  security_opt?: string[];
+  tmpfs?: string[];
 }
 
 /** `${NAME:-default}`, also within a default, with an empty environment; `$$` is a dollar. */

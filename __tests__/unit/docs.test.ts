@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -411,6 +420,11 @@ describe('docker-compose.yml', () => {
     for (const password of [one, other]) expect(password).toMatch(/^[0-9a-f]{48}$/);
     expect(one).not.toBe(other);
     expect(start(path.join(folder, 'supervisor.env'))).toBe(made().password.INIT_ROOT_PASSWORD);
+    // As Kubernetes mounts a Secret.
+    const secret = path.join(folder, 'secret');
+    mkdirSync(secret);
+    writeFileSync(path.join(secret, 'INIT_ROOT_PASSWORD'), "it's $HOME");
+    expect(start(secret)).toBe("it's $HOME");
     expect(read('docker-compose.yml')).not.toContain('admin123');
   });
 
@@ -477,6 +491,21 @@ describe('docker-compose.yml', () => {
     expect(services.redis.command!.at(-1)).toContain('< /redis/redis.conf');
     const reading = Object.keys(services).filter((name) => services[name].volumes?.join().includes('redis-password:'));
     expect(reading.sort()).toEqual(['keys', 'redis']);
+  });
+
+  it('gives containers no rights, and those of NocoBase a file system that they cannot change', () => {
+    for (const [name, service] of Object.entries(services)) {
+      expect(service, name).toMatchObject({ cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+      // PostgreSQL makes its socket and its lock beside its data.
+      expect(service.read_only ?? false, name).toBe(name !== 'postgres');
+    }
+    for (const name of [...Object.keys(INSTANCES), 'roles']) expect(services[name], name).not.toHaveProperty('cap_add');
+    expect(read('Dockerfile')).toMatch(/^USER 1000:1000$/m);
+    expect(services.keys.environment).toMatchObject({ OWNER: '1000:1000' });
+    const storages = Object.keys(INSTANCES).map((name) => String(services[name].volumes!.at(-1)).split(':')[0]);
+    expect(services.keys.volumes!.map((volume) => String(volume).split(':')[0])).toEqual(
+      expect.arrayContaining(storages),
+    );
   });
 
   it('keeps all persistent data, and Redis with append-only persistence', () => {

@@ -1,9 +1,9 @@
 /** How the container of a Worker runs, in files, commands and the engine: as the services of docker-compose.yml do. */
 export const CONTAINER_OPTIONS: ContainerOptions = {
-  isReadOnly: false,
-  dropped: [],
+  isReadOnly: true,
+  dropped: ['ALL'],
   security: ['no-new-privileges:true'],
-  temporary: [],
+  temporary: ['/run/nocobase:uid=1000,gid=1000,mode=0700', '/tmp'],
   stopWithin: 60,
   storage: '/app/nocobase/storage',
   port: 80,
