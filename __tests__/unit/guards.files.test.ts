@@ -162,6 +162,17 @@ describe('backups of an app', () => {
       { dialect: 'postgres' },
     );
     await expect(restore.restore(broken, 'task')).rejects.toMatchObject({ code: 'RESTORE_BY_OPERATOR' });
+    // A table of this engine may have any name, and NocoBase would run `mysql -e "SHOW CREATE TABLE <name>"` in a shell.
+    for (const [support, code] of [
+      ['YES', 'BACKUP_BY_OPERATOR'],
+      ['NO', undefined],
+      [null, undefined],
+    ]) {
+      const query = async () => [support ? [{ support }] : []];
+      const app = { ...appOf('crm'), db: { options: { dialect: 'mariadb' }, sequelize: { query } } };
+      const error = await new BackupManager(app, null, {}).backup('name').catch((thrown: { code?: string }) => thrown);
+      expect([support, error?.code === 'BACKUP_BY_OPERATOR']).toEqual([support, code !== undefined]);
+    }
     for (const [name, folder] of [
       ['crm', own('crm')],
       ['main', undefined],

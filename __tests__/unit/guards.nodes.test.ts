@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
@@ -405,5 +405,27 @@ describe('what an app’s administrator entered to be calculated', () => {
     const row = (uid: string) => ({ get: () => uid, set: () => undefined });
     expect(listener(row('aaa'))).resolves.toBeUndefined();
     return expect(listener(row(`${'a'.repeat(40)}!`))).rejects.toThrow(/took longer than 200 ms/);
+  });
+});
+
+describe('documents that AI employees of an app read', () => {
+  it('leave their text in the folder for temporary files, whatever their id is', async () => {
+    const { CachedDocumentLoader } = pluginServer('ai', 'document-loader/cached');
+    const temporary = path.join(place, 'temporary');
+    mkdirSync(temporary);
+    vi.stubEnv('TMPDIR', temporary);
+    const loader = { load: async () => [{ pageContent: 'what it says' }] };
+    const options = { loader, supports: () => true, parsedFileExtname: 'txt' };
+    const read = async (app: Application, id: unknown, storageId: unknown = 1) =>
+      (await new CachedDocumentLoader({ app }, options).load({ id, storageId, extname: '.txt' })).text;
+    for (const [id, storage] of [['../of-crm'], ['a', '/../../of-crm'], [{ toString: () => '../of-crm' }]]) {
+      expect(await read(crm, id, storage)).toBe('what it says');
+    }
+    expect(await read(crm, 7)).toBe('what it says');
+    expect(readdirSync(temporary).map((name) => name.split('.')[0])).toEqual(['7@1']);
+    await read(main, '../of-main');
+    expect(readdirSync(place).filter((name) => name.startsWith('of-'))).toEqual([
+      expect.stringMatching(/^of-main@1\.\d+\.parsed\.txt$/),
+    ]);
   });
 });

@@ -84,6 +84,7 @@ const CODES = {
   PLUGIN_REFUSED: [403, 'plugin'],
   PLUGIN_KEPT: [403, 'plugin'],
   RESTORE_BY_OPERATOR: [403, ''],
+  BACKUP_BY_OPERATOR: [403, ''],
   BACKUP_FILE: [403, ''],
   IMAGE_ADDRESS: [400, ''],
   FORMULA_ASYNC: [400, ''],

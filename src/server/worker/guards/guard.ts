@@ -16,6 +16,7 @@ export interface Guard {
 interface Owned {
   app?: App;
   ctx?: { app?: App };
+  plugin?: { app?: App };
   workflow?: { app?: App };
   workflowPlugin?: { app?: App };
 }
@@ -25,6 +26,7 @@ interface App {
 const ownerOf = (owned: Owned): App | undefined =>
   owned.app ??
   owned.ctx?.app ??
+  owned.plugin?.app ??
   owned.workflow?.app ??
   owned.workflowPlugin?.app ??
   (isApplication(owned) ? owned : undefined);

@@ -32,3 +32,24 @@ export const images = ({ nodeModulesPath }: HostConfig): Guard => ({
     guardMethod(prototype, 'run', async (original, args) => original(...withConfined(args, withImagesByHttp)));
   },
 });
+
+/**
+ * A file that an AI employee reads. A script of a workflow can hand over one that is no row, and NocoBase names temporary
+ * files after its id.
+ */
+export function withIdOfRow(file: unknown): unknown {
+  const plain = (
+    typeof field(file, 'toJSON') === 'function' ? (file as { toJSON(): unknown }).toJSON() : file
+  ) as object;
+  const isName = (name: string) => /^[\w-]*$/.test(String(field(plain, name) ?? ''));
+  return isName('id') && isName('storageId') ? file : { ...plain, id: undefined };
+}
+
+/** Documents that AI employees read leave nothing outside of the folder for temporary files. */
+export const documents = ({ nodeModulesPath }: HostConfig): Guard => ({
+  afterLoad: (app) => {
+    if (!app.pm.get('ai')) return;
+    const { prototype } = classOfPlugin(nodeModulesPath, 'ai', 'document-loader/cached', 'CachedDocumentLoader');
+    guardMethod(prototype, 'load', async (original, [file, ...rest]) => original(withIdOfRow(file), ...rest));
+  },
+});

@@ -7,7 +7,7 @@ import { caches } from './caches';
 import { files } from './files';
 import { foreignServers } from './foreign-servers';
 import { type Guard, isHosted } from './guard';
-import { images } from './images';
+import { documents, images } from './images';
 import { languages } from './languages';
 import { mails } from './mail';
 import { mcp } from './mcp';
@@ -38,6 +38,7 @@ const guardsOf = ({ host, guards, clock }: Guarded, main: () => Application | nu
   mails(host),
   requests,
   images(host),
+  documents(host),
   scripts(host, guards),
   timeLimits(host, guards),
   caches,

@@ -72,14 +72,27 @@ function confineBackups({ nodeModulesPath, storagePath }: HostConfig): void {
     const { prototype } = classOfPlugin(nodeModulesPath, 'backups', file, name);
     for (const method of methods) {
       guardMethod(prototype, method, async (original, args, app, self) => {
-        const { dialect } = (app as Application).db.options;
-        if (name === 'RestoreManager' && runsCommands(String(dialect)))
-          throw new AppSupervisorError('RESTORE_BY_OPERATOR');
+        const { db } = app as Application;
+        if (runsCommands(String(db.options.dialect))) {
+          if (name === 'RestoreManager') throw new AppSupervisorError('RESTORE_BY_OPERATOR');
+          if (method === 'backup' && (await hasFederated(db))) throw new AppSupervisorError('BACKUP_BY_OPERATOR');
+        }
         Object.assign(self, { uploadDir: uploadsOf(storagePath, app.name) });
         return original(...args);
       });
     }
   }
+}
+
+/**
+ * Whether tables of the engine FEDERATED can be made there: a backup puts their names into the command line of a shell, and
+ * the app's administrator chooses them by SQL.
+ */
+async function hasFederated({ sequelize }: Application['db']): Promise<boolean> {
+  const [rows] = await sequelize.query(
+    "SELECT SUPPORT AS support FROM information_schema.ENGINES WHERE ENGINE = 'FEDERATED'",
+  );
+  return (rows as { support: string }[]).some(({ support }) => support === 'YES' || support === 'DEFAULT');
 }
 
 async function moveUploads(
