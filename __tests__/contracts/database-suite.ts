@@ -242,7 +242,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
     it('are remembered as they last said, with what the operator decided about them', async () => {
       const registry = new EnvironmentRegistry({ db });
       await registry.remember(registrationOf('env_a'), NOW);
-      await registry.setCordoned('env_a', true);
+      await registry.change('env_a', { cordoned: true });
       await registry.remember(registrationOf('env_a', { url: 'http://moved' }), NOW + 1);
       await registry.remember(registrationOf('env_b'), NOW);
       const all = await registry.all();
@@ -267,7 +267,7 @@ export function databaseSuite(open: () => Promise<Database>): void {
       const registry = new EnvironmentRegistry({ db });
       expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: 0, isRemoved: false });
       await registry.remember(registrationOf('env_c'), NOW);
-      await registry.setCordoned('env_c', true);
+      await registry.change('env_c', { cordoned: true });
       expect(await registry.stateOf('env_c')).toMatchObject({ incarnation: 0, isRemoved: false });
       expect(await registry.forget('env_c', NOW + 2)).toBe(NOW + 2);
       // Through another Supervisor, at the same time.

@@ -299,7 +299,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await eventually(names).toEqual([]);
   });
 
-  it('an environment is drained after a question: its apps are stopped there, which is seen as it goes on', async () => {
+  it('an environment is drained: apps that no other takes are stopped there on request, and come home afterwards', async () => {
     const environment = page.getByTestId(`environment-row-${SOUTH}`);
     const draining = question(`Drain environment "${SOUTH}"?`);
     await tabsOf(page).nth(1).click();
@@ -307,7 +307,10 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await answer(draining, 'Cancel');
     south.hesitate();
     await page.getByTestId(`environment-drain-${SOUTH}`).click();
-    await answer(draining, 'Drain');
+    await draining.getByText('Ledger').first().waitFor();
+    await draining.getByRole('button', { name: 'Cordon only' }).waitFor();
+    await draining.getByLabel('Stop the 2 apps that cannot be moved').check();
+    await answer(draining, 'Stop 2 apps');
     await environment.getByText('Cordoned').waitFor();
     await tabsOf(page).nth(0).click();
     await find('list_2');
@@ -322,8 +325,13 @@ describe.each(CLIENT)('in the $client client', (client) => {
     }
     await tabsOf(page).nth(1).click();
     await page.getByTestId(`environment-uncordon-${SOUTH}`).click();
+    const uncordoning = question(`Uncordon environment "${SOUTH}"?`);
+    expect(await uncordoning.getByText('starts again').count()).toBe(2);
+    await answer(uncordoning, 'Uncordon');
     await environment.getByText('Cordoned').waitFor({ state: 'detached' });
-    await Promise.all(['list_23', 'list_24'].map((name) => manager.command('start', name)));
+    await tabsOf(page).nth(0).click();
+    await find('list_2');
+    for (const name of ['list_23', 'list_24']) await becomes(name, 'running', SOUTH);
   });
 
   it('nothing was logged as an error', () => {

@@ -262,17 +262,23 @@ describe('taking an environment out of service', () => {
     expect((await act('uncordon', 'env_b')).data).toMatchObject({ cordoned: false });
   });
 
-  it('drained, stops its apps there, which are wanted all the same', async () => {
-    const { data, meta } = await act('drain', 'env_b');
-    expect(data.cordoned).toBe(true);
-    expect(meta.operations.map(({ appName }: { appName: string }) => appName)).toEqual(['relay']);
+  it('drained, loses its apps to another one, and has them back when it is uncordoned', async () => {
+    const act = (action: string, values: object) =>
+      manager.api.post(`appEnvironments:${action}?filterByTk=env_b`, values);
+    const { data, meta } = await act('drain', {});
+    expect([data.cordoned, meta.left]).toEqual([true, []]);
+    expect(meta.operations).toMatchObject([{ appName: 'relay', action: 'move' }]);
     await manager.succeeded(meta.operations[0]);
+    expect(await manager.app('relay')).toMatchObject({ environments: ['env_a'] });
+    expect((await get(fleet.supervisor, 'relay')).status).toBe(200);
+    expect(await manager.environment('env_b')).toMatchObject({ away: [{ app: 'relay', title: 'relay', to: 'env_a' }] });
+    const back = await act('uncordon', { bringHome: true });
+    expect(back.meta.refused).toEqual([]);
+    await manager.succeeded(back.meta.operations[0]);
     expect(await manager.app('relay')).toMatchObject({
-      desiredState: 'running',
-      statuses: { env_b: { status: 'stopped' } },
+      environments: ['env_b'],
+      statuses: { env_b: { status: 'running' } },
     });
-    await act('uncordon', 'env_b');
-    await manager.command('start', 'relay');
     expect((await get(fleet.supervisor, 'relay')).status).toBe(200);
   });
 

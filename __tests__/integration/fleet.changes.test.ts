@@ -216,12 +216,12 @@ describe('a create', () => {
       field: 'environments',
     });
     await until('It to be remembered', async () => (await supervisor.parts.registry.all()).length);
-    await supervisor.parts.environmentCache.setCordoned('env_a', true);
+    await supervisor.parts.environmentCache.change('env_a', { cordoned: true });
     expect((await refusal(supervisor.create({ name: 'crm', environments: ['env_a'] }))).code).toBe(
       'ENVIRONMENT_CORDONED',
     );
     expect(await supervisor.parts.appRepository.all()).toEqual([]);
-    await supervisor.parts.environmentCache.setCordoned('env_a', false);
+    await supervisor.parts.environmentCache.change('env_a', { cordoned: false });
     await supervisor.ends(await supervisor.create({ name: 'crm', environments: ['env_a'] }));
   });
 });
@@ -385,7 +385,7 @@ describe('an environment', () => {
     };
     await fleet.worker('env_b');
     await until('It to be listed', () => supervisor.parts.view.environmentRows().some(({ name }) => name === 'env_b'));
-    const cordoned = supervisor.parts.environmentCache.setCordoned('env_b', true);
+    const cordoned = supervisor.parts.environmentCache.change('env_b', { cordoned: true });
     release();
     await cordoned;
     const row = () => supervisor.parts.view.environmentRows().find(({ name }) => name === 'env_b');

@@ -33,6 +33,10 @@ export class MemoryFleet {
   readonly database = new MemoryDatabase(collections);
   readonly stores = new TestStores({ clock: this.clock, random: new SeededRandom(2), isAlone: false });
   readonly supervisors: MemorySupervisor[] = [];
+  /** What Workers answer to requests. */
+  answer: MessageBus['request'] = async () => {
+    throw new Error('Nobody answers.');
+  };
   private readonly epochs = new Map<string, number>();
   private beats = 0;
   private versions = 0;
@@ -158,9 +162,7 @@ export class MemoryFleet {
         }
       },
       onNotify: async (me, listener) => void this.listeners.push({ of: own, me, listener }),
-      request: async () => {
-        throw new Error('Nobody answers.');
-      },
+      request: (...request) => this.answer(...request),
       serve: async () => undefined,
     };
   }

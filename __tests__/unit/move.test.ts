@@ -33,11 +33,11 @@ describe('a place for an app', () => {
     const need = (app: string) => ({ app, taken: ['env_a'], server: null });
     const found = spread([place('env_a'), place('env_b'), place('env_c')], ['x', 'y', 'z'].map(need));
     expect([...found]).toEqual([
-      ['x', 'env_b'],
-      ['y', 'env_c'],
-      ['z', 'env_b'],
+      ['x', ['env_b', 'env_c']],
+      ['y', ['env_c', 'env_b']],
+      ['z', ['env_b', 'env_c']],
     ]);
-    expect(spread([place('env_a')], [need('x')]).get('x')).toBeNull();
+    expect(spread([place('env_a')], [need('x')]).get('x')).toEqual([]);
   });
 });
 

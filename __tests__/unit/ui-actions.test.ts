@@ -9,6 +9,7 @@ import {
   unexpectedEnvironments,
   visitableEnvironments,
 } from '../../src/ui/apps/actions';
+import { moveLabel } from '../../src/ui/apps/labels';
 
 const status = (value: Status): ShownStatus => ({ status: value, since: 0, observedAt: 0 });
 
@@ -48,6 +49,14 @@ describe('actions offered for an app', () => {
     expect(reason('stop', app, null)).toBe('It is already stopped.');
     expect(reason('restart', app, null)).toBe('It is stopped. Start it instead.');
     expect(reason('visit', app, null)).toBe('It is stopped. Start it first.');
+  });
+
+  it('one without an environment can only be assigned to one', () => {
+    const app = appOf({ at: {} });
+    for (const action of ['start', 'restart', 'upgrade', 'visit'] as const)
+      expect(reason(action, app, null)).toBe('It has no environment. Assign it to one first.');
+    for (const action of ['move', 'edit', 'destroy'] as const) expect(reason(action, app, null)).toBeNull();
+    expect([moveLabel(app), moveLabel(appOf())]).toEqual(['Assign', 'Move']);
   });
 
   it.each([

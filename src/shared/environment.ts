@@ -14,8 +14,18 @@ import {
   objectIn,
   orNull,
   text,
+  type ValueOf,
 } from './fields';
 import { HEALTHS, STATUSES } from './words';
+
+const AWAY = {
+  app: text(),
+  /** Where it was moved; null if it was stopped. */
+  to: orNull(text()),
+};
+/** An app that a drain has taken from an environment. */
+const away = object({ ...AWAY, uid: text() });
+export type Away = ValueOf<typeof away>;
 
 /**
  * An environment. Every field is declared here. A Worker's registration, table, row and API documentation are derived
@@ -38,6 +48,14 @@ const FIELDS = {
   fingerprints: { type: object({ appKey: text(), aesKey: orNull(text()) }), in: ['registration'] },
   /** Accepts no new apps. */
   cordoned: { type: flag(), default: false, in: ['table', 'row'] },
+  /** Apps that drains have moved or stopped since it was last uncordoned; in a row, those that still are as they left them. */
+  away: {
+    type: list(away),
+    rowType: list(object({ ...AWAY, title: text() })),
+    default: [],
+    since: '0.3.0',
+    in: ['table', 'row'],
+  },
   /** The process that holds the lease, `host:pid:random`; null if none does. */
   instance: { type: orNull(text()), in: ['row'] },
   /** A second live process with the same name, which hosts nothing. */

@@ -28,6 +28,13 @@ export type Desired = (typeof DESIRED)[number];
 export const START_MODES = ['onVisit', 'withMain'] as const;
 export type StartMode = (typeof START_MODES)[number];
 
+/**
+ * What a drain does with apps. `move`: those that another environment takes are moved; `moveOrStop`: the others are stopped
+ * there; `stop`: all are stopped there.
+ */
+export const DRAIN_MODES = ['move', 'moveOrStop', 'stop'] as const;
+export type DrainMode = (typeof DRAIN_MODES)[number];
+
 /** Who sees an app: everybody who can sign in, users with certain roles of the main app, or nobody. */
 export const VISIBLE_TO = ['everybody', 'roles', 'nobody'] as const;
 export type VisibleTo = (typeof VISIBLE_TO)[number];

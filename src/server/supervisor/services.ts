@@ -38,7 +38,8 @@ import { reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
-import { Moves } from './placement/moves';
+import { Drains, type DrainsOptions } from './placement/drains';
+import { Moves, type MovesOptions } from './placement/moves';
 import { FleetView } from './view';
 
 /** How many apps and environments the control loop works on at a time. */
@@ -147,6 +148,7 @@ export function createServices(main: Application, options: ServicesOptions) {
   const view = new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess });
   const given = { ...known, events, recorder, environmentCache, compatibility, isThisProcess };
   const requests = new WorkerRequests({ bus, aesKey, compatibility, defaultEnvironments });
+  const journal = new ChangeJournal({ events, clock, random, log });
   return {
     ...known,
     reach: new ReachWatch({ observer, clock, reaches: options.reaches ?? reaches }),
@@ -161,11 +163,11 @@ export function createServices(main: Application, options: ServicesOptions) {
     apps,
     loop,
     requests,
-    moves: new Moves({ ...known, environmentCache, compatibility, requests, service }),
+    ...createPlacement({ ...known, environmentCache, compatibility, requests, service, journal }),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
-    ...createForPeople(main, options, given),
+    ...createForPeople(main, options, { ...given, journal }),
   };
 }
 
@@ -174,16 +176,22 @@ function createForPeople(
   main: Application,
   options: ServicesOptions,
   given: Omit<EnvironmentJoinsOptions, keyof ServicesOptions | 'database'> & {
-    events: EventStore;
+    journal: ChangeJournal;
     recorder: EventRecorder;
     leadership: Leadership;
   },
 ) {
   const database = () => main.db.options as unknown as DatabaseConnection;
   const joins = new EnvironmentJoins({ ...options, ...given, database });
-  const journal = new ChangeJournal({ ...options, events: given.events });
+  const { journal } = given;
   const driver = options.driver?.(() => given.leadership.fleet) ?? null;
-  return { joins, journal, containers: new Containers({ driver, joins, journal, recorder: given.recorder }) };
+  return { journal, joins, containers: new Containers({ driver, joins, journal, recorder: given.recorder }) };
+}
+
+/** What moves apps between environments. */
+function createPlacement(options: MovesOptions & Omit<DrainsOptions, 'moves'>) {
+  const moves = new Moves(options);
+  return { moves, drains: new Drains({ ...options, moves }) };
 }
 
 /** The desired state, the observations, the lead, and the work queue. */

@@ -13,6 +13,7 @@ import type { CompatibilityPolicy } from './fleet/compatibility-policy';
 import type { EnvironmentCache } from './fleet/environment-cache';
 import type { FleetObserver } from './fleet/observer';
 import { appWarningsOf, warningsOf } from './fleet/warnings';
+import { stillAway } from './placement/away';
 
 export interface FleetViewOptions {
   appCache: AppCache;
@@ -109,6 +110,11 @@ export class FleetView {
         ...remembered,
         ...registration,
         name,
+        away: stillAway(name, remembered?.away ?? [], appCache.apps).map(({ app, to }) => ({
+          app,
+          to,
+          title: appCache.apps.get(app)?.title ?? app,
+        })),
         available: health === 'online' || health === 'suspect',
         health,
         since: view?.since ?? remembered?.lastSeenAt ?? 0,

@@ -17,7 +17,7 @@ import { AppLog } from './AppLog';
 import { AppStatuses } from './AppStatuses';
 import { refusal } from './actions';
 import { databasePlace } from './database';
-import { DESIRED_LABELS } from './labels';
+import { DESIRED_LABELS, moveLabel } from './labels';
 import { OperationTimeline } from './OperationTimeline';
 import type { RowHandler } from './RowActions';
 
@@ -67,7 +67,7 @@ export function AppDrawer({ name, onClose, handle }: Props) {
                 onClick={() => handle('move', app)}
                 data-testid="app-drawer-move"
               >
-                {t('Move')}
+                {t(moveLabel(app))}
               </ActionButton>
             )}
             <Button onClick={() => handle('edit', app)} data-testid="app-drawer-edit">
@@ -84,7 +84,7 @@ export function AppDrawer({ name, onClose, handle }: Props) {
             <Alert key={messageText(t, warning)} type="warning" showIcon message={messageText(t, warning)} />
           ))}
           <PendingChanges app={app} onRestart={() => handle('restart', app)} />
-          <AppStatuses app={app} />
+          <AppStatuses app={app} assign={(app) => handle('move', app)} />
           <Tabs
             activeKey={tab}
             onChange={(key) => setParams({ app: name, tab: key }, { replace: true })}

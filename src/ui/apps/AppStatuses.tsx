@@ -2,6 +2,7 @@ import { type CSSProperties, memo } from 'react';
 import type { AppRow } from '../../shared/types';
 import { messageText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
+import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
 import { STATUS } from '../common/status';
@@ -11,10 +12,20 @@ import { unexpectedEnvironments } from './actions';
 import { DESIRED_LABELS } from './labels';
 
 /** An app's status in each environment, in the order of the answer. `isBrief` limits the explanation to two lines. */
-export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: { app: AppRow; isBrief?: boolean }) {
+export const AppStatuses = memo(function AppStatuses({
+  app,
+  assign,
+  isBrief = false,
+}: {
+  app: AppRow;
+  /** Asks for an environment, for an app that has none. */
+  assign: (app: AppRow) => void;
+  isBrief?: boolean;
+}) {
   const unexpected = unexpectedEnvironments(app);
   return (
     <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
+      {!app.environments.length && <NoEnvironment app={app} assign={assign} />}
       {Object.keys(app.statuses).map((environment) => (
         <EnvironmentStatus
           key={environment}
@@ -27,6 +38,24 @@ export const AppStatuses = memo(function AppStatuses({ app, isBrief = false }: {
     </div>
   );
 });
+
+function NoEnvironment({ app, assign }: { app: AppRow; assign: (app: AppRow) => void }) {
+  const t = useT();
+  return (
+    <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
+      <StateTag tone="bad" data-testid={`homeless-${app.name}`}>
+        {t('No environment')}
+      </StateTag>
+      <RowButton
+        onClick={() => assign(app)}
+        aria-label={`${t('Assign')} ${app.title}`}
+        data-testid={`app-assign-${app.name}`}
+      >
+        {t('Assign')}
+      </RowButton>
+    </div>
+  );
+}
 
 interface Props {
   app: AppRow;

@@ -19,13 +19,14 @@ import { keepPage, type Page } from '../common/refresher';
 import { SignInDialog } from '../common/SignInDialog';
 import { useLive } from '../common/useLive';
 import { useResetAdmin } from '../common/useResetAdmin';
-import { useHost, useT } from '../host';
+import { type Translate, useHost, useT } from '../host';
 import { AppDrawer, isAppBusy } from './AppDrawer';
 import { AppForm } from './AppForm';
 import { AppsTable } from './AppsTable';
 import { AppsToolbar, BulkActions } from './AppsToolbar';
 import { columnsOf, OPTIONAL_COLUMNS } from './columns';
 import { DeleteDialog } from './DeleteDialog';
+import { moveLabel } from './labels';
 import type { RowHandler } from './RowActions';
 import { useAppActions } from './useAppActions';
 import { useEnvironments } from './useEnvironments';
@@ -206,11 +207,8 @@ function Dialogs({ dialogs, environments, handle, onSaved, onDone }: DialogsProp
       {moving && (
         <MoveDialog
           subject={{ apps: moving.map(({ name }) => name) }}
-          title={
-            moving.length === 1
-              ? t('Move "{{app}}"?', { app: moving[0].title })
-              : t('Move {{count}} apps?', { count: moving.length })
-          }
+          title={moveTitle(t, moving)}
+          okText={moving.length === 1 ? t(moveLabel(moving[0])) : undefined}
           onClose={() => setMoving(undefined)}
           onDone={() => {
             setMoving(undefined);
@@ -230,6 +228,14 @@ function Dialogs({ dialogs, environments, handle, onSaved, onDone }: DialogsProp
       )}
     </>
   );
+}
+
+function moveTitle(t: Translate, apps: AppRow[]): string {
+  const [{ title, environments }] = apps;
+  if (apps.length > 1) return t('Move {{count}} apps?', { count: apps.length });
+  return environments.length
+    ? t('Move "{{app}}"?', { app: title })
+    : t('Assign "{{app}}" to an environment?', { app: title });
 }
 
 type SetQuery = Dispatch<SetStateAction<AppsQuery>>;

@@ -7,7 +7,7 @@ import { RowButton } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { useT } from '../host';
 import { refusal } from './actions';
-import { ACTION_LABELS } from './labels';
+import { ACTION_LABELS, moveLabel } from './labels';
 import { VisitButton } from './VisitButton';
 
 export type RowHandler = (
@@ -43,7 +43,7 @@ export const RowActions = memo(function RowActions({ app, environments, handle }
       const refused = refusal(action, app, environments);
       return {
         key: action,
-        label: t(ACTION_LABELS[action]),
+        label: t(action === 'move' ? moveLabel(app) : ACTION_LABELS[action]),
         disabled: Boolean(refused),
         title: refused ? t(refused.text, refused.values) : undefined,
         onClick: () => handle(action, app),

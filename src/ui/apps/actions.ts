@@ -9,6 +9,8 @@ export type AppAction = OperateAction | 'visit' | 'edit' | 'move' | 'destroy' | 
 export type Refusal = Message | null;
 
 const STARTING = ['create', 'adopt', 'start', 'restart', 'upgrade'];
+/** What would have no effect on an app without an environment. */
+const NEEDS_ENVIRONMENT: AppAction[] = ['start', 'restart', 'upgrade', 'visit', 'resetAdmin'];
 const doing = (app: AppRow): OperationRow['action'] | undefined =>
   app.operation && isUnderway(app.operation) ? app.operation.action : undefined;
 const everywhere = (app: AppRow, ...statuses: string[]) =>
@@ -23,6 +25,9 @@ export function refusal(action: AppAction, app: AppRow, environments: Environmen
   if (now === 'destroy') {
     return refuse(key('It is being deleted.'));
   }
+  const isHomeless = !app.environments.length;
+  if (isHomeless && NEEDS_ENVIRONMENT.includes(action))
+    return refuse(key('It has no environment. Assign it to one first.'));
   switch (action) {
     case 'start':
       if (now && STARTING.includes(now)) return refuse(key('It is being started.'));

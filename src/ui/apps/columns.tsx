@@ -31,6 +31,7 @@ export function columnsOf(
 ): TableColumnType<AppRow>[] {
   const optional = (name: string, column: TableColumnType<AppRow>) =>
     shown.includes(name) ? [{ key: name, title: t(OPTIONAL_COLUMNS[name].label), ...column }] : [];
+  const assign = (app: AppRow) => handle('move', app);
   return [
     {
       key: 'title',
@@ -39,7 +40,11 @@ export function columnsOf(
       sorter: true,
       render: (_, app) => <AppName app={app} handle={handle} />,
     },
-    { key: 'statuses', title: t('Status'), render: (_, app) => <AppStatuses app={app} isBrief /> },
+    {
+      key: 'statuses',
+      title: t('Status'),
+      render: (_, app) => <AppStatuses app={app} assign={assign} isBrief />,
+    },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('cname', {
       width: 180,

@@ -14,6 +14,10 @@ export const ACTION_LABELS: Record<AppAction, string> = {
   resetAdmin: key('New administrator password'),
 };
 
+/** An app without an environment is assigned to one. */
+export const moveLabel = ({ environments }: Pick<AppRow, 'environments'>): string =>
+  environments.length ? ACTION_LABELS.move : key('Assign');
+
 /** For operations in progress. */
 export const OPERATION_LABELS: Record<Action, string> = {
   create: key('Creating'),

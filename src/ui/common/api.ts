@@ -9,6 +9,7 @@ import type {
   AppRow,
   CreatedApp,
   DbConnType,
+  DrainMode,
   EnvironmentRow,
   EventRow,
   OperationRow,
@@ -112,20 +113,7 @@ function apiOf(request: Host['request']) {
         { filterByTk: name },
       ),
     checklist: () => get<ChecklistRow[]>('appFleet:checklist'),
-    listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
-    onEnvironment: (action: EnvironmentAction, name: string) =>
-      post<EnvironmentRow>(`appEnvironments:${action}`, { filterByTk: name }),
-    joinEnvironment: (request: JoinRequest) => post<JoinAnswer>('appEnvironments:join', undefined, request),
-    arrivalOf: (name: string, address: string) =>
-      post<Arrival>('appEnvironments:arrival', undefined, { name, address }),
-    listContainers: () => get<ContainerRow[]>('appContainers:list'),
-    createContainer: (values: JoinRequest & { memory?: number; cpus?: number }) =>
-      post<ContainerRow>('appContainers:create', undefined, values),
-    onContainer: (action: ContainerAction, environment: string) =>
-      post<ContainerRow>(`appContainers:${action}`, { filterByTk: environment }),
-    containerLog: (environment: string, lines: number) =>
-      get<string[]>('appContainers:logs', { filterByTk: environment, lines }),
-    checkEnvironment: (name: string) => get<Record<'web' | 'ws', Reach>>('appEnvironments:check', { filterByTk: name }),
+    ...ofEnvironments(senders),
     listOperations: (appName: string) =>
       get<OperationRow[]>('appOperations:list', {
         filter: JSON.stringify({ appName }),
@@ -139,6 +127,32 @@ function apiOf(request: Host['request']) {
     },
     onOperation: (action: 'retry' | 'cancel', id: string) =>
       post<OperationRow>(`appOperations:${action}`, { filterByTk: id }),
+  };
+}
+
+function ofEnvironments({ send, get, post }: Senders) {
+  const bulk = async (url: string, name: string, data: object) =>
+    (await send(url, 'post', { filterByTk: name }, data)).meta as BulkAnswer & { left: BulkAnswer['refused'] };
+  return {
+    listEnvironments: () => get<EnvironmentRow[]>('appEnvironments:list', { pageSize: 200 }),
+    joinEnvironment: (request: JoinRequest) => post<JoinAnswer>('appEnvironments:join', undefined, request),
+    arrivalOf: (name: string, address: string) =>
+      post<Arrival>('appEnvironments:arrival', undefined, { name, address }),
+    listContainers: () => get<ContainerRow[]>('appContainers:list'),
+    createContainer: (values: JoinRequest & { memory?: number; cpus?: number }) =>
+      post<ContainerRow>('appContainers:create', undefined, values),
+    onContainer: (action: ContainerAction, environment: string) =>
+      post<ContainerRow>(`appContainers:${action}`, { filterByTk: environment }),
+    containerLog: (environment: string, lines: number) =>
+      get<string[]>('appContainers:logs', { filterByTk: environment, lines }),
+    cordon: (name: string) => post<EnvironmentRow>('appEnvironments:cordon', { filterByTk: name }),
+    async drain(name: string, mode: DrainMode, to?: string): Promise<BulkAnswer> {
+      const { operations, left } = await bulk('appEnvironments:drain', name, { mode, to });
+      return { operations, refused: left };
+    },
+    uncordon: (name: string, bringHome: boolean) => bulk('appEnvironments:uncordon', name, { bringHome }),
+    forget: (name: string, move: boolean, to?: string) => bulk('appEnvironments:forget', name, { move, to }),
+    checkEnvironment: (name: string) => get<Record<'web' | 'ws', Reach>>('appEnvironments:check', { filterByTk: name }),
   };
 }
 

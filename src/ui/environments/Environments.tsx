@@ -4,16 +4,23 @@ import { Button, Card, Empty, Flex, Table, Tooltip } from 'antd';
 import { useState } from 'react';
 import type { EnvironmentRow } from '../../shared/types';
 import { type EnvironmentAction, useApi } from '../common/api';
-import { useConfirm } from '../common/Confirm';
 import { type ApiError, problemText } from '../common/errors';
 import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { keepRows } from '../common/refresher';
 import { useLive } from '../common/useLive';
 import { useResetAdmin } from '../common/useResetAdmin';
-import { useHost } from '../host';
+import { useHost, useT } from '../host';
 import { type Act, columnsOf, Warnings } from './columns';
-import { QUESTIONS } from './questions';
+import { DrainDialog } from './DrainDialog';
+import { ForgetDialog } from './ForgetDialog';
+import { UncordonDialog } from './UncordonDialog';
+
+/** What is asked about, in a dialog. */
+interface Asked {
+  action: Exclude<EnvironmentAction, 'cordon'> | 'move';
+  environment: EnvironmentRow;
+}
 
 export function Environments({ onAdd }: { onAdd: () => void }) {
   const host = useHost();
@@ -27,13 +34,19 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
     'environments',
     (rows) => rows.some(({ health }) => health !== 'online'),
   );
-  const onEnvironment = useEnvironmentActions(refresh);
   const { reset, dialog } = useResetAdmin(() => void refresh());
-  const [moving, setMoving] = useState<string>();
+  const [asked, setAsked] = useState<Asked>();
+  const at = async (work: Promise<unknown>) => {
+    await work.catch((thrown: ApiError) => host.failure(problemText(t, thrown.problems[0])));
+    void refresh();
+  };
   const act: Act = (action, environment) => {
-    if (action === 'resetAdmin') void reset({ kind: 'environment', name: environment.name, url: environment.url });
-    else if (action === 'move') setMoving(environment.name);
-    else void onEnvironment(action, environment);
+    const { name, url, away } = environment;
+    if (action === 'resetAdmin') void reset({ kind: 'environment', name, url });
+    // Both are harmless and easy to undo.
+    else if (action === 'cordon') void at(api.cordon(name));
+    else if (action === 'uncordon' && !away.length) void at(api.uncordon(name, false));
+    else setAsked({ action, environment });
   };
 
   if (!data && error) {
@@ -80,45 +93,31 @@ export function Environments({ onAdd }: { onAdd: () => void }) {
           }}
         />
       </Flex>
-      {moving !== undefined && (
-        <MoveDialog
-          subject={{ environment: moving }}
-          title={t('Move all apps of environment "{{environment}}"?', { environment: moving })}
-          onClose={() => setMoving(undefined)}
-          onDone={() => {
-            setMoving(undefined);
-            void refresh();
-          }}
-        />
-      )}
+      <Dialogs
+        asked={asked}
+        onClose={() => setAsked(undefined)}
+        onDone={() => {
+          setAsked(undefined);
+          void refresh();
+        }}
+      />
       {dialog}
     </Card>
   );
 }
 
-/** Does something with an environment, after a question where it needs one. */
-function useEnvironmentActions(refresh: () => unknown) {
-  const host = useHost();
-  const { t } = host;
-  const confirm = useConfirm();
-  const api = useApi();
-  return async (action: EnvironmentAction, environment: EnvironmentRow) => {
-    const { name } = environment;
-    const question = QUESTIONS[action];
-    const agreed =
-      !question ||
-      (await confirm({
-        title: t(question.title, { environment: name }),
-        content: t(question.consequence),
-        okText: t(question.agree),
-        danger: action === 'forget',
-      }));
-    if (!agreed) return;
-    try {
-      await api.onEnvironment(action, name);
-    } catch (thrown) {
-      host.failure(problemText(t, (thrown as ApiError).problems[0]));
-    }
-    void refresh();
-  };
+const DIALOGS = { drain: DrainDialog, forget: ForgetDialog };
+
+function Dialogs({ asked, onClose, onDone }: { asked: Asked | undefined; onClose: () => void; onDone: () => void }) {
+  const t = useT();
+  if (!asked) return null;
+  const { action, environment } = asked;
+  const { name } = environment;
+  if (action === 'uncordon') return <UncordonDialog environment={environment} onClose={onClose} onDone={onDone} />;
+  if (action !== 'move') {
+    const Dialog = DIALOGS[action];
+    return <Dialog environment={name} onClose={onClose} onDone={onDone} />;
+  }
+  const title = t('Move all apps of environment "{{environment}}"?', { environment: name });
+  return <MoveDialog subject={{ environment: name }} title={title} onClose={onClose} onDone={onDone} />;
 }

@@ -12,7 +12,7 @@ import { StateIcon, StateTag } from '../common/Tag';
 import { key } from '../common/text';
 import { type Translate, useT } from '../host';
 import { Addresses } from './Addresses';
-import { ENVIRONMENT_ACTIONS } from './questions';
+import { ENVIRONMENT_ACTIONS } from './labels';
 
 export type Act = (action: EnvironmentAction | 'move' | 'resetAdmin', environment: EnvironmentRow) => void;
 

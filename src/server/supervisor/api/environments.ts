@@ -1,6 +1,6 @@
 import { say } from '../../../shared/message';
 import { AppSupervisorError } from '../../errors';
-import { moveInput, parseInput } from '../apps/input';
+import { drainInput, forgetInput, moveInput, parseInput, uncordonInput } from '../apps/input';
 import { checkReach } from '../fleet/reachability';
 import { arrivalInput, joinInput } from '../joining/input';
 import { type ActionContext, type Answer, target } from './action';
@@ -10,31 +10,32 @@ export async function list({ supervisor }: ActionContext): Promise<Answer> {
   return { data: supervisor.parts.view.environmentRows() };
 }
 
-export const cordon =
-  (cordoned: boolean) =>
-  async ({ supervisor, params, userId }: ActionContext): Promise<Answer> => {
-    const name = target(params);
-    await supervisor.parts.environmentCache.setCordoned(name, cordoned);
-    await supervisor.parts.journal.ofEnvironment(name, cordoned ? 'cordon' : 'uncordon', userId);
-    return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name) };
-  };
-
-/** Accepts no new apps, and stops the environment's apps, one after the other. */
-export async function drain({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+export async function cordon({ supervisor, params, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
-  await supervisor.parts.environmentCache.setCordoned(name, true);
-  await supervisor.parts.journal.ofEnvironment(name, 'drain', userId);
-  const apps = supervisor.apps().filter((app) => app.environments.includes(name) && app.desired === 'running');
-  const operations = [];
-  for (const app of apps) {
-    operations.push(
-      supervisor.parts.view.operationRow(
-        await supervisor.parts.service.command(app.name, 'stop', userId, { environments: [name] }),
-      ),
-    );
-  }
-  return { data: supervisor.parts.view.environmentRows().find((row) => row.name === name), meta: { operations } };
+  await supervisor.parts.environmentCache.change(name, { cordoned: true });
+  await supervisor.parts.journal.ofEnvironment(name, 'cordon', userId);
+  return { data: rowOf(supervisor, name) };
 }
+
+/** Accepts apps again, and brings home, if asked, what drains have moved or stopped. */
+export async function uncordon({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  const { bringHome } = parseInput(uncordonInput, values);
+  const result = await supervisor.parts.drains.uncordon(name, bringHome, userId);
+  return { data: rowOf(supervisor, name), meta: bulkRow(supervisor, result) };
+}
+
+/** Accepts no new apps, and moves or stops the environment's apps. */
+export async function drain({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
+  const name = target(params);
+  const request = parseInput(drainInput, values);
+  const result = await supervisor.parts.drains.drain(name, request, userId);
+  const { operations, refused: left } = bulkRow(supervisor, result);
+  return { data: rowOf(supervisor, name), meta: { operations, left } };
+}
+
+const rowOf = (supervisor: ActionContext['supervisor'], name: string) =>
+  supervisor.parts.view.environmentRows().find((row) => row.name === name);
 
 /** What a move of all apps of an environment would do. Changes nothing. */
 export async function previewMove({ supervisor, params, values }: ActionContext): Promise<Answer> {
@@ -58,11 +59,15 @@ function appsIn(supervisor: ActionContext['supervisor'], environment: string) {
 }
 
 /** The environment will not come back: nothing waits for it any more. */
-export async function forget({ supervisor, params, userId }: ActionContext): Promise<Answer> {
+export async function forget({ supervisor, params, values, userId }: ActionContext): Promise<Answer> {
   const name = target(params);
+  const { move: moves, to } = parseInput(forgetInput, values);
+  const { environmentCache, drains, journal } = supervisor.parts;
+  await environmentCache.assertForgettable(name);
+  const moved = moves ? await drains.moveStranded(name, to, userId) : { operations: [], refused: [] };
   await supervisor.forget(name);
-  await supervisor.parts.journal.ofEnvironment(name, 'forget', userId);
-  return { data: { name } };
+  await journal.ofEnvironment(name, 'forget', userId);
+  return { data: { name }, meta: bulkRow(supervisor, moved) };
 }
 
 /** Whether this Supervisor reaches the proxy address, for HTTP and WebSockets separately. */

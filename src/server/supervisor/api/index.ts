@@ -34,8 +34,8 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
   },
   appEnvironments: {
     list: [false, environments.list],
-    cordon: [true, environments.cordon(true)],
-    uncordon: [true, environments.cordon(false)],
+    cordon: [true, environments.cordon],
+    uncordon: [true, environments.uncordon],
     drain: [true, environments.drain],
     move: [true, environments.move],
     previewMove: [false, environments.previewMove],

@@ -5,8 +5,11 @@ import {
   commandInput,
   createInput,
   destroyInput,
+  drainInput,
+  forgetInput,
   migrateInput,
   moveInput,
+  uncordonInput,
   updateInput,
 } from '../apps/input';
 import { arrivalInput, joinInput } from '../joining/input';
@@ -184,18 +187,21 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
     uncordon: {
-      summary: 'Uncordon: accept apps again',
+      summary: 'Uncordon: accept apps again, and bring home what drains have moved or stopped, if asked',
       query: ONE_ENVIRONMENT,
-      gives: 'The row.',
+      body: uncordonInput,
+      gives: 'The row; `meta` is `{operations, refused}` of the apps that come home.',
       rows: 'appSupervisorEnvironment',
       errors: ['UNKNOWN_ENVIRONMENT'],
     },
     drain: {
-      summary: 'Cordon it and stop its apps one after the other',
+      summary: 'Cordon it, and move or stop its apps',
       query: ONE_ENVIRONMENT,
-      gives: 'The row; `meta.operations` are the stops.',
+      body: drainInput,
+      gives:
+        'The row; `meta` is `{operations, left: [{app, code, params, message}]}`: what was begun, and what stays there.',
       rows: 'appSupervisorEnvironment',
-      errors: ['UNKNOWN_ENVIRONMENT', 'OPERATION_BEGUN'],
+      errors: ['UNKNOWN_ENVIRONMENT'],
     },
     move: {
       summary: 'Move all apps of an environment to others',
@@ -216,7 +222,8 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     forget: {
       summary: 'Forget an environment that will not come back',
       query: ONE_ENVIRONMENT,
-      gives: 'Its name.',
+      body: forgetInput,
+      gives: 'Its name; `meta` is `{operations, refused}` of the apps that are moved, if asked.',
       errors: ['UNKNOWN_ENVIRONMENT', 'ENVIRONMENT_ALIVE', 'REDIS_UNREACHABLE'],
     },
     check: {

@@ -3,7 +3,7 @@ import { APP, type AppOptions, appConnection, environmentName } from '../../../s
 import type { In, NewIn } from '../../../shared/fields';
 import { type InputCode, isInputCode, type Message, say } from '../../../shared/message';
 import { USERNAME } from '../../../shared/names';
-import { DB_CONN_TYPES, type DbConnType } from '../../../shared/words';
+import { DB_CONN_TYPES, type DbConnType, DRAIN_MODES } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import { DEFAULT_PASSWORD } from '../../protocol/administrator';
 import { inputOf, inputsIn } from './input-schema';
@@ -119,6 +119,11 @@ export const commandInput = z.object({ onFailure: z.enum(['stop', 'continue']).o
 
 /** Where apps move: `from` by default the target environment of each; `to` by default as placement proposes. */
 export const moveInput = z.strictObject({ from: environment.optional(), to: environment.optional() });
+
+export const drainInput = z.strictObject({ mode: z.enum(DRAIN_MODES).default('move'), to: environment.optional() });
+export const uncordonInput = z.strictObject({ bringHome: z.boolean().default(false) });
+/** `move`: its apps without another environment are moved first. */
+export const forgetInput = z.strictObject({ move: z.boolean().default(false), to: environment.optional() });
 
 export const destroyInput = z.object({ database: z.enum(['keep', 'drop']).default('keep') });
 

@@ -11,7 +11,7 @@ import type { FleetStore } from '../../protocol/stores/fleet';
 import type { LeaseStore } from '../../protocol/stores/leases';
 import type { Leadership } from '../control/leader';
 import type { FleetObserver } from './observer';
-import type { CachedEnvironment, EnvironmentRegistry } from './registry';
+import type { CachedEnvironment, EnvironmentRegistry, EnvironmentSettings } from './registry';
 
 export interface KnownEnvironmentsOptions {
   registry: EnvironmentRegistry;
@@ -75,7 +75,7 @@ export class EnvironmentCache {
   /** What other Supervisors may have changed of what is shown. */
   private shown(): string {
     return this.names()
-      .map((name) => `${name} ${this.byName.get(name)?.cordoned}`)
+      .map((name) => `${name} ${this.byName.get(name)?.cordoned} ${JSON.stringify(this.byName.get(name)?.away)}`)
       .join();
   }
 
@@ -109,11 +109,11 @@ export class EnvironmentCache {
   }
 
   /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT */
-  async setCordoned(name: string, cordoned: boolean): Promise<void> {
+  async change(name: string, settings: EnvironmentSettings): Promise<void> {
     // An environment that was just found for the first time has its row then.
     await this.writes.onIdle();
     this.assertKnown(name);
-    await this.options.registry.setCordoned(name, cordoned);
+    await this.options.registry.change(name, settings);
     await this.load();
     this.changes.emit();
   }
@@ -126,12 +126,7 @@ export class EnvironmentCache {
    */
   async forget(name: string): Promise<void> {
     const { observer, registry, clock, log } = this.options;
-    await this.writes.onIdle();
-    this.assertKnown(name);
-    const health = observer.environment(name)?.health;
-    const isAlive = health === 'online' || health === 'suspect' || health === 'stopping';
-    if (isAlive || (await this.isLeased(name)))
-      throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
+    await this.assertForgettable(name);
     const incarnation = await registry.forget(name, clock.now().wall);
     if (incarnation === null) throw new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: name });
     await this.clear(name, incarnation).catch((error) => {
@@ -146,6 +141,16 @@ export class EnvironmentCache {
     this.forgotten = new Map([...this.forgotten, [name, incarnation]]);
     observer.forget(name);
     this.changes.emit();
+  }
+
+  /** @throws AppSupervisorError UNKNOWN_ENVIRONMENT, ENVIRONMENT_ALIVE, REDIS_UNREACHABLE */
+  async assertForgettable(name: string): Promise<void> {
+    await this.writes.onIdle();
+    this.assertKnown(name);
+    const health = this.options.observer.environment(name)?.health;
+    const isAlive = health === 'online' || health === 'suspect' || health === 'stopping';
+    if (isAlive || (await this.isLeased(name)))
+      throw new AppSupervisorError('ENVIRONMENT_ALIVE', { environment: name });
   }
 
   private async clear(name: string, incarnation: number): Promise<void> {

@@ -5,6 +5,8 @@ import { type Registration, registration } from '../../../shared/messages';
 import type { WithDatabase } from '../../nocobase/main-database';
 
 export type CachedEnvironment = StoredEnvironment;
+/** What people change of an environment. */
+export type EnvironmentSettings = Partial<Pick<StoredEnvironment, 'cordoned' | 'away'>>;
 
 /** The `appEnvironments` table. The row of an environment that was forgotten stays, without a registration, for its incarnation. */
 export class EnvironmentRegistry {
@@ -24,8 +26,8 @@ export class EnvironmentRegistry {
     await this.repository.updateOrCreate({ filterKeys: ['name'], values });
   }
 
-  async setCordoned(name: string, cordoned: boolean): Promise<void> {
-    await this.repository.update({ filterByTk: name, values: { cordoned } });
+  async change(name: string, settings: EnvironmentSettings): Promise<void> {
+    await this.repository.update({ filterByTk: name, values: settings });
   }
 
   /**
@@ -35,7 +37,7 @@ export class EnvironmentRegistry {
   async forget(name: string, now: number): Promise<number | null> {
     const { incarnation: last } = await this.stateOf(name);
     const incarnation = Math.max(last + 1, now);
-    const values = { registration: {}, cordoned: false, incarnation, isRemoved: true };
+    const values = { registration: {}, cordoned: false, away: [], incarnation, isRemoved: true };
     const where = { name, incarnation: last, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
     return changed ? incarnation : null;

@@ -33,21 +33,21 @@ export function placesFor(places: readonly Place[], taken: readonly string[], se
 }
 
 /**
- * A place for each of several apps, which are spread.
+ * The places that fit each of several apps, which are spread.
  * @param needs of each app: its environments, and the database server that it uses now
- * @returns by app; null if none fits
+ * @returns by app, best first; empty if none fits
  */
 export function spread(
   places: readonly Place[],
   needs: ReadonlyArray<{ app: string; taken: readonly string[]; server: string | null }>,
-): Map<string, string | null> {
+): Map<string, string[]> {
   const now = places.map((place) => ({ ...place }));
   return new Map(
     needs.map(({ app, taken, server }) => {
-      const [best] = placesFor(now, taken, server);
-      const place = now.find(({ name }) => name === best);
+      const fitting = placesFor(now, taken, server);
+      const place = now.find(({ name }) => name === fitting[0]);
       if (place) place.apps++;
-      return [app, best ?? null];
+      return [app, fitting];
     }),
   );
 }

@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { say } from '../../../shared/message';
+import { type Message, say } from '../../../shared/message';
 import type { MovePlan, MovePreview } from '../../../shared/move';
 import { AppSupervisorError, describeError } from '../../errors';
 import { isAlive } from '../../protocol/health';
@@ -17,6 +17,8 @@ import { lastBoots, moveNotes } from './preview';
 
 /** Number of Workers that are asked about databases at the same time. */
 const AT_ONCE = 8;
+/** Maximum number of places that are tried for one app. */
+const TRIES = 4;
 /** Maximum number of operations in which the last start of the apps is looked for. */
 const LOOK_BACK = 500;
 
@@ -41,8 +43,12 @@ export interface MoveRequest {
 /** The answer of an action for several apps: what was begun, and what was refused. */
 export interface BulkResult {
   operations: Operation[];
-  refused: Array<{ app: string } & ReturnType<typeof describeError>>;
+  refused: Refused[];
 }
+export type Refused = { app: string } & Message;
+
+/** Where an app would go. */
+type Target = Pick<MovePreview, 'to' | 'refused'>;
 
 /** Moves apps between environments: proposes places, says what a move would do, and begins it. */
 export class Moves {
@@ -56,7 +62,11 @@ export class Moves {
     const ask = new PQueue({ concurrency: AT_ONCE });
     const previews = await Promise.all(
       apps.map((app) =>
-        ask.add(() => this.previewOf(app, sourceOf(app, request), targets.get(app.name) ?? null, places, boots)),
+        ask.add(async () => {
+          const from = sourceOf(app, request);
+          const target = await this.targetOf(app, from, targets.get(app.name) ?? [], places);
+          return this.previewOf(app, from, target, boots);
+        }),
       ),
     );
     return {
@@ -67,7 +77,11 @@ export class Moves {
 
   /** Begins to move what can be moved. */
   async move(apps: AppDefinition[], request: MoveRequest, userId: string | null): Promise<BulkResult> {
-    const { apps: previews } = await this.preview(apps, request);
+    return this.begin((await this.preview(apps, request)).apps, userId);
+  }
+
+  /** Begins what a preview says. */
+  async begin(previews: readonly MovePreview[], userId: string | null): Promise<BulkResult> {
     const result: BulkResult = { operations: [], refused: [] };
     for (const { app, from, to, refused } of previews) {
       try {
@@ -81,13 +95,28 @@ export class Moves {
     return result;
   }
 
-  private async previewOf(
+  /** The first of these places that takes the app; if none does, the best one with the reason. */
+  private async targetOf(
     app: AppDefinition,
     from: string | null,
-    to: string | null,
+    fitting: readonly string[],
     places: Place[],
+  ): Promise<Target> {
+    let best: Target | undefined;
+    for (const to of fitting.slice(0, TRIES)) {
+      const target = { to, refused: await this.refusalOf(app, from, to, places) };
+      if (target.refused === null) return target;
+      best ??= target;
+    }
+    return best ?? { to: null, refused: await this.refusalOf(app, from, null, places) };
+  }
+
+  private previewOf(
+    app: AppDefinition,
+    from: string | null,
+    { to, refused }: Target,
     boots: Map<string, number>,
-  ): Promise<MovePreview> {
+  ): MovePreview {
     const overlaps = app.environments.length > 1;
     const isServed = app.desired === 'running' && from !== null;
     return {
@@ -95,7 +124,7 @@ export class Moves {
       title: app.title,
       from,
       to,
-      refused: await this.refusalOf(app, from, to, places),
+      refused,
       overlaps,
       waits: isServed && !overlaps ? (boots.get(app.uid) ?? null) : null,
       notes: moveNotes({
@@ -121,12 +150,17 @@ export class Moves {
     if (differ) return describeError(differ);
     // Its first start creates its database.
     if (app.claim !== 'none') return null;
-    return requests.checkReach(to, app).catch((error) => describeError(error));
+    return requests.checkReach(to, app).catch((error) => {
+      const reason = describeError(error);
+      // Each further app would be waited for as long.
+      if (reason.code === 'WORKER_SILENT') place.refusal = reason;
+      return reason;
+    });
   }
 
-  private targetsOf(apps: AppDefinition[], request: MoveRequest, places: Place[]): Map<string, string | null> {
+  private targetsOf(apps: AppDefinition[], request: MoveRequest, places: Place[]): Map<string, string[]> {
     const { to } = request;
-    if (to !== undefined) return new Map(apps.map(({ name }) => [name, to]));
+    if (to !== undefined) return new Map(apps.map(({ name }) => [name, [to]]));
     const serverOf = (from: string | null) => places.find(({ name }) => name === from)?.server ?? null;
     return spread(
       places,

@@ -1,0 +1,187 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { forgetInput } from '../../src/server/supervisor/apps/input';
+import { drainPlan, mergeAway, stillAway } from '../../src/server/supervisor/placement/away';
+import { say } from '../../src/shared/message';
+import type { MovePreview } from '../../src/shared/move';
+import { appOf, publishedOf } from '../support/fixtures';
+import { MemoryFleet } from '../support/memory-fleet';
+
+const preview = (app: string, refused: MovePreview['refused'] = null): MovePreview => ({
+  app,
+  title: app,
+  from: 'env_a',
+  to: 'env_b',
+  refused,
+  overlaps: false,
+  waits: null,
+  notes: [],
+});
+
+describe('the plan of a drain', () => {
+  const app = (name: string, values = {}) =>
+    appOf({ name, uid: `uid-${name}`, environments: ['env_a'], published: { env_a: publishedOf() }, ...values });
+  const apps = [app('crm'), app('wiki'), app('old', { desired: 'stopped' })];
+  const refused = say('MOVE_DATABASE_ABSENT', { app: 'wiki', environment: 'env_b' });
+  const previews = [preview('crm'), preview('wiki', refused), preview('old', say('MOVE_NO_PLACE'))];
+  const planned = (mode: Parameters<typeof drainPlan>[1]) => {
+    const { moved, stopped, left } = drainPlan('env_a', mode, apps, previews);
+    return [moved.map(({ app }) => app), stopped.map(({ name }) => name), left.map(({ app }) => app)];
+  };
+
+  it('moves what can be moved, and stops what cannot only if that was asked for', () => {
+    expect(planned('move')).toEqual([['crm'], [], ['wiki', 'old']]);
+    expect(planned('moveOrStop')).toEqual([['crm'], ['wiki'], ['old']]);
+    expect(planned('stop')).toEqual([[], ['crm', 'wiki'], []]);
+    expect(drainPlan('env_a', 'move', apps, previews).left[0]).toEqual({ app: 'wiki', ...refused });
+  });
+
+  it('stops no app that rests there', () => {
+    const resting = app('rest', { published: { env_a: publishedOf({ desired: 'stopped' }) } });
+    expect(drainPlan('env_a', 'stop', [resting], []).stopped).toEqual([]);
+  });
+});
+
+describe('what a drain has taken away', () => {
+  const away = { app: 'crm', uid: 'uid-1', to: 'env_b' };
+  const crm = (values: object) => new Map([['crm', appOf({ name: 'crm', ...values })]]);
+  const stays = (one: typeof away | { app: string; uid: string; to: null }, values: object) =>
+    stillAway('env_a', [one], crm(values)).length === 1;
+
+  it('is away while it is as the drain left it', () => {
+    expect(stays(away, { environments: ['env_b'] })).toBe(true);
+    expect(stays(away, { environments: ['env_c'] })).toBe(false);
+    expect(stays(away, { environments: ['env_a', 'env_b'] })).toBe(false);
+    expect(stays(away, { environments: ['env_b'], uid: 'uid-2' })).toBe(false);
+    const rests = { environments: ['env_a'], published: { env_a: publishedOf({ desired: 'stopped' }) } };
+    expect(stays({ ...away, to: null }, rests)).toBe(true);
+    expect(stays({ ...away, to: null }, { ...rests, desired: 'stopped' })).toBe(false);
+    expect(stays({ ...away, to: null }, { ...rests, published: { env_a: publishedOf() } })).toBe(false);
+  });
+
+  it('is where the last drain of it put it', () => {
+    const other = { app: 'wiki', uid: 'uid-2', to: null };
+    expect(mergeAway([{ ...away, to: null }, other], [away])).toEqual([other, away]);
+  });
+});
+
+describe('a drain', () => {
+  let fleet: MemoryFleet;
+  let part: Awaited<ReturnType<MemoryFleet['supervisor']>>['part'];
+  /** Apps whose database each environment finds; the others are not there. */
+  let found: Record<string, string[]>;
+
+  beforeEach(async () => {
+    fleet = new MemoryFleet();
+    fleet.answer = async (environment, _what, body) => {
+      const { name } = body as { name: string };
+      const isThere = found[environment]?.includes(name);
+      const message = isThere
+        ? say('CHECK_OTHER_APP', { object: name, app: name, uid: fleet.app(name).uid })
+        : say('CHECK_FREE');
+      return { checks: [{ name: 'content', ok: !isThere, message }], verdict: isThere ? 'taken' : 'free' };
+    };
+    found = { env_b: ['crm'], env_c: ['crm', 'wiki'] };
+    const supervisor = await fleet.supervisor();
+    part = supervisor.part;
+    for (const name of ['env_a', 'env_b', 'env_c']) await fleet.environment(name);
+    await fleet.runningApp(supervisor, 'crm', ['env_a']);
+    await fleet.runningApp(supervisor, 'wiki', ['env_a']);
+  });
+  const all = ['env_a', 'env_b', 'env_c'];
+  const gone = { status: 'not_found' as const };
+  const row = (name: string) => part.environmentRows().find((row) => row.name === name);
+  const drain = async (mode: 'move' | 'moveOrStop' | 'stop', to?: string) => {
+    await fleet.run(100, ...all);
+    const { operations, refused } = await part.parts.drains.drain('env_a', { mode, to }, '1');
+    return { begun: operations.map(({ appName, action }) => `${action} ${appName}`), left: refused };
+  };
+  const moved = async (name: string, from: string, to: string) => {
+    await fleet.run(1_000, ...all);
+    await fleet.says(from, name, gone);
+    await fleet.says(to, name);
+    await fleet.run(1_000, ...all);
+    expect(fleet.app(name).environments).toEqual([to]);
+  };
+
+  it('moves each app to an environment that finds its database, and all come home', async () => {
+    // Both rather go to env_b, which has no apps either; it does not find the database of one.
+    expect(await drain('move')).toEqual({ begun: ['move crm', 'move wiki'], left: [] });
+    await moved('crm', 'env_a', 'env_b');
+    await moved('wiki', 'env_a', 'env_c');
+    expect(row('env_a')).toMatchObject({
+      cordoned: true,
+      away: [
+        { app: 'crm', to: 'env_b' },
+        { app: 'wiki', to: 'env_c' },
+      ],
+    });
+    found.env_a = ['crm', 'wiki'];
+    const { operations, refused } = await part.parts.drains.uncordon('env_a', true, '1');
+    expect([operations.map(({ appName }) => appName), refused]).toEqual([['crm', 'wiki'], []]);
+    await moved('crm', 'env_b', 'env_a');
+    await moved('wiki', 'env_c', 'env_a');
+    expect(row('env_a')).toMatchObject({ cordoned: false, away: [] });
+  });
+
+  it('lists what cannot be moved with the reason, and leaves it as it is', async () => {
+    const absent = say('MOVE_DATABASE_ABSENT', { app: 'wiki', environment: 'env_b' });
+    expect(await drain('move', 'env_b')).toEqual({ begun: ['move crm'], left: [{ app: 'wiki', ...absent }] });
+    expect(fleet.app('wiki').environments).toEqual(['env_a']);
+    expect(fleet.app('wiki').published.env_a.desired).toBe('onDemand');
+  });
+
+  it('stops what cannot be moved if that is asked for, and it starts again when it is brought home', async () => {
+    expect(await drain('moveOrStop', 'env_b')).toEqual({ begun: ['move crm', 'stop wiki'], left: [] });
+    await moved('crm', 'env_a', 'env_b');
+    await fleet.says('env_a', 'wiki', { status: 'stopped' });
+    await fleet.run(1_000, ...all);
+    expect(row('env_a')?.away).toMatchObject([
+      { app: 'crm', to: 'env_b' },
+      { app: 'wiki', to: null },
+    ]);
+    // It does not find the database of the first one any more.
+    const { operations, refused } = await part.parts.drains.uncordon('env_a', true, '1');
+    expect(operations).toMatchObject([{ appName: 'wiki', action: 'start' }]);
+    expect(refused).toMatchObject([{ app: 'crm', code: 'MOVE_DATABASE_ABSENT' }]);
+    expect(row('env_a')?.away).toMatchObject([{ app: 'crm' }]);
+  });
+
+  it('stops all, also after an app that is refused', async () => {
+    const { service } = part.parts;
+    const command = service.command.bind(service);
+    service.command = (name, ...rest) => command(name === 'crm' ? 'gone' : name, ...rest);
+    const { begun, left } = await drain('stop');
+    expect([begun, left]).toMatchObject([['stop wiki'], [{ app: 'crm', code: 'UNKNOWN_APP' }]]);
+  });
+
+  it('is over when the environment is uncordoned without its apps', async () => {
+    await drain('move');
+    await moved('crm', 'env_a', 'env_b');
+    expect(await part.parts.drains.uncordon('env_a', false, '1')).toEqual({ operations: [], refused: [] });
+    expect(row('env_a')?.away).toEqual([]);
+  });
+
+  it('of an environment that is forgotten is a move of the apps that have no other', async () => {
+    await part.parts.service.update('wiki', { environments: ['env_a', 'env_b'] } as never, '1');
+    await fleet.run(1_000, ...all);
+    await fleet.run(20_000, 'env_b', 'env_c');
+    expect(row('env_a')?.health).toBe('down');
+    await part.parts.environmentCache.assertForgettable('env_a');
+    const { operations } = await part.parts.drains.moveStranded('env_a', 'env_c', '1');
+    expect(operations).toMatchObject([{ appName: 'crm', action: 'move' }]);
+    await part.forget('env_a');
+    await fleet.run(1_000, 'env_b', 'env_c');
+    await fleet.says('env_c', 'crm');
+    await fleet.run(1_000, 'env_b', 'env_c');
+    expect(fleet.operation(operations[0].id).state).toBe('succeeded');
+    expect(fleet.app('crm')).toMatchObject({ environments: ['env_c'], targetEnvironment: 'env_c' });
+    expect(fleet.app('wiki').environments).toEqual(['env_b']);
+  });
+
+  it('of an environment that lives is refused before anything is moved', async () => {
+    expect(forgetInput.parse({})).toEqual({ move: false });
+    await expect(part.parts.environmentCache.assertForgettable('env_b')).rejects.toMatchObject({
+      code: 'ENVIRONMENT_ALIVE',
+    });
+  });
+});

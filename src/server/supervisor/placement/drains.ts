@@ -1,0 +1,117 @@
+import type { Away } from '../../../shared/environment';
+import type { MovePreview } from '../../../shared/move';
+import type { DrainMode } from '../../../shared/words';
+import { AppSupervisorError, describeError } from '../../errors';
+import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
+import type { AppService } from '../apps/service';
+import type { ChangeJournal } from '../events/journal';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import { drainPlan, mergeAway, stillAway } from './away';
+import type { BulkResult, Moves } from './moves';
+
+export interface DrainsOptions {
+  appCache: AppCache;
+  environmentCache: EnvironmentCache;
+  moves: Moves;
+  service: AppService;
+  journal: ChangeJournal;
+}
+
+export interface DrainRequest {
+  mode: DrainMode;
+  /** Default: placement chooses an environment for each app. */
+  to?: string;
+}
+
+/**
+ * Takes the apps from an environment, and brings them back. An app that is refused does not keep the others from it: the
+ * answer names it with the reason.
+ */
+export class Drains {
+  constructor(private readonly options: DrainsOptions) {}
+
+  /**
+   * Accepts no new apps there, and moves or stops those that are there.
+   * @returns what was begun, and what stays as it is
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT
+   */
+  async drain(environment: string, { mode, to }: DrainRequest, userId: string | null): Promise<BulkResult> {
+    const { environmentCache, moves, journal } = this.options;
+    await environmentCache.change(environment, { cordoned: true });
+    await journal.ofEnvironment(environment, 'drain', userId);
+    const apps = this.appsIn(environment);
+    const previews = mode === 'stop' ? [] : (await moves.preview(apps, { from: environment, to })).apps;
+    const { moved, stopped, left } = drainPlan(environment, mode, apps, previews);
+    const uids = new Map(apps.map(({ name, uid }) => [name, uid]));
+    const away: Away[] = [
+      ...moved.map(({ app, to }) => ({ app, uid: uids.get(app) ?? '', to })),
+      ...stopped.map(({ name, uid }) => ({ app: name, uid, to: null })),
+    ];
+    // Before anything begins: a process that ends halfway leaves nothing that uncordoning cannot undo.
+    const before = environmentCache.get(environment)?.away ?? [];
+    await environmentCache.change(environment, { away: mergeAway(before, away) });
+    const results = [await moves.begin(moved, userId), await this.command('stop', environment, stopped, userId)];
+    return joined({ operations: [], refused: left }, ...results);
+  }
+
+  /**
+   * Accepts apps there again.
+   * @param bringHome whether the apps that drains have moved or stopped come back, as far as they still are as they left them
+   * @throws AppSupervisorError UNKNOWN_ENVIRONMENT
+   */
+  async uncordon(environment: string, bringHome: boolean, userId: string | null): Promise<BulkResult> {
+    const { environmentCache, appCache, journal } = this.options;
+    const away = stillAway(environment, environmentCache.get(environment)?.away ?? [], appCache.apps);
+    await environmentCache.change(environment, { cordoned: false });
+    await journal.ofEnvironment(environment, 'uncordon', userId);
+    const result = bringHome ? await this.bringHome(environment, away, userId) : joined();
+    const refused = new Set(result.refused.map(({ app }) => app));
+    await environmentCache.change(environment, { away: away.filter(({ app }) => refused.has(app)) });
+    return result;
+  }
+
+  /** Moves the apps that have no other environment: this one is to be forgotten. @param to as in `DrainRequest` */
+  moveStranded(environment: string, to: string | undefined, userId: string | null): Promise<BulkResult> {
+    const stranded = this.appsIn(environment).filter(({ environments }) => environments.length === 1);
+    return this.options.moves.move(stranded, { from: environment, to }, userId);
+  }
+
+  private appsIn(environment: string): AppDefinition[] {
+    return [...this.options.appCache.apps.values()].filter(({ environments }) => environments.includes(environment));
+  }
+
+  private async bringHome(environment: string, away: readonly Away[], userId: string | null): Promise<BulkResult> {
+    const { appCache, moves } = this.options;
+    const appsAt = (place: string | null) =>
+      away.filter(({ to }) => to === place).flatMap(({ app }) => appCache.apps.get(app) ?? []);
+    const places = [...new Set(away.flatMap(({ to }) => to ?? []))];
+    const previews: MovePreview[] = [];
+    for (const from of places) previews.push(...(await moves.preview(appsAt(from), { from, to: environment })).apps);
+    return joined(await moves.begin(previews, userId), await this.command('start', environment, appsAt(null), userId));
+  }
+
+  private async command(
+    action: 'start' | 'stop',
+    environment: string,
+    apps: readonly AppDefinition[],
+    userId: string | null,
+  ): Promise<BulkResult> {
+    const result = joined();
+    for (const { name } of apps) {
+      try {
+        const operation = this.options.service.command(name, action, userId, { environments: [environment] });
+        result.operations.push(await operation);
+      } catch (error) {
+        if (!(error instanceof AppSupervisorError)) throw error;
+        result.refused.push({ app: name, ...describeError(error) });
+      }
+    }
+    return result;
+  }
+}
+
+const joined = (...results: BulkResult[]): BulkResult => ({
+  operations: results.flatMap(({ operations }) => operations),
+  refused: results.flatMap(({ refused }) => refused),
+});

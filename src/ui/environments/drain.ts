@@ -1,0 +1,29 @@
+import type { MovePreview } from '../../shared/move';
+import type { DrainMode } from '../../shared/types';
+import { key, type Message } from '../common/text';
+
+const isStopped = ({ notes }: MovePreview): boolean => notes.some(({ code }) => code === 'MOVE_STAYS_STOPPED');
+const isRefused = ({ refused }: MovePreview): boolean => refused !== null;
+
+/** What the dialog of a drain says of a plan. */
+export function drainOf(mode: DrainMode, apps: readonly MovePreview[]) {
+  const moved = mode === 'stop' ? [] : apps.filter((app) => !isRefused(app));
+  const running = apps.filter((app) => !isStopped(app));
+  /** Running apps that cannot be moved. */
+  const left = running.filter(isRefused);
+  const stopped = { move: [], moveOrStop: left, stop: running }[mode];
+  return {
+    left: left.length,
+    running: running.length,
+    onlyStops: moved.length === 0 && stopped.length > 0,
+    agree: agreement(moved.length, stopped.length),
+  };
+}
+
+function agreement(moved: number, stopped: number): Message {
+  if (moved > 0) return { text: key('Move {{count}} apps'), values: { count: moved } };
+  return stopped > 0 ? { text: key('Stop {{count}} apps'), values: { count: stopped } } : { text: key('Cordon only') };
+}
+
+/** The apps that are in no other environment than the one that is to be forgotten. */
+export const strandedOf = (apps: readonly MovePreview[]): MovePreview[] => apps.filter(({ overlaps }) => !overlaps);
