@@ -45,6 +45,7 @@ const UI = {
   environments: ['common'],
   security: ['common'],
   entries: ['common'],
+  sso: [],
   common: [],
 };
 

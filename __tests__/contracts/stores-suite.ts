@@ -4,7 +4,7 @@ import type { LeaseAnswer } from '../../src/server/protocol/stores/leases';
 import { OtherIncarnation } from '../../src/server/protocol/stores/records';
 import { StaleTerm } from '../../src/server/protocol/stores/terms';
 import { failed, verbatim } from '../../src/shared/message';
-import type { AppRecord, Lease, StatusEntry } from '../../src/shared/messages';
+import type { AppRecord, Lease, SsoCode, StatusEntry } from '../../src/shared/messages';
 import { entryOf, leaseOf, manifestItemOf, recordOf, registrationOf } from '../support/fixtures';
 
 /** Empty stores of one implementation, and what a test does to them from outside. */
@@ -30,6 +30,8 @@ type Guard =
   | 'lease'
   /** Of each item the newest stays, whoever writes it. */
   | 'newest'
+  /** A secret that its writer has just made names it; whoever reads it takes it away. */
+  | 'once'
   /** Every writer writes the same, and only where there is nothing. */
   | 'constant';
 type Subject = Exclude<keyof Stores, 'returns' | 'ignored' | 'sealed' | 'open' | 'warnings' | 'close'>;
@@ -49,6 +51,15 @@ const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
   statuses: { write: 'lease', read: 'reads', mark: 'reads' },
   appIndex: { write: 'term', read: 'reads' },
   manifests: { write: 'newest', forget: 'term', read: 'reads' },
+  sso: { issue: 'once', redeem: 'once', writeEnds: 'newest', endsVersion: 'reads', readEnds: 'reads' },
+};
+
+const SSO_CODE: SsoCode = {
+  app: 'uid-1',
+  challenge: 'challenge',
+  user: { id: '7', username: 'bob', email: null, nickname: 'Bob', isRoot: false, maySignUp: true },
+  at: 10,
+  endedAt: 0,
 };
 
 interface Claim extends Omit<Partial<Lease>, 'provenBy'> {
@@ -651,6 +662,53 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
     });
   });
 
+  describe('sign-in by the main app', () => {
+    const content = SSO_CODE;
+
+    it('a code is redeemed once, and by one of eight who try at once', async () => {
+      await stores.sso.issue('secret', content, 60_000);
+      await stores.sso.issue('other', { ...content, app: 'uid-2' }, 60_000);
+      const all = await Promise.all(Array.from({ length: 8 }, () => stores.sso.redeem('secret')));
+      expect(all.filter(Boolean)).toEqual([content]);
+      expect(await stores.sso.redeem('secret')).toBeNull();
+      expect(await stores.sso.redeem('never issued')).toBeNull();
+      expect(await stores.sso.redeem('other')).toMatchObject({ app: 'uid-2' });
+    });
+
+    it('a code expires, and is lost with the content', async () => {
+      await stores.sso.issue('short', content, 1_000);
+      await stores.sso.issue('long', content, 60_000);
+      await under.pass(1_100);
+      expect(await stores.sso.redeem('short')).toBeNull();
+      await under.flush();
+      expect(await stores.sso.redeem('long')).toBeNull();
+    });
+
+    it('of each user the newest end stays, and the version changes with it', async () => {
+      const { sso } = stores;
+      expect(await sso.endsVersion()).toBe('');
+      expect(await sso.readEnds(['7'])).toEqual(new Map());
+      await sso.writeEnds([
+        { user: '7', at: 20 },
+        { user: '8', at: 21 },
+      ]);
+      const version = await sso.endsVersion();
+      await sso.writeEnds([{ user: '7', at: 19 }]);
+      expect(await sso.endsVersion()).toBe(version);
+      expect(await sso.readEnds(['7', '9'])).toEqual(new Map([['7', 20]]));
+      await sso.writeEnds([{ user: '7', at: 22 }]);
+      expect(await sso.endsVersion()).not.toBe(version);
+      expect(await sso.readEnds(['7', '8'])).toEqual(
+        new Map([
+          ['7', 22],
+          ['8', 21],
+        ]),
+      );
+      await under.flush();
+      expect([await sso.endsVersion(), await sso.readEnds(['7'])]).toEqual(['', new Map()]);
+    });
+  });
+
   describe('terms of leaders', () => {
     const index = { from: null, version: 'v2', entries: new Map(), gone: [], supervisor: '{}' };
     const writes: Record<string, (term: number) => Promise<unknown>> = {
@@ -720,6 +778,11 @@ export function storesSuite(make: () => Promise<StoresUnderTest>): void {
       () => away.appIndex.read(''),
       () => away.manifests.write([manifestItemOf()]),
       () => away.manifests.forget(['uid-1'], null),
+      () => away.sso.issue('secret', SSO_CODE, 1_000),
+      () => away.sso.redeem('secret'),
+      () => away.sso.writeEnds([{ user: '7', at: 1 }]),
+      () => away.sso.endsVersion(),
+      () => away.sso.readEnds(['7']),
       () => away.manifests.read(''),
       () => away.warnings(),
     ];

@@ -26,6 +26,7 @@ export class TestStores implements Stores {
   readonly statuses: Stores['statuses'];
   readonly appIndex: Stores['appIndex'];
   readonly manifests: Stores['manifests'];
+  readonly sso: Stores['sso'];
   private memory: MemoryStores;
 
   /** @param options by default leases are given to whoever claims them, and never run out */
@@ -39,6 +40,7 @@ export class TestStores implements Stores {
     this.statuses = this.watch('statuses');
     this.appIndex = this.watch('appIndex');
     this.manifests = this.watch('manifests');
+    this.sso = this.watch('sso');
   }
 
   /** `FLUSHALL`. */

@@ -230,7 +230,7 @@ describe('changes that a running app does not have yet', () => {
     ['a title', { title: 'Sales' }, []],
     ['a connection', { database: { dbConnType: 'new_database', database: 'crm', host: 'x' } }, ['options.database']],
     ['a secret', { jwtSecret: 'x' }, ['jwtSecret']],
-    ['single sign-on', { sso: { enabled: true } }, ['options.sso']],
+    ['sign-in by the main app, which is in force at once', { sso: { enabled: true } }, []],
   ])('%s', (_, change, expected) => {
     expect(pendingChanges(recordOf(), recordOf(change), String)).toEqual(expected);
     expect(pendingChanges(null, recordOf(change), String)).toEqual([]);

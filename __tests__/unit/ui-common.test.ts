@@ -166,19 +166,20 @@ describe('registration', () => {
   /** A client that takes itself for `name`, and what the server says. */
   const hostOf = (name: string, info: () => Promise<unknown> = async () => ({ data: { data: { name } } })) => ({
     name,
-    apiClient: { request: vi.fn(info) },
+    apiClient: { request: vi.fn(info), axios: { interceptors: { response: { use: vi.fn() } } } },
     flowEngine: { registerModelLoaders: vi.fn() },
   });
   const register = async (host: ReturnType<typeof hostOf>, parts: object = {}) => {
-    const registered = { switcher: vi.fn(), settings: vi.fn(), ...parts };
+    const registered = { switcher: vi.fn(), signIn: vi.fn(), settings: vi.fn(), ...parts };
     await registerSafely(host as unknown as HostApp, 'modern', registered);
     return registered;
   };
 
   it('in an app covers the switcher and the block, in the main app also the settings', async () => {
     const inApp = hostOf('a_crm');
-    const { switcher, settings } = await register(inApp);
+    const { switcher, signIn, settings } = await register(inApp);
     expect(switcher).toHaveBeenCalledOnce();
+    expect(signIn).toHaveBeenCalledOnce();
     expect(inApp.flowEngine.registerModelLoaders).toHaveBeenCalledOnce();
     expect(settings).not.toHaveBeenCalled();
     expect((await register(hostOf('main'))).settings).toHaveBeenCalledOnce();

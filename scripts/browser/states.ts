@@ -195,6 +195,14 @@ export const STATES: State[] = [
     show: (page) => page.locator('#pinned').scrollIntoViewIfNeeded(),
   },
   {
+    name: 'add-app-sso',
+    async show(page) {
+      await page.locator('#options_sso_enabled').check();
+      await page.locator('#options_sso_autoSignup').check();
+      await page.locator('#options_sso_passwordSignIn').scrollIntoViewIfNeeded();
+    },
+  },
+  {
     name: 'add-app-discard',
     async show(page) {
       await page.locator('.ant-drawer-close').click();

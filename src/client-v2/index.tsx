@@ -1,18 +1,29 @@
 import { Plugin } from '@nocobase/client-v2';
+import { SSO_AUTHENTICATOR, SSO_PAGE } from '../shared/sso';
 import { withPinnedApps } from '../ui/entries/switcher';
 import { registerSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
+import { signInPages } from '../ui/sso/sign-in-pages';
 
 const PANEL = 'AppSwitcherActionPanelModel';
 
 export class PluginAppSupervisorClientV2 extends Plugin {
   async load() {
+    this.router.add('appSso', {
+      path: SSO_PAGE,
+      componentLoader: () => import('../ui/sso/ContinueSignIn'),
+      skipAuthCheck: true,
+    });
     await registerSafely(this.app, 'modern', {
       switcher: () => {
         const { flowEngine } = this.app;
         const Panel = flowEngine.getModelClass(PANEL);
         if (Panel) flowEngine.registerModels({ [PANEL]: withPinnedApps(Panel, this.app) });
       },
+      signIn: () =>
+        signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, {
+          signInButtonLoader: () => import('../ui/sso/SsoButton'),
+        }),
       settings: () => {
         const { menu, tabs } = SETTINGS;
         this.pluginSettingsManager.addMenuItem({ ...menu, title: this.t(menu.title) });

@@ -1,4 +1,5 @@
 import { Plugin } from '@nocobase/client';
+import { SSO_AUTHENTICATOR, SSO_PAGE } from '../shared/sso';
 import type { AppEntry } from '../shared/types';
 import { AppAvatar } from '../ui/common/AppAvatar';
 import { entryHref } from '../ui/common/entryHref';
@@ -6,13 +7,18 @@ import { key } from '../ui/common/text';
 import { followPinned } from '../ui/entries/entries';
 import { registerSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
+import ContinueSignIn from '../ui/sso/ContinueSignIn';
+import SsoButton from '../ui/sso/SsoButton';
+import { signInPages } from '../ui/sso/sign-in-pages';
 
 const MAIN = key('Main app');
 
 export class PluginAppSupervisorClient extends Plugin {
   async load() {
+    this.router.add('appSso', { path: SSO_PAGE, Component: ContinueSignIn, skipAuthCheck: true });
     await registerSafely(this.app, 'classic', {
       switcher: () => this.provideApps(),
+      signIn: () => signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, { components: { SignInButton: SsoButton } }),
       settings: () => {
         const { menu, tabs } = SETTINGS;
         this.pluginSettingsManager.add(menu.key, { ...menu, title: this.t(menu.title) });

@@ -91,6 +91,7 @@ const CODES = {
   TOOK_TOO_LONG: [400, 'ms'],
   TOO_MANY_RESTARTS: [429, 'app seconds'],
   GUARD_MISSING: [500, 'what'],
+  OWN_SIGN_IN_OFF: [403, 'app'],
   // containers of Workers
   ENGINE_OFF: [409, ''],
   ENGINE_FAILED: [502, 'cause'],

@@ -59,6 +59,9 @@ export class PluginAppSupervisor extends Plugin {
         supervisor.on('afterAppAdded', function keepKeysToThisUser(app: Application) {
           app.on('__started', () => closeKeysOf(app, settings.host.storagePath));
         });
+        supervisor.on('afterAppAdded', function offerSsoTo(app: Application) {
+          if (app.name !== 'main') runtime?.hosted(app);
+        });
         // The command line belongs to the operator; a worker thread may run a task of an app.
         if (settings.active || settings.transient) guardHostedApps(supervisor, { ...settings, clock: systemClock });
       }

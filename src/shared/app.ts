@@ -18,9 +18,19 @@ import {
   timestamp,
   type ValueOf,
 } from './fields';
-import { APP_NAME, DOMAIN, ENVIRONMENT_NAME, ICON, LANGUAGE, SCHEMA_NAME, SQL_IDENTIFIER, TABLE_PREFIX } from './names';
+import {
+  APP_NAME,
+  DOMAIN,
+  ENVIRONMENT_NAME,
+  ICON,
+  LANGUAGE,
+  SCHEMA_NAME,
+  SIGNUP_ROLE,
+  SQL_IDENTIFIER,
+  TABLE_PREFIX,
+} from './names';
 import { OPERATION } from './operation';
-import { DB_CONN_TYPES, DESIRED, START_MODES, STATUSES, VISIBLE_TO } from './words';
+import { DB_CONN_TYPES, DESIRED, SSO_MAPPINGS, START_MODES, STATUSES, VISIBLE_TO } from './words';
 
 /**
  * An app. Every field is declared here, and only here. Input, table, record, entry of the app index, row, API
@@ -59,7 +69,19 @@ export const appConnection = object(CONNECTION);
 export const appDatabase = object({ dbConnType: choice(DB_CONN_TYPES), ...CONNECTION });
 export type AppDatabase = ValueOf<typeof appDatabase>;
 
-const sso = object({ enabled: optional(flag()), autoSignup: optional(flag()), issuer: optional(text({ max: [500] })) });
+/** What the app's settings say about sign-in by the main app; what is absent has the default of sso.ts. */
+const sso = object({
+  enabled: optional(flag()),
+  mapping: optional(choice(SSO_MAPPINGS)),
+  autoSignup: optional(flag()),
+  /** Name of a role of the app, for accounts that are created; empty: the app's default role. */
+  signupRole: optional(text({ pattern: [SIGNUP_ROLE, 'INPUT_SIGNUP_ROLE'], orEmpty: true })),
+  /** Roles of the main app whose users get an account; empty: everybody who sees the app. */
+  signupFor: optional(list(text({ min: [1], max: [255] }), { max: [100] })),
+  passwordSignIn: optional(flag()),
+  /** For the core, which names an app's own domain as its entrance only where there is an issuer; not used here. */
+  issuer: optional(text({ max: [500] })),
+});
 
 /** The allowed `options` of an app, in the core's format. */
 const appOptions = object({

@@ -124,6 +124,42 @@ export const manifestItem = z.object({
 });
 export type ManifestItem = z.infer<typeof manifestItem>;
 
+/** Whom the main app vouches for, as an app may learn it: its user now. */
+export const ssoUser = z.object({
+  /** Of the main app, for ever. */
+  id: z.string().min(1).max(64),
+  username: z.string().nullable(),
+  email: z.string().nullable(),
+  nickname: z.string().nullable(),
+  /** Has every permission in the main app. */
+  isRoot: z.boolean(),
+  /** Whether the app's settings let him have a new account. */
+  maySignUp: z.boolean(),
+});
+export type SsoUser = z.infer<typeof ssoUser>;
+
+/** What a code stands for: that a user of the main app may be signed in to one app, in one browser. */
+export const ssoCode = z.object({
+  /** The uid of the app. */
+  app: z.string(),
+  /** SHA-256 of a secret that the browser alone has, as base64url. */
+  challenge: z.string(),
+  user: ssoUser,
+  /** When it was issued, in ms since 1970, by the Supervisor's clock. */
+  at: z.number().int().nonnegative(),
+  /** When the user's sign-ins last ended; 0: never. */
+  endedAt: z.number().int().nonnegative(),
+});
+export type SsoCode = z.infer<typeof ssoCode>;
+
+/** All sign-ins to apps by this user of the main app until then have ended. */
+export const ssoEnd = z.object({
+  user: z.string(),
+  /** In ms since 1970, by the Supervisor's clock, and later than any before. */
+  at: z.number().int().nonnegative(),
+});
+export type SsoEnd = z.infer<typeof ssoEnd>;
+
 /** Notifications: they only make the 30 s comparison happen sooner. */
 export const notification = z.object({
   /** Of apps, or of environments that are doubted. */

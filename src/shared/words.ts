@@ -39,6 +39,10 @@ export type DrainMode = (typeof DRAIN_MODES)[number];
 export const VISIBLE_TO = ['everybody', 'roles', 'nobody'] as const;
 export type VisibleTo = (typeof VISIBLE_TO)[number];
 
+/** How a user of the main app is matched with an account of an app at the first sign-in: see sso.ts. */
+export const SSO_MAPPINGS = ['username', 'email', 'none'] as const;
+export type SsoMapping = (typeof SSO_MAPPINGS)[number];
+
 export const ACTIONS = ['create', 'adopt', 'update', 'move', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -60,7 +64,7 @@ export type DbConnType = (typeof DB_CONN_TYPES)[number];
 /**
  * What an event is about: an environment that is down or was stopped, a process that took an environment over, an app
  * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored, a change that somebody
- * requested, an operation that the Supervisor began itself.
+ * requested, an operation that the Supervisor began itself, a user whom the main app signed in to an app.
  */
-export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal', 'change', 'healing'] as const;
+export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal', 'change', 'healing', 'signIn'] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -14,6 +14,9 @@ declare module '@nocobase/flow-engine' {
       responseType?: 'blob';
       skipNotify?: boolean;
     }): Promise<{ data: unknown }>;
+    axios: {
+      interceptors: { response: { use(onAnswer: undefined, onError: (error: any) => never): void } };
+    };
   }
   export interface HostSocket {
     connected: boolean;
@@ -32,6 +35,7 @@ declare module '@nocobase/flow-engine' {
     getRouteUrl(path: string): string;
     getApiUrl(path?: string): string;
     apiClient: HostApi;
+    pm: { get(name: string): unknown };
     flowEngine: FlowEngine;
     setAppsProvider(provider: {
       loadAppList: () => Promise<{ title: string; url: string; target: string; icon: ReactNode }[]>;
@@ -81,6 +85,17 @@ declare module '@nocobase/client-v2' {
 
   export class Plugin {
     protected app: HostApp;
+    get router(): {
+      add(
+        name: string,
+        route: {
+          path: string;
+          componentLoader: () => Promise<{ default: ComponentType }>;
+          /** For pages that visitors without a session may see. */
+          skipAuthCheck?: boolean;
+        },
+      ): void;
+    };
     get pluginSettingsManager(): {
       addMenuItem(options: { key: string; title: ReactNode; icon?: ReactNode; aclSnippet?: string }): void;
       addPageTabItem(options: {
@@ -103,6 +118,9 @@ declare module '@nocobase/client' {
 
   export class Plugin {
     protected app: HostApp;
+    get router(): {
+      add(name: string, route: { path: string; Component: ComponentType; skipAuthCheck?: boolean }): void;
+    };
     get pluginSettingsManager(): {
       add(
         name: string,

@@ -1,16 +1,23 @@
 import type { HostApp } from '@nocobase/flow-engine';
 import type { ClientName } from './entries/entries';
+import { resumeBySso } from './sso/start';
 
 interface Parts {
   /** The settings pages, which only the main app has. */
   settings(): void;
   /** The app switcher in the upper left. */
   switcher(): void;
+  /** On the sign-in page of apps. */
+  signIn(): void;
 }
 
 /** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
 export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
   attempt('app switcher', parts.switcher);
+  attempt('sign-in by the main app', () => {
+    resumeBySso(app);
+    parts.signIn();
+  });
   attempt('Applications block', () => {
     app.flowEngine.registerModelLoaders({
       ApplicationsBlockModel: {

@@ -18,6 +18,7 @@ import { executeRequestedAction } from './requested-action';
 import { supervisorRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
+import { HostedSso, MainSso } from './sso';
 import { managedStatuses, statusesOf } from './statuses';
 import { closeWire, openWire } from './wire';
 
@@ -29,6 +30,8 @@ export class LocalRuntime implements Runtime {
   private readonly worker: WorkerPart;
   private readonly routing: Routing;
   private readonly metrics = new Metrics();
+  private readonly sso: MainSso;
+  private readonly hostedSso: HostedSso;
 
   constructor(
     private readonly config: LocalConfig,
@@ -52,6 +55,8 @@ export class LocalRuntime implements Runtime {
       failureOf: (name) => foundation.coreApps.appErrors[name],
       metrics: this.metrics,
     });
+    this.sso = new MainSso(config, foundation, supervisor, this.routing.table);
+    this.hostedSso = new HostedSso(config, foundation, worker, () => this.models());
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
     worker.records.listen(() => this.routing.update());
@@ -86,6 +91,8 @@ export class LocalRuntime implements Runtime {
         this.supervisor.start(main);
         this.worker.start();
         this.manifests.start();
+        this.sso.start();
+        this.hostedSso.start();
       },
       leaving: () => Promise.all([this.worker.prepareToLeave(), this.supervisor.prepareToLeave()]),
     });
@@ -94,11 +101,16 @@ export class LocalRuntime implements Runtime {
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
     const { supervisor } = this;
     registerResources(main, supervisor, this.config.part);
-    this.routing.install(gateway, GatewayClass);
+    this.sso.install(main);
+    this.routing.install(gateway, GatewayClass, { sso: this.sso.front((name) => this.hostedSso.isReady(name)) });
     this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
       proxy: () => [],
       environments: () => supervisor.environmentRows(),
     });
+  }
+
+  hosted(app: Application): void {
+    this.hostedSso.offer(app);
   }
 
   info() {
@@ -116,6 +128,8 @@ export class LocalRuntime implements Runtime {
 
   async leave(): Promise<void> {
     this.manifests.stop();
+    this.hostedSso.stop();
+    this.sso.stop();
     await this.worker.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
     this.supervisor.stop();
   }

@@ -1,4 +1,5 @@
 import type { AppRecord } from '../../shared/messages';
+import { ssoOf } from '../../shared/sso';
 import type { RouteApp, RoutingTable } from '../proxy';
 import { type AppDefinition, desiredOf } from '../supervisor/apps/repository';
 import type { SupervisorPart } from '../supervisor/supervisor';
@@ -19,6 +20,7 @@ export function supervisorRoutes(supervisor: SupervisorPart): UpdateRoutes {
     name: app.name,
     title: app.title,
     icon: app.icon,
+    sso: ssoOf(app.sso).enabled ? ssoOf(app.sso) : null,
     cname: app.cname,
     desired: desiredOf(app),
     environments: app.environments,

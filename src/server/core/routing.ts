@@ -19,6 +19,7 @@ import {
   type GuardOptions,
   type Origins,
   RoutingTable,
+  type SsoFront,
   trustOf,
   tuneServer,
 } from '../proxy';
@@ -42,6 +43,8 @@ export interface PartHooks {
   serve?: AppProxy['web'];
   /** Gets the requests of the main app. */
   last?: Guard;
+  /** Begins sign-ins by the main app. */
+  sso?: SsoFront;
 }
 
 /** Determines the app of each request in this process. */
@@ -88,7 +91,7 @@ export class Routing {
   }
 
   /** Hooks into the core's gateway; a repeated call after a restart of the main app changes nothing. */
-  install(gateway: Gateway, GatewayClass: GatewayHooks, { serve, last }: PartHooks = {}): void {
+  install(gateway: Gateway, GatewayClass: GatewayHooks, { serve, last, sso }: PartHooks = {}): void {
     if (gateway.server) tuneServer(gateway.server);
     // The core deduplicates middleware by text, so the first one survives a restart of the main app, and so does this
     // table.
@@ -101,11 +104,11 @@ export class Routing {
     const { wsServer } = gateway as unknown as { wsServer: Sender | null };
     if (wsServer) notifyUsersOnly(wsServer, this.own.failureOf);
     answerForFailed(gateway as unknown as Answerer, this.own.failureOf);
-    GatewayClass.registerRequestHandler(this.guard(serve ?? null) as never);
+    GatewayClass.registerRequestHandler(this.guard(serve ?? null, sso ?? null) as never);
     if (last) GatewayClass.registerRequestHandler(last as never);
   }
 
-  private guard(serve: AppProxy['web'] | null): Guard {
+  private guard(serve: AppProxy['web'] | null, sso: SsoFront | null): Guard {
     const { table, appNameOf, origins, clock } = this;
     const { host } = this.config;
     return createGuard({
@@ -113,6 +116,7 @@ export class Routing {
       isLoaded: () => table.loaded,
       appNameOf,
       origins,
+      sso,
       bounds: this.config.bounds,
       mainSecret: this.own.mainSecret,
       metrics: this.own.metrics,

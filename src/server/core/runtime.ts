@@ -21,6 +21,8 @@ export interface Runtime extends Managed {
   readonly appsDomain: string | null;
   /** Adds the HTTP actions, the gateway's hooks and the metrics of this role; called for each start of the main app. */
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void;
+  /** An app was created in this process that is not the main app. */
+  hosted(app: Application): void;
   /** What the page of this process shows. */
   info(): Omit<PartInfo, 'part'>;
   /** The state for an orchestrator's probes. */

@@ -18,6 +18,7 @@ import { executeRequestedAction } from './requested-action';
 import { supervisorRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
+import { MainSso } from './sso';
 import { managedStatuses } from './statuses';
 import { closeWire, openWire } from './wire';
 
@@ -28,6 +29,7 @@ export class SupervisorRuntime implements Runtime {
   private readonly supervisor: SupervisorPart;
   private readonly routing: Routing;
   private readonly metrics = new Metrics();
+  private readonly sso: MainSso;
   private readonly shutdown = new GracefulShutdown();
 
   constructor(
@@ -69,6 +71,7 @@ export class SupervisorRuntime implements Runtime {
       onUnreachable: (environment) => supervisor.noteUnreachable(environment),
       onTrouble: (...trouble) => supervisor.noteTrouble(...trouble),
     });
+    this.sso = new MainSso(config, foundation, supervisor, this.routing.table);
     foundation.wire.refusals.reasons.listen((reason) => this.metrics.refusal(reason));
     supervisor.changes.listen((names) => this.handleChange(names));
     supervisor.appEnds.listen(({ uid, term }) => this.manifests.forget(uid, term));
@@ -99,6 +102,7 @@ export class SupervisorRuntime implements Runtime {
         openWire(wire);
         this.supervisor.start(main);
         this.manifests.start();
+        this.sso.start();
       },
       leaving: () => Promise.all([this.shutdown.leave(), this.supervisor.prepareToLeave()]),
     });
@@ -107,12 +111,20 @@ export class SupervisorRuntime implements Runtime {
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
     const { supervisor, proxy } = this;
     registerResources(main, supervisor, this.config.part);
-    this.routing.install(gateway, GatewayClass, { serve: proxy.web, last: this.shutdown.handle });
+    this.sso.install(main);
+    this.routing.install(gateway, GatewayClass, {
+      serve: proxy.web,
+      last: this.shutdown.handle,
+      sso: this.sso.front(),
+    });
     this.metrics.install(main.telemetry.metric.getMeter('app-supervisor'), {
       proxy: () => proxy.stats(),
       environments: () => supervisor.environmentRows(),
     });
   }
+
+  /** None of the fleet runs here. */
+  hosted(): void {}
 
   info() {
     const warnings = [...this.supervisor.warnings(), ...this.foundation.adminPassword.warnings()];
@@ -126,6 +138,7 @@ export class SupervisorRuntime implements Runtime {
 
   async leave(): Promise<void> {
     this.manifests.stop();
+    this.sso.stop();
     this.supervisor.stop();
   }
 

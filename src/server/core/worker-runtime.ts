@@ -15,6 +15,7 @@ import { createWorkerPart } from './parts';
 import { workerRoutes } from './routes';
 import { type GatewayHooks, Routing } from './routing';
 import type { Runtime } from './runtime';
+import { HostedSso } from './sso';
 import { statusesOf } from './statuses';
 import { closeWire, openWire } from './wire';
 
@@ -24,6 +25,7 @@ export class WorkerRuntime implements Runtime {
   readonly proxy = null;
   private readonly worker: WorkerPart;
   private readonly routing: Routing;
+  private readonly sso: HostedSso;
 
   /** @param only the only app that this process runs; null runs all apps of the environment */
   constructor(
@@ -46,6 +48,7 @@ export class WorkerRuntime implements Runtime {
       mainSecret: () => mainApp.secret,
       failureOf: (name) => foundation.coreApps.appErrors[name],
     });
+    this.sso = new HostedSso(config, foundation, worker, () => this.models());
     worker.records.listen(() => this.routing.update());
     adminPassword.changes.listen((found) => {
       worker.setAdminPassword(found);
@@ -77,6 +80,7 @@ export class WorkerRuntime implements Runtime {
         openWire(wire);
         this.worker.start();
         this.manifests.start();
+        this.sso.start();
       },
       leaving: () => this.worker.prepareToLeave(),
     });
@@ -86,6 +90,10 @@ export class WorkerRuntime implements Runtime {
   install(main: Application, gateway: Gateway, GatewayClass: GatewayHooks): void {
     registerResources(main, null, this.config.part);
     this.routing.install(gateway, GatewayClass);
+  }
+
+  hosted(app: Application): void {
+    this.sso.offer(app);
   }
 
   info() {
@@ -101,6 +109,7 @@ export class WorkerRuntime implements Runtime {
 
   async leave(): Promise<void> {
     this.manifests.stop();
+    this.sso.stop();
     await this.worker.stop().catch((error) => this.log.warn(`Leaving was not clean: ${messageOf(error)}`));
   }
 

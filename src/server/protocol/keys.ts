@@ -20,6 +20,9 @@
  * | `supervisor` | string | who manages the fleet, as workers know it | for ever |
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
  * | `manifestsVersion` | string | changes with the manifests | for ever |
+ * | `ssoCode:<hash>` | string | `SsoCode`, by which an app signs a user of the main app in | two minutes, or until redeemed |
+ * | `ssoEnds` | hash | id of a user of the main app → `SsoEnd` | for ever |
+ * | `ssoEndsVersion` | string | changes with the ends | for ever |
  *
  * The class has more than 15 fields: one for each key, so that all of them are in one place.
  */
@@ -43,6 +46,9 @@ export class Keys {
   readonly supervisor = () => this.key('supervisor');
   readonly manifests = () => this.key('manifests');
   readonly manifestsVersion = () => this.key('manifestsVersion');
+  readonly ssoCode = (hash: string) => this.key('ssoCode', hash);
+  readonly ssoEnds = () => this.key('ssoEnds');
+  readonly ssoEndsVersion = () => this.key('ssoEndsVersion');
 
   /** Channels. Pub/sub ignores the database number, so only the prefix separates fleets. */
   readonly notifySupervisors = () => this.key('wake', 'supervisors');

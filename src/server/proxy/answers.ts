@@ -74,7 +74,8 @@ export function answer(
 const CLOSING = new Set<string>(['BAD_REQUEST', 'BODY_TOO_LARGE', 'BODY_TOO_SLOW', 'HEADERS_TOO_MANY']);
 
 /** The page contains everything that it needs; this holds for whatever a title may smuggle into it. */
-const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+export const PAGE_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 function body({ status, message, code }: Answer): string {
   return JSON.stringify({ error: { status, message, maintaining: true, code } });

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { avatarOf } from '../../shared/avatar';
+import { SSO_RESOURCE } from '../../shared/sso';
 import { languageOf, negotiatorOf, type VisitorLanguage } from '../visitor-texts';
 import type { Answer, AnswerCode } from './answers';
 
@@ -10,7 +11,7 @@ import type { Answer, AnswerCode } from './answers';
  */
 
 /** What a visitor sees of the app. */
-interface Face {
+export interface Face {
   name: string;
   /** Absent: its name. */
   title?: string;
@@ -52,7 +53,7 @@ const STYLE = `:root{color-scheme:light dark;--text:#1f2329;--soft:#646a73;--bac
 *{box-sizing:border-box}body{font:16px/1.6 system-ui,sans-serif;color:var(--text);background:var(--back);display:grid;place-content:center;min-height:100vh;margin:0;padding:16px}
 main{width:min(440px,calc(100vw - 32px));padding:40px 32px;text-align:center;background:var(--card);border:1px solid var(--line);border-radius:12px;overflow-wrap:anywhere}
 .icon{display:grid;place-content:center;width:64px;height:64px;margin:0 auto 20px;border-radius:14px;object-fit:cover;color:#fff;font-size:30px;font-weight:600}
-h1{font-size:20px;line-height:1.4;margin:0}p{margin:8px 0 0;color:var(--soft)}small{display:block;margin-top:20px;color:var(--soft)}
+h1{font-size:20px;line-height:1.4;margin:0}p{margin:8px 0 0;color:var(--soft)}a{color:var(--bar)}small{display:block;margin-top:20px;color:var(--soft)}
 .bar{height:4px;margin:24px auto 0;max-width:220px;border-radius:2px;background:var(--line);overflow:hidden}.bar i{display:block;width:40%;height:100%;border-radius:2px;background:var(--bar);animation:go 1.6s ease-in-out infinite}
 @keyframes go{from{transform:translateX(-100%)}to{transform:translateX(250%)}}@media(prefers-reduced-motion){.bar i{animation:none;width:100%;opacity:.6}}`;
 
@@ -71,22 +72,58 @@ export function pageFor(
   if (req.method !== 'GET' && req.method !== 'HEAD') return null;
   // JSON if the client accepts both, like a program that names neither.
   const wanted = negotiatorOf(req.headers).mediaType(['application/json', 'text/html']);
-  if (wanted !== 'text/html' || path.startsWith(`${apiBase}/`)) return null;
+  // The API answers programs, except where a sign-in leads a person there.
+  if (wanted !== 'text/html' || (path.startsWith(`${apiBase}/`) && !path.endsWith(SSO_CALLBACK))) return null;
   return pageOf(what, languageOf(req.headers), app);
 }
+
+const SSO_CALLBACK = `/${SSO_RESOURCE}:callback`;
 
 function pageOf({ code, retryAfter, message, text, reference }: Answer, language: VisitorLanguage, app: Face | null) {
   const headline = escaped(HEADLINES[code as AnswerCode]?.[language] ?? capitalized(text ?? message));
   const hint = HINTS[code] ?? (retryAfter === undefined ? HINTS.ASK : HINTS.WAIT);
   const wait = retryAfter ?? PATIENCE[code];
   const refresh = wait === undefined ? '' : `<meta http-equiv="refresh" content="${wait}">`;
+  const rest = retryAfter === undefined ? '' : '<div class="bar"><i></i></div>';
+  const label = language === 'zh' ? '参考编号' : 'Reference';
+  const note = reference ? `<small>${label}: ${escaped(reference)}</small>` : '';
+  return frame({ language, app, headline, hint: hint[language], refresh, rest: rest + note });
+}
+
+/** A page without anything to wait for, whose texts may contain what people have written. */
+export function htmlPage({
+  language,
+  app,
+  headline,
+  hint,
+  link,
+}: {
+  language: VisitorLanguage;
+  app: Face | null;
+  headline: string;
+  hint: string;
+  link: { href: string; text: string } | null;
+}): string {
+  const rest = link ? `<p><a href="${escaped(link.href)}">${escaped(link.text)}</a></p>` : '';
+  return frame({ language, app, headline: escaped(headline), hint: escaped(hint), refresh: '', rest });
+}
+
+interface Frame {
+  language: VisitorLanguage;
+  app: Face | null;
+  /** This and what follows is HTML. */
+  headline: string;
+  hint: string;
+  refresh: string;
+  rest: string;
+}
+
+function frame({ language, app, headline, hint, refresh, rest }: Frame): string {
   const name = app && escaped([...(app.title ?? app.name)].slice(0, MAX_TITLE).join(''));
   return `<!doctype html><html lang="${language === 'zh' ? 'zh-CN' : 'en'}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">${refresh}
 <title>${name ?? headline}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head>
-<body><main>${app ? iconOf(app) : ''}<h1>${headline}</h1><p>${hint[language]}</p>${
-    retryAfter === undefined ? '' : '<div class="bar"><i></i></div>'
-  }${reference ? `<small>${language === 'zh' ? '参考编号' : 'Reference'}: ${escaped(reference)}</small>` : ''}</main></body></html>`;
+<body><main>${app ? iconOf(app) : ''}<h1>${headline}</h1><p>${hint}</p>${rest}</main></body></html>`;
 }
 
 /** As in the app switcher. */

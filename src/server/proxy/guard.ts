@@ -11,6 +11,7 @@ import { LIMITS } from './limits';
 import { lingerOverUpload } from './linger';
 import { type AppNaming, INVALID_APP } from './naming';
 import type { Origins } from './origins';
+import type { SsoFront } from './sso';
 import { isSignedIn, type MainSecret } from './tokens';
 import { leavesFolder, uploadIn } from './uploads';
 import { pathOf, readTarget } from './url';
@@ -43,6 +44,8 @@ export interface GuardOptions {
   /** `APP_PUBLIC_PATH`, with trailing slash. */
   publicPath: string;
   origins: Origins;
+  /** Begins sign-ins by the main app; absent where no main app is that vouches for its users. */
+  sso?: SsoFront | null;
   bounds: Pick<Bounds, 'headers' | 'anonymousBody' | 'bodySilence'>;
   /** Of the main app of this process. */
   mainSecret: MainSecret;
@@ -92,6 +95,7 @@ export function createGuard({ appNameOf, serve, clock, origins, ...options }: Gu
     const name = appNameOf(req);
     const elsewhere = hasSeveralHosts(req) ? null : origins.elsewhere(name, req);
     if (elsewhere !== null) return redirect(res, elsewhere);
+    if (!hasSeveralHosts(req) && options.sso?.(name, req, res)) return true;
     if (name !== INVALID_APP && serve?.(name, req, res)) return true;
     if (hasSeveralHosts(req)) return sendAnswer(req, res, 'BAD_REQUEST');
     if (name !== 'main') {

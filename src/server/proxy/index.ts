@@ -30,9 +30,11 @@ export { createGuard, type Guard, type GuardOptions } from './guard';
 export { LIMITS, type Limits } from './limits';
 export { type AppNaming, createNaming, INVALID_APP } from './naming';
 export { createOrigins, type Origins } from './origins';
-export { trustOf } from './peer';
+export { peerOf, trustOf, visitorAddress } from './peer';
 export { createSelector, type SelectorContext } from './selector';
-export { type RouteApp, type RouteEnvironment, RoutingTable } from './table';
+export { createSsoFront, pageAsked, type SsoFront, signInPage, ssoCookie } from './sso';
+export { SSO_HEADERS, ssoPage } from './sso-page';
+export { hostnameOf, type RouteApp, type RouteEnvironment, RoutingTable } from './table';
 export { basePath } from './url';
 
 export interface ProxyConfig {

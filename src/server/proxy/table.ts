@@ -1,6 +1,7 @@
 import { type AppsDomain, labelIn, labelOf } from '../../shared/origins';
 import type { Health, Status } from '../../shared/types';
 import { INVALID_APP } from './naming';
+import type { RouteSso } from './sso-page';
 
 /**
  * The proxy's view of the fleet, in memory only: a proxied request costs map look-ups and nothing else (invariant 5).
@@ -13,6 +14,8 @@ export interface RouteApp {
   title?: string;
   /** For visitors: one of NocoBase's icons, or a picture as a data URI. */
   icon?: string | null;
+  /** Absent or null: users of the main app are not signed in there. */
+  sso?: RouteSso | null;
   /** Custom domain, or null. */
   cname: string | null;
   desired: 'running' | 'onDemand' | 'stopped';

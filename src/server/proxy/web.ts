@@ -24,6 +24,7 @@ import { lingerOverUpload } from './linger';
 import { isOwnHost } from './origins';
 import { type Peer, peerOf, visitorAddress } from './peer';
 import { noteUnreachable } from './quarantine';
+import { isSsoCallback } from './sso';
 import { statusClass } from './status-class';
 import { requestedEnvironment } from './sticky-environment';
 import type { RouteApp, RouteEnvironment } from './table';
@@ -237,6 +238,12 @@ class Exchange {
       return;
     }
     const status = incoming.statusCode ?? 502;
+    if (status === 503 && isSsoCallback(this.url)) {
+      // The app starts: a person waits for it, and what he has brought stays valid.
+      incoming.destroy();
+      this.answer('APP_PREPARING');
+      return;
+    }
     const trailers =
       isChunked(incoming) && req.httpVersionMinor > 0 && req.method !== 'HEAD' && status !== 204 && status !== 304;
     try {

@@ -1,4 +1,11 @@
-import { EditOutlined, FireOutlined, SafetyOutlined, SwapOutlined, ToolOutlined } from '@ant-design/icons';
+import {
+  EditOutlined,
+  FireOutlined,
+  LoginOutlined,
+  SafetyOutlined,
+  SwapOutlined,
+  ToolOutlined,
+} from '@ant-design/icons';
 import type { EventKind } from '../../shared/words';
 import type { Tone } from '../common/status';
 import { key } from '../common/text';
@@ -18,6 +25,7 @@ export const KINDS: Record<EventKind, Shown> = {
   crash: { label: key('Crash'), tone: 'bad', icon: FireOutlined },
   health: { label: key('Outage'), tone: 'bad' },
   holder: { label: key('Takeover'), tone: 'warning', icon: SwapOutlined },
+  signIn: { label: key('Sign-in'), tone: 'off', icon: LoginOutlined },
   refusal: { label: key('Rejected message'), tone: 'warning', icon: SafetyOutlined },
 };
 
@@ -35,4 +43,10 @@ export const PART_LABELS: Record<string, string> = {
   'database.username': key('User'),
   'database.password': key('Password'),
   sso: key('Single sign-on'),
+  'sso.enabled': key('Sign-in by the main app'),
+  'sso.mapping': key('First sign-in'),
+  'sso.autoSignup': key('Create missing accounts'),
+  'sso.signupRole': key('Role of created accounts'),
+  'sso.signupFor': key('Accounts are created for'),
+  'sso.passwordSignIn': key('Own sign-in'),
 };

@@ -1,5 +1,6 @@
 import { Alert, Button, Descriptions, Drawer, Flex, Spin, Tabs } from 'antd';
 import { useSearchParams } from 'react-router-dom';
+import { ssoOf } from '../../shared/sso';
 import type { AppRow } from '../../shared/types';
 import { AppActivity } from '../activity/AppActivity';
 import { ActionButton } from '../common/ActionButton';
@@ -146,6 +147,11 @@ function Settings({ app }: { app: AppRow }) {
     { key: 'version', label: t('Data version'), children: app.version ?? '–' },
     { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only on request') },
     { key: 'cname', children: app.cname ?? '–' },
+    {
+      key: 'sso',
+      label: t('Sign-in by the main app'),
+      children: ssoOf(app.options.sso).enabled ? t('On') : t('Off'),
+    },
     { key: 'pinned', children: yesNo(app.pinned) },
     { key: 'hidden', children: yesNo(app.hidden) },
     { key: 'lastVisitAt', label: t('Last visit'), children: <Since at={app.lastVisitAt} /> },

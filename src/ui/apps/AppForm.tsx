@@ -11,6 +11,7 @@ import { AdministratorFields } from './AdministratorFields';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
 import { DatabaseFields } from './DatabaseFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
+import { SsoFields } from './SsoFields';
 import { VisibilityFields } from './VisibilityFields';
 
 interface Props {
@@ -159,6 +160,9 @@ function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environment
       <Section title={t('Display configuration')}>
         <DisplayFields />
         <VisibilityFields />
+      </Section>
+      <Section title={t('Single sign-on')}>
+        <SsoFields />
       </Section>
     </>
   );

@@ -1,5 +1,5 @@
 import { useRequest } from 'ahooks';
-import { Form, Radio } from 'antd';
+import { Form, Radio, type SelectProps } from 'antd';
 import { useApi } from '../common/api';
 import { FormSelect } from '../common/FormSelect';
 import { VISIBLE_TO_LABELS } from '../common/labels';
@@ -28,11 +28,8 @@ export function VisibilityFields() {
   );
 }
 
-/** Whoever may not read the roles enters their names. */
 function RolesField() {
   const t = useT();
-  const api = useApi();
-  const { data, loading } = useRequest(() => api.listRoles().catch(() => null));
   return (
     <Form.Item
       name="visibleRoles"
@@ -40,12 +37,23 @@ function RolesField() {
       extra={t('Inside other apps, whose users have no roles of the main app, the app is not listed.')}
       rules={[{ required: true, type: 'array', message: t('Select at least one role') }]}
     >
-      <FormSelect
-        mode={data || loading ? 'multiple' : 'tags'}
-        loading={loading}
-        optionFilterProp="label"
-        options={data?.map(({ name, title }) => ({ value: name, label: title ? t(title) : name }))}
-      />
+      <RolesOfMain />
     </Form.Item>
+  );
+}
+
+/** Whoever may not read the roles enters their names. */
+export function RolesOfMain(props: SelectProps) {
+  const t = useT();
+  const api = useApi();
+  const { data, loading } = useRequest(() => api.listRoles().catch(() => null));
+  return (
+    <FormSelect
+      {...props}
+      mode={data || loading ? 'multiple' : 'tags'}
+      loading={loading}
+      optionFilterProp="label"
+      options={data?.map(({ name, title }) => ({ value: name, label: title ? t(title) : name }))}
+    />
   );
 }

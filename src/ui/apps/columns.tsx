@@ -1,5 +1,6 @@
 import { type TableColumnType, Typography } from 'antd';
 import { memo } from 'react';
+import { ssoOf } from '../../shared/sso';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { AppAvatar } from '../common/AppAvatar';
 import { entryHref } from '../common/entryHref';
@@ -20,6 +21,7 @@ export const OPTIONAL_COLUMNS: Record<string, { label: string; isShown: boolean 
   version: { label: key('Version'), isShown: true },
   lastVisitAt: { label: key('Last visit'), isShown: true },
   startMode: { label: key('Start mode'), isShown: false },
+  sso: { label: key('Sign-in by the main app'), isShown: false },
   createdAt: { label: key('Created'), isShown: false },
 };
 
@@ -58,6 +60,7 @@ export function columnsOf(
     ...optional('version', { width: 90, dataIndex: 'version' }),
     ...optional('lastVisitAt', { width: 100, render: (_, app) => <Since at={app.lastVisitAt} /> }),
     ...optional('startMode', { width: 150, render: (_, app) => t(START_MODE_LABELS[app.startMode]) }),
+    ...optional('sso', { width: 130, render: (_, app) => (ssoOf(app.options.sso).enabled ? t('On') : t('Off')) }),
     ...optional('createdAt', { width: 120, sorter: true, render: (_, app) => <Since at={app.createdAt} /> }),
     {
       key: 'actions',

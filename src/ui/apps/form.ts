@@ -1,5 +1,6 @@
 import { APP } from '../../shared/app';
 import { defaultOf, type FormIn, isRequired, keysIn, type Type } from '../../shared/fields';
+import { ssoOf } from '../../shared/sso';
 import type { AppOptions, AppRow, DbConnType } from '../../shared/types';
 
 /** The values of the form, in the shape of the API. */
@@ -9,9 +10,16 @@ export type AppValues = FormIn<typeof APP> & {
 };
 
 /** Initial values of the form; fields that start empty are absent. */
-export const newValues = () => valuesFrom((key) => defaultOf(APP[key]) ?? (isRequired(APP[key]) ? '' : undefined));
+export const newValues = () =>
+  withSso(valuesFrom((key) => defaultOf(APP[key]) ?? (isRequired(APP[key]) ? '' : undefined)));
 
-export const valuesOf = (app: AppRow) => valuesFrom((key) => app[key] ?? undefined);
+export const valuesOf = (app: AppRow) => withSso(valuesFrom((key) => app[key] ?? undefined));
+
+/** An app may have been stored without settings that the form shows. */
+const withSso = (values: AppValues): AppValues => ({
+  ...values,
+  options: { ...values.options, sso: { ...values.options.sso, ...ssoOf(values.options.sso) } },
+});
 
 const FORM = keysIn(APP, 'form');
 
@@ -50,6 +58,7 @@ export function databaseOf(options: AppOptions, isNew: boolean): Database {
 export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown> {
   const { targetEnvironment, environments, options, initialAdmin } = values;
   const database = databaseOf(options, !was);
+  const sso = ssoBody(options.sso, was?.options.sso);
   const { username, email } = initialAdmin ?? {};
   const admin = withoutEmpty({ username: clean(username), email: clean(email), password: initialAdmin?.password });
   const settings = keysIn(APP, was ? 'update' : 'create').map((key) => [key, settingOf(APP[key].type, values[key])]);
@@ -64,9 +73,15 @@ export function bodyOf(values: AppValues, was?: AppRow): Record<string, unknown>
     options: {
       ...(!was && { dbConnType: options.dbConnType }),
       ...(Object.keys(database).length > 0 && { database }),
+      ...(sso && { sso }),
     },
     ...(Object.keys(admin).length > 0 && { initialAdmin: admin }),
   };
+}
+
+/** Nothing for an app that takes no part, and never did. What the form has no field of stays. */
+function ssoBody(entered: AppOptions['sso'], was: AppOptions['sso']): AppOptions['sso'] {
+  return entered?.enabled || was ? { ...was, ...entered } : undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Action, DbConnType, StartMode, VisibleTo } from '../../shared/types';
+import type { SsoMapping } from '../../shared/words';
 import { key } from './text';
 
 /** What several pages call operations and settings. */
@@ -48,6 +49,12 @@ export const VISIBLE_TO_LABELS: Record<VisibleTo, string> = {
   nobody: key('Nobody'),
 };
 
+export const MAPPING_LABELS: Record<SsoMapping, string> = {
+  username: key('To the account with the same user name'),
+  email: key('To the account with the same e-mail address'),
+  none: key('To no existing account'),
+};
+
 export const DATABASE_LABELS: Record<DbConnType, string> = {
   new_database: key('New database'),
   new_connection: key('New connection'),
@@ -58,4 +65,5 @@ export const DATABASE_LABELS: Record<DbConnType, string> = {
 export const VALUE_LABELS: Record<string, Record<string, string>> = {
   startMode: START_MODE_LABELS,
   visibleTo: VISIBLE_TO_LABELS,
+  'sso.mapping': MAPPING_LABELS,
 };

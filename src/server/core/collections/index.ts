@@ -4,6 +4,7 @@ import appEvents from './appEvents';
 import appManifests from './appManifests';
 import appOperations from './appOperations';
 import appSnapshots from './appSnapshots';
+import appSsoEnds from './appSsoEnds';
 import appSupervisorLeaders from './appSupervisorLeaders';
 import apps from './apps';
 import appTombstones from './appTombstones';
@@ -18,6 +19,7 @@ export const collections: CollectionOptions[] = [
   appSupervisorLeaders,
   appSnapshots,
   appManifests,
+  appSsoEnds,
 ].map((collection) => ({
   ...collection,
   // Hidden from workflows for user tables: users must not edit these, export them with their data, or see them in a

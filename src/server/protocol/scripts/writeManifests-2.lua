@@ -1,7 +1,7 @@
 --[[
-  Writes items of manifests, each only if it is newer than the stored one.
+  Writes items of a hash (manifests, ends of sign-ins), each only if it is newer than the stored one.
 
-  KEYS[1] manifests (hash, field -> signed JSON)   KEYS[2] version of the manifests
+  KEYS[1] hash, field -> signed JSON   KEYS[2] its version
   ARGV[1] next version   ARGV field, at, signed JSON, field, at, signed JSON ...
 ]]
 -- As in envelope.ts. What is not signed counts as not there.

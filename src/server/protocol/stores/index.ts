@@ -6,6 +6,7 @@ import type { FleetStore } from './fleet';
 import type { LeaseStore } from './leases';
 import type { ManifestStore } from './manifests';
 import type { RecordStore } from './records';
+import type { SsoStore } from './sso';
 import type { StatusStore } from './statuses';
 
 /**
@@ -23,6 +24,7 @@ export interface Stores {
   readonly statuses: StatusStore;
   readonly appIndex: AppIndexStore;
   readonly manifests: ManifestStore;
+  readonly sso: SsoStore;
   /**
    * The store can be used: at first, and again after it could not. It may hold an older state than before, and what was
    * sent to it meanwhile is lost.

@@ -83,6 +83,32 @@ export const cancelRequested = (operation: Operation, userId: string | null, at:
   endedAt: at,
 });
 
+/**
+ * The event that the main app has let one of its users in to an app.
+ * @param user as people know him
+ * @param id unique
+ */
+export const entered = (
+  { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
+  user: { id: string; name: string },
+  address: string,
+  at: number,
+  id: string,
+): Event => ({
+  id: `signIn ${uid} ${at} ${id}`,
+  kind: 'signIn',
+  appName: name,
+  appUid: uid,
+  environment: null,
+  message: say('SSO_ENTERED', { app: name, user: user.name, address }),
+  cause: null,
+  createdById: user.id,
+  operationId: null,
+  changes: null,
+  at,
+  endedAt: at,
+});
+
 /** The event that somebody changed an environment. @param id unique */
 export const environmentChanged = (
   environment: string,

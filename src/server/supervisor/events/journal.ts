@@ -3,7 +3,9 @@ import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
-import { environmentChanged } from './changes';
+import type { AppDefinition } from '../apps/repository';
+import type { MainUser } from '../sso/decide';
+import { entered, environmentChanged } from './changes';
 import type { EventStore } from './store';
 
 export interface ChangeJournalOptions {
@@ -26,7 +28,7 @@ const TEXTS = {
   destroyContainer: 'CONTAINER_REMOVED',
 } as const;
 
-/** Records what people change of environments; what they change of apps is written with its operation. */
+/** Records what people change of environments, and where they sign in; what they change of apps is written with its operation. */
 export class ChangeJournal {
   constructor(private readonly options: ChangeJournalOptions) {}
 
@@ -37,6 +39,16 @@ export class ChangeJournal {
     const event = environmentChanged(environment, message, userId, clock.now().wall, random.hex(4));
     await events.append([event]).catch((error) => {
       log.warn(`A change of an environment could not be recorded: ${messageOf(error)}`, { environment });
+    });
+  }
+
+  /** Never rejects: nobody waits for it. @param address of the visitor; null if it is not known for certain */
+  async ofSignIn(app: Pick<AppDefinition, 'name' | 'uid'>, user: MainUser, address: string | null): Promise<void> {
+    const { events, clock, random, log } = this.options;
+    const name = user.username ?? user.email ?? user.nickname ?? user.id;
+    const event = entered(app, { id: user.id, name }, address ?? '?', clock.now().wall, random.hex(4));
+    await events.append([event]).catch((error) => {
+      log.warn(`A sign-in could not be recorded: ${messageOf(error)}`, { app: app.name });
     });
   }
 }

@@ -116,7 +116,6 @@ export function pendingChanges(
   const found: string[] = [];
   if (differs(place(booted), place(record))) found.push('options.database');
   if (record.jwtSecret !== null && secret(booted) !== secret(record)) found.push('jwtSecret');
-  if (differs(booted.sso, record.sso)) found.push('options.sso');
   return found;
 }
 

@@ -8,6 +8,7 @@ import { MemoryFleet } from './fleet';
 import { MemoryLeases } from './leases';
 import { MemoryManifests } from './manifests';
 import { MemoryRecords } from './records';
+import { MemorySso } from './sso';
 import { MemoryStatuses } from './statuses';
 import { MemoryTerm } from './term';
 
@@ -26,6 +27,7 @@ export class MemoryStores implements Stores {
   readonly fleet: MemoryFleet;
   readonly appIndex: MemoryAppIndex;
   readonly manifests: MemoryManifests;
+  readonly sso: MemorySso;
   /** Never: it is never away. */
   readonly returns = new Feed<void>();
 
@@ -34,6 +36,7 @@ export class MemoryStores implements Stores {
     this.records = new MemoryRecords(random, term);
     this.appIndex = new MemoryAppIndex(term);
     this.manifests = new MemoryManifests(random, term);
+    this.sso = new MemorySso(clock, random);
     this.statuses = new MemoryStatuses((...lease) => this.leases.holds(...lease));
     this.leases = new MemoryLeases(clock, isAlone, (environment) => this.statuses.forget(environment));
     this.fleet = new MemoryFleet(this.records, this.leases, this.statuses);

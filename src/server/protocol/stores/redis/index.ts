@@ -13,6 +13,7 @@ import { RedisFleet } from './fleet';
 import { RedisLeases } from './leases';
 import { RedisManifests } from './manifests';
 import { RedisRecords } from './records';
+import { RedisSso } from './sso';
 import { RedisStatuses } from './statuses';
 
 /** `Stores` on `APP_SUPERVISOR_REDIS_URL`, over one connection. */
@@ -23,6 +24,7 @@ export class RedisStores implements Stores {
   readonly statuses: RedisStatuses;
   readonly appIndex: RedisAppIndex;
   readonly manifests: RedisManifests;
+  readonly sso: RedisSso;
   readonly returns: Feed<void>;
   private readonly connection: StoreConnection;
 
@@ -37,6 +39,7 @@ export class RedisStores implements Stores {
     this.fleet = new RedisFleet(connection, random, (environment) => this.statuses.forget(environment));
     this.appIndex = new RedisAppIndex(connection, random);
     this.manifests = new RedisManifests(connection, random);
+    this.sso = new RedisSso(connection, random);
   }
 
   /** The connection, for whoever publishes at the same address. */

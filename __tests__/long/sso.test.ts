@@ -1,0 +1,235 @@
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { type Fleet, waitFor } from '../../scripts/fleet';
+import { sharedFleet } from '../setup/fleet';
+import { ask } from '../support/http';
+import { Manager } from '../support/manager';
+import { aloneOnPostgres, type TestTarget } from '../support/test-targets';
+import { Visitor } from '../support/visitor';
+
+/** Sign-in by the main app where more than the thin path counts: places, outages, and who becomes whom on real NocoBase. */
+
+const PASSWORD = 'of-a-visitor-1';
+const APP = 'long_sso';
+const DOMAIN = 'long-sso.example.test';
+
+async function addUser(manager: Manager, username: string, more: object = {}): Promise<void> {
+  const values = { username, nickname: username, password: PASSWORD, ...more };
+  await manager.api.post('users:create', values).catch((error) => {
+    if (!String(error).includes('unique')) throw error;
+  });
+}
+
+/** A user of the main app who has opened the app. @returns his session in the app, or the text of the page that he got */
+async function enter(visitor: Visitor, page = `/apps/${APP}/admin/`): Promise<{ token: string; text: string }> {
+  const { text } = await visitor.open(page);
+  const url = new URL(visitor.trail.at(-1) ?? 'http://none');
+  return { token: url.searchParams.get('token') ?? '', text };
+}
+
+const forget = (visitor: Visitor, host?: string) => visitor.cookies(host).delete(`nb_auth_token_${APP}`);
+
+describe('in a fleet', () => {
+  let fleet: Fleet;
+  let manager: Manager;
+
+  beforeAll(async () => {
+    fleet = await sharedFleet();
+    await fleet.supervisor.restartWith({ APP_SUPERVISOR_PUBLIC_URL: fleet.supervisor.url });
+    await fleet.waitForWorkers();
+    manager = await Manager.of(fleet);
+    await manager.clear(APP);
+    await manager.create({
+      name: APP,
+      environments: ['env_a', 'env_b'],
+      cname: DOMAIN,
+      options: { sso: { enabled: true, autoSignup: true } },
+    });
+    for (const name of ['long_bob', 'long_eve']) await addUser(manager, name, { email: `${name}@example.test` });
+  });
+  afterAll(async () => {
+    await fleet.heal();
+    await manager.clear(APP);
+    await fleet.supervisor.restartWith({ APP_SUPERVISOR_PUBLIC_URL: '' });
+  });
+
+  const check = async (token: string, environment: string) => {
+    const headers = { Authorization: `Bearer ${token}`, 'X-App-Environment': environment };
+    const answer = await ask(fleet.supervisor.url, `/api/__app/${APP}/auth:check`, { headers });
+    return answer.status === 200 ? answer.json.data.username : answer.status;
+  };
+  const in10s = (what: string, ask: () => Promise<unknown>) =>
+    waitFor(async () => Boolean(await ask()), { timeout: 10_000, interval: 200, what });
+  const visitor = async (account: string): Promise<[Visitor, string]> => {
+    const made = new Visitor(fleet.supervisor.url);
+    return [made, await made.signIn({ account, password: PASSWORD })];
+  };
+  const settings = (sso: object) =>
+    manager.update(APP, { options: { sso: { enabled: true, autoSignup: true, ...sso } } });
+
+  it('a session counts in both environments, and its end does, also in one that was away', async () => {
+    const [bob, ofMain] = await visitor('long_bob');
+    const { token } = await enter(bob);
+    expect([await check(token, 'env_a'), await check(token, 'env_b')]).toEqual(['long_bob', 'long_bob']);
+    const away = fleet.workers.find(({ name }) => name === 'env_b')!;
+    await away.stop();
+    await bob.signOut(ofMain);
+    await in10s('The end in env_a', async () => (await check(token, 'env_a')) === 401);
+    await away.start();
+    await fleet.waitForWorkers();
+    await manager.untilApp(
+      APP,
+      (app) => app.statuses.env_b?.status === 'running' || app.statuses.env_b?.status === 'dormant',
+      {
+        what: 'to be in env_b again',
+      },
+    );
+    await waitFor(async () => (await check(token, 'env_b')) === 401, {
+      timeout: 120_000,
+      interval: 500,
+      what: 'The end in the environment that was away',
+    });
+  });
+
+  it('signing out of the app ends that session alone', async () => {
+    const [one] = await visitor('long_bob');
+    const [other] = await visitor('long_bob');
+    const [first, second] = [(await enter(one)).token, (await enter(other)).token];
+    const headers = { Authorization: `Bearer ${first}`, 'X-Authenticator': 'app-sso', 'X-App-Environment': 'env_a' };
+    await ask(fleet.supervisor.url, `/api/__app/${APP}/auth:signOut`, { method: 'POST', headers });
+    expect([await check(first, 'env_a'), await check(second, 'env_a')]).toEqual([401, 'long_bob']);
+  });
+
+  it('on the app’s own domain, with the page that was asked for', async () => {
+    const [bob] = await visitor('long_bob');
+    const { port } = new URL(fleet.supervisor.url);
+    await bob.open(`http://${DOMAIN}:${port}/admin/orders`);
+    const url = new URL(bob.trail.at(-1)!);
+    expect([url.host, url.pathname]).toEqual([`${DOMAIN}:${port}`, '/admin/orders']);
+    expect(await check(url.searchParams.get('token')!, 'env_a')).toBe('long_bob');
+  });
+
+  it('8 redemptions at once let one in', async () => {
+    const [bob] = await visitor('long_bob');
+    const callback = await bob.openUntil(`/apps/${APP}/admin/`, 'appSso:callback');
+    const cookies = [...bob.cookies()];
+    const browsers = Array.from({ length: 8 }, () => {
+      const same = new Visitor(fleet.supervisor.url);
+      for (const [name, value] of cookies) same.cookies().set(name, value);
+      return same;
+    });
+    const statuses = await Promise.all(browsers.map(async (each) => (await each.ask(callback)).status));
+    expect(statuses.sort()).toEqual([302, 403, 403, 403, 403, 403, 403, 403]);
+  });
+
+  it('a code is worth nothing for another user, after signing out, or when its user has changed', async () => {
+    const [bob, ofMain] = await visitor('long_bob');
+    const callback = await bob.openUntil(`/apps/${APP}/admin/`, 'appSso:callback');
+    await bob.signOut(ofMain);
+    expect((await bob.ask(callback)).status).toBe(403);
+
+    await bob.signIn({ account: 'long_bob', password: PASSWORD });
+    const second = await bob.openUntil(`/apps/${APP}/admin/`, 'appSso:callback');
+    await bob.signIn({ account: 'long_eve', password: PASSWORD });
+    expect((await bob.ask(second)).status).toBe(403);
+    const { token } = await enter(bob);
+    expect(await check(token, 'env_a')).toBe('long_eve');
+  });
+
+  it('who takes the name of a bound account gets nothing, and who changes his own keeps his account', async () => {
+    const [bob] = await visitor('long_bob');
+    await enter(bob);
+    const idOf = async (username: string) =>
+      (await manager.api.get('users:list', { filter: { username } })).data[0].id as number;
+    const rename = async (from: string, to: string) =>
+      manager.api.post(`users:update?filterByTk=${await idOf(from)}`, { username: to });
+    await rename('long_bob', 'long_bob_formerly');
+    try {
+      forget(bob);
+      expect(await check((await enter(bob)).token, 'env_a')).toBe('long_bob');
+      await addUser(manager, 'long_bob');
+      const [namesake] = await visitor('long_bob');
+      expect((await enter(namesake)).text).toContain('belongs to somebody else');
+      await manager.api.post(`users:destroy?filterByTk=${await idOf('long_bob')}`);
+    } finally {
+      await rename('long_bob_formerly', 'long_bob');
+    }
+  });
+
+  it('a user who is deleted in the main app is signed out and not let in again', async () => {
+    await addUser(manager, 'long_gone');
+    const [gone] = await visitor('long_gone');
+    const { token } = await enter(gone);
+    expect(await check(token, 'env_a')).toBe('long_gone');
+    const { data } = await manager.api.get('users:list', { filter: { username: 'long_gone' } });
+    await manager.api.post(`users:destroy?filterByTk=${data[0].id}`);
+    await in10s('The end of the session', async () => (await check(token, 'env_a')) === 401);
+    forget(gone);
+    await enter(gone);
+    expect(gone.trail.at(-1)).toContain('/app-sso?');
+  });
+
+  it('settings are in force without a restart', async () => {
+    await addUser(manager, 'long_new');
+    const [fresh] = await visitor('long_new');
+    await settings({ autoSignup: false });
+    expect((await enter(fresh)).text).toContain('You have no account');
+    await settings({ signupRole: 'admin', signupFor: ['root'] });
+    expect((await enter(fresh)).text).toContain('You have no account');
+    await settings({ passwordSignIn: false });
+    const refused = await ask(fleet.supervisor.url, `/api/__app/${APP}/auth:signIn`, {
+      method: 'POST',
+      body: { account: 'x', password: 'y' },
+    });
+    expect(refused).toMatchObject({ status: 403, code: 'OWN_SIGN_IN_OFF' });
+    await settings({ mapping: 'email' });
+    expect(await check((await enter(fresh)).token, 'env_a')).toBe('long_new');
+    await settings({ enabled: false });
+    forget(fresh);
+    const { text } = await enter(fresh);
+    expect([fresh.trail, text.includes('<html')]).toEqual([[], true]);
+    await settings({});
+  });
+
+  it('without Redis nobody new gets in, with a clear answer; who is in goes on', async () => {
+    const [bob] = await visitor('long_bob');
+    const { token } = await enter(bob);
+    await fleet.redis!.kill();
+    try {
+      forget(bob);
+      const { text } = await enter(bob);
+      expect(text).toContain('does not work right now');
+      expect(await check(token, 'env_a')).toBe('long_bob');
+    } finally {
+      await fleet.redis!.start();
+    }
+    await waitFor(async () => (await enter(bob)).token, {
+      timeout: 30_000,
+      interval: 500,
+      what: 'A sign-in after that',
+    });
+  });
+});
+
+describe('in one process', () => {
+  let one: TestTarget;
+  beforeAll(async () => {
+    one = await aloneOnPostgres(inject('postgres'));
+  });
+  afterAll(() => one?.stop());
+
+  it('a user is signed in to an app, and out', async () => {
+    const { manager, entry } = one;
+    await manager.create({ name: APP, options: { sso: { enabled: true, autoSignup: true } } });
+    await addUser(manager, 'long_bob');
+    const bob = new Visitor(entry.url);
+    const ofMain = await bob.signIn({ account: 'long_bob', password: PASSWORD });
+    const { token } = await enter(bob);
+    const check = async () => {
+      const headers = { Authorization: `Bearer ${token}` };
+      return (await ask(entry.url, `/api/__app/${APP}/auth:check`, { headers })).status;
+    };
+    expect(await check()).toBe(200);
+    await bob.signOut(ofMain);
+    await waitFor(async () => (await check()) === 401, { timeout: 10_000, interval: 200, what: 'The end' });
+  });
+});

@@ -1,0 +1,246 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { RoutingTable, trustOf } from '../../src/server/proxy';
+import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
+import { vouchFor } from '../../src/server/supervisor/sso/decide';
+import { entranceOf, isPrivilegedRole, nameOf, refusalOf } from '../../src/server/worker/sso/decide';
+import { parseAppsDomain } from '../../src/shared/origins';
+import { isTopLevel, NO_SSO, type SsoSettings, ssoOf } from '../../src/shared/sso';
+
+const settings = (more: Partial<SsoSettings> = {}): SsoSettings => ({ ...NO_SSO, enabled: true, ...more });
+const user = { id: '7', username: 'bob', email: 'bob@x.test', nickname: 'Bob', isRoot: false, maySignUp: true };
+
+describe('settings', () => {
+  it('have defaults for whatever is not stored, or is nonsense', () => {
+    expect(ssoOf(null)).toEqual(NO_SSO);
+    expect(ssoOf({ enabled: 'yes', mapping: 'phone', signupFor: 'all', passwordSignIn: null })).toEqual(NO_SSO);
+    expect(ssoOf({ enabled: true, mapping: 'email', passwordSignIn: false })).toEqual(
+      settings({ mapping: 'email', passwordSignIn: false }),
+    );
+  });
+});
+
+describe('whom the main app vouches for', () => {
+  const everybody = { visibleTo: 'everybody' as const, visibleRoles: [] };
+  const bob = { id: '7', username: 'bob', email: null, nickname: null, roles: ['member', 'sales'] };
+  it.each<[string, Partial<SsoSettings>, Parameters<typeof vouchFor>[2], unknown]>([
+    ['nobody while it is off', { enabled: false }, everybody, 'SSO_OFF'],
+    ['nobody who is not to see the app', {}, { visibleTo: 'nobody', visibleRoles: [] }, 'SSO_NOT_FOR_YOU'],
+    ['not without the role', {}, { visibleTo: 'roles', visibleRoles: ['boss'] }, 'SSO_NOT_FOR_YOU'],
+    ['with the role', {}, { visibleTo: 'roles', visibleRoles: ['sales'] }, { maySignUp: false, isRoot: false }],
+    ['an account for everybody', { autoSignup: true }, everybody, { maySignUp: true }],
+    ['none without the role', { autoSignup: true, signupFor: ['boss'] }, everybody, { maySignUp: false }],
+    ['one with the role', { autoSignup: true, signupFor: ['sales'] }, everybody, { maySignUp: true }],
+  ])('%s', (_, change, visibility, expected) => {
+    const vouched = vouchFor(bob, settings(change), visibility);
+    if (typeof expected === 'string') expect(vouched).toBe(expected);
+    else expect(vouched).toMatchObject(expected as object);
+  });
+});
+
+describe('a code', () => {
+  const secret = 'the secret of the browser';
+  const code = { app: 'uid-1', challenge: challengeOf(secret), user, at: 1_000_000, endedAt: 0 };
+  const brought = { code, secret, uid: 'uid-1', settings: settings(), endedAt: 0, now: 1_000_100 };
+  it.each<[string, Partial<typeof brought> | { code: null }, string | null]>([
+    ['is worth something', {}, null],
+    ['is not there', { code: null }, 'SSO_EXPIRED'],
+    ['is for another app', { uid: 'uid-2' }, 'SSO_EXPIRED'],
+    ['is of another browser', { secret: 'another' }, 'SSO_EXPIRED'],
+    ['was put there again later', { now: 1_000_000 + 420_001 }, 'SSO_EXPIRED'],
+    ['is from before the user has signed out', { endedAt: 1_000_000 }, 'SSO_EXPIRED'],
+    ['is from after he has signed out and in again', { endedAt: 999_999 }, null],
+    ['is for an app that takes no part any more', { settings: NO_SSO }, 'SSO_OFF'],
+  ])('%s', (_, change, expected) => {
+    expect(refusalOf({ ...brought, ...change })).toBe(expected);
+  });
+});
+
+describe('who a user becomes', () => {
+  const account = { id: '3', isPrivileged: false, isBound: false };
+  const admin = { ...account, isPrivileged: true };
+  const nobody = { bound: undefined, named: null };
+  const signs = settings({ autoSignup: true });
+  const refuse = (why: string) => ({ do: 'refuse', why });
+  it.each<[string, Parameters<typeof entranceOf>, object]>([
+    [
+      'the account that he is bound to',
+      [user, { bound: account, named: null }, NO_SSO],
+      { do: 'signIn', account: '3' },
+    ],
+    [
+      'an administrator that he is bound to',
+      [user, { bound: admin, named: null }, NO_SSO],
+      { do: 'signIn', account: '3' },
+    ],
+    ['nobody once it was deleted', [user, { bound: null, named: null }, signs], refuse('SSO_ACCOUNT_GONE')],
+    ['the one with his name', [user, { bound: undefined, named: account }, NO_SSO], { do: 'bind', account: '3' }],
+    ['no administrator by name', [user, { bound: undefined, named: admin }, signs], refuse('SSO_PRIVILEGED')],
+    [
+      'that administrator as root of the main app',
+      [{ ...user, isRoot: true }, { bound: undefined, named: admin }, NO_SSO],
+      { do: 'bind', account: '3' },
+    ],
+    [
+      'nobody whom another user is bound to',
+      [{ ...user, isRoot: true }, { bound: undefined, named: { ...account, isBound: true } }, signs],
+      refuse('SSO_TAKEN'),
+    ],
+    ['a new one', [user, nobody, signs], { do: 'signUp' }],
+    ['none where none is created', [user, nobody, NO_SSO], refuse('SSO_NO_ACCOUNT')],
+    ['none that is not for him', [{ ...user, maySignUp: false }, nobody, signs], refuse('SSO_NO_ACCOUNT')],
+    ['none without a name', [{ ...user, username: null }, nobody, signs], refuse('SSO_NO_NAME')],
+    [
+      'none without any name, whatever is looked up',
+      [{ ...user, username: null, email: null }, nobody, { ...signs, mapping: 'none' }],
+      refuse('SSO_NO_NAME'),
+    ],
+  ])('%s', (_, given, expected) => {
+    expect(entranceOf(...given)).toEqual(expected);
+  });
+
+  it('is looked up as the settings say', () => {
+    expect(nameOf(user, { mapping: 'username' })).toEqual({ username: 'bob' });
+    expect(nameOf(user, { mapping: 'email' })).toEqual({ email: 'bob@x.test' });
+    expect(nameOf(user, { mapping: 'none' })).toBeNull();
+    expect(nameOf({ ...user, email: '' }, { mapping: 'email' })).toBeNull();
+  });
+
+  it.each<[string, string[], boolean]>([
+    ['root', [], true],
+    ['admin', [], true],
+    ['r_1', ['pm'], true],
+    ['r_1', ['pm.acl.roles'], true],
+    ['r_1', ['app'], true],
+    ['r_1', ['ui.*'], true],
+    ['member', ['!ui.*', '!pm', '!pm.*', '!app'], false],
+    ['r_1', [], false],
+    ['r_1', ['application'], false],
+  ])('role %s with %j', (name, snippets, expected) => {
+    expect(isPrivilegedRole(name, snippets)).toBe(expected);
+  });
+});
+
+const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+
+describe('a request of a person', () => {
+  it.each<[object, string, boolean]>([
+    [NAVIGATION, 'https', true],
+    [NAVIGATION, 'http', true],
+    [{ 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: 'text/html' }, 'http', false],
+    [{ 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }, 'https', false],
+    [{ 'sec-fetch-mode': 'navigate' }, 'http', false],
+    [{ accept: 'text/html' }, 'https', false],
+    [{ accept: 'text/html' }, 'http', true],
+    [{ accept: '*/*' }, 'http', false],
+  ])('%j by %s: %s', (headers, protocol, expected) => {
+    expect(isTopLevel(headers, protocol)).toBe(expected);
+  });
+});
+
+describe('the first step', () => {
+  const on = { passwordSignIn: true };
+  const app = (name: string, more: object = {}) => ({
+    name,
+    title: name.toUpperCase(),
+    cname: null,
+    sso: on,
+    desired: 'running' as const,
+    environments: ['env_a'],
+    targetEnvironment: null,
+    statuses: new Map(),
+    ...more,
+  });
+
+  function setup({ publicUrl = 'https://main.test' as string | null, domain = '' } = {}) {
+    const table = new RoutingTable(domain ? parseAppsDomain(domain) : null);
+    table.replaceApps([app('crm'), app('shop', { cname: 'shop.test' }), app('off', { sso: null })]);
+    const front = createSsoFront({
+      table,
+      trusts: trustOf(['loopback'], () => {}),
+      publicUrl,
+      apiBase: '/api',
+      publicPath: '/',
+      modernPrefix: 'v',
+    });
+    return (name: string, url: string, headers: Record<string, string> = {}, method = 'GET') => {
+      const res = {
+        statusCode: 200,
+        headers: new Map<string, string>(),
+        setHeader: (key: string, value: string) => void res.headers.set(key.toLowerCase(), value),
+        appendHeader: (key: string, value: string) => void res.headers.set(key.toLowerCase(), value),
+        on() {},
+        end() {},
+      };
+      const socket = { remoteAddress: '127.0.0.1' };
+      const req = { method, url, headers: { host: 'main.test', ...NAVIGATION, ...headers }, socket };
+      const answered = front(name, req as unknown as IncomingMessage, res as unknown as ServerResponse);
+      if (!answered) return 'passes';
+      const { statusCode, headers: sent } = res;
+      if (statusCode !== 302) return statusCode;
+      const target = new URL(sent.get('location')!, 'http://same');
+      const { app: asked, redirect, own, challenge, state } = Object.fromEntries(target.searchParams);
+      const [cookie] = sent.get('set-cookie')!.split(';');
+      expect(cookie).toBe(`nb_sso_${state}_${asked}=${cookie.split('=')[1]}`);
+      expect(challengeOf(cookie.split('=')[1])).toBe(challenge);
+      return `${target.origin} ${target.pathname} ${asked} ${redirect}${own ? ' own' : ''}`;
+    };
+  }
+  const AUTHORIZE = '/api/appSso:authorize';
+
+  it.each<[string, string, string, Record<string, string>]>([
+    ['/apps/crm/admin/x?y=1', 'main', `http://same ${AUTHORIZE} crm /apps/crm/admin/x?y=1`, {}],
+    ['/v/apps/crm/admin/x', 'main', `http://same ${AUTHORIZE} crm /v/apps/crm/admin/x`, {}],
+    ['/apps/crm/', 'main', `http://same ${AUTHORIZE} crm /apps/crm/`, {}],
+    ['/x/apps/crm/home', 'main', `http://same ${AUTHORIZE} crm /x/apps/crm/home`, {}],
+    // A session, a token, a page for everybody, an app that takes no part or does not exist.
+    ['/apps/crm/admin/', 'main', 'passes', { cookie: 'a=b; nb_auth_token_crm=x' }],
+    ['/apps/crm/admin/', 'main', `http://same ${AUTHORIZE} crm /apps/crm/admin/`, { cookie: 'nb_auth_token_crm2=x' }],
+    ['/apps/crm/admin/?token=x', 'main', 'passes', {}],
+    ['/apps/crm/signin', 'main', 'passes', {}],
+    ['/apps/crm/public-forms/1', 'main', 'passes', {}],
+    ['/apps/off/admin/', 'main', 'passes', {}],
+    ['/apps/nosuch/admin/', 'main', 'passes', {}],
+    ['/admin/', 'main', 'passes', {}],
+    // A script and a frame load a page as ever.
+    ['/apps/crm/admin/', 'main', 'passes', { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }],
+    ['/apps/crm/admin/', 'main', 'passes', { 'sec-fetch-dest': 'iframe' }],
+    // The app's own domain.
+    ['/admin/x', 'shop', `https://main.test ${AUTHORIZE} shop /admin/x own`, { host: 'shop.test' }],
+    ['/v/admin/x', 'shop', `https://main.test ${AUTHORIZE} shop /v/admin/x own`, { host: 'shop.test' }],
+    ['/', 'shop', `https://main.test ${AUTHORIZE} shop / own`, { host: 'shop.test' }],
+    ['/static/x.js', 'shop', 'passes', { host: 'shop.test' }],
+    ['/api/users:list', 'shop', 'passes', { host: 'shop.test' }],
+    // When asked, and never with an address that is not the app's.
+    ['/api/__app/crm/appSso:start', 'crm', `http://same ${AUTHORIZE} crm /apps/crm/admin/`, {}],
+    ['/api/__app/crm/appSso:start?redirect=//evil.test', 'crm', `http://same ${AUTHORIZE} crm /apps/crm/admin/`, {}],
+    [
+      '/api/__app/crm/appSso:start?redirect=/apps/off/admin/',
+      'crm',
+      `http://same ${AUTHORIZE} crm /apps/crm/admin/`,
+      {},
+    ],
+    [
+      '/api/appSso:start?redirect=/admin/y',
+      'shop',
+      `https://main.test ${AUTHORIZE} shop /admin/y own`,
+      { host: 'shop.test' },
+    ],
+  ])('%s of %s: %s %j', (url, name, expected, headers) => {
+    expect(setup()(name, url, headers)).toBe(expected);
+  });
+
+  it('is refused with a page where it was asked for and cannot be taken', () => {
+    const front = setup({ publicUrl: null });
+    expect(front('crm', '/api/__app/crm/appSso:start', { 'sec-fetch-mode': 'cors' })).toBe(403);
+    expect(front('off', '/api/__app/off/appSso:start')).toBe(403);
+    // The main app has to be found from another host.
+    expect(front('shop', '/admin/', { host: 'shop.test' })).toBe(503);
+    expect(front('crm', '/api/__app/crm/appSso:start', {}, 'POST')).toBe('passes');
+  });
+
+  it('below a domain for all apps', () => {
+    const front = setup({ domain: 'apps.test' });
+    expect(front('crm', '/admin/', { host: 'crm.apps.test' })).toBe(`https://main.test ${AUTHORIZE} crm /admin/ own`);
+  });
+});

@@ -1,0 +1,246 @@
+import type { Context, Next } from '@nocobase/actions';
+import type { Model, Transaction } from '@nocobase/database';
+import type { Application } from '@nocobase/server';
+import { z } from 'zod';
+import { addressOf } from '../../../shared/origins';
+import { CODE_LIFETIME, isTopLevel, SSO_PAGE, SSO_RESOURCE, type SsoRefusal, ssoOf } from '../../../shared/sso';
+import type { Clock } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { SsoStore } from '../../protocol/stores/sso';
+import { pageAsked, SSO_HEADERS, signInPage, ssoPage } from '../../proxy';
+import { secretBytes } from '../../random';
+import type { AppDefinition } from '../../supervisor/apps/repository';
+import { type MainUser, vouchFor } from '../../supervisor/sso/decide';
+import type { SsoEnds } from '../../supervisor/sso/ends';
+import { languageOf } from '../../visitor-texts';
+
+/** The part of a sign-in to an app that runs in the main app: `appSso:authorize` (docs/app-sso.md). */
+
+export interface MainSsoOptions {
+  store: Pick<SsoStore, 'issue'>;
+  ends: SsoEnds;
+  app(name: string): AppDefinition | null;
+  /** The app's own host, as far as it has one: a custom domain, or a label below the apps' domain. */
+  ownHost(app: string): string | null;
+  publicUrl: string | null;
+  appsDomain: string | null;
+  paths: { apiBase: string; publicPath: string; modernPrefix: string };
+  /** Records who was let in, from where. Never rejects. */
+  record(app: AppDefinition, user: MainUser, ctx: Context): void;
+  clock: Clock;
+  log: Log;
+}
+
+const query = z.object({
+  app: z.string().max(100),
+  state: z.string().regex(/^[0-9a-f]{4,32}$/),
+  challenge: z.string().regex(/^[\w-]{43}$/),
+  redirect: z.string().max(4_000).catch(''),
+  /** The visitor is at the app's own host. */
+  own: z.literal('1').optional().catch(undefined),
+  /** The page of the main app has already looked for a session that the browser's cookie does not show. */
+  tried: z.literal('1').optional().catch(undefined),
+});
+type Query = z.infer<typeof query>;
+
+/** What NocoBase's ACL stores of the user whose request it is. */
+const currentUser = z.object({
+  id: z.union([z.number(), z.string()]).transform(String),
+  username: z.string().nullish(),
+  email: z.string().nullish(),
+  nickname: z.string().nullish(),
+  roles: z.array(z.object({ name: z.string() })),
+});
+
+/** As far as NocoBase's service for tokens is used here. */
+interface Tokens {
+  jwt: { decode(token: string): Promise<{ iat?: number; userId?: number | string }> };
+  tokenController: { getConfig(): Promise<{ tokenExpirationTime: number } | null> };
+}
+
+const tokensOf = (main: Application) => main.authManager as unknown as Tokens;
+
+/** Called for each start of the main app. */
+export function vouchForUsers(main: Application, options: MainSsoOptions): void {
+  main.resourceManager.define({
+    name: SSO_RESOURCE,
+    only: ['authorize'],
+    actions: {
+      authorize: async (ctx: Context, next: Next) => {
+        await authorize(ctx, options);
+        await next();
+      },
+    },
+  });
+  main.acl.allow(SSO_RESOURCE, 'authorize', 'loggedIn');
+
+  /**
+   * A browser that follows a link has nothing but its cookie, which NocoBase accepts for no API. Here alone it counts, and
+   * passes all that NocoBase and other plugins check of a session. It is not renewed: the pages of the main app would
+   * not learn of the new token, and lose their session.
+   */
+  async function readCookie(ctx: Context, next: Next): Promise<void> {
+    const { resourceName, actionName } = ctx.action ?? {};
+    if (resourceName !== SSO_RESOURCE || actionName !== 'authorize') return void (await next());
+    const token = ctx.cookies.get(`nb_auth_token_${main.name}`);
+    if (!isTopLevel(ctx.req.headers, protocolOf(ctx))) return refuse(ctx, options, 'SSO_NOT_TOP_LEVEL');
+    if (!token || !(await isFresh(main, token, options.clock))) return askToSignIn(ctx, options);
+    ctx.req.headers.authorization = `Bearer ${token}`;
+    const authenticator = ctx.cookies.get(`nb_authenticator_${main.name}`);
+    if (authenticator) ctx.req.headers['x-authenticator'] = authenticator;
+    try {
+      await next();
+    } catch (error) {
+      if ((error as { status?: number }).status !== 401) throw error;
+      askToSignIn(ctx, options);
+    }
+  }
+  main.resourceManager.use(readCookie as never, { tag: 'appSupervisorSso', before: 'auth' });
+
+  /** Who signs in over somebody else's session, in the same browser, ends it: apps must not show the former user. */
+  async function endFormer(ctx: Context, next: Next): Promise<void> {
+    const { resourceName, actionName } = ctx.action ?? {};
+    if (resourceName !== 'auth' || actionName !== 'signIn') return void (await next());
+    const token = ctx.cookies.get(`nb_auth_token_${main.name}`);
+    const former = token
+      ? (
+          await tokensOf(main)
+            .jwt.decode(token)
+            .catch(() => null)
+        )?.userId
+      : undefined;
+    await next();
+    const now = (ctx.body as { user?: { id?: number } } | undefined)?.user?.id;
+    if (former !== undefined && now !== undefined && String(former) !== String(now))
+      await options.ends.end(String(former));
+  }
+  main.resourceManager.use(endFormer as never, { tag: 'appSupervisorSsoSwitch', before: 'auth' });
+  followEnds(main, options.ends);
+}
+
+/** Signing out, a new password, and the end of the account end all sign-ins to apps. */
+function followEnds(main: Application, ends: SsoEnds): void {
+  main.on('auth:signOut', async ({ ctx }: { ctx: Context }) => {
+    const user = ctx.state.currentUser?.id ?? (await userOf(main, ctx));
+    if (user !== undefined) await ends.end(String(user));
+  });
+  const endAfter = (user: Model, { transaction }: { transaction?: Transaction }) => {
+    const end = () => void ends.end(String(user.get('id')));
+    if (transaction) transaction.afterCommit(end);
+    else end();
+  };
+  main.db.on('users.afterDestroy', endAfter);
+  main.db.on('users.afterUpdate', (user: Model, options: { transaction?: Transaction }) => {
+    if (user.changed('passwordChangeTz' as never)) endAfter(user, options);
+  });
+}
+
+/** Whose token it is, if it was signed here. */
+async function userOf(main: Application, ctx: Context): Promise<string | number | undefined> {
+  const { jwt } = tokensOf(main);
+  const token = (ctx as unknown as { getBearerToken(): string | undefined }).getBearerToken();
+  return token ? (await jwt.decode(token).catch(() => null))?.userId : undefined;
+}
+
+async function isFresh(main: Application, token: string, clock: Clock): Promise<boolean> {
+  const { jwt, tokenController } = tokensOf(main);
+  try {
+    const { iat = 0 } = await jwt.decode(token);
+    const policy = await tokenController.getConfig();
+    return clock.now().wall - iat * 1_000 < (policy?.tokenExpirationTime ?? 0);
+  } catch {
+    return false;
+  }
+}
+
+async function authorize(ctx: Context, options: MainSsoOptions): Promise<void> {
+  const asked = query.safeParse(ctx.query).data;
+  const user = currentUser.safeParse(ctx.state.currentUser).data;
+  if (!asked || !user) return refuse(ctx, options, 'SSO_EXPIRED');
+  const app = options.app(asked.app);
+  // Whether there is such an app is none of the visitor's business.
+  if (!app) return refuse(ctx, options, 'SSO_OFF');
+  const { id, username = null, email = null, nickname = null } = user;
+  const known = { id, username, email, nickname, roles: user.roles.map(({ name }) => name) };
+  const vouched = vouchFor(known, ssoOf(app.sso), app);
+  if (typeof vouched === 'string') return refuse(ctx, options, vouched);
+  const address = callbackOf(app, asked, options);
+  if (address === null) return refuse(ctx, options, 'SSO_NO_ADDRESS');
+  const code = secretBytes(32).toString('base64url');
+  try {
+    const endedAt = await options.ends.lastOf(id);
+    const at = options.clock.now().wall;
+    await options.store.issue(
+      code,
+      { app: app.uid, challenge: asked.challenge, user: vouched, at, endedAt },
+      CODE_LIFETIME,
+    );
+  } catch (error) {
+    options.log.warn(`A user could not be signed in to app ${app.name}: ${messageOf(error)}`, { app: app.name });
+    return refuse(ctx, options, 'SSO_UNAVAILABLE');
+  }
+  options.record(app, known, ctx);
+  respond(ctx);
+  ctx.redirect(`${address}?${new URLSearchParams({ code, state: asked.state, redirect: asked.redirect })}`);
+}
+
+/** Computed here alone: a request names no address to which a code is sent. Null if it is not known. */
+function callbackOf(app: AppDefinition, { own }: Query, options: MainSsoOptions): string | null {
+  const { apiBase } = options.paths;
+  if (!own) return `${apiBase}/__app/${app.name}/${SSO_RESOURCE}:callback`;
+  const host = options.ownHost(app.name);
+  if (host === null || options.publicUrl === null) return null;
+  return `${addressOf(host, options)}${apiBase}/${SSO_RESOURCE}:callback`;
+}
+
+/**
+ * To a page of the main app: it may have a session that the cookie does not show, or one that has to be renewed. Otherwise the
+ * visitor signs in, and goes on.
+ */
+function askToSignIn(ctx: Context, options: MainSsoOptions): void {
+  const { publicPath, modernPrefix } = options.paths;
+  const asked = query.safeParse(ctx.query).data;
+  if (!asked) {
+    refuse(ctx, options, 'SSO_EXPIRED');
+    return;
+  }
+  const app = options.app(asked.app);
+  const isModern = app && placeOf(app, asked, options).page.startsWith(`${publicPath}${modernPrefix}/`);
+  const client = isModern ? `${publicPath}${modernPrefix}/` : publicPath;
+  const { tried, own, state, challenge, redirect } = asked;
+  const rest = new URLSearchParams({ app: asked.app, state, challenge, redirect, ...(own ? { own } : {}) });
+  const page = `${SSO_PAGE}?${rest}`;
+  const address = client.replace(/\/$/, '') + page;
+  respond(ctx);
+  // The modern client names its pages with its base path, and the classic one without.
+  ctx.redirect(tried ? `${client}signin?redirect=${encodeURIComponent(isModern ? address : page)}` : address);
+}
+
+/** The page that was asked for, and the app's own sign-in page, absolute where the app has a host of its own. */
+function placeOf(app: AppDefinition, asked: Query, options: MainSsoOptions): { page: string; signIn: string } {
+  const place = { ...options.paths, isOwnHost: asked.own === '1' };
+  const page = pageAsked(app, asked.redirect, place);
+  const host = asked.own ? options.ownHost(app.name) : null;
+  return { page, signIn: (host === null ? '' : addressOf(host, options)) + signInPage(page, app.name, place) };
+}
+
+function refuse(ctx: Context, options: MainSsoOptions, why: SsoRefusal): void {
+  const asked = query.safeParse(ctx.query).data;
+  const found = asked ? options.app(asked.app) : null;
+  // Of an app that the user is not to see, he learns nothing.
+  const app = found && why !== 'SSO_OFF' && why !== 'SSO_NOT_FOR_YOU' ? found : null;
+  const signIn = app && asked && ssoOf(app.sso).passwordSignIn ? placeOf(app, asked, options).signIn : null;
+  const { status, html } = ssoPage(why, app, languageOf(ctx.req.headers), signIn);
+  respond(ctx);
+  ctx.status = status;
+  ctx.type = 'text/html';
+  ctx.body = html;
+}
+
+function respond(ctx: Context): void {
+  ctx.withoutDataWrapping = true;
+  for (const [name, value] of Object.entries(SSO_HEADERS)) ctx.set(name, value);
+}
+
+const protocolOf = (ctx: Context): string => ctx.get('X-Forwarded-Proto').split(',')[0].trim() || ctx.protocol;

@@ -1,0 +1,82 @@
+import type { Model } from '@nocobase/database';
+import type { SsoEnd } from '../../../shared/messages';
+import type { Clock } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { WithDatabase } from '../../nocobase/main-database';
+import type { SsoStore } from '../../protocol/stores/sso';
+
+/** How long an end is kept, in ms: no session in an app is older. */
+const KEEP = 90 * 24 * 3_600_000;
+
+export interface SsoEndsOptions {
+  store: Pick<SsoStore, 'writeEnds' | 'endsVersion'>;
+  /** The main app as it is now. */
+  main(): WithDatabase | undefined;
+  clock: Clock;
+  log: Log;
+}
+
+/**
+ * The ends of sign-ins to apps: who signs out of the main app, is deleted there, or gets another password. The database
+ * of the main app has them, so that Workers learn of them that were away, and a store that has lost its content.
+ */
+export class SsoEnds {
+  /** The store lacks something that the database has. */
+  private isBehind = true;
+
+  constructor(private readonly options: SsoEndsOptions) {}
+
+  /**
+   * Ends all sign-ins of a user. Never rejects: what Workers cannot be told now, they are told when the store is back.
+   * @param user id in the main app
+   */
+  async end(user: string): Promise<void> {
+    const { clock, log, store } = this.options;
+    try {
+      const at = Math.max(clock.now().wall, (await this.lastOf(user)) + 1);
+      await this.model?.upsert({ user, at });
+      await store.writeEnds([{ user, at }]);
+    } catch (error) {
+      this.isBehind = true;
+      log.warn(`The apps were not told yet that a user has signed out: ${messageOf(error)}`);
+    }
+  }
+
+  /** When the sign-ins of a user last ended, in ms since 1970; 0: never. */
+  async lastOf(user: string): Promise<number> {
+    const row = await this.model?.findByPk(user);
+    return row ? Number(row.get('at')) : 0;
+  }
+
+  /** The store was away: it may be an older copy. */
+  noteReturned(): void {
+    this.isBehind = true;
+    void this.publish();
+  }
+
+  /** Writes again what the store has lost, or could not be told. Never rejects. */
+  async publish(): Promise<void> {
+    const { store, log, clock } = this.options;
+    const { model } = this;
+    if (!model) return;
+    try {
+      if (!this.isBehind && (await store.endsVersion()) !== '') return;
+      const rows = await model.findAll();
+      const oldest = clock.now().wall - KEEP;
+      const ends = rows.map((row: Model): SsoEnd => ({ user: String(row.get('user')), at: Number(row.get('at')) }));
+      const old = ends.filter(({ at }) => at < oldest).map(({ user }) => user);
+      if (old.length) await model.destroy({ where: { user: old } });
+      this.isBehind = false;
+      await store.writeEnds(ends.filter(({ at }) => at >= oldest));
+    } catch (error) {
+      this.isBehind = true;
+      log.rooms.fleet?.('The ends of sign-ins were not written, it is tried again', { cause: messageOf(error) });
+    }
+  }
+
+  private get model() {
+    const db = this.options.main()?.db;
+    return db?.hasCollection('appSsoEnds') ? db.getModel('appSsoEnds') : null;
+  }
+}

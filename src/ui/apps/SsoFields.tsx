@@ -1,0 +1,66 @@
+import { Checkbox, Form, Input, Select } from 'antd';
+import { SIGNUP_ROLE } from '../../shared/names';
+import { MAPPING_LABELS } from '../common/labels';
+import { useT } from '../host';
+import type { AppValues } from './form';
+import { RolesOfMain } from './VisibilityFields';
+
+const SSO = ['options', 'sso'] as const;
+
+/** Sign-in of users of the main app. Fields that do not count now keep their values. */
+export function SsoFields() {
+  const t = useT();
+  const sso = Form.useWatch<AppValues['options']['sso']>([...SSO]);
+  const isOn = sso?.enabled === true;
+  const creates = isOn && sso?.autoSignup === true;
+  return (
+    <>
+      <Form.Item
+        name={[...SSO, 'enabled']}
+        valuePropName="checked"
+        tooltip={t('Whoever is signed in to the main app, and sees the app, is signed in there when he opens it.')}
+        label={t('Sign-in by the main app')}
+      >
+        <Checkbox>{t('Sign users of the main app in')}</Checkbox>
+      </Form.Item>
+      <Form.Item
+        name={[...SSO, 'mapping']}
+        label={t('First sign-in')}
+        hidden={!isOn}
+        extra={t(
+          'Users choose their names themselves, so administrators of the app are never taken over by name. After the first sign-in the account is bound to the user, whatever he is called later.',
+        )}
+      >
+        <Select options={Object.entries(MAPPING_LABELS).map(([value, label]) => ({ value, label: t(label) }))} />
+      </Form.Item>
+      <Form.Item name={[...SSO, 'autoSignup']} valuePropName="checked" hidden={!isOn}>
+        <Checkbox>{t('Create missing accounts')}</Checkbox>
+      </Form.Item>
+      <Form.Item
+        name={[...SSO, 'signupRole']}
+        label={t('Role of created accounts')}
+        hidden={!creates}
+        rules={[
+          {
+            validator: async (_, value?: string) => {
+              if (value && !SIGNUP_ROLE.test(value)) throw new Error(t('Enter the name of a role, but not "root"'));
+            },
+          },
+        ]}
+      >
+        <Input placeholder={t('The default role of the app')} autoComplete="off" />
+      </Form.Item>
+      <Form.Item name={[...SSO, 'signupFor']} label={t('Accounts are created for')} hidden={!creates}>
+        <RolesOfMain placeholder={t('Everybody who sees the app')} />
+      </Form.Item>
+      <Form.Item
+        name={[...SSO, 'passwordSignIn']}
+        valuePropName="checked"
+        hidden={!isOn}
+        extra={t('Without it, nobody enters the app while the main app cannot be reached.')}
+      >
+        <Checkbox>{t('Own sign-in of the app')}</Checkbox>
+      </Form.Item>
+    </>
+  );
+}

@@ -1,0 +1,42 @@
+import type { HostApp } from '@nocobase/flow-engine';
+import { SSO_HEADER, SSO_RESOURCE } from '../../shared/sso';
+
+/** The page that the browser shows, or the one that its sign-in page leads to, as an absolute path. */
+function pageOf(): string {
+  const { pathname, search, hash } = window.location;
+  if (!/\/signin\/?$/.test(pathname)) return pathname + search + hash;
+  const redirect = new URLSearchParams(search).get('redirect');
+  if (!redirect?.startsWith('/')) return '';
+  // The classic client names pages below its base path, the modern one with it.
+  const base = pathname.replace(/signin\/?$/, '');
+  return redirect.startsWith(base) ? redirect : base + redirect.slice(1);
+}
+
+/** Goes to the main app, to come back signed in. */
+export function startSso(app: HostApp): void {
+  // At its own host the client takes the app for the main one, and the server knows better.
+  const place = app.name === 'main' ? '' : `__app/${app.name}/`;
+  const query = new URLSearchParams({ redirect: pageOf() });
+  window.location.assign(app.getApiUrl(`${place}${SSO_RESOURCE}:start?${query}`));
+}
+
+/** In ms: a session that ends again at once would send its user to and fro for ever. */
+const REST = 30_000;
+const LAST = 'appSsoResumedAt';
+
+/** When a session has ended, the main app is asked for another one, instead of a password. */
+export function resumeBySso(app: HostApp): void {
+  let isLeaving = false;
+  app.apiClient.axios.interceptors.response.use(
+    undefined,
+    (error: { response?: { headers?: Record<string, string> } }) => {
+      const isSoon = Date.now() - Number(sessionStorage.getItem(LAST)) < REST;
+      if (error.response?.headers?.[SSO_HEADER] && !isLeaving && !isSoon) {
+        isLeaving = true;
+        sessionStorage.setItem(LAST, String(Date.now()));
+        startSso(app);
+      }
+      throw error;
+    },
+  );
+}
