@@ -19,6 +19,9 @@ import { signInTo } from '../support/manager';
 
 const DOMAIN = 'till.localhost';
 const PAGE = 'entries_page';
+/** One pixel. */
+const PICTURE =
+  'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
 
 onStage();
 let publicUrl: string;
@@ -85,7 +88,7 @@ describe('appEntries:list', () => {
     const { appLang, enabledLanguages } = (await shelf.get('systemSettings:get')).data;
     expect({ appLang, enabledLanguages }).toEqual({ appLang: 'zh-CN', enabledLanguages: ['zh-CN'] });
     await shelf.post('systemSettings:put', { raw_title: 'Shelf', appLang: 'en-US', enabledLanguages: ['en-US'] });
-    await manager.update('till', { title: 'Till 2' });
+    await manager.update('till', { title: 'Till 2', icon: PICTURE });
     const heard = async (user: Api, wanted: string) =>
       waitFor(async () => (await entriesOf(user)).some(({ title }) => title === wanted), {
         timeout: 60_000,
@@ -95,8 +98,10 @@ describe('appEntries:list', () => {
     await heard(shelf, 'Till 2');
     // The app itself, too, until its administrator calls it something else.
     await eventually(() => titleIn(till)).toBe('Till 2');
+    const { title: logo, size } = (await till.get('systemSettings:get')).data.logo;
+    expect([logo, size]).toEqual(['app-logo', Buffer.from(PICTURE.split(',')[1]!, 'base64').length]);
     await till.post('systemSettings:put', { raw_title: 'Our till' });
-    await manager.update('till', { title: 'Till' });
+    await manager.update('till', { title: 'Till', icon: null });
     await Promise.all([heard(till, 'Till'), heard(shelf, 'Till')]);
     expect(await titleIn(till)).toBe('Our till');
   });

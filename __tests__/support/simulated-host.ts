@@ -95,8 +95,7 @@ export class SimulatedHost {
     this.coreApps = new CoreAppRegistry({ emit: () => true, on: () => undefined } as unknown as AppSupervisor);
   }
 
-  /** The titles that running apps were given, in order. */
-  readonly named: string[] = [];
+  readonly names = { follow: () => undefined };
   private dead = false;
 
   /** `kill -9`: whatever was under way never ends, and nothing is heard of it. */
@@ -158,10 +157,6 @@ export class SimulatedHost {
   protected async work(name: string): Promise<void> {
     const { takes } = this.bootScripts.get(name) ?? {};
     if (takes) await (typeof takes === 'number' ? this.clock.sleep(takes) : takes);
-  }
-
-  async nameAs(name: string, title: string): Promise<void> {
-    this.named.push(`${name} ${title}`);
   }
 
   async stop(name: string): Promise<void> {

@@ -137,15 +137,6 @@ describe('an app that is refused its database', () => {
 });
 
 describe('a record', () => {
-  it('with another title names the running app anew, and with the same one does not', async () => {
-    await create({ title: 'CRM' });
-    await accept({ title: 'Sales', generation: 11 });
-    expect(host.named.at(-1)).toBe('crm Sales');
-    const { length } = host.named;
-    await accept({ title: 'Sales', generation: 11 });
-    expect(host.named).toHaveLength(length);
-  });
-
   it('is converged to, and the result is reported', async () => {
     expect(await create()).toMatchObject({
       uid: 'uid-1',

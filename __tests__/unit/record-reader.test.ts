@@ -23,6 +23,7 @@ it('a round in which apps cannot be checked still converges, and rejects nothing
     followed: null,
     appIndex: new AppIndexReader(stores.appIndex),
     controller: controller as unknown as AppController,
+    names: { follow: () => undefined },
     log: recordedLog(),
   });
   await reader.readAll();

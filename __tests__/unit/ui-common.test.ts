@@ -9,7 +9,8 @@ import { appsFilter } from '../../src/ui/common/query';
 import { createRefresher, keepPage, keepRows } from '../../src/ui/common/refresher';
 import { contrast, readableTheme } from '../../src/ui/common/theme';
 import { duration, exactTime, relativeTime } from '../../src/ui/common/time';
-import { followPinned } from '../../src/ui/entries/entries';
+import { registerEntryActions } from '../../src/ui/entries/actions';
+import { followEntries } from '../../src/ui/entries/entries';
 import { registerSafely } from '../../src/ui/registration';
 
 const filled = (text: string, values: Record<string, unknown> = {}) =>
@@ -167,10 +168,10 @@ describe('registration', () => {
   const hostOf = (name: string, info: () => Promise<unknown> = async () => ({ data: { data: { name } } })) => ({
     name,
     apiClient: { request: vi.fn(info), axios: { interceptors: { response: { use: vi.fn() } } } },
-    flowEngine: { registerModelLoaders: vi.fn() },
+    flowEngine: { registerModelLoaders: vi.fn(), context: { t: (text: string) => text } },
   });
   const register = async (host: ReturnType<typeof hostOf>, parts: object = {}) => {
-    const registered = { switcher: vi.fn(), signIn: vi.fn(), settings: vi.fn(), ...parts };
+    const registered = { switcher: vi.fn(), signIn: vi.fn(), settings: vi.fn(), registerIcon: vi.fn(), ...parts };
     await registerSafely(host as unknown as HostApp, 'modern', registered);
     return registered;
   };
@@ -180,7 +181,10 @@ describe('registration', () => {
     const { switcher, signIn, settings } = await register(inApp);
     expect(switcher).toHaveBeenCalledOnce();
     expect(signIn).toHaveBeenCalledOnce();
-    expect(inApp.flowEngine.registerModelLoaders).toHaveBeenCalledOnce();
+    expect(inApp.flowEngine.registerModelLoaders.mock.calls.flatMap(([loaders]) => Object.keys(loaders))).toEqual([
+      'ApplicationsBlockModel',
+      'AppEntryActionModel',
+    ]);
     expect(settings).not.toHaveBeenCalled();
     expect((await register(hostOf('main'))).settings).toHaveBeenCalledOnce();
   });
@@ -218,8 +222,45 @@ describe('registration', () => {
     const { settings } = await register(host, { switcher: older });
     expect(settings).toHaveBeenCalledOnce();
     await register(host, { switcher: older, settings: older });
-    expect(said).toHaveBeenCalledTimes(2 + 3);
+    expect(said).toHaveBeenCalledTimes(3 + 4);
     said.mockRestore();
+  });
+});
+
+describe('apps as actions', () => {
+  beforeEach(() => void vi.stubGlobal('document', new EventTarget()));
+  afterEach(() => vi.unstubAllGlobals());
+
+  const host = (entries: object[]) => ({
+    eventBus: new EventTarget(),
+    apiClient: { request: vi.fn(async () => ({ data: { data: entries } })) },
+    flowEngine: { registerModelLoaders: vi.fn(), context: { t: (text: string) => `t ${text}` } },
+    entryActionManager: { register: vi.fn() },
+  });
+
+  it('are offered in the app switcher and in action panels, and asked for only then', async () => {
+    const till = { name: 'till', title: 'Till', icon: 'data:image/png;base64,', url: '/apps/till/admin/' };
+    const app = host([till, { ...till, name: 'main' }]);
+    registerEntryActions(app as unknown as HostApp, 'modern', vi.fn());
+    const offered = app.entryActionManager.register.mock.calls.map(([, { scope, provider }]) => [scope, provider()]);
+    expect(offered.map(([scope]) => scope)).toEqual(['app-switcher', 'action-panel']);
+    expect(app.apiClient.request).not.toHaveBeenCalled();
+    const [group] = offered[0][1];
+    expect(group.label).toBe('t Apps');
+    const items = await group.children();
+    expect(items.map(({ label }: { label: string }) => label)).toEqual(['Till', 't Main app']);
+    // Title, icon and address change, and are not kept.
+    expect(items[0].createModelOptions).toEqual({
+      use: 'AppEntryActionModel',
+      stepParams: { appEntry: { app: { name: 'till' } } },
+    });
+    const asked = (app.apiClient.request.mock.calls as unknown as [object][])[0]![0];
+    expect(asked).toMatchObject({ url: 'appEntries:list', params: { client: 'v2', place: 'action' } });
+  });
+
+  it('are none in a client without such panels', () => {
+    const { entryActionManager: _, ...classic } = host([]);
+    expect(() => registerEntryActions(classic as unknown as HostApp, 'classic', vi.fn())).not.toThrow();
   });
 });
 
@@ -241,7 +282,8 @@ describe('the app switcher', () => {
     const eventBus = new EventTarget();
     const request = vi.fn(() => answers.next());
     const changed = vi.fn();
-    const ask = followPinned({ eventBus, apiClient: { request } } as unknown as HostApp, 'modern', changed);
+    const host = { eventBus, apiClient: { request } } as unknown as HostApp;
+    const ask = followEntries(host, { client: 'modern', place: 'switcher' }, changed);
     const tell = () => eventBus.dispatchEvent(new Event('ws:message:app-supervisor:changed'));
     return { answers, request, changed, ask, tell };
   };

@@ -1,4 +1,4 @@
-import { Plugin } from '@nocobase/client-v2';
+import { Plugin, registerIcon } from '@nocobase/client-v2';
 import { SSO_AUTHENTICATOR, SSO_PAGE } from '../shared/sso';
 import { withPinnedApps } from '../ui/entries/switcher';
 import { registerSafely } from '../ui/registration';
@@ -15,6 +15,7 @@ export class PluginAppSupervisorClientV2 extends Plugin {
       skipAuthCheck: true,
     });
     await registerSafely(this.app, 'modern', {
+      registerIcon,
       switcher: () => {
         const { flowEngine } = this.app;
         const Panel = flowEngine.getModelClass(PANEL);

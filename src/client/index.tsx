@@ -1,10 +1,10 @@
-import { Plugin } from '@nocobase/client';
+import { Plugin, registerIcon } from '@nocobase/client';
 import { SSO_AUTHENTICATOR, SSO_PAGE } from '../shared/sso';
 import type { AppEntry } from '../shared/types';
 import { AppAvatar } from '../ui/common/AppAvatar';
 import { entryHref } from '../ui/common/entryHref';
 import { key } from '../ui/common/text';
-import { followPinned } from '../ui/entries/entries';
+import { followEntries } from '../ui/entries/entries';
 import { registerSafely } from '../ui/registration';
 import { SETTINGS } from '../ui/settings';
 import ContinueSignIn from '../ui/sso/ContinueSignIn';
@@ -19,6 +19,7 @@ export class PluginAppSupervisorClient extends Plugin {
     await registerSafely(this.app, 'classic', {
       switcher: () => this.provideApps(),
       signIn: () => signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, { components: { SignInButton: SsoButton } }),
+      registerIcon,
       settings: () => {
         const { menu, tabs } = SETTINGS;
         this.pluginSettingsManager.add(menu.key, { ...menu, title: this.t(menu.title) });
@@ -36,7 +37,7 @@ export class PluginAppSupervisorClient extends Plugin {
   /** This client calls a provider once, and again when another provider is added. */
   private provideApps(): void {
     let asking = 0;
-    const ask = followPinned(this.app, 'classic', () => {
+    const ask = followEntries(this.app, { client: 'classic', place: 'switcher' }, () => {
       if (!asking) provide();
     });
     const provide = () =>

@@ -37,9 +37,20 @@ declare module '@nocobase/flow-engine' {
     apiClient: HostApi;
     pm: { get(name: string): unknown };
     flowEngine: FlowEngine;
+    /** Of the modern client alone. */
+    entryActionManager?: {
+      register(name: string, options: { scope: string; provider: () => EntryActionItem[] }): void;
+    };
     setAppsProvider(provider: {
       loadAppList: () => Promise<{ title: string; url: string; target: string; icon: ReactNode }[]>;
     }): void;
+  }
+  /** What a menu of actions offers. */
+  export interface EntryActionItem {
+    key: string;
+    label: string;
+    children?: () => Promise<EntryActionItem[]>;
+    createModelOptions?: { use: string; stepParams: Record<string, Record<string, Record<string, unknown>>> };
   }
   /** A class of the host's models, as far as ours extend it. */
   export interface ModelClass {
@@ -47,13 +58,24 @@ declare module '@nocobase/flow-engine' {
       ...args: any[]
     ): {
       context: { flowSettingsEnabled?: boolean };
+      defaultProps: object;
       onInit(options: unknown): void;
+      onMount?(): void;
+      onUnmount?(): void;
+      getStepParams(flow: string, step: string): Record<string, unknown> | undefined;
+      setProps(props: object): void;
       hasActions(): boolean;
       renderContent(): ReactNode;
     };
-    define(options: { label: string; createModelOptions?: { use: string } }): void;
+    define(options: { label: string; hide?: boolean; createModelOptions?: { use: string } }): void;
+    registerFlow(flow: {
+      key: string;
+      on: string;
+      steps: Record<string, { handler: (context: { model: unknown }) => void }>;
+    }): void;
   }
   export interface FlowEngine {
+    context: { t(key: string, options?: Record<string, unknown>): string };
     getModelClass(name: string): ModelClass | undefined;
     getModelClassAsync(name: string): Promise<ModelClass | undefined>;
     registerModels(models: Record<string, ModelClass>): void;
@@ -110,6 +132,7 @@ declare module '@nocobase/client-v2' {
     t(key: string): string;
     load(): Promise<void>;
   }
+  export function registerIcon(type: string, icon: ComponentType): void;
 }
 
 declare module '@nocobase/client' {
@@ -136,4 +159,5 @@ declare module '@nocobase/client' {
     t(key: string): string;
     load(): Promise<void>;
   }
+  export function registerIcon(type: string, icon: ComponentType): void;
 }

@@ -1,4 +1,5 @@
 import type { HostApp } from '@nocobase/flow-engine';
+import { type RegisterIcon, registerEntryActions } from './entries/actions';
 import type { ClientName } from './entries/entries';
 import { resumeBySso } from './sso/start';
 
@@ -9,6 +10,8 @@ interface Parts {
   switcher(): void;
   /** On the sign-in page of apps. */
   signIn(): void;
+  /** The client's own, for the icons of apps where it draws icons by their names. */
+  registerIcon: RegisterIcon;
 }
 
 /** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
@@ -26,6 +29,7 @@ export async function registerSafely(app: HostApp, client: ClientName, parts: Pa
       },
     });
   });
+  attempt('entry actions', () => registerEntryActions(app, client, parts.registerIcon));
   if (await isMain(app)) attempt('settings pages', parts.settings);
 }
 

@@ -21,9 +21,9 @@ export function entryStatus(status: string | Record<string, string> | undefined)
 const query = z.object({
   /**
    * `switcher`: the entries shown there, even if they are hidden elsewhere; inside an app also the link back to the
-   * main app.
+   * main app. `action`: all that the user sees, for a page's designer to choose from, with that link, too.
    */
-  place: z.literal('switcher').optional().catch(undefined),
+  place: z.enum(['switcher', 'action']).optional().catch(undefined),
   /** `v2`: addresses of the modern client. */
   client: z.literal('v2').optional().catch(undefined),
 });
@@ -50,14 +50,13 @@ function entriesFor(app: Application, { part, host: { publicPath, modernPrefix }
   const isMain = app.name === 'main';
   return async (ctx) => {
     const { place, client } = query.parse(ctx.action.params);
-    const isSwitcher = place === 'switcher';
     const entrance = {
       publicUrl: runtime.publicUrl,
       appsDomain: runtime.appsDomain,
       path: client === 'v2' ? `${publicPath}${modernPrefix}/` : publicPath,
     };
     const all = visibleModels(runtime.models(), rolesOf(ctx, app, part), app.name);
-    const models = all.filter(({ pinned, options }) => (isSwitcher ? pinned : !options.hidden));
+    const models = all.filter(({ pinned, options }) => (place === 'action' ? true : place ? pinned : !options.hidden));
     const statuses = await runtime.statuses(models.map(({ name }) => name));
     const entries = models.map(
       (model): AppEntry => ({
@@ -75,7 +74,7 @@ function entriesFor(app: Application, { part, host: { publicPath, modernPrefix }
     // The host as the browser reports it: a proxy may have changed `Host`.
     const isOnOwnDomain = own?.cname !== undefined && own.cname === (ctx.get('X-Hostname') || ctx.hostname);
     // Without a known address the link back from an app's own domain would lead to that app.
-    if (!isSwitcher || isMain || (isOnOwnDomain && !entrance.publicUrl)) return entries;
+    if (!place || isMain || (isOnOwnDomain && !entrance.publicUrl)) return entries;
     const main = { name: 'main', title: 'Main', icon: null, status: 'running', pinned: true } as const;
     return [{ ...main, url: entryUrl(main, entrance), target: '_self' }, ...entries];
   };

@@ -110,9 +110,10 @@ export class AppIndexReader {
 
   constructor(private readonly store: AppIndexStore) {}
 
-  async read(): Promise<void> {
+  /** @returns whether anything has changed */
+  async read(): Promise<boolean> {
     const found = await this.store.read(this.version);
-    if (!found) return;
+    if (!found) return false;
     this.version = found.version;
     this.supervisor = supervisorEntry.safeParse(found.supervisor).data ?? null;
     if (found.complete) this.entries.clear();
@@ -122,6 +123,7 @@ export class AppIndexReader {
       if (data) this.entries.set(name, data);
       else this.entries.delete(name);
     }
+    return true;
   }
 
   /** The uid of the app with this name; null if there is none, undefined if nothing has been published. */

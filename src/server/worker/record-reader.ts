@@ -5,6 +5,7 @@ import type { AppIndexReader } from '../protocol/app-index';
 import type { RecordStore } from '../protocol/stores/records';
 import type { AppController } from './apps/controller';
 import type { FollowedSnapshot } from './followed-snapshot';
+import type { OwnNames } from './hosting/own-name';
 
 export interface RecordReaderOptions {
   environment: string;
@@ -13,6 +14,7 @@ export interface RecordReaderOptions {
   followed: FollowedSnapshot | null;
   appIndex: AppIndexReader;
   controller: AppController;
+  names: Pick<OwnNames, 'follow'>;
   log: Log;
 }
 
@@ -95,6 +97,7 @@ export class RecordReader {
   }
 
   private async readAppIndex(): Promise<void> {
-    await this.options.appIndex.read().catch(() => undefined);
+    const { appIndex, names } = this.options;
+    if (await appIndex.read().catch(() => false)) names.follow(appIndex.all());
   }
 }

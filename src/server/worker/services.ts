@@ -119,6 +119,7 @@ export function createServices(options: WorkerPartOptions, vitals: Vitals, appIn
       (names === 'all' ? controller.apps.names() : names).flatMap((name) => controller.apps.entry(name) ?? []),
     onRefused: () => void keeper.beatNow(),
   });
-  const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, log });
+  const { names } = options.host;
+  const reader = new RecordReader({ environment, records: stores.records, followed, appIndex, controller, names, log });
   return { secrets, known, keeper, controller, reporter, reader };
 }

@@ -6,7 +6,10 @@ import { createRefresher, keepRows } from '../common/refresher';
 /** The client that the links lead to. */
 export type ClientName = 'classic' | 'modern';
 
-export const entriesQuery = (client: ClientName, place?: 'switcher') => ({
+/** `switcher`: what is shown there; `action`: all that the user sees, for a page's designer to choose from. */
+export type Place = 'switcher' | 'action';
+
+export const entriesQuery = (client: ClientName, place?: Place) => ({
   url: 'appEntries:list',
   params: { ...(client === 'modern' ? { client: 'v2' } : {}), ...(place ? { place } : {}) },
 });
@@ -15,19 +18,19 @@ export const entriesQuery = (client: ClientName, place?: 'switcher') => ({
 const REST = 2_000;
 
 /**
- * Follows the apps that the app switcher shows, from its first use on.
+ * Follows the apps of a place, from the first use on.
  *
  * @param changed called whenever the list has changed
  * @returns a function that loads the list now. If loading fails, the list stays as it is, without an error message.
  */
-export function followPinned(
+export function followEntries(
   app: HostApp,
-  client: ClientName,
+  { client, place }: { client: ClientName; place: Place },
   changed: (entries: AppEntry[]) => void,
 ): () => Promise<AppEntry[]> {
   let known: AppEntry[] = [];
   const refresher = createRefresher(async () => {
-    const next = keepRows(known, (await ask(app, client)) ?? known, ({ name }) => name);
+    const next = keepRows(known, (await ask(app, entriesQuery(client, place))) ?? known, ({ name }) => name);
     if (next === known) return;
     known = next;
     changed(known);
@@ -54,9 +57,9 @@ function follow(app: HostApp, load: () => void): void {
   });
 }
 
-async function ask(app: HostApp, client: ClientName): Promise<AppEntry[] | null> {
+async function ask(app: HostApp, query: ReturnType<typeof entriesQuery>): Promise<AppEntry[] | null> {
   try {
-    const { data } = await app.apiClient.request({ ...entriesQuery(client, 'switcher'), skipNotify: true });
+    const { data } = await app.apiClient.request({ ...query, skipNotify: true });
     const entries = (data as { data?: AppEntry[] }).data;
     return Array.isArray(entries) ? entries : null;
   } catch {

@@ -2,14 +2,14 @@ import { type HostApp, type ModelClass, observable } from '@nocobase/flow-engine
 import { lazy, type ReactNode, Suspense } from 'react';
 import type { AppEntry } from '../../shared/types';
 import { ErrorBoundary } from '../common/ErrorBoundary';
-import { followPinned } from './entries';
+import { followEntries } from './entries';
 
 const EntryLinks = lazy(async () => ({ default: (await import('./EntryLinks')).EntryLinks }));
 
 /** The modern client's own panel in the upper left, with the pinned apps above the configured entries. */
 export function withPinnedApps(Panel: ModelClass, app: HostApp): ModelClass {
   const pinned = observable({ list: [] as AppEntry[] });
-  const ask = followPinned(app, 'modern', (entries) => {
+  const ask = followEntries(app, { client: 'modern', place: 'switcher' }, (entries) => {
     pinned.list = entries;
   });
   return class extends Panel {

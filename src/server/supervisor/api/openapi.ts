@@ -321,7 +321,8 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
     list: {
       summary: 'The apps that a signed-in user can open',
       query: {
-        place: '`switcher`: what is shown in the app switcher, and from inside an app the main app.',
+        place:
+          '`switcher`: what is shown in the app switcher, and from inside an app the main app. `action`: all that the user sees, and the main app.',
         client: '`v2`: addresses of the modern client.',
       },
       gives: '`{name, title, icon, url, target, status, pinned}` each; without `place`, what is not hidden.',

@@ -392,7 +392,6 @@ export class AppController {
     if (changed) {
       held.applied = { ...NEVER, ...held.applied, uid: record.uid, generation: record.generation, bootGeneration };
       await this.save(name);
-      if (held.state === 'running') void this.options.host.nameAs(name, record.title);
     }
     if (held.generation === record.generation && held.doing === null) return;
     held.generation = record.generation;

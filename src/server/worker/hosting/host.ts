@@ -31,7 +31,7 @@ import { type BootOutcome, type BootTurn, lockFor } from './boot-turn';
 import type { HostDatabase } from './connection';
 import { endData } from './end-data';
 import { HostedDatabases } from './hosted-databases';
-import { keepName, nameApp } from './own-name';
+import { OwnNames } from './own-name';
 import { newerOf, type PluginVersion, planBoot } from './plan';
 import { watchRestores } from './restores';
 
@@ -52,6 +52,7 @@ export interface PluginSet {
  */
 export class AppHost {
   readonly hosted: HostedDatabases;
+  readonly names: OwnNames;
   private readonly boots: BootQueue;
   private readonly databases: AppDatabases;
 
@@ -76,6 +77,7 @@ export class AppHost {
       settings.databaseHosts,
     );
     this.hosted = new HostedDatabases((record) => this.databases.connectionOf(record), log);
+    this.names = new OwnNames((name) => coreApps.apps[name], log);
   }
 
   /**
@@ -149,8 +151,6 @@ export class AppHost {
   bootOneByOne(): void {
     this.boots.oneByOne();
   }
-
-  nameAs = (name: string, title: string) => nameApp(this.coreApps.apps[name], name, title, this.log);
 
   /** Ends an app and leaves a placeholder app, so that the core says that it is stopped. */
   async stop(name: string): Promise<void> {
@@ -343,7 +343,7 @@ export class AppHost {
     installAs(app, initialAdmin && password ? { ...initialAdmin, password } : null, () =>
       this.log.warn(inEnglish(appAdminWarning(record.name, 'locked')), { app: record.name }),
     );
-    keepName(app, record, this.log);
+    this.names.keep(app, record);
     app.on('__started', () =>
       watchAdminPassword(app, this.clock, (found) => this.coreApps.onAdminPassword(record.name, found)),
     );
