@@ -41,7 +41,8 @@ const ROOT_FILES = [
 /** What each folder of src/ui may import; `host.tsx` and `nocobase-client.d.ts` are for all. */
 const UI = {
   apps: ['activity', 'common'],
-  activity: ['entries', 'common'],
+  activity: ['common'],
+  overview: ['activity', 'common'],
   environments: ['common'],
   security: ['common'],
   entries: ['common'],

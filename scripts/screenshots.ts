@@ -11,7 +11,7 @@ import {
   openContext,
   openSettings,
   STATES,
-  tabsOf,
+  tabOf,
   visitStates,
 } from './browser';
 import { allOperationsEnded, createSampleApps, SAMPLE } from './browser/sample';
@@ -124,7 +124,7 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
     await page.locator('.ant-drawer [data-testid^="operation-"]').nth(1).waitFor();
     await take('app');
     await page.locator('.ant-drawer-close').click();
-    await tabsOf(page).nth(1).click();
+    await tabOf(page, 'environments').click();
     await show('environments-checked');
     await take('environments');
   }

@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext, openSettings, tabsOf } from '../../scripts/browser';
+import { openContext, openSettings, tabOf } from '../../scripts/browser';
 import type { EnvironmentRow } from '../../src/shared/types';
 import { answer, browser, CLIENT, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
 import { SimulatedWorker } from '../support/simulated-worker';
@@ -27,7 +27,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await context.addInitScript(letPollingBeOff);
     page = await context.newPage();
     await openSettings(page, fleet.supervisor.url, client);
-    await tabsOf(page).nth(1).click();
+    await tabOf(page, 'environments').click();
     await row('env_b').waitFor();
   });
 
@@ -39,14 +39,14 @@ describe.each(CLIENT)('in the $client client', (client) => {
   it('one takes no new apps while it is cordoned, which the form for a new app says', async () => {
     await press('cordon', 'env_b');
     await row('env_b').getByText('Cordoned').waitFor();
-    await tabsOf(page).nth(0).click();
+    await tabOf(page, 'apps').click();
     await page.getByTestId('add-app').click();
     await page.locator('.ant-select:has(#environments)').click();
     await page.locator('.ant-select-item-option-disabled', { hasText: 'env_b (accepts no new apps)' }).waitFor();
     await page.keyboard.press('Escape');
     await page.locator('.ant-drawer-close').click();
     await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
-    await tabsOf(page).nth(1).click();
+    await tabOf(page, 'environments').click();
     await press('uncordon', 'env_b');
     await row('env_b').getByText('Cordoned').waitFor({ state: 'detached' });
   });

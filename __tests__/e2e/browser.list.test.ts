@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openContext, openSettings, tabsOf } from '../../scripts/browser';
+import { openContext, openSettings, tabOf } from '../../scripts/browser';
 import {
   answer,
   browser,
@@ -302,17 +302,17 @@ describe.each(CLIENT)('in the $client client', (client) => {
   it('an environment is drained: apps that no other takes are stopped there on request, and come home afterwards', async () => {
     const environment = page.getByTestId(`environment-row-${SOUTH}`);
     const draining = question(`Drain environment "${SOUTH}"?`);
-    await tabsOf(page).nth(1).click();
+    await tabOf(page, 'environments').click();
     await page.getByTestId(`environment-drain-${SOUTH}`).click();
     await answer(draining, 'Cancel');
     south.hesitate();
     await page.getByTestId(`environment-drain-${SOUTH}`).click();
     await draining.getByText('Ledger').first().waitFor();
     await draining.getByRole('button', { name: 'Cordon only' }).waitFor();
-    await draining.getByLabel('Stop the 2 apps that cannot be moved').check();
+    await draining.getByLabel('Stop what cannot be moved (2)').check();
     await answer(draining, 'Stop 2 apps');
     await environment.getByText('Cordoned').waitFor();
-    await tabsOf(page).nth(0).click();
+    await tabOf(page, 'apps').click();
     await find('list_2');
     for (const name of ['list_23', 'list_24']) {
       await row(name).getByText('Stopping').waitFor();
@@ -323,13 +323,13 @@ describe.each(CLIENT)('in the $client client', (client) => {
       await becomes(name, 'stopped', SOUTH);
       await row(name).getByText('Expected: Starts when visited').waitFor();
     }
-    await tabsOf(page).nth(1).click();
+    await tabOf(page, 'environments').click();
     await page.getByTestId(`environment-uncordon-${SOUTH}`).click();
     const uncordoning = question(`Uncordon environment "${SOUTH}"?`);
     expect(await uncordoning.getByText('starts again').count()).toBe(2);
     await answer(uncordoning, 'Uncordon');
     await environment.getByText('Cordoned').waitFor({ state: 'detached' });
-    await tabsOf(page).nth(0).click();
+    await tabOf(page, 'apps').click();
     await find('list_2');
     for (const name of ['list_23', 'list_24']) await becomes(name, 'running', SOUTH);
   });

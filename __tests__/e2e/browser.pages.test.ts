@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { enableLanguages, openContext, openSettings, STATES, tabsOf, visitStates } from '../../scripts/browser';
+import { enableLanguages, openContext, openSettings, STATES, tabOf, visitStates } from '../../scripts/browser';
 import chinese from '../../src/locale/zh-CN.json';
 import type { EventRow } from '../../src/shared/event';
 import { violationsOn } from '../support/accessibility';
@@ -114,9 +114,9 @@ describe.each(CLIENT)('in the $client client', (client) => {
     const title = page.locator('#title');
     const enter = async () => {
       // So that the browser has somewhere to go back to within NocoBase.
-      await tabsOf(page).nth(1).click();
+      await tabOf(page, 'environments').click();
       await page.getByTestId('environment-row-env_a').waitFor();
-      await tabsOf(page).nth(0).click();
+      await tabOf(page, 'apps').click();
       await page.getByTestId('add-app').click();
       await title.fill('Once more');
     };
@@ -133,7 +133,7 @@ describe.each(CLIENT)('in the $client client', (client) => {
       close: () => page.locator('.ant-drawer-close').click(),
       back: () => page.evaluate(() => history.back()),
       // The drawer lies above it for a mouse, not for every other way to follow a link.
-      link: () => tabsOf(page).nth(1).dispatchEvent('click'),
+      link: () => tabOf(page, 'environments').dispatchEvent('click'),
     };
     for (const leave of Object.values(ways)) {
       await leave();

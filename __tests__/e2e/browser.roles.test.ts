@@ -63,6 +63,8 @@ describe.each(CLIENT)('in the $client client', ({ base }) => {
 
   it('one that may manage apps has their page, with the environments to choose from', async () => {
     await open('appkeeper');
+    await page.getByTestId('overview').waitFor();
+    await tabsOf(page).nth(1).click();
     await page.getByTestId('add-app').click();
     await page.locator('.ant-select:has(#environments)').click();
     await page.locator('.ant-select-dropdown [title=env_a]').waitFor();
@@ -71,7 +73,7 @@ describe.each(CLIENT)('in the $client client', ({ base }) => {
   it('one that may manage environments has their page, and is told that it may not see apps', async () => {
     await open('envkeeper');
     await page.getByText('Your role has no permission to see this').waitFor();
-    await tabsOf(page).nth(1).click();
+    await tabsOf(page).nth(2).click();
     await page.getByTestId('environment-check-env_a').click();
     await page.getByTestId('environment-reach-env_a').waitFor();
   });

@@ -32,7 +32,7 @@ describe.each(CLIENTS)('in the $client client', ({ client, base }) => {
   let page: Page;
   let failures: string[];
 
-  const settings = (tab = '') => page.goto(`${fleet.supervisor.url}${base}admin/settings/app-supervisor${tab}`);
+  const settings = (tab = '/apps') => page.goto(`${fleet.supervisor.url}${base}admin/settings/app-supervisor${tab}`);
   /** NocoBase's own pages are there, and nothing has gone through to it. */
   const expectAlive = async () => {
     await page.getByTestId('user-center-button').first().waitFor();

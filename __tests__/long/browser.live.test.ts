@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, it } from 'vitest';
-import { CLIENTS, openContext, openSettings, tabsOf } from '../../scripts/browser';
+import { CLIENTS, openContext, openSettings, tabOf } from '../../scripts/browser';
 import { ADMIN, Api } from '../../scripts/fleet';
 import { browser, eventually, fleet, letPollingBeOff, manager, onStage } from '../support/browser';
 import { startFaultProxy } from '../support/fault-proxy';
@@ -40,10 +40,10 @@ it.concurrent.each(CLIENTS)(
       proxy.allowWebSockets(false);
       await sign.getByText('Live updates are off. This page refreshes every 5 seconds.').waitFor();
       await isTold('Polled');
-      await tabsOf(page).nth(1).click();
+      await tabOf(page, 'environments').click();
       await page.getByTestId('environment-row-env_a').waitFor();
       await sign.waitFor();
-      await tabsOf(page).nth(0).click();
+      await tabOf(page, 'apps').click();
       await row.waitFor();
       await eventually(() => proxy.refused, 120_000).toBeGreaterThanOrEqual(TRIES);
 

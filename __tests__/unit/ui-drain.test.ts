@@ -25,11 +25,11 @@ describe('the dialog of a drain', () => {
   };
 
   it('is red where it only stops, and says what its button does', () => {
-    expect(said('move', apps)).toEqual(['Move 1 apps', false, 1]);
-    expect(said('moveOrStop', apps)).toEqual(['Move 1 apps', false, 1]);
+    expect(said('move', apps)).toEqual(['Move', false, 1]);
+    expect(said('moveOrStop', apps)).toEqual(['Move', false, 1]);
     expect(said('stop', apps)).toEqual(['Stop 2 apps', true, 1]);
     expect(said('move', apps.slice(1))).toEqual(['Cordon only', false, 1]);
-    expect(said('moveOrStop', apps.slice(1))).toEqual(['Stop 1 apps', true, 1]);
+    expect(said('moveOrStop', apps.slice(1))).toEqual(['Stop', true, 1]);
     expect(said('stop', apps.slice(2))).toEqual(['Cordon only', false, 0]);
   });
 });

@@ -73,7 +73,7 @@ export async function openContext(browser: Browser, user: Api, others: Session[]
 export async function openSettings(page: Page, url: string, { base }: Client, language = 'en-US'): Promise<void> {
   if (page.url() === 'about:blank') await page.goto(`${url}/favicon.ico`);
   await page.evaluate((chosen) => localStorage.setItem('NOCOBASE_LOCALE', chosen), language);
-  await page.goto(`${url}${base}admin/settings/app-supervisor`);
+  await page.goto(`${url}${base}admin/settings/app-supervisor/apps`);
   await page.getByTestId('add-app').waitFor();
 }
 
@@ -91,4 +91,4 @@ export async function enableLanguages(user: Api, ...enabledLanguages: string[]):
 /** What `npm run screenshots` photographs. A new state belongs in one of the two. */
 export const ALL_STATES = [...STATES, ...RARE_STATES];
 
-export { type Sample, STATES, type State, tabsOf, visitStates } from './states';
+export { type Sample, STATES, type State, tabOf, tabsOf, visitStates } from './states';

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import type { AppRow, OperationRow, PartInfo } from '../../src/shared/types';
 import { STATUSES } from '../../src/shared/words';
 import { containersIn, inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
-import { answerNo, closeDrawer, type State, settled, tabsOf } from './states';
+import { answerNo, closeDrawer, type State, settled, tabOf, tabsOf } from './states';
 
 /** The apps that are selected for an action on several. */
 const SEVERAL = ['crm', 'orders', 'archive'];
@@ -26,9 +26,9 @@ async function askOfEnvironment(page: Page, action: string, environment: string)
 }
 
 /** Shows the page of a Worker or of a process without a role in the place of one of the tabs. */
-async function showPart(page: Page, part: keyof typeof OTHER_PARTS, tab: number): Promise<void> {
+async function showPart(page: Page, part: keyof typeof OTHER_PARTS, tab: Parameters<typeof tabOf>[1]): Promise<void> {
   await page.route('**/api/appSupervisor:info*', (route) => route.fulfill({ json: { data: OTHER_PARTS[part] } }));
-  await tabsOf(page).nth(tab).click();
+  await tabOf(page, tab).click();
   await page.getByTestId(`${part}-page`).waitFor();
 }
 
@@ -37,7 +37,7 @@ export const RARE_STATES: State[] = [
   {
     name: 'app-failed',
     async show(page) {
-      await tabsOf(page).nth(0).click();
+      await tabOf(page, 'apps').click();
       await page.getByTestId('app-open-billing').click();
       await page.locator('.ant-drawer [data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
     },
@@ -118,7 +118,7 @@ export const RARE_STATES: State[] = [
     async show(page) {
       await page.setViewportSize({ width: 1440, height: 900 });
       await answerWith(page, 'appEnvironments:list', inTrouble);
-      await tabsOf(page).nth(1).click();
+      await tabOf(page, 'environments').click();
       await page.locator('[data-health=down]').waitFor();
     },
   },
@@ -158,7 +158,7 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       const refusal = { status: 403, json: { errors: [{ message: 'No' }] } };
       await page.route('**/api/apps:list*', (route) => route.fulfill(refusal));
-      await tabsOf(page).nth(0).click();
+      await tabOf(page, 'apps').click();
       await page.locator('.ant-result-403').waitFor();
     },
   },
@@ -168,15 +168,15 @@ export const RARE_STATES: State[] = [
       await page.unrouteAll();
       // Rows without the fields that the page needs.
       await answerWith(page, 'apps:list', () => [{ name: 'x' }]);
-      await tabsOf(page).nth(1).click();
+      await tabOf(page, 'environments').click();
       // A client that has not yet changed the page ignores the way back.
       await page.getByTestId('environment-row-env_a').waitFor();
-      await tabsOf(page).nth(0).click();
+      await tabOf(page, 'apps').click();
       await page.locator('.ant-result-error').waitFor();
     },
   },
-  { name: 'part-worker', show: (page) => showPart(page, 'worker', 1) },
-  { name: 'part-dormant', show: (page) => showPart(page, 'dormant', 0) },
+  { name: 'part-worker', show: (page) => showPart(page, 'worker', 'environments') },
+  { name: 'part-dormant', show: (page) => showPart(page, 'dormant', 'apps') },
   {
     // The last one: the page keeps no WebSocket from here on.
     name: 'apps-live-off',

@@ -22,8 +22,12 @@ export const settled = (page: Page, selector: string) =>
 const hidden = (page: Page, selector: string) =>
   page.locator(`${selector}:visible`).first().waitFor({ state: 'hidden' });
 
-/** The Apps and Environments tabs of the settings pages, in either client. */
+/** The tabs of the settings pages, in either client. */
 export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
+
+const TABS = ['overview', 'apps', 'environments', 'activity', 'security'] as const;
+/** One of them, for a user who sees all. */
+export const tabOf = (page: Page, name: (typeof TABS)[number]) => tabsOf(page).nth(TABS.indexOf(name));
 
 const drawerTab = (page: Page, index: number) => page.locator('.ant-drawer').getByRole('tab').nth(index).click();
 
@@ -234,7 +238,7 @@ export const STATES: State[] = [
     async show(page, { environment }) {
       await page.getByTestId('sign-in-close').click();
       await hidden(page, '.ant-modal-mask');
-      await tabsOf(page).nth(1).click();
+      await tabOf(page, 'environments').click();
       await page.getByTestId(`environment-row-${environment}`).waitFor();
     },
   },
@@ -275,7 +279,7 @@ export const STATES: State[] = [
   {
     name: 'activity',
     async show(page) {
-      await tabsOf(page).nth(2).click();
+      await tabOf(page, 'activity').click();
       await page.getByTestId('events').waitFor();
     },
   },
@@ -290,8 +294,16 @@ export const STATES: State[] = [
     name: 'security',
     async show(page) {
       await page.getByTestId('activity-export').click();
-      await tabsOf(page).nth(3).click();
+      await tabOf(page, 'security').click();
       await page.getByTestId('checklist').waitFor();
+    },
+  },
+  {
+    name: 'overview',
+    async show(page) {
+      await tabOf(page, 'overview').click();
+      await page.getByTestId('load').waitFor();
+      await page.getByTestId('timeline').waitFor();
     },
   },
 ];

@@ -34,7 +34,6 @@ export class PluginAppSupervisorClientV2 extends Plugin {
             menuKey: menu.key,
             key: index === 0 ? 'index' : tab.key,
             title: this.t(tab.title),
-            componentLoader: () => tab.componentLoader('modern'),
           });
         }
       },

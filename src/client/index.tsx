@@ -23,12 +23,8 @@ export class PluginAppSupervisorClient extends Plugin {
       settings: () => {
         const { menu, tabs } = SETTINGS;
         this.pluginSettingsManager.add(menu.key, { ...menu, title: this.t(menu.title) });
-        for (const { key, componentLoader, ...tab } of tabs) {
-          this.pluginSettingsManager.add(`${menu.key}.${key}`, {
-            ...tab,
-            title: this.t(tab.title),
-            componentLoader: () => componentLoader('classic'),
-          });
+        for (const { key, ...tab } of tabs) {
+          this.pluginSettingsManager.add(`${menu.key}.${key}`, { ...tab, title: this.t(tab.title) });
         }
       },
     });

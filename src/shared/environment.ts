@@ -27,6 +27,8 @@ const AWAY = {
 const away = object({ ...AWAY, uid: text() });
 export type Away = ValueOf<typeof away>;
 
+const values = list(orNull(number()));
+
 /**
  * An environment. Every field is declared here. A Worker's registration, table, row and API documentation are derived
  * from it (see fields.ts). The default of a registered field is shown until the environment has registered.
@@ -86,6 +88,12 @@ const FIELDS = {
   /** Whether it has no key of the fleet but that of its environment (`APP_SUPERVISOR_ENVIRONMENT_KEY`). */
   hasOwnKey: { type: flag(), default: false, since: '0.3.0', in: ['registration'] },
   lastSeenAt: { type: bigInt(), in: ['table'] },
+  /** The last hour, coarsely, for a Supervisor that starts (supervisor/overview/load-history.ts). */
+  load: {
+    type: orNull(object({ end: bigInt(), memory: values, delay: values, requests: values, errors: values })),
+    since: '0.3.0',
+    in: ['table'],
+  },
   /** Whether the leader still has to remove it from apps, operations and tombstones, because it was forgotten. */
   isRemoved: { type: flag(), default: false, in: ['table'] },
   /** When it was last forgotten, in ms since 1970; 0 for never. A Worker of an older incarnation starts empty. */

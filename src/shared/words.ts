@@ -19,6 +19,9 @@ export const STATUSES = [
 ] as const;
 export type Status = (typeof STATUSES)[number];
 
+/** In the list of apps, the status of an app that has no environment. */
+export const NO_ENVIRONMENT = 'no_environment';
+
 export const HEALTHS = ['online', 'suspect', 'down', 'stopping', 'unknown'] as const;
 export type Health = (typeof HEALTHS)[number];
 

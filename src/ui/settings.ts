@@ -1,6 +1,5 @@
 import { NotLoaded } from './common/NotLoaded';
 import { key } from './common/text';
-import type { ClientName } from './entries/entries';
 
 const notLoaded = () => ({ default: NotLoaded });
 
@@ -14,28 +13,32 @@ export const SETTINGS = {
   },
   tabs: [
     {
+      key: 'overview',
+      title: key('Overview'),
+      sort: 1,
+      aclSnippet: 'pm.app-supervisor.overview',
+      componentLoader: () => import('./overview/OverviewPage').catch(notLoaded),
+    },
+    {
       key: 'apps',
       title: key('Apps'),
-      sort: 1,
+      sort: 2,
       aclSnippet: 'pm.app-supervisor.apps',
       componentLoader: () => import('./apps/AppsPage').catch(notLoaded),
     },
     {
       key: 'environments',
       title: key('Environments'),
-      sort: 2,
+      sort: 3,
       aclSnippet: 'pm.app-supervisor.environments',
       componentLoader: () => import('./environments/EnvironmentsPage').catch(notLoaded),
     },
     {
       key: 'activity',
       title: key('Activity'),
-      sort: 3,
+      sort: 4,
       aclSnippet: 'pm.app-supervisor.activity',
-      componentLoader: (client: ClientName) =>
-        import('./activity/ActivityPage')
-          .then(({ ACTIVITY_PAGES }) => ({ default: ACTIVITY_PAGES[client] }))
-          .catch(notLoaded),
+      componentLoader: () => import('./activity/ActivityPage').catch(notLoaded),
     },
     {
       key: 'security',

@@ -43,6 +43,7 @@ export function createSupervisorPart(
     schemaByDefault: config.host.schemaByDefault,
     defaultEnvironments,
     own: () => ({ config, ownAdmin: foundation.adminPassword.problem }),
+    traffic: () => metrics.traffic.totals(),
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
   });
 }

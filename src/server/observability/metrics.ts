@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { EnvironmentRow } from '../../shared/types';
+import { Traffic } from './traffic';
 
 /** Counts requests. It is called once for each request, so it must be cheap and must not throw. */
 export interface ProxyMetrics {
@@ -54,6 +55,8 @@ const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
  * request, and would lose what happens while the main app restarts.
  */
 export class Metrics implements ProxyMetrics {
+  /** Counted whether telemetry is on or not: the Overview shows it. */
+  readonly traffic = new Traffic();
   private on = false;
   private latency: ReturnType<Meter['createHistogram']> | null = null;
   private readonly requests = new Counts();
@@ -128,6 +131,7 @@ export class Metrics implements ProxyMetrics {
   }
 
   request(environment: string, result: string, ms: number | null): void {
+    this.traffic.note(environment, result);
     if (!this.on) return;
     this.requests.add(environment, result);
     if (ms !== null) this.latency?.record(ms / 1_000, { environment });

@@ -4,6 +4,7 @@ import type { Clock } from '../clock';
 import type { DatabaseConnection } from '../databases';
 import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
+import type { TrafficCount } from '../observability/traffic';
 import { AppIndexWriter } from '../protocol/app-index';
 import type { MessageBus } from '../protocol/bus';
 import type { Stores } from '../protocol/stores';
@@ -13,7 +14,8 @@ import { AppCache } from './apps/cache';
 import { Migration } from './apps/migration';
 import { AppRepository } from './apps/repository';
 import { AppService } from './apps/service';
-import type { OwnFacts } from './checklist/facts';
+import { checklistOf } from './checklist';
+import { gatherFacts, type OwnFacts } from './checklist/facts';
 import { Containers } from './containers/containers';
 import type { WorkerDriver } from './containers/driver';
 import { AppReconciler } from './control/app-reconciler';
@@ -38,6 +40,8 @@ import { reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
+import { LoadRecorder, type LoadRecorderOptions } from './overview/load-recorder';
+import { Summary, type SummaryOptions } from './overview/summary';
 import { Drains, type DrainsOptions } from './placement/drains';
 import { Moves, type MovesOptions } from './placement/moves';
 import { FleetView } from './view';
@@ -92,6 +96,8 @@ export interface SupervisorPartOptions {
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
   onOperationEnd?(operation: Operation): void;
+  /** Requests that this process has proxied, by environment; absent: it proxies none. */
+  traffic?(): ReadonlyMap<string, TrafficCount>;
 }
 
 export interface ServicesOptions extends SupervisorPartOptions {
@@ -145,8 +151,8 @@ export function createServices(main: Application, options: ServicesOptions) {
   const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd, onFinish });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
   const loop = new ControlLoop({ ...known, apps, fleet, removal, environmentCache, appIndex, bus, log });
-  const view = new FleetView({ appCache, observer, active, environmentCache, compatibility, isThisProcess });
-  const given = { ...known, events, recorder, environmentCache, compatibility, isThisProcess };
+  const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
+  const view = new FleetView(shown);
   const requests = new WorkerRequests({ bus, aesKey, compatibility, defaultEnvironments });
   const journal = new ChangeJournal({ events, clock, random, log });
   return {
@@ -163,11 +169,11 @@ export function createServices(main: Application, options: ServicesOptions) {
     apps,
     loop,
     requests,
-    ...createPlacement({ ...known, environmentCache, compatibility, requests, service, journal }),
+    ...createOverview({ ...known, ...shown, view, requests, service, journal }, options),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
-    ...createForPeople(main, options, { ...given, journal }),
+    ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal }),
   };
 }
 
@@ -188,10 +194,22 @@ function createForPeople(
   return { journal, joins, containers: new Containers({ driver, joins, journal, recorder: given.recorder }) };
 }
 
-/** What moves apps between environments. */
-function createPlacement(options: MovesOptions & Omit<DrainsOptions, 'moves'>) {
-  const moves = new Moves(options);
-  return { moves, drains: new Drains({ ...options, moves }) };
+/** What moves apps between environments, and what shows all of them. */
+function createOverview(
+  given: MovesOptions &
+    Omit<DrainsOptions, 'moves'> &
+    Omit<SummaryOptions, 'moves' | 'redRows' | 'clock'> &
+    Omit<LoadRecorderOptions, 'traffic' | 'clock'>,
+  { clock, traffic = () => new Map(), own }: ServicesOptions,
+) {
+  const moves = new Moves(given);
+  const redRows = () => checklistOf(gatherFacts(given, own())).filter(({ level }) => level === 'red').length;
+  return {
+    moves,
+    drains: new Drains({ ...given, moves }),
+    summary: new Summary({ ...given, moves, clock, redRows }),
+    load: new LoadRecorder({ ...given, clock, traffic }),
+  };
 }
 
 /** The desired state, the observations, the lead, and the work queue. */

@@ -10,6 +10,7 @@ import type { AppDefinition } from './apps/repository';
 import type { OwnFacts } from './checklist/facts';
 import { environmentKey } from './control/keys';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
+import { LOAD_STEP } from './overview/load-history';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
 /**
@@ -22,6 +23,8 @@ const READ_DELAY = 100;
 const NOTIFY_DELAY = 250;
 /** How long the request to forget an environment waits for its removal, in ms. */
 const REMOVAL_PATIENCE = 5_000;
+/** How much of the history of load is lost with this process at most, in ms. */
+const LOAD_SAVED_EVERY = 300_000;
 const PACE: SupervisorPace = { poll: 1_000, reload: 30_000, beginAgain: 5_000 };
 
 interface Running extends Services {
@@ -203,12 +206,13 @@ export class SupervisorPart {
     const running: Running = { ...createServices(main, { ...this.options, pace, onAppEnd }), timers: [] };
     attempt.services = running;
     this.listen(running);
-    const { appCache, active, leadership, environmentCache, compatibility, observer, loop } = running;
+    const { appCache, active, leadership, environmentCache, compatibility, observer, loop, load } = running;
     await appCache.load();
     await active.load();
     // Provides the fleet's id, which must be known before the first poll shows environments.
     await leadership.claim();
     await environmentCache.load();
+    load.restore();
     await observer.poll();
     await this.findPlugins(compatibility);
     this.assertGoesOn();
@@ -224,6 +228,10 @@ export class SupervisorPart {
     const every = (interval: number, work: () => void) => running.timers.push(clock.interval(interval, work));
     every(pace.poll, () => void observer.poll());
     every(pace.reload, () => this.reload(running));
+    load.sample();
+    every(LOAD_STEP, () => load.sample());
+    // What cannot be stored now is stored the next time.
+    every(LOAD_SAVED_EVERY, () => void load.save().catch(() => undefined));
     this.askStore();
     void observer.poll();
   }

@@ -1,25 +1,11 @@
 import { Page } from '../common/Page';
-import type { ClientName } from '../entries/entries';
+import { PATHS } from '../common/paths';
 import { Activity } from './Activity';
 
-function ClassicActivityPage() {
+export default function ActivityPage() {
   return (
     <Page>
-      <Activity appsPath="/admin/settings/app-supervisor/apps" />
+      <Activity appsPath={PATHS.apps} />
     </Page>
   );
 }
-
-/** In the modern client, the first tab has the address of the whole. */
-function ModernActivityPage() {
-  return (
-    <Page>
-      <Activity appsPath="/admin/settings/app-supervisor" />
-    </Page>
-  );
-}
-
-export const ACTIVITY_PAGES: Record<ClientName, typeof ClassicActivityPage> = {
-  classic: ClassicActivityPage,
-  modern: ModernActivityPage,
-};

@@ -88,7 +88,7 @@ export function AppDrawer({ name, onClose, handle }: Props) {
           <AppStatuses app={app} assign={(app) => handle('move', app)} />
           <Tabs
             activeKey={tab}
-            onChange={(key) => setParams({ app: name, tab: key }, { replace: true })}
+            onChange={(key) => setParams((before) => ({ ...Object.fromEntries(before), tab: key }), { replace: true })}
             items={[
               { key: 'operations', label: t('Operations'), children: <OperationTimeline appName={name} /> },
               { key: 'log', label: t('Log'), children: <AppLog app={app} /> },

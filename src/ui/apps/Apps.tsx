@@ -1,20 +1,12 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
-import {
-  type ComponentProps,
-  type Dispatch,
-  type SetStateAction,
-  useCallback,
-  useEffect,
-  useMemo,
-  useState,
-} from 'react';
+import { type ComponentProps, useCallback, useEffect, useMemo, useState } from 'react';
 import { useSearchParams } from 'react-router-dom';
 import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness } from '../common/Page';
-import type { AppsQuery } from '../common/query';
+import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
 import { SignInDialog } from '../common/SignInDialog';
 import { useLive } from '../common/useLive';
@@ -34,7 +26,6 @@ import { useEnvironments } from './useEnvironments';
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
 /** In ms. A faster answer only changes the rows and shows no spinner. */
 const SPIN_AFTER = 150;
-const FIRST_QUERY: AppsQuery = { text: '', page: 1, pageSize: 20 };
 
 export function Apps() {
   const t = useT();
@@ -136,10 +127,16 @@ function Failed(props: ComponentProps<typeof Failure>) {
 /** The apps that match the query, kept up to date. */
 function useAppsPage() {
   const api = useApi();
-  const [query, setQuery] = useState(FIRST_QUERY);
+  const [params, setParams] = useSearchParams();
+  const query = useMemo(() => appsQueryOf(params), [params]);
+  const setQuery = useCallback<SetQuery>(
+    (next) => setParams((before) => withAppsQuery(before, next), { replace: true }),
+    [setParams],
+  );
   const ask = useCallback(
-    (change: Partial<AppsQuery>) => setQuery((before) => ({ ...before, page: 1, ...change })),
-    [],
+    (change: Partial<AppsQuery>) =>
+      setParams((before) => withAppsQuery(before, { ...appsQueryOf(before), page: 1, ...change }), { replace: true }),
+    [setParams],
   );
   const live = useLive(
     async (previous: Page<AppRow> | undefined) => keepPage(previous, await api.listApps(query), ({ name }) => name),
@@ -150,17 +147,25 @@ function useAppsPage() {
   return { query, setQuery, ask, ...live };
 }
 
+/** An address without these. */
+const without =
+  (...keys: string[]) =>
+  (before: URLSearchParams) =>
+    new URLSearchParams([...before].filter(([key]) => !keys.includes(key)));
+
 /** Which of the dialogs over the list is open, and for what. */
 function useDialogs() {
   const [params, setParams] = useSearchParams();
-  const [editing, setEditing] = useState<AppRow | 'new'>();
+  const [editing, setEditing] = useState<AppRow | 'new' | undefined>(params.has('add') ? 'new' : undefined);
+  // A page that is loaded again does not open the form again.
+  useEffect(() => setParams(without('add'), { replace: true }), [setParams]);
   const [created, setCreated] = useState<CreatedApp>();
   const [moving, setMoving] = useState<AppRow[]>();
   const [deleting, setDeleting] = useState<AppRow[]>();
   return {
     opened: params.get('app'),
-    open: (app: string) => setParams({ app }),
-    close: () => setParams({}),
+    open: (app: string) => setParams((before) => ({ ...Object.fromEntries(before), app })),
+    close: () => setParams(without('app', 'tab')),
     editing,
     setEditing,
     created,
@@ -238,7 +243,7 @@ function moveTitle(t: Translate, apps: AppRow[]): string {
     : t('Assign "{{app}}" to an environment?', { app: title });
 }
 
-type SetQuery = Dispatch<SetStateAction<AppsQuery>>;
+type SetQuery = (query: AppsQuery) => void;
 
 /** Goes to the last page when the one that is shown is gone: its last apps were deleted. */
 function useExistingPage(query: AppsQuery, setQuery: SetQuery, count: number | undefined) {

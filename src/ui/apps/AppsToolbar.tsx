@@ -1,13 +1,13 @@
 import { DeleteOutlined, PlusOutlined, ReloadOutlined, SearchOutlined, SettingOutlined } from '@ant-design/icons';
 import { useDebounceFn } from 'ahooks';
 import { Button, Checkbox, Flex, Input, Popover, Select, Space, Tooltip } from 'antd';
+import { COUNTED } from '../../shared/summary';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
-import { STATUSES } from '../../shared/words';
 import { ActionButton } from '../common/ActionButton';
 import type { OperateAction } from '../common/api';
 import { useIsLocal } from '../common/Page';
 import type { AppsQuery } from '../common/query';
-import { STATUS } from '../common/status';
+import { shownOf } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useT } from '../host';
 import { refusalOfAll } from './actions';
@@ -37,6 +37,7 @@ export function AppsToolbar({ query, ask, environments, shown, show, refresh, ad
           placeholder={t('Name or identifier')}
           aria-label={t('Find apps by name or identifier')}
           style={{ width: 220 }}
+          defaultValue={query.text}
           onChange={(event) => search(event.target.value)}
           data-testid="filter-text"
         />
@@ -76,15 +77,18 @@ function StatusFilter({ status: selected, ask }: { status: AppsQuery['status'] }
       style={{ width: 170 }}
       value={selected}
       onChange={(status) => ask({ status })}
-      options={STATUSES.map((status) => ({
-        value: status,
-        label: (
-          <Space size="small">
-            <StateIcon tone={STATUS[status].tone} />
-            {t(STATUS[status].label)}
-          </Space>
-        ),
-      }))}
+      options={COUNTED.map((status) => {
+        const { label, tone } = shownOf(status);
+        return {
+          value: status,
+          label: (
+            <Space size="small">
+              <StateIcon tone={tone} />
+              {t(label)}
+            </Space>
+          ),
+        };
+      })}
     />
   );
 }

@@ -13,15 +13,17 @@ interface Props {
   title: string;
   /** Of the button for one app; default: Move. */
   okText?: string;
+  /** Chosen first; default: the best place for each app. */
+  to?: string;
   onClose: () => void;
   onDone: () => void;
 }
 
 /** Shows what a move would do, and begins it. */
-export function MoveDialog({ subject, title, okText, onClose, onDone }: Props) {
+export function MoveDialog({ subject, title, okText, to: first, onClose, onDone }: Props) {
   const { t } = useHost();
   const api = useApi();
-  const choice = useMovePlan(subject);
+  const choice = useMovePlan(subject, first);
   const { busy, error, run } = useBulk(onDone);
   const { plan, to, loading } = choice;
   const movable = plan?.apps.filter(({ refused }) => refused === null).length ?? 0;

@@ -23,7 +23,7 @@ const ICONS: Record<Tone, typeof MoonOutlined> = {
   unknown: QuestionCircleOutlined,
 };
 
-function colorsOf(tone: Tone, token: GlobalToken): { strong: string; border: string; background: string } {
+export function colorsOf(tone: Tone, token: GlobalToken): { strong: string; border: string; background: string } {
   const tones = {
     success: { strong: token.colorSuccess, border: token.colorSuccessBorder, background: token.colorSuccessBg },
     info: { strong: token.colorInfo, border: token.colorInfoBorder, background: token.colorInfoBg },

@@ -4,6 +4,7 @@ import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
+import type { FleetLoad, FleetSummary } from '../../shared/summary';
 import type {
   AppOptions,
   AppRow,
@@ -112,13 +113,16 @@ function apiOf(request: Host['request']) {
         kind === 'app' ? 'apps:resetAdmin' : 'appEnvironments:resetAdmin',
         { filterByTk: name },
       ),
+    summary: () => get<FleetSummary>('appFleet:summary'),
+    load: () => get<FleetLoad>('appFleet:load'),
     checklist: () => get<ChecklistRow[]>('appFleet:checklist'),
     ...ofEnvironments(senders),
-    listOperations: (appName: string) =>
+    /** Newest first. @param appName default: of all apps */
+    listOperations: (appName?: string, pageSize = 20) =>
       get<OperationRow[]>('appOperations:list', {
         filter: JSON.stringify({ appName }),
         sort: '-createdAt',
-        pageSize: 20,
+        pageSize,
       }),
     async listEvents(filter: Record<string, unknown>, page: number, pageSize: number): Promise<Page<EventRow>> {
       const params = { filter: JSON.stringify(filter), page, pageSize };

@@ -1,3 +1,4 @@
+/** What the list of apps shows, as it is in the page's address. */
 export interface AppsQuery {
   text: string;
   environment?: string;
@@ -14,4 +15,31 @@ export function appsFilter({ text, environment, status }: Pick<AppsQuery, 'text'
     ...(environment && { environment }),
     ...(status && { status }),
   };
+}
+
+const PAGE_SIZE = 20;
+const whole = (value: string | null, fallback: number): number => {
+  const number = Number(value);
+  return Number.isInteger(number) && number > 0 ? number : fallback;
+};
+
+/** Reads an address. What is not understood is left out. */
+export const appsQueryOf = (params: URLSearchParams): AppsQuery => ({
+  text: params.get('text') ?? '',
+  environment: params.get('environment') || undefined,
+  status: params.get('status') || undefined,
+  sort: params.get('sort') || undefined,
+  page: whole(params.get('page'), 1),
+  pageSize: whole(params.get('pageSize'), PAGE_SIZE),
+});
+
+/** The address with another query; what is as always is left out, and what is of no query stays. */
+export function withAppsQuery(params: URLSearchParams, query: AppsQuery): URLSearchParams {
+  const first: Partial<AppsQuery> = { text: '', page: 1, pageSize: PAGE_SIZE };
+  const next = new URLSearchParams(params);
+  for (const [key, value] of Object.entries({ ...appsQueryOf(params), ...query })) {
+    if (value === undefined || value === first[key as keyof AppsQuery]) next.delete(key);
+    else next.set(key, String(value));
+  }
+  return next;
 }

@@ -1,5 +1,6 @@
 import type { ContainerStatus } from '../../shared/container';
 import type { Health, OperationState, Status } from '../../shared/types';
+import { NO_ENVIRONMENT } from '../../shared/words';
 import { key } from './text';
 
 /** The visual style of a state; it determines the icon. */
@@ -23,6 +24,10 @@ export const STATUS: Record<Status, Shown> = {
   waiting: { label: key('Waiting'), tone: 'waiting' },
   unknown: { label: key('Unknown'), tone: 'unknown' },
 };
+
+/** Also of an app that has no environment. */
+export const shownOf = (status: Status | typeof NO_ENVIRONMENT): Shown =>
+  status === NO_ENVIRONMENT ? { label: key('No environment'), tone: 'bad' } : STATUS[status];
 
 export const HEALTH: Record<Health, Shown> = {
   online: { label: key('Online'), tone: 'good' },

@@ -78,7 +78,7 @@ export function DrainDialog({ environment, onClose, onDone }: Props) {
                 onChange={(event) => setMode(event.target.checked ? 'moveOrStop' : 'move')}
                 data-testid="drain-stops"
               >
-                {t('Stop the {{count}} apps that cannot be moved', { count: left })}
+                {t('Stop what cannot be moved ({{count}})', { count: left })}
               </Checkbox>
             )}
           </>

@@ -21,8 +21,10 @@ export function drainOf(mode: DrainMode, apps: readonly MovePreview[]) {
 }
 
 function agreement(moved: number, stopped: number): Message {
-  if (moved > 0) return { text: key('Move {{count}} apps'), values: { count: moved } };
-  return stopped > 0 ? { text: key('Stop {{count}} apps'), values: { count: stopped } } : { text: key('Cordon only') };
+  if (moved === 1) return { text: key('Move') };
+  if (moved > 1) return { text: key('Move {{count}} apps'), values: { count: moved } };
+  if (stopped === 1) return { text: key('Stop') };
+  return stopped ? { text: key('Stop {{count}} apps'), values: { count: stopped } } : { text: key('Cordon only') };
 }
 
 /** The apps that are in no other environment than the one that is to be forgotten. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
+import { NO_ENVIRONMENT } from '../../../shared/words';
 import { AppSupervisorError, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
@@ -40,6 +41,7 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
   // Conditions that only memory can answer.
   const statusIn = view.judge();
   const apps = appsOf(await appRepository.names(filter, sort)).filter((app) => {
+    if (!app.environments.length && !environment && status?.includes(NO_ENVIRONMENT)) return true;
     const places = view.statusesOf(app, statusIn).filter(([name]) => !environment || environment.includes(name));
     // With both filters: that status in that environment.
     return places.some(([, shown]) => !status || status.includes(shown.status));

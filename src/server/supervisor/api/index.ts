@@ -67,6 +67,8 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
   },
   appFleet: {
     checklist: [false, fleet.checklist],
+    summary: [false, fleet.summary],
+    load: [false, fleet.load],
   },
 };
 
@@ -78,6 +80,7 @@ const SECURITY = [
   'appEnvironments:arrival',
   'appFleet:checklist',
 ];
+const OVERVIEW = ['appFleet:summary', 'appFleet:load', 'appEvents:*', 'appEnvironments:list'];
 const managed = (resource: string) =>
   Object.keys(RESOURCES[resource])
     .map((name) => `${resource}:${name}`)
@@ -115,8 +118,12 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
     before: 'dataSource',
   });
   app.acl.registerSnippet({
+    name: 'pm.app-supervisor.overview',
+    actions: ['appSupervisor:*', ...OVERVIEW, 'appOperations:list'],
+  });
+  app.acl.registerSnippet({
     name: 'pm.app-supervisor.apps',
-    actions: ['appSupervisor:*', ...managed('apps'), 'appOperations:*', 'appEvents:*', 'appEnvironments:list'],
+    actions: ['appSupervisor:*', ...managed('apps'), ...OVERVIEW, 'appOperations:*'],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.activity',

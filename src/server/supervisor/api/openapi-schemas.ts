@@ -7,6 +7,7 @@ import { objectIn, type Type } from '../../../shared/fields';
 import { movePlan } from '../../../shared/move';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
+import { fleetLoad, fleetSummary } from '../../../shared/summary';
 
 /** All plugins of a NocoBase share these names. */
 export const ROWS = {
@@ -16,6 +17,8 @@ export const ROWS = {
   appSupervisorEvent: objectIn(EVENT, 'row'),
   appSupervisorChecklistRow: checklistRow,
   appSupervisorMovePlan: movePlan,
+  appSupervisorSummary: fleetSummary,
+  appSupervisorLoad: fleetLoad,
 };
 
 /** The JSON schema of a request's body. */

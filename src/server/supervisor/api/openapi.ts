@@ -316,6 +316,18 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       gives: 'Rows, red ones first. The text of a row is that of its `code` and `params`.',
       rows: ['appSupervisorChecklistRow'],
     },
+    summary: {
+      summary: 'Counts by status, environments with their apps and load, problems with remedies, what needs attention',
+      method: 'get',
+      gives: 'The summary.',
+      rows: 'appSupervisorSummary',
+    },
+    load: {
+      summary: 'The last hour of each environment: memory, event-loop delay, requests and errors',
+      method: 'get',
+      gives: 'The series.',
+      rows: 'appSupervisorLoad',
+    },
   },
   appEntries: {
     list: {

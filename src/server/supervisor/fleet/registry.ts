@@ -30,6 +30,10 @@ export class EnvironmentRegistry {
     await this.repository.update({ filterByTk: name, values: settings });
   }
 
+  async saveLoad(name: string, load: StoredEnvironment['load'], transaction?: Transaction): Promise<void> {
+    await this.repository.update({ filterByTk: name, values: { load }, transaction });
+  }
+
   /**
    * @param now ms since 1970
    * @returns its next incarnation; null if another request has forgotten it meanwhile
@@ -37,7 +41,7 @@ export class EnvironmentRegistry {
   async forget(name: string, now: number): Promise<number | null> {
     const { incarnation: last } = await this.stateOf(name);
     const incarnation = Math.max(last + 1, now);
-    const values = { registration: {}, cordoned: false, away: [], incarnation, isRemoved: true };
+    const values = { registration: {}, cordoned: false, away: [], load: null, incarnation, isRemoved: true };
     const where = { name, incarnation: last, isRemoved: false };
     const [changed] = await this.app.db.getModel('appEnvironments').update(values, { where });
     return changed ? incarnation : null;

@@ -12,7 +12,7 @@ import type { CompatibilityPolicy } from '../fleet/compatibility-policy';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { WorkerRequests } from '../fleet/worker-requests';
-import { type Place, spread } from './decide';
+import { type Place, placesFor, spread } from './decide';
 import { lastBoots, moveNotes } from './preview';
 
 /** Number of Workers that are asked about databases at the same time. */
@@ -109,6 +109,11 @@ export class Moves {
       best ??= target;
     }
     return best ?? { to: null, refused: await this.refusalOf(app, from, null, places) };
+  }
+
+  /** The environment that takes further apps and fits best, without a look at their databases; null if there is none. @param taken others */
+  bestPlace(taken: readonly string[]): string | null {
+    return placesFor(this.places(), taken, null)[0] ?? null;
   }
 
   private previewOf(

@@ -1,0 +1,148 @@
+import type { Cell, EnvironmentSummary, FleetSummary } from '../../../shared/summary';
+import type { ShownStatus } from '../../../shared/types';
+import { NO_ENVIRONMENT } from '../../../shared/words';
+import type { Clock } from '../../clock';
+import { isAlive } from '../../protocol/health';
+import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
+import type { OperationCache } from '../control/store';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { FleetObserver } from '../fleet/observer';
+import { warningsOf } from '../fleet/warnings';
+import type { Moves } from '../placement/moves';
+import type { FleetView, FleetViewOptions } from '../view';
+import { type AttentionApp, attentionOf } from './attention';
+import { type ProblemApp, problemsOf } from './problems';
+
+export interface SummaryOptions extends FleetViewOptions {
+  appCache: AppCache;
+  observer: FleetObserver;
+  active: OperationCache;
+  environmentCache: EnvironmentCache;
+  view: FleetView;
+  moves: Moves;
+  clock: Clock;
+  /** Number of red rows of the security checklist. */
+  redRows(): number;
+}
+
+/** Most apps of one environment that are named. */
+const MOST_CELLS = 2_000;
+/** How long the number of red rows is taken for current, in ms. */
+const CHECKLIST_AGE = 30_000;
+
+interface Looked {
+  app: AppDefinition;
+  statuses: Array<[string, ShownStatus]>;
+}
+
+/** Everything that the Overview shows, from memory, as of now. */
+export class Summary {
+  private red: { at: number; rows: number } | null = null;
+
+  constructor(private readonly options: SummaryOptions) {}
+
+  get(): FleetSummary {
+    const { appCache, view, moves, clock } = this.options;
+    const { wall } = clock.now();
+    const statusIn = view.judge();
+    const looked = [...appCache.apps.values()].map((app) => ({ app, statuses: view.statusesOf(app, statusIn) }));
+    const facts = {
+      environments: this.environmentFacts(),
+      apps: looked.map((each) => this.problemApp(each)),
+      placeFor: (environment: string) => moves.bestPlace([environment]),
+    };
+    return {
+      at: wall,
+      total: looked.length,
+      counts: countsOf(looked),
+      problems: problemsOf(facts, wall),
+      attention: attentionOf(
+        looked.map((each) => this.attentionApp(each)),
+        this.redRows(),
+        wall,
+      ),
+      environments: this.environments(looked),
+    };
+  }
+
+  private environmentFacts() {
+    const { environmentCache, observer } = this.options;
+    return environmentCache.names().map((name) => {
+      const view = observer.environment(name);
+      const since = view?.since ?? environmentCache.get(name)?.lastSeenAt ?? 0;
+      return { name, health: view?.health ?? ('unknown' as const), since, warnings: warningsOf(name, this.options) };
+    });
+  }
+
+  private problemApp({ app, statuses }: Looked): ProblemApp {
+    const [operation] = this.options.active.of(app.uid);
+    const { name, title, environments, desired } = app;
+    return { name, title, environments, isWanted: desired === 'running', statuses, operation: operation ?? null };
+  }
+
+  private attentionApp({ app, statuses }: Looked): AttentionApp {
+    const { observer, environmentCache } = this.options;
+    const entries = app.environments.flatMap((environment) => {
+      const entry = observer.observed(environment, app.name)?.entry;
+      return entry?.uid === app.uid ? [entry] : [];
+    });
+    const used = entries.flatMap(({ lastVisitAt }) => lastVisitAt ?? []);
+    const running = statuses.flatMap(([, { status, since }]) => (status === 'running' ? [since] : []));
+    const versions = app.environments.map((name) => environmentCache.registrationOf(name)?.appVersion ?? '');
+    return {
+      name: app.name,
+      title: app.title,
+      statuses: statuses.map(([, { status }]) => status),
+      version: entries.find(({ version }) => version)?.version ?? null,
+      environmentVersions: versions,
+      lastUsedAt: running.length ? Math.max(...used, ...running) : null,
+    };
+  }
+
+  private environments(looked: readonly Looked[]): EnvironmentSummary[] {
+    const { environmentCache, observer } = this.options;
+    const cells = new Map<string, Cell[]>();
+    for (const { app, statuses } of looked) {
+      for (const [environment, { status }] of statuses) {
+        const all = cells.get(environment) ?? [];
+        all.push({ name: app.name, title: app.title, status });
+        cells.set(environment, all);
+      }
+    }
+    const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
+    return environmentCache.names().map((name) => {
+      const view = observer.environment(name);
+      const health = view?.health ?? 'unknown';
+      const lease = isAlive(health) ? view?.lease : null;
+      const apps = (cells.get(name) ?? []).sort((one, other) => natural.compare(one.title, other.title));
+      return {
+        name,
+        health,
+        since: view?.since ?? environmentCache.get(name)?.lastSeenAt ?? 0,
+        cordoned: environmentCache.get(name)?.cordoned ?? false,
+        memory: lease?.memory ?? null,
+        eventLoopDelay: lease?.eventLoopDelay ?? null,
+        apps: apps.slice(0, MOST_CELLS),
+        more: Math.max(0, apps.length - MOST_CELLS),
+      };
+    });
+  }
+
+  /** The checklist looks at every app. */
+  private redRows(): number {
+    const { clock, redRows } = this.options;
+    const { mono } = clock.now();
+    if (!this.red || mono - this.red.at > CHECKLIST_AGE) this.red = { at: mono, rows: redRows() };
+    return this.red.rows;
+  }
+}
+
+function countsOf(looked: readonly Looked[]): FleetSummary['counts'] {
+  const counts: FleetSummary['counts'] = {};
+  for (const { app, statuses } of looked) {
+    const found = app.environments.length ? statuses.map(([, { status }]) => status) : ([NO_ENVIRONMENT] as const);
+    for (const status of new Set(found)) counts[status] = (counts[status] ?? 0) + 1;
+  }
+  return counts;
+}

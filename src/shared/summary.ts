@@ -1,0 +1,127 @@
+import {
+  bigInt,
+  choice,
+  flag,
+  integer,
+  list,
+  mapOf,
+  message,
+  number,
+  object,
+  optional,
+  orNull,
+  text,
+  type ValueOf,
+} from './fields';
+import { HEALTHS, NO_ENVIRONMENT, STATUSES } from './words';
+
+/** What `appFleet:summary` and `appFleet:load` answer. */
+
+/** What can be done about a problem; the page offers it. */
+export const REMEDIES = [
+  /** Move the apps of `environment`, best `to`. */
+  'move',
+  /** Add an environment: no other takes the apps. */
+  'addEnvironment',
+  /** Give `apps` an environment. */
+  'assign',
+  /** Restart `apps`. */
+  'restart',
+  /** Read the log of the app in `apps`. */
+  'log',
+  /** See the app in `apps`. */
+  'open',
+  /** See all apps with the status `filter`. */
+  'list',
+  /** See what happened to `environment`. */
+  'why',
+  /** See the environments. */
+  'environments',
+] as const;
+
+const remedy = object({
+  kind: choice(REMEDIES),
+  environment: optional(text()),
+  to: optional(text()),
+  apps: optional(list(text())),
+  filter: optional(text()),
+});
+export type Remedy = ValueOf<typeof remedy>;
+
+const problem = object({
+  /** `red`: visitors notice it. */
+  level: choice(['red', 'yellow']),
+  message: message(),
+  /** Null if it is not known. */
+  since: orNull(bigInt()),
+  remedies: list(remedy),
+});
+export type Problem = ValueOf<typeof problem>;
+
+/** An app in one environment. */
+const cell = object({ name: text(), title: text(), status: choice(STATUSES) });
+export type Cell = ValueOf<typeof cell>;
+
+export const ATTENTION_KINDS = ['failed', 'outdated', 'idle', 'security'] as const;
+const attention = object({
+  kind: choice(ATTENTION_KINDS),
+  count: integer(),
+  /** The first ones. */
+  apps: list(object({ name: text(), title: text() })),
+});
+export type Attention = ValueOf<typeof attention>;
+
+const environmentSummary = object({
+  name: text(),
+  health: choice(HEALTHS),
+  since: bigInt(),
+  cordoned: flag(),
+  /** Resident set size in bytes. */
+  memory: orNull(number()),
+  /** 99th percentile since the last heartbeat, in milliseconds. */
+  eventLoopDelay: orNull(number()),
+  apps: list(cell),
+  /** Number of apps that `apps` lacks because there are too many. */
+  more: integer(),
+});
+export type EnvironmentSummary = ValueOf<typeof environmentSummary>;
+
+/** Statuses of apps, and the one of an app that has no environment. */
+export const COUNTED = [...STATUSES, NO_ENVIRONMENT] as const;
+
+export const fleetSummary = object({
+  /** By the clock of the Supervisor. */
+  at: bigInt(),
+  /** Number of apps. */
+  total: integer(),
+  /** An app counts once for each status that it has in an environment. */
+  counts: mapOf(COUNTED, integer()),
+  /** Red ones first. */
+  problems: list(problem),
+  attention: list(attention),
+  environments: list(environmentSummary),
+});
+export type FleetSummary = ValueOf<typeof fleetSummary>;
+
+const series = list(orNull(number()));
+/** The last hour of an environment, oldest first; null where nothing is known. */
+const environmentLoad = object({
+  name: text(),
+  /** In bytes. */
+  memory: series,
+  /** In ms. */
+  delay: series,
+  /** A second, as this Supervisor saw them. */
+  requests: series,
+  errors: series,
+});
+export type EnvironmentLoad = ValueOf<typeof environmentLoad>;
+
+export const fleetLoad = object({
+  /** Time between two values, in ms. */
+  step: integer(),
+  /** Of the last values. */
+  end: bigInt(),
+  environments: list(environmentLoad),
+});
+export type FleetLoad = ValueOf<typeof fleetLoad>;

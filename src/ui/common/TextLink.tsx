@@ -1,0 +1,10 @@
+import { theme } from 'antd';
+import type { ComponentProps } from 'react';
+import { Link } from 'react-router-dom';
+import { readableColors } from './theme';
+
+/** A link to another page, readable in every theme. */
+export function TextLink(props: ComponentProps<typeof Link>) {
+  const { token } = theme.useToken();
+  return <Link {...props} style={{ color: readableColors(token).link }} />;
+}

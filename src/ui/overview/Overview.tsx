@@ -1,0 +1,56 @@
+import { Card, Col, Flex, Row, Skeleton } from 'antd';
+import { useState } from 'react';
+import { useApi } from '../common/api';
+import { MoveDialog } from '../common/MoveDialog';
+import { Failure, Freshness } from '../common/Page';
+import { useLive } from '../common/useLive';
+import { useT } from '../host';
+import { AttentionList } from './AttentionList';
+import { Cells } from './Cells';
+import { Counts } from './Counts';
+import { FirstSteps } from './FirstSteps';
+import { Load } from './Load';
+import { Problems } from './Problems';
+import { Recent } from './Recent';
+import { inTrouble, type Moving } from './remedies';
+import { Timeline } from './Timeline';
+
+/** Is anybody hurt, what changed, what can be done: of the whole fleet. */
+export function Overview() {
+  const t = useT();
+  const api = useApi();
+  const [moving, setMoving] = useState<Moving>();
+  const { data, error, refresh } = useLive(() => api.summary(), 'summary', inTrouble);
+  if (!data) return <Card>{error ? <Failure error={error} retry={refresh} /> : <Skeleton active />}</Card>;
+  return (
+    <Flex vertical gap="middle" data-testid="overview">
+      <Freshness error={error} />
+      <FirstSteps summary={data} />
+      <Problems problems={data.problems} move={setMoving} refresh={refresh} />
+      <Card size="small" title={t('Apps by status')}>
+        <Counts summary={data} />
+      </Card>
+      <Cells environments={data.environments} />
+      <Load environments={data.environments} />
+      <Timeline environments={data.environments} />
+      <Row gutter={[16, 16]}>
+        <Col xs={24} lg={10}>
+          <AttentionList attention={data.attention} />
+        </Col>
+        <Col xs={24} lg={14}>
+          <Recent />
+        </Col>
+      </Row>
+      {moving && (
+        <MoveDialog
+          {...moving}
+          onClose={() => setMoving(undefined)}
+          onDone={() => {
+            setMoving(undefined);
+            void refresh();
+          }}
+        />
+      )}
+    </Flex>
+  );
+}

@@ -1,0 +1,10 @@
+import { Page } from '../common/Page';
+import { Overview } from './Overview';
+
+export default function OverviewPage() {
+  return (
+    <Page>
+      <Overview />
+    </Page>
+  );
+}
