@@ -104,21 +104,22 @@ describe('a drain', () => {
   };
 
   it('moves each app to an environment that finds its database, and all come home', async () => {
-    // Both rather go to env_b, which has no apps either; it does not find the database of one.
+    // The first one would rather go to env_b, which does not find its database.
+    found.env_b = ['wiki'];
     expect(await drain('move')).toEqual({ begun: ['move crm', 'move wiki'], left: [] });
-    await moved('crm', 'env_a', 'env_b');
+    await moved('crm', 'env_a', 'env_c');
     await moved('wiki', 'env_a', 'env_c');
     expect(row('env_a')).toMatchObject({
       cordoned: true,
       away: [
-        { app: 'crm', to: 'env_b' },
+        { app: 'crm', to: 'env_c' },
         { app: 'wiki', to: 'env_c' },
       ],
     });
     found.env_a = ['crm', 'wiki'];
     const { operations, refused } = await part.parts.drains.uncordon('env_a', true, '1');
     expect([operations.map(({ appName }) => appName), refused]).toEqual([['crm', 'wiki'], []]);
-    await moved('crm', 'env_b', 'env_a');
+    await moved('crm', 'env_c', 'env_a');
     await moved('wiki', 'env_c', 'env_a');
     expect(row('env_a')).toMatchObject({ cordoned: false, away: [] });
   });
