@@ -27,6 +27,7 @@ export const AppsTable = memo(function AppsTable({ rows, columns, width, selecte
       columns={columns}
       dataSource={rows}
       pagination={false}
+      sticky
       scroll={{ x: width }}
       onRow={(app) => ({ 'data-testid': `app-row-${app.name}` }) as object}
       rowSelection={{

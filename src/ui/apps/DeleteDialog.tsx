@@ -2,7 +2,7 @@ import { Alert, Form, Input, Modal, Radio, Space, Typography } from 'antd';
 import { useState } from 'react';
 import type { AppRow } from '../../shared/types';
 import { useApi } from '../common/api';
-import { type ApiError, problemText } from '../common/errors';
+import { type ApiError, problemText, refusedText } from '../common/errors';
 import { useHost } from '../host';
 import { databasePlace } from './database';
 
@@ -14,7 +14,7 @@ interface Props {
 
 /** Asks before deletion whether to keep or drop the data. Dropping requires the app's identifier as confirmation. */
 export function DeleteDialog({ apps, onClose, onDone }: Props) {
-  const { t, success } = useHost();
+  const { t, success, failure } = useHost();
   const api = useApi();
   const [database, setDatabase] = useState<'keep' | 'drop'>('keep');
   const [typed, setTyped] = useState('');
@@ -26,11 +26,13 @@ export function DeleteDialog({ apps, onClose, onDone }: Props) {
   const destroy = async () => {
     setBusy(true);
     try {
-      await api.destroyApps(
+      const refused = await api.destroyApps(
         apps.map(({ name }) => name),
         database,
       );
-      success(`${t('Deleting')}: ${apps.map(({ title }) => title).join(', ')}`);
+      const taken = apps.filter(({ name }) => !refused.some(({ app }) => app === name));
+      if (taken.length) success(`${t('Deleting')}: ${taken.map(({ title }) => title).join(', ')}`);
+      if (refused.length) failure(refusedText(t, refused));
       onDone();
     } catch (thrown) {
       setError(thrown as ApiError);

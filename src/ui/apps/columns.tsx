@@ -43,8 +43,9 @@ export function columnsOf(
       render: (_, app) => <AppName app={app} handle={handle} />,
     },
     {
-      key: 'statuses',
+      key: 'status',
       title: t('Status'),
+      sorter: true,
       render: (_, app) => <AppStatuses app={app} assign={assign} isBrief />,
     },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),

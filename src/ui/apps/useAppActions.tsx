@@ -2,7 +2,7 @@ import { Typography } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
-import { type ApiError, problemText } from '../common/errors';
+import { type ApiError, problemText, refusedText } from '../common/errors';
 import { useIsLocal } from '../common/Page';
 import { key, type Message } from '../common/text';
 import { type Translate, useHost } from '../host';
@@ -74,12 +74,14 @@ export function useAppActions(environments: EnvironmentRow[] | null, refresh: ()
     }
     let isTaken = false;
     try {
-      await api.operate(
+      const refused = await api.operate(
         action,
         apps.map(({ name }) => name),
       );
       isTaken = true;
-      host.success(`${t(OPERATION_LABELS[action])}: ${apps.map(({ title }) => title).join(', ')}`);
+      const taken = apps.filter(({ name }) => !refused.some(({ app }) => app === name));
+      if (taken.length) host.success(`${t(OPERATION_LABELS[action])}: ${taken.map(({ title }) => title).join(', ')}`);
+      if (refused.length) host.failure(refusedText(t, refused));
     } catch (error) {
       host.failure(problemText(t, (error as ApiError).problems[0]));
     }

@@ -70,10 +70,15 @@ function sendersOf(request: Host['request']) {
   const get = async <T>(url: string, params?: Record<string, unknown>) => (await send<T>(url, 'get', params)).data;
   const post = async <T>(url: string, params?: Record<string, unknown>, data?: unknown) =>
     (await send<T>(url, 'post', params, data)).data;
+  /** @returns what was refused; of a single app, that is an error */
   const inBatches = async (url: string, names: string[], params?: Record<string, unknown>) => {
+    const refused: BulkAnswer['refused'] = [];
     for (let from = 0; from < names.length; from += BATCH) {
-      await post(url, { ...params, filterByTk: names.slice(from, from + BATCH).join(',') });
+      const filterByTk = names.slice(from, from + BATCH).join(',');
+      const { meta } = await send(url, 'post', { ...params, filterByTk });
+      refused.push(...((meta as Partial<BulkAnswer> | undefined)?.refused ?? []));
     }
+    return refused;
   };
   return { send, get, post, inBatches };
 }

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { useHost } from '../host';
 import type { BulkAnswer } from './api';
-import { type ApiError, messageText } from './errors';
+import { type ApiError, refusedText } from './errors';
 
 /**
  * Runs an action for several apps, and says what it refuses.
@@ -17,8 +17,7 @@ export function useBulk(onDone: () => void) {
       const answer = await work();
       const text = done(answer);
       if (text) success(text);
-      if (answer.refused.length)
-        failure(answer.refused.map((each) => `${each.app}: ${messageText(t, each)}`).join('\n'));
+      if (answer.refused.length) failure(refusedText(t, answer.refused));
       onDone();
     } catch (thrown) {
       setError(thrown as ApiError);

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { APP } from '../../../shared/app';
 import { keysIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
+import type { ShownStatus } from '../../../shared/types';
 import { NO_ENVIRONMENT } from '../../../shared/words';
-import { AppSupervisorError, inEnglish } from '../../errors';
+import { AppSupervisorError, describeError, inEnglish } from '../../errors';
 import { administratorOf } from '../../protocol/administrator';
 import {
   adoptInput,
@@ -19,11 +20,15 @@ import {
   parseInput,
   updateInput,
 } from '../apps/input';
+import { ORDERS } from '../apps/order';
+import type { AppDefinition } from '../apps/repository';
 import type { Operation } from '../control/rollout';
 import type { BulkResult } from '../placement/moves';
 import { type ActionContext, type Answer, filtering, pageMeta, paging, sorting, target } from './action';
 
 const SORTABLE = keysIn(APP, 'sort');
+/** Default order of the list. */
+const FIRST_ORDER = ['sort', 'name'];
 const FILTERABLE = [...SORTABLE, ...keysIn(APP, 'filter')];
 
 /** A constant number of queries for the names; the rest comes from memory. */
@@ -32,22 +37,47 @@ export async function list({ supervisor, params }: ActionContext): Promise<Answe
   const { page, pageSize } = paging(params);
   const { status, environment, rest } = splitFilter(params.filter);
   const filter = filtering(rest, FILTERABLE);
-  const sort = sorting(params.sort, SORTABLE, ['sort', 'name']);
+  const sort = sorting(params.sort, [...SORTABLE, 'status'], FIRST_ORDER);
+  const field = sort[0].replace(/^-/, '');
   const appsOf = (names: string[]) => names.flatMap((name) => supervisor.app(name) ?? []);
-  if (!status && !environment) {
+  if (!status && !environment && !ORDERS[field]) {
     const [names, count] = await appRepository.page(filter, sort, page, pageSize);
     return { data: appsOf(names).map((app) => view.appRow(app)), meta: pageMeta(count, page, pageSize) };
   }
-  // Conditions that only memory can answer.
+  // Conditions and orders that only memory can answer.
   const statusIn = view.judge();
-  const apps = appsOf(await appRepository.names(filter, sort)).filter((app) => {
-    if (!app.environments.length && !environment && status?.includes(NO_ENVIRONMENT)) return true;
-    const places = view.statusesOf(app, statusIn).filter(([name]) => !environment || environment.includes(name));
-    // With both filters: that status in that environment.
-    return places.some(([, shown]) => !status || status.includes(shown.status));
-  });
-  const rows = apps.slice((page - 1) * pageSize, page * pageSize).map((app) => view.appRow(app));
-  return { data: rows, meta: pageMeta(apps.length, page, pageSize) };
+  const found = appsOf(await appRepository.names(filter, ORDERS[field] ? FIRST_ORDER : sort))
+    .map((app) => ({ app, places: view.statusesOf(app, statusIn) }))
+    .filter(({ app, places }) => {
+      if (!status && !environment) return true;
+      if (!app.environments.length && !environment && status?.includes(NO_ENVIRONMENT)) return true;
+      // With both filters: that status in that environment.
+      const here = places.filter(([name]) => !environment || environment.includes(name));
+      return here.some(([, shown]) => !status || status.includes(shown.status));
+    });
+  if (ORDERS[field]) inOrder(found, field, sort[0].startsWith('-'));
+  const rows = found.slice((page - 1) * pageSize, page * pageSize).map(({ app }) => view.appRow(app));
+  return { data: rows, meta: pageMeta(found.length, page, pageSize) };
+}
+
+/** Sorts in place. */
+function inOrder(
+  found: Array<{ app: AppDefinition; places: Array<[string, ShownStatus]> }>,
+  field: string,
+  isDescending: boolean,
+): void {
+  const keys = new Map(
+    found.map(({ app, places }) => [
+      app,
+      {
+        name: app.name,
+        title: app.title,
+        statuses: app.environments.length ? places.map(([, { status }]) => status) : [],
+      },
+    ]),
+  );
+  const compare = ORDERS[field];
+  found.sort(({ app: one }, { app: other }) => compare(keys.get(one)!, keys.get(other)!) * (isDescending ? -1 : 1));
 }
 
 export async function get({ supervisor, params }: ActionContext): Promise<Answer> {
@@ -111,13 +141,30 @@ export const command =
     const options = parseInput(commandInput, values);
     const names = parseInput(namesInput, params.filterByTk, 'filterByTk');
     for (const name of names) knownApp(supervisor, name);
-    const operations = [];
-    for (const name of names)
-      operations.push(
-        supervisor.parts.view.operationRow(await supervisor.parts.service.command(name, what, userId, options)),
-      );
-    return { data: operations };
+    return forEach(supervisor, names, (name) => supervisor.parts.service.command(name, what, userId, options));
   };
+
+/**
+ * Requests one operation for each of these apps. One app that is refused does not keep the others from theirs, but a
+ * single one is an error.
+ */
+async function forEach(
+  supervisor: ActionContext['supervisor'],
+  names: string[],
+  request: (name: string) => Promise<Operation>,
+): Promise<Answer> {
+  const result: BulkResult = { operations: [], refused: [] };
+  for (const name of names) {
+    try {
+      result.operations.push(await request(name));
+    } catch (error) {
+      if (!(error instanceof AppSupervisorError) || names.length === 1) throw error;
+      result.refused.push({ app: name, ...describeError(error) });
+    }
+  }
+  const { operations, refused } = bulkRow(supervisor, result);
+  return { data: operations, meta: { refused } };
+}
 
 /** What a move would do, for one app or several. Changes nothing. */
 export async function previewMove({ supervisor, params, values }: ActionContext): Promise<Answer> {
@@ -154,10 +201,7 @@ export async function destroy({ supervisor, params, values, userId }: ActionCont
     ...values,
   });
   for (const name of names) knownApp(supervisor, name);
-  const operations = [];
-  for (const name of names)
-    operations.push(supervisor.parts.view.operationRow(await supervisor.parts.service.destroy(name, database, userId)));
-  return { data: operations };
+  return forEach(supervisor, names, (name) => supervisor.parts.service.destroy(name, database, userId));
 }
 
 function knownApp(supervisor: ActionContext['supervisor'], name: string) {
