@@ -168,7 +168,6 @@ const OneCell = memo(function OneCell({
   const { strong, border, background } = colorsOf(tone, token);
   const isFilled = tone === 'good' || tone === 'bad' || tone === 'busy';
   return (
-    // biome-ignore lint/a11y/useAnchorContent: its name is its label; a thousand cells have no elements for it.
     <a
       href={`${apps}?${new URLSearchParams({ app: name })}`}
       data-index={index}
