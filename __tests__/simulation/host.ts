@@ -170,8 +170,8 @@ export class PlayedHost {
       this.ground.options.violate(`${name} runs in ${this.machine.name} and is booted again, unasked`);
   }
 
-  /** Titles are no part of the simulation. */
-  async nameAs(): Promise<void> {}
+  /** Titles and logos are no part of the simulation. */
+  readonly names = { follow: () => undefined };
 
   async stop(name: string): Promise<void> {
     this.failed.delete(name);

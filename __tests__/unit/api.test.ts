@@ -98,7 +98,7 @@ describe('apps:list', () => {
   });
 
   it('sorts by known fields only', async () => {
-    expect((await list({ sort: '-title,jwtSecret,name' })).asked[1]).toEqual(['-title', 'name']);
+    expect((await list({ sort: '-createdAt,jwtSecret,name' })).asked[1]).toEqual(['-createdAt', 'name']);
     expect((await list({ sort: ['createdAt'] })).asked[1]).toEqual(['createdAt']);
     expect((await list({ sort: 'jwtSecret' })).asked[1]).toEqual(['sort', 'name']);
   });

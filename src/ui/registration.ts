@@ -1,6 +1,6 @@
 import type { HostApp } from '@nocobase/flow-engine';
-import { type RegisterIcon, registerEntryActions } from './entries/actions';
-import type { ClientName } from './entries/entries';
+import { registerEntryActions } from './entries/actions';
+import type { ClientName, RegisterIcon } from './entries/entries';
 import { resumeBySso } from './sso/start';
 
 interface Parts {

@@ -4,7 +4,7 @@ import type { AppEntry } from '../../shared/types';
 import { AppAvatar } from '../common/AppAvatar';
 import { entryHref } from '../common/entryHref';
 import { key } from '../common/text';
-import { type Entries, type RegisterIcon, SAVED } from './actions';
+import { type Entries, type RegisterIcon, SAVED } from './entries';
 
 const APP = key('App');
 const UNAVAILABLE = key('This app does not exist, or you may not see it.');

@@ -1,33 +1,17 @@
 import type { EntryActionItem, HostApp } from '@nocobase/flow-engine';
-import type { ComponentType } from 'react';
 import { PLUGIN } from '../../shared/names';
 import type { AppEntry } from '../../shared/types';
 import { key } from '../common/text';
-import { type ClientName, followEntries } from './entries';
+import { type ClientName, type Entries, followEntries, type RegisterIcon, SAVED } from './entries';
 
 /**
  * Apps as actions, which whoever designs the pages puts into the app switcher and into action panels. What is saved is the
  * app's name alone: title, icon and address are those of now.
  */
 
-/** Where an action keeps which app it opens. */
-export const SAVED = { flow: 'appEntry', step: 'app' };
-
 const MODEL = 'AppEntryActionModel';
 const SCOPES = ['app-switcher', 'action-panel'];
 const TEXTS = { apps: key('Apps'), main: key('Main app') };
-
-export type RegisterIcon = (type: string, icon: ComponentType) => void;
-
-/** The apps that the user sees, asked for once a page needs them. */
-export interface Entries {
-  /** As of the last answer; null before the first one. */
-  known(): AppEntry[] | null;
-  load(): Promise<AppEntry[]>;
-  /** @returns a function that ends it */
-  onChange(listener: () => void): () => void;
-  titleOf(entry: AppEntry): string;
-}
 
 /** Offers the apps where such actions are chosen, and lets pages show those that were chosen. */
 export function registerEntryActions(app: HostApp, client: ClientName, registerIcon: RegisterIcon): void {

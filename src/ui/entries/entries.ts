@@ -1,4 +1,5 @@
 import type { HostApp } from '@nocobase/flow-engine';
+import type { ComponentType } from 'react';
 import { CHANGED } from '../../shared/names';
 import type { AppEntry } from '../../shared/types';
 import { createRefresher, keepRows } from '../common/refresher';
@@ -13,6 +14,21 @@ export const entriesQuery = (client: ClientName, place?: Place) => ({
   url: 'appEntries:list',
   params: { ...(client === 'modern' ? { client: 'v2' } : {}), ...(place ? { place } : {}) },
 });
+
+/** Where an action keeps which app it opens. */
+export const SAVED = { flow: 'appEntry', step: 'app' };
+
+export type RegisterIcon = (type: string, icon: ComponentType) => void;
+
+/** The apps that the user sees, asked for once a page needs them. */
+export interface Entries {
+  /** As of the last answer; null before the first one. */
+  known(): AppEntry[] | null;
+  load(): Promise<AppEntry[]>;
+  /** @returns a function that ends it */
+  onChange(listener: () => void): () => void;
+  titleOf(entry: AppEntry): string;
+}
 
 /** In ms. Changes come in bursts, and every page of a client runs this code. */
 const REST = 2_000;

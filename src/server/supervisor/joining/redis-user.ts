@@ -40,7 +40,7 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
   const ownKeys = ['lease', 'holder', 'standby', 'statuses', 'version', 'registration'].map(
     (key) => `${key}:${environment}`,
   );
-  const shared = ['environments', 'probe', 'manifests', 'manifestsVersion'];
+  const shared = ['environments', 'probe', 'manifests', 'manifestsVersion', 'ssoCode:*'];
   const read = [
     'fleet',
     'directory',
@@ -50,6 +50,8 @@ export function workerAcl({ name, password }: RedisUser, prefix: string, environ
     'standby:*',
     'version:*',
     'statuses:*',
+    'ssoEnds',
+    'ssoEndsVersion',
   ];
   const channels = ['wake:supervisors', `wake:environment:${environment}`, 'requests:*', 'replies:*'];
   const commands =
