@@ -156,21 +156,26 @@ export const laterAttempts: Attack[] = [
         [`COPY (SELECT 1) TO PROGRAM 'touch ${trace}'`, () => false],
         [`SELECT lo_export(lo_from_bytea(0, 'x'), '${trace}') AS a`, () => false],
         [
-          `SELECT bool_or(has_database_privilege(datname, 'CONNECT')) AS a FROM pg_database WHERE datname IN (${others
+          `SELECT bool_or(has_database_privilege(datname, 'CONNECT')) AS a FROM pg_database WHERE datallowconn AND datname IN (${others
             .map((name) => `'${name}'`)
             .join()})`,
           isTrue,
         ],
+        ['SET ROLE nocobase_worker', () => true],
+        ["ALTER ROLE CURRENT_USER SET session_preload_libraries = 'x'", () => true],
         [
           `SELECT count(query) > 3 AS a FROM pg_stat_activity WHERE datname <> '${database}' AND query LIKE '%apps%'`,
           isTrue,
         ],
       ];
       const found: string[] = [];
-      const control = await stage.as('target', 'sqlCollection:execute', { sql: 'SELECT true AS a' });
+      // Not `sqlCollection:execute`: NocoBase itself refuses there what names these.
+      const run = (sql: string) =>
+        stage.as('target', 'flowSql:run', { sql, type: 'selectRows', dataSourceKey: 'main' });
+      const control = await run('SELECT count(*) > 0 AS a FROM pg_roles');
       if (!isTrue(control.text)) return [`SQL was not tried: ${control.status} ${control.text}`];
       for (const [sql, isThrough] of statements) {
-        const { status, text } = await stage.as('target', 'sqlCollection:execute', { sql });
+        const { status, text } = await run(sql);
         if (status === 200 && isThrough(text)) found.push(`${sql.slice(0, 80)} gives ${text.slice(0, 120)}`);
       }
       return [...found, ...stage.traced().map((file) => `a file was written: ${file}`)];
