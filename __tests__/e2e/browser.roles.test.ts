@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openContext, tabsOf } from '../../scripts/browser';
 import { Api } from '../../scripts/fleet';
 import { browser, CLIENT, fleet, manager, onStage } from '../support/browser';
+import { ask } from '../support/http';
 
 /** What of our pages a role sees. NocoBase's clients hide what a role is denied by name; what it was never given, the server refuses. */
 
@@ -17,6 +18,8 @@ const ROLES = {
   ],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
+  watcher: ['pm.app-supervisor.activity'],
+  inspector: ['pm.app-supervisor.security'],
 };
 const users = {} as Record<keyof typeof ROLES, Api>;
 
@@ -35,6 +38,25 @@ afterAll(async () => {
   const filter = encodeURIComponent(JSON.stringify({ username: { $in: Object.keys(ROLES) } }));
   await manager.api.post(`users:destroy?filter=${filter}`);
   for (const name of Object.keys(ROLES)) await manager.api.post(`roles:destroy?filterByTk=${name}`);
+});
+
+/** What each snippet lets a role read. */
+it.each<[role: keyof typeof ROLES, may: string[]]>([
+  ['clerk', []],
+  ['appkeeper', ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list']],
+  ['envkeeper', ['appEnvironments:list', 'appEnvironments:check']],
+  ['watcher', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
+  ['inspector', ['appFleet:checklist']],
+])('the server gives %s only what is of its page', async (role, may) => {
+  const all = ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list', 'appEnvironments:check'];
+  const allowed: string[] = [];
+  for (const action of [...all, 'appFleet:checklist']) {
+    const headers = { Authorization: `Bearer ${users[role].token}` };
+    const { status } = await ask(fleet.supervisor.url, `/api/${action}?filterByTk=env_a`, { headers });
+    if (status === 200) allowed.push(action);
+    else expect([action, status]).toEqual([action, 403]);
+  }
+  expect(allowed).toEqual(may);
 });
 
 describe.each(CLIENT)('in the $client client', ({ base }) => {
@@ -76,5 +98,19 @@ describe.each(CLIENT)('in the $client client', ({ base }) => {
     await tabsOf(page).nth(2).click();
     await page.getByTestId('environment-check-env_a').click();
     await page.getByTestId('environment-reach-env_a').waitFor();
+  });
+
+  it('one that may look at what happened has that page, and no other', async () => {
+    await open('watcher', 'settings/app-supervisor/activity');
+    await page.getByTestId('activity-export').waitFor();
+    await tabsOf(page).nth(3).click();
+    await page.getByText('Your role has no permission to see this').waitFor();
+  });
+
+  it('one that may look at the security checklist has that page, and no other', async () => {
+    await open('inspector', 'settings/app-supervisor/security');
+    await page.getByTestId('checklist').waitFor();
+    await tabsOf(page).nth(2).click();
+    await page.getByText('Your role has no permission to see this').first().waitFor();
   });
 });
