@@ -75,9 +75,9 @@ export const FAULT_WORKS: Record<FaultKind, (world: World, event: PlannedEvent) 
   },
   // Now, or when a standby is there to get the lock in its place.
   databaseCut: (world, event) => {
-    const database = databaseOf(world, event);
-    if (event.choice % 3 === 0) database.isSnatched = true;
-    else database.cut();
+    const withStandby = world.environments.filter(({ slots }) => slots.length > 1);
+    if (event.choice % 3 > 0 || !withStandby.length) databaseOf(world, event).cut();
+    else withStandby[event.which % withStandby.length].database.isSnatched = true;
   },
   databaseAway: (world, event) => {
     const database = databaseOf(world, event);

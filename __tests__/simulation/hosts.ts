@@ -59,8 +59,8 @@ export function checkRefused(world: World): void {
   }
 }
 
-/** How long a process that was displaced may take to end what it runs, in ms, as in `checkHolders`. */
-const STANDS_DOWN = 12_000;
+/** How long a standby may take to end what it ran, in ms: sooner than its successor takes it over. */
+const STANDS_DOWN = 5_000;
 /** Since when a standby has been seen to run an app, without a freeze in between. */
 const runsSince = new WeakMap<WorkerProcess, number>();
 

@@ -104,6 +104,11 @@ export class Link {
     private readonly latency: number,
   ) {}
 
+  /** What this process asks next takes so long, and all after it. */
+  delayNext(ms: number): void {
+    this.lastCommand = Math.max(this.lastCommand, this.redis.scheduler.now + ms);
+  }
+
   get isCut(): boolean {
     return this.lost.out || this.lost.in || this.stalledUntil > this.redis.scheduler.now;
   }

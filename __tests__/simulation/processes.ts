@@ -24,8 +24,12 @@ const ANSWERS_WITHIN = 5_000;
 /** How long a process waits for a database that it does not reach, in ms; the server ends its sessions meanwhile. */
 const LOST_AFTER = 5_000;
 
+/** How long a holder whose lock was snatched takes to say so in its lease, in ms. */
+const SAYS_LATE = 1_000;
+
 interface LockSession {
   machine: Machine;
+  link: Link;
   losses: Feed<void>;
 }
 
@@ -340,9 +344,10 @@ export class WorkerProcess extends SimulatedProcess {
       if (database.isSnatched && database.lockedBy && database.lockedBy.machine !== machine) {
         this.around.note(`${this.name} snatches the lock of ${database.lockedBy.machine.name}`);
         database.isSnatched = false;
+        database.lockedBy.link.delayNext(SAYS_LATE);
         database.endLock();
       }
-      database.lockedBy ??= { machine, losses };
+      database.lockedBy ??= { machine, losses, link: this.link };
       return database.lockedBy.machine === machine ? 'held' : 'other';
     };
     const end = async () => {
