@@ -179,7 +179,13 @@ export const MUTANTS: Mutant[] = [
   {
     what: 'A leader writes to the database in whatever term',
     finding: 'C5',
-    changes: [['supervisor/control/leader.ts', 'if (row) return;', 'if (row || this.term) return;']],
+    changes: [
+      [
+        'supervisor/control/leader.ts',
+        "if (row && Number(row.get('beat')) >= this.written) return;",
+        'if (row || this.term) return;',
+      ],
+    ],
   },
   {
     what: 'A boot that never ends keeps its place in the queue',
@@ -278,8 +284,8 @@ export const MUTANTS: Mutant[] = [
     changes: [
       [
         'supervisor/fleet/observer.ts',
-        'if (health === undefined || health === from) continue;',
-        'if (health === undefined || health === from || environments.size === 0) continue;',
+        'if (health === undefined || (health === from && !wasShown)) continue;',
+        'if (health === undefined || (health === from && !wasShown) || environments.size === 0) continue;',
       ],
     ],
   },
