@@ -59,7 +59,8 @@ async function removeAll() {
 
 const READS = {
   apps: ['list', 'get', 'checkDatabase', 'logs', 'previewMove'],
-  appEnvironments: ['list', 'check', 'previewMove'],
+  appEnvironments: ['list', 'check', 'previewMove', 'arrival'],
+  appContainers: ['list', 'logs'],
   appOperations: ['list', 'get'],
   appEvents: ['list', 'export'],
   appFleet: ['checklist'],
@@ -78,7 +79,8 @@ const CHANGES = {
     'move',
     'resetAdmin',
   ],
-  appEnvironments: ['cordon', 'uncordon', 'drain', 'forget', 'move', 'resetAdmin'],
+  appEnvironments: ['cordon', 'uncordon', 'drain', 'forget', 'move', 'join', 'resetAdmin'],
+  appContainers: ['create', 'start', 'stop', 'restart', 'upgrade', 'destroy'],
   appOperations: ['cancel', 'retry'],
 };
 const ROLES = {
@@ -88,12 +90,17 @@ const ROLES = {
   guard: ['pm.app-supervisor.security'],
   witness: ['pm.app-supervisor.activity'],
 };
-/** What gives access to apps and main apps, or says how to get it. */
-const SECURITY = ['appFleet:checklist', 'apps:resetAdmin', 'appEnvironments:resetAdmin'];
 
 const named = (actions: Record<string, string[]>) =>
   Object.entries(actions).flatMap(([resource, names]) => names.map((name) => `${resource}:${name}`));
 const ALL = [...named(READS), ...named(CHANGES)];
+/** What gives access to apps, main apps, keys or the engine, or says how to get it. */
+const SECURITY = [
+  'appFleet:checklist',
+  'apps:resetAdmin',
+  ...['resetAdmin', 'join', 'arrival'].map((action) => `appEnvironments:${action}`),
+  ...ALL.filter((action) => action.startsWith('appContainers:')),
+];
 
 /** The status and code that a request is answered with, whatever they are. */
 async function outcome(api: Api, method: 'GET' | 'POST', action: string, body?: unknown): Promise<Answer> {

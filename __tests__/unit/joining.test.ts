@@ -61,7 +61,7 @@ describe('the variables of a new environment', () => {
   it('are those of a Worker, with the key of its environment and no other secret of the fleet', () => {
     const variables = variablesOf(facts());
     const config = parseConfig({ ...variables, ENVIRONMENT_URL: REQUEST.url }, START);
-    expect(config).toMatchObject({ part: 'worker', environment: { name: 'env_b' } });
+    expect(config).toMatchObject({ part: 'worker', environment: { name: 'env_b' }, warnings: [] });
     expect(keyringOf(config).of('env_b')?.id).toBe(
       new Keyring({ fleetKey: facts().fleetKey, environment: null, atRest: null }).of('env_b')?.id,
     );

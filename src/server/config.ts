@@ -216,7 +216,8 @@ export function parseConfig(env: Env, run: Run): Config {
   const isPluginCommand = run.isMainThread && run.command === 'pm' && env.WORKER_MODE !== '-';
   const config = configOf(part, variables, { ...commonOf(part, variables), active, isPluginCommand, warnings });
   if (part !== 'dormant') {
-    if (!config.aesKey) warnings.push(say('NO_AES_KEY'));
+    // A Worker with the key of its environment stores only what is sealed for that.
+    if (!config.aesKey && !(part === 'worker' && config.environmentKey)) warnings.push(say('NO_AES_KEY'));
     if (env.WORKFLOW_SCRIPT_MODULES && part !== 'supervisor') warnings.push(say('SCRIPT_MODULES_OF_MAIN'));
     if (env.UNSAFE_USE_DEFAULT_JWT_SECRET === 'true') warnings.push(say('DEFAULT_JWT_SECRET_USED'));
     if (active && config.singleApp && part !== 'local') {
