@@ -9,11 +9,6 @@ const PANEL = 'AppSwitcherActionPanelModel';
 
 export class PluginAppSupervisorClientV2 extends Plugin {
   async load() {
-    this.router.add('appSso', {
-      path: SSO_PAGE,
-      componentLoader: () => import('../ui/sso/ContinueSignIn'),
-      skipAuthCheck: true,
-    });
     await registerSafely(this.app, 'modern', {
       registerIcon,
       switcher: () => {
@@ -21,10 +16,16 @@ export class PluginAppSupervisorClientV2 extends Plugin {
         const Panel = flowEngine.getModelClass(PANEL);
         if (Panel) flowEngine.registerModels({ [PANEL]: withPinnedApps(Panel, this.app) });
       },
-      signIn: () =>
+      signIn: () => {
+        this.router.add('appSso', {
+          path: SSO_PAGE,
+          componentLoader: () => import('../ui/sso/ContinueSignIn'),
+          skipAuthCheck: true,
+        });
         signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, {
           signInButtonLoader: () => import('../ui/sso/SsoButton'),
-        }),
+        });
+      },
       settings: () => {
         const { menu, tabs } = SETTINGS;
         this.pluginSettingsManager.addMenuItem({ ...menu, title: this.t(menu.title) });

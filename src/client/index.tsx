@@ -15,10 +15,12 @@ const MAIN = key('Main app');
 
 export class PluginAppSupervisorClient extends Plugin {
   async load() {
-    this.router.add('appSso', { path: SSO_PAGE, Component: ContinueSignIn, skipAuthCheck: true });
     await registerSafely(this.app, 'classic', {
       switcher: () => this.provideApps(),
-      signIn: () => signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, { components: { SignInButton: SsoButton } }),
+      signIn: () => {
+        this.router.add('appSso', { path: SSO_PAGE, Component: ContinueSignIn, skipAuthCheck: true });
+        signInPages(this.app)?.registerType(SSO_AUTHENTICATOR, { components: { SignInButton: SsoButton } });
+      },
       registerIcon,
       settings: () => {
         const { menu, tabs } = SETTINGS;

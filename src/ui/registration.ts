@@ -8,7 +8,7 @@ interface Parts {
   settings(): void;
   /** The app switcher in the upper left. */
   switcher(): void;
-  /** On the sign-in page of apps. */
+  /** Sign-in by the main app: its page there, and the button on the sign-in page of apps. */
   signIn(): void;
   /** The client's own, for the icons of apps where it draws icons by their names. */
   registerIcon: RegisterIcon;
@@ -17,10 +17,8 @@ interface Parts {
 /** Each registration on its own: an error here would otherwise replace NocoBase's whole interface. */
 export async function registerSafely(app: HostApp, client: ClientName, parts: Parts): Promise<void> {
   attempt('app switcher', parts.switcher);
-  attempt('sign-in by the main app', () => {
-    resumeBySso(app);
-    parts.signIn();
-  });
+  attempt('return to the main app', () => resumeBySso(app));
+  attempt('sign-in by the main app', parts.signIn);
   attempt('Applications block', () => {
     app.flowEngine.registerModelLoaders({
       ApplicationsBlockModel: {
