@@ -63,6 +63,7 @@ export const MUTANTS: Mutant[] = [
     what: 'A displaced process goes on with its apps',
     finding: 'C3',
     changes: [['worker/worker.ts', 'await controller.standDown();', '']],
+    test: 'unit/simulation.test.ts',
   },
   {
     what: 'A standby takes over as soon as it gets the lock',
