@@ -247,13 +247,12 @@ describe('changing it', () => {
     await manager.succeeded(data.operation);
   });
 
-  it('takes a title at once, and shows what waits for a restart until that happened', async () => {
+  it('takes a title and the sign-in by the main app at once, without a restart', async () => {
     const before = await manager.app('shop');
     const after = await manager.update('shop', { title: 'The shop', options: { sso: { enabled: true } } });
-    expect(after).toMatchObject({ title: 'The shop', pendingChanges: ['options.sso'] });
+    expect(after).toMatchObject({ title: 'The shop', options: { sso: { enabled: true } }, pendingChanges: [] });
     expect(after.statuses.env_a.since).toBe(before.statuses.env_a.since);
-    await manager.command('restart', 'shop');
-    expect((await manager.app('shop')).pendingChanges).toEqual([]);
+    await manager.update('shop', { options: { sso: { enabled: false } } });
   });
 
   it('takes it out of an environment, and puts it into one, while it runs in the other (#7927)', async () => {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureBuilt, PACKAGE_NAME, packedFiles } from '../../scripts/fleet/plugin';
 import { ROOT } from '../../scripts/lib/root.mjs';
 
-const BUNDLED = ['ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod'];
+const BUNDLED = ['dockerode', 'ioredis', 'http-proxy', 'negotiator', 'p-queue', 'proxy-addr', 'semver', 'zod'];
 
 /** The archive as somebody unpacks it: far from this repository and its node_modules. */
 let folder: string;

@@ -79,7 +79,7 @@ export async function openSettingsByMenu(page: Page): Promise<void> {
     return 'opened';
   };
   await eventually(() => attempt().catch((error: Error) => error.message), 90_000).toBe('opened');
-  await page.getByTestId('add-app').waitFor();
+  await page.getByTestId('overview').waitFor();
 }
 
 /** What NocoBase itself complains of on every load. */
