@@ -138,6 +138,13 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByText(`"${name}" has joined`).waitFor();
     await worker.leave();
     await worker.close();
-    await manager.api.post(`appEnvironments:forget?filterByTk=${name}`);
+    // The Supervisor may look a moment later.
+    const forget = () => manager.api.post(`appEnvironments:forget?filterByTk=${name}`);
+    await eventually(() =>
+      forget().then(
+        () => 'forgotten',
+        (error: Error) => error.message,
+      ),
+    ).toBe('forgotten');
   });
 });

@@ -175,9 +175,11 @@ describe.each(CLIENT)('in the $client client', (client) => {
     await page.getByRole('checkbox', { name: 'Start mode' }).check();
     const chosen = ['App', 'Status', 'Operation', 'Version', 'Start mode', 'Actions'];
     await eventually(headers).toEqual(chosen);
+    const address = page.url();
     await page.reload();
-    await row('list_01').getByText('Start on first visit').waitFor();
+    await page.getByText('Start on first visit').first().waitFor();
     await eventually(headers).toEqual(chosen);
+    expect(page.url()).toBe(address);
   });
 
   it('an app is changed by its form, which shows what it has, and says what takes effect at its next restart', async () => {

@@ -11,11 +11,13 @@ const ROLES = {
   clerk: [
     'pm.*',
     '!pm.app-supervisor',
+    '!pm.app-supervisor.overview',
     '!pm.app-supervisor.apps',
     '!pm.app-supervisor.environments',
     '!pm.app-supervisor.activity',
     '!pm.app-supervisor.security',
   ],
+  onlooker: ['pm.app-supervisor.overview'],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
   watcher: ['pm.app-supervisor.activity'],
@@ -43,6 +45,7 @@ afterAll(async () => {
 /** What each snippet lets a role read. */
 it.each<[role: keyof typeof ROLES, may: string[]]>([
   ['clerk', []],
+  ['onlooker', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['appkeeper', ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['envkeeper', ['appEnvironments:list', 'appEnvironments:check']],
   ['watcher', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
@@ -103,7 +106,7 @@ describe.each(CLIENT)('in the $client client', ({ base }) => {
   it('one that may look at what happened has that page, and no other', async () => {
     await open('watcher', 'settings/app-supervisor/activity');
     await page.getByTestId('activity-export').waitFor();
-    await tabsOf(page).nth(3).click();
+    await tabsOf(page).nth(4).click();
     await page.getByText('Your role has no permission to see this').waitFor();
   });
 

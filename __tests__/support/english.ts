@@ -24,6 +24,9 @@ const ATTRIBUTES = ['aria-label', 'aria-description', 'placeholder', 'title', 'a
 /** Who is signed in, and the administrator of the state `app-sign-in`. */
 export const USERNAMES = ['nocobase', 'ada'];
 
+/** Commands, which have no language. */
+const COMMANDS = ['docker run'];
+
 /** What antd says in no other language. */
 const OF_ANTD = ['Select all', 'Close', 'Increase Value', 'Decrease Value'];
 
@@ -54,7 +57,9 @@ const SENTENCES = Object.entries(english)
  * @param data what the page shows as it is in any language: names, titles, texts of libraries
  */
 export async function englishOn(page: Page, data: string[] = []): Promise<string[]> {
-  return (await textsOf(page)).filter((text) => isEnglish(text, data)).map((text) => `"${text}" is English`);
+  return (await textsOf(page))
+    .filter((text) => isEnglish(text, [...data, ...COMMANDS]))
+    .map((text) => `"${text}" is English`);
 }
 
 /** @param data as of `englishOn` */

@@ -1,4 +1,4 @@
-import { Card, Flex, Segmented, theme } from 'antd';
+import { Card, Flex, Radio, theme } from 'antd';
 import { Link, useSearchParams } from 'react-router-dom';
 import type { EnvironmentSummary } from '../../shared/summary';
 import { useApi } from '../common/api';
@@ -31,8 +31,9 @@ export function Timeline({ environments }: { environments: EnvironmentSummary[] 
     ]);
     return { now, events: events.rows, operations };
   }, span);
+  const show = (value: Span) =>
+    setParams((before) => ({ ...Object.fromEntries(before), span: value }), { replace: true });
   if (!environments.length) return null;
-  const { link, danger } = readableColors(token);
   const colors = { outage: token.colorError, failure: token.colorWarning, operation: token.colorPrimary };
   return (
     <Card
@@ -40,12 +41,11 @@ export function Timeline({ environments }: { environments: EnvironmentSummary[] 
       title={t('Operations and outages')}
       data-testid="timeline"
       extra={
-        <Segmented<Span>
+        <Radio.Group
           size="small"
+          optionType="button"
           value={span}
-          onChange={(value) =>
-            setParams((before) => ({ ...Object.fromEntries(before), span: value }), { replace: true })
-          }
+          onChange={({ target }) => show(target.value)}
           options={[
             { value: '1h', label: t('1 hour') },
             { value: '24h', label: t('24 hours') },
@@ -91,13 +91,22 @@ export function Timeline({ environments }: { environments: EnvironmentSummary[] 
             </div>
           </Flex>
         ))}
-        <Flex gap="middle" wrap>
-          <Legend color={danger} text={t('Outage')} />
-          <Legend color={token.colorWarning} text={t('Crash or failure')} />
-          <Legend color={link} text={t('Operation')} />
-        </Flex>
+        <Legends />
       </Flex>
     </Card>
+  );
+}
+
+function Legends() {
+  const { t } = useHost();
+  const { token } = theme.useToken();
+  const { link, danger } = readableColors(token);
+  return (
+    <Flex gap="middle" wrap>
+      <Legend color={danger} text={t('Outage')} />
+      <Legend color={token.colorWarning} text={t('Crash or failure')} />
+      <Legend color={link} text={t('Operation')} />
+    </Flex>
   );
 }
 
