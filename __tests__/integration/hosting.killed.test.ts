@@ -1,4 +1,7 @@
 import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Database } from '@nocobase/database';
 import type { Application, ApplicationOptions, AppSupervisor } from '@nocobase/server';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -32,7 +35,11 @@ beforeEach(() => {
   name = `killed_${used.length + 1}`;
   used.push(name);
 });
+/** For what the host keeps of apps. */
+const folder = mkdtempSync(path.join(tmpdir(), 'app-supervisor-killed-'));
+
 afterAll(async () => {
+  rmSync(folder, { recursive: true });
   for (const each of used) await query(inject('postgres'), 'postgres', `DROP DATABASE IF EXISTS ${each} WITH (FORCE)`);
 });
 
@@ -76,7 +83,7 @@ function processOf(work: (app: EventEmitter) => Promise<void>) {
     secretsOf(null),
     bootstrap,
     'env_a',
-    { logPath: '/nowhere', storagePath: '/nowhere', databaseHosts: [] },
+    { logPath: folder, storagePath: folder, databaseHosts: [] },
     systemClock,
     log,
     installed,

@@ -70,7 +70,7 @@ describe('in a fleet', () => {
     const [bob, ofMain] = await visitor('long_bob');
     const { token } = await enter(bob);
     expect([await check(token, 'env_a'), await check(token, 'env_b')]).toEqual(['long_bob', 'long_bob']);
-    const away = fleet.workers.find(({ name }) => name === 'env_b')!;
+    const away = fleet.worker('env_b');
     await away.stop();
     await bob.signOut(ofMain);
     await in10s('The end in env_a', async () => (await check(token, 'env_a')) === 401);
@@ -169,7 +169,7 @@ describe('in a fleet', () => {
   });
 
   it('settings are in force without a restart', async () => {
-    await addUser(manager, 'long_new');
+    await addUser(manager, 'long_new', { email: 'long_new@example.test' });
     const [fresh] = await visitor('long_new');
     await settings({ autoSignup: false });
     expect((await enter(fresh)).text).toContain('You have no account');

@@ -317,7 +317,7 @@ describe('rejections', () => {
     [
       'a file that is not there',
       LOCAL,
-      { APP_SUPERVISOR_AES_SECRET_KEY_FILE: '/nowhere' },
+      { APP_SUPERVISOR_AES_SECRET_KEY_FILE: '/nowhere/key' },
       /cannot be read \(ENOENT\)/,
     ],
     ['an empty file', LOCAL, { APP_SUPERVISOR_AES_SECRET_KEY_FILE: '/dev/null' }, /this file is empty/],

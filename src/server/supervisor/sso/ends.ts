@@ -58,9 +58,9 @@ export class SsoEnds {
   /** Writes again what the store has lost, or could not be told. Never rejects. */
   async publish(): Promise<void> {
     const { store, log, clock } = this.options;
-    const { model } = this;
-    if (!model) return;
     try {
+      const { model } = this;
+      if (!model) return;
       if (!this.isBehind && (await store.endsVersion()) !== '') return;
       const rows = await model.findAll();
       const oldest = clock.now().wall - KEEP;
