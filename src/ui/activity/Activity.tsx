@@ -1,12 +1,12 @@
 import { DownloadOutlined, ReloadOutlined } from '@ant-design/icons';
 import { Button, Card, Dropdown, Empty, Flex, Pagination, Skeleton, Spin, Tooltip } from 'antd';
 import { useCallback, useMemo } from 'react';
-import { useSearchParams } from 'react-router-dom';
 import type { EventRow } from '../../shared/event';
 import { useApi } from '../common/api';
 import { apiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
 import { keepPage, type Page } from '../common/refresher';
+import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
 import { ActivityFilters } from './ActivityFilters';
@@ -70,11 +70,12 @@ const UNFILTERED: Partial<ActivityQuery> = {
 
 /** The question, in the address. A changed filter begins at the first page, and can be gone back from. */
 function useQuery() {
-  const [params, setParams] = useSearchParams();
+  const { params, open } = useAddress();
   const query = useMemo(() => queryOf(params), [params]);
   const ask = useCallback(
-    (change: Partial<ActivityQuery>) => setParams((before) => addressOf({ ...queryOf(before), page: 1, ...change })),
-    [setParams],
+    (change: Partial<ActivityQuery>) =>
+      open((now) => new URLSearchParams(addressOf({ ...queryOf(now), page: 1, ...change }))),
+    [open],
   );
   return { query, ask };
 }

@@ -1,7 +1,6 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
 import { type ComponentProps, useCallback, useEffect, useMemo, useState } from 'react';
-import { useSearchParams } from 'react-router-dom';
 import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
 import { MoveDialog } from '../common/MoveDialog';
@@ -9,6 +8,7 @@ import { Failure, Freshness } from '../common/Page';
 import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
 import { SignInDialog } from '../common/SignInDialog';
+import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useResetAdmin } from '../common/useResetAdmin';
 import { type Translate, useHost, useT } from '../host';
@@ -127,16 +127,12 @@ function Failed(props: ComponentProps<typeof Failure>) {
 /** The apps that match the query, kept up to date. */
 function useAppsPage() {
   const api = useApi();
-  const [params, setParams] = useSearchParams();
+  const { params, replace } = useAddress();
   const query = useMemo(() => appsQueryOf(params), [params]);
-  const setQuery = useCallback<SetQuery>(
-    (next) => setParams((before) => withAppsQuery(before, next), { replace: true }),
-    [setParams],
-  );
+  const setQuery = useCallback<SetQuery>((next) => replace((now) => withAppsQuery(now, next)), [replace]);
   const ask = useCallback(
-    (change: Partial<AppsQuery>) =>
-      setParams((before) => withAppsQuery(before, { ...appsQueryOf(before), page: 1, ...change }), { replace: true }),
-    [setParams],
+    (change: Partial<AppsQuery>) => replace((now) => withAppsQuery(now, { ...appsQueryOf(now), page: 1, ...change })),
+    [replace],
   );
   const live = useLive(
     async (previous: Page<AppRow> | undefined) => keepPage(previous, await api.listApps(query), ({ name }) => name),
@@ -155,17 +151,20 @@ const without =
 
 /** Which of the dialogs over the list is open, and for what. */
 function useDialogs() {
-  const [params, setParams] = useSearchParams();
+  const { params, replace, open } = useAddress();
   const [editing, setEditing] = useState<AppRow | 'new' | undefined>(params.has('add') ? 'new' : undefined);
   // A page that is loaded again does not open the form again.
-  useEffect(() => setParams(without('add'), { replace: true }), [setParams]);
+  const adds = params.has('add');
+  useEffect(() => {
+    if (adds) replace(without('add'));
+  }, [adds, replace]);
   const [created, setCreated] = useState<CreatedApp>();
   const [moving, setMoving] = useState<AppRow[]>();
   const [deleting, setDeleting] = useState<AppRow[]>();
   return {
     opened: params.get('app'),
-    open: (app: string) => setParams((before) => ({ ...Object.fromEntries(before), app })),
-    close: () => setParams(without('app', 'tab')),
+    open: (app: string) => open((now) => new URLSearchParams({ ...Object.fromEntries(now), app })),
+    close: () => open(without('app', 'tab')),
     editing,
     setEditing,
     created,
