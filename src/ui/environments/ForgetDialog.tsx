@@ -37,7 +37,7 @@ export function ForgetDialog({ environment, onClose, onDone }: Props) {
       width={640}
       title={t('Forget environment "{{environment}}"?', { environment })}
       okText={t('Forget')}
-      okButtonProps={{ danger: true, disabled: loading, id: 'confirm-ok' }}
+      okButtonProps={{ danger: true, disabled: loading || !plan, id: 'confirm-ok' }}
       cancelText={t('Cancel')}
       confirmLoading={busy}
       onOk={forget}

@@ -1,4 +1,4 @@
-import type { Model } from '@nocobase/database';
+import { type Model, Op } from '@nocobase/database';
 import type { SsoEnd } from '../../../shared/messages';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
@@ -24,6 +24,8 @@ export interface SsoEndsOptions {
 export class SsoEnds {
   /** The store lacks something that the database has. */
   private isBehind = true;
+  /** By user, when sign-ins ended that the database or the store has not taken yet. */
+  private readonly pending = new Map<string, number>();
 
   constructor(private readonly options: SsoEndsOptions) {}
 
@@ -32,15 +34,23 @@ export class SsoEnds {
    * @param user id in the main app
    */
   async end(user: string): Promise<void> {
-    const { clock, log, store } = this.options;
+    const { clock, log } = this.options;
+    this.pending.set(user, clock.now().wall);
     try {
-      const at = Math.max(clock.now().wall, (await this.lastOf(user)) + 1);
-      await this.model?.upsert({ user, at });
-      await store.writeEnds([{ user, at }]);
+      await this.write(user);
     } catch (error) {
       this.isBehind = true;
       log.warn(`The apps were not told yet that a user has signed out: ${messageOf(error)}`);
     }
+  }
+
+  private async write(user: string): Promise<void> {
+    const asked = this.pending.get(user);
+    if (asked === undefined) return;
+    const at = Math.max(asked, (await this.lastOf(user)) + 1);
+    await this.model?.upsert({ user, at });
+    await this.options.store.writeEnds([{ user, at }]);
+    if (this.pending.get(user) === asked) this.pending.delete(user);
   }
 
   /** When the sign-ins of a user last ended, in ms since 1970; 0: never. */
@@ -61,12 +71,13 @@ export class SsoEnds {
     try {
       const { model } = this;
       if (!model) return;
+      for (const user of this.pending.keys()) await this.write(user);
       if (!this.isBehind && (await store.endsVersion()) !== '') return;
       const rows = await model.findAll();
       const oldest = clock.now().wall - KEEP;
       const ends = rows.map((row: Model): SsoEnd => ({ user: String(row.get('user')), at: Number(row.get('at')) }));
       const old = ends.filter(({ at }) => at < oldest).map(({ user }) => user);
-      if (old.length) await model.destroy({ where: { user: old } });
+      if (old.length) await model.destroy({ where: { user: old, at: { [Op.lt]: oldest } } });
       this.isBehind = false;
       await store.writeEnds(ends.filter(({ at }) => at >= oldest));
     } catch (error) {

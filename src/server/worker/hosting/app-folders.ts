@@ -131,7 +131,8 @@ async function takeBack(storagePath: string, app: string, database: string): Pro
       await mkdir(path.dirname(target), { recursive: true });
       await rename(path.join(aside, folder), target).catch(unlessMissing);
     }
-    await rm(aside, { recursive: true, force: true });
+    // What could not be taken back stays where it is.
+    if (!(await readdir(aside)).length) await rm(aside, { recursive: true });
     return;
   }
 }

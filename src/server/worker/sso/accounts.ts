@@ -11,7 +11,8 @@ const usersOf = ({ db }: Application) => db.getRepository('users');
 
 async function accountWhere(app: Application, filter: Filter, identities: Identities): Promise<Account | null> {
   const user = (await usersOf(app).findOne({ filter, appends: ['roles'] })) as Model | null;
-  if (!user) return null;
+  // A database may take "ALICE" for "alice", who is somebody else in the main app.
+  if (!user || Object.entries(filter).some(([field, value]) => String(user.get(field)) !== String(value))) return null;
   const id = String(user.get('id'));
   const roles = (user.get('roles') ?? []) as Model[];
   return {

@@ -1,6 +1,6 @@
 import type { Application } from '@nocobase/server';
 import { SSO_AUTHENTICATOR } from '../../../shared/sso';
-import type { Clock, Timer } from '../../clock';
+import { type Clock, type Timer, within } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { SsoStore } from '../../protocol/stores/sso';
@@ -8,6 +8,8 @@ import { Identities } from './identities';
 
 /** Interval of asking the store for new ends, in ms: one value while there are none. */
 const EVERY = 3_000;
+/** How long it waits for the databases of the apps before it asks the store again, in ms. */
+const PATIENCE = 10_000;
 /** How the tokens of an ended session are marked, for the other processes that run the app. */
 const ENDED = `${SSO_AUTHENTICATOR}-ended`;
 /** How much longer than a session an ended token is remembered, in ms. */
@@ -30,6 +32,8 @@ interface Hosted {
   version: string;
   /** By user of the main app: the end that this process has followed. */
   followed: Map<string, number>;
+  /** Its database is asked now. */
+  isFollowing: boolean;
 }
 
 /** As far as NocoBase's own service for tokens is used here. */
@@ -96,11 +100,13 @@ export class SsoSessions {
   }
 
   private async checkNow(): Promise<void> {
-    const { store, running, log } = this.options;
+    const { store, running, clock, log } = this.options;
     try {
       const version = await store.endsVersion();
       if (version === '') return;
-      for (const app of running()) await this.follow(app, version);
+      // One whose database hangs must not keep the others from it.
+      const all = Promise.all(running().map((app) => this.follow(app, version)));
+      await within(clock, PATIENCE, all, []);
     } catch (error) {
       log.rooms.fleet?.('The ends of sign-ins could not be read', { cause: messageOf(error) });
     }
@@ -109,7 +115,8 @@ export class SsoSessions {
   /** Never rejects: one app must not keep the others from it. */
   private async follow(app: Application, version: string): Promise<void> {
     const state = this.of(app.db);
-    if (state.version === version) return;
+    if (state.version === version || state.isFollowing) return;
+    state.isFollowing = true;
     try {
       state.isUsed ||= await state.identities.exists();
       if (state.isUsed) {
@@ -121,13 +128,21 @@ export class SsoSessions {
       this.options.log.warn(`The sign-outs of app ${app.name} are followed later: ${messageOf(error)}`, {
         app: app.name,
       });
+    } finally {
+      state.isFollowing = false;
     }
   }
 
   private of(db: Application['db']): Hosted {
     const known = this.hosted.get(db);
     if (known) return known;
-    const made = { identities: new Identities(db), isUsed: false, version: '', followed: new Map() };
+    const made = {
+      identities: new Identities(db),
+      isUsed: false,
+      version: '',
+      followed: new Map(),
+      isFollowing: false,
+    };
     this.hosted.set(db, made);
     return made;
   }
