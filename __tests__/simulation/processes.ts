@@ -265,7 +265,7 @@ export class WorkerProcess extends SimulatedProcess {
   readonly startedAt: number;
   /** By app that ran, when it was last visited: by this process's clock in s, and truly. */
   readonly visited = new Map<string, { at: number; true: number }>();
-  /** The same of its first visit. */
+  /** The same of its first visit; the earliest that the clock has said since. */
   readonly firstVisited = new Map<string, { at: number; true: number }>();
 
   constructor(
@@ -314,7 +314,9 @@ export class WorkerProcess extends SimulatedProcess {
       this.host.coreApps.lastSeenAt.set(app, now);
       const visit = { at: now, true: this.around.scheduler.now };
       this.visited.set(app, visit);
-      if (!this.firstVisited.has(app)) this.firstVisited.set(app, visit);
+      const first = this.firstVisited.get(app);
+      if (!first) this.firstVisited.set(app, visit);
+      else if (now < first.at) first.at = now; // the clock was set back
     }
     this.part.visit(app);
   }

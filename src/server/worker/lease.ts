@@ -333,7 +333,8 @@ export class LeaseKeeper {
     const { environment, log } = this.options;
     if (permits) log.info(`The lock of environment ${environment} is held again.`);
     else log.warn(`The lock of environment ${environment} was lost: nothing is begun until this process has it again.`);
-    // Says in the lease whether the lock proves anything.
+    // Says in the lease whether the lock proves anything. A beat that is under way may have asked for the lock before.
+    await this.beating;
     await this.beatNow();
     if (permits && this.hosts) await this.roles.emitAndWait({ role: this.role, fresh: false });
   }
