@@ -3,6 +3,7 @@ import { forgetInput } from '../../src/server/supervisor/apps/input';
 import { drainPlan, mergeAway, stillAway } from '../../src/server/supervisor/placement/away';
 import { say } from '../../src/shared/message';
 import type { MovePreview } from '../../src/shared/move';
+import type { Operation } from '../../src/shared/operation';
 import { appOf, publishedOf } from '../support/fixtures';
 import { MemoryFleet } from '../support/memory-fleet';
 
@@ -44,8 +45,9 @@ describe('the plan of a drain', () => {
 describe('what a drain has taken away', () => {
   const away = { app: 'crm', uid: 'uid-1', to: 'env_b' };
   const crm = (values: object) => new Map([['crm', appOf({ name: 'crm', ...values })]]);
+  let operations: Array<Pick<Operation, 'steps'>> = [];
   const stays = (one: typeof away | { app: string; uid: string; to: null }, values: object) =>
-    stillAway('env_a', [one], crm(values)).length === 1;
+    stillAway('env_a', [one], crm(values), () => operations).length === 1;
 
   it('is away while it is as the drain left it', () => {
     expect(stays(away, { environments: ['env_b'] })).toBe(true);
@@ -55,6 +57,10 @@ describe('what a drain has taken away', () => {
     const rests = { environments: ['env_a'], published: { env_a: publishedOf({ desired: 'stopped' }) } };
     expect(stays({ ...away, to: null }, rests)).toBe(true);
     expect(stays({ ...away, to: null }, { ...rests, desired: 'stopped' })).toBe(false);
+    expect(stays({ ...away, to: null }, { ...rests, published: { env_a: publishedOf() } })).toBe(false);
+    operations = [{ steps: [{ environment: 'env_a', kind: 'stop', state: 'queued' }] }];
+    expect(stays({ ...away, to: null }, { ...rests, published: { env_a: publishedOf() } })).toBe(true);
+    operations = [{ steps: [{ environment: 'env_a', kind: 'boot', state: 'queued' }] }];
     expect(stays({ ...away, to: null }, { ...rests, published: { env_a: publishedOf() } })).toBe(false);
   });
 
@@ -153,6 +159,16 @@ describe('a drain', () => {
     service.command = (name, ...rest) => command(name === 'crm' ? 'gone' : name, ...rest);
     const { begun, left } = await drain('stop');
     expect([begun, left]).toMatchObject([['stop wiki'], [{ app: 'crm', code: 'UNKNOWN_APP' }]]);
+  });
+
+  it('brings home apps whose stop is not published yet', async () => {
+    // As between two leaders: nobody makes a pass.
+    part.parts.loop.stop();
+    expect((await drain('stop')).begun).toEqual(['stop crm', 'stop wiki']);
+    expect(fleet.app('crm').published.env_a.desired).toBe('onDemand');
+    expect(row('env_a')?.away).toMatchObject([{ app: 'crm' }, { app: 'wiki' }]);
+    const { operations } = await part.parts.drains.uncordon('env_a', true, '1');
+    expect(operations.map(({ appName, action }) => `${action} ${appName}`)).toEqual(['start crm', 'start wiki']);
   });
 
   it('is over when the environment is uncordoned without its apps', async () => {

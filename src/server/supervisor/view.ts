@@ -90,7 +90,7 @@ export class FleetView {
   }
 
   environmentRows(): EnvironmentRow[] {
-    const { appCache, observer, environmentCache } = this.options;
+    const { appCache, observer, active, environmentCache } = this.options;
     const counts = new Map<string, Partial<Record<Status, number>>>();
     const statusIn = this.judge();
     for (const app of appCache.apps.values()) {
@@ -110,7 +110,7 @@ export class FleetView {
         ...remembered,
         ...registration,
         name,
-        away: stillAway(name, remembered?.away ?? [], appCache.apps).map(({ app, to }) => ({
+        away: stillAway(name, remembered?.away ?? [], appCache.apps, (uid) => active.of(uid)).map(({ app, to }) => ({
           app,
           to,
           title: appCache.apps.get(app)?.title ?? app,

@@ -3,6 +3,7 @@ import { say } from '../../../shared/message';
 import type { MovePreview } from '../../../shared/move';
 import type { DrainMode } from '../../../shared/words';
 import type { AppDefinition } from '../apps/repository';
+import type { Operation } from '../control/rollout';
 import type { Refused } from './moves';
 
 export interface DrainPlan {
@@ -34,19 +35,27 @@ const isMovable = (preview: MovePreview): preview is DrainPlan['moved'][number] 
 const isWantedIn = ({ desired, published }: AppDefinition, environment: string): boolean =>
   desired === 'running' && published[environment]?.desired !== 'stopped';
 
-/** Of the apps that a drain has taken from an environment, those that are still as it left them. */
+/**
+ * Of the apps that a drain has taken from an environment, those that are still as it left them, or are about to be.
+ * @param operationsOf an app, by its uid: those that are not finished
+ */
 export const stillAway = (
   environment: string,
   away: readonly Away[],
   apps: ReadonlyMap<string, AppDefinition>,
+  operationsOf: (uid: string) => ReadonlyArray<Pick<Operation, 'steps'>>,
 ): Away[] =>
   away.filter(({ app: name, uid, to }) => {
     const app = apps.get(name);
     if (app?.uid !== uid) return false;
     const isThere = app.environments.includes(environment);
     if (to !== null) return !isThere && app.environments.includes(to);
-    return isThere && app.desired === 'running' && app.published[environment]?.desired === 'stopped';
+    const rests = app.published[environment]?.desired === 'stopped';
+    return isThere && app.desired === 'running' && (rests || isStopping(operationsOf(uid), environment));
   });
+
+const isStopping = (operations: ReadonlyArray<Pick<Operation, 'steps'>>, environment: string): boolean =>
+  operations.some(({ steps }) => steps.some((step) => step.environment === environment && step.kind === 'stop'));
 
 /** Those of a former drain, and those of a new one, which knows better. */
 export const mergeAway = (before: readonly Away[], now: readonly Away[]): Away[] => [

@@ -5,6 +5,7 @@ import { AppSupervisorError, describeError } from '../../errors';
 import type { AppCache } from '../apps/cache';
 import type { AppDefinition } from '../apps/repository';
 import type { AppService } from '../apps/service';
+import type { OperationCache } from '../control/store';
 import type { ChangeJournal } from '../events/journal';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import { drainPlan, mergeAway, stillAway } from './away';
@@ -12,6 +13,7 @@ import type { BulkResult, Moves } from './moves';
 
 export interface DrainsOptions {
   appCache: AppCache;
+  active: Pick<OperationCache, 'of'>;
   environmentCache: EnvironmentCache;
   moves: Moves;
   service: AppService;
@@ -61,8 +63,9 @@ export class Drains {
    * @throws AppSupervisorError UNKNOWN_ENVIRONMENT
    */
   async uncordon(environment: string, bringHome: boolean, userId: string | null): Promise<BulkResult> {
-    const { environmentCache, appCache, journal } = this.options;
-    const away = stillAway(environment, environmentCache.get(environment)?.away ?? [], appCache.apps);
+    const { environmentCache, appCache, active, journal } = this.options;
+    const taken = environmentCache.get(environment)?.away ?? [];
+    const away = stillAway(environment, taken, appCache.apps, (uid) => active.of(uid));
     await environmentCache.change(environment, { cordoned: false });
     await journal.ofEnvironment(environment, 'uncordon', userId);
     const result = bringHome ? await this.bringHome(environment, away, userId) : joined();
