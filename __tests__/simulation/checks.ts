@@ -2,7 +2,7 @@ import { DOWN_AFTER } from '../../src/server/protocol/health';
 import { Leadership } from '../../src/server/supervisor/control/leader';
 import type { AppRecord } from '../../src/shared/messages';
 import type { MemoryTransaction } from '../support/memory-database';
-import { checkHost, checkHosted, checkRefused, checkStoodDown } from './hosts';
+import { checkHost, checkHosted, checkOnlyHost, checkRefused, checkStoodDown } from './hosts';
 import { changedByLoop } from './loop-writes';
 import { checkPages, checkStoredIndex } from './pages';
 import type { SupervisorProcess, WorkerProcess } from './processes';
@@ -309,6 +309,7 @@ function checkBoots(world: World): void {
     const link = worker?.link;
     checkNewest(world, worker, record);
     checkAlone(world, environment, record);
+    checkOnlyHost(world, environment, record);
     if (at !== undefined && worker && at < worker.startedAt && couldRead(world, worker))
       world.violate(`${record.name} boots in ${machine.name}, from which it was taken before that started`);
     if (at === undefined || isAway || frozenUntil > world.scheduler.now - 3_000 || link?.isCut) return;

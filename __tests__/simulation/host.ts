@@ -5,7 +5,7 @@ import { Feed } from '../../src/server/feed';
 import { CoreAppRegistry } from '../../src/server/nocobase/core-app-registry';
 import { BootQueue } from '../../src/server/worker/hosting/boot-queue';
 import { type BootOutcome, type BootTurn, claimTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, type HostingAuthority, isForeign } from '../../src/server/worker/hosting/claim';
+import { claimHosting, type HostingAuthority, isDisplaced, isForeign } from '../../src/server/worker/hosting/claim';
 import type { AppHost } from '../../src/server/worker/hosting/host';
 import { type Message, say } from '../../src/shared/message';
 import type { AppRecord } from '../../src/shared/messages';
@@ -331,7 +331,7 @@ export class PlayedHost {
     const wish = turn.decide();
     if (!wish) return null;
     const place = placeOf(wish.record);
-    await this.endDisplacedBoot(place, turn.authority);
+    await this.endDisplacedBoot(wish.record, turn.authority);
     const since = this.machine.now().mono;
     while (!turn.signal.aborted) {
       if (this.ground.lock(place, this.machine)) return place;
@@ -343,13 +343,13 @@ export class PlayedHost {
   }
 
   /** As databases/hosting-rows.ts does it. */
-  private async endDisplacedBoot(place: string, authority: HostingAuthority): Promise<void> {
+  private async endDisplacedBoot(record: AppRecord, authority: HostingAuthority): Promise<void> {
     const { locks, hosting } = this.ground;
     if (!(await authority.confirm())) return;
-    const row = hosting.row(place, this.environment);
-    if (!row || row.instance === authority.instance || row.epoch >= authority.epoch()) return;
+    const place = placeOf(record);
+    const rows = (await hosting.rows(place).all()).filter((row) => isDisplaced(row, record, authority));
     const displaced = locks.get(place);
-    if (displaced?.name !== row.boot) return;
+    if (!displaced || !rows.some(({ boot }) => boot === displaced.name)) return;
     locks.delete(place);
     // What it boots is refused the database from now on.
     for (const [app, machine] of this.ground.booting) if (machine === displaced) this.ground.booting.delete(app);

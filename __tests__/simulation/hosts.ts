@@ -37,6 +37,16 @@ export function checkHost(
     );
 }
 
+/** Where an app has one environment, nobody else can reach its data when it boots there. */
+export function checkOnlyHost(world: World, environment: string, { name, uid, environments }: AppRecord): void {
+  if (environments.length !== 1 || environments[0] !== environment) return;
+  for (const pool of world.ground.hosting.pools) {
+    if (pool.uid !== uid || pool.authority.environment === environment || !pool.machine.isUp) continue;
+    if (pool.refusedAt === null)
+      world.violate(`${name} boots in ${environment}, while ${pool.machine.name} can still write to its database`);
+  }
+}
+
 /** Notes who does not have the lock of its environment. */
 function noteLocks(world: World): void {
   for (const { database, slots } of world.environments) {

@@ -1,7 +1,13 @@
 import { beforeEach, expect, it } from 'vitest';
 import { type HostingRow, type HostingRows, judgeAdmission, readRows } from '../../src/server/databases';
 import { claimTurn } from '../../src/server/worker/hosting/boot-turn';
-import { claimHosting, type HostingAuthority, isForeign, restoreRow } from '../../src/server/worker/hosting/claim';
+import {
+  claimHosting,
+  type HostingAuthority,
+  isDisplaced,
+  isForeign,
+  restoreRow,
+} from '../../src/server/worker/hosting/claim';
 import type { AppRecord } from '../../src/shared/messages';
 import { recordOf } from '../support/fixtures';
 
@@ -148,7 +154,7 @@ it('reads numbers that are text, and leaves out rows that nobody of ours has wri
 
 it('asks about at most 50 environments that the app has left', async () => {
   stored = Array.from({ length: 80 }, (_, index) => row({ environment: `env_${index}` }));
-  expect(await claim()).toHaveLength(50);
+  expect(await claim({ environments: ['env_a', 'env_z'] })).toHaveLength(50);
 });
 
 it('is refused where the app was taken in this generation or a newer one, and not by an older one', async () => {
@@ -166,21 +172,42 @@ it('takes the app from environments that it has left and that nobody holds, and 
   expect(done).toEqual(['writes env_a two 2 0', 'takes env_b 5']);
 });
 
+it('takes an app with one environment from all others, whether they are held or not, and asks nobody', async () => {
+  stored = ['env_b', 'env_c'].map((environment) => row({ environment, epoch: 700 }));
+  meanwhile = () => expect.unreachable('It asks about other environments.');
+  expect(await claim()).toEqual([]);
+  expect(done).toEqual(['writes env_a two 2 0', 'takes env_b 5', 'takes env_c 5']);
+});
+
+it('ends the boot of a process that it has displaced, and of an environment that its app has left for this one alone', () => {
+  const ended = (values: Partial<HostingRow>, environments = ['env_a']) =>
+    isDisplaced(row(values), { uid: 'uid-1', environments }, authority);
+  expect(ended({})).toBe(true);
+  expect([ended({ epoch: 2 }), ended({ instance: 'two' })]).toEqual([false, false]);
+  expect(ended({ environment: 'env_b', epoch: 700 })).toBe(true);
+  expect(ended({ environment: 'env_b' }, ['env_a', 'env_c'])).toBe(false);
+  expect([ended({ environment: 'env_b' }, ['env_b']), ended({ environment: 'env_b', uid: 'x' })]).toEqual([
+    false,
+    false,
+  ]);
+});
+
 it('claims by what is wished once it has asked about others, which takes longer than a heartbeat', async () => {
   stored = [row({ environment: 'env_b' })];
   silent = ['env_b'];
   meanwhile = () => {
     wished = null;
   };
-  expect([await claim(), done]).toEqual([null, []]);
+  const environments = ['env_a', 'env_z'];
+  expect([await claim({ environments }), done]).toEqual([null, []]);
   meanwhile = () => {
-    wished = recordOf({ uid: 'uid-1', generation: 9, environments: ['env_a'] });
+    wished = recordOf({ uid: 'uid-1', generation: 9, environments });
   };
-  expect([await claim(), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 9']]);
+  expect([await claim({ environments }), done]).toEqual([[], ['writes env_a two 2 0', 'takes env_b 9']]);
   meanwhile = () => {
     isHost = false;
   };
-  expect(await claim()).toBeNull();
+  expect(await claim({ environments })).toBeNull();
 });
 
 it('knows the row of another installation from one of its own', () => {

@@ -87,27 +87,28 @@ export function withHostingRows<T>(
 }
 
 /**
- * Ends the boot of a process that was displaced in its environment, if it still holds the lock of the app: frozen in its boot, it
- * would keep everybody waiting.
+ * Ends the boot of a process that may not host the app any more, if it still holds the lock of the app: frozen in its boot, it would
+ * keep everybody waiting.
  *
- * @returns whether the lock was held by it
+ * @param isDisplaced whether the process that wrote a row may not host the app any more
+ * @returns whether the lock was held by such a process
  */
 export async function endDisplacedBoot(
   connection: DatabaseConnection,
   dbConnType: DbConnType,
   app: string,
-  { environment, instance, epoch }: Host,
+  isDisplaced: (row: HostingRow) => boolean,
 ): Promise<boolean> {
   const dialect = dialects[connection.dialect];
   const { holder } = dialect.lock;
   if (!holder) return false;
   return withHostingRows(connection, dbConnType, app, async (rows) => {
-    const row = (await rows.all()).find((one) => one.environment === environment);
-    if (!row || row.instance === instance || row.epoch >= epoch) return false;
+    const displaced = (await rows.all()).filter(isDisplaced);
+    if (!displaced.length) return false;
     return withSessions(connection, DEADLINE, async (open) => {
       const session = await open.app();
       const backend = session && (await holder(session, lockKey(connection)));
-      if (!backend || backend !== row.boot) return false;
+      if (!backend || !displaced.some(({ boot }) => boot === backend)) return false;
       await dialect.endSessions(session, [backend]);
       return true;
     });

@@ -1,8 +1,8 @@
 import type { Message } from '../../../shared/message';
 import type { AppRecord } from '../../../shared/messages';
-import { acquireLock, type DatabaseLock, endDisplacedBoot } from '../../databases';
+import { acquireLock, type DatabaseLock, endDisplacedBoot, type HostingRow } from '../../databases';
 import { AppSupervisorError } from '../../errors';
-import type { Claim, HostingAuthority } from './claim';
+import { type Claim, type HostingAuthority, isDisplaced } from './claim';
 import type { HostDatabase } from './connection';
 
 /** What a boot tells while it goes on. */
@@ -63,7 +63,10 @@ export async function lockFor(
   }
 }
 
-/** Ends the boot of a process that this one has displaced, if that is what holds the lock of the app: it may be frozen. */
+/**
+ * Ends the boot of a process that this one has displaced, or of an environment that the app has left, if that is what holds the lock of
+ * the app: it may be frozen.
+ */
 export async function endBootOfDisplaced(
   { decide, authority }: BootTurn,
   connectionOf: (record: AppRecord) => HostDatabase,
@@ -71,9 +74,8 @@ export async function endBootOfDisplaced(
   const wish = decide();
   if (!wish || !(await authority.confirm())) return;
   const { record } = wish;
-  const { environment, instance } = authority;
-  const me = { environment, instance, epoch: authority.epoch() };
-  await endDisplacedBoot(connectionOf(record), record.database.dbConnType, record.name, me);
+  const isOver = (row: HostingRow) => isDisplaced(row, record, authority);
+  await endDisplacedBoot(connectionOf(record), record.database.dbConnType, record.name, isOver);
 }
 
 /**

@@ -62,8 +62,9 @@ export type Claim =
   | { ask: string[] };
 
 /**
- * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left
- * and that nobody holds. It waits for no other environment: its caller finds out about them, and then decides again.
+ * Writes the row of this environment into an app's database, under the boot lock, and takes the app from environments that it has left:
+ * from all of them if this is its only one, so that two never act on its data; otherwise from those that nobody holds. It waits for no
+ * other environment: its caller finds out about them, and then decides again.
  *
  * @param backend the server's id of the session that holds the boot lock
  * @param silent the environments that nobody holds; null: unknown
@@ -85,11 +86,12 @@ export async function claimHosting(
   const verdict = judgeRow(own, { uid, instance, epoch: authority.epoch(), generation });
   if (verdict === 'taken') throw new AppSupervisorError('HOSTING_TAKEN', { app: record.name, environment });
   const left = leftBy(all, record, environment);
-  if (left.length && !silent) return { ask: left };
+  const isOnly = isOnlyPlace(record, environment);
+  if (left.length && !silent && !isOnly) return { ask: left };
   // This process holds the environment: what is newer was written before its main database fell back to an older copy.
   if (verdict === 'newer' && own) await authority.exceed(own.epoch);
   await rows.write({ ...rowOf(uid, authority), boot: backend });
-  const taken = left.filter((one) => silent?.includes(one));
+  const taken = isOnly ? left : left.filter((one) => silent?.includes(one));
   for (const one of taken) await rows.take(one, generation);
   return { left: left.filter((one) => !taken.includes(one)) };
 }
@@ -109,10 +111,30 @@ export async function restoreRow(rows: HostingRows, uid: string, authority: Host
 /** How many environments an app can have left at once: its administrator can write any number of rows. */
 const MOST_LEFT = 50;
 
+/** A row names the environment of a process, or a place in it. */
+const environmentOf = (place: string): string => place.split('/')[0];
+
+const isOnlyPlace = ({ environments }: Pick<AppRecord, 'environments'>, own: string): boolean =>
+  environments.length === 1 && environments[0] === environmentOf(own);
+
+/**
+ * Whether the process that wrote a row may not host the app any more: this one has taken its environment over, or the app has left that
+ * environment for this one, its only one. The Supervisor publishes such an app only when the other environment has ended it or is down.
+ */
+export function isDisplaced(
+  row: HostingRow,
+  record: Pick<AppRecord, 'uid' | 'environments'>,
+  { environment, instance, epoch }: Pick<HostingAuthority, 'environment' | 'instance' | 'epoch'>,
+): boolean {
+  if (row.environment === environment) return row.instance !== instance && row.epoch < epoch();
+  const isOther = environmentOf(row.environment) !== environmentOf(environment);
+  return isOther && row.uid === record.uid && isOnlyPlace(record, environment);
+}
+
 /** Environments that host the app by its rows, and to which it does not belong any more. */
 const leftBy = (rows: HostingRow[], { uid, environments }: AppRecord, own: string): string[] =>
   rows
     .filter((row) => row.uid === uid && row.taken === 0 && row.environment !== own)
     .map(({ environment }) => environment)
-    .filter((environment) => !environments.includes(environment.split('/')[0]))
+    .filter((environment) => !environments.includes(environmentOf(environment)))
     .slice(0, MOST_LEFT);
