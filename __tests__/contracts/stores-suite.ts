@@ -57,7 +57,7 @@ const GUARDS: { [S in Subject]: Record<keyof Stores[S], Guard> } = {
 const SSO_CODE: SsoCode = {
   app: 'uid-1',
   challenge: 'challenge',
-  user: { id: '7', username: 'bob', email: null, nickname: 'Bob', isRoot: false, maySignUp: true },
+  user: { id: 'fleet:7', since: 1, username: 'bob', email: null, nickname: 'Bob', isRoot: false, maySignUp: true },
   at: 10,
   endedAt: 0,
 };

@@ -49,9 +49,17 @@ export async function makeEveryCall(stores: RedisStores, bus: RedisBus, patience
   equal('the directory', (await stores.appIndex.read(''))?.entries.size, 1);
   equal('its change', await stores.appIndex.write({ ...appIndex, gone: ['x'], from: 'v1', version: 'v2' }), true);
   equal('the directory, changed', (await stores.appIndex.read('v1'))?.gone.join(), 'x');
-  const user = { id: '7', username: 'bob', email: null, nickname: null, isRoot: false, maySignUp: false };
+  const user = {
+    id: 'fleet:7',
+    since: 1,
+    username: 'bob',
+    email: null,
+    nickname: null,
+    isRoot: false,
+    maySignUp: false,
+  };
   await stores.sso.issue('secret', { app: 'uid-1', challenge: 'c', user, at: 1, endedAt: 0 }, 60_000);
-  equal('a sign-in', (await stores.sso.redeem('secret'))?.user.id, '7');
+  equal('a sign-in', (await stores.sso.redeem('secret'))?.user.id, 'fleet:7');
   await stores.sso.writeEnds([{ user: '7', at: 1 }]);
   equal(
     'the end of sign-ins',

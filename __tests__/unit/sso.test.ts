@@ -5,10 +5,18 @@ import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
 import { vouchFor } from '../../src/server/supervisor/sso/decide';
 import { entranceOf, isPrivilegedRole, nameOf, refusalOf } from '../../src/server/worker/sso/decide';
 import { parseAppsDomain } from '../../src/shared/origins';
-import { isTopLevel, NO_SSO, type SsoSettings, ssoOf } from '../../src/shared/sso';
+import { createdIn, isTopLevel, NO_SSO, type SsoSettings, ssoOf } from '../../src/shared/sso';
 
 const settings = (more: Partial<SsoSettings> = {}): SsoSettings => ({ ...NO_SSO, enabled: true, ...more });
-const user = { id: '7', username: 'bob', email: 'bob@x.test', nickname: 'Bob', isRoot: false, maySignUp: true };
+const user = {
+  id: 'fleet:7',
+  since: 5,
+  username: 'bob',
+  email: 'bob@x.test',
+  nickname: 'Bob',
+  isRoot: false,
+  maySignUp: true,
+};
 
 describe('settings', () => {
   it('have defaults for whatever is not stored, or is nonsense', () => {
@@ -22,8 +30,8 @@ describe('settings', () => {
 
 describe('whom the main app vouches for', () => {
   const everybody = { visibleTo: 'everybody' as const, visibleRoles: [] };
-  const bob = { id: '7', username: 'bob', email: null, nickname: null, roles: ['member', 'sales'] };
-  it.each<[string, Partial<SsoSettings>, Parameters<typeof vouchFor>[2], unknown]>([
+  const bob = { id: '7', since: 5, username: 'bob', email: null, nickname: null, roles: ['member', 'sales'] };
+  it.each<[string, Partial<SsoSettings>, Parameters<typeof vouchFor>[3], unknown]>([
     ['nobody while it is off', { enabled: false }, everybody, 'SSO_OFF'],
     ['nobody who is not to see the app', {}, { visibleTo: 'nobody', visibleRoles: [] }, 'SSO_NOT_FOR_YOU'],
     ['not without the role', {}, { visibleTo: 'roles', visibleRoles: ['boss'] }, 'SSO_NOT_FOR_YOU'],
@@ -32,9 +40,9 @@ describe('whom the main app vouches for', () => {
     ['none without the role', { autoSignup: true, signupFor: ['boss'] }, everybody, { maySignUp: false }],
     ['one with the role', { autoSignup: true, signupFor: ['sales'] }, everybody, { maySignUp: true }],
   ])('%s', (_, change, visibility, expected) => {
-    const vouched = vouchFor(bob, settings(change), visibility);
+    const vouched = vouchFor(bob, 'fleet', settings(change), visibility);
     if (typeof expected === 'string') expect(vouched).toBe(expected);
-    else expect(vouched).toMatchObject(expected as object);
+    else expect(vouched).toMatchObject({ id: 'fleet:7', since: 5, ...(expected as object) });
   });
 });
 
@@ -48,8 +56,10 @@ describe('a code', () => {
     ['is for another app', { uid: 'uid-2' }, 'SSO_EXPIRED'],
     ['is of another browser', { secret: 'another' }, 'SSO_EXPIRED'],
     ['was put there again later', { now: 1_000_000 + 420_001 }, 'SSO_EXPIRED'],
-    ['is from before the user has signed out', { endedAt: 1_000_000 }, 'SSO_EXPIRED'],
-    ['is from after he has signed out and in again', { endedAt: 999_999 }, null],
+    ['is from before the user has signed out', { endedAt: 1 }, 'SSO_EXPIRED'],
+    ['is from before he has signed out, by a slower clock', { endedAt: 999_999 }, 'SSO_EXPIRED'],
+    ['is from after he has signed out and in again', { endedAt: 5, code: { ...code, endedAt: 5 } }, null],
+    ['is known to be younger than an end that the store has lost', { code: { ...code, endedAt: 5 } }, null],
     ['is for an app that takes no part any more', { settings: NO_SSO }, 'SSO_OFF'],
   ])('%s', (_, change, expected) => {
     expect(refusalOf({ ...brought, ...change })).toBe(expected);
@@ -57,29 +67,25 @@ describe('a code', () => {
 });
 
 describe('who a user becomes', () => {
-  const account = { id: '3', isPrivileged: false, isBound: false };
+  const account = { id: '3', since: 5, isPrivileged: false, isBound: false };
   const admin = { ...account, isPrivileged: true };
   const nobody = { bound: undefined, named: null };
   const signs = settings({ autoSignup: true });
   const refuse = (why: string) => ({ do: 'refuse', why });
   it.each<[string, Parameters<typeof entranceOf>, object]>([
-    [
-      'the account that he is bound to',
-      [user, { bound: account, named: null }, NO_SSO],
-      { do: 'signIn', account: '3' },
-    ],
+    ['the account that he is bound to', [user, { bound: account, named: null }, NO_SSO], { do: 'signIn', account }],
     [
       'an administrator that he is bound to',
       [user, { bound: admin, named: null }, NO_SSO],
-      { do: 'signIn', account: '3' },
+      { do: 'signIn', account: admin },
     ],
     ['nobody once it was deleted', [user, { bound: null, named: null }, signs], refuse('SSO_ACCOUNT_GONE')],
-    ['the one with his name', [user, { bound: undefined, named: account }, NO_SSO], { do: 'bind', account: '3' }],
+    ['the one with his name', [user, { bound: undefined, named: account }, NO_SSO], { do: 'bind', account }],
     ['no administrator by name', [user, { bound: undefined, named: admin }, signs], refuse('SSO_PRIVILEGED')],
     [
       'that administrator as root of the main app',
       [{ ...user, isRoot: true }, { bound: undefined, named: admin }, NO_SSO],
-      { do: 'bind', account: '3' },
+      { do: 'bind', account: admin },
     ],
     [
       'nobody whom another user is bound to',
@@ -122,6 +128,11 @@ describe('who a user becomes', () => {
 });
 
 const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+
+it('a time of creation is read from whatever a database gives', () => {
+  const given = [new Date(5_999), '1970-01-01T00:00:05.000Z', null, undefined, 'nonsense', new Date(-1)];
+  expect(given.map(createdIn)).toEqual([5, 5, 0, 0, 0, 0]);
+});
 
 describe('a request of a person', () => {
   it.each<[object, string, boolean]>([

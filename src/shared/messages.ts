@@ -126,8 +126,13 @@ export type ManifestItem = z.infer<typeof manifestItem>;
 
 /** Whom the main app vouches for, as an app may learn it: its user now. */
 export const ssoUser = z.object({
-  /** Of the main app, for ever. */
-  id: z.string().min(1).max(64),
+  /** `<fleet>:<id in the main app>`: an app's database may come from another fleet, whose users have the same ids. */
+  id: z
+    .string()
+    .max(128)
+    .regex(/^[^:]+:.+$/),
+  /** When the user was created, in s since 1970: a restored main app gives ids again. 0: not known. */
+  since: z.number().int().nonnegative(),
   username: z.string().nullable(),
   email: z.string().nullable(),
   nickname: z.string().nullable(),
@@ -154,6 +159,7 @@ export type SsoCode = z.infer<typeof ssoCode>;
 
 /** All sign-ins to apps by this user of the main app until then have ended. */
 export const ssoEnd = z.object({
+  /** `<fleet>:<id in the main app>`. */
   user: z.string(),
   /** In ms since 1970, by the Supervisor's clock, and later than any before. */
   at: z.number().int().nonnegative(),

@@ -41,6 +41,18 @@ export function ssoOf(stored: Record<string, unknown> | null | undefined): SsoSe
   };
 }
 
+/** A user of the main app, for the apps of a fleet and whatever comes from another one. */
+export const subjectOf = (fleet: string, user: string): string => `${fleet}:${user}`;
+
+/** When a row was created, in s since 1970, as every database keeps it; 0: not known. */
+export function createdIn(at: unknown): number {
+  const ms = at instanceof Date ? at.getTime() : new Date(String(at ?? '')).getTime();
+  return Number.isFinite(ms) ? Math.max(0, Math.floor(ms / 1_000)) : 0;
+}
+
+/** Whether both are users of the same fleet. */
+export const isSameFleet = (one: string, other: string): boolean => one.split(':', 1)[0] === other.split(':', 1)[0];
+
 /** The name of the authenticator in apps, as NocoBase's own plugin for App SSO calls it. */
 export const SSO_AUTHENTICATOR = 'app-sso';
 

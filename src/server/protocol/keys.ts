@@ -21,7 +21,7 @@
  * | `manifests` | hash | JSON of `[app, namespace, item key]` → `ManifestItem` | until the app ends |
  * | `manifestsVersion` | string | changes with the manifests | for ever |
  * | `ssoCode:<hash>` | string | `SsoCode`, by which an app signs a user of the main app in | two minutes, or until redeemed |
- * | `ssoEnds` | hash | id of a user of the main app → `SsoEnd` | for ever |
+ * | `ssoEnds` | hash | `<fleet>:<id>` of a user of the main app → `SsoEnd` | for ever |
  * | `ssoEndsVersion` | string | changes with the ends | for ever |
  *
  * The class has more than 15 fields: one for each key, so that all of them are in one place.

@@ -130,6 +130,11 @@ export class SupervisorPart {
     return Boolean(this.running?.environmentCache.registrationOf(environment));
   }
 
+  /** The fleet's id; empty while it is not known yet. */
+  get fleet(): string {
+    return this.running?.leadership.fleet ?? '';
+  }
+
   app(name: string): AppDefinition | null {
     return this.running?.appCache.apps.get(name) ?? null;
   }

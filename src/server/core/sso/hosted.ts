@@ -2,7 +2,7 @@ import type { Context, Next } from '@nocobase/actions';
 import { BaseAuth } from '@nocobase/auth';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
-import type { AppRecord } from '../../../shared/messages';
+import type { AppRecord, SsoUser } from '../../../shared/messages';
 import { isTopLevel, SSO_AUTHENTICATOR, SSO_HEADER, SSO_RESOURCE, type SsoRefusal, ssoOf } from '../../../shared/sso';
 import type { Clock } from '../../clock';
 import { AppSupervisorError, answerOf, messageOf } from '../../errors';
@@ -167,7 +167,7 @@ class Callback {
     const code = await options.store.redeem(asked.code);
     ctx.cookies.set(cookie, null, { path: `${place.apiBase}/`, httpOnly: true, sameSite: 'lax' });
     const user = code?.user;
-    const endedAt = user ? ((await options.store.readEnds([user.id])).get(user.id) ?? 0) : 0;
+    const endedAt = user ? await this.endOf(user) : 0;
     const settings = ssoOf(record.sso);
     const now = options.clock.now().wall;
     const refusal = refusalOf({ code, secret, uid: record.uid, settings, endedAt, now });
@@ -175,11 +175,12 @@ class Callback {
     return this.admit(code.user, settings, code.endedAt);
   }
 
-  private async admit(
-    user: NonNullable<Awaited<ReturnType<SsoStore['redeem']>>>['user'],
-    settings: ReturnType<typeof ssoOf>,
-    endedAt: number,
-  ): Promise<SsoRefusal | null> {
+  /** When the sign-ins of a user last ended, as the store says now; 0: never. */
+  private async endOf({ id }: SsoUser): Promise<number> {
+    return (await this.options.store.readEnds([id])).get(id) ?? 0;
+  }
+
+  private async admit(user: SsoUser, settings: ReturnType<typeof ssoOf>, endedAt: number): Promise<SsoRefusal | null> {
     const { app, ctx, options } = this;
     const { sessions } = options;
     const identities = sessions.identities(app);
@@ -191,8 +192,18 @@ class Callback {
     await sessions.end(app, user.id, endedAt);
     const account = await app.db.getRepository('users').findOne({ filterByTk: entered.account });
     (ctx as unknown as Admitting).state[ADMITTED] = account;
-    const auth = await app.authManager.get(SSO_AUTHENTICATOR, ctx as never);
+    const auth = (await app.authManager.get(SSO_AUTHENTICATOR, ctx as never)) as SsoAuth;
     const { token } = (await auth.signIn()) as { token: string };
+    // Whoever ends the user's sessions from here on finds this one; who did it before may have missed it.
+    const hasEnded = await this.endOf(user).then(
+      (now) => now > endedAt,
+      () => true,
+    );
+    if (hasEnded) {
+      await sessions.endOne(app, token);
+      auth.forget();
+      return 'SSO_EXPIRED';
+    }
     const target = new URL(this.page, 'http://any');
     target.searchParams.set('token', token);
     target.searchParams.set('authenticator', SSO_AUTHENTICATOR);

@@ -37,6 +37,8 @@ const trustsOf = ({ trustedProxies }: ActiveConfig) => trustOf(trustedProxies, (
 export class MainSso {
   private readonly ends: SsoEnds;
   private timer: Timer | null = null;
+  /** Ends can be written from then on. */
+  private isFleetKnown = false;
 
   constructor(
     private readonly config: ActiveConfig,
@@ -45,8 +47,14 @@ export class MainSso {
     private readonly table: RoutingTable,
   ) {
     const { wire, mainApp, clock, log } = foundation;
-    this.ends = new SsoEnds({ store: wire.stores.sso, main: () => mainApp.writable ?? undefined, clock, log });
+    const main = () => mainApp.writable ?? undefined;
+    this.ends = new SsoEnds({ store: wire.stores.sso, main, fleet: () => supervisor.fleet, clock, log });
     wire.stores.returns.listen(() => this.ends.noteReturned());
+    supervisor.changes.listen(() => {
+      if (this.isFleetKnown || supervisor.fleet === '') return;
+      this.isFleetKnown = true;
+      void this.ends.publish();
+    });
   }
 
   /** @param isReady where apps run in this process: as in `SsoOptions` */
@@ -70,6 +78,7 @@ export class MainSso {
       store: wire.stores.sso,
       ends,
       app: (name) => supervisor.app(name),
+      fleet: () => supervisor.fleet,
       ownHost: (name) => this.ownHost(name),
       publicUrl: config.publicUrl,
       appsDomain: config.appsDomain,
@@ -112,9 +121,9 @@ export class HostedSso {
     private readonly worker: WorkerPart,
     private readonly models: () => AppModel[],
   ) {
-    const { wire, coreApps, clock, log } = foundation;
+    const { wire, coreApps, clock, random, log } = foundation;
     const running = () => coreApps.subApps().filter(({ name }) => worker.host.isRunning(name));
-    this.sessions = new SsoSessions({ store: wire.stores.sso, running, clock, log });
+    this.sessions = new SsoSessions({ store: wire.stores.sso, running, clock, random, log });
   }
 
   /** Called for each app that is created in this process. */

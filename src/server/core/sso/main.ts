@@ -3,7 +3,15 @@ import type { Model, Transaction } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { z } from 'zod';
 import { addressOf } from '../../../shared/origins';
-import { CODE_LIFETIME, isTopLevel, SSO_PAGE, SSO_RESOURCE, type SsoRefusal, ssoOf } from '../../../shared/sso';
+import {
+  CODE_LIFETIME,
+  createdIn,
+  isTopLevel,
+  SSO_PAGE,
+  SSO_RESOURCE,
+  type SsoRefusal,
+  ssoOf,
+} from '../../../shared/sso';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
@@ -20,6 +28,8 @@ import { languageOf } from '../../visitor-texts';
 export interface MainSsoOptions {
   store: Pick<SsoStore, 'issue'>;
   ends: SsoEnds;
+  /** The fleet's id; empty while it is not known yet. */
+  fleet(): string;
   app(name: string): AppDefinition | null;
   /** The app's own host, as far as it has one: a custom domain, or a label below the apps' domain. */
   ownHost(app: string): string | null;
@@ -68,7 +78,7 @@ export function vouchForUsers(main: Application, options: MainSsoOptions): void 
     only: ['authorize'],
     actions: {
       authorize: async (ctx: Context, next: Next) => {
-        await authorize(ctx, options);
+        await authorize(main, ctx, options);
         await next();
       },
     },
@@ -85,7 +95,12 @@ export function vouchForUsers(main: Application, options: MainSsoOptions): void 
     if (resourceName !== SSO_RESOURCE || actionName !== 'authorize') return void (await next());
     const token = ctx.cookies.get(`nb_auth_token_${main.name}`);
     if (!isTopLevel(ctx.req.headers, protocolOf(ctx))) return refuse(ctx, options, 'SSO_NOT_TOP_LEVEL');
-    if (!token || !(await isFresh(main, token, options.clock))) return askToSignIn(ctx, options);
+    const user = token ? await freshUser(main, token, options.clock) : null;
+    if (user === null) return askToSignIn(ctx, options);
+    // Before the session is checked: whoever signs out after that has a later end than the code knows of.
+    const endedAt = await options.ends.newestOf(user).catch((error) => cannotSignIn(options, error));
+    if (endedAt === null) return refuse(ctx, options, 'SSO_UNAVAILABLE');
+    checking(ctx)[ENDED_AT] = endedAt;
     ctx.req.headers.authorization = `Bearer ${token}`;
     const authenticator = ctx.cookies.get(`nb_authenticator_${main.name}`);
     if (authenticator) ctx.req.headers['x-authenticator'] = authenticator;
@@ -143,18 +158,35 @@ async function userOf(main: Application, ctx: Context): Promise<string | number 
   return token ? (await jwt.decode(token).catch(() => null))?.userId : undefined;
 }
 
-async function isFresh(main: Application, token: string, clock: Clock): Promise<boolean> {
+/** Whose token it is, as long as it needs no renewal. */
+async function freshUser(main: Application, token: string, clock: Clock): Promise<string | null> {
   const { jwt, tokenController } = tokensOf(main);
   try {
-    const { iat = 0 } = await jwt.decode(token);
+    const { iat = 0, userId } = await jwt.decode(token);
     const policy = await tokenController.getConfig();
-    return clock.now().wall - iat * 1_000 < (policy?.tokenExpirationTime ?? 0);
+    const isFresh = clock.now().wall - iat * 1_000 < (policy?.tokenExpirationTime ?? 0);
+    return isFresh && userId !== undefined ? String(userId) : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
-async function authorize(ctx: Context, options: MainSsoOptions): Promise<void> {
+/** When the user's sign-ins last ended, read before his session was checked. */
+const ENDED_AT = Symbol('the last end of sign-ins');
+const checking = (ctx: Context) => ctx.state as { [ENDED_AT]?: number };
+
+function cannotSignIn({ log }: MainSsoOptions, error: unknown): null {
+  log.warn(`A user could not be signed in to an app: ${messageOf(error)}`);
+  return null;
+}
+
+/** When a user was created, in s since 1970; 0: not known. */
+async function sinceOf(main: Application, user: string): Promise<number> {
+  const row = await main.db.getRepository('users').findOne({ filterByTk: user, fields: ['id', 'createdAt'] });
+  return createdIn(row?.get('createdAt'));
+}
+
+async function authorize(main: Application, ctx: Context, options: MainSsoOptions): Promise<void> {
   const asked = query.safeParse(ctx.query).data;
   const user = currentUser.safeParse(ctx.state.currentUser).data;
   if (!asked || !user) return refuse(ctx, options, 'SSO_EXPIRED');
@@ -162,14 +194,15 @@ async function authorize(ctx: Context, options: MainSsoOptions): Promise<void> {
   // Whether there is such an app is none of the visitor's business.
   if (!app) return refuse(ctx, options, 'SSO_OFF');
   const { id, username = null, email = null, nickname = null } = user;
-  const known = { id, username, email, nickname, roles: user.roles.map(({ name }) => name) };
-  const vouched = vouchFor(known, ssoOf(app.sso), app);
+  const since = await sinceOf(main, id);
+  const known = { id, since, username, email, nickname, roles: user.roles.map(({ name }) => name) };
+  const vouched = vouchFor(known, options.fleet(), ssoOf(app.sso), app);
   if (typeof vouched === 'string') return refuse(ctx, options, vouched);
   const address = callbackOf(app, asked, options);
   if (address === null) return refuse(ctx, options, 'SSO_NO_ADDRESS');
   const code = secretBytes(32).toString('base64url');
   try {
-    const endedAt = await options.ends.lastOf(id);
+    const { [ENDED_AT]: endedAt = 0 } = checking(ctx);
     const at = options.clock.now().wall;
     await options.store.issue(
       code,

@@ -1,5 +1,5 @@
 import type { SsoUser } from '../../../shared/messages';
-import type { SsoRefusal, SsoSettings } from '../../../shared/sso';
+import { type SsoRefusal, type SsoSettings, subjectOf } from '../../../shared/sso';
 import { isVisible, type Visibility } from '../../../shared/visibility';
 
 /** Whether the main app vouches for a user, as pure functions. */
@@ -7,6 +7,8 @@ import { isVisible, type Visibility } from '../../../shared/visibility';
 /** A user of the main app, as NocoBase's ACL has read it for the request. */
 export interface MainUser {
   id: string;
+  /** When he was created, in s since 1970; 0: not known. */
+  since: number;
   username: string | null;
   email: string | null;
   nickname: string | null;
@@ -16,12 +18,21 @@ export interface MainUser {
 
 const ROOT = 'root';
 
-/** @returns what the app may learn of the user, or why he is not let in */
-export function vouchFor(user: MainUser, settings: SsoSettings, visibility: Visibility): SsoUser | SsoRefusal {
+/**
+ * @param fleet id of the fleet
+ * @returns what the app may learn of the user, or why he is not let in
+ */
+export function vouchFor(
+  user: MainUser,
+  fleet: string,
+  settings: SsoSettings,
+  visibility: Visibility,
+): SsoUser | SsoRefusal {
   if (!settings.enabled) return 'SSO_OFF';
   if (!isVisible(visibility, user.roles)) return 'SSO_NOT_FOR_YOU';
-  const { id, username, email, nickname, roles } = user;
+  const { id, since, username, email, nickname, roles } = user;
   const isRoot = roles.includes(ROOT);
   const isMeant = !settings.signupFor.length || isRoot || roles.some((role) => settings.signupFor.includes(role));
-  return { id, username, email, nickname, isRoot, maySignUp: settings.autoSignup && isMeant };
+  const maySignUp = settings.autoSignup && isMeant;
+  return { id: subjectOf(fleet, id), since, username, email, nickname, isRoot, maySignUp };
 }

@@ -1,24 +1,33 @@
 import type { Filter, Model } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import type { SsoUser } from '../../../shared/messages';
-import type { SsoSettings } from '../../../shared/sso';
-import { type Account, entranceOf, isPrivilegedRole, nameOf } from './decide';
-import type { Identities, Identity } from './identities';
+import { createdIn, isSameFleet, type SsoSettings } from '../../../shared/sso';
+import { type Account, entranceOf, isPrivilegedRole, type Known, nameOf } from './decide';
+import type { Identities, Person } from './identities';
 
 /** The accounts of an app: its own users, in its own database. */
 
 const usersOf = ({ db }: Application) => db.getRepository('users');
 
-async function accountWhere(app: Application, filter: Filter, identities: Identities): Promise<Account | null> {
+async function accountWhere(
+  app: Application,
+  filter: Filter,
+  by: SsoUser,
+  identities: Identities,
+): Promise<Account | null> {
   const user = (await usersOf(app).findOne({ filter, appends: ['roles'] })) as Model | null;
   // A database may take "ALICE" for "alice", who is somebody else in the main app.
   if (!user || Object.entries(filter).some(([field, value]) => String(user.get(field)) !== String(value))) return null;
   const id = String(user.get('id'));
+  const since = createdIn(user.get('createdAt'));
   const roles = (user.get('roles') ?? []) as Model[];
+  const bound = await identities.ofAccount({ id, since });
   return {
     id,
+    since,
     isPrivileged: roles.some((role) => isPrivilegedRole(role.get('name') as string, role.get('snippets') ?? [])),
-    isBound: (await identities.ofAccount(id)) !== null,
+    // Users of another fleet, whose app this was, do not come back.
+    isBound: bound !== null && isSameFleet(bound.user.id, by.id),
   };
 }
 
@@ -34,28 +43,35 @@ export async function enter(
   identities: Identities,
   endedAt: number,
 ): Promise<{ account: string } | { why: Extract<ReturnType<typeof entranceOf>, { do: 'refuse' }>['why'] }> {
-  const known = async (identity: Identity | null) => {
-    if (identity) return { bound: await accountWhere(app, { id: identity.account }, identities), named: null };
-    const name = nameOf(user, settings);
-    return { bound: undefined, named: name && (await accountWhere(app, name, identities)) };
-  };
-  const entrance = entranceOf(user, await known(await identities.ofUser(user.id)), settings);
+  const entrance = entranceOf(user, await known(app, user, settings, identities), settings);
   if (entrance.do === 'refuse') return { why: entrance.why };
-  if (entrance.do === 'signIn') return { account: entrance.account };
+  if (entrance.do === 'signIn') return { account: entrance.account.id };
   const account = entrance.do === 'bind' ? entrance.account : await signUp(app, user, settings);
   try {
-    await identities.bind({ user: user.id, account, endedAt });
+    await identities.bind({ user, account, endedAt });
   } catch (error) {
     // Two tabs, or two environments, at the same time: the first one has bound it.
-    const first = await identities.ofUser(user.id);
+    const first = await identities.ofUser(user);
     if (!first) throw error;
-    return { account: first.account };
+    return { account: first.account.id };
   }
-  return { account };
+  return { account: account.id };
+}
+
+async function known(app: Application, user: SsoUser, settings: SsoSettings, identities: Identities): Promise<Known> {
+  const identity = await identities.ofUser(user);
+  if (identity) {
+    const bound = await accountWhere(app, { id: identity.account.id }, user, identities);
+    if (!bound || bound.since === identity.account.since) return { bound, named: null };
+    // The id belongs to somebody else since a backup was restored.
+    await identities.release(user);
+  }
+  const name = nameOf(user, settings);
+  return { bound: undefined, named: name && (await accountWhere(app, name, user, identities)) };
 }
 
 /** Names that somebody else has in the app are left out: they are unique there. */
-async function signUp(app: Application, user: SsoUser, { signupRole }: SsoSettings): Promise<string> {
+async function signUp(app: Application, user: SsoUser, { signupRole }: SsoSettings): Promise<Person> {
   const free = async (field: 'username' | 'email') => {
     const value = user[field];
     return value && !(await usersOf(app).findOne({ filter: { [field]: value } })) ? { [field]: value } : {};
@@ -69,5 +85,5 @@ async function signUp(app: Application, user: SsoUser, { signupRole }: SsoSettin
       ...(role ? { roles: [signupRole] } : {}),
     },
   });
-  return String(created.get('id'));
+  return { id: String(created.get('id')), since: createdIn(created.get('createdAt')) };
 }

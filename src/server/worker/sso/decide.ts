@@ -28,12 +28,14 @@ export function refusalOf({ code, secret, uid, settings, endedAt, now }: Brought
   if (wanted.length !== challenge.length || !timingSafeEqual(wanted, challenge)) return 'SSO_EXPIRED';
   // The store lets it expire; this is for one that somebody puts there again.
   if (now - code.at > CODE_LIFETIME + CLOCK_DIFFERENCE) return 'SSO_EXPIRED';
-  return endedAt >= code.at ? 'SSO_EXPIRED' : null;
+  return endedAt > code.endedAt ? 'SSO_EXPIRED' : null;
 }
 
 /** An account of the app. */
 export interface Account {
   id: string;
+  /** When it was created, in s since 1970; 0: not known. */
+  since: number;
   /** Whether it may change more than data: NocoBase's roles `root` and `admin`, or the settings of plugins. */
   isPrivileged: boolean;
   /** Whether it is bound to a user of the main app. */
@@ -48,8 +50,8 @@ export interface Known {
 }
 
 export type Entrance =
-  | { do: 'signIn'; account: string }
-  | { do: 'bind'; account: string }
+  | { do: 'signIn'; account: Account }
+  | { do: 'bind'; account: Account }
   | { do: 'signUp' }
   | { do: 'refuse'; why: SsoRefusal };
 
@@ -60,13 +62,13 @@ const refuse = (why: SsoRefusal): Entrance => ({ do: 'refuse', why });
  * the main app or in the app, leads nowhere.
  */
 export function entranceOf(user: SsoUser, { bound, named }: Known, settings: SsoSettings): Entrance {
-  if (bound) return { do: 'signIn', account: bound.id };
+  if (bound) return { do: 'signIn', account: bound };
   if (bound === null) return refuse('SSO_ACCOUNT_GONE');
   if (named) {
     if (named.isBound) return refuse('SSO_TAKEN');
     // Everybody may call himself what he likes, and may sign up to the main app. Its own root could reset the password.
     if (named.isPrivileged && !user.isRoot) return refuse('SSO_PRIVILEGED');
-    return { do: 'bind', account: named.id };
+    return { do: 'bind', account: named };
   }
   const hasName = settings.mapping === 'none' || nameOf(user, settings) !== null;
   if (!hasName || !(user.username || user.email)) return refuse('SSO_NO_NAME');

@@ -1,17 +1,19 @@
+import { type Model, Op, type Transaction } from '@nocobase/database';
 import type { Application } from '@nocobase/server';
 import { SSO_AUTHENTICATOR } from '../../../shared/sso';
 import { type Clock, type Timer, within } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { SsoStore } from '../../protocol/stores/sso';
+import type { Random } from '../../random';
 import { Identities } from './identities';
 
 /** Interval of asking the store for new ends, in ms: one value while there are none. */
 const EVERY = 3_000;
 /** How long it waits for the databases of the apps before it asks the store again, in ms. */
 const PATIENCE = 10_000;
-/** How the tokens of an ended session are marked, for the other processes that run the app. */
-const ENDED = `${SSO_AUTHENTICATOR}-ended`;
+/** How the tokens of an ended session are marked, for the other processes that run the app; the token's id follows. */
+const ENDED = `${SSO_AUTHENTICATOR}-ended:`;
 /** How much longer than a session an ended token is remembered, in ms. */
 const MARGIN = 24 * 3_600_000;
 
@@ -20,6 +22,7 @@ export interface SsoSessionsOptions {
   /** The apps that run in this process. */
   running(): Application[];
   clock: Clock;
+  random: Random;
   log: Log;
 }
 
@@ -38,8 +41,27 @@ interface Hosted {
 
 /** As far as NocoBase's own service for tokens is used here. */
 interface Tokens {
-  jwt: { blacklist: { add(values: { token: string; expiration: Date }): Promise<unknown> } };
+  jwt: {
+    decode(token: string): Promise<{ jti: string }>;
+    blacklist: { add(values: { token: string; expiration: Date }): Promise<unknown> };
+  };
   tokenController: { getConfig(): Promise<{ sessionExpirationTime: number } | null> };
+}
+
+/**
+ * Marks tokens of the main app's sign-in as ended. NocoBase renews a token by its id, in one statement: that id is taken away
+ * here, so a token is either renewed before, and marked with its new id, or not at all.
+ */
+async function markEnded(app: Application, which: object, random: Random, transaction?: Transaction): Promise<void> {
+  const tokens = app.db.getModel('issuedTokens');
+  for (;;) {
+    const rows = await tokens.findAll({ where: { ...which, authenticator: SSO_AUTHENTICATOR }, transaction });
+    if (!rows.length) return;
+    for (const row of rows) {
+      const [id, jti] = [row.get('id'), row.get('jti')];
+      await tokens.update({ jti: random.id(), authenticator: `${ENDED}${jti}` }, { where: { id, jti }, transaction });
+    }
+  }
 }
 
 /** Ends sessions in apps whose users have signed out of the main app, or are gone there. */
@@ -78,25 +100,42 @@ export class SsoSessions {
 
   /**
    * Ends the sessions of one user in one app.
+   * @param user `<fleet>:<id in the main app>`
    * @param at when his sign-ins ended, in ms since 1970
    */
   async end(app: Application, user: string, at: number): Promise<void> {
     const { identities, followed } = this.of(app.db);
     if ((followed.get(user) ?? 0) >= at) return;
-    const identity = await identities.ofUser(user);
-    if (identity) {
-      const tokens = app.db.getModel('issuedTokens');
-      const { account: userId } = identity;
-      if (await identities.noteEnd(user, at))
-        await tokens.update({ authenticator: ENDED }, { where: { userId, authenticator: SSO_AUTHENTICATOR } });
+    const accounts = await identities.accountsOf(user);
+    if (accounts.length) {
+      // Both or nothing: what is noted is not done again.
+      await app.db.sequelize.transaction(async (transaction: Transaction) => {
+        if (await identities.noteEnd(user, at, transaction))
+          await markEnded(app, { userId: accounts }, this.options.random, transaction);
+      });
       // What another process has ended, this one has to refuse, too: each has its own memory of refused tokens.
-      const ended = await tokens.findAll({ where: { userId, authenticator: ENDED } });
-      const { jwt, tokenController } = app.authManager as unknown as Tokens;
-      const lifetime = (await tokenController.getConfig())?.sessionExpirationTime ?? 0;
-      const expiration = new Date(this.options.clock.now().wall + lifetime + MARGIN);
-      for (const token of ended) await jwt.blacklist.add({ token: String(token.get('jti')), expiration });
+      const where = { userId: accounts, authenticator: { [Op.startsWith]: ENDED } };
+      const ended = await app.db.getModel('issuedTokens').findAll({ where });
+      await this.refuse(
+        app,
+        ended.map((row: Model) => String(row.get('authenticator')).slice(ENDED.length)),
+      );
     }
     followed.set(user, at);
+  }
+
+  /** Ends one session, whose token nobody has been given yet. */
+  async endOne(app: Application, token: string): Promise<void> {
+    const { jti } = await (app.authManager as unknown as Tokens).jwt.decode(token);
+    await markEnded(app, { jti }, this.options.random);
+    await this.refuse(app, [jti]);
+  }
+
+  private async refuse(app: Application, ids: string[]): Promise<void> {
+    const { jwt, tokenController } = app.authManager as unknown as Tokens;
+    const lifetime = (await tokenController.getConfig())?.sessionExpirationTime ?? 0;
+    const expiration = new Date(this.options.clock.now().wall + lifetime + MARGIN);
+    for (const token of ids) await jwt.blacklist.add({ token, expiration });
   }
 
   private async checkNow(): Promise<void> {

@@ -1,0 +1,199 @@
+import type { Application } from '@nocobase/server';
+import { describe, expect, it } from 'vitest';
+import { offerSso } from '../../src/server/core/sso/hosted';
+import { vouchForUsers } from '../../src/server/core/sso/main';
+import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
+import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
+import { FakeClock } from '../support/clock';
+import { recordedLog } from '../support/log';
+import { SeededRandom } from '../support/random';
+
+/** Both ends of a sign-in, with an app and a main app that are played: what happens at the same moment as a sign-out. */
+
+const PATHS = { apiBase: '/api', publicPath: '/', modernPrefix: 'v' };
+const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+const SECRET = 'of-the-browser';
+const BOB = 'fleet:7';
+
+type Middleware = (ctx: any, next: () => Promise<void>) => Promise<void>;
+
+/** What NocoBase gives to a plugin, as far as a sign-in uses it. */
+function playedApp(name: string, more: object = {}) {
+  const actions: Record<string, Middleware> = {};
+  const middlewares: Middleware[] = [];
+  const app = {
+    name,
+    resourceManager: {
+      define: ({ actions: defined }: { actions: Record<string, Middleware> }) => Object.assign(actions, defined),
+      use: (middleware: Middleware) => middlewares.push(middleware),
+    },
+    acl: { allow() {} },
+    on() {},
+    ...more,
+  };
+  return { app: app as unknown as Application, actions, middlewares };
+}
+
+function context(action: object, cookies: Record<string, string>, more: { query?: object; headers?: object } = {}) {
+  const jar = new Map<string, string | null>(Object.entries(cookies));
+  const headers: Record<string, string> = { ...NAVIGATION, ...more.headers };
+  const sent = new Map<string, string>();
+  return {
+    action,
+    query: more.query ?? {},
+    protocol: 'https',
+    req: { headers },
+    state: {} as Record<string, unknown>,
+    status: 200,
+    type: '',
+    body: '' as unknown,
+    location: '',
+    jar,
+    sent,
+    get: (header: string) => headers[header.toLowerCase()] ?? '',
+    set: (header: string, value: string) => void sent.set(header, value),
+    getBearerToken: () => headers.authorization?.slice('Bearer '.length),
+    cookies: {
+      get: (key: string) => jar.get(key) ?? undefined,
+      set: (key: string, value: string | null) => void jar.set(key, value),
+    },
+    redirect(location: string) {
+      this.status = 302;
+      this.location = location;
+    },
+  };
+}
+
+describe('a sign-out at the moment of a sign-in', () => {
+  const clock = new FakeClock();
+
+  /** An app with one user, who is bound already. */
+  function setup() {
+    const store = new MemorySso(clock, new SeededRandom());
+    const ended: string[] = [];
+    let during = async () => {};
+    const user = { get: (field: string) => ({ id: 3, createdAt: new Date(200_000), roles: [] })[field] };
+    const auth = {
+      signIn: async () => {
+        await during();
+        return { token: 'the-token' };
+      },
+      forget() {},
+    };
+    const { app, actions } = playedApp('crm', {
+      authManager: { getAuthConfig: () => ({}), registerBuiltInAuthenticator() {}, get: async () => auth },
+      db: { getRepository: () => ({ findOne: async () => user }) },
+    });
+    const bound = { user: { id: BOB, since: 1 }, account: { id: '3', since: 200 }, endedAt: 0 };
+    const identities = { prepare: async () => {}, ofUser: async () => bound, ofAccount: async () => bound };
+    const sessions = {
+      identities: () => identities,
+      noteUse() {},
+      check: async () => {},
+      end: async () => {},
+      endOne: async (_: unknown, token: string) => void ended.push(token),
+    };
+    offerSso(app, {
+      store,
+      sessions: sessions as never,
+      recordOf: () => ({ uid: 'uid-1', title: 'CRM', sso: { enabled: true } }) as never,
+      isOwnHost: () => false,
+      paths: PATHS,
+      clock,
+      log: recordedLog(),
+    });
+    const arrive = async () => {
+      const code = 'c'.repeat(40);
+      await store.issue(
+        code,
+        {
+          app: 'uid-1',
+          challenge: challengeOf(SECRET),
+          user: { id: BOB, since: 1, username: 'bob', email: null, nickname: null, isRoot: false, maySignUp: false },
+          at: clock.now().wall,
+          endedAt: 0,
+        },
+        60_000,
+      );
+      const ctx = context({}, { [ssoCookie('abcd', 'crm')]: SECRET }, { query: { code, state: 'abcd' } });
+      await actions.callback(ctx, async () => {});
+      return ctx;
+    };
+    return { store, ended, arrive, whileSigningIn: (work: () => Promise<void>) => (during = work) };
+  }
+
+  it('nothing ends, and the visitor gets his page', async () => {
+    const { arrive, ended } = setup();
+    const { status, location } = await arrive();
+    expect([status, location]).toEqual([302, '/apps/crm/admin/?token=the-token&authenticator=app-sso']);
+    expect(ended).toEqual([]);
+  });
+
+  it('one that comes while the session begins ends that session, which nobody is given', async () => {
+    const { arrive, ended, store, whileSigningIn } = setup();
+    whileSigningIn(() => store.writeEnds([{ user: BOB, at: 5 }]));
+    const { status, location } = await arrive();
+    expect([status, location]).toEqual([403, '']);
+    expect(ended).toEqual(['the-token']);
+  });
+
+  it('a session that cannot be checked any more is given to nobody', async () => {
+    const { arrive, ended, store, whileSigningIn } = setup();
+    whileSigningIn(async () => {
+      store.readEnds = () => Promise.reject(new Error('away'));
+    });
+    expect((await arrive()).status).toBe(403);
+    expect(ended).toEqual(['the-token']);
+  });
+});
+
+describe('a code', () => {
+  it('knows the ends from before the session in the main app was checked', async () => {
+    const clock = new FakeClock();
+    const order: string[] = [];
+    const { app, actions, middlewares } = playedApp('main', {
+      authManager: {
+        jwt: { decode: async () => ({ iat: clock.now().wall / 1_000, userId: 7 }) },
+        tokenController: { getConfig: async () => ({ tokenExpirationTime: 60_000 }) },
+      },
+      db: { on() {}, getRepository: () => ({ findOne: async () => ({ get: () => new Date(1_000) }) }) },
+    });
+    const issued: any[] = [];
+    let newest = 3;
+    vouchForUsers(app, {
+      store: { issue: async (...given) => void issued.push(given) },
+      ends: {
+        newestOf: async () => {
+          order.push('ends');
+          return newest;
+        },
+      } as never,
+      fleet: () => 'fleet',
+      app: () =>
+        ({ name: 'crm', uid: 'uid-1', sso: { enabled: true }, visibleTo: 'everybody', visibleRoles: [] }) as never,
+      ownHost: () => null,
+      publicUrl: null,
+      appsDomain: null,
+      paths: PATHS,
+      record() {},
+      clock,
+      log: recordedLog(),
+    });
+    const query = { app: 'crm', state: 'abcd', challenge: 'c'.repeat(43), redirect: '/apps/crm/admin/' };
+    const ctx = context(
+      { resourceName: 'appSso', actionName: 'authorize' },
+      { nb_auth_token_main: 'token' },
+      { query },
+    );
+    await middlewares[0](ctx, async () => {
+      // NocoBase checks the session, and right after that the user signs out.
+      order.push('session');
+      newest = 9;
+      ctx.state.currentUser = { id: 7, username: 'bob', roles: [] };
+      await actions.authorize(ctx, async () => {});
+    });
+    expect(order).toEqual(['ends', 'session']);
+    expect(ctx.status).toBe(302);
+    expect(issued[0][1]).toMatchObject({ user: { id: BOB, since: 1 }, endedAt: 3 });
+  });
+});
