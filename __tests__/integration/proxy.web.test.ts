@@ -879,6 +879,23 @@ describe('what the proxy answers itself', () => {
     expect(await ask(door.port, '/api/x:list', { headers })).toMatchObject({ code: 'APP_STOPPED' });
   });
 
+  it('a person who comes back from the main app waits for an app that starts, and reads what the app itself says', async () => {
+    const headers = { Accept: 'text/html', 'Accept-Language': 'en' };
+    const callback = '/api/__app/app1/appSso:callback?code=c';
+    const starting = await simple((_, res) => {
+      res.writeHead(503, { 'Content-Type': 'application/json' }).end('{"error":{"maintaining":true}}');
+    });
+    const page = await ask(starting.door.port, callback, { headers });
+    expect([page.status, page.body]).toEqual([503, expect.stringContaining('is starting')]);
+    const without = await simple((_, res) => {
+      res.writeHead(503, { 'Content-Type': 'text/html; charset=utf-8' }).end('does not work right now');
+    });
+    expect(await ask(without.door.port, callback, { headers })).toMatchObject({
+      status: 503,
+      body: 'does not work right now',
+    });
+  });
+
   it('a loop of supervisors is seen at once', async () => {
     const first = await nobody();
     const second = keep(await front({ environments: { a: first.port } }));

@@ -238,8 +238,8 @@ class Exchange {
       return;
     }
     const status = incoming.statusCode ?? 502;
-    if (status === 503 && isSsoCallback(this.url)) {
-      // The app starts: a person waits for it, and what he has brought stays valid.
+    if (status === 503 && isSsoCallback(this.url) && !isPage(incoming)) {
+      // The app starts: a person waits for it, and what he has brought stays valid. A page is the app's own answer to it.
       incoming.destroy();
       this.answer('APP_PREPARING');
       return;
@@ -326,6 +326,8 @@ class Exchange {
     }
   }
 }
+
+const isPage = ({ headers }: IncomingMessage): boolean => /^text\/html\b/i.test(headers['content-type'] ?? '');
 
 /**
  * Writes a worker's answer to the visitor. Unlike `pipe`, which needs eight more listeners, it closes the visitor's
