@@ -4,6 +4,7 @@ import { offerSso } from '../../src/server/core/sso/hosted';
 import { vouchForUsers } from '../../src/server/core/sso/main';
 import { MemorySso } from '../../src/server/protocol/stores/memory/sso';
 import { challengeOf, ssoCookie } from '../../src/server/proxy/sso';
+import { SSO_HEADER } from '../../src/shared/sso';
 import { FakeClock } from '../support/clock';
 import { recordedLog } from '../support/log';
 import { SeededRandom } from '../support/random';
@@ -144,6 +145,34 @@ describe('a sign-out at the moment of a sign-in', () => {
     });
     expect((await arrive()).status).toBe(403);
     expect(ended).toEqual(['the-token']);
+  });
+});
+
+describe('a request that the app refuses', () => {
+  const refused = async (cookies: Record<string, string>, headers: object) => {
+    const forgotten: string[] = [];
+    const { app, middlewares } = playedApp('crm', {
+      authManager: {
+        getAuthConfig: () => ({}),
+        registerBuiltInAuthenticator() {},
+        get: async () => ({ forget: () => forgotten.push('cookie') }),
+      },
+    });
+    offerSso(app, {
+      sessions: { check: async () => {} } as never,
+      recordOf: () => ({ uid: 'uid-1', sso: { enabled: true } }) as never,
+    } as never);
+    const ctx = context({ resourceName: 'users', actionName: 'list' }, cookies, { headers });
+    const unauthorized = Object.assign(new Error('401'), { status: 401 });
+    await expect(middlewares[0](ctx, () => Promise.reject(unauthorized))).rejects.toThrow('401');
+    return [...forgotten, ...ctx.sent.keys()];
+  };
+
+  it('ends a session by the main app, and none by a password of the app', async () => {
+    const cookies = (authenticator: string) => ({ nb_auth_token_crm: 't', nb_authenticator_crm: authenticator });
+    const headers = (authenticator: string) => ({ authorization: 'Bearer t', 'x-authenticator': authenticator });
+    expect(await refused(cookies('app-sso'), headers('app-sso'))).toEqual(['cookie', SSO_HEADER]);
+    expect(await refused(cookies('basic'), headers('basic'))).toEqual([]);
   });
 });
 

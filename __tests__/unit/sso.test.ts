@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RoutingTable, trustOf } from '../../src/server/proxy';
 import { challengeOf, createSsoFront } from '../../src/server/proxy/sso';
 import { vouchFor } from '../../src/server/supervisor/sso/decide';
-import { entranceOf, isPrivilegedRole, nameOf, refusalOf } from '../../src/server/worker/sso/decide';
+import { entranceOf, isPrivilegedRole, nameOf, refusalOf, sessionOf } from '../../src/server/worker/sso/decide';
 import { parseAppsDomain } from '../../src/shared/origins';
 import { createdIn, isTopLevel, NO_SSO, type SsoSettings, ssoOf } from '../../src/shared/sso';
 
@@ -128,6 +128,36 @@ describe('who a user becomes', () => {
 });
 
 const NAVIGATION = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+
+describe('a session that has ended', () => {
+  const sso = 'app-sso';
+  it.each<[string, Parameters<typeof sessionOf>[0], boolean, boolean]>([
+    ['by the main app', { bearer: 't', authenticator: sso, cookie: 't', cookieAuthenticator: sso }, true, true],
+    ['in the cookie alone', { bearer: '', authenticator: '', cookie: 't', cookieAuthenticator: sso }, true, true],
+    [
+      'by the app’s own sign-in',
+      { bearer: 't', authenticator: 'basic', cookie: 't', cookieAuthenticator: 'basic' },
+      false,
+      false,
+    ],
+    ['of an API key', { bearer: 'key', authenticator: '', cookie: '', cookieAuthenticator: '' }, false, false],
+    [
+      'in an old tab, with another one by a password since',
+      { bearer: 'old', authenticator: sso, cookie: 't', cookieAuthenticator: 'basic' },
+      true,
+      false,
+    ],
+    [
+      'in an old tab, with a newer one by the main app',
+      { bearer: 'old', authenticator: sso, cookie: 't', cookieAuthenticator: sso },
+      true,
+      false,
+    ],
+    ['of nobody', { bearer: '', authenticator: sso, cookie: '', cookieAuthenticator: '' }, false, false],
+  ])('%s', (_, claimed, isOfSso, isInCookie) => {
+    expect(sessionOf(claimed)).toEqual({ isOfSso, isInCookie });
+  });
+});
 
 it('a time of creation is read from whatever a database gives', () => {
   const given = [new Date(5_999), '1970-01-01T00:00:05.000Z', null, undefined, 'nonsense', new Date(-1)];

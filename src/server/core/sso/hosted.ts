@@ -11,7 +11,7 @@ import type { SsoStore } from '../../protocol/stores/sso';
 import { pageAsked, SSO_HEADERS, signInPage, ssoCookie, ssoPage } from '../../proxy';
 import { languageOf } from '../../visitor-texts';
 import { enter } from '../../worker/sso/accounts';
-import { refusalOf } from '../../worker/sso/decide';
+import { refusalOf, sessionOf } from '../../worker/sso/decide';
 import type { SsoSessions } from '../../worker/sso/sessions';
 
 /** The part of a sign-in by the main app that runs in the app: `appSso:callback` (docs/app-sso.md). */
@@ -102,18 +102,23 @@ function offerOnPage(ctx: Context, besideOthers: boolean): void {
 }
 
 /**
- * A session that has ended leaves a cookie, which says to the front that there is one. It goes, and the page learns that it may
- * ask the main app again.
+ * A session by the main app that has ended leaves a cookie, which says to the front that there is one. It goes, and the page
+ * learns that it may ask the main app again. Sessions by the app's own sign-in, and a newer one in the cookie, stay.
  */
 async function forgetDead(app: Application, ctx: Context, next: Next): Promise<void> {
   try {
     await next();
   } catch (error) {
-    const had = ctx.get('Authorization') || ctx.cookies.get(`nb_auth_token_${app.name}`);
-    if ((error as { status?: number }).status === 401 && had && ctx.action?.actionName !== 'signIn') {
+    if ((error as { status?: number }).status === 401 && ctx.action?.actionName !== 'signIn') {
+      const { isOfSso, isInCookie } = sessionOf({
+        bearer: ctx.get('Authorization').replace(/^Bearer\s+/i, ''),
+        authenticator: ctx.get('X-Authenticator'),
+        cookie: ctx.cookies.get(`nb_auth_token_${app.name}`) ?? '',
+        cookieAuthenticator: ctx.cookies.get(`nb_authenticator_${app.name}`) ?? '',
+      });
       const auth = (await app.authManager.get(SSO_AUTHENTICATOR, ctx as never)) as SsoAuth;
-      auth.forget();
-      ctx.set(SSO_HEADER, '1');
+      if (isInCookie) auth.forget();
+      if (isOfSso) ctx.set(SSO_HEADER, '1');
     }
     throw error;
   }

@@ -1,6 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { SsoCode, SsoUser } from '../../../shared/messages';
-import { CLOCK_DIFFERENCE, CODE_LIFETIME, type SsoRefusal, type SsoSettings } from '../../../shared/sso';
+import {
+  CLOCK_DIFFERENCE,
+  CODE_LIFETIME,
+  SSO_AUTHENTICATOR,
+  type SsoRefusal,
+  type SsoSettings,
+} from '../../../shared/sso';
 
 /** Whom an app signs in by a code of the main app, as pure functions. */
 
@@ -88,4 +94,25 @@ export function nameOf(
 /** Whether a role gives more than data: `pm` are the settings of plugins, `app` restarts, `ui` the pages of everybody. */
 export function isPrivilegedRole(name: string, snippets: readonly string[]): boolean {
   return name === 'root' || name === 'admin' || snippets.some((snippet) => /^(?:pm|app|ui)(?:\.|$|\*)/.test(snippet));
+}
+
+/** What a request says of its visitor's session; empty: nothing. */
+export interface Claimed {
+  bearer: string;
+  authenticator: string;
+  cookie: string;
+  cookieAuthenticator: string;
+}
+
+/**
+ * What ended where the app refuses a request.
+ * @returns `isOfSso`: it is a session by the main app; `isInCookie`: the browser's cookie has that session, and no other one
+ */
+export function sessionOf({ bearer, authenticator, cookie, cookieAuthenticator }: Claimed): {
+  isOfSso: boolean;
+  isInCookie: boolean;
+} {
+  const isCookieOfSso = cookie !== '' && cookieAuthenticator === SSO_AUTHENTICATOR;
+  const isInCookie = isCookieOfSso && (bearer === '' || bearer === cookie);
+  return { isInCookie, isOfSso: bearer === '' ? isInCookie : authenticator === SSO_AUTHENTICATOR || isInCookie };
 }
