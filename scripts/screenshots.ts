@@ -15,6 +15,7 @@ import {
   visitStates,
 } from './browser';
 import { allOperationsEnded, createSampleApps, SAMPLE } from './browser/sample';
+import { backToApps } from './browser/states';
 import { photographVisitorPages } from './browser/visitor-pages';
 import { type Api, Fleet } from './fleet';
 import { terminalProgress } from './fleet/progress';
@@ -121,9 +122,9 @@ async function photographForReadme(browser: Browser, api: Api): Promise<void> {
     await show('apps');
     await take('apps');
     await page.getByTestId(`app-open-${SAMPLE.app}`).click();
-    await page.locator('.ant-drawer [data-testid^="operation-"]').nth(1).waitFor();
+    await page.locator('[data-testid^="operation-"]').nth(1).waitFor();
     await take('app');
-    await page.locator('.ant-drawer-close').click();
+    await backToApps(page);
     await tabOf(page, 'environments').click();
     await show('environments-checked');
     await take('environments');

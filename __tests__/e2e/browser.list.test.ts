@@ -205,20 +205,21 @@ describe.each(CLIENT)('in the $client client', (client) => {
     north.setStatus(one, { pendingChanges: ['jwtSecret'] });
 
     await page.getByTestId(`app-open-${one}`).click();
-    const drawer = page.getByTestId(`app-drawer-${one}`);
-    const pending = drawer.getByText('Takes effect at the next restart: JWT secret', { exact: true });
+    const shown = page.getByTestId(`app-page-${one}`);
+    const pending = shown.getByText('Takes effect at the next restart: JWT secret', { exact: true });
     await pending.waitFor();
-    await page.getByTestId('app-drawer-edit').click();
+    await page.getByTestId('app-page-edit').click();
     const again = page.getByRole('dialog', { name: `Edit "${one} changed"` });
     for (const label of ['Start with main application', 'Hide in Applications block', 'Show in app switcher']) {
       expect(await again.getByLabel(label).isChecked(), label).toBe(true);
     }
     await answer(again, 'Cancel');
-    await drawer.getByRole('button', { name: 'Restart', exact: true }).click();
+    await page.getByTestId('app-page-apply').click();
     await answer(question(`Restart "${one} changed"?`), 'Restart');
     await pending.waitFor({ state: 'detached' });
-    await page.locator('.ant-drawer-close').click();
-    await page.locator('.ant-drawer-mask').waitFor({ state: 'hidden' });
+    // The focus returns to the app that the page was opened from.
+    await page.getByTestId('back-to-apps').click();
+    await eventually(() => page.evaluate(() => document.activeElement?.id)).toBe(`app-open-${one}`);
   });
 
   it('an app is upgraded where its data is older than an environment, and told why not elsewhere', async () => {

@@ -94,10 +94,11 @@ describe.each(CLIENTS)('in the $client client', ({ base }) => {
   it('leads to the app and to its operation', async () => {
     await open('?app=broken&kind=change');
     await page.getByRole('link', { name: /^Change: / }).click();
-    await page.locator('.ant-drawer [data-testid^="operation-"]').first().waitFor();
+    const shown = page.getByTestId('app-page-broken');
+    await shown.locator('[data-testid^="operation-"]').first().waitFor();
     expect(new URL(page.url()).search).toBe('?app=broken&tab=operations');
-    await page.locator('.ant-drawer').getByRole('tab', { name: 'Activity' }).click();
-    await page.locator('.ant-drawer [data-testid="events"] > li').first().waitFor();
+    await shown.getByRole('tab', { name: 'Activity' }).click();
+    await shown.locator('[data-testid="events"] > li').first().waitFor();
   });
 
   it('exports what is filtered, and no formula in it', async () => {

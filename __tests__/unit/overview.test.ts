@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { AppTraffic } from '../../src/server/observability/app-traffic';
 import { Traffic } from '../../src/server/observability/traffic';
+import { AppLoadHistory } from '../../src/server/supervisor/overview/app-load-history';
 import { type AttentionApp, attentionOf } from '../../src/server/supervisor/overview/attention';
-import { LOAD_POINTS, LOAD_STEP, LoadHistory } from '../../src/server/supervisor/overview/load-history';
+import { LoadHistory } from '../../src/server/supervisor/overview/load-history';
 import { type ProblemApp, type ProblemFacts, problemsOf } from '../../src/server/supervisor/overview/problems';
+import { LOAD_POINTS, LOAD_STEP } from '../../src/server/supervisor/overview/series-history';
 import { say } from '../../src/shared/message';
 import type { ShownStatus, Status } from '../../src/shared/types';
 import { MemoryFleet } from '../support/memory-fleet';
@@ -192,6 +195,73 @@ it('requests are counted by environment, those that failed too', () => {
   for (const result of ['2xx', '4xx', 'ABORTED', '5xx', 'ENVIRONMENT_DOWN']) traffic.note('env_a', result);
   traffic.note('', '5xx');
   expect([...traffic.totals()]).toEqual([['env_a', { requests: 5, errors: 2 }]]);
+});
+
+describe('the history of an app', () => {
+  const counted = (traffic: Record<string, number>) => {
+    const all = new AppTraffic();
+    for (const [app, requests] of Object.entries(traffic))
+      for (let index = 0; index < requests; index++) all.note(app, '2xx', 10);
+    return all.take();
+  };
+  /** A sample for each, one after the other. @returns the time of the last one */
+  const record = (history: AppLoadHistory, ...samples: Array<Record<string, number>>) => {
+    for (const [index, traffic] of samples.entries())
+      history.sample(counted(traffic), LOAD_STEP, NOW + index * LOAD_STEP);
+    return NOW + (samples.length - 1) * LOAD_STEP;
+  };
+
+  it('is what came a second, and within which time 95 % of the answers began', () => {
+    const history = new AppLoadHistory();
+    const all = new AppTraffic();
+    for (let index = 0; index < 100; index++) all.note('crm', index < 3 ? '5xx' : '2xx', index < 94 ? 10 : 1_000);
+    all.note('crm', 'UPSTREAM_TIMEOUT', null);
+    // Nobody is to reach it, or its visitors wait for it, or have left.
+    for (const result of ['APP_STOPPED', 'APP_PREPARING', 'ABORTED']) all.note('crm', result, null);
+    all.note('', 'APP_NOT_FOUND', null);
+    history.sample(all.take(), LOAD_STEP, NOW);
+    expect(all.take().size).toBe(0);
+    const { requests, errors, latency } = history.of('crm', NOW);
+    expect(requests.at(-1)).toBeCloseTo(104 / 30, 2);
+    expect(errors.at(-1)).toBeCloseTo(4 / 30, 2);
+    // At most 19 % too high.
+    expect(latency.at(-1)).toBeGreaterThanOrEqual(1_000);
+    expect(latency.at(-1)).toBeLessThan(1_190);
+  });
+
+  it('is 0 where nobody came since the first sample, and not known before', () => {
+    const history = new AppLoadHistory();
+    expect(history.of('crm', NOW).requests.every((value) => value === null)).toBe(true);
+    const now = record(history, {}, {}, { crm: 30 }, {});
+    expect(history.of('crm', now)).toMatchObject({ isKept: true, end: now });
+    expect(history.of('crm', now).requests.slice(-5)).toEqual([null, 0, 0, 1, 0]);
+    expect(history.of('crm', now).latency.slice(-2)).toEqual([expect.any(Number), null]);
+    expect(history.of('idle', now).requests.slice(-5)).toEqual([null, 0, 0, 0, null]);
+  });
+
+  it('is kept of the busiest only, and of none that nobody visits', () => {
+    const history = new AppLoadHistory(2);
+    let now = record(history, { one: 10, other: 5 }, { one: 10, third: 3 });
+    expect(['one', 'other', 'third'].map((uid) => history.of(uid, now).isKept)).toEqual([true, true, false]);
+    expect(history.of('third', now).requests.every((value) => value === null)).toBe(true);
+    for (let index = 0; index < 60; index++) {
+      now += LOAD_STEP;
+      history.sample(counted({ one: 10, third: 3 }), LOAD_STEP, now);
+    }
+    expect(['one', 'other', 'third'].map((uid) => history.of(uid, now).isKept)).toEqual([true, false, true]);
+    now += LOAD_POINTS * LOAD_STEP;
+    history.sample(new Map(), LOAD_STEP, now);
+    expect(history.of('other', now).isKept).toBe(true);
+  });
+
+  it('is of 1,000 apps at most, however many there are', () => {
+    const history = new AppLoadHistory();
+    const many = Object.fromEntries(Array.from({ length: 1_200 }, (_, index) => [`app_${index}`, 1 + (index % 2)]));
+    const now = record(history, many);
+    const kept = Object.keys(many).filter((uid) => history.of(uid, now).requests.some((value) => value !== null));
+    expect(kept).toHaveLength(1_000);
+    expect(Object.keys(many).filter((uid) => many[uid] === 2 && !kept.includes(uid))).toEqual([]);
+  });
 });
 
 describe('the summary of a fleet', () => {

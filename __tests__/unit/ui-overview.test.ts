@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { FleetSummary } from '../../src/shared/summary';
 import type { EventRow, OperationRow } from '../../src/shared/types';
+import { highestOf, lastOf, linesOf } from '../../src/ui/common/plot';
 import { appsQueryOf, withAppsQuery } from '../../src/ui/common/query';
 import { nextCell } from '../../src/ui/overview/grid';
-import { highestOf, lastOf, linesOf } from '../../src/ui/overview/plot';
 import { movingOf, remedyPath } from '../../src/ui/overview/remedies';
 import { firstSteps } from '../../src/ui/overview/steps';
 import { barsOf, spanOf } from '../../src/ui/overview/timeline';

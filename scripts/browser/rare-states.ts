@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import type { AppRow, OperationRow, PartInfo } from '../../src/shared/types';
 import { STATUSES } from '../../src/shared/words';
 import { containersIn, inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
-import { answerNo, closeDrawer, type State, settled, tabOf, tabsOf } from './states';
+import { answerNo, backToApps, type State, settled, tabOf, tabsOf } from './states';
 
 /** The apps that are selected for an action on several. */
 const SEVERAL = ['crm', 'orders', 'archive'];
@@ -39,23 +39,23 @@ export const RARE_STATES: State[] = [
     async show(page) {
       await tabOf(page, 'apps').click();
       await page.getByTestId('app-open-billing').click();
-      await page.locator('.ant-drawer [data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
+      await page.locator('[data-testid^="operation-"][data-state=failed] .ant-alert').first().waitFor();
     },
   },
   {
     name: 'app-under-way',
     async show(page, { app }) {
-      await closeDrawer(page);
+      await backToApps(page);
       await answerWith(page, 'apps:get', (row: AppRow) => ({ ...row, pendingChanges: PENDING }));
       await answerWith(page, 'appOperations:list', (operations: OperationRow[]) => [UNDER_WAY, ...operations]);
       await page.getByTestId(`app-open-${app}`).click();
-      await page.locator('.ant-drawer [data-testid^="operation-"][data-state=running]').waitFor();
+      await page.locator('[data-testid^="operation-"][data-state=running]').waitFor();
     },
   },
   {
     name: 'apps-columns',
     async show(page) {
-      await closeDrawer(page);
+      await backToApps(page);
       await page.unrouteAll();
       await page.locator('.ant-card button:has(.anticon-setting)').click();
       await settled(page, '.ant-popover input');

@@ -29,11 +29,13 @@ const TABS = ['overview', 'apps', 'environments', 'activity', 'security'] as con
 /** One of them, for a user who sees all. */
 export const tabOf = (page: Page, name: (typeof TABS)[number]) => tabsOf(page).nth(TABS.indexOf(name));
 
-const drawerTab = (page: Page, index: number) => page.locator('.ant-drawer').getByRole('tab').nth(index).click();
+const pageTab = (page: Page, index: number) =>
+  page.locator('[data-testid^="app-page-"]').getByRole('tab').nth(index).click();
 
-export async function closeDrawer(page: Page): Promise<void> {
-  await page.locator('.ant-drawer-close').click();
-  await hidden(page, '.ant-drawer-mask');
+/** From the page of an app to the list. */
+export async function backToApps(page: Page): Promise<void> {
+  await page.getByTestId('back-to-apps').click();
+  await page.locator('[data-testid^="app-row-"]').first().waitFor();
 }
 
 /** Declines the question. */
@@ -136,44 +138,53 @@ export const STATES: State[] = [
     async show(page, { app }) {
       await answerNo(page);
       await page.getByTestId(`app-open-${app}`).click();
-      await settled(page, '.ant-drawer-close');
+      await page.getByTestId(`app-page-${app}`).waitFor();
       await shown(page, '[data-testid^="operation-"]');
+    },
+  },
+  {
+    name: 'app-activity',
+    async show(page) {
+      await pageTab(page, 1);
+      await shown(page, '[data-testid="events"]');
     },
   },
   {
     name: 'app-log',
     async show(page) {
-      await drawerTab(page, 1);
+      await pageTab(page, 2);
       await page.getByTestId('app-log').waitFor();
     },
   },
   {
     name: 'app-settings',
     async show(page) {
-      await drawerTab(page, 2);
+      await pageTab(page, 3);
       await shown(page, '.ant-descriptions');
     },
   },
   {
-    name: 'app-activity',
+    name: 'app-more',
     async show(page) {
-      await drawerTab(page, 3);
-      await shown(page, '.ant-drawer [data-testid="events"]');
+      await page.getByTestId('app-page-more').click();
+      await settled(page, '[data-testid="app-page-destroy"]');
     },
   },
   {
     name: 'edit-app',
     async show(page) {
-      await page.getByTestId('app-drawer-edit').click();
+      await page.getByTestId('app-page-more').click();
+      await page.getByTestId('app-page-edit').click();
       await settled(page, '#title');
     },
   },
   {
     name: 'add-app',
     async show(page) {
-      await page.locator('.ant-drawer-close').last().click();
+      await page.locator('.ant-drawer-close').click();
       await page.locator('#title').waitFor({ state: 'detached' });
-      await closeDrawer(page);
+      await hidden(page, '.ant-drawer-mask');
+      await backToApps(page);
       await page.getByTestId('add-app').click();
       await settled(page, '#title');
     },

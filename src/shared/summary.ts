@@ -125,3 +125,19 @@ export const fleetLoad = object({
   environments: list(environmentLoad),
 });
 export type FleetLoad = ValueOf<typeof fleetLoad>;
+
+/** The last hour of an app as this Supervisor saw it, oldest first; null where nothing is known. */
+export const appLoad = object({
+  /** Time between two values, in ms. */
+  step: integer(),
+  /** Of the last values. */
+  end: bigInt(),
+  /** False if only busier apps have a history. */
+  isKept: flag(),
+  /** A second. */
+  requests: series,
+  errors: series,
+  /** Within which 95 % of the answers began, in ms; null where there were none. */
+  latency: series,
+});
+export type AppLoad = ValueOf<typeof appLoad>;

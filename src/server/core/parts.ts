@@ -44,6 +44,8 @@ export function createSupervisorPart(
     defaultEnvironments,
     own: () => ({ config, ownAdmin: foundation.adminPassword.problem }),
     traffic: () => metrics.traffic.totals(),
+    // In one process visitors come without the proxy.
+    ...(config.part === 'supervisor' && { appTraffic: () => metrics.appTraffic.take() }),
     onOperationEnd: ({ action, state }) => metrics.operation(action, state),
   });
 }

@@ -1,5 +1,6 @@
 import type { Application } from '@nocobase/server';
 import type { EnvironmentRow } from '../../shared/types';
+import { AppTraffic } from './app-traffic';
 import { Traffic } from './traffic';
 
 /** Counts requests. It is called once for each request, so it must be cheap and must not throw. */
@@ -8,8 +9,9 @@ export interface ProxyMetrics {
    * @param environment empty if none was chosen
    * @param result `1xx` to `5xx` from the worker, `ABORTED`, or the code of the proxy's own answer
    * @param ms until a worker's answer to an HTTP request began; null for everything else
+   * @param app left out if it was not looked up, or there is none of this name
    */
-  request(environment: string, result: string, ms: number | null): void;
+  request(environment: string, result: string, ms: number | null, app?: string): void;
   /**
    * Counts a request or a WebSocket that a limit has refused.
    * @param app empty if it was refused before the app was looked up
@@ -57,6 +59,8 @@ const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 export class Metrics implements ProxyMetrics {
   /** Counted whether telemetry is on or not: the Overview shows it. */
   readonly traffic = new Traffic();
+  /** The same for the pages of apps. */
+  readonly appTraffic = new AppTraffic();
   private on = false;
   private latency: ReturnType<Meter['createHistogram']> | null = null;
   private readonly requests = new Counts();
@@ -130,8 +134,9 @@ export class Metrics implements ProxyMetrics {
       });
   }
 
-  request(environment: string, result: string, ms: number | null): void {
+  request(environment: string, result: string, ms: number | null, app = ''): void {
     this.traffic.note(environment, result);
+    this.appTraffic.note(app, result, ms);
     if (!this.on) return;
     this.requests.add(environment, result);
     if (ms !== null) this.latency?.record(ms / 1_000, { environment });

@@ -6,6 +6,8 @@ export interface TrafficCount {
 
 /** Results that are no failure of the environment: an answer below 500, or a visitor who left. */
 const FINE = /^[1-4]xx$|^ABORTED$/;
+/** @param result as in `ProxyMetrics` */
+export const isFailure = (result: string): boolean => !FINE.test(result);
 
 /** How many requests each environment got since this process started, and how many failed. Called once for each request. */
 export class Traffic {
@@ -20,7 +22,7 @@ export class Traffic {
       this.counts.set(environment, count);
     }
     count.requests++;
-    if (!FINE.test(result)) count.errors++;
+    if (isFailure(result)) count.errors++;
   }
 
   totals(): ReadonlyMap<string, TrafficCount> {

@@ -215,7 +215,7 @@ class Exchange {
     this.#settled = true;
     const what = answerFor(this.context, this.app, this.req, { code, environment, cause });
     this.context.log.rooms.proxy?.('Answers by itself', { app: this.app.name, environment, code });
-    this.context.metrics?.request(environment, code, null);
+    this.context.metrics?.request(environment, code, null, this.app.name);
     send(this.req, this.res, what, pageFor(this.req, pathOf(this.url), this.context.config.apiBase, what, this.app));
   }
 
@@ -258,7 +258,8 @@ class Exchange {
       return;
     }
     this.#settled = true;
-    this.context.metrics?.request(target.name, statusClass(status), this.context.now() - this.#startedAt);
+    const took = this.context.now() - this.#startedAt;
+    this.context.metrics?.request(target.name, statusClass(status), took, this.app.name);
     pump(incoming, res);
   }
 
@@ -316,7 +317,7 @@ class Exchange {
 
   /** The visitor has the whole answer, or has left: end the worker's request. */
   #closed(): void {
-    if (!this.#settled) this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', null);
+    if (!this.#settled) this.context.metrics?.request(this.#target?.name ?? '', 'ABORTED', null, this.app.name);
     this.#settled = true;
     this.#release();
     // A worker that answered before it read the whole body does not want the rest.

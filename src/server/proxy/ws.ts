@@ -34,7 +34,7 @@ export function createWs(context: Context): WsProxy {
   const open = new Set<Upgrade>();
   const { linger } = context.limits;
   const reject = (code: AnswerCode, app: RouteApp, req: IncomingMessage, socket: Duplex) => {
-    context.metrics?.request('', code, null);
+    context.metrics?.request('', code, null, app.name);
     refuse(socket, answerFor(context, app, req, { code, environment: '', cause: '' }), linger, context.clock);
   };
   // Emitted before http-proxy adds its listeners to `outgoing`, so ours come first.
@@ -178,7 +178,7 @@ class Upgrade {
   #answer(code: AnswerCode, cause = ''): void {
     const { context, app, req, target } = this;
     this.#answered = true;
-    context.metrics?.request(target.name, code, null);
+    context.metrics?.request(target.name, code, null, app.name);
     const what = answerFor(context, app, req, { code, environment: target.name, cause });
     refuse(this.socket, what, context.limits.linger, context.clock);
     this.#outgoing?.destroy();
@@ -200,7 +200,8 @@ class Upgrade {
       return;
     }
     this.#answered = true;
-    this.context.metrics?.request(this.target.name, statusClass(incoming.statusCode ?? 502), null);
+    const result = statusClass(incoming.statusCode ?? 502);
+    this.context.metrics?.request(this.target.name, result, null, this.app.name);
     const lines = [`HTTP/1.1 ${incoming.statusCode} ${incoming.statusMessage ?? ''}`];
     for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
       const name = incoming.rawHeaders[i];
@@ -236,7 +237,7 @@ class Upgrade {
     );
     socket.setDefaultEncoding('latin1');
     target.webSockets++;
-    context.metrics?.request(target.name, '1xx', null);
+    context.metrics?.request(target.name, '1xx', null, this.app.name);
     const linger = () => this.#linger();
     socket.once('end', linger);
     upstream.once('end', linger);

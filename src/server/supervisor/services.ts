@@ -4,6 +4,7 @@ import type { Clock } from '../clock';
 import type { DatabaseConnection } from '../databases';
 import type { Log } from '../log';
 import type { FindInstalled } from '../nocobase/installed-plugins';
+import type { AppTrafficCount } from '../observability/app-traffic';
 import type { TrafficCount } from '../observability/traffic';
 import { AppIndexWriter } from '../protocol/app-index';
 import type { MessageBus } from '../protocol/bus';
@@ -98,6 +99,8 @@ export interface SupervisorPartOptions {
   onOperationEnd?(operation: Operation): void;
   /** Requests that this process has proxied, by environment; absent: it proxies none. */
   traffic?(): ReadonlyMap<string, TrafficCount>;
+  /** Of each app since the last call; absent: it proxies none. */
+  appTraffic?(): ReadonlyMap<string, AppTrafficCount>;
 }
 
 export interface ServicesOptions extends SupervisorPartOptions {
@@ -199,8 +202,8 @@ function createOverview(
   given: MovesOptions &
     Omit<DrainsOptions, 'moves'> &
     Omit<SummaryOptions, 'moves' | 'redRows' | 'clock'> &
-    Omit<LoadRecorderOptions, 'traffic' | 'clock'>,
-  { clock, traffic = () => new Map(), own }: ServicesOptions,
+    Omit<LoadRecorderOptions, 'traffic' | 'appTraffic' | 'clock'>,
+  { clock, traffic = () => new Map(), appTraffic, own }: ServicesOptions,
 ) {
   const moves = new Moves(given);
   const redRows = () => checklistOf(gatherFacts(given, own())).filter(({ level }) => level === 'red').length;
@@ -208,7 +211,7 @@ function createOverview(
     moves,
     drains: new Drains({ ...given, moves }),
     summary: new Summary({ ...given, moves, clock, redRows }),
-    load: new LoadRecorder({ ...given, clock, traffic }),
+    load: new LoadRecorder({ ...given, clock, traffic, appTraffic: appTraffic ?? null }),
   };
 }
 

@@ -10,7 +10,7 @@ import type { AppDefinition } from './apps/repository';
 import type { OwnFacts } from './checklist/facts';
 import { environmentKey } from './control/keys';
 import type { CompatibilityPolicy } from './fleet/compatibility-policy';
-import { LOAD_STEP } from './overview/load-history';
+import { LOAD_STEP } from './overview/series-history';
 import { createServices, type Services, type SupervisorPace, type SupervisorPartOptions } from './services';
 
 /**

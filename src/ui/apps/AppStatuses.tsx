@@ -5,32 +5,29 @@ import { useIsLocal } from '../common/Page';
 import { RowButton } from '../common/RowButton';
 import { Secondary } from '../common/Secondary';
 import { Since } from '../common/Since';
-import { STATUS } from '../common/status';
+import { isUnderway, STATUS } from '../common/status';
 import { StateTag } from '../common/Tag';
 import { useT } from '../host';
 import { unexpectedEnvironments } from './actions';
 import { DESIRED_LABELS } from './labels';
+import type { RowHandler } from './RowActions';
 
-/** An app's status in each environment, in the order of the answer. `isBrief` limits the explanation to two lines. */
-export const AppStatuses = memo(function AppStatuses({
-  app,
-  assign,
-  isBrief = false,
-}: {
+interface Props {
   app: AppRow;
-  /** Asks for an environment, for an app that has none. */
-  assign: (app: AppRow) => void;
-  isBrief?: boolean;
-}) {
+  handle: RowHandler;
+}
+
+/** An app's status in each environment, in the order of the answer, with what can be done at once. */
+export const AppStatuses = memo(function AppStatuses({ app, handle }: Props) {
   const unexpected = unexpectedEnvironments(app);
   return (
     <div style={{ display: 'flex', flexDirection: 'column', gap: 8 }}>
-      {!app.environments.length && <NoEnvironment app={app} assign={assign} />}
+      {!app.environments.length && <NoEnvironment app={app} handle={handle} />}
       {Object.keys(app.statuses).map((environment) => (
         <EnvironmentStatus
           key={environment}
           app={app}
-          isBrief={isBrief}
+          handle={handle}
           environment={environment}
           isStray={unexpected.includes(environment)}
         />
@@ -39,7 +36,7 @@ export const AppStatuses = memo(function AppStatuses({
   );
 });
 
-function NoEnvironment({ app, assign }: { app: AppRow; assign: (app: AppRow) => void }) {
+function NoEnvironment({ app, handle }: Props) {
   const t = useT();
   return (
     <div style={{ display: 'flex', flexWrap: 'wrap', gap: 8, alignItems: 'center' }}>
@@ -47,7 +44,7 @@ function NoEnvironment({ app, assign }: { app: AppRow; assign: (app: AppRow) => 
         {t('No environment')}
       </StateTag>
       <RowButton
-        onClick={() => assign(app)}
+        onClick={() => handle('move', app)}
         aria-label={`${t('Assign')} ${app.title}`}
         data-testid={`app-assign-${app.name}`}
       >
@@ -57,14 +54,12 @@ function NoEnvironment({ app, assign }: { app: AppRow; assign: (app: AppRow) => 
   );
 }
 
-interface Props {
-  app: AppRow;
+interface EnvironmentProps extends Props {
   environment: string;
   isStray: boolean;
-  isBrief: boolean;
 }
 
-function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
+function EnvironmentStatus({ app, handle, environment, isStray }: EnvironmentProps) {
   const t = useT();
   const isLocal = useIsLocal();
   const shown = app.statuses[environment];
@@ -79,15 +74,24 @@ function EnvironmentStatus({ app, environment, isStray, isBrief }: Props) {
         <Secondary>
           <Since at={shown.since} />
         </Secondary>
+        {shown.error && !isUnderway(app.operation) && (
+          <RowButton
+            onClick={() => handle('retry', app)}
+            aria-label={`${t('Retry')} ${app.title}`}
+            data-testid={`app-retry-${app.name}`}
+          >
+            {t('Retry')}
+          </RowButton>
+        )}
       </div>
       {!app.environments.includes(environment) && <Secondary>{t('Removal pending')}</Secondary>}
       {isStray && <Secondary>{t('Expected: {{state}}', { state: t(DESIRED_LABELS[app.desiredState]) })}</Secondary>}
       {shown.error ? (
-        <Detail text={messageText(t, shown.error)} isBrief={isBrief} />
+        <Detail text={messageText(t, shown.error)} />
       ) : (
         shown.message && (
           <Secondary>
-            <Detail text={messageText(t, shown.message)} isBrief={isBrief} />
+            <Detail text={messageText(t, shown.message)} />
           </Secondary>
         )
       )}
@@ -103,9 +107,9 @@ const TWO_LINES: CSSProperties = {
   overflow: 'hidden',
 };
 
-function Detail({ text, isBrief }: { text: string; isBrief: boolean }) {
+function Detail({ text }: { text: string }) {
   return (
-    <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', ...(isBrief && TWO_LINES) }} title={text}>
+    <div style={{ whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', ...TWO_LINES }} title={text}>
       {text}
     </div>
   );

@@ -1,63 +1,80 @@
 import { useLocalStorageState, useMemoizedFn } from 'ahooks';
 import { Button, Card, Empty, Flex, Pagination, Spin } from 'antd';
-import { type ComponentProps, useCallback, useEffect, useMemo, useState } from 'react';
-import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
+import { type ComponentProps, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { AppRow } from '../../shared/types';
 import { type OperateAction, useApi } from '../common/api';
-import { MoveDialog } from '../common/MoveDialog';
 import { Failure, Freshness } from '../common/Page';
 import { type AppsQuery, appsQueryOf, withAppsQuery } from '../common/query';
 import { keepPage, type Page } from '../common/refresher';
-import { SignInDialog } from '../common/SignInDialog';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
-import { useResetAdmin } from '../common/useResetAdmin';
-import { type Translate, useHost, useT } from '../host';
-import { AppDrawer, isAppBusy } from './AppDrawer';
-import { AppForm } from './AppForm';
+import { useT } from '../host';
+import { AppPage } from './AppPage';
 import { AppsTable } from './AppsTable';
 import { AppsToolbar, BulkActions } from './AppsToolbar';
+import { isAppBusy } from './actions';
 import { columnsOf, OPTIONAL_COLUMNS } from './columns';
-import { DeleteDialog } from './DeleteDialog';
-import { moveLabel } from './labels';
 import type { RowHandler } from './RowActions';
-import { useAppActions } from './useAppActions';
+import { useAppDialogs } from './useAppDialogs';
 import { useEnvironments } from './useEnvironments';
 
 const DEFAULT_COLUMNS = Object.keys(OPTIONAL_COLUMNS).filter((name) => OPTIONAL_COLUMNS[name].isShown);
 /** In ms. A faster answer only changes the rows and shows no spinner. */
 const SPIN_AFTER = 150;
 
+/** The list of apps, or the page of one of them: `?app=` of the address names it. */
 export function Apps() {
+  const { params, open } = useAddress();
+  const opened = params.get('app');
+  const [selected, select] = useState<AppRow[]>([]);
+  /** The app whose page was open last: its row gets the focus back. */
+  const last = useRef<string>();
+  useEffect(() => {
+    if (opened) last.current = opened;
+  }, [opened]);
+  if (opened) return <AppPage key={opened} name={opened} onClose={() => open(without('app', 'tab'))} />;
+  return <AppList selected={selected} select={select} focused={last.current} />;
+}
+
+interface ListProps {
+  selected: AppRow[];
+  select: (apps: AppRow[]) => void;
+  /** The app whose name is focused when the list is there. */
+  focused?: string;
+}
+
+function AppList({ selected, select, focused }: ListProps) {
   const t = useT();
+  const { open } = useAddress();
   const environments = useEnvironments();
   const [shown = DEFAULT_COLUMNS, setShown] = useLocalStorageState<string[]>('app-supervisor.columns');
-  const [selected, setChosen] = useState<AppRow[]>([]);
-  const dialogs = useDialogs();
-  const { open, setEditing, setMoving, setDeleting } = dialogs;
 
   const { query, setQuery, ask, data, error, loading, refresh } = useAppsPage();
-  const operate = useAppActions(environments, refresh);
-  const { reset, dialog } = useResetAdmin(refresh);
-
-  const handle = useMemoizedFn<RowHandler>((action, app) => {
-    if (action === 'open') open(app.name);
-    else if (action === 'edit') setEditing(app);
-    else if (action === 'move') setMoving([app]);
-    else if (action === 'destroy') setDeleting([app]);
-    else if (action === 'resetAdmin') void reset({ kind: 'app', name: app.name, title: app.title });
-    else void operate(action, [app]);
+  const { operate, handle, edit, move, destroy, dialogs } = useAppDialogs({
+    environments,
+    adds: useAdds(),
+    refresh: () => void refresh(),
+    onDone: () => {
+      select([]);
+      void refresh();
+    },
   });
-  const columns = useMemo(() => columnsOf(t, environments, shown, handle), [t, environments, shown, handle]);
+  const onRow = useMemoizedFn<RowHandler>((action, app) => {
+    if (action === 'open') open((now) => new URLSearchParams({ ...Object.fromEntries(now), app: app.name }));
+    else handle(action, app);
+  });
+  useFocusOn(focused, data !== undefined);
+  const columns = useMemo(() => columnsOf(t, environments, shown, onRow), [t, environments, shown, onRow]);
   const sort = useCallback((order?: string) => ask({ sort: order }), [ask]);
   const selectedNow = selected.map((app) => data?.rows.find(({ name }) => name === app.name) ?? app);
 
   const bulk = {
     operate: async (action: OperateAction, apps: AppRow[]) => {
-      if (await operate(action, apps)) setChosen([]);
+      if (await operate(action, apps)) select([]);
     },
-    move: setMoving,
-    destroy: setDeleting,
-    clear: () => setChosen([]),
+    move,
+    destroy,
+    clear: () => select([]),
   };
 
   if (!data && error) return <Failed error={error} retry={refresh} />;
@@ -71,7 +88,7 @@ export function Apps() {
           shown={shown}
           show={setShown}
           refresh={refresh}
-          add={() => setEditing('new')}
+          add={() => edit('new')}
         />
         <Freshness error={error} />
         {selected.length > 0 && <BulkActions selected={selectedNow} environments={environments} {...bulk} />}
@@ -81,26 +98,34 @@ export function Apps() {
             columns={columns}
             width={720 + 120 * shown.length}
             selected={selected}
-            onSelect={setChosen}
+            onSelect={select}
             sort={sort}
-            empty={data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => setEditing('new')} />}
+            empty={data?.rows.length === 0 && <NoApps isFiltered={isFiltered(query)} add={() => edit('new')} />}
           />
         </Spin>
         <Pages query={query} setQuery={setQuery} count={data?.count} />
       </Flex>
-      <Dialogs
-        dialogs={dialogs}
-        environments={environments}
-        handle={handle}
-        onSaved={() => void refresh()}
-        onDone={() => {
-          setChosen([]);
-          void refresh();
-        }}
-      />
-      {dialog}
+      {dialogs}
     </Card>
   );
+}
+
+/** Once, when the list is there, unless something else was focused meanwhile. */
+function useFocusOn(app: string | undefined, isThere: boolean) {
+  useEffect(() => {
+    if (!app || !isThere || document.activeElement !== document.body) return;
+    document.getElementById(`app-open-${app}`)?.focus();
+  }, [app, isThere]);
+}
+
+/** Whether the address asks for the form of a new app. A page that is loaded again does not open it again. */
+function useAdds(): boolean {
+  const { params, replace } = useAddress();
+  const adds = params.has('add');
+  useEffect(() => {
+    if (adds) replace(without('add'));
+  }, [adds, replace]);
+  return adds;
 }
 
 const isFiltered = ({ text, environment, status }: AppsQuery) => Boolean(text.trim() || environment || status);
@@ -148,99 +173,6 @@ const without =
   (...keys: string[]) =>
   (before: URLSearchParams) =>
     new URLSearchParams([...before].filter(([key]) => !keys.includes(key)));
-
-/** Which of the dialogs over the list is open, and for what. */
-function useDialogs() {
-  const { params, replace, open } = useAddress();
-  const [editing, setEditing] = useState<AppRow | 'new' | undefined>(params.has('add') ? 'new' : undefined);
-  // A page that is loaded again does not open the form again.
-  const adds = params.has('add');
-  useEffect(() => {
-    if (adds) replace(without('add'));
-  }, [adds, replace]);
-  const [created, setCreated] = useState<CreatedApp>();
-  const [moving, setMoving] = useState<AppRow[]>();
-  const [deleting, setDeleting] = useState<AppRow[]>();
-  return {
-    opened: params.get('app'),
-    open: (app: string) => open((now) => new URLSearchParams({ ...Object.fromEntries(now), app })),
-    close: () => open(without('app', 'tab')),
-    editing,
-    setEditing,
-    created,
-    setCreated,
-    moving,
-    setMoving,
-    deleting,
-    setDeleting,
-  };
-}
-
-interface DialogsProps {
-  dialogs: ReturnType<typeof useDialogs>;
-  environments: EnvironmentRow[] | null;
-  handle: RowHandler;
-  onSaved: () => void;
-  onDone: () => void;
-}
-
-function Dialogs({ dialogs, environments, handle, onSaved, onDone }: DialogsProps) {
-  const { opened, close, editing, setEditing, created, setCreated, moving, setMoving, deleting, setDeleting } = dialogs;
-  const { appUrl, t } = useHost();
-  return (
-    <>
-      {opened && <AppDrawer name={opened} onClose={close} handle={handle} />}
-      {editing && (
-        <AppForm
-          app={editing === 'new' ? undefined : editing}
-          environments={environments}
-          onClose={() => setEditing(undefined)}
-          onSaved={(app) => {
-            setEditing(undefined);
-            setCreated(app);
-            onSaved();
-          }}
-        />
-      )}
-      {created?.initialAdmin && (
-        <SignInDialog
-          signIn={{ title: created.title, url: appUrl(created.name), administrator: created.initialAdmin }}
-          onClose={() => setCreated(undefined)}
-        />
-      )}
-      {moving && (
-        <MoveDialog
-          subject={{ apps: moving.map(({ name }) => name) }}
-          title={moveTitle(t, moving)}
-          okText={moving.length === 1 ? t(moveLabel(moving[0])) : undefined}
-          onClose={() => setMoving(undefined)}
-          onDone={() => {
-            setMoving(undefined);
-            onDone();
-          }}
-        />
-      )}
-      {deleting && (
-        <DeleteDialog
-          apps={deleting}
-          onClose={() => setDeleting(undefined)}
-          onDone={() => {
-            setDeleting(undefined);
-            onDone();
-          }}
-        />
-      )}
-    </>
-  );
-}
-
-function moveTitle(t: Translate, apps: AppRow[]): string {
-  const [{ title, environments }] = apps;
-  if (apps.length > 1) return t('Move {{count}} apps?', { count: apps.length });
-  return environments.length
-    ? t('Move "{{app}}"?', { app: title })
-    : t('Assign "{{app}}" to an environment?', { app: title });
-}
 
 type SetQuery = (query: AppsQuery) => void;
 

@@ -1,5 +1,7 @@
 import { Alert, Button, Empty, Flex, Spin, Timeline, Typography } from 'antd';
-import type { OperationRow, OperationStep } from '../../shared/types';
+import type { ReactNode } from 'react';
+import type { Message } from '../../shared/message';
+import type { AppRow, OperationRow, OperationStep } from '../../shared/types';
 import { Author, useNames } from '../common/Author';
 import { type Api, useApi } from '../common/api';
 import { type ApiError, messageText, problemText } from '../common/errors';
@@ -12,15 +14,29 @@ import { StateIcon, StateTag } from '../common/Tag';
 import { duration } from '../common/time';
 import { useLive } from '../common/useLive';
 import { useHost, useT } from '../host';
+import { isRetryable } from './actions';
+import { RemedyButtons } from './RemedyButtons';
+import { remediesOf } from './remedies';
+import type { AppHandler } from './useAppDialogs';
 
 /** An app's operations, newest first: who requested what, when, the duration, and each step. */
-export function OperationTimeline({ appName }: { appName: string }) {
+export function OperationTimeline({ app, handle }: { app: AppRow; handle: AppHandler }) {
+  const appName = app.name;
   const host = useHost();
   const api = useApi();
+  const isLocal = useIsLocal();
   const { data, error, refresh } = useLive(
     () => api.listOperations(appName),
     appName,
     (operations) => operations.some(isUnderway),
+  );
+  // The operation itself has the button that tries it again.
+  const remediesFor = (error: Message) => (
+    <RemedyButtons
+      app={app}
+      remedies={remediesOf(error, app, isLocal).filter((remedy) => remedy !== 'retry')}
+      handle={handle}
+    />
   );
   const names = useNames((data ?? []).map(({ createdBy }) => createdBy));
   const act: Act = async (action, id) => {
@@ -43,7 +59,9 @@ export function OperationTimeline({ appName }: { appName: string }) {
       items={data.map((operation, index) => ({
         key: operation.id,
         dot: <StateIcon tone={OPERATION_STATE[operation.state].tone} />,
-        children: <Operation operation={operation} isNewest={index === 0} names={names} act={act} />,
+        children: (
+          <Operation operation={operation} isNewest={index === 0} names={names} act={act} remediesFor={remediesFor} />
+        ),
       }))}
     />
   );
@@ -57,9 +75,11 @@ interface OperationProps {
   isNewest: boolean;
   names: Record<string, string>;
   act: Act;
+  /** Buttons for what can be done about an error. */
+  remediesFor: (error: Message) => ReactNode;
 }
 
-function Operation({ operation, isNewest, names, act }: OperationProps) {
+function Operation({ operation, isNewest, names, act, remediesFor }: OperationProps) {
   const t = useT();
   const { id, state, finishedAt, createdAt, waitingFor } = operation;
   return (
@@ -71,7 +91,7 @@ function Operation({ operation, isNewest, names, act }: OperationProps) {
           <Since at={createdAt} /> · <Author id={operation.createdBy} names={names} />
           {finishedAt !== null && ` · ${duration(finishedAt - createdAt)}`}
         </Secondary>
-        {isNewest && (state === 'failed' || state === 'cancelled') && (
+        {isNewest && isRetryable(operation) && (
           <Button size="small" onClick={() => act('retry', id)}>
             {t('Retry')}
           </Button>
@@ -84,27 +104,35 @@ function Operation({ operation, isNewest, names, act }: OperationProps) {
       </Flex>
       {waitingFor && <Secondary>{t('Waiting for {{what}}', { what: messageText(t, waitingFor) })}</Secondary>}
       {operation.steps.map((step) => (
-        <Step key={step.environment} step={step} />
+        <Step key={step.environment} step={step} remediesFor={isNewest ? remediesFor : () => null} />
       ))}
     </Flex>
   );
 }
 
-function Step({ step }: { step: OperationStep }) {
+function Step({ step, remediesFor }: { step: OperationStep; remediesFor: OperationProps['remediesFor'] }) {
   const t = useT();
   const isLocal = useIsLocal();
   const { label, tone: look } = OPERATION_STATE[step.state];
   const took = step.startedAt && step.finishedAt ? duration(step.finishedAt - step.startedAt) : null;
   return (
     <div>
-      <Flex gap="small" align="center">
+      <Flex gap="0 8px" align="center" wrap>
         <StateIcon tone={look} />
         {!isLocal && <span>{step.environment}</span>}
         <Secondary>
           {[t(label), took, step.message && messageText(t, step.message)].filter(Boolean).join(' · ')}
         </Secondary>
       </Flex>
-      {step.error && <Alert type="error" showIcon message={messageText(t, step.error)} style={{ marginTop: 4 }} />}
+      {step.error && (
+        <Alert
+          type="error"
+          showIcon
+          message={messageText(t, step.error)}
+          action={remediesFor(step.error)}
+          style={{ marginTop: 4 }}
+        />
+      )}
     </div>
   );
 }

@@ -1,19 +1,16 @@
 import { MoreOutlined } from '@ant-design/icons';
 import { memo } from 'react';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
-import type { OperateAction } from '../common/api';
 import { useIsLocal } from '../common/Page';
 import { RowButton } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { useT } from '../host';
 import { refusal } from './actions';
 import { ACTION_LABELS, moveLabel } from './labels';
+import type { AppHandler } from './useAppDialogs';
 import { VisitButton } from './VisitButton';
 
-export type RowHandler = (
-  action: OperateAction | 'open' | 'edit' | 'move' | 'destroy' | 'resetAdmin',
-  app: AppRow,
-) => void;
+export type RowHandler = (action: Parameters<AppHandler>[0] | 'open', app: AppRow) => void;
 
 interface Props {
   app: AppRow;

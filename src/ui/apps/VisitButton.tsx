@@ -1,21 +1,25 @@
 import { DownOutlined } from '@ant-design/icons';
+import { Button, Dropdown, type MenuProps } from 'antd';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
+import { ActionButton } from '../common/ActionButton';
 import { RowButton, RowLink } from '../common/RowButton';
 import { RowMenu } from '../common/RowMenu';
 import { Secondary } from '../common/Secondary';
 import { STATUS } from '../common/status';
 import { StateIcon } from '../common/Tag';
 import { useHost } from '../host';
-import { answeringEnvironment, refusal, visitableEnvironments } from './actions';
+import { answeringEnvironment, type Refusal, refusal, visitableEnvironments } from './actions';
 import { rememberedVisit, rememberVisit, visitUrl } from './visit';
 
 interface Props {
   app: AppRow;
   environments: EnvironmentRow[] | null;
+  /** Whether it is the main button of a page and not one in a row. */
+  isMain?: boolean;
 }
 
 /** Opens the app in a new tab. If several environments serve it, the user selects one. */
-export function VisitButton({ app, environments }: Props) {
+export function VisitButton({ app, environments, isMain = false }: Props) {
   const host = useHost();
   const refused = refusal('visit', app, environments);
   const places = visitableEnvironments(app, environments);
@@ -23,6 +27,17 @@ export function VisitButton({ app, environments }: Props) {
     'data-testid': `app-visit-${app.name}`,
     'aria-label': host.t('Visit {{app}}', { app: app.title }),
   };
+  const menu = () => {
+    const answering = answeringEnvironment(app, places, rememberedVisit(app.name));
+    return {
+      items: places.map((environment) => ({
+        key: environment,
+        label: <VisitLink app={app} environment={environment} isAnswering={environment === answering} />,
+      })),
+      onClick: ({ key }: { key: string }) => rememberVisit(app.name, key),
+    };
+  };
+  if (isMain) return <MainButton {...button} app={app} refused={refused} menu={places.length < 2 ? null : menu} />;
   if (refused) {
     return (
       <RowButton {...button} refused={refused}>
@@ -38,22 +53,35 @@ export function VisitButton({ app, environments }: Props) {
     );
   }
   return (
-    <RowMenu
-      {...button}
-      menu={() => {
-        const answering = answeringEnvironment(app, places, rememberedVisit(app.name));
-        return {
-          items: places.map((environment) => ({
-            key: environment,
-            label: <VisitLink app={app} environment={environment} isAnswering={environment === answering} />,
-          })),
-          onClick: ({ key }) => rememberVisit(app.name, key),
-        };
-      }}
-    >
+    <RowMenu {...button} menu={menu}>
       {host.t('Visit')}
       <DownOutlined style={{ fontSize: 12 }} />
     </RowMenu>
+  );
+}
+
+interface MainProps extends Record<'data-testid' | 'aria-label', string> {
+  app: AppRow;
+  refused: Refusal;
+  /** Null if nothing can be selected. */
+  menu: (() => MenuProps) | null;
+}
+
+function MainButton({ app, refused, menu, ...button }: MainProps) {
+  const host = useHost();
+  if (refused || !menu) {
+    return (
+      <ActionButton {...button} type="primary" refused={refused} href={host.appUrl(app.name)} target="_blank">
+        {host.t('Visit')}
+      </ActionButton>
+    );
+  }
+  return (
+    <Dropdown menu={menu()} trigger={['click']} autoFocus>
+      <Button {...button} type="primary" aria-haspopup="menu">
+        {host.t('Visit')} <DownOutlined aria-hidden style={{ fontSize: 12 }} />
+      </Button>
+    </Dropdown>
   );
 }
 

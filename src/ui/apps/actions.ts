@@ -1,6 +1,6 @@
 import type { AppRow, EnvironmentRow, OperationRow } from '../../shared/types';
 import type { OperateAction } from '../common/api';
-import { isUnderway } from '../common/status';
+import { inTransition, isUnderway } from '../common/status';
 import { key, type Message } from '../common/text';
 
 export type AppAction = OperateAction | 'visit' | 'edit' | 'move' | 'destroy' | 'resetAdmin';
@@ -124,3 +124,10 @@ export function unexpectedEnvironments(app: AppRow): string[] {
 export function progress(operation: OperationRow): { done: number; total: number } {
   return { done: operation.steps.filter(({ state }) => state === 'succeeded').length, total: operation.steps.length };
 }
+
+/** Whether something of the app changes by itself right now. */
+export const isAppBusy = (app: AppRow): boolean =>
+  isUnderway(app.operation) || Object.values(app.statuses).some(({ status }) => inTransition(status));
+
+/** Whether the newest operation of an app can be tried again; an older one would undo what came after it. */
+export const isRetryable = ({ state }: OperationRow): boolean => state === 'failed' || state === 'cancelled';

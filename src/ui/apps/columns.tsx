@@ -33,7 +33,6 @@ export function columnsOf(
 ): TableColumnType<AppRow>[] {
   const optional = (name: string, column: TableColumnType<AppRow>) =>
     shown.includes(name) ? [{ key: name, title: t(OPTIONAL_COLUMNS[name].label), ...column }] : [];
-  const assign = (app: AppRow) => handle('move', app);
   return [
     {
       key: 'title',
@@ -46,7 +45,7 @@ export function columnsOf(
       key: 'status',
       title: t('Status'),
       sorter: true,
-      render: (_, app) => <AppStatuses app={app} assign={assign} isBrief />,
+      render: (_, app) => <AppStatuses app={app} handle={handle} />,
     },
     ...optional('operation', { width: 140, render: (_, app) => <OperationCell operation={app.operation} /> }),
     ...optional('cname', {
@@ -80,6 +79,7 @@ const AppName = memo(function AppName({ app, handle }: { app: AppRow; handle: Ro
       <div style={{ display: 'flex', flexDirection: 'column', alignItems: 'start', minWidth: 0 }}>
         <RowButton
           style={{ padding: 0, minHeight: 0, whiteSpace: 'normal', textAlign: 'start' }}
+          id={`app-open-${app.name}`}
           onClick={() => handle('open', app)}
           data-testid={`app-open-${app.name}`}
         >

@@ -4,7 +4,7 @@ import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
-import type { FleetLoad, FleetSummary } from '../../shared/summary';
+import type { AppLoad, FleetLoad, FleetSummary } from '../../shared/summary';
 import type {
   AppOptions,
   AppRow,
@@ -107,6 +107,8 @@ function apiOf(request: Host['request']) {
     adoptApp: (values: object) => post<AppRow>('apps:adopt', undefined, values),
     logs: (name: string, environment: string, lines: number) =>
       get<string[]>('apps:logs', { filterByTk: name, environment, lines }),
+    /** Null where no request passes through this process. */
+    appLoad: (name: string) => get<AppLoad | null>('apps:load', { filterByTk: name }),
     checkDatabase: (values: {
       environment: string;
       name?: string;

@@ -116,6 +116,11 @@ export async function logs({ supervisor, params }: ActionContext): Promise<Answe
   return { data: await supervisor.parts.requests.logs(app, environment ?? app.environments[0], lines) };
 }
 
+/** The last hour of one app. */
+export async function load({ supervisor, params }: ActionContext): Promise<Answer> {
+  return { data: supervisor.parts.load.ofApp(knownApp(supervisor, target(params))) };
+}
+
 /** Takes apps over from multi-app-manager, whose page calls this action. */
 export async function migrate({ supervisor, values, userId }: ActionContext): Promise<Answer> {
   const { appNames, environments } = parseInput(migrateInput, values);

@@ -29,6 +29,7 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
     destroy: [true, apps.destroy],
     checkDatabase: [false, apps.checkDatabase],
     logs: [false, apps.logs],
+    load: [false, apps.load],
     migrate: [true, apps.migrate],
     resetAdmin: [true, apps.resetAdmin],
   },

@@ -7,7 +7,7 @@ import { objectIn, type Type } from '../../../shared/fields';
 import { movePlan } from '../../../shared/move';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
-import { fleetLoad, fleetSummary } from '../../../shared/summary';
+import { appLoad, fleetLoad, fleetSummary } from '../../../shared/summary';
 
 /** All plugins of a NocoBase share these names. */
 export const ROWS = {
@@ -19,6 +19,7 @@ export const ROWS = {
   appSupervisorMovePlan: movePlan,
   appSupervisorSummary: fleetSummary,
   appSupervisorLoad: fleetLoad,
+  appSupervisorAppLoad: appLoad,
 };
 
 /** The JSON schema of a request's body. */

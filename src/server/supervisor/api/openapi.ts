@@ -161,6 +161,14 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       gives: 'Lines.',
       errors: ['UNKNOWN_APP', 'UNKNOWN_ENVIRONMENT', 'WORKER_SILENT', 'WORKER_FAILED'],
     },
+    load: {
+      summary: 'The last hour of an app: requests, errors, and the time until answers began',
+      method: 'get',
+      query: ONE_APP,
+      gives: 'The series; null in one process, where no request passes through the Supervisor.',
+      rows: 'appSupervisorAppLoad',
+      errors: ['UNKNOWN_APP'],
+    },
     migrate: {
       summary: 'Take apps over from multi-app-manager',
       body: migrateInput,

@@ -1,14 +1,20 @@
-import type { FleetLoad } from '../../../shared/summary';
+import type { AppLoad, FleetLoad } from '../../../shared/summary';
 import type { Clock } from '../../clock';
+import type { AppTrafficCount } from '../../observability/app-traffic';
 import type { TrafficCount } from '../../observability/traffic';
 import { isAlive } from '../../protocol/health';
+import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
 import type { Leadership } from '../control/leader';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver } from '../fleet/observer';
 import type { EnvironmentRegistry } from '../fleet/registry';
-import { LOAD_STEP, LoadHistory } from './load-history';
+import { AppLoadHistory } from './app-load-history';
+import { LoadHistory } from './load-history';
+import { LOAD_STEP, slotOf } from './series-history';
 
 export interface LoadRecorderOptions {
+  appCache: AppCache;
   observer: FleetObserver;
   environmentCache: EnvironmentCache;
   registry: EnvironmentRegistry;
@@ -16,11 +22,14 @@ export interface LoadRecorderOptions {
   clock: Clock;
   /** Requests since this process started, by environment. */
   traffic(): ReadonlyMap<string, TrafficCount>;
+  /** Requests of each app since the last call, by the app's name; null if this process proxies none. */
+  appTraffic: (() => ReadonlyMap<string, AppTrafficCount>) | null;
 }
 
 /** Records the load of each environment, and stores it coarsely, so that a restart does not lose it. */
 export class LoadRecorder {
   private readonly history = new LoadHistory();
+  private readonly apps = new AppLoadHistory();
   /** Requests when the last sample was taken. */
   private last: { mono: number; counts: Map<string, TrafficCount> } | null = null;
 
@@ -50,7 +59,21 @@ export class LoadRecorder {
       this.history.add(name, { ...load, requests: rate('requests'), errors: rate('errors') }, wall);
     }
     this.history.keep(names);
+    this.sampleApps(wall, mono);
     this.last = { mono, counts };
+  }
+
+  private sampleApps(wall: number, mono: number): void {
+    const { appCache, appTraffic } = this.options;
+    if (!appTraffic) return;
+    const counts = appTraffic();
+    // What came before the first sample is of a time that is not known.
+    if (!this.last) return;
+    const byUid = [...counts].flatMap(([name, count]): Array<[string, AppTrafficCount]> => {
+      const app = appCache.apps.get(name);
+      return app ? [[app.uid, count]] : [];
+    });
+    this.apps.sample(new Map(byUid), mono - this.last.mono, wall);
   }
 
   /** Stores it; only the leader does. @throws if the database cannot be reached, or the term is over */
@@ -63,12 +86,18 @@ export class LoadRecorder {
     }
   }
 
+  /** The last hour of one app; null if its visitors do not come through this process. */
+  ofApp({ uid }: AppDefinition): AppLoad | null {
+    const { appTraffic, clock } = this.options;
+    return appTraffic ? this.apps.of(uid, clock.now().wall) : null;
+  }
+
   load(): FleetLoad {
     const { environmentCache, clock } = this.options;
     const now = clock.now().wall;
     return {
       step: LOAD_STEP,
-      end: Math.floor(now / LOAD_STEP) * LOAD_STEP,
+      end: slotOf(now) * LOAD_STEP,
       environments: environmentCache.names().map((name) => this.history.of(name, now)),
     };
   }

@@ -4,7 +4,7 @@ import { CLIENTS, openContext, openSettings } from '../../scripts/browser';
 import { waitFor } from '../../scripts/fleet';
 import { browser, eventually, fleet, manager, onStage, shows } from '../support/browser';
 
-/** One app's drawer: what is wrong with it and what to do, what was done with it, what it writes, what it is. */
+/** The page of one app: what is wrong with it and what to do, what was done with it, what it writes, what it is. */
 
 const NOWHERE = { dialect: 'postgres', host: '127.0.0.1', port: 1, username: 'x', password: 'x', database: 'x' };
 
@@ -13,7 +13,7 @@ onStage();
 beforeAll(async () => {
   const failing = { dbConnType: 'new_connection', database: NOWHERE };
   const [, { operation }] = await Promise.all([
-    manager.create({ name: 'drawer', title: 'Drawer', environments: ['env_a', 'env_b'] }),
+    manager.create({ name: 'paged', title: 'Paged', environments: ['env_a', 'env_b'] }),
     manager.begin('create', { name: 'failing', title: 'Failing', environments: ['env_b'], options: failing }),
   ]);
   await waitFor(async () => (await manager.operation(operation!.id)).state === 'failed', {
@@ -23,11 +23,11 @@ beforeAll(async () => {
   });
 });
 
-afterAll(() => manager.clear('drawer', 'failing'));
+afterAll(() => manager.clear('paged', 'failing'));
 
 describe.each(CLIENTS)('in the $client client', (client) => {
   let page: Page;
-  const operations = (state: string) => page.locator(`.ant-drawer [data-testid^="operation-"][data-state="${state}"]`);
+  const operations = (state: string) => page.locator(`[data-testid^="operation-"][data-state="${state}"]`);
 
   beforeAll(async () => {
     page = await (await openContext(browser, manager.api)).newPage();
@@ -38,24 +38,26 @@ describe.each(CLIENTS)('in the $client client', (client) => {
 
   it('a failed operation has its cause, its remedy and Retry', async () => {
     await page.getByTestId('app-open-failing').click();
-    const drawer = page.getByTestId('app-drawer-failing');
-    await drawer.locator('[data-testid="status-failing-env_b"][data-status=error]').waitFor();
+    const shown = page.getByTestId('app-page-failing');
+    await shown.locator('[data-testid="status-failing-env_b"][data-status=error]').waitFor();
+    const card = shown.getByTestId('environment-card-env_b');
+    await shows(card.getByRole('button'), ['Edit the connection', 'Retry']);
     const failed = operations('failed').first();
     await failed.getByText('by you').waitFor();
-    const [said] = await failed.locator('.ant-alert').allInnerTexts();
+    const [said] = await failed.locator('.ant-alert-message').allInnerTexts();
     expect(said).toMatch(/^The database server 127\.0\.0\.1:1 did not answer: .+\. .+/);
     const before = await operations('failed').count();
     await failed.getByRole('button', { name: 'Retry' }).click();
     await eventually(() => operations('failed').count()).toBe(before + 1);
     // An older one would undo what came after it.
-    await shows(drawer.getByRole('button', { name: 'Retry' }), ['Retry']);
-    await page.locator('.ant-drawer-close').click();
-    await drawer.waitFor({ state: 'detached' });
+    await shows(shown.locator('[data-testid^="operation-"]').getByRole('button', { name: 'Retry' }), ['Retry']);
+    await page.getByTestId('back-to-apps').click();
+    await shown.waitFor({ state: 'detached' });
   });
 
   it('its password is asked for where its connection leads elsewhere, and only there', async () => {
     await page.getByTestId('app-open-failing').click();
-    await page.getByTestId('app-drawer-edit').click();
+    await page.getByTestId('environment-card-env_b').getByTestId('remedy-connection').click();
     const form = page.getByRole('dialog', { name: 'Edit "Failing"' });
     const [host, password] = [form.getByLabel('Host'), form.locator('#options_database_password')];
     const mark = form.locator('label.ant-form-item-required[for=options_database_password]');
@@ -84,20 +86,18 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     // "Saved" may lie above the button, and stays while the pointer is over it.
     await page.mouse.move(1, 1);
     await page.locator('.ant-message-notice').waitFor({ state: 'detached' });
-    await page.locator('.ant-drawer-close').click();
-    await page.getByTestId('app-drawer-failing').waitFor({ state: 'detached' });
+    await page.getByTestId('back-to-apps').click();
+    await page.getByTestId('app-page-failing').waitFor({ state: 'detached' });
   });
 
   it('an app that starts is followed live: who, what, each step with its time, the messages as they come', async () => {
-    await page.getByTestId('app-open-drawer').click();
-    const drawer = page.getByTestId('app-drawer-drawer');
-    await drawer.waitFor();
+    await page.getByTestId('app-open-paged').click();
+    await page.getByTestId('app-page-paged').waitFor();
     const messages = await page.evaluateHandle(() => {
       const seen = new Set<string>();
       const look = () => {
-        for (const one of document.querySelectorAll('.ant-drawer [data-testid^="status-"]')) {
-          const text = one.parentElement?.parentElement?.children[1]?.textContent;
-          if (text) seen.add(text);
+        for (const { textContent } of document.querySelectorAll('[data-testid^="progress-"]')) {
+          if (textContent) seen.add(textContent);
         }
       };
       new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true });
@@ -105,7 +105,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     });
     await operations('succeeded').first().waitFor();
     const before = await operations('succeeded').count();
-    await manager.command('restart', 'drawer');
+    await manager.command('restart', 'paged');
     await eventually(() => operations('succeeded').count()).toBe(before + 1);
     const [newest] = await operations('succeeded').allInnerTexts();
     expect(newest.replace(/\s+/g, ' ')).toMatch(
@@ -115,19 +115,24 @@ describe.each(CLIENTS)('in the $client client', (client) => {
   });
 
   it('has the last lines of its log in each environment, and its settings', async () => {
-    const drawer = page.locator('.ant-drawer');
-    await drawer.getByRole('tab', { name: 'Log' }).click();
+    const shown = page.getByTestId('app-page-paged');
+    await shown.getByRole('tab', { name: 'Log' }).click();
     for (const environment of ['env_b', 'env_a']) {
-      await drawer.getByText(environment, { exact: true }).last().click();
+      await shown.getByText(environment, { exact: true }).last().click();
       await eventually(async () => (await page.getByTestId('app-log').allInnerTexts()).join()).toContain(
         'app has been started',
       );
     }
-    await drawer.getByRole('tab', { name: 'Settings' }).click();
-    const settings = (await drawer.locator('.ant-descriptions').allInnerTexts()).join().replace(/\s+/g, ' ');
-    for (const told of ['Application ID drawer', 'Environments env_a, env_b', 'Start mode Start on first visit']) {
+    await shown.getByRole('tab', { name: 'Settings' }).click();
+    const settings = (await shown.locator('.ant-descriptions').allInnerTexts()).join().replace(/\s+/g, ' ');
+    for (const told of ['Application ID paged', 'Environments env_a, env_b', 'Start mode Start on first visit']) {
       expect(settings).toContain(told);
     }
-    await page.locator('.ant-drawer-close').click();
+    // What is seen is in the address, which can be given to somebody else.
+    expect(new URL(page.url()).search).toBe('?app=paged&tab=settings');
+    await page.reload();
+    await shown.locator('.ant-descriptions').waitFor();
+    await page.goBack();
+    await page.getByTestId('app-row-paged').waitFor();
   });
 });

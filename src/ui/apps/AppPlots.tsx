@@ -1,0 +1,55 @@
+import { useRequest } from 'ahooks';
+import { Card, Flex } from 'antd';
+import { useApi } from '../common/api';
+import { Plot, type PlotKind, rounded } from '../common/Plot';
+import { Secondary } from '../common/Secondary';
+import { key } from '../common/text';
+import { duration } from '../common/time';
+import { useLive } from '../common/useLive';
+import { useT } from '../host';
+import { startTimes } from './starts';
+
+const REFRESH = 30_000;
+/** The newest operations that start times are taken from. */
+const OPERATIONS = 50;
+
+const PLOTS: Record<'requests' | 'errors' | 'latency', PlotKind> = {
+  requests: { label: key('Requests'), show: (value) => `${rounded(value)}/s` },
+  errors: { label: key('Errors'), show: (value) => `${rounded(value)}/s` },
+  latency: { label: key('95 % answered within'), show: (value) => `${rounded(value)} ms` },
+};
+
+/** What visitors got of an app in the last hour, and how long it took to start. Without what is not measured. */
+export function AppPlots({ name }: { name: string }) {
+  const t = useT();
+  const api = useApi();
+  const { data: load } = useRequest(() => api.appLoad(name), {
+    pollingInterval: REFRESH,
+    pollingWhenHidden: false,
+    refreshDeps: [name],
+  });
+  const { data: starts = [] } = useLive(async () => startTimes(await api.listOperations(name, OPERATIONS)), name);
+  if (!load && !starts.length) return null;
+  return (
+    <Card size="small" data-testid="app-plots">
+      <Flex gap="middle" wrap>
+        {load?.isKept &&
+          (Object.keys(PLOTS) as (keyof typeof PLOTS)[]).map((series) => (
+            <Plot
+              key={series}
+              {...PLOTS[series]}
+              label={t('{{what}}, last hour', { what: t(PLOTS[series].label) })}
+              values={load[series]}
+              isBad={series === 'errors'}
+            />
+          ))}
+        {starts.length > 0 && (
+          <Plot label={t('Start time, last {{count}}', { count: starts.length })} show={duration} values={starts} />
+        )}
+      </Flex>
+      {load && !load.isKept && (
+        <Secondary>{t('Requests, errors and latency are recorded for the busiest apps only.')}</Secondary>
+      )}
+    </Card>
+  );
+}

@@ -1,0 +1,52 @@
+import { Descriptions } from 'antd';
+import { ssoOf } from '../../shared/sso';
+import type { AppRow } from '../../shared/types';
+import { DATABASE_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
+import { useIsLocal } from '../common/Page';
+import { Since } from '../common/Since';
+import { useT } from '../host';
+import { databasePlace } from './database';
+import { DESIRED_LABELS } from './labels';
+
+/** Everything that was set, and what follows from it. */
+export function AppSettings({ app }: { app: AppRow }) {
+  const t = useT();
+  const isLocal = useIsLocal();
+  const yesNo = (value: boolean) => (value ? t('Yes') : t('No'));
+  const { dbConnType } = app.options;
+  const environments = [
+    { key: 'environments', children: app.environments.join(', ') },
+    { key: 'targetEnvironment', children: app.targetEnvironment ?? '–' },
+  ];
+  const items = [
+    { key: 'name', children: app.name },
+    ...(isLocal ? [] : environments),
+    { key: 'desiredState', label: t('Expected'), children: t(DESIRED_LABELS[app.desiredState]) },
+    { key: 'startMode', children: t(START_MODE_LABELS[app.startMode]) },
+    {
+      key: 'database',
+      children: [dbConnType && t(DATABASE_LABELS[dbConnType]), databasePlace(t, app)].filter(Boolean).join(': '),
+    },
+    { key: 'version', label: t('Data version'), children: app.version ?? '–' },
+    { key: 'autoUpgrade', children: app.autoUpgrade ? t('When the app starts') : t('Only on request') },
+    { key: 'cname', children: app.cname ?? '–' },
+    {
+      key: 'sso',
+      label: t('Sign-in by the main app'),
+      children: ssoOf(app.options.sso).enabled ? t('On') : t('Off'),
+    },
+    { key: 'pinned', children: yesNo(app.pinned) },
+    { key: 'hidden', children: yesNo(app.hidden) },
+    { key: 'lastVisitAt', label: t('Last visit'), children: <Since at={app.lastVisitAt} /> },
+    { key: 'createdAt', label: t('Created'), children: <Since at={app.createdAt} /> },
+    { key: 'updatedAt', label: t('Changed'), children: <Since at={app.updatedAt} /> },
+  ];
+  return (
+    <Descriptions
+      bordered
+      size="small"
+      column={1}
+      items={items.map((item) => ({ label: t(FIELD_LABELS[item.key] ?? item.key), ...item }))}
+    />
+  );
+}

@@ -1,0 +1,111 @@
+import { useMemoizedFn } from 'ahooks';
+import { type ReactNode, useState } from 'react';
+import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
+import { type OperateAction, useApi } from '../common/api';
+import { type ApiError, problemText } from '../common/errors';
+import { MoveDialog } from '../common/MoveDialog';
+import { SignInDialog } from '../common/SignInDialog';
+import { useResetAdmin } from '../common/useResetAdmin';
+import { type Translate, useHost } from '../host';
+import { AppForm } from './AppForm';
+import { isRetryable } from './actions';
+import { DeleteDialog } from './DeleteDialog';
+import { moveLabel } from './labels';
+import { useAppActions } from './useAppActions';
+
+export type AppHandler = (
+  action: OperateAction | 'edit' | 'move' | 'destroy' | 'resetAdmin' | 'retry',
+  app: AppRow,
+) => void;
+
+interface Options {
+  environments: EnvironmentRow[] | null;
+  /** Whether the form for a new app is open from the beginning. */
+  adds?: boolean;
+  /** Loads again what is shown. */
+  refresh: () => void;
+  /** After a move or a deletion was accepted. */
+  onDone: (what: 'moved' | 'deleted') => void;
+}
+
+/** The actions of apps with their questions and dialogs; `dialogs` has to be rendered. */
+export function useAppDialogs({ environments, adds = false, refresh, onDone }: Options) {
+  const { appUrl, t, failure } = useHost();
+  const api = useApi();
+  const [editing, edit] = useState<AppRow | 'new' | undefined>(adds ? 'new' : undefined);
+  const [created, setCreated] = useState<CreatedApp>();
+  const [moving, move] = useState<AppRow[]>();
+  const [deleting, destroy] = useState<AppRow[]>();
+  const operate = useAppActions(environments, refresh);
+  const { reset, dialog } = useResetAdmin(refresh);
+
+  /** The newest operation of the app once more, if it has failed; otherwise a restart. */
+  const retry = async (app: AppRow) => {
+    try {
+      const [newest] = await api.listOperations(app.name, 1);
+      if (newest && isRetryable(newest)) await api.onOperation('retry', newest.id);
+      else return void (await operate(app.desiredState === 'stopped' ? 'start' : 'restart', [app]));
+    } catch (error) {
+      failure(problemText(t, (error as ApiError).problems[0]));
+    }
+    refresh();
+  };
+
+  /** Actions for one app. */
+  const handle: AppHandler = useMemoizedFn((action, app) => {
+    if (action === 'edit') edit(app);
+    else if (action === 'retry') void retry(app);
+    else if (action === 'move') move([app]);
+    else if (action === 'destroy') destroy([app]);
+    else if (action === 'resetAdmin') void reset({ kind: 'app', name: app.name, title: app.title });
+    else void operate(action, [app]);
+  });
+
+  const done = (what: 'moved' | 'deleted') => {
+    move(undefined);
+    destroy(undefined);
+    onDone(what);
+  };
+  const dialogs: ReactNode = (
+    <>
+      {editing && (
+        <AppForm
+          app={editing === 'new' ? undefined : editing}
+          environments={environments}
+          onClose={() => edit(undefined)}
+          onSaved={(app) => {
+            edit(undefined);
+            setCreated(app);
+            refresh();
+          }}
+        />
+      )}
+      {created?.initialAdmin && (
+        <SignInDialog
+          signIn={{ title: created.title, url: appUrl(created.name), administrator: created.initialAdmin }}
+          onClose={() => setCreated(undefined)}
+        />
+      )}
+      {moving && (
+        <MoveDialog
+          subject={{ apps: moving.map(({ name }) => name) }}
+          title={moveTitle(t, moving)}
+          okText={moving.length === 1 ? t(moveLabel(moving[0])) : undefined}
+          onClose={() => move(undefined)}
+          onDone={() => done('moved')}
+        />
+      )}
+      {deleting && <DeleteDialog apps={deleting} onClose={() => destroy(undefined)} onDone={() => done('deleted')} />}
+      {dialog}
+    </>
+  );
+  return { handle, operate, edit, move, destroy, dialogs };
+}
+
+function moveTitle(t: Translate, apps: AppRow[]): string {
+  const [{ title, environments }] = apps;
+  if (apps.length > 1) return t('Move {{count}} apps?', { count: apps.length });
+  return environments.length
+    ? t('Move "{{app}}"?', { app: title })
+    : t('Assign "{{app}}" to an environment?', { app: title });
+}
