@@ -44,6 +44,7 @@ const UI = {
   activity: ['common'],
   overview: ['activity', 'common'],
   environments: ['common'],
+  notices: ['common'],
   security: ['common'],
   entries: ['common'],
   sso: [],

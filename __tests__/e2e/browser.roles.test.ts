@@ -15,12 +15,14 @@ const ROLES = {
     '!pm.app-supervisor.apps',
     '!pm.app-supervisor.environments',
     '!pm.app-supervisor.activity',
+    '!pm.app-supervisor.notifications',
     '!pm.app-supervisor.security',
   ],
   onlooker: ['pm.app-supervisor.overview'],
   appkeeper: ['pm.app-supervisor.apps'],
   envkeeper: ['pm.app-supervisor.environments'],
   watcher: ['pm.app-supervisor.activity'],
+  herald: ['pm.app-supervisor.notifications'],
   inspector: ['pm.app-supervisor.security'],
 };
 const users = {} as Record<keyof typeof ROLES, Api>;
@@ -49,11 +51,12 @@ it.each<[role: keyof typeof ROLES, may: string[]]>([
   ['appkeeper', ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list']],
   ['envkeeper', ['appEnvironments:list', 'appEnvironments:check']],
   ['watcher', ['appOperations:list', 'appEvents:list', 'appEnvironments:list']],
+  ['herald', ['appNotifiers:list']],
   ['inspector', ['appFleet:checklist']],
 ])('the server gives %s only what is of its page', async (role, may) => {
   const all = ['apps:list', 'appOperations:list', 'appEvents:list', 'appEnvironments:list', 'appEnvironments:check'];
   const allowed: string[] = [];
-  for (const action of [...all, 'appFleet:checklist']) {
+  for (const action of [...all, 'appNotifiers:list', 'appFleet:checklist']) {
     const headers = { Authorization: `Bearer ${users[role].token}` };
     const { status } = await ask(fleet.supervisor.url, `/api/${action}?filterByTk=env_a`, { headers });
     if (status === 200) allowed.push(action);
@@ -106,7 +109,7 @@ describe.each(CLIENT)('in the $client client', ({ base }) => {
   it('one that may look at what happened has that page, and no other', async () => {
     await open('watcher', 'settings/app-supervisor/activity');
     await page.getByTestId('activity-export').waitFor();
-    await tabsOf(page).nth(4).click();
+    await tabsOf(page).nth(5).click();
     await page.getByText('Your role has no permission to see this').waitFor();
   });
 

@@ -92,7 +92,7 @@ describe.each(HERE)('an administrator with the $client client', ({ client, base 
     await page.goto(`${fleet.supervisor.url}${base}admin/`);
     loadedAt = await page.evaluate(() => performance.timeOrigin);
     await openSettingsByMenu(page);
-    await shows(tabsOf(page), ['Overview', 'Apps', 'Environments', 'Activity', 'Security checklist']);
+    await shows(tabsOf(page), ['Overview', 'Apps', 'Environments', 'Activity', 'Notifications', 'Security checklist']);
     await page
       .getByTestId('overview')
       .getByText('Nothing is wrong.')

@@ -63,6 +63,7 @@ const READS = {
   appContainers: ['list', 'logs'],
   appOperations: ['list', 'get'],
   appEvents: ['list', 'export'],
+  appNotifiers: ['list'],
   appFleet: ['checklist'],
 };
 const CHANGES = {
@@ -82,6 +83,7 @@ const CHANGES = {
   appEnvironments: ['cordon', 'uncordon', 'drain', 'forget', 'move', 'join', 'resetAdmin'],
   appContainers: ['create', 'start', 'stop', 'restart', 'upgrade', 'destroy'],
   appOperations: ['cancel', 'retry'],
+  appNotifiers: ['update', 'test'],
 };
 const ROLES = {
   stranger: ['!pm', '!pm.*', '!ui.*', '!app'],
@@ -89,6 +91,7 @@ const ROLES = {
   envkeeper: ['pm.app-supervisor.environments'],
   guard: ['pm.app-supervisor.security'],
   witness: ['pm.app-supervisor.activity'],
+  herald: ['pm.app-supervisor.notifications'],
 };
 
 const named = (actions: Record<string, string[]>) =>
@@ -136,7 +139,7 @@ describe('who may do what', () => {
     for (const action of ALL) {
       const { status } = await outcome(users.appkeeper, 'POST', `${action}?filterByTk=nosuch`, {});
       const isOfApps = !action.startsWith('appEnvironments:') || action === 'appEnvironments:list';
-      const allowed = isOfApps && !SECURITY.includes(action);
+      const allowed = isOfApps && !SECURITY.includes(action) && !action.startsWith('appNotifiers:');
       expect([action, status === 403]).toEqual([action, !allowed]);
     }
     expect((await outcome(users.appkeeper, 'GET', 'apps:get?filterByTk=vault')).json.data.name).toBe('vault');
@@ -168,6 +171,13 @@ describe('who may do what', () => {
     for (const action of ALL) {
       const { status } = await outcome(users.witness, 'POST', `${action}?filterByTk=nosuch`, {});
       expect([action, status === 403]).toEqual([action, !SEEN.includes(action)]);
+    }
+  });
+
+  it('the snippet for notifications is enough for these, and for nothing else', async () => {
+    for (const action of ALL) {
+      const { status } = await outcome(users.herald, 'POST', `${action}?filterByTk=nosuch`, {});
+      expect([action, status === 403]).toEqual([action, !action.startsWith('appNotifiers:')]);
     }
   });
 

@@ -3,9 +3,10 @@ import { Database } from '@nocobase/database';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { ensureDatabase } from '../../scripts/fleet';
 import { collections } from '../../src/server/core/collections';
-import { rekey } from '../../src/server/core/rekey';
+import { rekey, rekeyWebhook } from '../../src/server/core/rekey';
 import { seal, unseal } from '../../src/server/protocol/secrets';
 import { AppRepository } from '../../src/server/supervisor/apps/repository';
+import { NotifierStore } from '../../src/server/supervisor/notices/store';
 import { SnapshotStore } from '../../src/server/worker/snapshot';
 import { secretsOf as openerOf } from '../support/envelope';
 import { appOf, recordOf } from '../support/fixtures';
@@ -109,4 +110,21 @@ describe('another key', () => {
     expect(await rekey(appRepository, snapshot, openerOf(NEW), null)).toEqual({ changed: 3, unreadable: [] });
     expect((await opened(null)).sort()).toEqual([...ALL].sort());
   });
+});
+
+it('seals the secret of the webhook with the new key, and leaves one that neither key opens', async () => {
+  const notifiers = new NotifierStore({ db });
+  const rekeyed = async (secret: string | null) => {
+    await notifiers.save('webhook', { secret });
+    const isRead = await rekeyWebhook(notifiers, openerOf(OLD), NEW);
+    return { isRead, secret: (await notifiers.get('webhook')).secret };
+  };
+  expect(await rekeyed(null)).toEqual({ isRead: true, secret: null });
+  for (const stored of [seal('whsec', OLD), seal('whsec', NEW), 'whsec']) {
+    const { isRead, secret } = await rekeyed(stored);
+    expect(isRead).toBe(true);
+    expect(unseal(secret!, NEW, 'webhook')).toBe('whsec');
+  }
+  const other = seal('whsec', OTHER);
+  expect(await rekeyed(other)).toEqual({ isRead: false, secret: other });
 });

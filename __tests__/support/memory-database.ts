@@ -376,6 +376,7 @@ function testOf({ where, filter }: Query): Test {
   const conditions = Object.entries({ ...where, ...filter });
   return (row) =>
     conditions.every(([column, wanted]) => {
+      if (Array.isArray(wanted)) return wanted.includes(row[column] ?? null);
       const entries = wanted && typeof wanted === 'object' ? Object.entries(wanted) : [];
       if (!entries.length) return isDeepStrictEqual(row[column] ?? null, wanted ?? null);
       return entries.every(([operator, value]) => {

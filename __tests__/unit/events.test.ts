@@ -11,6 +11,7 @@ import {
   failedOperation,
   healthOf,
   ignoredValue,
+  nearnessOf,
 } from '../../src/server/supervisor/events/decide';
 import { EventRecorder } from '../../src/server/supervisor/events/recorder';
 import { EventStore, KEEP_EVENTS } from '../../src/server/supervisor/events/store';
@@ -75,6 +76,31 @@ describe('what is recorded', () => {
       Array(3).fill('well'),
     );
     expect([is({ status: 'preparing' }), is({ status: 'dormant', error: failed('x') })]).toEqual([null, null]);
+  });
+
+  it('a memory or a disk that is nearly used up, until it clearly is not', () => {
+    const near = (used: number, health: Health = 'online', of: 'heap' | 'disk' = 'heap') => {
+      const pressure = { of, used, limit: (100 * 1024 ** 3) / 50 };
+      const lease = leaseOf({
+        pressures: { memory: of === 'heap' ? pressure : null, disk: of === 'disk' ? pressure : null },
+      });
+      return nearnessOf(of === 'disk' ? 'disk' : 'memory', viewOf(health, { lease }), 7);
+    };
+    const percent = (value: number) => (value / 50) * 1024 ** 3;
+    expect(near(percent(90))).toMatchObject({
+      kind: 'memory',
+      environment: 'env_a',
+      message: { code: 'MEMORY_NEAR_LIMIT', params: { percent: 90, limit: '2.0 GB', what: say('LIMIT_HEAP') } },
+      at: 7,
+    });
+    expect(near(percent(95), 'online', 'disk')).toMatchObject({ kind: 'disk', message: { code: 'DISK_NEAR_LIMIT' } });
+    expect([near(percent(89)), near(percent(85)), near(percent(84))]).toEqual([null, null, 'well']);
+    expect([near(percent(99), 'down'), near(percent(99), 'suspect'), near(percent(99), 'unknown')]).toEqual([
+      'well',
+      null,
+      null,
+    ]);
+    expect(nearnessOf('disk', viewOf('online', { lease: leaseOf() }), 7)).toBe('well');
   });
 
   it('a process that takes over from one that did not shut down', () => {
@@ -238,6 +264,24 @@ describe('two Supervisors', () => {
     expect(one.leadership.leads).toBe(false);
     release();
     await expect(tended).resolves.toBeUndefined();
+  });
+
+  it('record once that memory is near its limit, and when it is over', async () => {
+    const using = (used: number) =>
+      one.views.set(
+        'env_a',
+        viewOf('online', { lease: leaseOf({ pressures: { memory: { of: 'heap', used, limit: 100 }, disk: null } }) }),
+      );
+    using(95);
+    for (let time = 0; time < 3; time++) {
+      await one.watch.tend();
+      await clock.run(1_000);
+    }
+    expect(await rows()).toMatchObject([{ kind: 'memory', endedAt: null }]);
+    using(50);
+    await one.watch.tend();
+    await clock.run(1_000);
+    expect(await rows()).toMatchObject([{ kind: 'memory', endedAt: expect.any(Number) }]);
   });
 
   it('record it once although another one leads meanwhile, and end it', async () => {

@@ -1,7 +1,17 @@
 import type { Page } from 'playwright-core';
 import type { AppRow, OperationRow, PartInfo } from '../../src/shared/types';
 import { STATUSES } from '../../src/shared/words';
-import { containersIn, inStatus, inTrouble, nameIn, OTHER_PARTS, PENDING, UNDER_WAY } from './sample';
+import {
+  containersIn,
+  inStatus,
+  inTrouble,
+  NOTIFIERS,
+  nameIn,
+  OTHER_PARTS,
+  PENDING,
+  TEST_RESULT,
+  UNDER_WAY,
+} from './sample';
 import { answerNo, backToApps, type State, settled, tabOf, tabsOf } from './states';
 
 /** The apps that are selected for an action on several. */
@@ -173,6 +183,31 @@ export const RARE_STATES: State[] = [
       await page.getByTestId('environment-row-env_a').waitFor();
       await tabOf(page, 'apps').click();
       await page.locator('.ant-result-error').waitFor();
+    },
+  },
+  {
+    name: 'notifications-failing',
+    async show(page) {
+      await page.unrouteAll();
+      await page.route('**/api/appNotifiers:list*', (route) => route.fulfill({ json: NOTIFIERS }));
+      await page.route('**/api/appNotifiers:test*', (route) => route.fulfill({ json: { data: TEST_RESULT } }));
+      await tabOf(page, 'notifications').click();
+      await page.getByTestId('test-channel').click();
+      await page.getByTestId('test-webhook').click();
+      await page.getByTestId('test-result').nth(1).waitFor();
+    },
+  },
+  {
+    name: 'notifications-secret',
+    async show(page) {
+      await page.route('**/api/appNotifiers:update*', (route) =>
+        route.fulfill({
+          json: { data: { ...NOTIFIERS.data[1], secret: 'cCtSq3VZ0n0Pj7Xb2yGmH8rUeWkLd5aTfN1sQoIv4Mg' } },
+        }),
+      );
+      await page.getByTestId('new-secret').click();
+      await page.locator('#confirm-ok').click();
+      await page.getByTestId('webhook-secret').waitFor();
     },
   },
   { name: 'part-worker', show: (page) => showPart(page, 'worker', 'environments') },

@@ -1,6 +1,7 @@
 import { CONTAINER_STATES, type ContainerRow } from '../../src/shared/container';
 import { defaultsIn } from '../../src/shared/fields';
 import { say, verbatim } from '../../src/shared/message';
+import { NOTIFIER, type NoticeResult, type NotifierRow } from '../../src/shared/notice';
 import { OPERATION } from '../../src/shared/operation';
 import type { AppRow, EnvironmentRow, OperationRow, PartInfo, Status } from '../../src/shared/types';
 import { type Api, ApiError, waitFor } from '../fleet';
@@ -179,3 +180,30 @@ export const UNDER_WAY: OperationRow = {
   waitingFor: null,
   createdAt: Date.now() - 12_000,
 };
+
+const WEBHOOK_DOWN = say('WEBHOOK_FAILED', { cause: 'connect ECONNREFUSED 10.0.0.9:443' });
+const notifier = (values: Partial<NotifierRow>): NotifierRow => ({
+  ...defaultsIn(NOTIFIER, 'row'),
+  id: 'channel',
+  enabled: true,
+  kinds: ['environmentDown', 'appFailing', 'nearLimit'],
+  hasSecret: false,
+  ...values,
+});
+
+/** The answer about notifiers of which one is well and one is not. */
+export const NOTIFIERS = {
+  data: [
+    notifier({ channel: 'operations', receivers: ['1'], deliveredAt: Date.now() - 240_000 }),
+    notifier({
+      id: 'webhook',
+      url: 'https://alerts.example.com/hooks/nocobase',
+      hasSecret: true,
+      failingSince: Date.now() - 900_000,
+      nextAt: Date.now() + 1_500_000,
+      error: WEBHOOK_DOWN,
+    }),
+  ],
+  meta: { channels: [{ name: 'operations', title: 'Operations', type: 'in-app-message' }], missing: null },
+};
+export const TEST_RESULT: NoticeResult = { ok: false, status: null, error: WEBHOOK_DOWN };

@@ -25,7 +25,7 @@ const hidden = (page: Page, selector: string) =>
 /** The tabs of the settings pages, in either client. */
 export const tabsOf = (page: Page) => page.locator('.ant-page-header').getByRole('menuitem');
 
-const TABS = ['overview', 'apps', 'environments', 'activity', 'security'] as const;
+const TABS = ['overview', 'apps', 'environments', 'activity', 'notifications', 'security'] as const;
 /** One of them, for a user who sees all. */
 export const tabOf = (page: Page, name: (typeof TABS)[number]) => tabsOf(page).nth(TABS.indexOf(name));
 
@@ -302,9 +302,16 @@ export const STATES: State[] = [
     },
   },
   {
-    name: 'security',
+    name: 'notifications',
     async show(page) {
       await page.getByTestId('activity-export').click();
+      await page.getByTestId('activity-notifications').click();
+      await page.getByTestId('notifier-webhook').waitFor();
+    },
+  },
+  {
+    name: 'security',
+    async show(page) {
       await tabOf(page, 'security').click();
       await page.getByTestId('checklist').waitFor();
     },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import english from '../locale/en-US.json';
+import chinese from '../locale/zh-CN.json';
 import { failed, type Message, type Names, type Param, type Params, render } from '../shared/message';
 
 /**
@@ -121,14 +122,20 @@ export const ERROR_PARAMS: Record<string, string> = Object.fromEntries(
   Object.entries(CODES).map(([code, [, names]]) => [code, names]),
 );
 
-const texts: Record<string, string> = english;
+type Texts = Record<string, string>;
 
-/** A message in English: for logs, terminals and readers of `message` in an answer. */
-export const inEnglish = (message: Message): string =>
+const renderIn = (texts: Texts, message: Message): string =>
   render(
     (key, params) => (texts[key] ?? key).replace(/\{\{(\w+)\}\}/g, (whole, name) => String(params[name] ?? whole)),
     message,
   );
+
+/** A message in English: for logs, terminals and readers of `message` in an answer. */
+export const inEnglish = (message: Message): string => renderIn(english, message);
+
+/** A message for somebody who reads NocoBase in this language, such as `zh-CN`: in English if there is no other text. */
+export const inLanguage = (language: string, message: Message): string =>
+  renderIn(/^zh\b/i.test(language) ? chinese : english, message);
 
 /**
  * An error with code and params, which are rendered in the reader's language. `field` names the input that it belongs

@@ -90,6 +90,18 @@ export type StatusEntry = z.infer<typeof statusEntry>;
 /** The description of an environment; written when its worker takes the lease and when it changes. */
 export const registration = schemaOf(objectIn(ENVIRONMENT, 'registration'));
 
+/** How much is used of what there is at most, in bytes. */
+const pressure = z.object({
+  of: z.enum(['heap', 'container', 'machine', 'disk']),
+  used: z.number().nonnegative(),
+  limit: z.number().nonnegative(),
+});
+export type Pressure = z.infer<typeof pressure>;
+
+/** Null if it is not known (yet). */
+const pressures = z.object({ memory: pressure.nullable(), disk: pressure.nullable() });
+export type Pressures = z.infer<typeof pressures>;
+
 /** A held lease as its holder last renewed it. */
 export const lease = z.object({
   instance: z.string(),
@@ -105,6 +117,8 @@ export const lease = z.object({
   registered: z.number().int().nonnegative(),
   memory: z.number(),
   eventLoopDelay: z.number(),
+  /** Absent before 0.3.0. */
+  pressures: pressures.optional().catch(undefined),
   /** See `LeaseClaim.provenBy`. */
   provenBy: z.string().optional(),
 });

@@ -69,5 +69,16 @@ export type DbConnType = (typeof DB_CONN_TYPES)[number];
  * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored, a change that somebody
  * requested, an operation that the Supervisor began itself, a user whom the main app signed in to an app.
  */
-export const EVENT_KINDS = ['health', 'holder', 'crash', 'failure', 'refusal', 'change', 'healing', 'signIn'] as const;
+export const EVENT_KINDS = [
+  'health',
+  'holder',
+  'crash',
+  'failure',
+  'memory',
+  'disk',
+  'refusal',
+  'change',
+  'healing',
+  'signIn',
+] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -41,6 +41,13 @@ export const SETTINGS = {
       componentLoader: () => import('./activity/ActivityPage').catch(notLoaded),
     },
     {
+      key: 'notifications',
+      title: key('Notifications'),
+      sort: 5,
+      aclSnippet: 'pm.app-supervisor.notifications',
+      componentLoader: () => import('./notices/NoticesPage').catch(notLoaded),
+    },
+    {
       key: 'security',
       title: key('Security checklist'),
       sort: 9,

@@ -7,9 +7,10 @@ import type { DatabaseConnection } from '../databases';
 import { environmentKeyOf, fleetKeyOf, Keyring } from '../protocol/keyring';
 import { Secrets } from '../protocol/secrets';
 import { AppRepository } from '../supervisor/apps/repository';
+import { NotifierStore } from '../supervisor/notices/store';
 import { SnapshotStore } from '../worker/snapshot';
 import { moveToRoles } from './database-roles';
-import { rekey } from './rekey';
+import { rekey, rekeyWebhook } from './rekey';
 import { keyringOf } from './wire';
 
 /** What was sealed with the former key, in this database and for this environment. */
@@ -40,9 +41,11 @@ export function registerCommands(app: Application, config: Config | null): void 
         formerSecrets(config),
         config?.aesKey ?? null,
       );
+      const isRead = await rekeyWebhook(new NotifierStore(app), formerSecrets(config), config?.aesKey ?? null);
       console.log(`${changed} apps have new secrets at rest.`);
-      if (unreadable.length) {
-        throw new Error(`The secrets of ${unreadable.join(', ')} are sealed with neither key; they are as they were.`);
+      const left = [...unreadable, ...(isRead ? [] : ['the webhook'])];
+      if (left.length) {
+        throw new Error(`The secrets of ${left.join(', ')} are sealed with neither key; they are as they were.`);
       }
     });
   app

@@ -89,6 +89,7 @@ export function createWorkerPart(
     coreApps,
     host,
     hasOwnKey: wire.keyring.own !== null,
+    storagePath: config.host.storagePath,
     environment,
     only,
     handlers: workerHandlers(

@@ -2,6 +2,7 @@ import type { InitialAdmin } from '../../shared/messages';
 import { AppSupervisorError } from '../errors';
 import { type Secrets as Opener, type SecretField, seal, unseal } from '../protocol/secrets';
 import type { AppDefinition, AppRepository } from '../supervisor/apps/repository';
+import type { NotifierStore } from '../supervisor/notices/store';
 
 /** The secrets of an app, in its definition and in the records created from it. */
 type Secrets = Pick<AppDefinition, 'name' | 'uid' | 'database' | 'jwtSecret'> & { initialAdmin?: InitialAdmin | null };
@@ -18,7 +19,7 @@ export interface Records<T extends Secrets> {
  */
 function reseal(
   value: string | null | undefined,
-  app: Secrets,
+  app: Pick<Secrets, 'name' | 'uid'>,
   field: SecretField,
   from: Opener,
   to: Buffer | null,
@@ -53,6 +54,26 @@ function resealed(app: Secrets, from: Opener, to: Buffer | null): Omit<Secrets, 
     jwtSecret,
     ...(initialAdmin && hash !== null ? { initialAdmin: { ...initialAdmin, password: hash } } : {}),
   };
+}
+
+/**
+ * Seals the secret of the webhook with another key.
+ * @returns false if it is sealed with neither key; it stays unchanged
+ */
+export async function rekeyWebhook(
+  notifiers: Pick<NotifierStore, 'get' | 'save'>,
+  from: Opener,
+  to: Buffer | null,
+): Promise<boolean> {
+  const { secret } = await notifiers.get('webhook');
+  try {
+    const sealed = reseal(secret, { name: 'webhook', uid: '' }, 'database', from, to);
+    if (sealed !== secret) await notifiers.save('webhook', { secret: sealed });
+    return true;
+  } catch (error) {
+    if (!(error instanceof AppSupervisorError)) throw error;
+    return false;
+  }
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Application } from '@nocobase/server';
+import type { Event } from '../../shared/event';
 import type { Message } from '../../shared/message';
 import type { Clock } from '../clock';
 import type { DatabaseConnection } from '../databases';
@@ -41,6 +42,10 @@ import { reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
+import { Notices } from './notices/notices';
+import { createSenders } from './notices/senders';
+import { NotifierSettings } from './notices/settings';
+import { NotifierStore } from './notices/store';
 import { LoadRecorder, type LoadRecorderOptions } from './overview/load-recorder';
 import { Summary, type SummaryOptions } from './overview/summary';
 import { Drains, type DrainsOptions } from './placement/drains';
@@ -176,7 +181,7 @@ export function createServices(main: Application, options: ServicesOptions) {
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
-    ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal }),
+    ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal, view }),
   };
 }
 
@@ -186,15 +191,39 @@ function createForPeople(
   options: ServicesOptions,
   given: Omit<EnvironmentJoinsOptions, keyof ServicesOptions | 'database'> & {
     journal: ChangeJournal;
+    events: EventStore;
     recorder: EventRecorder;
     leadership: Leadership;
+    view: FleetView;
   },
 ) {
   const database = () => main.db.options as unknown as DatabaseConnection;
   const joins = new EnvironmentJoins({ ...options, ...given, database });
   const { journal } = given;
   const driver = options.driver?.(() => given.leadership.fleet) ?? null;
-  return { journal, joins, containers: new Containers({ driver, joins, journal, recorder: given.recorder }) };
+  const containers = new Containers({ driver, joins, journal, recorder: given.recorder });
+  return { journal, joins, containers, ...createNotices(main, options, given) };
+}
+
+/** What tells people and other systems what happens. */
+function createNotices(
+  app: Application,
+  { clock, random, log, aesKey, publicUrl }: ServicesOptions,
+  given: {
+    leadership: Leadership;
+    events: EventStore;
+    recorder: EventRecorder;
+    journal: ChangeJournal;
+    view: FleetView;
+  },
+) {
+  const { leadership, view } = given;
+  const notifiers = new NotifierStore(app);
+  const fleet = () => leadership.fleet;
+  const rowOf = (event: Event) => view.eventRow(event);
+  const send = createSenders({ app, clock, aesKey, publicUrl, fleet, rowOf });
+  const notices = new Notices({ ...given, notifiers, send, clock, random, log });
+  return { notices, notifierSettings: new NotifierSettings({ ...given, app, notifiers, notices, clock, aesKey }) };
 }
 
 /** What moves apps between environments, and what shows all of them. */

@@ -88,6 +88,7 @@ export class SupervisorPart {
         this.starting = null;
         this.running = null;
         attempt.services?.recorder.stop();
+        attempt.services?.notices.stop();
         if (attempt.services) void resign(attempt.services, log);
         if (this.isOver) return;
         log.error(`Managing apps could not begin, it is tried again: ${messageOf(error)}`);
@@ -115,6 +116,7 @@ export class SupervisorPart {
     stopWork(services);
     services.recorder.stop();
     services.containers.stop();
+    services.notices.stop();
     services.reach.stop();
     services.leadership.stop();
   }
@@ -227,6 +229,7 @@ export class SupervisorPart {
     loop.start();
     running.watch.start();
     running.containers.start();
+    running.notices.start();
     await leadership.start();
     await this.subscribe(running);
     this.assertGoesOn();
@@ -243,7 +246,7 @@ export class SupervisorPart {
 
   /** Reads what changes without an event of this process. Never rejects. */
   private reload(running: Running): void {
-    const { leadership, appCache, active, compatibility, watch } = running;
+    const { leadership, appCache, active, compatibility, watch, notices } = running;
     // The leader's loop reads them itself.
     if (!leadership.leads) {
       void appCache.load().catch(() => undefined);
@@ -252,6 +255,7 @@ export class SupervisorPart {
     this.readEnvironments(running);
     void this.findPlugins(compatibility);
     void watch.tend();
+    notices.look();
     this.askStore();
   }
 

@@ -29,7 +29,7 @@ export interface LeaseKeeperOptions {
   clock: Clock;
   random: Random;
   log: Log;
-  vitals(): { memory: number; eventLoopDelay: number };
+  vitals(): Pick<Lease, 'memory' | 'eventLoopDelay' | 'pressures'>;
 }
 
 /**

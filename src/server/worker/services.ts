@@ -35,6 +35,8 @@ export interface WorkerPartOptions {
   /** As in `RegistrationOptions`. */
   hasOwnKey?: boolean;
   appKey: string;
+  /** Folder to which apps write; absent: its disk is not looked at. */
+  storagePath?: string;
   clock: Clock;
   random: Random;
   log: Log;

@@ -53,10 +53,11 @@ export class WorkerPart {
   private left = false;
   /** Of the readings that confirm records, the newest. */
   private confirming = 0;
-  private readonly vitals = new Vitals();
+  private readonly vitals: Vitals;
 
   constructor(private readonly options: WorkerPartOptions) {
     this.host = options.host;
+    this.vitals = new Vitals(options.storagePath ?? null);
     this.appIndex = new AppIndexReader(options.stores.appIndex);
     this.elsewhere = new RemoteStatuses(options.stores, options.clock);
     options.stores.returns.listen(() => this.catchUp());

@@ -1,10 +1,12 @@
-import { DownloadOutlined, ReloadOutlined } from '@ant-design/icons';
+import { BellOutlined, DownloadOutlined, ReloadOutlined } from '@ant-design/icons';
 import { Button, Card, Dropdown, Empty, Flex, Pagination, Skeleton, Spin, Tooltip } from 'antd';
 import { useCallback, useMemo } from 'react';
+import { useNavigate } from 'react-router-dom';
 import type { EventRow } from '../../shared/event';
 import { useApi } from '../common/api';
 import { apiError, problemText } from '../common/errors';
 import { Failure, Freshness } from '../common/Page';
+import { PATHS } from '../common/paths';
 import { keepPage, type Page } from '../common/refresher';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
@@ -19,6 +21,7 @@ const SPIN_AFTER = 150;
 /** Everything that happened, filtered by what is in the page's address. */
 export function Activity({ appsPath }: { appsPath: string }) {
   const t = useT();
+  const navigate = useNavigate();
   const { query, ask } = useQuery();
   const { data, error, loading, refresh } = useEvents(query);
   if (!data) return <Card>{error ? <Failure error={error} retry={refresh} /> : <Skeleton active />}</Card>;
@@ -30,6 +33,14 @@ export function Activity({ appsPath }: { appsPath: string }) {
           <Flex gap="small">
             <Tooltip title={t('Refresh')}>
               <Button icon={<ReloadOutlined />} onClick={refresh} aria-label={t('Refresh')} />
+            </Tooltip>
+            <Tooltip title={t('Notifications')}>
+              <Button
+                icon={<BellOutlined />}
+                onClick={() => navigate(PATHS.notifications)}
+                aria-label={t('Notifications')}
+                data-testid="activity-notifications"
+              />
             </Tooltip>
             <Export query={query} isEmpty={data.count === 0} />
           </Flex>

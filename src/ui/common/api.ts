@@ -4,6 +4,7 @@ import type { ContainerAction, ContainerRow } from '../../shared/container';
 import type { Arrival, JoinAnswer, JoinRequest } from '../../shared/join';
 import type { Message } from '../../shared/message';
 import type { MovePlan } from '../../shared/move';
+import type { NoticeResult, NoticeSettings, NotifierId, NotifierRow } from '../../shared/notice';
 import type { AppLoad, FleetLoad, FleetSummary } from '../../shared/summary';
 import type {
   AppOptions,
@@ -124,6 +125,7 @@ function apiOf(request: Host['request']) {
     load: () => get<FleetLoad>('appFleet:load'),
     checklist: () => get<ChecklistRow[]>('appFleet:checklist'),
     ...ofEnvironments(senders),
+    ...ofNotifiers(senders),
     /** Newest first. @param appName default: of all apps */
     listOperations: (appName?: string, pageSize = 20) =>
       get<OperationRow[]>('appOperations:list', {
@@ -164,6 +166,18 @@ function ofEnvironments({ send, get, post }: Senders) {
     uncordon: (name: string, bringHome: boolean) => bulk('appEnvironments:uncordon', name, { bringHome }),
     forget: (name: string, move: boolean, to?: string) => bulk('appEnvironments:forget', name, { move, to }),
     checkEnvironment: (name: string) => get<Record<'web' | 'ws', Reach>>('appEnvironments:check', { filterByTk: name }),
+  };
+}
+
+function ofNotifiers({ send, post }: Senders) {
+  return {
+    async noticeSettings(): Promise<NoticeSettings> {
+      const { data, meta } = await send<NotifierRow[]>('appNotifiers:list', 'get');
+      return { notifiers: data, ...(meta as Omit<NoticeSettings, 'notifiers'>) };
+    },
+    updateNotifier: (id: NotifierId, values: object) =>
+      post<NotifierRow & { secret?: string }>('appNotifiers:update', { filterByTk: id }, values),
+    testNotifier: (id: NotifierId) => post<NoticeResult>('appNotifiers:test', { filterByTk: id }),
   };
 }
 

@@ -5,5 +5,6 @@ export const PATHS = {
   apps: `${SETTINGS}/apps`,
   environments: `${SETTINGS}/environments`,
   activity: `${SETTINGS}/activity`,
+  notifications: `${SETTINGS}/notifications`,
   security: `${SETTINGS}/security`,
 } as const;

@@ -1,5 +1,7 @@
 import type { CollectionOptions } from '@nocobase/database';
 import { EVENT } from '../../../shared/event';
+import { NOTIFIERS } from '../../../shared/notice';
+import { toldColumn } from '../../supervisor/events/store';
 import { columnsOf } from './columns';
 
 /** What happened to apps and environments; kept for 90 days. */
@@ -7,5 +9,9 @@ export default {
   name: 'appEvents',
   autoGenId: false,
   timestamps: false,
-  fields: columnsOf(EVENT),
+  fields: [
+    ...columnsOf(EVENT),
+    /** What each notifier has told of it (supervisor/notices/decide.ts); null before that. */
+    ...NOTIFIERS.map((id) => ({ name: toldColumn(id), type: 'string' as const })),
+  ],
 } satisfies CollectionOptions;

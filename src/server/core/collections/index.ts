@@ -2,6 +2,7 @@ import type { CollectionOptions } from '@nocobase/database';
 import appEnvironments from './appEnvironments';
 import appEvents from './appEvents';
 import appManifests from './appManifests';
+import appNotifiers from './appNotifiers';
 import appOperations from './appOperations';
 import appSnapshots from './appSnapshots';
 import appSsoEnds from './appSsoEnds';
@@ -15,6 +16,7 @@ export const collections: CollectionOptions[] = [
   appEnvironments,
   appOperations,
   appEvents,
+  appNotifiers,
   appTombstones,
   appSupervisorLeaders,
   appSnapshots,

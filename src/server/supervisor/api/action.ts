@@ -79,7 +79,11 @@ export function action(
  */
 export async function allowMissingTarget({ action }: { action?: Context['action'] }, next: Next): Promise<void> {
   const { resourceName, actionName, params } = action as Context['action'];
-  if (resourceName === 'apps' && (actionName === 'update' || actionName === 'destroy')) params.filterByTk ||= [];
+  if (
+    (resourceName === 'apps' || resourceName === 'appNotifiers') &&
+    (actionName === 'update' || actionName === 'destroy')
+  )
+    params.filterByTk ||= [];
   await next();
 }
 

@@ -7,6 +7,7 @@ import * as containers from './containers';
 import * as environments from './environments';
 import * as events from './events';
 import * as fleet from './fleet';
+import * as notifiers from './notifiers';
 import * as operations from './operations';
 import { redactPasswords } from './request-log';
 
@@ -65,6 +66,11 @@ export const RESOURCES: Record<string, Record<string, [changes: boolean, work: W
   appEvents: {
     list: [false, events.list],
     export: [false, events.exportFile],
+  },
+  appNotifiers: {
+    list: [false, notifiers.list],
+    update: [true, notifiers.update],
+    test: [true, notifiers.test],
   },
   appFleet: {
     checklist: [false, fleet.checklist],
@@ -129,6 +135,10 @@ export function registerResources(app: Application, supervisor: SupervisorPart |
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.activity',
     actions: ['appSupervisor:*', 'appEvents:*', 'appOperations:list', 'appOperations:get', 'appEnvironments:list'],
+  });
+  app.acl.registerSnippet({
+    name: 'pm.app-supervisor.notifications',
+    actions: ['appSupervisor:*', 'appNotifiers:*'],
   });
   app.acl.registerSnippet({
     name: 'pm.app-supervisor.environments',

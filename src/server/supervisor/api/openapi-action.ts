@@ -18,7 +18,7 @@ export interface DescribedAction<R extends string = string> {
 const isReading = (name: string) => name === 'list' || name === 'get';
 
 /** Resources that a process offers only if it manages apps. */
-const MANAGED = ['apps', 'appEnvironments', 'appContainers', 'appOperations', 'appEvents', 'appFleet'];
+const MANAGED = ['apps', 'appEnvironments', 'appContainers', 'appOperations', 'appEvents', 'appNotifiers', 'appFleet'];
 
 /** By status, the errors of an action; the core itself answers 401 and 403. */
 function refusals({ method, query, body, errors = [] }: DescribedAction, resource: string, name: string) {

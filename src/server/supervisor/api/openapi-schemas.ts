@@ -5,6 +5,7 @@ import { ENVIRONMENT } from '../../../shared/environment';
 import { EVENT } from '../../../shared/event';
 import { objectIn, type Type } from '../../../shared/fields';
 import { movePlan } from '../../../shared/move';
+import { NOTIFIER, noticeResult } from '../../../shared/notice';
 import { OPERATION } from '../../../shared/operation';
 import { schemaOf } from '../../../shared/schema';
 import { appLoad, fleetLoad, fleetSummary } from '../../../shared/summary';
@@ -15,6 +16,8 @@ export const ROWS = {
   appSupervisorEnvironment: objectIn(ENVIRONMENT, 'row'),
   appSupervisorOperation: objectIn(OPERATION, 'row'),
   appSupervisorEvent: objectIn(EVENT, 'row'),
+  appSupervisorNotifier: objectIn(NOTIFIER, 'row'),
+  appSupervisorNoticeResult: noticeResult,
   appSupervisorChecklistRow: checklistRow,
   appSupervisorMovePlan: movePlan,
   appSupervisorSummary: fleetSummary,

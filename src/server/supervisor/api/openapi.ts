@@ -15,6 +15,7 @@ import {
 import { arrivalInput, joinInput } from '../joining/input';
 import { type DescribedAction, describe } from './openapi-action';
 import { CONTAINER_ACTIONS } from './openapi-containers';
+import { NOTIFIER_ACTIONS } from './openapi-notifiers';
 import { ROWS, rowSchema } from './openapi-schemas';
 
 /**
@@ -317,6 +318,7 @@ const ACTIONS: Record<string, Record<string, ActionDescription>> = {
       gives: 'Not in `data`: the file. `json` is a list of event rows; in `csv`, texts are in English.',
     },
   },
+  appNotifiers: NOTIFIER_ACTIONS,
   appFleet: {
     checklist: {
       summary: 'The security checklist: what holds here and now',

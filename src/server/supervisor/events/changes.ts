@@ -2,6 +2,7 @@ import { APP, type AppDefinition } from '../../../shared/app';
 import type { Event, SettingChange } from '../../../shared/event';
 import { keysIn, pickIn } from '../../../shared/fields';
 import { type Message, say, sayAction } from '../../../shared/message';
+import { type NotifierId, notifierName } from '../../../shared/notice';
 import type { Operation } from '../control/rollout';
 
 /** What people change, as events. Pure functions; they are written together with the change itself. */
@@ -127,6 +128,28 @@ export const environmentChanged = (
   createdById: userId,
   operationId: null,
   changes: null,
+  at,
+  endedAt: at,
+});
+
+/** The event that somebody changed who is notified. @param id unique */
+export const notifierChanged = (
+  notifier: NotifierId,
+  changes: SettingChange[],
+  userId: string | null,
+  at: number,
+  id: string,
+): Event => ({
+  id: `change notifier ${notifier} ${at} ${id}`,
+  kind: 'change',
+  appName: null,
+  appUid: null,
+  environment: null,
+  message: say('NOTIFIER_CHANGED', { notifier: notifierName(notifier) }),
+  cause: null,
+  createdById: userId,
+  operationId: null,
+  changes,
   at,
   endedAt: at,
 });

@@ -1,6 +1,6 @@
 import type { Event } from '../../../shared/event';
 import { type Message, say, sayAction } from '../../../shared/message';
-import type { StatusEntry } from '../../../shared/messages';
+import type { Pressure, StatusEntry } from '../../../shared/messages';
 import { referenceOf } from '../../errors';
 import type { Operation } from '../control/rollout';
 import type { EnvironmentView } from '../fleet/observer';
@@ -52,6 +52,38 @@ export function healthOf({ name, health, since, released, held }: Seen): Lasting
     case 'unknown':
       return null;
   }
+}
+
+/** From this share of a limit on, an environment is near it; in percent. */
+export const NEAR = 90;
+/** Below this share it is no longer, in percent. */
+export const CLEAR = 85;
+
+const WHAT = { heap: 'LIMIT_HEAP', container: 'LIMIT_CONTAINER', machine: 'LIMIT_MACHINE' } as const;
+
+/**
+ * What is near its limit in an environment.
+ * @param view as `healthOf`, with the lease; without one nothing is known to be near
+ * @returns null if it is between the two thresholds: then it stays as it was
+ */
+export function nearnessOf(
+  kind: 'memory' | 'disk',
+  { name, health, lease }: Pick<EnvironmentView, 'name' | 'health' | 'lease'>,
+  now: number,
+): Lasting | 'well' | null {
+  if (health === 'unknown' || health === 'suspect') return null;
+  const pressure = health === 'online' ? lease?.pressures?.[kind] : null;
+  const percent = pressure?.limit ? Math.floor((100 * pressure.used) / pressure.limit) : 0;
+  if (!pressure || percent < CLEAR) return 'well';
+  if (percent < NEAR) return null;
+  return { ...ofEnvironment(name), kind, message: nearnessText(name, pressure, percent), at: now };
+}
+
+const GB = 1024 ** 3;
+
+function nearnessText(environment: string, { of, limit }: Pressure, percent: number): Message {
+  const params = { environment, percent, limit: `${(limit / GB).toFixed(1)} GB` };
+  return of === 'disk' ? say('DISK_NEAR_LIMIT', params) : say('MEMORY_NEAR_LIMIT', { ...params, what: say(WHAT[of]) });
 }
 
 /** @returns null if the app is neither well nor failed there, for example while it is started again */

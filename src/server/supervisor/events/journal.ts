@@ -1,11 +1,13 @@
+import type { SettingChange } from '../../../shared/event';
 import { say } from '../../../shared/message';
+import type { NotifierId } from '../../../shared/notice';
 import type { Clock } from '../../clock';
 import { messageOf } from '../../errors';
 import type { Log } from '../../log';
 import type { Random } from '../../random';
 import type { AppDefinition } from '../apps/repository';
 import type { MainUser } from '../sso/decide';
-import { entered, environmentChanged } from './changes';
+import { entered, environmentChanged, notifierChanged } from './changes';
 import type { EventStore } from './store';
 
 export interface ChangeJournalOptions {
@@ -39,6 +41,16 @@ export class ChangeJournal {
     const event = environmentChanged(environment, message, userId, clock.now().wall, random.hex(4));
     await events.append([event]).catch((error) => {
       log.warn(`A change of an environment could not be recorded: ${messageOf(error)}`, { environment });
+    });
+  }
+
+  /** As `ofEnvironment`. */
+  async ofNotifier(id: NotifierId, changes: SettingChange[], userId: string | null): Promise<void> {
+    const { events, clock, random, log } = this.options;
+    if (!changes.length) return;
+    const event = notifierChanged(id, changes, userId, clock.now().wall, random.hex(4));
+    await events.append([event]).catch((error) => {
+      log.warn(`A change of notifications could not be recorded: ${messageOf(error)}`);
     });
   }
 

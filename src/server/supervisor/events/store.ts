@@ -3,6 +3,8 @@ import { EVENT, type Event } from '../../../shared/event';
 import { fromTable, pickIn } from '../../../shared/fields';
 import { type Message, verbatim } from '../../../shared/message';
 import { message } from '../../../shared/message-schema';
+import type { NotifierId } from '../../../shared/notice';
+import { Feed } from '../../feed';
 import type { WithDatabase } from '../../nocobase/main-database';
 
 /** How long events are kept after they ended, in ms. */
@@ -10,8 +12,14 @@ export const KEEP_EVENTS = 90 * 24 * 3_600_000;
 /** How many events are kept; beyond that the oldest are deleted. */
 export const MOST_EVENTS = 100_000;
 
+/** The column that says what a notifier has told of an event. */
+export const toldColumn = (id: NotifierId): string => `${id}Told`;
+
 /** The `appEvents` table. */
 export class EventStore {
+  /** Something was written, or is about to be committed. */
+  readonly changes = new Feed<void>();
+
   constructor(private readonly app: WithDatabase) {}
 
   /** Events that last. */
@@ -35,11 +43,43 @@ export class EventStore {
       cause: event.cause && JSON.stringify(event.cause),
     }));
     await this.model.bulkCreate(rows, { ignoreDuplicates: true, transaction });
+    this.changes.emit();
   }
 
   /** @param endedAt in ms since 1970; an event that has ended is left as it is */
   async end(id: string, endedAt: number, transaction?: Transaction): Promise<void> {
     await this.model.update({ endedAt }, { where: { id, endedAt: null }, transaction });
+    this.changes.emit();
+  }
+
+  /**
+   * Events of which a notifier knows nothing yet, in the order in which they happened.
+   * @param since in ms since 1970
+   */
+  async untold(notifier: NotifierId, since: number, limit: number): Promise<Event[]> {
+    const filter = { [toldColumn(notifier)]: null, at: { $gt: since } };
+    const rows = await this.repository.find({ filter, sort: ['at', 'id'], limit });
+    return rows.map(toEvent);
+  }
+
+  /** Events that a notifier has told as they began, and that are over. @param since in ms since 1970 */
+  async over(notifier: NotifierId, since: number, limit: number): Promise<Event[]> {
+    const filter = { [toldColumn(notifier)]: 'begun', endedAt: { $gt: since } };
+    const rows = await this.repository.find({ filter, sort: ['endedAt', 'id'], limit });
+    return rows.map(toEvent);
+  }
+
+  /** Stores by event what a notifier has told of it. */
+  async markTold(notifier: NotifierId, told: ReadonlyMap<string, string>, transaction?: Transaction): Promise<void> {
+    for (const value of new Set(told.values())) {
+      const ids = [...told].filter(([, each]) => each === value).map(([id]) => id);
+      await this.model.update({ [toldColumn(notifier)]: value }, { where: { id: ids }, transaction });
+    }
+  }
+
+  async some(ids: readonly string[]): Promise<Event[]> {
+    const rows = ids.length ? await this.repository.find({ filter: { id: { $in: ids } } }) : [];
+    return rows.map(toEvent);
   }
 
   /**

@@ -21,6 +21,7 @@ import {
   ignoredValue,
   keyOf,
   type Lasting,
+  nearnessOf,
   troubleOf,
 } from './decide';
 import type { EventRecorder } from './recorder';
@@ -107,7 +108,22 @@ export class EventWatch {
       const isPlaced = app === null || (app?.uid === appUid && app?.published[environment ?? ''] !== undefined);
       if (!isPlaced || !known.has(environment ?? '')) this.end(key);
     }
+    this.compareNearness(known);
     await recorder.sweep();
+  }
+
+  /** Heartbeats are no changes that are noted, so it is looked at from time to time. */
+  private compareNearness(environments: Iterable<string>): void {
+    const { observer, clock } = this.options;
+    for (const name of environments) {
+      const view = observer.environment(name);
+      if (!view) continue;
+      for (const kind of ['memory', 'disk'] as const) {
+        const nearness = nearnessOf(kind, view, clock.now().wall);
+        if (nearness === 'well') this.end(keyOf({ kind, environment: name, appUid: null }));
+        else if (nearness) this.last(nearness);
+      }
+    }
   }
 
   /** Reads what lasts, and compares everything with it. Never rejects. */

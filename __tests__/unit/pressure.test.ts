@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { lasting, nearestLimit, PressureGauge } from '../../src/server/worker/pressure';
+
+const half = { used: 50, limit: 100 };
+
+describe('what is near its limit', () => {
+  it('is the nearest of the limits that hold', () => {
+    const machine = { used: 99, limit: 100 };
+    expect(nearestLimit({ heap: half, machine })).toEqual({ of: 'machine', ...machine });
+    expect(nearestLimit({ heap: half, container: { used: 6, limit: 10 }, machine })).toEqual({
+      of: 'container',
+      used: 6,
+      limit: 10,
+    });
+    expect(nearestLimit({ heap: { used: 7, limit: 10 }, container: half, machine })).toMatchObject({ of: 'heap' });
+    expect(nearestLimit({ heap: half, machine: { used: 0, limit: 0 } })).toMatchObject({ of: 'heap' });
+  });
+
+  it('is what lasts: a peak is none', () => {
+    const heap = (used: number) => ({ of: 'heap' as const, used, limit: 100 });
+    expect(lasting([heap(95), heap(40), heap(99)])).toEqual(heap(40));
+    expect(lasting([])).toBeNull();
+  });
+
+  it('is read of this process and its disk', async () => {
+    const gauge = new PressureGauge(process.cwd());
+    expect(gauge.read()).toEqual({ memory: null, disk: null });
+    await expect.poll(() => gauge.read().disk).toMatchObject({ of: 'disk', limit: expect.any(Number) });
+    for (let time = 0; time < 6; time++) gauge.read();
+    const { memory, disk } = gauge.read();
+    for (const one of [memory!, disk!]) {
+      expect(one.used).toBeGreaterThan(0);
+      expect(one.used).toBeLessThanOrEqual(one.limit);
+    }
+    const nowhere = new PressureGauge('/there/is/no/such/folder');
+    await expect.poll(() => nowhere.read().disk).toBeNull();
+  });
+});

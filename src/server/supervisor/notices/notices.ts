@@ -1,0 +1,219 @@
+import { say } from '../../../shared/message';
+import { type Delivery, NOTIFIERS, type NoticeResult, type Notifier, type NotifierId } from '../../../shared/notice';
+import { type Clock, type Timer, within } from '../../clock';
+import { messageOf } from '../../errors';
+import type { Log } from '../../log';
+import type { Random } from '../../random';
+import { type Leadership, TermOver } from '../control/leader';
+import type { EventRecorder } from '../events/recorder';
+import type { EventStore } from '../events/store';
+import {
+  type Attempt,
+  afterAttempt,
+  collect,
+  dueOf,
+  failingEvent,
+  givenUpEvent,
+  LOOK_BACK,
+  MOST_EVENTS,
+} from './decide';
+import type { Send } from './senders';
+import type { NotifierStore } from './store';
+
+/** How long events are collected before they are told, in ms. */
+export const COLLECT = 3_000;
+/** Delay after the database could not be used, in ms. */
+const RETRY = 15_000;
+/** How long an attempt may take, in ms: a mail server has time limits of its own. */
+const LONGEST_ATTEMPT = 150_000;
+
+export interface NoticesOptions {
+  notifiers: NotifierStore;
+  events: EventStore;
+  recorder: Pick<EventRecorder, 'record'>;
+  leadership: Pick<Leadership, 'leads' | 'write' | 'assertLeads' | 'onChange'>;
+  send: Record<NotifierId, Send>;
+  clock: Clock;
+  random: Random;
+  log: Log;
+}
+
+/**
+ * Tells people and other systems what happened; only the leader does. What is to be told is stored together with the
+ * mark that it is, before it is sent, and removed once it has arrived: another leader goes on there. So everything is
+ * told at least once, and twice only if a process ends between the answer and the note of it.
+ *
+ * Nothing waits for it: it follows the table of events, and has a timer of its own for each notifier.
+ */
+export class Notices {
+  private readonly timers = new Map<NotifierId, { timer: Timer; at: number }>();
+  private readonly busy = new Set<NotifierId>();
+  /** Asked for again while they were busy. */
+  private readonly again = new Set<NotifierId>();
+  /** Results that could not be stored yet. */
+  private readonly unsaved = new Map<NotifierId, { delivery: string; attempt: Attempt; at: number }>();
+  private isOver = false;
+
+  constructor(private readonly options: NoticesOptions) {}
+
+  start(): void {
+    this.options.events.changes.listen(() => this.look(COLLECT));
+    this.options.leadership.onChange(() => this.look(COLLECT));
+    this.look(COLLECT);
+  }
+
+  stop(): void {
+    this.isOver = true;
+    for (const { timer } of this.timers.values()) timer.cancel();
+    this.timers.clear();
+  }
+
+  /** There may be something to tell; called from time to time, too: others change events and settings. @param wait in ms */
+  look(wait = 0): void {
+    for (const id of NOTIFIERS) this.runAfter(id, wait);
+  }
+
+  /** Sends a test message now, by the settings as they are stored. */
+  async test(id: NotifierId): Promise<NoticeResult> {
+    const notifier = await this.options.notifiers.get(id);
+    const { ok, status, error } = await this.attempt(notifier, { id: this.options.random.id(), done: [] }, 'test');
+    return { ok, status, error };
+  }
+
+  private runAfter(id: NotifierId, wait: number): void {
+    const { clock, leadership } = this.options;
+    if (this.isOver || !leadership.leads) return;
+    if (this.busy.has(id)) {
+      this.again.add(id);
+      return;
+    }
+    const at = clock.now().mono + wait;
+    const set = this.timers.get(id);
+    if (set && set.at <= at) return;
+    set?.timer.cancel();
+    const run = () => {
+      this.timers.delete(id);
+      void this.run(id);
+    };
+    this.timers.set(id, { timer: clock.timeout(wait, run), at });
+  }
+
+  /** Never rejects. */
+  private async run(id: NotifierId): Promise<void> {
+    const { leadership, log } = this.options;
+    if (this.busy.has(id) || !leadership.leads) return;
+    this.busy.add(id);
+    let wait: number | null = RETRY;
+    try {
+      wait = await this.step(id);
+    } catch (error) {
+      if (!(error instanceof TermOver))
+        log.warn(`Notifications (${id}) could not go on, it is tried again: ${messageOf(error)}`);
+    } finally {
+      this.busy.delete(id);
+    }
+    const isAsked = this.again.delete(id);
+    if (wait !== null) this.runAfter(id, wait);
+    if (isAsked) this.runAfter(id, COLLECT);
+  }
+
+  /** @returns when the next one is due, in ms; null if nothing is to be told */
+  private async step(id: NotifierId): Promise<number | null> {
+    const { notifiers, clock } = this.options;
+    const notifier = await notifiers.get(id);
+    await this.saveResult(notifier);
+    if (!notifier.enabled) return null;
+    const due = dueOf(notifier, clock.now().wall);
+    switch (due.do) {
+      case 'wait':
+        return due.ms;
+      case 'collect':
+        return this.collect(notifier);
+      case 'send':
+        return this.send(notifier, notifier.delivery as Delivery);
+      case 'giveUp':
+        return this.giveUp(notifier, notifier.delivery as Delivery);
+    }
+  }
+
+  /** Puts the next delivery together. */
+  private async collect(notifier: Notifier): Promise<number | null> {
+    const { notifiers, events, leadership, clock, random } = this.options;
+    const { id } = notifier;
+    const { wall } = clock.now();
+    const since = Math.max(notifier.since, wall - LOOK_BACK);
+    const most = MOST_EVENTS[id];
+    const fresh = await events.untold(id, since, most);
+    const over = await events.over(id, wall - LOOK_BACK, most - fresh.length);
+    if (!fresh.length && !over.length) return null;
+    const found = collect(notifier, fresh, over, wall);
+    const delivery = found.events.length
+      ? { id: random.id(), events: found.events, at: wall, failures: 0, nextAt: wall, done: [] }
+      : null;
+    await leadership.write(async (transaction) => {
+      await events.markTold(id, found.told, transaction);
+      if (delivery) await notifiers.save(id, { delivery }, transaction);
+      if (found.late) await events.append([givenUpEvent(id, found.late, wall)], transaction);
+    });
+    return delivery || fresh.length + over.length >= most ? 0 : null;
+  }
+
+  private async send(notifier: Notifier, delivery: Delivery): Promise<number | null> {
+    const { events, leadership, recorder, clock, log } = this.options;
+    const { id } = notifier;
+    const stored = new Map((await events.some(delivery.events.map((each) => each.id))).map((each) => [each.id, each]));
+    const told = delivery.events.flatMap(({ id: event, phase }) => {
+      const found = stored.get(event);
+      return found ? [{ event: found, phase }] : [];
+    });
+    // Another process may lead by now, and send the same.
+    await leadership.assertLeads();
+    const attempt = told.length
+      ? await this.attempt(notifier, delivery, told)
+      : { ok: true, status: null, error: null, done: [] };
+    const { wall } = clock.now();
+    if (!attempt.ok && notifier.failingSince === null) {
+      log.warn(`Notifications (${id}) could not be sent, it is tried again.`, { cause: attempt.error });
+      recorder.record(failingEvent(id, wall, attempt.error));
+    }
+    this.unsaved.set(id, { delivery: delivery.id, attempt, at: wall });
+    await this.saveResult(notifier);
+    return 0;
+  }
+
+  /** Never rejects. */
+  private attempt(notifier: Notifier, ...rest: [Pick<Delivery, 'id' | 'done'>, Parameters<Send>[2]]): Promise<Attempt> {
+    const { send, clock } = this.options;
+    const failedFor = (error: Attempt['error']) => ({ ok: false, status: null, error, done: rest[0].done });
+    const sent = send[notifier.id](notifier, ...rest).catch((error) =>
+      failedFor(say('CHANNEL_FAILED', { cause: messageOf(error) })),
+    );
+    const late = failedFor(say('WEBHOOK_TIMEOUT', { seconds: LONGEST_ATTEMPT / 1_000 }));
+    return within(clock, LONGEST_ATTEMPT, sent, late);
+  }
+
+  /** Stores the result of the last attempt, if it is not stored yet; the notifier is then as stored. */
+  private async saveResult(notifier: Notifier): Promise<void> {
+    const { notifiers, leadership } = this.options;
+    const { id } = notifier;
+    const result = this.unsaved.get(id);
+    if (!result) return;
+    if (notifier.delivery?.id === result.delivery) {
+      const values = afterAttempt(notifier, result.attempt, result.at);
+      await leadership.write((transaction) => notifiers.save(id, values, transaction));
+      Object.assign(notifier, values);
+    }
+    this.unsaved.delete(id);
+  }
+
+  private async giveUp({ id }: Notifier, delivery: Delivery): Promise<number> {
+    const { notifiers, events, leadership, clock, log } = this.options;
+    const count = delivery.events.length;
+    await leadership.write(async (transaction) => {
+      await notifiers.save(id, { delivery: null }, transaction);
+      await events.append([givenUpEvent(id, count, clock.now().wall)], transaction);
+    });
+    log.warn(`Notifications (${id}) about ${count} events were given up: they could not be sent in time.`);
+    return 0;
+  }
+}

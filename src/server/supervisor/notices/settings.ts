@@ -1,0 +1,116 @@
+import type { Application } from '@nocobase/server';
+import type { SettingChange } from '../../../shared/event';
+import { pickIn } from '../../../shared/fields';
+import { type InputCode, say } from '../../../shared/message';
+import {
+  NOTIFIER,
+  type NoticeResult,
+  type NoticeSettings,
+  type Notifier,
+  type NotifierId,
+  type NotifierRow,
+} from '../../../shared/notice';
+import type { Clock } from '../../clock';
+import { AppSupervisorError } from '../../errors';
+import { channelsOf } from '../../nocobase/notifications';
+import { newSecret, seal } from '../../protocol/secrets';
+import type { ChangeJournal } from '../events/journal';
+import type { NotifierInput } from './input';
+import type { Notices } from './notices';
+import type { NotifierStore } from './store';
+
+export interface NotifierSettingsOptions {
+  app: Application;
+  notifiers: NotifierStore;
+  notices: Pick<Notices, 'look' | 'test'>;
+  journal: Pick<ChangeJournal, 'ofNotifier'>;
+  clock: Clock;
+  aesKey: Buffer | null;
+}
+
+/** What people set of notifiers. */
+export class NotifierSettings {
+  constructor(private readonly options: NotifierSettingsOptions) {}
+
+  async list(): Promise<NoticeSettings> {
+    const { app, notifiers } = this.options;
+    return { notifiers: (await notifiers.all()).map(rowOf), ...(await channelsOf(app)) };
+  }
+
+  /**
+   * @returns the row and, if one was made, the secret, which nobody can read again
+   * @throws AppSupervisorError INVALID_INPUT if something is missing without which it cannot be turned on
+   */
+  async update(
+    id: NotifierId,
+    { newSecret: wantsSecret, ...given }: NotifierInput,
+    userId: string | null,
+  ): Promise<NotifierRow & { secret?: string }> {
+    const { notifiers, notices, journal, clock, aesKey } = this.options;
+    const before = await notifiers.get(id);
+    const wanted = { ...before, ...given };
+    if (wanted.enabled) await this.assertComplete(wanted);
+    const secret = id === 'webhook' && (wantsSecret || before.secret === null) ? newSecret() : undefined;
+    const { wall } = clock.now();
+    const values: Partial<Notifier> = {
+      ...given,
+      changedAt: wall,
+      ...(secret ? { secret: seal(secret, aesKey) } : {}),
+      // What happened while it was off is not told.
+      ...(wanted.enabled && !before.enabled ? { since: wall, delivery: null, failingSince: null, error: null } : {}),
+    };
+    await notifiers.save(id, values);
+    await journal.ofNotifier(id, changesBetween(before, wanted, secret !== undefined), userId);
+    notices.look();
+    return { ...rowOf({ ...wanted, ...values }), ...(secret ? { secret } : {}) };
+  }
+
+  test(id: NotifierId): Promise<NoticeResult> {
+    return this.options.notices.test(id);
+  }
+
+  private async assertComplete({ id, kinds, channel, receivers, url }: Notifier): Promise<void> {
+    const refuse = (field: string, code: InputCode = 'INPUT_REQUIRED'): never => {
+      throw new AppSupervisorError('INVALID_INPUT', { problem: say(code, { field }) }, field);
+    };
+    if (id === 'webhook' && url === null) refuse('url');
+    if (id === 'channel') {
+      const { channels } = await channelsOf(this.options.app);
+      if (channel === null) refuse('channel');
+      if (!channels.some(({ name }) => name === channel)) refuse('channel', 'INPUT_CHANNEL_UNKNOWN');
+      if (!receivers.length) refuse('receivers');
+    }
+    if (!kinds.length) refuse('kinds');
+  }
+}
+
+const rowOf = (notifier: Notifier): NotifierRow => {
+  const { secret, delivery, enabled } = notifier;
+  const nextAt = enabled && delivery?.failures ? delivery.nextAt : null;
+  return pickIn(NOTIFIER, 'row', { ...notifier, hasSecret: secret !== null, nextAt });
+};
+
+/** The address of a webhook often contains a secret. */
+const SECRET = ['url'];
+
+function changesBetween(before: Notifier, after: Notifier, hasNewSecret: boolean): SettingChange[] {
+  const fields = (['enabled', 'kinds', 'channel', 'receivers', 'url'] as const).filter(
+    (field) => String(before[field]) !== String(after[field]),
+  );
+  const text = (value: unknown) =>
+    value === null || String(value) === '' ? null : String(value).replaceAll(',', ', ');
+  const hidden = (field: string): SettingChange => ({
+    field: `notifier.${field}`,
+    before: null,
+    after: null,
+    isSecret: true,
+  });
+  return [
+    ...fields.map((field) =>
+      SECRET.includes(field)
+        ? hidden(field)
+        : { field: `notifier.${field}`, before: text(before[field]), after: text(after[field]) },
+    ),
+    ...(hasNewSecret ? [hidden('secret')] : []),
+  ];
+}
