@@ -44,7 +44,7 @@ describe.each(CLIENTS)('in the $client client', (client) => {
     await shows(card.getByRole('button'), ['Edit the connection', 'Retry']);
     const failed = operations('failed').first();
     await failed.getByText('by you').waitFor();
-    const [said] = await failed.locator('.ant-alert-message').allInnerTexts();
+    const [said] = await failed.locator('.ant-alert').allInnerTexts();
     expect(said).toMatch(/^The database server 127\.0\.0\.1:1 did not answer: .+\. .+/);
     const before = await operations('failed').count();
     await failed.getByRole('button', { name: 'Retry' }).click();

@@ -1,5 +1,5 @@
 import { ArrowLeftOutlined, DownOutlined } from '@ant-design/icons';
-import { Alert, Button, Card, Dropdown, Flex, Result, Skeleton, Tabs, Typography } from 'antd';
+import { Alert, Button, Card, Dropdown, Flex, Result, Skeleton, Tabs, Typography, theme } from 'antd';
 import { useEffect, useRef } from 'react';
 import { Link } from 'react-router-dom';
 import type { AppRow, EnvironmentRow } from '../../shared/types';
@@ -12,6 +12,7 @@ import { FIELD_LABELS } from '../common/labels';
 import { Failure, Freshness, useIsLocal } from '../common/Page';
 import { Secondary } from '../common/Secondary';
 import { TextLink } from '../common/TextLink';
+import { readableColors } from '../common/theme';
 import { useAddress } from '../common/useAddress';
 import { useLive } from '../common/useLive';
 import { useT } from '../host';
@@ -114,6 +115,8 @@ function Head({
 }) {
   const t = useT();
   const isLocal = useIsLocal();
+  const { token } = theme.useToken();
+  const { danger } = readableColors(token);
   const title = useRef<HTMLElement>(null);
   // The row or link that opened the page is gone, and the focus with it.
   useEffect(() => {
@@ -123,8 +126,8 @@ function Head({
     const refused = refusal(action, app, environments);
     return {
       key: action,
-      label: t(ACTION_LABELS[action]),
-      danger: action === 'destroy',
+      // antd's own red is not readable.
+      label: <span style={action === 'destroy' ? { color: danger } : undefined}>{t(ACTION_LABELS[action])}</span>,
       disabled: Boolean(refused),
       title: refused ? t(refused.text, refused.values) : undefined,
       onClick: () => handle(action, app),

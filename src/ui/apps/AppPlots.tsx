@@ -32,7 +32,7 @@ export function AppPlots({ name }: { name: string }) {
   if (!load && !starts.length) return null;
   return (
     <Card size="small" data-testid="app-plots">
-      <Flex gap="middle" wrap>
+      <Flex gap="8px 24px" wrap>
         {load?.isKept &&
           (Object.keys(PLOTS) as (keyof typeof PLOTS)[]).map((series) => (
             <Plot

@@ -125,13 +125,10 @@ function Step({ step, remediesFor }: { step: OperationStep; remediesFor: Operati
         </Secondary>
       </Flex>
       {step.error && (
-        <Alert
-          type="error"
-          showIcon
-          message={messageText(t, step.error)}
-          action={remediesFor(step.error)}
-          style={{ marginTop: 4 }}
-        />
+        <Flex vertical gap="small" style={{ marginTop: 4 }}>
+          <Alert type="error" showIcon message={messageText(t, step.error)} />
+          {remediesFor(step.error)}
+        </Flex>
       )}
     </div>
   );
