@@ -7,6 +7,7 @@ import {
   inspectServer,
   moveToRole,
   prepareDatabase,
+  releaseDatabase,
   roleMakerOf,
   roleNameOf,
 } from '../../src/server/databases';
@@ -40,6 +41,15 @@ const create = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' |
   prepareDatabase(connection, mode, { app, uid, mayCreate: true, maker, protect: { database: 'head' } });
 const boot = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
   prepareDatabase(connection, mode, { app, uid, mayCreate: false, maker, protect: { database: 'head' } });
+const adopt = ({ app, uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
+  prepareDatabase(connection, mode, {
+    app,
+    uid,
+    mayCreate: false,
+    adopt: true,
+    maker,
+    protect: { database: 'head' },
+  });
 const drop = ({ uid, connection, maker }: TestApp, mode: 'new_database' | 'new_schema' = 'new_database') =>
   dropDatabase(connection, mode, { uid, maker, protect: { database: 'head' } });
 
@@ -459,6 +469,100 @@ for (const [version, programs] of [
       });
     });
 
+    describe('a database that an app adopts', () => {
+      /** A new one for each test, with an app in it that the Worker's role made. */
+      const found = async (name: string) => {
+        const app = appOf(worker, name);
+        await sql(worker, `CREATE DATABASE ${name} TEMPLATE template0`);
+        await install(app.worker, '2.1.0');
+        return app;
+      };
+      /** Who owns tables and views there. */
+      const owners = async (name: string) =>
+        (
+          await sql(
+            admin(name),
+            "SELECT DISTINCT relowner::regrole::text AS owner FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'S')",
+          )
+        ).map(({ owner }) => owner);
+
+      it('is its role’s from then on, with all that is in it, and nobody else’s', async () => {
+        const app = await found('found');
+        await sql(app.worker, 'CREATE SCHEMA extra CREATE TABLE t (a int)');
+        for (let time = 0; time < 2; time++)
+          expect(await adopt(app)).toMatchObject({ version: '2.1.0', mark: { uid: app.uid, created: false } });
+        expect(await owners('found')).toEqual([app.maker.role]);
+        expect(await answer(app.connection, 'ALTER TABLE extra.t ADD b int')).toBe('done');
+        expect(await answer({ ...app.connection, database: 'crm' }, 'SELECT 1')).toContain('permission denied');
+        expect(await answer({ ...crm.connection, database: 'found' }, 'SELECT 1')).toContain('permission denied');
+        expect(await answer(app.connection, 'DROP DATABASE crm')).toContain('must be owner');
+      });
+
+      it('and that was another app’s before belongs to the new one', async () => {
+        const former = appOf(worker, 'former');
+        await create(former);
+        await install(former.connection, '2.2.15');
+        await releaseDatabase(former.connection, 'new_database', former);
+        const next = appOf(worker, 'next', 'former');
+        expect(await adopt(next)).toMatchObject({ mark: { uid: 'uid-next', created: false } });
+        expect(await owners('former')).toEqual([next.maker.role]);
+        expect(await answer(former.connection, 'SELECT * FROM app_supervisor_mark')).toMatch(
+          /permission denied|does not exist/,
+        );
+      });
+
+      it('is refused, and stays as it is, while it belongs to another app', async () => {
+        const thief = appOf(worker, 'burglar', 'crm');
+        await expect(adopt(thief)).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
+        expect(await owners('crm')).toEqual([crm.maker.role]);
+        expect(await sql(admin(), 'SELECT 1 FROM pg_roles WHERE rolname = ?', [thief.maker.role])).toEqual([]);
+      });
+
+      it('is refused, and stays as it is, with something of somebody else in it', async () => {
+        const app = await found('restored');
+        await sql(admin('restored'), 'CREATE TABLE of_postgres (a int)');
+        await expect(adopt(app)).rejects.toMatchObject({
+          code: 'DATABASE_NOT_OURS',
+          message: expect.stringContaining('table public.of_postgres'),
+        });
+        expect((await owners('restored')).sort()).toEqual(['postgres', 'worker']);
+        await sql(admin('restored'), 'ALTER TABLE of_postgres OWNER TO worker');
+        expect(await adopt(app)).toMatchObject({ version: '2.1.0' });
+      });
+
+      it('is refused if there is no app in it', async () => {
+        await sql(worker, 'CREATE DATABASE nothing TEMPLATE template0');
+        const app = appOf(worker, 'nothing');
+        await expect(adopt(app)).rejects.toMatchObject({ code: 'DATABASE_UNMARKED' });
+        await sql(app.worker, 'CREATE TABLE t (a int)');
+        await expect(adopt(app)).rejects.toMatchObject({ code: 'DATABASE_FOREIGN' });
+        expect(await owners('nothing')).toEqual(['worker']);
+        await expect(adopt(appOf(worker, 'nowhere'))).rejects.toMatchObject({ code: 'DATABASE_MISSING' });
+      });
+
+      it('runs none of its code as the Worker', async () => {
+        const former = appOf(worker, 'trap');
+        await create(former);
+        await install(former.connection, '2.2.15');
+        await releaseDatabase(former.connection, 'new_database', former);
+        await sql(
+          former.connection,
+          `CREATE FUNCTION spring() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+             IF current_user = 'worker' THEN EXECUTE 'CREATE ROLE sprung'; END IF; RETURN true; END $$`,
+        );
+        for (const statement of [
+          'ALTER TABLE "applicationVersion" ENABLE ROW LEVEL SECURITY; ALTER TABLE "applicationVersion" FORCE ROW LEVEL SECURITY; CREATE POLICY p ON "applicationVersion" USING (spring())',
+          'ALTER TABLE "applicationVersion" RENAME TO v; CREATE VIEW "applicationVersion" AS SELECT * FROM v WHERE spring()',
+        ]) {
+          await sql(former.connection, statement);
+          await expect(adopt(appOf(worker, 'heir', 'trap'))).rejects.toMatchObject({
+            code: expect.stringMatching(/DATABASE_(FAILED|FOREIGN)/),
+          });
+        }
+        expect(await sql(admin(), "SELECT 1 FROM pg_roles WHERE rolname = 'sprung'")).toEqual([]);
+      });
+    });
+
     it('drops an app with its role, under its open connections, and a second time', async () => {
       const forgotten: Session = await dialects.postgres.connect(shop.connection, 'shop', 'forgotten');
       const lost = new Promise((resolve) => forgotten.onLost(resolve));
@@ -583,6 +687,21 @@ describe.each(['mariadb', 'mysql'] as const)('MariaDB with the driver of %s', (d
     await move();
     expect(await boot(old)).toMatchObject({ installed: 'complete', mark: { created: true } });
     expect(await drop(old)).toEqual(say('DATA_DROPPED'));
+  });
+
+  it('a database that an app adopts is its user’s, unless something in it runs with the rights of another one', async () => {
+    const found = appOf(worker, 'found');
+    await sql(worker, 'CREATE DATABASE found');
+    await install(found.worker, '2.1.0');
+    await expect(adopt(found)).rejects.toMatchObject({
+      code: 'DATABASE_NOT_OURS',
+      message: expect.stringContaining('someView (worker@%)'),
+    });
+    expect(await answer(found.connection, 'SELECT 1')).toContain('Access denied');
+    await sql(found.worker, 'DROP VIEW someView');
+    expect(await adopt(found)).toMatchObject({ version: '2.1.0', mark: { uid: found.uid, created: false } });
+    expect(await answer({ ...found.connection, database: 'shop' }, 'SELECT 1')).toContain('Access denied');
+    await expect(adopt(appOf(worker, 'thief', 'c_m'))).rejects.toMatchObject({ code: 'DATABASE_OTHER_APP' });
   });
 
   it('an app is dropped with its user, and a second time', async () => {

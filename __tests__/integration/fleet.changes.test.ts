@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { query } from '../../scripts/fleet';
+import { roleNameOf } from '../../src/server/databases';
 import { AppSupervisorError } from '../../src/server/errors';
 import { isPassword } from '../../src/server/protocol/administrator';
 import { unseal } from '../../src/server/protocol/secrets';
@@ -300,7 +301,8 @@ describe('the first administrator of a new app', () => {
 
   it('is refused where the plugin is too old to set it, so that no app gets a well-known password', async () => {
     const [supervisor] = await fleet.begin('env_a');
-    const old = await fleet.simulatedWorker('env_b', { setsInitialAdmin: false });
+    const databaseRole = { mode: 'made' as const, user: 'worker', server: 'db', sql: '' };
+    const old = await fleet.simulatedWorker('env_b', { setsInitialAdmin: false, databaseRole });
     await until('It to be seen', () => supervisor.health('env_b') === 'online');
     const created = supervisor.create({ name: 'crm', environments: both, initialAdmin });
     expect(await refusal(created)).toMatchObject({
@@ -310,9 +312,11 @@ describe('the first administrator of a new app', () => {
       params: { environment: 'env_b' },
     });
     expect(await supervisor.parts.appRepository.all()).toEqual([]);
-    // One that is adopted has its users.
+    // One that is adopted has its users, and a database role of its own as a new one.
     const input = parseInput(createInput, { name: 'old', title: 'Old', environments: ['env_b'] });
     await supervisor.parts.service.create({ ...input, initialAdmin: null }, '1', 'adopt');
+    const { uid, database } = (await supervisor.parts.appRepository.find('old'))!;
+    expect(database).toMatchObject({ database: 'old', username: roleNameOf({ name: 'old', uid }) });
     await old.die();
   });
 });

@@ -163,7 +163,7 @@ export const STAGES = {
 async function restoreAsAnother(): Promise<void> {
   const { database } = (await manager.app('neighbour')).options.database;
   await manager.command('stop', 'neighbour');
-  await sql('postgres', `CREATE DATABASE ${COPY} TEMPLATE "${database}"`);
+  await sql('postgres', `CREATE DATABASE ${COPY} OWNER nocobase_worker TEMPLATE "${database}"`);
   await sql(COPY, 'DROP TABLE app_supervisor_mark');
   await manager.command('start', 'neighbour');
   await manager.adopt({ name: COPY, environments: ['env_b'], options: { database: { database: COPY } } });

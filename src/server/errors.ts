@@ -48,6 +48,7 @@ const CODES = {
   DATABASE_ROLE_DENIED: [409, 'user server sql'],
   DATABASE_ROLE_UNKNOWN: [409, 'environment'],
   DATABASE_NOT_OWNED: [409, 'app object server role what'],
+  DATABASE_NOT_OURS: [409, 'app object server user what'],
   DATABASE_CREATE_DENIED: [502, 'user object server sql'],
   DATABASE_NAME_INVALID: [400, 'value what'],
   DATABASE_MISSING: [409, 'object app server'],

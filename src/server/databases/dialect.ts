@@ -122,14 +122,16 @@ export interface Roles {
   giveSchema(session: Session, place: Place, role: string): Promise<void>;
   /**
    * Makes the role own what is in the place, if the place was given to it.
-   * @param from `own`: what the session's own role owns; `all`: what anybody owns
+   * @param from `own`: what the session's own role owns; `ours`: also what roles own of which it is a member; `all`: what anybody owns
    */
-  takeOver(session: Session, place: Place, role: string, from: 'own' | 'all'): Promise<void>;
+  takeOver(session: Session, place: Place, role: string, from: 'own' | 'ours' | 'all'): Promise<void>;
+  /** What `takeOver` of `ours` would leave to others, for people. The role need not exist. */
+  left(session: Session, place: Place, role: string): Promise<string[]>;
   /** Whether objects have owners that can be changed; otherwise what runs with others' rights has to be made anew. */
   movesOwners: boolean;
   /** Makes a Worker's role a master of the app's role, and the owner of the app's database. */
   admit(session: Session, place: Place, role: string, worker: string): Promise<void>;
-  /** Runs `work` while nobody can replace a table, with built-in functions only. */
+  /** Runs `work` while nobody can replace a table. Fails rather than that a function of the app runs. */
   lockTable<T>(session: Session, table: string, work: () => Promise<T>): Promise<T>;
   /** Whether another session holds what is needed. */
   isInTheWay(error: unknown): boolean;
@@ -173,4 +175,29 @@ export async function tryCreate(dialect: Dialect, create: () => Promise<unknown>
     if (dialect.faultOf(error) === 'exists') return false;
     throw error;
   }
+}
+
+/**
+ * What a table of an app says, read as somebody who may do more than the app: what is no table is not read, because a view runs code.
+ * @returns null if there is no such table
+ */
+export async function readAsData<T>(
+  dialect: Dialect,
+  session: Session,
+  place: Place,
+  table: string,
+  read: () => Promise<T>,
+): Promise<T | null> {
+  const { roles } = dialect;
+  if (!roles) throw new Error('This dialect has no roles.');
+  const isTable = async () =>
+    (await dialect.relations(session, place)).some(({ name, kind }) => name === table && kind === 'TABLE');
+  // Before the lock, which needs a table, and after it: nobody can put a view in its place then.
+  if (!(await isTable())) return null;
+  return roles
+    .lockTable(session, dialect.table(place, table), async () => ((await isTable()) ? read() : null))
+    .catch((error) => {
+      if (dialect.faultOf(error) === 'noTable') return null;
+      throw error;
+    });
 }

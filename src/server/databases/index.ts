@@ -18,7 +18,8 @@ export {
 export { identifyServer } from './identity';
 export { acquireLock, type DatabaseLock, endLockHolder, type LockOptions, lockKey } from './lock';
 export { type Move, moveToRole } from './move';
-export { inspectDatabase, type Owner, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
+export type { Owner } from './ownership-marker';
+export { inspectDatabase, type PreparedDatabase, type PrepareOptions, prepareDatabase } from './prepare';
 export { releaseDatabase } from './release';
 export { resetPartialInstall } from './reset';
 export { restoreMarker as keepMark } from './restored';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppSupervisorError, fail } from '../errors';
 import { type DatabaseConnection, type Place, placeOf } from './connection';
-import type { Dialect, Roles } from './dialect';
+import { type Dialect, readAsData } from './dialect';
 import { dialects } from './dialects';
 import { withSessions } from './open';
-import { MARKER_TABLE, readMarker } from './ownership-marker';
-import { type Owner, refuseForeignMarker } from './prepare';
+import type { Owner } from './ownership-marker';
+import { MARKER_TABLE, readMarker, refuseForeignMarker } from './ownership-marker';
 import type { Session } from './session';
 
 /** Time limit for changing the owner of some hundred tables, in ms. */
@@ -56,20 +56,9 @@ export async function moveToRole(
   });
 }
 
-/**
- * Whether the place belongs to the app. Only a table is read, which runs nothing of the app; the lock keeps the app from
- * putting a view in its place.
- */
+/** Whether the place belongs to the app, by its marker alone. */
 async function refuseOther(dialect: Dialect, session: Session, place: Place, owner: Owner): Promise<void> {
-  const marked = async () => {
-    const found = (await dialect.relations(session, place)).find(({ name }) => name === MARKER_TABLE);
-    return found?.kind === 'TABLE' ? readMarker(dialect, session, place) : null;
-  };
-  const { lockTable } = dialect.roles as Roles;
-  const mark = await lockTable(session, dialect.table(place, MARKER_TABLE), marked).catch((error) => {
-    if (/exist/.test(String(error))) return null;
-    throw error;
-  });
+  const mark = await readAsData(dialect, session, place, MARKER_TABLE, () => readMarker(dialect, session, place));
   if (!mark)
     throw new AppSupervisorError('DATABASE_UNMARKED', { app: owner.app, object: place.label, server: place.server });
   refuseForeignMarker(dialect, place, mark, owner);

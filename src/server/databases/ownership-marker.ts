@@ -1,5 +1,5 @@
 import { say } from '../../shared/message';
-import { fail } from '../errors';
+import { AppSupervisorError, fail } from '../errors';
 import type { Place } from './connection';
 import { type Dialect, tryCreate } from './dialect';
 import type { Session } from './session';
@@ -10,6 +10,13 @@ export const MARKER_TABLE = 'app_supervisor_mark';
 const COLUMNS =
   'id INTEGER PRIMARY KEY, uid VARCHAR(64) NOT NULL, app VARCHAR(64) NOT NULL, created INTEGER NOT NULL, ' +
   'installed INTEGER NOT NULL, upgrading INTEGER NOT NULL DEFAULT 0, created_at VARCHAR(30) NOT NULL';
+
+export interface Owner {
+  /** Name of the app, for people. */
+  app: string;
+  /** Uid of this incarnation of the name, stored in the marker. */
+  uid: string;
+}
 
 export interface OwnershipMarker {
   uid: string;
@@ -41,6 +48,24 @@ export async function readMarker(dialect: Dialect, session: Session, place: Plac
     installed: Number(row.installed) === 1,
     upgrading: Number(row.upgrading) === 1,
   };
+}
+
+/** @throws DATABASE_OTHER_APP if the marker belongs to another app */
+export function refuseForeignMarker(
+  dialect: Dialect,
+  place: Place,
+  mark: OwnershipMarker,
+  { uid }: Pick<Owner, 'uid'>,
+): void {
+  if (mark.uid === uid) return;
+  const sql = removeMarkerSql(dialect, place);
+  throw new AppSupervisorError('DATABASE_OTHER_APP', {
+    object: place.label,
+    server: place.server,
+    owner: mark.app,
+    uid: mark.uid,
+    sql,
+  });
 }
 
 /** Writes the marker if there is none, and returns the current one: of two concurrent writers the first one wins. */

@@ -1,24 +1,24 @@
 import type { DbConnType } from '../../shared/types';
 import { AppSupervisorError } from '../errors';
+import { adoptOwnPlace } from './adopt';
 import { type DatabaseConnection, ownerOf, type Place, type Protected, placeOf } from './connection';
 import { type DatabaseContent, type FoundContent, readContent, refuseMain } from './content';
 import { ensurePlace, explainDenied } from './create';
 import type { Dialect } from './dialect';
 import { dialects } from './dialects';
 import { withSessions } from './open';
-import { type OwnershipMarker, recordInstalled, removeMarkerSql, writeMarker } from './ownership-marker';
+import {
+  type Owner,
+  type OwnershipMarker,
+  recordInstalled,
+  refuseForeignMarker,
+  writeMarker,
+} from './ownership-marker';
 import { makeOwnPlace, type RoleMaker, repairOwnPlace } from './role';
 import type { Session } from './session';
 
 /** A broken database fails within this time, in ms. */
 const DEADLINE = 15_000;
-
-export interface Owner {
-  /** Name of the app, for people. */
-  app: string;
-  /** Uid of this incarnation of the name, stored in the marker. */
-  uid: string;
-}
 
 export interface PrepareOptions extends Owner {
   /** Only the first step of a create operation may create the database and its marker. */
@@ -81,9 +81,10 @@ export async function prepareDatabase(
 
 /** @returns whether the place was made for the app's role */
 async function prepareRole(dbConnType: DbConnType, options: PrepareOptions): Promise<boolean> {
-  const { maker, mayCreate, app, protect } = options;
+  const { maker, mayCreate, adopt, app, protect } = options;
   if (!maker || dbConnType === 'new_connection') return false;
   if (mayCreate) return makeOwnPlace(maker, dbConnType, protect);
+  if (adopt) await adoptOwnPlace(maker, dbConnType, options);
   await repairOwnPlace(maker, dbConnType, app);
   return false;
 }
@@ -116,24 +117,6 @@ function markPlace(
   if (!isEmpty && !(adopt && content.version)) throw new AppSupervisorError('DATABASE_FOREIGN', details);
   const mark = { uid, app, created: content.created, installed: !isEmpty };
   return explainDenied(dialect, place, 'tables', () => writeMarker(dialect, session, place, mark));
-}
-
-/** @throws DATABASE_OTHER_APP if the marker belongs to another app */
-export function refuseForeignMarker(
-  dialect: Dialect,
-  place: Place,
-  mark: OwnershipMarker,
-  { uid }: Pick<Owner, 'uid'>,
-): void {
-  if (mark.uid === uid) return;
-  const sql = removeMarkerSql(dialect, place);
-  throw new AppSupervisorError('DATABASE_OTHER_APP', {
-    object: place.label,
-    server: place.server,
-    owner: mark.app,
-    uid: mark.uid,
-    sql,
-  });
 }
 
 /** For work on a place that already belongs to the app. */

@@ -3,8 +3,9 @@ import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
 import { removeHostingSql } from './hosting-rows';
 import { withSessions } from './open';
+import type { Owner } from './ownership-marker';
 import { removeMarkerSql } from './ownership-marker';
-import { type Owner, readOwn } from './prepare';
+import { readOwn } from './prepare';
 
 /**
  * Removes the app's marker, so that another app can adopt the database that was kept when the app was deleted. What the

@@ -4,8 +4,9 @@ import { type DatabaseConnection, placeOf } from './connection';
 import { OWN_TABLES } from './content';
 import { dialects } from './dialects';
 import { withSessions } from './open';
+import type { Owner } from './ownership-marker';
 import { MARKER_TABLE } from './ownership-marker';
-import { type Owner, readOwn } from './prepare';
+import { readOwn } from './prepare';
 
 /** Time limit for dropping some hundred tables, in ms. */
 const DEADLINE = 60_000;

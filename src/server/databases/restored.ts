@@ -2,8 +2,8 @@ import { type DatabaseConnection, placeOf } from './connection';
 import { readContent } from './content';
 import { dialects } from './dialects';
 import { withSessions } from './open';
+import type { Owner } from './ownership-marker';
 import { reassignMarker } from './ownership-marker';
-import type { Owner } from './prepare';
 
 /**
  * Restores an app's marker if its database may have been replaced while it ran: restoring a backup of another app

@@ -60,7 +60,7 @@ export function roleMakerOf(
 }
 
 /** @throws if the dialect has no roles, which `roleMakerOf` excludes */
-function rolesOf(dialect: Dialect): Roles {
+export function rolesOf(dialect: Dialect): Roles {
   if (!dialect.roles) throw new Error('This dialect has no roles.');
   return dialect.roles;
 }
@@ -73,16 +73,17 @@ function rolesOf(dialect: Dialect): Roles {
  * @throws DATABASE_CREATE_DENIED, DATABASE_ROLE_DENIED with the SQL for an administrator, and what `withSessions` throws
  */
 export async function makeOwnPlace(
-  { worker, role, password }: RoleMaker,
+  maker: RoleMaker,
   dbConnType: 'new_database' | 'new_schema',
   main?: Protected,
 ): Promise<boolean> {
+  const { worker, role } = maker;
   const place = placeOf(worker, dbConnType);
   const dialect = dialects[worker.dialect];
   const roles = rolesOf(dialect);
   return withSessions(worker, DEADLINE, async (open) => {
     const server = await open.server(main?.database);
-    await explainRoleDenied(place, dialect, () => roles.make(server, role, password));
+    await makeRole(maker, place, server);
     const { session, created } = await openPlace(dialect, open, server, place);
     // Before anything of it is given away.
     if (!created) await assertNotMain(dialect, session, place);
@@ -111,10 +112,14 @@ async function openPlace(
   return { session, created };
 }
 
-/** Converts a missing permission to make roles into an error that says how to get it. */
-async function explainRoleDenied<T>(place: Place, dialect: Dialect, work: () => Promise<T>): Promise<T> {
+/**
+ * Makes the role, or sets its password.
+ * @throws DATABASE_ROLE_DENIED with the SQL for an administrator
+ */
+export async function makeRole({ role, password }: RoleMaker, place: Place, session: Session): Promise<void> {
+  const dialect = dialects[place.connection.dialect];
   try {
-    return await work();
+    await rolesOf(dialect).make(session, role, password);
   } catch (error) {
     if (error instanceof AppSupervisorError || dialect.faultOf(error) !== 'denied') throw error;
     throw roleDenied(place.connection);

@@ -2,8 +2,9 @@ import { fail } from '../errors';
 import { type DatabaseConnection, placeOf } from './connection';
 import { dialects } from './dialects';
 import { withSessions } from './open';
+import type { Owner } from './ownership-marker';
 import { recordUpgrading } from './ownership-marker';
-import { type Owner, readOwn } from './prepare';
+import { readOwn } from './prepare';
 
 /** A broken database fails within this time, in ms. */
 const DEADLINE = 15_000;

@@ -43,6 +43,8 @@ export const roles: Roles = {
   },
   giveSchema: async () => undefined,
   takeOver: async () => undefined,
+  // These have no owner that could be changed.
+  left: (session, place, role) => roles.foreign(session, place, role),
   movesOwners: false,
   admit: async () => undefined,
   lockTable: (_session, _table, work) => work(),

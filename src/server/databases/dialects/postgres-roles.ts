@@ -16,6 +16,11 @@ const LOCK_TIMEOUT = "SET LOCAL lock_timeout = '1s'";
 /** Found before anything that an app has created under the name of a built-in function. */
 const SEARCH_PATH = 'SET LOCAL search_path = pg_catalog';
 
+/** Condition on an owner in `changedOwnersSql`: the session's role, or one of which it is a member. */
+const OURS = "pg_catalog.pg_has_role(f.o, 'USAGE')";
+/** As the new owner in `changedOwnersSql`. */
+const NOBODY = "'-'";
+
 const flag = async (session: Session, sql: string, params: unknown[] = []) =>
   (await session.query(`SELECT (${sql}) AS yes`, params))[0]?.yes === true;
 
@@ -184,9 +189,16 @@ export const roles: Roles = {
   },
   async takeOver(session, place, role, from) {
     if (from === 'own' && !(await isGiven(session, place, role))) return;
-    const owner = from === 'own' ? 'f.o = current_user::regrole' : 'true';
+    const owner = { own: 'f.o = current_user::regrole', ours: OURS, all: 'true' }[from];
     const schema = place.kind === 'schema' ? place.schema : null;
     await inTransaction(session, [SEARCH_PATH, LOCK_TIMEOUT, changeOwnersSql(role, owner, schema)]);
+  },
+  async left(session, place) {
+    const schema = place.kind === 'schema' ? place.schema : null;
+    // Before PostgreSQL 14 `public` is the server's, and stays so.
+    const others = changedOwnersSql(NOBODY, `NOT ${OURS} AND f.oid <> 2200`, schema ?? null);
+    const rows = await session.query(`SELECT kind, identity FROM (${others}) AS others LIMIT 6`);
+    return rows.map(({ kind, identity }) => `${kind} ${identity}`);
   },
   movesOwners: true,
   async admit(session, place, role, worker) {
@@ -204,6 +216,8 @@ export const roles: Roles = {
     await session.query('BEGIN');
     try {
       await session.query(SEARCH_PATH);
+      // The condition of a policy is a function of the app. An administrator's session sees all rows anyway.
+      await session.query('SET LOCAL row_security = off');
       await session.query(`LOCK TABLE ${table} IN ACCESS SHARE MODE`);
       return await work();
     } finally {

@@ -75,7 +75,7 @@ export class AppCreation {
     if (orphan && action === 'create') throw new AppSupervisorError('NAME_TAKEN', { app: input.name }, 'name');
     const now = clock.now().wall;
     const uid = orphan?.uid ?? random.id();
-    const database = this.databaseOf(input, uid, environments, action);
+    const database = orphan ? placeOf(input) : this.databaseOf(input, uid, environments);
     const initialAdmin = input.initialAdmin && (await sealAdministrator(input.initialAdmin, aesKey));
     const appOf = (generation: number): Omit<AppDefinition, 'createdAt' | 'updatedAt' | 'sort'> => ({
       ...pickIn(APP, 'table', completeIn(APP, 'create', input)),
@@ -112,18 +112,16 @@ export class AppCreation {
   }
 
   /**
-   * Where its data will be. What the environment makes for it gets a role of its own; an adopted database keeps its owner
-   * until it is moved over (core/move-databases.ts).
+   * Where its data will be. A database that the environment makes, or that is adopted there, gets a role of its own. Not that of an app
+   * that a Worker runs already: it runs on, and would not hear of another password.
    */
-  private databaseOf(
-    input: NewApp & { name: string },
-    uid: string,
-    environments: string[],
-    action: 'create' | 'adopt',
-  ) {
+  private databaseOf(input: NewApp & { name: string }, uid: string, environments: string[]) {
     const place = placeOf(input);
-    const isOurs = action === 'create' && place.dbConnType !== 'new_connection';
-    if (!isOurs || !this.options.compatibility.givesDatabaseRole(environments, 'environments')) return place;
+    if (
+      place.dbConnType === 'new_connection' ||
+      !this.options.compatibility.givesDatabaseRole(environments, 'environments')
+    )
+      return place;
     return { ...place, ...newRole({ name: input.name, uid }) };
   }
 
