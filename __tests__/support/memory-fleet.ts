@@ -33,6 +33,8 @@ export class MemoryFleet {
   readonly database = new MemoryDatabase(collections);
   readonly stores = new TestStores({ clock: this.clock, random: new SeededRandom(2), isAlone: false });
   readonly supervisors: MemorySupervisor[] = [];
+  /** Environments whose Workers answer that they host them. */
+  readonly hosting = new Set<string>();
   /** What Workers answer to requests. */
   answer: MessageBus['request'] = async () => {
     throw new Error('Nobody answers.');
@@ -69,6 +71,7 @@ export class MemoryFleet {
       defaultEnvironments: null,
       findInstalled: async () => [],
       own: () => OWN_FACTS,
+      hosts: async (url) => [...this.hosting].some((name) => url === registrationOf(name).proxyUrl),
     });
     prepare(made);
     made.part.start({ name: 'main', db, getPackageVersion: () => '2.2.15' } as unknown as Application);
@@ -77,8 +80,8 @@ export class MemoryFleet {
   }
 
   /** An environment is there from now on, as long as it beats. */
-  async environment(name: string): Promise<void> {
-    await this.stores.fleet.writeRegistration(registrationOf(name));
+  async environment(name: string, values: Parameters<typeof registrationOf>[1] = {}): Promise<void> {
+    await this.stores.fleet.writeRegistration(registrationOf(name, values));
     await this.beat(name);
     await this.clock.run(1_100);
   }

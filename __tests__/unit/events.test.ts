@@ -30,6 +30,7 @@ const viewOf = (health: Health, values: Partial<EnvironmentView> = {}): Environm
   name: 'env_a',
   health,
   since: 5,
+  lastsFor: 0,
   lease: null,
   held: null,
   trouble: null,

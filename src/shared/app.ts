@@ -30,7 +30,7 @@ import {
   TABLE_PREFIX,
 } from './names';
 import { OPERATION } from './operation';
-import { DB_CONN_TYPES, DESIRED, SSO_MAPPINGS, START_MODES, STATUSES, VISIBLE_TO } from './words';
+import { DB_CONN_TYPES, DESIRED, FAILOVER_MODES, SSO_MAPPINGS, START_MODES, STATUSES, VISIBLE_TO } from './words';
 
 /**
  * An app. Every field is declared here, and only here. Input, table, record, entry of the app index, row, API
@@ -145,6 +145,9 @@ export type ShownStatus = ValueOf<typeof shownStatus>;
 /** Settings that people enter and its environments need. */
 const SETTING = ['create', 'update', 'form', 'table', 'record', 'row'] as const;
 
+/** Settings that the Supervisor alone needs. */
+const FAILOVER = ['create', 'update', 'form', 'table', 'row'] as const;
+
 export const APP = {
   name: {
     type: appName,
@@ -203,6 +206,14 @@ export const APP = {
     type: orNull(environmentName),
     in: ['create', 'update', 'form', 'table', 'row', 'filter'],
   },
+  /** What happens to an app with one environment when that is down (supervisor/placement/failover.ts). */
+  failover: { type: choice(FAILOVER_MODES), default: 'manual', since: '0.3.0', in: FAILOVER },
+  /** How long its environment is down before it is moved, in seconds. */
+  failoverDelay: { type: integer({ min: [10], max: [86_400] }), default: 60, since: '0.3.0', in: FAILOVER },
+  /** How it returns to the environment from which a failover has moved it. */
+  failback: { type: choice(FAILOVER_MODES), default: 'manual', since: '0.3.0', in: FAILOVER },
+  /** The environment from which a failover has moved it; null if it is where it was placed. */
+  home: { type: orNull(environmentName), since: '0.3.0', in: ['table', 'row'] },
   /** The last request; together with `startMode` it determines the desired state of each environment. */
   desired: { type: choice(['running', 'stopped']), default: 'running', in: ['table', 'sort'] },
   desiredState: { type: choice(['running', 'stopped', 'onDemand']), in: ['row'] },

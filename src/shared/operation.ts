@@ -12,7 +12,7 @@ import {
   timestamp,
   type ValueOf,
 } from './fields';
-import { ACTIONS, OPERATION_STATES, STEP_KINDS } from './words';
+import { ACTIONS, MOVE_CAUSES, OPERATION_STATES, STEP_KINDS } from './words';
 
 /**
  * An operation, one requested change of one app. Every field is declared here. Table, row and API documentation are
@@ -40,6 +40,8 @@ export const OPERATION = {
   appName: { type: text(), in: ['table', 'row', 'sort'], column: { index: true } },
   appUid: { type: text(), in: ['table', 'filter'], column: { index: true } },
   action: { type: choice(ACTIONS), in: ['table', 'row', 'sort'] },
+  /** Of a move that is not for good. */
+  cause: { type: orNull(choice(MOVE_CAUSES)), since: '0.3.0', in: ['table', 'row'] },
   state: { type: choice(OPERATION_STATES), in: ['table', 'save', 'row', 'sort'], column: { index: true } },
   /** The generation that its steps publish; a report of an older one belongs to something else. */
   generation: { type: bigInt(), in: ['table'] },

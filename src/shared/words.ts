@@ -49,6 +49,14 @@ export type SsoMapping = (typeof SSO_MAPPINGS)[number];
 export const ACTIONS = ['create', 'adopt', 'update', 'move', 'start', 'stop', 'restart', 'upgrade', 'destroy'] as const;
 export type Action = (typeof ACTIONS)[number];
 
+/** Who moves an app when its only environment is down, and who brings it home again: whoever asks for it, or the Supervisor. */
+export const FAILOVER_MODES = ['manual', 'automatic'] as const;
+export type FailoverMode = (typeof FAILOVER_MODES)[number];
+
+/** Why an app moves, if it is not for good: its environment is down, or it returns to the one that was. */
+export const MOVE_CAUSES = ['failover', 'failback'] as const;
+export type MoveCause = (typeof MOVE_CAUSES)[number];
+
 export const OPERATION_STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'] as const;
 export type OperationState = (typeof OPERATION_STATES)[number];
 export type StepState = OperationState;
@@ -67,7 +75,8 @@ export type DbConnType = (typeof DB_CONN_TYPES)[number];
 /**
  * What an event is about: an environment that is down or was stopped, a process that took an environment over, an app
  * that crashed its Worker, an app or an operation that failed, a value in Redis that was ignored, a change that somebody
- * requested, an operation that the Supervisor began itself, a user whom the main app signed in to an app.
+ * requested, an operation that the Supervisor began itself, a user whom the main app signed in to an app, an app that leaves an
+ * environment that is down, an app that returns to it.
  */
 export const EVENT_KINDS = [
   'health',
@@ -80,5 +89,6 @@ export const EVENT_KINDS = [
   'change',
   'healing',
   'signIn',
+  ...MOVE_CAUSES,
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];

@@ -38,7 +38,7 @@ import { CompatibilityPolicy } from './fleet/compatibility-policy';
 import { EnvironmentCache } from './fleet/environment-cache';
 import { FleetObserver } from './fleet/observer';
 import { ReachWatch } from './fleet/reach-watch';
-import { reaches } from './fleet/reachability';
+import { hostsAt, reaches } from './fleet/reachability';
 import { EnvironmentRegistry } from './fleet/registry';
 import { WorkerRequests } from './fleet/worker-requests';
 import { EnvironmentJoins, type EnvironmentJoinsOptions } from './joining/joins';
@@ -49,6 +49,7 @@ import { NotifierStore } from './notices/store';
 import { LoadRecorder, type LoadRecorderOptions } from './overview/load-recorder';
 import { Summary, type SummaryOptions } from './overview/summary';
 import { Drains, type DrainsOptions } from './placement/drains';
+import { Failovers, type FailoversOptions } from './placement/failovers';
 import { Moves, type MovesOptions } from './placement/moves';
 import { FleetView } from './view';
 
@@ -98,6 +99,8 @@ export interface SupervisorPartOptions {
   driver?(fleet: () => string): WorkerDriver;
   /** Whether a Worker answers at this address of its environment; never rejects. A simulation plays it. */
   reaches?(proxyUrl: string): Promise<boolean>;
+  /** Whether the Worker at this address says that it hosts its environment; never rejects. A simulation plays it. */
+  hosts?(proxyUrl: string): Promise<boolean>;
   /** Environments of a new app whose request names none; null if it has to name some. */
   defaultEnvironments: string[] | null;
   pace?: SupervisorPace;
@@ -158,10 +161,10 @@ export function createServices(main: Application, options: ServicesOptions) {
   const onFinish = (operation: Operation) => watch.noteOperation(operation);
   const apps = new AppReconciler({ ...known, publisher, service, compatibility, clock, log, onAppEnd, onFinish });
   const fleet = new FleetReconciler({ ...known, store: stores.fleet, clock, log, every: pace?.reconcile });
-  const loop = new ControlLoop({ ...known, apps, fleet, removal, environmentCache, appIndex, bus, log });
+  const placement = createPlacement({ ...known, environmentCache, compatibility, service, recorder }, options);
+  const loop = new ControlLoop({ ...known, ...placement, apps, fleet, removal, environmentCache, appIndex, bus, log });
   const shown = { appCache, observer, active, environmentCache, compatibility, isThisProcess };
   const view = new FleetView(shown);
-  const requests = new WorkerRequests({ bus, aesKey, compatibility, defaultEnvironments });
   const journal = new ChangeJournal({ events, clock, random, log });
   return {
     ...known,
@@ -176,13 +179,24 @@ export function createServices(main: Application, options: ServicesOptions) {
     watch,
     apps,
     loop,
-    requests,
-    ...createOverview({ ...known, ...shown, view, requests, service, journal }, options),
+    ...placement,
+    ...createOverview({ ...known, ...shown, ...placement, view, service, journal }, options),
     migration: new Migration(main, appCache, service, options.schemaByDefault),
     view,
     administrators: new AdministratorResets({ ...options, events, environmentCache, view }),
     ...createForPeople(main, options, { ...known, ...shown, events, recorder, journal, view }),
   };
+}
+
+/** What decides where apps run. */
+function createPlacement(
+  given: Omit<MovesOptions, 'requests'> & Omit<FailoversOptions, 'moves' | 'hosts' | 'clock' | 'log'>,
+  options: ServicesOptions,
+) {
+  const requests = new WorkerRequests({ ...options, ...given });
+  const moves = new Moves({ ...given, requests });
+  const hosts = options.hosts ?? ((url: string) => hostsAt(url, options.own().config.host.apiBasePath));
+  return { requests, moves, failovers: new Failovers({ ...options, ...given, moves, hosts }) };
 }
 
 /** What people change of environments: it is recorded, whoever does it. */
@@ -228,18 +242,15 @@ function createNotices(
 
 /** What moves apps between environments, and what shows all of them. */
 function createOverview(
-  given: MovesOptions &
-    Omit<DrainsOptions, 'moves'> &
-    Omit<SummaryOptions, 'moves' | 'redRows' | 'clock'> &
+  given: DrainsOptions &
+    Omit<SummaryOptions, 'redRows' | 'clock'> &
     Omit<LoadRecorderOptions, 'traffic' | 'appTraffic' | 'clock'>,
   { clock, traffic = () => new Map(), appTraffic, own }: ServicesOptions,
 ) {
-  const moves = new Moves(given);
   const redRows = () => checklistOf(gatherFacts(given, own())).filter(({ level }) => level === 'red').length;
   return {
-    moves,
-    drains: new Drains({ ...given, moves }),
-    summary: new Summary({ ...given, moves, clock, redRows }),
+    drains: new Drains(given),
+    summary: new Summary({ ...given, clock, redRows }),
     load: new LoadRecorder({ ...given, clock, traffic, appTraffic: appTraffic ?? null }),
   };
 }

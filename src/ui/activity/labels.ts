@@ -1,6 +1,8 @@
 import {
   EditOutlined,
+  ExportOutlined,
   FireOutlined,
+  ImportOutlined,
   LoginOutlined,
   SafetyOutlined,
   SwapOutlined,
@@ -21,6 +23,8 @@ interface Shown {
 export const KINDS: Record<EventKind, Shown> = {
   change: { label: key('Request'), tone: 'off', icon: EditOutlined },
   healing: { label: key('Healing'), tone: 'asleep', icon: ToolOutlined },
+  failover: { label: key('Failover'), tone: 'warning', icon: ExportOutlined },
+  failback: { label: key('Failback'), tone: 'good', icon: ImportOutlined },
   failure: { label: key('Failure'), tone: 'bad' },
   crash: { label: key('Crash'), tone: 'bad', icon: FireOutlined },
   health: { label: key('Outage'), tone: 'bad' },

@@ -6,10 +6,12 @@ import type { AppRow, CreatedApp, EnvironmentRow } from '../../shared/types';
 import { useApi } from '../common/api';
 import { useConfirm } from '../common/Confirm';
 import { type ApiError, type Problem, problemText } from '../common/errors';
+import { useIsLocal } from '../common/Page';
 import { useHost } from '../host';
 import { AdministratorFields } from './AdministratorFields';
 import { AdvancedFields, BasicFields, DisplayFields } from './AppFields';
 import { DatabaseFields } from './DatabaseFields';
+import { FailoverFields } from './FailoverFields';
 import { type AppValues, bodyOf, newValues, valuesOf } from './form';
 import { SsoFields } from './SsoFields';
 import { VisibilityFields } from './VisibilityFields';
@@ -143,6 +145,7 @@ function useSaving(
 
 function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environments'> & { adopt: () => Promise<void> }) {
   const { t } = useHost();
+  const isLocal = useIsLocal();
   return (
     <>
       <BasicFields app={app} environments={environments} />
@@ -157,6 +160,11 @@ function Sections({ app, environments, adopt }: Pick<Props, 'app' | 'environment
       <Section title={t('Upgrade and domain')}>
         <AdvancedFields />
       </Section>
+      {!isLocal && (
+        <Section title={t('Failover')}>
+          <FailoverFields />
+        </Section>
+      )}
       <Section title={t('Display configuration')}>
         <DisplayFields />
         <VisibilityFields />

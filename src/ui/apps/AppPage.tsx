@@ -19,6 +19,7 @@ import { useT } from '../host';
 import { AppLog } from './AppLog';
 import { AppPlots } from './AppPlots';
 import { AppSettings } from './AppSettings';
+import { AwayNotice } from './AwayNotice';
 import { isAppBusy, refusal } from './actions';
 import { EnvironmentCards } from './EnvironmentCards';
 import { ACTION_LABELS, moveLabel } from './labels';
@@ -56,6 +57,7 @@ export function AppPage({ name, onClose }: Props) {
           <Head app={app} environments={environments} handle={handle} />
           <Freshness error={error} />
           <Warnings app={app} handle={handle} />
+          <AwayNotice app={app} onDone={() => void refresh()} />
           <EnvironmentCards app={app} environments={environments} handle={handle} />
           <AppPlots name={name} />
           <Details app={app} handle={handle} />

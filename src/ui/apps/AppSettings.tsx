@@ -1,7 +1,7 @@
 import { Descriptions } from 'antd';
 import { ssoOf } from '../../shared/sso';
 import type { AppRow } from '../../shared/types';
-import { DATABASE_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
+import { DATABASE_LABELS, FAILBACK_LABELS, FAILOVER_LABELS, FIELD_LABELS, START_MODE_LABELS } from '../common/labels';
 import { useIsLocal } from '../common/Page';
 import { Since } from '../common/Since';
 import { useT } from '../host';
@@ -17,6 +17,14 @@ export function AppSettings({ app }: { app: AppRow }) {
   const environments = [
     { key: 'environments', children: app.environments.join(', ') },
     { key: 'targetEnvironment', children: app.targetEnvironment ?? '–' },
+    {
+      key: 'failover',
+      children:
+        app.failover === 'automatic'
+          ? t('Move it after {{seconds}} seconds', { seconds: app.failoverDelay })
+          : t(FAILOVER_LABELS.manual),
+    },
+    { key: 'failback', children: t(FAILBACK_LABELS[app.failback]) },
   ];
   const items = [
     { key: 'name', children: app.name },

@@ -1,5 +1,5 @@
 import type { Action, DbConnType, StartMode, VisibleTo } from '../../shared/types';
-import type { SsoMapping } from '../../shared/words';
+import type { FailoverMode, SsoMapping } from '../../shared/words';
 import { key } from './text';
 
 /** What several pages call operations and settings. */
@@ -32,6 +32,9 @@ export const FIELD_LABELS: Record<string, string> = {
   hidden: key('Hide in Applications block'),
   visibleTo: key('Who sees the app'),
   visibleRoles: key('Roles of the main app'),
+  failover: key('When its environment is down'),
+  failoverDelay: key('Delay'),
+  failback: key('When its environment is back'),
   options: key('Database connection'),
   database: key('Database connection'),
   'options.database': key('Database connection'),
@@ -47,6 +50,16 @@ export const VISIBLE_TO_LABELS: Record<VisibleTo, string> = {
   everybody: key('Everybody who can sign in'),
   roles: key('Chosen roles'),
   nobody: key('Nobody'),
+};
+
+export const FAILOVER_LABELS: Record<FailoverMode, string> = {
+  manual: key('Move it only on request'),
+  automatic: key('Move it after a delay'),
+};
+
+export const FAILBACK_LABELS: Record<FailoverMode, string> = {
+  manual: key('Return on request'),
+  automatic: key('Return by itself'),
 };
 
 export const MAPPING_LABELS: Record<SsoMapping, string> = {
@@ -65,5 +78,7 @@ export const DATABASE_LABELS: Record<DbConnType, string> = {
 export const VALUE_LABELS: Record<string, Record<string, string>> = {
   startMode: START_MODE_LABELS,
   visibleTo: VISIBLE_TO_LABELS,
+  failover: FAILOVER_LABELS,
+  failback: FAILBACK_LABELS,
   'sso.mapping': MAPPING_LABELS,
 };

@@ -83,6 +83,7 @@ export class AppCreation {
       uid,
       environments,
       targetEnvironment,
+      home: null,
       desired: 'running',
       database: sealDatabase(database, aesKey),
       jwtSecret: seal(jwtSecret || newSecret(), aesKey),

@@ -2,12 +2,14 @@ import type { Transaction } from '@nocobase/database';
 import { APP } from '../../../shared/app';
 import { pickIn } from '../../../shared/fields';
 import { say } from '../../../shared/message';
+import type { MoveCause } from '../../../shared/words';
 import { AppSupervisorError } from '../../errors';
 import type { WithDatabase } from '../../nocobase/main-database';
 import type { MessageBus } from '../../protocol/bus';
 import { isAlive } from '../../protocol/health';
 import { newSecret, seal } from '../../protocol/secrets';
 import type { Operation } from '../control/rollout';
+import { causeOf, failsOver, homeAfter, returnsTo } from '../placement/failover';
 import { AppChanges, type ChangesOptions, step } from './changes';
 import { AppCreation, type CreationOptions } from './creation';
 import { changedDatabase } from './database-settings';
@@ -29,6 +31,9 @@ export interface MoveWish {
   to: string;
 }
 
+/** Why the control loop moves an app: its environment is down, or well again, or the move before failed, which had this cause. */
+export type LoopMove = MoveCause | { undoes: MoveCause | null };
+
 interface CommandOptions {
   environments?: string[];
   onFailure?: Operation['onFailure'];
@@ -38,6 +43,11 @@ interface CommandOptions {
 /** The loop asks for nothing while an operation that it has not heard of is unfinished: that one would be superseded. */
 function assertIdle(other: Operation | undefined): void {
   if (other) throw new Error(`Its ${other.action} came first.`);
+}
+
+/** The environment may have returned, and what is wished may be something else. */
+function assertFailsOver(app: AppDefinition, source: string | null, isDown: boolean): void {
+  if (!isDown || source === null || !failsOver(app, source)) throw new Error('It does not fail over any more.');
 }
 
 /** Nothing would be done, and it would be said that it succeeded. */
@@ -75,12 +85,14 @@ export class AppService {
    * Moves an app from one of its environments to another one. An app with one environment ends there before it starts at
    * its new place; one with several starts there first.
    *
-   * @param asLeader the control loop wants it, to undo a move that failed
+   * @param by the control loop wants it: it fails if that is decided otherwise by now
    * @throws AppSupervisorError NOT_IN_ENVIRONMENT, ALREADY_IN_ENVIRONMENT, and what `update` throws
    */
-  move(name: string, { from, to }: MoveWish, userId: string | null, asLeader = false): Promise<Operation> {
+  move(name: string, { from, to }: MoveWish, userId: string | null, by: LoopMove | null = null): Promise<Operation> {
+    const undone = by !== null && typeof by === 'object' ? by : null;
     const work = async (app: AppDefinition, transaction: Transaction, [other]: Operation[]) => {
-      if (asLeader) assertIdle(other);
+      // A failover takes over what waits for the environment that is down.
+      if (by !== null && by !== 'failover') assertIdle(other);
       const source = from ?? app.targetEnvironment ?? app.environments[0] ?? null;
       if (source !== null && !app.environments.includes(source))
         throw new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: name, environment: source }, 'from');
@@ -88,21 +100,29 @@ export class AppService {
         throw new AppSupervisorError('ALREADY_IN_ENVIRONMENT', { app: name, environment: to }, 'to');
       const environments = source === null ? [to] : app.environments.map((each) => (each === source ? to : each));
       const targetEnvironment = app.targetEnvironment === source ? to : app.targetEnvironment;
+      const isDown = source !== null && this.options.observer.evidence(source, name).health === 'down';
+      const cause = undone ? null : causeOf(app, source, to, isDown);
+      if (by === 'failover') assertFailsOver(app, source, isDown);
+      if (by === 'failback' && !returnsTo(app, to)) throw new Error('It does not return any more.');
       const input = { environments, targetEnvironment };
+      const home = homeAfter(app, source, to, undone?.undoes === 'failback' ? 'failover' : cause);
       // It ran there until now, whatever has changed: its environment may be cordoned since.
-      const operation = await this.updateOf(app, input, userId, transaction, asLeader);
-      return { ...operation, action: 'move' as const };
+      const operation = await this.updateOf(app, input, userId, transaction, { isReturn: undone !== null, home });
+      return { ...operation, action: 'move' as const, cause };
     };
-    return this.changes.change(name, work, asLeader);
+    return this.changes.change(name, work, by !== null);
   }
 
-  /** @param isReturn whether the app has run where it is to be */
+  /**
+   * @param options.isReturn whether the app has run where it is to be
+   * @param options.home as in shared/app.ts; by default it is at home where it is placed
+   */
   private async updateOf(
     app: AppDefinition,
     input: UpdateInput,
     userId: string | null,
     transaction: Transaction,
-    isReturn = false,
+    { isReturn = false, home }: { isReturn?: boolean; home?: string | null } = {},
   ): Promise<Operation> {
     const { appRepository, environmentCache, aesKey, clock } = this.options;
     const environments = input.environments ?? app.environments;
@@ -124,6 +144,7 @@ export class AppService {
       ...pickIn(APP, 'table', input),
       environments,
       targetEnvironment: wantedTarget && environments.includes(wantedTarget) ? wantedTarget : environments[0],
+      home: home !== undefined ? home : added.length || removed.length ? null : app.home,
       generation,
       ...(input.options
         ? {

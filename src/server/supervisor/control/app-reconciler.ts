@@ -237,7 +237,7 @@ export class AppReconciler {
     if (!newest) return false;
     const [only] = app.environments;
     const back = returnOf(newest, app);
-    if (back) return this.returnTo(app, back);
+    if (back) return this.returnTo(app, back, newest.cause);
     const observe = (environment: string) => this.observe(environment, app.name);
     if (!isInterrupted(newest) || app.published[only] || heldElsewhere(app, only, app.published, observe)) return false;
     log.info(`App ${app.name} has left its former environment by now, and its move goes on.`, { app: app.name });
@@ -245,10 +245,10 @@ export class AppReconciler {
     return true;
   }
 
-  private async returnTo(app: AppDefinition, { from, to }: Return): Promise<boolean> {
+  private async returnTo(app: AppDefinition, { from, to }: Return, undoes: Operation['cause']): Promise<boolean> {
     if (!isAlive(this.observe(to, app.name).health)) return false;
     this.options.log.warn(`App ${app.name} does not start in ${from}; its move is undone.`, { app: app.name });
-    await this.options.service.move(app.name, { from, to }, null, true);
+    await this.options.service.move(app.name, { from, to }, null, { undoes });
     return true;
   }
 

@@ -105,7 +105,8 @@ export class EnvironmentRemoval {
       const environments = app.environments.filter((other) => other !== environment);
       const targetEnvironment =
         app.targetEnvironment === environment ? (environments[0] ?? null) : app.targetEnvironment;
-      return appRepository.updateLiving(app, { environments, published, targetEnvironment }, transaction);
+      const home = app.home === environment ? null : app.home;
+      return appRepository.updateLiving(app, { environments, published, targetEnvironment, home }, transaction);
     });
     await appCache.refresh([name]);
     return isChanged;
@@ -134,5 +135,5 @@ export class EnvironmentRemoval {
   }
 }
 
-const refersTo = ({ environments, published }: AppDefinition, environment: string): boolean =>
-  environments.includes(environment) || published[environment] !== undefined;
+const refersTo = ({ environments, published, home }: AppDefinition, environment: string): boolean =>
+  environments.includes(environment) || published[environment] !== undefined || home === environment;

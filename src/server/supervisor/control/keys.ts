@@ -3,6 +3,8 @@
 /** One incarnation of an app, alive or deleted. */
 export const appKey = ({ name, uid }: { name: string; uid: string }): string => `app:${name}:${uid}`;
 export const environmentKey = (name: string): string => `environment:${name}`;
+/** Failover from an environment, and back to it: it asks Workers, and delays nothing else. */
+export const failoverKey = (environment: string): string => `failover:${environment}`;
 /** The app index, which Workers read. */
 export const INDEX = 'index';
 /** Definitions, operations and the store's owner, compared as a whole every 30 s; clean-up once an hour. */
@@ -10,7 +12,7 @@ export const FLEET = 'fleet';
 
 export type LoopKey =
   | { kind: 'app'; name: string; uid: string }
-  | { kind: 'environment'; name: string }
+  | { kind: 'environment' | 'failover'; name: string }
   | { kind: 'index' }
   | { kind: 'fleet' };
 
@@ -18,6 +20,6 @@ export function parseKey(key: string): LoopKey {
   // Names of apps and of environments contain no colon (shared/names.ts).
   const [kind, name, uid] = key.split(':');
   if (kind === 'app') return { kind, name, uid };
-  if (kind === 'environment') return { kind, name };
+  if (kind === 'environment' || kind === 'failover') return { kind, name };
   return { kind: kind === INDEX ? INDEX : FLEET };
 }

@@ -4,13 +4,15 @@ import type { AppIndexWriter } from '../../protocol/app-index';
 import type { MessageBus } from '../../protocol/bus';
 import { StaleTerm } from '../../protocol/stores/terms';
 import type { AppCache, AppCacheChange } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
 import type { EnvironmentCache } from '../fleet/environment-cache';
 import type { FleetObserver, ObservedChange } from '../fleet/observer';
+import type { Failovers } from '../placement/failovers';
 import type { AppReconciler } from './app-reconciler';
 import type { EnvironmentReconciler } from './environment-reconciler';
 import type { FleetReconciler } from './fleet-reconciler';
 import type { EnvironmentRemoval } from './forgetting';
-import { appKey, environmentKey, FLEET, INDEX, type LoopKey, parseKey } from './keys';
+import { appKey, environmentKey, FLEET, failoverKey, INDEX, type LoopKey, parseKey } from './keys';
 import { type Leadership, TermOver } from './leader';
 import type { OperationCache } from './store';
 import type { WorkQueue } from './work-queue';
@@ -25,6 +27,7 @@ export interface ControlLoopOptions {
   environments: EnvironmentReconciler;
   fleet: FleetReconciler;
   removal: EnvironmentRemoval;
+  failovers: Pick<Failovers, 'reconcile'>;
   appCache: AppCache;
   active: OperationCache;
   observer: FleetObserver;
@@ -78,7 +81,7 @@ export class ControlLoop {
         queue.add(appKey({ name: appName, uid: appUid }));
     for (const tombstone of appCache.tombstones.values())
       if (tombstone.environments.some((environment) => environments.has(environment))) queue.add(appKey(tombstone));
-    for (const environment of environments) queue.add(environmentKey(environment));
+    for (const environment of environments) for (const key of keysOf(environment)) queue.add(key);
   }
 
   /** The store lost its content, or may have. */
@@ -105,9 +108,16 @@ export class ControlLoop {
     const all = new Set(names);
     for (const name of all) {
       const app = appCache.apps.get(name);
-      if (app) queue.add(appKey(app));
+      if (!app) continue;
+      queue.add(appKey(app));
+      // Its settings may have changed, or it has a home now.
+      this.addFailovers(app);
     }
     for (const tombstone of appCache.tombstones.values()) if (all.has(tombstone.name)) queue.add(appKey(tombstone));
+  }
+
+  private addFailovers(app: AppDefinition): void {
+    for (const environment of placesOf(app)) this.options.queue.add(failoverKey(environment));
   }
 
   /** The work of another leader is unknown here, so everything is compared. */
@@ -149,6 +159,8 @@ export class ControlLoop {
         return this.options.apps.reconcile(key.name, key.uid);
       case 'environment':
         return this.passEnvironment(key.name);
+      case 'failover':
+        return this.options.failovers.reconcile(key.name);
       case 'index':
         return this.writeIndex();
       case 'fleet':
@@ -165,6 +177,7 @@ export class ControlLoop {
       this.addApps(appCache.apps.keys());
       this.noteForgotten();
     }
+    for (const app of appCache.apps.values()) this.addFailovers(app);
     return fleet.reconcile();
   }
 
@@ -190,11 +203,19 @@ export class ControlLoop {
   }
 }
 
+const keysOf = (environment: string) => [environmentKey(environment), failoverKey(environment)];
+
+/** Environments that a failover of an app may be about. */
+const placesOf = ({ failover, environments, home }: AppDefinition): string[] => [
+  ...(failover === 'automatic' ? environments : []),
+  ...(home === null ? [] : [home]),
+];
+
 /** Logs a failure; the pass is repeated. */
 export function reportFailure(log: Log): (key: string, error: unknown) => void {
   return (text, error) => {
     const key = parseKey(text);
-    const about = key.kind === 'app' ? { app: key.name } : key.kind === 'environment' ? { environment: key.name } : {};
+    const about = key.kind === 'app' ? { app: key.name } : 'name' in key ? { environment: key.name } : {};
     if (error instanceof TermOver || error instanceof StaleTerm) log.debug(`${text}: ${error.message}`, about);
     else log.warn(`Reconciling ${text} failed, it is tried again: ${messageOf(error)}`, about);
   };

@@ -85,13 +85,13 @@ export function mayBeBetween(
 
 /**
  * How a failed move is undone, so that the app runs where it ran before: its boot failed at the new place. A move that
- * nobody requested was itself made to undo one.
+ * nobody requested and that has no cause was itself made to undo one.
  */
 export function returnOf(
-  { action, state, createdById, steps }: Operation,
+  { action, state, cause, createdById, steps }: Operation,
   { environments }: Pick<AppDefinition, 'environments'>,
 ): Return | null {
-  if (action !== 'move' || state !== 'failed' || createdById === null) return null;
+  if (action !== 'move' || state !== 'failed' || (createdById === null && cause === null)) return null;
   const failed = steps.find(({ kind, state }) => kind === 'boot' && state === 'failed');
   const left = steps.find(({ kind, state }) => kind === 'remove' && state !== 'failed');
   if (!failed || !left) return null;

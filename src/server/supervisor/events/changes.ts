@@ -3,6 +3,7 @@ import type { Event, SettingChange } from '../../../shared/event';
 import { keysIn, pickIn } from '../../../shared/fields';
 import { type Message, say, sayAction } from '../../../shared/message';
 import { type NotifierId, notifierName } from '../../../shared/notice';
+import type { MoveCause } from '../../../shared/words';
 import type { Operation } from '../control/rollout';
 
 /** What people change, as events. Pure functions; they are written together with the change itself. */
@@ -51,19 +52,22 @@ function shortened(value: string | undefined): string | null {
 
 /** The event that an operation was requested or, without a person, begun by the control loop. */
 export function requested(operation: Operation, changes: SettingChange[]): Event {
-  const { id, action, appName, appUid, createdById, createdAt, steps } = operation;
+  const { id, action, cause, appName, appUid, createdById, createdAt, steps } = operation;
   const isByPerson = createdById !== null;
+  const moved = cause && movedBy(operation, cause);
   const params = { app: appName, action: sayAction(action) };
   const environments = [...new Set(steps.map(({ environment }) => environment))];
   return {
     id: `requested ${id}`,
-    kind: isByPerson ? 'change' : 'healing',
+    kind: cause ?? (isByPerson ? 'change' : 'healing'),
     appName,
     appUid,
-    environment: environments.length === 1 ? environments[0] : null,
-    message: changes.length
-      ? say('SETTINGS_CHANGED', { app: appName })
-      : say(isByPerson ? 'OPERATION_REQUESTED' : 'OPERATION_BY_SUPERVISOR', params),
+    environment: moved ? moved.home : environments.length === 1 ? environments[0] : null,
+    message: moved
+      ? moved.message
+      : changes.length
+        ? say('SETTINGS_CHANGED', { app: appName })
+        : say(isByPerson ? 'OPERATION_REQUESTED' : 'OPERATION_BY_SUPERVISOR', params),
     cause: null,
     createdById,
     operationId: id,
@@ -72,6 +76,54 @@ export function requested(operation: Operation, changes: SettingChange[]): Event
     endedAt: createdAt,
   };
 }
+
+/** What a move that is not for good says, and the environment that it is about: the one that is or was down. */
+function movedBy({ appName: app, steps }: Operation, cause: MoveCause): { message: Message; home: string } {
+  const from = steps.find(({ kind }) => kind === 'remove')?.environment ?? '-';
+  const to = steps.find(({ kind }) => kind !== 'remove')?.environment ?? '-';
+  return cause === 'failover'
+    ? { message: say('FAILOVER_BEGUN', { app, from, to }), home: from }
+    : { message: say('FAILBACK_BEGUN', { app, from, to }), home: to };
+}
+
+/** The event that a failover or a failback does not happen. @param outage when its environment was last up or down */
+export const failoverRefused = (
+  kind: MoveCause,
+  { name, uid }: Pick<AppDefinition, 'name' | 'uid'>,
+  environment: string,
+  cause: Message,
+  outage: number,
+  at: number,
+): Event => ({
+  id: `${kind} ${uid} ${environment} ${cause.code} ${outage}`,
+  kind,
+  appName: name,
+  appUid: uid,
+  environment,
+  message: say(kind === 'failover' ? 'FAILOVER_REFUSED' : 'FAILBACK_REFUSED', { app: name, environment }),
+  cause,
+  createdById: null,
+  operationId: null,
+  changes: null,
+  at,
+  endedAt: at,
+});
+
+/** The event that the apps of an environment stay there: its Worker serves them, although it is not heard of. */
+export const failoverHeld = (environment: string, outage: number, at: number): Event => ({
+  id: `failover ${environment} held ${outage}`,
+  kind: 'failover',
+  appName: null,
+  appUid: null,
+  environment,
+  message: say('FAILOVER_HELD', { environment }),
+  cause: null,
+  createdById: null,
+  operationId: null,
+  changes: null,
+  at,
+  endedAt: at,
+});
 
 /** The event that somebody cancelled an operation. */
 export const cancelRequested = (operation: Operation, userId: string | null, at: number): Event => ({

@@ -73,6 +73,8 @@ export interface EnvironmentView {
   name: string;
   health: Health;
   since: number;
+  /** For how long its health has been the same without a break, in ms by the monotonic clock: 0 until that was reported. */
+  lastsFor: number;
   lease: Lease | null;
   /** The lease as last polled, valid or not; also of a holder that is not shown before it has registered. */
   held: Lease | null;
@@ -103,10 +105,14 @@ export class FleetObserver {
   private polling: Promise<void> | null = null;
   private again = false;
   /**
-   * The last reported health of each environment, those of which somebody was shown another one since, and what failed polls have
+   * The last reported health of each environment and since when it is so by the monotonic clock, those of which somebody was shown another one since, and what failed polls have
    * found since.
    */
-  private readonly reporting = { health: new Map<string, Health>(), shown: new Set<string>(), ...nothingFound() };
+  private readonly reporting = {
+    health: new Map<string, { is: Health; since: number }>(),
+    shown: new Set<string>(),
+    ...nothingFound(),
+  };
   private cutOff: { at: number; version: number; is: boolean } | null = null;
   /** Set if the store belongs to another fleet: none of its content is ours. */
   foreign = false;
@@ -170,11 +176,13 @@ export class FleetObserver {
     const isRefusing = judged.health === 'online' && seen.unreachableSince !== null;
     const { health, since } = isRefusing ? { health: 'suspect' as const, since: seen.unreachableSince! } : judged;
     const alive = health === 'online' || health === 'suspect' || health === 'stopping';
-    if (health !== this.reporting.health.get(name)) this.reporting.shown.add(name);
+    const reported = this.reporting.health.get(name);
+    if (health !== reported?.is) this.reporting.shown.add(name);
     return {
       name,
       health,
       since,
+      lastsFor: health === reported?.is ? now.mono - reported.since : 0,
       lease: alive ? seen.observation.lease : null,
       held: seen.held,
       released: seen.observation.releasedAt !== null,
@@ -260,12 +268,12 @@ export class FleetObserver {
   private report(environments: Set<string>, apps: Set<string>): void {
     for (const name of this.names()) {
       const health = this.environment(name)?.health;
-      const from = this.reporting.health.get(name);
+      const from = this.reporting.health.get(name)?.is;
       // A page that was read in between shows what no report has named, even if it is over.
       const wasShown = this.reporting.shown.delete(name);
       if (health === undefined || (health === from && !wasShown)) continue;
       this.log.rooms.fleet?.('The health of an environment changed', { environment: name, from, to: health });
-      this.reporting.health.set(name, health);
+      if (health !== from) this.reporting.health.set(name, { is: health, since: this.clock.now().mono });
       environments.add(name);
       for (const app of this.environments.get(name)?.entries.keys() ?? []) apps.add(app);
     }

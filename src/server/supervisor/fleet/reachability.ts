@@ -35,6 +35,13 @@ export async function checkReach(proxyUrl: string, wsPath: string): Promise<Reac
 export const reaches = async (proxyUrl: string): Promise<boolean> =>
   (await ask(new URL('/api/__health_check', proxyUrl), {}, (status) => status > 0)).ok;
 
+/** States of a Worker that hosts its environment. */
+const HOSTS = new Set<string | null>(['ready', 'alone']);
+
+/** Whether a worker says that it hosts its environment, with or without Redis. Never rejects. @param apiBasePath `API_BASE_PATH` */
+export const hostsAt = async (proxyUrl: string, apiBasePath: string): Promise<boolean> =>
+  HOSTS.has(await probe(proxyUrl, apiBasePath));
+
 /** Longer than any answer of a probe, in bytes. */
 const PROBE_LENGTH = 1_000;
 

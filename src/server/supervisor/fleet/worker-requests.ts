@@ -44,10 +44,11 @@ export class WorkerRequests {
   }
 
   /**
-   * Whether an environment reaches the existing database of an app.
+   * Whether an environment reaches the existing database of an app, and may use it.
+   * @param isTaken whether the app is to be taken from an environment that is down
    * @returns why not; null if it does
    */
-  async checkReach(environment: string, app: AppDefinition): Promise<Message | null> {
+  async checkReach(environment: string, app: AppDefinition, isTaken = false): Promise<Message | null> {
     const { bus, aesKey } = this.options;
     const { password, ...place } = app.database;
     const isSeparate = place.dbConnType === 'new_connection';
@@ -55,7 +56,7 @@ export class WorkerRequests {
     const { username: _, ...shared } = place;
     const database = isSeparate ? { ...place, password: unseal(password ?? '', aesKey, app.name) } : shared;
     const answer = await bus.request(environment, 'checkDatabase', { name: app.name, database }, CHECK_TIMEOUT);
-    return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment);
+    return databaseRefusal(parseAnswer(environment, databaseCheck, answer), app, environment, isTaken);
   }
 
   /** The last lines of an app's log in one of its environments. */

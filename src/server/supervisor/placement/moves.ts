@@ -38,6 +38,8 @@ export interface MoveRequest {
   from?: string;
   /** Default: placement chooses one for each app. */
   to?: string;
+  /** Whether only environments count that can start the app after the one that it leaves, and the other way round. */
+  agrees?: boolean;
 }
 
 /** The answer of an action for several apps: what was begun, and what was refused. */
@@ -64,7 +66,7 @@ export class Moves {
       apps.map((app) =>
         ask.add(async () => {
           const from = sourceOf(app, request);
-          const target = await this.targetOf(app, from, targets.get(app.name) ?? [], places);
+          const target = await this.targetOf(app, from, targets.get(app.name) ?? [], places, request.agrees);
           return this.previewOf(app, from, target, boots);
         }),
       ),
@@ -101,10 +103,11 @@ export class Moves {
     from: string | null,
     fitting: readonly string[],
     places: Place[],
+    agrees = false,
   ): Promise<Target> {
     let best: Target | undefined;
     for (const to of fitting.slice(0, TRIES)) {
-      const target = { to, refused: await this.refusalOf(app, from, to, places) };
+      const target = { to, refused: await this.refusalOf(app, from, to, places, agrees) };
       if (target.refused === null) return target;
       best ??= target;
     }
@@ -140,8 +143,14 @@ export class Moves {
     };
   }
 
-  private async refusalOf(app: AppDefinition, from: string | null, to: string | null, places: Place[]) {
-    const { compatibility, requests } = this.options;
+  private async refusalOf(
+    app: AppDefinition,
+    from: string | null,
+    to: string | null,
+    places: Place[],
+    agrees = false,
+  ): Promise<Message | null> {
+    const { compatibility, requests, observer } = this.options;
     if (from !== null && !app.environments.includes(from))
       return describeError(new AppSupervisorError('NOT_IN_ENVIRONMENT', { app: app.name, environment: from }));
     if (to === null) return say('MOVE_NO_PLACE');
@@ -150,12 +159,13 @@ export class Moves {
     const place = places.find(({ name }) => name === to);
     if (!place) return describeError(new AppSupervisorError('UNKNOWN_ENVIRONMENT', { environment: to }));
     if (place.refusal) return place.refusal;
-    const others = app.environments.filter((name) => name !== from);
+    const others = app.environments.filter((name) => agrees || name !== from);
     const differ = others.length ? compatibility.disagreementOf([...others, to]) : null;
     if (differ) return describeError(differ);
     // Its first start creates its database.
     if (app.claim !== 'none') return null;
-    return requests.checkReach(to, app).catch((error) => {
+    const isDown = from !== null && observer.environment(from)?.health === 'down';
+    return requests.checkReach(to, app, isDown).catch((error) => {
       const reason = describeError(error);
       // Each further app would be waited for as long.
       if (reason.code === 'WORKER_SILENT') place.refusal = reason;

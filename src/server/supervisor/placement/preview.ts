@@ -39,17 +39,23 @@ export function lastBoots(operations: readonly Operation[]): Map<string, number>
 
 /**
  * Why an environment cannot use the existing database of an app, from its check of it. The check does not know the app, so
- * it calls a database that is its own taken.
+ * it calls a database that is its own taken. Nobody can be cut off from a file.
  *
+ * @param isTaken whether the app is to be taken from an environment that is down
  * @returns null if it can
  */
 export function databaseRefusal(
   { checks }: DatabaseCheck,
   { uid, name }: { uid: string; name: string },
   environment: string,
+  isTaken = false,
 ): Message | null {
   const content = checks.find((check) => check.name === 'content');
-  if (content?.message.params?.uid === uid) return null;
+  if (content?.message.params?.uid === uid) {
+    const { object } = content.message.params;
+    const isFile = typeof object === 'object' && object.code === 'FILE';
+    return isFile && isTaken ? say('MOVE_DATABASE_FILE', { app: name, environment }) : null;
+  }
   const failed = checks.find(({ ok }) => !ok);
   if (failed) return failed.message;
   return say('MOVE_DATABASE_ABSENT', { app: name, environment });

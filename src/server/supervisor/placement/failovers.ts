@@ -1,0 +1,143 @@
+import type { MovePreview } from '../../../shared/move';
+import type { MoveCause } from '../../../shared/words';
+import type { Clock } from '../../clock';
+import { AppSupervisorError, describeError, messageOf } from '../../errors';
+import type { Log } from '../../log';
+import { isAlive } from '../../protocol/health';
+import type { AppCache } from '../apps/cache';
+import type { AppDefinition } from '../apps/repository';
+import type { AppService } from '../apps/service';
+import type { OperationCache, OperationStore } from '../control/store';
+import { failoverHeld, failoverRefused } from '../events/changes';
+import type { EventRecorder } from '../events/recorder';
+import type { EnvironmentCache } from '../fleet/environment-cache';
+import type { EnvironmentView, FleetObserver } from '../fleet/observer';
+import { leaving, returnsIn, returnsTo } from './failover';
+import type { MoveRequest, Moves } from './moves';
+
+/** How often what cannot be moved is looked at again, in ms. */
+const LOOK_AGAIN = 30_000;
+
+export interface FailoversOptions {
+  appCache: AppCache;
+  active: Pick<OperationCache, 'of'>;
+  observer: FleetObserver;
+  environmentCache: Pick<EnvironmentCache, 'registrationOf'>;
+  operations: Pick<OperationStore, 'page'>;
+  moves: Pick<Moves, 'preview'>;
+  service: Pick<AppService, 'move'>;
+  recorder: Pick<EventRecorder, 'record'>;
+  clock: Clock;
+  log: Log;
+  /** Whether the Worker at this address says that it hosts its environment. Never rejects. */
+  hosts(proxyUrl: string): Promise<boolean>;
+}
+
+/** Moves apps from an environment that is down, and back to it. Only the leader does, as a pass of the control loop. */
+export class Failovers {
+  constructor(private readonly options: FailoversOptions) {}
+
+  /** @returns ms after which another pass is needed; null if only an event can change the result */
+  async reconcile(environment: string): Promise<number | null> {
+    const view = this.options.observer.environment(environment);
+    if (view?.health === 'down') return this.leave(view);
+    return view?.health === 'online' ? this.bringHome(view) : null;
+  }
+
+  private async leave(view: EnvironmentView): Promise<number | null> {
+    const { appCache, recorder, clock } = this.options;
+    const { name: environment } = view;
+    const { due, next } = leaving(appCache.apps.values(), environment, view.lastsFor);
+    if (!due.length) return next;
+    // Its Worker has lost Redis alone: whoever reaches it is served, and nothing is gained by cutting it off.
+    if (await this.isServing(environment)) {
+      recorder.record(failoverHeld(environment, view.since, clock.now().wall));
+      return LOOK_AGAIN;
+    }
+    const previews = await this.previewsOf(due, environment);
+    return this.begin(previews, view, 'failover', next);
+  }
+
+  private async isServing(environment: string): Promise<boolean> {
+    const proxyUrl = this.options.environmentCache.registrationOf(environment)?.proxyUrl;
+    return Boolean(proxyUrl) && this.options.hosts(proxyUrl ?? '');
+  }
+
+  /** Home first, for those that are not there; otherwise where placement proposes. */
+  private async previewsOf(apps: AppDefinition[], from: string): Promise<MovePreview[]> {
+    const { observer } = this.options;
+    const isHomeWell = ({ home }: AppDefinition) =>
+      home !== null && isAlive(observer.environment(home)?.health ?? 'unknown');
+    const accepted: MovePreview[] = [];
+    for (const to of new Set(apps.filter(isHomeWell).flatMap(({ home }) => home ?? []))) {
+      const previews = await this.preview(
+        apps.filter(({ home }) => home === to),
+        { from, to },
+      );
+      accepted.push(...previews.filter(({ refused }) => refused === null));
+    }
+    const rest = apps.filter(({ name }) => !accepted.some(({ app }) => app === name));
+    return rest.length ? [...accepted, ...(await this.preview(rest, { from }))] : accepted;
+  }
+
+  private async preview(apps: AppDefinition[], request: MoveRequest): Promise<MovePreview[]> {
+    return (await this.options.moves.preview(apps, { ...request, agrees: true })).apps;
+  }
+
+  private async bringHome(view: EnvironmentView): Promise<number | null> {
+    const { appCache, active, observer } = this.options;
+    const { name: home } = view;
+    const away = [...appCache.apps.values()].filter((app) => returnsTo(app, home));
+    let next: number | null = null;
+    const due: AppDefinition[] = [];
+    for (const app of away) {
+      // It would have to be taken from there, which is for a failover to decide.
+      const isTaken = !isAlive(observer.environment(app.environments[0])?.health ?? 'unknown');
+      const left = isTaken || active.of(app.uid).length ? LOOK_AGAIN : await this.returnsIn(app, view.lastsFor);
+      if (left <= 0) due.push(app);
+      else next = Math.min(next ?? left, left);
+    }
+    const previews: MovePreview[] = [];
+    for (const from of new Set(due.map(({ environments }) => environments[0]))) {
+      const apps = due.filter(({ environments }) => environments[0] === from);
+      previews.push(...(await this.preview(apps, { from, to: home })));
+    }
+    return this.begin(previews, view, 'failback', next);
+  }
+
+  private async returnsIn({ uid }: AppDefinition, wellFor: number): Promise<number> {
+    const { operations, clock } = this.options;
+    const soonest = returnsIn(wellFor, null);
+    if (soonest > 0) return soonest;
+    const [[last]] = await operations.page({ appUid: uid, cause: 'failback' }, ['-createdAt', '-id'], 1, 1);
+    return returnsIn(wellFor, last ? clock.now().wall - last.createdAt : null);
+  }
+
+  /** @returns the sooner of `next` and of when what cannot be moved is looked at again */
+  private async begin(
+    previews: MovePreview[],
+    { name: environment, since }: EnvironmentView,
+    cause: MoveCause,
+    next: number | null,
+  ): Promise<number | null> {
+    const { appCache, service, recorder, clock, log } = this.options;
+    let isRefused = false;
+    for (const { app: name, from, to, refused } of previews) {
+      const app = appCache.apps.get(name);
+      let problem = refused;
+      try {
+        if (refused === null && to !== null) {
+          await service.move(name, { from: from ?? undefined, to }, null, cause);
+          log.warn(`App ${name} moves from ${from} to ${to}: ${cause}.`, { app: name });
+        }
+      } catch (error) {
+        if (error instanceof AppSupervisorError) problem = describeError(error);
+        else log.debug(`App ${name} does not move now: ${messageOf(error)}`, { app: name });
+        isRefused = true;
+      }
+      isRefused ||= problem !== null;
+      if (problem && app) recorder.record(failoverRefused(cause, app, environment, problem, since, clock.now().wall));
+    }
+    return isRefused ? Math.min(next ?? LOOK_AGAIN, LOOK_AGAIN) : next;
+  }
+}
