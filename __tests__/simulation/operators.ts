@@ -73,12 +73,15 @@ const ACTION_WORKS: Record<ActionKind, Action> = {
       const asked = supervisorOf(world, event);
       if (asked) {
         const isForgotten = () => world.forgotten.set(environment.name, world.scheduler.now);
+        world.forgetting.add(environment.name);
         const forget = asked.part.forget(environment.name).then(
           () => {
+            world.forgetting.delete(environment.name);
             isForgotten();
             if (event.choice % 2) comeBack(world, environment, event.ms);
           },
           (error) => {
+            world.forgetting.delete(environment.name);
             // It came back for so short a time that nobody has seen it.
             if (error.code === 'UNKNOWN_ENVIRONMENT') isForgotten();
             throw error;

@@ -19,7 +19,7 @@ export function checkPages(world: World, wasStopped: (process: SupervisorProcess
   const { now } = world.scheduler;
   for (const { process } of world.supervisors) {
     if (!process) continue;
-    const isJudged = process.machine.isUp && process.part.loaded && !wasStopped(process);
+    const isJudged = process.machine.isUp && process.part.loaded && !process.isLeaving && !wasStopped(process);
     if (!isJudged || process.page === process.statuses) staleSince.delete(process);
     else if (!staleSince.has(process)) staleSince.set(process, now);
     else if (now - Math.max(staleSince.get(process)!, process.readAt) > TOLD_WITHIN)

@@ -117,6 +117,9 @@ abstract class SimulatedProcess {
     this.log = createLog({ debug: () => undefined, info: write('info'), warn: write('warn'), error: write('error') });
   }
 
+  /** It was asked to end: who looks at its pages connects to another one. */
+  isLeaving = false;
+
   get isOffDatabase(): boolean {
     return this.isOff;
   }

@@ -35,6 +35,11 @@ export function checkQuiet(world: World): void {
     return;
   }
   const rows = <T>(table: string) => world.database.database.visible(table) as T[];
+  // A Supervisor died before it answered: only the database knows.
+  const known = rows<{ name: string; registration: object }>('appEnvironments');
+  for (const name of world.forgetting)
+    if (!known.some((row) => row.name === name && Object.keys(row.registration).length))
+      world.forgotten.set(name, world.scheduler.now);
   const sight: Sight = {
     world,
     apps: rows('apps'),

@@ -51,6 +51,8 @@ export class World {
   hasLostApps = false;
   /** Environments that an operator forgot, and when he was told that they are, in ms. */
   readonly forgotten = new Map<string, number>();
+  /** Those that a Supervisor was asked to forget and did not answer for. */
+  readonly forgetting = new Set<string>();
   /** The first thing that was wrong. */
   violation: { at: number; what: string } | null = null;
   onBoot: (machine: Machine, environment: string, record: AppRecord, row: HostingRow | undefined) => void = () =>
@@ -150,6 +152,7 @@ export class World {
     const { process } = slot;
     if (!process) return;
     this.note(`${process.name} is asked to end`);
+    process.isLeaving = true;
     const end = () => {
       if (slot.process !== process) return;
       this.note(`${process.name} has ended`);
